@@ -1,0 +1,43 @@
+"""Errors written for people: what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class PapertuneError(Exception):
+    """A failure that the user can act on; scripts print it without a traceback.
+
+    Args:
+        what: What was wrong, in one sentence.
+        where: The file and line, configuration key or url.
+        hint: What to do about it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.hint:
+            lines.append(f"  What to do: {self.hint}")
+        return "\n".join(lines)
+
+
+class SettingsError(PapertuneError):
+    """An experiment file that says something impossible."""
+
+
+class RecordError(PapertuneError):
+    """A record file with a line that cannot be read."""
+
+
+class CollectError(PapertuneError):
+    """A source that did not give what it should: a challenge, an empty listing, a dead host."""
+
+
+class GeneratorError(PapertuneError):
+    """A generator that cannot write pairs: a dead server, a missing model, a wrong key."""
+
+
+class TrainingError(PapertuneError):
+    """Training that cannot start or go on."""

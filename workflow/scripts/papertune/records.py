@@ -1,0 +1,193 @@
+"""The records that stages hand to each other, and their JSONL files.
+
+Files are written whole or not at all: to a temporary file in the same folder, flushed to disk,
+then renamed. Reading is lazy, line by line, so that memory does not grow with the documents.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from papertune.errors import RecordError
+from papertune.identity import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A paper, page or post.
+
+    ``text`` is empty until it is found; ``found_by`` then names the extractor (``listing``,
+    ``meta:citation_abstract``, ``browser:…``) and, while it is empty, ``reason`` says why.
+    """
+
+    id: str
+    title: str
+    url: str
+    year: int
+    text: str = ""
+    found_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One question and its reference answer about one document."""
+
+    id: str
+    document: str
+    year: int
+    instruction: str
+    context: str
+    question: str
+    answer: str
+    generator: str
+    # backend, model, revision, prompt (hash), decoding: what made the pair
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What a stage did not take, and why: the counts must add up from listing to score.
+
+    ``key`` is the id or url or ``file:line`` of the item, ``reason`` a short word that is counted,
+    ``detail`` what a person needs to judge it.
+    """
+
+    stage: str
+    key: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one model wrote for one question of one test set.
+
+    ``reference_nll`` is the sum of negative log-likelihoods (nats) of the reference answer's
+    ``reference_tokens`` tokens given the prompt; perplexity is made from the two.
+    """
+
+    pair: str
+    document: str
+    year: int
+    question: str
+    reference: str
+    text: str
+    reference_nll: float
+    reference_tokens: int
+    new_tokens: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The values of every metric for one answer; ``None`` where a metric is not defined."""
+
+    pair: str
+    document: str
+    year: int
+    values: dict[str, float | None]
+
+
+Record = TypeVar("Record", Document, Pair, Rejection, Answer, Score)
+
+
+def pair_id(document: str, generator: str, question: str, answer: str) -> str:
+    """16 hex digits that stay the same as long as the pair does."""
+    return fingerprint([document, generator, question, answer])
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[IO[str]]:
+    """Open a UTF-8 text file that appears under its name only once it is whole and on disk.
+
+    Raises:
+        OSError: as the file system says (a full disk, say); the old file is then untouched.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_records(path: str | Path, records: Iterable[Any]) -> int:
+    """Write dataclass records as JSONL, atomically; returns how many."""
+    count = 0
+    with atomic_write(path) as stream:
+        for record in records:
+            stream.write(to_line(record))
+            count += 1
+    return count
+
+
+def to_line(record: Any) -> str:
+    """One JSON line of a record, with its newline; keys in the order of the fields."""
+    return json.dumps(dataclasses.asdict(record), ensure_ascii=False) + "\n"
+
+
+def from_dict(kind: type[Record], values: dict[str, Any], where: str = "") -> Record:
+    """A record from its fields.
+
+    Raises:
+        RecordError: unknown or missing fields.
+    """
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RecordError(
+            f"not a {kind.__name__}: {error}",
+            where=where,
+            hint="the file was made by another version or edited by hand; delete it and run again",
+        ) from None
+
+
+def read_records(path: str | Path, kind: type[Record]) -> Iterator[Record]:
+    """The records of a JSONL file, one at a time.
+
+    Raises:
+        RecordError: a line is no JSON object or has the wrong fields; names file and line.
+    """
+    for number, values in read_json_lines(path):
+        yield from_dict(kind, values, where=f"{path}:{number}")
+
+
+def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers (from 1) and objects of a JSONL file; blank lines are passed over.
+
+    Raises:
+        RecordError: a line is no JSON object; names file and line.
+    """
+    with open(path, encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                values = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise RecordError(
+                    f"not JSON ({error.msg} at column {error.colno})",
+                    where=f"{path}:{number}",
+                    hint="delete the file and run again; finished work is in the store",
+                ) from None
+            if not isinstance(values, dict):
+                raise RecordError("not a JSON object", where=f"{path}:{number}")
+            yield number, values

@@ -1,0 +1,125 @@
+"""Finished per-item work, content-addressed and append-only.
+
+``store/<stage>/<fingerprint>/<writer>.jsonl``: the fingerprint is the hash of everything that the
+work of this stage depends on, the key that of the item. Every process writes a file of its own
+(append, flush, fsync per batch) and readers take every file of the folder. No locks and no
+database: that is what works on NFS and Lustre with many jobs at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from papertune.identity import fingerprint
+from papertune.records import atomic_write
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """The finished items of one stage under one identity.
+
+    Only offsets are held in memory; values are read from disk when asked for.
+
+    Args:
+        root: The store's folder, shared by experiments and, where wanted, by people.
+        stage: What kind of work (``fetch``, ``synthesize``, ``answer`` …).
+        identity: Everything that the values depend on besides the item itself (JSON values).
+    """
+
+    def __init__(self, root: str | Path, stage: str, identity: Mapping[str, Any]) -> None:
+        self.folder = Path(root) / stage / fingerprint(identity)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        described = self.folder / "identity.json"
+        if not described.exists():
+            with atomic_write(described) as stream:
+                json.dump(identity, stream, indent=1, sort_keys=True, ensure_ascii=False)
+        self._index: dict[str, tuple[Path, int]] = {}
+        self._writer: Path | None = None
+        self._scan()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def keys(self) -> Iterator[str]:
+        """The keys of the finished items."""
+        return iter(self._index)
+
+    def get(self, key: str) -> Any:
+        """The value of a finished item.
+
+        Raises:
+            KeyError: the item is not finished.
+        """
+        path, offset = self._index[key]
+        with open(path, "rb") as stream:
+            stream.seek(offset)
+            return json.loads(stream.readline())["value"]
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """The keys that are still to be done, in their order, each once."""
+        return [key for key in dict.fromkeys(keys) if key not in self._index]
+
+    def add(self, items: Mapping[str, Any]) -> None:
+        """Append one batch of finished items; it is on disk when this returns.
+
+        Raises:
+            OSError: as the file system says; items of earlier batches stay readable.
+        """
+        if not items:
+            return
+        if self._writer is None:
+            # a name no other process can have: torn lines are then always last lines
+            self._writer = (
+                self.folder / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
+            )
+        with open(self._writer, "ab") as stream:
+            offset = stream.tell()
+            lines = []
+            for key, value in items.items():
+                line = json.dumps({"key": key, "value": value}, ensure_ascii=False).encode() + b"\n"
+                lines.append((key, offset, line))
+                offset += len(line)
+            try:
+                stream.write(b"".join(line for _, _, line in lines))
+                stream.flush()
+                os.fsync(stream.fileno())
+            except OSError:
+                self._writer = None  # a torn line may stand at the end: go on in a new file
+                raise
+        for key, start, _ in lines:
+            self._index[key] = (self._writer, start)
+
+    def _scan(self) -> None:
+        for path in sorted(self.folder.glob("*.jsonl")):
+            offset = 0
+            with open(path, "rb") as stream:
+                for number, line in enumerate(stream, start=1):
+                    key = _key_of(line)
+                    if key is not None:
+                        self._index.setdefault(key, (path, offset))
+                    elif line.strip():
+                        # a torn last line is the mark of a killed job; its items are done again
+                        log.warning("%s:%d: unreadable line passed over, its item is done again", path, number)
+                    offset += len(line)
+
+
+def _key_of(line: bytes) -> str | None:
+    """The key of a whole store line, None of a torn or foreign one."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        item = json.loads(line)
+        return item["key"] if "value" in item else None
+    except (ValueError, TypeError, KeyError):
+        return None
