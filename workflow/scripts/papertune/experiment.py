@@ -45,7 +45,9 @@ class Splits(Settings):
     def _apart(self) -> Splits:
         shared = sorted(set(self.train.span()) & set(self.test.span()))
         if shared:
-            raise ValueError(f"train and test overlap in {shared[0]}–{shared[-1]}; a document belongs to one split")
+            raise ValueError(
+                f"train and test overlap in {shared[0]}–{shared[-1]}; a document belongs to one split"
+            )
         return self
 
 
@@ -60,8 +62,12 @@ class Experiment(Settings):
     instruction: str = "Read the abstract and answer the question"
     prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
     generators: dict[Name, Generator] = Field(min_length=1)
-    dataset: str = Field("", description="the generator whose pairs train; the first where it is empty")
-    test_sets: list[str] = Field([], description="generators that write test sets; all where it is empty")
+    dataset: str = Field(
+        "", description="the generator whose pairs train; the first where it is empty"
+    )
+    test_sets: list[str] = Field(
+        [], description="generators that write test sets; all where it is empty"
+    )
     bases: dict[Name, Base] = Field(min_length=1)
     training: Training = Training()
     models: dict[Name, Model] = Field(min_length=1)
@@ -81,18 +87,34 @@ class Experiment(Settings):
             *(("test_sets", name, generators) for name in self.test_sets),
             *(("metrics", name, METRICS) for name in self.metrics),
             *((f"models.{m}.base", model.base, self.bases) for m, model in self.models.items()),
-            *((f"models.{m}.dataset", model.dataset, generators) for m, model in self.models.items() if model.dataset),
+            *(
+                (f"models.{m}.dataset", model.dataset, generators)
+                for m, model in self.models.items()
+                if model.dataset
+            ),
             ("comparison.metric", self.comparison.metric, self.metrics),
-            *([("comparison.baseline", self.comparison.baseline, self.models)] if self.comparison.baseline else []),
+            *(
+                [("comparison.baseline", self.comparison.baseline, self.models)]
+                if self.comparison.baseline
+                else []
+            ),
             *(("published.test_set", table.test_set, generators) for table in self.published),
-            *(("published.values", model, self.models) for table in self.published for model in table.values),
+            *(
+                ("published.values", model, self.models)
+                for table in self.published
+                for model in table.values
+            ),
         ]:
             if name not in known:
-                raise ValueError(f"{key}: {name!r} is none of {', '.join(known)}{_nearest(name, known)}")
+                raise ValueError(
+                    f"{key}: {name!r} is none of {', '.join(known)}{_nearest(name, known)}"
+                )
         for name, model in self.models.items():
             unknown = set(model.training) - set(Training.model_fields)
             for key in sorted(unknown):
-                raise ValueError(f"models.{name}.training: unknown key {key!r}{_nearest(key, Training.model_fields)}")
+                raise ValueError(
+                    f"models.{name}.training: unknown key {key!r}{_nearest(key, Training.model_fields)}"
+                )
             self.training_of(name)
         return self
 
@@ -122,7 +144,9 @@ class Experiment(Settings):
 
     def training_of(self, model: str) -> Training:
         """The experiment's hyperparameters with the model's own on top."""
-        return Training.model_validate({**self.training.model_dump(), **self.models[model].training})
+        return Training.model_validate(
+            {**self.training.model_dump(), **self.models[model].training}
+        )
 
     @property
     def baseline(self) -> str:
@@ -189,7 +213,16 @@ def _explain(problem: Any, error: ValidationError) -> str:
     tags = {"demo", "dblp", "dblp_api", "pmlr", "files", "rules", "transformers", "openai"}
     trail = [str(part) for part in problem["loc"]]
     # pydantic names the branch of a union as if it were a key
-    keys = [p for i, p in enumerate(trail) if not (p in tags and i > 0 and trail[0] in {"source", "generators"} and i == (1 if trail[0] == "source" else 2))]
+    keys = [
+        p
+        for i, p in enumerate(trail)
+        if not (
+            p in tags
+            and i > 0
+            and trail[0] in {"source", "generators"}
+            and i == (1 if trail[0] == "source" else 2)
+        )
+    ]
     where = ".".join(keys) or "the file"
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown key{_nearest(keys[-1], _known_keys())}"
@@ -205,8 +238,16 @@ def _known_keys() -> set[str]:
     """Every key that any part of an experiment file can have."""
     import papertune.settings as rooms
 
-    kinds = [kind for kind in vars(rooms).values() if isinstance(kind, type) and issubclass(kind, Settings)]
-    return {field.alias or name for kind in [*kinds, Experiment, Splits] for name, field in kind.model_fields.items()}
+    kinds = [
+        kind
+        for kind in vars(rooms).values()
+        if isinstance(kind, type) and issubclass(kind, Settings)
+    ]
+    return {
+        field.alias or name
+        for kind in [*kinds, Experiment, Splits]
+        for name, field in kind.model_fields.items()
+    }
 
 
 def _nearest(name: str, known: Any) -> str:

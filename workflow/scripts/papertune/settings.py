@@ -28,7 +28,10 @@ class Settings(BaseModel):
         """The fields that results depend on, as JSON values."""
         values = {}
         for name, field in type(self).model_fields.items():
-            if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("cosmetic")):
+            if not (
+                isinstance(field.json_schema_extra, dict)
+                and field.json_schema_extra.get("cosmetic")
+            ):
                 values[name] = _identity_of(getattr(self, name))
         return values
 
@@ -52,7 +55,9 @@ class Years(Settings):
     @model_validator(mode="after")
     def _not_empty(self) -> Years:
         if self.last < self.first:
-            raise ValueError(f"no years from {self.first} to {self.last}; put the earlier one in 'from'")
+            raise ValueError(
+                f"no years from {self.first} to {self.last}; put the earlier one in 'from'"
+            )
         return self
 
     def span(self) -> list[int]:
@@ -109,7 +114,9 @@ Source = Annotated[
 class Fetching(Settings):
     """How pages are asked for. None of it changes what a page says."""
 
-    contact: str = cosmetic("", description="e-mail or url in the User-Agent; else $PAPERTUNE_CONTACT")
+    contact: str = cosmetic(
+        "", description="e-mail or url in the User-Agent; else $PAPERTUNE_CONTACT"
+    )
     delay: float = cosmetic(1.0, ge=0, description="seconds between two requests to one host")
     timeout: float = cosmetic(30.0, gt=0, description="seconds")
     retries: int = cosmetic(5, ge=0)
@@ -149,9 +156,14 @@ class PromptedGenerator(GeneratorSettings):
     model: str
     prompt: str = Field(description="path of a prompt template")
     decoding: Decoding = Decoding()
-    attempts: int = Field(2, ge=1, description="how often a document is asked before it is given up")
+    attempts: int = Field(
+        2, ge=1, description="how often a document is asked before it is given up"
+    )
     grounding: float = Field(
-        0.5, ge=0, le=1, description="share of an answer's content words that must stand in the text"
+        0.5,
+        ge=0,
+        le=1,
+        description="share of an answer's content words that must stand in the text",
     )
 
 
@@ -195,11 +207,15 @@ class Training(Settings):
     weight_decay: float = Field(0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    max_length: int = Field(1024, ge=8, description="tokens per example; longer ones are cut on the left")
+    max_length: int = Field(
+        1024, ge=8, description="tokens per example; longer ones are cut on the left"
+    )
     order: Literal["shuffled", "given"] = "shuffled"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     evaluations: int = Field(10, ge=1, description="validations per run, evenly spaced")
-    patience: int | None = Field(None, ge=1, description="stop after so many validations without gain")
+    patience: int | None = Field(
+        None, ge=1, description="stop after so many validations without gain"
+    )
 
 
 class Lora(Settings):
@@ -273,7 +289,9 @@ class Base(Settings):
         if sum([bool(self.hub), bool(self.path), self.pretrain is not None]) != 1:
             raise ValueError("a base has exactly one of hub, path, pretrain")
         if self.hub and not self.revision:
-            raise ValueError("a Hub base needs revision: the 40 hex digits of a commit, so that it stays the same")
+            raise ValueError(
+                "a Hub base needs revision: the 40 hex digits of a commit, so that it stays the same"
+            )
         return self
 
 
@@ -311,7 +329,9 @@ class Comparison(Settings):
     """How the matrix is made."""
 
     metric: str = "similarity"
-    baseline: str = Field("", description="the model that others are held against; the first baseline else")
+    baseline: str = Field(
+        "", description="the model that others are held against; the first baseline else"
+    )
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: int = Field(5000, ge=100)
     correction: Literal["holm", "fdr_bh"] = "holm"

@@ -110,7 +110,11 @@ class Store:
                         self._index.setdefault(key, (path, offset))
                     elif line.strip():
                         # a torn last line is the mark of a killed job; its items are done again
-                        log.warning("%s:%d: unreadable line passed over, its item is done again", path, number)
+                        log.warning(
+                            "%s:%d: unreadable line passed over, its item is done again",
+                            path,
+                            number,
+                        )
                     offset += len(line)
 
 

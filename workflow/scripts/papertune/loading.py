@@ -1,0 +1,105 @@
+"""Loading language models from local folders: offline, safetensors only, no code from outside."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import TrainingError
+
+
+def set_up_torch(threads: int, seed: int = 0) -> None:
+    """Make torch quiet, offline and repeatable in this process.
+
+    Args:
+        threads: CPU threads of this job.
+        seed: Seeds Python, NumPy and torch.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+    from transformers import set_seed
+    from transformers.utils import logging
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # denormals slow tiny models on a CPU several times
+    set_seed(seed)
+    logging.disable_progress_bar()
+
+
+def device_name() -> str:
+    """``cuda`` where there is a GPU, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def dtype_of(precision: str) -> Any:
+    """The torch dtype of ``auto``, ``fp32`` or ``bf16``; auto is bf16 where the GPU has it."""
+    import torch
+
+    if precision == "bf16":
+        return torch.bfloat16
+    if precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+def load_tokenizer(folder: str | Path) -> Any:
+    """The tokenizer of a model folder; models without a padding token pad with the end token."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(
+        _folder(folder), local_files_only=True, trust_remote_code=False
+    )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(
+    folder: str | Path, *, base: str | Path | None = None, precision: str = "auto"
+) -> Any:
+    """A causal language model on the best device of this machine, in evaluation mode.
+
+    Args:
+        folder: A model folder, or the folder of an adapter; then ``base`` is needed.
+        base: The folder of the base that the adapter belongs to.
+        precision: ``auto``, ``fp32`` or ``bf16``.
+
+    Raises:
+        TrainingError: the folder is not there, or an adapter comes without its base.
+    """
+    from transformers import AutoModelForCausalLM
+
+    folder = Path(_folder(folder))
+    is_adapter = (folder / "adapter_config.json").exists()
+    if is_adapter and base is None:
+        raise TrainingError("an adapter cannot be loaded without its base", where=str(folder))
+    model = AutoModelForCausalLM.from_pretrained(
+        _folder(base) if is_adapter and base is not None else folder,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype=dtype_of(precision),
+    )
+    if is_adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, folder, local_files_only=True)
+    return model.to(device_name()).eval()
+
+
+def _folder(folder: str | Path) -> str:
+    path = Path(folder)
+    if not path.is_dir():
+        raise TrainingError(
+            "no such model folder",
+            where=str(path),
+            hint="base models are brought by the rule download_base on a machine with internet",
+        )
+    return str(path)

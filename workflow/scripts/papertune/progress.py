@@ -1,0 +1,65 @@
+"""Logs of jobs: one file per job, a line on the terminal, progress with done/total and rate."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from papertune.errors import PapertuneError
+
+Item = TypeVar("Item")
+
+
+@contextmanager
+def job_log(path: str | Path) -> Iterator[None]:
+    """Log to ``path`` and to the terminal; end the process with status 1 after an error.
+
+    Errors made for people are printed as they are; any other error's traceback goes to the log
+    file and its last line to the terminal.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
+    for chatty in ("httpx", "httpcore", "urllib3", "filelock", "selenium", "absl"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log = logging.getLogger("papertune")
+    try:
+        yield
+    except PapertuneError as error:
+        log.error("%s", error)
+        sys.exit(1)
+    except OSError as error:
+        file.stream.write(traceback.format_exc())
+        log.error("%s%s", error.strerror or error, f": {error.filename}" if error.filename else "")
+        sys.exit(1)
+    except Exception as error:
+        file.stream.write(traceback.format_exc())
+        log.error("%s: %s (traceback in %s)", type(error).__name__, error, path)
+        sys.exit(1)
+
+
+def progress(
+    items: Iterable[Item], total: int, what: str, *, every: float = 10.0
+) -> Iterator[Item]:
+    """Pass items on and log done/total and the rate at most once in ``every`` seconds, and at the end."""
+    log = logging.getLogger("papertune")
+    start = last = time.monotonic()
+    done = 0
+    for item in items:
+        yield item
+        done += 1
+        now = time.monotonic()
+        if now - last >= every:
+            log.info("%s: %d/%d (%.1f/s)", what, done, total, done / (now - start))
+            last = now
+    log.info("%s: %d/%d (%.1f/s)", what, done, total, done / max(time.monotonic() - start, 1e-9))

@@ -1,0 +1,62 @@
+"""Prompt templates: text files with ``$names``, filled without evaluating anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+
+from papertune.errors import SettingsError
+from papertune.records import Pair
+
+ANSWER_FIELDS = ("instruction", "context", "question")
+GENERATOR_FIELDS = ("title", "text", "pairs")
+
+
+def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
+    """The text of a template file.
+
+    Args:
+        path: A UTF-8 text file.
+        fields: The names that it may use.
+
+    Raises:
+        SettingsError: no such file, or it uses another name.
+    """
+    path = Path(path)
+    known = ", ".join(f"${name}" for name in fields)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot read the prompt: {error.strerror}", where=str(path)) from None
+    template = Template(text)
+    if not template.is_valid():
+        raise SettingsError(
+            "a lone $ in the prompt",
+            where=str(path),
+            hint=f"write $$ for a dollar sign; names are {known}",
+        )
+    for name in template.get_identifiers():
+        if name not in fields:
+            raise SettingsError(
+                f"unknown name ${name} in the prompt", where=str(path), hint=f"names are {known}"
+            )
+    return text.rstrip("\n")
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """The template with its names replaced; what stands in a value is never read as a name."""
+    return Template(template).substitute(values)
+
+
+def answer_prompt(template: str, pair: Pair) -> str:
+    """What a model reads before it writes the answer to a pair's question."""
+    return fill(
+        template,
+        {"instruction": pair.instruction, "context": pair.context, "question": pair.question},
+    )
+
+
+def completion(pair: Pair) -> str:
+    """What a model is to write: the reference answer after one space."""
+    return f" {pair.answer}"
