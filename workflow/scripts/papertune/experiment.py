@@ -238,7 +238,7 @@ def _known_keys() -> set[str]:
     """Every key that any part of an experiment file can have."""
     import papertune.settings as rooms
 
-    kinds = [
+    kinds: list[type[Settings]] = [
         kind
         for kind in vars(rooms).values()
         if isinstance(kind, type) and issubclass(kind, Settings)

@@ -45,10 +45,7 @@ def document_id(address: str) -> str:
         if lowered.startswith(prefix):
             text = text[len(prefix) :]
             break
-    if text.lower().startswith("10.") and "/" in text:
-        text = text.lower()
-    else:
-        text = canonical_url(text)
+    text = text.lower() if text.lower().startswith("10.") and "/" in text else canonical_url(text)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

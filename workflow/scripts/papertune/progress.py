@@ -39,13 +39,18 @@ def job_log(path: str | Path) -> Iterator[None]:
         log.error("%s", error)
         sys.exit(1)
     except OSError as error:
-        file.stream.write(traceback.format_exc())
+        _append(path, traceback.format_exc())
         log.error("%s%s", error.strerror or error, f": {error.filename}" if error.filename else "")
         sys.exit(1)
     except Exception as error:
-        file.stream.write(traceback.format_exc())
+        _append(path, traceback.format_exc())
         log.error("%s: %s (traceback in %s)", type(error).__name__, error, path)
         sys.exit(1)
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def progress(
