@@ -1,0 +1,1 @@
+"""The built-in venue: papers that the project makes itself, their pages and their archive."""
