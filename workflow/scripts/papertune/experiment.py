@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,16 @@ class Experiment(Settings):
             {**self.training.model_dump(), **self.models[model].training}
         )
 
+    def recipe(self, model: str) -> dict[str, Any]:
+        """All that makes a model besides its base, its data, its prompt and its seed."""
+        chosen = self.models[model]
+        recipe: dict[str, Any] = {"method": chosen.method}
+        if chosen.method != "baseline":
+            recipe["training"] = self.training_of(model).identity()
+        if chosen.method == "lora":
+            recipe["lora"] = chosen.lora.identity()
+        return recipe
+
     @property
     def baseline(self) -> str:
         """The model that others are held against, or an empty string where there is none."""
@@ -175,6 +186,28 @@ def locate(name: str, folder: str | Path) -> Path:
         where=str(folder),
         hint=f"take one of {', '.join(known)}, or give the path of a .yaml file",
     )
+
+
+def load_named(
+    names: Sequence[str], folder: str | Path
+) -> tuple[dict[str, Experiment], dict[str, str]]:
+    """The experiments given by name or path, and their files, by experiment name.
+
+    Raises:
+        SettingsError: as :func:`locate` and :func:`load_experiment`, or two have one name.
+    """
+    experiments: dict[str, Experiment] = {}
+    files: dict[str, str] = {}
+    for name in names:
+        path = locate(name, folder)
+        if path.stem in files:
+            raise SettingsError(
+                f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}",
+                hint="results lie under results/<name>; rename one of the files",
+            )
+        experiments[path.stem] = load_experiment(path)
+        files[path.stem] = str(path.resolve())
+    return experiments, files
 
 
 def load_experiment(path: str | Path) -> Experiment:

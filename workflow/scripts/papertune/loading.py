@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.records import files_digest
 
 
 def set_up_torch(threads: int, seed: int = 0) -> None:
@@ -92,6 +93,18 @@ def load_model(
 
         model = PeftModel.from_pretrained(model, folder, local_files_only=True)
     return model.to(device_name()).eval()
+
+
+def weights_digest(folder: str | Path) -> str:
+    """SHA-256 of a model folder's weights and tokenizer: what its answers depend on.
+
+    Raises:
+        TrainingError: there is no such folder, or it has no safetensors.
+    """
+    weights = sorted(Path(_folder(folder)).glob("*.safetensors"))
+    if not weights:
+        raise TrainingError("a model folder without safetensors weights", where=str(folder))
+    return files_digest([*weights, *sorted(Path(folder).glob("tokenizer*.json"))])
 
 
 def _folder(folder: str | Path) -> str:

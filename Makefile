@@ -1,0 +1,50 @@
+# make demo   the whole study in small, from nothing to a report
+# make test   everything that CI runs
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test lint format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+# torch goes first: with it in place, nothing else asks a resolver for another build of it
+.venv/installed: requirements/torch.txt requirements/run.txt requirements/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Papertune needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	@echo "Installing into .venv (2 GB, some minutes) ..."
+	$(PIP) -r requirements/torch.txt
+	$(PIP) -r requirements/run.txt
+	@touch $@
+
+.venv/installed-test: .venv/installed requirements/test.txt
+	$(PIP) -r requirements/test.txt
+	@touch $@
+
+install: .venv/installed ## make .venv with pinned requirements
+
+demo: .venv/installed ## run the demo and show where its report is
+	$(BIN)/snakemake --config experiments=demo
+	@echo; cat results/demo/tables/matrix.txt
+	@echo; echo "Report: results/demo/report.html"
+
+lint: .venv/installed-test ## formatters, linters and the type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+format: .venv/installed-test ## bring the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+test: lint ## install what tests need and run all of them
+	$(BIN)/pytest --durations=15
+
+clean: ## delete what the workflow made (asks first)
+	@printf 'Delete results/, store/, resources/, logs/? [y/N] '; read answer; [ "$$answer" = y ]
+	rm -rf results store resources logs benchmarks/*/

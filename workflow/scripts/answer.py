@@ -1,0 +1,27 @@
+"""Have one model answer the questions of one test set."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.inference import answer
+from papertune.loading import weights_digest
+from papertune.progress import job_log
+
+with job_log(snakemake.log[0]):
+    experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
+    model, base = Path(snakemake.input.model), Path(snakemake.input.base)
+    answer(
+        model=model,
+        base=base if model != base else None,
+        test_set=Path(snakemake.input.test_set),
+        prompt=snakemake.params.prompt,
+        answering=experiment.answering,
+        output=Path(snakemake.output.answers),
+        store=Path(snakemake.config["store"]),
+        identity={
+            "model": weights_digest(model),
+            "base": weights_digest(base),
+            "recipe": snakemake.params.recipe,
+        },
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,15 @@
+"""Write the card of a dataset folder."""
+
+from pathlib import Path
+
+from papertune.datasets import describe_dataset
+from papertune.progress import job_log
+
+with job_log(snakemake.log[0]):
+    describe_dataset(
+        splits=[Path(path) for path in snakemake.input.splits],
+        output=Path(snakemake.output.card),
+        title=snakemake.params.title,
+        name=f"{snakemake.wildcards.experiment}-{snakemake.wildcards.generator}",
+        generator=snakemake.params.generator,
+    )

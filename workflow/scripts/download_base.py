@@ -1,0 +1,13 @@
+"""Bring a model of the Hub, at one revision, into a folder that offline jobs read."""
+
+from pathlib import Path
+
+from papertune.download import download_model
+from papertune.progress import job_log
+
+with job_log(snakemake.log[0]):
+    download_model(
+        snakemake.wildcards.hub.replace("--", "/"),
+        snakemake.wildcards.revision,
+        Path(snakemake.output.folder),
+    )

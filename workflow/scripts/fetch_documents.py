@@ -1,0 +1,18 @@
+"""Fetch the landing pages of one year's documents and take the abstracts from them."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.progress import job_log
+from papertune.sources.collect import fetch_documents
+
+with job_log(snakemake.log[0]):
+    experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
+    fetch_documents(
+        experiment.source,
+        experiment.fetching,
+        listing=Path(snakemake.input.listing),
+        output=Path(snakemake.output.fetched),
+        store=Path(snakemake.config["store"]),
+        cache=Path(snakemake.config["store"], "http"),
+    )

@@ -1,0 +1,130 @@
+"""Datasets: the pairs of one generator, split by split, in a folder that others can load."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import PapertuneError
+from papertune.records import Pair, Rejection, atomic_write, read_records, write_records
+
+log = logging.getLogger(__name__)
+
+
+def build_dataset(*, pairs: Path, output: Path, rejected: Path) -> None:
+    """Write one split of a dataset: the pairs, each question about a document once.
+
+    Args:
+        pairs: What a generator wrote about the documents of the split.
+        output: JSONL of :class:`~papertune.records.Pair`, in the order of the pairs.
+        rejected: JSONL of :class:`~papertune.records.Rejection`.
+
+    Raises:
+        PapertuneError: nothing is left.
+    """
+    rejections: list[Rejection] = []
+
+    def kept() -> Iterator[Pair]:
+        seen: set[str] = set()
+        for pair in read_records(pairs, Pair):
+            if pair.id in seen:
+                rejections.append(Rejection("dataset", pair.id, "duplicate", pair.question))
+                continue
+            seen.add(pair.id)
+            yield pair
+
+    count = write_records(output, kept())
+    write_records(rejected, rejections)
+    log.info("%s: %d pairs, %d rejected", output, count, len(rejections))
+    if not count:
+        output.unlink()
+        raise PapertuneError(
+            "a dataset without a single pair",
+            where=str(pairs),
+            hint="see why pairs were rejected in results/<experiment>/rejected/pairs",
+        )
+
+
+CARD = """---
+pretty_name: {quoted}
+task_categories:
+- question-answering
+language:
+- en
+size_categories:
+- {size}
+configs:
+- config_name: default
+  data_files:
+{files}
+---
+
+# {title}
+
+Question–answer pairs about the documents of the experiment, written by one generator and split
+by the year of the document: no document is in two splits.
+
+| split | pairs | documents | years |
+| --- | --- | --- | --- |
+{rows}
+
+Fields: `instruction`, `context` (the document's text), `question`, `answer` (the reference),
+`document` (its id), `year`, `generator`, and `provenance`: backend, model, revision, prompt
+(hash) and decoding that made the pair.
+
+```python
+from datasets import load_dataset
+
+dataset = load_dataset("path/of/this/folder")
+```
+
+## Generator
+
+```json
+{generator}
+```
+
+The texts belong to their authors and publishers; check their licence before you pass this folder
+on. Pairs written by a language model may be wrong.
+"""
+
+
+def describe_dataset(
+    *, splits: Sequence[Path], output: Path, title: str, name: str, generator: Mapping[str, Any]
+) -> None:
+    """Write the card (README.md) that tells people and ``datasets.load_dataset`` what is here.
+
+    Args:
+        splits: The split files of the folder, ``train.jsonl`` and so on.
+        output: The card.
+        title: The experiment's title.
+        name: Stands in for the title where there is none.
+        generator: What wrote the pairs.
+    """
+    rows, files, total = [], [], 0
+    for path in sorted(splits):
+        pairs, documents, years = 0, set(), set()
+        for pair in read_records(path, Pair):
+            pairs += 1
+            documents.add(pair.document)
+            years.add(pair.year)
+        total += pairs
+        span = f"{min(years)}–{max(years)}"
+        rows.append(f"| {path.stem} | {pairs} | {len(documents)} | {span} |")
+        files.append(f"  - split: {path.stem}\n    path: {path.name}")
+    limits = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")]
+    size = next((word for limit, word in limits if total < limit), "100K<n<1M")
+    with atomic_write(output) as stream:
+        stream.write(
+            CARD.format(
+                title=title or name,
+                quoted=json.dumps(title or name, ensure_ascii=False),  # JSON strings are YAML
+                size=size,
+                files="\n".join(files),
+                rows="\n".join(rows),
+                generator=json.dumps(generator, indent=2, ensure_ascii=False),
+            )
+        )

@@ -1,0 +1,15 @@
+"""Version constants of the stages: raise one when the meaning of a stage's results changes.
+
+They stand in identities and in the rules' params, so that raising one makes the stage, and what
+depends on it, again. They stand together here because rules read them and must not import torch.
+"""
+
+COLLECT = 1
+SYNTHESIZE = 1
+DATASET = 1
+PRETRAIN = 1
+TRAIN = 1
+ANSWER = 1
+SCORE = 1
+COMPARE = 1
+REPORT = 1

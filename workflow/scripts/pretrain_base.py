@@ -1,0 +1,21 @@
+"""Pre-train a base from scratch on training documents."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.identity import fingerprint
+from papertune.pretraining import pretrain
+from papertune.progress import job_log
+from papertune.records import files_digest
+
+with job_log(snakemake.log[0]):
+    experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
+    inputs = [Path(path) for path in (*snakemake.input.documents, *snakemake.input.files)]
+    identity = [snakemake.params.pretraining, snakemake.params.version, files_digest(inputs)]
+    pretrain(
+        experiment.bases[snakemake.wildcards.base].pretrain,
+        documents=[Path(path) for path in snakemake.input.documents],
+        output=Path(snakemake.output.base),
+        checkpoints=Path(snakemake.config["store"], "checkpoints", fingerprint(identity)),
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,19 @@
+"""Render the pages that gave no abstract as they came, with a headless browser."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.progress import job_log
+from papertune.sources.collect import render_documents
+
+with job_log(snakemake.log[0]):
+    experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
+    render_documents(
+        experiment.source,
+        experiment.fetching,
+        fetched=Path(snakemake.input.fetched),
+        output=Path(snakemake.output.documents),
+        missing=Path(snakemake.output.missing),
+        store=Path(snakemake.config["store"]),
+        cache=Path(snakemake.config["store"], "http"),
+    )

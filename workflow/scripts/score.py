@@ -1,0 +1,17 @@
+"""Score one model's answers to one test set."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.metrics import score_answers
+from papertune.progress import job_log
+
+with job_log(snakemake.log[0]):
+    experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
+    score_answers(
+        answers=Path(snakemake.input.answers),
+        output=Path(snakemake.output.scores),
+        metrics=experiment.metrics,
+        embedder=experiment.embedder,
+        store=Path(snakemake.config["store"]),
+    )

@@ -1,0 +1,32 @@
+"""Adapt a base to a dataset with one method and one seed."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.identity import fingerprint
+from papertune.loading import weights_digest
+from papertune.progress import job_log
+from papertune.records import files_digest
+from papertune.training import train
+
+with job_log(snakemake.log[0]):
+    experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
+    model = experiment.models[snakemake.wildcards.model]
+    seed = int(snakemake.wildcards.seed)
+    data = [Path(snakemake.input.train), Path(snakemake.input.validation)]
+    base = Path(snakemake.input.base)
+    settings = [snakemake.params[name] for name in ("recipe", "prompt", "version")]
+    identity = [settings, seed, files_digest(data), weights_digest(base)]
+    train(
+        train=data[0],
+        validation=data[1],
+        base=base,
+        method=model.method,
+        training=experiment.training_of(snakemake.wildcards.model),
+        lora=model.lora,
+        prompt=snakemake.params.prompt,
+        seed=seed,
+        output=Path(snakemake.output.model),
+        checkpoints=Path(snakemake.config["store"], "checkpoints", fingerprint(identity)),
+        threads=snakemake.threads,
+    )
