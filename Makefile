@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lint format clean
+.PHONY: help demo install test lint format schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ format: .venv/installed-test ## bring the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
+
+schema: .venv/installed ## write the experiment file's schema for editors anew
+	PYTHONPATH=workflow/scripts $(BIN)/python -c 'import json; from papertune.experiment import experiment_schema; print(json.dumps(experiment_schema(), indent=1))' > workflow/schemas/experiment.schema.json
 
 test: lint ## install what tests need and run all of them
 	$(BIN)/pytest --durations=15

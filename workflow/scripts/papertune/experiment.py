@@ -166,6 +166,14 @@ class Experiment(Settings):
         return self.comparison.baseline or (named[0] if named else "")
 
 
+def experiment_schema() -> dict[str, Any]:
+    """The JSON schema of an experiment file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Experiment.model_json_schema(by_alias=True),
+    }
+
+
 def locate(name: str, folder: str | Path) -> Path:
     """The file of an experiment given by name or by path.
 

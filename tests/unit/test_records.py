@@ -1,0 +1,66 @@
+import os
+
+import pytest
+
+from papertune.errors import RecordError
+from papertune.identity import canonical_url, digest, document_id, share
+from papertune.records import Document, read_records, write_records
+
+
+def document(number: int) -> Document:
+    return Document(f"{number:016x}", f"Title {number}", f"https://x.example/{number}", 2020, "text")
+
+
+def test_records_come_back_as_they_were_written(tmp_path):
+    documents = [document(number) for number in range(3)]
+    assert write_records(tmp_path / "a" / "d.jsonl", documents) == 3
+    assert list(read_records(tmp_path / "a" / "d.jsonl", Document)) == documents
+
+
+def test_a_failing_write_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "d.jsonl"
+    write_records(path, [document(1)])
+    before = path.read_bytes()
+
+    def broken():
+        yield document(2)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_records(path, broken())
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["d.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("{torn", "not JSON"), ("[1]", "not a JSON object"), ('{"id": "1"}', "not a Document")],
+)
+def test_a_bad_line_is_named_by_file_and_number(tmp_path, line, message):
+    path = tmp_path / "d.jsonl"
+    write_records(path, [document(1)])
+    with path.open("a") as stream:
+        stream.write(line + "\n")
+    with pytest.raises(RecordError, match=message) as error:
+        list(read_records(path, Document))
+    assert f"{path}:2" in str(error.value)
+
+
+def test_one_document_has_one_id_however_its_address_is_written():
+    assert document_id("https://doi.org/10.1145/ABC.1") == document_id("10.1145/abc.1")
+    assert document_id("HTTPS://X.Example:443/a/#top") == document_id("https://x.example/a")
+    assert document_id("https://x.example/a") != document_id("https://x.example/b")
+    assert canonical_url("http://x.example:8080/A?b=1") == "http://x.example:8080/A?b=1"
+    assert len(document_id("10.1/x")) == 16
+
+
+def test_identity_does_not_depend_on_the_order_of_keys():
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_shares_are_evenly_spread_and_stay():
+    shares = [share(str(number), "validation") for number in range(2000)]
+    assert 0.45 < sum(shares) / len(shares) < 0.55
+    assert 0.07 < sum(value < 0.1 for value in shares) / len(shares) < 0.13
+    assert share("x", "a") == share("x", "a") != share("x", "b")
