@@ -1,0 +1,201 @@
+"""What models write, in every dress that was seen, and the pairs that must come out of it."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from papertune.generators.cleaning import clean
+from papertune.generators.reading import read_pairs
+
+Q1, A1 = "What does Tern predict?", "Tern predicts the next cache miss."
+Q2, A2 = "How much energy does Tern save?", "It saves 12% of the energy."
+BOTH = [(Q1, A1), (Q2, A2)]
+PLAIN = json.dumps([{"question": q, "answer": a} for q, a in BOTH])
+
+JSON_SHAPES = {
+    "plain": PLAIN,
+    "pretty": json.dumps(json.loads(PLAIN), indent=4),
+    "fenced": f"```json\n{PLAIN}\n```",
+    "fence without language": f"```\n{PLAIN}\n```",
+    "unclosed fence": f"```json\n{PLAIN}",
+    "nested fences": f"```\n```json\n{PLAIN}\n```\n```",
+    "tilde fence": f"~~~json\n{PLAIN}\n~~~",
+    "prose around": f"Sure! Here are [two] pairs:\n\n{PLAIN}\n\nLet me know if you need {{more}}!",
+    "dict container": f'{{"qa_pairs": {PLAIN}}}',
+    "deep container": f'{{"result": {{"title": "Tern", "pairs": {PLAIN}}}}}',
+    "keys in another case": PLAIN.replace("question", "Question").replace("answer", "ANSWER"),
+    "short keys": PLAIN.replace('"question"', '"Q"').replace('"answer"', '"A"'),
+    "numbered keys": json.dumps([{"Question 1": Q1, "Answer 1": A1}, {"Q2": Q2, "A2": A2}]),
+    "one flat object": json.dumps({"Q1": Q1, "A1": A1, "Q2": Q2, "A2": A2}),
+    "objects in sequence": "\n".join(json.dumps(item) for item in json.loads(PLAIN)),
+    "objects with commas": ", ".join(json.dumps(item) for item in json.loads(PLAIN)),
+    "one fence per pair": "\n".join(
+        f"```json\n{json.dumps(item)}\n```" for item in json.loads(PLAIN)
+    ),
+    "two-element lists": json.dumps([[Q1, A1], [Q2, A2]]),
+    "columns": json.dumps({"questions": [Q1, Q2], "answers": [A1, A2]}),
+    "question as key": json.dumps({Q1: A1, Q2: A2}),
+    "answer before question": json.dumps([{"answer": a, "question": q} for q, a in BOTH]),
+    "more keys": json.dumps([{"id": 1, "question": q, "answer": a, "level": "easy"} for q, a in BOTH]),
+    "single quotes": str(json.loads(PLAIN)),
+    "trailing commas": PLAIN.replace("}", ",}").replace("]", ",]"),
+    "keys without quotes": PLAIN.replace('"question"', "question").replace('"answer"', "answer"),
+    "missing comma": PLAIN.replace("}, {", "} {"),
+    "comments": PLAIN.replace("[{", "[ // pairs\n{"),
+    "line break in a string": PLAIN.replace("Tern predicts the", "Tern predicts\nthe"),
+    "decorated strings": PLAIN.replace("Tern predicts", "**Tern** predicts"),
+    "thought": f"<think>\nFirst [draft]: Q: x? A: y.\n</think>\n\n{PLAIN}",
+    "thought without its beginning": f"I draft Q1: x? A1: y.\n</think>\n{PLAIN}",
+    "thought without its end": f"<think>I go for this.\n{PLAIN}",
+    "cut after whole pairs": PLAIN[:-1],
+    "cut inside the third question": PLAIN[:-1] + ', {"question": "What is ha',
+    "cut inside the third answer": PLAIN[:-1] + ', {"question": "What is half?", "answer": "The set {a, b} is ha',
+    "cut in a fence": "```json\n" + PLAIN[:-1] + ',\n {"question": "What is half?", "answer": "It is ha',
+    "cut in a container": f'{{"pairs": {PLAIN[:-1]}, {{"question": "What is half?", "ans',
+    "cut flat object": '{"Q1": %s, "A1": %s, "Q2": %s, "A2": %s, "Q3": "What is half?", "A3": "It is h'
+    % tuple(json.dumps(item) for pair in BOTH for item in pair),
+    "cut single quotes": str(json.loads(PLAIN))[:-1] + ", {'question': 'What is half?', 'answer': 'It's ha",
+}  # fmt: skip
+
+TEXT_SHAPES = {
+    "Q1: A1:": f"Keywords: caches, energy.\n\nQ1: {Q1}\nA1: {A1}\n\nQ2: {Q2}\nA2: {A2}",
+    "Q: A:": f"Q: {Q1}\nA: {A1}\nQ: {Q2}\nA: {A2}",
+    "words": f"Question: {Q1}\nAnswer: {A1}\n\nQuestion: {Q2}\nAnswer: {A2}",
+    "numbered words": f"Question 1: {Q1}\nAnswer 1: {A1}\nQuestion 2: {Q2}\nAnswer 2: {A2}",
+    "bold": f"**Question 1:** {Q1}\n**Answer 1:** {A1}\n\n**Question 2:** {Q2}\n**Answer 2:** {A2}",
+    "bold, colon outside": f"**Question**: {Q1}\n\n**Answer**: {A1}\n\n**Question**: {Q2}\n\n**Answer**: {A2}",
+    "headings": f"### Question 1\n{Q1}\n\n### Answer 1\n{A1}\n\n### Question 2\n{Q2}\n\n### Answer 2\n{A2}",
+    "short headings": f"### Q\n{Q1}\n### A\n{A1}\n### Q\n{Q2}\n### A\n{A2}",
+    "pair headings": f"## Pair 1\n**Q:** {Q1}\n**A:** {A1}\n\n## Pair 2\n**Q:** {Q2}\n**A:** {A2}",
+    "numbered list": f"1. Question: {Q1}\n   Answer: {A1}\n2. Question: {Q2}\n   Answer: {A2}",
+    "numbered bold list": f"1. **Q:** {Q1}\n   **A:** {A1}\n\n2. **Q:** {Q2}\n   **A:** {A2}",
+    "bullets": f"- Q: {Q1}\n- A: {A1}\n- Q: {Q2}\n- A: {A2}",
+    "on one line": f"Q: {Q1} A: {A1}\nQ: {Q2} A: {A2}",
+    "fenced text": f"```\nQ1: {Q1}\nA1: {A1}\nQ2: {Q2}\nA2: {A2}\n```",
+    "farewell": f"Q1: {Q1}\nA1: {A1}\nQ2: {Q2}\nA2: {A2}\n\nI hope these pairs help! Ask me for more.",
+    "rules between": f"Q: {Q1}\nA: {A1}\n\n---\n\nQ: {Q2}\nA: {A2}\n\n---",
+    "explanations between": f"Q: {Q1}\nA: {A1}\nExplanation: it says so.\nQ: {Q2}\nA: {A2}",
+    "thought": f"<think>Q: draft?\nA: no.</think>Q: {Q1}\nA: {A1}\nQ: {Q2}\nA: {A2}",
+    "numbered questions": f"Here you are:\n1. {Q1}\n{A1}\n2. {Q2}\n{A2}",
+    "numbered bold questions": f"1. **{Q1}**\n   - {A1}\n\n2. **{Q2}**\n   - {A2}",
+    "numbered, one line": f"1. {Q1} - {A1}\n2. {Q2} - {A2}",
+    "bold questions": f"**{Q1}**\n{A1}\n\n**{Q2}**\n{A2}",
+    "windows line ends": f"Q1: {Q1}\r\nA1: {A1}\r\nQ2: {Q2}\r\nA2: {A2}\r\n",
+}
+
+
+@pytest.mark.parametrize("text", JSON_SHAPES.values(), ids=JSON_SHAPES.keys())
+def test_json_in_any_dress(text):
+    assert [(q, " ".join(a.split())) for q, a in read_pairs(text)] == BOTH
+
+
+@pytest.mark.parametrize("text", TEXT_SHAPES.values(), ids=TEXT_SHAPES.keys())
+def test_labelled_and_numbered_text(text):
+    assert read_pairs(text) == BOTH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \n",
+        "I cannot help with that.",
+        "The paper presents Tern. A framework for caches is given. Question and answer follow.",
+        "[]",
+        "{}",
+        "```json\n```",
+        '{"question": "", "answer": ""}',
+        '[{"question": "What is it?"}]',
+        '[{"question": "What is half?", "answer": "It is only ha',
+        '{"question": "What is half?", "answer": "The set {a, b} and the list [1',
+        "{'question': 'What is half?', 'answer': 'It's ha",
+        '```json\n[\n  {\n    "question": "What is half?",\n    "answer": "It is',
+        '["Question: What is half?", "Answer: It is ha',
+        "<think>Maybe Q1: What is it? A1: No idea yet.",
+        "[" * 5000,
+        '{"a":' * 3000,
+    ],
+)
+def test_nothing_is_made_up(text):
+    assert read_pairs(text) == []
+
+
+def test_of_a_cut_text_the_last_answer_must_end():
+    text = f"Q1: {Q1}\nA1: {A1}\nQ2: {Q2}\nA2: It saves 12% of the"
+    assert read_pairs(text, cut=True) == [(Q1, A1)]
+    assert read_pairs(f"Q1: {Q1}\nA1: {A1}", cut=True) == [(Q1, A1)]
+    assert read_pairs(f"1. {Q1}\n{A1}\n2. {Q2}\nIt saves", cut=True) == [(Q1, A1)]
+
+
+def test_a_whole_answer_before_the_cut_is_kept():
+    assert read_pairs(f'[{{"question": "{Q1}", "answer": "{A1}"') == [(Q1, A1)]
+
+
+def test_quotes_apostrophes_and_latex_in_nearly_json():
+    text = r"""[{"question": "What is "hot" code?", "answer": "It's code with cost \(\mathcal{O}(n)\)."},
+    {"question": "What is \nabla f?", "answer": "The gradient of f, \frac{1}{2}\text{ of it}."},]"""
+    assert read_pairs(text) == [
+        ('What is "hot" code?', r"It's code with cost \(\mathcal{O}(n)\)."),
+        (r"What is \nabla f?", r"The gradient of f, \frac{1}{2}\text{ of it}."),
+    ]
+
+
+def test_research_question_and_approach():
+    pair = ("How can caches be explained?", "The paper builds\nA tree\nA probe")
+    for text in (
+        '["How can caches be explained?", "The paper builds\\n- A tree\\n- A probe"]',
+        '[\n "question",\n "How can caches be explained?"\n],\n[\n "approach",\n "The paper builds\n - A tree\n - A probe"\n]',
+        "[question, approach]\n**Question**: How can caches be explained?\n\n"
+        "**Approach**:\nThe paper builds\n- **A tree**\n- A probe",
+        '["Research Question: How can caches be explained?", "Approach: The paper builds\n* A tree\n* A probe"]',
+        '[{"research question": "How can caches be explained?"}, {"approach": "The paper builds\\nA tree\\nA probe"}]',
+    ):
+        assert read_pairs(text) == [pair]
+
+
+def test_a_nested_answer_becomes_lines():
+    text = '["How is it done?", {"Architecture": "Tree", "Steps": ["Grow", "Prune"]}]'
+    assert read_pairs(text) == [("How is it done?", "Architecture: Tree\nSteps:\nGrow\nPrune")]
+
+
+def test_a_label_inside_an_answer_is_text():
+    text = "**Question**: How?\n**Approach**: Two parts.\n- **Question**: an encoder.\n- **Answer**: a decoder."
+    assert read_pairs(text) == [("How?", "Two parts.\nQuestion: an encoder.\nAnswer: a decoder.")]
+
+
+@pytest.mark.parametrize(
+    ("dirty", "tidy"),
+    [
+        ("**Bold** and *soft* and ***both***", "Bold and soft and both"),
+        ("## Heading\n- one\n* two\n• three\n", "Heading\none\ntwo\nthree"),
+        ("`tern.c` uses ``x``", "tern.c uses x"),
+        ("Zero\u200bwidth\ufeff and 🚀 rocket ✅", "Zerowidth and rocket"),
+        ("a * b, 2*3*4, x**2 + y**2, f(*args, **kw)", "a * b, 2*3*4, x**2 + y**2, f(*args, **kw)"),
+        ("C# and F#, #1, snake_case, __init__", "C# and F#, #1, snake_case, __init__"),
+        (r"$\alpha_{t} \leq x^*$ → 5–10 × faster, ∀x ∈ S", r"$\alpha_{t} \leq x^*$ → 5–10 × faster, ∀x ∈ S"),
+        ("A-star is A* search", "A-star is A* search"),
+        ('"quoted as a whole"', "quoted as a whole"),
+        ('"this" and "that"', '"this" and "that"'),
+        ("dangling bold**", "dangling bold"),
+        ("```python\nx = 1\n```", "x = 1"),
+    ],
+)  # fmt: skip
+def test_decoration_goes_and_maths_and_code_stay(dirty, tidy):
+    assert clean(dirty) == tidy
+    assert clean(tidy) == tidy
+
+
+def test_raw_outputs_of_real_models():
+    root = os.environ.get("PAPERTUNE_FIXTURES")
+    if not root or not (Path(root) / "llm").is_dir():
+        pytest.skip("PAPERTUNE_FIXTURES names no folder with raw outputs of models")
+    folder = Path(root) / "llm"
+    for gold in sorted(folder.glob("*_gold.json")):
+        wanted = [(item["Q"], item["A"]) for item in json.loads(gold.read_text())["QA"]]
+        raw = gold.with_name(gold.name.replace("_gold.json", "_raw.txt"))
+        assert read_pairs(raw.read_text()) == wanted, raw
+    for raw in sorted(folder.glob("[0-9][0-9][0-9].txt")):
+        ((question, answer),) = read_pairs(raw.read_text())
+        assert question.endswith("?") and len(answer) > 150, raw
+        assert "**" not in question + answer and "think>" not in answer, raw

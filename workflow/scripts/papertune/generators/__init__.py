@@ -1,0 +1,36 @@
+"""What writes pairs: one module per backend behind the protocol of ``protocol.py``.
+
+A new backend is one module and one line here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from papertune.generators.protocol import Backend
+from papertune.settings import Generator
+
+BACKENDS = {
+    "rules": ("papertune.generators.rules_backend", "RulesBackend"),
+    "transformers": ("papertune.generators.transformers_backend", "TransformersBackend"),
+    "openai": ("papertune.generators.openai_backend", "OpenAIBackend"),
+}
+
+
+def open_backend(generator: Generator, *, folder: Path | None, threads: int) -> Backend:
+    """The backend of a generator; nothing is loaded or connected before the first request.
+
+    Args:
+        generator: Its settings.
+        folder: Where its model lies on this machine (``transformers`` only).
+        threads: CPU threads of this job.
+
+    Raises:
+        GeneratorError: the settings cannot work on this machine.
+    """
+    module, name = BACKENDS[generator.backend]
+    backend: Backend = getattr(import_module(module), name)(
+        generator, folder=folder, threads=threads
+    )
+    return backend

@@ -1,0 +1,120 @@
+"""Pairs in labelled text (``Q1:``, ``**Question:**``, ``### Answer``) and in numbered questions."""
+
+from __future__ import annotations
+
+import re
+
+Pairs = list[tuple[str, str]]
+
+_DRESS = r"[ \t*#_>\[{(\"'•\-–]*"
+_LABEL = re.compile(
+    rf"^(?P<dress>{_DRESS}(?:\d+\s*[.):]\s*)?{_DRESS})"
+    r"(?:(?P<question>(?:research\s+)?question|q)|(?P<answer>answer|approach|ans|a)"
+    r"|(?P<other>(?:qa|q&a|question[-\s]answer)?\s*pair|explanation|evidence|source|difficulty|keywords?))"
+    r"(?:[ \t]*[#_-]?[ \t]*\d+)?[\]\"')]*[ \t]*(?P<end>\**[ \t]*[:.)]\**|\*+|[ \t]*,?[ \t]*$|[ \t]+[-–][ \t]+)",
+    re.I | re.M,
+)
+_INLINE_ANSWER = re.compile(
+    r"(?<=[?!.*\"”])[ \t]+(?=\**(?:A\d*|Answer(?:[ \t]?\d+)?|Ans)\**[ \t]*:)", re.I
+)
+_FAREWELL = re.compile(
+    r"\n\s*\n[\s*#_>-]*(?:let me know|i hope|hope (?:this|these)|feel free|please (?:let|note)|would you like"
+    r"|is there anything|these (?:questions|pairs|question)|note:|\(?note that|that concludes)[^\n]*"
+    r"(?:\n(?!\s*\n)[^\n]*)*\s*$",
+    re.I,
+)
+_RULE = re.compile(r"^\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*$", re.M)
+
+
+def _labels(text: str) -> list[re.Match[str]]:
+    """The labels at the beginnings of lines; single letters only where they are labels for sure."""
+    found: list[re.Match[str]] = []
+    first: dict[str, str] = {}
+    for match in _LABEL.finditer(text):
+        word = match.group("question") or match.group("answer") or ""
+        label = match.group(0)[len(match.group("dress")) :]
+        if len(word) == 1 and not re.match(r"\w(?:\s?\d+|\**\s*:)|[QA](?:[.)]|\**$)", label):
+            continue
+        if word.islower() and not match.group("dress").strip() and ":" not in label:
+            continue  # running text: "question and answer …", "approach."
+        if (
+            match.group("other")
+            and ":" not in label
+            and not label.lower().rstrip("* \t0123456789").endswith("pair")
+        ):
+            continue
+        kind = "question" if match.group("question") else "answer" if word else "other"
+        dress = re.sub(r"[\d\s.)]+", "", match.group("dress"))
+        numbered = bool(re.search(r"\d", match.group(0)))
+        if kind != "other" and not numbered and first.setdefault(kind, dress) != dress:
+            continue  # a bullet "- **Question**: …" inside an answer
+        found.append(match)
+    return found
+
+
+def read_labelled(text: str, cut: bool) -> Pairs:
+    """Pairs from labels such as ``Q1:`` and ``**Answer**``."""
+    text = _INLINE_ANSWER.sub("\n", _FAREWELL.sub("", _RULE.sub("", text)))
+    labels = _labels(text)
+    pairs: Pairs = []
+    question = ""
+    for number, label in enumerate(labels):
+        last = number + 1 == len(labels)
+        content = text[label.end() : len(text) if last else labels[number + 1].start()]
+        content = content.strip()
+        quoted = any(mark in label.group(0) for mark in "\"'“")
+        if label.group("question"):
+            question = content.strip("\"'“”,[]{} \n") if quoted else content
+            continue
+        content = _quoted(content) if quoted else content
+        if label.group("answer") and question and content:
+            if not (cut and last and not quoted and not _ends(content)):
+                pairs.append((unlabelled(question), content))
+            question = ""
+    return pairs
+
+
+def _quoted(content: str) -> str:
+    """The string after a quoted label (JSON past repair); nothing where its end is missing."""
+    whole = re.match(r"[\s,:]*[\"'“](.*)[\"'”]\s*(?:[}\],]|$)", content, re.S)
+    nested = re.match(r"[\s,:]*([\[{].*)[\]}]", content, re.S)
+    if whole:
+        return whole.group(1)
+    return re.sub(r"[\"{}\[\]]+,?", " ", nested.group(1)) if nested else ""
+
+
+def _ends(text: str) -> bool:
+    return bool(re.search(r"[.!?:)\]\"”'*`]\s*$", text))
+
+
+_NUMBERED = re.compile(rf"^{_DRESS}\d+\s*[.):]\s*(?P<question>[^\n?]+\?)[*_\"”']*", re.M)
+_BOLD_QUESTION = re.compile(r"^\s*(?:#+\s+|\*\*)(?P<question>[^\n?]+\?)[*_]*\s*$", re.M)
+
+
+def read_numbered(text: str, cut: bool) -> Pairs:
+    """Numbered or bold questions with their answers behind or below them."""
+    text = _FAREWELL.sub("", _RULE.sub("", text))
+    for pattern in (_NUMBERED, _BOLD_QUESTION):
+        found = list(pattern.finditer(text))
+        if len(found) == 1 and len(text[: found[0].start()]) > 200:
+            continue  # one question somewhere inside prose is none of a list
+        pairs: Pairs = []
+        for number, match in enumerate(found):
+            last = number + 1 == len(found)
+            answer = text[match.end() : len(text) if last else found[number + 1].start()]
+            answer = re.sub(r"^\s*[-–:→]+\s*", "", answer).strip()
+            if answer and not (cut and last and not _ends(answer)):
+                pairs.append((match.group("question"), answer))
+        if pairs:
+            return pairs
+    return []
+
+
+def unlabelled(text: str) -> str:
+    """``Research Question: How …?`` → ``How …?``."""
+    return _LABEL_IN_STRING.sub("", text.strip()).strip().rstrip("*").strip()
+
+
+_LABEL_IN_STRING = re.compile(
+    r"^[*#\s]*(?:research\s+question|question|q|approach|answer|a)\s*\d*\s*[*]*\s*:\s*[*]*", re.I
+)

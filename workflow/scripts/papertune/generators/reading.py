@@ -1,0 +1,254 @@
+"""Reading pairs out of what a model wrote: JSON in any dress, or labelled text.
+
+Whole JSON values are taken wherever they stand, so fences, prose around them and a cut at the end
+do not matter. What is nearly JSON is repaired object by object. Only then labels are looked for
+(``Q1:``, ``**Question:**``, ``### Answer``) and, last, numbered questions with text below them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from papertune.generators.cleaning import clean, clean_line
+from papertune.generators.labelled import read_labelled, read_numbered, unlabelled
+
+Pairs = list[tuple[str, str]]
+
+_THINKING = re.compile(r"<(think(?:ing)?|reasoning)>.*?</\1>", re.S | re.I)
+_THINKING_END = re.compile(r"^.*</(?:think(?:ing)?|reasoning)>", re.S | re.I)
+_THINKING_START = re.compile(r"<(?:think(?:ing)?|reasoning)>", re.I)
+
+_QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questiontext"}
+_ANSWER_NAMES = {"a", "answer", "approach", "response", "ans", "reply", "answertext"}
+_PLURALS = ({"questions", "qs"}, {"answers", "as", "responses"})
+
+# backslashes of LaTeX that a model forgot to double; \n, \t, \b, \f, \r, \u are escapes of JSON too
+_LATEX = re.compile(
+    r"(?<!\\)\\(?=[^\"\\/bfnrtu\n]|b(?:ar|eta|egin|f|ig|inom|oldsymbol)\b|f(?:rac|orall)\b"
+    r"|n(?:abla|eq|e|u|ot|orm)\b|r(?:ho|ight|angle|ightarrow|m)\b"
+    r"|t(?:au|ext\w*|heta|ilde|imes|o|op|anh)\b|u(?![0-9a-fA-F]{4}))"
+)
+
+
+def read_pairs(text: str, *, cut: bool = False) -> Pairs:
+    """The question–answer pairs in a model's raw output, cleaned, in their order.
+
+    Args:
+        text: What the model wrote.
+        cut: Whether it ran into the token limit; then the last labelled answer is taken only if
+            it ends like a sentence. (In JSON a half answer shows by itself and is never taken.)
+
+    Returns:
+        Pairs, each with a question and an answer; empty where nothing could be read.
+    """
+    text, unfinished = _without_thinking(text)
+    pairs = _read_json(text)
+    if not pairs and not unfinished:
+        pairs = read_labelled(text, cut) or read_numbered(text, cut)
+    cleaned = ((clean_line(question), clean(answer)) for question, answer in pairs)
+    return [(question, answer) for question, answer in cleaned if question and answer]
+
+
+def _without_thinking(text: str) -> tuple[str, bool]:
+    """The text without its thoughts, and whether it ends inside one.
+
+    Of an unfinished thought only whole JSON is read: labels in it are drafts.
+    """
+    text = _THINKING.sub("", text)
+    text = _THINKING_END.sub("", text)  # the opening tag is often part of the prompt
+    if start := _THINKING_START.search(text):
+        before, after = text[: start.start()], text[start.end() :]
+        return (before, False) if before.strip() else (after, True)
+    return text, False
+
+
+# ---- JSON -------------------------------------------------------------------
+
+
+def _read_json(text: str) -> Pairs:
+    """Pairs of every whole or repairable JSON value in the text."""
+    if '"' not in text and "'" not in text and "“" not in text:
+        return []
+    text = _LATEX.sub(r"\\\\", text)
+    values: list[Any] = []
+    decoder = json.JSONDecoder(strict=False)
+    position = 0
+    for bracket in re.finditer(r"[\[{]", text):
+        if bracket.start() < position:
+            continue
+        try:
+            value, end = decoder.raw_decode(text, bracket.start())
+        except (json.JSONDecodeError, RecursionError):
+            value, end = None, -1
+        if end < 0:
+            value, end = _repair(text, bracket.start())
+        if end > 0 and (_pairs_in(value) or _is_part(value)):
+            values.append(value)
+            position = end
+    pairs = [pair for value in values for pair in _pairs_in(value)]
+    return pairs or _pairs_in(values) or _pairs_in(_repair_all(text))
+
+
+def _repair_all(text: str) -> Any:
+    """The first value in brackets that is whole, repaired with everything it holds."""
+    from json_repair import loads
+
+    for bracket in re.finditer(r"[\[{](?=\s*[\"'“])", text):
+        end, whole = _span(text, bracket.start(), nested=True)
+        if whole:
+            try:
+                return loads(text[bracket.start() : end], skip_json_loads=True)
+            except (ValueError, RecursionError, IndexError):
+                return None
+    return None
+
+
+def _is_part(value: Any) -> bool:
+    """A list such as ``["question", "How …"]``, one half of a pair."""
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and (_name(value[0]) in _QUESTION_NAMES | _ANSWER_NAMES)
+    )
+
+
+def _repair(text: str, start: int) -> tuple[Any, int]:
+    """The innermost object or flat list that begins at ``start``, repaired, and where it ends.
+
+    One that holds others is left to them, so that a cut or a fault costs one pair and no more.
+    """
+    from json_repair import loads
+
+    end, whole = _span(text, start)
+    piece = text[start:end]
+    if not whole:
+        if not _QUOTED_NAME.search(piece):
+            return None, -1
+    elif text[start] == "[" and not _is_list_of_strings(piece):
+        return None, -1
+    if not piece.strip("[{ \n"):
+        return None, -1
+    try:
+        return loads(piece, skip_json_loads=True), end
+    except (ValueError, RecursionError, IndexError):
+        return None, -1
+
+
+_QUOTED_NAME = re.compile(r"""^\{\s*["'“]?(?:q|question|query)\s*\d*["'”]?\s*:""", re.I)
+
+
+def _is_list_of_strings(piece: str) -> bool:
+    return bool(re.match(r"""\[\s*["'“]""", piece))
+
+
+_CLOSING = re.compile(r"""\s*(?:[}\]:]|,\s*(?:["'“{\[}\]]|[\w-]+\s*:|$)|$)""")
+
+
+def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool]:
+    """Where the JSON value that begins at ``start`` ends, and whether it is whole.
+
+    A quote opens a string only after one of ``[{,:`` and closes it only before one of ``]},:``, so
+    apostrophes and quotes inside an answer do no harm. Of a value cut inside a string, the string
+    is left out.
+    """
+    depth = 0
+    quote = ""
+    opened = start
+    before = ""
+    position = start
+    while position < len(text):
+        char = text[position]
+        if quote:
+            if char == "\\":
+                position += 1
+            elif char == quote and _CLOSING.match(text, position + 1):
+                quote, before = "", char
+        elif char in "\"'“" and before in "[{,:":
+            quote, opened = ("”" if char == "“" else char), position
+        elif char in "[{":
+            depth += 1
+            if depth > 1 and char == "{" and not nested:
+                return start, False  # holds others: they are read one by one
+            before = char
+        elif char in "]}":
+            depth -= 1
+            before = char
+            if depth == 0:
+                return position + 1, True
+        elif not char.isspace():
+            before = char
+        position += 1
+    return (opened if quote else len(text)), False
+
+
+def _name(key: object) -> str:
+    """``Question 1:`` → ``question``."""
+    return re.sub(r"[^a-z]", "", str(key).lower())
+
+
+def _pairs_in(value: Any) -> Pairs:
+    """The pairs of a JSON value of any of the shapes that models make."""
+    if isinstance(value, list):
+        return _pairs_in_list(value)
+    if not isinstance(value, dict):
+        return []
+    questions = [_string(v) for k, v in value.items() if _name(k) in _QUESTION_NAMES]
+    answers = [_string(v) for k, v in value.items() if _name(k) in _ANSWER_NAMES]
+    if questions and answers:
+        return [(q, a) for q, a in zip(questions, answers, strict=False) if q and a]
+    columns = [
+        next((v for k, v in value.items() if _name(k) in names and isinstance(v, list)), None)
+        for names in _PLURALS
+    ]
+    if columns[0] and columns[1]:
+        return [(_string(q), _string(a)) for q, a in zip(*columns, strict=False)]
+    mapped = [
+        (key, item)
+        for key, item in value.items()
+        if isinstance(item, str) and key.strip().endswith("?")
+    ]
+    if mapped:
+        return mapped
+    return [pair for item in value.values() for pair in _pairs_in(item)]
+
+
+def _pairs_in_list(value: list[Any]) -> Pairs:
+    """Pairs of a list: of objects, ``[question, answer]``, or parts such as ``["question", "…"]``."""
+    pairs = [pair for item in value for pair in _pairs_in(item)]
+    if pairs:
+        return pairs
+    if len(value) == 2 and isinstance(value[0], str):
+        question, answer = unlabelled(value[0]), value[1]
+        if question.endswith("?") and _string(answer):
+            return [(question, unlabelled(_string(answer)))]
+    parts: dict[str, list[str]] = {"question": [], "answer": []}
+    for item in value:
+        if isinstance(item, dict) and len(item) == 1:
+            name, content = next(iter(item.items()))
+        elif _is_part(item):
+            name, content = item
+        else:
+            continue
+        kind = "question" if _name(name) in _QUESTION_NAMES else "answer"
+        if _name(name) in _QUESTION_NAMES | _ANSWER_NAMES:
+            parts[kind].append(_string(content))
+    return [(q, a) for q, a in zip(parts["question"], parts["answer"], strict=False) if q and a]
+
+
+def _string(value: Any) -> str:
+    """A string as it is; a nested answer as one line per entry."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None:
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list):
+        return "\n".join(filter(None, map(_string, value)))
+    lines = ((key, _string(item)) for key, item in value.items())
+    return "\n".join(
+        f"{key}: {item}" if "\n" not in item else f"{key}:\n{item}" for key, item in lines if item
+    )

@@ -1,0 +1,39 @@
+"""The built-in rules behind the protocol of backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from papertune.generators.protocol import Request, Written
+from papertune.settings import RulesGenerator
+
+BATCH = 64  # documents per append to the store
+
+
+class RulesBackend:
+    """Writes pairs by rules; see ``rules.py``."""
+
+    def __init__(self, settings: RulesGenerator, *, folder: Path | None, threads: int) -> None:
+        self._settings = settings
+
+    def version(self) -> dict[str, Any]:
+        """The version of the rules: other rules write other pairs."""
+        from papertune.generators import rules
+
+        return {"rules": getattr(rules, "VERSION", 1)}
+
+    def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
+        """Pairs of each document, in batches of 64."""
+        from papertune.generators.rules import write_pairs
+
+        batch: list[Written] = []
+        for request in requests:
+            pairs = write_pairs(request.document, self._settings.style, self._settings.pairs)
+            batch.append(Written(request, pairs=tuple((q, a) for q, a in pairs)))
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
