@@ -19,16 +19,22 @@ if isinstance(config["experiments"], str):  # as --config gives it
     config["experiments"] = config["experiments"].split(",")
 validate(config, "../schemas/config.schema.yaml")
 
+
+def located(path):
+    """A path as the user gave it, or, where there is none, the file of the workflow."""
+    return path if Path(path).exists() else str(Path(workflow.basedir) / path)
+
+
 # an error in an experiment file ends with what to do, not with a traceback
 try:
     EXPERIMENTS, config["files"] = load_named(
         config["experiments"], Path(workflow.basedir) / "config" / "experiments"
     )
     for experiment in EXPERIMENTS.values():
-        read_template(experiment.prompt, ANSWER_FIELDS)
+        read_template(located(experiment.prompt), ANSWER_FIELDS)
         for generator in experiment.generators.values():
             if generator.backend != "rules":
-                read_template(generator.prompt, GENERATOR_FIELDS)
+                read_template(located(generator.prompt), GENERATOR_FIELDS)
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
 
@@ -55,6 +61,11 @@ def study(wildcards):
 def hub_folder(model, revision):
     """Where download_base puts a model of the Hub."""
     return f"{RESOURCES}/models/{model.replace('/', '--')}/{revision}"
+
+
+def answer_template(wildcards):
+    """The text of the prompt that models answer and are trained with."""
+    return read_template(located(study(wildcards).prompt), ANSWER_FIELDS)
 
 
 def compute(name):

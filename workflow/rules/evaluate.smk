@@ -23,7 +23,7 @@ rule answer:
     params:
         recipe=recipe,
         answering=lambda wildcards: study(wildcards).answering.identity(),
-        prompt=lambda wildcards: read_template(study(wildcards).prompt, ANSWER_FIELDS),
+        prompt=answer_template,
         version=versions.ANSWER,
     log:
         "logs/{experiment}/answers/{model}/seed-{seed}/{test_set}.log",

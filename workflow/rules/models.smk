@@ -102,7 +102,7 @@ rule train:
         model=directory("results/{experiment}/models/{model}/seed-{seed}"),
     params:
         recipe=recipe,
-        prompt=lambda wildcards: read_template(study(wildcards).prompt, ANSWER_FIELDS),
+        prompt=answer_template,
         version=versions.TRAIN,
     log:
         "logs/{experiment}/models/{model}/seed-{seed}.log",

@@ -17,7 +17,9 @@ def generator_folder(wildcards):
 
 def generator_prompt(wildcards):
     generator = generator_of(wildcards)
-    return "" if generator.backend == "rules" else read_template(generator.prompt, GENERATOR_FIELDS)
+    if generator.backend == "rules":
+        return ""
+    return read_template(located(generator.prompt), GENERATOR_FIELDS)
 
 
 rule synthesize:

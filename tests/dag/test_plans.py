@@ -1,0 +1,88 @@
+"""What a dry-run plans: jobs per year, per generator and split, per model, seed and test set."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from snakemake_run import ROOT, planned, snakemake
+
+
+def test_the_isca_experiment_plans_the_right_jobs(tmp_path):
+    jobs = planned(tmp_path, "--config", "experiments=isca")
+    assert jobs == {
+        "all": 1,
+        # 2005–2024
+        "list_documents": 20,
+        "fetch_documents": 20,
+        "render_documents": 20,
+        "gather_missing": 1,
+        # two generators and one base
+        "download_base": 3,
+        # Gemma: train, validation, test; Mistral: test
+        "synthesize": 4,
+        "build_dataset": 4,
+        "describe_dataset": 2,
+        # full and LoRA × 3 seeds
+        "train": 6,
+        # baseline once, full and LoRA × 3 seeds, × 2 test sets
+        "answer": 14,
+        "score": 14,
+        "compare": 1,
+        "count_stages": 1,
+        "tabulate": 1,
+        "draw_figures": 1,
+        "write_page": 1,
+    }
+
+
+def test_the_demo_plans_the_right_jobs(tmp_path):
+    jobs = planned(tmp_path, "--config", "experiments=demo")
+    assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 20
+    assert (jobs["write_archive"], jobs["pretrain_base"], jobs["train"]) == (1, 1, 4)
+    assert (jobs["synthesize"], jobs["answer"], jobs["score"]) == (4, 10, 10)
+    assert "download_base" not in jobs
+
+
+def test_an_experiment_is_given_by_name_or_by_path(tmp_path):
+    by_name = planned(tmp_path, "--config", "experiments=demo")
+    copy = tmp_path / "demo.yaml"
+    copy.write_text((ROOT / "config/experiments/demo.yaml").read_text())
+    assert planned(tmp_path, "--config", f"experiments={copy}") == by_name
+
+
+def test_two_experiments_can_be_planned_at_once(tmp_path):
+    jobs = planned(tmp_path, "--config", "experiments=[demo,isca]")
+    assert jobs["list_documents"] == 40
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v.update(sedes=[1]), "sedes: unknown key (did you mean 'seeds'?)"),
+        (lambda v: v.update(seeds="one"), "seeds"),
+        (lambda v: v.update(prompt="no/such/file.txt"), "no/such/file.txt"),
+        (lambda v: v["splits"].update(test={"from": 2024, "to": 2022}), "no years from 2024"),
+    ],
+)
+def test_a_mistake_in_an_experiment_is_explained_without_a_traceback(tmp_path, change, message):
+    values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
+    change(values)
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(values))
+    run = snakemake(tmp_path, "--dry-run", "--config", f"experiments={path}", check=False)
+    assert run.returncode != 0
+    assert message in run.stdout
+    assert "Traceback" not in run.stdout
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest(tmp_path):
+    run = snakemake(tmp_path, "--dry-run", "--config", "experiments=demmo", check=False)
+    assert run.returncode != 0
+    assert "did you mean 'demo'?" in run.stdout
+
+
+def test_a_key_of_the_main_configuration_that_does_not_exist_is_named(tmp_path):
+    run = snakemake(tmp_path, "--dry-run", "--config", "experimens=demo", check=False)
+    assert run.returncode != 0
+    assert "experimens" in run.stdout
