@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from papertune.generators.cleaning import clean
 from papertune.generators.reading import read_pairs
 

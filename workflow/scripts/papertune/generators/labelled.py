@@ -11,7 +11,8 @@ _LABEL = re.compile(
     rf"^(?P<dress>{_DRESS}(?:\d+\s*[.):]\s*)?{_DRESS})"
     r"(?:(?P<question>(?:research\s+)?question|q)|(?P<answer>answer|approach|ans|a)"
     r"|(?P<other>(?:qa|q&a|question[-\s]answer)?\s*pair|explanation|evidence|source|difficulty|keywords?))"
-    r"(?:[ \t]*[#_-]?[ \t]*\d+)?[\]\"')]*[ \t]*(?P<end>\**[ \t]*[:.)]\**|\*+|[ \t]*,?[ \t]*$|[ \t]+[-–][ \t]+)",
+    r"(?:[ \t]*[#_-]?[ \t]*\d+)?[\]\"')]*[ \t]*"
+    r"(?P<end>\**[ \t]*[:.)]\**|\*+|[ \t]*,?[ \t]*$|[ \t]+[-–][ \t]+)",
     re.I | re.M,
 )
 _INLINE_ANSWER = re.compile(

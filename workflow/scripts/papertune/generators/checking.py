@@ -1,0 +1,132 @@
+"""Which of the pairs about a document are kept, and why the others are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+
+from papertune.records import Document
+
+SHORTEST_QUESTION = 3  # words
+LONGEST_QUESTION = 100
+LONGEST_ANSWER = 1200
+
+_REFUSAL = re.compile(
+    r"^\W*(?:(?:i['’]?m|i am|we are)?\s*(?:very |really )?(?:sorry|unable|afraid)\b"
+    r"|i (?:cannot|can['’]?t|can not|could not|couldn['’]t|do not|don['’]?t|won['’]t|am not able)\b"
+    r"|as an? (?:ai|artificial|large|language)\b|unfortunately,? (?:i|the (?:abstract|text|paper))\b"
+    r"|my apologies|i apologi[sz]e|no answer\b|n/?a\W*$|unknown\W*$"
+    r"|(?:this|that|it|the answer) (?:is|was)(?: not|n['’]t) (?:mentioned|specified|stated|provided|given)\b"
+    r"|not (?:mentioned|specified|stated|provided|given|available)\b"
+    r"|(?:there is )?no (?:information|mention)\b"
+    r"|the (?:abstract|text|passage|context|document)\b[^.]{0,40}\b(?:does|do)(?: not|n['’]t)"
+    r" (?:explicitly )?(?:mention|specify|state|provide|say|contain|give|include|discuss)\b)",
+    re.I,
+)
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+_FUNCTION_WORDS = frozenset(
+    _WORD.findall(
+        """a about above after again all also an and any are as at be because been before being below
+    between both but by can cannot could did do does doing down during each either few for from
+    further had has have having he her here hers him his how however i if in into is it its itself
+    just may me might more most must my neither no nor not now of off on once only or other our
+    out over own per rather same shall she should so some such than that the their theirs them
+    then there therefore these they this those through thus to too under until up upon us very via
+    was we were what when where whether which while who whom whose why will with within without
+    would yes yet you your"""
+    )
+)
+
+
+def check_pairs(
+    pairs: Iterable[tuple[str, str]], document: Document, *, most: int, grounding: float | None
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Keep what is a pair about the document.
+
+    Args:
+        pairs: Questions and answers, cleaned.
+        document: What they are about.
+        most: Pairs kept at most; later ones are rejected as ``surplus``.
+        grounding: The least share of an answer's content words that must stand in the document's
+            title or text; ``None`` where the answers are taken from it anyway.
+
+    Returns:
+        The pairs kept, in their order, and (reason, detail) of each one rejected.
+    """
+    kept: list[tuple[str, str]] = []
+    rejected: list[tuple[str, str]] = []
+    questions: set[str] = set()
+    words = _content_words(f"{document.title}\n{document.text}")
+    for question, answer in pairs:
+        reason = _fault(question, answer)
+        if not reason and normalised(question) in questions:
+            reason = "duplicate"
+        detail = f"{question[:200]} → {answer[:200]}"
+        if not reason and grounding is not None:
+            share = _share(answer, words)
+            if share < grounding:
+                reason, detail = "ungrounded", f"{share:.2f} of the answer's words: {detail}"
+        if not reason and len(kept) == most:
+            reason = "surplus"
+        if reason:
+            rejected.append((reason, detail))
+        else:
+            kept.append((question, answer))
+            questions.add(normalised(question))
+    return kept, rejected
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a text begins as models do that will not or cannot answer."""
+    return bool(_REFUSAL.match(text))
+
+
+def normalised(text: str) -> str:
+    """Words in lower case without punctuation: what two equal questions have in common."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _fault(question: str, answer: str) -> str:
+    """Why a pair is none by itself, or an empty string."""
+    if not normalised(question) or not normalised(answer):
+        return "empty"
+    if is_refusal(answer) or is_refusal(question):
+        return "refusal"
+    if normalised(question) == normalised(answer):
+        return "answer_is_question"
+    length = len(question.split())
+    if length < SHORTEST_QUESTION:
+        return "question_too_short"
+    if length > LONGEST_QUESTION:
+        return "question_too_long"
+    if len(answer.split()) > LONGEST_ANSWER:
+        return "answer_too_long"
+    return ""
+
+
+def _share(answer: str, words: frozenset[str]) -> float:
+    """The share of the answer's content words among ``words``; 1 where it has none ("Yes.")."""
+    own = _content_words(answer)
+    return len(own & words) / len(own) if own else 1.0
+
+
+def _content_words(text: str) -> frozenset[str]:
+    """Stems of the words that are no function words, and the numbers."""
+    return frozenset(
+        _stem(word) for word in _WORD.findall(text.lower()) if word not in _FUNCTION_WORDS
+    )
+
+
+@lru_cache(maxsize=100_000)
+def _stem(word: str) -> str:
+    """``predicts`` and ``predicting`` are grounded in ``predict`` (Porter 2, English)."""
+    return str(_stemmer().stem(word))
+
+
+@cache
+def _stemmer():  # type: ignore[no-untyped-def]
+    from nltk.stem.snowball import SnowballStemmer
+
+    return SnowballStemmer("english")

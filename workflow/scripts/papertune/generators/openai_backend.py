@@ -1,0 +1,220 @@
+"""A generator behind an OpenAI-compatible server (vLLM, Ollama, a hosted service).
+
+Requests run at once up to a limit. What may pass by itself (429, 5xx, a timeout, a garbled reply)
+is tried again with growing pauses or as long as Retry-After says. The key is read from the
+environment, sent, and written nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from papertune.errors import GeneratorError
+from papertune.generators.protocol import Request, Written, decoding_of
+from papertune.settings import OpenAIGenerator
+
+if TYPE_CHECKING:
+    import httpx
+    from tenacity import RetryCallState
+
+FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
+LONGEST_PAUSE = 60.0  # also the most that a server's Retry-After can ask for
+MOST_FAILURES = 5  # documents in a row that failed after all tries: then the server is down
+
+
+class _Passing(Exception):
+    """A failure that another try may not meet."""
+
+    def __init__(self, what: str, pause: float | None = None) -> None:
+        super().__init__(what)
+        self.pause = pause
+
+
+class OpenAIBackend:
+    """Asks ``{url}/chat/completions``, one request per document."""
+
+    def __init__(self, settings: OpenAIGenerator, *, folder: Path | None, threads: int) -> None:
+        address = urlsplit(settings.url)
+        if address.scheme not in {"http", "https"} or not address.hostname:
+            raise GeneratorError(f"not an http(s) url: {settings.url!r}", where="generators")
+        if address.username or address.password:
+            raise GeneratorError(
+                "a url with a user or password would write it into every result",
+                hint=f"put the key into the environment variable {settings.key_variable}",
+            )
+        self._settings = settings
+        self._address = settings.url.rstrip("/") + "/chat/completions"
+        self._key = os.environ.get(settings.key_variable, "").strip()
+
+    def version(self) -> dict[str, Any]:
+        """Nothing more: server and model are in the settings."""
+        return {}
+
+    def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
+        """Replies as they come; see :class:`~papertune.generators.protocol.Backend`."""
+        import httpx
+
+        waiting: set[Future[Written]] = set()
+        source = iter(requests)
+        failures = 0
+        limit = self._settings.concurrency
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        with (
+            httpx.Client(
+                headers=headers,
+                timeout=self._settings.timeout,
+                limits=httpx.Limits(max_connections=limit),
+            ) as client,
+            ThreadPoolExecutor(limit, thread_name_prefix="generator") as pool,
+        ):
+            try:
+                while True:
+                    for request in islice(source, limit - len(waiting)):
+                        waiting.add(pool.submit(self._ask, client, request))
+                    if not waiting:
+                        return
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    fatal = [future for future in done if future.exception()]
+                    batch = [future.result() for future in done if not future.exception()]
+                    if batch:
+                        yield batch  # what is finished is kept, whatever else went wrong
+                    if fatal:
+                        raise fatal[0].exception() or AssertionError
+                    passing = [
+                        written for written in batch if written.error and not written.lasting
+                    ]
+                    failures = failures + len(passing) if len(passing) == len(batch) else 0
+                    if failures >= MOST_FAILURES:
+                        raise GeneratorError(
+                            f"{failures} requests in a row failed; the last: {passing[-1].error}",
+                            where=self._settings.url,
+                            hint="see the server's log; finished documents are kept for the next run",
+                        )
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, client: httpx.Client, request: Request) -> Written:
+        """One document, tried again while it may help.
+
+        Raises:
+            GeneratorError: nothing can be answered: no server, a wrong key, an unknown model.
+        """
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+        tries = Retrying(
+            retry=retry_if_exception_type(_Passing),
+            stop=stop_after_attempt(self._settings.retries + 1),
+            wait=_pause,
+            reraise=True,
+        )
+        try:
+            return tries(self._post, client, request)
+        except _Passing as error:
+            return Written(request, error=self._without_key(str(error)))
+
+    def _post(self, client: httpx.Client, request: Request) -> Written:
+        import httpx
+
+        decoding = decoding_of(self._settings.decoding, request.attempt)
+        try:
+            response = client.post(
+                self._address,
+                json={
+                    "model": self._settings.model,
+                    "messages": [{"role": "user", "content": request.prompt}],
+                    "temperature": decoding.temperature,
+                    "top_p": decoding.top_p,
+                    "max_tokens": decoding.max_new_tokens,
+                    "seed": decoding.seed,
+                },
+            )
+        except httpx.ConnectError as error:
+            raise GeneratorError(
+                f"no connection to the generator's server: {error}",
+                where=self._settings.url,
+                hint="start the server (for example `vllm serve` or `ollama serve`), or set url; "
+                "finished documents are kept for the next run",
+            ) from None
+        except httpx.TransportError as error:
+            raise _Passing(f"{type(error).__name__}: {error}") from None
+        if response.status_code == 200:
+            return _reply(request, response)
+        self._refuse(response)
+        return Written(
+            request,
+            error=f"HTTP {response.status_code}: {self._told(response)}",
+            lasting=True,
+        )
+
+    def _refuse(self, response: httpx.Response) -> None:
+        """Raise for statuses that concern more than this document."""
+        status, told = response.status_code, self._told(response)
+        if status in {408, 409, 425, 429} or status >= 500:
+            raise _Passing(f"HTTP {status}: {told}", _retry_after(response))
+        if status in {401, 403}:
+            raise GeneratorError(
+                f"the server refuses the key (HTTP {status}): {told}",
+                where=self._settings.url,
+                hint=f"set the environment variable {self._settings.key_variable}"
+                + ("" if self._key else " (it is not set now)"),
+            )
+        if status == 404:
+            raise GeneratorError(
+                f"the server has no model {self._settings.model!r} or no such path: {told}",
+                where=self._address,
+                hint="set model to a name the server serves (ask its /models), and url to end "
+                "before /chat/completions, most often in /v1",
+            )
+        if status in {301, 302, 303, 307, 308, 405}:
+            raise GeneratorError(
+                f"this is no chat completions server (HTTP {status})",
+                where=self._address,
+                hint="set url to end before /chat/completions, most often in /v1",
+            )
+
+    def _told(self, response: httpx.Response) -> str:
+        """What the server says about an error, in short, never with the key."""
+        try:
+            body = response.json()
+            error = body.get("error", body) if isinstance(body, dict) else body
+            text = str(error.get("message", error) if isinstance(error, dict) else error)
+        except ValueError:
+            text = response.text
+        return self._without_key(" ".join(text.split())[:300])
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
+
+
+def _reply(request: Request, response: httpx.Response) -> Written:
+    try:
+        choice = response.json()["choices"][0]
+        text = choice["message"]["content"] or ""
+        if not isinstance(text, str):
+            raise TypeError(type(text).__name__)
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise _Passing(f"a reply that is no chat completion ({type(error).__name__})") from None
+    return Written(request, text=text, cut=choice.get("finish_reason") == "length")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    try:
+        return max(0.0, float(response.headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _pause(state: RetryCallState) -> float:
+    """As long as the server asked for, else exponential with jitter; seconds."""
+    from tenacity import wait_random_exponential
+
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _Passing) and error.pause is not None:
+        return min(error.pause, LONGEST_PAUSE)
+    return float(wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE)(state))

@@ -1,0 +1,77 @@
+"""A generator's model on this machine, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import GeneratorError
+from papertune.generation import Sampling, batches, chat_tokens, generate, room_for, windows
+from papertune.generators.protocol import Request, Written, decoding_of
+from papertune.settings import TransformersGenerator
+
+WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
+
+
+class TransformersBackend:
+    """Loads the model from a local folder with the first request."""
+
+    def __init__(
+        self, settings: TransformersGenerator, *, folder: Path | None, threads: int
+    ) -> None:
+        if folder is None:
+            raise GeneratorError(
+                f"no folder was given for the generator's model {settings.model!r}",
+                hint="download_base brings a Hub model; a local one is named by its path",
+            )
+        self._settings, self._folder, self._threads = settings, folder, threads
+        self._model: Any = None
+        self._tokenizer: Any = None
+
+    def version(self) -> dict[str, Any]:
+        """Nothing more: model and revision are in the settings."""
+        return {}
+
+    def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
+        """Batches as they are written; see :class:`~papertune.generators.protocol.Backend`."""
+        size = self._settings.batch_size
+        for window in windows(iter(requests), size * WINDOW):
+            self._load()
+            yield from self._write_window(window, size)
+
+    def _write_window(self, window: list[Request], size: int) -> Iterator[list[Written]]:
+        by_key = {request.key: request for request in window}
+        decoding = decoding_of(self._settings.decoding, window[0].attempt)
+        sampling = Sampling(
+            max_new_tokens=decoding.max_new_tokens,
+            temperature=decoding.temperature,
+            top_p=decoding.top_p,
+            seed=decoding.seed,
+        )
+        room, _ = room_for(self._model, sampling.max_new_tokens)
+        rows, too_long = [], []
+        for request in window:
+            tokens = chat_tokens(self._tokenizer, request.prompt)
+            if room is not None and len(tokens) > room:
+                # cut, a chat prompt would lose its beginning, and with it what is asked
+                why = f"prompt too long: {len(tokens)} tokens where the model has room for {room}"
+                too_long.append(Written(request, error=why, lasting=True))
+            else:
+                rows.append((request.key, tokens))
+        if too_long:
+            yield too_long
+        for batch in batches(rows, size):
+            written = generate(self._model, self._tokenizer, batch, sampling)
+            yield [
+                Written(by_key[key], text=one.text, cut=one.truncated)
+                for (key, _), one in zip(batch, written, strict=True)
+            ]
+
+    def _load(self) -> None:
+        if self._model is None:
+            from papertune.loading import load_model, load_tokenizer, set_up_torch
+
+            set_up_torch(self._threads, self._settings.decoding.seed)
+            self._tokenizer = load_tokenizer(self._folder)
+            self._model = load_model(self._folder)

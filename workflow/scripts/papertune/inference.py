@@ -1,0 +1,231 @@
+"""A model answers the questions of a test set, and says how likely the reference answers are."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import PapertuneError
+from papertune.generation import (
+    Row,
+    Sampling,
+    batches,
+    context_of,
+    generate,
+    left_padded,
+    prompt_tokens,
+    room_for,
+)
+from papertune.identity import digest
+from papertune.progress import progress
+from papertune.prompts import answer_prompt, completion
+from papertune.records import Answer, Pair, read_records, write_records
+from papertune.settings import Answering
+from papertune.store import Store
+
+VERSION = 1  # raise it when the same model, prompt and decoding give other answers
+LOGITS = 2**27  # most logits held at once while references are scored: 0.5 GB in fp32
+
+log = logging.getLogger(__name__)
+
+
+def answer(
+    *,
+    model: Path,
+    base: Path | None,
+    test_set: Path,
+    prompt: str,
+    answering: Answering,
+    output: Path,
+    store: Path,
+    identity: dict[str, Any],
+    threads: int = 1,
+) -> int:
+    """Answer every question of a test set.
+
+    Args:
+        model: A model folder, or an adapter's with ``base``.
+        base: The folder of the adapter's base.
+        test_set: File of pairs.
+        prompt: The text of the prompt template that training used.
+        answering: Decoding; its batch size changes no answer.
+        output: File of answers, in the order of the test set.
+        store: The store's root.
+        identity: What the model depends on; prompt and decoding are added here.
+        threads: CPU threads of this job.
+
+    Returns:
+        How many questions the model was asked; the others were in the store.
+
+    Raises:
+        PapertuneError: the test set is empty, or the model cannot be loaded.
+    """
+    pairs = list(read_records(test_set, Pair))
+    if not pairs:
+        raise PapertuneError("the test set has no pairs", where=str(test_set))
+    finished = Store(
+        store,
+        "answer",
+        {
+            "model": identity,
+            "prompt": prompt,
+            "answering": answering.identity(),
+            "version": VERSION,
+        },
+    )
+    texts = [answer_prompt(prompt, pair) for pair in pairs]
+    keys = [digest([text, pair.answer]) for text, pair in zip(texts, pairs, strict=True)]
+    missing = set(finished.missing(keys))
+    log.info("%d questions, %d answered before", len(pairs), len(pairs) - len(missing))
+    if missing:
+        references = {key: completion(pair) for key, pair in zip(keys, pairs, strict=True)}
+        prompts = dict(zip(keys, texts, strict=True))
+        job = _Job(model, base, answering, threads)
+        _answer_missing(job, prompts, references, missing, finished, answering.batch_size)
+    write_records(output, (_record(p, finished.get(k)) for p, k in zip(pairs, keys, strict=True)))
+    return len(missing)
+
+
+def _answer_missing(
+    job: _Job,
+    prompts: dict[str, str],
+    references: dict[str, str],
+    missing: set[str],
+    finished: Store,
+    size: int,
+) -> None:
+    """Batches are cut from the whole test set, so that a resumed run has those of an unbroken one."""
+    rows = [(key, prompt_tokens(job.tokenizer, text)) for key, text in prompts.items()]
+    room, _ = room_for(job.model, job.sampling.max_new_tokens)
+    long = sum(room is not None and len(tokens) > room for _, tokens in rows)
+    if long:
+        log.warning(
+            "%d of %d prompts are longer than %s tokens and lose their beginning",
+            long,
+            len(rows),
+            room,
+        )
+    todo = [[row for row in batch if row[0] in missing] for batch in batches(rows, size)]
+    todo = [batch for batch in todo if batch]
+    for batch in progress(todo, len(todo), f"batches of up to {size} questions"):
+        finished.add(job.answer(batch, references))
+
+
+def _record(pair: Pair, value: dict[str, Any]) -> Answer:
+    return Answer(
+        pair=pair.id,
+        document=pair.document,
+        year=pair.year,
+        question=pair.question,
+        reference=pair.answer,
+        text=value["text"],
+        reference_nll=value["reference_nll"],
+        reference_tokens=value["reference_tokens"],
+        new_tokens=value["new_tokens"],
+        truncated=value["truncated"],
+    )
+
+
+class _Job:
+    """The loaded model and how it answers."""
+
+    def __init__(self, model: Path, base: Path | None, answering: Answering, threads: int) -> None:
+        from papertune.loading import load_model, load_tokenizer, set_up_torch
+
+        set_up_torch(threads)
+        own = base is None or (model / "tokenizer_config.json").exists()
+        self.tokenizer = load_tokenizer(model if own or base is None else base)
+        self.model = load_model(model, base=base)
+        self.sampling = Sampling(answering.max_new_tokens, answering.temperature)
+
+    def answer(self, batch: list[Row], references: dict[str, str]) -> dict[str, Any]:
+        """The store values of one batch."""
+        written = generate(self.model, self.tokenizer, batch, self.sampling)
+        likelihoods = reference_nll(
+            self.model, self.tokenizer, [(tokens, references[key]) for key, tokens in batch]
+        )
+        return {
+            key: {
+                "text": one.text.strip(),
+                "new_tokens": one.new_tokens,
+                "truncated": one.truncated,
+                # rounded to what padding and batch size leave alone
+                "reference_nll": round(nll, 3),
+                "reference_tokens": count,
+            }
+            for (key, _), one, (nll, count) in zip(batch, written, likelihoods, strict=True)
+        }
+
+
+def reference_nll(
+    model: Any, tokenizer: Any, examples: list[tuple[list[int], str]]
+) -> list[tuple[float, int]]:
+    """Negative log-likelihood of each completion given its prompt.
+
+    The completion's tokens count, the end token after it does not: perplexity is then that of the
+    answer's words and can be compared between models that end differently.
+
+    Args:
+        model: A causal language model.
+        tokenizer: Its tokenizer.
+        examples: Prompt tokens and completion text.
+
+    Returns:
+        For each, the sum over the completion's tokens in nats, and their number.
+    """
+    rows = [_example(model, tokenizer, tokens, text) for tokens, text in examples]
+    config = model.config.get_text_config()
+    results: list[tuple[float, int]] = []
+    start = 0
+    while start < len(rows):
+        # as many rows as keep the logits of the completions within bounds
+        stop, longest = start, 0
+        while stop < len(rows):
+            longest = max(longest, rows[stop][1] + 1)
+            if stop > start and (stop - start + 1) * longest * config.vocab_size > LOGITS:
+                break
+            stop += 1
+        results += _nll(model, tokenizer, rows[start:stop])
+        start = stop
+    return results
+
+
+def _example(model: Any, tokenizer: Any, prompt: list[int], text: str) -> tuple[list[int], int]:
+    """Tokens of prompt and completion, and how many are the completion's; cut to the context."""
+    own = tokenizer(text, add_special_tokens=False)["input_ids"]
+    context = context_of(model)
+    if context is not None:
+        own = own[: context - 1]
+        prompt = prompt[max(0, len(prompt) + len(own) - context) :]
+    if not prompt:  # the first token is given, not predicted
+        prompt = [tokenizer.bos_token_id or tokenizer.pad_token_id]
+    return prompt + own, len(own)
+
+
+def _nll(model: Any, tokenizer: Any, rows: list[tuple[list[int], int]]) -> list[tuple[float, int]]:
+    import torch
+
+    ids, mask = left_padded([tokens for tokens, _ in rows], tokenizer.pad_token_id, model.device)
+    # padding on the left must not move the positions of the text
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    keep = max(count for _, count in rows) + 1
+    inner = model.get_base_model() if hasattr(model, "peft_config") else model
+    can_keep = "logits_to_keep" in inspect.signature(inner.forward).parameters
+    with torch.inference_mode():
+        logits = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            use_cache=False,
+            **({"logits_to_keep": keep} if can_keep else {}),
+        ).logits[:, -keep:]
+        targets = ids[:, -keep + 1 :] if keep > 1 else ids[:, :0]
+        losses = torch.nn.functional.cross_entropy(
+            logits[:, :-1].float().transpose(1, 2), targets, reduction="none"
+        )
+    return [
+        (float(losses[row, losses.shape[1] - count :].double().sum()), count)
+        for row, (_, count) in enumerate(rows)
+    ]
