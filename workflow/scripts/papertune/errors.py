@@ -41,3 +41,7 @@ class GeneratorError(PapertuneError):
 
 class TrainingError(PapertuneError):
     """Training that cannot start or go on."""
+
+
+class EvaluationError(PapertuneError):
+    """Answers or scores that cannot be judged: none at all, or of different questions."""

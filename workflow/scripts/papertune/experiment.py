@@ -31,7 +31,16 @@ from papertune.settings import (
     cosmetic,
 )
 
-METRICS = ("similarity", "bleu", "rouge_l", "token_f1", "exact_match", "perplexity", "repetition")
+METRICS = (
+    "similarity",
+    "bleu",
+    "corpus_bleu",
+    "rouge_l",
+    "token_f1",
+    "exact_match",
+    "perplexity",
+    "repetition",
+)
 SPLITS = ("train", "validation", "test")
 
 
