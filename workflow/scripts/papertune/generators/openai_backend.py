@@ -31,9 +31,12 @@ MOST_FAILURES = 5  # documents in a row that failed after all tries: then the se
 class _Passing(Exception):
     """A failure that another try may not meet."""
 
-    def __init__(self, what: str, pause: float | None = None) -> None:
+    def __init__(
+        self, what: str, pause: float | None = None, fatal: GeneratorError | None = None
+    ) -> None:
         super().__init__(what)
         self.pause = pause
+        self.fatal = fatal  # what to raise when no try helped
 
 
 class OpenAIBackend:
@@ -80,6 +83,11 @@ class OpenAIBackend:
                     if not waiting:
                         return
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    if any(future.exception() for future in done):
+                        for future in waiting:
+                            future.cancel()
+                        done |= wait(waiting).done  # those on their way are worth having
+                        done = {future for future in done if not future.cancelled()}
                     fatal = [future for future in done if future.exception()]
                     batch = [future.result() for future in done if not future.exception()]
                     if batch:
@@ -116,6 +124,8 @@ class OpenAIBackend:
         try:
             return tries(self._post, client, request)
         except _Passing as error:
+            if error.fatal:
+                raise error.fatal from None
             return Written(request, error=self._without_key(str(error)))
 
     def _post(self, client: httpx.Client, request: Request) -> Written:
@@ -135,12 +145,13 @@ class OpenAIBackend:
                 },
             )
         except httpx.ConnectError as error:
-            raise GeneratorError(
+            dead = GeneratorError(
                 f"no connection to the generator's server: {error}",
                 where=self._settings.url,
                 hint="start the server (for example `vllm serve` or `ollama serve`), or set url; "
                 "finished documents are kept for the next run",
-            ) from None
+            )
+            raise _Passing(str(error), fatal=dead) from None
         except httpx.TransportError as error:
             raise _Passing(f"{type(error).__name__}: {error}") from None
         if response.status_code == 200:
