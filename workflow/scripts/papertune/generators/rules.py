@@ -1,0 +1,316 @@
+"""Pairs written by rules alone: wh-questions about a text, or its sentences with a gap.
+
+Both kinds keep three promises: the answer stands in the text word for word, the question does not
+contain its answer, and no question and no answer comes twice for one document. Which pairs are
+taken depends on the document's id and text only.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from papertune.records import Document
+from papertune.sentences import sentences
+
+VERSION = 1  # raise it when the pairs change
+GAP = "____"
+LONGEST_ANSWER = 18  # words
+LONGEST_CLOZE = 45  # words of the sentence around a gap
+
+_FIND = "study studies investigate consider explore examine address analyze analyse revisit tackle"
+_MAKE = (
+    "propose present introduce develop describe give provide design construct obtain derive "
+    "establish devise offer build suggest"
+)
+_CLAIM = "show prove demonstrate find conclude argue observe establish"
+_USE = {"uses": "use", "employs": "employ", "exploits": "exploit", "leverages": "leverage"}
+_USE |= {"combines": "combine", "achieves": "achieve", "attains": "attain", "requires": "require"}
+_USE |= {"yields": "yield", "provides": "provide", "guarantees": "guarantee", "obtains": "obtain"}
+_USE |= {"admits": "admit", "enjoys": "enjoy", "relies on": "rely on", "depends on": "depend on"}
+_CHANGE = {"improves": "improved", "increases": "increased", "raises": "raised"}
+_CHANGE |= {"reduces": "reduced", "cuts": "cut", "lowers": "lowered", "saves": "saved"}
+_CHANGE |= {"boosts": "boosted", "decreases": "decreased", "speeds up": "sped up"}
+_CHANGE |= {"outperforms": "outperformed", "shortens": "shortened"}
+_NAMED = (
+    "simulators? benchmarks? datasets? suites? corpus compiler framework language platform "
+    "algorithms? inequality theorem conjecture model method process distribution divergence "
+    "dimension entropy game assumption estimator norm lemma"
+)
+_STOP = frozenset(
+    "a about above after again all also although am among an and any are as at be because been "
+    "before being below between both but by can cannot could did do does doing down during each "
+    "either even every few first for from further had has have having hence here how however i if "
+    "in into is it its itself just known last less like made make many may might more most much "
+    "must neither no nor not now of off on once one only or other our out over own per rather same "
+    "second several should show shows since so some such than that the their them then there "
+    "therefore these they this those three through thus to too towards two under until up upon "
+    "use used uses using very via was we well were what when where whether which while who whom "
+    "whose why will with within without would yet you your paper work authors results study".split(
+        " "
+    )
+)
+
+
+# words that end a noun phrase, as far as a list can tell
+_VERBS = frozenset(
+    f"{_FIND} {_MAKE} {_CLAIM} {' '.join(_USE)} {' '.join(_CHANGE)} run runs act confirms hold "
+    "holds work works learn learns find finds evaluate occupies adds costs removes needs keeps "
+    "satisfies implies exists arises allows enables leads suffices converges extends applies "
+    "becomes remains involves scales matches grows depends relies appears shrink stops including "
+    "based".split()
+)
+
+
+def _any(words: str | dict[str, str]) -> str:
+    listed = words.split() if isinstance(words, str) else list(words)
+    return "(?:" + "|".join(word.replace(" ", r"\s") for word in listed) + ")"
+
+
+# A phrase ends before a clause, a comma or the end of the sentence.
+_STOPS = (
+    r"(?=\s(?:that|which|where|when|while|whose|who|whenever|if|because|as|so|by|using|via|and\s"
+    r"(?:then|also|it|we|show|prove|has|is|are|its|learns|reduces|cuts|improves|increases|give)"
+    r"|under|over\sthe\sbest|to\s(?:find|show|obtain))\b|[,;:]|[.?!]?$)"
+)
+_PHRASE = rf"(?P<answer>[^\s,;:]+(?: [^\s,;:]+){{0,17}}?){_STOPS}"
+_WE = r"\b(?:[Ww]e|[Tt]his (?:paper|work|article|note))(?: (?:also|then|further|first|next|here|will))?"
+_NOT = r"(?!(?:We|It|This|These|There|That|They|What|When|If|As|Which)\b)"
+_SUBJECT = _NOT + r"(?P<subject>(?:[Tt]he|[Oo]ur|[A-Z])[\w-]*(?: [\w-]+){0,5}?)"
+_NUMBER = (
+    r"(?:(?:up to|about|more than|at least) )?\d[\d.,]*(?:\s?(?:%|percent|×|x|times|dB)(?!\w))?"
+)
+
+# (pattern, question); the question's slots are the pattern's groups. Earlier ones are preferred
+# within a sentence, and what one has taken as its answer no later one asks for.
+_PATTERNS: list[tuple[re.Pattern[str], str]] = [
+    (re.compile(pattern), question)
+    for pattern, question in [
+        (
+            rf"\b(?P<change>{_any(_CHANGE)}) (?:the |its |their )?(?P<what>[^,.;]{{2,50}}?) "
+            rf"by (?P<answer>{_NUMBER})",
+            "By how much is {what} {change}?",
+        ),
+        (
+            r"\b(?P<subject>[A-Z][\w-]*[a-z][\w-]*), (?P<answer>an? [\w -]{3,60}?)"
+            r"(?= (?:that|which|for|to|with|in|based|whose)\b|[,.;])",
+            "What is {subject}?",
+        ),
+        (
+            r"\b(?P<what>(?:an?|the) [\w -]{3,50}?),? (?:called|named|termed|dubbed|known as) "
+            r"(?:the )?(?P<answer>\W?[A-Za-z][\w-]*(?: [A-Z][\w-]*){0,3})",
+            "What is {what} called?",
+        ),
+        (
+            rf"\b(?<!of )(?P<answer>[A-Z][\w-]*(?: [A-Z][\w-]*){{0,3}}) (?P<noun>{_any(_NAMED)})\b",
+            "Which {noun} {be} named?",
+        ),
+        (
+            r"(?P<answer>\d[\d.]*\s?(?:%|percent)) of (?:the |all |its )?(?P<what>[a-z][\w-]*(?: [a-z]\w+)?)",
+            "What share of {what} is named?",
+        ),
+        (
+            r"(?P<subject>[Tt]he (?:main|key|central|basic|core|primary|only) [\w-]+(?: of [\w-]+)?)"
+            rf" (?P<is>is|are) {_PHRASE}",
+            "What {is} {subject}?",
+        ),
+        (
+            r"(?P<subject>(?:[A-Z][\w-]*|[Tt]he [\w-]+)(?: [\w-]+){0,5}?) (?P<is>is|are|was|were) "
+            rf"(?P<verb>limited|dominated|caused|driven|governed|motivated|inspired) by {_PHRASE}",
+            "What {is} {subject} {verb} by?",
+        ),
+        (
+            r"(?P<subject>[A-Za-z][\w-]*(?: [\w-]+){0,5}?) have (?:long )?(?:been )?"
+            rf"(?P<verb>struggled with|held back by|suffered from|focused on) {_PHRASE}",
+            "What have {subject} {been}{verb}?",
+        ),
+        (
+            rf"(?P<subject>[A-Z][\w-]*(?: [\w-]+){{0,3}}?) suffer from {_PHRASE}",
+            "What do {subject} suffer from?",
+        ),
+        (
+            rf"(?:^|, |that |while ){_SUBJECT} (?P<verb>{_any(_USE)}) (?!that\b){_PHRASE}",
+            "What does {subject} {plain}?",
+        ),
+        (
+            rf"{_WE} (?P<verb>{_any(_FIND)}) (?!that\b|whether\b|how\b){_PHRASE}",
+            "What do the authors {verb}?",
+        ),
+        (rf"{_WE} (?P<verb>{_any(_MAKE)})s? (?!that\b){_PHRASE}", "What do the authors {verb}?"),
+        (
+            rf"{_WE} (?P<verb>{_any(_CLAIM)})s? that (?P<answer>[^;:]+?)(?=[,;:]|[.?!]?$)",
+            "What do the authors {verb}?",
+        ),
+        (
+            rf"\b[Tt]he (?P<noun>problem|question|task|setting|notion|concept) of {_PHRASE}",
+            "Which {noun} is discussed?",
+        ),
+        (
+            rf"^(?:In [^,]+, )?{_NOT}(?P<subject>[A-Z][\w-]*(?: [\w-]+){{0,4}}?) (?P<is>is|are) (?P<answer>"
+            rf"(?:an?|the|one of) [^\s,;:]+(?: [^\s,;:]+){{0,15}}?){_STOPS}",
+            "What {is} {subject}?",
+        ),
+        (
+            r"\bby (?P<verb>using|combining|exploiting|applying|means of) " + _PHRASE,
+            "By {verb} what is it done?",
+        ),
+        (
+            r"\b(?P<answer>\d+|two|three|four|five|six) (?P<noun>(?:[a-z-]+ )?[a-z]{3,}s)\b",
+            "How many {noun} are named?",
+        ),
+    ]
+]
+_WORD = r"[A-Za-z][A-Za-z]*(?:-[A-Za-z]+)*(?![\w\\$^}(-])"
+# what follows an article or a preposition: the best that can be told of noun phrases without a parser
+_RUN = re.compile(
+    r"\b(?:an?|the|of|by|for|with|from|on|in|between|under|over|our|its|using|via|into|against) "
+    rf"(?P<phrase>{_WORD}(?: {_WORD}){{0,3}})"
+)
+# Where no pattern fits: what a sentence says about its subject.
+_GENERAL = re.compile(
+    r"^(?:(?:[A-Z]\w+ly|However|Moreover|Thus|Hence|In particular|Furthermore|In addition), )?"
+    r"(?P<subject>(?!(?:We|It|This|There|That|These|They|He|She|I|In|For|When|If|As|To)\b)"
+    r"[A-Z][^\s,;]*(?: [^\s,;]+){0,7}?) "
+    r"(?P<answer>(?:is|are|was|were|has|have|can|may|must|will|does|do|plays?|gives?|shows?|remains?"
+    r"|needs?|uses?|allows?|aims?|seems?|holds?|applies|apply|extends?|implies|imply|improves?"
+    r"|includes?|relies|rely|provides?|leads?|requires?|matche?s?|answers?|settles?) .+?)[.?!]?$"
+)
+_CLAUSE = re.compile(
+    rf"{_WE} (?!have\b|are\b|is\b|can\b|{_any(_CLAIM)}\b)(?P<answer>[a-z]+(?: [^\s]+){{2,17}}?)"
+    r"(?=[,;:]|[.?!]?$)"
+)
+
+Pairs = list[tuple[str, str]]
+
+
+def write_pairs(
+    document: Document, style: Literal["extractive", "cloze"], count: int
+) -> list[tuple[str, str]]:
+    """At most ``count`` (question, answer) pairs about a document.
+
+    Args:
+        document: A document with text.
+        style: ``extractive`` asks wh-questions built from patterns of scientific prose; ``cloze``
+            gives a sentence with a gap.
+        count: The largest number of pairs; fewer come from a text that gives fewer.
+    """
+    rng = random.Random(f"{style}/{document.id}")
+    find = _extractive if style == "extractive" else _cloze
+    taken: Pairs = []
+    # the first group holds the better pairs; within a group, chance decides
+    for number, group in enumerate(find(document.text, rng)):
+        if number == 2 and taken:
+            break  # the last resort is for texts that give nothing else
+        rng.shuffle(group)
+        for question, answer in group:
+            if len(taken) == count:
+                return taken
+            if _is_good(question, answer, document.text, taken):
+                taken.append((question, answer))
+    return taken
+
+
+def _is_good(question: str, answer: str, text: str, taken: Pairs) -> bool:
+    low = answer.lower()
+    content = [word for word in re.findall(r"\w+", low) if word not in _STOP]
+    return (
+        bool(content)
+        and answer in text
+        and low not in question.lower()
+        and len(answer.split()) <= LONGEST_ANSWER
+        and _is_balanced(answer)
+        and _is_balanced(question)
+        and all(low != other.lower() and question != asked for asked, other in taken)
+    )
+
+
+def _is_balanced(text: str) -> bool:
+    """No formula and no bracket is cut through, and no markup is left over."""
+    pairs = all(text.count(left) == text.count(right) for left, right in ("()", "[]", "{}", "“”"))
+    return pairs and text.count("$") % 2 == 0 and not re.search(r"\\\w", text.replace("$", ""))
+
+
+def _extractive(text: str, _rng: random.Random) -> Iterator[Pairs]:
+    every = sentences(text)
+    yield [pair for sentence in every for pair in _wh_questions(sentence)]
+    general: Pairs = []
+    for sentence in every:
+        if match := _GENERAL.match(sentence):
+            general.append((f"What is said about {_inside(match['subject'])}?", match["answer"]))
+        elif match := _CLAUSE.search(sentence):
+            general.append(("What do the authors do?", match["answer"]))
+    yield general
+    # last resort, so that a text without any verb we know still gives a pair
+    yield [
+        (
+            f"Which words follow “{' '.join(words[:cut])}”?",
+            " ".join(words[cut : cut + 8]).rstrip(".,;:"),
+        )
+        for words in (sentence.split() for sentence in every)
+        if (cut := min(6, len(words) // 2)) >= 2
+    ]
+
+
+def _wh_questions(sentence: str) -> Iterator[tuple[str, str]]:
+    spans: list[tuple[int, int]] = []
+    for pattern, question in _PATTERNS:
+        for match in pattern.finditer(sentence):
+            start, end = match.span("answer")
+            if any(start < right and left < end for left, right in spans):
+                continue
+            answer = match["answer"].strip().rstrip(".,;:")
+            groups = {key: value or "" for key, value in match.groupdict().items()}
+            groups["subject"] = _inside(groups.get("subject", ""))
+            groups["change"] = _CHANGE.get(groups.get("change", ""), "")
+            groups["plain"] = _USE.get(groups.get("verb", ""), "")
+            groups["been"] = "been " if groups.get("verb") == "held back by" else ""
+            groups["be"] = "are" if re.search(r"(?<!s|u)s$", groups.get("noun", "")) else "is"
+            spans.append((start, end))
+            yield question.format(**groups), answer
+
+
+def _inside(subject: str) -> str:
+    """A sentence's subject as it stands inside a sentence: names keep their capital."""
+    first, _, rest = subject.partition(" ")
+    common = first.lower() in _STOP or (first[1:].islower() and not first[0].islower() and rest)
+    return f"{first.lower()} {rest}".strip() if common else subject
+
+
+def _cloze(text: str, rng: random.Random) -> Iterator[Pairs]:
+    strong: Pairs = []
+    weak: Pairs = []
+    for sentence in sentences(text):
+        gaps = list(_gaps(sentence))
+        # one gap per sentence, so that pairs spread over the text
+        for group, wanted in ((strong, True), (weak, False)):
+            spans = [span for span, is_strong in gaps if is_strong == wanted]
+            if spans:
+                group.append(_gapped(sentence, *rng.choice(spans)))
+    yield strong
+    yield weak
+
+
+def _gaps(sentence: str) -> Iterator[tuple[tuple[int, int], bool]]:
+    """Spans worth removing; phrases, numbers and names are strong, single words weak."""
+    for match in re.finditer(r"(?<![\w.,$\\^-])\d+(?:\.\d+)?%?(?![\w^$\\%-]|\.\d|,\d)", sentence):
+        yield match.span(), True
+    for run in _RUN.finditer(sentence):
+        phrase: list[re.Match[str]] = []
+        for word in re.finditer(r"\S+", run["phrase"]):
+            if word.group().lower() in _STOP | _VERBS or word.group().endswith("ly"):
+                break
+            phrase.append(word)
+        if phrase and len(phrase[-1].group()) > 2:
+            start = run.start("phrase")
+            is_strong = len(phrase) > 1 or not phrase[0].group().islower()
+            yield (start + phrase[0].start(), start + phrase[-1].end()), is_strong
+
+
+def _gapped(sentence: str, start: int, end: int) -> tuple[str, str]:
+    before, after = sentence[:start].split(" "), sentence[end:].split(" ")
+    room = LONGEST_CLOZE // 2
+    left = " ".join(before) if len(before) <= room else "… " + " ".join(before[-room:])
+    right = " ".join(after) if len(after) <= room else " ".join(after[:room]) + " …"
+    return f"Fill in the gap: {left}{GAP}{right}", sentence[start:end]
