@@ -1,0 +1,165 @@
+"""One request and its answer: what can go wrong has a reason, a size limit and an end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ReadTimeoutError
+from urllib3.util import Retry
+
+from papertune.errors import CollectError
+
+PATIENCE = 600.0  # seconds; who asks for more than this is not asked again in this job
+READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
+
+
+class PageError(CollectError):
+    """A page that could not be had.
+
+    Args:
+        url: What was asked for.
+        reason: A short word that is counted (``http_404``, ``robots``, ``timeout`` …).
+        what: One sentence for people.
+        passing: It may be there next time, so that the outcome is not kept.
+        retry_after: Seconds that the host asks to wait.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        what: str,
+        *,
+        passing: bool = False,
+        retry_after: float | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(what, where=url, hint=hint)
+        self.reason, self.passing, self.retry_after = reason, passing, retry_after
+
+
+class HostStopped(CollectError):
+    """A host that is not asked any more in this job: a challenge, or nobody answers."""
+
+
+class MappedAdapter(HTTPAdapter):
+    """Sends the requests for a host name to an address, with the name in the Host header."""
+
+    def __init__(self, name: str, address: tuple[str, int]) -> None:
+        self._name, self._address = name, address
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
+        """The pool of the address in place of the name's; proxies have no part in it."""
+        host, port = self._address
+        return self.poolmanager.connection_from_host(host, port, scheme="http")
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        """As usual, under the name."""
+        request.headers["Host"] = self._name
+        kwargs["proxies"] = {}
+        return super().send(request, *args, **kwargs)
+
+
+def send(http: requests.Session, url: str, timeout: float) -> requests.Response:
+    """Ask for a url once; redirects are not followed and the body is not read yet.
+
+    Raises:
+        PageError: no connection, no answer within ``timeout`` seconds, or no such url.
+    """
+    try:
+        return http.get(url, timeout=timeout, stream=True, allow_redirects=False)
+    except requests.Timeout:
+        raise timed_out(url, timeout) from None
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as e:
+        raise PageError(url, "bad_url", f"not a url that can be asked for ({e})") from None
+    except requests.RequestException as error:
+        raise PageError(
+            url, "connection", f"no connection ({_root(error)})", passing=True
+        ) from None
+
+
+def body_of(url: str, response: requests.Response, limit: int, timeout: float) -> bytes:
+    """The body: at most ``limit`` bytes after decompression, within three times ``timeout``.
+
+    Raises:
+        PageError: larger, later, or cut off.
+    """
+    too_large = PageError(
+        url,
+        "too_large",
+        f"larger than {limit / 1e6:g} MB",
+        hint="raise fetching.max_megabytes if the page is wanted",
+    )
+    length = response.headers.get("Content-Length", "")
+    if length.isdigit() and int(length) > limit:
+        raise too_large
+    end = time.monotonic() + 3 * timeout
+    body = bytearray()
+    try:
+        for block in response.iter_content(65536):
+            body += block
+            if len(body) > limit:
+                raise too_large
+            if time.monotonic() > end:
+                raise timed_out(url, timeout)
+    except requests.RequestException as error:
+        if isinstance(error, requests.Timeout) or any(
+            isinstance(part, ReadTimeoutError) for part in error.args
+        ):
+            raise timed_out(url, timeout) from None
+        raise PageError(
+            url, "connection", f"the connection was cut ({_root(error)})", passing=True
+        ) from None
+    return bytes(body)
+
+
+def check_status(url: str, response: requests.Response) -> None:
+    """Raise PageError where the status is not 200, with the time that Retry-After asks for."""
+    status = response.status_code
+    if status == 200:
+        return
+    # urllib3 reads both forms of Retry-After, seconds and dates
+    asked = Retry().get_retry_after(response.raw) if response.raw is not None else None
+    if status == 429 or (status == 503 and (asked or 0) > PATIENCE):
+        wait = f", wait {asked:.0f} s" if asked is not None else ""
+        raise PageError(
+            url,
+            "rate_limited",
+            f"too many requests (status {status}){wait}",
+            passing=True,
+            retry_after=asked,
+        )
+    passing = status >= 500 or status in (408, 425)
+    raise PageError(
+        url,
+        f"http_{status}",
+        f"status {status} {response.reason or ''}".strip(),
+        passing=passing,
+        retry_after=asked if passing else None,
+    )
+
+
+def check_media(url: str, response: requests.Response) -> None:
+    """Raise PageError where a page that is there is a PDF or another file."""
+    media = response.headers.get("Content-Type", "text/html").lower()
+    readable = media.startswith(READABLE) or "+json" in media or "+xml" in media
+    if response.status_code == 200 and not readable:
+        raise PageError(url, "not_html", f"not a page but {media.split(';')[0]}")
+
+
+def timed_out(url: str, timeout: float) -> PageError:
+    """The error of a page that did not come in time."""
+    return PageError(url, "timeout", f"no answer within {timeout:g} s", passing=True)
+
+
+def _root(error: BaseException) -> str:
+    """The innermost cause in one line: what urllib3 wraps is long and says the url again."""
+    inner: Any = error
+    while getattr(inner, "args", None) and isinstance(inner.args[0], BaseException):
+        inner = inner.args[0]
+    reason = getattr(inner, "reason", None)
+    return str(reason if isinstance(reason, BaseException) else inner).split("\n")[0][:200]
