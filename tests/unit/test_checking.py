@@ -1,0 +1,87 @@
+"""Every reason for which a pair is not kept."""
+
+import pytest
+
+from papertune.generators.checking import check_pairs, is_refusal
+from papertune.records import Document
+
+DOCUMENT = Document(
+    id="d",
+    title="Tern",
+    url="https://example.org/1",
+    year=2020,
+    text="We present Tern, a prefetcher that predicts cache misses. It saves 12.5% of the energy.",
+)
+GOOD = ("What does Tern predict?", "Tern predicts cache misses.")
+
+
+def check(*pairs, most=9, grounding=0.5):
+    return check_pairs(pairs, DOCUMENT, most=most, grounding=grounding)
+
+
+@pytest.mark.parametrize(
+    ("pair", "reason"),
+    [
+        (("", "Tern."), "empty"),
+        (("What is Tern?", "..."), "empty"),
+        (("What is Tern?", "I cannot answer this from the abstract."), "refusal"),
+        (("What is Tern?", "As an AI language model, I have no access to Tern."), "refusal"),
+        (("What is Tern?", "The abstract does not mention the energy of Tern."), "refusal"),
+        (("What is Tern?", "Not specified in the abstract."), "refusal"),
+        (("What is Tern?", "what is tern"), "answer_is_question"),
+        (("What?", "A prefetcher."), "question_too_short"),
+        (("What is " + "Tern and " * 100 + "?", "A prefetcher."), "question_too_long"),
+        (("What is Tern?", "Tern saves energy. " * 500), "answer_too_long"),
+        (("What does TERN predict", "Cache misses."), "duplicate"),
+        (("Who made Tern?", "Professor Lindqvist from Uppsala University."), "ungrounded"),
+        (("How much does it save?", "It reaches 99.9%."), "ungrounded"),
+    ],
+)
+def test_reasons(pair, reason):
+    kept, rejected = check(GOOD, pair)
+    assert kept == [GOOD]
+    assert [why for why, _ in rejected] == [reason]
+    assert rejected[0][1]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("What is Tern?", "A prefetcher"),
+        ("Is energy saved?", "Yes."),
+        ("How much is saved?", "12.5%"),
+        ("What is predicted?", "The missing of caches is predicted."),
+        ("What is Tern about?", "An energy-saving prefetcher for cache misses, named Tern."),
+    ],
+)
+def test_kept(pair):
+    assert check(GOOD, pair) == ([GOOD, pair], [])
+
+
+def test_more_than_asked_for_is_surplus():
+    other = ("What is Tern?", "A prefetcher.")
+    kept, rejected = check(GOOD, other, ("How much is saved?", "12.5%"), most=2)
+    assert kept == [GOOD, other]
+    assert [why for why, _ in rejected] == ["surplus"]
+
+
+def test_grounding_is_a_threshold_and_can_be_off():
+    half = ("What does Tern save?", "Energy, wonderfully.")
+    assert check(half, grounding=0.5)[0] and not check(half, grounding=0.6)[0]
+    assert check(("Who made Tern?", "Lindqvist."), grounding=None)[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I'm sorry, but", "I can’t help", "Unfortunately, I", "I am unable to", "N/A", "Sorry, no."],
+)
+def test_refusals(text):
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I/O is saved", "A cannot-link constraint", "It is unable to scale", "Unfortunate inputs", "An AI planner"],
+)  # fmt: skip
+def test_no_refusals(text):
+    assert not is_refusal(text)

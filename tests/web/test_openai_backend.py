@@ -1,0 +1,239 @@
+"""The openai backend against a real server on loopback with the faults that servers have."""
+
+import logging
+import socket
+import time
+
+import pytest
+from chat_server import reply, serving, status
+
+from papertune.errors import GeneratorError
+from papertune.experiment import Splits
+from papertune.generators import open_backend, openai_backend
+from papertune.generators.protocol import Request
+from papertune.generators.synthesis import synthesize
+from papertune.records import Document, Pair, Rejection, read_records, write_records
+from papertune.settings import Decoding, OpenAIGenerator
+
+KEY = "sk-very-secret-1234567890"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(openai_backend, "FIRST_PAUSE", 0.02)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+@pytest.fixture
+def server():
+    with serving() as state:
+        yield state
+
+
+def settings(url, **values):
+    return OpenAIGenerator(
+        backend="openai",
+        model="tiny",
+        prompt="p.txt",
+        url=url,
+        **{"retries": 3, "timeout": 5, "concurrency": 4, **values},
+    )
+
+
+def requests(count, attempt=1):
+    return [
+        Request(str(n), Document(str(n), "t", "u", 2020, "x"), f"paper {n}", attempt)
+        for n in range(count)
+    ]
+
+
+def write(url, count=6, **values):
+    backend = open_backend(settings(url, **values), folder=None, threads=1)
+    found = [one for batch in backend.write(iter(requests(count))) for one in batch]
+    assert sorted(int(one.request.key) for one in found) == list(range(count))
+    return {int(one.request.key): one for one in found}
+
+
+def test_what_is_sent(server):
+    write(server.url + "/", 1, decoding=Decoding(temperature=0.5, max_new_tokens=9, seed=4))
+    assert server.bodies == [
+        {
+            "model": "tiny",
+            "messages": [{"role": "user", "content": "paper 0"}],
+            "temperature": 0.5,
+            "top_p": 1.0,
+            "max_tokens": 9,
+            "seed": 4,
+        }
+    ]
+    assert server.keys == [f"Bearer {KEY}"]
+
+
+def test_requests_run_at_once_up_to_the_limit(server):
+    server.delay = 0.1
+    start = time.monotonic()
+    write(server.url, 20, concurrency=5)
+    assert server.most_running == 5
+    assert time.monotonic() - start < 20 * 0.1 * 0.6
+
+
+def test_results_come_as_they_finish(server):
+    server.faults["paper 0"] = [lambda handler: time.sleep(1.5)]
+    backend = open_backend(settings(server.url, concurrency=2), folder=None, threads=1)
+    keys = [one.request.key for batch in backend.write(iter(requests(6))) for one in batch]
+    assert keys == ["1", "2", "3", "4", "5", "0"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status(429),
+        status(500),
+        status(503, "loading"),
+        lambda handler: reply(handler, 200, b"{ not json"),
+        lambda handler: reply(handler, 200, b'{"choices": []}'),
+        lambda handler: reply(handler, 200, b"null"),
+        lambda handler: handler.connection.shutdown(socket.SHUT_RDWR) or True,
+    ],
+    ids=["429", "500", "503", "malformed", "no choice", "null", "hung up"],
+)
+def test_a_passing_fault_is_tried_again(server, fault):
+    server.faults["paper 2"] = [fault, fault]
+    found = write(server.url)
+    assert not any(one.error for one in found.values())
+    assert len(server.bodies) == 6 + 2
+
+
+def test_retry_after_is_obeyed(server):
+    server.faults["paper 0"] = [status(429, Retry_After="1")]
+    start = time.monotonic()
+    assert not write(server.url, 1)[0].error
+    assert time.monotonic() - start >= 1
+
+
+def test_a_slow_reply_times_out_and_is_tried_again(server):
+    server.faults["paper 1"] = [lambda handler: time.sleep(1)]
+    found = write(server.url, 3, timeout=0.3)
+    assert not any(one.error for one in found.values())
+    assert len(server.bodies) == 4
+
+
+def test_one_document_that_fails_for_good_is_an_error_of_its_own(server):
+    server.faults["paper 1"] = [status(400, "the context has 4096 tokens")]
+    server.faults["paper 2"] = [status(500)] * 9
+    found = write(server.url)
+    assert "4096 tokens" in found[1].error and found[1].lasting
+    assert "500" in found[2].error and not found[2].lasting
+    assert sum(not one.error for one in found.values()) == 4
+
+
+def test_a_server_that_only_fails_ends_the_job(server):
+    server.faults["paper"] = [status(500)] * 999
+    with pytest.raises(GeneratorError, match="in a row failed"):
+        write(server.url, 40, retries=0)
+    assert len(server.bodies) < 20
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (status(401, f"Incorrect API key provided: {KEY}"), "OPENAI_API_KEY"),
+        (status(404, "model not found"), "no model 'tiny'"),
+        (lambda h: reply(h, 302, b"", Location="https://example.org/"), "no chat completions"),
+    ],
+    ids=["401", "404", "302"],
+)
+def test_what_concerns_all_ends_the_job_and_keeps_what_is_done(server, fault, told):
+    server.faults["paper 3"] = [fault]
+    backend = open_backend(settings(server.url, concurrency=2), folder=None, threads=1)
+    done = []
+    with pytest.raises(GeneratorError) as error:
+        for batch in backend.write(iter(requests(6))):
+            done += batch
+    assert told in str(error.value)
+    assert KEY not in str(error.value)
+    assert len(done) >= 3
+
+
+def test_no_server(monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(GeneratorError) as error:
+        write(f"http://127.0.0.1:{port}/v1", retries=1)
+    assert "start the server" in str(error.value) and str(port) in str(error.value)
+
+
+def test_urls_that_cannot_be(monkeypatch):
+    for url in ("localhost:11434/v1", "https://me:secret@example.org/v1"):
+        with pytest.raises(GeneratorError):
+            open_backend(settings(url), folder=None, threads=1)
+
+
+def test_a_server_without_key(server, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    write(server.url, 1)
+    assert server.keys == [None]
+
+
+# ---- the whole of synthesis over HTTP ---------------------------------------
+
+
+@pytest.fixture
+def study(tmp_path):
+    documents = [
+        Document(f"{n:016x}", f"Title {n}", f"https://example.org/{n}", 2020, "Caches number 1.")
+        for n in range(8)
+    ]
+    write_records(tmp_path / "2020.jsonl", documents)
+
+    def run(url, **values):
+        return synthesize(
+            generator_name="chat",
+            generator=settings(url, **values),
+            prompt="$pairs pairs about $title $text 1",
+            instruction="read",
+            documents=[tmp_path / "2020.jsonl"],
+            split="test",
+            splits=Splits(train={"from": 2000, "to": 2010}, test={"from": 2011, "to": 2022}),
+            output=tmp_path / "pairs.jsonl",
+            rejected=tmp_path / "rejected.jsonl",
+            store=tmp_path / "store",
+        )
+
+    run.folder = tmp_path
+    return run
+
+
+def test_a_killed_server_costs_only_what_was_not_finished(server, study):
+    server.faults["Title 5"] = [status(401)]
+    with pytest.raises(GeneratorError):
+        study(server.url, concurrency=1)
+    assert len(server.bodies) == 6
+    counts = study(server.url, concurrency=8, timeout=7)  # neither is part of the identity
+    assert (counts.asked, counts.from_store, counts.pairs) == (3, 5, 8)
+    assert len(server.bodies) == 9
+    pairs = list(read_records(study.folder / "pairs.jsonl", Pair))
+    assert [pair.document for pair in pairs] == sorted(pair.document for pair in pairs)
+
+
+def test_a_document_is_asked_again_until_it_is_given_up(server, study):
+    server.content = lambda prompt: "I cannot." if "Title 3" in prompt else server_pair
+    server_pair = '{"question": "What is given here?", "answer": "Caches."}'
+    counts = study(server.url, attempts=3)
+    asked = [b for b in server.bodies if "Title 3" in b["messages"][0]["content"]]
+    assert [(b["temperature"], b["seed"]) for b in asked] == [(0, 1), (0.7, 2), (0.7, 3)]
+    assert (counts.asked, counts.requests, counts.pairs) == (8, 10, 7)
+    (rejection,) = read_records(study.folder / "rejected.jsonl", Rejection)
+    assert rejection.key == f"{3:016x}" and rejection.reason == "no_pairs"
+    assert "attempt 3: refusal" in rejection.detail
+
+
+def test_the_key_is_written_nowhere(server, study, caplog):
+    caplog.set_level(logging.DEBUG)
+    server.faults["Title 5"] = [status(400, f"bad key {KEY}")]
+    study(server.url)
+    assert f"Bearer {KEY}" in server.keys
+    written = [p.read_text() for p in study.folder.rglob("*") if p.is_file()]
+    assert len(written) >= 4 and not any(KEY in text for text in written)
+    assert KEY not in caplog.text and "HTTP 400" in caplog.text
