@@ -39,7 +39,7 @@ _NAMED = (
     "algorithms? inequality theorem conjecture model method process distribution divergence "
     "dimension entropy game assumption estimator norm lemma"
 )
-_STOP = frozenset(
+_PLAIN = (
     "a about above after again all also although am among an and any are as at be because been "
     "before being below between both but by can cannot could did do does doing down during each "
     "either even every few first for from further had has have having hence here how however i if "
@@ -48,10 +48,9 @@ _STOP = frozenset(
     "second several should show shows since so some such than that the their them then there "
     "therefore these they this those three through thus to too towards two under until up upon "
     "use used uses using very via was we well were what when where whether which while who whom "
-    "whose why will with within without would yet you your paper work authors results study".split(
-        " "
-    )
+    "whose why will with within without would yet you your paper work authors results study"
 )
+_STOP = frozenset(_PLAIN.split())
 
 
 # words that end a noun phrase, as far as a list can tell
@@ -79,6 +78,7 @@ _PHRASE = rf"(?P<answer>[^\s,;:]+(?: [^\s,;:]+){{0,17}}?){_STOPS}"
 _WE = r"\b(?:[Ww]e|[Tt]his (?:paper|work|article|note))(?: (?:also|then|further|first|next|here|will))?"
 _NOT = r"(?!(?:We|It|This|These|There|That|They|What|When|If|As|Which)\b)"
 _SUBJECT = _NOT + r"(?P<subject>(?:[Tt]he|[Oo]ur|[A-Z])[\w-]*(?: [\w-]+){0,5}?)"
+_STRAIGHT = r"(?!(?:starting|whenever|for|under|if|when|in|with|given|while|unlike|as)\b)"
 _NUMBER = (
     r"(?:(?:up to|about|more than|at least) )?\d[\d.,]*(?:\s?(?:%|percent|×|x|times|dB)(?!\w))?"
 )
@@ -104,7 +104,7 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = [
             "What is {what} called?",
         ),
         (
-            rf"\b(?<!of )(?P<answer>[A-Z][\w-]*(?: [A-Z][\w-]*){{0,3}}) (?P<noun>{_any(_NAMED)})\b",
+            rf"(?<=[a-z,] )(?P<answer>[A-Z][\w-]*(?: [A-Z][\w-]*){{0,3}}) (?P<noun>{_any(_NAMED)})\b",
             "Which {noun} {be} named?",
         ),
         (
@@ -140,7 +140,7 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = [
         ),
         (rf"{_WE} (?P<verb>{_any(_MAKE)})s? (?!that\b){_PHRASE}", "What do the authors {verb}?"),
         (
-            rf"{_WE} (?P<verb>{_any(_CLAIM)})s? that (?P<answer>[^;:]+?)(?=[,;:]|[.?!]?$)",
+            rf"{_WE} (?P<verb>{_any(_CLAIM)})s? that {_STRAIGHT}(?P<answer>[^;:]+?)(?=[,;:]|[.?!]?$)",
             "What do the authors {verb}?",
         ),
         (
