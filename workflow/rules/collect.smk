@@ -11,7 +11,7 @@ def listed_files(wildcards):
     source = study(wildcards).source
     if source.kind != "files":
         return []
-    return ancient(source.file_of(wildcards.year))
+    return ancient(str(path_of(source.path, int(wildcards.year))))
 
 
 def listed_rows(wildcards):
@@ -19,7 +19,7 @@ def listed_rows(wildcards):
     source = study(wildcards).source
     if source.kind != "files":
         return None
-    return rows_digest(Path(source.file_of(wildcards.year)), int(wildcards.year))
+    return rows_digest(source.path, int(wildcards.year))
 
 
 def web(wildcards):
@@ -33,17 +33,17 @@ rule list_documents:
     output:
         listing="results/{experiment}/listings/{year}.jsonl",
         rejected="results/{experiment}/rejected/listings/{year}.jsonl",
+    log:
+        "logs/{experiment}/listings/{year}.log",
+    localrule: True
+    conda:
+        "../../envs/collect.yaml"
+    resources:
+        web=web,
     params:
         source=lambda wildcards: study(wildcards).source.identity(),
         rows=listed_rows,
         version=versions.COLLECT,
-    log:
-        "logs/{experiment}/listings/{year}.log",
-    conda:
-        "../../envs/collect.yaml"
-    localrule: True
-    resources:
-        web=web,
     script:
         "../scripts/list_documents.py"
 
@@ -53,18 +53,18 @@ rule fetch_documents:
         listing="results/{experiment}/listings/{year}.jsonl",
     output:
         fetched="results/{experiment}/fetched/{year}.jsonl",
-    params:
-        source=lambda wildcards: study(wildcards).source.identity(),
-        version=versions.COLLECT,
     log:
         "logs/{experiment}/fetched/{year}.log",
     benchmark:
         "benchmarks/{experiment}/fetched/{year}.tsv"
+    localrule: True
     conda:
         "../../envs/collect.yaml"
-    localrule: True
     resources:
         web=web,
+    params:
+        source=lambda wildcards: study(wildcards).source.identity(),
+        version=versions.COLLECT,
     script:
         "../scripts/fetch_documents.py"
 
@@ -76,18 +76,18 @@ rule render_documents:
     output:
         documents="results/{experiment}/documents/{year}.jsonl",
         missing="results/{experiment}/missing/{year}.jsonl",
-    params:
-        render=lambda wildcards: study(wildcards).fetching.render,
-        version=versions.COLLECT,
     log:
         "logs/{experiment}/documents/{year}.log",
     benchmark:
         "benchmarks/{experiment}/documents/{year}.tsv"
+    localrule: True
     conda:
         "../../envs/collect.yaml"
-    localrule: True
     resources:
         web=web,
+    params:
+        render=lambda wildcards: study(wildcards).fetching.render,
+        version=versions.COLLECT,
     script:
         "../scripts/render_documents.py"
 

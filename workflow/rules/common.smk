@@ -13,7 +13,7 @@ from papertune.errors import PapertuneError
 from papertune.experiment import load_named
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME
-from papertune.sources.files import rows_digest
+from papertune.sources.files import path_of, rows_digest
 
 if isinstance(config["experiments"], str):  # as --config gives it
     config["experiments"] = config["experiments"].split(",")
@@ -77,7 +77,9 @@ def document_files(name, split=None):
     """The documents of an experiment, or of the years of one of its splits."""
     study = EXPERIMENTS[name]
     years = study.years_of(split) if split else study.years
-    return expand("results/{experiment}/documents/{year}.jsonl", experiment=name, year=years)
+    return expand(
+        "results/{experiment}/documents/{year}.jsonl", experiment=name, year=years
+    )
 
 
 def runs(name):
@@ -114,7 +116,11 @@ def model_folders(name):
 def per_test_set(name, stage):
     """(model, seed, test set) → the file of one stage, answers or scores."""
     return {
-        (model, seed, test_set): f"results/{name}/{stage}/{model}/seed-{seed}/{test_set}.jsonl"
+        (
+            model,
+            seed,
+            test_set,
+        ): f"results/{name}/{stage}/{model}/seed-{seed}/{test_set}.jsonl"
         for model, seed in runs(name)
         for test_set in EXPERIMENTS[name].test_set_names
     }

@@ -10,7 +10,9 @@ def model_folder(wildcards):
     """A trained model's folder; the base's own for a baseline, which is not adapted at all."""
     if is_baseline(wildcards):
         return base_folder(wildcards)
-    return f"results/{wildcards.experiment}/models/{wildcards.model}/seed-{wildcards.seed}"
+    return (
+        f"results/{wildcards.experiment}/models/{wildcards.model}/seed-{wildcards.seed}"
+    )
 
 
 rule answer:
@@ -20,11 +22,6 @@ rule answer:
         test_set="results/{experiment}/datasets/{test_set}/test.jsonl",
     output:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",
-    params:
-        recipe=recipe,
-        answering=lambda wildcards: study(wildcards).answering.identity(),
-        prompt=answer_template,
-        version=versions.ANSWER,
     log:
         "logs/{experiment}/answers/{model}/seed-{seed}/{test_set}.log",
     benchmark:
@@ -36,6 +33,11 @@ rule answer:
         gpu=compute("gpu"),
         mem_mb=compute("memory_mb"),
         runtime=compute("runtime"),
+    params:
+        recipe=recipe,
+        answering=lambda wildcards: study(wildcards).answering.identity(),
+        prompt=answer_template,
+        version=versions.ANSWER,
     script:
         "../scripts/answer.py"
 
@@ -45,7 +47,11 @@ def embedder_folder(wildcards):
     embedder = study(wildcards).embedder
     if "similarity" not in study(wildcards).metrics or embedder.packaged:
         return []
-    return hub_folder(embedder.model, embedder.revision) if embedder.revision else embedder.model
+    return (
+        hub_folder(embedder.model, embedder.revision)
+        if embedder.revision
+        else embedder.model
+    )
 
 
 rule score:
@@ -54,10 +60,6 @@ rule score:
         embedder=embedder_folder,
     output:
         scores="results/{experiment}/scores/{model}/seed-{seed}/{test_set}.jsonl",
-    params:
-        metrics=lambda wildcards: study(wildcards).metrics,
-        embedder=lambda wildcards: study(wildcards).embedder.identity(),
-        version=versions.SCORE,
     log:
         "logs/{experiment}/scores/{model}/seed-{seed}/{test_set}.log",
     benchmark:
@@ -66,6 +68,10 @@ rule score:
         "../../envs/evaluate.yaml"
     resources:
         mem_mb=4000,
+    params:
+        metrics=lambda wildcards: study(wildcards).metrics,
+        embedder=lambda wildcards: study(wildcards).embedder.identity(),
+        version=versions.SCORE,
     script:
         "../scripts/score.py"
 
@@ -80,15 +86,17 @@ rule compare:
         scores=lambda wildcards: list(score_files(wildcards.experiment).values()),
     output:
         matrix="results/{experiment}/tables/matrix.csv",
-    params:
-        comparison=lambda wildcards: study(wildcards).comparison.identity(),
-        metrics=lambda wildcards: study(wildcards).metrics,
-        version=versions.COMPARE,
     log:
         "logs/{experiment}/tables/matrix.log",
     benchmark:
         "benchmarks/{experiment}/tables/matrix.tsv"
     conda:
         "../../envs/evaluate.yaml"
+    params:
+        cells=lambda wildcards: list(score_files(wildcards.experiment)),
+        baseline=lambda wildcards: study(wildcards).baseline,
+        comparison=lambda wildcards: study(wildcards).comparison.identity(),
+        metrics=lambda wildcards: study(wildcards).metrics,
+        version=versions.COMPARE,
     script:
         "../scripts/compare.py"

@@ -12,7 +12,11 @@ def generator_folder(wildcards):
     generator = generator_of(wildcards)
     if generator.backend != "transformers":
         return []
-    return hub_folder(generator.model, generator.revision) if generator.revision else generator.model
+    return (
+        hub_folder(generator.model, generator.revision)
+        if generator.revision
+        else generator.model
+    )
 
 
 def generator_prompt(wildcards):
@@ -22,35 +26,40 @@ def generator_prompt(wildcards):
     return read_template(located(generator.prompt), GENERATOR_FIELDS)
 
 
+def generator_compute(name, otherwise):
+    """A resource function: what a job asks for if its generator's model runs here."""
+    return lambda wildcards: (
+        compute(name)(wildcards)
+        if generator_of(wildcards).backend == "transformers"
+        else otherwise
+    )
+
+
 rule synthesize:
     input:
-        documents=lambda wildcards: document_files(wildcards.experiment, wildcards.split),
+        documents=lambda wildcards: document_files(
+            wildcards.experiment, wildcards.split
+        ),
         model=generator_folder,
     output:
         pairs="results/{experiment}/pairs/{generator}/{split}.jsonl",
         rejected="results/{experiment}/rejected/pairs/{generator}/{split}.jsonl",
-    params:
-        generator=lambda wildcards: generator_of(wildcards).identity(),
-        prompt=generator_prompt,
-        instruction=lambda wildcards: study(wildcards).instruction,
-        validation=lambda wildcards: study(wildcards).splits.validation,
-        version=versions.SYNTHESIZE,
     log:
         "logs/{experiment}/pairs/{generator}/{split}.log",
     benchmark:
         "benchmarks/{experiment}/pairs/{generator}/{split}.tsv"
     conda:
         "../../envs/synthesize.yaml"
-    threads: lambda wildcards: 1 if generator_of(wildcards).backend != "transformers" else compute(
-        "threads"
-    )(wildcards)
+    threads: generator_compute("threads", 1)
     resources:
-        gpu=lambda wildcards: (
-            study(wildcards).compute.gpu
-            if generator_of(wildcards).backend == "transformers"
-            else 0
-        ),
+        gpu=generator_compute("gpu", 0),
         mem_mb=compute("memory_mb"),
         runtime=compute("runtime"),
+    params:
+        generator=lambda wildcards: generator_of(wildcards).identity(),
+        prompt=generator_prompt,
+        instruction=lambda wildcards: study(wildcards).instruction,
+        validation=lambda wildcards: study(wildcards).splits.validation,
+        version=versions.SYNTHESIZE,
     script:
         "../scripts/synthesize.py"

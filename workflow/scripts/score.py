@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from papertune.experiment import load_experiment
-from papertune.metrics import score_answers
+from papertune.scoring import score_answers
 from papertune.progress import job_log
 
 with job_log(snakemake.log[0]):
@@ -14,4 +14,6 @@ with job_log(snakemake.log[0]):
         metrics=experiment.metrics,
         embedder=experiment.embedder,
         store=Path(snakemake.config["store"]),
+        embedder_folder=snakemake.input.embedder or None,
+        threads=snakemake.threads,
     )

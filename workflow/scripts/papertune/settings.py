@@ -106,10 +106,6 @@ class FilesSource(Settings):
     kind: Literal["files"]
     path: str
 
-    def file_of(self, year: int) -> str:
-        """The file that holds a year's rows."""
-        return self.path.replace("{year}", str(year))
-
 
 Source = Annotated[
     DemoSource | DblpSource | DblpApiSource | PmlrSource | FilesSource, Field(discriminator="kind")
