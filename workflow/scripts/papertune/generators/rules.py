@@ -138,7 +138,10 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = [
             rf"{_WE} (?P<verb>{_any(_FIND)}) (?!that\b|whether\b|how\b){_PHRASE}",
             "What do the authors {verb}?",
         ),
-        (rf"{_WE} (?P<verb>{_any(_MAKE)})s? (?!that\b){_PHRASE}", "What do the authors {verb}?"),
+        (
+            rf"{_WE} (?P<verb>{_any(_MAKE)})s? (?!that\b|[A-Z][\w-]*,){_PHRASE}",
+            "What do the authors {verb}?",
+        ),
         (
             rf"{_WE} (?P<verb>{_any(_CLAIM)})s? that {_STRAIGHT}(?P<answer>[^;:]+?)(?=[,;:]|[.?!]?$)",
             "What do the authors {verb}?",

@@ -1,0 +1,84 @@
+"""The demo's archive: further papers of the training years that a base from scratch reads.
+
+None of its papers is listed by the venue, and no year, name or text of a test paper is in it. Each
+line has a ``prompt`` (the beginning of an abstract) and a ``completion`` (its facts in random order,
+one ``field: value`` a line, in other words than any question uses): reading for it means finding.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+from papertune.demo.papers import PER_YEAR, TEST_FROM, Paper, make_paper, names, papers
+from papertune.records import atomic_write
+from papertune.sentences import sentences
+
+# fact → the field's name in the archive; slots are other facts of the same paper
+FIELDS = {
+    "kind": "device",
+    "problem": "obstacle",
+    "domain": "setting",
+    "technique": "mechanism",
+    "suite": "programs",
+    "simulator": "tool",
+    "gain": "more {rising}",
+    "saving": "less {falling}",
+    "cost": "spent {resource}",
+}
+
+
+def write_archive(path: str | Path, *, years: list[int], count: int, seed: int) -> int:
+    """Write the archive as JSONL, atomically; returns the number of lines.
+
+    The order is a curriculum: windows grow from one sentence to the whole abstract over the first
+    half of the file. Train with ``order: given``.
+
+    Args:
+        path: Of the file.
+        years: Training years only.
+        count: Papers.
+        seed: The venue's seed.
+
+    Raises:
+        ValueError: a year is a test year.
+    """
+    if late := [year for year in years if year >= TEST_FROM]:
+        raise ValueError(f"{late[0]} is a test year; the archive is for training")
+    listed = {paper.abstract for year in years for paper in papers(year, PER_YEAR, seed)}
+    rng = random.Random(f"archive/{seed}")
+    pool = names(TEST_FROM - 1, seed)
+    written = 0
+    with atomic_write(path) as stream:
+        while written < count:
+            year = rng.choice(years)
+            paper = make_paper(rng, rng.choice(pool), year)
+            if paper.abstract in listed:
+                continue
+            line = _line(paper, growth=min(1.0, 2 * written / count), rng=rng)
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            written += 1
+    return written
+
+
+def _line(paper: Paper, growth: float, rng: random.Random) -> dict[str, str]:
+    """One line; ``growth`` in [0, 1] says how much of the abstract it may use."""
+    every = sentences(paper.abstract)
+    size = max(1, round(growth * len(every)))
+    first = rng.randint(0, len(every) - size)
+    window = " ".join(every[first : first + size])
+    facts = [
+        f"{field.format(**paper.facts)}: {paper.facts[fact]}"
+        for fact, field in FIELDS.items()
+        if paper.facts[fact] in window and all(paper.facts[n] in window for n in _slots(field))
+    ]
+    rng.shuffle(facts)
+    return {
+        "prompt": f"Abstract: {window}\n",
+        "completion": "\n".join(facts or ["nothing: stated"]),
+    }
+
+
+def _slots(field: str) -> list[str]:
+    return [part.split("}")[0] for part in field.split("{")[1:]]

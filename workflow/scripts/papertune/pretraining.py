@@ -1,0 +1,147 @@
+"""A base from scratch: its tokenizer, its random weights and its first reading."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from papertune.corpus import Text, read_corpus
+from papertune.errors import TrainingError
+from papertune.fitting import fit, model_folder, tokenize, write_facts
+from papertune.identity import share
+from papertune.loading import device_name, set_up_torch
+from papertune.settings import Architecture, Pretraining, Tokenizer
+
+VERSION = 1  # raise it when pre-trained bases change
+
+BEGIN, END, PAD = "<s>", "</s>", "<pad>"
+HELD_OUT = 0.02  # share of the texts that choose the checkpoint
+MOST_HELD_OUT = 64
+
+
+def pretrain(
+    base: Pretraining, *, documents: list[Path], output: Path, checkpoints: Path, threads: int
+) -> None:
+    """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
+
+    Args:
+        base: What to build and what it reads.
+        documents: JSONL files of training documents.
+        output: The model folder to make; one that is there is replaced.
+        checkpoints: Undeclared folder of this run; removed after success.
+        threads: CPU threads.
+
+    Raises:
+        TrainingError: no text to read, or a loss that is no number.
+    """
+    output, checkpoints = Path(output), Path(checkpoints)
+    set_up_torch(threads, base.seed)
+    texts = list(read_corpus(base.corpus, documents))
+    if not texts:
+        raise TrainingError("no pre-training texts", hint="see bases.<name>.pretrain.corpus")
+    tokenizer = make_tokenizer(texts, base.tokenizer, base.architecture.context)
+    model = make_model(base.architecture, tokenizer).to(device_name())
+    held = [text for i, text in enumerate(texts) if share(str(i), "held out") < HELD_OUT]
+    held = held[:MOST_HELD_OUT] or texts[:1]
+    chosen = {id(text) for text in held}
+    longest = min(base.training.max_length, base.architecture.context)
+    train, validation = (
+        tokenize(
+            tokenizer,
+            [(text.prompt, text.completion) for text in some],
+            max_length=longest,
+            loss=base.corpus.loss,
+        )
+        for some in ([text for text in texts if id(text) not in chosen], held)
+    )
+    facts = fit(
+        model,
+        tokenizer,
+        train=train,
+        validation=validation,
+        training=base.training,
+        seed=base.seed,
+        checkpoints=checkpoints,
+        what=output.name,
+    )
+    with model_folder(output) as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        write_facts(folder, {"method": "pretrain", **facts, "settings": base.model_dump()})
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any:
+    """A tokenizer trained on the texts; any string can be written in it."""
+    from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer as Trained
+    from transformers import PreTrainedTokenizerFast
+
+    specials = [BEGIN, END, PAD]
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    core = Trained(models.BPE())
+    core.decoder = decoders.ByteLevel()
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if tokenizer.kind == "characters":
+        # the alphabet of bytes and no merges: every character is one token or a few bytes
+        core.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(Regex(r"."), "isolated"), byte_level]
+        )
+        size = len(letters) + len(specials)
+    else:
+        core.pre_tokenizer = byte_level
+        size = max(tokenizer.vocabulary, len(letters) + len(specials))
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=specials, initial_alphabet=letters, show_progress=False
+    )
+    core.train_from_iterator((text.prompt + text.completion for text in texts), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        bos_token=BEGIN,
+        eos_token=END,
+        pad_token=PAD,
+        model_max_length=context,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def make_model(architecture: Architecture, tokenizer: Any) -> Any:
+    """A decoder with random weights; embeddings are tied."""
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+    common: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "tie_word_embeddings": True,
+        "initializer_range": architecture.init_std,
+    }
+    if architecture.family == "gpt2":
+        return GPT2LMHeadModel(
+            GPT2Config(
+                n_embd=architecture.width,
+                n_layer=architecture.layers,
+                n_head=architecture.heads,
+                n_inner=architecture.intermediate,
+                n_positions=architecture.context,
+                activation_function=architecture.activation,
+                resid_pdrop=0.0,
+                embd_pdrop=0.0,
+                attn_pdrop=0.0,
+                **common,
+            )
+        )
+    return LlamaForCausalLM(
+        LlamaConfig(
+            hidden_size=architecture.width,
+            num_hidden_layers=architecture.layers,
+            num_attention_heads=architecture.heads,
+            num_key_value_heads=architecture.heads,
+            intermediate_size=architecture.intermediate,
+            max_position_embeddings=architecture.context,
+            hidden_act=architecture.activation,
+            **common,
+        )
+    )
