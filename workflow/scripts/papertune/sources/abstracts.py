@@ -33,8 +33,9 @@ _INLINE = (
     "a|abbr|b|bold|cite|code|em|emph|font|i|inf|inline-formula|inline-graphic|italic|jats:[a-z-]+"
     "|math|mml:[a-z]+|m[a-z]{1,9}|q|s|sc|semantics|small|span|strong|sub|sup|tex-math|tt|u|var"
 )
-_BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_ATTRIBUTES = r"(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?"
+_BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
+_INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}>", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff\ud800-\udfff\x00-\x08\x0e-\x1f]")
 # "Abstract interpretation …" is a sentence, "Abstract: …" and "ABSTRACT We …" have a heading
 _LABEL = re.compile(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +93,26 @@ class Browser:
                 driver.quit()
             except Exception as error:  # a dead browser cannot be told to stop
                 log.debug("browser did not stop cleanly: %s", error)
+                self._end_process()
         if self._profile is not None:
             self._profile.cleanup()
             self._profile = None
+
+    def _process(self) -> int | None:
+        """The browser's own process, as its profile's lock names it: ``<machine>-<process>``."""
+        try:
+            lock = os.readlink(Path(self._profile.name) / "SingletonLock") if self._profile else ""
+        except OSError:
+            return None
+        number = lock.rpartition("-")[2]
+        return int(number) if number.isdigit() else None
+
+    def _end_process(self) -> None:
+        """End a browser that outlived its driver."""
+        process = self._process()
+        if process is not None:
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
 
     def abstract(self, url: str) -> tuple[str, str] | None:
         """The abstract of a rendered page and its extractor, as :func:`find_abstract` gives them.
@@ -104,6 +123,7 @@ class Browser:
             BrowserMissing: no browser can be started.
         """
         from selenium.common.exceptions import WebDriverException
+        from urllib3.exceptions import HTTPError
 
         self.session.permit(url)
         for attempt in (1, 2):
@@ -111,8 +131,8 @@ class Browser:
                 self._start()
             try:
                 return self._look(url)
-            except WebDriverException as error:
-                said = (error.msg or type(error).__name__).split("\n")[0]
+            except (WebDriverException, HTTPError, OSError) as error:
+                said = _said(error)
                 if "net::ERR" in said:
                     raise PageError(url, "connection", said, passing=True) from None
                 log.warning("%s: the browser died (%s)%s", url, said, "; again" * (attempt == 1))
@@ -173,6 +193,10 @@ class Browser:
             )
             self._driver.set_page_load_timeout(self.session.fetching.timeout)
         except (WebDriverException, OSError) as error:
-            said = (getattr(error, "msg", None) or str(error)).split("\n")[0]
             self.close()
-            raise BrowserMissing(f"{binary} does not start ({said})") from None
+            raise BrowserMissing(f"{binary} does not start ({_said(error)})") from None
+
+
+def _said(error: Exception) -> str:
+    """The first line of what Selenium says; stack traces of the browser follow it."""
+    return (getattr(error, "msg", None) or str(error) or type(error).__name__).split("\n")[0]

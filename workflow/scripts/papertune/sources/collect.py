@@ -11,7 +11,6 @@ from typing import Any
 
 from papertune.errors import CollectError
 from papertune.identity import digest, fingerprint
-from papertune.progress import progress
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.settings import Fetching, Source
 from papertune.sources.abstracts import EXTRACTION_VERSION, find_abstract
@@ -64,8 +63,7 @@ def list_documents(
     documents: dict[str, Document] = {}
     rejections: list[Rejection] = []
     with _session(source, fetching, cache, year) as session:
-        items = _listing(session, source, year, refresh)
-        for item in progress(items, 0, f"listed {year}"):
+        for item in _listing(session, source, year, refresh):
             if isinstance(item, Rejection):
                 rejections.append(item)
             elif item.id in documents:

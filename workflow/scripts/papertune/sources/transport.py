@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
 from papertune.errors import CollectError
@@ -99,18 +99,18 @@ def body_of(url: str, response: requests.Response, limit: int, timeout: float) -
         raise too_large
     end = time.monotonic() + 3 * timeout
     body = bytearray()
+    raw: Any = response.raw
     try:
-        for block in response.iter_content(65536):
+        # what has come so far, not a full block: a page that trickles must end too
+        while block := raw.read1(65536, decode_content=True):
             body += block
             if len(body) > limit:
                 raise too_large
             if time.monotonic() > end:
                 raise timed_out(url, timeout)
-    except requests.RequestException as error:
-        if isinstance(error, requests.Timeout) or any(
-            isinstance(part, ReadTimeoutError) for part in error.args
-        ):
-            raise timed_out(url, timeout) from None
+    except ReadTimeoutError:
+        raise timed_out(url, timeout) from None
+    except (HTTPError, OSError) as error:
         raise PageError(
             url, "connection", f"the connection was cut ({_root(error)})", passing=True
         ) from None

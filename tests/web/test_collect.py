@@ -1,0 +1,407 @@
+"""List, fetch and render over HTTP: a venue on loopback, the demo venue, a real browser."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from faulty_site import ABSTRACT, landing
+
+from papertune.demo.papers import papers
+from papertune.errors import CollectError
+from papertune.records import Document, Rejection, read_records
+from papertune.settings import DblpApiSource, DblpSource, DemoSource, FilesSource, PmlrSource
+from papertune.sources.browser import browser_available
+from papertune.sources.collect import fetch_documents, list_documents, render_documents
+
+needs_browser = pytest.mark.skipif(
+    not browser_available(), reason="no Chromium with its driver on this machine"
+)
+
+
+class Steps:
+    """The three steps of one year in one folder."""
+
+    def __init__(self, folder: Path, source, fetching) -> None:
+        self.folder, self.source, self.fetching = folder, source, fetching
+        self.kept = {"store": folder / "store", "cache": folder / "cache"}
+
+    def list(self, year: int = 2020, **how):
+        list_documents(
+            self.source,
+            self.fetching,
+            year,
+            output=self.folder / "listing.jsonl",
+            rejected=self.folder / "rejected.jsonl",
+            cache=self.kept["cache"],
+            **how,
+        )
+        return self.read("listing"), self.read("rejected", Rejection)
+
+    def fetch(self):
+        fetch_documents(
+            self.source,
+            self.fetching,
+            listing=self.folder / "listing.jsonl",
+            output=self.folder / "fetched.jsonl",
+            **self.kept,
+        )
+        return self.read("fetched")
+
+    def render(self):
+        render_documents(
+            self.source,
+            self.fetching,
+            fetched=self.folder / "fetched.jsonl",
+            output=self.folder / "documents.jsonl",
+            missing=self.folder / "missing.jsonl",
+            **self.kept,
+        )
+        return self.read("documents"), self.read("missing", Rejection)
+
+    def read(self, name: str, kind=Document):
+        return list(read_records(self.folder / f"{name}.jsonl", kind))
+
+
+def contents(*urls: str) -> str:
+    entries = "".join(
+        f'<li class="entry inproceedings" id="conf/x/{number}"><nav class="publ"><ul>'
+        f'<li class="ee"><a href="{url}">view</a></li></ul></nav>'
+        f'<cite><span class="title">Paper {number}.</span></cite></li>'
+        for number, url in enumerate(urls)
+    )
+    return f"<html><title>dblp</title><ul class='publ-list'>{entries}</ul></html>"
+
+
+@pytest.fixture
+def steps(site, fetching, tmp_path):
+    """A venue listed in DBLP's way at /toc."""
+    return Steps(tmp_path, DblpSource(kind="dblp", url=site.url("/toc{year}")), fetching)
+
+
+def test_each_document_has_its_own_outcome(site, steps, caplog):
+    caplog.set_level(logging.INFO)
+    fine = site.page("/fine", landing())
+    gone = site.url("/gone")
+    bare = site.page("/bare", "<html><title>x</title><p>Nothing here.</p></html>")
+    large = site.page("/large", "x" * 200_000)
+    site.page("/robots.txt", "User-agent: *\nDisallow: /closed\n")
+    closed = site.page("/closed", landing())
+    ill = site.page("/ill", "x", 500)
+    pdf = site.page("/file", "%PDF", Content_Type="application/pdf")
+    site.page("/toc2020", contents(fine, gone, bare, large, closed, ill, pdf, fine))
+    steps.fetching = steps.fetching.model_copy(update={"retries": 0, "render": False})
+    listed, rejected = steps.list()
+    assert [document.url for document in listed] == [fine, gone, bare, large, closed, ill, pdf]
+    assert [item.reason for item in rejected] == ["duplicate"]
+    fetched = steps.fetch()
+    assert [document.reason for document in fetched] == [
+        "",
+        "http_404",
+        "no_abstract_in_page",
+        "too_large",
+        "robots",
+        "http_500",
+        "not_html",
+    ]
+    assert fetched[0].text == ABSTRACT
+    assert fetched[0].found_by == "section"
+    found, missing = steps.render()
+    assert [document.id for document in found] == [listed[0].id]
+    assert [item.key for item in missing] == [document.id for document in listed[1:]]
+    by_reason = {item.reason: item for item in missing}
+    assert "Paper 1" in by_reason["http_404"].detail
+    assert gone in by_reason["http_404"].detail
+    assert {item.stage for item in missing} == {"collect"}
+    assert sum(item.reason == "needs_browser" for item in missing) == 2
+
+
+def test_a_rerun_asks_only_for_what_may_be_there_now(site, steps):
+    fine, bare = site.page("/fine", landing()), site.page("/bare", "<p>nothing</p>")
+    ill = site.then("/ill", (500, {}, "x"), (200, {}, landing("We " + ABSTRACT)))
+    site.page("/toc2020", contents(fine, bare, ill))
+    steps.fetching = steps.fetching.model_copy(update={"retries": 0})
+    steps.list()
+    assert steps.fetch()[2].reason == "http_500"
+    before = site.total
+    again = steps.fetch()
+    assert again[2].text == "We " + ABSTRACT
+    assert site.total == before + 1
+    # neither the store nor the cache is needed for the other
+    for path in (steps.folder / "store").rglob("*.jsonl"):
+        path.unlink()
+    assert steps.fetch() == again
+    assert site.total == before + 1
+
+
+def test_a_challenge_fails_the_job_after_what_is_done_is_kept(site, steps):
+    wall = "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
+    first, last = site.page("/first", landing()), site.page("/last", landing("So " + ABSTRACT))
+    blocked = site.page("/blocked", wall)
+    site.page("/toc2020", contents(first, blocked, last))
+    steps.list()
+    with pytest.raises(CollectError) as caught:
+        steps.fetch()
+    assert blocked in str(caught.value)
+    assert "2 of 3 documents" in str(caught.value)
+    assert not (steps.folder / "fetched.jsonl").exists()
+    assert site.requests["/last"] == 0, "the host is asked no more"
+    site.page("/blocked", landing("Then " + ABSTRACT))
+    before = site.requests["/first"]
+    assert all(document.text for document in steps.fetch())
+    assert site.requests["/first"] == before
+
+
+def test_five_dead_connections_fail_the_job(steps, site):
+    import socket
+
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    dead = [f"http://localhost:{port}/{number}" for number in range(8)]
+    fine = site.page("/fine", landing())
+    site.page("/toc2020", contents(*dead, fine))
+    steps.fetching = steps.fetching.model_copy(update={"retries": 0})
+    steps.list()
+    with pytest.raises(CollectError, match="did not answer 5 times") as caught:
+        steps.fetch()
+    assert "localhost" in str(caught.value)
+    assert "4 of 9" in str(caught.value)
+    assert site.requests["/fine"] == 1, "other hosts are asked all the same"
+
+
+def test_no_text_at_all_is_a_failure(site, steps):
+    site.page("/toc2020", contents(site.url("/gone1"), site.url("/gone2")))
+    steps.list()
+    steps.fetch()
+    with pytest.raises(CollectError, match=r"not one of 2 documents .*2 × http_404"):
+        steps.render()
+    assert not (steps.folder / "documents.jsonl").exists()
+
+
+def test_without_a_browser_the_others_go_on(site, steps, monkeypatch, caplog):
+    monkeypatch.setenv("PAPERTUNE_CHROMIUM", "/nonexistent")
+    site.page("/toc2020", contents(site.page("/bare", "<p>nothing</p>")))
+    steps.list()
+    steps.fetch()
+    found, missing = steps.render()
+    assert not found, "a year that only waits for a browser is no failure"
+    assert [item.reason for item in missing] == ["needs_browser"]
+    assert "apt-get install chromium" in missing[0].detail
+    assert "1 documents need a browser" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<title>Making sure you&#39;re not a bot!</title><div id='anubis_challenge'></div>",
+        "<p>empty",
+    ],
+)
+def test_a_listing_that_is_none_is_an_error(site, steps, body):
+    url = site.page("/toc2020", body)
+    with pytest.raises(CollectError) as caught:
+        steps.list()
+    assert url in str(caught.value)
+    assert "What to do" in str(caught.value)
+    assert not (steps.folder / "listing.jsonl").exists()
+
+
+def test_a_refreshed_listing_shows_what_is_new(site, steps):
+    site.page("/toc2020", contents(site.url("/1")))
+    assert len(steps.list()[0]) == 1
+    site.page("/toc2020", contents(site.url("/1"), site.url("/2")))
+    assert len(steps.list()[0]) == 1
+    assert len(steps.list(refresh=True)[0]) == 2
+
+
+def test_the_search_api_is_read_page_by_page(site, fetching, tmp_path, monkeypatch):
+    from papertune.sources import dblp
+
+    monkeypatch.setattr(dblp, "PAGE_SIZE", 2)
+
+    def hit(number, **info):
+        values = {"title": f"Paper {number}.", "year": "2020", "key": f"k{number}"}
+        return {"info": {**values, "ee": f"https://doi.org/10.1/{number}", **info}}
+
+    hits = [
+        hit(1),
+        hit(2, ee=["https://example.org/2.pdf", "https://example.org/2"]),
+        hit(3, type="Editorship"),
+        hit(4, year="2019"),
+        hit(5, ee=None),
+    ]
+    for first in (0, 2, 4):
+        some = hits[first : first + 2]
+        answer = {"@total": "5", "@sent": str(len(some)), "hit": some[0] if first == 4 else some}
+        site.page(
+            f"/api?q=toc%3A2020%3A&format=json&h=2&f={first}",
+            json.dumps({"result": {"hits": answer}}),
+            Content_Type="application/json",
+        )
+    source = DblpApiSource(kind="dblp_api", query="toc:{year}:", url=site.url("/api"))
+    listed, rejected = Steps(tmp_path, source, fetching).list()
+    assert [(d.title, d.url) for d in listed] == [
+        ("Paper 1", "https://doi.org/10.1/1"),
+        ("Paper 2", "https://example.org/2"),
+    ]
+    assert [item.reason for item in rejected] == ["proceedings_volume", "other_year", "no_link"]
+
+
+@pytest.mark.parametrize(
+    "answer", ["{}", "[]", "<html>Sorry", '{"result": {"hits": {"@total": "x"}}}']
+)
+def test_an_api_answer_that_is_none_is_an_error(site, fetching, tmp_path, answer):
+    site.page("/api?q=x&format=json&h=1000&f=0", answer, Content_Type="application/json")
+    source = DblpApiSource(kind="dblp_api", query="x", url=site.url("/api"))
+    with pytest.raises(CollectError, match="/api"):
+        Steps(tmp_path, source, fetching).list()
+
+
+def test_a_volume_page_of_pmlr(site, fetching, tmp_path):
+    paper = """<div class="paper"><p class="title">{title}</p><p class="details">A, B</p>
+      <p class="links">[<a href="{link}">abs</a>][<a href="a.pdf">Download PDF</a>]</p></div>"""
+    site.page(
+        "/v9/",
+        paper.format(title="On <i>small</i> things", link="/v9/a.html")
+        + paper.format(title="No page", link="b.pdf"),
+    )
+    source = PmlrSource(kind="pmlr", volumes={2020: [9]}, url=site.url("/v{volume}/"))
+    steps = Steps(tmp_path, source, fetching)
+    listed, rejected = steps.list()
+    assert [(d.title, d.url) for d in listed] == [("On small things", site.url("/v9/a.html"))]
+    assert [(item.key, item.reason) for item in rejected] == [("v9#2", "no_link")]
+    with pytest.raises(CollectError, match="no volume is given for 2021"):
+        steps.list(2021)
+
+
+def test_a_file_row_without_abstract_is_fetched(site, fetching, tmp_path):
+    rows = [
+        {"title": "A", "paper_url": site.page("/a", landing()), "year": 2020, "abstract": ""},
+        {"title": "B", "doi": "10.1/b", "year": 2020, "abstract": "Known " + ABSTRACT},
+    ]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    steps = Steps(tmp_path, FilesSource(kind="files", path=str(path)), fetching)
+    steps.list()
+    fetched = steps.fetch()
+    assert [document.found_by for document in fetched] == ["section", "listing"]
+    assert site.total == 1
+
+
+def test_files_with_abstracts_need_neither_contact_nor_network(tmp_path, fetching, monkeypatch):
+    monkeypatch.delenv("PAPERTUNE_CONTACT", raising=False)
+    path = tmp_path / "rows.jsonl"
+    row = {"title": "A", "doi": "10.1/a", "year": 2020, "abstract": ABSTRACT}
+    path.write_text(json.dumps(row))
+    anonymous = fetching.model_copy(update={"contact": ""})
+    steps = Steps(tmp_path, FilesSource(kind="files", path=str(path)), anonymous)
+    steps.list()
+    steps.fetch()
+    assert len(steps.render()[0]) == 1
+
+
+def running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+# ---- the demo venue ---------------------------------------------------------------------------
+
+
+def demo(tmp_path, fetching, year):
+    anonymous = fetching.model_copy(update={"contact": "", "delay": 60})
+    steps = Steps(tmp_path, DemoSource(kind="demo"), anonymous)
+    listed, rejected = steps.list(year)
+    return steps, listed, rejected
+
+
+def test_the_demo_has_each_kind_of_page_and_each_fault_once():
+    from papertune.demo.pages import KINDS, SPECIAL, kinds_of
+
+    kinds = [kind for year in range(2005, 2025) for kind in kinds_of(papers(year, 12, 1)).values()]
+    assert len(kinds) == 240
+    assert {*KINDS, "javascript", *SPECIAL.values()} == set(kinds)
+    assert all(kinds.count(kind) == 1 for kind in SPECIAL.values())
+    assert all(2005 <= year <= 2021 for year in SPECIAL)
+    assert 12 <= kinds.count("javascript") <= 30
+    more = kinds_of(papers(2008, 15, 1))
+    assert kinds_of(papers(2008, 12, 1)).items() <= more.items()
+
+
+def test_the_demo_without_a_browser(tmp_path, fetching, monkeypatch):
+    monkeypatch.setenv("PAPERTUNE_CHROMIUM", "/nonexistent")
+    steps, listed, rejected = demo(tmp_path, fetching, 2012)  # one page answers 429 first
+    assert len(listed) == 12
+    assert [item.reason for item in rejected] == ["proceedings_volume"]
+    steps.fetch()
+    found, missing = steps.render()
+    assert len(found) + len(missing) == 12
+    truth = {paper.title: paper.abstract for paper in papers(2012, 12, 1)}
+    assert all(document.text == truth[document.title] for document in found)
+    assert {item.reason for item in missing} <= {"needs_browser"}
+
+
+def test_the_demo_is_the_same_on_every_port(tmp_path, fetching):
+    _, one, _ = demo(tmp_path / "one", fetching, 2006)
+    _, other, _ = demo(tmp_path / "other", fetching, 2006)
+    assert one == other
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_browser_reads_what_javascript_writes(tmp_path, fetching):
+    from papertune.demo.pages import kinds_of
+
+    year = next(
+        year for year in range(2005, 2025) if "javascript" in kinds_of(papers(year, 12, 1)).values()
+    )
+    steps, _, _ = demo(tmp_path, fetching, year)
+    before = [document for document in steps.fetch() if not document.text]
+    assert {document.reason for document in before} == {"no_abstract_in_page"}
+    steps.fetching = steps.fetching.model_copy(update={"timeout": 20})
+    found, missing = steps.render()
+    assert not missing
+    truth = {paper.title: paper.abstract for paper in papers(year, 12, 1)}
+    assert all(document.text == truth[document.title] for document in found)
+    assert sum(document.found_by == "browser:section" for document in found) == len(before)
+
+
+@needs_browser
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_browser_keeps_the_sessions_manners_and_comes_back_to_life(site, polite):
+    from papertune.sources.browser import Browser
+    from papertune.sources.transport import HostStopped, PageError
+
+    late = site.page(
+        "/late",
+        "<title>x</title><div id=abstract></div><script>setTimeout(() => { document."
+        f"getElementById('abstract').textContent = {json.dumps(ABSTRACT)} }}, 300)</script>",
+    )
+    site.page("/robots.txt", "User-agent: *\nDisallow: /closed\n")
+    with Browser(polite(timeout=20), patience=1.5) as browser:
+        assert browser.abstract(late) == (ABSTRACT, "section")
+        assert "Papertune/0.1 (+tests@example.org)" in site.agents
+        with pytest.raises(PageError, match=r"robots\.txt"):
+            browser.abstract(site.url("/closed"))
+        assert browser.abstract(site.page("/bare", "<p>nothing</p>")) is None
+        process = browser._process()
+        os.kill(process, signal.SIGKILL)
+        assert browser.abstract(late) == (ABSTRACT, "section")
+        process = browser._process()
+        browser._driver.service.process.kill()
+        assert browser.abstract(late) == (ABSTRACT, "section")
+        time.sleep(0.2)
+        assert not running(process), "a browser that lost its driver is ended"
+        wall = "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
+        with pytest.raises(HostStopped, match="challenge"):
+            browser.abstract(site.page("/wall", wall))

@@ -1,0 +1,311 @@
+"""The polite session against a real server with real faults."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import time
+
+import pytest
+from faulty_site import ABSTRACT, landing
+
+from papertune.errors import CollectError
+from papertune.sources.session import FAILURES, PoliteSession
+from papertune.sources.transport import HostStopped, PageError
+
+CHALLENGE = (
+    "<html><head><title>Just a moment...</title></head><body><p>Enable JavaScript and cookies to "
+    "continue</p><script>window._cf_chl_opt={}</script></body></html>"
+)
+
+
+def reason_of(session, url):
+    with pytest.raises(PageError) as caught:
+        session.get(url)
+    return caught.value.reason
+
+
+def test_a_page_is_fetched_once_and_then_read_from_disk(site, polite):
+    url = site.page("/a", landing())
+    first = polite().get(url)
+    again = polite()
+    assert again.get(url) == first
+    assert ABSTRACT in first.text
+    assert site.requests == {"/robots.txt": 1, "/a": 1}
+    assert again.requests == 0, "not even robots.txt is asked for what is on disk"
+
+
+def test_refresh_asks_again(site, polite):
+    url = site.then("/a", (200, {}, "old"), (200, {}, "new"))
+    assert polite().get(url).text == "old"
+    assert polite().get(url).text == "old"
+    assert polite().get(url, refresh=True).text == "new"
+    assert polite().get(url).text == "new"
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"{", b"[]", b'{"url": 1}', b"\xff\xfe", b"null"])
+def test_a_corrupt_cache_file_is_fetched_again(site, polite, rubbish):
+    url = site.page("/a", landing())
+    session = polite()
+    page = session.get(url)
+    session.cache.path(url).write_bytes(rubbish)
+    assert session.get(url) == page
+    assert site.requests["/a"] == 2
+    assert json.loads(session.cache.path(url).read_text())["url"] == url
+
+
+def test_a_cached_page_of_another_url_is_not_believed(site, polite):
+    one, other = site.page("/one", landing("1")), site.page("/other", landing("2"))
+    session = polite()
+    session.get(one)
+    session.cache.path(other).parent.mkdir(exist_ok=True)
+    session.cache.path(one).rename(session.cache.path(other))
+    assert session.get(other).text == landing("2")
+
+
+def test_who_asks_is_named(site, polite, monkeypatch):
+    polite().get(site.page("/a", "x"))
+    assert set(site.agents) == {"Papertune/0.1 (+tests@example.org)"}
+    monkeypatch.setenv("PAPERTUNE_CONTACT", "https://example.org/me")
+    polite(contact="").get(site.page("/b", "x"))
+    assert site.agents[-1] == "Papertune/0.1 (+https://example.org/me)"
+
+
+def test_nobody_named_is_an_error_that_says_what_to_set(site, polite, monkeypatch):
+    monkeypatch.delenv("PAPERTUNE_CONTACT", raising=False)
+    with pytest.raises(CollectError) as caught:
+        polite(contact="").get(site.page("/a", "x"))
+    assert "fetching.contact" in str(caught.value)
+    assert "PAPERTUNE_CONTACT" in str(caught.value)
+    assert not site.requests
+
+
+def test_429_waits_as_long_as_retry_after_says(site, polite):
+    url = site.then("/a", (429, {"Retry-After": "1"}, "busy"), (200, {}, landing()))
+    start = time.monotonic()
+    assert ABSTRACT in polite().get(url).text
+    assert 1.0 <= time.monotonic() - start < 3
+    assert site.requests["/a"] == 2
+
+
+def test_retry_after_may_be_a_date(site, polite):
+    from email.utils import formatdate
+
+    soon = formatdate(time.time() + 2, usegmt=True)
+    url = site.then("/a", (503, {"Retry-After": soon}, "busy"), (200, {}, landing()))
+    start = time.monotonic()
+    polite().get(url)
+    assert time.monotonic() - start > 0.5
+
+
+def test_who_asks_for_an_hour_is_left_alone(site, polite):
+    url = site.page("/a", "busy", 429, Retry_After="3600")
+    session = polite()
+    with pytest.raises(HostStopped, match="3600") as caught:
+        session.get(url)
+    assert url in str(caught.value)
+    with pytest.raises(HostStopped):
+        session.get(site.page("/b", landing()))
+    assert site.total == 1
+
+
+def test_503_is_asked_again_with_growing_pauses(site, polite):
+    url = site.then("/a", (503, {}, "x"), (503, {}, "x"), (200, {}, landing()))
+    polite().get(url)
+    first, second, third = site.times[1:]
+    assert second - first >= 0.05
+    assert third - second >= 0.1
+
+
+def test_503_for_good_is_a_passing_reason(site, polite):
+    with pytest.raises(PageError) as caught:
+        polite().get(site.page("/a", "x", 503))
+    assert (caught.value.reason, caught.value.passing) == ("http_503", True)
+    assert site.requests["/a"] == 3
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
+def test_a_refusal_is_final_and_asked_once(site, polite, status):
+    with pytest.raises(PageError) as caught:
+        polite().get(site.page("/a", "no", status))
+    assert (caught.value.reason, caught.value.passing) == (f"http_{status}", False)
+    assert site.requests["/a"] == 1
+
+
+def test_a_slow_page_times_out(site, polite):
+    def slow(_):
+        time.sleep(1)
+        return 200, {}, b"late"
+
+    site.answers["/a"] = slow
+    start = time.monotonic()
+    assert reason_of(polite(timeout=0.2, retries=1), site.url("/a")) == "timeout"
+    assert time.monotonic() - start < 2
+
+
+def test_a_page_that_trickles_times_out(site, polite):
+    def trickle(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html")
+        handler.end_headers()
+        for _ in range(30):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    site.answers["/a"] = trickle
+    start = time.monotonic()
+    assert reason_of(polite(timeout=0.3, retries=0), site.url("/a")) == "timeout"
+    assert time.monotonic() - start < 2.5
+
+
+def test_a_cut_connection_is_asked_again_and_half_a_page_never_kept(site, polite):
+    whole = landing().encode()
+
+    def cut_once(handler):
+        if site.requests["/a"] > 1:
+            return 200, {"Content-Type": "text/html"}, whole
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html")
+        handler.send_header("Content-Length", str(len(whole)))
+        handler.end_headers()
+        handler.wfile.write(whole[:50])
+        return None
+
+    site.answers["/a"] = cut_once
+    assert polite().get(site.url("/a")).text == whole.decode()
+    assert site.requests["/a"] == 2
+
+
+def test_a_host_that_nobody_answers_for_is_given_up(polite):
+    import socket
+
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    session = polite(retries=0)
+    for number in range(FAILURES - 1):
+        assert reason_of(session, f"http://127.0.0.1:{port}/{number}") == "connection"
+    with pytest.raises(HostStopped, match="did not answer"):
+        session.get(f"http://127.0.0.1:{port}/last")
+    sent = session.requests
+    with pytest.raises(HostStopped):
+        session.get(f"http://127.0.0.1:{port}/never")
+    assert session.requests == sent
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_too_large_is_refused_whether_the_length_is_told_or_not(site, polite, told):
+    body = b"x" * 300_000
+
+    def large(handler):
+        if told:
+            return 200, {"Content-Type": "text/html"}, body
+        packed = gzip.compress(body)  # 300 bytes on the wire
+        return 200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, packed
+
+    site.answers["/a"] = large
+    assert reason_of(polite(), site.url("/a")) == "too_large"
+    assert site.requests["/a"] == 1
+
+
+def test_a_pdf_is_no_page(site, polite):
+    url = site.page("/a.pdf", "%PDF-1.7", **{"Content_Type": "application/pdf"})
+    assert reason_of(polite(), url) == "not_html"
+
+
+def test_robots_txt_is_honoured_and_read_once(site, polite):
+    site.page("/robots.txt", "User-agent: Papertune\nDisallow: /private/\n")
+    session = polite()
+    assert reason_of(session, site.page("/private/a", landing())) == "robots"
+    session.get(site.page("/open", landing()))
+    assert site.requests == {"/robots.txt": 1, "/open": 1}
+
+
+def test_robots_txt_that_fails_allows_nothing_yet(site, polite):
+    site.page("/robots.txt", "broken", 500)
+    assert reason_of(polite(), site.page("/a", landing())) == "robots_unreachable"
+    assert site.requests["/a"] == 0
+
+
+def test_robots_txt_is_honoured_behind_a_redirect(site, polite):
+    site.page("/robots.txt", "User-agent: *\nDisallow: /hidden\n")
+    url = site.page("/a", "", 302, Location="/hidden")
+    assert reason_of(polite(), url) == "robots"
+    assert site.requests["/hidden"] == 0
+
+
+def test_delay_and_crawl_delay_lie_between_requests(site, polite):
+    session = polite(delay=0.2)
+    for number in range(3):
+        session.get(site.page(f"/{number}", landing()))
+    pages = site.times[1:]
+    assert all(later - earlier >= 0.19 for earlier, later in itertools.pairwise(pages))
+    site.page("/robots.txt", "User-agent: *\nCrawl-delay: 0.4\n")
+    slower = polite(delay=0.1)
+    for number in range(2):
+        slower.get(site.page(f"/slow{number}", landing()))
+    assert site.times[-1] - site.times[-2] >= 0.39
+
+
+def test_redirects_are_followed_and_a_rerun_asks_for_none(site, polite):
+    site.page("/b", landing())
+    url = site.page("/a", "", 302, Location="/b")
+    page = polite().get(url)
+    assert (page.url, page.landed) == (url, site.url("/b"))
+    again = polite()
+    again.get(url)
+    assert again.requests == 0
+
+
+def test_a_redirect_loop_ends(site, polite):
+    assert reason_of(polite(), site.page("/a", "", 302, Location="/a")) == "redirects"
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://example.org/x", "javascript:1"])
+def test_a_redirect_leads_to_web_pages_only(site, polite, target):
+    assert reason_of(polite(), site.page("/a", "", 302, Location=target)) == "bad_url"
+
+
+@pytest.mark.parametrize("status", [200, 403, 429, 503])
+def test_a_challenge_with_any_status_is_an_error_and_never_kept(site, polite, status):
+    url = site.page("/a", CHALLENGE, status)
+    session = polite()
+    with pytest.raises(CollectError) as caught:
+        session.get(url)
+    assert url in str(caught.value)
+    assert "What to do" in str(caught.value)
+    assert site.requests["/a"] == 1, "a challenge is not asked for again"
+    assert not session.cache.path(url).exists()
+    with pytest.raises(HostStopped):
+        session.get(site.page("/b", landing()))
+    assert site.requests["/b"] == 0
+    site.page("/a", landing())
+    assert ABSTRACT in polite().get(url).text
+
+
+def test_text_is_decoded_as_the_page_says(site, polite):
+    body = '<html><head><meta charset="iso-8859-1"></head><body>Zürich</body>'.encode("latin-1")
+    site.answers["/a"] = (200, {"Content-Type": "text/html"}, body)
+    assert "Zürich" in polite().get(site.url("/a")).text
+    site.answers["/b"] = (200, {"Content-Type": "text/html"}, "<p>Zürich – ∑".encode())
+    assert "Zürich – ∑" in polite().get(site.url("/b")).text
+
+
+def test_a_mapped_host_keeps_its_url_and_needs_no_contact(site, fetching, tmp_path, monkeypatch):
+    monkeypatch.delenv("PAPERTUNE_CONTACT", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # a proxy has no part in it
+    hosts_seen = []
+
+    def answer(handler):
+        hosts_seen.append(handler.headers["Host"])
+        return 200, {"Content-Type": "text/html"}, landing().encode()
+
+    site.answers["/a"] = answer
+    slow = fetching.model_copy(update={"contact": "", "delay": 60})
+    hosts = {"venue.example": ("127.0.0.1", site.port)}
+    with PoliteSession(slow, tmp_path / "cache", hosts=hosts) as session:
+        page = session.get("http://venue.example/a")
+    assert page.landed == "http://venue.example/a"
+    assert hosts_seen == ["venue.example"]
