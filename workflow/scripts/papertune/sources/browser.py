@@ -88,12 +88,13 @@ class Browser:
     def close(self) -> None:
         """Stop the browser, if it runs."""
         driver, self._driver = self._driver, None
+        process = self._process()
         if driver is not None:
             try:
                 driver.quit()
             except Exception as error:  # a dead browser cannot be told to stop
                 log.debug("browser did not stop cleanly: %s", error)
-                self._end_process()
+        self._end(process)
         if self._profile is not None:
             self._profile.cleanup()
             self._profile = None
@@ -107,11 +108,11 @@ class Browser:
         number = lock.rpartition("-")[2]
         return int(number) if number.isdigit() else None
 
-    def _end_process(self) -> None:
-        """End a browser that outlived its driver."""
-        process = self._process()
-        if process is not None:
-            with suppress(OSError):
+    def _end(self, process: int | None) -> None:
+        """End a browser that outlived its driver; no other process has its profile's name."""
+        with suppress(OSError):
+            command = Path(f"/proc/{process}/cmdline").read_bytes()
+            if process is not None and self._profile and self._profile.name.encode() in command:
                 os.kill(process, signal.SIGKILL)
 
     def abstract(self, url: str) -> tuple[str, str] | None:
