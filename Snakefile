@@ -30,19 +30,19 @@ rule all:
 
 rule documents:
     input:
-        [path for name in EXPERIMENTS for path in document_files(name)],
+        [layout.documents() for layout in LAYOUTS.values()],
 
 
 rule datasets:
     input:
-        [path for name in EXPERIMENTS for path in dataset_files(name)],
+        [list(layout.by_split("datasets").values()) for layout in LAYOUTS.values()],
 
 
 rule models:
     input:
-        [path for name in EXPERIMENTS for path in model_folders(name)],
+        [list(layout.models().values()) for layout in LAYOUTS.values()],
 
 
 rule scores:
     input:
-        [path for name in EXPERIMENTS for path in score_files(name).values()],
+        [list(layout.by_cell("scores").values()) for layout in LAYOUTS.values()],

@@ -94,9 +94,7 @@ rule render_documents:
 
 rule gather_missing:
     input:
-        lambda wildcards: expand(
-            "results/{{experiment}}/missing/{year}.jsonl", year=study(wildcards).years
-        ),
+        lambda wildcards: list(layout(wildcards).by_year("missing").values()),
     output:
         "results/{experiment}/missing.jsonl",
     log:

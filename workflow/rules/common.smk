@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from papertune import versions
 from papertune.errors import PapertuneError
 from papertune.experiment import load_named
+from papertune.layout import Layout
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME
 from papertune.sources.files import path_of, rows_digest
@@ -38,7 +39,7 @@ try:
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
 
-STORE = config["store"]
+LAYOUTS = {name: Layout(name, experiment) for name, experiment in EXPERIMENTS.items()}
 RESOURCES = config["resources"]
 
 
@@ -58,6 +59,11 @@ def study(wildcards):
     return EXPERIMENTS[wildcards.experiment]
 
 
+def layout(wildcards):
+    """Where everything of a job's experiment lies."""
+    return LAYOUTS[wildcards.experiment]
+
+
 def hub_folder(model, revision):
     """Where download_base puts a model of the Hub."""
     return f"{RESOURCES}/models/{model.replace('/', '--')}/{revision}"
@@ -71,56 +77,3 @@ def answer_template(wildcards):
 def compute(name):
     """A resource function: what the experiment asks for jobs that run a language model."""
     return lambda wildcards: getattr(study(wildcards).compute, name)
-
-
-def document_files(name, split=None):
-    """The documents of an experiment, or of the years of one of its splits."""
-    study = EXPERIMENTS[name]
-    years = study.years_of(split) if split else study.years
-    return expand(
-        "results/{experiment}/documents/{year}.jsonl", experiment=name, year=years
-    )
-
-
-def runs(name):
-    """(model, seed) of every trained or untrained model of an experiment."""
-    study = EXPERIMENTS[name]
-    return [(model, seed) for model in study.models for seed in study.seeds_of(model)]
-
-
-def dataset_files(name):
-    """What models are trained on and tested with."""
-    study = EXPERIMENTS[name]
-    folder = f"results/{name}/datasets"
-    trained = [m for m in study.models if study.models[m].method != "baseline"]
-    return sorted(
-        {f"{folder}/{test_set}/test.jsonl" for test_set in study.test_set_names}
-        | {
-            f"{folder}/{study.dataset_of(model)}/{split}.jsonl"
-            for model in trained
-            for split in ("train", "validation")
-        }
-    )
-
-
-def model_folders(name):
-    """The folders of the models that are trained."""
-    study = EXPERIMENTS[name]
-    return [
-        f"results/{name}/models/{model}/seed-{seed}"
-        for model, seed in runs(name)
-        if study.models[model].method != "baseline"
-    ]
-
-
-def per_test_set(name, stage):
-    """(model, seed, test set) → the file of one stage, answers or scores."""
-    return {
-        (
-            model,
-            seed,
-            test_set,
-        ): f"results/{name}/{stage}/{model}/seed-{seed}/{test_set}.jsonl"
-        for model, seed in runs(name)
-        for test_set in EXPERIMENTS[name].test_set_names
-    }

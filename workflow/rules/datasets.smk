@@ -9,12 +9,12 @@ rule build_dataset:
     output:
         dataset="results/{experiment}/datasets/{generator}/{split}.jsonl",
         rejected="results/{experiment}/rejected/datasets/{generator}/{split}.jsonl",
-    params:
-        version=versions.DATASET,
     log:
         "logs/{experiment}/datasets/{generator}/{split}.log",
     conda:
         "../../envs/synthesize.yaml"
+    params:
+        version=versions.DATASET,
     script:
         "../scripts/build_dataset.py"
 
@@ -22,7 +22,9 @@ rule build_dataset:
 def dataset_splits(wildcards):
     """The splits of a generator's dataset that the experiment uses."""
     folder = f"results/{wildcards.experiment}/datasets/{wildcards.generator}/"
-    return [path for path in dataset_files(wildcards.experiment) if path.startswith(folder)]
+    return [
+        path for path in dataset_files(wildcards.experiment) if path.startswith(folder)
+    ]
 
 
 rule describe_dataset:
@@ -30,14 +32,14 @@ rule describe_dataset:
         splits=dataset_splits,
     output:
         card="results/{experiment}/datasets/{generator}/README.md",
+    log:
+        "logs/{experiment}/datasets/{generator}/README.log",
+    localrule: True
+    conda:
+        "../../envs/synthesize.yaml"
     params:
         generator=lambda wildcards: generator_of(wildcards).identity(),
         title=lambda wildcards: study(wildcards).title,
         version=versions.DATASET,
-    log:
-        "logs/{experiment}/datasets/{generator}/README.log",
-    conda:
-        "../../envs/synthesize.yaml"
-    localrule: True
     script:
         "../scripts/describe_dataset.py"

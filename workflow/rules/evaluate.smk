@@ -76,14 +76,9 @@ rule score:
         "../scripts/score.py"
 
 
-def score_files(name):
-    """(model, seed, test set) → scores."""
-    return per_test_set(name, "scores")
-
-
 rule compare:
     input:
-        scores=lambda wildcards: list(score_files(wildcards.experiment).values()),
+        scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
     output:
         matrix="results/{experiment}/tables/matrix.csv",
     log:
@@ -93,7 +88,7 @@ rule compare:
     conda:
         "../../envs/evaluate.yaml"
     params:
-        cells=lambda wildcards: list(score_files(wildcards.experiment)),
+        cells=lambda wildcards: list(layout(wildcards).by_cell("scores")),
         baseline=lambda wildcards: study(wildcards).baseline,
         comparison=lambda wildcards: study(wildcards).comparison.identity(),
         metrics=lambda wildcards: study(wildcards).metrics,

@@ -8,15 +8,15 @@
 rule download_base:
     output:
         folder=directory(RESOURCES + "/models/{hub}/{revision}"),
+    log:
+        "logs/resources/models/{hub}/{revision}.log",
     wildcard_constraints:
         revision="[0-9a-f]{40}",
         hub=r"[\w.-]+",
-    log:
-        "logs/resources/models/{hub}/{revision}.log",
+    retries: 2
+    localrule: True
     conda:
         "../../envs/models.yaml"
-    localrule: True
-    retries: 2
     script:
         "../scripts/download_base.py"
 
@@ -25,13 +25,13 @@ rule download_base:
 rule write_archive:
     output:
         archive=RESOURCES + "/demo/archive.jsonl",
-    params:
-        version=versions.PRETRAIN,
     log:
         "logs/resources/demo/archive.log",
+    localrule: True
     conda:
         "../../envs/models.yaml"
-    localrule: True
+    params:
+        version=versions.PRETRAIN,
     script:
         "../scripts/write_archive.py"
 
@@ -44,7 +44,7 @@ def pretraining_documents(wildcards):
     """Training documents only: a base must not have read what it is tested on."""
     if pretraining(wildcards).corpus.documents == "none":
         return []
-    return document_files(wildcards.experiment, "train")
+    return layout(wildcards).documents("train")
 
 
 rule pretrain_base:
@@ -53,9 +53,6 @@ rule pretrain_base:
         files=lambda wildcards: pretraining(wildcards).corpus.files,
     output:
         base=directory("results/{experiment}/bases/{base}"),
-    params:
-        pretraining=lambda wildcards: pretraining(wildcards).identity(),
-        version=versions.PRETRAIN,
     log:
         "logs/{experiment}/bases/{base}.log",
     benchmark:
@@ -67,6 +64,9 @@ rule pretrain_base:
         gpu=compute("gpu"),
         mem_mb=compute("memory_mb"),
         runtime=compute("runtime"),
+    params:
+        pretraining=lambda wildcards: pretraining(wildcards).identity(),
+        version=versions.PRETRAIN,
     script:
         "../scripts/pretrain_base.py"
 
@@ -100,10 +100,6 @@ rule train:
         base=base_folder,
     output:
         model=directory("results/{experiment}/models/{model}/seed-{seed}"),
-    params:
-        recipe=recipe,
-        prompt=answer_template,
-        version=versions.TRAIN,
     log:
         "logs/{experiment}/models/{model}/seed-{seed}.log",
     benchmark:
@@ -115,5 +111,9 @@ rule train:
         gpu=compute("gpu"),
         mem_mb=compute("memory_mb"),
         runtime=compute("runtime"),
+    params:
+        recipe=recipe,
+        prompt=answer_template,
+        version=versions.TRAIN,
     script:
         "../scripts/train.py"

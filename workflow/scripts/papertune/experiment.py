@@ -168,6 +168,20 @@ class Experiment(Settings):
             recipe["lora"] = chosen.lora.identity()
         return recipe
 
+    def presentation(self) -> dict[str, Any]:
+        """What tables, figures and the page show besides numbers."""
+        named = {"generators": self.generators, "models": self.models}
+        return {
+            "title": self.title,
+            "question": self.question,
+            "labels": {
+                kind: {name: item.label for name, item in items.items()}
+                for kind, items in named.items()
+            },
+            "published": [table.model_dump() for table in self.published],
+            "comparison": self.comparison.identity(),
+        }
+
     @property
     def baseline(self) -> str:
         """The model that others are held against, or an empty string where there is none."""

@@ -1,0 +1,19 @@
+"""Write the tables of an experiment as CSV, Markdown and LaTeX."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.layout import Layout
+from papertune.progress import job_log
+from papertune.tables import tabulate
+
+with job_log(snakemake.log[0]):
+    name = snakemake.wildcards.experiment
+    experiment = load_experiment(snakemake.config["files"][name])
+    tabulate(
+        experiment,
+        Path(snakemake.output.text).parent,
+        matrix=Path(snakemake.input.matrix),
+        counts=Path(snakemake.input.counts),
+        models=Layout(name, experiment).models(),
+    )

@@ -1,0 +1,14 @@
+"""Write the measured figures beside the published ones."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.progress import job_log
+from papertune.tables import tabulate_published
+
+with job_log(snakemake.log[0]):
+    tabulate_published(
+        load_experiment(snakemake.config["files"][snakemake.wildcards.experiment]),
+        Path(snakemake.output[0]).parent,
+        matrix=Path(snakemake.input.matrix),
+    )
