@@ -49,7 +49,7 @@ rule count_stages:
         "../scripts/count_stages.py"
 
 
-rule tabulate:
+rule write_tables:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
         counts="results/{experiment}/tables/counts.csv",
@@ -69,11 +69,11 @@ rule tabulate:
     conda:
         "../../envs/report.yaml"
     script:
-        "../scripts/tabulate.py"
+        "../scripts/write_tables.py"
 
 
 # Only where the experiment gives published figures.
-rule tabulate_published:
+rule write_published:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
     output:
@@ -86,7 +86,7 @@ rule tabulate_published:
     conda:
         "../../envs/report.yaml"
     script:
-        "../scripts/tabulate_published.py"
+        "../scripts/write_published.py"
 
 
 rule draw_figures:

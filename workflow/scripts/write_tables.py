@@ -5,12 +5,12 @@ from pathlib import Path
 from papertune.experiment import load_experiment
 from papertune.layout import Layout
 from papertune.progress import job_log
-from papertune.tables import tabulate
+from papertune.tables import write_tables
 
 with job_log(snakemake.log[0]):
     name = snakemake.wildcards.experiment
     experiment = load_experiment(snakemake.config["files"][name])
-    tabulate(
+    write_tables(
         experiment,
         Path(snakemake.output.text).parent,
         matrix=Path(snakemake.input.matrix),

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from papertune.experiment import load_experiment
 from papertune.progress import job_log
-from papertune.tables import tabulate_published
+from papertune.tables import write_published
 
 with job_log(snakemake.log[0]):
-    tabulate_published(
+    write_published(
         load_experiment(snakemake.config["files"][snakemake.wildcards.experiment]),
         Path(snakemake.output[0]).parent,
         matrix=Path(snakemake.input.matrix),
