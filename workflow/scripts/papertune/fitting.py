@@ -6,94 +6,23 @@ killed while writing one goes on from the one before.
 
 from __future__ import annotations
 
-import csv
-import json
 import logging
 import math
-import os
-import resource
 import shutil
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.examples import Examples, pad
 from papertune.loading import device_name, dtype_of
+from papertune.modelfolder import device_label, peak_memory, versions
 from papertune.settings import Training
 
 log = logging.getLogger(__name__)
 
 WHOLE = "whole"  # marker file of a finished checkpoint
-MASKED = -100  # labels that no loss counts
-HISTORY = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
-LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
 PROGRESS_SECONDS = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Tokenised examples, and how many were cut on the left or rejected as too long."""
-
-    rows: list[dict[str, list[int]]]
-    cut: int
-    rejected: int
-
-
-def tokenize(
-    tokenizer: Any, texts: list[tuple[str, str]], *, max_length: int, loss: str = "completion"
-) -> Examples:
-    """Token ids and labels of (prompt, completion) texts, each ended by the end token.
-
-    Prompt and completion are tokenised apart, as a model meets them when it answers.
-
-    Args:
-        max_length: Tokens per example. Longer ones lose the beginning of their prompt; one whose
-            completion alone is longer is rejected.
-        loss: ``completion`` masks the prompt, ``all`` does not.
-    """
-    rows: list[dict[str, list[int]]] = []
-    cut = rejected = 0
-    if not texts:
-        return Examples(rows, cut, rejected)
-    prompts = tokenizer([prompt for prompt, _ in texts], add_special_tokens=False)["input_ids"]
-    ends = tokenizer([end for _, end in texts], add_special_tokens=False)["input_ids"]
-    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    for prompt, end in zip(prompts, ends, strict=True):
-        target = [*end, tokenizer.eos_token_id]
-        room = max_length - len(target)
-        if room < 0 or not end:
-            rejected += 1
-            continue
-        if not prompt:
-            prompt = start  # the first token of a plain text is predicted from the beginning token
-        if len(prompt) > room:
-            prompt = prompt[len(prompt) - room :]
-            cut += 1
-        shown = prompt if loss == "all" else [MASKED] * len(prompt)
-        rows.append({"input_ids": prompt + target, "labels": shown + target})
-    return Examples(rows, cut, rejected)
-
-
-def pad(rows: list[dict[str, list[int]]], pad_token: int) -> dict[str, Any]:
-    """A batch as tensors of shape (rows, longest row), padded on the right."""
-    import torch
-
-    longest = max(len(row["input_ids"]) for row in rows)
-
-    def filled(key: str, value: int) -> Any:
-        return torch.tensor([row[key] + [value] * (longest - len(row[key])) for row in rows])
-
-    lengths = torch.tensor([[len(row["input_ids"])] for row in rows])
-    return {
-        "input_ids": filled("input_ids", pad_token),
-        "labels": filled("labels", MASKED),
-        "attention_mask": (torch.arange(longest)[None, :] < lengths).long(),
-    }
 
 
 def fit(
@@ -121,7 +50,7 @@ def fit(
     Raises:
         TrainingError: nothing to train or validate on, or a loss that is no number.
     """
-    from transformers import Trainer, TrainingArguments
+    from transformers import PrinterCallback, Trainer, TrainingArguments
 
     if not train.rows or not validation.rows:
         which = "train" if not train.rows else "validate"
@@ -174,8 +103,6 @@ def fit(
         processing_class=tokenizer,
         callbacks=[watch],
     )
-    from transformers import PrinterCallback
-
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=newest_whole(checkpoints))
     state = trainer.state
@@ -303,56 +230,3 @@ def _history(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if theirs in entry:
                 row[ours] = entry[theirs]
     return [row for row in rows.values() if "validation_loss" in row]
-
-
-def peak_memory() -> int:
-    """Peak memory of this process in bytes: of the GPU where there is one, else resident."""
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def device_label() -> str:
-    """The GPU's name, or ``cpu``."""
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that training goes through."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in LIBRARIES}
-
-
-@contextmanager
-def model_folder(output: Path) -> Iterator[Path]:
-    """A folder beside ``output`` that takes its name once it is whole."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
-        if output.exists():
-            shutil.rmtree(output)
-        temporary.rename(output)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """``training.json`` and ``history.csv`` of a model folder."""
-    rows = facts.pop("history")
-    with (folder / "history.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, HISTORY, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
-    (folder / "training.json").write_text(text, encoding="utf-8")

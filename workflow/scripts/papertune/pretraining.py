@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 from papertune.corpus import Text, read_corpus
 from papertune.errors import TrainingError
-from papertune.fitting import fit, model_folder, tokenize, write_facts
+from papertune.examples import tokenize
+from papertune.fitting import fit
 from papertune.identity import share
 from papertune.loading import device_name, set_up_torch
+from papertune.modelfolder import model_folder, write_facts
 from papertune.settings import Architecture, Pretraining, Tokenizer
 
 VERSION = 1  # raise it when pre-trained bases change
@@ -42,9 +45,7 @@ def pretrain(
         raise TrainingError("no pre-training texts", hint="see bases.<name>.pretrain.corpus")
     tokenizer = make_tokenizer(texts, base.tokenizer, base.architecture.context)
     model = make_model(base.architecture, tokenizer).to(device_name())
-    held = [text for i, text in enumerate(texts) if share(str(i), "held out") < HELD_OUT]
-    held = held[:MOST_HELD_OUT] or texts[:1]
-    chosen = {id(text) for text in held}
+    read, held = _held_out(texts, last=base.training.order == "given")
     longest = min(base.training.max_length, base.architecture.context)
     train, validation = (
         tokenize(
@@ -53,7 +54,7 @@ def pretrain(
             max_length=longest,
             loss=base.corpus.loss,
         )
-        for some in ([text for text in texts if id(text) not in chosen], held)
+        for some in (read, held)
     )
     facts = fit(
         model,
@@ -70,6 +71,18 @@ def pretrain(
         tokenizer.save_pretrained(folder)
         write_facts(folder, {"method": "pretrain", **facts, "settings": base.model_dump()})
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _held_out(texts: list[Text], *, last: bool) -> tuple[list[Text], list[Text]]:
+    """Texts to read and texts that choose the checkpoint.
+
+    Where the order is given, the last texts are what reading leads to, so they are held out.
+    """
+    count = min(MOST_HELD_OUT, math.ceil(HELD_OUT * len(texts)))
+    by_chance = sorted(range(len(texts)), key=lambda i: share(str(i), "held out"))
+    held = set(range(len(texts) - count, len(texts)) if last else by_chance[:count])
+    some = [text for i, text in enumerate(texts) if i not in held]
+    return some, [texts[i] for i in sorted(held)]
 
 
 def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.fitting import fit, model_folder, tokenize, write_facts
+from papertune.examples import tokenize
+from papertune.fitting import fit
 from papertune.loading import load_model, load_tokenizer, set_up_torch
+from papertune.modelfolder import model_folder, write_facts
 from papertune.prompts import ANSWER_FIELDS, answer_prompt, completion, read_template
 from papertune.records import Pair, read_records
 from papertune.settings import Lora, Training

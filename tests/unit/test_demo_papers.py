@@ -1,0 +1,71 @@
+"""The demo venue's papers and its archive."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from papertune.demo.archive import write_archive
+from papertune.demo.papers import PER_YEAR, TEST_FROM, names, papers
+
+YEARS = range(2005, 2025)
+
+
+def test_the_same_seed_gives_the_same_papers_and_another_seed_others():
+    assert papers(2012, 12, 1) == papers(2012, 12, 1)
+    assert papers(2012, 12, 1) != papers(2012, 12, 2)
+
+
+def test_a_larger_count_only_adds():
+    assert papers(2023, 13, 1)[:12] == papers(2023, 12, 1)
+
+
+def test_facts_stand_in_the_abstract_word_for_word():
+    for year in YEARS:
+        for paper in papers(year, 12, 1):
+            for field, value in paper.facts.items():
+                assert field == "name" or value in paper.abstract, (paper.key, field)
+            assert 60 <= len(paper.abstract.split()) <= 120
+
+
+def test_keys_are_unique_and_texts_differ():
+    every = [paper for year in YEARS for paper in papers(year, PER_YEAR, 1)]
+    assert len({paper.key for paper in every}) == len(every)
+    assert len({paper.abstract for paper in every}) == len(every)
+
+
+def test_test_years_have_names_of_their_own():
+    assert not set(names(TEST_FROM - 1, 1)) & set(names(TEST_FROM, 1))
+    assert {paper.facts["name"] for paper in papers(TEST_FROM, 12, 1)} <= set(names(TEST_FROM, 1))
+
+
+def test_more_papers_than_names_is_refused():
+    with pytest.raises(ValueError, match="not within"):
+        papers(2010, PER_YEAR + 1, 1)
+
+
+def test_archive_is_a_curriculum_without_listed_papers_or_test_names(tmp_path):
+    path = tmp_path / "archive.jsonl"
+    years = [year for year in YEARS if year < TEST_FROM]
+    assert write_archive(path, years=years, count=400, seed=1) == 400
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 400
+    text = path.read_text(encoding="utf-8")
+    assert not [name for name in names(TEST_FROM, 1) if name in text]
+    listed = [paper.abstract for year in YEARS for paper in papers(year, 12, 1)]
+    assert not [abstract for abstract in listed if abstract in text]
+    sizes = [len(line["prompt"]) for line in lines]
+    assert max(sizes[:20]) < min(sizes[-200:])
+    for line in lines:
+        for fact in line["completion"].split("\n"):
+            value = fact.partition(": ")[2]
+            assert value in line["prompt"] or fact == "nothing: stated"
+    first = path.read_bytes()
+    write_archive(path, years=years, count=400, seed=1)
+    assert path.read_bytes() == first
+
+
+def test_archive_refuses_test_years(tmp_path):
+    with pytest.raises(ValueError, match="test year"):
+        write_archive(tmp_path / "a.jsonl", years=[2021, TEST_FROM], count=3, seed=1)

@@ -1,0 +1,229 @@
+"""Training for real, with models small enough for a test."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+
+import pytest
+
+from papertune import fitting, pretraining, training
+from papertune.errors import TrainingError
+from papertune.examples import MASKED, tokenize
+from papertune.records import Pair, write_records
+from papertune.settings import Lora, Pretraining, Training
+
+QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 4}
+COLOURS = ["red", "green", "blue", "grey", "brown", "black"]
+
+
+def pairs(first: int, count: int) -> list[Pair]:
+    return [
+        Pair(
+            id=f"p{i}", document=f"d{i}", year=2010, instruction="Answer",
+            context=f"Cache {i} is {COLOURS[i % 6]}.", question=f"What is cache {i}?",
+            answer=COLOURS[i % 6], generator="rules",
+        )
+        for i in range(first, first + count)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    """A pre-trained base of each family, and the texts it read."""
+    root = tmp_path_factory.mktemp("bases")
+    texts = [{"prompt": f"Cache {i} is", "completion": f" {COLOURS[i % 6]}."} for i in range(40)]
+    (root / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
+    for family in ("llama", "gpt2"):
+        settings = Pretraining.model_validate(
+            {
+                "tokenizer": {"vocabulary": 300},
+                "architecture": {"family": family, "width": 16, "layers": 1, "intermediate": 32}
+                | {"context": 96},
+                "corpus": {"documents": "none", "files": [str(root / "texts.jsonl")]},
+                "training": QUICK,
+            }
+        )
+        pretraining.pretrain(
+            settings, documents=[], output=root / family, checkpoints=root / "c", threads=1
+        )
+    return root
+
+
+@pytest.fixture
+def run(bases, tmp_path):
+    write_records(tmp_path / "train.jsonl", pairs(0, 24))
+    write_records(tmp_path / "validation.jsonl", pairs(24, 6))
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("$instruction $context $question")
+
+    def start(name: str, *, family: str = "llama", method: str = "full", seed: int = 1, **changes):
+        output = tmp_path / name / f"seed-{seed}"
+        training.train(
+            train=tmp_path / "train.jsonl",
+            validation=tmp_path / "validation.jsonl",
+            base=bases / family,
+            method=method,
+            training=Training.model_validate(QUICK | changes),
+            lora=Lora(rank=4, alpha=32),
+            prompt=str(prompt),
+            seed=seed,
+            output=output,
+            checkpoints=tmp_path / "checkpoints" / name,
+            threads=1,
+        )
+        return output
+
+    return start
+
+
+def facts_of(folder):
+    return json.loads((folder / "training.json").read_text())
+
+
+def weights_of(folder):
+    (path,) = folder.glob("*.safetensors")
+    return path.read_bytes()
+
+
+def test_loss_counts_the_answer_only_and_long_prompts_lose_their_beginning(bases):
+    from papertune.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(bases / "llama")
+    texts = [("Cache 1 is", " red."), ("Cache 1 is " * 30, " red."), ("Cache", " red." * 60)]
+    found = tokenize(tokenizer, texts, max_length=20)
+    assert (len(found.rows), found.cut, found.rejected) == (2, 1, 1)
+    short, cut = found.rows
+    assert tokenizer.decode([t for t in short["labels"] if t != MASKED]) == " red.</s>"
+    assert tokenizer.decode(short["input_ids"]) == "Cache 1 is red.</s>"
+    assert len(cut["input_ids"]) == 20
+    assert tokenizer.decode(cut["input_ids"]).endswith("Cache 1 is  red.</s>")
+    assert tokenize(tokenizer, texts[:1], max_length=20, loss="all").rows[0]["labels"][0] != MASKED
+
+
+@pytest.mark.parametrize("kind", ["bpe", "characters"])
+def test_tokenizer_writes_any_string(kind):
+    from papertune.corpus import Text
+    from papertune.settings import Tokenizer
+
+    texts = [Text("Cache 1", " is red.")] * 20
+    tokenizer = pretraining.make_tokenizer(texts, Tokenizer(kind=kind, vocabulary=300), 64)
+    odd = "Zoë – 5 µs\n\tis  red 猫"
+    assert tokenizer.decode(tokenizer(odd, add_special_tokens=False)["input_ids"]) == odd
+    if kind == "characters":
+        assert len(tokenizer("Cache", add_special_tokens=False)["input_ids"]) == 5
+
+
+def test_pretrained_base_loads_as_any_model_does(bases):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    for family in ("llama", "gpt2"):
+        tokenizer = AutoTokenizer.from_pretrained(bases / family)
+        model = AutoModelForCausalLM.from_pretrained(bases / family, use_safetensors=True)
+        assert None not in (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)
+        assert model.config.vocab_size == len(tokenizer)
+        facts = facts_of(bases / family)
+        assert facts["method"] == "pretrain" and facts["examples"]["train"] >= 35
+    assert not (bases / "c").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_every_method_learns_and_writes_a_whole_folder(run, bases, family, method, tmp_path):
+    from papertune.loading import load_model
+
+    output = run("model", family=family, method=method, epochs=6, learning_rate=2e-2)
+    with (output / "history.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    losses = [float(row["validation_loss"]) for row in rows]
+    # adapters alone can do little for weights this random
+    assert losses[-1] < losses[0] - (0.05 if method == "full" else 0.0)
+    facts = facts_of(output)
+    assert facts["steps"] == 36 and facts["examples"]["train"] == 24
+    assert facts["tokens_seen"] > 0 and facts["peak_memory_bytes"] > 0
+    assert (facts["trainable_parameters"] < facts["total_parameters"]) == (method == "lora")
+    names = {path.name for path in output.iterdir()}
+    assert ("adapter_model.safetensors" if method == "lora" else "model.safetensors") in names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pth", ".pkl"))]
+    assert not (tmp_path / "checkpoints" / "model").exists()
+    assert load_model(output, base=bases / family).num_parameters() > 0
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run, method):
+    one = weights_of(run("one", method=method))
+    assert weights_of(run("two", method=method)) == one
+    assert weights_of(run("one", method=method, seed=2)) != one
+
+
+def test_given_order_does_not_shuffle(run):
+    # without dropout the seed changes nothing but the order
+    given = [weights_of(run("given", seed=seed, order="given")) for seed in (1, 2)]
+    assert given[0] == given[1]
+
+
+class Killed(BaseException):
+    """Stands for a signal: nothing catches it."""
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, monkeypatch, tmp_path):
+    undisturbed = run("undisturbed")
+    watch = fitting._watch
+
+    def deadly(*arguments):
+        callback = watch(*arguments)
+        callback.saved, finish = 0, callback.on_save
+
+        def on_save(args, state, control, **rest):
+            callback.saved += 1
+            if callback.saved == 3:
+                raise Killed  # the third checkpoint lies there without its marker
+            finish(args, state, control, **rest)
+
+        callback.on_save = on_save
+        return callback
+
+    monkeypatch.setattr(fitting, "_watch", deadly)
+    with pytest.raises(Killed):
+        run("killed")
+    checkpoints = tmp_path / "checkpoints" / "killed"
+    assert not (tmp_path / "killed" / "seed-1").exists()
+    (checkpoints / "checkpoint-9999").mkdir()  # what a kill while writing leaves behind
+    whole = [folder.name for folder in checkpoints.glob("*/whole")]
+    assert whole and (checkpoints / "checkpoint-9").exists()
+    monkeypatch.setattr(fitting, "_watch", watch)
+    resumed = run("killed")
+    assert weights_of(resumed) == weights_of(undisturbed)
+    ours, theirs = facts_of(resumed), facts_of(undisturbed)
+    for key in ("steps", "best_step", "best_validation_loss", "tokens_seen", "examples"):
+        assert ours[key] == theirs[key]
+    assert len((resumed / "history.csv").read_text().splitlines()) == 5
+
+
+def test_the_best_checkpoint_is_kept_and_patience_stops(run, tmp_path):
+    # validation asks for the opposite of what is trained, so that it gets worse soon
+    wrong = [dataclasses.replace(pair, answer="purple 9") for pair in pairs(24, 6)]
+    write_records(tmp_path / "validation.jsonl", wrong)
+    output = run("wild", learning_rate=5e-2, epochs=10, evaluations=20, patience=2)
+    facts = facts_of(output)
+    assert facts["steps"] < facts["planned_steps"]
+    assert facts["best_step"] < facts["steps"]
+
+
+def test_a_loss_that_is_no_number_stops_the_run(run, tmp_path):
+    with pytest.raises(TrainingError, match="at step"):
+        run("broken", learning_rate=1e30)
+    assert not (tmp_path / "broken" / "seed-1").exists()
+
+
+def test_nothing_to_train_on_is_an_error(run, tmp_path):
+    write_records(tmp_path / "validation.jsonl", [])
+    with pytest.raises(TrainingError, match="nothing to validate on"):
+        run("empty")
+
+
+def test_baseline_is_not_trained(run):
+    with pytest.raises(TrainingError, match="is not trained"):
+        run("none", method="baseline")

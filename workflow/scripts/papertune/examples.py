@@ -1,0 +1,69 @@
+"""Tokenised examples: what of a text the loss counts, and how they are padded into batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MASKED = -100  # labels that no loss counts
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Tokenised examples, and how many were cut on the left or rejected as too long."""
+
+    rows: list[dict[str, list[int]]]
+    cut: int
+    rejected: int
+
+
+def tokenize(
+    tokenizer: Any, texts: list[tuple[str, str]], *, max_length: int, loss: str = "completion"
+) -> Examples:
+    """Token ids and labels of (prompt, completion) texts, each ended by the end token.
+
+    Prompt and completion are tokenised apart, as a model meets them when it answers.
+
+    Args:
+        max_length: Tokens per example. Longer ones lose the beginning of their prompt; one whose
+            completion alone is longer is rejected.
+        loss: ``completion`` masks the prompt, ``all`` does not.
+    """
+    rows: list[dict[str, list[int]]] = []
+    cut = rejected = 0
+    if not texts:
+        return Examples(rows, cut, rejected)
+    prompts = tokenizer([prompt for prompt, _ in texts], add_special_tokens=False)["input_ids"]
+    ends = tokenizer([end for _, end in texts], add_special_tokens=False)["input_ids"]
+    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    for prompt, end in zip(prompts, ends, strict=True):
+        target = [*end, tokenizer.eos_token_id]
+        room = max_length - len(target)
+        if room < 0 or not end:
+            rejected += 1
+            continue
+        if not prompt:
+            prompt = start  # the first token of a plain text is predicted from the beginning token
+        if len(prompt) > room:
+            prompt = prompt[len(prompt) - room :]
+            cut += 1
+        shown = prompt if loss == "all" else [MASKED] * len(prompt)
+        rows.append({"input_ids": prompt + target, "labels": shown + target})
+    return Examples(rows, cut, rejected)
+
+
+def pad(rows: list[dict[str, list[int]]], pad_token: int) -> dict[str, Any]:
+    """A batch as tensors of shape (rows, longest row), padded on the right."""
+    import torch
+
+    longest = max(len(row["input_ids"]) for row in rows)
+
+    def filled(key: str, value: int) -> Any:
+        return torch.tensor([row[key] + [value] * (longest - len(row[key])) for row in rows])
+
+    lengths = torch.tensor([[len(row["input_ids"])] for row in rows])
+    return {
+        "input_ids": filled("input_ids", pad_token),
+        "labels": filled("labels", MASKED),
+        "attention_mask": (torch.arange(longest)[None, :] < lengths).long(),
+    }

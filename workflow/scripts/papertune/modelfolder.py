@@ -1,0 +1,71 @@
+"""A model folder: written whole or not at all, with the facts of the run that made it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HISTORY = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
+
+
+def peak_memory() -> int:
+    """Peak memory of this process in bytes: of the GPU where there is one, else resident."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def device_label() -> str:
+    """The GPU's name, or ``cpu``."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that training goes through."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in LIBRARIES}
+
+
+@contextmanager
+def model_folder(output: Path) -> Iterator[Path]:
+    """A folder beside ``output`` that takes its name once it is whole."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        if output.exists():
+            shutil.rmtree(output)
+        temporary.rename(output)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    """``training.json`` and ``history.csv`` of a model folder."""
+    rows = facts.pop("history")
+    with (folder / "history.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, HISTORY, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+    (folder / "training.json").write_text(text, encoding="utf-8")
