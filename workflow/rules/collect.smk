@@ -6,30 +6,9 @@
 # `web` is limited to 1 by the profiles.
 
 
-def listed_files(wildcards):
-    """The user's own file, if the source is one. Its time stamp does not count, its rows do."""
-    source = study(wildcards).source
-    if source.kind != "files":
-        return []
-    return ancient(str(path_of(source.path, int(wildcards.year))))
-
-
-def listed_rows(wildcards):
-    """The digest of the year's rows: a file with all years reruns only the years that changed."""
-    source = study(wildcards).source
-    if source.kind != "files":
-        return None
-    return rows_digest(source.path, int(wildcards.year))
-
-
-def web(wildcards):
-    """1 for sources that ask somebody else's server."""
-    return 0 if study(wildcards).source.kind == "demo" else 1
-
-
 rule list_documents:
     input:
-        rows=listed_files,
+        rows=listed_file,
     output:
         listing="results/{experiment}/listings/{year}.jsonl",
         rejected="results/{experiment}/rejected/listings/{year}.jsonl",
@@ -100,5 +79,7 @@ rule gather_missing:
     log:
         "logs/{experiment}/missing.log",
     localrule: True
+    conda:
+        "../../envs/collect.yaml"
     shell:
         "cat {input:q} > {output:q} 2> {log:q}"

@@ -39,8 +39,8 @@ try:
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
 
-LAYOUTS = {name: Layout(name, experiment) for name, experiment in EXPERIMENTS.items()}
 RESOURCES = config["resources"]
+LAYOUTS = {name: Layout(name, study, RESOURCES) for name, study in EXPERIMENTS.items()}
 
 
 wildcard_constraints:
@@ -64,11 +64,6 @@ def layout(wildcards):
     return LAYOUTS[wildcards.experiment]
 
 
-def hub_folder(model, revision):
-    """Where download_base puts a model of the Hub."""
-    return f"{RESOURCES}/models/{model.replace('/', '--')}/{revision}"
-
-
 def answer_template(wildcards):
     """The text of the prompt that models answer and are trained with."""
     return read_template(located(study(wildcards).prompt), ANSWER_FIELDS)
@@ -77,3 +72,63 @@ def answer_template(wildcards):
 def compute(name):
     """A resource function: what the experiment asks for jobs that run a language model."""
     return lambda wildcards: getattr(study(wildcards).compute, name)
+
+
+def compute_of_generator(name, otherwise):
+    """A resource function: what a job asks for if its generator's model runs here."""
+    return lambda wildcards: (
+        compute(name)(wildcards)
+        if layout(wildcards).generator_model(wildcards.generator)
+        else otherwise
+    )
+
+
+def generator_template(wildcards):
+    """The text of the prompt that a generator's model reads."""
+    generator = study(wildcards).generators[wildcards.generator]
+    if generator.backend == "rules":
+        return ""
+    return read_template(located(generator.prompt), GENERATOR_FIELDS)
+
+
+def given(path):
+    """An optional input: no file where there is no path."""
+    return [] if path is None else path
+
+
+def listed_file(wildcards):
+    """The user's own file, if the source is one. Its time stamp does not count, its rows do."""
+    source = study(wildcards).source
+    return (
+        ancient(str(path_of(source.path, int(wildcards.year))))
+        if source.kind == "files"
+        else []
+    )
+
+
+def listed_rows(wildcards):
+    """The digest of the year's rows: a file with all years reruns only the years that changed."""
+    source = study(wildcards).source
+    return (
+        rows_digest(source.path, int(wildcards.year))
+        if source.kind == "files"
+        else None
+    )
+
+
+def web(wildcards):
+    """1 for jobs that ask somebody else's server: the profiles let one of them run at a time."""
+    return 0 if study(wildcards).source.kind == "demo" else 1
+
+
+def table(name, category):
+    """A table of the report in its three forms; Snakemake's report takes the first."""
+    path = f"results/{{experiment}}/tables/{name}"
+    first = report(f"{path}.csv", caption=f"../report/{name}.rst", category=category)
+    return [first, f"{path}.md", f"{path}.tex"]
+
+
+def figure(name, category):
+    """A figure, shown in Snakemake's report."""
+    path = f"results/{{experiment}}/figures/{name}.svg"
+    return report(path, caption=f"../report/{name}_figure.rst", category=category)

@@ -19,17 +19,13 @@ rule build_dataset:
         "../scripts/build_dataset.py"
 
 
-def dataset_splits(wildcards):
-    """The splits of a generator's dataset that the experiment uses."""
-    folder = f"results/{wildcards.experiment}/datasets/{wildcards.generator}/"
-    return [
-        path for path in dataset_files(wildcards.experiment) if path.startswith(folder)
-    ]
-
-
 rule describe_dataset:
     input:
-        splits=dataset_splits,
+        splits=lambda wildcards: [
+            path
+            for (generator, _), path in layout(wildcards).by_split("datasets").items()
+            if generator == wildcards.generator
+        ],
     output:
         card="results/{experiment}/datasets/{generator}/README.md",
     log:
@@ -38,7 +34,9 @@ rule describe_dataset:
     conda:
         "../../envs/synthesize.yaml"
     params:
-        generator=lambda wildcards: generator_of(wildcards).identity(),
+        generator=lambda wildcards: study(wildcards)
+        .generators[wildcards.generator]
+        .identity(),
         title=lambda wildcards: study(wildcards).title,
         version=versions.DATASET,
     script:

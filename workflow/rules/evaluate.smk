@@ -2,23 +2,10 @@
 # Makes: answers and scores per model, seed and test set; then the matrix that compares them.
 
 
-def is_baseline(wildcards):
-    return study(wildcards).models[wildcards.model].method == "baseline"
-
-
-def model_folder(wildcards):
-    """A trained model's folder; the base's own for a baseline, which is not adapted at all."""
-    if is_baseline(wildcards):
-        return base_folder(wildcards)
-    return (
-        f"results/{wildcards.experiment}/models/{wildcards.model}/seed-{wildcards.seed}"
-    )
-
-
 rule answer:
     input:
-        model=model_folder,
-        base=base_folder,
+        model=lambda wildcards: layout(wildcards).model(wildcards.model, wildcards.seed),
+        base=lambda wildcards: layout(wildcards).base(wildcards.model),
         test_set="results/{experiment}/datasets/{test_set}/test.jsonl",
     output:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",
@@ -34,7 +21,7 @@ rule answer:
         mem_mb=compute("memory_mb"),
         runtime=compute("runtime"),
     params:
-        recipe=recipe,
+        recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),
         answering=lambda wildcards: study(wildcards).answering.identity(),
         prompt=answer_template,
         version=versions.ANSWER,
@@ -42,22 +29,10 @@ rule answer:
         "../scripts/answer.py"
 
 
-def embedder_folder(wildcards):
-    """The embedder's folder if it comes from the Hub or from a path; the packaged one has none."""
-    embedder = study(wildcards).embedder
-    if "similarity" not in study(wildcards).metrics or embedder.packaged:
-        return []
-    return (
-        hub_folder(embedder.model, embedder.revision)
-        if embedder.revision
-        else embedder.model
-    )
-
-
 rule score:
     input:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",
-        embedder=embedder_folder,
+        embedder=lambda wildcards: given(layout(wildcards).embedder()),
     output:
         scores="results/{experiment}/scores/{model}/seed-{seed}/{test_set}.jsonl",
     log:

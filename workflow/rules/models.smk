@@ -7,7 +7,7 @@
 # The one rule that asks the Hub: on a machine with internet, before any GPU job.
 rule download_base:
     output:
-        folder=directory(RESOURCES + "/models/{hub}/{revision}"),
+        folder=directory(f"{RESOURCES}/models/{{hub}}/{{revision}}"),
     log:
         "logs/resources/models/{hub}/{revision}.log",
     wildcard_constraints:
@@ -24,7 +24,7 @@ rule download_base:
 # Further papers of the demo venue's training years, for the demo's base to learn from.
 rule write_archive:
     output:
-        archive=RESOURCES + "/demo/archive.jsonl",
+        archive=f"{RESOURCES}/demo/archive.jsonl",
     log:
         "logs/resources/demo/archive.log",
     localrule: True
@@ -36,21 +36,12 @@ rule write_archive:
         "../scripts/write_archive.py"
 
 
-def pretraining(wildcards):
-    return study(wildcards).bases[wildcards.base].pretrain
-
-
-def pretraining_documents(wildcards):
-    """Training documents only: a base must not have read what it is tested on."""
-    if pretraining(wildcards).corpus.documents == "none":
-        return []
-    return layout(wildcards).documents("train")
-
-
 rule pretrain_base:
     input:
-        documents=pretraining_documents,
-        files=lambda wildcards: pretraining(wildcards).corpus.files,
+        documents=lambda wildcards: layout(wildcards).corpus_documents(wildcards.base),
+        files=lambda wildcards: study(wildcards)
+        .bases[wildcards.base]
+        .pretrain.corpus.files,
     output:
         base=directory("results/{experiment}/bases/{base}"),
     log:
@@ -65,39 +56,23 @@ rule pretrain_base:
         mem_mb=compute("memory_mb"),
         runtime=compute("runtime"),
     params:
-        pretraining=lambda wildcards: pretraining(wildcards).identity(),
+        pretraining=lambda wildcards: study(wildcards)
+        .bases[wildcards.base]
+        .pretrain.identity(),
         version=versions.PRETRAIN,
     script:
         "../scripts/pretrain_base.py"
 
 
-def base_folder(wildcards):
-    """The folder of a model's base, wherever the base comes from."""
-    name = study(wildcards).models[wildcards.model].base
-    base = study(wildcards).bases[name]
-    if base.hub:
-        return hub_folder(base.hub, base.revision)
-    return base.path or f"results/{wildcards.experiment}/bases/{name}"
-
-
-def training_split(split):
-    """An input function: one split of the dataset that a model is trained on."""
-    return lambda wildcards: (
-        f"results/{wildcards.experiment}/datasets/"
-        f"{study(wildcards).dataset_of(wildcards.model)}/{split}.jsonl"
-    )
-
-
-def recipe(wildcards):
-    """All that makes a model, base aside: method, hyperparameters, prompt, seed."""
-    return study(wildcards).recipe(wildcards.model)
-
-
 rule train:
     input:
-        train=training_split("train"),
-        validation=training_split("validation"),
-        base=base_folder,
+        train=lambda wildcards: layout(wildcards).training_data(
+            wildcards.model, "train"
+        ),
+        validation=lambda wildcards: layout(wildcards).training_data(
+            wildcards.model, "validation"
+        ),
+        base=lambda wildcards: layout(wildcards).base(wildcards.model),
     output:
         model=directory("results/{experiment}/models/{model}/seed-{seed}"),
     log:
@@ -112,7 +87,7 @@ rule train:
         mem_mb=compute("memory_mb"),
         runtime=compute("runtime"),
     params:
-        recipe=recipe,
+        recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),
         prompt=answer_template,
         version=versions.TRAIN,
     script:

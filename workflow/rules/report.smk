@@ -3,19 +3,6 @@
 # Tables and figures are also part of `snakemake --report`.
 
 
-def table(name, category):
-    """A table in its three forms; Snakemake's report takes the first."""
-    path = f"results/{{experiment}}/tables/{name}"
-    first = report(f"{path}.csv", caption=f"../report/{name}.rst", category=category)
-    return [first, f"{path}.md", f"{path}.tex"]
-
-
-def figure(name, category):
-    """A figure, shown in Snakemake's report."""
-    path = f"results/{{experiment}}/figures/{name}.svg"
-    return report(path, caption=f"../report/{name}_figure.rst", category=category)
-
-
 # From listing to score: what each stage kept, what it rejected and why.
 rule count_stages:
     input:
@@ -37,14 +24,14 @@ rule count_stages:
         scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
     output:
         counts="results/{experiment}/tables/counts.csv",
-    params:
-        version=versions.REPORT,
     log:
         "logs/{experiment}/tables/counts.log",
     benchmark:
         "benchmarks/{experiment}/tables/counts.tsv"
     conda:
         "../../envs/report.yaml"
+    params:
+        version=versions.REPORT,
     script:
         "../scripts/count_stages.py"
 
@@ -61,13 +48,13 @@ rule write_tables:
         training=table("training", "Training"),
         stages=table("stages", "Documents"),
         text="results/{experiment}/tables/matrix.txt",
-    params:
-        shown=lambda wildcards: study(wildcards).presentation(),
-        version=versions.REPORT,
     log:
         "logs/{experiment}/tables/tables.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        shown=lambda wildcards: study(wildcards).presentation(),
+        version=versions.REPORT,
     script:
         "../scripts/write_tables.py"
 
@@ -78,13 +65,13 @@ rule write_published:
         matrix="results/{experiment}/tables/matrix.csv",
     output:
         table("published", "Matrix"),
-    params:
-        shown=lambda wildcards: study(wildcards).presentation(),
-        version=versions.REPORT,
     log:
         "logs/{experiment}/tables/published.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        shown=lambda wildcards: study(wildcards).presentation(),
+        version=versions.REPORT,
     script:
         "../scripts/write_published.py"
 
@@ -99,12 +86,12 @@ rule draw_figures:
         matrix=figure("matrix", "Matrix"),
         loss=figure("loss", "Training"),
         cost=figure("cost", "Training"),
-    params:
-        shown=lambda wildcards: study(wildcards).presentation(),
-        version=versions.REPORT,
     log:
         "logs/{experiment}/figures/figures.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        shown=lambda wildcards: study(wildcards).presentation(),
+        version=versions.REPORT,
     script:
         "../scripts/draw_figures.py"

@@ -15,10 +15,12 @@ class Layout:
     Args:
         name: The experiment's name.
         experiment: Its settings.
+        resources: The folder of what experiments share.
     """
 
     name: str
     experiment: Experiment
+    resources: str = "resources"
 
     @property
     def root(self) -> str:
@@ -76,3 +78,44 @@ class Layout:
             for seed in self.experiment.seeds_of(model)
             for test_set in self.experiment.test_set_names
         }
+
+    def hub(self, model: str, revision: str) -> str:
+        """Where the rule download_base puts a model of the Hub."""
+        return f"{self.resources}/models/{model.replace('/', '--')}/{revision}"
+
+    def generator_model(self, generator: str) -> str | None:
+        """The folder of a generator's model; None where no model runs here."""
+        chosen = self.experiment.generators[generator]
+        if chosen.backend != "transformers":
+            return None
+        return self.hub(chosen.model, chosen.revision) if chosen.revision else chosen.model
+
+    def base(self, model: str) -> str:
+        """The folder of a model's base, wherever the base comes from."""
+        name = self.experiment.models[model].base
+        base = self.experiment.bases[name]
+        if base.hub:
+            return self.hub(base.hub, base.revision)
+        return base.path or f"{self.root}/bases/{name}"
+
+    def model(self, model: str, seed: int | str) -> str:
+        """A trained model's folder; the base's own for a baseline, which is not adapted at all."""
+        if model not in self.trained:
+            return self.base(model)
+        return f"{self.root}/models/{model}/seed-{seed}"
+
+    def training_data(self, model: str, split: str) -> str:
+        """One split of the dataset that a model is trained on."""
+        return f"{self.root}/datasets/{self.experiment.dataset_of(model)}/{split}.jsonl"
+
+    def corpus_documents(self, base: str) -> list[str]:
+        """What a base reads: training documents only, never what it is tested on."""
+        pretrain = self.experiment.bases[base].pretrain
+        return [] if pretrain is None or pretrain.corpus.documents == "none" else self.documents("train")
+
+    def embedder(self) -> str | None:
+        """The folder of the embedder, if one is needed and does not come with a package."""
+        embedder = self.experiment.embedder
+        if "similarity" not in self.experiment.metrics or embedder.packaged:
+            return None
+        return self.hub(embedder.model, embedder.revision) if embedder.revision else embedder.model
