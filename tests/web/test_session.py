@@ -309,3 +309,37 @@ def test_a_mapped_host_keeps_its_url_and_needs_no_contact(site, fetching, tmp_pa
         page = session.get("http://venue.example/a")
     assert page.landed == "http://venue.example/a"
     assert hosts_seen == ["venue.example"]
+
+
+@pytest.mark.parametrize("value", ["soon", "", "-5", "1e9"])
+def test_a_retry_after_that_means_nothing_is_passed_over(site, polite, value):
+    url = site.then("/a", (503, {"Retry-After": value}, "x"), (200, {}, landing()))
+    start = time.monotonic()
+    assert ABSTRACT in polite().get(url).text
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "http://a..b/", "http:///x", "http://127.0.0.1:0/", "mailto:a@b", ""]
+)
+def test_what_is_no_url_is_said_so(polite, url):
+    assert reason_of(polite(retries=0), url) in ("bad_url", "connection")
+
+
+def test_chunked_and_packed_pages_are_read_whole(site, polite):
+    whole = (landing() + "x" * 5000).encode()
+
+    def chunked(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html")
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        packed = gzip.compress(whole)
+        for part in (packed[:20], packed[20:]):
+            handler.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+            handler.wfile.flush()
+        handler.wfile.write(b"0\r\n\r\n")
+
+    site.answers["/a"] = chunked
+    assert polite().get(site.url("/a")).text.encode() == whole

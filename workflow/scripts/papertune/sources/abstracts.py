@@ -107,7 +107,8 @@ def _parsed(html: str) -> BeautifulSoup:
 
     with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
-        return BeautifulSoup(html, "lxml")
+        # half a surrogate pair, which browsers let pass, is no text to lxml
+        return BeautifulSoup(html.encode("utf-8", "replace").decode(), "lxml")
 
 
 def clean(text: str) -> str:

@@ -178,7 +178,12 @@ def render_documents(
         outcomes = {
             document.id: outcome_of(kept.get(document.id))
             if document.id in kept
-            else Outcome(reason="needs_browser")
+            # a page that did not come may come without a browser too
+            else Outcome(
+                reason="needs_browser"
+                if document.reason == "no_abstract_in_page"
+                else document.reason
+            )
             for document in wanted
         }
     else:
@@ -189,12 +194,12 @@ def render_documents(
 
             def ask(document: Document) -> Outcome:
                 nonlocal why_not
-                if why_not:
-                    return Outcome(reason="needs_browser", passing=True)
                 try:
+                    if why_not:
+                        raise BrowserMissing(why_not)
                     found = browser.abstract(document.url)
                 except BrowserMissing as error:
-                    why_not = f"{error}; {HOW_TO_GET_ONE}"
+                    why_not = why_not or f"{error}; {HOW_TO_GET_ONE}"
                     return Outcome(reason="needs_browser", passing=True)
                 if not found:
                     return Outcome(reason="no_abstract")

@@ -13,7 +13,7 @@ from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.settings import DblpApiSource
 from papertune.sources.abstracts import clean
-from papertune.sources.session import PoliteSession
+from papertune.sources.session import PoliteSession, host_of
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -27,7 +27,7 @@ _FRONT_MATTER = re.compile(
     re.IGNORECASE,
 )
 _VOLUMES = {"editor", "book", "reference"}
-_VOLUME_TYPES = ("Editorship", "Books and Theses", "Reference Works", "Data and Artifacts")
+_VOLUME_TYPES = ("Editorship",)
 
 
 def read_contents(
@@ -120,7 +120,9 @@ def _from_hit(info: dict[str, Any], year: int) -> Document | Rejection:
     links = info.get("ee") or []
     key = str(info.get("key") or info.get("url") or info.get("title") or "")
     if str(info.get("year", "")) != str(year):
-        return Rejection("list", key, "other_year", f"{info.get('title', '')} ({info.get('year')})")
+        return Rejection(
+            "list", key, "other_year", clean(f"{info.get('title', '')} ({info.get('year')})")
+        )
     return _item(
         key=key,
         title=str(info.get("title") or ""),
@@ -155,7 +157,7 @@ def _links(entry: Tag) -> list[str]:
 
 def landing(links: list[str]) -> str:
     """The landing page among an entry's links: a DOI's first, then a page, then whatever there is."""
-    web = [link.strip() for link in links if link.strip().startswith(("http://", "https://"))]
+    web = [link.strip() for link in links if host_of(link.strip())]
     pages = [
         link
         for link in web

@@ -165,6 +165,11 @@ def _checked(line: int, value: Any) -> Row:
         problem = "paper_url or doi is no text"
     elif not any(str(fields.get(key) or "").strip() for key in ("paper_url", "doi")):
         problem = "neither paper_url nor doi"
+    else:
+        try:
+            document_id(str(fields.get("doi") or fields["paper_url"]))
+        except ValueError as error:
+            problem = f"paper_url is no url ({error})"
     return Row(line, fields, year, problem)
 
 

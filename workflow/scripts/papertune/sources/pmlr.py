@@ -10,7 +10,7 @@ from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.settings import PmlrSource
 from papertune.sources.abstracts import clean
-from papertune.sources.session import PoliteSession
+from papertune.sources.session import PoliteSession, host_of
 
 
 def read_volumes(
@@ -45,11 +45,19 @@ def read_volumes(
             title = clean(heading.decode_contents()) if heading else ""
             links = [str(link.get("href")) for link in paper.select(".links a[href]")]
             pages = [link for link in links if link.split("#")[0].endswith(".html")]
+            pages = [link for link in (_join(page.landed, link) for link in pages) if host_of(link)]
             where = f"v{volume}#{number}"
             if not title:
                 yield Rejection("list", where, "no_title", " ".join(links))
             elif not pages:
                 yield Rejection("list", where, "no_link", title)
             else:
-                link = urljoin(page.landed, pages[0])
-                yield Document(id=document_id(link), title=title, url=link, year=year)
+                yield Document(id=document_id(pages[0]), title=title, url=pages[0], year=year)
+
+
+def _join(base: str, link: str) -> str:
+    """The whole url of a link, or an empty string where it is none."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return ""

@@ -126,9 +126,8 @@ class PoliteSession:
             HostStopped: its host is asked no more.
             CollectError: nobody is named as contact.
         """
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or not host:
+        host = host_of(url)
+        if not host:
             raise PageError(url, "bad_url", "not an http or https url")
         if host in self._stopped:
             raise self._stopped[host]
@@ -148,7 +147,7 @@ class PoliteSession:
     def stop(self, url: str, what: str, hint: str) -> HostStopped:
         """Ask the url's host no more; returns the error to raise."""
         error = HostStopped(what, where=url, hint=hint)
-        self._stopped[urlsplit(url).hostname or ""] = error
+        self._stopped[host_of(url)] = error
         return error
 
     def check_challenge(
@@ -198,7 +197,7 @@ class PoliteSession:
 
     def _count_failure(self, error: PageError) -> None:
         """Stop a host that did not answer several times in a row, or that asked for a long rest."""
-        host = urlsplit(error.where).hostname or ""
+        host = host_of(error.where)
         if error.reason == "rate_limited":
             raise self.stop(
                 error.where,
@@ -225,7 +224,7 @@ class PoliteSession:
                     current = urljoin(current, target)
                     continue
                 text = self._text_of(current, response)
-                self._failures.pop(urlsplit(current).hostname or "", None)
+                self._failures.pop(host_of(current), None)
                 media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
                 return Page(url, current, media, text)
         raise PageError(url, "redirects", f"more than {REDIRECTS} redirects")
@@ -267,6 +266,8 @@ class PoliteSession:
         delay = 0.0 if host in self.hosts else max(self.fetching.delay, crawl_delay)
         now = time.monotonic()
         pause = self._next.get(host, now) - now
+        if pause > 30:
+            log.info("%s: waiting %.0f s, as its robots.txt or fetching.delay asks", host, pause)
         if pause > 0:
             time.sleep(pause)
         self._next[host] = max(now, self._next.get(host, now)) + delay
@@ -279,7 +280,7 @@ class PoliteSession:
             current = f"{site}/robots.txt"
             text = ""
             for _ in range(REDIRECTS):
-                self._wait(urlsplit(current).hostname or "", 0.0)
+                self._wait(host_of(current), 0.0)
                 with closing(self._send(current)) as response:
                     target = self._http.get_redirect_target(response)
                     if target:
@@ -298,3 +299,14 @@ class PoliteSession:
                 break
             self._robots[site] = Protego.parse(text)
         return self._robots[site]
+
+
+def host_of(url: str) -> str:
+    """The host of an http or https url in lower case, or an empty string where it is none."""
+    try:
+        url.encode()
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.port != 0  # a bad port raises
+        return (parts.hostname or "") if whole else ""
+    except ValueError:
+        return ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, ReadTimeoutError
 from urllib3.util import Retry
 
 from papertune.errors import CollectError
@@ -74,8 +74,13 @@ def send(http: requests.Session, url: str, timeout: float) -> requests.Response:
         return http.get(url, timeout=timeout, stream=True, allow_redirects=False)
     except requests.Timeout:
         raise timed_out(url, timeout) from None
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as e:
-        raise PageError(url, "bad_url", f"not a url that can be asked for ({e})") from None
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        LocationParseError,
+        UnicodeError,
+    ) as error:
+        raise PageError(url, "bad_url", f"not a url that can be asked for ({error})") from None
     except requests.RequestException as error:
         raise PageError(
             url, "connection", f"no connection ({_root(error)})", passing=True
@@ -122,8 +127,10 @@ def check_status(url: str, response: requests.Response) -> None:
     status = response.status_code
     if status == 200:
         return
-    # urllib3 reads both forms of Retry-After, seconds and dates
-    asked = Retry().get_retry_after(response.raw) if response.raw is not None else None
+    try:
+        asked = Retry().get_retry_after(response.raw)  # reads both forms, seconds and dates
+    except InvalidHeader:
+        asked = None
     if status == 429 or (status == 503 and (asked or 0) > PATIENCE):
         wait = f", wait {asked:.0f} s" if asked is not None else ""
         raise PageError(
