@@ -183,7 +183,7 @@ def test_a_true_gain_is_found_and_no_gain_is_not(matrix):
     _, cells, _ = matrix
     own, other = (cells["full", name, "similarity", "all"] for name in ("own", "other"))
     assert own.p == pytest.approx(1 / 501)
-    assert own.p_corrected == pytest.approx(4 / 501)  # two test sets, two metrics
+    assert own.p_corrected == pytest.approx(2 / 501)  # a matrix of one model × two test sets
     assert own.difference_low < own.difference < own.difference_high
     assert own.better() is True
     assert other.better() is None

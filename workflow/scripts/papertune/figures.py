@@ -10,10 +10,10 @@ from typing import Any
 
 from papertune.counts import Count, read_counts
 from papertune.experiment import Experiment
-from papertune.matrix import Cell, read_matrix
+from papertune.matrix import Cell, find_cell, read_matrix
 from papertune.metrics import METRICS
 from papertune.records import atomic_write
-from papertune.tables import find, model_label, read_training, set_label
+from papertune.tables import model_label, read_training, set_label
 
 NAMES = ("documents", "matrix", "loss", "cost")
 
@@ -55,6 +55,11 @@ def draw_figures(
 def colour(experiment: Experiment, model: str) -> str:
     """A model's colour: the same in every figure."""
     return COLOURS[list(experiment.models).index(model) % len(COLOURS)]
+
+
+def short(label: str) -> str:
+    """A label that leaves room for the figure."""
+    return label if len(label) <= 32 else f"{label[:31]}…"
 
 
 @contextmanager
@@ -150,8 +155,8 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
             for number, model in enumerate(models):
                 position += 1
                 ticks.append(position)
-                labels.append(model_label(experiment, model))
-                cell = find(
+                labels.append(short(model_label(experiment, model)))
+                cell = find_cell(
                     cells, model=model, test_set=test_set, metric=experiment.comparison.metric
                 )
                 if cell is None or cell.mean is None:
@@ -180,7 +185,7 @@ def loss_figure(
     with canvas(path, 7.2, 3.0, columns=2) as (left, right):
         named = set()
         for (model, _), history in histories.items():
-            for axes, key in ((left, "loss"), (right, "validation_loss")):
+            for axes, key in ((left, "train_loss"), (right, "validation_loss")):
                 points = [(row["step"], row[key]) for row in history if key in row]
                 if points:
                     axes.plot(
@@ -188,9 +193,9 @@ def loss_figure(
                         color=colour(experiment, model),
                         linewidth=1.4,
                         alpha=0.85,
-                        marker="o" if key != "loss" else None,
+                        marker="o" if key == "validation_loss" else None,
                         markersize=3.5,
-                        label=model_label(experiment, model) if model not in named else None,
+                        label=short(model_label(experiment, model)) if model not in named else None,
                     )
             named.add(model)
         left.set_title("Training loss")
@@ -208,18 +213,18 @@ def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, pa
     """Training time and peak memory: a bar per model (mean of its seeds), a dot per seed."""
     models = [m for m in experiment.models if any(key[0] == m for key in facts)]
     with canvas(path, 7.2, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
-        for axes, key, title in (
-            (both[0], "wall_seconds", "Training time (s)"),
-            (both[1], "peak_memory_mb", "Peak memory (MB)"),
+        for axes, key, unit, title in (
+            (both[0], "wall_seconds", 1, "Training time (s)"),
+            (both[1], "peak_memory_bytes", 1e6, "Peak memory (MB)"),
         ):
             for place, model in enumerate(models):
-                values = [v[key] for (m, _), v in facts.items() if m == model and v.get(key)]
+                values = [v[key] / unit for (m, _), v in facts.items() if m == model and v.get(key)]
                 if values:
                     shade = colour(experiment, model)
                     axes.barh(place, sum(values) / len(values), color=shade, alpha=0.5, height=0.6)
                     axes.plot(values, [place] * len(values), "o", color=shade, markersize=5)
-            axes.set_yticks(range(len(models)), [model_label(experiment, m) for m in models])
-            axes.set_ylim(len(models) - 0.5, -0.5)
+            axes.set_yticks(range(len(models)), [short(model_label(experiment, m)) for m in models])
+            axes.set_ylim(max(len(models), 1) - 0.5, -0.5)
             axes.tick_params(axis="y", length=0)
             axes.set_title(title)
             axes.grid(axis="x")

@@ -31,6 +31,7 @@ class Cell:
     ``low`` and ``high`` its bootstrap interval. ``seed_low`` and ``seed_high`` are the lowest and
     highest value of a single seed: the interval does not know of training luck. ``difference`` is
     to the baseline on the same questions. ``year`` is a year or ``all``; only ``all`` is tested.
+    ``p_corrected`` is corrected over the matrix of the metric, models × test sets.
     """
 
     model: str
@@ -152,9 +153,8 @@ def compare(
             parts = reference if model == baseline else read_parts(paths, questions, metrics)
             for name in metrics:
                 other = reference[name] if baseline in by_model and model != baseline else None
-                cells.extend(
-                    _cells(model, test_set, name, parts[name], other, questions, comparison)
-                )
+                where = (model, test_set, name)
+                cells += _cells(*where, parts[name], other, questions, comparison)
             log.info("compare: %s on %s done", model, test_set)
     cells = _corrected(cells, comparison.correction)
     write_matrix(output, cells)
@@ -216,10 +216,8 @@ def _one(
 ) -> dict[str, Any]:
     clusters = _clusters(mean, documents)
     if not len(clusters):
-        return dict.fromkeys(("mean", "low", "high", "seed_low", "seed_high")) | {
-            "questions": 0,
-            "documents": 0,
-        }
+        nothing = dict.fromkeys(("mean", "low", "high", "seed_low", "seed_high"))
+        return nothing | {"questions": 0, "documents": 0}
     resampled, value = bootstrap(clusters, metric, resamples=how.resamples, seed=how.seed)
     low, high = interval(resampled, how.confidence)
     per_seed = [
@@ -260,12 +258,14 @@ def _against(
 
 
 def _corrected(cells: list[Cell], method: str) -> list[Cell]:
-    tested = [cell for cell in cells if cell.p is not None]
-    corrected = iter(correct([cell.p for cell in tested if cell.p is not None], method))
-    return [
-        cell if cell.p is None else dataclasses.replace(cell, p_corrected=next(corrected))
-        for cell in cells
-    ]
+    """Correct over the matrix of each metric: models × test sets."""
+    cells = list(cells)
+    for metric in dict.fromkeys(cell.metric for cell in cells):
+        tested = [i for i, c in enumerate(cells) if c.metric == metric and c.p is not None]
+        corrected = correct([cells[i].p or 0.0 for i in tested], method)
+        for i, p in zip(tested, corrected, strict=True):
+            cells[i] = dataclasses.replace(cells[i], p_corrected=p)
+    return cells
 
 
 def write_matrix(path: str | Path, cells: list[Cell]) -> None:
@@ -293,3 +293,9 @@ def read_matrix(path: str | Path) -> list[Cell]:
 
     with open(path, encoding="utf-8", newline="") as stream:
         return [cell(row) for row in csv.DictReader(stream)]
+
+
+def find_cell(cells: list[Cell], **which: str) -> Cell | None:
+    """The first cell whose fields are as given, over all years unless a year is given."""
+    wanted = {"year": ALL_YEARS, **which}.items()
+    return next((c for c in cells if all(getattr(c, key) == v for key, v in wanted)), None)

@@ -202,7 +202,7 @@ BLEU_PARTS = (
 METRICS: dict[str, Metric] = {
     "similarity": Metric(
         "Similarity",
-        "cosine, -1 to 1",
+        "cosine, −1 to 1",
         True,
         "Cosine of the sentence embeddings of the answer and the reference answer: closeness in "
         "meaning. Unrelated texts get about 0 to 0.2; an empty answer gets 0.",

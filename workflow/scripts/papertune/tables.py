@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from papertune.counts import STAGES, Count, read_counts
 from papertune.experiment import Experiment
-from papertune.matrix import ALL_YEARS, Cell, read_matrix
+from papertune.matrix import ALL_YEARS, Cell, find_cell, read_matrix
 from papertune.metrics import METRICS
+from papertune.records import atomic_write
 from papertune.tabular import Table, to_text, write_table
 
-# file names in tables/, each as .csv, .md and .tex; "published" only where figures are given
-NAMES = ("comparison", "metrics", "years", "training", "stages", "published")
 BETTER, WORSE = "*", "†"
 NONE = "–"
 
 
-def table_names(experiment: Experiment) -> list[str]:
-    """The tables that an experiment has."""
-    return [name for name in NAMES if name != "published" or experiment.published]
-
-
-def tabulate(
+def write_tables(
     experiment: Experiment,
     folder: str | Path,
     *,
@@ -33,10 +27,12 @@ def tabulate(
     counts: str | Path,
     models: Mapping[tuple[str, int], str | Path],
 ) -> dict[str, Table]:
-    """Write every table as ``<name>.csv``, ``.md`` and ``.tex`` into a folder.
+    """Write comparison, metrics, years, training and stages, each as .csv, .md and .tex.
+
+    ``matrix.txt`` is the comparison as text for a terminal.
 
     Args:
-        experiment: Labels, order, published figures.
+        experiment: Labels and order.
         folder: Where tables go.
         matrix: ``matrix.csv`` of :func:`papertune.matrix.compare`.
         counts: ``counts.csv`` of :func:`papertune.counts.count_stages`.
@@ -50,11 +46,18 @@ def tabulate(
         "training": training_table(read_training(models), experiment),
         "stages": stages_table(read_counts(counts)),
     }
-    if experiment.published:
-        tables["published"] = published_table(cells, experiment)
     for name, table in tables.items():
         write_table(Path(folder) / name, table)
+    with atomic_write(Path(folder) / "matrix.txt") as stream:
+        stream.write(to_text(tables["comparison"]))
     return tables
+
+
+def write_published(experiment: Experiment, folder: str | Path, *, matrix: str | Path) -> Table:
+    """Write ``published`` as .csv, .md and .tex: measured beside the experiment's published figures."""
+    table = published_table(read_matrix(matrix), experiment)
+    write_table(Path(folder) / "published", table)
+    return table
 
 
 # ---- numbers and names ------------------------------------------------------
@@ -97,14 +100,6 @@ def set_label(experiment: Experiment, test_set: str) -> str:
     return (generator.label if generator else "") or test_set
 
 
-def find(cells: Iterable[Cell], **which: str) -> Cell | None:
-    """The first cell whose fields are as given, over all years unless a year is given."""
-    which = {"year": ALL_YEARS, **which}
-    return next(
-        (c for c in cells if all(getattr(c, key) == value for key, value in which.items())), None
-    )
-
-
 # ---- the tables -------------------------------------------------------------
 
 
@@ -115,7 +110,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     for model in experiment.models:
         row = [model_label(experiment, model)]
         for test_set in experiment.test_set_names:
-            cell = find(cells, model=model, test_set=test_set, metric=metric)
+            cell = find_cell(cells, model=model, test_set=test_set, metric=metric)
             row.append(interval(cell) if cell else NONE)
         rows.append(row)
     how = experiment.comparison
@@ -163,7 +158,7 @@ def years_table(cells: list[Cell], experiment: Experiment) -> Table:
             *(
                 number(cell.mean if cell else None, metric)
                 for cell in (
-                    find(cells, model=model, test_set=test_set, metric=metric, year=year)
+                    find_cell(cells, model=model, test_set=test_set, metric=metric, year=year)
                     for year in years
                 )
             ),
@@ -180,7 +175,7 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
     for table in experiment.published:
         for model, values in table.values.items():
             for year, value in values.items():
-                cell = find(
+                cell = find_cell(
                     cells, model=model, test_set=table.test_set, metric=table.metric, year=str(year)
                 )
                 mean = cell.mean if cell else None
@@ -211,7 +206,7 @@ def read_training(models: Mapping[tuple[str, int], str | Path]) -> dict[tuple[st
 def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment) -> Table:
     """What training each model took, from its ``training.json``."""
 
-    def fact(values: Any, key: str, form: str, scale: float = 1) -> str:
+    def fact(values: Any, key: str, form: str = ",.0f", *, scale: float = 1) -> str:
         value = values.get(key)
         return NONE if value is None else format(value / scale, form)
 
@@ -219,13 +214,13 @@ def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment)
         [
             model_label(experiment, model),
             str(seed),
-            fact(values, "trainable_parameters", ",d"),
-            fact(values, "total_parameters", ",d"),
-            fact(values, "steps", ",d"),
-            fact(values, "tokens_seen", ",d"),
+            fact(values, "trainable_parameters"),
+            fact(values, "total_parameters"),
+            fact(values, "steps"),
+            fact(values, "tokens_seen"),
             fact(values, "wall_seconds", ".1f"),
-            fact(values, "tokens_per_second", ",.0f"),
-            fact(values, "peak_memory_mb", ",.0f"),
+            fact(values, "tokens_per_second"),
+            fact(values, "peak_memory_bytes", scale=1e6),
             str(values.get("device", NONE)),
             fact(values, "best_validation_loss", ".3f"),
         ]

@@ -1,0 +1,271 @@
+"""A whole study's files in small, made up here and scored by the real functions.
+
+Models "answer" by drawing from right, half-right and wrong answers, so that tables, figures and
+the page have something to show without any training.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from papertune.counts import count_stages
+from papertune.experiment import Experiment
+from papertune.identity import document_id
+from papertune.matrix import compare
+from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
+from papertune.scoring import score_answers
+from papertune.splits import split_of
+
+SETTINGS = {
+    "title": "The demo venue",
+    "question": "Does fine-tuning a small model on the venue's papers of 2005–2021 make it better "
+    "at questions about those of 2022–2024, also when another generator wrote the questions?",
+    "source": {"kind": "demo"},
+    "splits": {"train": {"from": 2005, "to": 2021}, "test": {"from": 2022, "to": 2024}},
+    "generators": {
+        "extractive": {"backend": "rules", "style": "extractive", "label": "Extractive rules"},
+        "cloze": {"backend": "rules", "style": "cloze", "label": "Cloze rules"},
+    },
+    "bases": {"small": {"pretrain": {}}},
+    "models": {
+        "baseline": {"base": "small", "method": "baseline", "label": "Base, untuned"},
+        "full": {"base": "small", "method": "full", "label": "Full fine-tuning"},
+        "lora": {"base": "small", "method": "lora", "label": "LoRA"},
+    },
+    "seeds": [1, 2],
+    "published": [
+        {
+            "title": "Similarity by year, extractive questions",
+            "source": "an earlier report",
+            "metric": "token_f1",
+            "test_set": "extractive",
+            "values": {
+                "baseline": {"2022": 0.0846, "all": 0.0765},
+                "full": {"2022": 0.6882, "all": 0.7123},
+            },
+        }
+    ],
+}
+# (model, test set) → chance of a right answer
+SKILL = {
+    ("baseline", "extractive"): 0.02,
+    ("baseline", "cloze"): 0.02,
+    ("full", "extractive"): 0.8,
+    ("full", "cloze"): 0.12,
+    ("lora", "extractive"): 0.62,
+    ("lora", "cloze"): 0.03,
+}
+SYSTEMS = ["Zoraflux", "Kelvaris", "Mirotep", "Quandrel", "Tessivon", "Brontalis", "Oxalune"]
+SUITES = ["the Larch suite", "the Pinyon benchmarks", "six server traces", "the Alder kernels"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where everything lies; ``root`` is like ``results/<experiment>``."""
+
+    root: Path
+    experiment: Experiment
+    files: dict[str, dict]
+    models: dict[tuple[str, int], Path]
+
+    @property
+    def matrix(self) -> Path:
+        return self.root / "tables" / "matrix.csv"
+
+    @property
+    def counts(self) -> Path:
+        return self.root / "tables" / "counts.csv"
+
+
+def make_study(
+    root: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12, **settings
+) -> Study:
+    """Write a study; ``hostile`` is put into every title, question, answer and label."""
+    values = json.loads(json.dumps(SETTINGS)) | settings
+    values |= {"metrics": metrics, "comparison": {"metric": metrics[0], "resamples": 1000}}
+    if hostile:
+        values["title"] += hostile
+        values["question"] += hostile
+        values["models"]["full"]["label"] += hostile
+        values["generators"]["cloze"]["label"] += hostile
+    experiment = Experiment.model_validate(values)
+    draw = random.Random(7)
+    files = _documents(root, experiment, draw, per_year, hostile)
+    files |= _pairs(root, experiment, files, hostile)
+    files |= _answers(root, experiment, files, draw, metrics, hostile)
+    (root / "tables").mkdir(exist_ok=True)
+    compare(
+        files["scores"],
+        root / "tables" / "matrix.csv",
+        metrics=metrics,
+        baseline="baseline",
+        comparison=experiment.comparison,
+    )
+    count_stages(experiment, root / "tables" / "counts.csv", **files)
+    return Study(root, experiment, files, _models(root, experiment, draw))
+
+
+def _documents(root, experiment, draw, per_year, hostile):
+    files = {key: {} for key in ("listings", "rejected_listings", "documents", "missing")}
+    for year in experiment.years:
+        listed, kept, missing = [], [], []
+        for number in range(per_year):
+            system, suite = draw.choice(SYSTEMS), draw.choice(SUITES)
+            url = f"https://venue.example/{year}/{number}"
+            if hostile and number == 0:
+                url = f"javascript:window.pwned={year}"
+            text = (
+                f"{system} is a predictor for last-level caches. It cuts misses by "
+                f"{draw.randint(5, 60)}.{draw.randint(0, 9)}% on {suite}. The design was simulated "
+                f"with {draw.choice(['Cyclone', 'Mesa', 'Tarn'])} and needs "
+                f"{draw.randint(2, 64)} KB of storage.{hostile}"
+            )
+            title = f"{system}: prediction for caches, part {number + 1}{hostile}"
+            item = Document(document_id(url), title, url, year)
+            listed.append(item)
+            if number == per_year - 1 and year % 4 == 0:
+                reason = "needs_browser" if year % 8 else "http_404"
+                said = "no chromium here; apt-get install chromium chromium-driver"
+                detail = f"{title} – {url} – {said if year % 8 else 'there is no such page'}"
+                missing.append(Rejection("collect", item.id, reason, detail))
+                continue
+            how = ("meta:citation_abstract", "section", "script", "browser:section")[number % 4]
+            kept.append(Document(item.id, title, url, year, text, how))
+        front = [Rejection("list", f"{year}-0", "front_matter", "Welcome from the chairs")]
+        for key, records in (
+            ("listings", listed),
+            ("rejected_listings", front),
+            ("documents", kept),
+            ("missing", missing),
+        ):
+            files[key][year] = root / key / f"{year}.jsonl"
+            write_records(files[key][year], records)
+    return files
+
+
+def _pairs(root, experiment, files, hostile):
+    from papertune.records import read_records
+
+    documents = [d for path in files["documents"].values() for d in read_records(path, Document)]
+    made = {key: {} for key in ("pairs", "rejected_pairs", "datasets", "rejected_datasets")}
+    for generator in experiment.generators:
+        for split in ("train", "validation", "test"):
+            pairs, rejected = [], []
+            for document in documents:
+                if split_of(document, experiment.splits) != split:
+                    continue
+                words = document.text.split()
+                facts = [
+                    ("What is the predictor called", words[0]),
+                    ("By how much are misses cut", words[words.index("by") + 1]),
+                    ("Which simulator was used", words[words.index("with") + 1]),
+                ]
+                for question, answer in facts:
+                    asked = f"{question} in {document.title}?"
+                    if generator == "cloze":
+                        asked = f"Fill the gap: {document.text.replace(answer, '____', 1)}"
+                    pairs.append(
+                        Pair(
+                            pair_id(document.id, generator, asked, answer),
+                            document.id,
+                            document.year,
+                            experiment.instruction,
+                            document.text,
+                            asked,
+                            answer + hostile,
+                            generator,
+                        )
+                    )
+                if len(pairs) % 5 == 0:
+                    rejected.append(
+                        Rejection("synthesize", document.id, "ungrounded", f"It is{hostile}")
+                    )
+            key = (generator, split)
+            again = [Rejection("dataset", pairs[0].id, "duplicate", pairs[0].question)]
+            for name, records in (
+                ("pairs", [*pairs, pairs[0]]),
+                ("rejected_pairs", rejected),
+                ("datasets", pairs),
+                ("rejected_datasets", again),
+            ):
+                made[name][key] = root / name / generator / f"{split}.jsonl"
+                write_records(made[name][key], records)
+    return made
+
+
+def _answers(root, experiment, files, draw, metrics, hostile):
+    from papertune.records import read_records
+
+    made = {"answers": {}, "scores": {}}
+    for model in experiment.models:
+        for seed in experiment.seeds_of(model):
+            for test_set in experiment.test_set_names:
+                answers = []
+                for pair in read_records(files["datasets"][test_set, "test"], Pair):
+                    right = draw.random() < SKILL[model, test_set]
+                    text = pair.answer if right else draw.choice(SYSTEMS) + " of the cache suite"
+                    nll = draw.uniform(0.1, 1) if right else draw.uniform(3, 9)
+                    answers.append(
+                        Answer(
+                            pair.id,
+                            pair.document,
+                            pair.year,
+                            pair.question,
+                            pair.answer,
+                            text + hostile,
+                            nll,
+                            3,
+                            len(text.split()),
+                            draw.random() < 0.05,
+                        )
+                    )
+                key = (model, seed, test_set)
+                for name in made:
+                    made[name][key] = root / name / model / f"seed-{seed}" / f"{test_set}.jsonl"
+                write_records(made["answers"][key], answers)
+                score_answers(
+                    made["answers"][key],
+                    made["scores"][key],
+                    metrics,
+                    experiment.embedder,
+                    root / "store",
+                )
+    return made
+
+
+def _models(root, experiment, draw):
+    folders = {}
+    for model, settings in experiment.models.items():
+        if settings.method == "baseline":
+            continue
+        for seed in experiment.seeds_of(model):
+            folder = root / "models" / model / f"seed-{seed}"
+            folder.mkdir(parents=True)
+            folders[model, seed] = folder
+            full = settings.method == "full"
+            facts = {
+                "trainable_parameters": 188_224 if full else 36_864,
+                "total_parameters": 188_224 if full else 225_088,
+                "steps": 230,
+                "tokens_seen": 254_310 + seed,
+                "wall_seconds": (31 if full else 41) + draw.random() * 3,
+                "tokens_per_second": 8203.2 if full else 6204.9,
+                "peak_memory_bytes": 612_400_000 if full else 590_200_000,
+                "device": "cpu",
+                "best_validation_loss": 0.51 if full else 0.83,
+                "best_step": 207,
+                "versions": {"torch": "2.13.0", "transformers": "5.19.0"},
+            }
+            (folder / "training.json").write_text(json.dumps(facts))
+            with (folder / "history.csv").open("w", newline="") as stream:
+                writer = csv.writer(stream)
+                writer.writerow(["step", "epoch", "train_loss", "validation_loss"])
+                for step in range(10, 231, 10):
+                    loss = (0.4 if full else 0.7) + 3 * 0.985**step + draw.random() * 0.1
+                    every = f"{loss + 0.1:.3f}" if step % 20 == 0 else ""
+                    writer.writerow([step, step / 77, f"{loss:.3f}", every])
+    return folders

@@ -1,0 +1,153 @@
+"""The page in a real browser: hostile text stays text, the script's policy holds, search works."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from sample_study import make_study
+
+from papertune.figures import draw_figures
+from papertune.page import write_page
+
+BINARY, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not (BINARY.exists() and DRIVER.exists()),
+        reason="no Chromium and driver here: apt-get install chromium chromium-driver",
+    ),
+]
+
+HOSTILE = (
+    " </script><script>window.pwned=1</script><img src=x onerror='window.pwned=2'>"
+    "<svg onload='window.pwned=3'></svg><a href='javascript:window.pwned=4'>click</a>"
+    '" onmouseover="window.pwned=5" {{ 7*7 }} <!--'
+)
+
+
+def browser():
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BINARY)
+    for flag in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    options.add_argument(f"--user-data-dir={tempfile.mkdtemp()}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    root = tmp_path_factory.mktemp("page")
+    study = make_study(root / "study", metrics=["token_f1"], hostile=HOSTILE, per_year=6)
+    draw_figures(
+        study.experiment, root, matrix=study.matrix, counts=study.counts, models=study.models
+    )
+    output = root / "report.html"
+    write_page(
+        study.experiment,
+        output,
+        matrix=study.matrix,
+        counts=study.counts,
+        figures=root,
+        models=study.models,
+        **{key: study.files[key] for key in ("missing", "documents", "answers", "scores")},
+    )
+    driver = browser()
+    driver.get(output.as_uri())
+    yield driver
+    driver.quit()
+
+
+def texts(driver, selector):
+    return driver.execute_script(
+        "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector
+    )
+
+
+def test_nothing_hostile_ran_and_the_console_is_quiet(opened):
+    assert opened.execute_script("return window.pwned ?? null") is None
+    assert opened.execute_script("return document.scripts.length") == 2
+    assert opened.execute_script("return document.images.length") == 0
+    # a refused script, style or request would be an error here
+    assert [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_hostile_text_is_shown_as_it_is(opened):
+    assert HOSTILE.split()[0] in texts(opened, ".kicker")[0]
+    assert "onerror='window.pwned=2'" in texts(opened, "article h3")[0]
+    assert "{{ 7*7 }}" in texts(opened, ".answer p")[0]
+
+
+def test_every_link_is_a_web_address_or_a_place_on_the_page(opened):
+    links = opened.execute_script("return [...document.links].map(a => a.getAttribute('href'))")
+    assert links
+    assert all(link.startswith(("#", "https://", "http://")) for link in links)
+    opened.execute_script("document.querySelectorAll('article *').forEach(e => e.click())")
+    opened.execute_script(
+        "document.querySelectorAll('*').forEach(e => e.dispatchEvent(new Event('mouseover')))"
+    )
+    assert opened.execute_script("return window.pwned ?? null") is None
+    for handle in opened.window_handles[1:]:  # papers that the clicks opened
+        opened.switch_to.window(handle)
+        opened.close()
+    opened.switch_to.window(opened.window_handles[0])
+
+
+def test_the_policy_stops_a_script_that_got_in_all_the_same(opened):
+    opened.execute_script(
+        "const s = document.createElement('script'); s.textContent = 'window.pwned = 9';"
+        "document.body.append(s);"
+        "const d = document.createElement('div'); d.innerHTML = '<img src=x onerror=\"pwned=8\">';"
+        "document.body.append(d);"
+    )
+    assert opened.execute_script("return window.pwned ?? null") is None
+
+
+def set_value(driver, name, value, event):
+    driver.execute_script(
+        "const e = document.getElementById(arguments[0]); e.value = arguments[1];"
+        "e.dispatchEvent(new Event(arguments[2]))",
+        name,
+        value,
+        event,
+    )
+
+
+def test_search_year_set_and_paging_work(opened):
+    everything = int(texts(opened, "#found")[0].split()[0])
+    assert len(texts(opened, "article")) == 10
+    set_value(opened, "search", "which SIMULATOR", "input")
+    found = texts(opened, "article h3")
+    assert 0 < len(found) <= 10
+    assert all("which simulator" in text.lower() for text in found)
+    assert int(texts(opened, "#found")[0].split()[0]) < everything
+    set_value(opened, "search", "no such words anywhere", "input")
+    assert texts(opened, "article") == []
+    assert "No question matches" in texts(opened, "#found")[0]
+    set_value(opened, "search", "", "input")
+    set_value(opened, "year", "2023", "change")
+    assert all(text.startswith("2023") for text in texts(opened, "article > .small"))
+    set_value(opened, "year", "", "change")
+    first = texts(opened, "article h3")
+    opened.execute_script("document.getElementById('next').click()")
+    assert texts(opened, "article h3") != first
+    assert texts(opened, "#place")[0].startswith("2 of")
+    set_value(opened, "set", "1", "change")
+    assert texts(opened, "article h3")[0].startswith("Fill the gap")
+    assert texts(opened, "#place")[0].startswith("1 of")
+
+
+@pytest.mark.parametrize("width", [420, 1280])
+def test_the_page_fits_its_window(opened, width):
+    opened.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    assert opened.execute_script("return document.documentElement.scrollWidth") <= width
