@@ -1,6 +1,6 @@
 """How much faster batches answer than one question at a time.
 
-    python benchmarks/answering.py [--questions 64] [--width 256] [--batch-size 32] [--threads 1]
+    python benchmarks/answering.py [--questions 64] [--width 128] [--batch-size 32] [--threads 1]
 
 Makes a random Llama, answers the same questions both ways through ``papertune.generation`` and
 prints tokens per second, their ratio, and whether both wrote the same.
@@ -25,8 +25,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=64)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--new-tokens", type=int, default=48)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)

@@ -81,7 +81,7 @@ def test_refusals(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["I/O is saved", "A cannot-link constraint", "It is unable to scale", "Unfortunate inputs", "An AI planner"],
+    ["I/O is saved", "A cannot-link constraint", "It is unable to scale", "An AI planner"],
 )  # fmt: skip
 def test_no_refusals(text):
     assert not is_refusal(text)

@@ -8,7 +8,7 @@ from tiny_models import make_model
 from papertune import inference
 from papertune.errors import PapertuneError
 from papertune.generation import Sampling, batches, generate, prompt_tokens
-from papertune.inference import answer, reference_nll
+from papertune.inference import answer, question_tokens, reference_nll
 from papertune.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering
@@ -172,6 +172,24 @@ def test_an_adapter_answers_with_its_base(tmp_path, folder):
     own, adapted = (list(read_records(tmp_path / name, Answer)) for name in ("own", "adapted"))
     assert [a.reference_nll for a in own] != [a.reference_nll for a in adapted]
     assert [a.reference_tokens for a in own] == [a.reference_tokens for a in adapted]
+
+
+def test_questions_are_tokenised_as_in_training(folder):
+    from tokenizers.processors import TemplateProcessing
+
+    from papertune.examples import tokenize
+
+    tokenizer = load_tokenizer(folder)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<end> $A <end>", special_tokens=[("<end>", tokenizer.eos_token_id)]
+    )
+    examples = tokenize(tokenizer, [("what is it", " energy")], max_length=64)
+    (row,) = examples.rows
+    tokens = question_tokens(tokenizer, "what is it")
+    assert row["input_ids"][: len(tokens)] == tokens
+    assert prompt_tokens(tokenizer, "what is it") == [tokenizer.eos_token_id, *tokens]
+    own = tokenizer(" energy", add_special_tokens=False)["input_ids"]
+    assert row["input_ids"] == [*tokens, *own, tokenizer.eos_token_id]
 
 
 def test_an_empty_test_set_is_an_error(tmp_path, folder):

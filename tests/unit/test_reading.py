@@ -51,11 +51,12 @@ JSON_SHAPES = {
     "thought without its end": f"<think>I go for this.\n{PLAIN}",
     "cut after whole pairs": PLAIN[:-1],
     "cut inside the third question": PLAIN[:-1] + ', {"question": "What is ha',
-    "cut inside the third answer": PLAIN[:-1] + ', {"question": "What is half?", "answer": "The set {a, b} is ha',
+    "cut inside the third answer": PLAIN[:-1]
+    + ', {"question": "What is half?", "answer": "The set {a, b} is ha',
     "cut in a fence": "```json\n" + PLAIN[:-1] + ',\n {"question": "What is half?", "answer": "It is ha',
     "cut in a container": f'{{"pairs": {PLAIN[:-1]}, {{"question": "What is half?", "ans',
-    "cut flat object": '{"Q1": %s, "A1": %s, "Q2": %s, "A2": %s, "Q3": "What is half?", "A3": "It is h'
-    % tuple(json.dumps(item) for pair in BOTH for item in pair),
+    "cut flat object": json.dumps({"Q1": Q1, "A1": A1, "Q2": Q2, "A2": A2})[:-1]
+    + ', "Q3": "What is half?", "A3": "It is h',
     "cut single quotes": str(json.loads(PLAIN))[:-1] + ", {'question': 'What is half?', 'answer': 'It's ha",
 }  # fmt: skip
 
@@ -65,7 +66,8 @@ TEXT_SHAPES = {
     "words": f"Question: {Q1}\nAnswer: {A1}\n\nQuestion: {Q2}\nAnswer: {A2}",
     "numbered words": f"Question 1: {Q1}\nAnswer 1: {A1}\nQuestion 2: {Q2}\nAnswer 2: {A2}",
     "bold": f"**Question 1:** {Q1}\n**Answer 1:** {A1}\n\n**Question 2:** {Q2}\n**Answer 2:** {A2}",
-    "bold, colon outside": f"**Question**: {Q1}\n\n**Answer**: {A1}\n\n**Question**: {Q2}\n\n**Answer**: {A2}",
+    "bold, colon outside": f"**Question**: {Q1}\n\n**Answer**: {A1}\n\n"
+    f"**Question**: {Q2}\n\n**Answer**: {A2}",
     "headings": f"### Question 1\n{Q1}\n\n### Answer 1\n{A1}\n\n### Question 2\n{Q2}\n\n### Answer 2\n{A2}",
     "short headings": f"### Q\n{Q1}\n### A\n{A1}\n### Q\n{Q2}\n### A\n{A2}",
     "pair headings": f"## Pair 1\n**Q:** {Q1}\n**A:** {A1}\n\n## Pair 2\n**Q:** {Q2}\n**A:** {A2}",
@@ -146,11 +148,14 @@ def test_research_question_and_approach():
     pair = ("How can caches be explained?", "The paper builds\nA tree\nA probe")
     for text in (
         '["How can caches be explained?", "The paper builds\\n- A tree\\n- A probe"]',
-        '[\n "question",\n "How can caches be explained?"\n],\n[\n "approach",\n "The paper builds\n - A tree\n - A probe"\n]',
+        '[\n "question",\n "How can caches be explained?"\n],\n'
+        '[\n "approach",\n "The paper builds\n - A tree\n - A probe"\n]',
         "[question, approach]\n**Question**: How can caches be explained?\n\n"
         "**Approach**:\nThe paper builds\n- **A tree**\n- A probe",
-        '["Research Question: How can caches be explained?", "Approach: The paper builds\n* A tree\n* A probe"]',
-        '[{"research question": "How can caches be explained?"}, {"approach": "The paper builds\\nA tree\\nA probe"}]',
+        '["Research Question: How can caches be explained?",\n'
+        '"Approach: The paper builds\n* A tree\n* A probe"]',
+        '[{"research question": "How can caches be explained?"},\n'
+        '{"approach": "The paper builds\\nA tree\\nA probe"}]',
     ):
         assert read_pairs(text) == [pair]
 
@@ -161,7 +166,10 @@ def test_a_nested_answer_becomes_lines():
 
 
 def test_a_label_inside_an_answer_is_text():
-    text = "**Question**: How?\n**Approach**: Two parts.\n- **Question**: an encoder.\n- **Answer**: a decoder."
+    text = (
+        "**Question**: How?\n**Approach**: Two parts.\n"
+        "- **Question**: an encoder.\n- **Answer**: a decoder."
+    )
     assert read_pairs(text) == [("How?", "Two parts.\nQuestion: an encoder.\nAnswer: a decoder.")]
 
 

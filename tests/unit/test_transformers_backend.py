@@ -30,10 +30,11 @@ def settings(batch_size=4, **decoding):
 
 
 def requests(count=11, attempt=1):
+    text = "what does it save "
     return [
-        Request(str(n), Document(str(n), "t", "u", 2020, "x"), "what does it save " * (1 + n % 4) + str(n), attempt)
+        Request(str(n), Document(str(n), "t", "u", 2020, "x"), text * (1 + n % 4) + str(n), attempt)
         for n in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def written(folder, items, **how):

@@ -39,7 +39,7 @@ class Generated:
 
 
 def prompt_tokens(tokenizer: Any, prompt: str) -> list[int]:
-    """The prompt's tokens as training sees them: specials in front are kept, an end token is not."""
+    """The prompt's tokens with the specials that the tokenizer puts in front, without an end token."""
     tokens: list[int] = list(tokenizer(prompt)["input_ids"])
     if tokens and tokens[-1] == tokenizer.eos_token_id and not _ends_so(tokenizer, prompt):
         tokens.pop()

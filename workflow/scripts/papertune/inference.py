@@ -15,7 +15,6 @@ from papertune.generation import (
     context_of,
     generate,
     left_padded,
-    prompt_tokens,
     room_for,
 )
 from papertune.identity import digest
@@ -97,7 +96,7 @@ def _answer_missing(
     size: int,
 ) -> None:
     """Batches are cut from the whole test set, so that a resumed run has those of an unbroken one."""
-    rows = [(key, prompt_tokens(job.tokenizer, text)) for key, text in prompts.items()]
+    rows = [(key, question_tokens(job.tokenizer, text)) for key, text in prompts.items()]
     room, _ = room_for(job.model, job.sampling.max_new_tokens)
     long = sum(room is not None and len(tokens) > room for _, tokens in rows)
     if long:
@@ -111,6 +110,12 @@ def _answer_missing(
     todo = [batch for batch in todo if batch]
     for batch in progress(todo, len(todo), f"batches of up to {size} questions"):
         finished.add(job.answer(batch, references))
+
+
+def question_tokens(tokenizer: Any, prompt: str) -> list[int]:
+    """The prompt's tokens exactly as training sees them (``examples.tokenize``): no specials."""
+    tokens: list[int] = list(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+    return tokens
 
 
 def _record(pair: Pair, value: dict[str, Any]) -> Answer:
