@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
-from papertune.demo.papers import PER_YEAR, TEST_FROM, Paper, make_paper, names, papers
+from papertune.demo.papers import FIRST_YEAR, PER_YEAR, TEST_FROM, Paper, make_paper, names, papers
 from papertune.records import atomic_write
 from papertune.sentences import sentences
 
+YEARS = tuple(range(FIRST_YEAR, TEST_FROM))
 # fact → the field's name in the archive; slots are other facts of the same paper
 FIELDS = {
     "kind": "device",
@@ -29,7 +31,9 @@ FIELDS = {
 }
 
 
-def write_archive(path: str | Path, *, years: list[int], count: int, seed: int) -> int:
+def write_archive(
+    path: str | Path, *, years: Sequence[int] = YEARS, count: int = 9000, seed: int = 1
+) -> int:
     """Write the archive as JSONL, atomically; returns the number of lines.
 
     The order is a curriculum: windows grow from one sentence to the whole abstract over the first
@@ -65,18 +69,23 @@ def write_archive(path: str | Path, *, years: list[int], count: int, seed: int) 
 def _line(paper: Paper, growth: float, rng: random.Random) -> dict[str, str]:
     """One line; ``growth`` in [0, 1] says how much of the abstract it may use."""
     every = sentences(paper.abstract)
-    size = max(1, round(growth * len(every)))
-    first = rng.randint(0, len(every) - size)
-    window = " ".join(every[first : first + size])
-    facts = [
-        f"{field.format(**paper.facts)}: {paper.facts[fact]}"
-        for fact, field in FIELDS.items()
-        if paper.facts[fact] in window and all(paper.facts[n] in window for n in _slots(field))
-    ]
+    # short windows are cheap and teach fastest what a field means: growth starts slowly
+    size = 1 + round(growth**2 * (len(every) - 1))
+    starts = list(range(len(every) - size + 1))
+    rng.shuffle(starts)
+    facts: list[str] = []
+    while not facts:  # every paper has facts in some window of any size
+        first = starts.pop()
+        window = " ".join(every[first : first + size])
+        facts = [
+            f"{field.format(**paper.facts)}: {paper.facts[fact]}"
+            for fact, field in FIELDS.items()
+            if paper.facts[fact] in window and all(paper.facts[n] in window for n in _slots(field))
+        ]
     rng.shuffle(facts)
     return {
         "prompt": f"Abstract: {window}\n",
-        "completion": "\n".join(facts or ["nothing: stated"]),
+        "completion": "\n".join(facts),
     }
 
 
