@@ -25,9 +25,6 @@ from papertune.sources.publishers import (
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-# part of the identity of fetched documents: raise it when an extractor gives other text
-EXTRACTION_VERSION = 1
-
 _BLOCK = "p|br|div|li|ul|ol|section|h[1-6]|tr|td|blockquote|dd|dt|jats:p|jats:sec|jats:title|title"
 _INLINE = (
     "a|abbr|b|bold|cite|code|em|emph|font|i|inf|inline-formula|inline-graphic|italic|jats:[a-z-]+"

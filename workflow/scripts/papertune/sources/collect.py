@@ -9,18 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from papertune import versions
 from papertune.errors import CollectError
 from papertune.identity import digest, fingerprint
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.settings import Fetching, Source
-from papertune.sources.abstracts import EXTRACTION_VERSION, find_abstract
+from papertune.sources.abstracts import find_abstract
 from papertune.sources.outcomes import Outcome, counted, outcome_of, with_outcome, work
 from papertune.sources.session import PoliteSession
 from papertune.store import Store
 
 log = logging.getLogger("papertune")
 
-RENDER_VERSION = 1
 # a page that was refused is not asked for by other means
 NOT_RENDERED = ("http_4", "robots", "not_html", "too_large", "bad_url", "redirects")
 REASONS = {
@@ -168,7 +168,7 @@ def render_documents(
         for document in documents
         if not document.text and not document.reason.startswith(NOT_RENDERED)
     ]
-    kept = Store(store, "render", {"render": RENDER_VERSION, **_identity(source, documents)})
+    kept = Store(store, "render", _identity(source, documents))
     why_not = ""
     if not fetching.render:
         why_not = "fetching.render is false"
@@ -281,7 +281,7 @@ def _session(
 
 def _identity(source: Source, documents: list[Document]) -> dict[str, Any]:
     """What an outcome depends on besides the document's url, which is its key."""
-    identity: dict[str, Any] = {"extraction": EXTRACTION_VERSION}
+    identity: dict[str, Any] = {"version": versions.COLLECT}
     if source.kind == "demo":
         identity["demo"] = _demo_identity(source, _year_of(documents))
     return identity
