@@ -60,7 +60,7 @@ def test_archive_is_a_curriculum_without_listed_papers_or_test_names(tmp_path):
     for line in lines:
         for fact in line["completion"].split("\n"):
             value = fact.partition(": ")[2]
-    XX
+            assert value and value in line["prompt"]
     first = path.read_bytes()
     write_archive(path, years=years, count=400, seed=1)
     assert path.read_bytes() == first
