@@ -5,9 +5,7 @@
 
 rule synthesize:
     input:
-        documents=lambda wildcards: document_files(
-            wildcards.experiment, wildcards.split
-        ),
+        documents=lambda wildcards: layout(wildcards).documents(wildcards.split),
         model=lambda wildcards: given(
             layout(wildcards).generator_model(wildcards.generator)
         ),
