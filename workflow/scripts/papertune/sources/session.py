@@ -69,7 +69,8 @@ class PoliteSession:
         self._stopped: dict[str, HostStopped] = {}
         self._failures: dict[str, int] = {}
         self._robots: dict[str, Protego] = {}
-        self._next: dict[str, float] = {}
+        self._next: dict[str, float] = {}  # when a host may be asked again
+        self._delays: dict[str, float] = {}
         self._http = requests.Session()
         self._http.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
         self._http.headers["User-Agent"] = self.user_agent
@@ -231,7 +232,12 @@ class PoliteSession:
 
     def _send(self, url: str) -> requests.Response:
         self.requests += 1
-        return send(self._http, url, self.fetching.timeout)
+        try:
+            return send(self._http, url, self.fetching.timeout)
+        finally:
+            # from the answer on: a host that is slow to answer gets its rest all the same
+            host = host_of(url)
+            self._next[host] = time.monotonic() + self._delays.get(host, 0.0)
 
     def _text_of(self, url: str, response: requests.Response) -> str:
         """The text of a page that is there and is one."""
@@ -263,14 +269,14 @@ class PoliteSession:
             )
 
     def _wait(self, host: str, crawl_delay: float) -> None:
-        delay = 0.0 if host in self.hosts else max(self.fetching.delay, crawl_delay)
-        now = time.monotonic()
-        pause = self._next.get(host, now) - now
+        own = host in self.hosts
+        self._delays[host] = 0.0 if own else max(self.fetching.delay, crawl_delay)
+        pause = self._next.get(host, 0.0) - time.monotonic()
         if pause > 30:
             log.info("%s: waiting %.0f s, as its robots.txt or fetching.delay asks", host, pause)
         if pause > 0:
             time.sleep(pause)
-        self._next[host] = max(now, self._next.get(host, now)) + delay
+        self._next[host] = time.monotonic() + self._delays[host]
 
     def _robots_of(self, url: str) -> Protego:
         """The rules of the url's site (RFC 9309: a 4xx allows all, a 5xx nothing yet)."""
