@@ -95,3 +95,41 @@ rule draw_figures:
         version=versions.REPORT,
     script:
         "../scripts/draw_figures.py"
+
+
+# One file that opens from disk, offline.
+rule write_page:
+    input:
+        matrix="results/{experiment}/tables/matrix.csv",
+        counts="results/{experiment}/tables/counts.csv",
+        text="results/{experiment}/tables/matrix.txt",
+        published=lambda wildcards: (
+            "results/{experiment}/tables/published.csv"
+            if study(wildcards).published
+            else []
+        ),
+        figures=[
+            f"results/{{experiment}}/figures/{name}.svg"
+            for name in ("documents", "matrix", "loss", "cost")
+        ],
+        cards=lambda wildcards: layout(wildcards).cards(),
+        models=lambda wildcards: list(layout(wildcards).models().values()),
+        documents=lambda wildcards: layout(wildcards).documents(),
+        missing=lambda wildcards: list(layout(wildcards).by_year("missing").values()),
+        all_missing="results/{experiment}/missing.jsonl",
+        answers=lambda wildcards: list(layout(wildcards).by_cell("answers").values()),
+        scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
+    output:
+        page="results/{experiment}/report.html",
+    log:
+        "logs/{experiment}/report.log",
+    benchmark:
+        "benchmarks/{experiment}/report.tsv"
+    conda:
+        "../../envs/report.yaml"
+    params:
+        shown=lambda wildcards: study(wildcards).presentation(),
+        settings=lambda wildcards: study(wildcards).identity(),
+        version=versions.REPORT,
+    script:
+        "../scripts/write_page.py"

@@ -56,6 +56,11 @@ class Layout:
             for generator, split in self.generated
         }
 
+    def cards(self) -> list[str]:
+        """The cards of all datasets."""
+        names = sorted({generator for generator, _ in self.generated})
+        return [f"{self.root}/datasets/{name}/README.md" for name in names]
+
     @property
     def trained(self) -> list[str]:
         """The models that are adapted at all."""

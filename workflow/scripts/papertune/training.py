@@ -11,7 +11,7 @@ from papertune.examples import tokenize
 from papertune.fitting import fit
 from papertune.loading import load_model, load_tokenizer, set_up_torch
 from papertune.modelfolder import model_folder, write_facts
-from papertune.prompts import ANSWER_FIELDS, answer_prompt, completion, read_template
+from papertune.prompts import answer_prompt, completion
 from papertune.records import Pair, read_records
 from papertune.settings import Lora, Training
 
@@ -42,7 +42,7 @@ def train(
         validation: JSONL of the pairs that choose the checkpoint.
         base: Folder of the base.
         method: ``full`` (every weight) or ``lora`` (low-rank adapters; the folder holds these only).
-        prompt: Path of the answer template.
+        prompt: Text of the answer template.
         seed: Of order and of new weights.
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
@@ -55,7 +55,6 @@ def train(
         raise TrainingError(f"method {method!r} is not trained", hint="take full or lora")
     train, validation, output, checkpoints = map(Path, (train, validation, output, checkpoints))
     set_up_torch(threads, seed)
-    template = read_template(prompt, ANSWER_FIELDS)
     tokenizer = load_tokenizer(base)
     # weights stay in float32; bf16 is a matter of the computation
     model = load_model(base, precision="fp32")
@@ -63,7 +62,7 @@ def train(
     examples = {
         path: tokenize(
             tokenizer,
-            [(answer_prompt(template, p), completion(p)) for p in read_records(path, Pair)],
+            [(answer_prompt(prompt, p), completion(p)) for p in read_records(path, Pair)],
             max_length=longest,
         )
         for path in (train, validation)

@@ -1,0 +1,25 @@
+"""Write the report of an experiment as one page."""
+
+from pathlib import Path
+
+from papertune.experiment import load_experiment
+from papertune.layout import Layout
+from papertune.page import write_page
+from papertune.progress import job_log
+
+with job_log(snakemake.log[0]):
+    name = snakemake.wildcards.experiment
+    experiment = load_experiment(snakemake.config["files"][name])
+    layout = Layout(name, experiment)
+    write_page(
+        experiment,
+        Path(snakemake.output.page),
+        matrix=Path(snakemake.input.matrix),
+        counts=Path(snakemake.input.counts),
+        figures=Path(snakemake.input.figures[0]).parent,
+        models=layout.models(),
+        missing=layout.by_year("missing"),
+        documents=layout.by_year("documents"),
+        answers=layout.by_cell("answers"),
+        scores=layout.by_cell("scores"),
+    )
