@@ -10,7 +10,7 @@ import pytest
 
 from papertune import fitting, pretraining, training
 from papertune.errors import TrainingError
-from papertune.examples import MASKED, tokenize
+from papertune.examples import MASKED, answer_loss, pad, tokenize
 from papertune.records import Pair, write_records
 from papertune.settings import Lora, Pretraining, Training
 
@@ -100,6 +100,22 @@ def test_loss_counts_the_answer_only_and_long_prompts_lose_their_beginning(bases
     assert len(cut["input_ids"]) == 20
     assert tokenizer.decode(cut["input_ids"]).endswith("Cache 1 is  red.</s>")
     assert tokenize(tokenizer, texts[:1], max_length=20, loss="all").rows[0]["labels"][0] != MASKED
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_loss_of_the_needed_logits_is_the_loss_of_all(bases, family):
+    from papertune.loading import load_model, load_tokenizer
+
+    model, tokenizer = load_model(bases / family), load_tokenizer(bases / family)
+    texts = [("Cache 1 is", " red."), ("Cache 2 is much more", " green, I say."), ("", " blue")]
+    for chosen in (texts, texts[:2], texts[2:]):
+        rows = tokenize(tokenizer, chosen, max_length=90).rows
+        theirs = model(**pad(rows, tokenizer.pad_token_id)).loss
+        batch = pad(rows, tokenizer.pad_token_id, only_needed=True)
+        labels = batch.pop("labels")
+        outputs = model(**batch)
+        assert outputs.logits.shape[1] == batch["logits_to_keep"] <= labels.shape[1]
+        assert answer_loss(outputs, labels).item() == pytest.approx(theirs.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["bpe", "characters"])

@@ -52,8 +52,15 @@ def tokenize(
     return Examples(rows, cut, rejected)
 
 
-def pad(rows: list[dict[str, list[int]]], pad_token: int) -> dict[str, Any]:
-    """A batch as tensors of shape (rows, longest row), padded on the right."""
+def pad(
+    rows: list[dict[str, list[int]]], pad_token: int, *, only_needed: bool = False
+) -> dict[str, Any]:
+    """A batch as tensors of shape (rows, longest row), padded on the right.
+
+    Args:
+        only_needed: Add ``logits_to_keep``, the number of last positions whose logits the loss
+            needs: most of the work of a small model is logits of prompts that no loss counts.
+    """
     import torch
 
     longest = max(len(row["input_ids"]) for row in rows)
@@ -62,8 +69,32 @@ def pad(rows: list[dict[str, list[int]]], pad_token: int) -> dict[str, Any]:
         return torch.tensor([row[key] + [value] * (longest - len(row[key])) for row in rows])
 
     lengths = torch.tensor([[len(row["input_ids"])] for row in rows])
-    return {
+    batch = {
         "input_ids": filled("input_ids", pad_token),
         "labels": filled("labels", MASKED),
         "attention_mask": (torch.arange(longest)[None, :] < lengths).long(),
     }
+    if only_needed:
+        counted = (batch["labels"] != MASKED).any(dim=0).nonzero()
+        # the logits that predict a token stand one position before it
+        batch["logits_to_keep"] = min(longest, longest - int(counted[0]) + 1)
+    return batch
+
+
+def answer_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
+    """Cross-entropy (nats per token) of the labels that the kept logits predict.
+
+    Args:
+        outputs: With ``logits`` of shape (rows, kept positions, vocabulary).
+        labels: Of shape (rows, all positions).
+        num_items_in_batch: Labels of the whole update where gradients are accumulated.
+    """
+    from torch.nn.functional import cross_entropy
+
+    logits = outputs.logits[:, :-1].float()
+    wanted = labels[:, labels.shape[1] - logits.shape[1] :]
+    total = cross_entropy(
+        logits.flatten(0, 1), wanted.flatten(), ignore_index=MASKED, reduction="sum"
+    )
+    count = (wanted != MASKED).sum() if num_items_in_batch is None else num_items_in_batch
+    return total / count

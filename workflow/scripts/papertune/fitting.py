@@ -6,6 +6,7 @@ killed while writing one goes on from the one before.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.examples import Examples, pad
+from papertune.examples import Examples, answer_loss, pad
 from papertune.loading import device_name, dtype_of
 from papertune.modelfolder import device_label, peak_memory, versions
 from papertune.settings import Training
@@ -93,13 +94,16 @@ def fit(
         disable_tqdm=True,
         report_to="none",
     )
+    decoder = model.get_base_model() if hasattr(model, "peft_config") else model
+    can_keep = "logits_to_keep" in inspect.signature(decoder.forward).parameters
     watch = _watch(steps, training, what)
     trainer = Trainer(
         model=model,
         args=arguments,
         train_dataset=train.rows,
         eval_dataset=validation.rows,
-        data_collator=lambda rows: pad(rows, tokenizer.pad_token_id),
+        data_collator=lambda rows: pad(rows, tokenizer.pad_token_id, only_needed=can_keep),
+        compute_loss_func=answer_loss,
         processing_class=tokenizer,
         callbacks=[watch],
     )
