@@ -170,6 +170,7 @@ def scored(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_similarity_is_the_cosine_of_mean_pooled_minilm(scored):
     """Pooling and cosine written out over the bare transformer."""
     import torch

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from sample_study import SETTINGS, make_study
@@ -168,6 +169,31 @@ def test_settings_show_no_contact_and_no_password():
     text = settings_text(Experiment.model_validate(values))
     assert "me@example.org" not in text
     assert "secret" not in text
+
+
+CAPTIONS = sorted((Path(__file__).parents[2] / "workflow" / "report").glob("*.rst"))
+
+
+@pytest.mark.parametrize("path", CAPTIONS, ids=lambda path: path.stem)
+def test_captions_state_what_was_used(path, study):
+    """Filled as Snakemake's report does it; an unknown name would be an error."""
+    from types import SimpleNamespace
+
+    from jinja2 import Environment, StrictUndefined
+
+    text = (
+        Environment(undefined=StrictUndefined)
+        .from_string(path.read_text())
+        .render(
+            snakemake=SimpleNamespace(
+                params=SimpleNamespace(shown=study.experiment.presentation()),
+                wildcards=SimpleNamespace(experiment="demo"),
+                config={"experiments": ["demo"]},
+            )
+        )
+    )
+    assert "demo" in text
+    assert "resamples" not in text or "1000 resamples" in text
 
 
 # ---- the headline -----------------------------------------------------------

@@ -81,7 +81,7 @@ def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterato
         "svg.hashsalt": path.name,  # else ids are random
         "svg.fonttype": "none",  # text stays text: searchable, and small
         "text.parse_math": False,  # a $ in a label is a dollar
-        "font.size": 10,
+        "font.size": 10.5,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.titlesize": 10,
@@ -121,7 +121,7 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
         ]
         for outcome in ("kept", "rejected")
     )
-    with canvas(path, 7.2, 2.8) as axes:
+    with canvas(path, 6.4, 2.8) as axes:
         for label, chosen, shade in (
             ("training and validation years", [y not in test for y in years], COLOURS[1]),
             ("test years", [y in test for y in years], COLOURS[2]),
@@ -134,6 +134,8 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
                 facecolor="none", edgecolor=INK, linewidth=0.8, hatch="////",
             )  # fmt: skip
         axes.set_ylabel("documents")
+        axes.set_xlim(years[0] - 0.6, years[-1] + 0.6)
+        axes.margins(y=0.06)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(axis="y")
@@ -145,11 +147,11 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
     metric = METRICS[experiment.comparison.metric]
     sets, models = experiment.test_set_names, list(experiment.models)
     height = 0.9 + len(sets) * (0.45 + 0.3 * len(models))
-    with canvas(path, 7.2, height) as axes:
+    with canvas(path, 6.4, height) as axes:
         position, ticks, labels = 0.0, [], []
         for test_set in sets:
             axes.text(
-                0, position, set_label(experiment, test_set), transform=axes.get_yaxis_transform(),
+                0, position, short(set_label(experiment, test_set)), transform=axes.get_yaxis_transform(),
                 ha="left", va="center", weight="bold",
             )  # fmt: skip
             for number, model in enumerate(models):
@@ -182,7 +184,7 @@ def loss_figure(
     histories: Mapping[tuple[str, int], list[dict[str, float]]], experiment: Experiment, path: Path
 ) -> None:
     """Training and validation loss by step, side by side; one line per model and seed."""
-    with canvas(path, 7.2, 3.0, columns=2) as (left, right):
+    with canvas(path, 6.4, 3.0, columns=2) as (left, right):
         named = set()
         for (model, _), history in histories.items():
             for axes, key in ((left, "train_loss"), (right, "validation_loss")):
@@ -203,6 +205,7 @@ def loss_figure(
         for axes in (left, right):
             axes.set_xlabel("step")
             axes.grid()
+            axes.set_xlim(left=0)
             axes.set_ylim(bottom=0)
         left.set_ylabel("nats per answer token")
         if named:
@@ -212,7 +215,7 @@ def loss_figure(
 def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, path: Path) -> None:
     """Training time and peak memory: a bar per model (mean of its seeds), a dot per seed."""
     models = [m for m in experiment.models if any(key[0] == m for key in facts)]
-    with canvas(path, 7.2, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
+    with canvas(path, 6.4, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
         for axes, key, unit, title in (
             (both[0], "wall_seconds", 1, "Training time (s)"),
             (both[1], "peak_memory_bytes", 1e6, "Peak memory (MB)"),

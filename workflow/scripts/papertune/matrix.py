@@ -141,8 +141,7 @@ def compare(
         EvaluationError: no scores, or scores of different questions within a test set.
     """
     cells: list[Cell] = []
-    test_sets = list(dict.fromkeys(test_set for _, _, test_set in scores))
-    for test_set in test_sets:
+    for test_set in dict.fromkeys(test_set for _, _, test_set in scores):
         files = {key: Path(path) for key, path in scores.items() if key[2] == test_set}
         questions = read_questions(next(iter(files.values())))
         by_model: dict[str, list[Path]] = {}
