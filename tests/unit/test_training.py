@@ -55,8 +55,6 @@ def bases(tmp_path_factory):
 def run(bases, tmp_path):
     write_records(tmp_path / "train.jsonl", pairs(0, 24))
     write_records(tmp_path / "validation.jsonl", pairs(24, 6))
-    prompt = tmp_path / "prompt.txt"
-    prompt.write_text("$instruction $context $question")
 
     def start(name: str, *, family: str = "llama", method: str = "full", seed: int = 1, **changes):
         output = tmp_path / name / f"seed-{seed}"
@@ -67,7 +65,7 @@ def run(bases, tmp_path):
             method=method,
             training=Training.model_validate(QUICK | changes),
             lora=Lora(rank=4, alpha=32),
-            prompt=str(prompt),
+            prompt="$instruction $context $question",
             seed=seed,
             output=output,
             checkpoints=tmp_path / "checkpoints" / name,
