@@ -44,7 +44,9 @@ def planned(folder: Path, *arguments: str) -> dict[str, int]:
 
 def job_counts(text: str) -> dict[str, int]:
     """Rule → number of jobs, from the table that Snakemake prints before it starts."""
-    table = re.search(r"^job\s+count\n-+\s+-+\n(.*?)\n\n|^job\s+count\n-+\s+-+\n(.*)", text, re.M | re.S)
+    table = re.search(
+        r"^job\s+count\n-+\s+-+\n(.*?)\n\n|^job\s+count\n-+\s+-+\n(.*)", text, re.M | re.S
+    )
     if table is None:
         assert "Nothing to be done" in text, text[-3000:]
         return {}

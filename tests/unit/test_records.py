@@ -8,7 +8,9 @@ from papertune.records import Document, read_records, write_records
 
 
 def document(number: int) -> Document:
-    return Document(f"{number:016x}", f"Title {number}", f"https://x.example/{number}", 2020, "text")
+    return Document(
+        f"{number:016x}", f"Title {number}", f"https://x.example/{number}", 2020, "text"
+    )
 
 
 def test_records_come_back_as_they_were_written(tmp_path):

@@ -21,7 +21,9 @@ def canonical(name: str) -> str:
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_environment_pins_what_the_requirements_pin(path):
     pinned = pins("torch") | pins("run")
-    [packages] = [d["pip"] for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, dict)]
+    [packages] = [
+        d["pip"] for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, dict)
+    ]
     assert packages
     for package in packages:
         name, version = package.split("==")

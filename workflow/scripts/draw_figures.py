@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from papertune.experiment import load_experiment
-from papertune.layout import Layout
 from papertune.figures import draw_figures
+from papertune.layout import Layout
 from papertune.progress import job_log
 
 with job_log(snakemake.log[0]):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from papertune.experiment import load_experiment
-from papertune.scoring import score_answers
 from papertune.progress import job_log
+from papertune.scoring import score_answers
 
 with job_log(snakemake.log[0]):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])

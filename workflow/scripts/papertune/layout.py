@@ -116,7 +116,11 @@ class Layout:
     def corpus_documents(self, base: str) -> list[str]:
         """What a base reads: training documents only, never what it is tested on."""
         pretrain = self.experiment.bases[base].pretrain
-        return [] if pretrain is None or pretrain.corpus.documents == "none" else self.documents("train")
+        return (
+            []
+            if pretrain is None or pretrain.corpus.documents == "none"
+            else self.documents("train")
+        )
 
     def embedder(self) -> str | None:
         """The folder of the embedder, if one is needed and does not come with a package."""
