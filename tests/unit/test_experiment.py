@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from papertune.errors import SettingsError
-from papertune.experiment import experiment_schema, load_experiment, load_named, locate
+from papertune.experiment_file import experiment_schema, load_experiment, load_named, locate
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "config" / "experiments"

@@ -6,9 +6,10 @@ import tracemalloc
 import pytest
 from tiny_models import make_model
 
+from papertune import versions
 from papertune.errors import GeneratorError
 from papertune.experiment import Splits
-from papertune.generators import rules_backend, synthesis
+from papertune.generators import rules_backend
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
 from papertune.records import Document, Pair, Rejection, read_records, write_records
@@ -153,9 +154,7 @@ def test_zero_is_an_error_and_leaves_no_file(study):
 
 def test_a_killed_run_keeps_its_batches(study, monkeypatch):
     monkeypatch.setattr(rules_backend, "BATCH", 3)
-    from papertune.generators import rules
-
-    real, seen = rules.write_pairs, []
+    real, seen = rules_backend.write_pairs, []
 
     def dies_at_the_eighth(item, style, count):
         seen.append(item.id)
@@ -163,7 +162,7 @@ def test_a_killed_run_keeps_its_batches(study, monkeypatch):
             raise KeyboardInterrupt
         return real(item, style, count)
 
-    monkeypatch.setattr(rules, "write_pairs", dies_at_the_eighth)
+    monkeypatch.setattr(rules_backend, "write_pairs", dies_at_the_eighth)
     documents = [document(n) for n in range(10)]
     with pytest.raises(KeyboardInterrupt):
         study(documents)
@@ -216,7 +215,7 @@ def test_a_models_raw_outputs_are_kept_and_read_again(study, tiny, monkeypatch):
         "prompt": fingerprint(PROMPT),
         "decoding": {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 8, "seed": 2},
         "attempt": 2,
-        "version": synthesis.VERSION,
+        "version": versions.SYNTHESIZE,
     }
     # judging otherwise asks nobody; another prompt or decoding asks about every document
     strict = written_by_a_model(attempts=2, grounding=0.9, batch_size=1, label="x")

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from papertune import versions
 from papertune.errors import PapertuneError
-from papertune.experiment import load_named
+from papertune.experiment_file import load_named
 from papertune.layout import Layout
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME

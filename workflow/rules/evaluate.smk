@@ -46,7 +46,7 @@ rule score:
     params:
         metrics=lambda wildcards: study(wildcards).metrics,
         embedder=lambda wildcards: study(wildcards).embedder.identity(),
-        version=versions.SCORE,
+        version=[versions.EMBED, versions.SCORE],
     script:
         "../scripts/score.py"
 

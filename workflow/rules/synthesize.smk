@@ -30,6 +30,6 @@ rule synthesize:
         prompt=generator_template,
         instruction=lambda wildcards: study(wildcards).instruction,
         validation=lambda wildcards: study(wildcards).splits.validation,
-        version=versions.SYNTHESIZE,
+        version=[versions.RULES, versions.ASK, versions.SYNTHESIZE],
     script:
         "../scripts/synthesize.py"

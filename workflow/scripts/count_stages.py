@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from papertune.counts import count_stages
-from papertune.experiment import load_experiment
+from papertune.experiment_file import load_experiment
 from papertune.layout import Layout
 from papertune.progress import job_log
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from papertune.experiment import load_experiment
+from papertune.experiment_file import load_experiment
 from papertune.identity import fingerprint
 from papertune.pretraining import pretrain
 from papertune.progress import job_log

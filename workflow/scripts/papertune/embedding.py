@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from papertune import versions
 from papertune.errors import EvaluationError
 from papertune.identity import digest
 from papertune.settings import Embedder
 from papertune.store import Store
-
-VERSION = 1
 
 
 class Embeddings:
@@ -42,7 +41,9 @@ class Embeddings:
         self._folder = _model_folder(embedder, folder)
         self._threads = threads
         self._store = Store(
-            store, "embed", {"version": VERSION, "model": _model_identity(embedder, self._folder)}
+            store,
+            "embed",
+            {"version": versions.EMBED, "model": _model_identity(embedder, self._folder)},
         )
         self._vectors: dict[str, np.ndarray] = {}
         self._model: Any = None

@@ -1,19 +1,14 @@
-"""An experiment: one settings file, loaded, checked as a whole, and the questions rules ask of it."""
+"""An experiment as a whole: its settings, checked together, and what rules ask of them."""
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from papertune.errors import SettingsError
 from papertune.settings import (
-    NAME,
     Answering,
     Base,
     Comparison,
@@ -42,6 +37,12 @@ METRICS = (
     "repetition",
 )
 SPLITS = ("train", "validation", "test")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question after the most similar known name, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 class Splits(Settings):
@@ -117,13 +118,13 @@ class Experiment(Settings):
         ]:
             if name not in known:
                 raise ValueError(
-                    f"{key}: {name!r} is none of {', '.join(known)}{_nearest(name, known)}"
+                    f"{key}: {name!r} is none of {', '.join(known)}{nearest(name, known)}"
                 )
         for name, model in self.models.items():
             unknown = set(model.training) - set(Training.model_fields)
             for key in sorted(unknown):
                 raise ValueError(
-                    f"models.{name}.training: unknown key {key!r}{_nearest(key, Training.model_fields)}"
+                    f"models.{name}.training: unknown key {key!r}{nearest(key, Training.model_fields)}"
                 )
             self.training_of(name)
         return self
@@ -170,7 +171,10 @@ class Experiment(Settings):
 
     def presentation(self) -> dict[str, Any]:
         """What tables, figures and the page show besides numbers."""
-        named = {"generators": self.generators, "models": self.models}
+        named: dict[str, Mapping[str, Any]] = {
+            "generators": self.generators,
+            "models": self.models,
+        }
         return {
             "title": self.title,
             "question": self.question,
@@ -187,133 +191,3 @@ class Experiment(Settings):
         """The model that others are held against, or an empty string where there is none."""
         named = [name for name, model in self.models.items() if model.method == "baseline"]
         return self.comparison.baseline or (named[0] if named else "")
-
-
-def experiment_schema() -> dict[str, Any]:
-    """The JSON schema of an experiment file, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Experiment.model_json_schema(by_alias=True),
-    }
-
-
-def locate(name: str, folder: str | Path) -> Path:
-    """The file of an experiment given by name or by path.
-
-    Raises:
-        SettingsError: there is none; names the nearest.
-    """
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-        if path.is_file():
-            return path
-        raise SettingsError("no such experiment file", where=name)
-    path = Path(folder) / f"{name}.yaml"
-    if path.is_file():
-        return path
-    known = sorted(item.stem for item in Path(folder).glob("*.yaml"))
-    raise SettingsError(
-        f"no experiment {name!r}{_nearest(name, known)}",
-        where=str(folder),
-        hint=f"take one of {', '.join(known)}, or give the path of a .yaml file",
-    )
-
-
-def load_named(
-    names: Sequence[str], folder: str | Path
-) -> tuple[dict[str, Experiment], dict[str, str]]:
-    """The experiments given by name or path, and their files, by experiment name.
-
-    Raises:
-        SettingsError: as :func:`locate` and :func:`load_experiment`, or two have one name.
-    """
-    experiments: dict[str, Experiment] = {}
-    files: dict[str, str] = {}
-    for name in names:
-        path = locate(name, folder)
-        if path.stem in files:
-            raise SettingsError(
-                f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}",
-                hint="results lie under results/<name>; rename one of the files",
-            )
-        experiments[path.stem] = load_experiment(path)
-        files[path.stem] = str(path.resolve())
-    return experiments, files
-
-
-def load_experiment(path: str | Path) -> Experiment:
-    """Read and check an experiment file.
-
-    Raises:
-        SettingsError: the file is no YAML, or a key is unknown, missing or of the wrong kind;
-            names the file and every such key.
-    """
-    path = Path(path)
-    if not re.match(NAME, path.stem):
-        raise SettingsError(
-            "an experiment's file name may have lower-case letters, digits, - and _ only",
-            where=str(path),
-            hint="rename the file; its name becomes the folder results/<name>",
-        )
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise SettingsError(f"not YAML: {error}", where=str(path)) from None
-    if not isinstance(values, dict):
-        raise SettingsError("not a mapping of keys", where=str(path), hint="see config/README.md")
-    try:
-        return Experiment.model_validate(values)
-    except ValidationError as error:
-        problems = [_explain(item, error) for item in error.errors()]
-        raise SettingsError(
-            "; ".join(problems) if len(problems) == 1 else "\n  - " + "\n  - ".join(problems),
-            where=str(path),
-            hint="config/README.md explains every key",
-        ) from None
-
-
-def _explain(problem: Any, error: ValidationError) -> str:
-    """One line about one problem: the key as the user wrote it, what is wrong, the nearest right key."""
-    tags = {"demo", "dblp", "dblp_api", "pmlr", "files", "rules", "transformers", "openai"}
-    trail = [str(part) for part in problem["loc"]]
-    # pydantic names the branch of a union as if it were a key
-    keys = [
-        p
-        for i, p in enumerate(trail)
-        if not (
-            p in tags
-            and i > 0
-            and trail[0] in {"source", "generators"}
-            and i == (1 if trail[0] == "source" else 2)
-        )
-    ]
-    where = ".".join(keys) or "the file"
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key{_nearest(keys[-1], _known_keys())}"
-    if problem["type"] == "missing":
-        return f"{where}: missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{where}: {message}" if keys else message
-    return f"{where}: {message} (it is {problem['input']!r})"
-
-
-def _known_keys() -> set[str]:
-    """Every key that any part of an experiment file can have."""
-    import papertune.settings as rooms
-
-    kinds: list[type[Settings]] = [
-        kind
-        for kind in vars(rooms).values()
-        if isinstance(kind, type) and issubclass(kind, Settings)
-    ]
-    return {
-        field.alias or name
-        for kind in [*kinds, Experiment, Splits]
-        for name, field in kind.model_fields.items()
-    }
-
-
-def _nearest(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

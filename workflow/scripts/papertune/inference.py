@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from papertune import versions
 from papertune.errors import PapertuneError
 from papertune.generation import (
     Row,
@@ -24,7 +25,6 @@ from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering
 from papertune.store import Store
 
-VERSION = 1  # raise it when the same model, prompt and decoding give other answers
 LOGITS = 2**27  # most logits held at once while references are scored: 0.5 GB in fp32
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def answer(
             "model": identity,
             "prompt": prompt,
             "answering": answering.identity(),
-            "version": VERSION,
+            "version": versions.ANSWER,
         },
     )
     texts = [answer_prompt(prompt, pair) for pair in pairs]

@@ -16,8 +16,6 @@ from papertune.loading import device_name, set_up_torch
 from papertune.modelfolder import model_folder, write_facts
 from papertune.settings import Architecture, Pretraining, Tokenizer
 
-VERSION = 1  # raise it when pre-trained bases change
-
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 HELD_OUT = 0.02  # share of the texts that choose the checkpoint
 MOST_HELD_OUT = 64

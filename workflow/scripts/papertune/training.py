@@ -15,8 +15,6 @@ from papertune.prompts import answer_prompt, completion
 from papertune.records import Pair, read_records
 from papertune.settings import Lora, Training
 
-VERSION = 1  # raise it when trained models change
-
 
 def train(
     *,

@@ -4,12 +4,15 @@ They stand in identities and in the rules' params, so that raising one makes the
 depends on it, again. They stand together here because rules read them and must not import torch.
 """
 
-COLLECT = 1
-SYNTHESIZE = 1
+COLLECT = 1  # finding texts in pages
+RULES = 1  # what the built-in generators write
+ASK = 1  # how a language model is asked; stored outputs of another version are asked again
+SYNTHESIZE = 1  # reading and checking what a generator wrote
 DATASET = 1
 PRETRAIN = 1
 TRAIN = 1
 ANSWER = 1
+EMBED = 1
 SCORE = 1
 COMPARE = 1
 REPORT = 1

@@ -15,7 +15,6 @@ from typing import Literal
 from papertune.records import Document
 from papertune.sentences import sentences
 
-VERSION = 1  # raise it when the pairs change
 GAP = "____"
 LONGEST_ANSWER = 18  # words
 LONGEST_CLOZE = 45  # words of the sentence around a gap

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from papertune import versions
 from papertune.generators.protocol import Request, Written
+from papertune.generators.rules import write_pairs
 from papertune.settings import RulesGenerator
 
 BATCH = 64  # documents per append to the store
@@ -20,14 +22,10 @@ class RulesBackend:
 
     def version(self) -> dict[str, Any]:
         """The version of the rules: other rules write other pairs."""
-        from papertune.generators import rules
-
-        return {"rules": getattr(rules, "VERSION", 1)}
+        return {"rules": versions.RULES}
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Pairs of each document, in batches of 64."""
-        from papertune.generators.rules import write_pairs
-
         batch: list[Written] = []
         for request in requests:
             pairs = write_pairs(request.document, self._settings.style, self._settings.pairs)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from papertune import versions
 from papertune.errors import GeneratorError
 from papertune.experiment import Splits
 from papertune.generators import open_backend
@@ -33,9 +34,6 @@ from papertune.records import (
 )
 from papertune.settings import Generator, RulesGenerator
 from papertune.store import Store
-
-VERSION = 1  # of reading and checking: raise it when the same outputs give other pairs
-ASKED_VERSION = 1  # of asking: raise it when stored outputs are no longer what would be written
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +137,7 @@ def _identity(generator: Generator, prompt: str, backend: Backend) -> dict[str, 
     return {
         "generator": settings,
         "prompt": prompt,
-        "version": ASKED_VERSION,
+        "version": versions.ASK,
         "backend": backend.version(),
     }
 
@@ -232,7 +230,7 @@ class _Job:
         """What made the pairs of an attempt."""
         generator = self.generator
         if isinstance(generator, RulesGenerator):
-            return {"backend": "rules", "style": generator.style, "version": VERSION}
+            return {"backend": "rules", "style": generator.style, "version": versions.SYNTHESIZE}
         return {
             "backend": generator.backend,
             "model": generator.model,
@@ -240,7 +238,7 @@ class _Job:
             "prompt": fingerprint(self.prompt),
             "decoding": decoding_of(generator.decoding, attempt).identity(),
             "attempt": attempt,
-            "version": VERSION,
+            "version": versions.SYNTHESIZE,
         }
 
 

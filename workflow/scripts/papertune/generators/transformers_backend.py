@@ -9,6 +9,7 @@ from typing import Any
 from papertune.errors import GeneratorError
 from papertune.generation import Sampling, batches, chat_tokens, generate, room_for, windows
 from papertune.generators.protocol import Request, Written, decoding_of
+from papertune.loading import load_model, load_tokenizer, set_up_torch, weights_digest
 from papertune.settings import TransformersGenerator
 
 WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
@@ -30,8 +31,8 @@ class TransformersBackend:
         self._tokenizer: Any = None
 
     def version(self) -> dict[str, Any]:
-        """Nothing more: model and revision are in the settings."""
-        return {}
+        """The weights of a local folder; a Hub model is named by its revision."""
+        return {} if self._settings.revision else {"weights": weights_digest(self._folder)}
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Batches as they are written; see :class:`~papertune.generators.protocol.Backend`."""
@@ -70,8 +71,6 @@ class TransformersBackend:
 
     def _load(self) -> None:
         if self._model is None:
-            from papertune.loading import load_model, load_tokenizer, set_up_torch
-
             set_up_torch(self._threads, self._settings.decoding.seed)
             self._tokenizer = load_tokenizer(self._folder)
             self._model = load_model(self._folder)

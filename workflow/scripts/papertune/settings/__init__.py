@@ -1,0 +1,73 @@
+"""The parts of an experiment file as typed objects; :mod:`papertune.experiment` puts them together.
+
+``workflow/schemas/experiment.schema.json`` says the same to editors; a test keeps them in step.
+Fields marked :func:`cosmetic` never enter an identity: changing them reruns nothing.
+"""
+
+from papertune.settings.base import NAME, Name, Settings, Years, cosmetic
+from papertune.settings.collect import (
+    DblpApiSource,
+    DblpSource,
+    DemoSource,
+    Fetching,
+    FilesSource,
+    PmlrSource,
+    Source,
+)
+from papertune.settings.evaluate import PACKAGED_EMBEDDER, Comparison, Compute, Embedder, Published
+from papertune.settings.models import (
+    Answering,
+    Architecture,
+    Base,
+    Corpus,
+    Lora,
+    Model,
+    Pretraining,
+    Tokenizer,
+    Training,
+)
+from papertune.settings.synthesize import (
+    Decoding,
+    Generator,
+    GeneratorSettings,
+    OpenAIGenerator,
+    PromptedGenerator,
+    RulesGenerator,
+    TransformersGenerator,
+)
+
+__all__ = [
+    "NAME",
+    "PACKAGED_EMBEDDER",
+    "Answering",
+    "Architecture",
+    "Base",
+    "Comparison",
+    "Compute",
+    "Corpus",
+    "DblpApiSource",
+    "DblpSource",
+    "Decoding",
+    "DemoSource",
+    "Embedder",
+    "Fetching",
+    "FilesSource",
+    "Generator",
+    "GeneratorSettings",
+    "Lora",
+    "Model",
+    "Name",
+    "OpenAIGenerator",
+    "PmlrSource",
+    "Pretraining",
+    "PromptedGenerator",
+    "Published",
+    "RulesGenerator",
+    "Settings",
+    "Source",
+    "Tokenizer",
+    "Training",
+    "TransformersGenerator",
+    "Years",
+    "cosmetic",
+]

