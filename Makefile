@@ -43,7 +43,7 @@ format: .venv/installed-test ## bring the code into its form
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 schema: .venv/installed ## write the experiment file's schema for editors anew
-	PYTHONPATH=workflow/scripts $(BIN)/python -c 'import json; from papertune.experiment import experiment_schema; print(json.dumps(experiment_schema(), indent=1))' > workflow/schemas/experiment.schema.json
+	PYTHONPATH=workflow/scripts $(BIN)/python -c 'import json; from papertune.experiment_file import experiment_schema; print(json.dumps(experiment_schema(), indent=1))' > workflow/schemas/experiment.schema.json
 
 test: lint ## install what tests need and run all of them
 	$(BIN)/pytest --durations=15
