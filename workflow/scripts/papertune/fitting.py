@@ -108,6 +108,10 @@ def fit(
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
+    # tied weights are saved once: nothing is missing when the best checkpoint comes back
+    logging.getLogger("transformers.trainer").addFilter(
+        lambda record: "['lm_head.weight']" not in record.getMessage()
+    )
     trainer.train(resume_from_checkpoint=newest_whole(checkpoints))
     state = trainer.state
     rows = _history(state.log_history)

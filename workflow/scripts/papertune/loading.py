@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # adapters name their base by its name, not by a path that would break when folders move
+    warnings.filterwarnings("ignore", message="Could not find a config file in")
     import torch
     from transformers import set_seed
     from transformers.utils import logging

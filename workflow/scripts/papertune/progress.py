@@ -36,11 +36,12 @@ def job_log(path: str | Path) -> Iterator[None]:
     try:
         yield
     except PapertuneError as error:
-        log.error("%s", error)
+        log.error("%s\n  Log: %s", error, path)
         sys.exit(1)
     except OSError as error:
         _append(path, traceback.format_exc())
-        log.error("%s%s", error.strerror or error, f": {error.filename}" if error.filename else "")
+        where = f": {error.filename}" if error.filename else ""
+        log.error("%s%s\n  Log: %s", error.strerror or error, where, path)
         sys.exit(1)
     except Exception as error:
         _append(path, traceback.format_exc())

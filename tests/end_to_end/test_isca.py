@@ -1,0 +1,161 @@
+"""The isca experiment as it stands in its file, with everything big made small.
+
+The venue's pages come from a server on loopback, the models of the Hub are tiny ones put where
+download_base would put them. The file's own settings, generators, prompts, splits, methods, seeds
+and published figures are untouched; only the source's address and the number of epochs change.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from papertune.counts import read_counts, total
+from papertune.demo.pages import LIBRARY, contents, landing, landing_path
+from papertune.demo.papers import papers
+from papertune.records import Pair, read_records
+from papertune.settings import Architecture, Corpus, Pretraining, Tokenizer, Training
+from snakemake_run import ROOT, snakemake
+from tiny_models import make_model
+
+pytestmark = pytest.mark.slow
+
+PER_YEAR = 3
+QUESTIONS = {"gemma": "What does the system change?", "mistral": "What is it evaluated on?"}
+
+
+@contextmanager
+def venue(years: range) -> Iterator[str]:
+    """Tables of contents and landing pages of a few papers a year; yields the server's url."""
+    pages: dict[str, str] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = pages.get(self.path, "").encode()
+            self.send_response(200 if body else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    address = f"127.0.0.1:{server.server_port}"
+    for year in years:
+        listed = papers(year, PER_YEAR, seed=5)
+        pages[f"/db/conf/isca/isca{year}.html"] = contents(listed, year).replace(LIBRARY, address)
+        for number, paper in enumerate(listed):
+            kind = ("meta", "section", "script")[number % 3]
+            pages[landing_path(paper)] = landing(paper, kind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{address}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def make_generator(folder: Path, question: str, scratch: Path) -> None:
+    """A tiny model that has learned one thing: to answer any prompt with pairs in JSON."""
+    from papertune.pretraining import pretrain
+
+    # words that stand in every abstract, so that its answers are grounded there
+    reply = json.dumps([{"question": question, "answer": "the loss of such machines and programs"}])
+    prompts = [
+        f"{paper.title}\n{paper.abstract[: 40 + 13 * number]}\nJSON:"
+        for number, paper in enumerate(papers(2005, 40, seed=9))
+    ]
+    corpus = scratch / "corpus.jsonl"
+    corpus.write_text(
+        "".join(json.dumps({"prompt": p, "completion": reply}) + "\n" for p in prompts * 4)
+    )
+    pretrain(
+        Pretraining(
+            tokenizer=Tokenizer(vocabulary=700),
+            architecture=Architecture(width=32, layers=1, intermediate=64, context=2048),
+            corpus=Corpus(documents="none", files=[str(corpus)]),
+            training=Training(epochs=3, learning_rate=1e-2, max_length=1024, evaluations=1),
+        ),
+        documents=[],
+        output=folder,
+        checkpoints=scratch / "checkpoints",
+        threads=2,
+    )
+
+
+@pytest.fixture(scope="module")
+def isca(tmp_path_factory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("isca")
+    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
+    models = folder / "resources/models"
+    for name, generator in values["generators"].items():
+        place = models / generator["model"].replace("/", "--") / generator["revision"]
+        place.parent.mkdir(parents=True)
+        make_generator(place, QUESTIONS[name], tmp_path_factory.mktemp(name))
+    base = values["bases"]["gpt2"]
+    make_model(
+        models / base["hub"].replace("/", "--") / base["revision"], family="gpt2", context=1024
+    )
+    with venue(range(2005, 2025)) as address:
+        values["source"]["url"] = values["source"]["url"].replace("https://dblp.org", address)
+        values["fetching"]["delay"] = 0
+        values["training"].update(epochs=1, evaluations=2)
+        path = folder / "isca.yaml"
+        path.write_text(yaml.safe_dump(values))
+        snakemake(folder, "--config", f"experiments={path}", "--resources", "web=1", "gpu=1")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_every_paper_is_accounted_for(isca):
+    rows = read_counts(isca / "results/isca/tables/counts.csv")
+    assert total(rows, "list", outcome="kept") == 20 * PER_YEAR
+    texts = total(rows, "collect", outcome="kept")
+    assert texts + total(rows, "collect", outcome="rejected") == 20 * PER_YEAR
+    assert texts > 0
+
+
+def test_both_generators_wrote_pairs_with_their_prompts_and_revisions(isca):
+    folder = isca / "results/isca/pairs"
+    made = {
+        name: list(read_records(folder / name / "test.jsonl", Pair)) for name in QUESTIONS
+    }
+    for name, pairs in made.items():
+        assert {pair.question for pair in pairs} == {QUESTIONS[name]}
+        assert {pair.year for pair in pairs} <= {2022, 2023, 2024}
+        for pair in pairs:
+            assert pair.instruction == "Read the abstract and answer the question"
+            assert len(pair.provenance["revision"]) == 40
+    prompts = {pair.provenance["prompt"] for pairs in made.values() for pair in pairs}
+    assert len(prompts) == 2
+
+
+def test_the_report_shows_measured_beside_published_by_year(isca):
+    with (isca / "results/isca/tables/published.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 2 * 3 * 4  # test sets × models × (three years and all)
+    by_key = {(row["Table"], row["Model"], row["Year"]): row for row in rows}
+    row = by_key["Similarity by year, questions by Mistral", "GPT-2, LoRA", "2023"]
+    assert row["Published"] == "0.628"
+    assert row["Measured"] not in ("", "–")
+    page = (isca / "results/isca/report.html").read_text()
+    assert "Mistral-7B-Instruct" in page and "0.628" in page
+
+
+def test_every_seed_of_every_method_was_trained_offline(isca):
+    for method in ("full", "lora"):
+        for seed in (1, 2, 3):
+            folder = isca / f"results/isca/models/{method}/seed-{seed}"
+            facts = json.loads((folder / "training.json").read_text())
+            assert facts["seed"] == seed and facts["steps"] > 0
