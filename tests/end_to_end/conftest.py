@@ -1,12 +1,17 @@
-"""A small study that runs in about a minute: the demo with fewer years and few training steps."""
+"""Small studies that run in about a minute; tests copy them or leave them as they are."""
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from papertune.demo.papers import Paper, papers
 from snakemake_run import ROOT, snakemake
 
 
@@ -38,3 +43,103 @@ def small(tmp_path_factory) -> Path:
     path = write_study(folder, small_study())
     snakemake(folder, "--config", f"experiments={path}")
     return folder
+
+
+# ---- a study of local files, to add to and to take from -----------------------
+
+
+def row(paper: Paper) -> dict[str, Any]:
+    """A paper as a row of a local file."""
+    return {
+        "title": paper.title,
+        "paper_url": f"https://library.example/{paper.year}/{paper.key}",
+        "year": paper.year,
+        "abstract": paper.abstract,
+    }
+
+
+class FilesStudy:
+    """A study whose documents come from local files, one per year or one for all years."""
+
+    def __init__(self, folder: Path, one_file: bool) -> None:
+        self.folder, self.one_file = folder, one_file
+        self.file = folder / "mine.yaml"
+
+    def rows(self) -> dict[int, list[dict[str, Any]]]:
+        found: dict[int, list[dict[str, Any]]] = {}
+        for path in sorted((self.folder / "data").glob("*.jsonl")):
+            for line in path.read_text().splitlines():
+                item = json.loads(line)
+                found.setdefault(item["year"], []).append(item)
+        return found
+
+    def write(self, rows: dict[int, list[dict[str, Any]]]) -> None:
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
+        texts: dict[Path, str] = {}
+        for year, items in rows.items():
+            path = data / ("all.jsonl" if self.one_file else f"{year}.jsonl")
+            texts[path] = texts.get(path, "") + "".join(json.dumps(i) + "\n" for i in items)
+        for path, text in texts.items():
+            if not path.exists() or path.read_text() != text:
+                path.write_text(text)
+
+    def settings(self) -> dict[str, Any]:
+        return yaml.safe_load(self.file.read_text())
+
+    def change(self, change: Callable[[dict[str, Any]], Any]) -> None:
+        values = self.settings()
+        change(values)
+        self.file.write_text(yaml.safe_dump(values))
+
+    def run(self, *arguments: str, **how: Any) -> str:
+        return snakemake(
+            self.folder, "--config", f"experiments={self.file}", *arguments, **how
+        ).stdout
+
+    def log(self, name: str) -> str:
+        return (self.folder / "logs/mine" / f"{name}.log").read_text()
+
+    def copy(self, folder: Path) -> FilesStudy:
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return FilesStudy(folder, self.one_file)
+
+
+def new_files_study(folder: Path, one_file: bool) -> FilesStudy:
+    """Five papers a year, a base of almost nothing, one seed; not run yet."""
+    study = FilesStudy(folder, one_file)
+    values = small_study()
+    pretrain = values["bases"]["small"]["pretrain"]
+    pretrain["corpus"] = {"documents": "recall"}
+    pretrain["training"]["max_steps"] = 3
+    values.update(
+        source={
+            "kind": "files",
+            "path": "data/all.jsonl" if one_file else "data/{year}.jsonl",
+        },
+        splits={
+            "train": {"from": 2019, "to": 2020},
+            "test": {"from": 2021, "to": 2022},
+            "validation": 0.3,
+        },
+        metrics=["token_f1", "perplexity"],
+        comparison={"metric": "token_f1", "resamples": 200},
+    )
+    values["training"]["max_steps"] = 3
+    study.file.write_text(yaml.safe_dump(values))
+    study.write({year: [row(paper) for paper in papers(year, 5, 1)] for year in range(2019, 2023)})
+    return study
+
+
+@pytest.fixture(scope="session", params=[False, True], ids=["a-file-per-year", "one-file"])
+def finished_files_study(request, tmp_path_factory) -> FilesStudy:
+    """A finished study of local files; copy it before a change."""
+    study = new_files_study(tmp_path_factory.mktemp("files"), request.param)
+    study.run()
+    return study
+
+
+@pytest.fixture
+def study(finished_files_study, tmp_path) -> FilesStudy:
+    """A copy of a finished study, to change and to run again."""
+    return finished_files_study.copy(tmp_path / "study")

@@ -18,14 +18,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake_run import ROOT, snakemake
+from tiny_models import make_model
 
 from papertune.counts import read_counts, total
 from papertune.demo.pages import LIBRARY, contents, landing, landing_path
 from papertune.demo.papers import papers
+from papertune.prompts import GENERATOR_FIELDS, fill, read_template
 from papertune.records import Pair, read_records
 from papertune.settings import Architecture, Corpus, Pretraining, Tokenizer, Training
-from snakemake_run import ROOT, snakemake
-from tiny_models import make_model
 
 pytestmark = pytest.mark.slow
 
@@ -66,26 +67,28 @@ def venue(years: range) -> Iterator[str]:
         server.server_close()
 
 
-def make_generator(folder: Path, question: str, scratch: Path) -> None:
-    """A tiny model that has learned one thing: to answer any prompt with pairs in JSON."""
+def make_generator(folder: Path, question: str, prompt: str, scratch: Path) -> None:
+    """A tiny model that has learned one thing: to answer its prompt with pairs in JSON."""
     from papertune.pretraining import pretrain
 
     # words that stand in every abstract, so that its answers are grounded there
-    reply = json.dumps([{"question": question, "answer": "the loss of such machines and programs"}])
-    prompts = [
-        f"{paper.title}\n{paper.abstract[: 40 + 13 * number]}\nJSON:"
-        for number, paper in enumerate(papers(2005, 40, seed=9))
+    reply = json.dumps([{"question": question, "answer": "the loss of such machines"}])
+    template = read_template(ROOT / prompt, GENERATOR_FIELDS)
+    lines = [
+        {
+            "prompt": fill(template, {"title": paper.title, "text": paper.abstract, "pairs": 3}),
+            "completion": reply,
+        }
+        for paper in papers(2005, 40, seed=9)
     ]
     corpus = scratch / "corpus.jsonl"
-    corpus.write_text(
-        "".join(json.dumps({"prompt": p, "completion": reply}) + "\n" for p in prompts * 4)
-    )
+    corpus.write_text("".join(json.dumps(line) + "\n" for line in lines))
     pretrain(
         Pretraining(
-            tokenizer=Tokenizer(vocabulary=700),
+            tokenizer=Tokenizer(vocabulary=1200),
             architecture=Architecture(width=32, layers=1, intermediate=64, context=2048),
             corpus=Corpus(documents="none", files=[str(corpus)]),
-            training=Training(epochs=3, learning_rate=1e-2, max_length=1024, evaluations=1),
+            training=Training(epochs=20, learning_rate=1e-2, max_length=1500, evaluations=1),
         ),
         documents=[],
         output=folder,
@@ -102,7 +105,7 @@ def isca(tmp_path_factory) -> Iterator[Path]:
     for name, generator in values["generators"].items():
         place = models / generator["model"].replace("/", "--") / generator["revision"]
         place.parent.mkdir(parents=True)
-        make_generator(place, QUESTIONS[name], tmp_path_factory.mktemp(name))
+        make_generator(place, QUESTIONS[name], generator["prompt"], tmp_path_factory.mktemp(name))
     base = values["bases"]["gpt2"]
     make_model(
         models / base["hub"].replace("/", "--") / base["revision"], family="gpt2", context=1024
@@ -128,9 +131,7 @@ def test_every_paper_is_accounted_for(isca):
 
 def test_both_generators_wrote_pairs_with_their_prompts_and_revisions(isca):
     folder = isca / "results/isca/pairs"
-    made = {
-        name: list(read_records(folder / name / "test.jsonl", Pair)) for name in QUESTIONS
-    }
+    made = {name: list(read_records(folder / name / "test.jsonl", Pair)) for name in QUESTIONS}
     for name, pairs in made.items():
         assert {pair.question for pair in pairs} == {QUESTIONS[name]}
         assert {pair.year for pair in pairs} <= {2022, 2023, 2024}

@@ -12,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
 from snakemake_run import ROOT
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -41,7 +40,9 @@ def hub():
         def answer(self) -> None:
             asked.append(self.path)
             owner = self.path.removeprefix("/api/models").strip("/").split("/")[0]
-            files = {k: v for k, v in FILES.items() if owner != "pickled" or k != "model.safetensors"}
+            files = {
+                k: v for k, v in FILES.items() if owner != "pickled" or k != "model.safetensors"
+            }
             name = self.path.rpartition("/")[2].partition("?")[0]
             headers, status, body = {}, 200, b""
             if owner == "gated":

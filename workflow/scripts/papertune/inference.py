@@ -77,7 +77,7 @@ def answer(
     texts = [answer_prompt(prompt, pair) for pair in pairs]
     keys = [digest([text, pair.answer]) for text, pair in zip(texts, pairs, strict=True)]
     missing = set(finished.missing(keys))
-    log.info("%d questions, %d answered before", len(pairs), len(pairs) - len(missing))
+    log.info("asked %d questions, %d from the store", len(missing), len(pairs) - len(missing))
     if missing:
         references = {key: completion(pair) for key, pair in zip(keys, pairs, strict=True)}
         prompts = dict(zip(keys, texts, strict=True))

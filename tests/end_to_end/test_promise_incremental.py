@@ -1,0 +1,147 @@
+"""Promise: only what depends on a change is made again, and a dry-run says so truly."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from end_to_end.conftest import FilesStudy, row
+from papertune.demo.papers import papers
+from snakemake_run import job_counts
+
+pytestmark = pytest.mark.slow
+
+# what shows numbers and labels; everything before it costs something
+SHOWING = {"count_stages", "write_tables", "draw_figures", "write_page", "compare", "all"}
+COLLECTING = {"list_documents", "fetch_documents", "render_documents", "gather_missing"}
+
+
+def plan(study: FilesStudy) -> dict[str, int]:
+    return job_counts(study.run("--dry-run", "--quiet", "rules"))
+
+
+def asked(study: FilesStudy, generator: str, split: str) -> int:
+    """Documents that a generator was really asked about in its last job."""
+    return int(re.search(r"asked (\d+) documents", study.log(f"pairs/{generator}/{split}"))[1])
+
+
+def weights(study: FilesStudy) -> dict[str, int]:
+    """When every model's weights were written, nanoseconds."""
+    folder = study.folder / "results/mine"
+    return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*.safetensors")}
+
+
+def new_row(year: int) -> dict:
+    return row(papers(year, 9, 1)[-1])
+
+
+def add(study: FilesStudy, year: int) -> None:
+    rows = study.rows()
+    rows.setdefault(year, []).append(new_row(year))
+    study.write(rows)
+
+
+def test_nothing_changed_nothing_to_do(study):
+    assert plan(study) == {}
+
+
+def test_a_document_of_a_test_year_trains_nothing(study):
+    before = weights(study)
+    add(study, 2022)
+    jobs = plan(study)
+    assert not {"train", "pretrain_base"} & set(jobs)
+    assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 1
+    assert jobs["synthesize"] == jobs["build_dataset"] == 2  # both generators, test split only
+    assert jobs["answer"] == jobs["score"] == 6  # three models, two test sets
+    study.run()
+    assert weights(study) == before
+    assert asked(study, "extractive", "test") == asked(study, "cloze", "test") == 1
+    for model in ("baseline/seed-0", "full/seed-1", "lora/seed-1"):
+        for test_set in ("extractive", "cloze"):
+            new = re.search(r"asked (\d+) questions", study.log(f"answers/{model}/{test_set}"))
+            assert 1 <= int(new[1]) <= 3, "only the new document's questions are answered"
+    assert plan(study) == {}
+
+
+def test_a_document_of_a_training_year_is_asked_about_alone(study):
+    add(study, 2020)
+    jobs = plan(study)
+    assert jobs["train"] == 2 and jobs["pretrain_base"] == 1
+    assert jobs["synthesize"] == 2  # train and validation of the generator that trains
+    study.run()
+    assert asked(study, "extractive", "train") + asked(study, "extractive", "validation") == 1
+    assert plan(study) == {}
+
+
+def test_a_new_test_year_touches_no_other_year(study):
+    rows = study.rows()
+    rows[2023] = [row(paper) for paper in papers(2023, 3, 1)]
+    study.write(rows)
+    study.change(lambda values: values["splits"]["test"].update(to=2023))
+    jobs = plan(study)
+    assert not {"train", "pretrain_base"} & set(jobs)
+    assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 1
+    study.run()
+    assert asked(study, "extractive", "test") == asked(study, "cloze", "test") == 3
+
+
+def test_a_removed_test_document_is_gone_and_nothing_is_asked(study):
+    rows = study.rows()
+    rows[2022].pop()
+    study.write(rows)
+    assert not {"train", "pretrain_base"} & set(plan(study))
+    study.run()
+    assert asked(study, "extractive", "test") == asked(study, "cloze", "test") == 0
+
+
+def test_a_label_changes_what_is_shown_and_nothing_else(study):
+    study.change(lambda values: values["models"]["lora"].update(label="adapters"))
+    assert set(plan(study)) <= SHOWING - {"compare", "count_stages"}
+    study.run()
+    assert "adapters" in (study.folder / "results/mine/tables/matrix.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda v: v.update(compute={"threads": 1, "memory_mb": 3000}),
+        lambda v: v["answering"].update(batch_size=7),
+        lambda v: v["fetching"].update(delay=3) if "fetching" in v else v.update(fetching={"delay": 3}),
+    ],
+)
+def test_resources_batch_sizes_and_manners_rerun_nothing(study, change):
+    study.change(change)
+    assert plan(study) == {}
+
+
+def test_the_answer_prompt_trains_and_answers_anew_but_asks_no_generator(study):
+    prompt = study.folder / "prompt.txt"
+    prompt.write_text("$instruction\n$context\nQ: $question\nA:\n")
+    study.change(lambda values: values.update(prompt="prompt.txt"))
+    jobs = plan(study)
+    assert jobs["train"] == 2 and jobs["answer"] == 6
+    assert not {"synthesize", "pretrain_base", "build_dataset", *COLLECTING} & set(jobs)
+
+
+def test_a_learning_rate_trains_the_one_model_that_has_it(study):
+    study.change(lambda v: v["models"]["lora"]["training"].update(learning_rate=0.02))
+    jobs = plan(study)
+    assert jobs["train"] == 1
+    assert jobs["answer"] == jobs["score"] == 2
+    assert not {"synthesize", "pretrain_base", "build_dataset", *COLLECTING} & set(jobs)
+
+
+def test_a_metric_scores_anew_and_answers_nothing(study):
+    study.change(lambda values: values["metrics"].append("rouge_l"))
+    jobs = plan(study)
+    assert jobs["score"] == 6
+    assert set(jobs) <= {"score", *SHOWING}
+
+
+def test_a_generators_setting_asks_that_generator_only(study):
+    study.change(lambda values: values["generators"]["cloze"].update(pairs=2))
+    jobs = plan(study)
+    assert jobs["synthesize"] == 1  # cloze writes a test set only
+    assert not {"train", "pretrain_base", *COLLECTING} & set(jobs)
+    assert jobs["answer"] == 3
