@@ -1,0 +1,118 @@
+"""Promise: kill anything at any moment and start again; at most the batch in flight is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from end_to_end.conftest import small_study, write_study
+from end_to_end.test_small_study import tables
+from snakemake_run import ROOT, snakemake
+
+pytestmark = pytest.mark.slow
+
+
+def start(folder: Path, study: Path) -> subprocess.Popen[bytes]:
+    with (folder / "killed.log").open("ab") as log:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+                *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
+                *("--directory", str(folder), "--config", f"experiments={study}"),
+            ],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def kill_with_its_jobs(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL the main process first, then every job that it has started."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    for child in children:
+        with_suppressed(child.kill)
+    process.wait()
+
+
+def with_suppressed(action: Callable[[], object]) -> None:
+    try:
+        action()
+    except psutil.NoSuchProcess:
+        pass
+
+
+def kill_when(folder: Path, study: Path, sign: str) -> None:
+    """Run until a file appears that was not there before, then kill everything.
+
+    Raises:
+        AssertionError: the run ended before the file appeared.
+    """
+    before = set(folder.glob(sign))
+    process = start(folder, study)
+    while not set(folder.glob(sign)) - before:
+        assert process.poll() is None, (folder / "killed.log").read_text()[-3000:]
+        time.sleep(0.02)
+    kill_with_its_jobs(process)
+    snakemake(folder, "--config", f"experiments={study}", "--unlock")
+
+
+def stored(folder: Path, stage: str) -> Counter[str]:
+    """How often each item of a stage was written to the store."""
+    counts: Counter[str] = Counter()
+    for path in (folder / "store" / stage).rglob("*.jsonl"):
+        for line in path.read_bytes().splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                counts[f"{path.parent.name}/{json.loads(line)['key']}"] += 1
+    return counts
+
+
+def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path):
+    study = write_study(tmp_path, small_study())
+    kill_when(tmp_path, study, "store/fetch/*/*.jsonl")
+    fetched = stored(tmp_path, "fetch")
+    kill_when(tmp_path, study, "store/synthesize/*/*.jsonl")
+    assert fetched.items() <= stored(tmp_path, "fetch").items(), "fetched pages were lost"
+    kill_when(tmp_path, study, "store/checkpoints/*/checkpoint-*/whole")
+    [left] = (tmp_path / "store/checkpoints").iterdir()
+    newest = max(int(path.parent.name.partition("-")[2]) for path in left.glob("*/whole"))
+    kill_when(tmp_path, study, "store/answer/*/*.jsonl")
+    log = (tmp_path / "logs/small/bases/small.log").read_text()
+    assert f"going on from {left}/checkpoint-{newest}" in log.replace(f"{tmp_path}/", "") or (
+        f"checkpoint-{newest}" in log
+    ), "training began anew"
+    answered = stored(tmp_path, "answer")
+    assert answered
+    snakemake(tmp_path, "--config", f"experiments={study}")
+    assert tables(tmp_path) == tables(small)
+    for stage in ("fetch", "synthesize", "answer"):
+        twice = {key: count for key, count in stored(tmp_path, stage).items() if count > 1}
+        assert not twice, f"{stage}: finished work was done again"
+    assert answered.items() <= stored(tmp_path, "answer").items()
+
+
+def test_a_torn_store_and_a_lost_result_are_made_good(small, tmp_path):
+    """The last line of a store file is torn, and results that were made from it are gone."""
+    import shutil
+
+    folder = tmp_path / "study"
+    shutil.copytree(small, folder, symlinks=True)
+    study = write_study(folder, small_study())
+    file = max((folder / "store/answer").rglob("*.jsonl"), key=lambda path: path.stat().st_size)
+    file.write_bytes(file.read_bytes()[:-20])
+    shutil.rmtree(folder / "results/small/answers")
+    snakemake(folder, "--config", f"experiments={study}")
+    assert tables(folder) == tables(small)
+    asked = [path.read_text() for path in (folder / "logs/small/answers").rglob("*.log")]
+    assert sum("asked 1 questions" in text for text in asked) == 1
+    assert sum("asked 0 questions" in text for text in asked) == len(asked) - 1
