@@ -46,7 +46,7 @@ schema: .venv/installed ## write the experiment file's schema for editors anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -c 'import json; from papertune.experiment_file import experiment_schema; print(json.dumps(experiment_schema(), indent=1))' > workflow/schemas/experiment.schema.json
 
 test: lint ## install what tests need and run all of them
-	$(BIN)/pytest --durations=15
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=15
 
 clean: ## delete what the workflow made (asks first)
 	@printf 'Delete results/, store/, resources/, logs/? [y/N] '; read answer; [ "$$answer" = y ]

@@ -70,15 +70,13 @@ def test_what_is_sent(server):
 
 
 def test_requests_run_at_once_up_to_the_limit(server):
-    server.delay = 0.1
-    start = time.monotonic()
+    server.delay = 0.3
     write(server.url, 20, concurrency=5)
     assert server.most_running == 5
-    assert time.monotonic() - start < 20 * 0.1 * 0.6
 
 
 def test_results_come_as_they_finish(server):
-    server.faults["paper 0"] = [lambda handler: time.sleep(1.5)]
+    server.faults["paper 0"] = [lambda handler: time.sleep(3)]
     backend = open_backend(settings(server.url, concurrency=2), folder=None, threads=1)
     keys = [one.request.key for batch in backend.write(iter(requests(6))) for one in batch]
     assert keys == ["1", "2", "3", "4", "5", "0"]
