@@ -1,0 +1,399 @@
+"""How much the peak memory of each stage but training grows with the documents.
+
+    python benchmarks/memory.py [--few 200] [--many 20000] [--stages list,answer,…]
+
+Runs every stage through the library, each in a process of its own, on a study of few and on one of
+many documents, and prints both peaks, their difference and their ratio. 19 of 20 years test here,
+so that questions, answers and scores are as many as they can be. Only what costs hours is left
+out: a tiny random model answers 64 questions of each test set, the answers to the others are in
+the store beforehand; embeddings are made of what is new, and the answers have few distinct texts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from study import ROOT, YEARS, make_study, settings
+
+MOST = 200  # MB
+ASKED = 64  # questions of each test set that a model answers here
+METRICS = ["similarity", "token_f1", "exact_match", "perplexity"]
+
+
+def main() -> None:
+    """Measure and print, or be one stage's process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--few", type=int, default=200)
+    parser.add_argument("--many", type=int, default=20_000)
+    parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        STAGES[options.one]()
+        return
+    asked = options.stages.split(",")
+    worst = 0.0
+    print(f"{'stage':20} {options.few:>9} {options.many:>9}   growth   ratio  (peak MB)")
+    with tempfile.TemporaryDirectory(prefix="papertune-memory-") as folder:
+        places = [Path(folder, str(count)) for count in (options.few, options.many)]
+        for place, count in zip(places, (options.few, options.many), strict=True):
+            make_study(place, count)
+            values = settings() | {"metrics": METRICS}
+            values["splits"] = {
+                "train": {"from": YEARS[0], "to": YEARS[0]},
+                "test": {"from": YEARS[1], "to": YEARS[-1]},
+                "validation": 0.5,
+            }
+            (place / "scale.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        for stage in STAGES:  # each needs what those before it made
+            few, many = (peak(stage, place) for place in places)
+            if stage in asked and stage != "prepare":
+                worst = max(worst, many - few)
+                print(
+                    f"{stage:20} {few:9.0f} {many:9.0f} {many - few:8.0f} {many / few:7.2f}",
+                    flush=True,
+                )
+    print(f"memory, largest growth of a stage: {worst:.0f} MB (at most {MOST} MB)")
+    sys.exit(worst > MOST)
+
+
+def peak(stage: str, folder: Path) -> float:
+    """The peak resident memory, in MB, of a process that runs a stage."""
+    command = [sys.executable, __file__, "--one", stage]
+    process = subprocess.Popen(
+        ["/usr/bin/env", "PYTHONUNBUFFERED=1", *command],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said, _ = process.communicate()
+    if process.returncode:
+        sys.exit(f"{stage} failed:\n{said[-4000:]}")
+    return float(said.rsplit("peak kB ", 1)[1].split()[0]) / 1000
+
+
+# ---- in a process of its own, in the study's folder ---------------------------------------------
+
+
+class Here:
+    """The study of the working directory."""
+
+    def __init__(self) -> None:
+        from papertune.experiment_file import load_experiment
+        from papertune.layout import Layout
+
+        self.experiment = load_experiment("scale.yaml")
+        self.layout = Layout("scale", self.experiment)
+        self.store = Path("store")
+        self.prompt = (ROOT / self.experiment.prompt).read_text(encoding="utf-8").rstrip("\n")
+
+    def years(self, kind: str) -> dict[int, Path]:
+        """Year → file."""
+        return {key: Path(path) for key, path in self.layout.by_year(kind).items()}
+
+    def splits(self, kind: str) -> dict[tuple[str, str], Path]:
+        """(generator, split) → file."""
+        return {key: Path(path) for key, path in self.layout.by_split(kind).items()}
+
+    def cells(self, kind: str) -> dict[tuple[str, int, str], Path]:
+        """(model, seed, test set) → file."""
+        return {key: Path(path) for key, path in self.layout.by_cell(kind).items()}
+
+    def matrix(self) -> Path:
+        """The matrix; tables lie beside it."""
+        return Path("results/scale/tables/matrix.csv")
+
+
+def stage(run: Callable[[Here], None]) -> Callable[[], None]:
+    """The stage as a process runs it: on the study here, and its peak printed at the end."""
+
+    def process() -> None:
+        run(Here())
+        # the high-water mark of this program alone; ru_maxrss would count its parent's, too
+        lines = Path("/proc/self/status").read_text().splitlines()
+        print("peak kB", next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+    return process
+
+
+def list_documents(here: Here) -> None:
+    """Every year in one process: no less than the largest job."""
+    from papertune.sources.collect import list_documents
+
+    for year, output in here.years("listings").items():
+        list_documents(
+            here.experiment.source,
+            here.experiment.fetching,
+            year,
+            output=output,
+            rejected=here.years("rejected/listings")[year],
+            cache="store/http",
+        )
+
+
+def fetch_documents(here: Here) -> None:
+    """Texts are in the file: what is fetched passes through."""
+    from papertune.sources.collect import fetch_documents
+
+    for year, output in here.years("fetched").items():
+        fetch_documents(
+            here.experiment.source,
+            here.experiment.fetching,
+            listing=here.years("listings")[year],
+            output=output,
+            store=here.store,
+            cache="store/http",
+        )
+
+
+def render_documents(here: Here) -> None:
+    """Nothing needs a browser."""
+    from papertune.sources.collect import render_documents
+
+    for year, output in here.years("documents").items():
+        render_documents(
+            here.experiment.source,
+            here.experiment.fetching,
+            fetched=here.years("fetched")[year],
+            output=output,
+            missing=here.years("missing")[year],
+            store=here.store,
+            cache="store/http",
+        )
+
+
+def synthesize(here: Here) -> None:
+    """Both generators, every split."""
+    from papertune.generators.synthesis import synthesize
+
+    for (name, split), output in here.splits("pairs").items():
+        synthesize(
+            generator_name=name,
+            generator=here.experiment.generators[name],
+            prompt="",
+            instruction=here.experiment.instruction,
+            documents=[Path(path) for path in here.layout.documents(split)],
+            split=split,
+            splits=here.experiment.splits,
+            output=output,
+            rejected=here.splits("rejected/pairs")[name, split],
+            store=here.store,
+        )
+
+
+def build_dataset(here: Here) -> None:
+    """Every generator and split."""
+    from papertune.datasets import build_dataset
+
+    for key, output in here.splits("datasets").items():
+        build_dataset(
+            pairs=here.splits("pairs")[key],
+            output=output,
+            rejected=here.splits("rejected/datasets")[key],
+        )
+
+
+def describe_dataset(here: Here) -> None:
+    """The card of every dataset."""
+    from papertune.datasets import describe_dataset
+
+    for name in here.experiment.generators:
+        files = [path for key, path in here.splits("datasets").items() if key[0] == name]
+        describe_dataset(
+            splits=files,
+            output=files[0].parent / "README.md",
+            title="",
+            name=name,
+            generator={},
+        )
+
+
+def prepare(here: Here) -> None:
+    """Not measured: a random model, all but some answers in the store, training's own facts."""
+    import itertools
+    import json
+
+    from papertune import versions
+    from papertune.identity import digest
+    from papertune.prompts import answer_prompt
+    from papertune.records import Pair, read_records
+    from papertune.store import Store
+
+    sys.path.insert(0, str(ROOT / "tests"))
+    from tiny_models import make_model
+
+    make_model(Path("tiny"), context=256)
+    for (_, _), folder in here.layout.models().items():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(folder, "training.json").write_text(json.dumps({"method": "full"}))
+        Path(folder, "history.csv").write_text("step,epoch,train_loss,validation_loss\n1,1,2,2\n")
+    for model in here.experiment.models:
+        kept = Store(
+            here.store,
+            "answer",
+            {
+                "model": {"name": model},
+                "prompt": here.prompt,
+                "answering": here.experiment.answering.identity(),
+                "version": versions.ANSWER,
+            },
+        )
+        for name in here.experiment.test_set_names:
+            pairs = iter(read_records(here.splits("datasets")[name, "test"], Pair))
+            for _ in itertools.islice(pairs, ASKED):
+                pass
+            while some := list(itertools.islice(pairs, 1000)):
+                kept.add(
+                    {
+                        digest([answer_prompt(here.prompt, pair), pair.answer]): {
+                            # right for every other question
+                            "text": pair.answer if int(pair.id, 16) % 2 else some[0].answer,
+                            "new_tokens": 4,
+                            "truncated": False,
+                            "reference_nll": 3.0,
+                            "reference_tokens": 4,
+                        }
+                        for pair in some
+                    }
+                )
+
+
+def answer(here: Here) -> None:
+    """Both models, both test sets."""
+    from papertune.inference import answer
+
+    for (model, _, name), output in here.cells("answers").items():
+        answer(
+            model=Path("tiny"),
+            base=None,
+            test_set=here.splits("datasets")[name, "test"],
+            prompt=here.prompt,
+            answering=here.experiment.answering,
+            output=output,
+            store=here.store,
+            identity={"name": model},
+        )
+
+
+def score(here: Here) -> None:
+    """Every cell of the matrix, with the packaged embedder."""
+    from papertune.scoring import score_answers
+
+    for key, output in here.cells("scores").items():
+        score_answers(
+            answers=here.cells("answers")[key],
+            output=output,
+            metrics=here.experiment.metrics,
+            embedder=here.experiment.embedder,
+            store=here.store,
+        )
+
+
+def compare(here: Here) -> None:
+    """The matrix."""
+    from papertune.matrix import compare
+
+    compare(
+        here.cells("scores"),
+        here.matrix(),
+        metrics=here.experiment.metrics,
+        baseline=here.experiment.baseline,
+        comparison=here.experiment.comparison,
+    )
+
+
+def count_stages(here: Here) -> None:
+    """From listing to score."""
+    from papertune.counts import count_stages
+
+    count_stages(
+        here.experiment,
+        here.matrix().with_name("counts.csv"),
+        listings=here.years("listings"),
+        rejected_listings=here.years("rejected/listings"),
+        documents=here.years("documents"),
+        missing=here.years("missing"),
+        pairs=here.splits("pairs"),
+        rejected_pairs=here.splits("rejected/pairs"),
+        datasets=here.splits("datasets"),
+        rejected_datasets=here.splits("rejected/datasets"),
+        answers=here.cells("answers"),
+        scores=here.cells("scores"),
+    )
+
+
+def write_tables(here: Here) -> None:
+    """Tables of matrix and counts."""
+    from papertune.tables import write_tables
+
+    tables = here.matrix().parent
+    write_tables(
+        here.experiment,
+        tables,
+        matrix=here.matrix(),
+        counts=tables / "counts.csv",
+        models=here.layout.models(),
+    )
+
+
+def draw_figures(here: Here) -> None:
+    """Figures of matrix and counts."""
+    from papertune.figures import draw_figures
+
+    draw_figures(
+        here.experiment,
+        Path("results/scale/figures"),
+        matrix=here.matrix(),
+        counts=here.matrix().with_name("counts.csv"),
+        models=here.layout.models(),
+    )
+
+
+def write_page(here: Here) -> None:
+    """The report."""
+    from papertune.page import write_page
+
+    write_page(
+        here.experiment,
+        Path("results/scale/report.html"),
+        matrix=here.matrix(),
+        counts=here.matrix().with_name("counts.csv"),
+        figures=Path("results/scale/figures"),
+        models=here.layout.models(),
+        missing=here.years("missing"),
+        documents=here.years("documents"),
+        answers=here.cells("answers"),
+        scores=here.cells("scores"),
+    )
+
+
+STAGES = {
+    run.__name__: stage(run)
+    for run in (
+        list_documents,
+        fetch_documents,
+        render_documents,
+        synthesize,
+        build_dataset,
+        describe_dataset,
+        prepare,
+        answer,
+        score,
+        compare,
+        count_stages,
+        write_tables,
+        draw_figures,
+        write_page,
+    )
+}
+
+
+if __name__ == "__main__":
+    main()

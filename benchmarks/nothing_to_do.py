@@ -1,0 +1,50 @@
+"""How long Snakemake takes to see that a finished study needs nothing.
+
+    python benchmarks/nothing_to_do.py [--documents 200] [--repeat 5]
+
+Finishes a study, then times `snakemake` on it in turns with `snakemake` on a finished Snakefile of
+one rule, the alternative: what is above 1 is the price of reading, checking and planning a study.
+The start of Python and Snakemake is part of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from study import fastest, make_study, snakemake
+
+MOST = 1.5
+ONE_RULE = 'rule all:\n    output:\n        "done.txt",\n    shell:\n        "touch {output}"\n'
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=200)
+    parser.add_argument("--repeat", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="papertune-nothing-") as folder:
+        place, alone = Path(folder, "study"), Path(folder, "alone")
+        make_study(place, options.documents)
+        alone.mkdir()
+        snakefile = alone / "Snakefile"
+        snakefile.write_text(ONE_RULE, encoding="utf-8")
+        calls = {
+            "a finished study": lambda: snakemake(place),
+            "one finished rule": lambda: snakemake(alone, snakefile=snakefile, config=False),
+        }
+        for call in calls.values():
+            call()
+        seconds = fastest(calls, options.repeat)
+    for name, time in seconds.items():
+        print(f"{name}: {time:.2f} s")
+    ratio = seconds["a finished study"] / seconds["one finished rule"]
+    print(f"nothing to do, a study to one rule: {ratio:.2f} × (at most {MOST} ×)")
+    sys.exit(ratio > MOST)
+
+
+if __name__ == "__main__":
+    main()
