@@ -132,15 +132,29 @@ def new_files_study(folder: Path, one_file: bool) -> FilesStudy:
     return study
 
 
-@pytest.fixture(scope="session", params=[False, True], ids=["a-file-per-year", "one-file"])
-def finished_files_study(request, tmp_path_factory) -> FilesStudy:
-    """A finished study of local files; copy it before a change."""
-    study = new_files_study(tmp_path_factory.mktemp("files"), request.param)
+@pytest.fixture(scope="session")
+def file_per_year(tmp_path_factory) -> FilesStudy:
+    """A finished study of one local file per year; copy it before a change."""
+    study = new_files_study(tmp_path_factory.mktemp("per-year"), one_file=False)
+    study.run()
+    return study
+
+
+@pytest.fixture(scope="session")
+def one_file(tmp_path_factory) -> FilesStudy:
+    """A finished study of one local file for all years; copy it before a change."""
+    study = new_files_study(tmp_path_factory.mktemp("one-file"), one_file=True)
     study.run()
     return study
 
 
 @pytest.fixture
-def study(finished_files_study, tmp_path) -> FilesStudy:
+def study(file_per_year, tmp_path) -> FilesStudy:
     """A copy of a finished study, to change and to run again."""
-    return finished_files_study.copy(tmp_path / "study")
+    return file_per_year.copy(tmp_path / "study")
+
+
+@pytest.fixture(params=["file_per_year", "one_file"])
+def either_study(request, tmp_path) -> FilesStudy:
+    """The same, for both ways to lay out the files."""
+    return request.getfixturevalue(request.param).copy(tmp_path / "study")

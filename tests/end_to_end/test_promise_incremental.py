@@ -42,36 +42,41 @@ def add(study: FilesStudy, year: int) -> None:
     study.write(rows)
 
 
-def test_nothing_changed_nothing_to_do(study):
-    assert plan(study) == {}
+def test_nothing_changed_nothing_to_do(either_study):
+    assert plan(either_study) == {}
 
 
-def test_a_document_of_a_test_year_trains_nothing(study):
-    before = weights(study)
-    add(study, 2022)
-    jobs = plan(study)
+def test_a_document_of_a_test_year_trains_nothing(either_study):
+    before = weights(either_study)
+    add(either_study, 2022)
+    jobs = plan(either_study)
     assert not {"train", "pretrain_base"} & set(jobs)
     assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 1
     assert jobs["synthesize"] == jobs["build_dataset"] == 2  # both generators, test split only
     assert jobs["answer"] == jobs["score"] == 4  # two models, two test sets
-    study.run()
-    assert weights(study) == before
-    assert asked(study, "extractive", "test") == asked(study, "cloze", "test") == 1
+    either_study.run()
+    assert weights(either_study) == before
+    assert asked(either_study, "extractive", "test") == asked(either_study, "cloze", "test") == 1
     for model in ("baseline/seed-0", "lora/seed-1"):
         for test_set in ("extractive", "cloze"):
-            new = re.search(r"asked (\d+) questions", study.log(f"answers/{model}/{test_set}"))
+            new = re.search(
+                r"asked (\d+) questions", either_study.log(f"answers/{model}/{test_set}")
+            )
             assert 1 <= int(new[1]) <= 3, "only the new document's questions are answered"
-    assert plan(study) == {}
+    assert plan(either_study) == {}
 
 
-def test_a_document_of_a_training_year_is_asked_about_alone(study):
-    add(study, 2020)
-    jobs = plan(study)
+def test_a_document_of_a_training_year_is_asked_about_alone(either_study):
+    add(either_study, 2020)
+    jobs = plan(either_study)
     assert jobs["train"] == jobs["pretrain_base"] == 1
     assert jobs["synthesize"] == 2  # train and validation of the generator that trains
-    study.run()
-    assert asked(study, "extractive", "train") + asked(study, "extractive", "validation") == 1
-    assert plan(study) == {}
+    either_study.run()
+    assert (
+        asked(either_study, "extractive", "train") + asked(either_study, "extractive", "validation")
+        == 1
+    )
+    assert plan(either_study) == {}
 
 
 def test_a_new_test_year_touches_no_other_year(study):
@@ -107,7 +112,9 @@ def test_a_label_changes_what_is_shown_and_nothing_else(study):
     [
         lambda v: v.update(compute={"threads": 1, "memory_mb": 3000}),
         lambda v: v["answering"].update(batch_size=7),
-        lambda v: v["fetching"].update(delay=3) if "fetching" in v else v.update(fetching={"delay": 3}),
+        lambda v: (
+            v["fetching"].update(delay=3) if "fetching" in v else v.update(fetching={"delay": 3})
+        ),
     ],
 )
 def test_resources_batch_sizes_and_manners_rerun_nothing(study, change):
