@@ -21,7 +21,7 @@ log = logging.getLogger("papertune")
 HOW_TO_GET_ONE = (
     "install Chromium and its driver (Debian: apt-get install chromium chromium-driver; "
     "conda-forge: chromium and python-chromedriver-binary; or name others in PAPERTUNE_CHROMIUM "
-    "and PAPERTUNE_CHROMEDRIVER) and run again"
+    "and PAPERTUNE_CHROMEDRIVER), then snakemake --forcerun render_documents"
 )
 FLAGS = (
     "--headless=new",

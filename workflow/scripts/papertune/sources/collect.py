@@ -30,8 +30,8 @@ REASONS = {
     "robots": "robots.txt forbids the page",
     "not_html": "the link leads to a file, not to a page",
     "too_large": "larger than fetching.max_megabytes",
-    "timeout": "no answer in time; run again",
-    "connection": "no connection; run again",
+    "timeout": "no answer in time; ask again with --forcerun fetch_documents",
+    "connection": "no connection; ask again with --forcerun fetch_documents",
     "http_404": "there is no such page",
 }
 
