@@ -83,3 +83,19 @@ rule gather_missing:
         "../../envs/collect.yaml"
     shell:
         "cat {input:q} > {output:q} 2> {log:q}"
+
+
+# Lists again what was listed before; the next run makes what depends on the listings that changed.
+# One job for all experiments and years, so that no site is asked by two at once.
+rule refresh:
+    log:
+        "logs/refresh.log",
+    localrule: True
+    conda:
+        "../../envs/collect.yaml"
+    resources:
+        web=1,
+    params:
+        at_work=lambda wildcards: running.at_work(),
+    script:
+        "../scripts/refresh.py"

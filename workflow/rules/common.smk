@@ -8,13 +8,22 @@ from snakemake.utils import validate
 # scripts find the library beside them; rule files need this line
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from papertune import versions
+from papertune import running, versions
 from papertune.errors import PapertuneError
 from papertune.experiment_file import load_named
 from papertune.layout import Layout
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME
 from papertune.sources.files import path_of, rows_digest
+
+# Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
+if workflow.is_main_process and "--unlock" not in sys.argv:
+    print(running.lock_note(), end="", file=sys.stderr)
+
+
+onstart:
+    running.begin()
+
 
 if isinstance(config["experiments"], str):  # as --config gives it
     config["experiments"] = config["experiments"].split(",")

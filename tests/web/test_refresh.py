@@ -1,0 +1,181 @@
+"""Listing again over HTTP: what is printed, what is replaced, what stays."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake_run import ROOT
+
+from papertune.errors import CollectError
+from papertune.experiment_file import load_experiment
+from papertune.records import Document, Rejection, read_records
+from papertune.sources.collect import list_documents
+from papertune.sources.refresh import compare_listings, refresh_listings
+
+CACHE = "store/http"
+
+
+def contents(titles: dict[str, str]) -> str:
+    """A table of contents of url → title."""
+    entries = "".join(
+        f'<li class="entry inproceedings" id="conf/x/{url}"><nav class="publ"><ul>'
+        f'<li class="ee"><a href="{url}">view</a></li></ul></nav>'
+        f'<cite><span class="title">{title}.</span></cite></li>'
+        for url, title in titles.items()
+    )
+    return f"<html><title>dblp</title><ul class='publ-list'>{entries}</ul></html>"
+
+
+FIRST = {"https://a.example/1": "One", "https://a.example/2": "Two"}
+
+
+class Venue:
+    """An experiment of two years that are listed already, and its site."""
+
+    def __init__(self, site, folder: Path, **source) -> None:
+        self.site, self.folder = site, folder
+        values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
+        values["source"] = source or {"kind": "dblp", "url": site.url("/toc{year}")}
+        values["fetching"] = {"contact": "tests@example.org", "delay": 0, "retries": 0}
+        path = folder / "mine.yaml"
+        path.write_text(yaml.safe_dump(values))
+        self.study = load_experiment(path)
+
+    def show(self, year: int, titles: dict[str, str]) -> None:
+        self.site.page(f"/toc{year}", contents(titles))
+
+    def list(self, year: int) -> None:
+        list_documents(
+            self.study.source,
+            self.study.fetching,
+            year,
+            output=self.listing(year),
+            rejected=self.rejected(year),
+            cache=CACHE,
+        )
+
+    def listing(self, year: int) -> Path:
+        return Path(f"results/mine/listings/{year}.jsonl")
+
+    def rejected(self, year: int) -> Path:
+        return Path(f"results/mine/rejected/listings/{year}.jsonl")
+
+    def titles(self, year: int) -> list[str]:
+        return [item.title for item in read_records(self.listing(year), Document)]
+
+    def refresh(self) -> None:
+        refresh_listings({"mine": self.study}, CACHE)
+
+
+def files() -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in Path("results").rglob("*.jsonl")
+    }
+
+
+@pytest.fixture
+def venue(site, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO)
+    made = Venue(site, tmp_path)
+    for year in (2010, 2011):
+        made.show(year, FIRST)
+        made.list(year)
+    return made
+
+
+def test_nothing_new_touches_nothing(venue):
+    before = files()
+    # the same entries in another order are nothing new
+    venue.show(2010, dict(reversed(FIRST.items())))
+    venue.refresh()
+    assert files() == before
+    assert venue.site.requests["/toc2010"] == 2, "the site was not asked again"
+
+
+def test_only_the_year_that_changed_is_replaced_and_every_change_is_told(venue, caplog):
+    before = files()
+    venue.show(2010, {"https://a.example/2": "Two, corrected", "https://a.example/3": "Three"})
+    venue.refresh()
+    after = files()
+    changed = {path for path in after if after[path] != before[path]}
+    assert changed == {str(venue.listing(2010))}
+    assert venue.titles(2010) == ["Two, corrected", "Three"]
+    for line in (
+        "mine 2010: 1 added, 1 changed, 1 vanished",
+        "added: Three (https://a.example/3)",
+        "changed (title): Two, corrected (https://a.example/2)",
+        "vanished: One (https://a.example/1)",
+        "mine 2011: nothing new",
+    ):
+        assert line in caplog.text
+    # and a listing made anew from kept pages is the new one
+    venue.listing(2010).unlink()
+    venue.list(2010)
+    assert venue.titles(2010) == ["Two, corrected", "Three"]
+
+
+def test_rejections_alone_leave_the_listing_as_it_is(venue):
+    before = files()
+    venue.show(2010, {**FIRST, "https://a.example/0": "Preface"})
+    venue.refresh()
+    after = files()
+    assert {p for p in after if after[p] != before[p]} == {str(venue.rejected(2010))}
+    assert [r.reason for r in read_records(venue.rejected(2010), Rejection)] == ["front_matter"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("<html><title>Just a moment...</title><div id='cf-challenge'></div></html>", "challenge"),
+        ("<html><title>dblp</title><p>maintenance</p></html>", "no entry"),
+    ],
+)
+def test_a_failed_year_is_named_and_stays_and_the_others_are_refreshed(venue, caplog, body, said):
+    venue.site.page("/toc2010", body)
+    venue.show(2011, {**FIRST, "https://a.example/3": "Three"})
+    with pytest.raises(CollectError, match=r"1 of 2 listings .*: mine 2010\n") as caught:
+        venue.refresh()
+    assert "What to do" in str(caught.value)
+    assert said in caplog.text
+    assert venue.titles(2010) == ["One", "Two"]
+    assert venue.titles(2011) == ["One", "Two", "Three"]
+    # nor did the bad page take the place of the one that was kept
+    venue.listing(2010).unlink()
+    venue.list(2010)
+    assert venue.titles(2010) == ["One", "Two"]
+    assert not list(Path(CACHE).glob(".refresh-*"))
+
+
+def test_years_that_were_never_listed_are_left_to_the_ordinary_run(venue):
+    venue.refresh()
+    assert not venue.listing(2012).exists()
+    assert venue.site.requests["/toc2012"] == 0
+
+
+def test_local_files_are_compared_only(site, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO)
+    mine = Venue(site, tmp_path, kind="files", path="rows.csv")
+    head = "title,paper_url,year,abstract\n"
+    Path("rows.csv").write_text(head + "One,https://a.example/1,2010,Text one.\n")
+    mine.list(2010)
+    before = files()
+    with Path("rows.csv").open("a") as stream:
+        stream.write("Two,https://a.example/2,2010,Text two.\n")
+    mine.refresh()
+    assert "added: Two (https://a.example/2)" in caplog.text
+    assert files() == before
+
+
+def test_documents_are_compared_by_id():
+    one = Document("1", "One", "https://a.example/1", 2010)
+    moved = Document("1", "One", "https://b.example/1", 2010)
+    two = Document("2", "Two", "https://a.example/2", 2010)
+    changes = compare_listings([one], [moved, two])
+    assert (changes.added, changes.changed, changes.vanished) == ([two], [(one, moved)], [])
+    assert not compare_listings([one, two], [two, one])

@@ -1,0 +1,144 @@
+"""Listing again: what was added, changed or vanished since, and only those listings replaced."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from papertune.errors import CollectError, PapertuneError
+from papertune.experiment import Experiment
+from papertune.layout import Layout
+from papertune.records import Document, Rejection, read_records, write_records
+from papertune.sources.collect import list_documents
+
+log = logging.getLogger("papertune")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How a year's listing differs from an earlier one; documents are the same by their id."""
+
+    added: list[Document]
+    changed: list[tuple[Document, Document]]  # before, now
+    vanished: list[Document]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.vanished)
+
+    def lines(self) -> list[str]:
+        """One line for each document, with title and url, and of changed ones what changed."""
+        return [
+            *(f"added: {item.title} ({item.url})" for item in self.added),
+            *(
+                f"changed ({_differing(before, now)}): {now.title} ({now.url})"
+                for before, now in self.changed
+            ),
+            *(f"vanished: {item.title} ({item.url})" for item in self.vanished),
+        ]
+
+
+def compare_listings(before: list[Document], now: list[Document]) -> Changes:
+    """What changed from one listing to another; the order of documents is no part."""
+    old = {item.id: item for item in before}
+    new = {item.id: item for item in now}
+    return Changes(
+        added=[item for item in now if item.id not in old],
+        changed=[(old[key], item) for key, item in new.items() if key in old and old[key] != item],
+        vanished=[item for item in before if item.id not in new],
+    )
+
+
+def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> None:
+    """List every year again that was listed before, and replace the listings that changed.
+
+    A year that cannot be listed keeps its listing and the pages that it was made from; the others
+    go on. Listings of local files are compared only: an ordinary run sees their rows by itself.
+
+    Args:
+        studies: Experiment name → settings; their results lie in the working directory.
+        cache: The folder of pages that are kept.
+
+    Raises:
+        CollectError: at the end, if years could not be listed; names them.
+    """
+    listed = [
+        (name, year)
+        for name, study in studies.items()
+        for year, path in Layout(name, study).by_year("listings").items()
+        if Path(path).exists()
+    ]
+    failed, new = [], 0
+    for name, year in listed:
+        study = studies[name]
+        try:
+            changes = _refresh_year(name, study, year, Path(cache))
+        except PapertuneError as error:
+            log.error("%s %d: %s", name, year, error)
+            failed.append(f"{name} {year}")
+        else:
+            new += bool(changes)
+            log.info("%s %d: %s", name, year, _counted(changes))
+            for line in changes.lines():
+                log.info("  %s", line)
+        if study.source.kind not in ("files", "demo"):
+            time.sleep(study.fetching.delay)  # every year has a session of its own
+    log.info("%d listings: %d changed, %d failed", len(listed), new, len(failed))
+    if failed:
+        raise CollectError(
+            f"{len(failed)} of {len(listed)} listings stay as they were, their source failed: "
+            + ", ".join(failed),
+            hint="the reasons stand above; run `snakemake refresh` again when they are gone",
+        )
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+def _refresh_year(name: str, study: Experiment, year: int, cache: Path) -> Changes:
+    layout = Layout(name, study)
+    listing = Path(layout.by_year("listings")[year])
+    rejected = Path(layout.by_year("rejected/listings")[year])
+    cache.mkdir(parents=True, exist_ok=True)
+    # a page without a listing must not take the place of a good one, so pages wait here too
+    with TemporaryDirectory(dir=cache, prefix=".refresh-") as folder:
+        fresh, refused, pages = (Path(folder, part) for part in ("listing", "rejected", "pages"))
+        list_documents(
+            study.source,
+            study.fetching,
+            year,
+            output=fresh,
+            rejected=refused,
+            cache=pages,
+            refresh=True,
+        )
+        documents = list(read_records(fresh, Document))
+        rejections = list(read_records(refused, Rejection))
+        changes = compare_listings(list(read_records(listing, Document)), documents)
+        if study.source.kind == "files":
+            return changes
+        for page in pages.rglob("*.json"):
+            place = cache / page.relative_to(pages)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(page, place)
+    if not rejected.exists() or set(read_records(rejected, Rejection)) != set(rejections):
+        write_records(rejected, rejections)
+    if changes:  # last: a refresh that is killed before finds the same again
+        write_records(listing, documents)
+    return changes
+
+
+def _counted(changes: Changes) -> str:
+    if not changes:
+        return "nothing new"
+    parts = ("added", "changed", "vanished")
+    return ", ".join(f"{len(getattr(changes, part))} {part}" for part in parts)
+
+
+def _differing(before: Document, now: Document) -> str:
+    names = (part.name for part in fields(Document))
+    return ", ".join(name for name in names if getattr(before, name) != getattr(now, name))
