@@ -25,11 +25,11 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
 from papertune.demo.papers import FIRST_YEAR, make_paper, names
 
+ROOT = Path(__file__).resolve().parents[1]
 YEARS = range(FIRST_YEAR, FIRST_YEAR + 20)
 
 

@@ -7,9 +7,9 @@ generator per row, seeded by the row's key.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError
 from papertune.identity import digest
@@ -17,6 +17,7 @@ from papertune.identity import digest
 log = logging.getLogger(__name__)
 
 Row = tuple[str, list[int]]  # key and prompt tokens
+Tokens = TypeVar("Tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,17 @@ def room_for(model: Any, max_new_tokens: int) -> tuple[int | None, int]:
     return context - new, new
 
 
-def batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
-    """Rows sorted by length, longest first: a batch too large for memory shows at once."""
-    ordered = sorted(rows, key=lambda row: (-len(row[1]), row[0]))
+def batches(
+    rows: Sequence[tuple[str, Tokens]], size: int, length: Callable[[Any], int] = len
+) -> list[list[tuple[str, Tokens]]]:
+    """Rows sorted by length, longest first: a batch too large for memory shows at once.
+
+    Args:
+        rows: Keys, each with its prompt's tokens or what else tells their number.
+        size: Rows of a batch at most.
+        length: Number of tokens of what stands beside the key.
+    """
+    ordered = sorted(rows, key=lambda row: (-length(row[1]), row[0]))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 

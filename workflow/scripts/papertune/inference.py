@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from papertune.generation import (
 from papertune.identity import digest
 from papertune.progress import progress
 from papertune.prompts import answer_prompt, completion
-from papertune.records import Answer, Pair, read_records, write_records
+from papertune.records import Answer, Pair, read_at, read_placed, read_records, write_records
 from papertune.settings import Answering
 from papertune.store import Store
 
@@ -61,8 +62,12 @@ def answer(
     Raises:
         PapertuneError: the test set is empty, or the model cannot be loaded.
     """
-    pairs = list(read_records(test_set, Pair))
-    if not pairs:
+    # places in the file, never its texts: memory does not grow with what is asked about
+    offsets, keys = [], []
+    for offset, pair in read_placed(test_set, Pair):
+        offsets.append(offset)
+        keys.append(digest([answer_prompt(prompt, pair), pair.answer]))
+    if not keys:
         raise PapertuneError("the test set has no pairs", where=str(test_set))
     finished = Store(
         store,
@@ -74,42 +79,59 @@ def answer(
             "version": versions.ANSWER,
         },
     )
-    texts = [answer_prompt(prompt, pair) for pair in pairs]
-    keys = [digest([text, pair.answer]) for text, pair in zip(texts, pairs, strict=True)]
     missing = set(finished.missing(keys))
-    log.info("asked %d questions, %d from the store", len(missing), len(pairs) - len(missing))
+    log.info("asked %d questions, %d from the store", len(missing), len(keys) - len(missing))
     if missing:
-        references = {key: completion(pair) for key, pair in zip(keys, pairs, strict=True)}
-        prompts = dict(zip(keys, texts, strict=True))
         job = _Job(model, base, answering, threads)
-        _answer_missing(job, prompts, references, missing, finished, answering.batch_size)
-    write_records(output, (_record(p, finished.get(k)) for p, k in zip(pairs, keys, strict=True)))
+        questions = _Questions(test_set, prompt, dict(zip(keys, offsets, strict=True)))
+        _answer_missing(job, questions, missing, finished, answering.batch_size)
+    write_records(
+        output,
+        (
+            _record(pair, finished.get(key))
+            for pair, key in zip(read_records(test_set, Pair), keys, strict=True)
+        ),
+    )
     return len(missing)
 
 
+class _Questions:
+    """The questions of a test set, read as the model reads them when they are asked."""
+
+    def __init__(self, test_set: Path, prompt: str, places: dict[str, int]) -> None:
+        self.test_set, self.prompt, self.places = test_set, prompt, places
+
+    def read(self, tokenizer: Any, keys: Iterable[str]) -> Iterator[tuple[Row, str]]:
+        """The prompt's tokens and the completion of each."""
+        keys = list(keys)
+        offsets = (self.places[key] for key in keys)
+        for key, pair in zip(keys, read_at(self.test_set, Pair, offsets), strict=True):
+            tokens = question_tokens(tokenizer, answer_prompt(self.prompt, pair))
+            yield (key, tokens), completion(pair)
+
+
 def _answer_missing(
-    job: _Job,
-    prompts: dict[str, str],
-    references: dict[str, str],
-    missing: set[str],
-    finished: Store,
-    size: int,
+    job: _Job, questions: _Questions, missing: set[str], finished: Store, size: int
 ) -> None:
     """Batches are cut from the whole test set, so that a resumed run has those of an unbroken one."""
-    rows = [(key, question_tokens(job.tokenizer, text)) for key, text in prompts.items()]
+    read = questions.read(job.tokenizer, questions.places)
+    lengths = [(key, len(tokens)) for (key, tokens), _ in read]
     room, _ = room_for(job.model, job.sampling.max_new_tokens)
-    long = sum(room is not None and len(tokens) > room for _, tokens in rows)
+    long = sum(room is not None and length > room for _, length in lengths)
     if long:
         log.warning(
             "%d of %d prompts are longer than %s tokens and lose their beginning",
             long,
-            len(rows),
+            len(lengths),
             room,
         )
-    todo = [[row for row in batch if row[0] in missing] for batch in batches(rows, size)]
+    todo = [
+        [key for key, _ in batch if key in missing] for batch in batches(lengths, size, length=int)
+    ]
     todo = [batch for batch in todo if batch]
     for batch in progress(todo, len(todo), f"batches of up to {size} questions"):
-        finished.add(job.answer(batch, references))
+        rows = list(questions.read(job.tokenizer, batch))
+        finished.add(job.answer([row for row, _ in rows], {row[0]: text for row, text in rows}))
 
 
 def question_tokens(tokenizer: Any, prompt: str) -> list[int]:

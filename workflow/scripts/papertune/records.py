@@ -186,8 +186,34 @@ def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         RecordError: a line is no JSON object; names file and line.
     """
-    with open(path, encoding="utf-8") as stream:
+    for number, _, values in _json_lines(path):
+        yield number, values
+
+
+def read_placed(path: str | Path, kind: type[Record]) -> Iterator[tuple[int, Record]]:
+    """Byte offsets and records of a JSONL file: for those who hold places, not records, in memory.
+
+    Raises:
+        RecordError: as :func:`read_records`.
+    """
+    for number, offset, values in _json_lines(path):
+        yield offset, from_dict(kind, values, where=f"{path}:{number}")
+
+
+def read_at(path: str | Path, kind: type[Record], offsets: Iterable[int]) -> Iterator[Record]:
+    """The records that :func:`read_placed` found at these offsets."""
+    with open(path, "rb") as stream:
+        for offset in offsets:
+            stream.seek(offset)
+            yield from_dict(kind, json.loads(stream.readline()), where=str(path))
+
+
+def _json_lines(path: str | Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Line numbers, byte offsets and objects."""
+    offset = 0
+    with open(path, "rb") as stream:
         for number, line in enumerate(stream, start=1):
+            start, offset = offset, offset + len(line)
             if not line.strip():
                 continue
             try:
@@ -200,4 +226,4 @@ def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 ) from None
             if not isinstance(values, dict):
                 raise RecordError("not a JSON object", where=f"{path}:{number}")
-            yield number, values
+            yield number, start, values

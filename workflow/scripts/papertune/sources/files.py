@@ -124,26 +124,34 @@ def _rows(path: Path) -> tuple[Row, ...]:
 
 @lru_cache(maxsize=64)
 def _parsed(path: Path, modified: int, size: int) -> tuple[Row, ...]:
+    return tuple(_checked(line, value) for line, value in _values(path))
+
+
+def _values(path: Path) -> Iterator[tuple[int, Any]]:
+    """Lines and what stands there: an object, or what is wrong with it."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise CollectError(f"cannot read the file: {error.strerror}", where=str(path)) from None
     suffix = path.suffix.lower()
     read = {".csv": _from_csv, ".json": _from_json}.get(suffix, _from_jsonl)
-    return tuple(_checked(line, value) for line, value in read(raw, path))
+    yield from read(raw, path)
 
 
 @lru_cache(maxsize=64)
 def _digests(path: Path, modified: int, size: int) -> dict[int, str]:
-    years: dict[int, list[str]] = {}
-    for row in _parsed(path, modified, size):
-        if row.year is not None:
-            fields = {key: str(row.fields[key]) for key in FIELDS if row.fields.get(key)}
+    # rows are not checked and not kept: every plan of every run waits for this
+    years: dict[int, list[bytes]] = {}
+    for _, value in _values(path):
+        named = _named(value) if isinstance(value, dict) else {}
+        year = _year(named.get("year"))
+        if year is not None:
+            fields = {key: str(named[key]) for key in FIELDS if named.get(key)}
             # ASCII, so that half a surrogate pair cannot break the hash
-            years.setdefault(row.year, []).append(json.dumps(fields, sort_keys=True))
+            line = json.dumps(fields).encode()
+            years.setdefault(year, []).append(hashlib.sha256(line).digest())
     return {
-        year: hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-        for year, lines in years.items()
+        year: hashlib.sha256(b"".join(sorted(rows))).hexdigest() for year, rows in years.items()
     }
 
 
@@ -152,7 +160,7 @@ def _checked(line: int, value: Any) -> Row:
         return Row(line, {}, None, value)
     if not isinstance(value, dict):
         return Row(line, {}, None, "not an object with title, paper_url or doi, year, abstract")
-    fields = {str(key).strip().lower(): item for key, item in value.items()}
+    fields = _named(value)
     year = _year(fields.get("year"))
     if year is None:
         return Row(line, fields, None, f"no year but {fields.get('year')!r}")
@@ -171,6 +179,11 @@ def _checked(line: int, value: Any) -> Row:
         except ValueError as error:
             problem = f"paper_url is no url ({error})"
     return Row(line, fields, year, problem)
+
+
+def _named(value: dict[str, Any]) -> dict[str, Any]:
+    """A row's fields under their own names, as a heading may differ in case and blanks."""
+    return {str(key).strip().lower(): item for key, item in value.items()}
 
 
 def _year(value: Any) -> int | None:
