@@ -129,10 +129,7 @@ def _advice(found: Iterable[Run]) -> Iterable[str]:
         alive = run.alive
         if alive:
             yield f"Another run is at work in this directory: {run}"
-            yield (
-                "  What to do: wait until it ends, or stop it "
-                f"(kill -INT {run.pid}; finished work is kept), and run again."
-            )
+            yield f"  What to do: wait until it ends, or stop it and run again: {_stop(run.pid)}."
         elif alive is None:
             yield f"A run on another host has locked this directory: {run}"
             yield (
@@ -145,6 +142,15 @@ def _advice(found: Iterable[Run]) -> Iterable[str]:
                 "  What to do: run your command once with --unlock, and again without; "
                 "finished work is kept."
             )
+
+
+def _stop(pid: int) -> str:
+    said = f"`kill {pid}` lets its jobs finish first"
+    with suppress(OSError):  # it may have ended by now
+        # its jobs are in its group; a script's own group has the script in it too
+        if os.getpgid(pid) == pid:
+            said += f", `kill -- -{pid}` stops them too (finished work is kept)"
+    return said
 
 
 def _files(folder: Path) -> list[Path]:
