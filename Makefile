@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lint format schema clean
+.PHONY: help demo install test bench lint format schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,6 +47,11 @@ schema: .venv/installed ## write the experiment file's schema for editors anew
 
 test: lint ## install what tests need and run all of them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=15
+
+bench: .venv/installed-test ## measure the promises about speed and memory (20 minutes)
+	@failed=; for name in answering planning nothing_to_do memory; do \
+	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py || failed="$$failed $$name"; done; \
+	  test -z "$$failed" || { echo "above the limit:$$failed"; exit 1; }
 
 clean: ## delete what the workflow made (asks first)
 	@printf 'Delete results/, store/, resources/, logs/? [y/N] '; read answer; [ "$$answer" = y ]

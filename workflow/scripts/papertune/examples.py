@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +32,8 @@ def tokenize(
     """
     rows: list[dict[str, list[int]]] = []
     cut = rejected = 0
-    if not texts:
-        return Examples(rows, cut, rejected)
-    prompts = tokenizer([prompt for prompt, _ in texts], add_special_tokens=False)["input_ids"]
-    ends = tokenizer([end for _, end in texts], add_special_tokens=False)["input_ids"]
     start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    for prompt, end in zip(prompts, ends, strict=True):
+    for prompt, end in _tokens(tokenizer, texts):
         target = [*end, tokenizer.eos_token_id]
         room = max_length - len(target)
         if room < 0 or not end:
@@ -50,6 +47,17 @@ def tokenize(
         shown = prompt if loss == "all" else [MASKED] * len(prompt)
         rows.append({"input_ids": prompt + target, "labels": shown + target})
     return Examples(rows, cut, rejected)
+
+
+def _tokens(
+    tokenizer: Any, texts: list[tuple[str, str]], window: int = 1000
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Tokens of each text's two parts; what else a tokenizer tells of them takes much memory."""
+    for first in range(0, len(texts), window):
+        some = texts[first : first + window]
+        prompts = tokenizer([prompt for prompt, _ in some], add_special_tokens=False)
+        ends = tokenizer([end for _, end in some], add_special_tokens=False)
+        yield from zip(prompts["input_ids"], ends["input_ids"], strict=True)
 
 
 def pad(
