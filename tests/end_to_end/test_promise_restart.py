@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,15 +103,15 @@ def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path)
 
 
 def test_a_torn_store_and_a_lost_result_are_made_good(small, tmp_path):
-    """The last line of a store file is torn, and results that were made from it are gone."""
-    import shutil
-
+    """The last line of a store file is torn, and what was made from it is gone."""
     folder = tmp_path / "study"
     shutil.copytree(small, folder, symlinks=True)
     study = write_study(folder, small_study())
     file = max((folder / "store/answer").rglob("*.jsonl"), key=lambda path: path.stat().st_size)
     file.write_bytes(file.read_bytes()[:-20])
-    shutil.rmtree(folder / "results/small/answers")
+    for name in ("answers", "scores", "tables", "figures"):
+        shutil.rmtree(folder / "results/small" / name)
+    (folder / "results/small/report.html").unlink()
     snakemake(folder, "--config", f"experiments={study}")
     assert tables(folder) == tables(small)
     asked = [path.read_text() for path in (folder / "logs/small/answers").rglob("*.log")]

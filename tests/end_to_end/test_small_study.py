@@ -122,6 +122,7 @@ def test_without_a_browser_the_study_still_ends_and_says_what_is_missing(small, 
     shutil.rmtree(folder / "store/render", ignore_errors=True)
     path = write_study(folder, small_study())
     shutil.rmtree(folder / "results/small/documents")
+    (folder / "results/small/report.html").unlink()
     snakemake(
         folder,
         *("--config", f"experiments={path}"),

@@ -212,6 +212,14 @@ def test_a_listing_that_is_none_is_an_error(site, steps, body):
     assert not (steps.folder / "listing.jsonl").exists()
 
 
+def test_a_listing_that_was_none_is_asked_for_again(site, steps):
+    site.page("/toc2020", "<p>in preparation")
+    with pytest.raises(CollectError):
+        steps.list()
+    site.page("/toc2020", contents(site.url("/1")))
+    assert len(steps.list()[0]) == 1
+
+
 def test_a_refreshed_listing_shows_what_is_new(site, steps):
     site.page("/toc2020", contents(site.url("/1")))
     assert len(steps.list()[0]) == 1

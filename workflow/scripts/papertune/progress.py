@@ -30,7 +30,16 @@ def job_log(path: str | Path) -> Iterator[None]:
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
-    for chatty in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "filelock", "selenium", "absl"):
+    for chatty in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "httpcore2",
+        "urllib3",
+        "filelock",
+        "selenium",
+        "absl",
+    ):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     log = logging.getLogger("papertune")
     try:

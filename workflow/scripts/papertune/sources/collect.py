@@ -63,24 +63,28 @@ def list_documents(
     documents: dict[str, Document] = {}
     rejections: list[Rejection] = []
     with _session(source, fetching, cache, year) as session:
-        for item in _listing(session, source, year, refresh):
-            if isinstance(item, Rejection):
-                rejections.append(item)
-            elif item.id in documents:
-                first = documents[item.id]
-                rejections.append(
-                    Rejection("list", item.id, "duplicate", f"{item.title} ({first.url})")
+        try:
+            for item in _listing(session, source, year, refresh):
+                if isinstance(item, Rejection):
+                    rejections.append(item)
+                elif item.id in documents:
+                    first = documents[item.id]
+                    rejections.append(
+                        Rejection("list", item.id, "duplicate", f"{item.title} ({first.url})")
+                    )
+                else:
+                    documents[item.id] = item
+            reasons = counted(item.reason for item in rejections)
+            if not documents:
+                raise CollectError(
+                    f"the listing of {year} has no document"
+                    + (f" (rejected: {reasons})" if reasons else ""),
+                    where=_place(source, year),
+                    hint="open it in a browser; check the source's url, query or path, and the years",
                 )
-            else:
-                documents[item.id] = item
-    reasons = counted(item.reason for item in rejections)
-    if not documents:
-        raise CollectError(
-            f"the listing of {year} has no document"
-            + (f" (rejected: {reasons})" if reasons else ""),
-            where=_place(source, year),
-            hint="open it in a browser; check the source's url, query or path, and the years",
-        )
+        except CollectError:
+            session.forget_given()  # a page without a listing must not be there for ever
+            raise
     write_records(output, documents.values())
     write_records(rejected, rejections)
     log.info(

@@ -55,3 +55,7 @@ class PageCache:
         """Keep a page, whole or not at all."""
         with atomic_write(self.path(page.url)) as stream:
             json.dump(asdict(page), stream)
+
+    def forget(self, url: str) -> None:
+        """Keep the page of a url no more."""
+        self.path(url).unlink(missing_ok=True)

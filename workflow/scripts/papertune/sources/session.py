@@ -67,6 +67,7 @@ class PoliteSession:
         self.cache = PageCache(cache)
         self.requests = 0  # sent by this session, robots.txt included
         self._stopped: dict[str, HostStopped] = {}
+        self._given: set[str] = set()
         self._failures: dict[str, int] = {}
         self._robots: dict[str, Protego] = {}
         self._next: dict[str, float] = {}  # when a host may be asked again
@@ -117,7 +118,13 @@ class PoliteSession:
                 self._count_failure(error)
                 raise
             self.cache.write(page)
+        self._given.add(url)
         return page
+
+    def forget_given(self) -> None:
+        """Keep none of the pages that this session gave: they turned out to be of no use."""
+        for url in self._given:
+            self.cache.forget(url)
 
     def permit(self, url: str) -> None:
         """Wait until the url may be asked for.
