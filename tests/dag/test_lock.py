@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from end_to_end.conftest import new_files_study, small_study, write_study
-from snakemake_run import ROOT, snakemake
 
+from end_to_end.conftest import new_files_study, small_study, write_study
 from papertune.running import LOCKS, RUNS, Run, at_work, begin, lock_note, runs
+from snakemake_run import ROOT, snakemake
 
 HOST = socket.gethostname()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+
 from snakemake_run import ROOT, planned, snakemake
 
 

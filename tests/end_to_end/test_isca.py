@@ -18,8 +18,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from snakemake_run import ROOT, snakemake
-from tiny_models import make_model
 
 from papertune.counts import read_counts, total
 from papertune.demo.pages import LIBRARY, contents, landing, landing_path
@@ -27,6 +25,8 @@ from papertune.demo.papers import papers
 from papertune.prompts import GENERATOR_FIELDS, fill, read_template
 from papertune.records import Pair, read_records
 from papertune.settings import Architecture, Corpus, Pretraining, Tokenizer, Training
+from snakemake_run import ROOT, snakemake
+from tiny_models import make_model
 
 pytestmark = pytest.mark.slow
 

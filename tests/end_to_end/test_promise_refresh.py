@@ -9,11 +9,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from snakemake_run import job_counts, snakemake
 
 from end_to_end.conftest import new_files_study, row, small_study, write_study
 from papertune.demo.pages import LIBRARY, contents, landing, landing_path
 from papertune.demo.papers import papers
+from snakemake_run import job_counts, snakemake
 
 pytestmark = pytest.mark.slow
 

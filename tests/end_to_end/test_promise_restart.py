@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -42,15 +42,9 @@ def kill_with_its_jobs(process: subprocess.Popen[bytes]) -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     for child in children:
-        with_suppressed(child.kill)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
     process.wait()
-
-
-def with_suppressed(action: Callable[[], object]) -> None:
-    try:
-        action()
-    except psutil.NoSuchProcess:
-        pass
 
 
 def kill_when(folder: Path, study: Path, sign: str) -> None:

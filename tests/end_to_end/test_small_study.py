@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from snakemake_run import planned, snakemake
 
 from end_to_end.conftest import small_study, write_study
 from papertune.counts import read_counts, total
 from papertune.records import Answer, Document, Pair, read_records
+from snakemake_run import planned, snakemake
 
 pytestmark = pytest.mark.slow
 

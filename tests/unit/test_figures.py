@@ -3,9 +3,9 @@
 from xml.etree import ElementTree
 
 import pytest
-from sample_study import make_study
 
 from papertune.figures import COLOURS, NAMES, colour, draw_figures, read_history
+from sample_study import make_study
 
 
 @pytest.fixture(scope="module")

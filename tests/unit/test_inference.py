@@ -3,7 +3,6 @@
 import logging
 
 import pytest
-from tiny_models import make_model
 
 from papertune import inference
 from papertune.errors import PapertuneError
@@ -12,6 +11,7 @@ from papertune.inference import answer, question_tokens, reference_nll
 from papertune.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering
+from tiny_models import make_model
 
 PROMPT = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
 

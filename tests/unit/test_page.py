@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sample_study import SETTINGS, make_study
 
 from papertune.conclusion import conclude
 from papertune.experiment import Experiment
@@ -15,6 +14,7 @@ from papertune.figures import draw_figures
 from papertune.matrix import Cell, find_cell, read_matrix
 from papertune.page import write_page
 from papertune.page_data import embed_json, safe_url, settings_text
+from sample_study import SETTINGS, make_study
 
 HOSTILE = (
     "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=2>"

@@ -4,7 +4,6 @@ import json
 import tracemalloc
 
 import pytest
-from tiny_models import make_model
 
 from papertune import versions
 from papertune.errors import GeneratorError
@@ -15,6 +14,7 @@ from papertune.identity import fingerprint
 from papertune.records import Document, Pair, Rejection, read_records, write_records
 from papertune.settings import Decoding, RulesGenerator, TransformersGenerator
 from papertune.splits import split_of
+from tiny_models import make_model
 
 SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2012}, validation=0.3)
 RULES = RulesGenerator(backend="rules", style="cloze", pairs=2)

@@ -5,13 +5,13 @@ import shutil
 import subprocess
 
 import pytest
-from sample_study import make_study
 
 from papertune.counts import Count, problems, read_counts, total
 from papertune.matrix import find_cell, read_matrix
 from papertune.records import Answer, read_records, write_records
 from papertune.tables import matrix_text, number, p_text, write_published, write_tables
 from papertune.tabular import Table, to_latex, to_markdown, to_text
+from sample_study import make_study
 
 
 @pytest.fixture(scope="module")

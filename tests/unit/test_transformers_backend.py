@@ -1,7 +1,6 @@
 """The transformers backend on tiny random models."""
 
 import pytest
-from tiny_models import make_model
 
 from papertune.errors import GeneratorError
 from papertune.generation import chat_tokens
@@ -10,6 +9,7 @@ from papertune.generators.protocol import Request, decoding_of
 from papertune.loading import load_tokenizer
 from papertune.records import Document
 from papertune.settings import Decoding, TransformersGenerator
+from tiny_models import make_model
 
 
 @pytest.fixture(scope="module", params=["llama", "gpt2"])

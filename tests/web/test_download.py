@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from snakemake_run import ROOT
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"

@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from sample_study import make_study
 
 from papertune.figures import draw_figures
 from papertune.page import write_page
+from sample_study import make_study
 
 BINARY, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 

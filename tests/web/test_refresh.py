@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from snakemake_run import ROOT
 
 from papertune.errors import CollectError
 from papertune.experiment_file import load_experiment
 from papertune.records import Document, Rejection, read_records
 from papertune.sources.collect import list_documents
 from papertune.sources.refresh import compare_listings, refresh_listings
+from snakemake_run import ROOT
 
 CACHE = "store/http"
 
