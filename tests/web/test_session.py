@@ -249,6 +249,12 @@ def test_delay_and_crawl_delay_lie_between_requests(site, polite):
     assert site.times[-1] - site.times[-2] >= 0.39
 
 
+def test_the_next_job_keeps_the_delay_too(site, polite):
+    for number in range(3):  # a session of its own for every page, as jobs have
+        polite(delay=0.3).get(site.page(f"/{number}", landing()))
+    assert all(later - earlier >= 0.29 for earlier, later in itertools.pairwise(site.times))
+
+
 def test_redirects_are_followed_and_a_rerun_asks_for_none(site, polite):
     site.page("/b", landing())
     url = site.page("/a", "", 302, Location="/b")

@@ -33,6 +33,7 @@ from papertune.sources.transport import (
     check_status,
     send,
 )
+from papertune.sources.turns import Turns
 
 log = logging.getLogger("papertune")
 
@@ -70,8 +71,7 @@ class PoliteSession:
         self._given: set[str] = set()
         self._failures: dict[str, int] = {}
         self._robots: dict[str, Protego] = {}
-        self._next: dict[str, float] = {}  # when a host may be asked again
-        self._delays: dict[str, float] = {}
+        self._turns = Turns(self.cache.folder / "turns")
         self._http = requests.Session()
         self._http.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
         self._http.headers["User-Agent"] = self.user_agent
@@ -243,8 +243,8 @@ class PoliteSession:
             return send(self._http, url, self.fetching.timeout)
         finally:
             # from the answer on: a host that is slow to answer gets its rest all the same
-            host = host_of(url)
-            self._next[host] = time.monotonic() + self._delays.get(host, 0.0)
+            if host_of(url) not in self.hosts:
+                self._turns.asked(host_of(url))
 
     def _text_of(self, url: str, response: requests.Response) -> str:
         """The text of a page that is there and is one."""
@@ -277,13 +277,13 @@ class PoliteSession:
 
     def _wait(self, host: str, crawl_delay: float) -> None:
         own = host in self.hosts
-        self._delays[host] = 0.0 if own else max(self.fetching.delay, crawl_delay)
-        pause = self._next.get(host, 0.0) - time.monotonic()
+        pause = 0.0 if own else self._turns.pause(host, max(self.fetching.delay, crawl_delay))
         if pause > 30:
             log.info("%s: waiting %.0f s, as its robots.txt or fetching.delay asks", host, pause)
         if pause > 0:
             time.sleep(pause)
-        self._next[host] = time.monotonic() + self._delays[host]
+        if not own:
+            self._turns.asked(host)  # a browser asks by itself after this
 
     def _robots_of(self, url: str) -> Protego:
         """The rules of the url's site (RFC 9309: a 4xx allows all, a 5xx nothing yet)."""
