@@ -107,6 +107,7 @@ class FilesStudy:
 
 def new_files_study(folder: Path, one_file: bool) -> FilesStudy:
     """Five papers a year, a base of almost nothing, one seed; not run yet."""
+    folder.mkdir(exist_ok=True)
     study = FilesStudy(folder, one_file)
     values = small_study()
     pretrain = values["bases"]["small"]["pretrain"]

@@ -99,6 +99,7 @@ def download(endpoint: str, model: str, folder: Path) -> subprocess.CompletedPro
             "HF_ENDPOINT": endpoint,
             "HF_HOME": str(folder / "hub"),
             "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_OFFLINE": "0",  # tests of training in this process set it
             "HF_TOKEN": "hf_a_secret_of_mine",
             "PYTHONPATH": str(ROOT / "workflow/scripts"),
         },

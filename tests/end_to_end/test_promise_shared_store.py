@@ -1,0 +1,38 @@
+"""Promise: two directories may share one store, also at the same time."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from end_to_end.conftest import FilesStudy, new_files_study
+
+pytestmark = pytest.mark.slow
+
+
+def test_two_runs_on_one_store_corrupt_nothing_and_a_third_asks_nothing(tmp_path):
+    store = tmp_path / "store"
+    studies = [new_files_study(tmp_path / name, one_file=True) for name in ("a", "b", "c")]
+
+    def run(study: FilesStudy) -> str:
+        # targets come first: what follows --config is configuration
+        return study.run(f"store={store}", "--until", "build_dataset")
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(run, studies[:2]))
+    run(studies[2])
+    made = [
+        {
+            path.relative_to(study.folder): path.read_bytes()
+            for path in (study.folder / "results/mine/datasets").rglob("*.jsonl")
+        }
+        for study in studies
+    ]
+    assert made[0] and made[0] == made[1] == made[2]
+    lines = [line for path in store.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    assert lines and all("key" in json.loads(line) for line in lines)
+    for name in ("extractive/train", "extractive/test", "cloze/test"):
+        assert "asked 0 documents" in studies[2].log(f"pairs/{name}")
+    assert not (studies[2].folder / "store").exists()
