@@ -9,7 +9,7 @@ import pytest
 from papertune.counts import Count, problems, read_counts, total
 from papertune.matrix import find_cell, read_matrix
 from papertune.records import Answer, read_records, write_records
-from papertune.tables import matrix_text, number, p_text, write_published, write_tables
+from papertune.tables import number, p_text, write_published, write_tables
 from papertune.tabular import Table, to_latex, to_markdown, to_text
 from sample_study import make_study
 
@@ -78,7 +78,7 @@ def test_the_matrix_shows_what_was_measured(study, tables):
     row = tables["comparison"].rows[1]
     assert row[0] == "Full fine-tuning"
     assert row[1] == f"{cell.mean:.3f} [{cell.low:.3f}, {cell.high:.3f}]*"
-    text = matrix_text(study.experiment, study.matrix)
+    text = to_text(tables["comparison"])
     assert row[1] in text
     assert (study.root / "tables" / "matrix.txt").read_text() == text
 

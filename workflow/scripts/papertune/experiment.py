@@ -36,7 +36,6 @@ METRICS = (
     "perplexity",
     "repetition",
 )
-SPLITS = ("train", "validation", "test")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -246,8 +246,3 @@ def stages_table(counts: list[Count]) -> Table:
     ]
     columns = ["Stage", "Part", "Outcome", "Reason", "Unit", "Count"]
     return Table("From listing to score", columns, rows, left=5)
-
-
-def matrix_text(experiment: Experiment, matrix: str | Path) -> str:
-    """The matrix of ``matrix.csv`` as text for a terminal."""
-    return to_text(comparison_table(read_matrix(matrix), experiment))
