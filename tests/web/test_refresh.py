@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from pathlib import Path
 
@@ -66,8 +67,9 @@ class Venue:
     def titles(self, year: int) -> list[str]:
         return [item.title for item in read_records(self.listing(year), Document)]
 
-    def refresh(self) -> None:
-        refresh_listings({"mine": self.study}, CACHE)
+    def refresh(self, **fetching) -> None:
+        changed = self.study.fetching.model_copy(update=fetching)
+        refresh_listings({"mine": self.study.model_copy(update={"fetching": changed})}, CACHE)
 
 
 def files() -> dict[str, tuple[bytes, int]]:
@@ -155,6 +157,15 @@ def test_years_that_were_never_listed_are_left_to_the_ordinary_run(venue):
     venue.refresh()
     assert not venue.listing(2012).exists()
     assert venue.site.requests["/toc2012"] == 0
+
+
+def test_the_delay_lies_between_years_and_after_the_run_before(venue):
+    asked = len(venue.site.times)
+    venue.refresh(delay=0.3)
+    # the last request of the run before, then robots.txt and the contents of two years
+    times = venue.site.times[asked - 1 :]
+    assert len(times) == 5
+    assert all(later - earlier >= 0.29 for earlier, later in itertools.pairwise(times))
 
 
 def test_local_files_are_compared_only(site, tmp_path, monkeypatch, caplog):

@@ -44,6 +44,7 @@ def list_documents(
     output: str | Path,
     rejected: str | Path,
     cache: str | Path,
+    turns: str | Path | None = None,
     refresh: bool = False,
 ) -> None:
     """List the documents of a year.
@@ -55,6 +56,7 @@ def list_documents(
         output: JSONL of Document; ``text`` only where the source has it.
         rejected: JSONL of Rejection(stage ``list``): with ``output`` all that the source listed.
         cache: The folder of pages that are kept.
+        turns: Where it stands when a host was last asked; ``turns`` in the cache if not given.
         refresh: Ask the site again even if the listing's page is in the cache.
 
     Raises:
@@ -62,7 +64,7 @@ def list_documents(
     """
     documents: dict[str, Document] = {}
     rejections: list[Rejection] = []
-    with _session(source, fetching, cache, year) as session:
+    with _session(source, fetching, cache, year, turns) as session:
         try:
             for item in _listing(session, source, year, refresh):
                 if isinstance(item, Rejection):
@@ -265,11 +267,15 @@ def _place(source: Source, year: int) -> str:
 
 @contextmanager
 def _session(
-    source: Source, fetching: Fetching, cache: str | Path, year: int
+    source: Source,
+    fetching: Fetching,
+    cache: str | Path,
+    year: int,
+    turns: str | Path | None = None,
 ) -> Iterator[PoliteSession]:
     """The source's session; the demo venue runs as long as it does."""
     if source.kind != "demo":
-        with PoliteSession(fetching, cache) as session:
+        with PoliteSession(fetching, cache, turns=turns) as session:
             yield session
         return
     from papertune.demo.server import demo_server
@@ -278,7 +284,7 @@ def _session(
     folder = Path(cache) / f"demo-{fingerprint(_demo_identity(source, year))}"
     with (
         demo_server(source) as venue,
-        PoliteSession(fetching, folder, hosts=venue.hosts) as session,
+        PoliteSession(fetching, folder, turns=turns, hosts=venue.hosts) as session,
     ):
         yield session
 

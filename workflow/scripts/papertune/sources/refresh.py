@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -85,8 +84,6 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
             log.info("%s %d: %s", name, year, _counted(changes))
             for line in changes.lines():
                 log.info("  %s", line)
-        if study.source.kind not in ("files", "demo"):
-            time.sleep(study.fetching.delay)  # every year has a session of its own
     log.info("%d listings: %d changed, %d failed", len(listed), new, len(failed))
     if failed:
         raise CollectError(
@@ -114,6 +111,7 @@ def _refresh_year(name: str, study: Experiment, year: int, cache: Path) -> Chang
             output=fresh,
             rejected=refused,
             cache=pages,
+            turns=cache / "turns",  # those of every run: the pause lies between years too
             refresh=True,
         )
         documents = list(read_records(fresh, Document))

@@ -50,6 +50,8 @@ class PoliteSession:
     Args:
         fetching: Contact, delay, timeout, retries and size limit.
         cache: The folder of pages that are kept.
+        turns: The folder that says when each host was last asked; ``turns`` in the cache if not
+            given. Sessions that ask the same hosts share it.
         hosts: Host name → (address, port) for servers of our own: their urls stay the same
             whatever the port is, and they need no delay.
         backoff: Seconds before the first retry; doubled for every further one.
@@ -60,6 +62,7 @@ class PoliteSession:
         fetching: Fetching,
         cache: str | Path,
         *,
+        turns: str | Path | None = None,
         hosts: Mapping[str, tuple[str, int]] | None = None,
         backoff: float = 1.0,
     ) -> None:
@@ -71,7 +74,7 @@ class PoliteSession:
         self._given: set[str] = set()
         self._failures: dict[str, int] = {}
         self._robots: dict[str, Protego] = {}
-        self._turns = Turns(self.cache.folder / "turns")
+        self._turns = Turns(turns or self.cache.folder / "turns")
         self._http = requests.Session()
         self._http.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
         self._http.headers["User-Agent"] = self.user_agent

@@ -14,7 +14,7 @@ class Turns:
     enough and no lock is needed.
 
     Args:
-        folder: Shared by all jobs that keep their pages in one cache.
+        folder: Shared by all jobs that ask the same hosts.
     """
 
     def __init__(self, folder: str | Path) -> None:
