@@ -42,8 +42,8 @@ format: .venv/installed-test ## bring the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-schema: .venv/installed ## write the experiment file's schema for editors anew
-	PYTHONPATH=workflow/scripts $(BIN)/python -c 'import json; from papertune.experiment_file import experiment_schema; print(json.dumps(experiment_schema(), indent=1))' > workflow/schemas/experiment.schema.json
+schema: .venv/installed ## write the schemas for editors anew
+	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.schemas workflow/schemas
 
 test: lint ## install what tests need and run all of them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=15

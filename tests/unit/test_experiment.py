@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from papertune.errors import SettingsError
-from papertune.experiment_file import experiment_schema, load_experiment, load_named, locate
+from papertune.experiment_file import load_experiment, load_named, locate
+from papertune.schemas import schemas
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "config" / "experiments"
@@ -138,8 +139,9 @@ def test_a_model_takes_the_shared_hyperparameters_with_its_own_on_top(values, tm
 
 
 def test_the_schema_for_editors_says_what_the_program_checks():
-    written = json.loads((ROOT / "workflow/schemas/experiment.schema.json").read_text())
-    assert written == experiment_schema(), "run `make schema`"
+    folder = ROOT / "workflow/schemas"
+    written = {path.name: json.loads(path.read_text()) for path in folder.iterdir()}
+    assert written == schemas(), "run `make schema`"
 
 
 def test_the_schema_refuses_unknown_keys_everywhere():
@@ -153,7 +155,7 @@ def test_the_schema_refuses_unknown_keys_everywhere():
             for item in node:
                 yield from objects(item)
 
-    found = list(objects(experiment_schema()))
+    found = list(objects(schemas()))
     assert len(found) > 20
     assert all(node["additionalProperties"] is False for node in found)
 
@@ -171,5 +173,5 @@ def test_every_key_is_explained():
             for item in node:
                 yield from keys(item)
 
-    missing = sorted({key for key in keys(experiment_schema()) if f"`{key}`" not in text})
+    missing = sorted({key for key in keys(schemas()) if f"`{key}`" not in text})
     assert not missing

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from papertune.sources.abstracts import clean, find_abstract
+from papertune.sources.abstracts import find_abstract
+from papertune.sources.text import clean
 from papertune.sources.challenges import challenge_of, decoded
 
 TEXT = (

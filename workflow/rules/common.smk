@@ -3,14 +3,17 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
+
+# Snakemake imports pandas to see whether a param is a data frame. No param of ours is one, and a
+# third of a second is a third of what a run takes that finds nothing to do.
+sys.modules.setdefault("pandas", None)
 
 # scripts find the library beside them; rule files need this line
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from papertune import running, versions
 from papertune.errors import PapertuneError
-from papertune.experiment_file import load_named
+from papertune.experiment_file import check_configuration, load_named
 from papertune.layout import Layout
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME
@@ -25,20 +28,16 @@ onstart:
     running.begin()
 
 
-if isinstance(config["experiments"], str):  # as --config gives it
-    config["experiments"] = config["experiments"].split(",")
-validate(config, "../schemas/config.schema.yaml")
-
-
 def located(path):
     """A path as the user gave it, or, where there is none, the file of the workflow."""
     return path if Path(path).exists() else str(Path(workflow.basedir) / path)
 
 
-# an error in an experiment file ends with what to do, not with a traceback
+# an error in the configuration ends with what to do, not with a traceback
 try:
     EXPERIMENTS, config["files"] = load_named(
-        config["experiments"], Path(workflow.basedir) / "config" / "experiments"
+        check_configuration(config).experiments,
+        Path(workflow.basedir) / "config" / "experiments",
     )
     for experiment in EXPERIMENTS.values():
         read_template(located(experiment.prompt), ANSWER_FIELDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -13,15 +13,18 @@ from pydantic import ValidationError
 import papertune.settings as parts
 from papertune.errors import SettingsError
 from papertune.experiment import Experiment, Splits, nearest
-from papertune.settings import NAME, Settings
+from papertune.settings import NAME, Configuration, Settings
+
+Checked = TypeVar("Checked", bound=Settings)
 
 
-def experiment_schema() -> dict[str, Any]:
-    """The JSON schema of an experiment file, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Experiment.model_json_schema(by_alias=True),
-    }
+def check_configuration(values: dict[str, Any]) -> Configuration:
+    """Check what ``config/config.yaml`` and the command line say together.
+
+    Raises:
+        SettingsError: a key is unknown, missing or of the wrong kind; names every such key.
+    """
+    return _checked(Configuration, values, "config/config.yaml or --config")
 
 
 def locate(name: str, folder: str | Path) -> Path:
@@ -88,18 +91,22 @@ def load_experiment(path: str | Path) -> Experiment:
         raise SettingsError(f"not YAML: {error}", where=str(path)) from None
     if not isinstance(values, dict):
         raise SettingsError("not a mapping of keys", where=str(path), hint="see config/README.md")
+    return _checked(Experiment, values, str(path))
+
+
+def _checked(kind: type[Checked], values: dict[str, Any], where: str) -> Checked:
     try:
-        return Experiment.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        problems = [_explain(item, error) for item in error.errors()]
+        problems = [_explain(item) for item in error.errors()]
         raise SettingsError(
             "; ".join(problems) if len(problems) == 1 else "\n  - " + "\n  - ".join(problems),
-            where=str(path),
+            where=where,
             hint="config/README.md explains every key",
         ) from None
 
 
-def _explain(problem: Any, error: ValidationError) -> str:
+def _explain(problem: Any) -> str:
     """One line about one problem: the key as the user wrote it, what is wrong, the nearest right key."""
     tags = {"demo", "dblp", "dblp_api", "pmlr", "files", "rules", "transformers", "openai"}
     trail = [str(part) for part in problem["loc"]]

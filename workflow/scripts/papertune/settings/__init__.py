@@ -1,6 +1,6 @@
 """The parts of an experiment file as typed objects; :mod:`papertune.experiment` puts them together.
 
-``workflow/schemas/experiment.schema.json`` says the same to editors; a test keeps them in step.
+The JSON schemas in ``workflow/schemas/`` say the same to editors; a test keeps them in step.
 Fields marked :func:`cosmetic` never enter an identity: changing them reruns nothing.
 """
 
@@ -14,6 +14,7 @@ from papertune.settings.collect import (
     PmlrSource,
     Source,
 )
+from papertune.settings.configuration import Configuration
 from papertune.settings.evaluate import PACKAGED_EMBEDDER, Comparison, Compute, Embedder, Published
 from papertune.settings.models import (
     Answering,
@@ -44,6 +45,7 @@ __all__ = [
     "Base",
     "Comparison",
     "Compute",
+    "Configuration",
     "Corpus",
     "DblpApiSource",
     "DblpSource",

@@ -7,10 +7,8 @@ taken only where it is none of them.
 
 from __future__ import annotations
 
-import html as html_entities
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,24 +19,11 @@ from papertune.sources.publishers import (
     sciencedirect_abstract,
     selectors_of,
 )
+from papertune.sources.text import BLOCK_TAG, clean
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-_BLOCK = "p|br|div|li|ul|ol|section|h[1-6]|tr|td|blockquote|dd|dt|jats:p|jats:sec|jats:title|title"
-_INLINE = (
-    "a|abbr|b|bold|cite|code|em|emph|font|i|inf|inline-formula|inline-graphic|italic|jats:[a-z-]+"
-    "|math|mml:[a-z]+|m[a-z]{1,9}|q|s|sc|semantics|small|span|strong|sub|sup|tex-math|tt|u|var"
-)
-_ATTRIBUTES = r"(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?"
-_BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
-_INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}>", re.IGNORECASE)
-_INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff\ud800-\udfff\x00-\x08\x0e-\x1f]")
-# "Abstract interpretation …" is a sentence, "Abstract: …" and "ABSTRACT We …" have a heading
-_LABEL = re.compile(
-    r"^(?:(?i:abstract|summary)\s*[:.—–|]\s*|(?i:abstract)\s*-{1,2}\s+|ABSTRACT\s+(?=[A-Z])"
-    r"|Abstract(?=[A-Z][a-z]))"
-)
 _NO_ABSTRACT = re.compile(
     r"^(?:(?:an? )?abstract (?:is )?(?:not|un)\s?available|no abstract|n/a\b|first page of the"
     r"|click to increase image|this (?:article|paper) has no abstract|abstract not provided)",
@@ -106,22 +91,6 @@ def _parsed(html: str) -> BeautifulSoup:
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
         # half a surrogate pair, which browsers let pass, is no text to lxml
         return BeautifulSoup(html.encode("utf-8", "replace").decode(), "lxml")
-
-
-def clean(text: str) -> str:
-    """Plain text: no tags, entities, invisible characters or leading label; one space; NFC.
-
-    Only tags that publishers use are taken for tags: ``p<q and q>r`` stays as it is.
-    """
-    for _ in range(2):  # feeds escape twice now and then
-        text = _INLINE_TAG.sub("", _BLOCK_TAG.sub(" ", text))
-        unescaped = html_entities.unescape(text)
-        if unescaped == text:
-            break
-        text = unescaped
-    text = _INLINE_TAG.sub("", _BLOCK_TAG.sub(" ", text))
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-    return _LABEL.sub("", " ".join(text.split())).strip()
 
 
 # ---- extractors: (soup, html, url) → candidates (text or markup, name) ------------------------
@@ -289,5 +258,5 @@ def _markup(element: Tag) -> str:
             heading.decompose()
     # every tag goes here; what is escaped in the text stays escaped until it is cleaned
     return re.sub(
-        r"<[^>]*>", "", _BLOCK_TAG.sub(" ", str(part.body.decode_contents() if part.body else ""))
+        r"<[^>]*>", "", BLOCK_TAG.sub(" ", str(part.body.decode_contents() if part.body else ""))
     )

@@ -12,8 +12,8 @@ from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.settings import DblpApiSource
-from papertune.sources.abstracts import clean
 from papertune.sources.session import PoliteSession, host_of
+from papertune.sources.text import clean
 
 if TYPE_CHECKING:
     from bs4 import Tag

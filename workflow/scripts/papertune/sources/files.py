@@ -19,7 +19,7 @@ from typing import Any
 from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, Rejection
-from papertune.sources.abstracts import clean
+from papertune.sources.text import clean
 
 FIELDS = ("title", "paper_url", "doi", "year", "abstract")
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv")

@@ -9,8 +9,8 @@ from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.settings import PmlrSource
-from papertune.sources.abstracts import clean
 from papertune.sources.session import PoliteSession, host_of
+from papertune.sources.text import clean
 
 
 def read_volumes(
