@@ -4,10 +4,6 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# Snakemake imports pandas to see whether a param is a data frame. No param of ours is one, and a
-# third of a second is a third of what a run takes that finds nothing to do.
-sys.modules.setdefault("pandas", None)
-
 # scripts find the library beside them; rule files need this line
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
@@ -20,12 +16,24 @@ from papertune.settings import NAME
 from papertune.sources.files import path_of, rows_digest
 
 # Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
-if workflow.is_main_process and "--unlock" not in sys.argv:
-    print(running.lock_note(), end="", file=sys.stderr)
+if workflow.is_main_process:
+    if "--unlock" in sys.argv:
+        running.forget_ended()
+    else:
+        print(running.lock_note(), end="", file=sys.stderr)
+
+
+def make_way():
+    """End this run where it and another one would replace and read the same listings."""
+    try:
+        running.make_way(refreshes="refresh" in workflow.dag_settings.targets)
+    except PapertuneError as error:
+        raise WorkflowError(str(error)) from None
 
 
 onstart:
-    running.begin()
+    running.begin(refreshes="refresh" in workflow.dag_settings.targets)
+    make_way()
 
 
 def located(path):

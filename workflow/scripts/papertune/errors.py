@@ -23,6 +23,10 @@ class PapertuneError(Exception):
         return "\n".join(lines)
 
 
+class BusyError(PapertuneError):
+    """Another run is at work in the directory and in the way."""
+
+
 class SettingsError(PapertuneError):
     """An experiment file that says something impossible."""
 

@@ -2,6 +2,9 @@
 
 Every run writes a file of its own under ``.snakemake/`` and deletes it when it ends. What a killed
 run left is deleted once Snakemake's locks are gone.
+
+``snakemake refresh`` replaces listings that other runs read, and Snakemake locks nothing for it, as
+its rule declares no file. So it and other runs keep out of each other's way by these files.
 """
 
 from __future__ import annotations
@@ -14,11 +17,11 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from papertune.errors import BusyError
 from papertune.records import atomic_write
 
 RUNS = Path(".snakemake", "papertune-runs")
@@ -28,13 +31,17 @@ SAME = 60.0  # seconds that a process's start may seem to move when the clock is
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: who started it, where, when (seconds since 1970) and with which command."""
+    """One run: who started it, where, when (seconds since 1970) and with which command.
+
+    ``refreshes`` says that it replaces listings.
+    """
 
     user: str
     host: str
     pid: int
     started: float
     command: str
+    refreshes: bool = False
 
     @property
     def alive(self) -> bool | None:
@@ -62,7 +69,7 @@ class Run:
         return "".join(letter if letter.isprintable() else "?" for letter in said)
 
 
-def begin(folder: str | Path = ".") -> None:
+def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     """Say that this process's run is at work in the folder, until the process ends."""
     import psutil
 
@@ -72,7 +79,7 @@ def begin(folder: str | Path = ".") -> None:
         user = f"user {os.getuid()}"
     host, pid = socket.gethostname(), os.getpid()
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    run = Run(user, host, pid, psutil.Process().create_time(), command)
+    run = Run(user, host, pid, psutil.Process().create_time(), command, refreshes)
     path = Path(folder, RUNS, f"{host}-{pid}.json").absolute()
 
     def end() -> None:
@@ -80,7 +87,7 @@ def begin(folder: str | Path = ".") -> None:
             with suppress(OSError):
                 path.unlink()
 
-    # only a message depends on it: no reason for a run to fail
+    # where nothing can be written, Snakemake itself says so better
     with suppress(OSError), atomic_write(path) as stream:
         json.dump(asdict(run), stream)
     atexit.register(end)
@@ -88,13 +95,23 @@ def begin(folder: str | Path = ".") -> None:
 
 def runs(folder: str | Path = ".") -> list[Run]:
     """The runs that are at work in a folder, or were and left their locks."""
-    found = {path: run for path in _files(Path(folder, RUNS)) if (run := _read(path))}
-    if not locked(folder):
-        for path in [path for path, run in found.items() if not run.alive]:
-            del found[path]
-            with suppress(OSError):
-                path.unlink()
-    return list(found.values())
+    in_lock = locked(folder)
+    found = []
+    for path, run in _written(folder):
+        alive = run.alive
+        # a refresh has no lock that would tell whether it still runs on another host
+        if alive or (alive is None if run.refreshes else in_lock):
+            found.append(run)
+        else:
+            _delete(path)
+    return found
+
+
+def forget_ended(folder: str | Path = ".") -> None:
+    """Take the user's word (``--unlock``) that runs which cannot be seen from here have ended."""
+    for path, run in _written(folder):
+        if not run.alive:
+            _delete(path)
 
 
 def locked(folder: str | Path = ".") -> bool:
@@ -102,46 +119,68 @@ def locked(folder: str | Path = ".") -> bool:
     return bool(_files(Path(folder, LOCKS)))
 
 
-def at_work(folder: str | Path = ".") -> list[str]:
+def at_work(folder: str | Path = ".") -> list[Run]:
     """Other runs that are, or may be, at work in a folder; not the one this process belongs to."""
     import psutil
 
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
-        str(run)
-        for run in runs(folder)
-        if run.alive is not False and not (run.alive and run.pid in own)
+        run for run in runs(folder) if run.alive is not False and not (run.alive and run.pid in own)
     ]
 
 
+def make_way(folder: str | Path = ".", *, refreshes: bool = False) -> None:
+    """Stop a run that would read listings while they are replaced, or replace them while read.
+
+    A run asks once more after ``begin``: of two that start at the same time each then sees the
+    other. Both stop, which is safe and rare.
+
+    Args:
+        folder: The directory of the run.
+        refreshes: Whether this run replaces listings; then every other run is in its way.
+
+    Raises:
+        BusyError: another run is in the way.
+    """
+    for run in at_work(folder):
+        if refreshes or run.refreshes:
+            raise BusyError(
+                f"{'a refresh' if run.refreshes else 'another run'} is at work here and "
+                f"{'replaces' if run.refreshes else 'may just be reading'} the listings: {run}",
+                hint=_what_to_do(run),
+            )
+
+
 def lock_note(folder: str | Path = ".") -> str:
-    """Who holds locks of a folder and how to go on; empty where there is no lock.
+    """Who holds locks of a folder or replaces its listings, and how to go on; else empty.
 
     It tells one thing about every run, since not every lock is in the way of every other run.
     """
+    found = runs(folder)  # of no lock too: it deletes what killed runs left
     if not locked(folder):
-        return ""
-    return "".join(f"{line}\n" for line in _advice(runs(folder)))
+        found = [run for run in found if run.refreshes]
+    return "".join(f"{_state(run)}: {run}\n  What to do: {_what_to_do(run)}\n" for run in found)
 
 
-def _advice(found: Iterable[Run]) -> Iterable[str]:
-    for run in found:
-        alive = run.alive
-        if alive:
-            yield f"Another run is at work in this directory: {run}"
-            yield f"  What to do: wait until it ends, or stop it and run again: {_stop(run.pid)}."
-        elif alive is None:
-            yield f"A run on another host has locked this directory: {run}"
-            yield (
-                f"  What to do: look there whether it still runs (ssh {run.host} ps -p {run.pid})."
-                " If so, wait; if not, run your command once with --unlock, and again without."
-            )
-        else:
-            yield f"A run was killed and left this directory locked: {run}"
-            yield (
-                "  What to do: run your command once with --unlock, and again without; "
-                "finished work is kept."
-            )
+def _state(run: Run) -> str:
+    alive = run.alive
+    if alive is None:
+        return "A run on another host is, or was, at work in this directory"
+    if alive:
+        return "Another run is at work in this directory"
+    return "A run was killed and left this directory locked"
+
+
+def _what_to_do(run: Run) -> str:
+    alive = run.alive
+    if alive:
+        return f"wait until it ends, or stop it and run again: {_stop(run.pid)}."
+    if alive is None:
+        return (
+            f"look there whether it still runs (ssh {run.host} ps -p {run.pid}). "
+            "If so, wait; if not, run your command once with --unlock, and again without."
+        )
+    return "run your command once with --unlock, and again without; finished work is kept."
 
 
 def _stop(pid: int) -> str:
@@ -158,6 +197,15 @@ def _files(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
         return []
+
+
+def _written(folder: str | Path) -> list[tuple[Path, Run]]:
+    return [(path, run) for path in _files(Path(folder, RUNS)) if (run := _read(path))]
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def _read(path: Path) -> Run | None:
