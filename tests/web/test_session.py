@@ -64,6 +64,17 @@ def test_a_cached_page_of_another_url_is_not_believed(site, polite):
     assert session.get(other).text == landing("2")
 
 
+def test_a_page_that_an_earlier_version_kept_is_not_asked_for_again(site, polite):
+    url = site.page("/a", landing())
+    session = polite()
+    page = session.get(url)
+    values = json.loads(session.cache.path(url).read_text())
+    del values["sha256"]
+    session.cache.path(url).write_text(json.dumps(values))
+    assert session.get(url) == page
+    assert site.requests["/a"] == 1
+
+
 def test_who_asks_is_named(site, polite, monkeypatch):
     polite().get(site.page("/a", "x"))
     assert set(site.agents) == {"Papertune/0.1 (+tests@example.org)"}

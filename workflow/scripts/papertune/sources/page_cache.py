@@ -39,23 +39,32 @@ class PageCache:
         return self.folder / name[:2] / f"{name}.json"
 
     def read(self, url: str) -> Page | None:
-        """The page, or None where there is none or the file is broken."""
+        """The page, or None where there is none or the file is not as it was written."""
         path = self.path(url)
         try:
-            page = Page(**json.loads(path.read_text(encoding="utf-8")))
+            values = dict(json.loads(path.read_text(encoding="utf-8")))
+            written = values.pop("sha256", None)  # pages of earlier versions have none
+            page = Page(**values)
+            if page.url != url:
+                raise ValueError(f"it holds {page.url}")
+            if written not in (None, _sha256(page)):
+                raise ValueError("it has been changed since it was written")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
             log.warning("%s: unreadable, the page is fetched again (%s)", path, error)
             return None
-        whole = page.url == url and isinstance(page.text, str) and isinstance(page.landed, str)
-        return page if whole else None
+        return page
 
     def write(self, page: Page) -> None:
         """Keep a page, whole or not at all."""
         with atomic_write(self.path(page.url)) as stream:
-            json.dump(asdict(page), stream)
+            json.dump({**asdict(page), "sha256": _sha256(page)}, stream)
 
     def forget(self, url: str) -> None:
         """Keep the page of a url no more."""
         self.path(url).unlink(missing_ok=True)
+
+
+def _sha256(page: Page) -> str:
+    return hashlib.sha256(json.dumps(asdict(page)).encode()).hexdigest()
