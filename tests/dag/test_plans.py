@@ -41,8 +41,20 @@ def test_the_demo_plans_the_right_jobs(tmp_path):
     jobs = planned(tmp_path, "--config", "experiments=demo")
     assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 20
     assert (jobs["write_archive"], jobs["pretrain_base"], jobs["train"]) == (1, 1, 4)
-    assert (jobs["synthesize"], jobs["answer"], jobs["score"]) == (4, 10, 10)
-    assert "download_base" not in jobs
+    assert (jobs["synthesize_here"], jobs["answer"], jobs["score"]) == (4, 10, 10)
+    assert "download_base" not in jobs and "synthesize" not in jobs
+
+
+def test_generators_of_one_name_in_two_experiments_may_be_of_two_kinds(tmp_path):
+    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
+    for old, new in (("gemma", "extractive"), ("mistral", "cloze")):
+        values["generators"][new] = values["generators"].pop(old)
+    values.update(dataset="extractive", test_sets=["cloze", "extractive"])
+    values.pop("published")
+    path = tmp_path / "other.yaml"
+    path.write_text(yaml.safe_dump(values))
+    jobs = planned(tmp_path, "--config", f"experiments=demo,{path}")
+    assert (jobs["synthesize_here"], jobs["synthesize"]) == (4, 4)
 
 
 def test_an_experiment_is_given_by_name_or_by_path(tmp_path):

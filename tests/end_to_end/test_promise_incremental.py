@@ -52,7 +52,7 @@ def test_a_document_of_a_test_year_trains_nothing(either_study):
     jobs = plan(either_study)
     assert not {"train", "pretrain_base"} & set(jobs)
     assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 1
-    assert jobs["synthesize"] == jobs["build_dataset"] == 2  # both generators, test split only
+    assert jobs["synthesize_here"] == jobs["build_dataset"] == 2  # both generators, test split only
     assert jobs["answer"] == jobs["score"] == 4  # two models, two test sets
     either_study.run()
     assert weights(either_study) == before
@@ -70,7 +70,7 @@ def test_a_document_of_a_training_year_is_asked_about_alone(either_study):
     add(either_study, 2020)
     jobs = plan(either_study)
     assert jobs["train"] == jobs["pretrain_base"] == 1
-    assert jobs["synthesize"] == 2  # train and validation of the generator that trains
+    assert jobs["synthesize_here"] == 2  # train and validation of the generator that trains
     either_study.run()
     assert (
         asked(either_study, "extractive", "train") + asked(either_study, "extractive", "validation")
@@ -128,7 +128,7 @@ def test_the_answer_prompt_trains_and_answers_anew_but_asks_no_generator(study):
     study.change(lambda values: values.update(prompt="prompt.txt"))
     jobs = plan(study)
     assert jobs["train"] == 1 and jobs["answer"] == 4
-    assert not {"synthesize", "pretrain_base", "build_dataset", *COLLECTING} & set(jobs)
+    assert not {"synthesize_here", "pretrain_base", "build_dataset", *COLLECTING} & set(jobs)
 
 
 def test_a_learning_rate_trains_the_model_that_has_it(study):
@@ -136,7 +136,7 @@ def test_a_learning_rate_trains_the_model_that_has_it(study):
     jobs = plan(study)
     assert jobs["train"] == 1
     assert jobs["answer"] == jobs["score"] == 2
-    assert not {"synthesize", "pretrain_base", "build_dataset", *COLLECTING} & set(jobs)
+    assert not {"synthesize_here", "pretrain_base", "build_dataset", *COLLECTING} & set(jobs)
 
 
 def test_a_metric_scores_anew_and_answers_nothing(study):
@@ -149,6 +149,6 @@ def test_a_metric_scores_anew_and_answers_nothing(study):
 def test_a_generators_setting_asks_that_generator_only(study):
     study.change(lambda values: values["generators"]["cloze"].update(pairs=2))
     jobs = plan(study)
-    assert jobs["synthesize"] == 1  # cloze writes a test set only
+    assert jobs["synthesize_here"] == 1  # cloze writes a test set only
     assert not {"train", "pretrain_base", *COLLECTING} & set(jobs)
     assert jobs["answer"] == 2

@@ -70,6 +70,20 @@ wildcard_constraints:
     base=NAME.strip("^$"),
 
 
+def experiments_whose_generators(run_a_model):
+    """A constraint of the wildcard `experiment` in the paths of pairs, by kind of generator."""
+    kinds = []
+    for name, place in LAYOUTS.items():
+        chosen = [
+            generator
+            for generator in place.experiment.generators
+            if (place.generator_model(generator) is not None) == run_a_model
+        ]
+        if chosen:
+            kinds.append(f"{name}(?=/(?:rejected/)?pairs/(?:{'|'.join(chosen)})/)")
+    return "|".join(kinds) or "(?!)"  # which matches nothing
+
+
 def study(wildcards):
     """The experiment of a job."""
     return EXPERIMENTS[wildcards.experiment]
@@ -90,13 +104,14 @@ def compute(name):
     return lambda wildcards: getattr(study(wildcards).compute, name)
 
 
-def compute_of_generator(name, otherwise):
-    """A resource function: what a job asks for if its generator's model runs here."""
-    return lambda wildcards: (
-        compute(name)(wildcards)
-        if layout(wildcards).generator_model(wildcards.generator)
-        else otherwise
-    )
+def minutes(wildcards, attempt):
+    """Runtime of a job that runs a language model: a later attempt may take longer."""
+    return study(wildcards).compute.minutes(attempt)
+
+
+def sharded(name):
+    """A resource function: the same for every part of a job that is split over GPUs."""
+    return lambda wildcards: compute(name)(wildcards) * compute("shards")(wildcards)
 
 
 def generator_template(wildcards):

@@ -11,6 +11,7 @@ rule build_dataset:
         rejected="results/{experiment}/rejected/datasets/{generator}/{split}.jsonl",
     log:
         "logs/{experiment}/datasets/{generator}/{split}.log",
+    localrule: True
     conda:
         "../../envs/synthesize.yaml"
     params:

@@ -15,11 +15,11 @@ rule answer:
         "benchmarks/{experiment}/answers/{model}/seed-{seed}/{test_set}.tsv"
     conda:
         "../../envs/models.yaml"
-    threads: compute("threads")
+    threads: sharded("threads")
     resources:
-        gpu=compute("gpu"),
-        mem_mb=compute("memory_mb"),
-        runtime=compute("runtime"),
+        gpu=sharded("gpu"),
+        mem_mb=sharded("memory_mb"),
+        runtime=minutes,
     params:
         recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),
         answering=lambda wildcards: study(wildcards).answering.identity(),
@@ -43,6 +43,7 @@ rule score:
         "../../envs/evaluate.yaml"
     resources:
         mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         metrics=lambda wildcards: study(wildcards).metrics,
         embedder=lambda wildcards: study(wildcards).embedder.identity(),
@@ -62,6 +63,9 @@ rule compare:
         "benchmarks/{experiment}/tables/matrix.tsv"
     conda:
         "../../envs/evaluate.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         cells=lambda wildcards: list(layout(wildcards).by_cell("scores")),
         baseline=lambda wildcards: study(wildcards).baseline,

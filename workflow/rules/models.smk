@@ -54,7 +54,7 @@ rule pretrain_base:
     resources:
         gpu=compute("gpu"),
         mem_mb=compute("memory_mb"),
-        runtime=compute("runtime"),
+        runtime=minutes,
     params:
         pretraining=lambda wildcards: study(wildcards)
         .bases[wildcards.base]
@@ -85,7 +85,7 @@ rule train:
     resources:
         gpu=compute("gpu"),
         mem_mb=compute("memory_mb"),
-        runtime=compute("runtime"),
+        runtime=minutes,
     params:
         recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),
         prompt=answer_template,

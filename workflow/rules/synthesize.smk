@@ -16,13 +16,15 @@ rule synthesize:
         "logs/{experiment}/pairs/{generator}/{split}.log",
     benchmark:
         "benchmarks/{experiment}/pairs/{generator}/{split}.tsv"
+    wildcard_constraints:
+        experiment=experiments_whose_generators(run_a_model=True),
     conda:
         "../../envs/synthesize.yaml"
-    threads: compute_of_generator("threads", 1)
+    threads: sharded("threads")
     resources:
-        gpu=compute_of_generator("gpu", 0),
-        mem_mb=compute("memory_mb"),
-        runtime=compute("runtime"),
+        gpu=sharded("gpu"),
+        mem_mb=sharded("memory_mb"),
+        runtime=minutes,
     params:
         generator=lambda wildcards: study(wildcards)
         .generators[wildcards.generator]
@@ -33,3 +35,15 @@ rule synthesize:
         version=[versions.RULES, versions.ASK, versions.SYNTHESIZE],
     script:
         "../scripts/synthesize.py"
+
+
+# Generators that follow rules take seconds, and those that ask a service need a network: both run
+# where Snakemake runs, as a compute node may have none.
+use rule synthesize as synthesize_here with:
+    wildcard_constraints:
+        experiment=experiments_whose_generators(run_a_model=False),
+    localrule: True
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=compute("memory_mb"),

@@ -52,4 +52,10 @@ class Compute(Settings):
     gpu: int = cosmetic(0, ge=0, description="GPUs of a job that runs a language model")
     threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
     memory_mb: int = cosmetic(4000, ge=500)
-    runtime: int = cosmetic(240, ge=1, description="minutes")
+    runtime: int = cosmetic(240, ge=1, description="minutes of the first attempt")
+    longest: int = cosmetic(1440, ge=1, description="minutes that no later attempt goes beyond")
+    shards: int = cosmetic(1, ge=1, description="parts of a synthesis or answering job, a GPU each")
+
+    def minutes(self, attempt: int) -> int:
+        """What an attempt may take: each one more than the one before, up to a limit."""
+        return max(self.runtime, min(self.runtime * attempt, self.longest))
