@@ -4,10 +4,10 @@ from pathlib import Path
 
 from papertune.experiment_file import load_experiment
 from papertune.inference import answer
+from papertune.job import job
 from papertune.loading import weights_digest
-from papertune.progress import job_log
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
     model, base = Path(snakemake.input.model), Path(snakemake.input.base)
     answer(

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from papertune.datasets import build_dataset
-from papertune.progress import job_log
+from papertune.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     build_dataset(
         pairs=Path(snakemake.input.pairs),
         output=Path(snakemake.output.dataset),

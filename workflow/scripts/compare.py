@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from papertune.experiment_file import load_experiment
+from papertune.job import job
 from papertune.matrix import compare
-from papertune.progress import job_log
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
     compare(
         dict(zip(snakemake.params.cells, map(Path, snakemake.input.scores), strict=True)),

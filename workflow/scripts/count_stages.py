@@ -4,10 +4,10 @@ from pathlib import Path
 
 from papertune.counts import count_stages
 from papertune.experiment_file import load_experiment
+from papertune.job import job
 from papertune.layout import Layout
-from papertune.progress import job_log
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     name = snakemake.wildcards.experiment
     experiment = load_experiment(snakemake.config["files"][name])
     layout = Layout(name, experiment)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from papertune.datasets import describe_dataset
-from papertune.progress import job_log
+from papertune.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     describe_dataset(
         splits=[Path(path) for path in snakemake.input.splits],
         output=Path(snakemake.output.card),

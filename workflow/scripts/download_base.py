@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from papertune.download import download_model
-from papertune.progress import job_log
+from papertune.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     download_model(
         snakemake.wildcards.hub.replace("--", "/"),
         snakemake.wildcards.revision,

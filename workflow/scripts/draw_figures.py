@@ -4,10 +4,10 @@ from pathlib import Path
 
 from papertune.experiment_file import load_experiment
 from papertune.figures import draw_figures
+from papertune.job import job
 from papertune.layout import Layout
-from papertune.progress import job_log
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     name = snakemake.wildcards.experiment
     experiment = load_experiment(snakemake.config["files"][name])
     draw_figures(

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from papertune.experiment_file import load_experiment
-from papertune.progress import job_log
+from papertune.job import job
 from papertune.sources.collect import list_documents
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
     list_documents(
         experiment.source,

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from papertune.experiment_file import load_experiment
 from papertune.identity import fingerprint
+from papertune.job import job
 from papertune.pretraining import pretrain
-from papertune.progress import job_log
 from papertune.records import files_digest
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
     inputs = [Path(path) for path in (*snakemake.input.documents, *snakemake.input.files)]
     identity = [snakemake.params.pretraining, snakemake.params.version, files_digest(inputs)]

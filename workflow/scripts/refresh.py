@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from papertune.experiment_file import load_experiment
-from papertune.progress import job_log
+from papertune.job import job
 from papertune.sources.refresh import refresh_listings
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     refresh_listings(
         {name: load_experiment(path) for name, path in snakemake.config["files"].items()},
         cache=Path(snakemake.config["store"], "http"),

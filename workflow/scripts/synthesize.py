@@ -4,9 +4,9 @@ from pathlib import Path
 
 from papertune.experiment_file import load_experiment
 from papertune.generators.synthesis import synthesize
-from papertune.progress import job_log
+from papertune.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
     name = snakemake.wildcards.generator
     synthesize(

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from papertune.experiment_file import load_experiment
 from papertune.identity import fingerprint
+from papertune.job import job
 from papertune.loading import weights_digest
-from papertune.progress import job_log
 from papertune.records import files_digest
 from papertune.training import train
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
     model = experiment.models[snakemake.wildcards.model]
     seed = int(snakemake.wildcards.seed)

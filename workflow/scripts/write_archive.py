@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from papertune.demo.archive import write_archive
-from papertune.progress import job_log
+from papertune.job import job
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     write_archive(Path(snakemake.output.archive))

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from papertune.experiment_file import load_experiment
+from papertune.job import job
 from papertune.layout import Layout
-from papertune.progress import job_log
 from papertune.tables import write_tables
 
-with job_log(snakemake.log[0]):
+with job(snakemake):
     name = snakemake.wildcards.experiment
     experiment = load_experiment(snakemake.config["files"][name])
     write_tables(
