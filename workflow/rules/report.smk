@@ -1,6 +1,7 @@
 # Needs: the matrix and everything that was made on the way to it.
 # Makes: results/{experiment}/tables/ (CSV, Markdown, LaTeX), figures/ (SVG) and report.html.
-# Tables and figures are also part of `snakemake --report`.
+# Tables and figures are also part of `snakemake --report`. What takes seconds runs where Snakemake
+# runs.
 
 
 # From listing to score: what each stage kept, what it rejected and why.
@@ -30,6 +31,9 @@ rule count_stages:
         "benchmarks/{experiment}/tables/counts.tsv"
     conda:
         "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         version=versions.REPORT,
     script:
@@ -50,6 +54,7 @@ rule write_tables:
         text="results/{experiment}/tables/matrix.txt",
     log:
         "logs/{experiment}/tables/tables.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     params:
@@ -67,6 +72,7 @@ rule write_published:
         table("published", "Matrix"),
     log:
         "logs/{experiment}/tables/published.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     params:
@@ -88,6 +94,7 @@ rule draw_figures:
         cost=figure("cost", "Training"),
     log:
         "logs/{experiment}/figures/figures.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     params:
@@ -125,6 +132,7 @@ rule write_page:
         "logs/{experiment}/report.log",
     benchmark:
         "benchmarks/{experiment}/report.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     params:
