@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from papertune.sources.abstracts import find_abstract
-from papertune.sources.text import clean
 from papertune.sources.challenges import challenge_of, decoded
+from papertune.sources.text import clean
 
 TEXT = (
     "We ask whether a small model gains from reading the pages it is asked about. On three venues "
