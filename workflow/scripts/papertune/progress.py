@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from papertune import stopping
 from papertune.errors import PapertuneError
 
 Item = TypeVar("Item")
@@ -21,29 +22,26 @@ def job_log(path: str | Path) -> Iterator[None]:
     """Log to ``path`` and to the terminal; end the process with status 1 after an error.
 
     Errors made for people are printed as they are; any other error's traceback goes to the log
-    file and its last line to the terminal.
+    file and its last line to the terminal. SIGTERM ends the job where its work allows, with
+    status 75.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    path.write_bytes(b"")
+    # appending: tracebacks are written to it by another way
+    file = logging.FileHandler(path, mode="a", encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
-    for chatty in (
-        "httpx",
-        "httpx2",
-        "httpcore",
-        "httpcore2",
-        "urllib3",
-        "filelock",
-        "selenium",
-        "absl",
-    ):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    quieten()
+    stopping.install()
     log = logging.getLogger("papertune")
     try:
         yield
+    except stopping.Interrupted as end:
+        log.error("%s\n  Log: %s", end, path)
+        sys.exit(stopping.STATUS)
     except PapertuneError as error:
         log.error("%s\n  Log: %s", error, path)
         sys.exit(1)
@@ -58,6 +56,21 @@ def job_log(path: str | Path) -> Iterator[None]:
         sys.exit(1)
 
 
+def quieten() -> None:
+    """Let libraries tell only what matters of what they do."""
+    for chatty in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "httpcore2",
+        "urllib3",
+        "filelock",
+        "selenium",
+        "absl",
+    ):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
 def _append(path: Path, text: str) -> None:
     with path.open("a", encoding="utf-8") as stream:
         stream.write(text)
@@ -66,13 +79,20 @@ def _append(path: Path, text: str) -> None:
 def progress(
     items: Iterable[Item], total: int, what: str, *, every: float = 10.0
 ) -> Iterator[Item]:
-    """Pass items on and log done/total and the rate at most once in ``every`` seconds, and at the end."""
+    """Pass items on and log done/total and the rate at most once in ``every`` seconds, and at the end.
+
+    Raises:
+        Interrupted: the job was asked to stop and there are more items; whoever took the last
+            one has finished it.
+    """
     log = logging.getLogger("papertune")
     start = last = time.monotonic()
     done = 0
     for item in items:
         yield item
         done += 1
+        if done < total:  # a job that has done its work may as well end well
+            stopping.check()
         now = time.monotonic()
         if now - last >= every:
             log.info("%s: %d/%d (%.1f/s)", what, done, total, done / (now - start))

@@ -1,0 +1,68 @@
+"""Ending well on SIGTERM, which comes before a time limit, a preemption or from ``kill``.
+
+The signal only leaves a mark, so nothing is torn. Loops look for the mark between two items, when
+what is finished is on disk, and end the job there; its next attempt goes on from that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from types import FrameType
+
+from papertune.errors import PapertuneError
+
+log = logging.getLogger("papertune")
+
+STATUS = os.EX_TEMPFAIL  # 75, of sysexits.h: the same command may succeed when it is run again
+
+_request: tuple[str, float] | None = None  # what asked, and when on the monotonic clock
+
+
+class Interrupted(PapertuneError):
+    """The job was asked to stop and did, with everything finished on disk."""
+
+
+def install() -> None:
+    """Take SIGTERM from now on, also where a shell had it ignored; call it in the main thread."""
+    global _request
+    _request = None
+    signal.signal(signal.SIGTERM, _on_signal)
+
+
+def request(what: str) -> None:
+    """Ask the process to stop at the next :func:`check`; the first to ask is the one named."""
+    global _request
+    if _request is None:
+        _request = (what, time.monotonic())
+        # in a thread: the signal may have come while this one was writing to the same log
+        said = threading.Thread(target=log.warning, args=("%s: ending as soon as can be", what))
+        with suppress(RuntimeError):  # there may be no room for another thread
+            said.start()
+
+
+def requested() -> bool:
+    """Whether the process was asked to stop."""
+    return _request is not None
+
+
+def check() -> None:
+    """End the job here if it was asked to stop; call it where everything finished is on disk.
+
+    Raises:
+        Interrupted: it was asked to stop.
+    """
+    if _request is not None:
+        what, since = _request
+        raise Interrupted(
+            f"stopped by {what}, {time.monotonic() - since:.1f} s after it came: "
+            "what is finished is kept; the next attempt goes on from it"
+        )
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    request(signal.Signals(number).name)
