@@ -31,6 +31,17 @@ def make_way():
         raise WorkflowError(str(error)) from None
 
 
+def nobody_else(wildcards):
+    """No file, but an error where another run is at work.
+
+    Other runs ask in `onstart`. That is too late here: Snakemake has taken its locks then, and
+    when it gives them back it deletes those of all other runs too.
+    """
+    if workflow.is_main_process and not workflow.dryrun:
+        make_way()
+    return []
+
+
 onstart:
     running.begin(refreshes="refresh" in workflow.dag_settings.targets)
     make_way()
