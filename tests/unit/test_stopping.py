@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -102,3 +103,26 @@ def test_the_log_has_the_whole_traceback_of_what_nobody_expected(tmp_path):
     lines = (tmp_path / "job.log").read_text().splitlines()
     assert "hello" in lines[0] and lines[1] == "Traceback (most recent call last):"
     assert lines[-2] == "ValueError: odd" and "ERROR" in lines[-1]
+
+
+WAITING = """
+import sys
+from papertune.progress import job_log
+from papertune.settings import Fetching
+from papertune.sources.session import PoliteSession
+fetching = Fetching(contact="tests@papertune.example", timeout=60)
+with job_log(sys.argv[1]), PoliteSession(fetching, sys.argv[2]) as session:
+    session.get(sys.argv[3])
+"""
+
+
+def test_who_waits_for_a_network_ends_at_once(tmp_path):
+    """A site that never answers does not keep a job from ending."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/page"
+        process = start(WAITING, tmp_path / "job.log", tmp_path / "http", url)
+        connection, _ = deaf.accept()
+        with connection:
+            process.terminate()
+            process.communicate(timeout=10)
+    assert process.returncode == 75

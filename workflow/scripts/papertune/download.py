@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from papertune import stopping
 from papertune.errors import PapertuneError
 
 log = logging.getLogger(__name__)
@@ -51,13 +52,14 @@ def download_model(model: str, revision: str, output: Path) -> None:
     where = f"{model} at {revision}"
     log.info("downloading %s", where)
     try:
-        snapshot_download(
-            model,
-            revision=revision,
-            local_dir=partial,
-            allow_patterns=WANTED,
-            ignore_patterns=UNWANTED,
-        )
+        with stopping.at_once():
+            snapshot_download(
+                model,
+                revision=revision,
+                local_dir=partial,
+                allow_patterns=WANTED,
+                ignore_patterns=UNWANTED,
+            )
     except GatedRepoError:
         raise PapertuneError(
             "the model asks for agreement to its licence",

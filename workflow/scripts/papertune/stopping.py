@@ -1,7 +1,8 @@
 """Ending well on SIGTERM, which comes before a time limit, a preemption or from ``kill``.
 
 The signal only leaves a mark, so nothing is torn. Loops look for the mark between two items, when
-what is finished is on disk, and end the job there; its next attempt goes on from that.
+what is finished is on disk, and end the job there; its next attempt goes on from that. Who waits
+for a network has nothing to lose and ends at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from papertune.errors import PapertuneError
@@ -21,6 +23,7 @@ log = logging.getLogger("papertune")
 STATUS = os.EX_TEMPFAIL  # 75, of sysexits.h: the same command may succeed when it is run again
 
 _request: tuple[str, float] | None = None  # what asked, and when on the monotonic clock
+_waiting = False  # for something that may take long and can be asked for again
 
 
 class Interrupted(PapertuneError):
@@ -64,5 +67,23 @@ def check() -> None:
         )
 
 
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Within, the signal does not wait for the next :func:`check`: for requests, pauses, downloads.
+
+    Raises:
+        Interrupted: the job was asked to stop, before or within.
+    """
+    global _waiting
+    check()
+    before, _waiting = _waiting, True
+    try:
+        yield
+    finally:
+        _waiting = before
+
+
 def _on_signal(number: int, frame: FrameType | None) -> None:
     request(signal.Signals(number).name)
+    if _waiting:
+        check()

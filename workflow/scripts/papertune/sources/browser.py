@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from papertune import stopping
 from papertune.sources.abstracts import find_abstract
 from papertune.sources.session import PoliteSession
 from papertune.sources.transport import PageError, timed_out
@@ -131,7 +132,8 @@ class Browser:
             if self._driver is None:
                 self._start()
             try:
-                return self._look(url)
+                with stopping.at_once():
+                    return self._look(url)
             except (WebDriverException, HTTPError, OSError) as error:
                 said = _said(error)
                 if "net::ERR" in said:

@@ -19,6 +19,7 @@ import requests
 from protego import Protego
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from papertune import stopping
 from papertune.errors import CollectError
 from papertune.settings import Fetching
 from papertune.sources.challenges import challenge_of, decoded
@@ -116,7 +117,8 @@ class PoliteSession:
         page = None if refresh else self.cache.read(url)
         if page is None:
             try:
-                page = self._retrying()(self._get_once, url)
+                with stopping.at_once():
+                    page = self._retrying()(self._get_once, url)
             except PageError as error:
                 self._count_failure(error)
                 raise
