@@ -66,6 +66,10 @@ try:
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
 
+# SIGTERM reaches all processes of a job. A shell that dies of it would take from its script the
+# seconds in which that puts away what it has.
+shell.prefix("set -euo pipefail; trap : TERM; ")
+
 RESOURCES = config["resources"]
 LAYOUTS = {name: Layout(name, study, RESOURCES) for name, study in EXPERIMENTS.items()}
 
