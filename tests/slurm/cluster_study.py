@@ -1,0 +1,152 @@
+"""A small study that runs on the tests' cluster, by the profile as a user would edit it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from end_to_end.conftest import row, write_study
+from papertune.demo.papers import papers
+from snakemake_run import ROOT
+from tiny_models import make_model
+
+
+def site_profile(folder: Path, **site: str) -> Path:
+    """The Slurm profile with the lines of its site filled in, as a user would.
+
+    Args:
+        folder: Where to put it.
+        site: Key → value of lines that stand there, commented out or not. `slurm_partition` stands
+            there twice: `cpu_partition` and `gpu_partition` are those without and with a GPU.
+    """
+    lines = (ROOT / "profiles/slurm/config.yaml").read_text().splitlines()
+    values = {"cpu_partition": "cpu", "gpu_partition": "gpu", "gpu_model": "toy"} | site
+    # the tests have no time to wait for
+    values.setdefault("slurm-init-seconds-before-status-checks", "1")
+    values.setdefault("latency-wait", "5")
+    for key, value in values.items():
+        name = "slurm_partition" if key.endswith("_partition") else key
+        places = [n for n, line in enumerate(lines) if re.match(rf" *(# )?{name}: ", line)]
+        assert len(places) == (2 if name == "slurm_partition" else 1), key
+        place = places[1 if key == "gpu_partition" else 0]
+        indent = re.match(" *", lines[place])[0]
+        lines[place] = f"{indent}{name}: {value}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+class ClusterStudy:
+    """One model, trained and compared with its base on one test set: seven jobs of the cluster."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "small.yaml"
+
+    def make(self, **changes: Any) -> ClusterStudy:
+        """Write its settings, its documents and its base."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
+        documents = [row(paper) for year in range(2019, 2023) for paper in papers(year, 5, 1)]
+        (self.folder / "documents.json").write_text(json.dumps(documents))
+        values.update(
+            source={"kind": "files", "path": "documents.json"},
+            splits={
+                "train": {"from": 2019, "to": 2020},
+                "test": {"from": 2021, "to": 2022},
+                "validation": 0.3,
+            },
+            generators={"extractive": values["generators"]["extractive"]},
+            dataset="extractive",
+            test_sets=["extractive"],
+            bases={"tiny": {"path": str(self.folder / "tiny")}},
+            training={"max_steps": 4, "max_length": 512, "batch_size": 4, "evaluations": 2},
+            models={
+                "baseline": {"base": "tiny", "method": "baseline"},
+                "full": {"base": "tiny", "method": "full", "training": {"learning_rate": 0.001}},
+            },
+            seeds=[1],
+            answering={"max_new_tokens": 8, "batch_size": 4},
+            metrics=["token_f1", "perplexity"],
+            comparison={"metric": "token_f1", "resamples": 200},
+            compute={"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 10},
+        )
+        values.update(changes)
+        write_study(self.folder, values)
+        make_model(self.folder / "tiny", context=512)
+        return self
+
+    def command(self, profile: Path, *arguments: str) -> list[str]:
+        """What a user types."""
+        return [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--workflow-profile", str(ROOT / "profiles/default"), "--profile", str(profile)),
+            *("--config", f"experiments={self.file}", *arguments),
+        ]
+
+    def start(self, profile: Path, *arguments: str) -> subprocess.Popen[str]:
+        """Start it and go on; what it says goes to `run.log`."""
+        with (self.folder / "run.log").open("a") as log:
+            return subprocess.Popen(
+                self.command(profile, *arguments),
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+                env=os.environ | {"PAPERTUNE_CONTACT": "tests@papertune.example"},
+            )
+
+    def run(self, profile: Path, *arguments: str, check: bool = True, seconds: float = 500) -> str:
+        """Run it to its end; returns what it said.
+
+        Raises:
+            AssertionError: it failed although `check` is set.
+        """
+        before = len(self.said())
+        process = self.start(profile, *arguments)
+        try:
+            process.wait(seconds)
+        finally:
+            if process.poll() is None:
+                process.kill()
+        said = self.said()[before:]
+        assert not check or process.returncode == 0, said[-6000:]
+        assert check or process.returncode != 0, said[-6000:]
+        return said
+
+    def said(self) -> str:
+        """What all its runs have said."""
+        path = self.folder / "run.log"
+        return path.read_text() if path.exists() else ""
+
+    def locally(self) -> ClusterStudy:
+        """Run it without a cluster."""
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+                *("--workflow-profile", str(ROOT / "profiles/default")),
+                *("--config", f"experiments={self.file}"),
+            ],
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+        )
+        return self
+
+    def tables(self) -> dict[str, bytes]:
+        """The tables that must be the same however the run went; seconds and bytes may differ."""
+        folder = self.folder / "results/small/tables"
+        return {
+            path.name: path.read_bytes()
+            for path in sorted(folder.iterdir())
+            if not path.name.startswith(("training.", "cost."))
+        }
+
