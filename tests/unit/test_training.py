@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
+import signal
 
 import pytest
 
-from papertune import fitting, pretraining, training
+from papertune import pretraining, stopping, training
 from papertune.errors import TrainingError
 from papertune.examples import MASKED, answer_loss, pad, tokenize
 from papertune.records import Pair, write_records
 from papertune.settings import Lora, Pretraining, Training
+from papertune.trainer import Watch
 
 QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 4}
 COLOURS = ["red", "green", "blue", "grey", "brown", "black"]
@@ -56,7 +59,15 @@ def run(bases, tmp_path):
     write_records(tmp_path / "train.jsonl", pairs(0, 24))
     write_records(tmp_path / "validation.jsonl", pairs(24, 6))
 
-    def start(name: str, *, family: str = "llama", method: str = "full", seed: int = 1, **changes):
+    def start(
+        name: str,
+        *,
+        family: str = "llama",
+        method: str = "full",
+        seed: int = 1,
+        dropout: float = 0.0,
+        **changes,
+    ):
         output = tmp_path / name / f"seed-{seed}"
         training.train(
             train=tmp_path / "train.jsonl",
@@ -64,7 +75,7 @@ def run(bases, tmp_path):
             base=bases / family,
             method=method,
             training=Training.model_validate(QUICK | changes),
-            lora=Lora(rank=4, alpha=32),
+            lora=Lora(rank=4, alpha=32, dropout=dropout),
             prompt="$instruction $context $question",
             seed=seed,
             output=output,
@@ -184,22 +195,15 @@ class Killed(BaseException):
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, monkeypatch, tmp_path):
     undisturbed = run("undisturbed")
-    watch = fitting._watch
+    saved, finish = [], Watch.on_save
 
-    def deadly(*arguments):
-        callback = watch(*arguments)
-        callback.saved, finish = 0, callback.on_save
+    def deadly(watch, args, state, control, **rest):
+        saved.append(state.global_step)
+        if len(saved) == 3:
+            raise Killed  # the third checkpoint lies there without its marker
+        finish(watch, args, state, control, **rest)
 
-        def on_save(args, state, control, **rest):
-            callback.saved += 1
-            if callback.saved == 3:
-                raise Killed  # the third checkpoint lies there without its marker
-            finish(args, state, control, **rest)
-
-        callback.on_save = on_save
-        return callback
-
-    monkeypatch.setattr(fitting, "_watch", deadly)
+    monkeypatch.setattr(Watch, "on_save", deadly)
     with pytest.raises(Killed):
         run("killed")
     checkpoints = tmp_path / "checkpoints" / "killed"
@@ -207,13 +211,121 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, monkeypatch, tmp_p
     (checkpoints / "checkpoint-9999").mkdir()  # what a kill while writing leaves behind
     whole = [folder.name for folder in checkpoints.glob("*/whole")]
     assert whole and (checkpoints / "checkpoint-9").exists()
-    monkeypatch.setattr(fitting, "_watch", watch)
+    monkeypatch.setattr(Watch, "on_save", finish)
     resumed = run("killed")
     assert weights_of(resumed) == weights_of(undisturbed)
     ours, theirs = facts_of(resumed), facts_of(undisturbed)
     for key in ("steps", "best_step", "best_validation_loss", "tokens_seen", "examples"):
         assert ours[key] == theirs[key]
     assert len((resumed / "history.csv").read_text().splitlines()) == 5
+
+
+@pytest.fixture
+def sigterm(monkeypatch):
+    """Sends SIGTERM to this process when a method of the callback is called for the nth time."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def at(event: str, count: int) -> None:
+        stopping.install()
+        real, calls = getattr(Watch, event), []
+
+        def called(watch, *arguments, **rest):
+            calls.append(1)
+            if len(calls) == count:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return real(watch, *arguments, **rest)
+
+        monkeypatch.setattr(Watch, event, called)
+
+    yield at
+    stopping.install()
+    signal.signal(signal.SIGTERM, before)
+
+
+def losses_of(folder):
+    """The history without its times."""
+    with (folder / "history.csv").open() as stream:
+        return [{**row, "seconds": ""} for row in csv.DictReader(stream)]
+
+
+MOMENTS = {
+    "before the first step": [("on_train_begin", 1)],
+    "at the first step": [("on_step_end", 1)],
+    "in the middle of an epoch": [("on_step_end", 2)],
+    "at the end of an epoch": [("on_step_end", 6)],
+    "at a step with a validation": [("on_step_end", 7)],
+    "in the first validation": [("on_prediction_step", 1)],
+    "in a later validation": [("on_prediction_step", 4)],
+    "while a checkpoint is written": [("on_save", 2)],
+    "at the last step": [("on_step_end", 14)],
+    "at the last validation": [("on_prediction_step", 8)],
+    "at the last checkpoint": [("on_save", 4)],
+    "twice between two validations": [("on_step_end", 8), ("on_step_end", 1)],
+    "in a validation, and again where it is made up for": [
+        ("on_prediction_step", 5),
+        ("on_prediction_step", 1),
+    ],
+    "again and again": [("on_step_end", 2), ("on_step_end", 3), ("on_prediction_step", 2)],
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "moment"),
+    [
+        *(("lora", moment) for moment in MOMENTS),
+        ("full", "in a later validation"),
+        ("full", "at the last step"),
+        ("full", "twice between two validations"),
+    ],
+)
+def test_a_stopped_run_goes_on_as_if_nothing_had_happened(run, sigterm, tmp_path, method, moment):
+    # dropout draws random numbers; the run ends in the middle of its third epoch, and a validation
+    # has two batches
+    write_records(tmp_path / "validation.jsonl", pairs(24, 18))
+    how = {"method": method, "max_steps": 14, "accumulation": 1, "dropout": 0.2}
+    undisturbed = run("undisturbed", **how)
+    for event in MOMENTS[moment]:
+        sigterm(*event)
+        with pytest.raises(stopping.Interrupted, match="stopped by SIGTERM"):
+            run("stopped", **how)
+        assert not (tmp_path / "stopped" / "seed-1").exists()
+        folders = list((tmp_path / "checkpoints" / "stopped").glob("checkpoint-*"))
+        assert len(folders) <= 2 and all((folder / "whole").exists() for folder in folders)
+    stopping.install()
+    resumed = run("stopped", **how)
+    assert weights_of(resumed) == weights_of(undisturbed)
+    assert losses_of(resumed) == losses_of(undisturbed)
+    ours, theirs = facts_of(resumed), facts_of(undisturbed)
+    different = {key for key in theirs if ours[key] != theirs[key]}
+    assert different <= {"wall_seconds", "tokens_per_second", "peak_memory_bytes"}
+    assert not (tmp_path / "checkpoints" / "stopped").exists()
+
+
+@pytest.mark.parametrize("validation", ["best", "last"])
+def test_a_validation_that_is_made_up_for_counts_as_any(run, sigterm, tmp_path, validation):
+    # of the last one patience has enough, the best one's weights are kept
+    wrong = [dataclasses.replace(pair, answer="purple 9") for pair in pairs(24, 6)]
+    write_records(tmp_path / "validation.jsonl", wrong)
+    how = {"learning_rate": 5e-2, "epochs": 10, "evaluations": 20, "patience": 2}
+    undisturbed = run("undisturbed", **how)
+    steps = [row["step"] for row in losses_of(undisturbed)]
+    best = facts_of(undisturbed)["best_step"]
+    assert best < int(steps[-1])
+    step = {"best": str(best), "last": steps[-1]}[validation]
+    sigterm("on_prediction_step", steps.index(step) + 1)
+    with pytest.raises(stopping.Interrupted):
+        run("stopped", **how)
+    left = tmp_path / "checkpoints" / "stopped" / f"checkpoint-{step}" / "trainer_state.json"
+    rows = json.loads(left.read_text())["log_history"]
+    assert [row["step"] for row in rows if "eval_loss" in row] == [
+        int(step) for step in steps[: steps.index(step)]
+    ]  # it was broken off
+    stopping.install()
+    resumed = run("stopped", **how)
+    for fact in ("steps", "best_step", "tokens_seen"):
+        assert facts_of(resumed)[fact] == facts_of(undisturbed)[fact]
+    assert losses_of(resumed) == losses_of(undisturbed)
+    assert weights_of(resumed) == weights_of(undisturbed)
 
 
 def test_the_best_checkpoint_is_kept_and_patience_stops(run, tmp_path):
