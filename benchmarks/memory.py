@@ -343,6 +343,13 @@ def write_tables(here: Here) -> None:
     )
 
 
+def write_cost(here: Here) -> None:
+    """Table of what jobs took."""
+    from papertune.accounting.cost import write_cost
+
+    write_cost(here.layout, here.matrix().parent)
+
+
 def draw_figures(here: Here) -> None:
     """Figures of matrix and counts."""
     from papertune.figures import draw_figures
@@ -365,6 +372,7 @@ def write_page(here: Here) -> None:
         Path("results/scale/report.html"),
         matrix=here.matrix(),
         counts=here.matrix().with_name("counts.csv"),
+        cost=here.matrix().with_name("cost.csv"),
         figures=Path("results/scale/figures"),
         models=here.layout.models(),
         missing=here.years("missing"),
@@ -389,6 +397,7 @@ STAGES = {
         compare,
         count_stages,
         write_tables,
+        write_cost,
         draw_figures,
         write_page,
     )

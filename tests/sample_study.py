@@ -12,13 +12,18 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from papertune.accounting.cost import cost_table
+from papertune.accounting.expected import jobs_of
+from papertune.accounting.record import OK, JobRecord
 from papertune.counts import count_stages
 from papertune.experiment import Experiment
 from papertune.identity import document_id
+from papertune.layout import Layout
 from papertune.matrix import compare
 from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
 from papertune.scoring import score_answers
 from papertune.splits import split_of
+from papertune.tabular import write_table
 
 SETTINGS = {
     "title": "The demo venue",
@@ -80,6 +85,10 @@ class Study:
     def counts(self) -> Path:
         return self.root / "tables" / "counts.csv"
 
+    @property
+    def cost(self) -> Path:
+        return self.root / "tables" / "cost.csv"
+
 
 def make_study(
     root: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12, **settings
@@ -106,6 +115,8 @@ def make_study(
         comparison=experiment.comparison,
     )
     count_stages(experiment, root / "tables" / "counts.csv", **files)
+    jobs = jobs_of(Layout("demo", experiment))
+    write_table(root / "tables" / "cost", cost_table(_records(jobs, draw), {}, jobs))
     return Study(root, experiment, files, _models(root, experiment, draw))
 
 
@@ -269,3 +280,30 @@ def _models(root, experiment, draw):
                     every = f"{loss + 0.1:.3f}" if step % 20 == 0 else ""
                     writer.writerow([step, step / 77, f"{loss:.3f}", every])
     return folders
+
+
+def _records(jobs, draw):
+    """Every job twice: what came before, and what made the result."""
+    for number, (rule, wildcards) in enumerate(sorted([*jobs, *jobs])):
+        start, took = 1_790_000_000.0 + 100 * number, draw.uniform(2, 90)
+        gpu = int(rule in ("train", "answer"))
+        yield JobRecord(
+            rule=rule,
+            wildcards=dict(wildcards),
+            attempt=1,
+            host="node1",
+            pid=1000 + number,
+            job=str(number) if gpu else "",
+            threads=2,
+            gpu=gpu,
+            memory_mb=4000,
+            runtime=60,
+            submitted=start - draw.uniform(10, 4000) if gpu else None,
+            started=start,
+            seen=start + took,
+            ended=start + took,
+            status=OK,
+            cpu_seconds=took * 1.4,
+            peak_memory=draw.randint(100, 3000) * 2**20,
+            gpu_seconds=took * 0.8 if gpu else None,
+        )

@@ -31,6 +31,7 @@ def test_the_isca_experiment_plans_the_right_jobs(tmp_path):
         "compare": 1,
         "count_stages": 1,
         "write_tables": 1,
+        "write_cost": 1,
         "write_published": 1,
         "draw_figures": 1,
         "write_page": 1,

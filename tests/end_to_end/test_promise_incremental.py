@@ -13,7 +13,9 @@ from snakemake_run import job_counts
 pytestmark = pytest.mark.slow
 
 # what shows numbers and labels; everything before it costs something
-SHOWING = {"count_stages", "write_tables", "draw_figures", "write_page", "compare", "all"}
+SHOWING = {
+    *("count_stages", "write_tables", "write_cost", "draw_figures", "write_page", "compare", "all")
+}
 COLLECTING = {"list_documents", "fetch_documents", "render_documents", "gather_missing"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -18,8 +19,9 @@ pytestmark = pytest.mark.slow
 
 def tables(folder: Path) -> dict[str, bytes]:
     found = {path.name: path.read_bytes() for path in (folder / "results/small/tables").iterdir()}
-    # seconds and bytes of training differ from run to run; everything else must not
-    return {name: text for name, text in found.items() if not name.startswith("training.")}
+    # seconds and bytes differ from run to run; everything else must not
+    differing = ("training.", "cost.")
+    return {name: text for name, text in found.items() if not name.startswith(differing)}
 
 
 def test_a_finished_study_has_nothing_to_do(small):
@@ -108,6 +110,21 @@ def test_snakemakes_own_report_takes_tables_and_figures(small, tmp_path):
     snakemake(small, "--config", f"experiments={path}", "--report", str(page))
     text = page.read_text()
     assert "matrix.svg" in text and "comparison.csv" in text
+
+
+def test_every_job_left_a_record_of_what_it_took(small):
+    with (small / "results/small/tables/cost.csv").open(newline="") as stream:
+        rows = {(row["Stage"], row["Model or generator"]): row for row in csv.DictReader(stream)}
+    assert ("Other runs", "") not in rows
+    for row in rows.values():
+        assert row["Jobs"] == row["Attempts"] != "0"
+        assert row["Numbers from"] == "records"
+        for measure in ("Wall time (h:mm:ss)", "CPU hours used", "Peak memory (MiB)"):
+            assert row[measure] and not row[measure].startswith("≥")
+    assert rows["train", "LoRA"]["Jobs"] == "1"
+    assert rows["list_documents", ""]["Jobs"] == "3"
+    assert float(rows["Total", ""]["CPU hours used"]) > 0.001
+    assert rows["synthesize", "sentences with a gap"]["Memory asked (MiB)"] == "4000"
 
 
 def test_logs_mirror_results(small):

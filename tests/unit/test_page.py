@@ -32,6 +32,7 @@ def write(study, output, **more):
         output,
         matrix=study.matrix,
         counts=study.counts,
+        cost=study.cost,
         figures=figures,
         models=study.models,
         **{key: study.files[key] for key in ("missing", "documents", "answers", "scores")},

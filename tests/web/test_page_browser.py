@@ -55,6 +55,7 @@ def opened(tmp_path_factory):
         output,
         matrix=study.matrix,
         counts=study.counts,
+        cost=study.cost,
         figures=root,
         models=study.models,
         **{key: study.files[key] for key in ("missing", "documents", "answers", "scores")},
@@ -144,7 +145,7 @@ def test_search_year_set_and_paging_work(opened):
     assert texts(opened, "#place")[0].startswith("1 of")
 
 
-@pytest.mark.parametrize("width", [420, 1280])
+@pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_its_window(opened, width):
     opened.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",

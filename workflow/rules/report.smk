@@ -82,6 +82,26 @@ rule write_published:
         "../scripts/write_published.py"
 
 
+# What the jobs took, from the records they left and, on a cluster, from its accounting. It differs
+# from run to run.
+rule write_cost:
+    input:
+        matrix="results/{experiment}/tables/matrix.csv",
+        scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
+    output:
+        table("cost", "Cost"),
+    log:
+        "logs/{experiment}/tables/cost.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        shown=lambda wildcards: study(wildcards).presentation(),
+        version=versions.REPORT,
+    script:
+        "../scripts/write_cost.py"
+
+
 rule draw_figures:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
@@ -110,6 +130,7 @@ rule write_page:
         matrix="results/{experiment}/tables/matrix.csv",
         counts="results/{experiment}/tables/counts.csv",
         text="results/{experiment}/tables/matrix.txt",
+        cost="results/{experiment}/tables/cost.csv",
         published=lambda wildcards: (
             "results/{experiment}/tables/published.csv"
             if study(wildcards).published

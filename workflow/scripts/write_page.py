@@ -16,6 +16,7 @@ with job(snakemake):
         Path(snakemake.output.page),
         matrix=Path(snakemake.input.matrix),
         counts=Path(snakemake.input.counts),
+        cost=Path(snakemake.input.cost),
         figures=Path(snakemake.input.figures[0]).parent,
         models=layout.models(),
         missing=layout.by_year("missing"),

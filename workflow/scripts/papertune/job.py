@@ -1,4 +1,4 @@
-"""What every script does around its work: a log, and an error that ends it with one sentence."""
+"""What every script does around its work: a log, a record of what it took, errors in a sentence."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from papertune.accounting.record import jobs_folder
+from papertune.accounting.recording import recorded
 from papertune.progress import job_log
 
 
@@ -14,7 +16,23 @@ def job(snakemake: Any) -> Iterator[None]:
     """The frame of a script's work.
 
     Args:
-        snakemake: What Snakemake gives to scripts: rule, wildcards, log and so on.
+        snakemake: What Snakemake gives to scripts: rule, wildcards, threads, resources, log.
     """
-    with job_log(snakemake.log[0]):
+    wildcards = dict(snakemake.wildcards.items())
+    asked = dict(snakemake.resources.items())
+    record = recorded(
+        jobs_folder(wildcards.pop("experiment", None)),
+        rule=snakemake.rule,
+        wildcards=wildcards,
+        threads=snakemake.threads,
+        gpu=_number(asked.get("gpu")) or 0,
+        memory_mb=_number(asked.get("mem_mb")),
+        runtime=_number(asked.get("runtime")),
+    )
+    with record, job_log(snakemake.log[0]):
         yield
+
+
+def _number(value: Any) -> int | None:
+    """A resource that is known; Snakemake gives a text where it is not."""
+    return int(value) if isinstance(value, int | float) else None

@@ -34,6 +34,7 @@ from papertune.tables import (
     training_table,
     years_table,
 )
+from papertune.tabular import read_table, without_empty_columns
 
 PARTS = Path(__file__).parent / "page_parts"
 QUESTIONS = 400  # per test set on the page
@@ -53,6 +54,7 @@ def write_page(
     *,
     matrix: str | Path,
     counts: str | Path,
+    cost: str | Path,
     figures: str | Path,
     models: Mapping[tuple[str, int], str | Path],
     missing: Mapping[int, str | Path],
@@ -68,6 +70,7 @@ def write_page(
         output: The HTML file.
         matrix: ``matrix.csv`` of :func:`papertune.matrix.compare`.
         counts: ``counts.csv`` of :func:`papertune.counts.count_stages`.
+        cost: ``cost.csv`` of :func:`papertune.accounting.cost.write_cost`.
         figures: The folder of :func:`papertune.figures.draw_figures`.
         models: (model, seed) → folder with ``training.json``.
         missing: Year → documents without text.
@@ -108,6 +111,7 @@ def write_page(
             "metrics": metrics_table(cells, experiment),
             "published": published_table(cells, experiment) if experiment.published else None,
             "training": training_table(facts, experiment),
+            "cost": without_empty_columns(read_table(cost, "What it cost", left=3)),
         },
         sources=sorted({table.source for table in experiment.published if table.source}),
         versions=_versions(facts),

@@ -32,6 +32,24 @@ def write_table(path: str | Path, table: Table) -> None:
         stream.write(to_latex(table))
 
 
+def read_table(path: str | Path, title: str, left: int = 1) -> Table:
+    """The table whose .csv lies at ``path``."""
+    with open(path, encoding="utf-8", newline="") as stream:
+        columns, *rows = csv.reader(stream)
+    return Table(title, columns, rows, left)
+
+
+def without_empty_columns(table: Table) -> Table:
+    """The table without the columns of numbers that say nothing in any row."""
+    kept = [
+        place
+        for place in range(len(table.columns))
+        if place < table.left or any(row[place] for row in table.rows)
+    ]
+    columns, *rows = [[row[place] for place in kept] for row in (table.columns, *table.rows)]
+    return Table(table.title, columns, rows, table.left)
+
+
 def to_markdown(table: Table) -> str:
     """GitHub's tables; pipes and line breaks of cells are escaped."""
 
@@ -53,7 +71,12 @@ def to_latex(table: Table) -> str:
     )
     align = "".join("l" if i < table.left else "r" for i in range(len(table.columns)))
     text: str = frame.to_latex(index=False, escape=True, column_format=align)
-    return text.replace("−", "$-$").replace("±", "$\\pm$").replace("†", "\\dag{}")
+    return (
+        text.replace("−", "$-$")
+        .replace("±", "$\\pm$")
+        .replace("†", "\\dag{}")
+        .replace("≥", "$\\geq$")
+    )
 
 
 def to_text(table: Table) -> str:

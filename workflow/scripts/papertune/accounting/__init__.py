@@ -1,0 +1,1 @@
+"""What the work cost: records that jobs leave of themselves, and the table made of them."""

@@ -1,0 +1,181 @@
+"""What Slurm knows of jobs that have run, and of the one that this process runs in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+log = logging.getLogger("papertune")
+
+OWN_SECONDS, SACCT_SECONDS = 5, 60  # to wait for an answer
+FIELDS = (
+    *("JobIDRaw", "State", "Submit", "Start", "End", "TotalCPU", "MaxRSS"),
+    *("ReqTRES", "AllocTRES", "ConsumedEnergyRaw"),
+)
+FINAL = {
+    *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
+    *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
+}
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One start of a job; a job that was put back into the queue has several.
+
+    Times are seconds since 1970; ``None`` is what is not known or was not measured.
+    """
+
+    job: str
+    state: str
+    submitted: float | None
+    started: float | None
+    ended: float | None
+    cpus: int | None
+    gpus: int | None
+    memory_mb: int | None  # asked for
+    cpu_seconds: float | None
+    peak_memory: int | None  # bytes
+    energy: int | None  # joules
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing of it will change any more."""
+        return self.state in FINAL and self.ended is not None
+
+
+def own_job() -> tuple[str, float | None]:
+    """The id of the job that this process runs in, and when it was submitted; ``""`` in none."""
+    job = os.environ.get("SLURM_JOB_ID", "")
+    if not job:
+        return "", None
+    said = _ask(OWN_SECONDS, "scontrol", "--oneliner", "show", "job", job)
+    found = re.search(r"\bSubmitTime=(\S+)", said)
+    return job, _time(found[1]) if found else None
+
+
+def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, list[Usage]]:
+    """What the accounting knows of jobs: id → its starts, in order.
+
+    Args:
+        jobs: Ids of jobs.
+        since: Jobs that ended before are not looked for: ids are given again after some years.
+
+    Returns:
+        Nothing of jobs that it does not know, and nothing at all where none is kept.
+    """
+    ids = sorted(set(filter(None, jobs)))
+    if not ids:
+        return {}
+    window = [f"--starttime={datetime.fromtimestamp(since):%Y-%m-%dT%H:%M:%S}"] if since else []
+    said = _ask(
+        SACCT_SECONDS,
+        *("sacct", f"--jobs={','.join(ids)}", "--duplicates", "--noheader", "--noconvert"),
+        *("--parsable2", f"--delimiter={SEPARATOR}", f"--format={','.join(FIELDS)}", *window),
+    )
+    return read_sacct(said)
+
+
+def read_sacct(text: str) -> dict[str, list[Usage]]:
+    """The rows that :func:`accounting` asks for: those of a job's steps follow its own."""
+    starts: list[Usage] = []
+    for line in text.splitlines():
+        values = line.split(SEPARATOR)
+        if len(values) != len(FIELDS):
+            continue
+        row = dict(zip(FIELDS, values, strict=True))
+        job, _, step = row["JobIDRaw"].partition(".")
+        if not step:
+            starts.append(_start(job, row))
+        elif starts and starts[-1].job == job:
+            peaks = [starts[-1].peak_memory, _bytes(row["MaxRSS"])]
+            known = [peak for peak in peaks if peak]
+            starts[-1] = replace(starts[-1], peak_memory=max(known, default=None))
+    found: dict[str, list[Usage]] = {}
+    for start in sorted(starts, key=lambda start: start.submitted or 0):
+        found.setdefault(start.job, []).append(start)
+    return found
+
+
+def _start(job: str, row: dict[str, str]) -> Usage:
+    given, asked = _tres(row["AllocTRES"]), _tres(row["ReqTRES"])
+    memory = _bytes(asked.get("mem", ""))
+    return Usage(
+        job=job,
+        state=row["State"].split(" ")[0].rstrip("+"),  # CANCELLED by 1000
+        submitted=_time(row["Submit"]),
+        started=_time(row["Start"]),
+        ended=_time(row["End"]),
+        cpus=_whole(given.get("cpu", "")),
+        # a site may count all GPUs, or those of each kind
+        gpus=_whole(given.get("gres/gpu", ""))
+        or sum(_whole(n) or 0 for name, n in given.items() if name.startswith("gres/gpu:"))
+        or None,
+        memory_mb=memory // 2**20 if memory else None,
+        cpu_seconds=_duration(row["TotalCPU"]),
+        peak_memory=_bytes(row["MaxRSS"]) or None,
+        energy=_whole(row["ConsumedEnergyRaw"]) or None,  # 0 where nothing measures it
+    )
+
+
+def _ask(seconds: float, command: str, *arguments: str) -> str:
+    """What a command says; nothing where it is not there, fails or does not answer in time."""
+    program = shutil.which(command)
+    if program is None:
+        return ""
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            env={**os.environ, "SLURM_TIME_FORMAT": "%s"},
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        log.info("%s did not answer: %s", command, error)
+        return ""
+    if done.returncode != 0:
+        log.info("%s did not answer: %s", command, done.stderr.strip()[-300:])
+        return ""
+    return done.stdout
+
+
+def _time(text: str) -> float | None:
+    """Seconds since 1970, from themselves or, as older commands answer, from local time."""
+    if text.isdigit():
+        return float(text) or None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None  # Unknown, None
+
+
+def _duration(text: str) -> float | None:
+    """Seconds of ``[days-][hours:]minutes:seconds``; a job that took none was not measured."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text)
+    if not found:
+        return None
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds or None
+
+
+def _tres(text: str) -> dict[str, str]:
+    return dict(item.split("=", 1) for item in text.split(",") if "=" in item)
+
+
+def _bytes(text: str) -> int | None:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)", text)
+    return int(float(found[1]) * UNITS[found[2]]) if found else None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
