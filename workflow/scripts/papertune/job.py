@@ -9,6 +9,7 @@ from typing import Any
 from papertune.accounting.record import jobs_folder
 from papertune.accounting.recording import recorded
 from papertune.progress import job_log
+from papertune.sharing import work_for_group
 
 
 @contextmanager
@@ -18,6 +19,7 @@ def job(snakemake: Any) -> Iterator[None]:
     Args:
         snakemake: What Snakemake gives to scripts: rule, wildcards, threads, resources, log.
     """
+    work_for_group(snakemake.config[folder] for folder in ("store", "resources"))
     wildcards = dict(snakemake.wildcards.items())
     asked = dict(snakemake.resources.items())
     record = recorded(
