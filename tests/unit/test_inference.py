@@ -4,10 +4,11 @@ import logging
 
 import pytest
 
-from papertune import inference
+from papertune import inference, likelihood
 from papertune.errors import PapertuneError
 from papertune.generation import Sampling, batches, generate, prompt_tokens
-from papertune.inference import answer, question_tokens, reference_nll
+from papertune.inference import answer, question_tokens
+from papertune.likelihood import reference_nll
 from papertune.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering
@@ -105,7 +106,7 @@ def test_likelihoods_in_small_portions_are_the_same(folder, monkeypatch):
     tokenizer, model = load_tokenizer(folder), load_model(folder)
     rows = [(prompt_tokens(tokenizer, p.question), f" {p.answer}") for p in pairs()]
     whole = reference_nll(model, tokenizer, rows)
-    monkeypatch.setattr(inference, "LOGITS", 5000)
+    monkeypatch.setattr(likelihood, "LOGITS", 5000)
     assert [n for n, _ in reference_nll(model, tokenizer, rows)] == pytest.approx(
         [n for n, _ in whole], abs=1e-3
     )

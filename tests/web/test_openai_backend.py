@@ -1,12 +1,15 @@
 """The openai backend against a real server on loopback with the faults that servers have."""
 
 import logging
+import signal
 import socket
+import threading
 import time
 
 import pytest
 from chat_server import reply, serving, status
 
+from papertune import stopping
 from papertune.errors import GeneratorError
 from papertune.experiment import Splits
 from papertune.generators import open_backend, openai_backend
@@ -130,6 +133,42 @@ def test_a_server_that_only_fails_ends_the_job(server):
     with pytest.raises(GeneratorError, match="in a row failed"):
         write(server.url, 40, retries=0)
     assert len(server.bodies) < 20
+
+
+@pytest.fixture
+def asked_to_stop():
+    """Stops the job from another thread, as a signal would; the mark is taken away afterwards."""
+    before = signal.getsignal(signal.SIGTERM)
+    stopping.install()
+    yield lambda seconds: threading.Timer(seconds, stopping.request, ["SIGTERM"]).start()
+    stopping.install()
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_asked_to_stop_it_waits_for_replies_on_their_way_and_asks_no_more(server, asked_to_stop):
+    server.faults["paper 2"] = [lambda handler: time.sleep(1)]
+    server.delay = 0.4
+    backend = open_backend(settings(server.url, concurrency=3), folder=None, threads=1)
+    found = []
+    asked_to_stop(0.6)
+    with pytest.raises(stopping.Interrupted):
+        for batch in backend.write(iter(requests(40))):
+            found += batch
+    assert not any(one.error for one in found)
+    assert len(found) == len(server.bodies) < 12
+    assert "2" in {one.request.key for one in found}
+
+
+def test_asked_to_stop_it_tries_nothing_again(server, asked_to_stop):
+    server.faults["paper"] = [status(429, Retry_After="60")] * 99
+    backend = open_backend(settings(server.url, retries=9), folder=None, threads=1)
+    asked_to_stop(0.5)
+    start = time.monotonic()
+    with pytest.raises(stopping.Interrupted):
+        for batch in backend.write(iter(requests(9))):
+            assert all(one.error and not one.lasting for one in batch)
+    assert time.monotonic() - start < 3
+    assert len(server.bodies) == 4
 
 
 @pytest.mark.parametrize(

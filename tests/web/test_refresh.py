@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from papertune import stopping
 from papertune.errors import CollectError
 from papertune.experiment_file import load_experiment
 from papertune.records import Document, Rejection, read_records
@@ -128,6 +130,15 @@ def test_rejections_alone_leave_the_listing_as_it_is(venue):
     after = files()
     assert {p for p in after if after[p] != before[p]} == {str(venue.rejected(2010))}
     assert [r.reason for r in read_records(venue.rejected(2010), Rejection)] == ["front_matter"]
+
+
+def test_a_refresh_that_is_asked_to_stop_blames_no_source(venue, monkeypatch, caplog):
+    before = files()
+    venue.show(2010, {**FIRST, "https://a.example/3": "Three"})
+    monkeypatch.setattr(stopping, "_request", ("SIGTERM", time.monotonic()))
+    with pytest.raises(stopping.Interrupted):
+        venue.refresh()
+    assert files() == before and "failed" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -24,4 +24,5 @@ with job(snakemake):
             "recipe": snakemake.params.recipe,
         },
         threads=snakemake.threads,
+        shards=experiment.compute.shards,
     )

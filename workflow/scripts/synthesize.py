@@ -22,4 +22,5 @@ with job(snakemake):
         store=Path(snakemake.config["store"]),
         model_folder=Path(snakemake.input.model) if snakemake.input.model else None,
         threads=snakemake.threads,
+        shards=experiment.compute.shards,
     )

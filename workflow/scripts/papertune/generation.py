@@ -65,16 +65,15 @@ def chat_tokens(tokenizer: Any, prompt: str) -> list[int]:
     return tokens
 
 
-def context_of(model: Any) -> int | None:
-    """The most tokens that a model can see; ``None`` where it says none."""
-    config = model.config.get_text_config()
-    length = getattr(config, "max_position_embeddings", None)
+def context_of(config: Any) -> int | None:
+    """The most tokens that a model of this configuration can see; ``None`` where it says none."""
+    length = getattr(config.get_text_config(), "max_position_embeddings", None)
     return int(length) if length else None
 
 
-def room_for(model: Any, max_new_tokens: int) -> tuple[int | None, int]:
+def room_for(config: Any, max_new_tokens: int) -> tuple[int | None, int]:
     """Most prompt tokens, and most new tokens: of a small context the prompt keeps half at least."""
-    context = context_of(model)
+    context = context_of(config)
     if context is None:
         return None, max_new_tokens
     new = min(max_new_tokens, max(context // 2, 1))
@@ -126,7 +125,7 @@ def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) 
     import torch
     from transformers import GenerationConfig, LogitsProcessorList
 
-    room, new = room_for(model, sampling.max_new_tokens)
+    room, new = room_for(model.config, sampling.max_new_tokens)
     prompts = [tokens[-room:] if room else tokens for _, tokens in batch]
     ids, mask = left_padded(prompts, tokenizer.pad_token_id, model.device)
     ends = end_tokens(model, tokenizer)

@@ -65,6 +65,19 @@ def load_tokenizer(folder: str | Path) -> Any:
     return tokenizer
 
 
+def load_config(folder: str | Path, *, base: str | Path | None = None) -> Any:
+    """The configuration of the model that :func:`load_model` would load; same arguments.
+
+    Raises:
+        TrainingError: as :func:`load_model`.
+    """
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(
+        _whole_model(folder, base), local_files_only=True, trust_remote_code=False
+    )
+
+
 def load_model(
     folder: str | Path, *, base: str | Path | None = None, precision: str = "auto"
 ) -> Any:
@@ -80,18 +93,14 @@ def load_model(
     """
     from transformers import AutoModelForCausalLM
 
-    folder = Path(_folder(folder))
-    is_adapter = (folder / "adapter_config.json").exists()
-    if is_adapter and base is None:
-        raise TrainingError("an adapter cannot be loaded without its base", where=str(folder))
     model = AutoModelForCausalLM.from_pretrained(
-        _folder(base) if is_adapter and base is not None else folder,
+        _whole_model(folder, base),
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
         dtype=dtype_of(precision),
     )
-    if is_adapter:
+    if _is_adapter(folder):
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, folder, local_files_only=True)
@@ -108,6 +117,19 @@ def weights_digest(folder: str | Path) -> str:
     if not weights:
         raise TrainingError("a model folder without safetensors weights", where=str(folder))
     return files_digest([*weights, *sorted(Path(folder).glob("tokenizer*.json"))])
+
+
+def _whole_model(folder: str | Path, base: str | Path | None) -> str:
+    """The folder itself, or that of the adapter's base."""
+    if not _is_adapter(_folder(folder)):
+        return str(folder)
+    if base is None:
+        raise TrainingError("an adapter cannot be loaded without its base", where=str(folder))
+    return _folder(base)
+
+
+def _is_adapter(folder: str | Path) -> bool:
+    return Path(folder, "adapter_config.json").exists()
 
 
 def _folder(folder: str | Path) -> str:

@@ -21,6 +21,7 @@ from papertune.errors import PapertuneError
 log = logging.getLogger("papertune")
 
 STATUS = os.EX_TEMPFAIL  # 75, of sysexits.h: the same command may succeed when it is run again
+LOOK = 0.2  # seconds between two looks of who sleeps
 
 _request: tuple[str, float] | None = None  # what asked, and when on the monotonic clock
 _waiting = False  # for something that may take long and can be asked for again
@@ -81,6 +82,13 @@ def at_once() -> Iterator[None]:
         yield
     finally:
         _waiting = before
+
+
+def pause(seconds: float) -> None:
+    """Sleep, but not on when the process is asked to stop."""
+    end = time.monotonic() + seconds
+    while not requested() and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, LOOK))
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -100,6 +100,10 @@ class Store:
         for key, start, _ in lines:
             self._index[key] = (self._writer, start)
 
+    def read_again(self) -> None:
+        """Know what other processes have finished since."""
+        self._scan()
+
     def _scan(self) -> None:
         for path in sorted(self.folder.glob("*.jsonl")):
             offset = 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from papertune import stopping
 from papertune.errors import GeneratorError
 from papertune.generators.protocol import Request, Written, decoding_of
 from papertune.settings import OpenAIGenerator
@@ -78,20 +79,24 @@ class OpenAIBackend:
         ):
             try:
                 while True:
-                    for request in islice(source, limit - len(waiting)):
-                        waiting.add(pool.submit(self._ask, client, request))
+                    if not stopping.requested():
+                        for request in islice(source, limit - len(waiting)):
+                            waiting.add(pool.submit(self._ask, client, request))
                     if not waiting:
+                        stopping.check()
                         return
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    if any(future.exception() for future in done):
+                    if stopping.requested() or any(future.exception() for future in done):
                         for future in waiting:
                             future.cancel()
                         done |= wait(waiting).done  # those on their way are worth having
                         done = {future for future in done if not future.cancelled()}
+                        waiting = set()
                     fatal = [future for future in done if future.exception()]
                     batch = [future.result() for future in done if not future.exception()]
                     if batch:
                         yield batch  # what is finished is kept, whatever else went wrong
+                    stopping.check()
                     if fatal:
                         raise fatal[0].exception() or AssertionError
                     passing = [
@@ -113,12 +118,13 @@ class OpenAIBackend:
         Raises:
             GeneratorError: nothing can be answered: no server, a wrong key, an unknown model.
         """
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+        from tenacity import Retrying, retry_if_exception_type
 
         tries = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=stop_after_attempt(self._settings.retries + 1),
+            stop=self._enough,
             wait=_pause,
+            sleep=stopping.pause,
             reraise=True,
         )
         try:
@@ -128,9 +134,14 @@ class OpenAIBackend:
                 raise error.fatal from None
             return Written(request, error=self._without_key(str(error)))
 
+    def _enough(self, state: RetryCallState) -> bool:
+        return state.attempt_number > self._settings.retries or stopping.requested()
+
     def _post(self, client: httpx.Client, request: Request) -> Written:
         import httpx
 
+        if stopping.requested():
+            raise _Passing("not asked: the job was asked to stop")
         decoding = decoding_of(self._settings.decoding, request.attempt)
         try:
             response = client.post(

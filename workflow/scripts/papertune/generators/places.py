@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from papertune.experiment import Splits
 from papertune.identity import digest
@@ -27,6 +28,15 @@ class Place:
         with open(self.path, "rb") as stream:
             stream.seek(self.offset)
             return from_dict(Document, json.loads(stream.readline()), where=str(self.path))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self) | {"path": str(self.path)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Place:
+        """What :meth:`to_json` gave."""
+        return cls(**values | {"path": Path(values["path"])})
 
 
 def places_of(files: list[Path], split: str, splits: Splits) -> tuple[list[Place], list[Rejection]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from papertune.records import Document
 from papertune.settings import Decoding
@@ -54,6 +54,20 @@ class Backend(Protocol):
 
         Raises:
             GeneratorError: no request can be answered (a dead server, a missing model).
+        """
+        ...
+
+
+@runtime_checkable
+class BatchBackend(Backend, Protocol):
+    """A backend whose model runs here, in batches that several processes can share."""
+
+    def cut(self, requests: Iterable[Request], wanted: Container[str]) -> Iterator[list[str]]:
+        """The keys of the batches to :meth:`write`, each as it comes.
+
+        Args:
+            requests: All of them: the batches of some are those of all, less the others.
+            wanted: Keys of those to be written.
         """
         ...
 

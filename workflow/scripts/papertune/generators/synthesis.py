@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,12 @@ from papertune import versions
 from papertune.errors import GeneratorError
 from papertune.experiment import Splits
 from papertune.generators import open_backend
+from papertune.generators.asking import Asking, item_of
 from papertune.generators.checking import check_pairs, is_refusal
 from papertune.generators.places import Place, places_of
-from papertune.generators.protocol import Backend, Request, Written, decoding_of
+from papertune.generators.protocol import Backend, decoding_of
 from papertune.generators.reading import read_pairs
 from papertune.identity import fingerprint
-from papertune.progress import progress
-from papertune.prompts import fill
 from papertune.records import (
     Pair,
     Rejection,
@@ -33,7 +32,6 @@ from papertune.records import (
     to_line,
 )
 from papertune.settings import Generator, RulesGenerator
-from papertune.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +62,7 @@ def synthesize(
     store: Path,
     model_folder: Path | None = None,
     threads: int = 1,
+    shards: int = 1,
 ) -> Counts:
     """Write the pairs of one generator about the documents of one split.
 
@@ -80,8 +79,11 @@ def synthesize(
         store: The store's root.
         model_folder: Where a ``transformers`` generator's model lies.
         threads: CPU threads of this job.
+        shards: Processes of this job that write, each with a model of its own; generators without
+            a model here take one.
 
     Raises:
+        Interrupted: the job was asked to stop.
         GeneratorError: the generator cannot write, no document is in the split, or no document
             gave a pair. What was finished until then is in the store.
     """
@@ -93,33 +95,29 @@ def synthesize(
             hint="look at the years in splits, at splits.validation, and at what was collected",
         )
     backend = open_backend(generator, folder=model_folder, threads=threads)
-    finished = Store(store, "synthesize", _identity(generator, prompt, backend))
-    job = _Job(generator_name, generator, prompt, instruction, finished)
+    what = f"{generator_name}/{split}"
+    identity = _identity(generator, prompt, backend)
+    asking = Asking(generator, prompt, backend, store, identity, what)
+    job = _Job(generator_name, instruction, asking)
     counts = job.counts
     counts.documents = len(places)
 
     attempts = 1 if isinstance(generator, RulesGenerator) else generator.attempts
     open_places = places
     for attempt in range(1, attempts + 1):
-        wanted = [p for p in open_places if _item(p, attempt) not in finished]
+        wanted = len(asking.missing(open_places, attempt))
+        counts.requests += wanted
         if attempt == 1:
-            counts.asked, counts.from_store = len(wanted), len(places) - len(wanted)
+            counts.asked, counts.from_store = wanted, len(places) - wanted
         if wanted:
-            log.info(
-                "%s/%s: attempt %d: %d documents to ask about",
-                generator_name,
-                split,
-                attempt,
-                len(wanted),
-            )
-            job.ask(backend, wanted, attempt, f"{generator_name}/{split}")
+            log.info("%s: attempt %d: %d documents to ask about", what, attempt, wanted)
+            asking.ask(open_places, attempt, folder=model_folder, threads=threads, shards=shards)
         if attempt < attempts:
             open_places = [p for p in open_places if not job.judge(p, attempt).kept]
     _write(job, places, attempts, repeated, output, rejected)
     log.info(
-        "%s/%s: asked %d documents, %d from the store (%d requests); %d pairs; rejected: %s",
-        generator_name,
-        split,
+        "%s: asked %d documents, %d from the store (%d requests); %d pairs; rejected: %s",
+        what,
         counts.asked,
         counts.from_store,
         counts.requests,
@@ -142,10 +140,6 @@ def _identity(generator: Generator, prompt: str, backend: Backend) -> dict[str, 
     }
 
 
-def _item(place: Place, attempt: int) -> str:
-    return f"{place.key}/{attempt}"
-
-
 @dataclass(slots=True)
 class _Judged:
     """What one attempt gave: pairs, the rejected ones, and why there is nothing."""
@@ -156,52 +150,18 @@ class _Judged:
 
 
 class _Job:
-    """One call of :func:`synthesize`: asking into the store, and judging out of it."""
+    """One call of :func:`synthesize`: judging what the generator wrote."""
 
-    def __init__(
-        self, name: str, generator: Generator, prompt: str, instruction: str, finished: Store
-    ) -> None:
-        self.name, self.generator, self.prompt = name, generator, prompt
-        self.instruction, self.finished = instruction, finished
+    def __init__(self, name: str, instruction: str, asking: Asking) -> None:
+        self.name, self.instruction, self.asking = name, instruction, asking
+        self.generator, self.finished = asking.generator, asking.finished
         self.counts = Counts()
-        self._failed: dict[str, str] = {}  # errors that the next run may not meet: not stored
-
-    def ask(self, backend: Backend, places: list[Place], attempt: int, what: str) -> None:
-        """Ask about the documents; every batch is in the store before the next is waited for."""
-        for written in progress(
-            self._store_batches(backend.write(self._requests(places, attempt))), len(places), what
-        ):
-            if written.error:
-                log.warning("%s: document %s: %s", what, written.request.document.id, written.error)
-
-    def _requests(self, places: list[Place], attempt: int) -> Iterator[Request]:
-        for place in places:
-            document = place.document()
-            text = ""
-            if self.prompt:
-                text = fill(
-                    self.prompt,
-                    {"title": document.title, "text": document.text, "pairs": self.generator.pairs},
-                )
-            self.counts.requests += 1
-            yield Request(_item(place, attempt), document, text, attempt)
-
-    def _store_batches(self, batches: Iterable[list[Written]]) -> Iterator[Written]:
-        for batch in batches:
-            items = {}
-            for written in batch:
-                if written.error and not written.lasting:
-                    self._failed[written.request.key] = written.error
-                else:
-                    items[written.request.key] = _value(written)
-            self.finished.add(items)
-            yield from batch
 
     def judge(self, place: Place, attempt: int) -> _Judged:
         """Read and check what an attempt gave."""
-        item = _item(place, attempt)
+        item = item_of(place, attempt)
         if item not in self.finished:
-            return _Judged([], [], self._failed.get(item, "not asked"))
+            return _Judged([], [], self.asking.failed.get(item, "not asked"))
         value = self.finished.get(item)
         if value.get("error"):
             return _Judged([], [], value["error"])
@@ -235,22 +195,11 @@ class _Job:
             "backend": generator.backend,
             "model": generator.model,
             "revision": getattr(generator, "revision", ""),
-            "prompt": fingerprint(self.prompt),
+            "prompt": fingerprint(self.asking.prompt),
             "decoding": decoding_of(generator.decoding, attempt).identity(),
             "attempt": attempt,
             "version": versions.SYNTHESIZE,
         }
-
-
-def _value(written: Written) -> dict[str, Any]:
-    if written.pairs is not None:
-        return {"document": written.request.document.id, "pairs": [list(p) for p in written.pairs]}
-    return {
-        "document": written.request.document.id,
-        "text": written.text,
-        "cut": written.cut,
-        "error": written.error,
-    }
 
 
 def _write(

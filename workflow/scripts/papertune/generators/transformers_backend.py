@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from papertune.errors import GeneratorError
-from papertune.generation import Sampling, batches, chat_tokens, generate, room_for, windows
+from papertune.generation import Row, Sampling, batches, chat_tokens, generate, room_for, windows
 from papertune.generators.protocol import Request, Written, decoding_of
-from papertune.loading import load_model, load_tokenizer, set_up_torch, weights_digest
+from papertune.loading import (
+    load_config,
+    load_model,
+    load_tokenizer,
+    set_up_torch,
+    weights_digest,
+)
 from papertune.settings import TransformersGenerator
 
 WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
@@ -29,6 +35,7 @@ class TransformersBackend:
         self._settings, self._folder, self._threads = settings, folder, threads
         self._model: Any = None
         self._tokenizer: Any = None
+        self._config: Any = None
 
     def version(self) -> dict[str, Any]:
         """The weights of a local folder; a Hub model is named by its revision."""
@@ -36,12 +43,28 @@ class TransformersBackend:
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Batches as they are written; see :class:`~papertune.generators.protocol.Backend`."""
-        size = self._settings.batch_size
-        for window in windows(iter(requests), size * WINDOW):
+        for window in self._windows(requests):
             self._load()
-            yield from self._write_window(window, size)
+            yield from self._write_window(window)
 
-    def _write_window(self, window: list[Request], size: int) -> Iterator[list[Written]]:
+    def cut(self, requests: Iterable[Request], wanted: Container[str]) -> Iterator[list[str]]:
+        """See :class:`~papertune.generators.protocol.BatchBackend`; loads no model."""
+        for window in self._windows(requests):
+            if any(request.key in wanted for request in window):
+                rows, too_long = self._rows(window)
+                whole = [[one.request.key for one in too_long]]
+                whole += [[key for key, _ in batch] for batch in self._batches(rows)]
+                for keys in whole:
+                    if batch := [key for key in keys if key in wanted]:
+                        yield batch
+
+    def _windows(self, requests: Iterable[Request]) -> Iterator[list[Request]]:
+        return windows(iter(requests), self._settings.batch_size * WINDOW)
+
+    def _batches(self, rows: list[Row]) -> list[list[Row]]:
+        return batches(rows, self._settings.batch_size)
+
+    def _write_window(self, window: list[Request]) -> Iterator[list[Written]]:
         by_key = {request.key: request for request in window}
         decoding = decoding_of(self._settings.decoding, window[0].attempt)
         sampling = Sampling(
@@ -50,8 +73,25 @@ class TransformersBackend:
             top_p=decoding.top_p,
             seed=decoding.seed,
         )
-        room, _ = room_for(self._model, sampling.max_new_tokens)
-        rows, too_long = [], []
+        rows, too_long = self._rows(window)
+        if too_long:
+            yield too_long
+        for batch in self._batches(rows):
+            written = generate(self._model, self._tokenizer, batch, sampling)
+            yield [
+                Written(by_key[key], text=one.text, cut=one.truncated)
+                for (key, _), one in zip(batch, written, strict=True)
+            ]
+
+    def _rows(self, window: list[Request]) -> tuple[list[Row], list[Written]]:
+        """The prompts' tokens, and what is to be said of prompts that are too long."""
+        if self._tokenizer is None:
+            set_up_torch(self._threads, self._settings.decoding.seed)
+            self._tokenizer = load_tokenizer(self._folder)
+            self._config = load_config(self._folder)
+        room, _ = room_for(self._config, self._settings.decoding.max_new_tokens)
+        rows: list[Row] = []
+        too_long = []
         for request in window:
             tokens = chat_tokens(self._tokenizer, request.prompt)
             if room is not None and len(tokens) > room:
@@ -60,17 +100,9 @@ class TransformersBackend:
                 too_long.append(Written(request, error=why, lasting=True))
             else:
                 rows.append((request.key, tokens))
-        if too_long:
-            yield too_long
-        for batch in batches(rows, size):
-            written = generate(self._model, self._tokenizer, batch, sampling)
-            yield [
-                Written(by_key[key], text=one.text, cut=one.truncated)
-                for (key, _), one in zip(batch, written, strict=True)
-            ]
+        return rows, too_long
 
     def _load(self) -> None:
         if self._model is None:
             set_up_torch(self._threads, self._settings.decoding.seed)
-            self._tokenizer = load_tokenizer(self._folder)
             self._model = load_model(self._folder)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from papertune import stopping
 from papertune.errors import CollectError, PapertuneError
 from papertune.experiment import Experiment
 from papertune.layout import Layout
@@ -76,6 +77,8 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
         study = studies[name]
         try:
             changes = _refresh_year(name, study, year, Path(cache))
+        except stopping.Interrupted:
+            raise
         except PapertuneError as error:
             log.error("%s %d: %s", name, year, error)
             failed.append(f"{name} {year}")
