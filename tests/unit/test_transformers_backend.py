@@ -4,7 +4,7 @@ import pytest
 
 from papertune.errors import GeneratorError
 from papertune.generation import chat_tokens
-from papertune.generators import open_backend
+from papertune.generators import open_backend, transformers_backend
 from papertune.generators.protocol import Request, decoding_of
 from papertune.loading import load_tokenizer
 from papertune.records import Document
@@ -101,3 +101,29 @@ def test_nothing_is_loaded_before_the_first_request(tmp_path):
     assert list(backend.write(iter([]))) == []
     with pytest.raises(GeneratorError, match="no folder was given"):
         open_backend(settings(), folder=None, threads=1)
+
+
+def test_the_batches_of_a_resumed_run_are_those_of_an_unbroken_one(folder, monkeypatch):
+    monkeypatch.setattr(transformers_backend, "WINDOW", 2)  # of two batches of two
+    monkeypatch.setattr(transformers_backend, "load_model", None)
+    items = requests(11)
+    items[5] = Request("5", items[5].document, "energy " * 500)  # a batch of its own
+    backend = open_backend(settings(batch_size=2), folder=folder, threads=1)
+    whole = list(backend.cut(items, {item.key for item in items}))
+    assert sorted(sum(whole, []), key=int) == [item.key for item in items]
+    assert ["5"] in whole and max(map(len, whole)) == 2
+    wanted = {"1", "5", "8", "9", "10"}
+    left = [[key for key in batch if key in wanted] for batch in whole]
+    assert list(backend.cut(items, wanted)) == [batch for batch in left if batch]
+
+
+def test_batches_are_written_as_they_are_cut(folder):
+    def keys(batches):
+        return [[one.request.key for one in batch] for batch in batches]
+
+    backend = open_backend(settings(), folder=folder, threads=1)
+    items = {item.key: item for item in requests(11)}
+    cut = list(backend.cut(items.values(), items))
+    assert keys(backend.write(iter(items.values()))) == cut
+    for batch in cut:
+        assert keys(backend.write(items[key] for key in batch)) == [batch]
