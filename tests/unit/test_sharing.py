@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,16 +36,16 @@ def as_user(user: int, groups: list[int], work: Callable[[], object]) -> bool:
 
 
 @pytest.fixture
-def store(tmp_path) -> Path:
+def store() -> Iterator[Path]:
     if os.getuid():
         pytest.skip("only root can be several users")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o011)  # a way in, as to a project's folder
-    folder = tmp_path / "store"
-    folder.mkdir()
-    os.chown(folder, ANN, GROUP)
-    folder.chmod(0o2770)
-    return folder
+    with tempfile.TemporaryDirectory() as place:  # pytest's own lets nobody else in
+        Path(place).chmod(0o711)
+        folder = Path(place, "store")
+        folder.mkdir()
+        os.chown(folder, ANN, GROUP)
+        folder.chmod(0o2770)
+        yield folder
 
 
 def finish(folder: Path, key: str) -> None:
