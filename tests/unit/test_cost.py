@@ -167,6 +167,13 @@ def test_every_start_of_a_requeued_job_counts_for_its_own_attempt():
     assert walls == [40, 110]
 
 
+def test_starts_right_after_each_other_are_told_apart():
+    first, again = record(2, "failed", took=3, job="3"), record(12, took=4, job="3")
+    starts = [usage("3", 0, 6, state="REQUEUED"), usage("3", 10, 8)]
+    found = attempts([first, again], {"3": starts})
+    assert [attempt.wall for attempt in found] == [6, 8]
+
+
 @pytest.mark.parametrize(
     "inside",
     [

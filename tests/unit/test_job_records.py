@@ -31,6 +31,7 @@ snakemake = SimpleNamespace(
     resources={"gpu": %(gpu)d, "mem_mb": 700, "runtime": 9, "tmpdir": "/tmp"},
     threads=2,
     log=["logs/mine/train.log"],
+    config={"store": "store", "resources": "resources"},
 )
 with job(snakemake):
     print("at work", flush=True)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from papertune.accounting.record import OK, JobRecord
 from papertune.cluster.slurm_accounting import Usage
 
-EARLY, LATE = 60.0, 600.0  # seconds between a job's ends and those of the work in it
+# seconds that the work may begin before its job does or end after it (clocks differ), and that the
+# job may take before and after the work
+EARLY, LATE = 60.0, 600.0
 RECORDS, ACCOUNTING = "records", "accounting"
 
 
@@ -55,17 +57,16 @@ def attempts(records: Iterable[JobRecord], accounted: Mapping[str, list[Usage]])
 
 def _start_of(record: JobRecord, starts: Iterable[Usage]) -> Usage | None:
     """The start of a job that this attempt fills: it begins and ends with it."""
+    fitting = {}
     for usage in starts:
         if usage.started is None or usage.ended is None:
             continue
-        begins = usage.started - EARLY <= record.started <= usage.started + LATE
-        last = record.ended or record.seen
-        ends = last <= usage.ended + EARLY
-        if record.ended is not None:
-            ends = ends and usage.ended <= record.ended + LATE
-        if begins and ends:
-            return usage
-    return None
+        late = record.started - usage.started
+        left = usage.ended - (record.ended or record.seen)
+        # how long a killed attempt went on is not known
+        if -EARLY <= late <= LATE and -EARLY <= left <= (LATE if record.ended else left):
+            fitting[abs(late)] = usage
+    return fitting[min(fitting)] if fitting else None
 
 
 def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:

@@ -146,7 +146,9 @@ def _kilowatt_hours(joules: float) -> str:
 def _digits(value: float) -> str:
     if not value:
         return "0"
-    return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
+    if value < 0.0001:
+        return "<0.0001"
+    return f"{value:.{4 if value < 0.01 else 3 if value < 10 else 1}f}"
 
 
 def _mebibytes(size: float) -> str:

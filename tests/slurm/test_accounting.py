@@ -1,0 +1,146 @@
+"""What jobs of a real cluster record of themselves, and what its accounting adds."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cluster import Cluster
+
+from papertune.accounting.attempts import attempts
+from papertune.accounting.record import JobRecord, read_records_below
+from papertune.cluster.slurm_accounting import accounting, own_job
+from snakemake_run import ROOT
+
+pytestmark = pytest.mark.slurm
+
+WORK = """
+import os, sys, time
+from types import SimpleNamespace
+sys.path.insert(0, sys.argv[1])
+from papertune import stopping
+from papertune.accounting import meter
+from papertune.job import job
+meter.FIRST = meter.LATER = meter.TELL = 0.3
+snakemake = SimpleNamespace(
+    rule="train",
+    wildcards={"experiment": "mine", "seed": sys.argv[2]},
+    resources={"gpu": 1, "mem_mb": 400, "runtime": 5},
+    threads=1,
+    log=["logs/mine/train.log"],
+    config={"store": "store", "resources": "resources"},
+)
+with job(snakemake):
+    held = bytes(range(256)) * 400_000
+    end = time.process_time() + 1.5
+    while time.process_time() < end:
+        pass
+    until = time.monotonic() + float(sys.argv[3])
+    while time.monotonic() < until:
+        time.sleep(0.1)
+        stopping.check()
+"""
+
+
+def submit(cluster: Cluster, folder: Path, seed: str, seconds: float, *options: str) -> int:
+    (folder / "work.py").write_text(WORK)
+    library = str(ROOT / "workflow" / "scripts")
+    command = [sys.executable, "work.py", library, seed, str(seconds)]
+    return cluster.submit(
+        f"srun {shlex.join(command)}",
+        *("--partition=gpu", "--gres=gpu:1", "--mem=400M", f"--chdir={folder}"),
+        *(f"--output={folder}/%j.txt", *options),
+    )
+
+
+def records(folder: Path) -> list[JobRecord]:
+    return read_records_below([folder / "logs/mine/jobs"])
+
+
+def wait_for_records(cluster: Cluster, folder: Path, number: int) -> None:
+    cluster.commands.until(
+        lambda: len([r for r in records(folder) if r.cpu_seconds]) == number,
+        f"{number} records",
+        30,
+    )
+
+
+def test_a_record_has_the_id_of_its_job_and_the_accounting_completes_it(
+    cluster_with_accounting, tmp_path
+):
+    cluster = cluster_with_accounting
+    job = submit(cluster, tmp_path, "1", 1.5)
+    cluster.wait(job)
+    cluster.accounting(job)  # it is known there now
+    [record] = records(tmp_path)
+    assert (record.job, record.status) == (str(job), "ok")
+    assert 0 <= record.started - record.submitted < 30
+    known = accounting([record.job], time.time() - 3600)
+    [attempt] = attempts([record], known)
+    assert (attempt.source, attempt.at_least) == ("accounting", False)
+    assert 0 <= attempt.queue < 30
+    assert attempt.wall >= 3 and attempt.gpu_asked == attempt.wall
+    assert attempt.cpu_used >= 1.5
+    assert attempt.memory_asked == 400 * 2**20
+    assert 102_400_000 < attempt.memory_used < attempt.memory_asked
+    assert attempt.energy is None, "nothing measures it here"
+    assert accounting([record.job], time.time() + 3600) == {}, "ids are given again"
+
+
+def test_every_start_of_a_job_that_was_put_back_has_its_own_numbers(
+    cluster_with_accounting, tmp_path
+):
+    cluster = cluster_with_accounting
+    job = submit(cluster, tmp_path, "1", 4, "--requeue")
+    wait_for_records(cluster, tmp_path, 1)
+    cluster.commands.run("scontrol", "requeue", str(job))
+    wait_for_records(cluster, tmp_path, 2)
+    cluster.wait(job, seconds=60)
+    cluster.accounting(job)
+    first, second = records(tmp_path)
+    assert first.job == second.job == str(job)
+    assert second.submitted > first.submitted
+    assert (first.status, second.status) == ("interrupted", "ok")
+    assert (first.attempt, second.attempt) == (1, 2)
+    starts = accounting([str(job)], time.time() - 3600)[str(job)]
+    assert [start.state for start in starts] == ["REQUEUED", "COMPLETED"]
+    found = attempts([first, second], {str(job): starts})
+    assert [attempt.source for attempt in found] == ["accounting"] * 2
+    assert [attempt.wall for attempt in found] == [s.ended - s.started for s in starts]
+
+
+def test_the_jobs_of_an_array_are_found_by_their_own_ids(cluster_with_accounting, tmp_path):
+    cluster = cluster_with_accounting
+    array = submit(cluster, tmp_path, "1", 0, "--array=1-2")
+    wait_for_records(cluster, tmp_path, 2)
+    for job in (array, array + 1):
+        cluster.wait(job)
+        cluster.accounting(job)
+    written = records(tmp_path)
+    assert {record.job for record in written} == {str(array), str(array + 1)}
+    for record in written:  # each asked for alone
+        [attempt] = attempts([record], accounting([record.job]))
+        assert attempt.source == "accounting"
+
+
+def test_without_accounting_the_queue_is_known_and_no_more(cluster, tmp_path):
+    job = submit(cluster, tmp_path, "1", 0)
+    cluster.wait(job)
+    [record] = records(tmp_path)
+    assert accounting([record.job]) == {}
+    [attempt] = attempts([record], {})
+    assert (attempt.source, attempt.energy) == ("records", None)
+    assert 0 <= attempt.queue < 30
+
+
+def test_a_controller_that_does_not_answer_stops_no_job(cluster, monkeypatch):
+    job = cluster.submit("sleep 60")
+    monkeypatch.setenv("SLURM_JOB_ID", str(job))
+    assert own_job()[1] is not None
+    cluster.stop_controller()
+    start = time.monotonic()
+    assert own_job() == (str(job), None)
+    assert time.monotonic() - start < 7
