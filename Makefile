@@ -1,11 +1,15 @@
 # make demo   the whole study in small, from nothing to a report
 # make test   everything that CI runs
+# make doctor EXPERIMENTS=isca [PROFILE=profiles/ours]   what would keep it from running; also: plan
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# by itself: config/config.yaml, and the cluster where there is one
+STUDY = $(if $(EXPERIMENTS),--config experiments=$(EXPERIMENTS))
+HERE = profiles/$(if $(shell command -v sbatch),slurm,default)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test bench lint format schema clean
+.PHONY: help demo doctor plan install test bench lint format schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +33,12 @@ demo: .venv/installed ## run the demo and show where its report is
 	$(BIN)/snakemake --config experiments=demo
 	@echo; cat results/demo/tables/matrix.txt
 	@echo; echo "Report: results/demo/report.html"
+
+doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=... needs
+	$(BIN)/snakemake doctor --quiet host progress rules --profile $(or $(PROFILE),$(HERE)) $(STUDY)
+
+plan: .venv/installed ## show what EXPERIMENTS=... would submit, and its GPU-hours
+	@$(BIN)/python workflow/scripts/plan.py --profile $(or $(PROFILE),profiles/slurm) $(STUDY)
 
 lint: .venv/installed-test ## formatters, linters and the type checker
 	$(BIN)/ruff check .

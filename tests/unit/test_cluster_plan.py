@@ -1,0 +1,103 @@
+"""The plan and the doctor, asked for as a user does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from snakemake_run import ROOT, snakemake
+
+
+def plan(folder: Path, *arguments: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "workflow/scripts/plan.py", "--directory", str(folder), *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    return run.stdout
+
+
+def row(text: str, rule: str) -> str:
+    line = next(line for line in text.splitlines() if line.startswith(f"{rule} "))
+    return " ".join(line.split())
+
+
+def test_isca_in_full_submits_few_jobs_and_asks_for_so_many_gpu_hours(tmp_path):
+    """1,144 papers, 2 generators, 3 models, 3 seeds."""
+    said = plan(tmp_path, "--profile", "profiles/slurm", "--config", "experiments=isca")
+    # by hand, 4 hours each: 4 pairs files, 2 methods × 3 seeds, (1 + 2 × 3) models × 2 test sets
+    assert row(said, "synthesize") == "synthesize 4 cluster 1 4 32 GB 4:00 h 16"
+    assert row(said, "train") == "train 6 cluster 1 4 32 GB 4:00 h 24"
+    assert row(said, "answer") == "answer 14 cluster 1 4 32 GB 4:00 h 56"
+    assert "GPU-hours asked for: 96, if every job takes all of its time." in said
+    submitted = int(re.search(r"Submitted to the cluster: (\d+) jobs", said)[1])
+    assert 4 + 6 + 14 < submitted <= 80
+    assert row(said, "list_documents") == "list_documents 20 here"
+    stages = [said.index(f"\n{name} ") for name in ("list_documents", "synthesize", "train")]
+    assert stages == sorted(stages)
+
+
+def test_on_one_machine_nothing_is_submitted(tmp_path):
+    said = plan(tmp_path, "--config", "experiments=isca")
+    assert "Submitted to the cluster: 0 jobs" in said
+    assert "GPU-hours" not in said.splitlines()[-1]
+
+
+def test_a_mistake_is_said_in_place_of_a_plan(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "workflow/scripts/plan.py", "--config", "experiments=demmo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode != 0 and "did you mean 'demo'?" in run.stderr
+
+
+@pytest.fixture
+def no_cluster(tmp_path) -> dict[str, str]:
+    """A search path with little on it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("bash", "sh", "which", "env"):
+        os.symlink(f"/usr/bin/{name}", folder / name)
+    return {"PATH": str(folder)}
+
+
+def test_the_doctor_of_a_laptop_says_that_there_is_no_cluster(tmp_path, no_cluster):
+    said = snakemake(tmp_path, "doctor", "--config", "experiments=demo", **no_cluster).stdout
+    assert "ok no cluster here: jobs run on this machine" in said
+    assert "ok results can be written to" in said
+    assert "none of " in said
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_doctor_ends_with_a_status_where_something_is_wrong(tmp_path, no_cluster):
+    run = snakemake(
+        tmp_path, "doctor", "--config", "experiments=isca", check=False,
+        HF_HUB_OFFLINE="1", http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9",
+        **no_cluster,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "!! https://dblp.org/ does not answer" in run.stdout
+    assert "!! not downloaded yet: openai-community/gpt2, google/gemma-2-2b-it" in run.stdout
+    assert "2 of " in run.stdout and "Traceback" not in run.stdout
+
+
+def test_a_profile_of_a_cluster_without_one_is_wrong_before_anything_runs(tmp_path, no_cluster):
+    run = snakemake(
+        tmp_path, "--profile", str(ROOT / "profiles/slurm"), "--config", "experiments=demo",
+        check=False, **no_cluster,
+    )  # fmt: skip
+    assert run.returncode != 0
+    assert "there is none here: sbatch, squeue" in run.stdout
+    assert not (tmp_path / "results").exists()

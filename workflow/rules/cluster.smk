@@ -1,0 +1,141 @@
+# Needs: the rules of all stages, and what runs jobs.
+# Makes: checks before anything is submitted (`snakemake doctor` for all of them), the plan of a
+# dry-run, and order where a run was killed while its jobs went on. What is known of a kind of
+# cluster stands in papertune/cluster/.
+import atexit
+import os
+
+from papertune.cluster import doctor, leftovers, machine, plan, requests, slurm
+
+
+def attempts_of(rule, wildcards, files):
+    """What a job asks for in each attempt, as its rule and the profile say together."""
+    return [
+        dict(rule.expand_resources(wildcards, files, attempt, {"tmpdir"}).items())
+        for attempt in range(1, rule.restart_times + 2)
+    ]
+
+
+def runs_here(rule):
+    """Whether a rule's jobs are not submitted; a dry-run, too, knows it by the number of nodes."""
+    return (
+        workflow.resource_settings.nodes is None
+        or rule.norun
+        or rule.name in workflow._localrules
+    )
+
+
+def kinds_of_run():
+    """The kinds of job that this run, or dry-run, is about to make, in the order of the stages."""
+    order = {rule.name: place for place, rule in enumerate(workflow.rules)}
+    return requests.kinds_of(
+        (
+            job.rule.name,
+            runs_here(job.rule),
+            (
+                []
+                if runs_here(job.rule)
+                else attempts_of(job.rule, job.wildcards_dict, job.input)
+            ),
+        )
+        for job in sorted(
+            workflow.dag.needrun_jobs(), key=lambda job: order[job.rule.name]
+        )
+        if job.output
+    )
+
+
+def kinds_of_experiments():
+    """The kinds of job that whole runs of the experiments submit, whatever is there already."""
+    return requests.kinds_of(
+        (rule.name, False, attempts_of(rule, rule.get_wildcards(path), []))
+        for layout in LAYOUTS.values()
+        for path in requests.results_of(layout)
+        for rule in workflow.rules
+        if not runs_here(rule) and rule.is_producer(path)
+    )
+
+
+def models_of_run():
+    """The models of the Hub that this run is about to download."""
+    wanted = {
+        path
+        for job in workflow.dag.needrun_jobs()
+        for path in job.output
+        if job.rule.name == "download_base"
+    }
+    found = {model for item in LAYOUTS.values() for model in machine.hub_models(item)}
+    return sorted(
+        (model for model in found if model.folder in wanted),
+        key=lambda model: model.name,
+    )
+
+
+def note_settings():
+    """Write down with which settings jobs are made, before they are submitted.
+
+    Snakemake does so when it sees that a job has ended. For one that ends after its Snakemake was
+    killed nobody would, and its results would then seem to be made with whatever a later run has.
+    """
+    records = workflow.persistence
+    # of inputs that are made anew before a job starts, no checksum is known yet
+    limit, records.max_checksum_file_size = records.max_checksum_file_size, 0
+    try:
+        for job in workflow.dag.needrun_jobs():
+            if not runs_here(job.rule) and not any(map(os.path.lexists, job.output)):
+                workflow.async_run(records.finished(job))
+    finally:
+        records.max_checksum_file_size = limit
+
+
+def check_run():
+    """Before the first job: the whole doctor if asked for, else what ends in failure for sure."""
+    executor = workflow.scheduler._executor
+    folders = ["results", config["store"], RESOURCES]
+    try:
+        if "doctor" in workflow.dag_settings.targets:
+            doctor.examine(executor, kinds_of_experiments(), LAYOUTS, folders)
+        elif slurm.submits(executor):
+            for finding in doctor.check_before_submitting(
+                executor, kinds_of_run(), models_of_run(), EXPERIMENTS, folders
+            ):
+                print(finding, file=sys.stderr)
+            leftovers.remember(executor.run_uuid)
+            note_settings()
+    except PapertuneError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def settle_leftovers():
+    """Wait for jobs that a killed run has left, before Snakemake looks at what is there."""
+    try:
+        leftovers.settle()
+    except PapertuneError as error:
+        raise WorkflowError(str(error)) from None
+
+
+# what neither makes nor deletes anything; Snakemake tells rule files of dry-runs only
+LOOKS = ("--unlock", "--lint", "--list", "--report", "--dag", "--rulegraph", "doctor")
+
+if workflow.is_main_process:
+    if workflow.resource_settings.nodes is not None:
+        # profiles/default gives this machine's cores; jobs of a cluster run on others
+        workflow.resource_settings.cores = sys.maxsize
+        workflow.global_resources["_cores"] = sys.maxsize
+    if not (
+        workflow.output_settings.dryrun
+        or any(argument.startswith(LOOKS) for argument in sys.argv[1:])
+    ):
+        settle_leftovers()
+    if workflow.output_settings.dryrun and (path := os.environ.get("PAPERTUNE_PLAN")):
+        # a dry-run has no hook after it has found out what to do
+        atexit.register(
+            lambda: Path(path).write_text(
+                plan.show_plan(kinds_of_run()), encoding="utf-8"
+            )
+        )
+
+
+# All checks in words. It makes nothing: `check_run` does the work, where the executor is at hand.
+rule doctor:
+    localrule: True

@@ -1,0 +1,198 @@
+"""Whether the cluster is there and takes what an experiment's jobs ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from papertune.cluster import slurm
+from papertune.cluster.findings import Finding, doubt, fine, wrong
+from papertune.cluster.requests import Ask, Kind, why_not
+from papertune.cluster.slurm import ClusterError, Configuration
+from papertune.cluster.slurm_partitions import Partition, partitions
+
+PROFILE = "profiles/slurm/config.yaml, or your copy of it"
+APART = 30.0  # seconds by which two clocks may differ
+
+
+def check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
+    """Ask the cluster everything; what cannot be asked any more is left out.
+
+    Where finished jobs would be looked for in a place that does not know them, and another does,
+    the executor is told to look there: it would wait for them for ever.
+
+    Args:
+        executor: Snakemake's, which will submit.
+        kinds: What will be submitted.
+    """
+    if missing := slurm.missing_tools():
+        yield wrong(
+            f"this profile submits to a cluster, and there is none here: {', '.join(missing)} not found",
+            "start on a login node of the cluster, or leave --profile away to run on this machine",
+        )
+        return
+    try:
+        slurm.check_controller()
+        configuration = slurm.configuration()
+        there = partitions()
+    except ClusterError as error:
+        yield wrong(error.what, "wait until `scontrol ping` says UP; your site knows since when")
+        return
+    yield fine(f"Slurm {configuration.version} answers")
+    yield from _clock(configuration)
+    yield from check_status(executor, configuration)
+    yield from check_asks(executor, kinds, there)
+
+
+def _clock(configuration: Configuration) -> Iterator[Finding]:
+    apart = time.time() - configuration.now
+    if abs(apart) > APART:
+        yield doubt(
+            f"this machine's clock and the cluster's are {abs(apart):.0f} seconds apart",
+            "tell your site: results may look older than what they are made from",
+        )
+
+
+def check_status(executor: Any, configuration: Configuration) -> Iterator[Finding]:
+    """Which command tells how jobs ended; the other one is taken where only that one knows."""
+    settings = executor.workflow.executor_settings
+    first_look = settings.init_seconds_before_status_checks or 0
+    needed = max(3 * first_look, slurm.LONGEST_PAUSE + 20)
+    unsafe = {}
+    if configuration.forgets_after < needed:
+        unsafe["squeue"] = (
+            f"the queue forgets jobs {configuration.forgets_after} seconds after their end "
+            f"(MinJobAge), and Snakemake may look only after {needed}"
+        )
+    if not configuration.accounting:
+        unsafe["sacct"] = "the cluster keeps no accounting"
+    else:
+        try:
+            slurm.check_accounting()
+        except ClusterError as error:
+            unsafe["sacct"] = f"its accounting does not answer ({error.what})"
+    chosen = settings.status_command or "squeue"
+    other = "squeue" if chosen == "sacct" else "sacct"
+    if chosen not in unsafe:
+        yield fine(f"{chosen} tells how jobs ended")
+    elif other not in unsafe:
+        yield doubt(
+            f"{chosen} would not tell how jobs ended: {unsafe[chosen]}; {other} is asked instead",
+            f"set slurm-status-command: {other} in {PROFILE}",
+        )
+    else:
+        yield wrong(
+            f"nothing tells how jobs ended: {unsafe['squeue']}; {unsafe['sacct']}. "
+            "A run would wait for ever",
+            f"ask your site for accounting, or for a MinJobAge of at least {needed} seconds",
+        )
+        return
+    command = other if chosen in unsafe else chosen
+    slurm.watch_with(executor, command, only=bool(unsafe))
+
+
+def check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> Iterator[Finding]:
+    """Whether each kind of job would be taken and has a node to run on, in every attempt."""
+    alike: dict[str, tuple[tuple[Ask, ...], list[str]]] = {}
+    for kind in kinds:
+        if not kind.here:
+            _, rules = alike.setdefault(repr(kind.attempts), (kind.attempts, []))
+            if kind.rule not in rules:
+                rules.append(kind.rule)
+    questions: list[tuple[tuple[Ask, ...], list[str], list[str]]] = []
+    for attempts, rules in alike.values():
+        try:
+            questions.append((attempts, rules, _options(executor, attempts[0], rules[0])))
+        except ClusterError as error:
+            yield wrong(
+                f"{', '.join(rules)}: {error.what}", error.hint or f"see `your site` in {PROFILE}"
+            )
+    with ThreadPoolExecutor(4) as pool:  # a busy controller takes its time for each
+        for found in pool.map(lambda one: list(_check_kind(*one, there=there)), questions):
+            yield from found
+
+
+def _options(executor: Any, ask: Ask, rule: str) -> list[str]:
+    return slurm.options(executor, rule, ask.resources, ask.number("_cores") or 1)
+
+
+def _check_kind(
+    attempts: tuple[Ask, ...], rules: list[str], wanted: list[str], *, there: list[Partition]
+) -> Iterator[Finding]:
+    ask = attempts[0]
+    who = f"{', '.join(rules)} ({ask})"
+    asked = [
+        item for item in there if (item.name in ask.partitions if ask.partitions else item.default)
+    ]
+    try:
+        refused = slurm.refusal(wanted)
+    except ClusterError as error:
+        yield doubt(f"{who}: {error.what}", "try again when the cluster is less busy")
+        return
+    # what the site's own tools for partitions do not show is left to its answer
+    fit = [item for item in asked if not why_not(ask, item)]
+    if not refused and (fit or not asked):
+        yield fine(f"{who}: {'/'.join(item.name for item in fit) or 'the cluster'} takes it")
+        yield from _check_later(attempts, rules, fit)
+        return
+    reasons = [f"{item.name} {reason}" for item in asked for reason in why_not(ask, item)]
+    if asked and all(not why_not(ask, item, ever=True) for item in asked):
+        yield doubt(
+            f"{who}: {'; '.join(reasons)}" if reasons else f"{who}: Slurm refuses it: {refused}",
+            "jobs wait until nodes come back; `sinfo` shows their state",
+        )
+        return
+    text = "; ".join([f"Slurm refuses it: {refused}"] * bool(refused) + reasons)
+    instead = [
+        item.name
+        for item in there
+        if item not in asked and not why_not(ask, item) and not _refused(wanted, item)
+    ]
+    yield wrong(f"{who}: {text}", _advice(refused, instead, there))
+
+
+def _refused(wanted: list[str], partition: Partition) -> bool:
+    try:
+        return bool(slurm.refusal(wanted, partition.name))
+    except ClusterError:
+        return True
+
+
+def _check_later(
+    attempts: tuple[Ask, ...], rules: list[str], fit: list[Partition]
+) -> Iterator[Finding]:
+    """Later attempts ask for more; one that no partition lets run would wait for ever."""
+    for number, ask in enumerate(attempts[1:], 2):
+        lacks = {item.name: why_not(ask, item, ever=True) for item in fit}
+        if fit and all(lacks.values()):
+            reasons = [f"{name} {reason}" for name, found in lacks.items() for reason in found]
+            most = max((item.minutes or 0 for item in fit), default=0)
+            yield doubt(
+                f"attempt {number} of {', '.join(rules)} would wait for ever: {'; '.join(reasons)}",
+                f"keep later attempts to {most:.0f} minutes: compute.longest in the experiment's "
+                f"file, or runtime under set-resources in {PROFILE}",
+            )
+            return
+
+
+def _advice(refused: str, instead: list[str], there: list[Partition]) -> str:
+    said = refused.lower()
+    if "account" in said:
+        known = slurm.accounts()
+        yours = f"; yours are {', '.join(known)}" if known else ""
+        return f"set slurm_account in {PROFILE}{yours}"
+    if "qos" in said:
+        return f"set or delete qos in {PROFILE}; `sacctmgr show associations` lists yours"
+    if instead:
+        return f"{' or '.join(instead)} would take it: set slurm_partition in {PROFILE}"
+    if "partition" in said:
+        names = ", ".join(item.name for item in there)
+        return f"set slurm_partition in {PROFILE} to one of {names}"
+    if "feature" in said:
+        return f"set or delete constraint in {PROFILE}; `sinfo -o '%P %f'` lists features"
+    return (
+        "no partition takes it: ask for less under compute in the experiment's file, or for "
+        f"something else under `your site` in {PROFILE}"
+    )

@@ -1,0 +1,111 @@
+"""All checks: at length when the user asks, in short before a run submits its first job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from papertune.cluster import leftovers, machine, slurm
+from papertune.cluster.checks import check_cluster
+from papertune.cluster.findings import Finding, doubt, fine, stop_if_wrong
+from papertune.cluster.machine import HubModel
+from papertune.cluster.requests import Kind
+from papertune.cluster.slurm import ClusterError
+from papertune.layout import Layout
+
+
+def examine(
+    executor: Any, kinds: Iterable[Kind], layouts: Mapping[str, Layout], folders: Iterable[str]
+) -> None:
+    """Print what every check finds, for whole runs of the experiments.
+
+    Args:
+        executor: What Snakemake runs jobs with.
+        kinds: What whole runs submit.
+        layouts: The experiments.
+        folders: Where results and finished work lie.
+
+    Raises:
+        ClusterError: something is wrong.
+    """
+    found = []
+    for finding in _all(executor, kinds, layouts, folders):
+        print(finding, flush=True)
+        found.append(finding)
+    bad = sum(finding.state == "wrong" for finding in found)
+    doubts = sum(finding.state == "doubt" for finding in found)
+    verdict = f"{bad or 'none'} of {len(found)} checks found something wrong (!!)"
+    print(f"\n{verdict}; {doubts or 'no'} line{'s' * (doubts != 1)} with a doubt (!)")
+    if bad:
+        raise ClusterError(verdict)
+
+
+def _all(
+    executor: Any, kinds: Iterable[Kind], layouts: Mapping[str, Layout], folders: Iterable[str]
+) -> Iterator[Finding]:
+    if slurm.submits(executor):
+        yield from check_cluster(executor, kinds)
+    elif _on_cluster():
+        yield doubt(
+            "this machine belongs to a cluster, but with this profile jobs run on it",
+            "to submit them: --profile profiles/slurm",
+        )
+    else:
+        yield fine("no cluster here: jobs run on this machine")
+    yield from _leftovers()
+    yield from machine.check_folders(folders)
+    for layout in layouts.values():
+        yield from machine.check_source(layout)
+        yield from machine.check_browser(layout)
+    models = {model: None for layout in layouts.values() for model in machine.hub_models(layout)}
+    yield from machine.check_models(models, layouts)
+
+
+def _on_cluster() -> bool:
+    if slurm.missing_tools():
+        return False
+    try:
+        slurm.check_controller()
+    except ClusterError:
+        return False
+    return True
+
+
+def _leftovers() -> Iterator[Finding]:
+    try:
+        jobs = leftovers.left()
+    except ClusterError:  # said already
+        return
+    if jobs:
+        yield doubt(
+            f"{len(jobs)} jobs of an earlier run of this directory are in the queue",
+            f"the next run waits for them; {leftovers.CHOICE}=cancel cancels them",
+        )
+
+
+def check_before_submitting(
+    executor: Any,
+    kinds: Iterable[Kind],
+    models: Iterable[HubModel],
+    experiments: Iterable[str],
+    folders: Iterable[str],
+) -> Iterator[Finding]:
+    """What is worth a word before a run submits its first job.
+
+    Args:
+        executor: What Snakemake runs jobs with.
+        kinds: What the run submits.
+        models: What the run is going to download.
+        experiments: The run's experiments.
+        folders: Where results and finished work lie.
+
+    Raises:
+        ClusterError: it would surely fail.
+    """
+    found = [
+        *check_cluster(executor, kinds),
+        *machine.check_folders(folders),
+        *machine.check_models(models, experiments),
+    ]
+    yield from (finding for finding in found if finding.state == "doubt")
+    stop_if_wrong(found)

@@ -1,0 +1,77 @@
+"""What a run would submit, before it does: jobs, what each asks for, and the sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from papertune.cluster.requests import Kind
+
+HEAD = ("rule", "jobs", "runs", "GPUs", "CPUs", "memory", "time", "GPU-hours")
+
+
+def gpu_hours(kind: Kind, attempts: int = 1) -> float:
+    """GPU-hours that jobs ask for if each takes so many attempts, every one to its time limit."""
+    asks = kind.attempts[:attempts]
+    return kind.jobs * sum(ask.gpus * (ask.minutes or 0) / 60 for ask in asks)
+
+
+def submissions(kinds: Iterable[Kind]) -> int:
+    """How many jobs are submitted to the cluster, where each succeeds at once."""
+    return sum(kind.jobs for kind in kinds if not kind.here)
+
+
+def show_plan(kinds: list[Kind]) -> str:
+    """The plan as text: a row for each kind of job, then what they come to."""
+    if not kinds:
+        return "Nothing to be done.\n"
+    rows = [HEAD, *(_row(kind) for kind in kinds)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column in (0, 2) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([*lines, "", *_sums(kinds)]) + "\n"
+
+
+def _row(kind: Kind) -> tuple[str, ...]:
+    if kind.here:
+        return (kind.rule, str(kind.jobs), "here", "", "", "", "", "")
+    ask = kind.attempts[0]
+    hours = gpu_hours(kind)
+    return (
+        kind.rule,
+        str(kind.jobs),
+        "cluster",
+        f"{ask.gpus} {ask.model}".strip() if ask.gpus else "",
+        str(ask.cpus),
+        f"{ask.memory_mb / 1000:g} GB" if ask.memory_mb else "",
+        _time(ask.minutes),
+        f"{hours:g}" if hours else "",
+    )
+
+
+def _time(minutes: int | None) -> str:
+    return "" if minutes is None else f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def _sums(kinds: list[Kind]) -> list[str]:
+    submitted = [kind for kind in kinds if not kind.here]
+    here = sum(kind.jobs for kind in kinds if kind.here)
+    said = [f"Submitted to the cluster: {_jobs(submissions(kinds))}. Run here: {_jobs(here)}."]
+    once = sum(gpu_hours(kind) for kind in submitted)
+    if not once:
+        return said
+    most = max(len(kind.attempts) for kind in submitted)
+    worst = sum(gpu_hours(kind, most) for kind in submitted)
+    said.append(f"GPU-hours asked for: {once:g}, if every job takes all of its time.")
+    if most > 1:
+        said.append(f"At most {worst:g}, if every job also fails until its last attempt ({most}).")
+    return said
+
+
+def _jobs(number: int) -> str:
+    return f"{number} job{'s' * (number != 1)}"

@@ -1,0 +1,163 @@
+"""What jobs ask the cluster for, and whether a partition has it. Jobs that ask alike are one kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from papertune.cluster.slurm import PARTITION
+from papertune.cluster.slurm_partitions import Partition, Shape
+from papertune.layout import Layout
+
+# differ from job to job or from machine to machine, and are not asked for
+UNASKED = {"_nodes", "tmpdir", "disk_mb", "disk_mib", "mem_mib"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a job asks for in one attempt: Snakemake's resources, threads among them."""
+
+    resources: Mapping[str, Any]
+
+    def number(self, name: str) -> int | None:
+        """A resource that is a number; None where it is left to the site."""
+        value = self.resources.get(name)
+        return int(value) if isinstance(value, int | float) else None
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs."""
+        return self.number("gpu") or 0
+
+    @property
+    def model(self) -> str:
+        """The kind of GPU; empty where any will do."""
+        return str(self.resources.get("gpu_model") or "")
+
+    @property
+    def cpus(self) -> int:
+        """How many CPUs."""
+        if self.gpus and (each := self.number("cpus_per_gpu")):
+            return each * self.gpus
+        return self.number("cpus_per_task") or self.number("_cores") or 1
+
+    @property
+    def memory_mb(self) -> int | None:
+        """Memory of the whole job."""
+        each = self.number("mem_mb_per_cpu")
+        return each * self.cpus if each else self.number("mem_mb")
+
+    @property
+    def minutes(self) -> int | None:
+        """The time limit."""
+        return self.number("runtime")
+
+    @property
+    def partitions(self) -> list[str]:
+        """The partitions that it names; none where the site's default will do."""
+        return re.findall(r"[^,\s]+", str(self.resources.get(PARTITION) or ""))
+
+    def __str__(self) -> str:
+        said = [f"{self.cpus} CPU{'s' * (self.cpus > 1)}"]
+        if self.gpus:
+            said.insert(0, " ".join(filter(None, (str(self.gpus), self.model, "GPU"))))
+        if self.memory_mb:
+            said.append(f"{self.memory_mb} MB")
+        if self.minutes:
+            said.append(f"{self.minutes} minutes")
+        return ", ".join(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Jobs of one rule that ask for the same; ``here`` are those that are not submitted."""
+
+    rule: str
+    here: bool
+    attempts: tuple[Ask, ...]
+    jobs: int = 1
+
+
+def kinds_of(jobs: Iterable[tuple[str, bool, Iterable[Mapping[str, Any]]]]) -> list[Kind]:
+    """Jobs by what they ask for, in the order in which they first appear.
+
+    Args:
+        jobs: Of each job its rule, whether it runs here, and its resources in every attempt.
+    """
+    found: dict[str, Kind] = {}
+    for rule, here, attempts in jobs:
+        asks = tuple(
+            Ask({name: values[name] for name in sorted(values) if name not in UNASKED})
+            for values in attempts
+        )
+        key = repr((rule, here, asks))
+        jobs_before = found[key].jobs if key in found else 0
+        found[key] = Kind(rule, here, asks, jobs_before + 1)
+    return list(found.values())
+
+
+def results_of(layout: Layout) -> list[str]:
+    """Results of every rule that a whole run of an experiment may submit."""
+    pretrained = [name for name, base in layout.experiment.bases.items() if base.pretrain]
+    return [
+        *(path for stage in ("pairs", "datasets") for path in layout.by_split(stage).values()),
+        *(f"{layout.root}/bases/{name}" for name in pretrained),
+        *layout.models().values(),
+        *(path for stage in ("answers", "scores") for path in layout.by_cell(stage).values()),
+        *(f"{layout.root}/tables/{name}.csv" for name in ("matrix", "counts", "comparison")),
+        f"{layout.root}/report.html",
+    ]
+
+
+def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
+    """What a partition lacks for a job, in words; nothing if the job fits on one of its nodes.
+
+    Slurm itself may take such a job and let it wait for ever, or spread its GPUs over nodes.
+
+    Args:
+        ask: What the job asks for.
+        partition: What there is.
+        ever: Leave out what may be different tomorrow: nodes that are down, a closed partition.
+    """
+    lacks = []
+    if ask.minutes and partition.minutes is not None and ask.minutes > partition.minutes:
+        lacks.append(f"lets jobs run for {partition.minutes:.0f} minutes, not {ask.minutes}")
+    fitting = [shape for shape in partition.shapes if _fits(ask, shape)]
+    if not fitting:
+        lacks.append(_largest(ask, partition.shapes))
+    if not partition.up and not ever:
+        lacks.append("is closed")
+    elif not ever and fitting and not any(shape.up for shape in fitting):
+        lacks.append("has the right nodes, but none of them takes jobs now")
+    return lacks
+
+
+def _gpus(shape: Shape, model: str) -> int:
+    return shape.gpus.get(model, 0) if model else max(shape.gpus.values(), default=0)
+
+
+def _fits(ask: Ask, shape: Shape) -> bool:
+    return (
+        ask.cpus <= shape.cpus
+        and (ask.memory_mb or 0) <= shape.memory_mb
+        and ask.gpus <= _gpus(shape, ask.model)
+    )
+
+
+def _largest(ask: Ask, shapes: Iterable[Shape]) -> str:
+    """The first thing of which no node has enough, or that no node has enough of everything."""
+    shapes = list(shapes)
+    for wanted, unit, most in (
+        (
+            ask.gpus,
+            f"{ask.model} GPUs".strip(),
+            max((_gpus(s, ask.model) for s in shapes), default=0),
+        ),
+        (ask.memory_mb or 0, "MB of memory", max((s.memory_mb for s in shapes), default=0)),
+        (ask.cpus, "CPUs", max((s.cpus for s in shapes), default=0)),
+    ):
+        if wanted > most:
+            return f"has no node with {wanted} {unit} (at most {most})"
+    return "has no node with all of it at once"

@@ -1,0 +1,272 @@
+"""Asks Slurm: whether it answers, what is in the queue, what it would refuse.
+
+Every question ends after some seconds, answered or not.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+from papertune.errors import PapertuneError
+
+TOOLS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
+EXECUTOR = "snakemake_executor_plugin_slurm"  # the module of what submits, a plugin of Snakemake
+PARTITION = "slurm_partition"  # the resource that names a partition
+PATIENCE = 1_000_000  # questions without an answer until it gives its jobs up
+LONGEST_PAUSE = 180  # seconds for which the plugin may not look at its jobs
+SECONDS = 10.0
+CUT = "\x1f"
+
+
+class ClusterError(PapertuneError):
+    """The cluster does not answer, or does not take what it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the controller says of itself; ``now`` is its clock, in seconds since 1970."""
+
+    version: str
+    accounting: bool
+    forgets_after: int  # seconds for which the queue shows a job that has ended
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """A job that is queued or running. ``run`` is the run of Snakemake that submitted it."""
+
+    id: str
+    run: str
+    state: str
+    folder: str
+    comment: str
+
+    @property
+    def of_a_run(self) -> bool:
+        """Whether Snakemake submitted it."""
+        uuid = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", self.run)
+        return bool(uuid) and self.comment.startswith(("rule_", "group_"))
+
+    def __str__(self) -> str:
+        what = self.comment.removeprefix("rule_").replace("_wildcards_", " ", 1)
+        return "".join(letter if letter.isprintable() else "?" for letter in what)
+
+
+def missing_tools() -> list[str]:
+    """The commands that are not there; none of them on a machine without Slurm."""
+    return [name for name in TOOLS if shutil.which(name) is None]
+
+
+def ask(*command: str, seconds: float = SECONDS) -> str:
+    """What a command prints.
+
+    Raises:
+        ClusterError: it is not installed, fails, or does not answer in time.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ClusterError(f"{command[0]} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise ClusterError(f"{command[0]} did not answer within {seconds:.0f} seconds") from None
+    if done.returncode != 0:
+        raise ClusterError(f"{command[0]}: {_last_line(done.stderr or done.stdout)}")
+    return done.stdout
+
+
+def check_controller() -> None:
+    """Ask whether the controller is there: other commands try for long before they give up.
+
+    Raises:
+        ClusterError: it does not answer.
+    """
+    said = ask("scontrol", "ping", seconds=5)
+    if " is UP" not in said:
+        raise ClusterError(f"the controller does not answer: {said.strip()}")
+
+
+def configuration() -> Configuration:
+    """What the controller says of itself.
+
+    Raises:
+        ClusterError: it does not answer.
+    """
+    return read_configuration(ask("scontrol", "show", "config"))
+
+
+def read_configuration(text: str) -> Configuration:
+    """What ``scontrol show config`` prints."""
+    values = dict(re.findall(r"^(\w+) *= (.*)$", text, re.M))
+    head = re.search(r"as of (\S+)", text)
+    age = re.match(r"\d+", values.get("MinJobAge", ""))
+    return Configuration(
+        version=values.get("SLURM_VERSION", "?"),
+        accounting="slurmdbd" in values.get("AccountingStorageType", ""),
+        forgets_after=int(age[0]) if age else 0,
+        now=datetime.fromisoformat(head[1]).timestamp() if head else 0.0,
+    )
+
+
+def check_accounting() -> None:
+    """Ask the accounting for nothing.
+
+    Raises:
+        ClusterError: it does not answer.
+    """
+    ask("sacct", "--allocations", "--noheader", "--starttime=now", seconds=5)
+
+
+def accounts() -> list[str]:
+    """The accounts that this user may use, where the accounting knows; else none."""
+    try:
+        said = ask(
+            *("sacctmgr", "--noheader", "--parsable2", "list", "associations"),
+            *(f"user={getpass.getuser()}", "format=account"),
+            seconds=5,
+        )
+    except (ClusterError, KeyError, OSError):
+        return []
+    return sorted(set(said.split()))
+
+
+def queue() -> list[QueuedJob]:
+    """This user's jobs that are queued, running or about to be gone.
+
+    Raises:
+        ClusterError: the controller does not answer.
+    """
+    # the comment is last: it may have any character
+    form = CUT.join(("%i", "%j", "%T", "%Z", "%k"))
+    user = str(os.getuid())  # users in containers may have no name
+    said = ask("squeue", "--noheader", "--array", f"--user={user}", f"--format={form}")
+    return read_queue(said)
+
+
+def read_queue(text: str) -> list[QueuedJob]:
+    """The rows that :func:`queue` asks for."""
+    rows = [line.split(CUT, 4) for line in text.split("\n")]
+    return [QueuedJob(*row) for row in rows if len(row) == 5]
+
+
+def cancel(jobs: Iterable[QueuedJob]) -> None:
+    """Cancel jobs; they are in the queue for some seconds more.
+
+    Raises:
+        ClusterError: the controller does not answer.
+    """
+    ask("scancel", *(job.id for job in jobs), seconds=60)
+
+
+def watch_with(executor: Any, command: str, *, only: bool) -> None:
+    """Have the executor ask one command how jobs ended, for as long as it takes to get an answer.
+
+    By itself it gives its jobs up after a few questions without an answer, as while the controller
+    is restarted, and then waits for them for ever.
+
+    Args:
+        executor: Snakemake's, as it runs.
+        command: ``squeue`` or ``sacct``.
+        only: The other command knows nothing. While the controller is away the executor would turn
+            from squeue to sacct; it does not if the name it is given is none that it knows.
+    """
+    settings = executor.workflow.executor_settings
+    settings.status_command = f"only {command}" if only and command == "squeue" else command
+    settings.status_attempts = max(settings.status_attempts, PATIENCE)
+
+
+def submits(executor: Any) -> bool:
+    """Whether a Snakemake executor submits to Slurm."""
+    return type(executor).__module__ == EXECUTOR
+
+
+def options(executor: Any, rule: str, resources: Mapping[str, Any], threads: int) -> list[str]:
+    """The very options that the executor would give to sbatch for such a job.
+
+    Args:
+        executor: Snakemake's, as it runs.
+        rule: The job's rule.
+        resources: All of the job's resources.
+        threads: The job's threads.
+
+    Raises:
+        ClusterError: the executor would not submit it.
+    """
+    # the plugin's own functions are what is submitted with; where it runs, they are there
+    submit_string = import_module(f"{EXECUTOR}.submit_string")
+    utils = import_module(f"{EXECUTOR}.utils")
+    validation = import_module(f"{EXECUTOR}.validation")
+    job = SimpleNamespace(name=rule, resources=_Resources(resources), threads=threads)
+    try:
+        validation.validate_slurm_extra(job)
+        call = submit_string.get_submit_command(
+            job,
+            {
+                "run_uuid": "papertune-check",
+                "slurm_logfile": os.devnull,
+                "comment_str": rule,
+                "account": next(executor.get_account_arg(job)),
+                "partition": executor.get_partition_arg(job),
+                "workdir": executor.workflow.workdir_init,
+            },
+            settings=executor.workflow.executor_settings,
+        )
+        call += utils.set_gres_string(job)
+    except FileNotFoundError as error:  # it guesses accounts with commands that may be missing
+        raise ClusterError(
+            f"the executor wants {error.filename}, which is not installed",
+            hint="name the account in the profile: slurm_account",
+        ) from None
+    except Exception as error:  # Snakemake's own errors, which the library does not know
+        raise ClusterError(" ".join(str(error).split())) from None
+    return shlex.split(call)[1:]
+
+
+class _Resources(dict[str, Any]):
+    """Resources as the plugin reads them: as attributes and with ``get``."""
+
+    __getattr__ = dict.get
+
+
+def refusal(wanted: list[str], partition: str = "") -> str:
+    """Why sbatch would not take a job with these options, in Slurm's words; else empty.
+
+    Args:
+        wanted: Options of sbatch.
+        partition: Asked instead of the one that the options name.
+
+    Raises:
+        ClusterError: no answer.
+    """
+    instead = [f"--partition={partition}"] if partition else []  # the last one counts
+    try:
+        ask("sbatch", *wanted, *instead, "--test-only", "--wrap=true", seconds=20)
+    except ClusterError as error:
+        if "did not answer" in error.what or "not installed" in error.what:
+            raise
+        return error.what.removeprefix("sbatch: ").removeprefix("allocation failure: ")
+    return ""
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip(" *")]
+    return lines[-1].strip() if lines else "failed and said nothing"

@@ -1,0 +1,29 @@
+"""Show what a run would submit: python workflow/scripts/plan.py [what you would give to snakemake].
+
+The plan is made by Snakemake's own dry-run, so it has what the run would do and nothing else.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+with tempfile.TemporaryDirectory(prefix="papertune-plan-") as folder:
+    plan = Path(folder, "plan.txt")
+    run = subprocess.run(
+        # a dry-run would show jobs with the threads of one core
+        [
+            *(sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", "progress"),
+            *sys.argv[1:],
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PAPERTUNE_PLAN": str(plan)},
+        check=False,
+    )
+    if run.returncode or not plan.exists():
+        sys.stderr.write(run.stdout)
+        sys.exit(run.returncode or 1)
+    sys.stdout.write(plan.read_text(encoding="utf-8"))
