@@ -13,7 +13,8 @@ from papertune.accounting.attempts import attempts
 from papertune.accounting.cost import cost_table, write_cost
 from papertune.accounting.expected import STAGES, job_of, jobs_of
 from papertune.accounting.record import JobRecord, folder_of, jobs_folder, write_record
-from papertune.cluster.slurm_accounting import SEPARATOR, Usage, read_sacct
+from papertune.cluster.slurm import CUT
+from papertune.cluster.slurm_accounting import Usage, read_sacct
 from papertune.experiment import Experiment
 from papertune.layout import Layout
 from sample_study import SETTINGS
@@ -217,7 +218,7 @@ SACCT = """\
 5|CANCELLED by 0|1795259665|1795259665|1795259665|00:00.001||billing=1,cpu=1,mem=200M,node=1|billing=1,cpu=1,mem=200M,node=1|
 5.batch|CANCELLED|1795259665|1795259665|1795259665|00:00.001|||cpu=1,mem=200M,node=1|0
 6|PENDING|1795259665|Unknown|Unknown|00:00:00||billing=1,cpu=1,mem=200M,node=1||0
-""".replace("|", SEPARATOR)  # noqa: E501
+""".replace("|", CUT)  # noqa: E501
 
 
 def test_what_sacct_says_is_read():
@@ -242,7 +243,7 @@ def row_of_sacct(**fields: str) -> Usage:
         "End": "1795259664", "TotalCPU": "00:01", "MaxRSS": "", "ReqTRES": "cpu=1,mem=1G",
         "AllocTRES": "cpu=1,mem=1G", "ConsumedEnergyRaw": "",
     }  # fmt: skip
-    return read_sacct(SEPARATOR.join((values | fields).values()))["9"][0]
+    return read_sacct(CUT.join((values | fields).values()))["9"][0]
 
 
 def test_what_other_sites_say_is_read_too():
@@ -314,7 +315,7 @@ def test_what_the_accounting_said_is_kept_for_when_it_forgets(layout, monkeypatc
     bin_folder = Path("bin").absolute()
     bin_folder.mkdir()
     tool = bin_folder / "sacct"
-    line = SEPARATOR.join(
+    line = CUT.join(
         f"8|COMPLETED|{T + 100:.0f}|{T + 190:.0f}|{T + 310:.0f}|00:09:00||mem=2G|cpu=4|0".split("|")
     )
     tool.write_text(f"#!/bin/sh\necho \"$@\" >> {bin_folder}/asked.txt\necho '{line}'\n")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+
+from papertune.cluster.slurm import CUT, ClusterError, ask
 
 log = logging.getLogger("papertune")
 
@@ -23,7 +23,6 @@ FINAL = {
     *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
 }
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, lis
     said = _ask(
         SACCT_SECONDS,
         *("sacct", f"--jobs={','.join(ids)}", "--duplicates", "--noheader", "--noconvert"),
-        *("--parsable2", f"--delimiter={SEPARATOR}", f"--format={','.join(FIELDS)}", *window),
+        *("--parsable2", f"--delimiter={CUT}", f"--format={','.join(FIELDS)}", *window),
     )
     return read_sacct(said)
 
@@ -87,7 +86,7 @@ def read_sacct(text: str) -> dict[str, list[Usage]]:
     """The rows that :func:`accounting` asks for: those of a job's steps follow its own."""
     starts: list[Usage] = []
     for line in text.splitlines():
-        values = line.split(SEPARATOR)
+        values = line.split(CUT)
         if len(values) != len(FIELDS):
             continue
         row = dict(zip(FIELDS, values, strict=True))
@@ -125,28 +124,13 @@ def _start(job: str, row: dict[str, str]) -> Usage:
     )
 
 
-def _ask(seconds: float, command: str, *arguments: str) -> str:
+def _ask(seconds: float, *command: str) -> str:
     """What a command says; nothing where it is not there, fails or does not answer in time."""
-    program = shutil.which(command)
-    if program is None:
-        return ""
     try:
-        done = subprocess.run(
-            [program, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            env={**os.environ, "SLURM_TIME_FORMAT": "%s"},
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        log.info("%s did not answer: %s", command, error)
+        return ask("env", "SLURM_TIME_FORMAT=%s", *command, seconds=seconds)
+    except ClusterError as error:
+        log.info("%s: %s", command[0], error)
         return ""
-    if done.returncode != 0:
-        log.info("%s did not answer: %s", command, done.stderr.strip()[-300:])
-        return ""
-    return done.stdout
 
 
 def _time(text: str) -> float | None:
