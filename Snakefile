@@ -19,6 +19,7 @@ include: "workflow/rules/datasets.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/cluster.smk"
 
 
 # What a person can ask for, from left to right; `snakemake` alone makes the report.
@@ -46,3 +47,8 @@ rule models:
 rule scores:
     input:
         [list(layout.by_cell("scores").values()) for layout in LAYOUTS.values()],
+
+
+# All checks of the cluster and of this machine in words; it makes nothing, `check_run` does the work.
+rule doctor:
+    localrule: True

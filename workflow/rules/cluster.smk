@@ -1,6 +1,5 @@
-# Needs: the rules of all stages, and what runs jobs.
-# Makes: checks before anything is submitted (`snakemake doctor` for all of them), the plan of a
-# dry-run, and order where a run was killed while its jobs went on. What is known of a kind of
+# Checks before anything is submitted, the plan of a dry-run, and order where a run was killed while
+# its jobs went on. No rules; it needs to know those of all stages. What is known of a kind of
 # cluster stands in papertune/cluster/.
 import atexit
 import os
@@ -134,8 +133,3 @@ if workflow.is_main_process:
                 plan.show_plan(kinds_of_run()), encoding="utf-8"
             )
         )
-
-
-# All checks in words. It makes nothing: `check_run` does the work, where the executor is at hand.
-rule doctor:
-    localrule: True

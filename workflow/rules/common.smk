@@ -45,6 +45,7 @@ def nobody_else(wildcards):
 onstart:
     running.begin(refreshes="refresh" in workflow.dag_settings.targets)
     make_way()
+    check_run()
 
 
 def located(path):
