@@ -11,6 +11,7 @@ import signal
 import pytest
 
 from papertune import pretraining, stopping, training
+from papertune.checkpoints import checkpoints_of
 from papertune.errors import TrainingError
 from papertune.examples import MASKED, answer_loss, pad, tokenize
 from papertune.records import Pair, write_records
@@ -353,3 +354,12 @@ def test_nothing_to_train_on_is_an_error(run, tmp_path):
 def test_baseline_is_not_trained(run):
     with pytest.raises(TrainingError, match="is not trained"):
         run("none", method="baseline")
+
+
+def test_two_directories_that_train_the_same_have_checkpoints_of_their_own(tmp_path, monkeypatch):
+    folders = set()
+    for name in ("one", "two", "one"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / name)
+        folders.add(checkpoints_of(tmp_path / "store", ["the same"]))
+    assert len(folders) == 2

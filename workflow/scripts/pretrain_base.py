@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from papertune.checkpoints import checkpoints_of
 from papertune.experiment_file import load_experiment
-from papertune.identity import fingerprint
 from papertune.job import job
 from papertune.pretraining import pretrain
 from papertune.records import files_digest
@@ -16,6 +16,6 @@ with job(snakemake):
         experiment.bases[snakemake.wildcards.base].pretrain,
         documents=[Path(path) for path in snakemake.input.documents],
         output=Path(snakemake.output.base),
-        checkpoints=Path(snakemake.config["store"], "checkpoints", fingerprint(identity)),
+        checkpoints=checkpoints_of(snakemake.config["store"], identity),
         threads=snakemake.threads,
     )

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from papertune.checkpoints import checkpoints_of
 from papertune.experiment_file import load_experiment
-from papertune.identity import fingerprint
 from papertune.job import job
 from papertune.loading import weights_digest
 from papertune.records import files_digest
@@ -27,6 +27,6 @@ with job(snakemake):
         prompt=snakemake.params.prompt,
         seed=seed,
         output=Path(snakemake.output.model),
-        checkpoints=Path(snakemake.config["store"], "checkpoints", fingerprint(identity)),
+        checkpoints=checkpoints_of(snakemake.config["store"], identity),
         threads=snakemake.threads,
     )
