@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     # adapters name their base by its name, not by a path that would break when folders move
     warnings.filterwarnings("ignore", message="Could not find a config file in")
     import torch
+
+    _leave_out_what_no_method_needs()
     from transformers import set_seed
     from transformers.utils import logging
 
@@ -33,6 +36,27 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     torch.set_flush_denormal(True)  # denormals slow tiny models on a CPU several times
     set_seed(seed)
     logging.disable_progress_bar()
+
+
+def _leave_out_what_no_method_needs() -> None:
+    """transformers takes along every library it finds: these cost a third of a job's start.
+
+    It asks once for each whether it is there, and keeps the answer.
+    """
+    hidden = [name for name in ("sklearn", "scipy", "datasets") if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark
+    try:
+        from transformers.utils import (
+            is_datasets_available,
+            is_scipy_available,
+            is_sklearn_available,
+        )
+
+        is_datasets_available(), is_scipy_available(), is_sklearn_available()
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def device_name() -> str:
