@@ -83,19 +83,19 @@ class ClusterStudy:
         make_model(self.folder / "tiny", context=512)
         return self
 
-    def command(self, profile: Path, *arguments: str) -> list[str]:
+    def command(self, *arguments: str, target: str = "all") -> list[str]:
         """What a user types."""
         return [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--workflow-profile", str(ROOT / "profiles/default"), "--profile", str(profile)),
+            *(sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile")),
+            *("--workflow-profile", str(ROOT / "profiles/default")),
             *("--config", f"experiments={self.file}", *arguments),
         ]
 
-    def start(self, profile: Path, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, profile: Path, *arguments: str, target: str = "all") -> subprocess.Popen[str]:
         """Start it and go on; what it says goes to `run.log`."""
         with (self.folder / "run.log").open("a") as log:
             return subprocess.Popen(
-                self.command(profile, *arguments),
+                self.command("--profile", str(profile), *arguments, target=target),
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -104,14 +104,21 @@ class ClusterStudy:
                 env=os.environ | {"PAPERTUNE_CONTACT": "tests@papertune.example"},
             )
 
-    def run(self, profile: Path, *arguments: str, check: bool = True, seconds: float = 500) -> str:
+    def run(
+        self,
+        profile: Path,
+        *arguments: str,
+        target: str = "all",
+        check: bool = True,
+        seconds: float = 500,
+    ) -> str:
         """Run it to its end; returns what it said.
 
         Raises:
             AssertionError: it failed although `check` is set.
         """
         before = len(self.said())
-        process = self.start(profile, *arguments)
+        process = self.start(profile, *arguments, target=target)
         try:
             process.wait(seconds)
         finally:
@@ -127,19 +134,17 @@ class ClusterStudy:
         path = self.folder / "run.log"
         return path.read_text() if path.exists() else ""
 
-    def locally(self) -> ClusterStudy:
+    def locally(self, target: str = "all") -> ClusterStudy:
         """Run it without a cluster."""
         subprocess.run(
-            [
-                *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-                *("--workflow-profile", str(ROOT / "profiles/default")),
-                *("--config", f"experiments={self.file}"),
-            ],
-            cwd=self.folder,
-            check=True,
-            capture_output=True,
+            self.command(target=target), cwd=self.folder, check=True, capture_output=True
         )
         return self
+
+    def weights(self) -> bytes:
+        """What was trained."""
+        [path] = self.folder.glob("results/small/models/*/*/*.safetensors")
+        return path.read_bytes()
 
     def tables(self) -> dict[str, bytes]:
         """The tables that must be the same however the run went; seconds and bytes may differ."""
@@ -149,4 +154,3 @@ class ClusterStudy:
             for path in sorted(folder.iterdir())
             if not path.name.startswith(("training.", "cost."))
         }
-
