@@ -118,9 +118,11 @@ LOOKS = ("--unlock", "--lint", "--list", "--report", "--dag", "--rulegraph", "do
 
 if workflow.is_main_process:
     if workflow.resource_settings.nodes is not None:
-        # profiles/default gives this machine's cores; jobs of a cluster run on others
+        # profiles/default says what this machine has, and Snakemake would cut what jobs ask the
+        # cluster for down to it
         workflow.resource_settings.cores = sys.maxsize
         workflow.global_resources["_cores"] = sys.maxsize
+        workflow.global_resources["gpu"] = None
     if not (
         workflow.output_settings.dryrun
         or any(argument.startswith(LOOKS) for argument in sys.argv[1:])

@@ -138,9 +138,10 @@ def _check_kind(
         yield from _check_later(attempts, rules, fit)
         return
     reasons = [f"{item.name} {reason}" for item in asked for reason in why_not(ask, item)]
-    if asked and all(not why_not(ask, item, ever=True) for item in asked):
+    only_now = asked and all(not why_not(ask, item, ever=True) for item in asked)
+    if reasons and only_now and (not refused or "node" in refused.lower()):
         yield doubt(
-            f"{who}: {'; '.join(reasons)}" if reasons else f"{who}: Slurm refuses it: {refused}",
+            f"{who}: {'; '.join(reasons)}",
             "jobs wait until nodes come back; `sinfo` shows their state",
         )
         return

@@ -268,5 +268,5 @@ def refusal(wanted: list[str], partition: str = "") -> str:
 
 
 def _last_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip(" *")]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("*")]
     return lines[-1].strip() if lines else "failed and said nothing"

@@ -1,0 +1,115 @@
+"""The doctor, and the checks before the first submission, on a real cluster."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from cluster_study import ClusterStudy, site_profile
+
+pytestmark = pytest.mark.slurm
+
+
+@pytest.fixture
+def study(tmp_path) -> ClusterStudy:
+    return ClusterStudy(tmp_path / "study").make()
+
+
+def compute(**changes):
+    return {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 10} | changes
+
+
+def test_the_doctor_finds_nothing_wrong_where_all_fits(cluster, study):
+    said = study.run(site_profile(study.folder / "profile"), target="doctor")
+    assert "ok Slurm 22.05" in said
+    assert "ok squeue tells how jobs ended" in said
+    assert "(1 toy GPU, 1 CPU, 2000 MB, 10 minutes): gpu takes it" in said
+    assert "(1 CPU, 4000 MB, 60 minutes): cpu takes it" in said
+    # score and others ask for an hour more in each attempt, and partitions have one hour
+    assert "!  attempt 2 of score, compare, count_stages would wait for ever" in said
+    assert "none of " in said
+    assert cluster.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "site", "said"),
+    [
+        ({}, {"gpu_partition": "cpu"}, "gpu or urgent would take it: set slurm_partition"),
+        ({}, {"gpu_partition": "nope"}, "Invalid partition name"),
+        ({}, {"gpu_model": "a100"}, "gpu has no node with 1 a100 GPUs"),
+        ({}, {"constraint": "big"}, "set or delete constraint"),
+        ({"gpu": 3}, {}, "gpu has no node with 3 toy GPUs (at most 2)"),
+        ({"memory_mb": 65000}, {}, "gpu has no node with 65000 MB of memory (at most 64000)"),
+        ({"threads": 17}, {}, "gpu has no node with 17 CPUs (at most 16)"),
+        ({"runtime": 61}, {}, "gpu lets jobs run for 60 minutes, not 61"),
+        ({}, {"slurm_extra": "\"'--mem=5G'\""}, "--memory option is not allowed"),
+    ],
+)
+def test_what_the_cluster_does_not_have_is_found_before_anything_is_submitted(
+    cluster, tmp_path, asked, site, said
+):
+    study = ClusterStudy(tmp_path / "study").make(compute=compute(**asked))
+    profile = site_profile(study.folder / "profile", **site)
+    for target in ("doctor", "all"):
+        found = study.run(profile, check=False, target=target)
+        assert said in found, found
+        assert "What to do: " in found and "Traceback" not in found
+    assert cluster.jobs() == []
+    assert not (study.folder / "results").exists()
+
+
+def test_accounts_and_qualities_of_service_are_tried(cluster_with_accounting, study):
+    for number, (site, said) in enumerate(
+        [
+            ({"slurm_account": "nobody"}, "account nobody appears to be invalid"),
+            ({"qos": "platinum"}, "Invalid qos specification"),
+        ]
+    ):
+        found = study.run(site_profile(study.folder / f"profile{number}", **site), check=False)
+        assert said in found, found
+    assert cluster_with_accounting.jobs() == []
+    good = site_profile(study.folder / "good", slurm_account="lab", qos="normal")
+    assert "gpu takes it" in study.run(good, target="doctor")
+
+
+def test_nodes_that_are_down_are_a_doubt(cluster, study):
+    for node in ("g1", "g2"):
+        cluster.set_node(node, "drain")
+    said = study.run(site_profile(study.folder / "profile"), target="doctor")
+    assert "gpu has the right nodes, but none of them takes jobs now" in said
+    assert "!!" not in said.replace("(!!)", "")
+
+
+def test_a_controller_that_does_not_answer_is_named_at_once(cluster, study):
+    cluster.stop_controller()
+    start = time.monotonic()
+    said = study.run(site_profile(study.folder / "profile"), check=False)
+    assert "nothing was submitted: scontrol: Slurmctld(primary) at " in said, said
+    assert time.monotonic() - start < 30
+    assert not (study.folder / "results").exists()
+
+
+def test_a_missing_model_is_found_before_anything_is_submitted(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    base = {"tiny": {"hub": "lab/tiny", "revision": "607a30d783dfa663caf39e06633721c8d4cfcd7e"}}
+    study = ClusterStudy(tmp_path / "study").make(bases=base)
+    said = study.run(site_profile(study.folder / "profile"), check=False)
+    assert "not downloaded yet: lab/tiny, and HF_HUB_OFFLINE is set" in said
+    assert "snakemake --until download_base --config experiments=" in said
+    assert cluster.jobs() == []
+
+
+def test_a_run_gets_what_it_asks_for(cluster_with_accounting, tmp_path):
+    """Not only as much as the machine has that Snakemake runs on."""
+    cluster = cluster_with_accounting
+    study = ClusterStudy(tmp_path / "study").make(compute=compute(threads=16, gpu=2))
+    process = study.start(site_profile(study.folder / "profile", slurm_account="lab"))
+    try:
+        cluster.commands.until(
+            lambda: any(job.comment.startswith("rule_train") for job in cluster.jobs()), "a job", 60
+        )
+        train = next(job for job in cluster.jobs() if job.comment.startswith("rule_train"))
+        assert (train.tres["cpu"], train.tres["gres/gpu"]) == ("16", "2")
+    finally:
+        process.kill()
+        process.wait()

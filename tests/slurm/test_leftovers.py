@@ -1,0 +1,189 @@
+"""Jobs of a run that was killed, and what the next run makes of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cluster import Cluster
+
+from snakemake_run import ROOT
+
+pytestmark = pytest.mark.slurm
+
+# two jobs of the cluster, each of which says when it began and ended
+SNAKEFILE = f"""
+import sys
+sys.path.insert(0, "{ROOT}/workflow/scripts")
+from snakemake.exceptions import WorkflowError
+from papertune import running
+from papertune.errors import PapertuneError
+config.setdefault("store", "store")
+RESOURCES, EXPERIMENTS, LAYOUTS = "resources", {{}}, {{}}
+if "--unlock" in sys.argv:
+    running.forget_ended()
+onstart:
+    running.begin()
+    check_run()
+include: "{ROOT}/workflow/rules/cluster.smk"
+rule all:
+    default_target: True
+    input: expand("{{name}}.txt", name=config.get("names", ["a", "b"]))
+rule slow:
+    output: "{{name}}.txt"
+    params: word=config.get("word", "first")
+    resources: mem_mb=100, runtime=5
+    shell: "echo begin {{wildcards.name}} >> log; while ! test -e go; do sleep 0.2; done;"
+           " echo {{params.word}} > {{output}}; echo end {{wildcards.name}} >> log"
+"""
+OPTIONS = (
+    *("--executor", "slurm", "--jobs", "5", "--rerun-incomplete", "--latency-wait", "5"),
+    *("--slurm-init-seconds-before-status-checks", "1", "--slurm-status-command", "squeue"),
+)
+
+
+class Place:
+    """A folder with the Snakefile, and runs in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "Snakefile").write_text(SNAKEFILE)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *OPTIONS, *arguments],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **environment},
+        )
+
+    def run(self, *arguments: str, code: int = 0, **environment: str) -> str:
+        process = self.start(*arguments, **environment)
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == code, said
+        return said
+
+    def go(self) -> None:
+        """Let jobs end."""
+        (self.folder / "go").touch()
+
+    @property
+    def log(self) -> list[str]:
+        path = self.folder / "log"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+def states(cluster: Cluster, place: Place) -> list[str]:
+    """The states of all jobs that were ever submitted there, in order."""
+    jobs = sorted(cluster.jobs(), key=lambda job: job.id)
+    return [job.state for job in jobs if job.workdir == str(place.folder)]
+
+
+@pytest.fixture
+def place(tmp_path) -> Place:
+    return Place(tmp_path)
+
+
+def killed(cluster: Cluster, place: Place, *arguments: str) -> None:
+    """A run that is killed while its two jobs are at work."""
+    process = place.start(*arguments)
+    cluster.commands.until(lambda: len(place.log) == 2, "two jobs at work", 60)
+    process.kill()
+    process.communicate()
+
+
+def test_a_run_waits_for_what_a_killed_one_has_left_and_makes_nothing_twice(cluster, place):
+    killed(cluster, place)
+    said = place.run(code=1)
+    assert "run was killed" in said or "cannot be locked" in said
+    assert "left" not in said  # they are locked as yet
+    place.run("--unlock")
+    again = place.start()
+    time.sleep(5)
+    assert again.poll() is None and sorted(place.log) == ["begin a", "begin b"]
+    place.go()
+    said, _ = again.communicate(timeout=60)
+    assert again.returncode == 0, said
+    assert "An earlier run of this directory has left 2 jobs in the queue:" in said
+    assert "slow a (running, " in said and "2/2 ended." in said
+    assert "Nothing to be done" in said
+    assert sorted(place.log) == ["begin a", "begin b", "end a", "end b"]
+    assert states(cluster, place) == ["COMPLETED"] * 2
+
+
+def test_what_ended_unwatched_is_known_to_be_made_with_the_settings_of_its_run(cluster, place):
+    killed(cluster, place)
+    place.run("--unlock")
+    place.go()
+    said = place.run("--config", "word=second")
+    assert "Params have changed" in said
+    assert (place.folder / "a.txt").read_text() == "second\n"
+
+
+def test_leftovers_are_cancelled_where_the_user_says_so(cluster, place):
+    killed(cluster, place)
+    place.run("--unlock")
+    again = place.start(PAPERTUNE_LEFTOVERS="cancel")
+    cluster.commands.until(lambda: len(place.log) == 4, "the jobs of the new run", 60)
+    assert states(cluster, place)[:2] == ["CANCELLED"] * 2
+    place.go()
+    said, _ = again.communicate(timeout=60)
+    assert again.returncode == 0, said
+    assert "They are cancelled" in said
+    assert sorted(place.log[:4]) == ["begin a", "begin a", "begin b", "begin b"]
+    assert sorted(place.log[4:]) == ["end a", "end b"]
+
+
+def test_jobs_of_a_run_that_is_at_work_are_left_alone(cluster, place):
+    process = place.start("--config", "names=[a]")
+    cluster.commands.until(lambda: place.log == ["begin a"], "a job at work", 60)
+    other = place.start("--config", "names=[b]", PAPERTUNE_LEFTOVERS="cancel")
+    cluster.commands.until(lambda: place.log == ["begin a", "begin b"], "the other's", 60)
+    place.go()
+    for run in (process, other):
+        said, _ = run.communicate(timeout=60)
+        assert run.returncode == 0, said
+        assert "left" not in said
+
+
+def test_a_job_of_the_users_own_in_the_folder_is_none_of_ours(cluster, place):
+    place.go()
+    place.run()
+    own = cluster.submit("sleep 100", f"--chdir={place.folder}", "--comment=rule_mine")
+    cluster.wait(own, "RUNNING")
+    (place.folder / "a.txt").unlink()
+    assert "left" not in place.run(PAPERTUNE_LEFTOVERS="cancel")
+    assert cluster.job(own).state == "RUNNING"
+
+
+def test_no_answer_is_no_leave_to_go_on(cluster, place):
+    killed(cluster, place)
+    place.run("--unlock")
+    cluster.stop_controller()
+    said = place.run("--cores", "1", code=1)
+    assert "may be at work here, and the cluster does not say" in said
+    assert "PAPERTUNE_LEFTOVERS=ignore" in said and "Traceback" not in said
+    assert sorted(place.log) == ["begin a", "begin b"]
+    assert "Job stats" in place.run("--dry-run")
+    assert "wait, cancel or ignore" in place.run(code=1, PAPERTUNE_LEFTOVERS="yes")
+    place.go()
+
+
+def test_a_run_outlives_a_controller_that_is_away_for_a_minute(cluster, place):
+    """The plugin alone gives its jobs up after five questions, and waits for them for ever."""
+    process = place.start()
+    cluster.commands.until(lambda: len(place.log) == 2, "two jobs at work", 60)
+    cluster.stop_controller()
+    time.sleep(60)
+    place.go()
+    cluster.start_controller()
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert states(cluster, place) == ["COMPLETED"] * 2
