@@ -220,6 +220,27 @@ def test_stopped_at_one_step_they_go_on_as_if_nothing_had_happened(study, whom):
 
 
 @pytest.mark.slow
+def test_processes_of_a_killed_job_stop_and_one_goes_on_alone(study):
+    import torch
+
+    how = {"epochs": 20, "evaluations": 20}
+    job = study.start("left", **how)
+    job.wait_for("step 12/60")
+    workers = job.workers()
+    job.process.kill()
+    job.process.wait()
+    assert not psutil.wait_procs(workers, timeout=20)[1]
+    left = list((study.folder / "checkpoints" / "left").glob("checkpoint-*"))
+    assert left and all((folder / "whole").exists() for folder in left)
+    assert not (study.folder / "left").exists()
+    resumed, undisturbed = study.alone("left", **how), study.alone("right", **how)
+    assert facts(resumed)["tokens_seen"] == facts(undisturbed)["tokens_seen"]
+    ours = weights(resumed)
+    for name, values in weights(undisturbed).items():
+        torch.testing.assert_close(ours[name], values, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_out_is_said(study):
     job = study.start("odd", batch_size=3, accumulation=1)
     assert job.end() == 1
