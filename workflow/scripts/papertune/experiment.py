@@ -22,6 +22,7 @@ from papertune.settings import (
     Settings,
     Source,
     Training,
+    Variant,
     Years,
     cosmetic,
 )
@@ -166,6 +167,11 @@ class Experiment(Settings):
             recipe["training"] = self.training_of(model).identity()
         if chosen.method == "lora":
             recipe["lora"] = chosen.lora.identity()
+        # as with fields that were added later: models that were made before stay as they are
+        if chosen.method != "baseline" and chosen.examples != Variant():
+            recipe["examples"] = chosen.examples.identity()
+        elif chosen.examples.asked != "prompt":
+            recipe["asked"] = chosen.examples.asked
         return recipe
 
     def presentation(self) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """The parts of an experiment file as typed objects; :mod:`papertune.experiment` puts them together.
 
 The JSON schemas in ``workflow/schemas/`` say the same to editors; a test keeps them in step.
-Fields marked :func:`cosmetic` never enter an identity: changing them reruns nothing.
+Fields marked :func:`cosmetic` never enter an identity: changing them reruns nothing. Fields marked
+:func:`added` enter one unless they are at their default: older results stay.
 """
 
-from papertune.settings.base import NAME, Name, Settings, Years, cosmetic
+from papertune.settings.base import NAME, Name, Settings, Years, added, cosmetic
 from papertune.settings.collect import (
     DblpApiSource,
     DblpSource,
@@ -36,6 +37,7 @@ from papertune.settings.synthesize import (
     RulesGenerator,
     TransformersGenerator,
 )
+from papertune.settings.variants import Variant
 
 __all__ = [
     "NAME",
@@ -70,6 +72,8 @@ __all__ = [
     "Tokenizer",
     "Training",
     "TransformersGenerator",
+    "Variant",
     "Years",
+    "added",
     "cosmetic",
 ]

@@ -15,6 +15,14 @@ def cosmetic(default: Any = ..., **how: Any) -> Any:
     return Field(default, json_schema_extra={"cosmetic": True}, **how)
 
 
+def added(default: Any, **how: Any) -> Any:
+    """A field that came when results were already made: at its default it is in no identity.
+
+    So the default has to mean what was done before there was the field.
+    """
+    return Field(default, json_schema_extra={"added": True}, **how)
+
+
 class Settings(BaseModel):
     """Immutable, and every unknown key is an error."""
 
@@ -24,11 +32,11 @@ class Settings(BaseModel):
         """The fields that results depend on, as JSON values."""
         values = {}
         for name, field in type(self).model_fields.items():
-            if not (
-                isinstance(field.json_schema_extra, dict)
-                and field.json_schema_extra.get("cosmetic")
-            ):
-                values[name] = _identity_of(getattr(self, name))
+            marks = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            value = getattr(self, name)
+            if marks.get("cosmetic") or (marks.get("added") and value == field.default):
+                continue
+            values[name] = _identity_of(value)
         return values
 
 

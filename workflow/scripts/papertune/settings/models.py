@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from papertune.settings.base import Name, Settings, cosmetic
+from papertune.settings.base import Name, Settings, added, cosmetic
+from papertune.settings.variants import Variant
 
 
 class Training(Settings):
@@ -117,6 +118,7 @@ class Model(Settings):
     base: Name
     method: Literal["baseline", "full", "lora"]
     dataset: str = Field("", description="a generator; the experiment's dataset where it is empty")
+    examples: Variant = added(Variant(), description="what training reads of a pair")
     training: dict[str, Any] = {}
     lora: Lora = Lora()
     seeds: list[int] = cosmetic([], description="the experiment's seeds where it is empty")
