@@ -12,6 +12,7 @@ from papertune.likelihood import reference_nll
 from papertune.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering
+from papertune.variants import Form
 from tiny_models import make_model
 
 PROMPT = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
@@ -184,11 +185,13 @@ def test_questions_are_tokenised_as_in_training(folder):
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<end> $A <end>", special_tokens=[("<end>", tokenizer.eos_token_id)]
     )
-    examples = tokenize(tokenizer, [("what is it", " energy")], max_length=64)
-    (row,) = examples.rows
-    tokens = question_tokens(tokenizer, "what is it")
-    assert row["input_ids"][: len(tokens)] == tokens
-    assert prompt_tokens(tokenizer, "what is it") == [tokenizer.eos_token_id, *tokens]
+    (pair,) = pairs(1)
+    form = Form(tokenizer, "prompt", PROMPT)
+    (row,) = tokenize(tokenizer, [(form.prompt(pair), " energy")], max_length=64).rows
+    tokens = question_tokens(form, pair)
+    # what begins a text does so in training and answering, what ends it only ends an example
+    assert prompt_tokens(tokenizer, form.prompt(pair)) == tokens
+    assert tokens[0] == tokenizer.eos_token_id
     own = tokenizer(" energy", add_special_tokens=False)["input_ids"]
     assert row["input_ids"] == [*tokens, *own, tokenizer.eos_token_id]
 

@@ -23,6 +23,7 @@ with job(snakemake):
             "base": weights_digest(base),
             "recipe": snakemake.params.recipe,
         },
+        asked=experiment.models[snakemake.wildcards.model].examples.asked,
         threads=snakemake.threads,
         shards=experiment.compute.shards,
     )

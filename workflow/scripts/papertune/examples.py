@@ -18,10 +18,41 @@ class Examples:
     rejected: int
 
 
+def start_tokens(tokenizer: Any) -> list[int]:
+    """The tokens that the tokenizer's own encoding puts before a text.
+
+    Of Llama, Gemma and Mistral it is the beginning-of-sequence token, without which they read
+    badly; of GPT-2 and Qwen there is none.
+    """
+    framed, plain = (
+        tokenizer("a", add_special_tokens=special)["input_ids"] for special in (True, False)
+    )
+    places = range(len(framed) - len(plain) + 1)
+    return next((framed[:i] for i in places if framed[i : i + len(plain)] == plain), [])
+
+
+def shortened(tokenizer: Any, tokens: list[int], room: int) -> list[int]:
+    """The last ``room`` tokens, the first of them still those that the tokenizer begins with.
+
+    The end of a prompt is its question.
+    """
+    if len(tokens) <= room:
+        return tokens
+    first = start_tokens(tokenizer)
+    kept = first if tokens[: len(first)] == first and len(first) < room else []
+    return kept + tokens[len(tokens) - room + len(kept) :]
+
+
 def tokenize(
-    tokenizer: Any, texts: list[tuple[str, str]], *, max_length: int, loss: str = "completion"
+    tokenizer: Any,
+    texts: list[tuple[str, str]],
+    *,
+    max_length: int,
+    loss: str = "completion",
+    start: list[int] | None = None,
+    end: list[int] | None = None,
 ) -> Examples:
-    """Token ids and labels of (prompt, completion) texts, each ended by the end token.
+    """Token ids and labels of (prompt, completion) texts, each between start and end tokens.
 
     Prompt and completion are tokenised apart, as a model meets them when it answers.
 
@@ -29,23 +60,27 @@ def tokenize(
         max_length: Tokens per example. Longer ones lose the beginning of their prompt; one whose
             completion alone is longer is rejected.
         loss: ``completion`` masks the prompt, ``all`` does not.
+        start: Before each text; :func:`start_tokens` unless it is given.
+        end: After each text; the end token unless it is given.
     """
     rows: list[dict[str, list[int]]] = []
     cut = rejected = 0
-    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    for prompt, end in _tokens(tokenizer, texts):
-        target = [*end, tokenizer.eos_token_id]
+    first = start_tokens(tokenizer) if start is None else start
+    last = [tokenizer.eos_token_id] if end is None else end
+    begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    for prompt, completion in _tokens(tokenizer, texts):
+        target = [*completion, *last]
         room = max_length - len(target)
-        if room < 0 or not end:
+        if room < 0 or not completion:
             rejected += 1
             continue
-        if not prompt:
-            prompt = start  # the first token of a plain text is predicted from the beginning token
-        if len(prompt) > room:
-            prompt = prompt[len(prompt) - room :]
+        # the first token of a plain text is predicted from a beginning token
+        before = first + prompt or begin
+        if len(before) > room:
+            before = shortened(tokenizer, before, room)
             cut += 1
-        shown = prompt if loss == "all" else [MASKED] * len(prompt)
-        rows.append({"input_ids": prompt + target, "labels": shown + target})
+        shown = before if loss == "all" else [MASKED] * len(before)
+        rows.append({"input_ids": before + target, "labels": shown + target})
     return Examples(rows, cut, rejected)
 
 

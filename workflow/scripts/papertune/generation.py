@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError
+from papertune.examples import shortened
 from papertune.identity import digest
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) 
     from transformers import GenerationConfig, LogitsProcessorList
 
     room, new = room_for(model.config, sampling.max_new_tokens)
-    prompts = [tokens[-room:] if room else tokens for _, tokens in batch]
+    prompts = [shortened(tokenizer, tokens, room) if room else tokens for _, tokens in batch]
     ids, mask = left_padded(prompts, tokenizer.pad_token_id, model.device)
     ends = end_tokens(model, tokenizer)
     config = GenerationConfig(

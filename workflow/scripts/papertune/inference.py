@@ -14,11 +14,12 @@ from papertune.identity import digest
 from papertune.likelihood import reference_nll
 from papertune.loading import load_config, load_model, load_tokenizer, set_up_torch
 from papertune.progress import progress
-from papertune.prompts import answer_prompt, completion
+from papertune.prompts import answer_prompt
 from papertune.records import Answer, Pair, read_at, read_placed, read_records, write_records
 from papertune.settings import Answering
 from papertune.sharding import deal, run_shards
 from papertune.store import Store
+from papertune.variants import Form
 
 Place = tuple[str, int]  # a question's key and where it stands in the test set
 
@@ -35,6 +36,7 @@ def answer(
     output: Path,
     store: Path,
     identity: dict[str, Any],
+    asked: str = "prompt",
     threads: int = 1,
     shards: int = 1,
 ) -> int:
@@ -49,6 +51,7 @@ def answer(
         output: File of answers, in the order of the test set.
         store: The store's root.
         identity: What the model depends on; prompt and decoding are added here.
+        asked: In which form, see :class:`papertune.variants.Form`.
         threads: CPU threads of this job.
         shards: Processes of this job that answer, each with a model of its own.
 
@@ -72,18 +75,21 @@ def answer(
         "answering": answering.identity(),
         "version": versions.ANSWER,
     }
+    if asked != "prompt":  # older answers stay
+        whole["asked"] = asked
     finished = Store(store, "answer", whole)
     missing = set(finished.missing(keys))
     log.info("asked %d questions, %d from the store", len(missing), len(keys) - len(missing))
     if missing:
         set_up_torch(threads)
         places = dict(zip(keys, offsets, strict=True))
-        todo = _cut(model, base, test_set, prompt, places, missing, answering)
+        todo = _cut(model, base, test_set, prompt, asked, places, missing, answering)
         work: dict[str, Any] = {
             "model": str(model),
             "base": str(base) if base else None,
             "test_set": str(test_set),
             "prompt": prompt,
+            "asked": asked,
             "answering": answering.model_dump(mode="json"),
             "store": str(store),
             "identity": whole,
@@ -109,6 +115,7 @@ def _cut(
     base: Path | None,
     test_set: Path,
     prompt: str,
+    asked: str,
     places: dict[str, int],
     missing: set[str],
     answering: Answering,
@@ -117,11 +124,8 @@ def _cut(
 
     They are cut from the whole test set, so that a resumed run has those of an unbroken one.
     """
-    tokenizer = _tokenizer(model, base)
-    lengths = [
-        (key, len(tokens))
-        for (key, tokens), _ in _read(tokenizer, test_set, prompt, places.items())
-    ]
+    form = Form(_tokenizer(model, base), asked, prompt)
+    lengths = [(key, len(tokens)) for (key, tokens), _ in _read(form, test_set, places.items())]
     room, _ = room_for(load_config(model, base=base), answering.max_new_tokens)
     long = sum(room is not None and length > room for _, length in lengths)
     if long:
@@ -145,6 +149,7 @@ def answer_batches(
     base: str | None,
     test_set: str,
     prompt: str,
+    asked: str,
     answering: dict[str, Any],
     store: str,
     identity: dict[str, Any],
@@ -154,27 +159,26 @@ def answer_batches(
     finished = Store(store, "answer", identity)
     settings = Answering.model_validate(answering)
     job = _Job(Path(model), Path(base) if base else None, settings, threads)
+    form = Form(job.tokenizer, asked, prompt)
     stopping.check()
     what = f"batches of up to {max(map(len, todo))} questions"
     for batch in progress(todo, len(todo), what):
-        rows = list(_read(job.tokenizer, Path(test_set), prompt, batch))
+        rows = list(_read(form, Path(test_set), batch))
         finished.add(job.answer([row for row, _ in rows], {row[0]: text for row, text in rows}))
 
 
-def _read(
-    tokenizer: Any, test_set: Path, prompt: str, places: Iterable[Place]
-) -> Iterator[tuple[Row, str]]:
+def _read(form: Form, test_set: Path, places: Iterable[Place]) -> Iterator[tuple[Row, str]]:
     """The prompt's tokens and the completion of each question, as the model reads them."""
     places = list(places)
     pairs = read_at(test_set, Pair, (offset for _, offset in places))
     for (key, _), pair in zip(places, pairs, strict=True):
-        yield (key, question_tokens(tokenizer, answer_prompt(prompt, pair))), completion(pair)
+        yield (key, question_tokens(form, pair)), form.completion(pair)
 
 
-def question_tokens(tokenizer: Any, prompt: str) -> list[int]:
-    """The prompt's tokens exactly as training sees them (``examples.tokenize``): no specials."""
-    tokens: list[int] = list(tokenizer(prompt, add_special_tokens=False)["input_ids"])
-    return tokens
+def question_tokens(form: Form, pair: Pair) -> list[int]:
+    """The tokens before the answer, exactly as training sees them (``variants.read_examples``)."""
+    tokens = form.tokenizer(form.prompt(pair), add_special_tokens=False)["input_ids"]
+    return [*form.start, *tokens]
 
 
 def _record(pair: Pair, value: dict[str, Any]) -> Answer:

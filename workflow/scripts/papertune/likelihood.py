@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from papertune.examples import shortened
 from papertune.generation import context_of, left_padded
 
 LOGITS = 2**27  # most logits held at once: 0.5 GB in fp32
@@ -49,7 +50,7 @@ def _example(model: Any, tokenizer: Any, prompt: list[int], text: str) -> tuple[
     context = context_of(model.config)
     if context is not None:
         own = own[: context - 1]
-        prompt = prompt[max(0, len(prompt) + len(own) - context) :]
+        prompt = shortened(tokenizer, prompt, context - len(own))
     if not prompt:  # the first token is given, not predicted
         prompt = [tokenizer.bos_token_id or tokenizer.pad_token_id]
     return prompt + own, len(own)

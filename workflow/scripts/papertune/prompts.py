@@ -9,6 +9,8 @@ from string import Template
 from papertune.errors import SettingsError
 from papertune.records import Pair
 
+# what a model of the variant ``qa`` reads: the question alone, in the form of the answer prompt
+QUESTION = "Question: $question\nAnswer:"
 ANSWER_FIELDS = ("instruction", "context", "question")
 GENERATOR_FIELDS = ("title", "text", "pairs")
 
@@ -55,6 +57,11 @@ def answer_prompt(template: str, pair: Pair) -> str:
         template,
         {"instruction": pair.instruction, "context": pair.context, "question": pair.question},
     )
+
+
+def question_prompt(pair: Pair) -> str:
+    """The question alone, without what it is about."""
+    return fill(QUESTION, {"question": pair.question})
 
 
 def completion(pair: Pair) -> str:
