@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from papertune.settings import (
+    PARTS,
     Answering,
     Base,
     Comparison,
@@ -26,6 +26,7 @@ from papertune.settings import (
     Years,
     cosmetic,
 )
+from papertune.settings.notation import expand, nearest
 
 METRICS = (
     "similarity",
@@ -37,12 +38,6 @@ METRICS = (
     "perplexity",
     "repetition",
 )
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A question after the most similar known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 class Splits(Settings):
@@ -90,6 +85,14 @@ class Experiment(Settings):
     published: list[Published] = []
     compute: Compute = Compute()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_models(cls, values: Any) -> Any:
+        """Trial series and sweeps become plain models before anything is checked."""
+        if isinstance(values, dict) and isinstance(values.get("models"), dict):
+            return {**values, "models": expand(values["models"])[0]}
+        return values
+
     @model_validator(mode="after")
     def _names_exist(self) -> Experiment:
         generators = list(self.generators)
@@ -126,7 +129,15 @@ class Experiment(Settings):
                 raise ValueError(
                     f"models.{name}.training: unknown key {key!r}{nearest(key, Training.model_fields)}"
                 )
-            self.training_of(name)
+            try:
+                self.training_of(name)
+            except ValidationError as error:
+                wrong = error.errors()[0]
+                key = ".".join(str(part) for part in ("training", *wrong["loc"]))
+                message = wrong["msg"].removeprefix("Value error, ")
+                raise ValueError(
+                    f"models.{name}.{key}: {message} (it is {wrong['input']!r})"
+                ) from None
         return self
 
     @property
@@ -165,8 +176,10 @@ class Experiment(Settings):
         recipe: dict[str, Any] = {"method": chosen.method}
         if chosen.method != "baseline":
             recipe["training"] = self.training_of(model).identity()
-        if chosen.method == "lora":
-            recipe["lora"] = chosen.lora.identity()
+        for part in PARTS[chosen.method]:
+            settings = getattr(chosen, part)
+            if settings is not None:
+                recipe[part] = settings.identity()
         # as with fields that were added later: models that were made before stay as they are
         if chosen.method != "baseline" and chosen.examples != Variant():
             recipe["examples"] = chosen.examples.identity()

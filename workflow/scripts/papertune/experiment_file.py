@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 import papertune.settings as parts
 from papertune.errors import SettingsError
-from papertune.experiment import Experiment, Splits, nearest
+from papertune.experiment import Experiment, Splits
 from papertune.settings import NAME, Configuration, Settings
+from papertune.settings.notation import as_written, expand, nearest
 
 Checked = TypeVar("Checked", bound=Settings)
 
@@ -98,12 +99,25 @@ def _checked(kind: type[Checked], values: dict[str, Any], where: str) -> Checked
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        problems = [_explain(item) for item in error.errors()]
+        written = [_as_written(_explain(item), values) for item in error.errors()]
+        problems = list(dict.fromkeys(written))  # of a sweep, each model has the same one
         raise SettingsError(
             "; ".join(problems) if len(problems) == 1 else "\n  - " + "\n  - ".join(problems),
             where=where,
             hint="config/README.md explains every key",
         ) from None
+
+
+def _as_written(problem: str, values: dict[str, Any]) -> str:
+    """The problem with its key as it stands in the file, before sweeps and trials were resolved."""
+    if not problem.startswith("models."):
+        return problem
+    try:
+        _, origins = expand(values["models"])
+    except ValueError:  # the problem is one of the notation itself
+        return problem
+    key, colon, message = problem.partition(": ")
+    return f"{as_written(key, origins)}{colon}{message}"
 
 
 def _explain(problem: Any) -> str:

@@ -15,7 +15,19 @@ from papertune.errors import TrainingError
 from papertune.examples import Examples, answer_loss, pad
 from papertune.loading import device_name, dtype_of
 from papertune.modelfolder import device_label, peak_memory, versions
+from papertune.quantization import bring_bitsandbytes
 from papertune.settings import Training
+
+# the Trainer's own AdamW is its default
+OPTIMIZERS: dict[str, dict[str, str]] = {
+    "adamw": {},
+    "adamw_8bit": {"optim": "adamw_bnb_8bit"},
+    "paged_adamw_8bit": {"optim": "paged_adamw_8bit"},
+    "paged_adamw_32bit": {"optim": "paged_adamw_32bit"},
+    "adafactor": {"optim": "adafactor"},
+    "sgd": {"optim": "sgd"},
+}
+PAGED = "paged_"
 
 
 def fit(
@@ -45,8 +57,9 @@ def fit(
 
     Raises:
         Interrupted: the job was asked to stop; the next attempt goes on from where it was.
-        TrainingError: nothing to train or validate on, a loss that is no number, or an update that
-            the processes cannot share out.
+        TrainingError: nothing to train or validate on, an optimiser that this machine cannot run,
+            a loss that is no number or far above where it began, or an update that the processes
+            cannot share out.
     """
     from transformers import PrinterCallback, TrainingArguments
 
@@ -54,7 +67,7 @@ def fit(
     from papertune.trainer import StoppableTrainer, Watch, history
 
     distributed.check()
-
+    check_optimizer(training)
     if not train.rows or not validation.rows:
         which = "train" if not train.rows else "validate"
         raise TrainingError(
@@ -73,12 +86,16 @@ def fit(
         gradient_accumulation_steps=accumulation,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.schedule,
-        warmup_steps=round(training.warmup * steps),
+        warmup_steps=warmup_steps(training, steps, what),
         weight_decay=training.weight_decay,
         adam_beta1=training.betas[0],
         adam_beta2=training.betas[1],
         max_grad_norm=training.clip,
         train_sampling_strategy="sequential" if training.order == "given" else "random",
+        gradient_checkpointing=training.gradient_checkpointing,
+        # the other kind needs inputs with a gradient, which adapters on a frozen base do not have
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        **OPTIMIZERS[training.optimizer],
         bf16=str(dtype_of(training.precision)) == "torch.bfloat16",
         use_cpu=device_name() == "cpu",
         seed=seed,
@@ -148,9 +165,44 @@ def fit(
     }
 
 
+def check_optimizer(training: Training) -> None:
+    """See that this machine can run the optimiser, and make it ready.
+
+    Raises:
+        TrainingError: it needs a GPU, and there is none.
+    """
+    if training.optimizer.startswith(PAGED) and device_name() == "cpu":
+        same = training.optimizer.removeprefix(PAGED).removesuffix("_32bit")
+        raise TrainingError(
+            f"the optimiser {training.optimizer} pages between the memories of a GPU and of the "
+            "machine, and there is no GPU here",
+            where="training.optimizer",
+            hint=f"take {same}, which makes the same updates without paging, or run on a GPU",
+        )
+    if training.optimizer.endswith("bit"):
+        bring_bitsandbytes()
+
+
 def total_steps(examples: int, training: Training) -> int:
     """Optimiser updates of a run."""
     if training.max_steps > 0:
         return training.max_steps
     per_epoch = math.ceil(math.ceil(examples / training.batch_size) / training.accumulation)
     return max(1, math.ceil(training.epochs * per_epoch))
+
+
+def warmup_steps(training: Training, steps: int, what: str) -> int:
+    """Updates over which the learning rate rises.
+
+    Raises:
+        TrainingError: they are all updates of the run or more.
+    """
+    if training.warmup < 1:
+        return round(training.warmup * steps)
+    if training.warmup >= steps:
+        raise TrainingError(
+            f"a warm-up of {training.warmup:.0f} updates, and the run has {steps}",
+            where=what,
+            hint="lower training.warmup, or give it as a fraction below 1",
+        )
+    return int(training.warmup)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.quantization import finish_quantized, quantization_of, quantized
 from papertune.records import files_digest
+from papertune.settings import Quantization
 
 
 def set_up_torch(threads: int, seed: int = 0) -> None:
@@ -28,25 +32,23 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     warnings.filterwarnings("ignore", message="Could not find a config file in")
     import torch
 
-    _leave_out_what_no_method_needs()
+    _leave_out_what_few_need()
     from transformers import set_seed
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # denormals slow tiny models on a CPU several times
     set_seed(seed)
-    logging.disable_progress_bar()
+    disable_progress_bar()
 
 
-def _leave_out_what_no_method_needs() -> None:
+def _leave_out_what_few_need() -> None:
     """transformers takes along every library it finds: these cost a third of a job's start.
 
-    It asks once for each whether it is there, and keeps the answer.
+    It asks once for each whether it is there, and keeps the answer; so does peft for bitsandbytes,
+    until :func:`papertune.quantization.bring_bitsandbytes`.
     """
-    hidden = [name for name in ("sklearn", "scipy", "datasets") if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark
-    try:
+    with _hidden("sklearn", "scipy", "datasets"):
         from transformers.utils import (
             is_datasets_available,
             is_scipy_available,
@@ -54,6 +56,18 @@ def _leave_out_what_no_method_needs() -> None:
         )
 
         is_datasets_available(), is_scipy_available(), is_sklearn_available()
+    with _hidden("bitsandbytes"), suppress(ImportError):  # not every stage has peft
+        import peft  # noqa: F401
+
+
+@contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    """Libraries look as if they were not installed; those that are loaded stay."""
+    hidden = [name for name in names if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark
+    try:
+        yield
     finally:
         for name in hidden:
             del sys.modules[name]
@@ -103,27 +117,40 @@ def load_config(folder: str | Path, *, base: str | Path | None = None) -> Any:
 
 
 def load_model(
-    folder: str | Path, *, base: str | Path | None = None, precision: str = "auto"
+    folder: str | Path,
+    *,
+    base: str | Path | None = None,
+    precision: str = "auto",
+    quantization: Quantization | None = None,
 ) -> Any:
     """A causal language model on the best device of this machine, in evaluation mode.
+
+    An adapter trained on a quantised base is loaded on that base, quantised in the same way.
 
     Args:
         folder: A model folder, or the folder of an adapter; then ``base`` is needed.
         base: The folder of the base that the adapter belongs to.
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        precision: ``auto``, ``fp32`` or ``bf16``; of a quantised model, that of the rest.
+        quantization: Of the linear layers; an adapter knows its own.
 
     Raises:
         TrainingError: the folder is not there, or an adapter comes without its base.
     """
     from transformers import AutoModelForCausalLM
 
+    quantization = quantization or quantization_of(folder)
+    how: dict[str, Any] = {"dtype": dtype_of(precision)}
+    if quantization:
+        how = quantized(quantization)
     model = AutoModelForCausalLM.from_pretrained(
         _whole_model(folder, base),
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
-        dtype=dtype_of(precision),
+        **how,
     )
+    if quantization:
+        finish_quantized(model, dtype_of(precision), str(base or folder))
     if _is_adapter(folder):
         from peft import PeftModel
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 15.0
 STATE = "trainer_state.json"
+DIVERGED = 3  # validations in a row
 
 
 class BrokenOff(Exception):
@@ -109,6 +110,7 @@ class Watch(TrainerCallback):
 
     def __init__(self, steps: int, training: Training, what: str) -> None:
         self.steps, self.patience, self.what = steps, training.patience, what
+        self.divergence = training.divergence
         self.points = {
             max(1, round(steps * (i + 1) / training.evaluations))
             for i in range(training.evaluations)
@@ -161,7 +163,7 @@ class Watch(TrainerCallback):
         for key in ("loss", "eval_loss", "grad_norm"):
             if key in row and not math.isfinite(row[key]):
                 raise TrainingError(
-                    f"the {key} is {row[key]} at step {state.global_step}",
+                    f"the {key} is {row[key]} at step {state.global_step}; {_best(state)}",
                     where=self.what,
                     hint="lower training.learning_rate, or set training.precision to fp32",
                 )
@@ -181,6 +183,7 @@ class Watch(TrainerCallback):
             self.what, row["step"], self.steps, row["train_loss"], row["validation_loss"],
             (state.global_step - self.first_step) / max(now - self.start, 1e-9),
         )  # fmt: skip
+        self._look_for_divergence(state)
         if self._is_patience_over(state):
             log.info("%s: stops early, %s validations without gain", self.what, self.patience)
             control.should_training_stop = True
@@ -198,6 +201,31 @@ class Watch(TrainerCallback):
 
     def _seconds(self) -> float:
         return round(self.earlier + time.monotonic() - self.start, 3)
+
+    def _look_for_divergence(self, state: TrainerState) -> None:
+        """Fail where the training loss has stayed far above its beginning.
+
+        Of the training loss, as overfitting makes the validation loss rise too; from the larger of
+        both first losses, and by a nat per token at least, so that a loss near zero may wander.
+
+        Raises:
+            TrainingError: it has.
+        """
+        rows = history(state)
+        if self.divergence is None or len(rows) <= DIVERGED:
+            return
+        first = max(rows[0]["train_loss"], rows[0]["validation_loss"])
+        limit = max(self.divergence * first, first + 1.0)
+        last = [row["train_loss"] for row in rows[-DIVERGED:]]
+        if min(last) > limit:
+            raise TrainingError(
+                f"the training diverges: its loss is {last[-1]:.3g} at step {state.global_step} and "
+                f"was above {limit:.3g} for {DIVERGED} validations, after {first:.3g} at the "
+                f"beginning; {_best(state)}",
+                where=self.what,
+                hint="lower training.learning_rate or training.clip, give more training.warmup; or "
+                "raise training.divergence",
+            )
 
     def _is_patience_over(self, state: TrainerState) -> bool:
         losses = [row["eval_loss"] for row in state.log_history if "eval_loss" in row]
@@ -220,6 +248,16 @@ def history(state: TrainerState) -> list[dict[str, Any]]:
             if theirs in entry:
                 row[ours] = entry[theirs]
     return [row for row in rows.values() if "validation_loss" in row]
+
+
+def _best(state: TrainerState) -> str:
+    """Where the best model so far is."""
+    if state.best_model_checkpoint is None:
+        return "no checkpoint was written before"
+    return (
+        f"the best one so far, of step {state.best_global_step} with a validation loss of "
+        f"{state.best_metric:.4g}, is kept in {state.best_model_checkpoint}"
+    )
 
 
 def _validated(state: TrainerState) -> bool:

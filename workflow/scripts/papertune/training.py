@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from papertune import distributed
-from papertune.errors import TrainingError
 from papertune.examples import tokenize
 from papertune.fitting import fit
-from papertune.loading import load_model, load_tokenizer, set_up_torch
+from papertune.loading import load_tokenizer, set_up_torch
+from papertune.methods import check, prepare
 from papertune.modelfolder import model_folder, write_facts
 from papertune.prompts import answer_prompt, completion
+from papertune.quantization import write_quantization
 from papertune.records import Pair, read_records
-from papertune.settings import Lora, Training
+from papertune.settings import PARTS, Freeze, Lora, Quantization, Subset, Training
+from papertune.subsets import choose
 
 
 def train(
@@ -30,6 +32,9 @@ def train(
     output: Path,
     checkpoints: Path,
     threads: int,
+    quantization: Quantization | None = None,
+    freeze: Freeze | None = None,
+    subset: Subset | None = None,
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all.
 
@@ -42,34 +47,41 @@ def train(
         train: JSONL of the pairs to train on.
         validation: JSONL of the pairs that choose the checkpoint.
         base: Folder of the base.
-        method: ``full`` (every weight) or ``lora`` (low-rank adapters; the folder holds these only).
+        method: ``full`` (every weight), ``freeze`` (some of them), ``scratch`` (every weight, from
+            new ones), ``lora`` (low-rank adapters; the folder holds these only) or ``qlora`` (the
+            same on a base in 4 bit).
         prompt: Text of the answer template.
         seed: Of order and of new weights.
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
         threads: CPU threads.
+        quantization: Of the base, for ``qlora``.
+        freeze: What of the base stays as it is, and gets no adapters.
+        subset: Which of the pairs to train on; all of them unless given.
 
     Raises:
-        TrainingError: unknown method, nothing to train on, or a loss that is no number.
+        TrainingError: unknown method, something that the base or this machine does not have,
+            nothing to train on, or a loss that is no number or far above where it began.
     """
-    if method not in ("full", "lora"):
-        raise TrainingError(f"method {method!r} is not trained", hint="take full or lora")
     train, validation, output, checkpoints = map(Path, (train, validation, output, checkpoints))
     set_up_torch(threads, seed)
+    check(method, training)
+    quantization = quantization or Quantization()
+    pairs = {path: list(read_records(path, Pair)) for path in (train, validation)}
+    chosen = {**pairs, train: choose(pairs[train], subset, str(train))}
     tokenizer = load_tokenizer(base)
-    # weights stay in float32; bf16 is a matter of the computation
-    model = load_model(base, precision="fp32")
+    model = prepare(
+        base, method=method, lora=lora, quantization=quantization, freeze=freeze, seed=seed
+    )
     longest = min(training.max_length, context_of(model))
     examples = {
         path: tokenize(
             tokenizer,
-            [(answer_prompt(prompt, p), completion(p)) for p in read_records(path, Pair)],
+            [(answer_prompt(prompt, pair), completion(pair)) for pair in some],
             max_length=longest,
         )
-        for path in (train, validation)
+        for path, some in chosen.items()
     }
-    if method == "lora":
-        model = with_adapters(model, lora, Path(base).name)
     facts = fit(
         model,
         tokenizer,
@@ -83,11 +95,20 @@ def train(
     if not distributed.is_first():
         return
     facts = {"method": method, **facts}
-    if method == "lora":
-        facts["lora"] = lora.model_dump()
+    given = {"lora": lora, "quantization": quantization, "freeze": freeze, "subset": subset}
+    for part in PARTS[method]:
+        if (settings := given[part]) is not None:
+            facts[part] = settings.model_dump()
+    if subset:
+        facts["subset"] |= {"pairs": len(chosen[train]), "of": len(pairs[train])}
+    if hasattr(model, "peft_config"):
+        # a quantised weight holds several parameters in one number
+        facts["total_parameters"] = model.get_nb_trainable_parameters()[1]
     with model_folder(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+        if method == "qlora":
+            write_quantization(folder, quantization)
         write_facts(folder, facts)
     shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -95,22 +116,3 @@ def train(
 def context_of(model: Any) -> int:
     """The largest number of tokens that a model takes at once."""
     return int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30)
-
-
-def with_adapters(model: Any, lora: Lora, name: str) -> Any:
-    """The model frozen, with trainable low-rank adapters."""
-    from peft import LoraConfig, get_peft_model
-
-    adapted = get_peft_model(
-        model,
-        LoraConfig(
-            task_type="CAUSAL_LM",
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=lora.target_modules,
-        ),
-    )
-    # the name only: the same run elsewhere gives the same files
-    adapted.peft_config["default"].base_model_name_or_path = name
-    return adapted

@@ -18,13 +18,17 @@ from papertune.settings.collect import (
 from papertune.settings.configuration import Configuration
 from papertune.settings.evaluate import PACKAGED_EMBEDDER, Comparison, Compute, Embedder, Published
 from papertune.settings.models import (
+    PARTS,
     Answering,
     Architecture,
     Base,
     Corpus,
+    Freeze,
     Lora,
     Model,
     Pretraining,
+    Quantization,
+    Subset,
     Tokenizer,
     Training,
 )
@@ -42,6 +46,7 @@ from papertune.settings.variants import Variant
 __all__ = [
     "NAME",
     "PACKAGED_EMBEDDER",
+    "PARTS",
     "Answering",
     "Architecture",
     "Base",
@@ -56,6 +61,7 @@ __all__ = [
     "Embedder",
     "Fetching",
     "FilesSource",
+    "Freeze",
     "Generator",
     "GeneratorSettings",
     "Lora",
@@ -66,9 +72,11 @@ __all__ = [
     "Pretraining",
     "PromptedGenerator",
     "Published",
+    "Quantization",
     "RulesGenerator",
     "Settings",
     "Source",
+    "Subset",
     "Tokenizer",
     "Training",
     "TransformersGenerator",

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from papertune.settings.base import Name, Settings, added, cosmetic
 from papertune.settings.variants import Variant
+
+
+def _base_and_method_or_after(schema: dict[str, Any]) -> None:
+    """A model that comes after another needs neither base nor method of its own."""
+    required = schema.pop("required")
+    schema["anyOf"] = [{"required": required}, {"required": ["after"]}]
 
 
 class Training(Settings):
@@ -18,8 +24,15 @@ class Training(Settings):
     batch_size: int = Field(8, ge=1, description="examples per device and step")
     accumulation: int = Field(1, ge=1, description="steps per optimiser update")
     learning_rate: float = Field(5e-5, gt=0)
+    optimizer: Literal[
+        "adamw", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"
+    ] = added(
+        "adamw", description="8 bit and paged ones are of bitsandbytes; paged ones need a GPU"
+    )
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
-    warmup: float = Field(0.0, ge=0, lt=1, description="fraction of the updates")
+    warmup: float = Field(
+        0.0, ge=0, description="below 1 a fraction of the updates, from 1 on their number"
+    )
     weight_decay: float = Field(0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
@@ -28,10 +41,27 @@ class Training(Settings):
     )
     order: Literal["shuffled", "given"] = "shuffled"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    gradient_checkpointing: bool = cosmetic(
+        False, description="less memory and more time: what layers gave is computed again"
+    )
     evaluations: int = Field(10, ge=1, description="validations per run, evenly spaced")
     patience: int | None = Field(
         None, ge=1, description="stop after so many validations without gain"
     )
+    divergence: float | None = cosmetic(
+        3.0,
+        gt=1,
+        description="fail where the training loss stays above so many times its beginning",
+    )
+
+    @field_validator("warmup")
+    @classmethod
+    def _whole_updates(cls, warmup: float) -> float:
+        if warmup > 1 and warmup != int(warmup):
+            raise ValueError(
+                "below 1 it is a fraction of the updates, from 1 on their whole number"
+            )
+        return warmup
 
 
 class Lora(Settings):
@@ -41,6 +71,46 @@ class Lora(Settings):
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     target_modules: str | list[str] = "all-linear"
+
+
+class Quantization(Settings):
+    """How ``qlora`` holds the weights of the base, in 4 bit (Dettmers et al. 2023)."""
+
+    type: Literal["nf4", "fp4"] = "nf4"
+    double: bool = Field(True, description="the quantisation's own constants are quantised too")
+
+
+class Freeze(Settings):
+    """What of the base stays as it is: layers of the decoder, counted from 0, or named modules."""
+
+    first: int = Field(0, ge=0, description="so many layers nearest to the input")
+    last: int = Field(0, ge=0, description="so many layers nearest to the output")
+    layers: list[int] = Field([], description="single layers by number")
+    modules: list[str] = Field([], description="modules by name, with all that they hold")
+
+    @model_validator(mode="after")
+    def _something(self) -> Freeze:
+        if not (self.first or self.last or self.layers or self.modules):
+            raise ValueError("give at least one of first, last, layers, modules")
+        if any(number < 0 for number in self.layers):
+            raise ValueError("layers are counted from 0")
+        return self
+
+
+class Subset(Settings):
+    """Which training documents' pairs are used; a document's pairs stay together."""
+
+    top: int | None = Field(None, ge=1, description="so many documents of the highest score")
+    first: int | None = Field(
+        None, ge=1, description="so many documents, in the order of the pairs"
+    )
+    fraction: float | None = Field(None, gt=0, lt=1, description="share, by hash of the document")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Subset:
+        if sum(value is not None for value in (self.top, self.first, self.fraction)) != 1:
+            raise ValueError("a subset has exactly one of top, first, fraction")
+        return self
 
 
 class Tokenizer(Settings):
@@ -111,17 +181,56 @@ class Base(Settings):
         return self
 
 
+Method = Literal["baseline", "full", "lora", "qlora", "freeze", "scratch"]
+# method → the parts of a model's settings that it uses, besides base, dataset and training
+PARTS: dict[str, tuple[str, ...]] = {
+    "baseline": (),
+    "full": ("subset",),
+    "lora": ("subset", "lora", "freeze"),
+    "qlora": ("subset", "lora", "quantization", "freeze"),
+    "freeze": ("subset", "freeze"),
+    "scratch": ("subset",),
+}
+
+
 class Model(Settings):
-    """A named (base, method, hyperparameters, dataset). ``training`` overrides the experiment's."""
+    """A named (base, method, hyperparameters, dataset). ``training`` overrides the experiment's.
+
+    ``after`` and ``sweep`` are resolved before (:mod:`papertune.settings.notation`): ``after`` is
+    kept to tell where a trial comes from, ``sweep`` is empty by then.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_base_and_method_or_after)
 
     label: str = cosmetic("")
+    after: str = cosmetic("", description="the model that this one is a change of")
     base: Name
-    method: Literal["baseline", "full", "lora"]
+    method: Method
     dataset: str = Field("", description="a generator; the experiment's dataset where it is empty")
+    subset: Subset | None = None
     examples: Variant = added(Variant(), description="what training reads of a pair")
     training: dict[str, Any] = {}
     lora: Lora = Lora()
+    quantization: Quantization = Quantization()
+    freeze: Freeze | None = None
+    sweep: dict[str, list[Any]] = cosmetic(
+        {}, description="key → values; one model is made of each combination"
+    )
     seeds: list[int] = cosmetic([], description="the experiment's seeds where it is empty")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Model:
+        for part in ("subset", "lora", "quantization", "freeze"):
+            unused = getattr(self, part) == type(self).model_fields[part].get_default()
+            if not unused and part not in PARTS[self.method]:
+                users = [method for method, parts in PARTS.items() if part in parts]
+                raise ValueError(
+                    f"method {self.method} does not use {part}; {', '.join(users)} "
+                    f"{'does' if len(users) == 1 else 'do'}"
+                )
+        if self.method == "freeze" and self.freeze is None:
+            raise ValueError("method freeze needs freeze: what stays as it is")
+        return self
 
 
 class Answering(Settings):

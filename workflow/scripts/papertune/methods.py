@@ -1,0 +1,177 @@
+"""How a method prepares a base: which weights it starts from, and which of them are trained."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import TrainingError
+from papertune.fitting import check_optimizer
+from papertune.loading import device_name, load_config, load_model
+from papertune.settings import PARTS, Freeze, Lora, Quantization, Training
+from papertune.settings.notation import nearest
+
+
+def check(method: str, training: Training) -> None:
+    """Find out before anything is loaded what cannot be trained here.
+
+    Raises:
+        TrainingError: no such method, or an optimiser that needs a GPU where there is none.
+    """
+    trained = [name for name in PARTS if name != "baseline"]
+    if method not in trained:
+        raise TrainingError(
+            f"method {method!r} is not trained", hint=f"take one of {', '.join(trained)}"
+        )
+    check_optimizer(training)
+
+
+def prepare(
+    base: Path,
+    *,
+    method: str,
+    lora: Lora,
+    quantization: Quantization,
+    freeze: Freeze | None,
+    seed: int,
+) -> Any:
+    """The model to train, in float32 besides what is quantised.
+
+    Args:
+        base: Folder of the base.
+        method: ``full`` (every weight), ``freeze`` (some of them), ``scratch`` (every weight, from
+            new ones), ``lora`` or ``qlora`` (adapters, on a base in 4 bit).
+        freeze: What stays as it is; adapters leave it out.
+        seed: Of new weights.
+
+    Raises:
+        TrainingError: layers or modules that the base does not have, or nothing left to train.
+    """
+    where = Path(base).name
+    if method == "scratch":
+        return new_weights(base, seed)
+    # weights stay in float32; bf16 is a matter of the computation
+    quantized = quantization if method == "qlora" else None
+    model = load_model(base, precision="fp32", quantization=quantized)
+    frozen = frozen_modules(model, freeze, where) if freeze else []
+    if method in ("lora", "qlora"):
+        return with_adapters(model, lora, where, without=frozen)
+    for name in frozen:
+        model.get_submodule(name).requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise TrainingError("freeze leaves nothing to train", where=where)
+    return model
+
+
+def new_weights(base: Path, seed: int) -> Any:
+    """A model of the base's shape with random weights, as its architecture initialises them."""
+    import torch
+    from transformers import AutoModelForCausalLM, set_seed
+
+    set_seed(seed)
+    model = AutoModelForCausalLM.from_config(
+        load_config(base), dtype=torch.float32, trust_remote_code=False
+    )
+    return model.to(device_name())
+
+
+def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
+    """Names of the modules that stay as they are.
+
+    Args:
+        where: Names the base in the error.
+
+    Raises:
+        TrainingError: the model has no such layer or module.
+    """
+    name, count = _layers(model)
+    numbers = {*range(freeze.first), *range(count - freeze.last, count), *freeze.layers}
+    beyond = sorted(number for number in numbers if not 0 <= number < count)
+    if beyond:
+        asked = max(freeze.first, freeze.last, *(number + 1 for number in freeze.layers), 0)
+        raise TrainingError(
+            f"freeze asks for {asked} layers, and the base has {count}", where=where
+        )
+    modules = dict(model.named_modules())
+    for module in freeze.modules:
+        if module not in modules:
+            raise TrainingError(
+                f"freeze.modules: the base has no module {module!r}{nearest(module, modules)}",
+                where=where,
+                hint=f"for example {name}.0, or {_embedding(model)}",
+            )
+    return [*(f"{name}.{number}" for number in sorted(numbers)), *freeze.modules]
+
+
+def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str] | None = None) -> Any:
+    """The model frozen, with trainable low-rank adapters.
+
+    Args:
+        name: Of the base.
+        without: Modules that get no adapters, with all that they hold.
+
+    Raises:
+        TrainingError: a module that adapters are asked for is not there, or none is left.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    targets = lora.target_modules
+    for target in targets if isinstance(targets, list) else []:
+        linear = linear_modules(model)
+        if not any(f".{path}".endswith(f".{target}") for path in linear):
+            known = sorted({path.rpartition(".")[2] for path in linear})
+            raise TrainingError(
+                f"lora.target_modules: the base has no linear module {target!r}"
+                f"{nearest(target, known)}",
+                where=name,
+                hint=f"take all-linear, or some of {', '.join(known)}",
+            )
+    left_out = "|".join(rf"{re.escape(path)}(\..*)?" for path in without or [])
+    try:
+        adapted = get_peft_model(
+            model,
+            LoraConfig(
+                task_type="CAUSAL_LM",
+                r=lora.rank,
+                lora_alpha=lora.alpha,
+                lora_dropout=lora.dropout,
+                target_modules=targets,
+                exclude_modules=left_out or None,
+            ),
+        )
+    except ValueError as error:  # no module is left, or a pattern matches none
+        raise TrainingError(
+            f"no module gets an adapter: {error}",
+            where=name,
+            hint="see the model's lora.target_modules and freeze",
+        ) from None
+    # the name only: the same run elsewhere gives the same files
+    adapted.peft_config["default"].base_model_name_or_path = name
+    return adapted
+
+
+def linear_modules(model: Any) -> list[str]:
+    """Names of all modules that adapters can be on; peft's ``all-linear`` leaves out the head."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    kinds = (torch.nn.Linear, Conv1D)  # quantised ones are nn.Linear too
+    return [name for name, module in model.named_modules() if isinstance(module, kinds)]
+
+
+def _layers(model: Any) -> tuple[str, int]:
+    """Where the decoder's layers are, and how many."""
+    import torch
+
+    count = model.config.get_text_config().num_hidden_layers
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return name, count
+    raise TrainingError(f"no layers found in {type(model).__name__}", hint="give freeze.modules")
+
+
+def _embedding(model: Any) -> str:
+    """The name of the token embedding."""
+    wanted = model.get_input_embeddings()
+    return next(name for name, module in model.named_modules() if module is wanted)

@@ -1,0 +1,57 @@
+"""Subsets of training pairs: whole documents, chosen by score, by order or by hash."""
+
+from __future__ import annotations
+
+from papertune.errors import TrainingError
+from papertune.identity import share
+from papertune.records import Pair
+from papertune.settings import Subset
+
+
+def choose(pairs: list[Pair], subset: Subset | None, where: str) -> list[Pair]:
+    """The pairs of a subset, in their order; a document's pairs stay together.
+
+    The share of documents that ``fraction`` takes stays taken when others are added, and a larger
+    share holds a smaller one.
+
+    Args:
+        where: Names the pairs in the error.
+
+    Raises:
+        TrainingError: documents without a score where the best are asked for, or nothing is left.
+    """
+    if subset is None:
+        return pairs
+    documents = list(dict.fromkeys(pair.document for pair in pairs))
+    if subset.top is not None:
+        scores = _scores(pairs, where)
+        ranked = sorted(documents, key=lambda document: -scores[document])  # stable where equal
+        taken = set(ranked[: subset.top])
+    elif subset.first is not None:
+        taken = set(documents[: subset.first])
+    else:
+        taken = {d for d in documents if share(d, "subset") < (subset.fraction or 0)}
+    chosen = [pair for pair in pairs if pair.document in taken]
+    if not chosen:
+        raise TrainingError(
+            f"a fraction of {subset.fraction} leaves none of {len(documents)} documents",
+            where=where,
+            hint="raise the model's subset.fraction",
+        )
+    return chosen
+
+
+def _scores(pairs: list[Pair], where: str) -> dict[str, float]:
+    """Document → its score, which pairs carry in their provenance."""
+    scores: dict[str, float] = {}
+    for pair in pairs:
+        score = pair.provenance.get("score")
+        if isinstance(score, bool) or not isinstance(score, int | float):
+            raise TrainingError(
+                f"document {pair.document} has no score, so the best cannot be told",
+                where=where,
+                hint="take subset: {first: …} or {fraction: …}, or a source whose documents have "
+                "scores",
+            )
+        scores[pair.document] = float(score)
+    return scores
