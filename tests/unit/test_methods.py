@@ -21,7 +21,7 @@ from papertune.loading import load_model, load_tokenizer, set_up_torch
 from papertune.methods import frozen_modules
 from papertune.quantization import quantization_of
 from papertune.records import Answer, Pair, read_records, write_records
-from papertune.settings import Answering, Freeze, Lora, Quantization, Subset, Training
+from papertune.settings import Answering, Freeze, Lora, Quantization, Subset, Training, Variant
 from papertune.subsets import choose
 from papertune.trainer import Watch
 from snakemake_run import ROOT
@@ -100,7 +100,9 @@ def run(base, tmp_path):
 
     def start(name, *, family="llama", method="full", seed=1, lora=None, **changes):
         parts = {
-            key: changes.pop(key) for key in ("quantization", "freeze", "subset") if key in changes
+            key: changes.pop(key)
+            for key in ("quantization", "freeze", "subset", "examples")
+            if key in changes
         }
         output = tmp_path / name / f"seed-{seed}"
         training.train(
@@ -217,6 +219,8 @@ def test_quantised_weights_are_those_of_training_whatever_the_precision_of_the_r
             assert weight.equal(theirs[name]), name
     assert {p.dtype for p in answering.parameters()} == {torch.uint8, torch.bfloat16}
     assert {p.dtype for p in trained.parameters()} == {torch.uint8, torch.float32}
+    name = "model.embed_tokens.weight"
+    assert ours[name].equal(weights_of(base("llama"))[name])  # never rounded
 
 
 @pytest.mark.parametrize("change", [{"type": "fp4"}, {"double": False}])
@@ -664,6 +668,15 @@ def test_training_sees_the_subset_only(run, tmp_path):
     assert (facts["subset"]["pairs"], facts["subset"]["of"]) == (10, 24)
     write_records(tmp_path / "train.jsonl", pairs(0, 10))
     assert bytes_of(run("those")) == bytes_of(output)
+
+
+def test_training_reads_of_a_pair_what_the_variant_says(run):
+    alone = run("alone", examples=Variant(variant="answer"))
+    both = run("both", examples=Variant(variant="separate"))
+    assert facts_of(alone)["examples"]["train"] == 24
+    assert facts_of(both)["examples"]["train"] == 48
+    assert facts_of(both)["read"]["variant"] == "separate"
+    assert facts_of(run("plain"))["tokens_seen"] > 3 * facts_of(alone)["tokens_seen"]
 
 
 # ---- recipes ----------------------------------------------------------------------------------

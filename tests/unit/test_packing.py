@@ -139,10 +139,11 @@ def test_finding_out_leaves_the_model_and_the_random_numbers_alone():
 
 
 def test_an_adapted_model_packs_as_its_base():
-    from papertune.settings import Lora
-    from papertune.training import with_adapters
+    from peft import LoraConfig, get_peft_model
 
-    assert way_of(with_adapters(make("llama"), Lora(), "base"), "test") == "positions"
+    for family in ("llama", "falcon"):
+        model = get_peft_model(make(family), LoraConfig(target_modules="all-linear"))
+        assert way_of(model, "test") == ("mask" if family in MASKS else "positions")
 
 
 def test_only_the_needed_logits_are_made():
@@ -189,3 +190,47 @@ def test_tokens_are_counted_without_padding_and_empty_examples():
         assert collate([empty])["tokens"] == 0
         loss, _ = loss_of(make("gpt2"), collate([empty]))
         assert loss.item() == 0
+
+
+def test_a_packed_run_is_the_padded_one(tmp_path):
+    import torch
+
+    from papertune.examples import Examples
+    from papertune.fitting import fit
+    from papertune.loading import load_model, load_tokenizer, set_up_torch
+    from papertune.settings import Training
+    from tiny_models import make_model
+
+    # of this model end and padding are one token, which counts all the same
+    folder = make_model(tmp_path / "base", family="gpt2")
+    training = Training(
+        epochs=2, batch_size=4, accumulation=2, learning_rate=5e-3, max_length=64, evaluations=3
+    )
+    found = []
+    for packed in (None, 40):
+        set_up_torch(1, seed=1)
+        model = load_model(folder, precision="fp32")
+        for module in model.modules():  # or padded and packed examples would lose other parts
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        facts = fit(
+            model,
+            load_tokenizer(folder),
+            train=Examples(examples(22), 0, 0),
+            validation=Examples(examples(20, seed=2), 0, 0),
+            training=training,
+            seed=1,
+            checkpoints=tmp_path / f"checkpoints-{packed}",
+            what="model/seed-1",
+            packed=packed,
+        )
+        found.append((model, facts))
+    (padded, theirs), (model, ours) = found
+    assert ours["tokens_seen"] == 2 * sum(len(row["input_ids"]) for row in examples(22))
+    for fact in ("steps", "best_step", "tokens_seen", "examples"):
+        assert ours[fact] == theirs[fact]
+    for row, other in zip(ours["history"], theirs["history"], strict=True):
+        for kind in ("train_loss", "validation_loss", "learning_rate"):
+            assert row[kind] == pytest.approx(other[kind], rel=1e-4)
+    for one, other in zip(model.parameters(), padded.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)

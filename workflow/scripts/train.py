@@ -30,6 +30,7 @@ with job(snakemake):
         quantization=model.quantization,
         freeze=model.freeze,
         subset=model.subset,
+        examples=model.examples,
         prompt=snakemake.params.prompt,
         seed=seed,
         output=Path(snakemake.output.model),

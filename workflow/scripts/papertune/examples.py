@@ -117,6 +117,9 @@ def pad(
         "labels": filled("labels", MASKED),
         "attention_mask": (torch.arange(longest)[None, :] < lengths).long(),
     }
+    # nothing predicts a first token, but the Trainer would count it in models whose loss it does not
+    # know by their name (GPT-2)
+    batch["labels"][:, 0] = MASKED
     if only_needed:
         counted = (batch["labels"] != MASKED).any(dim=0).nonzero()
         first = int(counted[0]) if len(counted) else longest - 1

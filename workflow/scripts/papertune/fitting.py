@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 from functools import partial
@@ -12,9 +11,10 @@ from typing import Any
 from papertune import distributed
 from papertune.checkpoints import newest_whole
 from papertune.errors import TrainingError
-from papertune.examples import Examples, answer_loss, pad
+from papertune.examples import Examples, answer_loss
 from papertune.loading import device_name, dtype_of
 from papertune.modelfolder import device_label, peak_memory, versions
+from papertune.packing import Collator
 from papertune.quantization import bring_bitsandbytes
 from papertune.settings import Training
 
@@ -40,6 +40,7 @@ def fit(
     seed: int,
     checkpoints: Path,
     what: str,
+    packed: int | None = None,
 ) -> dict[str, Any]:
     """Train ``model`` in place and leave it at its best validation loss.
 
@@ -51,6 +52,8 @@ def fit(
         checkpoints: Folder that outlives a failed job; a run goes on from its newest whole
             checkpoint. The caller removes it after success.
         what: Names the run in the log.
+        packed: Most tokens of a row that several examples of a batch share; ``None`` where each
+            has a row of its own.
 
     Returns:
         The facts of the run; ``history`` holds one row per validation.
@@ -114,18 +117,16 @@ def fit(
         disable_tqdm=True,
         report_to="none",
     )
-    decoder = model.get_base_model() if hasattr(model, "peft_config") else model
     make_trainer: Any = StoppableTrainer
     if distributed.size() > 1:
         make_trainer = partial(TogetherTrainer, token=tokenizer.pad_token_id)
-    can_keep = "logits_to_keep" in inspect.signature(decoder.forward).parameters
     trainer = make_trainer(
         Watch(steps, training, what),
         model=model,
         args=arguments,
         train_dataset=train.rows,
         eval_dataset=validation.rows,
-        data_collator=lambda rows: pad(rows, tokenizer.pad_token_id, only_needed=can_keep),
+        data_collator=Collator.of(model, tokenizer.pad_token_id, packed, what),
         compute_loss_func=answer_loss,
         processing_class=tokenizer,
     )

@@ -34,23 +34,23 @@ def prepare(
     lora: Lora,
     quantization: Quantization,
     freeze: Freeze | None,
-    seed: int,
 ) -> Any:
     """The model to train, in float32 besides what is quantised.
+
+    New weights are drawn from the random numbers as they are (:func:`set_up_torch` seeds them).
 
     Args:
         base: Folder of the base.
         method: ``full`` (every weight), ``freeze`` (some of them), ``scratch`` (every weight, from
             new ones), ``lora`` or ``qlora`` (adapters, on a base in 4 bit).
         freeze: What stays as it is; adapters leave it out.
-        seed: Of new weights.
 
     Raises:
         TrainingError: layers or modules that the base does not have, or nothing left to train.
     """
     where = Path(base).name
     if method == "scratch":
-        return new_weights(base, seed)
+        return new_weights(base)
     # weights stay in float32; bf16 is a matter of the computation
     quantized = quantization if method == "qlora" else None
     model = load_model(base, precision="fp32", quantization=quantized)
@@ -64,12 +64,11 @@ def prepare(
     return model
 
 
-def new_weights(base: Path, seed: int) -> Any:
+def new_weights(base: Path) -> Any:
     """A model of the base's shape with random weights, as its architecture initialises them."""
     import torch
-    from transformers import AutoModelForCausalLM, set_seed
+    from transformers import AutoModelForCausalLM
 
-    set_seed(seed)
     model = AutoModelForCausalLM.from_config(
         load_config(base), dtype=torch.float32, trust_remote_code=False
     )

@@ -74,12 +74,6 @@ class TogetherTrainer(StoppableTrainer):
         steps = math.ceil(self.examples / (micro * self.args.gradient_accumulation_steps))
         return FilledUp(order, micro, lambda: self.state.global_step // steps)
 
-    def training_step(self, model: Any, inputs: Any, *arguments: Any, **how: Any) -> Any:
-        """As of Trainer; afterwards the empty examples have no tokens that could be counted."""
-        loss = super().training_step(model, inputs, *arguments, **how)
-        inputs["attention_mask"][(inputs["labels"] == MASKED).all(dim=1)] = 0
-        return loss
-
     def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
         """The validation loss, of the same batches as in one process."""
         size = self.args.eval_batch_size

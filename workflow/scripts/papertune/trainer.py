@@ -46,6 +46,16 @@ class StoppableTrainer(Trainer):
         self.watch = watch
         super().__init__(callbacks=[watch], **how)
 
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **how: Any) -> Any:
+        """As of Trainer; the number of tokens is not for the model."""
+        inputs = {name: value for name, value in inputs.items() if name != "tokens"}
+        return super().compute_loss(model, inputs, *arguments, **how)
+
+    def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
+        # counted where batches are made: the Trainer would wait for the GPU in every step, and
+        # count packed rows wrongly
+        self.state.num_input_tokens_seen += int(distributed.totals(inputs["tokens"])[0])
+
     def training_step(self, *arguments: Any, **how: Any) -> Any:
         """As of Trainer; the loss is added up here, as the Trainer forgets it when it stops."""
         loss = super().training_step(*arguments, **how)

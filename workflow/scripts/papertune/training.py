@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from papertune import distributed
-from papertune.examples import tokenize
 from papertune.fitting import fit
 from papertune.loading import load_tokenizer, set_up_torch
 from papertune.methods import check, prepare
 from papertune.modelfolder import model_folder, write_facts
-from papertune.prompts import answer_prompt, completion
 from papertune.quantization import write_quantization
 from papertune.records import Pair, read_records
-from papertune.settings import PARTS, Freeze, Lora, Quantization, Subset, Training
+from papertune.settings import PARTS, Freeze, Lora, Quantization, Subset, Training, Variant
 from papertune.subsets import choose
+from papertune.variants import packed_row, read_examples
 
 
 def train(
@@ -35,13 +34,14 @@ def train(
     quantization: Quantization | None = None,
     freeze: Freeze | None = None,
     subset: Subset | None = None,
+    examples: Variant | None = None,
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all.
 
     Where several processes train (see :mod:`papertune.team`), all of them call it and one writes.
 
-    The loss counts the answer and the end token only. Methods given the same settings share data,
-    order, batch, steps and seed.
+    The loss counts the answer and the end token only, unless ``examples`` says
+    otherwise. Methods given the same settings share data, order, batch, steps and seed.
 
     Args:
         train: JSONL of the pairs to train on.
@@ -58,6 +58,7 @@ def train(
         quantization: Of the base, for ``qlora``.
         freeze: What of the base stays as it is, and gets no adapters.
         subset: Which of the pairs to train on; all of them unless given.
+        examples: What to read of a pair, and how batches are packed.
 
     Raises:
         TrainingError: unknown method, something that the base or this machine does not have,
@@ -66,35 +67,30 @@ def train(
     train, validation, output, checkpoints = map(Path, (train, validation, output, checkpoints))
     set_up_torch(threads, seed)
     check(method, training)
-    quantization = quantization or Quantization()
+    quantization, examples = quantization or Quantization(), examples or Variant()
     pairs = {path: list(read_records(path, Pair)) for path in (train, validation)}
     chosen = {**pairs, train: choose(pairs[train], subset, str(train))}
     tokenizer = load_tokenizer(base)
-    model = prepare(
-        base, method=method, lora=lora, quantization=quantization, freeze=freeze, seed=seed
-    )
+    model = prepare(base, method=method, lora=lora, quantization=quantization, freeze=freeze)
     longest = min(training.max_length, context_of(model))
-    examples = {
-        path: tokenize(
-            tokenizer,
-            [(answer_prompt(prompt, pair), completion(pair)) for pair in some],
-            max_length=longest,
-        )
+    read = {
+        path: read_examples(tokenizer, some, prompt, examples, max_length=longest)
         for path, some in chosen.items()
     }
     facts = fit(
         model,
         tokenizer,
-        train=examples[train],
-        validation=examples[validation],
+        train=read[train],
+        validation=read[validation],
         training=training,
         seed=seed,
         checkpoints=checkpoints,
         what=f"{output.parent.name}/{output.name}",
+        packed=packed_row(examples, longest),
     )
     if not distributed.is_first():
         return
-    facts = {"method": method, **facts}
+    facts = {"method": method, **facts, "read": examples.model_dump()}
     given = {"lora": lora, "quantization": quantization, "freeze": freeze, "subset": subset}
     for part in PARTS[method]:
         if (settings := given[part]) is not None:

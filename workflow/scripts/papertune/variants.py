@@ -53,6 +53,13 @@ def read_examples(
     return Examples(blocks(found.rows, length), found.cut, found.rejected)
 
 
+def packed_row(variant: Variant, max_length: int) -> int | None:
+    """Most tokens of a row that examples of a batch share; ``None`` where each has its own."""
+    if variant.packing != "whole":
+        return None
+    return min(variant.length or max_length, max_length)
+
+
 class Form:
     """How a model is asked, and so what comes before and after an answer in training.
 
