@@ -25,8 +25,13 @@ from papertune.identity import fingerprint
 class Document:
     """A paper, page or post.
 
-    ``text`` is empty until it is found; ``found_by`` then names the extractor (``listing``,
-    ``meta:citation_abstract``, ``browser:…``) and, while it is empty, ``reason`` says why.
+    ``text`` is empty until it is found; ``found_by`` then names who gave it (``listing``,
+    ``meta:citation_abstract``, ``openalex``, ``browser:…``) and, while it is empty, ``reason`` says
+    why. ``tried`` are those that were asked before and their reasons, ``openalex: not_found``.
+
+    A document whose source has a question to it (a post and its best answer, a sentence and its
+    translation) has that in ``question``; its ``text`` is then the answer. ``score`` is what the
+    source's readers gave it.
     """
 
     id: str
@@ -36,6 +41,10 @@ class Document:
     text: str = ""
     found_by: str = ""
     reason: str = ""
+    doi: str = ""
+    question: str = ""
+    score: float | None = None
+    tried: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
