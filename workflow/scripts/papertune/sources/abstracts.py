@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from papertune.sources.judgement import is_abstract, is_cut, is_description
 from papertune.sources.publishers import (
     decode_at,
     ieee_abstract,
@@ -24,23 +25,6 @@ from papertune.sources.text import BLOCK_TAG, clean
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-_NO_ABSTRACT = re.compile(
-    r"^(?:(?:an? )?abstract (?:is )?(?:not|un)\s?available|no abstract|n/a\b|first page of the"
-    r"|click to increase image|this (?:article|paper) has no abstract|abstract not provided)",
-    re.IGNORECASE,
-)
-_CITATION = re.compile(
-    r"^\(\d{4}\)|\bpp?\.\s*\d+|\bVol(?:ume)?\.?\s*\d+|\bdoi(?::|\.org)|\bISBN\b|\bISSN\b"
-    r"|\bProceedings of the\b.{0,200}\b(?:19|20)\d\d\.?$|\b(?:19|20)\d\d\.$",
-    re.IGNORECASE,
-)
-_BOILERPLATE = re.compile(
-    r"\bcookies?\b|\bsubscri(?:be|ption)\b|all rights reserved|digital library|\bsign (?:in|up)\b"
-    r"|\blog ?in\b|\bdownload\b|\bfull[- ]text access\b|official (?:site|website|home)|request pdf"
-    r"|read the (?:full|latest)|free access to|\bwebsite\b|home ?page|non-?profit"
-    r"|scientific, technical|delivering full text|electronic proceedings",
-    re.IGNORECASE,
-)
 _HEADING = re.compile(r"^\s*(?:\d+\.?\s+)?(?:abstract|summary)\s*[:.]?\s*$", re.IGNORECASE)
 _NAMED = re.compile(
     r"^(?:paper-?|article-?|hlfld-?)?abstract(?:-?(?:text|content|body|section|full|infull))?$",
@@ -73,11 +57,11 @@ def find_abstract(html: str, url: str) -> tuple[str, str] | None:
     for candidates in (_publisher, _scripts, _metas, _json_ld, _sections):
         for text, found_by in candidates(soup, html, url):
             cleaned = clean(text)
-            if _is_abstract(cleaned) and not _is_cut(cleaned):
+            if is_abstract(cleaned) and not is_cut(cleaned):
                 return cleaned, found_by
     for text, found_by in _descriptions(soup):
         cleaned = clean(text)
-        if _is_description(cleaned):
+        if is_description(cleaned):
             return cleaned, found_by
     return None
 
@@ -121,7 +105,7 @@ def _scripts(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, st
         source = script.string or ""
         for match in re.finditer(r'"(?:abstract|abstractText|paperAbstract)"\s*:\s*(?=")', source):
             value = decode_at(source, match.end())
-            if isinstance(value, str) and _is_abstract(clean(value)):
+            if isinstance(value, str) and is_abstract(clean(value)):
                 found[value] = None
     if len(found) == 1:
         yield next(iter(found)), "script:json"
@@ -196,33 +180,6 @@ def _after(heading: Tag) -> str:
 def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
     for meta in soup.find_all("meta", property="og:description"):
         yield str(meta.get("content") or ""), "og:description"
-
-
-# ---- judgements -------------------------------------------------------------------------------
-
-
-def _is_abstract(text: str) -> bool:
-    """Long enough to be one, and no notice that there is none."""
-    return len(text) >= 40 and len(text.split()) >= 6 and not _NO_ABSTRACT.match(text)
-
-
-def _is_cut(text: str) -> bool:
-    """It ends in an ellipsis, or at the length at which sites cut without ending a sentence."""
-    if text.endswith(("...", "…", "[…]", "[...]")):
-        return True
-    return 140 <= len(text) <= 330 and not re.search(r"[.!?。][)\]\"'”’»]*$|[$)]$", text)
-
-
-def _is_description(text: str) -> bool:
-    return (
-        len(text) >= 120
-        and len(text.split()) >= 15
-        and bool(re.search(r"[.!?。][)\]\"'”’»]*$", text))
-        and not _is_cut(text)
-        and not _NO_ABSTRACT.match(text)
-        and not _CITATION.search(text)
-        and not _BOILERPLATE.search(text)
-    )
 
 
 def _hosts(soup: BeautifulSoup, url: str) -> set[str]:
