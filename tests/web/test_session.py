@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import logging
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from faulty_site import ABSTRACT, landing
 from papertune.errors import CollectError
 from papertune.sources.session import FAILURES, PoliteSession
 from papertune.sources.transport import HostStopped, PageError
+from papertune.sources.turns import HOST_DELAYS, least_delay
 
 CHALLENGE = (
     "<html><head><title>Just a moment...</title></head><body><p>Enable JavaScript and cookies to "
@@ -360,3 +362,94 @@ def test_chunked_and_packed_pages_are_read_whole(site, polite):
 
     site.answers["/a"] = chunked
     assert polite().get(site.url("/a")).text.encode() == whole
+
+
+KEY = "sk-5ecret/key+1"
+QUOTED = "sk-5ecret%2Fkey%2B1"
+
+
+def everything_kept(session):
+    return b"".join(p.read_bytes() for p in session.cache.folder.rglob("*") if p.is_file())
+
+
+def test_a_secret_is_sent_and_is_nowhere_else(site, polite, caplog):
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)
+    seen = []
+
+    def api(handler):
+        seen.append((handler.path, handler.headers["X-Key"], handler.headers["Accept"]))
+        if handler.path.startswith("/api"):
+            echo = f"/next?page=2&api_key={QUOTED}"
+            return 302, {"Location": echo}, b""
+        said = f'{{"key": "{KEY}", "header": "{handler.headers["X-Key"]}", "next": "?k={QUOTED}"}}'
+        return 200, {"Content-Type": "application/json"}, said.encode()
+
+    site.answers[f"/api?q=1&api_key={QUOTED}"] = api
+    site.answers[f"/next?page=2&api_key={QUOTED}"] = api
+    session = polite()
+    url = site.url("/api?q=1")
+    headers = {"X-Key": "header-5ecret", "Accept": "application/json"}
+    page = session.get(url, headers=headers, secret={"api_key": KEY, "empty": ""})
+    assert seen == [
+        (f"/api?q=1&api_key={QUOTED}", "header-5ecret", "application/json"),
+        (f"/next?page=2&api_key={QUOTED}", "header-5ecret", "application/json"),
+    ]
+    assert (page.url, page.landed) == (url, site.url("/next?page=2"))
+    assert page.text == '{"key": "***", "header": "***", "next": "?k=***"}'
+    # with another key or with none, it is the same page
+    assert session.get(url, secret={"api_key": "another-key"}) == page
+    assert session.get(url) == page
+    assert "GET /api" in caplog.text, "urllib3 logged nothing, so nothing was hidden"
+    for kept in (everything_kept(session).decode(), caplog.text):
+        assert "5ecret" not in kept
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_no_error_tells_a_secret(site, polite, caplog, status):
+    caplog.set_level(logging.DEBUG)
+    site.answers[f"/api?api_key={QUOTED}"] = lambda handler: (
+        handler.send_response(status, f"No {KEY}") or (handler.end_headers())
+    )
+    with pytest.raises(PageError) as caught:
+        polite(retries=1).get(site.url("/api"), secret={"api_key": KEY})
+    assert caught.value.reason == f"http_{status}"
+    with pytest.raises(PageError) as refused:
+        polite(retries=0).get("http://127.0.0.1:0x/", secret={"api_key": KEY})
+    for error in (caught.value, refused.value):
+        assert "5ecret" not in f"{error} {error!r} {vars(error)}"
+    assert "5ecret" not in caplog.text
+
+
+def test_another_host_gets_neither_headers_nor_secret(site, polite):
+    seen = []
+
+    def other(handler):
+        seen.append((handler.path, handler.headers["X-Key"], handler.headers["Accept"]))
+        return 200, {"Content-Type": "text/html"}, b"x"
+
+    site.answers["/other"] = other
+    site.answers[f"/api?api_key={QUOTED}"] = (
+        302,
+        {"Location": f"http://localhost:{site.port}/other?api_key={QUOTED}"},
+        b"",
+    )
+    headers = {"X-Key": "header-5ecret", "Accept": "text/plain"}
+    page = polite().get(site.url("/api"), headers=headers, secret={"api_key": KEY})
+    assert seen == [("/other", None, "text/plain")]
+    assert page.landed == f"http://localhost:{site.port}/other"
+
+
+def test_hosts_whose_rules_are_known_have_a_least_delay():
+    assert least_delay("export.arxiv.org") == 3.0
+    assert least_delay("api.semanticscholar.org") == 1.0
+    assert least_delay("vi.wikipedia.org") == 0.3
+    assert least_delay("notarxiv.org") == least_delay("org") == least_delay("") == 0.0
+
+
+def test_the_least_delay_holds_where_none_is_set(site, polite, monkeypatch):
+    monkeypatch.setitem(HOST_DELAYS, "127.0.0.1", 0.3)
+    session = polite(delay=0)
+    for number in range(2):
+        session.get(site.page(f"/{number}", landing()))
+    assert all(later - earlier >= 0.29 for earlier, later in itertools.pairwise(site.times))

@@ -23,6 +23,7 @@ from papertune import stopping
 from papertune.errors import CollectError
 from papertune.settings import Fetching
 from papertune.sources.challenges import challenge_of, decoded
+from papertune.sources.credentials import Credentials
 from papertune.sources.page_cache import Page, PageCache
 from papertune.sources.transport import (
     PATIENCE,
@@ -34,7 +35,7 @@ from papertune.sources.transport import (
     check_status,
     send,
 )
-from papertune.sources.turns import Turns
+from papertune.sources.turns import Turns, least_delay
 
 log = logging.getLogger("papertune")
 
@@ -102,12 +103,24 @@ class PoliteSession:
         """``Papertune/0.1 (+contact)``."""
         return f"{AGENT}/{VERSION} (+{self.contact or 'loopback'})"
 
-    def get(self, url: str, *, refresh: bool = False) -> Page:
+    def get(
+        self,
+        url: str,
+        *,
+        refresh: bool = False,
+        headers: Mapping[str, str] | None = None,
+        secret: Mapping[str, str] | None = None,
+    ) -> Page:
         """A page as text, from the cache where it is there.
 
         Args:
-            url: An http or https url.
+            url: An http or https url; the page is kept under it.
             refresh: Ask again even if the page is in the cache.
+            headers: Sent with the request, and neither kept nor logged. A redirect to another
+                host takes none but ``Accept``, ``Accept-Language`` and ``Content-Type`` along.
+            secret: Query parameters, such as an API's key, that are added to what is sent to the
+                url's host alone. They are in no cache file, log or error, nor in ``landed``;
+                where the page says them again, its text has ``***``.
 
         Raises:
             PageError: the page cannot be had; other pages of the host may.
@@ -118,7 +131,7 @@ class PoliteSession:
         if page is None:
             try:
                 with stopping.at_once():
-                    page = self._retrying()(self._get_once, url)
+                    page = self._retrying()(self._get_once, url, Credentials(url, headers, secret))
             except PageError as error:
                 self._count_failure(error)
                 raise
@@ -227,32 +240,33 @@ class PoliteSession:
                     "documents are in the store",
                 ) from None
 
-    def _get_once(self, url: str) -> Page:
+    def _get_once(self, url: str, credentials: Credentials) -> Page:
         current = url
         for _ in range(REDIRECTS + 1):
             self.permit(current)
-            with closing(self._send(current)) as response:
+            with closing(self._send(current, credentials)) as response:
                 target = self._http.get_redirect_target(response)
                 if target:
-                    current = urljoin(current, target)
+                    current = credentials.stripped(urljoin(current, target))
                     continue
-                text = self._text_of(current, response)
+                text = credentials.hidden(self._text_of(current, response, credentials))
                 self._failures.pop(host_of(current), None)
                 media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
                 return Page(url, current, media, text)
         raise PageError(url, "redirects", f"more than {REDIRECTS} redirects")
 
-    def _send(self, url: str) -> requests.Response:
+    def _send(self, url: str, credentials: Credentials | None = None) -> requests.Response:
         self.requests += 1
         try:
-            return send(self._http, url, self.fetching.timeout)
+            return send(self._http, url, self.fetching.timeout, credentials)
         finally:
             # from the answer on: a host that is slow to answer gets its rest all the same
             if host_of(url) not in self.hosts:
                 self._turns.asked(host_of(url))
 
-    def _text_of(self, url: str, response: requests.Response) -> str:
+    def _text_of(self, url: str, response: requests.Response, credentials: Credentials) -> str:
         """The text of a page that is there and is one."""
+        response.reason = credentials.hidden(response.reason or "")
         check_media(url, response)
         limit = int(self.fetching.max_megabytes * 1e6)
         body = body_of(url, response, limit, self.fetching.timeout)
@@ -282,7 +296,8 @@ class PoliteSession:
 
     def _wait(self, host: str, crawl_delay: float) -> None:
         own = host in self.hosts
-        pause = 0.0 if own else self._turns.pause(host, max(self.fetching.delay, crawl_delay))
+        delay = max(self.fetching.delay, crawl_delay, least_delay(host))
+        pause = 0.0 if own else self._turns.pause(host, delay)
         if pause > 30:
             log.info("%s: waiting %.0f s, as its robots.txt or fetching.delay asks", host, pause)
         if pause > 0:

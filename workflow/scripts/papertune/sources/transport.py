@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, Rea
 from urllib3.util import Retry
 
 from papertune.errors import CollectError
+from papertune.sources.credentials import Credentials
 
 PATIENCE = 600.0  # seconds; who asks for more than this is not asked again in this job
 READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
@@ -64,14 +65,30 @@ class MappedAdapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def send(http: requests.Session, url: str, timeout: float) -> requests.Response:
+def send(
+    http: requests.Session, url: str, timeout: float, credentials: Credentials | None = None
+) -> requests.Response:
     """Ask for a url once; redirects are not followed and the body is not read yet.
+
+    Args:
+        http: The session that sends it.
+        url: What is asked for, and named in errors.
+        timeout: Seconds to connect, and between two parts of the answer.
+        credentials: What is sent besides and named nowhere.
 
     Raises:
         PageError: no connection, no answer within ``timeout`` seconds, or no such url.
     """
+    own = credentials or Credentials(url)
     try:
-        return http.get(url, timeout=timeout, stream=True, allow_redirects=False)
+        with own.unlogged():
+            return http.get(
+                own.address(url),
+                headers=own.headers(url),
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+            )
     except requests.Timeout:
         raise timed_out(url, timeout) from None
     except (
@@ -80,10 +97,11 @@ def send(http: requests.Session, url: str, timeout: float) -> requests.Response:
         LocationParseError,
         UnicodeError,
     ) as error:
-        raise PageError(url, "bad_url", f"not a url that can be asked for ({error})") from None
+        said = own.hidden(str(error))
+        raise PageError(url, "bad_url", f"not a url that can be asked for ({said})") from None
     except requests.RequestException as error:
         raise PageError(
-            url, "connection", f"no connection ({_root(error)})", passing=True
+            url, "connection", f"no connection ({own.hidden(_root(error))})", passing=True
         ) from None
 
 

@@ -6,6 +6,28 @@ import hashlib
 import time
 from pathlib import Path
 
+# Seconds that lie at least between two requests to a host or those below it, whatever
+# fetching.delay says: what their operators ask of programs.
+HOST_DELAYS = {
+    "arxiv.org": 3.0,  # one request in three seconds, over all machines of one person
+    "export.arxiv.org": 3.0,
+    "dblp.org": 2.0,  # one request in one or two seconds, else 429
+    "sparql.dblp.org": 2.0,
+    "api.semanticscholar.org": 1.0,  # one a second with a key
+    "api.crossref.org": 0.2,  # five a second without a contact, ten with one
+    "api.openalex.org": 0.1,
+    "api.stackexchange.com": 0.1,  # over thirty a second the address is blocked
+    "wikipedia.org": 0.3,  # 200 a minute with a User-Agent that names who asks
+    "wikimedia.org": 0.3,
+}
+
+
+def least_delay(host: str) -> float:
+    """The seconds of :data:`HOST_DELAYS` for a host: its own, else those of the domain above."""
+    parts = host.rstrip(".").split(".")
+    names = (".".join(parts[first:]) for first in range(len(parts)))
+    return next((HOST_DELAYS[name] for name in names if name in HOST_DELAYS), 0.0)
+
 
 class Turns:
     """One empty file per host; its time stamp is that of the last answer.
