@@ -6,6 +6,9 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from papertune.identity import document_id
+from papertune.records import Document, Rejection
+
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
@@ -156,6 +159,27 @@ def normalised(text: str) -> str:
 def without_personal_data(text: str) -> str:
     """The text without e-mail addresses and mentions of users."""
     return _MENTION.sub("", _EMAIL.sub("", text))
+
+
+def pair_document(
+    *, site: str, number: int, title: str, body: str, answer: str, score: int, year: int
+) -> Document | Rejection:
+    """The document of a question and its answer as clean texts, or why there is none."""
+    url = question_url(site, number)
+    if not title:
+        return Rejection("list", url, "no_title", body[:200])
+    if not answer:
+        return Rejection("list", url, "no_text", f"{title}: nothing is left of the best answer")
+    return Document(
+        id=document_id(url),
+        title=title,
+        url=url,
+        year=year,
+        text=answer,
+        found_by="listing",
+        question=f"{title}\n{body}".strip(),
+        score=float(score),
+    )
 
 
 # ---- parts ------------------------------------------------------------------------------------
