@@ -33,7 +33,12 @@ class Venue:
             self.show(year, 3)
         values = small_study()
         values["source"] = {"kind": "dblp", "url": f"http://{address}/toc{{year}}.html"}
-        values["fetching"] = {"delay": 0, "retries": 0, "render": False}
+        values["fetching"] = {
+            "delay": 0,
+            "retries": 0,
+            "render": False,
+            "allow_hosts": [address],
+        }
         self.study = write_study(self.folder, values)
 
     def show(self, year: int, count: int) -> None:

@@ -63,3 +63,12 @@ class Fetching(Settings):
     retries: int = cosmetic(5, ge=0)
     max_megabytes: float = cosmetic(10.0, gt=0, description="larger responses are refused")
     render: bool = Field(True, description="ask a browser for pages that need JavaScript")
+    hosts: int = cosmetic(8, ge=1, description="hosts that are asked at once, each at its own pace")
+    allow_hosts: list[Annotated[str, Field(pattern=r"^[^/\s]+$")]] = cosmetic(
+        [], description="hosts, or host:port, that may be asked though their address is private"
+    )
+    browsers: int = cosmetic(1, ge=1, description="browsers at once, over all jobs of the machine")
+    browser_pages: int = cosmetic(200, ge=1, description="pages after which it starts afresh")
+    browser_megabytes: int = cosmetic(
+        2000, ge=200, description="memory beyond which a browser is ended and starts afresh"
+    )

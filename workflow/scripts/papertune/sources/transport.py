@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -11,9 +13,11 @@ from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, Rea
 from urllib3.util import Retry
 
 from papertune.errors import CollectError
+from papertune.sources.addresses import HINT, Allowed, GuardedAdapter, PrivateAddress
 from papertune.sources.credentials import Credentials
 
 PATIENCE = 600.0  # seconds; who asks for more than this is not asked again in this job
+REDIRECTS = 10
 READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
 
 
@@ -65,6 +69,20 @@ class MappedAdapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
+def new_session(
+    user_agent: str, allowed: Allowed, hosts: Mapping[str, tuple[str, int]]
+) -> requests.Session:
+    """A session of requests' that leads nowhere but to allowed addresses, and to hosts as mapped."""
+    http = requests.Session()
+    http.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
+    http.headers["User-Agent"] = user_agent
+    for scheme in ("http://", "https://"):
+        http.mount(scheme, GuardedAdapter(allowed))
+    for name, address in hosts.items():
+        http.mount(f"http://{name}/", MappedAdapter(name, address))
+    return http
+
+
 def send(
     http: requests.Session, url: str, timeout: float, credentials: Credentials | None = None
 ) -> requests.Response:
@@ -89,6 +107,8 @@ def send(
                 stream=True,
                 allow_redirects=False,
             )
+    except PrivateAddress as error:
+        raise private(url, error) from None
     except requests.Timeout:
         raise timed_out(url, timeout) from None
     except (
@@ -145,10 +165,7 @@ def check_status(url: str, response: requests.Response) -> None:
     status = response.status_code
     if status == 200:
         return
-    try:
-        asked = Retry().get_retry_after(response.raw)  # reads both forms, seconds and dates
-    except InvalidHeader:
-        asked = None
+    asked = retry_after(response)
     if status == 429 or (status == 503 and (asked or 0) > PATIENCE):
         wait = f", wait {asked:.0f} s" if asked is not None else ""
         raise PageError(
@@ -168,12 +185,50 @@ def check_status(url: str, response: requests.Response) -> None:
     )
 
 
+def retry_after(response: requests.Response) -> float | None:
+    """The seconds that a Retry-After asks for, which may give them or a date."""
+    try:
+        return Retry().get_retry_after(response.raw)
+    except InvalidHeader:
+        return None
+
+
 def check_media(url: str, response: requests.Response) -> None:
     """Raise PageError where a page that is there is a PDF or another file."""
     media = response.headers.get("Content-Type", "text/html").lower()
     readable = media.startswith(READABLE) or "+json" in media or "+xml" in media
     if response.status_code == 200 and not readable:
         raise PageError(url, "not_html", f"not a page but {media.split(';')[0]}")
+
+
+def host_of(url: str) -> str:
+    """The host of an http or https url in lower case, or an empty string where it is none."""
+    try:
+        url.encode()
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.port != 0  # a bad port raises
+        return (parts.hostname or "") if whole else ""
+    except ValueError:
+        return ""
+
+
+def private(url: str, error: PrivateAddress) -> PageError:
+    """The error of a url that leads to an address which is not asked."""
+    return PageError(url, "private_address", str(error), hint=HINT)
+
+
+def port_of(url: str) -> int:
+    """The port of an http or https url that has passed :func:`host_of`."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def joined(url: str, target: str) -> str:
+    """Where a redirect leads; what is no url stays as the site wrote it."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        return target
 
 
 def timed_out(url: str, timeout: float) -> PageError:
