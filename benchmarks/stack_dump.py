@@ -22,7 +22,18 @@ ROOT = Path(__file__).parents[1]
 MOST = 1.5
 YEARS = range(2010, 2020)
 WORDS = (
-    "a the matrix vector proof lemma space bound set limit compact open closed of is and".split()
+    "a",
+    "the",
+    "matrix",
+    "vector",
+    "proof",
+    "space",
+    "set",
+    "open",
+    "closed",
+    "of",
+    "is",
+    "and",
 )
 
 

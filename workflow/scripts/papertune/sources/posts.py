@@ -254,7 +254,7 @@ def _tidied(text: str) -> str:
     """Without the spaces and empty brackets that removed parts leave."""
     text = re.sub(rf"[(<\[]\s*{_REMOVED}\s*[)>\]]|{_REMOVED}", "", text)
     text = re.sub(r"[ \t]{2,}", " ", text)
-    text = re.sub(r" +([,.;!?])(?=\s|$)", r"\1", text)
+    text = re.sub(r"(?:,? +|,)([,.;!?])(?=\s|$)", r"\1", text)
     lines = (line.strip() for line in text.split("\n"))
     return "\n".join(re.sub(r"^[,;:]\s*", "", line) for line in lines if line.strip(" ,;:"))
 
