@@ -312,6 +312,22 @@ def test_openalex_lists_by_cursor(api, polite):
     assert int(query["per_page"]) <= 100
 
 
+def test_openalex_half_a_listing_is_none(api, polite):
+    half = works(work(), cursor=None)
+    half["meta"]["count"] = 7
+    api.answer = lambda path, query: (200, half)
+    source = OpenAlexSource(kind="openalex", issn="2167-8359", url=api.url)
+    with pytest.raises(CollectError, match="1 of 7 works"):
+        list(openalex.list_documents(polite(), source, 2020))
+
+
+def test_openalex_knows_arxivs_papers_by_their_doi(api, polite):
+    api.answer = lambda path, query: (200, work())
+    given = document(url="https://arxiv.org/abs/2003.00001v2")
+    assert openalex.resolve(polite(), given, api.lookups()).text == TEXT
+    assert api.asked[0][0] == "/works/doi:10.48550/arxiv.2003.00001"
+
+
 def test_openalex_rejects_what_is_no_paper_with_its_reason(api, polite):
     page = works(
         work(1, is_paratext=True),

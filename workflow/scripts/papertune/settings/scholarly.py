@@ -6,9 +6,9 @@ API keys are no settings: they come from the environment only (``OPENALEX_API_KE
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from papertune.settings.base import Settings
 
@@ -16,6 +16,7 @@ ARXIV = "https://export.arxiv.org/api/query"
 OPENALEX = "https://api.openalex.org"
 CROSSREF = "https://api.crossref.org"
 SEMANTIC_SCHOLAR = "https://api.semanticscholar.org/graph/v1"
+Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
 ISSN = r"^(?:\d{4}-\d{3}[\dXx])?$"
 
 
@@ -29,7 +30,7 @@ class ArxivSource(Settings):
     kind: Literal["arxiv"]
     query: str = Field("", description='in arXiv\'s language: abs:"branch prediction"')
     category: str = Field("", pattern=r"^(?:[A-Za-z-]+(?:\.[A-Za-z*-]+)?)?$", examples=["cs.AR"])
-    url: str = ARXIV
+    url: Url = ARXIV
 
     @model_validator(mode="after")
     def _something(self) -> ArxivSource:
@@ -49,7 +50,7 @@ class OpenAlexSource(Settings):
     source: str = Field("", pattern=r"^(?:[Ss]\d+)?$", description="OpenAlex id: S1983995261")
     issn: str = Field("", pattern=ISSN)
     venue: str = Field("", description="the name as OpenAlex spells it, or an abbreviation of it")
-    url: str = OPENALEX
+    url: Url = OPENALEX
 
     @model_validator(mode="after")
     def _one_way(self) -> OpenAlexSource:
@@ -73,7 +74,7 @@ class CrossrefSource(Settings):
         min_length=1,
         description="Crossref's names of the types that are papers",
     )
-    url: str = CROSSREF
+    url: Url = CROSSREF
 
     @model_validator(mode="after")
     def _one_way(self) -> CrossrefSource:
@@ -87,16 +88,16 @@ class SemanticScholarSource(Settings):
     kind: Literal["semantic_scholar"]
     venue: str = Field(min_length=1, description="its name or ISO 4 abbreviation")
     query: str = Field("", description="only papers whose title or abstract has these words")
-    url: str = SEMANTIC_SCHOLAR
+    url: Url = SEMANTIC_SCHOLAR
 
 
 class Lookups(Settings):
     """Where single abstracts are looked up, and how alike titles must be."""
 
-    arxiv: str = ARXIV
-    openalex: str = OPENALEX
-    crossref: str = CROSSREF
-    semantic_scholar: str = SEMANTIC_SCHOLAR
+    arxiv: Url = ARXIV
+    openalex: Url = OPENALEX
+    crossref: Url = CROSSREF
+    semantic_scholar: Url = SEMANTIC_SCHOLAR
     title_match: float = Field(
         0.9, gt=0, le=1, description="least likeness of titles where there is no identifier"
     )

@@ -130,8 +130,8 @@ def resolve(session: PoliteSession, document: Document, lookups: Lookups) -> Out
     try:
         entries, _ = _feed(session, f"{lookups.arxiv}?{urlencode(parameters)}", False)
     except PageError as error:
-        if error.reason in ("http_400", "http_404", "api_error"):
-            return Outcome(reason="not_found")  # an identifier of the right form that is none
+        if number and error.reason in ("http_400", "http_404", "api_error"):
+            return Outcome(reason="not_found")  # it has the form of an identifier and is none
         raise
     if number:
         entry = next((one for one in entries if one.title), None)

@@ -33,7 +33,7 @@ from papertune.sources.text import clean
 from papertune.sources.titles import best_match, no_paper, normalised, searchable
 from papertune.sources.transport import PageError
 
-PAGE_SIZE = 500  # of 1,000 that are allowed; works with long reference lists make large pages
+PAGE_SIZE = 200  # of 1,000 that are allowed, which take longer than a session waits
 SERVICE = Service(
     "Crossref",
     "set fetching.contact to your e-mail address, which gives access to Crossref's polite pool, "

@@ -26,6 +26,7 @@ from papertune.sources.answers import (
     not_understood,
     whole_number,
 )
+from papertune.sources.arxiv import arxiv_id
 from papertune.sources.dois import doi_of, doi_url
 from papertune.sources.jats import text_of, without_preambles
 from papertune.sources.outcomes import Outcome
@@ -70,7 +71,7 @@ def list_documents(
     else:
         found = source.source or _source_named(session, source, refresh)
         where = f"primary_location.source.id:{found.upper()}"
-    cursor = "*"
+    cursor, seen, count = "*", 0, 0
     while cursor:
         parameters = {
             "filter": f"{where},publication_year:{year}",
@@ -80,10 +81,16 @@ def list_documents(
         }
         url = f"{source.url}/works?{urlencode(parameters, safe=':,*')}"
         answer = _ask(session, url, refresh)
-        works = answer["results"]
+        works, meta = answer["results"], answer.get("meta")
+        meta = meta if isinstance(meta, dict) else {}
         for work in works:
             yield _document(work, year)
-        cursor = str((answer.get("meta") or {}).get("next_cursor") or "") if works else ""
+        seen, count = seen + len(works), count or whole_number(meta.get("count")) or 0
+        cursor = str(meta.get("next_cursor") or "") if works else ""
+    if seen < count:
+        raise CollectError(
+            f"OpenAlex gives {seen} of {count} works", where=url, hint="run again later"
+        )
 
 
 def resolve(session: PoliteSession, document: Document, lookups: Lookups) -> Outcome:
@@ -92,7 +99,8 @@ def resolve(session: PoliteSession, document: Document, lookups: Lookups) -> Out
     Reasons: ``not_found``, ``other_title``, ``no_abstract``, ``truncated`` (with the text),
     ``no_doi`` where there is neither a DOI nor a title to search by.
     """
-    doi = document.doi or doi_of(document.url)
+    number = arxiv_id(document.url)  # each of arXiv's papers has a DOI
+    doi = document.doi or doi_of(document.url) or (f"10.48550/arxiv.{number}" if number else "")
     words = searchable(document.title)
     if doi:
         url = f"{lookups.openalex}/works/doi:{quote(doi, safe='/')}?select={LOOKED_UP}"

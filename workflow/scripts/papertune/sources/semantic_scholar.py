@@ -42,7 +42,10 @@ SERVICE = Service(
 )
 LISTED = "title,abstract,year,venue,externalIds,url"
 LOOKED_UP = "title,abstract,year"
-_ELIDED = re.compile(r"^(?:notice:\s*)?.{0,80}\babstract has been elided by the publisher", re.I)
+_ELIDED = re.compile(
+    r"^(?:notice:.{0,120}|this paper'?s? abstract (?:has|have) been )\belided by the publisher",
+    re.I,
+)
 
 
 def list_documents(
