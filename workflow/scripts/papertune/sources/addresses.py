@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 HINT = "if this server of your own is meant, name it in fetching.allow_hosts of the experiment"
+HEAD = 3  # times the timeout, for the whole head of an answer
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -143,6 +146,33 @@ class _Guard:
         finally:
             own._dns_host = name  # certificates are for the name
         raise AssertionError("a name without an address")
+
+    def getresponse(self) -> Any:
+        """The answer's head, which may not trickle in for ever: the timeout is for each part."""
+        own: Any = self
+        late = threading.Event()
+
+        def hang_up() -> None:
+            late.set()
+            with suppress(OSError, AttributeError):
+                own.sock.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(HEAD * own.timeout, hang_up) if own.timeout else None
+        answer = None
+        try:
+            if timer:
+                timer.daemon = True
+                timer.start()
+            answer = super().getresponse()  # type: ignore[misc]
+        except Exception:
+            if not late.is_set():
+                raise
+        finally:
+            if timer:
+                timer.cancel()
+        if late.is_set():  # half a head reads like a whole one
+            raise TimeoutError("the head of the answer did not come in time")
+        return answer
 
 
 class _Guarded(_Guard, HTTPConnection):

@@ -12,7 +12,14 @@ import requests
 from protego import Protego
 
 from papertune import stopping
-from papertune.sources.transport import REDIRECTS, PageError, body_of, host_of, joined
+from papertune.sources.transport import (
+    REDIRECTS,
+    PageError,
+    body_of,
+    host_of,
+    joined,
+    redirect_target,
+)
 from papertune.sources.turns import LOOK, Alive
 
 AGE = 24 * 3600.0  # seconds; RFC 9309 asks not to believe one for longer
@@ -63,7 +70,7 @@ class Robots:
             if not host_of(current):
                 break  # it leads to no web page: there is none
             with closing(self._send(current)) as response:
-                target = response.headers.get("Location") if response.is_redirect else None
+                target = redirect_target(current, response, self._timeout)
                 if target:
                     current = joined(current, target)
                     continue
@@ -75,7 +82,7 @@ class Robots:
                         passing=True,
                     )
                 if response.status_code == 200:
-                    body = body_of(current, response, ROBOTS_BYTES, self._timeout)
-                    return body.decode("utf-8", "replace")
+                    body = body_of(current, response, ROBOTS_BYTES, self._timeout, cut=True)
+                    return body.decode("utf-8-sig", "replace")
             break
         return ""

@@ -36,6 +36,7 @@ from papertune.sources.transport import (
     new_session,
     port_of,
     private,
+    redirect_target,
     retry_after,
     send,
 )
@@ -245,7 +246,7 @@ class PoliteSession:
         for _ in range(REDIRECTS + 1):
             crawl_delay = self.allow(current)
             with closing(self._send(current, crawl_delay, credentials)) as response:
-                target = self._http.get_redirect_target(response)
+                target = redirect_target(current, response, self.fetching.timeout)
                 if target:
                     current = credentials.stripped(joined(current, target))
                     continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,6 +19,7 @@ from papertune.sources.credentials import Credentials
 
 PATIENCE = 600.0  # seconds; who asks for more than this is not asked again in this job
 REDIRECTS = 10
+FEW_BYTES = 64 * 1024
 READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
 
 
@@ -69,11 +71,19 @@ class MappedAdapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
+class _OneHop(requests.Session):
+    """Takes no look at where a redirect leads: that would read its body, however large it is."""
+
+    def resolve_redirects(self, *_: Any, **__: Any) -> Any:
+        """None."""
+        return iter(())
+
+
 def new_session(
     user_agent: str, allowed: Allowed, hosts: Mapping[str, tuple[str, int]]
 ) -> requests.Session:
     """A session of requests' that leads nowhere but to allowed addresses, and to hosts as mapped."""
-    http = requests.Session()
+    http = _OneHop()
     http.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
     http.headers["User-Agent"] = user_agent
     for scheme in ("http://", "https://"):
@@ -125,8 +135,30 @@ def send(
         ) from None
 
 
-def body_of(url: str, response: requests.Response, limit: int, timeout: float) -> bytes:
+def redirect_target(url: str, response: requests.Response, timeout: float) -> str:
+    """Where an answer redirects to, or an empty string; its body, if it is short, is read away."""
+    if not response.is_redirect:
+        return ""
+    with suppress(PageError):  # the connection can be used again after that, and is lost else
+        body_of(url, response, FEW_BYTES, timeout, cut=True)
+    target = response.headers["Location"]
+    try:
+        return target.encode("latin-1").decode()  # as it came, and as it is meant
+    except UnicodeError:
+        return target
+
+
+def body_of(
+    url: str, response: requests.Response, limit: int, timeout: float, *, cut: bool = False
+) -> bytes:
     """The body: at most ``limit`` bytes after decompression, within three times ``timeout``.
+
+    Args:
+        url: What was asked for.
+        response: Its answer.
+        limit: Bytes.
+        timeout: Seconds.
+        cut: Of a larger body, give its first ``limit`` bytes.
 
     Raises:
         PageError: larger, later, or cut off.
@@ -138,7 +170,7 @@ def body_of(url: str, response: requests.Response, limit: int, timeout: float) -
         hint="raise fetching.max_megabytes if the page is wanted",
     )
     length = response.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > limit:
+    if length.isdigit() and int(length) > limit and not cut:
         raise too_large
     end = time.monotonic() + 3 * timeout
     body = bytearray()
@@ -148,6 +180,8 @@ def body_of(url: str, response: requests.Response, limit: int, timeout: float) -
         while block := raw.read1(65536, decode_content=True):
             body += block
             if len(body) > limit:
+                if cut:
+                    return bytes(body[:limit])
                 raise too_large
             if time.monotonic() > end:
                 raise timed_out(url, timeout)
@@ -157,6 +191,10 @@ def body_of(url: str, response: requests.Response, limit: int, timeout: float) -
         raise PageError(
             url, "connection", f"the connection was cut ({_root(error)})", passing=True
         ) from None
+    decoder = getattr(raw, "_decoder", None)
+    if body and getattr(decoder, "_state", None) == 0 and not decoder._obj.eof:
+        # urllib3 takes a gzip body without its end for a whole one
+        raise PageError(url, "connection", "the packed body has no end", passing=True)
     return bytes(body)
 
 
