@@ -20,31 +20,17 @@ from papertune.sources.judgement import is_abstract
 from papertune.sources.pdf_layout import (
     Letter,
     Line,
-    is_heading,
     lines_of,
     without_furniture,
 )
+from papertune.sources.pdf_text import HYPHEN, joined, paragraphs, plain, without_references
 from papertune.sources.text import clean
 
 if TYPE_CHECKING:
     import pypdfium2
 
-_HYPHEN = "\x02"  # PDFium's mark of a hyphen that ends a line
 _LETTERS_A_PAGE = 100  # fewer, on average, is a scan with a stamp on it
 _MOST_LETTERS = 40_000  # of one page: more is a plot drawn with letters
-_REFERENCES = re.compile(
-    r"^(?:\d{1,2}\.?\s+|[IVX]+\.\s+)?(?:R\s?EFERENCES|References|B\s?IBLIOGRAPHY|Bibliography"
-    r"|L\s?ITERATURE(?: CITED)?|Literature(?: Cited)?|Works Cited|References and Notes)\s*:?$"
-)
-_APPENDIX = re.compile(
-    r"^(?:A\s?PPENDI(?:X|CES)|Appendi(?:x|ces)|Supplementary Materials?|SUPPLEMENTARY)\b.{0,60}$"
-)
-_STAMP = re.compile(
-    r"^(?:permission to make digital or hard copies|copyright (?:©|\(c\)|\d{4}|held by)|©\s?\d{4}"
-    r"|\(c\) \d{4}|authorized licensed use|arxiv:\d{4}\.\d+|\d{3}-\d-\d{4}-\d{4}-\d/\d\d/\$"
-    r"|this work is licensed under|978-\d)",
-    re.IGNORECASE,
-)
 _ABSTRACT = re.compile(
     r"(?:^|\n)[ \t]*(?:\d\.?[ \t]+)?(?:A\s?BSTRACT|Abstract|SUMMARY|Summary)[ \t]*"
     r"(?:[:.—–-]+[ \t]*|\n+|[ \t]+(?=[A-Z]))"
@@ -129,8 +115,8 @@ def read_pdf(
         )
     title = _title(named, pages[0])
     pages = without_furniture(pages, heights)
-    lines = list(_without_references([line for page in pages for line in page]))
-    return Paper(title, _paragraphs(lines), count)
+    lines = list(without_references([line for page in pages for line in page]))
+    return Paper(title, paragraphs(lines), count)
 
 
 def abstract_of(text: str) -> str:
@@ -219,7 +205,7 @@ def _letters(page: pypdfium2.PdfPage) -> Iterator[Letter]:
             if abs(raw.FPDFText_GetCharAngle(text, index)) > 0.1 and not char.isspace():
                 continue
             if code == 0xFFFE:
-                char = _HYPHEN
+                char = HYPHEN
             x0, y0, x1, y1 = text.get_charbox(index, loose=True)
             yield char, x0, y0, x1, y1
     finally:
@@ -231,7 +217,7 @@ def _letters(page: pypdfium2.PdfPage) -> Iterator[Letter]:
 
 def _title(named: str, lines: list[Line]) -> str:
     """The title in the metadata if the first page has it, else the first page's largest text."""
-    named = clean(_plain(named))
+    named = clean(plain(named))
     words = _same("".join(line.text for line in lines))
     good = len(named) >= 8 and " " in named and not _NO_TITLE.search(named)
     if good and _same(named) in words:
@@ -247,80 +233,9 @@ def _title(named: str, lines: list[Line]) -> str:
             found.append(line.text)
         elif found:
             break
-    title = clean(_joined(found))
+    title = clean(joined(found))
     return title if 8 <= len(title) <= 300 else (named if good else title[:300])
 
 
 def _same(text: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).lower()
-
-
-def _without_references(lines: list[Line]) -> Iterator[Line]:
-    """All lines but those from the list of references to the appendix or the end."""
-    heads = [place for place, line in enumerate(lines) if _REFERENCES.match(line.text)]
-    start = next((place for place in reversed(heads) if place > 0.3 * len(lines)), len(lines))
-    inside = False
-    for place, line in enumerate(lines):
-        if place == start:
-            inside = True
-        elif inside and _APPENDIX.match(line.text):
-            inside = False
-        if not inside:
-            yield line
-
-
-def _paragraphs(lines: list[Line]) -> str:
-    paragraphs: list[list[str]] = []
-    above: Line | None = None
-    for line in lines:
-        if above is None or _begins(line, above):
-            paragraphs.append([])
-        paragraphs[-1].append(line.text)
-        above = line
-    hyphened = set(re.findall(r"\b\w+-\w+\b", " ".join(line.text for line in lines).lower()))
-    texts = (_joined(paragraph, hyphened) for paragraph in paragraphs)
-    return "\n\n".join(text for text in texts if text and not _STAMP.match(text))
-
-
-def _begins(line: Line, above: Line) -> bool:
-    """Whether a paragraph begins with a line: one may go on in the next column or on the next page."""
-    if is_heading(line.text) or is_heading(above.text):
-        return True
-    if re.search(rf"\w[-\u2010{_HYPHEN}]$", above.text) and line.text[:1].islower():
-        return False
-    if not line.first:
-        return line.apart
-    went_up = line.page != above.page or line.bottom > above.top
-    alike = abs(line.size - above.size) <= 0.12 * max(line.size, above.size)
-    return not (went_up and alike) or bool(re.search(r"[.!?:][\"'”’)\]]*$", above.text))
-
-
-def _joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset()) -> str:
-    """Lines as running text; a word that a line end broke is whole again.
-
-    A hyphen stays where it belongs to the word: before capitals and digits, and where the text has
-    the word with its hyphen elsewhere.
-    """
-    text = ""
-    for line in lines:
-        line = line.strip()
-        broken = re.search(rf"(\w+)[-\u2010{_HYPHEN}]$", text)
-        if not broken or not line or not re.match(r"\w", line):
-            text = f"{text} {line}" if text else line
-            continue
-        end = re.match(r"\w+", line)
-        word = f"{broken[1]}-{end[0] if end else ''}".lower()
-        keep = word in hyphened or not line[0].islower()
-        text = text[:-1] + ("-" if keep else "") + line
-    # PDFium also marks hyphens within what this module takes for one line
-    text = re.sub(rf"(?<=\w){_HYPHEN}\s*(?=[a-z])", "", text).replace(_HYPHEN, "-")
-    return _plain(text)
-
-
-def _plain(text: str) -> str:
-    """No ligatures, no invisible characters, one space."""
-    text = re.sub("[\ufb00-\ufb06]", lambda match: unicodedata.normalize("NFKC", match[0]), text)
-    text = re.sub(
-        "[\u00ad\u200b-\u200f\u2060\ufeff\ufffd-\uffff\ud800-\udfff\x00-\x08\x0e-\x1f]", "", text
-    )
-    return " ".join(unicodedata.normalize("NFC", text).split())
