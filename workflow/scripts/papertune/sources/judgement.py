@@ -116,6 +116,18 @@ _DANGLING = re.compile(
     r"be|has|have|its|their|our|this|these|than|into|between|using|based|such|not|can|we|it|also))$",
     re.IGNORECASE,
 )
+_STUDY = re.compile(
+    r"\b(?:we (?:propose|present|show|find|study|introduce|develop|describe|investigate|report|measure"
+    r"|analy[sz]e|demonstrate|evaluate|prove|examine|argue|compare|discuss|conduct|design|explore|ask"
+    r"|give|test|use|apply|consider|derive|identify|suggest|observe|survey|train|build|implement)\b"
+    r"|(?:this|the|our) (?:paper|study|article|work|thesis|chapter|survey|research) (?:\w+ly )?(?:presents?"
+    r"|proposes?|shows?|describes?|examines?|reports?|investigates?|introduces?|discusses?|aims?"
+    r"|reviews?|explores?|analy[sz]es?|addresses|considers|studies|develops|provides|deals|focuses)\b"
+    r"|in this (?:paper|article|work|study|letter|chapter|thesis)\b|results (?:show|suggest|indicate)"
+    r"|(?:is|are|was|were) (?:proposed|presented|shown|studied|investigated|demonstrated)\b)",
+    re.IGNORECASE,
+)
+_COOKIE_USE = re.compile(r"\bwe (?:and our partners )?use cookies\b[^.]*", re.IGNORECASE)
 _TAIL = re.compile(
     r"^\W*(?:key\s?-?words\b|index terms\b|©|\(c\) \d|copyright\b|keywords|doi\b|https?://|cite this"
     r"|citation\b|published\b|received\b|download|references\b|introduction\b|1\.? introduction"
@@ -202,17 +214,7 @@ def is_description(text: str) -> bool:
 
 def _is_study(text: str) -> bool:
     """It speaks as papers do of themselves: papers on captchas, cookies and journals exist."""
-    return len(text) > 250 and bool(
-        re.search(
-            r"\b(?:we (?:propose|present|show|find|study|introduce|develop|describe|investigate|report"
-            r"|analy[sz]e|demonstrate|evaluate|prove|examine|argue|compare|discuss|conduct|design)"
-            r"|(?:this|the|our) (?:paper|article|work|study|thesis|chapter|research|survey|results?"
-            r"|experiments?)\b|in this (?:paper|article|work|study|letter|chapter)|results show"
-            r"|is (?:proposed|presented|shown|studied|investigated)|are (?:proposed|presented|shown))",
-            text,
-            re.IGNORECASE,
-        )
-    )
+    return len(text) > 120 and bool(_STUDY.search(_COOKIE_USE.sub("", text)))
 
 
 def _letters(text: str) -> str:

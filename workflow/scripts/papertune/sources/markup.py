@@ -60,6 +60,8 @@ def parsed(html: str) -> BeautifulSoup:
 
     with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
+        if "<mml:" in html:
+            html = re.sub(r"(</?)mml:", r"\1", html)
         # half a surrogate pair, which browsers let pass, is no text to lxml
         return BeautifulSoup(html.encode("utf-8", "replace").decode(), "lxml")
 

@@ -86,7 +86,7 @@ def _script(match: re.Match[str]) -> str:
     between = ""
     if kind == "sub":
         between = "_" if before[-1].isdigit() and inside[:1].isdigit() else ""
-    elif not inside.isalpha() or inside == "n" or len(before) == 1:
+    elif not inside.isalpha() or inside == "n" or (len(before) == 1 and before.isalpha()):
         # a small number behind a long word is a note, and "st", "TM", "®" are no powers
         known = before[-1].isdigit() or before[-1] in ")]" or len(before) <= 4
         between = "^" if known and re.match(r"[\w+−–-]", inside) else ""
