@@ -303,7 +303,7 @@ PAGES = {
             f'class="btn btn-lang-abstract">en</button></div></div><div class="abstract-content">{TEXT}',
             f'<meta name="citation_abstract" content="{TEXT}">',
         ),
-        "publisher:hal",
+        "meta:citation_abstract",
     ),
     "project euclid": (
         "https://projecteuclid.org/journals/1",
@@ -457,9 +457,23 @@ def test_another_papers_abstract_does_not_replace_what_is_cut():
         "<h2>Abstract</h2><div><h3>Keywords</h3><p>models, pages, reading, asking, small things</p></div>",
         f'<div class="recommended"><h3>Abstract</h3><p>{OTHER}</p></div>',
         f'<h2>Related papers</h2><ul class="similar-papers"><li><div class="abstract">{OTHER}</div></ul>',
+        f"<script>x = {json.dumps({'recommended': [{'title': 'Another one', 'abstract': OTHER}]})}</script>",
+        f'<script type="application/ld+json">'
+        f"{json.dumps({'@type': 'ScholarlyArticle', 'headline': 'Another one', 'abstract': OTHER})}</script>",
+        "".join(f'<div class="abstract">{number}. {OTHER}</div>' for number in range(6)),
         '<div id="abstract"><p>This is a preview of subscription content, log in via an institution to '
         "check access to it.</p></div>",
     ],
 )
 def test_what_stands_in_an_abstracts_place(body):
     assert best_abstract(page(body), URL) is None
+
+
+def test_a_sites_description_is_none_of_the_paper():
+    title = "Small Models That Read Pages"
+    site = "We present a place where all researchers of the world meet, and where they show what they do. "
+    about = "We present small models and measure what they gain where they read pages before they answer. "
+    for text, found_by in ((site * 2, None), (about * 2, "meta:description")):
+        html = page("", f'<meta name="description" content="{text}">', title)
+        found = best_abstract(html, URL)
+        assert (found and found.found_by) == found_by

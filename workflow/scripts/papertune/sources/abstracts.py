@@ -13,12 +13,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from papertune.sources.judgement import is_abstract, is_cut, is_description, is_fuller
 from papertune.sources.markup import HEADING, HEADINGS, inner_text, is_other, parsed, text_after
-from papertune.sources.page_data import abstracts_in_scripts
+from papertune.sources.page_data import abstracts_in_scripts, same_title, title_of
 from papertune.sources.publishers import (
+    hosts_of,
     ieee_abstract,
     sciencedirect_abstract,
     selectors_of,
@@ -133,7 +133,7 @@ def _publisher(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, 
     text = ieee_abstract(html)
     if text:
         yield text, "publisher:ieee"
-    hosts = _hosts(soup, url)
+    hosts = hosts_of(soup, url)
     for name, selector in selectors_of(hosts, html):
         css, _, attribute = selector.partition("@")
         for element in soup.select(css, limit=5):
@@ -169,12 +169,15 @@ def _meta_contents(soup: BeautifulSoup) -> dict[str, list[str]]:
 
 
 def _json_ld(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+    title = title_of(soup)
     for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
         try:
             data = json.loads(script.string or "", strict=False)
         except (ValueError, RecursionError):
             continue
         for node in _nodes(data, 0):
+            if not same_title(str(node.get("headline") or node.get("name") or ""), title):
+                continue
             kinds = node.get("@type") or []
             articles = _ARTICLES & set([kinds] if isinstance(kinds, str) else map(str, kinds))
             if isinstance(node.get("abstract"), str):
@@ -197,6 +200,9 @@ def _nodes(data: Any, depth: int) -> Iterator[dict[str, Any]]:
 def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
     named = [element for element in soup.find_all(_is_named_abstract) if not _is_elsewhere(element)]
     held = {id(parent): element for element in named for parent in element.parents}
+    ids = set(map(id, named))
+    if sum(not any(id(parent) in ids for parent in one.parents) for one in named) > 4:
+        named = []  # a list of papers
     # the innermost first: around it stand buttons, figures and lists
     for element in sorted(named[:12], key=lambda item: id(item) in held):
         if not _is_headed_other(element):
@@ -278,20 +284,10 @@ def _is_outside(name: str) -> bool:
 
 def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
     found = _meta_contents(soup)
+    title = set(re.findall(r"\w{4,}", title_of(soup).lower()))
     for name in _DESCRIPTIONS:
         for content in found.get(name, []):
-            yield content, name if name.startswith("og:") else f"meta:{name}"
-
-
-def _hosts(soup: BeautifulSoup, url: str) -> set[str]:
-    """The page's host by its url and by what it says of itself."""
-    urls = [url]
-    urls += [str(link.get("href") or "") for link in soup.find_all("link", rel="canonical")]
-    urls += [str(meta.get("content") or "") for meta in soup.find_all("meta", property="og:url")]
-    hosts = set()
-    for item in urls:
-        try:
-            hosts.add((urlsplit(item).hostname or "").lower())
-        except ValueError:
-            continue
-    return hosts - {""}
+            # these mostly describe the site: an abstract has words of its title
+            shared = title & set(re.findall(r"\w{4,}", content.lower()))
+            if name.startswith("og:") or len(shared) >= max(2, 0.3 * len(title)):
+                yield content, name if name.startswith("og:") else f"meta:{name}"

@@ -120,7 +120,7 @@ def _is_one_group(source: str) -> bool:
     return False
 
 
-def _linear(node: Tag) -> str:
+def _linear(node: Tag, depth: int = 0) -> str:
     """MathML in one line: ``x_i^2``, ``(a+b)/c``, ``√(n)``."""
     from bs4 import NavigableString, Tag
 
@@ -128,13 +128,15 @@ def _linear(node: Tag) -> str:
     if name in ("annotation", "annotation-xml", "mphantom", "mspace", "none", "mprescripts"):
         return ""
     children = [child for child in node.children if isinstance(child, Tag)]
+    if depth > 60:
+        return " ".join(node.get_text(" ").split())  # no formula that a person has written
     if not children:
         text = " ".join(
             "".join(part for part in node.children if isinstance(part, NavigableString)).split()
         )
         text = re.sub("[\u2061-\u2064]", "", text)
         return f" {text} " if name == "mo" and text in _RELATIONS else text
-    parts = [_linear(child) for child in children]
+    parts = [_linear(child, depth + 1) for child in children]
     if name == "semantics":
         return parts[0]
     if name == "mfrac" and len(parts) == 2:

@@ -26,7 +26,7 @@ _OTHER = re.compile(
     r"|graphical abstract|visual abstract|toc graphic|table of contents|references\b|citation"
     r"|cite this|ccs concepts|categories and subject|general terms|(?:mathematics )?subject class"
     r"|msc\b|jel\b|pacs\b|supplement(?:al|ary) (?:mater|info)|associated (?:content|data)|funding"
-    r"|acknowledge?ments?|copyright|rights|plain[- ]language summary|lay summary|teaser\b"
+    r"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language summary|lay summary|teaser\b"
     r"|related\b|recommend|similar\b|cited by|metrics\b|download|export|share\b"
     r"|author(?:s|\b.* information| biograph)|about the authors?|notes?\b|published|doi\b|keywords)",
     re.IGNORECASE,
@@ -43,7 +43,7 @@ _UNWANTED = (
     ".keywords, .keyword, .abstractKeywords, .article-keywords, .kwd-group, .hlFld-KeywordText, "
     ".descriptor, .sr-only, .visually-hidden, .screen-reader-text, .abs-tools, .firstPage, "
     ".abstract-toggle, [hidden], .copyright, .dropdown-menu, .btn-group, .graphical, "
-    ".tooltip, [role=tooltip], [role=button]"
+    ".article-info, .pub-info, .publication-info, .article-history, .tooltip, [role=tooltip], [role=button]"
 )
 _MORE = re.compile(
     r"^\W*(?:(?:show|read|see|view|load|hide|collapse|expand)\s+(?:more|less|all|full|abstract)"

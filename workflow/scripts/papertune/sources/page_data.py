@@ -34,16 +34,29 @@ def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
                 cleaned = clean(value)
                 if is_abstract(cleaned):
                     found.setdefault(cleaned, value)
-    if len(found) <= 1:
-        return list(found.values())
-    title = _letters(_title(soup))
-    mine = {
-        clean(text): text
-        for source in sources
-        for text in _beside(_loaded(source), title, 0)
-        if title and is_abstract(clean(text))
-    }
-    return list(mine.values()) if len(mine) == 1 else []
+    if not found:
+        return []
+    title = title_of(soup)
+    owners: dict[str, list[str]] = {}
+    for source in sources:
+        for owner, text in _owned(_loaded(source), 0):
+            owners.setdefault(clean(text), []).append(owner)
+    if len(found) == 1:
+        [(cleaned, value)] = found.items()
+        named = owners.get(cleaned, [])
+        return [value] if not named or any(same_title(owner, title) for owner in named) else []
+    mine = [
+        value
+        for cleaned, value in found.items()
+        if title and any(same_title(owner, title) for owner in owners.get(cleaned, []))
+    ]
+    return mine if len(mine) == 1 else []
+
+
+def same_title(one: str, other: str) -> bool:
+    """The same title, be it with the site's name after it; also where one of them is not known."""
+    short, long = sorted((_letters(one), _letters(other)), key=len)
+    return short == long or not short or (len(short) > 12 and long.startswith(short))
 
 
 def _sources(soup: BeautifulSoup) -> Iterator[str]:
@@ -73,18 +86,19 @@ def _loaded(source: str) -> Any:
         return None
 
 
-def _beside(data: Any, title: str, depth: int) -> Iterator[str]:
-    """Abstracts of objects that have the title."""
+def _owned(data: Any, depth: int) -> Iterator[tuple[str, str]]:
+    """Titles and abstracts of the objects that have both."""
     if depth > 40:
         return
     if isinstance(data, dict):
-        if _letters(_value(data.get("title"))) == title:
-            yield from (_value(data[key]) for key in _KEYS if _value(data.get(key)))
+        title = _value(data.get("title")) or _value(data.get("name"))
+        if title:
+            yield from ((title, _value(data[key])) for key in _KEYS if _value(data.get(key)))
         for item in data.values():
-            yield from _beside(item, title, depth + 1)
+            yield from _owned(item, depth + 1)
     elif isinstance(data, list):
         for item in data:
-            yield from _beside(item, title, depth + 1)
+            yield from _owned(item, depth + 1)
 
 
 def _value(field: Any) -> str:
@@ -93,7 +107,8 @@ def _value(field: Any) -> str:
     return field if isinstance(field, str) else ""
 
 
-def _title(soup: BeautifulSoup) -> str:
+def title_of(soup: BeautifulSoup) -> str:
+    """The title of the page's paper."""
     for name in ("citation_title", "dc.title", "og:title"):
         meta = soup.find("meta", attrs={"name": re.compile(f"^{re.escape(name)}$", re.IGNORECASE)})
         meta = meta or soup.find("meta", property=name)

@@ -6,7 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
 
 # Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS, Science and many more
 _ATYPON = (
@@ -78,8 +82,6 @@ SELECTORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "aps.org": ("aps", ("#abstract-section-content > p", "section.abstract .content > p")),
     "aip.org": ("aip", (".hlFld-Abstract", "section.abstract")),
     "projecteuclid.org": ("euclid", ("#divARTICLECONTENTTop .panel-body", ".abstract-text")),
-    "archives-ouvertes.fr": ("hal", (".abstract-content", ".abstract")),
-    "hal.science": ("hal", (".abstract-content", ".abstract")),
     "iospress.com": ("iospress", ("[data-abstract]@data-abstract",)),
     "nber.org": ("nber", (".page-header__intro-inner",)),
     "mdpi.com": ("mdpi", (".html-abstract .html-p", ".art-abstract")),
@@ -128,6 +130,20 @@ def selectors_of(hosts: set[str], html: str) -> Iterator[tuple[str, str]]:
     for mark, name, selector in _ANYWHERE:
         if mark in html:
             yield name, selector
+
+
+def hosts_of(soup: BeautifulSoup, url: str) -> set[str]:
+    """The page's host by its url and by what it says of itself."""
+    urls = [url]
+    urls += [str(link.get("href") or "") for link in soup.find_all("link", rel="canonical")]
+    urls += [str(meta.get("content") or "") for meta in soup.find_all("meta", property="og:url")]
+    hosts = set()
+    for item in urls:
+        try:
+            hosts.add((urlsplit(item).hostname or "").lower())
+        except ValueError:
+            continue
+    return hosts - {""}
 
 
 def ieee_abstract(html: str) -> str:

@@ -33,7 +33,7 @@ _LABEL = re.compile(
     r"|ABSTRACT\s+(?=[A-Z])|Abstract(?=[A-Z][a-z])|Abstract\s+(?=(?:We|This|In this|The|Background)\b))"
 )
 _SCRIPT = re.compile(
-    r"([\w)\]]+)<(?:jats:)?(su[bp])\b[^<>]*>\s*([^<>]{1,40}?)\s*</(?:jats:)?\2\s*>",
+    r"([\w)\]]{1,40})<(?:jats:)?(su[bp])\b[^<>]*>\s*([^<>]{1,40}?)\s*</(?:jats:)?\2\s*>",
     re.IGNORECASE,
 )
 _TITLE = re.compile(
