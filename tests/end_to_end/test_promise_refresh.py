@@ -36,7 +36,7 @@ class Venue:
         values["fetching"] = {
             "delay": 0,
             "retries": 0,
-            "render": False,
+            "resolvers": ["landing"],
             "allow_hosts": [address],
         }
         self.study = write_study(self.folder, values)

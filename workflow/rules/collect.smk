@@ -43,6 +43,7 @@ rule fetch_documents:
         web=web,
     params:
         source=lambda wildcards: study(wildcards).source.identity(),
+        fetching=lambda wildcards: study(wildcards).fetching.identity(),
         version=versions.COLLECT,
     script:
         "../scripts/fetch_documents.py"
@@ -65,7 +66,7 @@ rule render_documents:
     resources:
         web=web,
     params:
-        render=lambda wildcards: study(wildcards).fetching.render,
+        fetching=lambda wildcards: study(wildcards).fetching.identity(),
         version=versions.COLLECT,
     script:
         "../scripts/render_documents.py"

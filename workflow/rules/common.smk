@@ -13,7 +13,8 @@ from papertune.experiment_file import check_configuration, load_named
 from papertune.layout import Layout
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME
-from papertune.sources.files import path_of, rows_digest
+from papertune.sources.listing import watched, watched_digest
+from papertune.splits import chooser
 
 # Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
 if workflow.is_main_process:
@@ -62,7 +63,7 @@ try:
     for experiment in EXPERIMENTS.values():
         read_template(located(experiment.prompt), ANSWER_FIELDS)
         for generator in experiment.generators.values():
-            if generator.backend != "rules":
+            if hasattr(generator, "prompt"):
                 read_template(located(generator.prompt), GENERATOR_FIELDS)
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
@@ -77,7 +78,7 @@ LAYOUTS = {name: Layout(name, study, RESOURCES) for name, study in EXPERIMENTS.i
 
 wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
-    year=r"\d{4}",
+    year=r"\d{4}|train|test",
     split="train|validation|test",
     seed=r"\d+",
     generator=NAME.strip("^$"),
@@ -133,7 +134,7 @@ def sharded(name):
 def generator_template(wildcards):
     """The text of the prompt that a generator's model reads."""
     generator = study(wildcards).generators[wildcards.generator]
-    if generator.backend == "rules":
+    if not hasattr(generator, "prompt"):
         return ""
     return read_template(located(generator.prompt), GENERATOR_FIELDS)
 
@@ -143,24 +144,22 @@ def given(path):
     return [] if path is None else path
 
 
+def part(wildcards):
+    """The year or the part that a job is about."""
+    return int(wildcards.year) if wildcards.year.isdigit() else wildcards.year
+
+
 def listed_file(wildcards):
-    """The user's own file, if the source is one. Its time stamp does not count, its rows do."""
-    source = study(wildcards).source
-    return (
-        ancient(str(path_of(source.path, int(wildcards.year))))
-        if source.kind == "files"
-        else []
-    )
+    """The user's own files, if the source is such. Their time stamps do not count, rows do."""
+    paths = watched(study(wildcards).source, part(wildcards))
+    return [ancient(str(path)) for path in paths]
 
 
 def listed_rows(wildcards):
-    """The digest of the year's rows: a file with all years reruns only the years that changed."""
-    source = study(wildcards).source
-    return (
-        rows_digest(source.path, int(wildcards.year))
-        if source.kind == "files"
-        else None
-    )
+    """The digest of the part's rows: a file with all years reruns only the years that changed."""
+    chosen = study(wildcards)
+    mine = chooser(part(wildcards), chosen.splits)
+    return watched_digest(chosen.source, part(wildcards), mine)
 
 
 def web(wildcards):

@@ -12,7 +12,7 @@ from papertune.settings.collect import (
     Fetching,
     FilesSource,
     PmlrSource,
-    Source,
+    Resolver,
 )
 from papertune.settings.configuration import Configuration
 from papertune.settings.evaluate import PACKAGED_EMBEDDER, Comparison, Compute, Embedder, Published
@@ -27,6 +27,7 @@ from papertune.settings.models import (
     Tokenizer,
     Training,
 )
+from papertune.settings.sources import Source, years_in
 from papertune.settings.synthesize import (
     Decoding,
     Generator,
@@ -34,6 +35,7 @@ from papertune.settings.synthesize import (
     OpenAIGenerator,
     PromptedGenerator,
     RulesGenerator,
+    SourceGenerator,
     TransformersGenerator,
 )
 
@@ -64,12 +66,15 @@ __all__ = [
     "Pretraining",
     "PromptedGenerator",
     "Published",
+    "Resolver",
     "RulesGenerator",
     "Settings",
     "Source",
+    "SourceGenerator",
     "Tokenizer",
     "Training",
     "TransformersGenerator",
     "Years",
     "cosmetic",
+    "years_in",
 ]

@@ -74,7 +74,10 @@ class Columns(Settings):
 
 
 class PairsSource(Settings):
-    """Ready-made pairs in a local CSV, TSV, JSONL, JSON or Parquet file; undated without a year."""
+    """Ready-made pairs in a local CSV, TSV, JSONL, JSON or Parquet file.
+
+    Undated, unless a column has the year or the path has ``{year}``.
+    """
 
     kind: Literal["pairs"]
     path: str
@@ -83,6 +86,11 @@ class PairsSource(Settings):
         {}, description="column → value: other rows are passed over"
     )
     limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the file")
+
+    @property
+    def dated(self) -> bool:
+        """Whether pairs have years."""
+        return bool(self.columns.year) or "{year}" in self.path
 
 
 class HubDatasetSource(Settings):
@@ -98,3 +106,8 @@ class HubDatasetSource(Settings):
         {}, description="column → value: other rows are passed over"
     )
     limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the split")
+
+    @property
+    def dated(self) -> bool:
+        """Whether pairs have years."""
+        return bool(self.columns.year)

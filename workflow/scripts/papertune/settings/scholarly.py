@@ -98,9 +98,8 @@ class Lookups(Settings):
     openalex: Url = OPENALEX
     crossref: Url = CROSSREF
     semantic_scholar: Url = SEMANTIC_SCHOLAR
-    title_match: float = Field(
-        0.9, gt=0, le=1, description="least likeness of titles where there is no identifier"
-    )
+    by_title: bool = Field(False, description="search for the title where no identifier is known")
+    title_match: float = Field(0.9, gt=0, le=1, description="least likeness of two titles")
 
 
 def _exactly_one(**given: str) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, Rejection
-from papertune.settings import DblpApiSource
+from papertune.settings import DblpApiSource, DblpSource
 from papertune.sources.dois import doi_of, doi_url
 from papertune.sources.session import PoliteSession, host_of
 from papertune.sources.text import clean
@@ -43,6 +43,13 @@ _NO_PAPERS = {
     "withdrawn items": "withdrawn",
     "www": "web_page",
 }
+
+
+def list_documents(
+    session: PoliteSession, source: DblpSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The entries of a source's table of contents, as :func:`read_contents` gives them."""
+    return read_contents(session, source.url, year, refresh=refresh)
 
 
 def read_contents(
