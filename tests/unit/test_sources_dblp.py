@@ -227,6 +227,13 @@ def test_a_hit_that_is_no_paper_is_counted_and_the_others_go_on(searched, made, 
     assert paper.url == "https://e.example/2"
 
 
+def test_half_a_surrogate_pair_is_no_text_and_breaks_no_file(searched):
+    broken = hit(key="conf/x/\ud800", doi="10.1145/\ud800", ee="https://e.example/1", year="\ud800")
+    [rejection] = searched({"@total": "1", "hit": broken})
+    assert rejection.key == "conf/x/?"
+    assert doi_of("10.1145/\ud800") == ""
+
+
 def test_a_thesis_is_a_document_as_a_paper_is(searched):
     [thesis] = searched(
         {"@total": "1", "hit": hit(type="Books and Theses", ee="https://e.example/thesis")}
@@ -259,7 +266,7 @@ def test_hits_that_do_not_come_are_a_failure(searched):
     with pytest.raises(CollectError, match="gives 1 of 3 hits only"):
         searched(
             {"@total": "3", "@sent": "1", "hit": hit(ee="https://e.example/1")},
-            {"@total": "3", "@sent": "0"},
+            {"@total": "3", "@sent": "-1"},
         )
 
 

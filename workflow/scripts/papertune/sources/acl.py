@@ -140,7 +140,9 @@ def _from_xml(paper: _Element, key: str, year: int, site: str) -> Document | Rej
     if not title:
         return Rejection("list", key, "no_title")
     doi = doi_of(paper.findtext("doi", ""))
-    url = urljoin(site, f"{key}/")
+    url = _join(site, f"{key}/")
+    if not url:
+        return Rejection("list", key, "no_link", title)
     text = clean(inner(paper.find("abstract")))
     return Document(
         id=document_id(doi or url),
@@ -194,7 +196,7 @@ def list_pages(
         if "{year}" not in source.url and year_of(key) != str(year):
             continue
         card = abstracts.get(f"abstract-{key.replace('.', '--')}")
-        yield _from_page(key, link, card, urljoin(page.landed, str(link.get("href"))), year)
+        yield _from_page(key, link, card, _join(page.landed, str(link.get("href"))), year)
 
 
 def _from_page(key: str, link: Tag, card: Tag | None, url: str, year: int) -> Document | Rejection:
@@ -205,12 +207,23 @@ def _from_page(key: str, link: Tag, card: Tag | None, url: str, year: int) -> Do
         return Rejection("list", key, "front_matter", title)
     if not title:
         return Rejection("list", key, "no_title", url)
+    if not url:
+        return Rejection("list", key, "no_link", title)
     body = (card.select_one(".card-body") or card) if card else None
     text = clean(body.decode_contents()) if body else ""
     found_by = "listing" if text else ""
     return Document(
         id=document_id(url), title=title, url=url, year=year, text=text, found_by=found_by
     )
+
+
+def _join(base: str, link: str) -> str:
+    """The whole url of a link, or an empty string where it is none."""
+    try:
+        url = urljoin(base, link)
+    except ValueError:
+        return ""
+    return url if host_of(url) else ""
 
 
 # ---- ids --------------------------------------------------------------------------------------

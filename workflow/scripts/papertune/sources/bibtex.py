@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,19 +26,30 @@ if TYPE_CHECKING:
     from bibtexparser.model import Block, Entry, Field
     from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]
 
-FIELDS = ("title", "abstract", "doi", "url", "eprint", "year", "date")
+FIELDS = (
+    "title",
+    "abstract",
+    "doi",
+    "url",
+    "eprint",
+    "eprinttype",
+    "archiveprefix",
+    "year",
+    "date",
+)
 _ARXIV = re.compile(
     r"(?:arxiv:)?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(v\d+)?", re.IGNORECASE
 )
+_LATEX = re.compile(r"\\(?![%&#])|[{}$~]|``|''|--|[?!]`")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An entry: its line (from 1), its year if it says one, and what became of it."""
+    """A block that is or should be an entry: its line (from 1), its year, and what is wrong."""
 
     line: int
     year: int | None
-    made: Document | None = None
+    entry: Entry | None = None
     reason: str = ""
     detail: str = ""
 
@@ -65,19 +76,28 @@ def list_documents(
             if years
             else "entries need title, year (or date) and one of doi, url and eprint",
         )
+    decoder = _decoder()
     for path, item in mine:
-        yield item.made or Rejection("list", f"{path}:{item.line}", item.reason, item.detail)
+        where = f"{path}:{item.line}"
+        if item.entry is None:
+            yield Rejection("list", where, item.reason, item.detail)
+        else:
+            yield _document(item.entry, year, where, decoder)
 
 
 def entries_digest(source: BibtexSource, year: int) -> str:
-    """A digest of the year's documents: other years' entries, order and formatting are no part.
+    """A digest of the year's entries: other years', their order and other fields are no part.
 
     Raises:
         CollectError: a file cannot be read.
     """
     items = [item for path in paths_of(source, year) for item in _items(path)]
     return digest(
-        sorted(digest(asdict(item.made)) for item in items if item.made and item.year == year)
+        sorted(
+            digest([item.entry.entry_type, *(_raw(item.entry, name) for name in FIELDS)])
+            for item in items
+            if item.entry and item.year == year
+        )
     )
 
 
@@ -113,12 +133,10 @@ def _parsed(path: Path, modified: int, size: int) -> tuple[Item, ...]:
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     library = bibtexparser.parse_string(_read(path))
     entries = {block.key: block for block in library.blocks if isinstance(block, Entry)}
-    decoder = _decoder()
     items = []
     for block in library.blocks:
         if isinstance(block, Entry):
-            parent = entries.get(_raw(block, "crossref"))
-            items.append(_from_entry(block, parent, decoder))
+            items.append(_from_entry(block, entries.get(_raw(block, "crossref"))))
         else:
             items += _from_failure(block)
     return tuple(items)
@@ -159,7 +177,7 @@ def _from_failure(block: Block) -> list[Item]:
     return [Item(_line(block), None, None, "bad_entry", detail[:300])]
 
 
-def _from_entry(entry: Entry, parent: Entry | None, decoder: LatexNodes2Text) -> Item:
+def _from_entry(entry: Entry, parent: Entry | None) -> Item:
     line = _line(entry)
     year = _year(entry) or (_year(parent) if parent else None)
     if year is None:
@@ -169,20 +187,26 @@ def _from_entry(entry: Entry, parent: Entry | None, decoder: LatexNodes2Text) ->
     if joined:
         detail = f"{entry.key}: {joined[0]} is put together with #, which is not read here"
         return Item(line, year, None, "bad_entry", detail)
+    return Item(line, year, entry)
+
+
+def _document(
+    entry: Entry, year: int, where: str, decoder: LatexNodes2Text
+) -> Document | Rejection:
     try:
         title, text = (plain(_raw(entry, name), decoder) for name in ("title", "abstract"))
     except Exception as error:  # whatever a parser of LaTeX makes of what people write
-        return Item(line, year, None, "bad_entry", f"{entry.key}: not LaTeX ({error})")
+        return Rejection("list", where, "bad_entry", f"{entry.key}: not LaTeX ({error})")
     if entry.entry_type.lower() == "proceedings":
-        return Item(line, year, None, "proceedings_volume", title)
+        return Rejection("list", where, "proceedings_volume", title)
     if not title:
-        return Item(line, year, None, "no_title", entry.key)
+        return Rejection("list", where, "no_title", entry.key)
     if is_front_matter(title):
-        return Item(line, year, None, "front_matter", title)
+        return Rejection("list", where, "front_matter", title)
     doi, url = _address(entry)
     if not url:
-        return Item(line, year, None, "no_link", f"{entry.key}: {title}".lstrip(": "))
-    made = Document(
+        return Rejection("list", where, "no_link", f"{entry.key}: {title}".lstrip(": "))
+    return Document(
         id=document_id(doi or url),
         title=title,
         url=url,
@@ -191,7 +215,6 @@ def _from_entry(entry: Entry, parent: Entry | None, decoder: LatexNodes2Text) ->
         found_by="listing" if text else "",
         doi=doi,
     )
-    return Item(line, year, made)
 
 
 # ---- fields -----------------------------------------------------------------------------------
@@ -259,7 +282,9 @@ def plain(text: str, decoder: LatexNodes2Text) -> str:
         text = re.sub(r"(?<!\\)\$", r"\\$", text)
     text = re.sub(r"\\href\s*\{[^{}]*\}", "", text)  # more than the decoder can
     text = re.sub(r"[~\s]+(?=\\cite[a-z]*\*?\s*[\[{])", "", text)
-    return clean(re.sub(r"\\([%&#])", r"\1", decoder.latex_to_text(text)))
+    if _LATEX.search(text):  # the decoder takes its time
+        text = decoder.latex_to_text(text)
+    return clean(re.sub(r"\\([%&#])", r"\1", text))
 
 
 def _decoder() -> LatexNodes2Text:

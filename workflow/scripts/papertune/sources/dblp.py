@@ -116,12 +116,11 @@ def search(
             if isinstance(info, dict):
                 yield _from_hit(info, year)
             else:
-                yield Rejection("list", url, "bad_item", str(hit)[:200])
-        sent = int(hits.get("@sent") or 0) or len(found)
-        first += sent
+                yield Rejection("list", url, "bad_item", whole(str(hit))[:200])
+        first += len(found)
         if first >= total:
             return
-        if not sent or first >= MOST_HITS:
+        if not found or first >= MOST_HITS:
             raise CollectError(
                 f"DBLP gives {first} of {total} hits only",
                 where=url,
@@ -155,7 +154,7 @@ def _hits(text: str, url: str) -> dict[str, Any]:
     answer = json_answer(text, url, service)
     try:
         hits = answer["result"]["hits"]
-        int(hits.get("@total") or 0), int(hits.get("@sent") or 0)
+        int(hits.get("@total") or 0)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise _no_answer(text, url, service) from None
     return dict(hits)
@@ -188,7 +187,12 @@ def _text(value: Any) -> str:
     """The text of what the API gives as text, as a number or as ``{"@attribute": …, "text": …}``."""
     if isinstance(value, dict):
         value = value.get("text")
-    return str(value).strip() if isinstance(value, str | int) else ""
+    return whole(str(value)).strip() if isinstance(value, str | int) else ""
+
+
+def whole(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair: UTF-8 cannot say these."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def entry_item(

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
 from papertune.settings.listings import DblpSparqlSource
-from papertune.sources.dblp import entry_item, json_answer
+from papertune.sources.dblp import entry_item, json_answer, whole
 from papertune.sources.session import PoliteSession
 from papertune.sources.text import clean
 from papertune.sources.transport import PageError
@@ -112,7 +112,7 @@ def _papers(answer: Any, url: str) -> dict[str, Paper]:
     try:
         names = set(answer["head"]["vars"])
         rows = [
-            {str(name): str(cell["value"]) for name, cell in row.items()}
+            {str(name): whole(str(cell["value"])) for name, cell in row.items()}
             for row in answer["results"]["bindings"]
         ]
     except (KeyError, TypeError, AttributeError):

@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote
 
 _RESOLVER = re.compile(r"^https?://(?:dx\.|www\.)?doi\.org/+", re.IGNORECASE)
-_BARE = re.compile(r"^(?:doi:)?\s*(10\.\d{4,9}(?:\.\d+)*/\S+)$", re.IGNORECASE)
+_BARE = re.compile(r"^(?:doi:)?\s*(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECASE)
 
 
 def doi_of(text: str) -> str:
