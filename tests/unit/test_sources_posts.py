@@ -138,6 +138,7 @@ def test_nobody_is_named(body, text):
         "We use Best First Search.",
         "Write to root@localhost or user@example.com.",
         "The decorator costs 3 @ 5 each.",
+        "We look (at) it. Then we go.",
         "Thanks.",
         "Thanks for the answer, but why does it hold for all n?",
     ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
 from papertune.settings.qa import StackDumpSource
-from papertune.sources.stack_dump import dump_digest, list_documents, read_posts
+from papertune.sources.stack_dump import list_documents, read_posts
 
 
 def row(number: int, kind: int, **attributes: object) -> str:
@@ -213,8 +212,6 @@ def test_a_file_that_cannot_be_read_says_what_to_give(tmp_path, name):
     with pytest.raises(CollectError, match="cannot read the file") as caught:
         list(read_posts(tmp_path / name))
     assert "unpack a .7z" in caught.value.hint
-    with pytest.raises(CollectError, match="cannot read the file"):
-        dump_digest(tmp_path / name)
 
 
 def test_entities_that_grow_are_refused(tmp_path):
@@ -224,13 +221,3 @@ def test_entities_that_grow_are_refused(tmp_path):
     path.write_text(text)
     with pytest.raises(CollectError, match="amplification"):
         list(read_posts(path))
-
-
-def test_a_dump_is_known_by_size_beginning_and_end(tmp_path):
-    path = Path(tmp_path / "Posts.xml")
-    path.write_bytes(dump(asked(1)))
-    first = dump_digest(path)
-    path.touch()
-    assert dump_digest(path) == first
-    path.write_bytes(dump(asked(2)))
-    assert dump_digest(path) != first

@@ -53,8 +53,8 @@ _STATE = re.compile(
 )
 _USER_PAGE = re.compile(r"^(https?://[^/]+)?/users/-?\d+(/|$)", re.IGNORECASE)
 _EMAIL = re.compile(
-    r"(?:mailto:)?\b(?!git@)[\w.+%-]+@(?!example\.)(?:[\w-]+\.)+[A-Za-z]{2,}\b"
-    r"|\b[\w.+-]+\s*[\[({]\s*at\s*[\])}]\s*[\w-]+(?:\s*(?:[\[({]\s*dot\s*[\])}]|\.)\s*[\w-]+)+",
+    r"(?:mailto:)?\b(?!git@)[\w.+%-]{1,64}@(?!example\.)(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"
+    r"|\b[\w.+-]{1,64}\s?[\[({]\s*at\s*[\])}]\s*[\w-]+(?:(?:\s*[\[({]\s*dot\s*[\])}]\s*|\.)[\w-]+)+",
     re.IGNORECASE,
 )
 _REMOVED = "\ue000"  # stands where an address was, until the brackets around it are gone

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import hashlib
 import logging
 import lzma
 import re
@@ -134,24 +133,6 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             f"cannot read the file: {getattr(error, 'strerror', None) or error}",
             where=str(path),
             hint=_HINT,
-        ) from None
-
-
-def dump_digest(path: Path) -> str:
-    """What tells one dump from another without reading it: size, beginning and end.
-
-    Raises:
-        CollectError: there is no such file.
-    """
-    try:
-        size = path.stat().st_size
-        with open(path, "rb") as stream:
-            first = stream.read(BLOCK)
-            stream.seek(max(0, size - BLOCK))
-            return hashlib.sha256(b"%d %b %b" % (size, first, stream.read(BLOCK))).hexdigest()
-    except OSError as error:
-        raise CollectError(
-            f"cannot read the file: {error.strerror}", where=str(path), hint=_HINT
         ) from None
 
 
