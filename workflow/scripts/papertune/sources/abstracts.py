@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from papertune.sources.judgement import is_abstract, is_cut, is_description, is_fuller
-from papertune.sources.markup import HEADING, HEADINGS, inner_text, is_other, parsed, text_after
+from papertune.sources.markup import (
+    HEADING,
+    HEADINGS,
+    inner_text,
+    is_other,
+    parsed,
+    short_text,
+    text_after,
+)
 from papertune.sources.page_data import abstracts_in_scripts, same_title, title_of
 from papertune.sources.publishers import (
     hosts_of,
@@ -198,7 +206,11 @@ def _nodes(data: Any, depth: int) -> Iterator[dict[str, Any]]:
 
 
 def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
-    named = [element for element in soup.find_all(_is_named_abstract) if not _is_elsewhere(element)]
+    named = [
+        element
+        for element in soup.find_all(_is_named_abstract, limit=24)
+        if not _is_elsewhere(element)
+    ]
     held = {id(parent): element for element in named for parent in element.parents}
     ids = set(map(id, named))
     if sum(not any(id(parent) in ids for parent in one.parents) for one in named) > 4:
@@ -213,7 +225,7 @@ def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, s
         while (
             heading is not None
             and heading.parent is not None
-            and HEADING.match(heading.parent.get_text())
+            and HEADING.match(short_text(heading.parent))
         ):
             heading = heading.parent
         if heading is None or heading.name in ("script", "style", "title", "a", "option", "button"):
@@ -258,13 +270,14 @@ def _is_headed_other(element: Tag) -> bool:
     heading = element.find([*HEADINGS, "strong", "b"])
     before = element.find_previous_sibling(HEADINGS)
     return any(
-        other is not None and is_other(other.get_text(" ", strip=True))
+        other is not None and is_other(short_text(other))
         for other in (heading if heading is not None and _opens(element, heading) else None, before)
     )
 
 
 def _opens(element: Tag, heading: Tag) -> bool:
-    return element.get_text(" ", strip=True).startswith(heading.get_text(" ", strip=True))
+    first = next(iter(element.stripped_strings), "")
+    return first != "" and first == next(iter(heading.stripped_strings), "")
 
 
 def _is_elsewhere(element: Tag) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _NAMES = "inline-formula|disp-formula|display-formula|inline-equation|alternatives|tex-math|math"
 _ISLAND = re.compile(rf"<((?:[a-z]+:)?(?:{_NAMES}))\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_LONGEST = 200_000  # of a text with formulas; no abstract comes near it
 # one element of these is one formula, whatever is in it; the widest first
 _FORMULAS = (
     ".katex-display, .katex, mjx-container, .inline-eqn, .display-eqn, .inline-formula, "
@@ -30,7 +31,7 @@ _DELIMITERS = ((r"\(", r"\)"), (r"\[", r"\]"), ("$$", "$$"), ("$", "$"))
 
 def formulas_in_text(text: str) -> str:
     """Text with markup in it, its formulas replaced; what only looks like tags stays."""
-    if "<" not in text or not _ISLAND.search(text):
+    if "</" not in text or len(text) > _LONGEST:
         return text
     return _ISLAND.sub(lambda match: _escaped(_read_island(match[0])), text)
 
@@ -49,11 +50,16 @@ def replace_formulas(soup: BeautifulSoup | Tag) -> None:
     for rendered in soup.select(".MathJax[data-mathml]"):
         rendered.replace_with(_read_island(str(rendered["data-mathml"])))
     for element in soup.select(_FORMULAS):
-        if not element.decomposed and element.parent is not None:
+        if not is_gone(element):
             element.replace_with(_read(element))
     for rendered in soup.select(_DOUBLES):
-        if not rendered.decomposed:
+        if not is_gone(rendered):
             rendered.decompose()
+
+
+def is_gone(element: Tag) -> bool:
+    """It, or what it stood in, was taken out (bs4's own ``decomposed`` searches copies in full)."""
+    return element.__dict__.get("parent") is None
 
 
 def _read_island(markup: str) -> str:

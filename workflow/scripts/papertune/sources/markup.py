@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from papertune.sources.formulas import replace_formulas
+from papertune.sources.formulas import is_gone, replace_formulas
 from papertune.sources.text import BLOCK_TAG, label, scripts
 
 if TYPE_CHECKING:
@@ -66,6 +67,13 @@ def parsed(html: str) -> BeautifulSoup:
         return BeautifulSoup(html.encode("utf-8", "replace").decode(), "lxml")
 
 
+def short_text(element: Tag) -> str:
+    """The text of an element that has little in it; of a larger one nothing, and at no cost."""
+    if sum(1 for _ in islice(element.descendants, 13)) > 12:
+        return ""
+    return element.get_text(" ", strip=True)
+
+
 def is_other(heading: str) -> bool:
     """A heading of something that is no abstract: keywords, highlights, a graphical abstract."""
     return bool(_OTHER.match(heading))
@@ -84,16 +92,16 @@ def inner_text(element: Tag) -> str:
         comment.extract()
     replace_formulas(part)
     for unwanted in part.select(_UNWANTED):
-        if not unwanted.decomposed:
+        if not is_gone(unwanted):
             unwanted.decompose()
     for small in part.find_all(["a", "span", "p", "div", "label", "li"]):
-        if not small.decomposed and _MORE.match(small.get_text()):
+        if not is_gone(small) and _MORE.match(short_text(small)):
             small.decompose()
     _cut_at_other(part)
     for heading in part.find_all(LABELS):
-        if heading.decomposed:
+        if is_gone(heading):
             continue
-        text = heading.get_text(" ", strip=True)
+        text = short_text(heading)
         if HEADING.match(text):
             heading.decompose()
         elif heading.name in HEADINGS:
@@ -109,9 +117,9 @@ def inner_text(element: Tag) -> str:
 def _cut_at_other(part: Tag) -> None:
     """Drop what stands under the heading of something else, up to the next heading of its rank."""
     for heading in part.find_all([*HEADINGS, "strong", "b", "dt", "span", "p", "div", "i"]):
-        if heading.decomposed or heading.parent is None:
+        if is_gone(heading):
             continue
-        text = heading.get_text(" ", strip=True)
+        text = short_text(heading)
         is_heading = heading.name in HEADINGS
         if not (is_other(text) if is_heading else _LIST.match(text) and _begins(heading)):
             continue
@@ -157,5 +165,5 @@ def text_after(heading: Tag) -> str:
 
 
 def _is_label_of_other(element: Tag) -> bool:
-    text = element.get_text(" ", strip=True)
+    text = short_text(element)
     return 0 < len(text) < 400 and is_other(text) and bool(re.match(r"^[\w\s/-]{3,40}[:—]", text))
