@@ -34,6 +34,11 @@ rule documents:
         [layout.documents() for layout in LAYOUTS.values()],
 
 
+rule bundle:
+    input:
+        expand("bundles/{experiment}.tar", experiment=EXPERIMENTS),
+
+
 rule datasets:
     input:
         [list(layout.by_split("datasets").values()) for layout in LAYOUTS.values()],

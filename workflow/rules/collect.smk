@@ -86,6 +86,26 @@ rule gather_missing:
         "cat {input:q} > {output:q} 2> {log:q}"
 
 
+# Everything of the stage and the pages it was made from, to carry to where there is no internet.
+rule pack_bundle:
+    input:
+        lambda wildcards: [
+            path
+            for stage in COLLECTED
+            for path in layout(wildcards).by_year(stage).values()
+        ],
+        "results/{experiment}/missing.jsonl",
+    output:
+        bundle="bundles/{experiment}.tar",
+    log:
+        "logs/{experiment}/bundle.log",
+    localrule: True
+    conda:
+        "../../envs/collect.yaml"
+    script:
+        "../scripts/pack_bundle.py"
+
+
 # Lists again what was listed before; the next run makes what depends on the listings that changed.
 # One job for all experiments and years, so that no site is asked by two at once.
 rule refresh:

@@ -162,6 +162,10 @@ def listed_rows(wildcards):
     return watched_digest(chosen.source, part(wildcards), mine)
 
 
+# what the stage collect makes of each year, in its order
+COLLECTED = ("listings", "rejected/listings", "fetched", "documents", "missing")
+
+
 def web(wildcards):
     """1 for jobs that ask somebody else's server: the profiles let one of them run at a time."""
     return 0 if study(wildcards).source.kind == "demo" else 1
