@@ -30,6 +30,8 @@ REASONS = {
     "not_found": "the last one asked does not know it",
     "other_title": "only papers with other titles were found",
     "withdrawn": "it was withdrawn",
+    "truncated": "only its beginning was found",
+    "api_error": "the API failed; ask again with --forcerun fetch_documents",
     "private_address": "the link leads to a private address; see fetching.allow_hosts",
     "bad_answer": "no answer that could be read; ask again with --forcerun fetch_documents",
     "no_abstract_in_page": "the page has no abstract",
