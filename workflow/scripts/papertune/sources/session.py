@@ -146,7 +146,7 @@ class PoliteSession:
         page = None if refresh else self.cache.read(url)
         if page is None:
             try:
-                with _ending_at_once():
+                with ending_at_once():
                     self.check()
                     ask = retrying(self.fetching.retries, self.backoff, self.check)
                     page = ask(self._get_once, url, Credentials(url, headers, secret))
@@ -174,6 +174,11 @@ class PoliteSession:
         crawl_delay = self.allow(url)
         with self._turn(url, crawl_delay):
             pass
+
+    def asked(self, url: str) -> None:
+        """The url's host has just been asked by other means: its pause begins anew."""
+        if host_of(url) not in self.hosts:
+            self.turns.asked(host_of(url), self.check)
 
     def allow(self, url: str) -> float:
         """The delay that the url's robots.txt asks for, if the url may be asked for at all.
@@ -326,7 +331,7 @@ class PoliteSession:
             yield turn
 
 
-def _ending_at_once() -> AbstractContextManager[None]:
+def ending_at_once() -> AbstractContextManager[None]:
     """Signals come to the main thread; the others see while they wait that the job is to end."""
     main = threading.current_thread() is threading.main_thread()
     return stopping.at_once() if main else nullcontext()

@@ -191,7 +191,7 @@ def body_of(
         raise PageError(
             url, "connection", f"the connection was cut ({_root(error)})", passing=True
         ) from None
-    decoder = getattr(raw, "_decoder", None)
+    decoder: Any = getattr(raw, "_decoder", None)
     if body and getattr(decoder, "_state", None) == 0 and not decoder._obj.eof:
         # urllib3 takes a gzip body without its end for a whole one
         raise PageError(url, "connection", "the packed body has no end", passing=True)
