@@ -240,6 +240,17 @@ def test_robots_txt_is_honoured_and_read_once(site, polite):
     assert site.requests == {"/robots.txt": 1, "/open": 1}
 
 
+def test_an_interface_for_programs_is_not_for_robots_txt_to_forbid(site, polite):
+    site.page("/robots.txt", "User-agent: *\nDisallow: /api\n")
+    url = site.then("/api", (400, {}, '{"error": "no such site"}'), (200, {}, "{}"))
+    session = polite()
+    assert reason_of(session, url) == "robots"
+    with pytest.raises(PageError) as caught:
+        session.get(url, api=True)
+    assert caught.value.text == '{"error": "no such site"}'
+    assert session.get(url, api=True).text == "{}"
+
+
 def test_robots_txt_that_fails_allows_nothing_yet(site, polite):
     site.page("/robots.txt", "broken", 500)
     assert reason_of(polite(), site.page("/a", landing())) == "robots_unreachable"

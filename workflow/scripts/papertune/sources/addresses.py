@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import threading
+import time
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import partial
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -121,8 +121,30 @@ class GuardedAdapter(HTTPAdapter):
         }
 
 
+class _PromptHead(HTTPResponse):
+    """An answer whose head may not trickle in for ever: the timeout is for each part of it."""
+
+    def begin(self) -> None:
+        stream: Any = self.fp.raw  # type: ignore[attr-defined]
+        read, timeout = stream.readinto, stream._sock.gettimeout()
+        end = time.monotonic() + HEAD * timeout if timeout else float("inf")
+
+        def readinto(buffer: Any) -> Any:
+            if time.monotonic() > end:
+                raise TimeoutError("the head of the answer did not come in time")
+            return read(buffer)
+
+        stream.readinto = readinto
+        try:
+            super().begin()
+        finally:
+            del stream.readinto  # the body has an end of its own
+
+
 class _Guard:
     """urllib3's connection, to addresses that have been judged."""
+
+    response_class = _PromptHead
 
     def __init__(self, *args: Any, allowed: Allowed, **kwargs: Any) -> None:
         self._allowed = allowed
@@ -146,33 +168,6 @@ class _Guard:
         finally:
             own._dns_host = name  # certificates are for the name
         raise AssertionError("a name without an address")
-
-    def getresponse(self) -> Any:
-        """The answer's head, which may not trickle in for ever: the timeout is for each part."""
-        own: Any = self
-        late = threading.Event()
-
-        def hang_up() -> None:
-            late.set()
-            with suppress(OSError, AttributeError):
-                own.sock.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(HEAD * own.timeout, hang_up) if own.timeout else None
-        answer = None
-        try:
-            if timer:
-                timer.daemon = True
-                timer.start()
-            answer = super().getresponse()  # type: ignore[misc]
-        except Exception:
-            if not late.is_set():
-                raise
-        finally:
-            if timer:
-                timer.cancel()
-        if late.is_set():  # half a head reads like a whole one
-            raise TimeoutError("the head of the answer did not come in time")
-        return answer
 
 
 class _Guarded(_Guard, HTTPConnection):

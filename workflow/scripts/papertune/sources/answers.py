@@ -40,7 +40,7 @@ def ask(
         PageError: this answer cannot be had; others may.
     """
     try:
-        return session.get(url, refresh=refresh, headers=headers, secret=secret)
+        return session.get(url, refresh=refresh, headers=headers, secret=secret, api=True)
     except HostStopped as error:
         # the session's own hint is about pages of publishers
         if "too many requests" in error.what and not error.what.startswith(service.name):

@@ -19,6 +19,7 @@ from papertune.sources import listing as listings
 from papertune.sources.outcomes import Outcome, counted, with_outcome, work
 from papertune.sources.resolving import APIS, resolve, resolvers
 from papertune.sources.session import PoliteSession
+from papertune.sources.transport import HostStopped, PageError
 from papertune.store import Store
 
 log = logging.getLogger("papertune")
@@ -99,8 +100,11 @@ def list_documents(
                     where=_place(source),
                     hint="open it in a browser; check the source's url, query or path, and the years",
                 )
+        except (HostStopped, PageError):
+            raise  # what came before is good
         except CollectError:
-            session.forget_given()  # a page without a listing must not be there for ever
+            # a page without a listing must not be there for ever
+            session.forget_given(last=bool(documents))
             raise
     write_records(output, documents.values())
     write_records(rejected, rejections)

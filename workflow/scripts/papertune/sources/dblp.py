@@ -108,7 +108,7 @@ def search(
     first = 0
     while True:
         url = f"{source.url}?q={quote(query)}&format=json&h={PAGE_SIZE}&f={first}"
-        hits = _hits(session.get(url, refresh=refresh).text, url)
+        hits = _hits(session.get(url, refresh=refresh, api=True).text, url)
         total = int(hits.get("@total") or 0)
         found = _listed(hits.get("hit"))
         for hit in found:

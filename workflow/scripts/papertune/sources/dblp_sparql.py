@@ -69,7 +69,7 @@ def list_documents(
     """
     url = f"{source.url}?{urlencode({'query': query_of(source, year)})}"
     try:
-        page = session.get(url, refresh=refresh, headers={"Accept": RESULTS})
+        page = session.get(url, refresh=refresh, headers={"Accept": RESULTS}, api=True)
         answer = json_answer(page.text, source.url, SERVICE)
     except PageError as error:
         if error.reason != "http_400":

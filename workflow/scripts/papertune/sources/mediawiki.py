@@ -153,7 +153,7 @@ class Wiki:
         url = f"{self._api}?{urlencode({**asked, **common})}"
         code = info = ""
         for attempt in range(TRIES):
-            page = self._session.get(url, refresh=self._refresh or attempt > 0)
+            page = self._session.get(url, refresh=self._refresh or attempt > 0, api=True)
             answer = _json(page.text)
             error = answer.get("error") or {}
             code, info = str(error.get("code", "")), str(error.get("info", ""))

@@ -79,7 +79,7 @@ class PoliteSession:
         self.requests = 0  # sent by this session, robots.txt included
         self._lock = threading.Lock()  # of what follows
         self._stopped: dict[str, HostStopped] = {}
-        self._given: set[str] = set()
+        self._given: dict[str, None] = {}  # in their order
         self._failures: dict[str, int] = {}
         self._robots = Robots(self._send, fetching.timeout, self.check)
         self._threads = threading.local()  # requests' sessions are not for several threads
@@ -126,6 +126,7 @@ class PoliteSession:
         refresh: bool = False,
         headers: Mapping[str, str] | None = None,
         secret: Mapping[str, str] | None = None,
+        api: bool = False,
     ) -> Page:
         """A page as text, from the cache where it is there.
 
@@ -137,6 +138,8 @@ class PoliteSession:
             secret: Query parameters, such as an API's key, that are added to what is sent to the
                 url's host alone. They are in no cache file, log or error, nor in ``landed``;
                 where the page says them again, its text has ``***``.
+            api: It is an interface for programs whose documentation invites them. Its robots.txt,
+                which tells crawlers that its answers are no pages, is not asked then.
 
         Raises:
             PageError: the page cannot be had; other pages of the host may.
@@ -149,18 +152,18 @@ class PoliteSession:
                 with ending_at_once():
                     self.check()
                     ask = retrying(self.fetching.retries, self.backoff, self.check)
-                    page = ask(self._get_once, url, Credentials(url, headers, secret))
+                    page = ask(self._get_once, url, Credentials(url, headers, secret), api)
             except PageError as error:
                 self._count_failure(error)
                 raise
             self.cache.write(page)
         with self._lock:
-            self._given.add(url)
+            self._given[url] = self._given.pop(url, None)
         return page
 
-    def forget_given(self) -> None:
-        """Keep none of the pages that this session gave: they turned out to be of no use."""
-        for url in self._given:
+    def forget_given(self, last: bool = False) -> None:
+        """Keep none of the pages that this session gave, or not the last one: they are of no use."""
+        for url in [*self._given][-1 if last else 0 :]:
             self.cache.forget(url)
 
     def permit(self, url: str) -> None:
@@ -246,10 +249,11 @@ class PoliteSession:
                     "documents are in the store",
                 ) from None
 
-    def _get_once(self, url: str, credentials: Credentials) -> Page:
+    def _get_once(self, url: str, credentials: Credentials, api: bool) -> Page:
         current = url
         for _ in range(REDIRECTS + 1):
-            crawl_delay = self.allow(current)
+            invited = api and host_of(current) == host_of(url)
+            crawl_delay = 0.0 if invited else self.allow(current)
             with closing(self._send(current, crawl_delay, credentials)) as response:
                 target = redirect_target(current, response, self.fetching.timeout)
                 if target:
@@ -296,7 +300,11 @@ class PoliteSession:
         body = body_of(url, response, limit, self.fetching.timeout)
         text = decoded(body, response.headers.get("Content-Type", "").lower())
         self.check_challenge(url, text, response.headers)  # they come with any status
-        check_status(url, response)
+        try:
+            check_status(url, response)
+        except PageError as error:
+            error.text = credentials.hidden(text)[:2000]  # where an API says what is wrong
+            raise
         return text
 
     # ---- manners --------------------------------------------------------------

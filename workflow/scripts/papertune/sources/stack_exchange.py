@@ -147,11 +147,11 @@ class _Api:
         before = self._session.requests
         try:
             page = self._session.get(
-                url, refresh=refresh, secret={"key": self._key} if self._key else None
+                url, refresh=refresh, secret={"key": self._key} if self._key else None, api=True
             )
         except PageError as error:
             # the API's errors have status 400 and say in JSON which it is
-            said = _json(getattr(error, "text", ""))
+            said = _json(error.text)
             if error.reason == "http_400":
                 raise self._refused(url, said) from None
             raise

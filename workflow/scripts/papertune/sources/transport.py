@@ -46,6 +46,7 @@ class PageError(CollectError):
     ) -> None:
         super().__init__(what, where=url, hint=hint)
         self.reason, self.passing, self.retry_after = reason, passing, retry_after
+        self.text = ""  # of the answer, if one came
 
 
 class HostStopped(CollectError):
