@@ -295,7 +295,7 @@ def test_one_torn_character_does_not_spoil_the_others(site, around):
     assert "naïve" in around(site.url("/bad")).text
 
 
-MEASURE = """
+MEASURE = r"""
 import re, sys
 from pathlib import Path
 from papertune.settings import Fetching

@@ -125,7 +125,7 @@ class _PromptHead(HTTPResponse):
     """An answer whose head may not trickle in for ever: the timeout is for each part of it."""
 
     def begin(self) -> None:
-        stream: Any = self.fp.raw  # type: ignore[attr-defined]
+        stream: Any = self.fp.raw
         read, timeout = stream.readinto, stream._sock.gettimeout()
         end = time.monotonic() + HEAD * timeout if timeout else float("inf")
 
@@ -144,7 +144,7 @@ class _PromptHead(HTTPResponse):
 class _Guard:
     """urllib3's connection, to addresses that have been judged."""
 
-    response_class = _PromptHead
+    response_class: Any = _PromptHead
 
     def __init__(self, *args: Any, allowed: Allowed, **kwargs: Any) -> None:
         self._allowed = allowed
