@@ -25,11 +25,17 @@ from papertune.store import Store
 log = logging.getLogger("papertune")
 
 # a page that was refused is not asked for by other means
-NOT_RENDERED = ("http_4", "robots", "not_html", "too_large", "bad_url", "redirects")
+NOT_RENDERED = (
+    "http_4", "robots", "not_html", "too_large", "bad_url", "redirects", "private_address"
+)  # fmt: skip
 REASONS = {
     "no_doi": "neither a DOI nor an arXiv number to look it up by (fetching.lookups.by_title would)",
     "not_found": "the last one asked does not know it",
     "other_title": "only papers with other titles were found",
+    "browser_memory": "its scripts take more than fetching.browser_megabytes",
+    "browser_died": "the browser died of it twice",
+    "robots_unreachable": "the site's robots.txt cannot be read at present",
+    "host_stopped": "its host did not answer, or asked for a human, and is asked no more",
     "withdrawn": "it was withdrawn",
     "truncated": "only its beginning was found",
     "api_error": "the API failed; ask again with --forcerun fetch_documents",

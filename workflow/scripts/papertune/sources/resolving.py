@@ -21,6 +21,8 @@ from papertune.sources.transport import HostStopped, PageError
 log = logging.getLogger("papertune")
 
 APIS = ("arxiv", "crossref", "openalex", "semantic_scholar")
+# other rules and limits give another outcome, so these are not kept
+NOT_OF_THE_DOCUMENT = ("robots", "too_large", "private_address", "browser_memory")
 NOT_ASKED = "no_doi"  # nothing that the API could be asked with; not worth telling of
 
 Resolver = tuple[str, Callable[[Document], Outcome]]
@@ -58,8 +60,7 @@ def resolve(document: Document, chain: Sequence[Resolver]) -> Outcome:
             continue
         except PageError as error:
             log.warning("%s", error)
-            # neither robots.txt nor the size limit is a property of the document
-            passing = passing or error.passing or error.reason in ("robots", "too_large")
+            passing = passing or error.passing or error.reason in NOT_OF_THE_DOCUMENT
             outcome = Outcome(reason=error.reason)
         if outcome.text and not outcome.reason:
             return replace(outcome, tried=tried)
