@@ -45,6 +45,21 @@ def test_what_is_too_much_is_named(resources, said):
     assert any(reason.startswith(said) for reason in lacks(**resources))
 
 
+def test_a_job_of_several_nodes_wants_as_many_that_have_what_it_asks_of_each():
+    both = {"nodes": 2, "gpu": 4, "gpu_model": "toy"}
+    assert lacks(**both) == []
+    assert lacks(**both | {"nodes": 3, "gpu": 6}) == ["has 2 such nodes, not 3"]
+    assert lacks(**both | {"gpu": 6}) == ["has no node with 3 toy GPUs (at most 2)"]
+    one_down = PARTITION.replace("|2|16|", "|1|16|") + PARTITION.replace(
+        "|2|16|64000|gpu:toy:2|(null)|idle", "|1|16|64000|gpu:toy:2|(null)|down"
+    )
+    said = "has the right nodes, but 1 of them takes jobs now"
+    assert lacks(one_down, **both) == [said] and lacks(one_down, **both, ever=True) == []
+    (kind,) = kinds_of([("train", False, attempts(60, 4, nodes=2))])
+    assert gpu_hours(kind) == 4
+    assert "train     1  cluster  2 × 2  2 × 4  2 × 4 GB  1:00 h          4" in show_plan([kind])
+
+
 def test_nodes_that_are_down_may_come_back():
     assert lacks(gpu=8) == ["has the right nodes, but none of them takes jobs now"]
     assert lacks(PARTITION.replace("gpu|up", "gpu|down")) == ["is closed"]
@@ -54,6 +69,7 @@ def test_nodes_that_are_down_may_come_back():
 
 def test_a_job_in_words():
     assert str(Ask(FITS)) == "1 GPU, 4 CPUs, 32000 MB, 240 minutes"
+    assert str(Ask(FITS | {"nodes": 2, "gpu": 4})).startswith("2 nodes with 2 GPU each, 4 CPUs, ")
     assert str(Ask({"gpu": 2, "gpu_model": "a100"})) == "2 a100 GPU, 1 CPU"
     assert Ask({"slurm_partition": "gpu, long"}).partitions == ["gpu", "long"]
 

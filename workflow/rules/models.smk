@@ -52,9 +52,7 @@ rule pretrain_base:
         "../../envs/models.yaml"
     threads: compute("threads")
     resources:
-        gpu=compute("gpu"),
-        mem_mb=compute("memory_mb"),
-        runtime=minutes,
+        **TRAINING,
     params:
         pretraining=lambda wildcards: study(wildcards)
         .bases[wildcards.base]
@@ -83,9 +81,7 @@ rule train:
         "../../envs/models.yaml"
     threads: compute("threads")
     resources:
-        gpu=compute("gpu"),
-        mem_mb=compute("memory_mb"),
-        runtime=minutes,
+        **TRAINING,
     params:
         recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),
         prompt=answer_template,

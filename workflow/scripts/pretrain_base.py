@@ -7,15 +7,17 @@ from papertune.experiment_file import load_experiment
 from papertune.job import job
 from papertune.pretraining import pretrain
 from papertune.records import files_digest
+from papertune.team import run, team_of
 
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
     inputs = [Path(path) for path in (*snakemake.input.documents, *snakemake.input.files)]
     identity = [snakemake.params.pretraining, snakemake.params.version, files_digest(inputs)]
-    pretrain(
-        experiment.bases[snakemake.wildcards.base].pretrain,
+    run(
+        pretrain,
+        team_of(snakemake.resources, snakemake.threads),
+        base=experiment.bases[snakemake.wildcards.base].pretrain,
         documents=[Path(path) for path in snakemake.input.documents],
         output=Path(snakemake.output.base),
         checkpoints=checkpoints_of(snakemake.config["store"], identity),
-        threads=snakemake.threads,
     )

@@ -7,6 +7,7 @@ from papertune.experiment_file import load_experiment
 from papertune.job import job
 from papertune.loading import weights_digest
 from papertune.records import files_digest
+from papertune.team import run, team_of
 from papertune.training import train
 
 with job(snakemake):
@@ -17,7 +18,9 @@ with job(snakemake):
     base = Path(snakemake.input.base)
     settings = [snakemake.params[name] for name in ("recipe", "prompt", "version")]
     identity = [settings, seed, files_digest(data), weights_digest(base)]
-    train(
+    run(
+        train,
+        team_of(snakemake.resources, snakemake.threads),
         train=data[0],
         validation=data[1],
         base=base,
@@ -28,5 +31,4 @@ with job(snakemake):
         seed=seed,
         output=Path(snakemake.output.model),
         checkpoints=checkpoints_of(snakemake.config["store"], identity),
-        threads=snakemake.threads,
     )

@@ -84,8 +84,9 @@ def pad(
     }
     if only_needed:
         counted = (batch["labels"] != MASKED).any(dim=0).nonzero()
+        first = int(counted[0]) if len(counted) else longest - 1
         # the logits that predict a token stand one position before it
-        batch["logits_to_keep"] = min(longest, longest - int(counted[0]) + 1)
+        batch["logits_to_keep"] = min(longest, longest - first + 1)
     return batch
 
 

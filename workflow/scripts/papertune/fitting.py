@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import logging
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from papertune import stopping
+from papertune import distributed
 from papertune.checkpoints import newest_whole
 from papertune.errors import TrainingError
 from papertune.examples import Examples, answer_loss, pad
@@ -30,6 +31,9 @@ def fit(
 ) -> dict[str, Any]:
     """Train ``model`` in place and leave it at its best validation loss.
 
+    Where several processes train it (see :mod:`papertune.distributed`), the result is that of one;
+    only the first has the best model afterwards.
+
     Args:
         model: In float32; its trainable parameters are trained.
         checkpoints: Folder that outlives a failed job; a run goes on from its newest whole
@@ -41,13 +45,15 @@ def fit(
 
     Raises:
         Interrupted: the job was asked to stop; the next attempt goes on from where it was.
-        TrainingError: nothing to train or validate on, or a loss that is no number.
+        TrainingError: nothing to train or validate on, a loss that is no number, or an update that
+            the processes cannot share out.
     """
     from transformers import PrinterCallback, TrainingArguments
 
+    from papertune.together import TogetherTrainer, share_out
     from papertune.trainer import StoppableTrainer, Watch, history
 
-    stopping.check()
+    distributed.check()
 
     if not train.rows or not validation.rows:
         which = "train" if not train.rows else "validate"
@@ -58,12 +64,13 @@ def fit(
         )
     steps = total_steps(len(train.rows), training)
     checkpoints.mkdir(parents=True, exist_ok=True)
+    batch, accumulation = share_out(training, distributed.size(), what)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=steps,
-        per_device_train_batch_size=training.batch_size,
+        per_device_train_batch_size=batch,
         per_device_eval_batch_size=max(16, training.batch_size),
-        gradient_accumulation_steps=training.accumulation,
+        gradient_accumulation_steps=accumulation,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.schedule,
         warmup_steps=round(training.warmup * steps),
@@ -80,7 +87,7 @@ def fit(
         save_steps=steps,
         logging_strategy="no",
         save_total_limit=2,
-        load_best_model_at_end=True,
+        load_best_model_at_end=distributed.is_first(),
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         include_num_input_tokens_seen="non_padding",
@@ -91,8 +98,11 @@ def fit(
         report_to="none",
     )
     decoder = model.get_base_model() if hasattr(model, "peft_config") else model
+    make_trainer: Any = StoppableTrainer
+    if distributed.size() > 1:
+        make_trainer = partial(TogetherTrainer, token=tokenizer.pad_token_id)
     can_keep = "logits_to_keep" in inspect.signature(decoder.forward).parameters
-    trainer = StoppableTrainer(
+    trainer = make_trainer(
         Watch(steps, training, what),
         model=model,
         args=arguments,
@@ -107,7 +117,9 @@ def fit(
     logging.getLogger("transformers.trainer").addFilter(
         lambda record: "['lm_head.weight']" not in record.getMessage()
     )
-    state = trainer.run(newest_whole(checkpoints))
+    # the first one deletes what is not whole
+    newest = newest_whole(checkpoints) if distributed.is_first() else None
+    state = trainer.run(distributed.of_first(newest))
     rows = history(state)
     seconds = rows[-1]["seconds"]
     return {
@@ -122,6 +134,7 @@ def fit(
         "wall_seconds": seconds,
         "peak_memory_bytes": peak_memory(),
         "device": device_label(),
+        "processes": distributed.size(),
         "examples": {
             "train": len(train.rows),
             "validation": len(validation.rows),

@@ -10,6 +10,7 @@ from papertune.accounting.record import jobs_folder
 from papertune.accounting.recording import recorded
 from papertune.progress import job_log
 from papertune.sharing import work_for_group
+from papertune.team import team_of
 
 
 @contextmanager
@@ -22,13 +23,15 @@ def job(snakemake: Any) -> Iterator[None]:
     work_for_group(snakemake.config[folder] for folder in ("store", "resources"))
     wildcards = dict(snakemake.wildcards.items())
     asked = dict(snakemake.resources.items())
+    # GPUs are those of all nodes already
+    nodes, memory = team_of(asked, snakemake.threads).nodes, _number(asked.get("mem_mb"))
     record = recorded(
         jobs_folder(wildcards.pop("experiment", None)),
         rule=snakemake.rule,
         wildcards=wildcards,
-        threads=snakemake.threads,
+        threads=snakemake.threads * nodes,
         gpu=_number(asked.get("gpu")) or 0,
-        memory_mb=_number(asked.get("mem_mb")),
+        memory_mb=memory * nodes if memory else None,
         runtime=_number(asked.get("runtime")),
     )
     with record, job_log(snakemake.log[0]):

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from papertune import distributed
 from papertune.corpus import Text, read_corpus
 from papertune.errors import TrainingError
 from papertune.examples import tokenize
@@ -25,6 +26,8 @@ def pretrain(
     base: Pretraining, *, documents: list[Path], output: Path, checkpoints: Path, threads: int
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
+
+    Where several processes train (see :mod:`papertune.team`), all of them call it and one writes.
 
     Args:
         base: What to build and what it reads.
@@ -64,6 +67,8 @@ def pretrain(
         checkpoints=checkpoints,
         what=output.name,
     )
+    if not distributed.is_first():
+        return
     with model_folder(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,13 +21,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from papertune import stopping
+from papertune.children import PYTHON, Child, tell_parent
 from papertune.errors import PapertuneError
 
 log = logging.getLogger("papertune")
 
-LIBRARY = Path(__file__).parents[1]
 LOOK = 0.1  # seconds between two looks at the workers
-LAST = 5.0  # seconds that a worker's last words may take to come
 
 Batch = TypeVar("Batch")
 
@@ -105,42 +103,13 @@ def divide(gpus: Sequence[str], count: int) -> list[str]:
     ]
 
 
-class _Worker:
-    """A process and what it tells."""
+class _Worker(Child):
+    """A process with a part of the work."""
 
     def __init__(self, name: str, task: Path, gpus: str) -> None:
-        self.name, self._failure = name, task.with_suffix(".failure")
-        path = os.pathsep.join(filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(
-            # -P: a file of the working directory must not stand for a module
-            [sys.executable, "-P", "-m", "papertune.sharding", str(task), str(self._failure)],
-            stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(os.environ, PYTHONPATH=path)
-            | ({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}),
-        )
-        self._last = ""
-        self._reader = threading.Thread(target=self._relay, daemon=True)
-        self._reader.start()
-
-    def status(self) -> int | None:
-        """Its exit status, None while it runs."""
-        return self._process.poll()
-
-    def stop(self) -> None:
-        """Ask it to end after its batch."""
-        self._process.terminate()
-
-    def end(self) -> None:
-        """See that it has ended and that everything it told is in the log."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._reader.join(LAST)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and not self._reader.is_alive():
-                pipe.close()
+        self._failure = task.with_suffix(".failure")
+        command = [*PYTHON, "papertune.sharding", str(task), str(self._failure)]
+        super().__init__(name, command, **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}))
 
     def error(self) -> PapertuneError:
         """Why it failed."""
@@ -148,7 +117,7 @@ class _Worker:
             failure = json.loads(self._failure.read_text(encoding="utf-8"))
             failure["what"] = f"{self.name}: {failure['what']}"
             return PapertuneError(**failure)
-        status = self._process.returncode
+        status = self.status() or 0
         if status < 0:
             return PapertuneError(
                 f"{self.name} was killed by {signal.Signals(-status).name}",
@@ -156,18 +125,9 @@ class _Worker:
                 "compute.memory_mb or lower compute.shards; what is finished is kept",
             )
         return PapertuneError(
-            f"{self.name} ended with status {status}: {self._last}",
+            f"{self.name} ended with status {status}: {self.last}",
             hint="what it told stands in the log; what is finished is kept",
         )
-
-    def _relay(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            text = line.decode("utf-8", errors="replace").rstrip().rpartition("\r")[2]
-            level, _, said = text.partition(" ")
-            number = logging.getLevelNamesMapping().get(level)
-            self._last = text if number is None else said
-            log.log(number or logging.INFO, "%s: %s", self.name, self._last)
 
 
 def _wait(workers: list[_Worker]) -> _Worker | None:
@@ -199,10 +159,7 @@ def _wait(workers: list[_Worker]) -> _Worker | None:
 
 
 def _main(task: Path, failure: Path) -> int:
-    from papertune.progress import quieten
-
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    quieten()
+    tell_parent()
     stopping.install()
     threading.Thread(target=_stop_when_alone, daemon=True).start()
     told = json.loads(task.read_text(encoding="utf-8"))

@@ -1,7 +1,8 @@
 """The Trainer of transformers, able to leave at any step and to go on as if it had not.
 
 Asked to stop, it ends the step it is at, writes a checkpoint and leaves. A validation is broken
-off, as it may take longer than there is time; the next attempt begins with it.
+off, as it may take longer than there is time; the next attempt begins with it. Where several
+processes train one model, they stop together and the first of them writes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from transformers import Trainer, TrainerCallback, TrainerState
 
-from papertune import stopping
+from papertune import distributed
 from papertune.checkpoints import Carried, carried_by, mark_whole
 from papertune.errors import TrainingError
 from papertune.settings import Training
@@ -75,7 +76,8 @@ class StoppableTrainer(Trainer):
         if self.watch.is_over(state):
             # the Trainer would take another step before it looked
             self.state = state
-            self._load_from_checkpoint(state.best_model_checkpoint)
+            if distributed.is_first():
+                self._load_from_checkpoint(state.best_model_checkpoint)
         else:
             self.train(resume_from_checkpoint=str(checkpoint))
         return self.state
@@ -86,13 +88,14 @@ class StoppableTrainer(Trainer):
         self.state = state
         self.watch.begin(state)
         loss = self.evaluate()["eval_loss"]
-        stopping.check()
+        distributed.check()
         if state.best_global_step is None or loss < state.best_metric:
             state.best_metric, state.best_global_step = loss, state.global_step
             state.best_model_checkpoint = str(checkpoint)
-        temporary = checkpoint / f".{STATE}"
-        state.save_to_json(str(temporary))
-        os.replace(temporary, checkpoint / STATE)
+        if distributed.is_first():
+            temporary = checkpoint / f".{STATE}"
+            state.save_to_json(str(temporary))
+            os.replace(temporary, checkpoint / STATE)
 
 
 class Watch(TrainerCallback):
@@ -131,14 +134,17 @@ class Watch(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Before the first step of this attempt."""
+        # of a state that was just written, other nodes may have read the one before
+        for name in ("log_history", "best_metric", "best_global_step", "best_model_checkpoint"):
+            setattr(state, name, distributed.of_first(getattr(state, name)))
         self.begin(state)
-        stopping.check()
+        distributed.check()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Decide what follows the step."""
-        due = self.due(state.global_step)
+        due, asked = self.due(state.global_step), distributed.asked_to_stop()
         control.should_log = control.should_evaluate = due
-        control.should_save = due or stopping.requested()
+        control.should_save = due or asked
         now = time.monotonic()
         if now - self.last >= PROGRESS_SECONDS and not due:
             self.last = now
@@ -150,7 +156,7 @@ class Watch(TrainerCallback):
         row = state.log_history[-1]
         row["seconds"] = self._seconds()
         if "loss" in row:
-            row["loss"] = float(self.loss) / (state.global_step - self.logged)
+            row["loss"] = self._mean_loss() / (state.global_step - self.logged)
             self.loss, self.logged = 0.0, state.global_step
         for key in ("loss", "eval_loss", "grad_norm"):
             if key in row and not math.isfinite(row[key]):
@@ -162,7 +168,7 @@ class Watch(TrainerCallback):
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Leave a validation; not before its first batch, whose making draws a random number."""
-        if stopping.requested():
+        if distributed.asked_to_stop():
             raise BrokenOff
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -180,12 +186,15 @@ class Watch(TrainerCallback):
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The checkpoint is whole; leave if asked to."""
-        mark_whole(
-            Path(args.output_dir) / f"checkpoint-{state.global_step}",
-            Carried(float(self.loss), state.global_step - self.logged, self._seconds()),
-        )
-        stopping.check()
+        """The checkpoint is whole once all have come here; leave if asked to."""
+        carried = Carried(self._mean_loss(), state.global_step - self.logged, self._seconds())
+        if distributed.is_first():
+            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", carried)
+        distributed.check()
+
+    def _mean_loss(self) -> float:
+        """The sum of the losses since the last row; a process has that of its own examples."""
+        return distributed.mean(float(self.loss))
 
     def _seconds(self) -> float:
         return round(self.earlier + time.monotonic() - self.start, 3)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from papertune import distributed
 from papertune.errors import TrainingError
 from papertune.examples import tokenize
 from papertune.fitting import fit
@@ -31,6 +32,8 @@ def train(
     threads: int,
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all.
+
+    Where several processes train (see :mod:`papertune.team`), all of them call it and one writes.
 
     The loss counts the answer and the end token only. Methods given the same settings share data,
     order, batch, steps and seed.
@@ -77,6 +80,8 @@ def train(
         checkpoints=checkpoints,
         what=f"{output.parent.name}/{output.name}",
     )
+    if not distributed.is_first():
+        return
     facts = {"method": method, **facts}
     if method == "lora":
         facts["lora"] = lora.model_dump()

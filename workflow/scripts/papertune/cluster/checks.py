@@ -101,6 +101,12 @@ def check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> 
             _, rules = alike.setdefault(repr(kind.attempts), (kind.attempts, []))
             if kind.rule not in rules:
                 rules.append(kind.rule)
+    for attempts, rules in alike.values():
+        if attempts[0].nodes > 1 and not attempts[0].resources.get("launcher"):
+            yield wrong(
+                f"{', '.join(rules)}: nothing starts processes on {attempts[0].nodes} nodes",
+                f"set launcher in {PROFILE} (profiles/slurm has one), or compute.nodes to 1",
+            )
     questions: list[tuple[tuple[Ask, ...], list[str], list[str]]] = []
     for attempts, rules in alike.values():
         try:

@@ -42,13 +42,14 @@ def _row(kind: Kind) -> tuple[str, ...]:
         return (kind.rule, str(kind.jobs), "here", "", "", "", "", "")
     ask = kind.attempts[0]
     hours = gpu_hours(kind)
+    nodes = f"{ask.nodes} × " if ask.nodes > 1 else ""
     return (
         kind.rule,
         str(kind.jobs),
         "cluster",
-        f"{ask.gpus} {ask.model}".strip() if ask.gpus else "",
-        str(ask.cpus),
-        f"{ask.memory_mb / 1000:g} GB" if ask.memory_mb else "",
+        f"{nodes}{ask.gpus_each} {ask.model}".strip() if ask.gpus else "",
+        f"{nodes}{ask.cpus}",
+        f"{nodes}{ask.memory_mb / 1000:g} GB" if ask.memory_mb else "",
         _time(ask.minutes),
         f"{hours:g}" if hours else "",
     )

@@ -27,9 +27,19 @@ class Ask:
         return int(value) if isinstance(value, int | float) else None
 
     @property
+    def nodes(self) -> int:
+        """How many nodes."""
+        return self.number("nodes") or 1
+
+    @property
     def gpus(self) -> int:
-        """How many GPUs."""
+        """How many GPUs, on all nodes together."""
         return self.number("gpu") or 0
+
+    @property
+    def gpus_each(self) -> int:
+        """How many GPUs on each node."""
+        return -(-self.gpus // self.nodes)
 
     @property
     def model(self) -> str:
@@ -38,14 +48,14 @@ class Ask:
 
     @property
     def cpus(self) -> int:
-        """How many CPUs."""
+        """How many CPUs on each node."""
         if self.gpus and (each := self.number("cpus_per_gpu")):
-            return each * self.gpus
+            return each * self.gpus_each
         return self.number("cpus_per_task") or self.number("_cores") or 1
 
     @property
     def memory_mb(self) -> int | None:
-        """Memory of the whole job."""
+        """Memory on each node."""
         each = self.number("mem_mb_per_cpu")
         return each * self.cpus if each else self.number("mem_mb")
 
@@ -62,7 +72,9 @@ class Ask:
     def __str__(self) -> str:
         said = [f"{self.cpus} CPU{'s' * (self.cpus > 1)}"]
         if self.gpus:
-            said.insert(0, " ".join(filter(None, (str(self.gpus), self.model, "GPU"))))
+            said.insert(0, " ".join(filter(None, (str(self.gpus_each), self.model, "GPU"))))
+        if self.nodes > 1:
+            said[0] = f"{self.nodes} nodes with {said[0]} each"
         if self.memory_mb:
             said.append(f"{self.memory_mb} MB")
         if self.minutes:
@@ -112,7 +124,7 @@ def results_of(layout: Layout) -> list[str]:
 
 
 def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
-    """What a partition lacks for a job, in words; nothing if the job fits on one of its nodes.
+    """What a partition lacks for a job, in words; nothing if the job fits on its nodes.
 
     Slurm itself may take such a job and let it wait for ever, or spread its GPUs over nodes.
 
@@ -127,10 +139,12 @@ def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
     fitting = [shape for shape in partition.shapes if _fits(ask, shape)]
     if not fitting:
         lacks.append(_largest(ask, partition.shapes))
+    elif (there := sum(shape.nodes for shape in fitting)) < ask.nodes:
+        lacks.append(f"has {there} such nodes, not {ask.nodes}")
+    elif partition.up and not ever and (up := sum(shape.up for shape in fitting)) < ask.nodes:
+        lacks.append(f"has the right nodes, but {up or 'none'} of them takes jobs now")
     if not partition.up and not ever:
         lacks.append("is closed")
-    elif not ever and fitting and not any(shape.up for shape in fitting):
-        lacks.append("has the right nodes, but none of them takes jobs now")
     return lacks
 
 
@@ -142,7 +156,7 @@ def _fits(ask: Ask, shape: Shape) -> bool:
     return (
         ask.cpus <= shape.cpus
         and (ask.memory_mb or 0) <= shape.memory_mb
-        and ask.gpus <= _gpus(shape, ask.model)
+        and ask.gpus_each <= _gpus(shape, ask.model)
     )
 
 
@@ -151,7 +165,7 @@ def _largest(ask: Ask, shapes: Iterable[Shape]) -> str:
     shapes = list(shapes)
     for wanted, unit, most in (
         (
-            ask.gpus,
+            ask.gpus_each,
             f"{ask.model} GPUs".strip(),
             max((_gpus(s, ask.model) for s in shapes), default=0),
         ),

@@ -13,12 +13,13 @@ UP = {"idle", "mix", "alloc", "comp", "plnd"}  # states of nodes that take jobs
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Nodes that are alike: what each has, and how many of them take jobs now."""
+    """Nodes that are alike: what each has, how many they are, and how many take jobs now."""
 
     cpus: int
     memory_mb: int
     gpus: Mapping[str, int]  # model → how many; the model is "" where the site names none
     features: frozenset[str]
+    nodes: int
     up: int
 
 
@@ -53,6 +54,7 @@ def read_sinfo(text: str) -> list[Partition]:
             memory_mb=int(memory.rstrip("+")),
             gpus=_gpus(gres),
             features=frozenset(re.findall(r"[^,()\s]+", features)) - {"null"},
+            nodes=int(nodes),
             up=int(nodes) if usable else 0,
         )
         key = name.rstrip("*")

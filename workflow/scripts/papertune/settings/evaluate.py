@@ -49,7 +49,10 @@ class Published(Settings):
 class Compute(Settings):
     """What jobs ask for; none of it changes a result on the same kind of device."""
 
-    gpu: int = cosmetic(0, ge=0, description="GPUs of a job that runs a language model")
+    gpu: int = cosmetic(
+        0, ge=0, description="GPUs of a job that runs a language model, on each node"
+    )
+    nodes: int = cosmetic(1, ge=1, description="nodes of a job that trains")
     threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
     memory_mb: int = cosmetic(4000, ge=500)
     runtime: int = cosmetic(240, ge=1, description="minutes of the first attempt")

@@ -1,0 +1,265 @@
+"""Several processes that train one model: the result of one process, and how they end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from papertune import training
+from papertune.records import Pair, write_records
+from papertune.settings import Lora, Training
+from papertune.team import Team, team_of
+from snakemake_run import ROOT
+from tiny_models import make_model
+
+JOB = """
+import json, sys
+from papertune.progress import job_log
+from papertune.team import Team, run
+from papertune.training import train
+with job_log(sys.argv[1]):
+    run(train, Team(**json.loads(sys.argv[2])), **json.loads(sys.argv[3]))
+"""
+COLOURS = ["red", "green", "blue", "grey", "brown", "black"]
+# updates of 8 examples: 22 leave 6 for the last of an epoch, and one process's batch is empty then
+TRAINING = {
+    "epochs": 2, "batch_size": 2, "accumulation": 4, "learning_rate": 5e-3, "max_length": 96,
+    "evaluations": 3,
+}  # fmt: skip
+
+
+def pairs(first: int, count: int) -> list[Pair]:
+    return [
+        Pair(
+            id=f"p{i}", document=f"d{i}", year=2010, instruction="Answer",
+            context=f"Cache {i} is {COLOURS[i % 6]}." * (1 + i % 3), question=f"Cache {i}?",
+            answer=COLOURS[i % 6], generator="rules",
+        )
+        for i in range(first, first + count)
+    ]  # fmt: skip
+
+
+class Study:
+    """A base, pairs, and what is trained of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.base = folder, make_model(folder / "base")
+        write_records(folder / "train.jsonl", pairs(0, 22))
+        write_records(folder / "validation.jsonl", pairs(22, 20))
+
+    def arguments(self, name: str, method: str = "full", **changes: Any) -> dict[str, Any]:
+        return {
+            "train": str(self.folder / "train.jsonl"),
+            "validation": str(self.folder / "validation.jsonl"),
+            "base": str(self.base),
+            "method": method,
+            "training": TRAINING | changes,
+            "lora": {"rank": 4, "alpha": 32, "dropout": 0.0},
+            "prompt": "$instruction $context $question",
+            "seed": 1,
+            "output": str(self.folder / name),
+            "checkpoints": str(self.folder / "checkpoints" / name),
+        }
+
+    def alone(self, name: str, **how: Any) -> Path:
+        """In this process."""
+        values = self.arguments(name, **how)
+        values["training"] = Training.model_validate(values["training"])
+        values["lora"] = Lora.model_validate(values["lora"])
+        for key in ("train", "validation", "base", "output", "checkpoints"):
+            values[key] = Path(values[key])
+        training.train(**values, threads=1)
+        return values["output"]
+
+    def start(self, name: str, team: dict[str, Any] | None = None, **how: Any) -> Job:
+        return Job(self, name, {"each": 2, "threads": 2} | (team or {}), how)
+
+    def together(self, name: str, **how: Any) -> Path:
+        """By two processes."""
+        job = self.start(name, **how)
+        assert job.end() == 0, job.said()
+        return self.folder / name
+
+
+class Job:
+    """A job whose work several processes do."""
+
+    def __init__(self, study: Study, name: str, team: dict[str, Any], how: dict[str, Any]) -> None:
+        self.log = study.folder / f"{name}.log"
+        self.log.write_text("")
+        arguments = json.dumps(study.arguments(name, **how))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", JOB, str(self.log), json.dumps(team), arguments],
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")},
+        )
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, text: str) -> None:
+        end = time.monotonic() + 90
+        while text not in self.said():
+            assert time.monotonic() < end and self.process.poll() is None, self.said()
+            time.sleep(0.02)
+
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children()
+
+    def end(self) -> int:
+        """Its exit status; none of its processes outlives it."""
+        workers = self.workers() if self.process.poll() is None else []
+        try:
+            status = self.process.wait(120)
+        finally:
+            self.process.kill()
+        assert not psutil.wait_procs(workers, timeout=20)[1]
+        return status
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return Study(tmp_path_factory.mktemp("study"))
+
+
+def weights(folder: Path) -> Any:
+    from safetensors.torch import load_file
+
+    (path,) = folder.glob("*.safetensors")
+    return load_file(path)
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    with (folder / "history.csv").open() as stream:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "training.json").read_text())
+
+
+def test_how_many_processes_a_job_has():
+    assert team_of({"gpu": 0}, 4) == Team(1, 1, 4)
+    assert team_of({"gpu": 4, "launcher": "srun"}, 4) == Team(1, 4, 4)
+    assert team_of({"gpu": 4, "nodes": 2, "launcher": "srun"}, 4) == Team(2, 2, 4, "srun")
+    assert team_of({"gpu": 0, "nodes": 2, "launcher": "srun"}, 4) == Team(2, 1, 4, "srun")
+    # on a machine without a launcher there is this node only, and the GPUs that it gives
+    assert team_of({"gpu": 1, "nodes": 2}, 4) == Team(1, 1, 4)
+
+
+def test_a_launcher_is_given_its_numbers():
+    team = Team(2, 4, 8, "srun -N {nodes} --ntasks-per-node={processes} -c {threads}")
+    assert team.command() == ["srun", "-N", "2", "--ntasks-per-node=4", "-c", "2"]
+
+
+def test_one_process_loads_nothing_of_torch_distributed():
+    code = (
+        "import sys\nfrom papertune.team import Team, run\n"
+        "run(lambda threads: print(threads, 'torch' in sys.modules), Team(threads=3))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")},
+    )  # fmt: skip
+    assert run.stdout == "3 False\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_two_processes_train_what_one_trains(study, method):
+    import torch
+
+    one = study.alone(f"{method}-one", method=method)
+    two = study.together(f"{method}-two", method=method)
+    assert (facts(one)["processes"], facts(two)["processes"]) == (1, 2)
+    for fact in ("steps", "best_step", "tokens_seen", "examples", "settings"):
+        assert facts(two)[fact] == facts(one)[fact]
+    assert len(history(one)) == 3
+    for ours, theirs in zip(history(two), history(one), strict=True):
+        for row in (ours, theirs):  # the share of an epoch is one of batches
+            del row["seconds"], row["epoch"]
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    before, ours, theirs = weights(study.base), weights(two), weights(one)
+    for name, values in theirs.items():
+        torch.testing.assert_close(ours[name], values, rtol=1e-4, atol=1e-5)
+        if method == "full":  # they have gone far from where they were
+            assert (values - before[name]).abs().max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["the job", "a process"])
+def test_stopped_at_one_step_they_go_on_as_if_nothing_had_happened(study, whom):
+    how = {"epochs": 40, "evaluations": 10}
+    undisturbed = study.folder / "undisturbed"
+    if not undisturbed.exists():
+        study.together("undisturbed", **how)
+    job = study.start(name := f"stopped {whom}", **how)
+    job.wait_for("step 24/120")
+    (job.process if whom == "the job" else job.workers()[1]).send_signal(signal.SIGTERM)
+    assert job.end() == 75, job.said()
+    assert "the next attempt goes on from it" in job.said() and "Traceback" not in job.said()
+    left = list((study.folder / "checkpoints" / name).glob("checkpoint-*"))
+    assert left and all((folder / "whole").exists() for folder in left)
+    resumed = study.together(name, **how)
+    assert "going on from" in (study.folder / f"{name}.log").read_text()
+    assert history(resumed)[-1]["step"] == 120
+    (ours,), (theirs,) = resumed.glob("*.safetensors"), undisturbed.glob("*.safetensors")
+    assert ours.read_bytes() == theirs.read_bytes()
+    for a, b in zip(history(resumed), history(undisturbed), strict=True):
+        assert a | {"seconds": 0} == pytest.approx(b | {"seconds": 0}, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_processes_of_a_killed_job_stop_and_one_goes_on_alone(study):
+    import torch
+
+    how = {"epochs": 20, "evaluations": 20}
+    job = study.start("left", **how)
+    job.wait_for("step 12/60")
+    workers = job.workers()
+    job.process.kill()
+    job.process.wait()
+    assert not psutil.wait_procs(workers, timeout=20)[1]
+    left = list((study.folder / "checkpoints" / "left").glob("checkpoint-*"))
+    assert left and all((folder / "whole").exists() for folder in left)
+    assert not (study.folder / "left").exists()
+    resumed, undisturbed = study.alone("left", **how), study.alone("right", **how)
+    assert facts(resumed)["tokens_seen"] == facts(undisturbed)["tokens_seen"]
+    ours = weights(resumed)
+    for name, values in weights(undisturbed).items():
+        torch.testing.assert_close(ours[name], values, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_batch_that_cannot_be_shared_out_is_said(study):
+    job = study.start("odd", batch_size=3, accumulation=1)
+    assert job.end() == 1
+    assert "an update of 3 examples" in job.said() and "What to do: with these" in job.said()
+    assert "Traceback" not in job.said()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_them_all(study):
+    job = study.start("killed", epochs=400, evaluations=100)
+    job.wait_for("step ")
+    job.workers()[1].kill()
+    assert job.end() == 1
+    assert "was killed by SIGKILL" in job.said() and "compute.memory_mb" in job.said()
+
+
+@pytest.mark.slow
+def test_a_launcher_that_starts_too_many_is_told_from_others(study):
+    launcher = """sh -c '"$@" & "$@" & "$@" & wait' sh"""
+    job = study.start("many", {"nodes": 2, "each": 1, "launcher": launcher})
+    assert job.end() == 1
+    assert "the launcher started more than 2 processes" in job.said()
