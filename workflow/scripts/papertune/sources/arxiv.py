@@ -238,9 +238,7 @@ def _document(entry: Entry, year: int) -> Document | Rejection:
     if entry.withdrawn:
         return Rejection("list", entry.id, "withdrawn", entry.title)
     url = f"https://arxiv.org/abs/{entry.id}"
-    found = Document(
-        id=document_id(entry.doi or url), title=entry.title, url=url, year=year, doi=entry.doi
-    )
+    found = Document(id=document_id(url), title=entry.title, url=url, year=year, doi=entry.doi)
     return listed(found, entry.summary)
 
 
