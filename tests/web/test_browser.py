@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,9 @@ pytestmark = [
 ]
 
 
+MARK = uuid.uuid4().hex
+
+
 def late(abstract: str = ABSTRACT, before: str = "", milliseconds: int = 100) -> str:
     """A page whose script writes the abstract."""
     return (
@@ -45,15 +50,25 @@ def alive(process: int) -> bool:
         return False
 
 
+@pytest.fixture(autouse=True, scope="module")
+def marked() -> Iterator[None]:
+    """What is started here can be told by its environment from what other tests start."""
+    os.environ["PAPERTUNE_TEST"] = MARK
+    yield
+    del os.environ["PAPERTUNE_TEST"]
+
+
 def processes() -> list[int]:
-    """Living processes of browsers and their drivers."""
+    """Living processes of browsers and their drivers that these tests have started."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             program = os.readlink(f"/proc/{name}/exe")
+            environment = Path(f"/proc/{name}/environ").read_bytes()
         except OSError:
             continue
-        if "chrom" in Path(program).name and alive(int(name)):
+        ours = MARK.encode() in environment
+        if "chrom" in Path(program).name and ours and alive(int(name)):
             found.append(int(name))
     return found
 
