@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 
 import pytest
@@ -59,10 +60,17 @@ def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
     assert "the next attempt goes on from it" in stopped.read_text()
     assert "going on from" in log.read_text() and "2 processes: " in log.read_text()
     assert "a process on g1" in log.read_text() and "a process on g2" in log.read_text()
-    [facts] = study.folder.glob("results/small/models/full/*/training.json")
-    assert json.loads(facts.read_text())["processes"] == 2
 
-    alone = ClusterStudy(tmp_path / "alone").make(training=TRAINING).locally("models")
-    one, two = load(alone.weights()), load(study.weights())
+    found = {}
+    for processes in (2, 1):
+        [facts] = study.folder.glob("results/small/models/full/*/training.json")
+        assert json.loads(facts.read_text())["processes"] == processes
+        found[processes] = load(study.weights())
+        if (
+            processes == 2
+        ):  # once more: on this machine there is no launcher, so one process does it
+            shutil.rmtree(facts.parent)
+            study.locally("models")
+    one, two = found[1], found[2]
     for name, values in one.items():
         torch.testing.assert_close(two[name], values, rtol=1e-4, atol=1e-5)
