@@ -62,7 +62,7 @@ schema: .venv/installed ## write the schemas for editors anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.schemas workflow/schemas
 
 test: lint ## install what tests need and run all of them
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --durations=15
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: .venv/installed-test ## measure the promises about speed and memory (20 minutes)
 	@failed=; for name in answering planning nothing_to_do memory; do \
