@@ -7,18 +7,22 @@ from typing import Any
 import pytest
 
 
+TOGETHER = ("tests/slurm/", "tests/end_to_end/test_promise_", "tests/end_to_end/test_small_")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """One file stays in one process, and so do all that need the one Slurm of this machine.
+    """One file stays in one process, as do files that share what is made once for all of them.
 
-    What files make for all of their tests would else be made in every process.
+    It would else be made in every process; and there is one Slurm on a machine.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class Files(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return "slurm" if path.startswith("tests/slurm/") else path
+            alike = (start for start in TOGETHER if path.startswith(start))
+            return next(alike, path)
 
     return Files(config, log)
 
