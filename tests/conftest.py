@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-
-TOGETHER = ("tests/slurm/", "tests/end_to_end/test_promise_", "tests/end_to_end/test_small_")
+TOGETHER = {
+    "tests/slurm/": "slurm",
+    "tests/end_to_end/test_promise_": "studies",
+    "tests/end_to_end/test_small_": "studies",
+}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -21,7 +24,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Files(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            alike = (start for start in TOGETHER if path.startswith(start))
+            alike = (group for start, group in TOGETHER.items() if path.startswith(start))
             return next(alike, path)
 
     return Files(config, log)
