@@ -15,8 +15,9 @@ from faulty_site import ABSTRACT, landing
 
 from papertune import stopping
 from papertune.errors import CollectError
+from papertune.sources.given_up import FAILURES
 from papertune.sources.lanes import in_lanes, lane_of
-from papertune.sources.session import FAILURES, PoliteSession
+from papertune.sources.session import PoliteSession
 from papertune.sources.transport import HostStopped, PageError
 from papertune.sources.turns import HOST_DELAYS, least_delay
 

@@ -21,6 +21,7 @@ from papertune.sources.addresses import Allowed, PrivateAddress
 from papertune.sources.challenges import challenge_of, decoded
 from papertune.sources.contact import AGENT, check_contact, contact_of, user_agent
 from papertune.sources.credentials import Credentials
+from papertune.sources.given_up import GivenUp
 from papertune.sources.page_cache import Page, PageCache
 from papertune.sources.retrying import retrying
 from papertune.sources.robots import Robots
@@ -45,8 +46,6 @@ from papertune.sources.turns import Turn, Turns, least_delay
 __all__ = ["HostStopped", "Page", "PageError", "PoliteSession", "host_of"]
 
 log = logging.getLogger("papertune")
-
-FAILURES = 5  # failed connections in a row after which a host is not asked any more
 
 
 class PoliteSession:
@@ -78,9 +77,8 @@ class PoliteSession:
         self.turns = Turns(turns or self.cache.folder / "turns")
         self.requests = 0  # sent by this session, robots.txt included
         self._lock = threading.Lock()  # of what follows
-        self._stopped: dict[str, HostStopped] = {}
         self._given: dict[str, None] = {}  # in their order
-        self._failures: dict[str, int] = {}
+        self._given_up = GivenUp()
         self._robots = Robots(self._send, fetching.timeout, self.check)
         self._threads = threading.local()  # requests' sessions are not for several threads
         self._sessions: list[requests.Session] = []
@@ -154,7 +152,7 @@ class PoliteSession:
                     ask = retrying(self.fetching.retries, self.backoff, self.check)
                     page = ask(self._get_once, url, Credentials(url, headers, secret), api)
             except PageError as error:
-                self._count_failure(error)
+                self._given_up.failed(error)
                 raise
             self.cache.write(page)
         with self._lock:
@@ -208,10 +206,7 @@ class PoliteSession:
 
     def stop(self, url: str, what: str, hint: str) -> HostStopped:
         """Ask the url's host no more; returns the error to raise."""
-        error = HostStopped(what, where=url, hint=hint)
-        with self._lock:
-            self._stopped[host_of(url)] = error
-        return error
+        return self._given_up.add(url, what, hint)
 
     def check_challenge(
         self, url: str, text: str, headers: Mapping[str, str] | None = None
@@ -229,26 +224,6 @@ class PoliteSession:
 
     # ---- one request ----------------------------------------------------------
 
-    def _count_failure(self, error: PageError) -> None:
-        """Stop a host that did not answer several times in a row, or that asked for a long rest."""
-        host = host_of(error.where)
-        if error.reason == "rate_limited":
-            raise self.stop(
-                error.where,
-                f"{error.what}, again and again",
-                "run again later with a longer fetching.delay; finished documents are in the store",
-            ) from None
-        if error.reason in ("connection", "timeout"):
-            with self._lock:
-                count = self._failures[host] = self._failures.get(host, 0) + 1
-            if count >= FAILURES:
-                raise self.stop(
-                    error.where,
-                    f"{host} did not answer {FAILURES} times in a row ({error.what})",
-                    "check the network (compute nodes often have none), then run again; finished "
-                    "documents are in the store",
-                ) from None
-
     def _get_once(self, url: str, credentials: Credentials, api: bool) -> Page:
         current = url
         for _ in range(REDIRECTS + 1):
@@ -260,8 +235,7 @@ class PoliteSession:
                     current = credentials.stripped(joined(current, target))
                     continue
                 text = credentials.hidden(self._text_of(current, response, credentials))
-                with self._lock:
-                    self._failures.pop(host_of(current), None)
+                self._given_up.answered(current)
                 media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
                 return Page(url, current, media, text)
         raise PageError(url, "redirects", f"more than {REDIRECTS} redirects")
@@ -311,11 +285,8 @@ class PoliteSession:
 
     def _check_host(self, url: str) -> None:
         """Raise where the url's host is asked no more, or not at all."""
+        self._given_up.check(url)
         host = host_of(url)
-        with self._lock:
-            stopped = self._stopped.get(host)
-        if stopped:
-            raise stopped
         if host in self.hosts:
             return
         check_contact(self.contact)
