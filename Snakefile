@@ -13,6 +13,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/sources.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/synthesize.smk"
 include: "workflow/rules/datasets.smk"
