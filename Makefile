@@ -9,7 +9,7 @@ HERE = profiles/$(if $(shell command -v sbatch),slurm,default)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor plan install test bench lint format schema clean
+.PHONY: help demo doctor plan bundle unbundle install test bench lint format schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,12 @@ doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=
 plan: .venv/installed ## show what EXPERIMENTS=... would submit, and its GPU-hours
 	@$(BIN)/python workflow/scripts/plan.py --profile $(or $(PROFILE),profiles/slurm) $(STUDY)
 
+bundle: .venv/installed ## collect for EXPERIMENTS=... and pack it for a machine without internet
+	$(BIN)/snakemake bundle $(STUDY)
+
+unbundle: .venv/installed ## unpack BUNDLE=bundles/NAME.tar here
+	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.sources.bundle $(BUNDLE)
+
 lint: .venv/installed-test ## formatters, linters and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,13 +62,13 @@ schema: .venv/installed ## write the schemas for editors anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.schemas workflow/schemas
 
 test: lint ## install what tests need and run all of them
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --durations=15
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: .venv/installed-test ## measure the promises about speed and memory (20 minutes)
-	@failed=; for name in answering planning nothing_to_do memory; do \
+	@failed=; for name in answering planning nothing_to_do memory crawl dblp_snapshot stack_dump; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py || failed="$$failed $$name"; done; \
 	  test -z "$$failed" || { echo "above the limit:$$failed"; exit 1; }
 
 clean: ## delete what the workflow made (asks first)
-	@printf 'Delete results/, store/, resources/, logs/? [y/N] '; read answer; [ "$$answer" = y ]
-	rm -rf results store resources logs benchmarks/*/
+	@printf 'Delete results/, store/, resources/, logs/, bundles/? [y/N] '; read answer; [ "$$answer" = y ]
+	rm -rf results store resources logs bundles benchmarks/*/

@@ -13,6 +13,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/sources.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/synthesize.smk"
 include: "workflow/rules/datasets.smk"
@@ -32,6 +33,11 @@ rule all:
 rule documents:
     input:
         [layout.documents() for layout in LAYOUTS.values()],
+
+
+rule bundle:
+    input:
+        expand("bundles/{experiment}.tar", experiment=EXPERIMENTS),
 
 
 rule datasets:

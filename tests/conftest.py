@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
+TOGETHER = {
+    "tests/slurm/": "slurm",
+    "tests/end_to_end/test_promise_": "studies",
+    "tests/end_to_end/test_small_": "studies",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One file stays in one process, as do files that share what is made once for all of them.
+
+    It would else be made in every process; and there is one Slurm on a machine.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            alike = (group for start, group in TOGETHER.items() if path.startswith(start))
+            return next(alike, path)
+
+    return Files(config, log)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One file stays in one process, and so do all that need the one Slurm of this machine."""
-    for item in items:
-        folder, name = Path(item.path).parent.name, item.path.name
-        group = "slurm" if folder == "slurm" else f"{folder}/{name}"
-        item.add_marker(pytest.mark.xdist_group(group))
+    """What takes longest first, so that no process ends long before the others."""
+    order = ["slurm", "end_to_end"]
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return order.index(folder) if folder in order else len(order)
+
+    items.sort(key=place)

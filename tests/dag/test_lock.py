@@ -48,7 +48,12 @@ class Waiting:
         self.folder = folder
         values = small_study()
         values["source"] = {"kind": "dblp", "url": f"http://127.0.0.1:{port}/{{year}}.html"}
-        values["fetching"] = {"delay": 0, "retries": 0, "timeout": 120}
+        values["fetching"] = {
+            "delay": 0,
+            "retries": 0,
+            "timeout": 120,
+            "allow_hosts": ["127.0.0.1"],
+        }
         study = write_study(folder, values)
         self.config = ("--config", f"experiments={study}")
         with (folder / "first.log").open("wb") as log:

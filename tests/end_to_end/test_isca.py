@@ -114,7 +114,7 @@ def isca(tmp_path_factory) -> Iterator[Path]:
     )
     with venue(range(2005, 2025)) as address:
         values["source"]["url"] = values["source"]["url"].replace("https://dblp.org", address)
-        values["fetching"]["delay"] = 0
+        values["fetching"].update(delay=0, allow_hosts=["127.0.0.1"])
         values["training"].update(epochs=1, evaluations=2)
         values["seeds"] = SEEDS
         path = folder / "isca.yaml"

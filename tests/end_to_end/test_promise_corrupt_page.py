@@ -57,7 +57,7 @@ def swap(other: Path) -> Callable[[Path], object]:
 def test_pages_that_broke_are_fetched_again_and_no_others(tmp_path):
     values = small_study()
     values["splits"]["train"] = {"from": YEARS[0], "to": YEARS[0]}
-    values["fetching"] = {**values.get("fetching", {}), "render": False}  # no browser needed
+    values["fetching"] = {**values.get("fetching", {}), "resolvers": ["landing"]}
     config = ("--config", f"experiments={write_study(tmp_path, values)}")
     snakemake(tmp_path, "documents", *config)
     documents, pages = results(tmp_path), files(tmp_path, "store/http/demo-*/*/*.json")

@@ -2,72 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
-from end_to_end.conftest import new_files_study, row, small_study, write_study
-from papertune.demo.pages import LIBRARY, contents, landing, landing_path
+from end_to_end.conftest import new_files_study, row
+from end_to_end.venue import Venue
 from papertune.demo.papers import papers
-from snakemake_run import job_counts, snakemake
+from snakemake_run import job_counts
 
 pytestmark = pytest.mark.slow
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Venue:
-    """A site of plain files on loopback and a study of it, its documents collected."""
-
-    def __init__(self, folder: Path, address: str) -> None:
-        self.folder, self.pages, self.address = folder / "run", folder / "site", address
-        self.folder.mkdir()
-        for year in (2019, 2020, 2022):
-            self.show(year, 3)
-        values = small_study()
-        values["source"] = {"kind": "dblp", "url": f"http://{address}/toc{{year}}.html"}
-        values["fetching"] = {"delay": 0, "retries": 0, "render": False}
-        self.study = write_study(self.folder, values)
-
-    def show(self, year: int, count: int) -> None:
-        listed = papers(year, count, seed=5)
-        page = contents(listed, year).replace(LIBRARY, self.address)
-        (self.pages / f"toc{year}.html").write_text(page)
-        for paper in listed:
-            path = self.pages / landing_path(paper).lstrip("/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(landing(paper, "meta"))
-
-    def run(self, *arguments: str, fails: bool = False) -> str:
-        config = ("--config", f"experiments={self.study}")
-        done = snakemake(self.folder, *arguments, *config, check=not fails)
-        assert bool(done.returncode) == fails
-        return done.stdout
-
-    def plan(self) -> dict[str, int]:
-        return job_counts(self.run("documents", "--dry-run", "--quiet", "rules"))
-
-
 @pytest.fixture
 def venue(tmp_path) -> Iterator[Venue]:
-    (tmp_path / "site").mkdir()
-    handler = partial(Quiet, directory=str(tmp_path / "site"))
-    # landing pages have no suffix, and are pages all the same
-    Quiet.extensions_map = {**SimpleHTTPRequestHandler.extensions_map, "": "text/html"}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    made = Venue(tmp_path, f"127.0.0.1:{server.server_port}")
-    made.run("documents")
+    made = Venue(tmp_path)
     yield made
-    server.shutdown()
-    server.server_close()
+    made.close()
 
 
 def test_a_refresh_and_what_follows(venue):

@@ -40,6 +40,8 @@ def test_the_doctor_finds_nothing_wrong_where_all_fits(cluster, study):
         ({}, {"constraint": "big"}, "set or delete constraint"),
         ({"gpu": 3}, {}, "gpu has no node with 3 toy GPUs (at most 2)"),
         ({"memory_mb": 65000}, {}, "gpu has no node with 65000 MB of memory (at most 64000)"),
+        ({"nodes": 3}, {}, "gpu has 2 such nodes, not 3"),
+        ({"nodes": 2}, {"launcher": "\"''\""}, "nothing starts processes on 2 nodes"),
         ({"threads": 17}, {}, "gpu has no node with 17 CPUs (at most 16)"),
         ({"runtime": 61}, {}, "gpu lets jobs run for 60 minutes, not 61"),
         ({}, {"slurm_extra": "\"'--mem=5G'\""}, "--memory option is not allowed"),

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from papertune.errors import CollectError
+from papertune.identity import document_id
 from papertune.records import Document, Rejection
-from papertune.settings import Fetching
+from papertune.settings import DblpApiSource, Fetching
 from papertune.sources import dblp
+from papertune.sources.dois import doi_of
 from papertune.sources.page_cache import Page
 from papertune.sources.session import PoliteSession, host_of
 
@@ -83,6 +85,32 @@ def test_what_is_no_paper_is_counted_with_its_reason(listed, made, reason):
     assert (rejection.stage, rejection.key, rejection.reason) == ("list", "k", reason)
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("book", "book"),
+        ("reference", "reference_work"),
+        ("data", "data"),
+        ("withdrawn", "withdrawn"),
+    ],
+)
+def test_what_dblp_calls_an_entry_says_why_it_is_no_paper(listed, kind, reason):
+    [item] = listed(entry("k", "A Title.", "https://e.example/1", kind=kind))
+    assert (item.key, item.reason, item.detail) == ("k", reason, "A Title")
+
+
+def test_the_doi_comes_from_the_links_and_makes_the_id(listed):
+    mixed, encoded, none = listed(
+        entry("a", "A.", "https://doi.org/10.1145/AB.1"),
+        entry("b", "B.", "https://doi.org/10.1002/(SICI)1097%3C1::AID%3E3.0.CO;2-A"),
+        entry("c", "C.", "https://e.example/c"),
+    )
+    assert mixed.doi == "10.1145/ab.1"
+    assert encoded.doi == "10.1002/(sici)1097<1::aid>3.0.co;2-a"
+    assert encoded.id == document_id("10.1002/(SICI)1097<1::AID>3.0.CO;2-A")
+    assert none.doi == ""
+
+
 def test_a_contents_page_of_many_years_gives_the_year_asked_for(listed):
     items = listed(
         entry("a", "A.", "https://e.example/a", year="2019"),
@@ -130,6 +158,134 @@ def test_a_page_without_entries_is_an_error(listed):
 )
 def test_hosts(url, host):
     assert host_of(url) == host
+
+
+# ---- the search API ---------------------------------------------------------------------------
+
+API = DblpApiSource(kind="dblp_api", query="toc:x{year}", url="https://dblp.example/api")
+API_URL = "https://dblp.example/api?q=toc%3Ax2020&format=json&h=1000&f={first}"
+
+
+@pytest.fixture
+def searched(tmp_path):
+    def read(*pages):
+        """Texts, or the ``hits`` of answers, under the offsets 0, 1, 2 …"""
+        session = PoliteSession(Fetching(), tmp_path)
+        for first, page in enumerate(pages):
+            text = page if isinstance(page, str) else json.dumps({"result": {"hits": page}})
+            url = API_URL.format(first=first)
+            session.cache.write(Page(url, url, "application/json", text))
+        return list(dblp.search(session, API, 2020))
+
+    return read
+
+
+def hit(**info):
+    return {"@id": "1", "info": {"key": "conf/x/A", "title": "A.", "year": "2020", **info}}
+
+
+def test_one_hit_is_an_object_and_one_author_and_one_link_too(searched):
+    author = {"@pid": "1/2", "text": "Ada L."}
+    one = hit(authors={"author": author}, ee="https://e.example/a")
+    [paper] = searched({"@total": "1", "@sent": "1", "hit": one})
+    assert (paper.title, paper.url, paper.doi) == ("A", "https://e.example/a", "")
+
+
+def test_several_links_several_pages_and_entities_in_the_title(searched):
+    ees = ["https://e.example/a", "https://doi.org/10.1145/A.1"]
+    papers = searched(
+        {
+            "@total": "2",
+            "@sent": "1",
+            "hit": [hit(title="Fast &amp; &quot;small&quot; &eacute;.", ee=ees)],
+        },
+        {"@total": "2", "@sent": "1", "hit": [hit(title="B.", year=2020, doi="10.1145/B.1")]},
+    )
+    assert [(p.title, p.url, p.doi) for p in papers] == [
+        ('Fast & "small" é', "https://doi.org/10.1145/A.1", "10.1145/a.1"),
+        ("B", "https://doi.org/10.1145/b.1", "10.1145/b.1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (hit(type="Editorship", ee="https://e.example/1"), "proceedings_volume"),
+        (hit(type="Reference Works", ee="https://e.example/1"), "reference_work"),
+        (hit(type="Withdrawn Items", ee="https://e.example/1"), "withdrawn"),
+        (hit(year="2019", ee="https://e.example/1"), "other_year"),
+        (hit(), "no_link"),
+        (hit(title={"text": ""}, ee="https://e.example/1"), "no_title"),
+        ({"@id": "1"}, "bad_item"),
+        ("what?", "bad_item"),
+    ],
+)
+def test_a_hit_that_is_no_paper_is_counted_and_the_others_go_on(searched, made, reason):
+    fine = hit(ee={"@type": "oa", "text": "https://e.example/2"})
+    rejection, paper = searched({"@total": "2", "@sent": "2", "hit": [made, fine]})
+    assert (rejection.stage, rejection.reason) == ("list", reason)
+    assert paper.url == "https://e.example/2"
+
+
+def test_half_a_surrogate_pair_is_no_text_and_breaks_no_file(searched):
+    broken = hit(key="conf/x/\ud800", doi="10.1145/\ud800", ee="https://e.example/1", year="\ud800")
+    [rejection] = searched({"@total": "1", "hit": broken})
+    assert rejection.key == "conf/x/?"
+    assert doi_of("10.1145/\ud800") == ""
+
+
+def test_a_thesis_is_a_document_as_a_paper_is(searched):
+    [thesis] = searched(
+        {"@total": "1", "hit": hit(type="Books and Theses", ee="https://e.example/thesis")}
+    )
+    assert isinstance(thesis, Document)
+
+
+def test_no_hit_is_no_paper(searched):
+    assert searched({"@total": "0", "@computed": "0", "@sent": "0", "@first": "0"}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!doctype html><title>dblp: search</title><p>Please wait",
+        "",
+        "[" * 100_000,
+        '{"result": {"status": {"@code": "500"}}}',
+        '{"result": {"hits": []}}',
+        '"text"',
+    ],
+)
+def test_a_page_in_place_of_json_is_a_failure_and_not_zero_papers(searched, text):
+    with pytest.raises(CollectError, match="not an answer of DBLP's search API") as caught:
+        searched(text)
+    assert "dblp_sparql" in caught.value.hint
+
+
+def test_hits_that_do_not_come_are_a_failure(searched):
+    with pytest.raises(CollectError, match="gives 1 of 3 hits only"):
+        searched(
+            {"@total": "3", "@sent": "1", "hit": hit(ee="https://e.example/1")},
+            {"@total": "3", "@sent": "-1"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "doi"),
+    [
+        ("https://doi.org/10.1145/AB.1", "10.1145/ab.1"),
+        ("http://dx.doi.org/10.1145/ab.1 ", "10.1145/ab.1"),
+        ("doi: 10.1145/ab.1", "10.1145/ab.1"),
+        ("10.1000.10/x/y", "10.1000.10/x/y"),
+        ("10.1/%3C", ""),
+        ("10.1145/100%25", "10.1145/100%25"),
+        ("https://e.example/10.1145/x", ""),
+        ("10.1145/two words", ""),
+        ("", ""),
+    ],
+)
+def test_dois(text, doi):
+    assert doi_of(text) == doi
 
 
 FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")

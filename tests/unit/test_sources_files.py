@@ -64,6 +64,7 @@ def test_rows_of_the_year_become_documents(tmp_path, suffix):
             title="Another",
             url="https://doi.org/10.1145/1.2",
             year=2020,
+            doi="10.1145/1.2",
         ),
     ]
 
@@ -204,3 +205,11 @@ def test_twenty_thousand_rows_are_planned_quickly(tmp_path):
     start = time.process_time()
     rows_digest(path, 2005)
     assert time.process_time() - start < 0.01
+
+
+def test_without_years_every_row_is_listed(tmp_path):
+    undated = {key: value for key, value in ROW.items() if key != "year"}
+    path = written(tmp_path, [OLDER, undated, {**OTHER, "title": ""}], ".jsonl")
+    documents, rejections = split(read_rows(path, 0))
+    assert [document.year for document in documents] == [2019, 0]
+    assert [item.detail for item in rejections] == ["no title"]

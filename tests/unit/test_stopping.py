@@ -110,7 +110,8 @@ import sys
 from papertune.progress import job_log
 from papertune.settings import Fetching
 from papertune.sources.session import PoliteSession
-fetching = Fetching(contact="tests@papertune.example", timeout=60)
+allowed = ["127.0.0.1"]
+fetching = Fetching(contact="tests@papertune.example", timeout=60, allow_hosts=allowed)
 with job_log(sys.argv[1]), PoliteSession(fetching, sys.argv[2]) as session:
     session.get(sys.argv[3])
 """

@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,8 @@ from papertune.generators import rules_backend
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
 from papertune.records import Document, Pair, Rejection, read_records, write_records
-from papertune.settings import Decoding, RulesGenerator, TransformersGenerator
-from papertune.splits import split_of
+from papertune.settings import Decoding, RulesGenerator, SourceGenerator, TransformersGenerator
+from papertune.splits import chooser, split_of
 from tiny_models import make_model
 
 SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2012}, validation=0.3)
@@ -82,6 +83,42 @@ def test_the_splits_share_no_document_and_miss_none(study):
     }
     assert sum(map(len, seen.values())) == 60
     assert set.union(*seen.values()) == {item.id for item in documents}
+
+
+def test_documents_without_years_are_split_by_the_hash_of_their_id():
+    shares = Splits(test=0.25, validation=0.5)
+    documents = [document(n, 0) for n in range(400)]
+    found = [split_of(item, shares) for item in documents]
+    assert 0.2 < found.count("test") / 400 < 0.3
+    # half of the others; the two draws do not hang together
+    assert 0.4 < found.count("validation") / (400 - found.count("test")) < 0.6
+    for part in ("train", "test"):
+        mine = chooser(part, shares)
+        assert [mine(item.id) for item in documents] == [
+            (split == "test") == (part == "test") for split in found
+        ]
+    assert chooser(2010, SPLITS) is None
+
+
+def test_a_share_to_test_with_and_years_to_train_with_exclude_each_other():
+    for wrong in ({"train": {"from": 2000, "to": 2009}, "test": 0.5}, {"test": SPLITS.test}):
+        with pytest.raises(ValueError, match="train"):
+            Splits(**wrong)
+
+
+def test_pairs_of_the_source_are_taken_as_they_are(study):
+    asked = [replace(document(n), question=f"Who? {n}", text="I cannot say.") for n in range(3)]
+    human = SourceGenerator(backend="source")
+    counts, pairs, rejected = study([*asked, document(3)], generator=human)
+    assert {(pair.question, pair.answer) for pair in pairs} == {
+        (item.question, item.text) for item in asked
+    }
+    assert {pair.context for pair in pairs} == {""}  # it would be the answer
+    assert [(item.key, item.detail) for item in rejected] == [
+        (document(3).id, "the document has no question")
+    ]
+    again, _, _ = study([replace(asked[0], question="Why?"), *asked[1:]], generator=human)
+    assert (counts.asked, again.asked) == (4, 1)
 
 
 def test_pairs_say_what_made_them(study):

@@ -66,7 +66,14 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def fetching() -> Fetching:
-    return Fetching(contact="tests@example.org", delay=0, timeout=2, retries=2, max_megabytes=0.1)
+    return Fetching(
+        contact="tests@example.org",
+        delay=0,
+        timeout=2,
+        retries=2,
+        max_megabytes=0.1,
+        allow_hosts=["127.0.0.1", "localhost"],
+    )
 
 
 @pytest.fixture

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -95,7 +92,7 @@ def test_each_document_has_its_own_outcome(site, steps, caplog):
     ill = site.page("/ill", "x", 500)
     pdf = site.page("/file", "%PDF", Content_Type="application/pdf")
     site.page("/toc2020", contents(fine, gone, bare, large, closed, ill, pdf, fine))
-    steps.fetching = steps.fetching.model_copy(update={"retries": 0, "render": False})
+    steps.fetching = steps.fetching.model_copy(update={"retries": 0, "resolvers": ["landing"]})
     listed, rejected = steps.list()
     assert [document.url for document in listed] == [fine, gone, bare, large, closed, ill, pdf]
     assert [item.reason for item in rejected] == ["duplicate"]
@@ -118,7 +115,7 @@ def test_each_document_has_its_own_outcome(site, steps, caplog):
     assert "Paper 1" in by_reason["http_404"].detail
     assert gone in by_reason["http_404"].detail
     assert {item.stage for item in missing} == {"collect"}
-    assert [item.reason for item in missing].count("needs_browser") == 1
+    assert [item.reason for item in missing].count("no_abstract_in_page") == 1
 
 
 def test_a_rerun_asks_only_for_what_may_be_there_now(site, steps):
@@ -314,13 +311,6 @@ def test_files_with_abstracts_need_neither_contact_nor_network(tmp_path, fetchin
     assert len(steps.render()[0]) == 1
 
 
-def running(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
-    except OSError:
-        return False
-
-
 # ---- the demo venue ---------------------------------------------------------------------------
 
 
@@ -381,35 +371,3 @@ def test_a_browser_reads_what_javascript_writes(tmp_path, fetching):
     truth = {paper.title: paper.abstract for paper in papers(year, 12, 1)}
     assert all(document.text == truth[document.title] for document in found)
     assert sum(document.found_by == "browser:section" for document in found) == len(before)
-
-
-@needs_browser
-@pytest.mark.browser
-@pytest.mark.slow
-def test_the_browser_keeps_the_sessions_manners_and_comes_back_to_life(site, polite):
-    from papertune.sources.browser import Browser
-    from papertune.sources.transport import HostStopped, PageError
-
-    late = site.page(
-        "/late",
-        "<title>x</title><div id=abstract></div><script>setTimeout(() => { document."
-        f"getElementById('abstract').textContent = {json.dumps(ABSTRACT)} }}, 300)</script>",
-    )
-    site.page("/robots.txt", "User-agent: *\nDisallow: /closed\n")
-    with Browser(polite(timeout=20), patience=1.5) as browser:
-        assert browser.abstract(late) == (ABSTRACT, "section")
-        assert "Papertune/0.1 (+tests@example.org)" in site.agents
-        with pytest.raises(PageError, match=r"robots\.txt"):
-            browser.abstract(site.url("/closed"))
-        assert browser.abstract(site.page("/bare", "<p>nothing</p>")) is None
-        process = browser._process()
-        os.kill(process, signal.SIGKILL)
-        assert browser.abstract(late) == (ABSTRACT, "section")
-        process = browser._process()
-        browser._driver.service.process.kill()
-        assert browser.abstract(late) == (ABSTRACT, "section")
-        time.sleep(0.2)
-        assert not running(process), "a browser that lost its driver is ended"
-        wall = "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
-        with pytest.raises(HostStopped, match="challenge"):
-            browser.abstract(site.page("/wall", wall))

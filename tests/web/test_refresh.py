@@ -42,7 +42,12 @@ class Venue:
         self.site, self.folder = site, folder
         values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
         values["source"] = source or {"kind": "dblp", "url": site.url("/toc{year}")}
-        values["fetching"] = {"contact": "tests@example.org", "delay": 0, "retries": 0}
+        values["fetching"] = {
+            "contact": "tests@example.org",
+            "delay": 0,
+            "retries": 0,
+            "allow_hosts": ["127.0.0.1"],
+        }
         path = folder / "mine.yaml"
         path.write_text(yaml.safe_dump(values))
         self.study = load_experiment(path)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import logging
+import socket
+import threading
 import time
 
 import pytest
 from faulty_site import ABSTRACT, landing
 
+from papertune import stopping
 from papertune.errors import CollectError
-from papertune.sources.session import FAILURES, PoliteSession
+from papertune.sources.given_up import FAILURES
+from papertune.sources.lanes import in_lanes, lane_of
+from papertune.sources.session import PoliteSession
 from papertune.sources.transport import HostStopped, PageError
+from papertune.sources.turns import HOST_DELAYS, least_delay
 
 CHALLENGE = (
     "<html><head><title>Just a moment...</title></head><body><p>Enable JavaScript and cookies to "
@@ -234,6 +241,17 @@ def test_robots_txt_is_honoured_and_read_once(site, polite):
     assert site.requests == {"/robots.txt": 1, "/open": 1}
 
 
+def test_an_interface_for_programs_is_not_for_robots_txt_to_forbid(site, polite):
+    site.page("/robots.txt", "User-agent: *\nDisallow: /api\n")
+    url = site.then("/api", (400, {}, '{"error": "no such site"}'), (200, {}, "{}"))
+    session = polite()
+    assert reason_of(session, url) == "robots"
+    with pytest.raises(PageError) as caught:
+        session.get(url, api=True)
+    assert caught.value.text == '{"error": "no such site"}'
+    assert session.get(url, api=True).text == "{}"
+
+
 def test_robots_txt_that_fails_allows_nothing_yet(site, polite):
     site.page("/robots.txt", "broken", 500)
     assert reason_of(polite(), site.page("/a", landing())) == "robots_unreachable"
@@ -360,3 +378,219 @@ def test_chunked_and_packed_pages_are_read_whole(site, polite):
 
     site.answers["/a"] = chunked
     assert polite().get(site.url("/a")).text.encode() == whole
+
+
+KEY = "sk-5ecret/key+1"
+QUOTED = "sk-5ecret%2Fkey%2B1"
+
+
+def everything_kept(session):
+    return b"".join(p.read_bytes() for p in session.cache.folder.rglob("*") if p.is_file())
+
+
+def test_a_secret_is_sent_and_is_nowhere_else(site, polite, caplog):
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)
+    seen = []
+
+    def api(handler):
+        seen.append((handler.path, handler.headers["X-Key"], handler.headers["Accept"]))
+        if handler.path.startswith("/api"):
+            echo = f"/next?page=2&api_key={QUOTED}"
+            return 302, {"Location": echo}, b""
+        said = f'{{"key": "{KEY}", "header": "{handler.headers["X-Key"]}", "next": "?k={QUOTED}"}}'
+        return 200, {"Content-Type": "application/json"}, said.encode()
+
+    site.answers[f"/api?q=1&api_key={QUOTED}"] = api
+    site.answers[f"/next?page=2&api_key={QUOTED}"] = api
+    session = polite()
+    url = site.url("/api?q=1")
+    headers = {"X-Key": "header-5ecret", "Accept": "application/json"}
+    page = session.get(url, headers=headers, secret={"api_key": KEY, "empty": ""})
+    assert seen == [
+        (f"/api?q=1&api_key={QUOTED}", "header-5ecret", "application/json"),
+        (f"/next?page=2&api_key={QUOTED}", "header-5ecret", "application/json"),
+    ]
+    assert (page.url, page.landed) == (url, site.url("/next?page=2"))
+    assert page.text == '{"key": "***", "header": "***", "next": "?k=***"}'
+    # with another key or with none, it is the same page
+    assert session.get(url, secret={"api_key": "another-key"}) == page
+    assert session.get(url) == page
+    assert "GET /api" in caplog.text, "urllib3 logged nothing, so nothing was hidden"
+    for kept in (everything_kept(session).decode(), caplog.text):
+        assert "5ecret" not in kept
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_no_error_tells_a_secret(site, polite, caplog, status):
+    caplog.set_level(logging.DEBUG)
+    site.answers[f"/api?api_key={QUOTED}"] = lambda handler: (
+        handler.send_response(status, f"No {KEY}") or (handler.end_headers())
+    )
+    with pytest.raises(PageError) as caught:
+        polite(retries=1).get(site.url("/api"), secret={"api_key": KEY})
+    assert caught.value.reason == f"http_{status}"
+    with pytest.raises(PageError) as refused:
+        polite(retries=0).get("http://127.0.0.1:0x/", secret={"api_key": KEY})
+    for error in (caught.value, refused.value):
+        assert "5ecret" not in f"{error} {error!r} {vars(error)}"
+    assert "5ecret" not in caplog.text
+
+
+def test_another_host_gets_neither_headers_nor_secret(site, polite):
+    seen = []
+
+    def other(handler):
+        seen.append((handler.path, handler.headers["X-Key"], handler.headers["Accept"]))
+        return 200, {"Content-Type": "text/html"}, b"x"
+
+    site.answers["/other"] = other
+    site.answers[f"/api?api_key={QUOTED}"] = (
+        302,
+        {"Location": f"http://localhost:{site.port}/other?api_key={QUOTED}"},
+        b"",
+    )
+    headers = {"X-Key": "header-5ecret", "Accept": "text/plain"}
+    page = polite().get(site.url("/api"), headers=headers, secret={"api_key": KEY})
+    assert seen == [("/other", None, "text/plain")]
+    assert page.landed == f"http://localhost:{site.port}/other"
+
+
+def test_hosts_whose_rules_are_known_have_a_least_delay():
+    assert least_delay("export.arxiv.org") == 3.0
+    assert least_delay("api.semanticscholar.org") == 1.0
+    assert least_delay("vi.wikipedia.org") == 0.3
+    assert least_delay("notarxiv.org") == least_delay("org") == least_delay("") == 0.0
+
+
+def test_the_least_delay_holds_where_none_is_set(site, polite, monkeypatch):
+    monkeypatch.setitem(HOST_DELAYS, "127.0.0.1", 0.3)
+    session = polite(delay=0)
+    for number in range(2):
+        session.get(site.page(f"/{number}", landing()))
+    assert all(later - earlier >= 0.29 for earlier, later in itertools.pairwise(site.times))
+
+
+# ---- private addresses ------------------------------------------------------------------------
+
+
+def private(session, url):
+    with pytest.raises(PageError) as caught:
+        session.get(url)
+    assert caught.value.reason == "private_address"
+    assert "fetching.allow_hosts" in str(caught.value)
+    return str(caught.value)
+
+
+def test_nothing_private_is_asked_unless_it_is_allowed(site, polite):
+    url = site.page("/a", landing())
+    for other in (url, url.replace("127.0.0.1", "localhost"), url.replace("127.0.0.1", "127.1")):
+        private(polite(allow_hosts=[], retries=0), other)
+    private(polite(allow_hosts=[f"127.0.0.1:{site.port + 1}"]), url)
+    private(polite(), "http://169.254.169.254/latest/meta-data/")
+    assert not site.requests
+    assert ABSTRACT in polite(allow_hosts=[f"127.0.0.1:{site.port}"]).get(url).text
+
+
+@pytest.mark.parametrize(
+    "target", ["http://169.254.169.254/", "http://127.0.0.2:{port}/x", "http://[::1]:{port}/x"]
+)
+def test_a_redirect_leads_to_no_private_address(site, polite, target):
+    url = site.page("/a", "", 302, Location=target.format(port=site.port))
+    private(polite(), url)
+    assert site.requests == {"/robots.txt": 1, "/a": 1}
+    # a robots.txt leads there as little
+    site.page("/robots.txt", "", 302, Location=target.format(port=site.port))
+    private(polite(), url)
+
+
+def test_it_is_the_connections_address_that_counts(site, polite, monkeypatch):
+    """A name that leads to a good address when it is judged, and elsewhere when it is asked."""
+    resolve, asked = socket.getaddrinfo, []
+
+    def rebinding(name, *args, **how):
+        if name != "rebinding.example":
+            return resolve(name, *args, **how)
+        asked.append(name)
+        # nothing is there, so the connection fails; the next time it would be this machine
+        return resolve("192.88.99.1" if len(asked) == 1 else "127.0.0.1", *args, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    url = f"http://rebinding.example:{site.port}/a"
+    session = polite(timeout=0.3, retries=0)
+    with pytest.raises(PageError) as caught:
+        session.get(url)
+    assert caught.value.reason in ("connection", "timeout")
+    assert "127.0.0.1" in private(session, url)
+    assert not site.requests
+    site.page("/a", landing())
+    assert ABSTRACT in polite(allow_hosts=["rebinding.example"]).get(url).text
+
+
+def test_behind_a_proxy_what_the_url_says_is_judged(site, polite, monkeypatch):
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{site.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    session = polite(allow_hosts=[])
+    for host in ("127.0.0.1", "169.254.169.254", "localhost", "0x7f.1"):
+        private(session, f"http://{host}/a")
+    assert not site.requests
+    site.page("http://outside.example/a", landing())
+    assert ABSTRACT in session.get("http://outside.example/a").text
+
+
+# ---- several threads --------------------------------------------------------------------------
+
+
+def test_hosts_in_parallel_each_at_its_pace(site, polite):
+    sites = [site.url(""), site.url("").replace("127.0.0.1", "localhost")]
+    seen = []
+
+    def answer(handler):
+        seen.append((handler.headers["Host"], time.monotonic()))
+        return 200, {"Content-Type": "text/html"}, landing().encode()
+
+    for number in range(8):
+        site.answers[f"/{number}"] = answer
+    urls = [f"{base}/{number}" for number in range(8) for base in sites]
+    session = polite(delay=0.2)
+    start = time.monotonic()
+    done = list(in_lanes(urls, lane_of, session.get, lanes=4))
+    took = time.monotonic() - start
+    assert [page for _, page in done if isinstance(page, Exception)] == []
+    assert sorted(url for url, _ in done) == sorted(urls)
+    assert site.requests["/robots.txt"] == 2, "one for each host"
+    for base in sites:
+        times = [when for host, when in seen if base.endswith(host)]
+        assert all(later - earlier >= 0.19 for earlier, later in itertools.pairwise(times))
+    assert took < 8 * 0.2 * 1.5, "one host waited for the other"
+
+
+def test_a_challenge_in_one_thread_stops_the_host_for_all_and_no_other(site, polite):
+    urls = [site.page(f"/{number}", landing()) for number in range(4)]
+    others = [url.replace("127.0.0.1", "localhost") for url in urls]
+    site.page("/wall", CHALLENGE)
+    session = polite(delay=0.02)
+    todo = [site.url("/wall"), *urls, *others]
+    done = dict(in_lanes(todo, lane_of, session.get, lanes=2))
+    assert all(isinstance(done[url], HostStopped) for url in [site.url("/wall"), *urls])
+    assert all(ABSTRACT in done[url].text for url in others)
+
+
+def test_a_closed_session_lets_waiting_threads_go(site, polite):
+    session = polite(delay=60)
+    session.turns.asked("127.0.0.1")
+    errors = []
+
+    def wait():
+        try:
+            session.get(site.url("/a"))
+        except stopping.Interrupted as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.1)
+    session.close()
+    thread.join(5)
+    assert errors and not thread.is_alive()

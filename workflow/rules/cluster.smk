@@ -4,6 +4,9 @@
 import atexit
 import os
 
+from snakemake.logging import logger
+from snakemake_interface_logger_plugins.common import LogEvent
+
 from papertune.cluster import doctor, leftovers, machine, plan, requests, slurm
 
 
@@ -113,6 +116,22 @@ def settle_leftovers():
         raise WorkflowError(str(error)) from None
 
 
+def show_errors():
+    """Say which job failed, and the end of its log.
+
+    `quiet: rules` hides that too. On this machine scripts say it themselves, but nobody hears them
+    from another one.
+    """
+    for handler in logger.handlers:
+        for quiet in list(handler.filters):
+            handler.removeFilter(quiet)
+            handler.addFilter(
+                lambda record, quiet=quiet: getattr(record, "event", None)
+                in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR)
+                or quiet.filter(record)
+            )
+
+
 # what neither makes nor deletes anything; Snakemake tells rule files of dry-runs only
 LOOKS = ("--unlock", "--lint", "--list", "--report", "--dag", "--rulegraph", "doctor")
 
@@ -123,6 +142,7 @@ if workflow.is_main_process:
         workflow.resource_settings.cores = sys.maxsize
         workflow.global_resources["_cores"] = sys.maxsize
         workflow.global_resources["gpu"] = None
+        show_errors()
     if not (
         workflow.output_settings.dryrun
         or any(argument.startswith(LOOKS) for argument in sys.argv[1:])

@@ -43,6 +43,7 @@ rule fetch_documents:
         web=web,
     params:
         source=lambda wildcards: study(wildcards).source.identity(),
+        fetching=lambda wildcards: study(wildcards).fetching.identity(),
         version=versions.COLLECT,
     script:
         "../scripts/fetch_documents.py"
@@ -65,7 +66,7 @@ rule render_documents:
     resources:
         web=web,
     params:
-        render=lambda wildcards: study(wildcards).fetching.render,
+        fetching=lambda wildcards: study(wildcards).fetching.identity(),
         version=versions.COLLECT,
     script:
         "../scripts/render_documents.py"
@@ -83,6 +84,26 @@ rule gather_missing:
         "../../envs/collect.yaml"
     shell:
         "cat {input:q} > {output:q} 2> {log:q}"
+
+
+# Everything of the stage and the pages it was made from, to carry to where there is no internet.
+rule pack_bundle:
+    input:
+        lambda wildcards: [
+            path
+            for stage in COLLECTED
+            for path in layout(wildcards).by_year(stage).values()
+        ],
+        "results/{experiment}/missing.jsonl",
+    output:
+        bundle="bundles/{experiment}.tar",
+    log:
+        "logs/{experiment}/bundle.log",
+    localrule: True
+    conda:
+        "../../envs/collect.yaml"
+    script:
+        "../scripts/pack_bundle.py"
 
 
 # Lists again what was listed before; the next run makes what depends on the listings that changed.

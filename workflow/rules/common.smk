@@ -13,7 +13,6 @@ from papertune.experiment_file import check_configuration, load_named
 from papertune.layout import Layout
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME
-from papertune.sources.files import path_of, rows_digest
 
 # Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
 if workflow.is_main_process:
@@ -21,25 +20,6 @@ if workflow.is_main_process:
         running.forget_ended()
     else:
         print(running.lock_note(), end="", file=sys.stderr)
-
-
-def make_way():
-    """End this run where it and another one would replace and read the same listings."""
-    try:
-        running.make_way(refreshes="refresh" in workflow.dag_settings.targets)
-    except PapertuneError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def nobody_else(wildcards):
-    """No file, but an error where another run is at work.
-
-    Other runs ask in `onstart`. That is too late here: Snakemake has taken its locks then, and
-    when it gives them back it deletes those of all other runs too.
-    """
-    if workflow.is_main_process and not workflow.dryrun:
-        make_way()
-    return []
 
 
 onstart:
@@ -62,7 +42,7 @@ try:
     for experiment in EXPERIMENTS.values():
         read_template(located(experiment.prompt), ANSWER_FIELDS)
         for generator in experiment.generators.values():
-            if generator.backend != "rules":
+            if hasattr(generator, "prompt"):
                 read_template(located(generator.prompt), GENERATOR_FIELDS)
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
@@ -77,7 +57,7 @@ LAYOUTS = {name: Layout(name, study, RESOURCES) for name, study in EXPERIMENTS.i
 
 wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
-    year=r"\d{4}",
+    year=r"\d{4}|train|test",
     split="train|validation|test",
     seed=r"\d+",
     generator=NAME.strip("^$"),
@@ -167,7 +147,7 @@ TRAINING = {
 def generator_template(wildcards):
     """The text of the prompt that a generator's model reads."""
     generator = study(wildcards).generators[wildcards.generator]
-    if generator.backend == "rules":
+    if not hasattr(generator, "prompt"):
         return ""
     return read_template(located(generator.prompt), GENERATOR_FIELDS)
 
@@ -175,31 +155,6 @@ def generator_template(wildcards):
 def given(path):
     """An optional input: no file where there is no path."""
     return [] if path is None else path
-
-
-def listed_file(wildcards):
-    """The user's own file, if the source is one. Its time stamp does not count, its rows do."""
-    source = study(wildcards).source
-    return (
-        ancient(str(path_of(source.path, int(wildcards.year))))
-        if source.kind == "files"
-        else []
-    )
-
-
-def listed_rows(wildcards):
-    """The digest of the year's rows: a file with all years reruns only the years that changed."""
-    source = study(wildcards).source
-    return (
-        rows_digest(source.path, int(wildcards.year))
-        if source.kind == "files"
-        else None
-    )
-
-
-def web(wildcards):
-    """1 for jobs that ask somebody else's server: the profiles let one of them run at a time."""
-    return 0 if study(wildcards).source.kind == "demo" else 1
 
 
 def table(name, category):

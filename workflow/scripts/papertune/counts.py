@@ -96,7 +96,8 @@ def count_stages(
     reject("list", rejected_listings, "documents")
     for year, path in documents.items():
         for document in read_records(path, Document):
-            add("collect", year, "kept", document.found_by, "documents")
+            cut = ", its beginning only" if document.reason == "truncated" else ""
+            add("collect", year, "kept", f"{document.found_by}{cut}", "documents")
             add("split", split_of(document, experiment.splits) or "none", "kept", "", "documents")
     reject("collect", missing, "documents")
     for stage, kept, rejected in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -25,6 +25,7 @@ from papertune.settings import (
     Variant,
     Years,
     cosmetic,
+    years_in,
 )
 from papertune.settings.notation import expand, nearest
 
@@ -40,15 +41,31 @@ METRICS = (
 )
 
 
-class Splits(Settings):
-    """Documents are split by year; validation is a share of the training documents, by id hash."""
+# a file of listings or documents holds those of a year, or of this part where there are no years
+Part = int | Literal["train", "test"]
 
-    train: Years
-    test: Years
+
+class Splits(Settings):
+    """Documents are split by year, or ``test`` is a share of them, by id hash.
+
+    Validation is a share of the training documents, by id hash.
+    """
+
+    train: Years | None = None
+    test: Years | Annotated[float, Field(gt=0, lt=1)]
     validation: float = Field(0.1, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _apart(self) -> Splits:
+        if not isinstance(self.test, Years):
+            if self.train is not None:
+                raise ValueError(
+                    "test is a share of all documents, so train can have no years; give both years, "
+                    "or leave train away"
+                )
+            return self
+        if self.train is None:
+            raise ValueError("train: missing; it has years as test has")
         shared = sorted(set(self.train.span()) & set(self.test.span()))
         if shared:
             raise ValueError(
@@ -123,6 +140,7 @@ class Experiment(Settings):
                 raise ValueError(
                     f"{key}: {name!r} is none of {', '.join(known)}{nearest(name, known)}"
                 )
+        self._check_years()
         for name, model in self.models.items():
             unknown = set(model.training) - set(Training.model_fields)
             for key in sorted(unknown):
@@ -140,14 +158,36 @@ class Experiment(Settings):
                 ) from None
         return self
 
+    def _check_years(self) -> None:
+        by_year, wanted = bool(self.years), years_in(self.source)
+        if by_year and wanted == "none":
+            raise ValueError(
+                "splits: documents of this source have no years; give test as a share, such as 0.2, "
+                "and no train"
+            )
+        if not by_year and wanted == "needed":
+            raise ValueError(
+                "splits.test: documents of this source are listed by year; give years to train and test"
+            )
+
     @property
     def years(self) -> list[int]:
-        """Every year, in order."""
-        return sorted({*self.splits.train.span(), *self.splits.test.span()})
+        """Every year, in order; none where documents are not split by year."""
+        return sorted({*self.years_of("train"), *self.years_of("test")})
 
     def years_of(self, split: str) -> list[int]:
         """The years whose documents can be in a split."""
-        return (self.splits.test if split == "test" else self.splits.train).span()
+        years = self.splits.test if split == "test" else self.splits.train
+        return years.span() if isinstance(years, Years) else []
+
+    @property
+    def parts(self) -> list[Part]:
+        """What documents are listed by: years, else those to train with and those to test with."""
+        return [*self.years] or ["train", "test"]
+
+    def parts_of(self, split: str) -> list[Part]:
+        """The parts whose documents can be in a split."""
+        return [*self.years_of(split)] or ["test" if split == "test" else "train"]
 
     @property
     def test_set_names(self) -> list[str]:

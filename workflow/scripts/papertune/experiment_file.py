@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -122,7 +122,7 @@ def _as_written(problem: str, values: dict[str, Any]) -> str:
 
 def _explain(problem: Any) -> str:
     """One line about one problem: the key as the user wrote it, what is wrong, the nearest right key."""
-    tags = {"demo", "dblp", "dblp_api", "pmlr", "files", "rules", "transformers", "openai"}
+    tags = {*_kinds(parts.Source), *_kinds(parts.Generator)}
     trail = [str(part) for part in problem["loc"]]
     # pydantic names the branch of a union as if it were a key
     keys = [
@@ -144,6 +144,16 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "value_error":
         return f"{where}: {message}" if keys else message
     return f"{where}: {message} (it is {problem['input']!r})"
+
+
+def _kinds(union: Any) -> set[str]:
+    """The tags of a union of settings."""
+    kinds, how = get_args(union)[:2]
+    return {
+        str(tag)
+        for kind in get_args(kinds)
+        for tag in get_args(kind.model_fields[how.discriminator].annotation)
+    }
 
 
 def _known_keys() -> set[str]:

@@ -107,24 +107,26 @@ def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterato
 
 
 def documents_figure(counts: list[Count], experiment: Experiment, path: Path) -> None:
-    """Documents per year: with text, by training and test years, and missing."""
-    years = experiment.years
-    test = set(experiment.years_of("test"))
+    """Documents per year, or part: with text, to train and to test with, and missing."""
+    parts = experiment.parts
+    test = set(experiment.parts_of("test"))
+    years = experiment.years or list(range(len(parts)))  # where bars stand
+    kind = " years" if experiment.years else ""
     kept, missing = (
         [
             sum(
                 row.count
                 for row in counts
-                if (row.stage, row.part, row.outcome) == ("collect", str(year), outcome)
+                if (row.stage, row.part, row.outcome) == ("collect", str(part), outcome)
             )
-            for year in years
+            for part in parts
         ]
         for outcome in ("kept", "rejected")
     )
     with canvas(path, 6.4, 2.8) as axes:
         for label, chosen, shade in (
-            ("training and validation years", [y not in test for y in years], COLOURS[1]),
-            ("test years", [y in test for y in years], COLOURS[2]),
+            ("training and validation" + kind, [part not in test for part in parts], COLOURS[1]),
+            ("test" + kind, [part in test for part in parts], COLOURS[2]),
         ):
             heights = [k if c else 0 for k, c in zip(kept, chosen, strict=True)]
             axes.bar(years, heights, color=shade, label=label, width=0.75)
@@ -136,7 +138,10 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
         axes.set_ylabel("documents")
         axes.set_xlim(years[0] - 0.6, years[-1] + 0.6)
         axes.margins(y=0.06)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        if experiment.years:
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        else:
+            axes.set_xticks(years, [])
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(axis="y")
         axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from papertune.experiment import Experiment
+from papertune.experiment import Experiment, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class Layout:
         """The folder of all results."""
         return f"results/{self.name}"
 
-    def by_year(self, stage: str, years: Iterable[int] | None = None) -> dict[int, str]:
-        """Year → file of a stage (``listings``, ``documents``, ``missing`` …), of all years."""
-        chosen = self.experiment.years if years is None else years
-        return {year: f"{self.root}/{stage}/{year}.jsonl" for year in chosen}
+    def by_year(self, stage: str, parts: Iterable[Part] | None = None) -> dict[Part, str]:
+        """Year (or part, where documents have none) → file of a stage, ``listings`` for example."""
+        chosen = self.experiment.parts if parts is None else parts
+        return {part: f"{self.root}/{stage}/{part}.jsonl" for part in chosen}
 
     def documents(self, split: str | None = None) -> list[str]:
         """The documents of all years, or of the years of one split."""
-        years = self.experiment.years_of(split) if split else None
-        return list(self.by_year("documents", years).values())
+        parts = self.experiment.parts_of(split) if split else None
+        return list(self.by_year("documents", parts).values())
 
     @property
     def generated(self) -> list[tuple[str, str]]:

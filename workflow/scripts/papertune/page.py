@@ -10,7 +10,7 @@ from typing import Any
 
 from papertune.conclusion import conclude
 from papertune.counts import Count, problems, read_counts, total
-from papertune.experiment import Experiment
+from papertune.experiment import Experiment, Part
 from papertune.figures import COLOURS, colour
 from papertune.matrix import Cell, find_cell, read_matrix
 from papertune.metrics import METRICS, describe
@@ -57,8 +57,8 @@ def write_page(
     cost: str | Path,
     figures: str | Path,
     models: Mapping[tuple[str, int], str | Path],
-    missing: Mapping[int, str | Path],
-    documents: Mapping[int, str | Path],
+    missing: Mapping[Part, str | Path],
+    documents: Mapping[Part, str | Path],
     answers: Mapping[tuple[str, int, str], str | Path],
     scores: Mapping[tuple[str, int, str], str | Path],
     questions: int = QUESTIONS,
@@ -160,11 +160,13 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
     """The study in five numbers."""
     tested = [c for c in cells if c.year == "all" and c.metric == experiment.comparison.metric]
     asked = sum({c.test_set: c.questions for c in tested}.values())
-    years = experiment.years
-    test = experiment.years_of("test")
+    all_years, test_years = (
+        f", {years[0]}–{years[-1]}" if years else ""
+        for years in (experiment.years, experiment.years_of("test"))
+    )
     return [
-        (f"{total(rows, 'collect', outcome='kept'):,}", f"documents, {years[0]}–{years[-1]}"),
-        (f"{total(rows, 'split', part='test'):,}", f"of them for testing, {test[0]}–{test[-1]}"),
+        (f"{total(rows, 'collect', outcome='kept'):,}", f"documents{all_years}"),
+        (f"{total(rows, 'split', part='test'):,}", f"of them for testing{test_years}"),
         (f"{asked:,}", f"questions in {len(experiment.test_set_names)} test sets"),
         (f"{len(experiment.models)}", "models"),
         (f"{max(c.seeds for c in tested) if tested else 0}", "seeds at most"),

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from papertune.counts import STAGES, Count
-from papertune.experiment import Experiment
+from papertune.experiment import Experiment, Part
 from papertune.identity import share
 from papertune.records import Answer, Document, Rejection, Score, read_records
 from papertune.tables import model_label, number, set_label
@@ -35,7 +35,7 @@ def answers_side_by_side(
     *,
     answers: Mapping[Key, str | Path],
     scores: Mapping[Key, str | Path],
-    documents: Mapping[int, str | Path],
+    documents: Mapping[Part, str | Path],
     limit: int,
     budget: int,
 ) -> dict[str, Any]:
@@ -106,14 +106,14 @@ def _choose(path: str | Path, limit: int) -> tuple[int, dict[str, Any]]:
 
 
 def _documents(
-    files: Mapping[int, str | Path], wanted: set[str], experiment: Experiment, budget: int
+    files: Mapping[Part, str | Path], wanted: set[str], experiment: Experiment, budget: int
 ) -> dict[str, dict[str, str]]:
     shown: dict[str, dict[str, str]] = {}
     spent = 0
-    for year in experiment.years_of("test"):
-        if year not in files:
+    for part in experiment.parts_of("test"):
+        if part not in files:
             continue
-        for document in read_records(files[year], Document):
+        for document in read_records(files[part], Document):
             if document.id in wanted:
                 values = {"title": _cut(document.title), "url": safe_url(document.url)}
                 spent += len(json.dumps(document.text))
@@ -164,7 +164,7 @@ def stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
 
 
 def missing_documents(
-    files: Mapping[int, str | Path], limit: int = 300
+    files: Mapping[Part, str | Path], limit: int = 300
 ) -> tuple[list[dict[str, str]], int, int]:
     """The first missing documents, how many there are, and how many of them need a browser."""
     shown: list[dict[str, str]] = []

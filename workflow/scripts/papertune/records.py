@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,8 +26,13 @@ from papertune.identity import fingerprint
 class Document:
     """A paper, page or post.
 
-    ``text`` is empty until it is found; ``found_by`` then names the extractor (``listing``,
-    ``meta:citation_abstract``, ``browser:…``) and, while it is empty, ``reason`` says why.
+    ``text`` is empty until it is found; ``found_by`` then names who gave it (``listing``,
+    ``meta:citation_abstract``, ``openalex``, ``browser:…``) and, while it is empty, ``reason`` says
+    why. ``tried`` are those that were asked before and their reasons, ``openalex: not_found``.
+
+    A document whose source has a question to it (a post and its best answer, a sentence and its
+    translation) has that in ``question``; its ``text`` is then the answer. ``score`` is what the
+    source's readers gave it.
     """
 
     id: str
@@ -36,6 +42,10 @@ class Document:
     text: str = ""
     found_by: str = ""
     reason: str = ""
+    doi: str = ""
+    question: str = ""
+    score: float | None = None
+    tried: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,8 @@ class Score:
     values: dict[str, float | None]
 
 
+_UMASK = threading.Lock()
+
 Record = TypeVar("Record", Document, Pair, Rejection, Answer, Score)
 
 
@@ -121,13 +133,19 @@ def atomic_write(path: str | Path) -> Iterator[IO[str]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    with _UMASK:
+        umask = os.umask(0)
+        os.umask(umask)
+    return umask
 
 
 def write_records(path: str | Path, records: Iterable[Any]) -> int:

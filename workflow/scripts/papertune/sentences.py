@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 # a dot after one of these ends no sentence
 _ABBREVIATIONS = re.compile(
@@ -10,6 +11,25 @@ _ABBREVIATIONS = re.compile(
     r"|i\.i\.d|[A-Z]))\.$",
     re.IGNORECASE,
 )
+_KNOWN = {
+    *(
+        "e.g",
+        "i.e",
+        "al",
+        "cf",
+        "vs",
+        "resp",
+        "fig",
+        "eq",
+        "sec",
+        "thm",
+        "prop",
+        "lem",
+        "dr",
+        "prof",
+    ),
+    *("approx", "w.r.t", "a.k.a", "i.i.d", "mr", "mrs", "ms", "st", "jr", "sr", "ca", "u.s", "z.b"),
+}
 _END = re.compile(r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘$\\]*[A-Z0-9])")
 
 
@@ -28,3 +48,26 @@ def sentences(text: str) -> list[str]:
     if flat[start:].strip():
         found.append(flat[start:].strip())
     return found
+
+
+def learned_splitter(text: str) -> Callable[[str], list[str]]:
+    """A splitter into sentences for texts of any language, which learns from a text of it.
+
+    Punkt finds the text's abbreviations by statistics. It learns from the text alone, also where
+    NLTK's own models are installed: what is split must not depend on the machine.
+
+    Args:
+        text: What to learn from: the whole page of which paragraphs are split.
+    """
+    from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTrainer
+
+    trainer = PunktTrainer(text)
+    parameters = trainer.get_params()
+    # what a short text has too seldom to learn from
+    parameters.abbrev_types.update(_KNOWN)
+    tokenizer = PunktSentenceTokenizer(parameters)
+
+    def split(paragraph: str) -> list[str]:
+        return list(tokenizer.tokenize(" ".join(paragraph.split())))
+
+    return split

@@ -34,7 +34,7 @@ def jobs_of(layout: Layout) -> dict[Job, tuple[str, str]]:
 
 def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
     study = layout.experiment
-    for year in map(str, study.years):
+    for year in map(str, study.parts):
         for stage in ("list_documents", "fetch_documents", "render_documents"):
             yield stage, "", {"year": year}
     for generator, split in layout.generated:

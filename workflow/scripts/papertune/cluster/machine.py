@@ -150,7 +150,7 @@ def check_browser(layout: Layout) -> Iterator[Finding]:
     from papertune.sources.browser import HOW_TO_GET_ONE, find_browser
 
     left = [path for path in layout.documents() if not Path(path).exists()]
-    if not left or not layout.experiment.fetching.render:
+    if not left or "browser" not in layout.experiment.fetching.resolvers:
         return
     if found := find_browser():
         yield fine(f"Chromium is there: {found[0]}")

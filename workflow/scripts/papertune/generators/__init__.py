@@ -13,6 +13,7 @@ from papertune.settings import Generator
 
 BACKENDS = {
     "rules": ("papertune.generators.rules_backend", "RulesBackend"),
+    "source": ("papertune.generators.source_backend", "SourceBackend"),
     "transformers": ("papertune.generators.transformers_backend", "TransformersBackend"),
     "openai": ("papertune.generators.openai_backend", "OpenAIBackend"),
 }

@@ -60,9 +60,15 @@ def places_of(files: list[Path], split: str, splits: Splits) -> tuple[list[Place
                                 )
                             )
                         else:
-                            key = digest([document.id, document.title, document.text])
+                            key = _key(document)
                             found[document.id] = Place(
                                 document.year, document.id, key, path, offset
                             )
                 offset += len(line)
     return sorted(found.values()), repeated
+
+
+def _key(document: Document) -> str:
+    """What a generator sees of a document; a question only where there is one, so keys stay."""
+    seen = [document.id, document.title, document.text]
+    return digest([*seen, document.question] if document.question else seen)

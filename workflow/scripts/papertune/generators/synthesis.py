@@ -31,7 +31,7 @@ from papertune.records import (
     pair_id,
     to_line,
 )
-from papertune.settings import Generator, RulesGenerator
+from papertune.settings import Generator, PromptedGenerator, RulesGenerator, SourceGenerator
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def synthesize(
     counts = job.counts
     counts.documents = len(places)
 
-    attempts = 1 if isinstance(generator, RulesGenerator) else generator.attempts
+    attempts = generator.attempts if isinstance(generator, PromptedGenerator) else 1
     open_places = places
     for attempt in range(1, attempts + 1):
         wanted = len(asking.missing(open_places, attempt))
@@ -165,11 +165,13 @@ class _Job:
         value = self.finished.get(item)
         if value.get("error"):
             return _Judged([], [], value["error"])
-        rules = value.get("pairs") is not None
-        if rules:
+        ready = value.get("pairs") is not None
+        if ready:
             pairs = [(question, answer) for question, answer in value["pairs"]]
         else:
             pairs = read_pairs(value["text"], cut=value["cut"])
+        if isinstance(self.generator, SourceGenerator):  # people's words are not for rules to judge
+            return _Judged(pairs, [], "" if pairs else "the document has no question")
         kept, rejected = check_pairs(
             pairs,
             place.document(),
@@ -180,7 +182,7 @@ class _Job:
             return _Judged(kept, rejected)
         if pairs:
             return _Judged([], rejected, "every pair was rejected")
-        if rules:
+        if ready:
             return _Judged([], [], "the rules found nothing to ask about")
         text = value["text"].strip()
         why = "empty output" if not text else "refusal" if is_refusal(text) else "unreadable output"
@@ -189,6 +191,8 @@ class _Job:
     def provenance(self, attempt: int) -> dict[str, Any]:
         """What made the pairs of an attempt."""
         generator = self.generator
+        if isinstance(generator, SourceGenerator):
+            return {"backend": "source", "version": versions.SYNTHESIZE}
         if isinstance(generator, RulesGenerator):
             return {"backend": "rules", "style": generator.style, "version": versions.SYNTHESIZE}
         return {
@@ -250,13 +254,15 @@ def _pairs(job: _Job, place: Place, kept: list[tuple[str, str]], attempt: int) -
     if not kept:
         return
     document = place.document()
+    # the answer to a question of the source is the document's text, which must not be given away
+    context = "" if isinstance(job.asking.generator, SourceGenerator) else document.text
     for question, answer in kept:
         yield Pair(
             id=pair_id(place.id, job.name, question, answer),
             document=place.id,
             year=place.year,
             instruction=job.instruction,
-            context=document.text,
+            context=context,
             question=question,
             answer=answer,
             generator=job.name,

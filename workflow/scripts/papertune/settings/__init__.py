@@ -13,7 +13,7 @@ from papertune.settings.collect import (
     Fetching,
     FilesSource,
     PmlrSource,
-    Source,
+    Resolver,
 )
 from papertune.settings.configuration import Configuration
 from papertune.settings.evaluate import PACKAGED_EMBEDDER, Comparison, Compute, Embedder, Published
@@ -32,6 +32,7 @@ from papertune.settings.models import (
     Tokenizer,
     Training,
 )
+from papertune.settings.sources import Source, years_in
 from papertune.settings.synthesize import (
     Decoding,
     Generator,
@@ -39,6 +40,7 @@ from papertune.settings.synthesize import (
     OpenAIGenerator,
     PromptedGenerator,
     RulesGenerator,
+    SourceGenerator,
     TransformersGenerator,
 )
 from papertune.settings.variants import Variant
@@ -73,9 +75,11 @@ __all__ = [
     "PromptedGenerator",
     "Published",
     "Quantization",
+    "Resolver",
     "RulesGenerator",
     "Settings",
     "Source",
+    "SourceGenerator",
     "Subset",
     "Tokenizer",
     "Training",
@@ -84,4 +88,5 @@ __all__ = [
     "Years",
     "added",
     "cosmetic",
+    "years_in",
 ]

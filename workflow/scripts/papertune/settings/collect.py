@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from papertune.settings.base import Settings, cosmetic
+from papertune.settings.scholarly import Lookups
 
 
 class DemoSource(Settings):
@@ -47,13 +48,11 @@ class FilesSource(Settings):
     path: str
 
 
-Source = Annotated[
-    DemoSource | DblpSource | DblpApiSource | PmlrSource | FilesSource, Field(discriminator="kind")
-]
+Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing", "browser"]
 
 
 class Fetching(Settings):
-    """How pages are asked for. None of it changes what a page says."""
+    """Who is asked for texts, and how."""
 
     contact: str = cosmetic(
         "", description="e-mail or url in the User-Agent; else $PAPERTUNE_CONTACT"
@@ -62,4 +61,18 @@ class Fetching(Settings):
     timeout: float = cosmetic(30.0, gt=0, description="seconds")
     retries: int = cosmetic(5, ge=0)
     max_megabytes: float = cosmetic(10.0, gt=0, description="larger responses are refused")
-    render: bool = Field(True, description="ask a browser for pages that need JavaScript")
+    resolvers: list[Resolver] = Field(
+        ["arxiv", "crossref", "openalex", "landing", "browser"],
+        min_length=1,
+        description="who is asked for a document's text, one after the other",
+    )
+    lookups: Lookups = Lookups()
+    hosts: int = cosmetic(8, ge=1, description="hosts that are asked at once, each at its own pace")
+    allow_hosts: list[Annotated[str, Field(pattern=r"^[^/\s]+$")]] = cosmetic(
+        [], description="hosts, or host:port, that may be asked though their address is private"
+    )
+    browsers: int = cosmetic(1, ge=1, description="browsers at once, over all jobs of the machine")
+    browser_pages: int = cosmetic(200, ge=1, description="pages after which it starts afresh")
+    browser_megabytes: int = cosmetic(
+        2000, ge=200, description="memory beyond which a browser is ended and starts afresh"
+    )

@@ -32,6 +32,13 @@ class RulesGenerator(GeneratorSettings):
     style: Literal["extractive", "cloze"]
 
 
+class SourceGenerator(GeneratorSettings):
+    """The pairs that documents come with: a post and its best answer, a sentence and its translation."""
+
+    backend: Literal["source"]
+    pairs: Literal[1] = 1
+
+
 class PromptedGenerator(GeneratorSettings):
     """What generators with a language model share."""
 
@@ -70,5 +77,6 @@ class OpenAIGenerator(PromptedGenerator):
 
 
 Generator = Annotated[
-    RulesGenerator | TransformersGenerator | OpenAIGenerator, Field(discriminator="backend")
+    RulesGenerator | SourceGenerator | TransformersGenerator | OpenAIGenerator,
+    Field(discriminator="backend"),
 ]

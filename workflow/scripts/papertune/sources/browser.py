@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import signal
-import tempfile
+import threading
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from papertune import stopping
 from papertune.sources.abstracts import find_abstract
-from papertune.sources.session import PoliteSession
-from papertune.sources.transport import PageError, timed_out
+from papertune.sources.addresses import PrivateAddress
+from papertune.sources.chromium import BrowserMissing, Chromium, find_browser, said
+from papertune.sources.session import PoliteSession, ending_at_once
+from papertune.sources.transport import PageError, host_of, private, timed_out
+from papertune.sources.turns import LOOK
+
+__all__ = ["HOW_TO_GET_ONE", "Browser", "BrowserMissing", "browser_available", "find_browser"]
 
 log = logging.getLogger("papertune")
 
@@ -24,42 +23,9 @@ HOW_TO_GET_ONE = (
     "conda-forge: chromium and python-chromedriver-binary; or name others in PAPERTUNE_CHROMIUM "
     "and PAPERTUNE_CHROMEDRIVER), then snakemake --forcerun render_documents"
 )
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # containers and root have no user namespaces to build one with
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions",
-    "--blink-settings=imagesEnabled=false",
-    "--disable-features=HttpsUpgrades,Translate",
-)
-
-
-class BrowserMissing(Exception):
-    """There is no browser, or it does not start; the text says which."""
-
-
-def find_browser() -> tuple[str, str] | None:
-    """Chromium and its driver: as the environment says, else on the path; None where one lacks."""
-    named = os.environ.get("PAPERTUNE_CHROMIUM")
-    binary = (
-        shutil.which(named)
-        if named is not None
-        else next(
-            filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-        )
-    )
-    if not binary:
-        return None
-    driver = shutil.which(os.environ.get("PAPERTUNE_CHROMEDRIVER") or "chromedriver") or (
-        shutil.which("chromedriver", path=str(Path(binary).resolve().parent))
-    )
-    return (binary, driver) if driver else None
+TIRED = 0.6  # of the memory that it may take: with more it starts afresh before the next page
+SLACK = 15.0  # seconds over timeout and patience before a page that hangs is ended
+NOTHING = "about:blank"
 
 
 def browser_available() -> bool:
@@ -68,7 +34,10 @@ def browser_available() -> bool:
 
 
 class Browser:
-    """One browser for all pages of a job, started with the first and again when it dies.
+    """One browser for all pages of a job, one page at a time, whichever thread asks.
+
+    It is started with the first page and again when it dies, after ``fetching.browser_pages``
+    pages, and when its memory comes near to ``fetching.browser_megabytes``.
 
     Args:
         session: Whose manners, User-Agent and mapped hosts the browser takes over.
@@ -77,8 +46,9 @@ class Browser:
 
     def __init__(self, session: PoliteSession, *, patience: float = 5.0) -> None:
         self.session, self.patience = session, patience
-        self._driver: Any = None
-        self._profile: tempfile.TemporaryDirectory[str] | None = None
+        self.starts = 0
+        self._running: Chromium | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Browser:
         return self
@@ -88,74 +58,111 @@ class Browser:
 
     def close(self) -> None:
         """Stop the browser, if it runs."""
-        driver, self._driver = self._driver, None
-        process = self._process()
-        if driver is not None:
-            try:
-                driver.quit()
-            except Exception as error:  # a dead browser cannot be told to stop
-                log.debug("browser did not stop cleanly: %s", error)
-        self._end(process)
-        if self._profile is not None:
-            self._profile.cleanup()
-            self._profile = None
-
-    def _process(self) -> int | None:
-        """The browser's own process, as its profile's lock names it: ``<machine>-<process>``."""
-        try:
-            lock = os.readlink(Path(self._profile.name) / "SingletonLock") if self._profile else ""
-        except OSError:
-            return None
-        number = lock.rpartition("-")[2]
-        return int(number) if number.isdigit() else None
-
-    def _end(self, process: int | None) -> None:
-        """End a browser that outlived its driver; no other process has its profile's name."""
-        with suppress(OSError):
-            command = Path(f"/proc/{process}/cmdline").read_bytes()
-            if process is not None and self._profile and self._profile.name.encode() in command:
-                os.kill(process, signal.SIGKILL)
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
 
     def abstract(self, url: str) -> tuple[str, str] | None:
         """The abstract of a rendered page and its extractor, as :func:`find_abstract` gives them.
 
         Raises:
-            PageError: the page does not load, or robots.txt forbids it.
+            PageError: the page does not load, leads to a private address, is a file, takes too
+                much memory, or robots.txt forbids it or where it leads.
             HostStopped: a challenge in place of the page.
             BrowserMissing: no browser can be started.
         """
-        from selenium.common.exceptions import WebDriverException
+        self.session.permit(url)
+        while not self._lock.acquire(timeout=LOOK):
+            self.session.check()
+        try:
+            with ending_at_once():
+                return self._abstract(url)
+        finally:
+            self._lock.release()
+
+    def _abstract(self, url: str) -> tuple[str, str] | None:
+        from selenium.common.exceptions import TimeoutException, WebDriverException
         from urllib3.exceptions import HTTPError
 
-        self.session.permit(url)
         for attempt in (1, 2):
-            if self._driver is None:
-                self._start()
+            browser = self._ready()
+            fetching = self.session.fetching
+            browser.deadline = time.monotonic() + fetching.timeout + self.patience + SLACK
+            browser.pages += 1
             try:
-                with stopping.at_once():
-                    return self._look(url)
+                return self._look(browser, url)
+            except TimeoutException:
+                self.close()  # its script does not even let the page be read
+                raise timed_out(url, fetching.timeout) from None
             except (WebDriverException, HTTPError, OSError) as error:
-                said = _said(error)
-                if "net::ERR" in said:
-                    raise PageError(url, "connection", said, passing=True) from None
-                log.warning("%s: the browser died (%s)%s", url, said, "; again" * (attempt == 1))
+                why = said(error)
+                self._judge(browser, url, why)
+                log.warning("%s: the browser died (%s)%s", url, why, "; again" * (attempt == 1))
                 self.close()
+            finally:
+                browser.deadline = float("inf")
+                self.session.asked(url)
         raise PageError(url, "browser_died", "the browser died on this page twice", passing=True)
 
-    def _look(self, url: str) -> tuple[str, str] | None:
+    def _ready(self) -> Chromium:
+        """The browser, started or started afresh."""
+        running, fetching = self._running, self.session.fetching
+        if running is not None and (
+            running.ended_for
+            or running.pages >= fetching.browser_pages
+            or running.megabytes() > TIRED * fetching.browser_megabytes
+        ):
+            log.info("the browser starts afresh after %d pages", running.pages)
+            self.close()
+        if self._running is None:
+            self._running = Chromium(self.session)
+            self.starts += 1
+        return self._running
+
+    def _judge(self, browser: Chromium, url: str, why: str) -> None:
+        """Raise what an error of the browser says about the page; a death by itself says nothing."""
+        if browser.ended_for == "memory":
+            self.close()
+            most = self.session.fetching.browser_megabytes
+            raise PageError(
+                url,
+                "browser_memory",
+                f"the page takes more than {most} MB in the browser",
+                hint="raise fetching.browser_megabytes if the page is wanted",
+            ) from None
+        if browser.ended_for == "time":
+            self.close()
+            raise timed_out(url, self.session.fetching.timeout) from None
+        if "net::ERR_SOCKS" in why and browser.gate is not None and browser.gate.refused:
+            raise private(url, browser.gate.refused) from None
+        if "net::ERR_BLOCKED_BY_CLIENT" in why:
+            raise private(url, PrivateAddress("it", "it")) from None
+        if "net::ERR_ABORTED" in why:
+            raise _file(url) from None
+        if "net::ERR" in why:
+            raise PageError(url, "connection", why, passing=True) from None
+
+    def _look(self, browser: Chromium, url: str) -> tuple[str, str] | None:
         from selenium.common.exceptions import TimeoutException
 
-        late = False
+        driver, late = browser.driver, False
+        # what the page before left must not be taken for this one's
+        _leave(driver)
+        if browser.gate is not None:
+            browser.gate.refused = None
         try:
-            self._driver.get(url)
+            driver.get(url)
         except TimeoutException:
             late = True  # what is there by now may do
         end = time.monotonic() + (0.0 if late else self.patience)
-        seen, found = "", None
+        seen, landed, found = "", url, None
         while True:
-            html = self._driver.page_source
+            now = driver.current_url
+            if now != landed:
+                landed = self._check_landed(url, now, late)
+            html = driver.page_source
             if html != seen:
-                seen, found = html, find_abstract(html, self._driver.current_url)
+                seen, found = html, find_abstract(html, landed)
                 # a description is the last resort: scripts may still write the abstract itself
                 if found and found[1] != "og:description":
                     return found
@@ -167,39 +174,26 @@ class Browser:
             raise timed_out(url, self.session.fetching.timeout)
         return found
 
-    def _start(self) -> None:
-        from selenium import webdriver
-        from selenium.common.exceptions import WebDriverException
-
-        found = find_browser()
-        if found is None:
-            raise BrowserMissing("no Chromium with its driver on this machine")
-        binary, driver = found
-        self._profile = tempfile.TemporaryDirectory(
-            prefix="papertune-browser-", ignore_cleanup_errors=True
-        )
-        options = webdriver.ChromeOptions()
-        options.binary_location = binary
-        options.page_load_strategy = "eager"  # pictures and advertisements are not waited for
-        for flag in FLAGS:
-            options.add_argument(flag)
-        options.add_argument(f"--user-data-dir={self._profile.name}")
-        options.add_argument(f"--user-agent={self.session.user_agent}")
-        if self.session.hosts:
-            rules = ",".join(f"MAP {name} {a}:{p}" for name, (a, p) in self.session.hosts.items())
-            options.add_argument(f"--host-resolver-rules={rules}")
-            options.add_argument(f"--proxy-bypass-list={';'.join(self.session.hosts)}")
-        try:
-            # explicit paths: Selenium's own manager would go and download
-            self._driver = webdriver.Chrome(
-                options=options, service=webdriver.ChromeService(executable_path=driver)
-            )
-            self._driver.set_page_load_timeout(self.session.fetching.timeout)
-        except (WebDriverException, OSError) as error:
-            self.close()
-            raise BrowserMissing(f"{binary} does not start ({_said(error)})") from None
+    def _check_landed(self, url: str, landed: str, late: bool) -> str:
+        """Judge where redirects and scripts have led; the browser has asked there by itself."""
+        if landed in (NOTHING, "data:,"):  # no page has come in its place
+            raise timed_out(url, self.session.fetching.timeout) if late else _file(url)
+        self.session.allow(landed)
+        if host_of(landed) != host_of(url):
+            self.session.asked(landed)
+        return landed
 
 
-def _said(error: Exception) -> str:
-    """The first line of what Selenium says; stack traces of the browser follow it."""
-    return (getattr(error, "msg", None) or str(error) or type(error).__name__).split("\n")[0]
+def _leave(driver: Any) -> None:
+    """Close what pages have opened, and leave the page."""
+    first, *others = driver.window_handles
+    for handle in others:
+        driver.switch_to.window(handle)
+        driver.close()
+    if others:
+        driver.switch_to.window(first)
+    driver.get(NOTHING)
+
+
+def _file(url: str) -> PageError:
+    return PageError(url, "not_html", "the link leads to a file, which is not downloaded")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,51 +11,43 @@ from typing import Any
 
 from papertune import versions
 from papertune.errors import CollectError
+from papertune.experiment import Part
 from papertune.identity import digest, fingerprint
 from papertune.records import Document, Rejection, read_records, write_records
-from papertune.settings import Fetching, Source
-from papertune.sources.abstracts import find_abstract
-from papertune.sources.outcomes import Outcome, counted, outcome_of, with_outcome, work
+from papertune.settings import Fetching, Resolver, Source
+from papertune.sources import listing as listings
+from papertune.sources.outcomes import Outcome, counted, with_outcome, work
+from papertune.sources.reasons import NOT_RENDERED, rejection
+from papertune.sources.resolving import APIS, resolve, resolvers
 from papertune.sources.session import PoliteSession
+from papertune.sources.transport import HostStopped, PageError
 from papertune.store import Store
 
 log = logging.getLogger("papertune")
-
-# a page that was refused is not asked for by other means
-NOT_RENDERED = ("http_4", "robots", "not_html", "too_large", "bad_url", "redirects")
-REASONS = {
-    "no_abstract_in_page": "the page has no abstract",
-    "no_abstract": "no abstract in the page, nor after its JavaScript ran",
-    "needs_browser": "the page as it comes has no abstract; a browser may show one",
-    "robots": "robots.txt forbids the page",
-    "not_html": "the link leads to a file, not to a page",
-    "too_large": "larger than fetching.max_megabytes",
-    "timeout": "no answer in time; ask again with --forcerun fetch_documents",
-    "connection": "no connection; ask again with --forcerun fetch_documents",
-    "http_404": "there is no such page",
-}
 
 
 def list_documents(
     source: Source,
     fetching: Fetching,
-    year: int,
+    part: Part,
     *,
     output: str | Path,
     rejected: str | Path,
     cache: str | Path,
+    mine: Callable[[str], bool] | None = None,
     turns: str | Path | None = None,
     refresh: bool = False,
 ) -> None:
-    """List the documents of a year.
+    """List the documents of a year, or of a part where documents are not split by year.
 
     Args:
         source: Where documents come from.
         fetching: How pages are asked for.
-        year: The year.
+        part: The year, or the part's name.
         output: JSONL of Document; ``text`` only where the source has it.
         rejected: JSONL of Rejection(stage ``list``): with ``output`` all that the source listed.
         cache: The folder of pages that are kept.
+        mine: Tells by its id or key whether an item is of the part; all are if not given.
         turns: Where it stands when a host was last asked; ``turns`` in the cache if not given.
         refresh: Ask the site again even if the listing's page is in the cache.
 
@@ -64,9 +56,12 @@ def list_documents(
     """
     documents: dict[str, Document] = {}
     rejections: list[Rejection] = []
+    year = part if isinstance(part, int) else 0
     with _session(source, fetching, cache, year, turns) as session:
         try:
-            for item in _listing(session, source, year, refresh):
+            for item in listings.items(session, source, year, refresh=refresh):
+                if mine and not mine(item.key if isinstance(item, Rejection) else item.id):
+                    continue
                 if isinstance(item, Rejection):
                     rejections.append(item)
                 elif item.id in documents:
@@ -79,19 +74,22 @@ def list_documents(
             reasons = counted(item.reason for item in rejections)
             if not documents:
                 raise CollectError(
-                    f"the listing of {year} has no document"
+                    f"the listing of {part} has no document"
                     + (f" (rejected: {reasons})" if reasons else ""),
-                    where=_place(source, year),
+                    where=_place(source),
                     hint="open it in a browser; check the source's url, query or path, and the years",
                 )
+        except (HostStopped, PageError):
+            raise  # what came before is good
         except CollectError:
-            session.forget_given()  # a page without a listing must not be there for ever
+            # a page without a listing must not be there for ever
+            session.forget_given(last=bool(documents))
             raise
     write_records(output, documents.values())
     write_records(rejected, rejections)
     log.info(
-        "%d: %d documents, %d rejected%s",
-        year,
+        "%s: %d documents, %d rejected%s",
+        part,
         len(documents),
         len(rejections),
         f" ({reasons})" if reasons else "",
@@ -107,7 +105,7 @@ def fetch_documents(
     store: str | Path,
     cache: str | Path,
 ) -> None:
-    """Find the texts of a year's documents in their landing pages as they come.
+    """Find the texts of a year's documents wherever no browser is needed.
 
     Args:
         source: Where documents come from.
@@ -122,15 +120,17 @@ def fetch_documents(
     """
     documents = list(read_records(listing, Document))
     wanted = [document for document in documents if not document.text]
-    kept = Store(store, "fetch", _identity(source, documents))
+    kept = Store(store, "fetch", _identity(source, fetching, documents))
+    before, _ = in_order(source, fetching)
     with _session(source, fetching, cache, _year_of(documents)) as session:
-
-        def ask(document: Document) -> Outcome:
-            page = session.get(document.url)
-            found = find_abstract(page.text, page.landed)
-            return Outcome(*found) if found else Outcome(reason="no_abstract_in_page")
-
-        outcomes = work(wanted, ask, kept, "pages")
+        chain = resolvers(before, session, fetching)
+        outcomes = work(
+            wanted,
+            lambda document: resolve(document, chain),
+            kept,
+            "documents",
+            lanes=fetching.hosts,
+        )
     finished = [with_outcome(document, outcomes.get(document.id)) for document in documents]
     write_records(output, finished)
     reasons = counted(document.reason for document in finished if not document.text)
@@ -152,11 +152,11 @@ def render_documents(
     store: str | Path,
     cache: str | Path,
 ) -> None:
-    """Render the pages that gave no text, and part the documents into found and missing.
+    """Ask the browser and whoever comes after it, and part the documents into found and missing.
 
     Args:
         source: Where documents come from.
-        fetching: How pages are asked for; ``render`` false asks no browser.
+        fetching: Who is asked, and how.
         fetched: JSONL of Document with text or reason.
         output: JSONL of Document, all with text.
         missing: JSONL of Rejection(stage ``collect``): the others, with the reason.
@@ -169,49 +169,35 @@ def render_documents(
     from papertune.sources.browser import HOW_TO_GET_ONE, Browser, BrowserMissing, browser_available
 
     documents = list(read_records(fetched, Document))
-    wanted = [
-        document
-        for document in documents
-        if not document.text and not document.reason.startswith(NOT_RENDERED)
-    ]
-    kept = Store(store, "render", _identity(source, documents))
-    why_not = ""
-    if not fetching.render:
-        why_not = "fetching.render is false"
-    elif not browser_available():
-        why_not = HOW_TO_GET_ONE
-    if why_not:
-        outcomes = {
-            document.id: outcome_of(kept.get(document.id))
-            if document.id in kept
-            # a page that did not come may come without a browser too
-            else Outcome(
-                reason="needs_browser"
-                if document.reason == "no_abstract_in_page"
-                else document.reason
-            )
-            for document in wanted
-        }
-    else:
-        with (
-            _session(source, fetching, cache, _year_of(documents)) as session,
-            Browser(session) as browser,
-        ):
+    _, after = in_order(source, fetching)
+    wanted = [document for document in documents if after and not is_whole(document)]
+    kept = Store(store, "render", _identity(source, fetching, documents))
+    why_not = "" if browser_available() else HOW_TO_GET_ONE
+    with (
+        _session(source, fetching, cache, _year_of(documents)) as session,
+        Browser(session) as browser,
+    ):
 
-            def ask(document: Document) -> Outcome:
-                nonlocal why_not
-                try:
-                    if why_not:
-                        raise BrowserMissing(why_not)
-                    found = browser.abstract(document.url)
-                except BrowserMissing as error:
-                    why_not = why_not or f"{error}; {HOW_TO_GET_ONE}"
-                    return Outcome(reason="needs_browser", passing=True)
-                if not found:
-                    return Outcome(reason="no_abstract")
-                return Outcome(found[0], f"browser:{found[1]}")
+        def look(document: Document) -> Outcome:
+            nonlocal why_not
+            before = landing_reason(document)
+            if before.startswith(NOT_RENDERED):
+                return Outcome(reason=before)
+            try:
+                if why_not:
+                    raise BrowserMissing(why_not)
+                found = browser.abstract(document.url)
+            except BrowserMissing as error:
+                why_not = why_not or f"{error}; {HOW_TO_GET_ONE}"
+                # a page that did not come may come without a browser too
+                waits = before in ("", "no_abstract_in_page", "truncated")
+                return Outcome(reason="needs_browser" if waits else before, passing=True)
+            if not found:
+                return Outcome(reason="no_abstract")
+            return Outcome(found[0], f"browser:{found[1]}")
 
-            outcomes = work(wanted, ask, kept, "rendered pages")
+        chain = [("browser", look), *resolvers(after[1:], session, fetching)]
+        outcomes = work(wanted, lambda document: resolve(document, chain), kept, "rendered pages")
     finished = [with_outcome(document, outcomes.get(document.id)) for document in documents]
     found = [document for document in finished if document.text]
     lost = [document for document in finished if not document.text]
@@ -225,7 +211,7 @@ def render_documents(
             "(source kind: files)",
         )
     write_records(output, found)
-    write_records(missing, [_missing(document, why_not) for document in lost])
+    write_records(missing, [rejection(document, why_not) for document in lost])
     reasons = counted(document.reason for document in lost)
     log.info(
         "%d documents, %d missing%s", len(found), len(lost), f" ({reasons})" if reasons else ""
@@ -238,31 +224,9 @@ def render_documents(
 # ---- parts ------------------------------------------------------------------------------------
 
 
-def _listing(
-    session: PoliteSession, source: Source, year: int, refresh: bool
-) -> Iterator[Document | Rejection]:
-    if source.kind == "files":
-        from papertune.sources.files import read_rows
-
-        return read_rows(source.path, year)
-    if source.kind == "pmlr":
-        from papertune.sources.pmlr import read_volumes
-
-        return read_volumes(session, source, year, refresh=refresh)
-    from papertune.sources import dblp
-
-    if source.kind == "dblp_api":
-        return dblp.search(session, source, year, refresh=refresh)
-    return dblp.read_contents(session, _place(source, year), year, refresh=refresh)
-
-
-def _place(source: Source, year: int) -> str:
-    """The url or path of a source's listing, as the user wrote it where it depends on more."""
-    if source.kind == "demo":
-        from papertune.demo.pages import CONTENTS
-
-        return CONTENTS
-    return source.path if source.kind == "files" else source.url
+def _place(source: Source) -> str:
+    """The url or path of a source's listing."""
+    return str(getattr(source, "path", "") or getattr(source, "url", "") or source.kind)
 
 
 @contextmanager
@@ -289,9 +253,32 @@ def _session(
         yield session
 
 
-def _identity(source: Source, documents: list[Document]) -> dict[str, Any]:
+def in_order(source: Source, fetching: Fetching) -> tuple[list[Resolver], list[Resolver]]:
+    """The resolvers that are asked before the browser; the browser, if it is asked, and the others."""
+    names = [
+        name
+        for name in dict.fromkeys(fetching.resolvers)
+        # the built-in venue is known to nobody else
+        if source.kind != "demo" or name not in APIS
+    ]
+    place = names.index("browser") if "browser" in names else len(names)
+    return names[:place], names[place:]
+
+
+def is_whole(document: Document) -> bool:
+    """Whether a document has its text, and not only the beginning of it."""
+    return bool(document.text) and document.reason != "truncated"
+
+
+def landing_reason(document: Document) -> str:
+    """Why the landing page as it came gave no whole text; empty where it was not asked."""
+    said = [item.partition(": ") for item in document.tried]
+    return next((reason for who, _, reason in said if who == "landing"), "")
+
+
+def _identity(source: Source, fetching: Fetching, documents: list[Document]) -> dict[str, Any]:
     """What an outcome depends on besides the document's url, which is its key."""
-    identity: dict[str, Any] = {"version": versions.COLLECT}
+    identity: dict[str, Any] = {"version": versions.COLLECT, "fetching": fetching.identity()}
     if source.kind == "demo":
         identity["demo"] = _demo_identity(source, _year_of(documents))
     return identity
@@ -308,11 +295,3 @@ def _demo_identity(source: Any, year: int) -> str:
 
 def _year_of(documents: list[Document]) -> int:
     return documents[0].year if documents else 0
-
-
-def _missing(document: Document, why_not: str) -> Rejection:
-    said = REASONS.get(document.reason, "")
-    if document.reason == "needs_browser" and why_not:
-        said = f"{said}: {why_not}"
-    detail = f"{document.title} – {document.url}" + (f" – {said}" if said else "")
-    return Rejection("collect", document.id, document.reason, detail)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, Rejection
-from papertune.settings import DblpApiSource
+from papertune.settings import DblpApiSource, DblpSource
+from papertune.sources.dois import doi_of, doi_url
 from papertune.sources.session import PoliteSession, host_of
 from papertune.sources.text import clean
 
@@ -26,8 +27,29 @@ _FRONT_MATTER = re.compile(
     r"|(organizing|program|conference|steering) committee|reviewers|committees|sponsors)$",
     re.IGNORECASE,
 )
-_VOLUMES = {"editor", "book", "reference"}
-_VOLUME_TYPES = ("Editorship",)
+# what DBLP calls entries that are no papers: in the pages, the search API, the snapshot, the graph.
+# The API's "Books and Theses" is not here: a thesis has an abstract as a paper has.
+_NO_PAPERS = {
+    "editor": "proceedings_volume",
+    "editorship": "proceedings_volume",
+    "proceedings": "proceedings_volume",
+    "book": "book",
+    "reference": "reference_work",
+    "reference works": "reference_work",
+    "encyclopedia": "reference_work",
+    "data": "data",
+    "data and artifacts": "data",
+    "withdrawn": "withdrawn",
+    "withdrawn items": "withdrawn",
+    "www": "web_page",
+}
+
+
+def list_documents(
+    session: PoliteSession, source: DblpSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The entries of a source's table of contents, as :func:`read_contents` gives them."""
+    return read_contents(session, source.url, year, refresh=refresh)
 
 
 def read_contents(
@@ -64,12 +86,12 @@ def read_contents(
             continue
         key = str(entry.get("id") or entry.get("data-key") or "") or url
         title = entry.select_one("span.title")
-        yield _item(
+        yield entry_item(
             key=key,
             title=title.decode_contents() if title else "",
             links=_links(entry),
             year=year,
-            volume=bool(_VOLUMES & set(map(str, entry.get("class") or []))),
+            kinds=map(str, entry.get("class") or []),
         )
 
 
@@ -86,16 +108,19 @@ def search(
     first = 0
     while True:
         url = f"{source.url}?q={quote(query)}&format=json&h={PAGE_SIZE}&f={first}"
-        hits = _hits(session.get(url, refresh=refresh).text, url)
-        total = int(hits.get("@total", 0))
-        found = hits.get("hit") or []
-        for hit in [found] if isinstance(found, dict) else found:
-            yield _from_hit(hit.get("info") or {}, year)
-        sent = int(hits.get("@sent", 0)) or len(found)
-        first += sent
+        hits = _hits(session.get(url, refresh=refresh, api=True).text, url)
+        total = int(hits.get("@total") or 0)
+        found = _listed(hits.get("hit"))
+        for hit in found:
+            info = hit.get("info") if isinstance(hit, dict) else None
+            if isinstance(info, dict):
+                yield _from_hit(info, year)
+            else:
+                yield Rejection("list", url, "bad_item", whole(str(hit))[:200])
+        first += len(found)
         if first >= total:
             return
-        if not sent or first >= MOST_HITS:
+        if not found or first >= MOST_HITS:
             raise CollectError(
                 f"DBLP gives {first} of {total} hits only",
                 where=url,
@@ -103,50 +128,111 @@ def search(
             )
 
 
-def _hits(text: str, url: str) -> dict[str, Any]:
+def json_answer(text: str, url: str, service: str) -> Any:
+    """What a service of DBLP's answered.
+
+    Raises:
+        CollectError: it is no JSON: a page for people, perhaps one that asks for a human.
+    """
     try:
-        hits = json.loads(text)["result"]["hits"]
-        int(hits.get("@total", 0)), int(hits.get("@sent", 0))
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _no_answer(text, url, service) from None
+
+
+def _no_answer(text: str, url: str, service: str) -> CollectError:
+    return CollectError(
+        f"not an answer of {service}: {' '.join(text.split())[:80]!r}",
+        where=url,
+        hint="open the url in a browser: it must give JSON. If it shows a page that asks for a "
+        "human, use DBLP's SPARQL endpoint or a snapshot (source kinds dblp_sparql, dblp_snapshot)",
+    )
+
+
+def _hits(text: str, url: str) -> dict[str, Any]:
+    service = "DBLP's search API"
+    answer = json_answer(text, url, service)
+    try:
+        hits = answer["result"]["hits"]
+        int(hits.get("@total") or 0)
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise CollectError(
-            f"not an answer of DBLP's search API: {' '.join(text.split())[:80]!r}",
-            where=url,
-            hint="open the url in a browser: it must give JSON",
-        ) from None
+        raise _no_answer(text, url, service) from None
     return dict(hits)
 
 
 def _from_hit(info: dict[str, Any], year: int) -> Document | Rejection:
-    links = info.get("ee") or []
-    key = str(info.get("key") or info.get("url") or info.get("title") or "")
-    if str(info.get("year", "")) != str(year):
-        return Rejection(
-            "list", key, "other_year", clean(f"{info.get('title', '')} ({info.get('year')})")
-        )
-    return _item(
+    title = _text(info.get("title"))
+    key = _text(info.get("key")) or _text(info.get("url")) or title
+    published = _text(info.get("year"))
+    if published != str(year):
+        return Rejection("list", key, "other_year", clean(f"{title} ({published or 'no year'})"))
+    return entry_item(
         key=key,
-        title=str(info.get("title") or ""),
-        links=[str(link) for link in ([links] if isinstance(links, str) else links)],
+        title=title,
+        links=[_text(link) for link in _listed(info.get("ee"))],
         year=year,
-        volume=info.get("type") in _VOLUME_TYPES,
+        kinds=[_text(info.get("type"))],
+        doi=_text(info.get("doi")),
     )
 
 
-def _item(
-    *, key: str, title: str, links: list[str], year: int, volume: bool
+def _listed(value: Any) -> list[Any]:
+    """A list of what the API gives as nothing, as one thing or as a list of them."""
+    if value in (None, "", {}):
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    """The text of what the API gives as text, as a number or as ``{"@attribute": …, "text": …}``."""
+    if isinstance(value, dict):
+        value = value.get("text")
+    return whole(str(value)).strip() if isinstance(value, str | int) else ""
+
+
+def whole(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair: UTF-8 cannot say these."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def entry_item(
+    *,
+    key: str,
+    title: str,
+    links: list[str],
+    year: int,
+    kinds: Iterable[str] = (),
+    doi: str = "",
 ) -> Document | Rejection:
+    """The document of one of DBLP's entries, or why it is none.
+
+    Args:
+        key: DBLP's key, for the rejection.
+        title: The title, with markup and DBLP's full stop.
+        links: The links to electronic editions, in DBLP's order.
+        year: The year.
+        kinds: What DBLP calls the entry: its type, element or classes.
+        doi: The DOI where DBLP names it beside the links.
+    """
     # DBLP ends every title with a full stop of its own
     title = re.sub(r"(?<!\.)\.$", "", clean(title))
-    if volume:
-        return Rejection("list", key, "proceedings_volume", title)
-    if _FRONT_MATTER.match(title):
+    no_paper = [_NO_PAPERS[kind.lower()] for kind in kinds if kind.lower() in _NO_PAPERS]
+    if no_paper:
+        return Rejection("list", key, no_paper[0], title)
+    if is_front_matter(title):
         return Rejection("list", key, "front_matter", title)
     if not title:
         return Rejection("list", key, "no_title", " ".join(links))
-    url = landing(links)
+    doi = next(filter(None, map(doi_of, [doi, *links])), "")
+    url = landing(links) or doi_url(doi)
     if not url:
         return Rejection("list", key, "no_link", title)
-    return Document(id=document_id(url), title=title, url=url, year=year)
+    return Document(id=document_id(doi or url), title=title, url=url, year=year, doi=doi)
+
+
+def is_front_matter(title: str) -> bool:
+    """Whether a title is that of a volume's first or last pages: a preface, an index."""
+    return bool(_FRONT_MATTER.match(title.strip().rstrip(".")))
 
 
 def _links(entry: Tag) -> list[str]:

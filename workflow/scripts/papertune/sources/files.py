@@ -1,7 +1,8 @@
 """Local files of titles, addresses and abstracts: JSON, JSONL, CSV.
 
 A row has ``title``, ``paper_url`` or ``doi``, ``year`` and ``abstract``; the abstract may be empty
-(the page is then fetched). A bad row is a rejection with file and line; the others go on.
+(the page is then fetched), and the year where documents are not split by year. A bad row is a
+rejection with file and line; the others go on.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, Rejection
+from papertune.settings import FilesSource
+from papertune.sources.dois import doi_of
 from papertune.sources.text import clean
 
 FIELDS = ("title", "paper_url", "doi", "year", "abstract")
@@ -42,7 +45,8 @@ def read_rows(template: str, year: int) -> Iterator[Document | Rejection]:
 
     Args:
         template: Path of the file; ``{year}`` stands for the year, if it is there.
-        year: The year asked for; rows of other years are passed over.
+        year: The year asked for; rows of other years are passed over. 0 asks for all rows, with
+            a year or without.
 
     Raises:
         CollectError: there is no such file, it is none of the three kinds, broken as a whole, or
@@ -50,10 +54,10 @@ def read_rows(template: str, year: int) -> Iterator[Document | Rejection]:
     """
     path = path_of(template, year)
     rows = _rows(path)
-    mine = [row for row in rows if row.year in (year, None)]
-    if not any(row.year == year for row in mine):
+    mine = [row for row in rows if not year or row.year in (year, None)]
+    if year and not any(row.year == year for row in mine):
         others = sorted({row.year for row in rows if row.year is not None})
-        bad = next((f"{path}:{row.line}: {row.problem}" for row in mine if row.problem), "")
+        bad = next((f"{path}:{row.line}: {row.problem or no_year(row)}" for row in mine), "")
         raise CollectError(
             f"no row of {year}" + (f"; first bad row: {bad}" if bad else ""),
             where=str(path),
@@ -63,9 +67,10 @@ def read_rows(template: str, year: int) -> Iterator[Document | Rejection]:
         )
     for row in mine:
         where = f"{path}:{row.line}"
-        if row.problem:
+        problem = row.problem or (no_year(row) if year and row.year is None else "")
+        if problem:
             title = clean(str(row.fields.get("title") or ""))
-            yield Rejection("list", where, "bad_row", f"{row.problem}: {title}".strip(": "))
+            yield Rejection("list", where, "bad_row", f"{problem}: {title}".strip(": "))
             continue
         doi, url = (str(row.fields.get(key) or "").strip() for key in ("doi", "paper_url"))
         text = clean(str(row.fields.get("abstract") or ""))
@@ -75,10 +80,28 @@ def read_rows(template: str, year: int) -> Iterator[Document | Rejection]:
             id=document_id(doi or url),
             title=clean(str(row.fields["title"])),
             url=url,
-            year=year,
+            year=row.year or 0,
             text=text,
             found_by="listing" if text else "",
+            doi=doi_of(doi or url),
         )
+
+
+def no_year(row: Row) -> str:
+    """What is wrong with a row whose year is asked for and is not there."""
+    return f"no year but {row.fields.get('year')!r}"
+
+
+def list_documents(
+    session: Any, source: FilesSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """:func:`read_rows` as a listing; nobody is asked."""
+    return read_rows(source.path, year)
+
+
+def listed_digest(source: FilesSource, year: int) -> str:
+    """:func:`rows_digest` of a source."""
+    return rows_digest(source.path, year)
 
 
 def rows_digest(template: str, year: int) -> str:
@@ -92,7 +115,7 @@ def rows_digest(template: str, year: int) -> str:
     return _digests(*_stamp(path_of(template, year))).get(year, "")
 
 
-def path_of(template: str, year: int) -> Path:
+def path_of(template: str, year: int | str) -> Path:
     """The file of a year."""
     return Path(template.replace("{year}", str(year)))
 
@@ -162,8 +185,6 @@ def _checked(line: int, value: Any) -> Row:
         return Row(line, {}, None, "not an object with title, paper_url or doi, year, abstract")
     fields = _named(value)
     year = _year(fields.get("year"))
-    if year is None:
-        return Row(line, fields, None, f"no year but {fields.get('year')!r}")
     problem = ""
     if not isinstance(fields.get("title"), str) or not fields["title"].strip():
         problem = "no title"
@@ -241,12 +262,13 @@ def _from_csv(raw: bytes, path: Path) -> Iterator[tuple[int, Any]]:
     reader = csv.DictReader(io.StringIO(_decoded(raw, path), newline=""))
     try:
         header = {str(name).strip().lower() for name in reader.fieldnames or []}
-        missing = {"title", "year", "abstract"} - header
+        missing = {"title", "abstract"} - header
         if missing or not header & {"paper_url", "doi"}:
             raise CollectError(
                 f"the header lacks {', '.join(sorted(missing)) or 'paper_url or doi'}",
                 where=f"{path}:1",
-                hint="the columns are title, paper_url or doi, year, abstract",
+                hint="the columns are title, paper_url or doi, year (where documents are split by "
+                "year), abstract",
             )
         line = reader.line_num + 1
         for row in reader:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from papertune.errors import CollectError
 from papertune.progress import progress
 from papertune.records import Document
-from papertune.sources.transport import HostStopped, PageError
+from papertune.sources.lanes import in_lanes, lane_of
+from papertune.sources.transport import HostStopped
 from papertune.store import Store
 
 log = logging.getLogger("papertune")
@@ -18,12 +20,17 @@ log = logging.getLogger("papertune")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What asking for one document gave; a passing one is not kept."""
+    """What asking for one document gave; a passing one is not kept.
+
+    A text with the reason ``truncated`` is the beginning of one. ``tried`` are those that gave
+    nothing before, ``crossref: no_abstract``.
+    """
 
     text: str = ""
     found_by: str = ""
     reason: str = ""
     passing: bool = False
+    tried: list[str] = field(default_factory=list)
 
 
 def work(
@@ -31,8 +38,17 @@ def work(
     ask: Callable[[Document], Outcome],
     kept: Store,
     what: str,
+    *,
+    lanes: int = 1,
 ) -> dict[str, Outcome]:
     """Ask for what the store does not have; one document's failure is its reason, not the job's.
+
+    Args:
+        documents: What is wanted.
+        ask: Asks for one; run in several threads where there are several lanes.
+        kept: Where outcomes are kept that will not pass.
+        what: Names them in the log.
+        lanes: How many hosts are asked at once.
 
     Raises:
         CollectError: at the end, if a host was given up; everything finished is then in the store.
@@ -46,17 +62,13 @@ def work(
     stopped: list[HostStopped] = []
     if outcomes:
         log.info("%d of %d documents are in the store", len(outcomes), len(documents))
-    for document in progress(open_ones, len(open_ones), what) if open_ones else ():
-        try:
-            outcome = ask(document)
-        except HostStopped as error:
-            stopped.append(error)
+    asked = in_lanes(open_ones, lambda document: lane_of(document.url), ask, lanes=lanes)
+    for document, outcome in progress(asked, len(open_ones), what) if open_ones else ():
+        if isinstance(outcome, HostStopped):
+            stopped.append(outcome)
             continue
-        except PageError as error:
-            log.warning("%s", error)
-            # neither robots.txt nor the size limit is a property of the document
-            passing = error.passing or error.reason in ("robots", "too_large")
-            outcome = Outcome(reason=error.reason, passing=passing)
+        if isinstance(outcome, Exception):
+            raise outcome
         outcomes[document.id] = outcome
         if not outcome.passing:
             value = asdict(outcome)
@@ -73,16 +85,22 @@ def work(
     return outcomes
 
 
-def outcome_of(value: dict[str, str]) -> Outcome:
+def outcome_of(value: dict[str, Any]) -> Outcome:
     """An outcome as the store keeps it."""
-    return Outcome(value["text"], value["found_by"], value["reason"])
+    return Outcome(**value)
 
 
 def with_outcome(document: Document, outcome: Outcome | None) -> Document:
-    """The document with what asking for it gave."""
+    """The document with what asking for it gave, after whatever was tried before."""
     if outcome is None:
         return document
-    return replace(document, text=outcome.text, found_by=outcome.found_by, reason=outcome.reason)
+    return replace(
+        document,
+        text=outcome.text,
+        found_by=outcome.found_by,
+        reason=outcome.reason,
+        tried=[*document.tried, *outcome.tried],
+    )
 
 
 def counted(reasons: Iterable[str]) -> str:

@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 
 from papertune import stopping
 from papertune.errors import CollectError, PapertuneError
-from papertune.experiment import Experiment
+from papertune.experiment import Experiment, Part
 from papertune.layout import Layout
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.sources.collect import list_documents
+from papertune.splits import chooser
 
 log = logging.getLogger("papertune")
 
@@ -67,24 +68,24 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
         CollectError: at the end, if years could not be listed; names them.
     """
     listed = [
-        (name, year)
+        (name, part)
         for name, study in studies.items()
-        for year, path in Layout(name, study).by_year("listings").items()
+        for part, path in Layout(name, study).by_year("listings").items()
         if Path(path).exists()
     ]
     failed, new = [], 0
-    for name, year in listed:
+    for name, part in listed:
         study = studies[name]
         try:
-            changes = _refresh_year(name, study, year, Path(cache))
+            changes = _refresh_part(name, study, part, Path(cache))
         except stopping.Interrupted:
             raise
         except PapertuneError as error:
-            log.error("%s %d: %s", name, year, error)
-            failed.append(f"{name} {year}")
+            log.error("%s %s: %s", name, part, error)
+            failed.append(f"{name} {part}")
         else:
             new += bool(changes)
-            log.info("%s %d: %s", name, year, _counted(changes))
+            log.info("%s %s: %s", name, part, _counted(changes))
             for line in changes.lines():
                 log.info("  %s", line)
     log.info("%d listings: %d changed, %d failed", len(listed), new, len(failed))
@@ -99,10 +100,10 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
 # ---- parts ------------------------------------------------------------------------------------
 
 
-def _refresh_year(name: str, study: Experiment, year: int, cache: Path) -> Changes:
+def _refresh_part(name: str, study: Experiment, part: Part, cache: Path) -> Changes:
     layout = Layout(name, study)
-    listing = Path(layout.by_year("listings")[year])
-    rejected = Path(layout.by_year("rejected/listings")[year])
+    listing = Path(layout.by_year("listings")[part])
+    rejected = Path(layout.by_year("rejected/listings")[part])
     cache.mkdir(parents=True, exist_ok=True)
     # a page without a listing must not take the place of a good one, so pages wait here too
     with TemporaryDirectory(dir=cache, prefix=".refresh-") as folder:
@@ -110,7 +111,8 @@ def _refresh_year(name: str, study: Experiment, year: int, cache: Path) -> Chang
         list_documents(
             study.source,
             study.fetching,
-            year,
+            part,
+            mine=chooser(part, study.splits),
             output=fresh,
             rejected=refused,
             cache=pages,

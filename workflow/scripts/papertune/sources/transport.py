@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -11,8 +14,12 @@ from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, Rea
 from urllib3.util import Retry
 
 from papertune.errors import CollectError
+from papertune.sources.addresses import HINT, Allowed, GuardedAdapter, PrivateAddress
+from papertune.sources.credentials import Credentials
 
 PATIENCE = 600.0  # seconds; who asks for more than this is not asked again in this job
+REDIRECTS = 10
+FEW_BYTES = 64 * 1024
 READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
 
 
@@ -39,6 +46,7 @@ class PageError(CollectError):
     ) -> None:
         super().__init__(what, where=url, hint=hint)
         self.reason, self.passing, self.retry_after = reason, passing, retry_after
+        self.text = ""  # of the answer, if one came
 
 
 class HostStopped(CollectError):
@@ -64,14 +72,54 @@ class MappedAdapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def send(http: requests.Session, url: str, timeout: float) -> requests.Response:
+class _OneHop(requests.Session):
+    """Takes no look at where a redirect leads: that would read its body, however large it is."""
+
+    def resolve_redirects(self, *_: Any, **__: Any) -> Any:
+        """None."""
+        return iter(())
+
+
+def new_session(
+    user_agent: str, allowed: Allowed, hosts: Mapping[str, tuple[str, int]]
+) -> requests.Session:
+    """A session of requests' that leads nowhere but to allowed addresses, and to hosts as mapped."""
+    http = _OneHop()
+    http.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
+    http.headers["User-Agent"] = user_agent
+    for scheme in ("http://", "https://"):
+        http.mount(scheme, GuardedAdapter(allowed))
+    for name, address in hosts.items():
+        http.mount(f"http://{name}/", MappedAdapter(name, address))
+    return http
+
+
+def send(
+    http: requests.Session, url: str, timeout: float, credentials: Credentials | None = None
+) -> requests.Response:
     """Ask for a url once; redirects are not followed and the body is not read yet.
+
+    Args:
+        http: The session that sends it.
+        url: What is asked for, and named in errors.
+        timeout: Seconds to connect, and between two parts of the answer.
+        credentials: What is sent besides and named nowhere.
 
     Raises:
         PageError: no connection, no answer within ``timeout`` seconds, or no such url.
     """
+    own = credentials or Credentials(url)
     try:
-        return http.get(url, timeout=timeout, stream=True, allow_redirects=False)
+        with own.unlogged():
+            return http.get(
+                own.address(url),
+                headers=own.headers(url),
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+            )
+    except PrivateAddress as error:
+        raise private(url, error) from None
     except requests.Timeout:
         raise timed_out(url, timeout) from None
     except (
@@ -80,15 +128,38 @@ def send(http: requests.Session, url: str, timeout: float) -> requests.Response:
         LocationParseError,
         UnicodeError,
     ) as error:
-        raise PageError(url, "bad_url", f"not a url that can be asked for ({error})") from None
+        said = own.hidden(str(error))
+        raise PageError(url, "bad_url", f"not a url that can be asked for ({said})") from None
     except requests.RequestException as error:
         raise PageError(
-            url, "connection", f"no connection ({_root(error)})", passing=True
+            url, "connection", f"no connection ({own.hidden(_root(error))})", passing=True
         ) from None
 
 
-def body_of(url: str, response: requests.Response, limit: int, timeout: float) -> bytes:
+def redirect_target(url: str, response: requests.Response, timeout: float) -> str:
+    """Where an answer redirects to, or an empty string; its body, if it is short, is read away."""
+    if not response.is_redirect:
+        return ""
+    with suppress(PageError):  # the connection can be used again after that, and is lost else
+        body_of(url, response, FEW_BYTES, timeout, cut=True)
+    target = response.headers["Location"]
+    try:
+        return target.encode("latin-1").decode()  # as it came, and as it is meant
+    except UnicodeError:
+        return target
+
+
+def body_of(
+    url: str, response: requests.Response, limit: int, timeout: float, *, cut: bool = False
+) -> bytes:
     """The body: at most ``limit`` bytes after decompression, within three times ``timeout``.
+
+    Args:
+        url: What was asked for.
+        response: Its answer.
+        limit: Bytes.
+        timeout: Seconds.
+        cut: Of a larger body, give its first ``limit`` bytes.
 
     Raises:
         PageError: larger, later, or cut off.
@@ -100,7 +171,7 @@ def body_of(url: str, response: requests.Response, limit: int, timeout: float) -
         hint="raise fetching.max_megabytes if the page is wanted",
     )
     length = response.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > limit:
+    if length.isdigit() and int(length) > limit and not cut:
         raise too_large
     end = time.monotonic() + 3 * timeout
     body = bytearray()
@@ -110,6 +181,8 @@ def body_of(url: str, response: requests.Response, limit: int, timeout: float) -
         while block := raw.read1(65536, decode_content=True):
             body += block
             if len(body) > limit:
+                if cut:
+                    return bytes(body[:limit])
                 raise too_large
             if time.monotonic() > end:
                 raise timed_out(url, timeout)
@@ -119,6 +192,10 @@ def body_of(url: str, response: requests.Response, limit: int, timeout: float) -
         raise PageError(
             url, "connection", f"the connection was cut ({_root(error)})", passing=True
         ) from None
+    decoder: Any = getattr(raw, "_decoder", None)
+    if body and getattr(decoder, "_state", None) == 0 and not decoder._obj.eof:
+        # urllib3 takes a gzip body without its end for a whole one
+        raise PageError(url, "connection", "the packed body has no end", passing=True)
     return bytes(body)
 
 
@@ -127,10 +204,7 @@ def check_status(url: str, response: requests.Response) -> None:
     status = response.status_code
     if status == 200:
         return
-    try:
-        asked = Retry().get_retry_after(response.raw)  # reads both forms, seconds and dates
-    except InvalidHeader:
-        asked = None
+    asked = retry_after(response)
     if status == 429 or (status == 503 and (asked or 0) > PATIENCE):
         wait = f", wait {asked:.0f} s" if asked is not None else ""
         raise PageError(
@@ -150,12 +224,50 @@ def check_status(url: str, response: requests.Response) -> None:
     )
 
 
+def retry_after(response: requests.Response) -> float | None:
+    """The seconds that a Retry-After asks for, which may give them or a date."""
+    try:
+        return Retry().get_retry_after(response.raw)
+    except InvalidHeader:
+        return None
+
+
 def check_media(url: str, response: requests.Response) -> None:
     """Raise PageError where a page that is there is a PDF or another file."""
     media = response.headers.get("Content-Type", "text/html").lower()
     readable = media.startswith(READABLE) or "+json" in media or "+xml" in media
     if response.status_code == 200 and not readable:
         raise PageError(url, "not_html", f"not a page but {media.split(';')[0]}")
+
+
+def host_of(url: str) -> str:
+    """The host of an http or https url in lower case, or an empty string where it is none."""
+    try:
+        url.encode()
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.port != 0  # a bad port raises
+        return (parts.hostname or "") if whole else ""
+    except ValueError:
+        return ""
+
+
+def private(url: str, error: PrivateAddress) -> PageError:
+    """The error of a url that leads to an address which is not asked."""
+    return PageError(url, "private_address", str(error), hint=HINT)
+
+
+def port_of(url: str) -> int:
+    """The port of an http or https url that has passed :func:`host_of`."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def joined(url: str, target: str) -> str:
+    """Where a redirect leads; what is no url stays as the site wrote it."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        return target
 
 
 def timed_out(url: str, timeout: float) -> PageError:

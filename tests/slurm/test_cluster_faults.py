@@ -1,0 +1,157 @@
+"""Whatever a cluster does to its jobs: the tables are those of an undisturbed run, and nothing that
+had finished ran twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cluster import Cluster, Job
+from cluster_study import ClusterStudy, site_profile
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+JOBS = {"train": 1, "answer": 2, "score": 2, "compare": 1, "count_stages": 1}
+# so many that there is time to disturb it
+TRAINING = {"max_steps": 300, "max_length": 512, "batch_size": 4, "evaluations": 30}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict[str, bytes]:
+    """The tables of the study as it runs on one machine."""
+    return (
+        ClusterStudy(tmp_path_factory.mktemp("undisturbed"))
+        .make(training=TRAINING)
+        .locally()
+        .tables()
+    )
+
+
+def rule_of(job: Job) -> str:
+    return job.comment.removeprefix("rule_").partition("_wildcards")[0]
+
+
+def jobs_of(cluster: Cluster, study: ClusterStudy) -> list[Job]:
+    """The jobs of this study; the cluster has had others."""
+    return [job for job in cluster.jobs() if job.workdir == str(study.folder)]
+
+
+def completed(jobs: list[Job]) -> Counter[str]:
+    """Rule → jobs that came to a good end."""
+    return Counter(rule_of(job) for job in jobs if job.state == "COMPLETED")
+
+
+def wait_until(what: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120):
+    """What it gives once it gives anything.
+
+    Raises:
+        AssertionError: the run ended, or the seconds, before.
+    """
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert process.poll() is None, "the run has ended"
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.1)
+    return found
+
+
+def running(cluster: Cluster, rule: str, beside: set[int] = frozenset()) -> Callable[[], object]:
+    """A test whether a job of a rule runs, other than some."""
+    return lambda: next(
+        (
+            job
+            for job in cluster.jobs()
+            if rule_of(job) == rule and job.state == "RUNNING" and job.id not in beside
+        ),
+        None,
+    )
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Path]:
+    """A small file system of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20M,mode=755", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this machine does not let root mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """A file that leaves no room for another byte."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space left"):
+        while True:
+            stream.write(b"\0" * 4096)
+    return filler
+
+
+def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
+    """Cancelled by hand, lost with a dead node, a controller that is away, and a full disk."""
+    study = ClusterStudy(disk / "study").make(training=TRAINING)
+    process = study.start(site_profile(study.folder / "profile"))
+    first = wait_until(running(cluster, "train"), process)
+    cluster.commands.run("scancel", str(first.id))
+    second = wait_until(running(cluster, "train", {first.id}), process)
+    cluster.kill_node(second.nodes)
+    log = study.folder / "logs/small/models/full/seed-1.log"
+    log.unlink(missing_ok=True)  # what stands there afterwards is of the third
+    third = wait_until(running(cluster, "train", {first.id, second.id}), process)
+    assert third.nodes != second.nodes
+    # a job that begins while there is no controller waits minutes for its first step
+    wait_until(lambda: log.exists() and f"/{TRAINING['max_steps']}" in log.read_text(), process)
+    cluster.stop_controller()
+    time.sleep(5)
+    cluster.start_controller()
+    filler = fill(disk)
+    cluster.wait(third.id, seconds=120)
+    filler.unlink()
+    assert process.wait(300) == 0, study.said()[-4000:]
+    assert completed(jobs_of(cluster, study)) == JOBS
+    assert study.tables() == undisturbed
+    states = [cluster.job(job.id).state for job in (first, second, third)]
+    assert states == ["CANCELLED", "NODE_FAIL", "FAILED"]
+    logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
+    # what Slurm could still write of the third, before or after there was no room
+    assert any("No space left on device" in path.read_text() for path in logs)
+
+
+def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, tmp_path):
+    """Minutes are the least that Slurm limits; each attempt has one, training takes more."""
+    compute = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
+    training = {"max_steps": 200, "max_length": 512, "batch_size": 4, "evaluations": 2}
+    probe = ClusterStudy(tmp_path / "probe").make(training=training).locally("models")
+    [facts] = probe.folder.glob("results/small/models/*/*/training.json")
+    # of its minute an attempt has some 40 seconds to train
+    training["max_steps"] = round(200 / json.loads(facts.read_text())["wall_seconds"] * 110)
+    study = ClusterStudy(tmp_path / "study").make(training=training, compute=compute)
+    profile = site_profile(study.folder / "profile", slurm_extra="\"'--signal=TERM@10'\"")
+    process = study.start(profile, "--retries", "12", target="models")
+    try:
+        free = ClusterStudy(tmp_path / "free").make(training=training).locally("models")
+        assert process.wait(600) == 0, study.said()[-4000:]
+    finally:
+        process.kill()
+    attempts = jobs_of(cluster, study)
+    assert len(attempts) >= 3
+    assert completed(attempts) == {"train": 1}
+    assert study.weights() == free.weights()
+    logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
+    stopped = ["stopped by SIGTERM" in path.read_text() for path in logs]
+    assert stopped.count(True) == len(attempts) - 1
+
+
+def test_who_looks_on_sees_why_a_job_failed_and_where_it_says_so(cluster, tmp_path):
+    diverging = {"base": "tiny", "method": "full", "training": {"learning_rate": 1e30}}
+    study = ClusterStudy(tmp_path / "study").make(models={"full": diverging})
+    profile = site_profile(study.folder / "profile", retries="0")
+    said = study.run(profile, check=False, target="models")
+    assert "lower training.learning_rate" in said
+    assert "logs/small/models/full/seed-1.log" in said

@@ -1,0 +1,76 @@
+"""One model that two tasks on two nodes train is the model that one process trains."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+
+import pytest
+import yaml
+from cluster import Cluster, Job
+from cluster_study import ClusterStudy, site_profile
+from safetensors.torch import load
+
+from snakemake_run import ROOT
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+COMPUTE = {"gpu": 1, "nodes": 2, "threads": 1, "memory_mb": 2000, "runtime": 10}
+TRAINING = {"max_steps": 60, "max_length": 512, "batch_size": 4, "evaluations": 20}
+
+
+def trainings(cluster: Cluster) -> list[Job]:
+    """The jobs of rule train, in their order."""
+    found = [job for job in cluster.jobs() if job.comment.startswith("rule_train")]
+    return sorted(found, key=lambda job: job.id)
+
+
+def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
+    """They are also told to stop, as before a time limit, and go on in another job."""
+    import torch
+
+    study = ClusterStudy(tmp_path / "study").make(training=TRAINING, compute=COMPUTE)
+    # the nodes of this cluster are one machine: each process says where Slurm has put it
+    script = tmp_path / "say_where.sh"
+    script.write_text('echo "a process on $SLURMD_NODENAME"; exec "$@"')
+    ours = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    launcher = ours["set-resources"]["train"]["launcher"].strip("'")
+    profile = site_profile(
+        study.folder / "profile", launcher=f"""\"'{launcher} sh {script}'\" """.strip()
+    )
+    log = study.folder / "logs/small/models/full/seed-1.log"
+    process = study.start(profile, target="models")
+    try:
+        end = time.monotonic() + 120
+        while not (log.exists() and "step 3/60" in log.read_text()):
+            assert process.poll() is None and time.monotonic() < end, study.said()[-4000:]
+            time.sleep(0.05)
+        [first] = trainings(cluster)
+        given = cluster.commands.run("scontrol", "--details", "show", "job", str(first.id))
+        assert re.search(r"Nodes=g\[1-2\] \S+ \S+ GRES=gpu:toy:1\(", given), given  # on each
+        cluster.commands.run("scancel", "--signal=TERM", str(first.id))  # to its processes
+        assert process.wait(120) == 0, study.said()[-4000:]
+    finally:
+        process.kill()
+
+    assert [job.state for job in trainings(cluster)] == ["FAILED", "COMPLETED"]
+    [stopped] = (study.folder / "logs/slurm/rule_train").rglob(f"{first.id}.log")
+    assert "the next attempt goes on from it" in stopped.read_text()
+    assert "going on from" in log.read_text() and "2 processes: " in log.read_text()
+    assert "a process on g1" in log.read_text() and "a process on g2" in log.read_text()
+
+    found = {}
+    for processes in (2, 1):
+        [facts] = study.folder.glob("results/small/models/full/*/training.json")
+        assert json.loads(facts.read_text())["processes"] == processes
+        found[processes] = load(study.weights())
+        if (
+            processes == 2
+        ):  # once more: on this machine there is no launcher, so one process does it
+            shutil.rmtree(facts.parent)
+            study.locally("models")
+    one, two = found[1], found[2]
+    for name, values in one.items():
+        torch.testing.assert_close(two[name], values, rtol=1e-4, atol=1e-5)

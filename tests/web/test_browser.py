@@ -1,0 +1,460 @@
+"""The browser against real pages with real faults, with a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faulty_site import ABSTRACT, landing
+
+from papertune.sources.browser import Browser, BrowserMissing, browser_available
+from papertune.sources.chromium import Chromium
+from papertune.sources.transport import HostStopped, PageError
+from snakemake_run import ROOT
+
+pytestmark = [
+    pytest.mark.skipif(
+        not browser_available(), reason="no Chromium with its driver on this machine"
+    ),
+    pytest.mark.browser,
+    pytest.mark.slow,
+]
+
+
+MARK = uuid.uuid4().hex
+
+
+def late(abstract: str = ABSTRACT, before: str = "", milliseconds: int = 100) -> str:
+    """A page whose script writes the abstract."""
+    return (
+        f"<title>x</title><div id=abstract></div><script>{before};setTimeout(() => {{ document."
+        f"getElementById('abstract').textContent = {json.dumps(abstract)} }}, {milliseconds})"
+        "</script>"
+    )
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="module")
+def marked() -> Iterator[None]:
+    """What is started here can be told by its environment from what other tests start."""
+    os.environ["PAPERTUNE_TEST"] = MARK
+    yield
+    del os.environ["PAPERTUNE_TEST"]
+
+
+def processes() -> list[int]:
+    """Living processes of browsers and their drivers that these tests have started."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            program = os.readlink(f"/proc/{name}/exe")
+            environment = Path(f"/proc/{name}/environ").read_bytes()
+        except OSError:
+            continue
+        ours = MARK.encode() in environment
+        if "chrom" in Path(program).name and ours and alive(int(name)):
+            found.append(int(name))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path):
+    before = set(processes())
+    yield
+    end = time.monotonic() + 2
+    while (left := set(processes()) - before) and time.monotonic() < end:
+        time.sleep(0.02)  # the reaper may be late
+    assert not left, "processes of the browser are left"
+
+
+@pytest.fixture
+def opened(polite):
+    """Open browsers; closed in the end."""
+    made = []
+
+    def make(patience: float = 1.5, **changes) -> Browser:
+        browser = Browser(polite(**{"timeout": 20, **changes}), patience=patience)
+        made.append(browser)
+        return browser
+
+    yield make
+    for browser in made:
+        browser.close()
+
+
+def reason(browser: Browser, url: str) -> str:
+    with pytest.raises(PageError) as caught:
+        browser.abstract(url)
+    return caught.value.reason
+
+
+def test_it_keeps_the_sessions_manners(site, opened):
+    browser = opened()
+    site.page("/robots.txt", "User-agent: *\nDisallow: /closed\n")
+    assert browser.abstract(site.page("/late", late())) == (ABSTRACT, "section")
+    assert "Papertune/0.1 (+tests@example.org)" in site.agents
+    assert reason(browser, site.url("/closed")) == "robots"
+    assert browser.abstract(site.page("/bare", "<p>nothing</p>")) is None
+    wall = "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
+    with pytest.raises(HostStopped, match="challenge"):
+        browser.abstract(site.page("/wall", wall))
+    assert browser.starts == 1, "one browser for all pages"
+
+
+def test_it_comes_back_to_life(site, opened):
+    url = site.page("/late", late())
+    browser = opened()
+    assert browser.abstract(url) == (ABSTRACT, "section")
+    mains = [
+        process
+        for process in browser._running._processes()
+        if b"--type=" not in Path(f"/proc/{process}/cmdline").read_bytes()
+        and b"user-data-dir" in Path(f"/proc/{process}/cmdline").read_bytes()
+    ]
+    assert len(mains) == 1
+    os.kill(mains[0], signal.SIGKILL)
+    assert browser.abstract(url) == (ABSTRACT, "section")
+    browser._running.driver.service.process.kill()
+    assert browser.abstract(url) == (ABSTRACT, "section")
+    assert browser.starts == 3
+
+
+def test_it_comes_back_to_life_in_the_middle_of_a_page(site, opened):
+    browser = opened(patience=5)
+    browser.abstract(site.page("/first", late()))
+
+    def kill(handler):
+        if site.requests["/bad"] == 1:
+            browser._running._kill()
+        return 200, {"Content-Type": "text/html"}, late("Again " + ABSTRACT).encode()
+
+    site.answers["/bad"] = kill
+    assert browser.abstract(site.url("/bad")) == ("Again " + ABSTRACT, "section")
+    site.answers["/worse"] = lambda _: browser._running._kill()
+    assert reason(browser, site.url("/worse")) == "browser_died"
+    assert browser.abstract(site.page("/last", late("Last " + ABSTRACT)))[0] == "Last " + ABSTRACT
+
+
+def test_it_starts_afresh_after_so_many_pages(site, opened):
+    browser = opened(browser_pages=2)
+    for number in range(5):
+        assert browser.abstract(site.page(f"/{number}", late(f"{ABSTRACT} {number}.")))
+    assert browser.starts == 3
+
+
+def test_a_page_that_is_a_file_is_none_and_is_not_downloaded(site, opened, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    site.page("/file", "x" * 1000, Content_Disposition="attachment; filename=secret.bin")
+    site.page("/paper.pdf", "%PDF-1.4\n", Content_Type="application/pdf")
+    script = "const a=document.createElement('a');a.href='/file';a.download='secret.bin';a.click()"
+    url = site.page("/clicks", late(before=script))
+    browser = opened()
+    assert browser.abstract(site.page("/first", late()))
+    # and what is there is not the page before
+    assert reason(browser, site.url("/file")) == "not_html"
+    assert reason(browser, site.url("/paper.pdf")) == "not_html"
+    assert browser.abstract(url) == (ABSTRACT, "section")
+    profiles = [Path(p).name for p in Path("/tmp").glob("papertune-browser-*")]
+    assert profiles
+    for folder in (tmp_path, *Path("/tmp").glob("papertune-browser-*")):
+        assert not list(folder.rglob("*secret*"))
+        assert not list(folder.rglob("*.crdownload"))
+
+
+def test_a_page_opens_no_other(site, opened):
+    site.page("/other", "<p>an advertisement")
+    script = (
+        "for (let n = 0; n < 5; n++) window.open('/other?' + n);"
+        "window.addEventListener('load', () => { window.open('/other?load');"
+        "const a = document.createElement('a'); a.href = '/other?a'; a.target = '_blank';"
+        "document.body.append(a); a.click() });"
+        "alert('look'); confirm('here'); window.onbeforeunload = () => 'stay'"
+    )
+    browser = opened()
+    assert browser.abstract(site.page("/pops", late(before=script))) == (ABSTRACT, "section")
+    assert browser.abstract(site.page("/next", late("Next " + ABSTRACT)))[0] == "Next " + ABSTRACT
+    assert len(browser._running.driver.window_handles) == 1
+    assert not [path for path in site.requests if path.startswith("/other")]
+    assert browser.starts == 1
+
+
+def test_a_page_that_never_ends_loading(site, opened):
+    def endless(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html")
+        handler.end_headers()
+        handler.wfile.write((handler.path.startswith("/with") and landing().encode()) or b"<p>wait")
+        for _ in range(600):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    site.answers["/bare"] = site.answers["/with"] = endless
+    browser = opened(timeout=2)
+    start = time.monotonic()
+    assert reason(browser, site.url("/bare")) == "timeout"
+    assert browser.abstract(site.url("/with")) == (ABSTRACT, "section"), "what is there may do"
+    assert time.monotonic() - start < 20
+    assert browser.abstract(site.page("/next", late("Next " + ABSTRACT)))[0] == "Next " + ABSTRACT
+
+
+def test_a_script_that_never_ends(site, opened, monkeypatch):
+    from papertune.sources import browser as module
+
+    monkeypatch.setattr(module, "SLACK", 1.0)
+    browser = opened(timeout=2)
+    browser.abstract(site.page("/first", late()))
+    start = time.monotonic()
+    hangs = "<p>x</p><script>setTimeout(() => { while (true); }, 50)</script>"
+    assert reason(browser, site.page("/hangs", hangs)) == "timeout"
+    assert time.monotonic() - start < 20
+    assert browser.abstract(site.page("/next", late("Next " + ABSTRACT)))[0] == "Next " + ABSTRACT
+
+
+def test_a_page_that_eats_memory_is_ended_and_the_next_one_starts_afresh(site, opened):
+    eats = (
+        "<p>x</p><script>const kept = []; setInterval(() => {"
+        "const more = new Uint8Array(50e6); more.fill(1); kept.push(more) }, 20)</script>"
+    )
+    browser = opened(patience=30, browser_megabytes=1000)
+    assert browser.abstract(site.page("/first", late()))
+    most, done = [0.0], threading.Event()
+
+    def watch():
+        while not done.wait(0.05):
+            running = browser._running
+            if running is not None:
+                most.append(running.megabytes())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        assert reason(browser, site.page("/eats", eats)) == "browser_memory"
+    finally:
+        done.set()
+        watcher.join()
+    print(f"at most {max(most):.0f} MB")
+    assert 900 < max(most) < 2500
+    assert browser.abstract(site.page("/next", late("Next " + ABSTRACT)))[0] == "Next " + ABSTRACT
+    assert browser.starts == 2
+
+
+def test_robots_txt_holds_where_the_browser_is_led(site, opened):
+    site.page("/robots.txt", "User-agent: *\nDisallow: /hidden\n")
+    site.page("/hidden", late())
+    site.page("/open", late("Open " + ABSTRACT))
+    browser = opened()
+    assert reason(browser, site.page("/a", "", 302, Location="/hidden")) == "robots"
+    by_script = "<p>x</p><script>location = '/hidden'</script>"
+    assert reason(browser, site.page("/b", by_script)) == "robots"
+    other = site.url("/hidden").replace("127.0.0.1", "localhost")
+    assert reason(browser, site.page("/c", "", 302, Location=other)) == "robots"
+    assert browser.abstract(site.page("/d", "", 302, Location="/open"))[0] == "Open " + ABSTRACT
+
+
+# ---- private addresses ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secrets(site):
+    """A server that nobody may ask: the site's port on another loopback address."""
+    import http.server
+
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+            self.wfile.write(landing("Secret " + ABSTRACT).encode())
+
+        do_OPTIONS = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.2", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.2:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_it_is_led_to_no_private_address(site, opened, secrets):
+    private, asked = secrets
+    browser = opened()
+    assert reason(browser, f"{private}/asked") == "private_address"
+    assert reason(browser, site.page("/a", "", 302, Location=f"{private}/led")) == (
+        "private_address"
+    )
+    assert reason(browser, site.page("/b", "", 302, Location="http://169.254.169.254/")) == (
+        "private_address"
+    )
+    by_script = f"<p>x</p><script>location = '{private}/script'</script>"
+    assert reason(browser, site.page("/c", by_script)) == "private_address"
+    refresh = f"<meta http-equiv=refresh content='0; url={private}/refresh'><p>x</p>"
+    assert reason(browser, site.page("/d", refresh)) == "private_address"
+    assert asked == []
+    assert browser.abstract(site.page("/fine", late())) == (ABSTRACT, "section")
+    assert browser.starts == 1
+
+
+def test_its_pages_reach_no_private_address(site, opened, secrets):
+    private, asked = secrets
+    private = private.replace("127.0.0.2", "0x7f.0.0.2")  # in any form
+    ws = private.replace("http", "ws")
+    page = (
+        f"<title>x</title><div id=abstract></div><iframe src='{private}/frame'></iframe>"
+        f"<link rel=stylesheet href='{private}/style'><img src='{private}/image'>"
+        f"<script src='{private}/code'></script><script>"
+        f"fetch('{private}/fetch', {{mode: 'no-cors'}}).catch(() => 0);"
+        f"new WebSocket('{ws}/socket'); navigator.sendBeacon('{private}/beacon', 'x');"
+        f"new EventSource('{private}/events'); new Image().src = '{private}/late';"
+        "setTimeout(() => { document.getElementById('abstract').textContent = "
+        f"{json.dumps(ABSTRACT)} }}, 700)</script>"
+    )
+    browser = opened(patience=4)
+    assert browser.abstract(site.page("/a", page)) == (ABSTRACT, "section")
+    assert browser._running.gate.refused
+    assert asked == []
+    browser.close()
+    # the same page reaches it where it is allowed: the test would see it
+    allowed = opened(patience=4, allow_hosts=["127.0.0.1", "127.0.0.2"])
+    allowed.abstract(site.page("/a", page))
+    assert {"/frame", "/style", "/code", "/fetch"} <= set(asked)
+
+
+def test_behind_a_proxy_no_written_private_address_is_asked(site, opened, secrets, monkeypatch):
+    private, asked = secrets
+    monkeypatch.setenv("http_proxy", site.url(""))
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    page = late(before=f"fetch('{private}/fetch', {{mode: 'no-cors'}}).catch(() => 0)")
+    site.page("http://outside.example/a", page)
+    site.page("http://outside.example/b", "", 302, Location=f"{private}/led")
+    browser = opened()
+    # selenium asks its driver past the proxy by itself
+    assert browser.abstract("http://outside.example/a") == (ABSTRACT, "section")
+    assert reason(browser, "http://outside.example/b") == "private_address"
+    assert browser._running.gate is None
+    assert asked == []
+    # the proxy is asked where a redirect leads, but not what a page wants to load
+    assert not [path for path in site.requests if "/fetch" in path]
+
+
+# ---- places and ends --------------------------------------------------------------------------
+
+
+def test_never_more_than_so_many_at_once_over_all_jobs(site, polite):
+    url = site.page("/late", late())
+    most, done = [0], threading.Event()
+
+    def job():
+        with Browser(polite(timeout=20, browsers=2), patience=2) as browser:
+            assert browser.abstract(url)
+            time.sleep(0.5)
+        os._exit(0)
+
+    def watch():
+        while not done.wait(0.05):
+            commands = []
+            for process in processes():
+                try:
+                    commands.append(Path(f"/proc/{process}/cmdline").read_bytes())
+                except OSError:
+                    continue
+            drivers = [c for c in commands if b"chromedriver" in c.split(b"\0")[0]]
+            most.append(len(drivers))
+
+    jobs = [multiprocessing.get_context("fork").Process(target=job) for _ in range(4)]
+    for one in jobs:
+        one.start()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for one in jobs:
+        one.join(120)
+    done.set()
+    watcher.join()
+    assert [one.exitcode for one in jobs] == [0, 0, 0, 0]
+    assert max(most) == 2
+
+
+def test_several_threads_share_one_browser(site, opened):
+    urls = [site.page(f"/{number}", late(f"{ABSTRACT} {number}.")) for number in range(4)]
+    browser, got = opened(), {}
+    threads = [
+        threading.Thread(target=lambda url=url: got.update({url: browser.abstract(url)}))
+        for url in urls
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [got[url][0] for url in urls] == [f"{ABSTRACT} {number}." for number in range(4)]
+    assert browser.starts == 1
+
+
+KILLED = """
+import sys
+from papertune.settings import Fetching
+from papertune.sources.browser import Browser
+from papertune.sources.session import PoliteSession
+fetching = Fetching(contact="t@example.org", delay=0, allow_hosts=["127.0.0.1"])
+browser = Browser(PoliteSession(fetching, sys.argv[1]), patience=1)
+print(browser.abstract(sys.argv[2]), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_killed_job_leaves_no_browser(site, tmp_path):
+    before = set(processes())
+    job = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path, site.page("/late", late())],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow/scripts")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert ABSTRACT in job.stdout.readline()
+    assert set(processes()) - before
+    job.kill()
+    job.communicate()
+    end = time.monotonic() + 10
+    while set(processes()) - before and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not set(processes()) - before
+
+
+def test_a_browser_that_does_not_start_takes_no_place(polite, monkeypatch, tmp_path):
+    broken = tmp_path / "chromedriver"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    session = polite()
+    with monkeypatch.context() as patched:
+        patched.setenv("PAPERTUNE_CHROMEDRIVER", str(broken))
+        with pytest.raises(BrowserMissing, match="does not start"):
+            Chromium(session)
+    started = Chromium(session)
+    assert started.megabytes() > 50
+    started.close()
+    assert started.megabytes() == 0

@@ -1,0 +1,175 @@
+"""Texts from whoever has them, in the experiment's order: over HTTP, through the steps of collecting."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from faulty_site import ABSTRACT, landing
+
+from papertune.errors import CollectError
+from papertune.identity import document_id
+from papertune.records import Document, Rejection, read_records, write_records
+from papertune.settings import FilesSource
+from papertune.sources.collect import fetch_documents, render_documents
+from papertune.sources.openalex import LOOKED_UP
+
+CUT = f"{ABSTRACT[:100].rsplit(' ', 1)[0]} …"
+
+
+def indexed(text: str) -> str:
+    """A work of OpenAlex with an abstract."""
+    index: dict[str, list[int]] = {}
+    for place, word in enumerate(text.split()):
+        index.setdefault(word, []).append(place)
+    return json.dumps({"id": "W1", "title": "A paper", "abstract_inverted_index": index})
+
+
+class Study:
+    """Documents of one year, collected with resolvers in some order."""
+
+    def __init__(self, folder, site, fetching) -> None:
+        self.folder, self.site = folder, site
+        self.fetching = fetching.model_copy(
+            update={
+                "contact": "https://example.org/us",  # no e-mail, so no mailto in the urls
+                "retries": 0,
+                "lookups": fetching.lookups.model_copy(
+                    # other hosts than the pages' own
+                    update={
+                        name: site.url(f"/{name}").replace("127.0.0.1", "localhost")
+                        for name in ("crossref", "openalex")
+                    }
+                ),
+            }
+        )
+        self.documents: list[Document] = []
+
+    def paper(self, name: str, **answers: tuple[int, str] | str) -> Document:
+        """A listed paper, and what each of them answers when asked for it."""
+        doi, url = f"10.1234/{name}", self.site.url(f"/{name}")
+        places = {
+            "crossref": f"/crossref/works/10.1234%2F{name}",
+            "openalex": f"/openalex/works/doi:{doi}?select={LOOKED_UP}",
+            "landing": f"/{name}",
+        }
+        for who, answer in answers.items():
+            status, body = answer if isinstance(answer, tuple) else (200, answer)
+            kind = "text/html" if who == "landing" else "application/json"
+            self.site.page(places[who], body, status, Content_Type=kind)
+        document = Document(id=document_id(doi), title="A paper", url=url, year=2020, doi=doi)
+        self.documents.append(document)
+        return document
+
+    def collect(self, *resolvers: str) -> tuple[dict[str, Document], dict[str, Rejection]]:
+        """What is found and what is missing, by the last part of the DOI, and the url."""
+        fetching = self.fetching.model_copy(update={"resolvers": list(resolvers)})
+        source = FilesSource(kind="files", path="papers.jsonl")
+        files = {
+            name: self.folder / f"{name}.jsonl"
+            for name in ("listing", "fetched", "documents", "missing")
+        }
+        write_records(files["listing"], self.documents)
+        kept = {"store": self.folder / "store", "cache": self.folder / "cache"}
+        listing, fetched = files["listing"], files["fetched"]
+        fetch_documents(source, fetching, listing=listing, output=fetched, **kept)
+        render_documents(
+            source,
+            fetching,
+            fetched=fetched,
+            output=files["documents"],
+            missing=files["missing"],
+            **kept,
+        )
+        names = {document.id: document.doi.partition("/")[2] for document in self.documents}
+        return (
+            {names[item.id]: item for item in read_records(files["documents"], Document)},
+            {names[item.key]: item for item in read_records(files["missing"], Rejection)},
+        )
+
+
+@pytest.fixture
+def study(tmp_path, site, fetching):
+    return Study(tmp_path, site, fetching)
+
+
+def work(abstract: str = "") -> str:
+    """An answer of Crossref."""
+    message = {"DOI": "10.1234/x", "title": ["A paper"]}
+    return json.dumps(
+        {"status": "ok", "message": message | ({"abstract": abstract} if abstract else {})}
+    )
+
+
+def test_each_document_says_who_gave_its_text_and_who_did_not(study):
+    study.paper("first", crossref=work(f"<jats:p>{ABSTRACT}</jats:p>"))
+    study.paper("second", crossref=work(), openalex=indexed(ABSTRACT))
+    study.paper(
+        "third", crossref=(404, "Resource not found."), openalex=indexed(""), landing=landing()
+    )
+    study.paper(
+        "nobody",
+        crossref=work(),
+        openalex=(404, "{}"),
+        landing="<html><title>x</title><p>Nothing here.</p></html>",
+    )
+    found, missing = study.collect("crossref", "openalex", "landing")
+    assert {name: (item.found_by, item.text) for name, item in found.items()} == {
+        "first": ("crossref", ABSTRACT),
+        "second": ("openalex", ABSTRACT),
+        "third": ("section", ABSTRACT),
+    }
+    assert found["first"].tried == []
+    assert found["second"].tried == ["crossref: no_abstract"]
+    assert found["third"].tried == ["crossref: not_found", "openalex: no_abstract"]
+    assert missing["nobody"].reason == "no_abstract_in_page"
+    asked = dict(study.site.requests)
+    assert not any(
+        path.endswith("/first") and path != "/crossref/works/10.1234%2Ffirst" for path in asked
+    )
+    # a second run asks nobody
+    study.collect("crossref", "openalex", "landing")
+    assert dict(study.site.requests) == asked
+
+
+def test_the_order_is_the_experiments(study):
+    study.paper(
+        "both", crossref=work(f"<jats:p>{ABSTRACT} So says Crossref.</jats:p>"), landing=landing()
+    )
+    found, _ = study.collect("landing", "crossref")
+    assert found["both"].text == ABSTRACT
+    assert study.site.requests["/crossref/works/10.1234%2Fboth"] == 0
+    found, _ = study.collect("crossref", "landing")
+    assert found["both"].text.endswith("So says Crossref.")
+
+
+def test_a_beginning_is_taken_where_nobody_has_the_whole(study):
+    study.paper("whole", openalex=indexed(CUT), landing=landing())
+    study.paper("cut", openalex=indexed(CUT), landing=(404, "gone"))
+    found, _ = study.collect("openalex", "landing")
+    assert (found["whole"].text, found["whole"].reason) == (ABSTRACT, "")
+    assert found["whole"].tried == ["openalex: truncated"]
+    assert found["cut"].reason == "truncated" and found["cut"].found_by == "openalex"
+    assert found["cut"].text and ABSTRACT.startswith(found["cut"].text.rstrip(" …"))
+    assert found["cut"].tried == ["openalex: truncated", "landing: http_404"]
+
+
+def test_one_that_refuses_does_not_keep_the_others_from_answering(study):
+    study.paper("found", openalex=(403, "no budget left"), landing=landing())
+    study.paper("lost", openalex=(403, "no budget left"), landing=(404, "gone"))
+    with pytest.raises(CollectError, match="1 of 2 documents are still to be asked") as caught:
+        study.collect("openalex", "landing")
+    assert "OPENALEX_API_KEY" in caught.value.hint
+    # what was found without it is found again without asking anybody
+    study.documents = study.documents[:1]
+    found, _ = study.collect("openalex", "landing")
+    assert found["found"].tried == ["openalex: host_stopped"]
+
+
+def test_a_failure_that_passes_is_asked_again(study):
+    study.paper("late", landing=(500, "down"))
+    with pytest.raises(CollectError, match="not one of 1 documents"):
+        study.collect("landing")
+    study.site.page("/late", landing())
+    found, _ = study.collect("landing")
+    assert found["late"].text == ABSTRACT

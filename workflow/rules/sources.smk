@@ -1,0 +1,49 @@
+# What the rules of collecting ask about sources and about other runs. No rules.
+from papertune.sources.listing import watched, watched_digest
+from papertune.splits import chooser
+
+
+def part(wildcards):
+    """The year or the part that a job is about."""
+    return int(wildcards.year) if wildcards.year.isdigit() else wildcards.year
+
+
+def listed_file(wildcards):
+    """The user's own files, if the source is such. Their time stamps do not count, rows do."""
+    paths = watched(study(wildcards).source, part(wildcards))
+    return [ancient(str(path)) for path in paths]
+
+
+def listed_rows(wildcards):
+    """The digest of the part's rows: a file with all years reruns only the years that changed."""
+    chosen = study(wildcards)
+    mine = chooser(part(wildcards), chosen.splits)
+    return watched_digest(chosen.source, part(wildcards), mine)
+
+
+# what the stage collect makes of each year, in its order
+COLLECTED = ("listings", "rejected/listings", "fetched", "documents", "missing")
+
+
+def web(wildcards):
+    """1 for jobs that ask somebody else's server: the profiles let one of them run at a time."""
+    return 0 if study(wildcards).source.kind == "demo" else 1
+
+
+def make_way():
+    """End this run where it and another one would replace and read the same listings."""
+    try:
+        running.make_way(refreshes="refresh" in workflow.dag_settings.targets)
+    except PapertuneError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def nobody_else(wildcards):
+    """No file, but an error where another run is at work.
+
+    Other runs ask in `onstart`. That is too late here: Snakemake has taken its locks then, and
+    when it gives them back it deletes those of all other runs too.
+    """
+    if workflow.is_main_process and not workflow.dryrun:
+        make_way()
+    return []

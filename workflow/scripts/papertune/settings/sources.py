@@ -1,0 +1,73 @@
+"""Every kind of source, told apart by ``kind``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from papertune.settings.collect import (
+    DblpApiSource,
+    DblpSource,
+    DemoSource,
+    FilesSource,
+    PmlrSource,
+)
+from papertune.settings.listings import (
+    AclSource,
+    AclXmlSource,
+    BibtexSource,
+    DblpSnapshotSource,
+    DblpSparqlSource,
+)
+from papertune.settings.pdf import PdfsSource
+from papertune.settings.qa import (
+    HubDatasetSource,
+    PairsSource,
+    StackDumpSource,
+    StackExchangeSource,
+    WikipediaSource,
+)
+from papertune.settings.scholarly import (
+    ArxivSource,
+    CrossrefSource,
+    OpenAlexSource,
+    SemanticScholarSource,
+)
+
+Source = Annotated[
+    DemoSource
+    | DblpSource
+    | DblpApiSource
+    | DblpSparqlSource
+    | DblpSnapshotSource
+    | PmlrSource
+    | AclSource
+    | AclXmlSource
+    | ArxivSource
+    | OpenAlexSource
+    | CrossrefSource
+    | SemanticScholarSource
+    | BibtexSource
+    | FilesSource
+    | PdfsSource
+    | StackExchangeSource
+    | StackDumpSource
+    | WikipediaSource
+    | PairsSource
+    | HubDatasetSource,
+    Field(discriminator="kind"),
+]
+
+
+def years_in(source: Source) -> Literal["needed", "none", "either"]:
+    """Whether documents of a source are split by year: they must be, cannot be, or as one likes."""
+    if isinstance(source, WikipediaSource):
+        return "none"
+    if isinstance(source, PairsSource | HubDatasetSource):
+        return "needed" if source.dated else "none"
+    if isinstance(source, PdfsSource):
+        return "needed" if "{year}" in source.path else "none"
+    if isinstance(source, FilesSource):
+        return "needed" if "{year}" in source.path else "either"
+    return "needed"

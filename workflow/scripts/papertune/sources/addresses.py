@@ -1,0 +1,201 @@
+"""Where requests may lead: to global addresses, and to the hosts that the experiment allows.
+
+A listing, a redirect or a page's script may name ``http://169.254.169.254/`` or a name that leads
+to the machine itself. So the address is judged that a connection is made to, after the name has
+been resolved and each time anew.
+
+Behind a proxy (``HTTP_PROXY``, ``HTTPS_PROXY``) it is the proxy that resolves names and connects.
+Then only what the url itself says can be judged: an address written as such, and ``localhost``. A
+name that the proxy resolves to a private address is up to the proxy.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Iterable
+from functools import partial
+from http.client import HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+HINT = "if this server of your own is meant, name it in fetching.allow_hosts of the experiment"
+HEAD = 3  # times the timeout, for the whole head of an answer
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class PrivateAddress(Exception):
+    """A host that leads to an address which is not global, and that is not allowed by name."""
+
+    def __init__(self, host: str, address: str) -> None:
+        self.host, self.address = host, address
+        what = host if host == address else f"{host} leads to {address}, which"
+        super().__init__(f"{what} is a private address and not asked")
+
+
+class Allowed:
+    """Judges hosts and their addresses.
+
+    Args:
+        hosts: Names, addresses, or either with a port (``localhost:8080``), that may be asked
+            wherever they lead.
+    """
+
+    def __init__(self, hosts: Iterable[str] = ()) -> None:
+        self._hosts = {_host_and_port(host) for host in hosts}
+
+    def by_name(self, host: str, port: int | None) -> bool:
+        """Whether the experiment allows a host wherever it leads."""
+        name = host.strip("[]").rstrip(".").lower()
+        return (name, None) in self._hosts or (name, port) in self._hosts
+
+    def check_written(self, host: str, port: int | None) -> None:
+        """Judge what the url alone says, without asking a name server.
+
+        Raises:
+            PrivateAddress: an address that is not global, or the machine itself.
+        """
+        address = _written_address(host)
+        if address and not is_global(address) and not self.by_name(host, port):
+            raise PrivateAddress(host, address)
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that a connection may be made to.
+
+        Raises:
+            PrivateAddress: it has none but private ones.
+            OSError: the name cannot be resolved.
+        """
+        try:
+            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:  # a label that is empty or too long
+            raise socket.gaierror(socket.EAI_NONAME, str(error)) from None
+        every = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        if self.by_name(host, port):
+            return every
+        good = [address for address in every if is_global(address)]
+        if not good:
+            raise PrivateAddress(host, every[0])
+        return good
+
+
+def is_global(address: str) -> bool:
+    """Whether an address is one of the public internet, also where IPv6 only wraps IPv4."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        wrapped = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if not wrapped and (ip in _NAT64 or int(ip) >> 32 == 0):
+            wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if wrapped:
+            return is_global(str(wrapped))
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+class GuardedAdapter(HTTPAdapter):
+    """Connects to no address that is not allowed; a proxy's own address is the user's choice.
+
+    What it raises is :class:`PrivateAddress`, before anything is sent.
+    """
+
+    def __init__(self, allowed: Allowed) -> None:
+        self._allowed = allowed
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As usual, with guarded connections."""
+        super().init_poolmanager(*args, **kwargs)
+        pools = ((HTTPConnectionPool, _Guarded), (HTTPSConnectionPool, _GuardedTLS))
+        self.poolmanager.pool_classes_by_scheme = {
+            pool.scheme: type(
+                pool.__name__,
+                (pool,),
+                {"ConnectionCls": partial(connection, allowed=self._allowed)},
+            )
+            for pool, connection in pools
+        }
+
+
+class _PromptHead(HTTPResponse):
+    """An answer whose head may not trickle in for ever: the timeout is for each part of it."""
+
+    def begin(self) -> None:
+        stream: Any = self.fp.raw
+        read, timeout = stream.readinto, stream._sock.gettimeout()
+        end = time.monotonic() + HEAD * timeout if timeout else float("inf")
+
+        def readinto(buffer: Any) -> Any:
+            if time.monotonic() > end:
+                raise TimeoutError("the head of the answer did not come in time")
+            return read(buffer)
+
+        stream.readinto = readinto
+        try:
+            super().begin()
+        finally:
+            del stream.readinto  # the body has an end of its own
+
+
+class _Guard:
+    """urllib3's connection, to addresses that have been judged."""
+
+    response_class: Any = _PromptHead
+
+    def __init__(self, *args: Any, allowed: Allowed, **kwargs: Any) -> None:
+        self._allowed = allowed
+        super().__init__(*args, **kwargs)
+
+    def _new_conn(self) -> socket.socket:
+        own: Any = self
+        name = own._dns_host
+        try:
+            addresses = self._allowed.addresses(name, own.port)
+        except OSError as error:
+            raise NameResolutionError(name, own, error) from error  # type: ignore[arg-type]
+        try:
+            for number, address in enumerate(addresses, start=1):
+                own._dns_host = address  # the name would be resolved again, and not to the same
+                try:
+                    return super()._new_conn()  # type: ignore[misc]
+                except (NewConnectionError, ConnectTimeoutError):
+                    if number == len(addresses):
+                        raise
+        finally:
+            own._dns_host = name  # certificates are for the name
+        raise AssertionError("a name without an address")
+
+
+class _Guarded(_Guard, HTTPConnection):
+    pass
+
+
+class _GuardedTLS(_Guard, HTTPSConnection):
+    pass
+
+
+def _host_and_port(entry: str) -> tuple[str, int | None]:
+    entry = entry.strip().lower()
+    if entry.count(":") > 1 and not entry.startswith("["):  # an IPv6 address as it is
+        return entry, None
+    parts = urlsplit(f"//{entry}")
+    return (parts.hostname or "").rstrip("."), parts.port
+
+
+def _written_address(host: str) -> str:
+    """The address that a url's host is by itself, in any of the forms that resolvers take."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:  # 127.1, 0x7f000001, 2130706433
+        return socket.inet_ntoa(socket.inet_aton(name))
+    except (OSError, UnicodeError):
+        return ""

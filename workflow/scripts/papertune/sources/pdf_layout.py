@@ -1,0 +1,224 @@
+"""Where the lines of a PDF's pages stand, and the order in which a person reads them.
+
+A PDF draws letters at places, in any order; two columns may be drawn line by line across. So lines
+are made of letters by their boxes, columns found by the gutter that few lines cross, and running
+heads by what comes back on other pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
+
+Letter = tuple[str, float, float, float, float]  # character, left, bottom, right, top
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of one column, in points from the page's lower left corner.
+
+    ``size`` is the height of its letters, ``apart`` says that a paragraph begins with it, ``first``
+    that its column does.
+    """
+
+    text: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+    page: int = 0
+    apart: bool = False
+    first: bool = False
+
+    @property
+    def size(self) -> float:
+        """Height."""
+        return self.top - self.bottom
+
+
+def lines_of(letters: Iterable[Letter], page: int, width: float) -> list[Line]:
+    """A page's lines in the order in which they are read."""
+    pieces = list(_pieces(letters, page))
+    return [line for column in _columns(pieces, width) for line in _spaced(_rows(column))]
+
+
+def _pieces(letters: Iterable[Letter], page: int) -> Iterator[Line]:
+    """Runs of letters on one line without a gap that may be a gutter."""
+    text: list[str] = []
+    left = bottom = right = top = 0.0
+    for char, x0, y0, x1, y1 in letters:
+        if char.isspace():
+            if text and text[-1] != " ":
+                text.append(" ")
+            continue
+        size = top - bottom
+        overlap = min(y1, top) - max(y0, bottom)
+        if text and (
+            overlap < 0.4 * min(size, y1 - y0) or x0 - right > 0.8 * size or x0 < right - 2 * size
+        ):
+            yield Line("".join(text).strip(), left, bottom, right, top, page)
+            text = []
+        if text:
+            # an index or a power is no reason to make the line higher
+            if y1 - y0 > 1.15 * size:
+                bottom, top = y0, y1
+            right = max(right, x1)
+        else:
+            left, bottom, right, top = x0, y0, x1, y1
+        text.append(char)
+    if text:
+        yield Line("".join(text).strip(), left, bottom, right, top, page)
+
+
+def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
+    """The pieces by column: bands between what spans the page, and in each left before right."""
+    gutter = _gutter(pieces, width)
+    if gutter is None:
+        return [pieces] if pieces else []
+    spanning = [piece for piece in pieces if piece.left < gutter - 3 and piece.right > gutter + 3]
+    # a row of which a piece spans belongs to the page as a whole
+    bands: dict[tuple[int, int], list[Line]] = {}
+    edges = sorted({round(piece.bottom, 1) for piece in spanning}, reverse=True)
+    for piece in pieces:
+        middle = (piece.bottom + piece.top) / 2
+        row = next((one for one in spanning if one.bottom <= middle <= one.top), None)
+        if row is not None:
+            place = edges.index(round(row.bottom, 1))
+            bands.setdefault((2 * place + 1, 0), []).append(piece)
+        else:
+            place = sum(1 for edge in edges if edge > middle)
+            side = 0 if (piece.left + piece.right) / 2 < gutter else 1
+            bands.setdefault((2 * place, side), []).append(piece)
+    columns = [bands[key] for key in sorted(bands)]
+    joined: list[list[Line]] = []
+    for key, column in zip(sorted(bands), columns, strict=True):
+        # lines across the page that follow each other are one column
+        if joined and key[0] % 2 and joined[-1][0] in spanning:
+            joined[-1] += column
+        else:
+            joined.append(list(column))
+    return joined
+
+
+def _gutter(pieces: list[Line], width: float) -> float | None:
+    """Where a page of two columns is empty from top to bottom but for a few lines."""
+    letters = sum(len(piece.text) for piece in pieces)
+    best: tuple[int, list[int]] = (letters, [])
+    for step in range(int(0.3 * width), int(0.7 * width), 2):
+        crossing = sum(
+            len(piece.text) for piece in pieces if piece.left < step - 1 and piece.right > step + 1
+        )
+        if crossing < best[0]:
+            best = (crossing, [step])
+        elif crossing == best[0]:
+            best[1].append(step)
+    fewest, places = best
+    if not places or fewest > 0.5 * letters:
+        return None
+    gutter = median(places)
+    left = [piece for piece in pieces if piece.right <= gutter + 3]
+    right = [piece for piece in pieces if piece.left >= gutter - 3]
+    # both sides must hold lines of prose: a list or a table has short ones
+    prose = [
+        sum(len(piece.text) for piece in side if len(piece.text) > 20) for side in (left, right)
+    ]
+    return gutter if min(prose) > 0.1 * letters and min(prose) > 100 else None
+
+
+def _rows(column: list[Line]) -> list[Line]:
+    """Pieces of one height side by side, from the top down, as lines."""
+    rows: list[list[Line]] = []
+    for piece in sorted(column, key=lambda item: -item.top):
+        for row in rows[-3:]:
+            overlap = min(row[0].top, piece.top) - max(row[0].bottom, piece.bottom)
+            if overlap > 0.5 * min(row[0].size, piece.size):
+                row.append(piece)
+                break
+        else:
+            rows.append([piece])
+    lines = []
+    for row in rows:
+        row.sort(key=lambda item: item.left)
+        high = max(row, key=lambda item: len(item.text))
+        text = row[0].text
+        for before, piece in pairwise(row):
+            text += (" " if piece.left - before.right > 0.15 * high.size else "") + piece.text
+        lines.append(replace(high, text=text, left=row[0].left, right=max(p.right for p in row)))
+    return lines
+
+
+def _spaced(lines: list[Line]) -> Iterator[Line]:
+    """The lines of a column, marked where a paragraph begins: a space, an indent, another size."""
+    if not lines:
+        return
+    edge = Counter(round(line.left) for line in lines).most_common(1)[0][0]
+    gaps = [
+        above.bottom - line.bottom for above, line in pairwise(lines) if above.bottom > line.bottom
+    ]
+    usual = median(gaps) if gaps else 0.0
+    width = max(line.right for line in lines) - edge
+    for place, line in enumerate(lines):
+        above = lines[place - 1] if place else None
+        apart = False
+        if above is not None:
+            gap = above.bottom - line.bottom
+            indented = 0.6 * line.size < line.left - edge < 4 * line.size
+            apart = (
+                gap > max(1.35 * usual, 1.25 * line.size)
+                or abs(line.size - above.size) > 0.12 * max(line.size, above.size)
+                or (indented and abs(above.left - edge) < 0.5 * line.size)
+                or is_heading(line.text)
+                or is_heading(above.text)
+                or (above.right - edge < 0.6 * width and above.text.endswith((".", ":", "?")))
+            )
+        yield replace(line, apart=apart, first=above is None)
+
+
+_HEADING = re.compile(
+    r"^(?:(?:\d{1,2}(?:\.\d{1,2}){0,2}\.?|[IVX]{1,4}\.|[A-H]\.)\s+[A-Z][\w ,:&–-]{2,60}"
+    r"|(?:A\s?BSTRACT|Abstract|Summary|SUMMARY|INTRODUCTION|Introduction|R\s?EFERENCES|References"
+    r"|Bibliography|BIBLIOGRAPHY|A\s?CKNOWLEDGE?MENTS?|Acknowledge?ments?|Appendix|APPENDIX"
+    r"|CCS CONCEPTS|KEYWORDS|Keywords|Index Terms|Conclusions?|CONCLUSIONS?))\s*[:.]?$"
+)
+
+
+def is_heading(text: str) -> bool:
+    """A line that is a numbered heading or one of those that every paper has."""
+    return bool(_HEADING.match(text)) and not text.endswith((",", ";"))
+
+
+def without_furniture(pages: list[list[Line]], heights: list[float]) -> list[list[Line]]:
+    """The pages without running heads, feet and page numbers."""
+    margins: Counter[str] = Counter()
+    for lines, height in zip(pages, heights, strict=True):
+        margins.update({_shape(line) for line in lines if _in_margin(line, height)})
+    return [
+        [
+            line
+            for line in lines
+            if not _in_margin(line, height)
+            or not (_is_number(line.text) or (len(pages) > 1 and margins[_shape(line)] > 1))
+        ]
+        for lines, height in zip(pages, heights, strict=True)
+    ]
+
+
+def _in_margin(line: Line, height: float) -> bool:
+    return line.bottom > 0.9 * height or line.top < 0.1 * height
+
+
+def _shape(line: Line) -> str:
+    """A line without its numbers: ``12 A. Writer et al.`` stands on every second page."""
+    return re.sub(r"\d+|\W+", " ", line.text).strip().lower()
+
+
+def _is_number(text: str) -> bool:
+    return bool(
+        re.fullmatch(
+            r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", text, re.I
+        )
+    )

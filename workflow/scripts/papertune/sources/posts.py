@@ -1,0 +1,269 @@
+"""Posts of question-and-answer sites as plain text: no code blocks, notices or personal data."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from papertune.identity import document_id
+from papertune.records import Document, Rejection
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+OWN_HOSTS = {
+    "stackoverflow": "stackoverflow.com",
+    "serverfault": "serverfault.com",
+    "superuser": "superuser.com",
+    "askubuntu": "askubuntu.com",
+    "stackapps": "stackapps.com",
+    "mathoverflow.net": "mathoverflow.net",
+    "mathoverflow": "mathoverflow.net",
+}
+_BLOCKS = frozenset(
+    re.findall(
+        r"\w+",
+        "address article blockquote center dd details div dl dt figcaption figure footer h1 h2 h3 h4"
+        " h5 h6 header hr li ol p section summary table tbody td tfoot th thead tr ul",
+    )
+)
+_DROPPED = frozenset(
+    ("pre", "script", "style", "img", "svg", "video", "iframe", "del", "s", "strike", "aside")
+)
+_CELLS = frozenset(("td", "th"))
+_LITERAL = frozenset(("code", "kbd", "samp", "tt"))
+_NOTICE_CLASS = re.compile(
+    r"\b(post-notice|js-post-notice|s-notice|question-status|special-status)"
+)
+# whole paragraphs that the site wrote, not the author
+_NOTICE = re.compile(
+    r"(possible duplicates?\s*:|this question (already has|has (already )?been (answered|asked))\b"
+    r"|(this question was |it was )?(migrated|moved) (from|to) |closed as |put on hold as "
+    r"|marked as (a )?(exact )?duplicate\b|(as it currently stands, )?this question (is|was) (not "
+    r"a good fit|closed|marked|put on hold|likely to|off[- ]topic)|closed\. this question"
+    r"|(closed|locked|protected|deleted)( \d+ \w+ ago)?\.|want to improve this (question|post|answer)\?"
+    r"|this (question|post|answer)( and its answers)? (is|are) (currently )?(locked|protected|not "
+    r"accepting)|(update|edit|improve) (this|the) question so|post locked|locked by )",
+    re.IGNORECASE,
+)
+_STATE = re.compile(
+    r"\s*\[(closed|duplicate|on hold|migrated|locked|solved|resolved|answered|protected)\]\s*$",
+    re.IGNORECASE,
+)
+_USER_PAGE = re.compile(r"^(https?://[^/]+)?/users/-?\d+(/|$)", re.IGNORECASE)
+_EMAIL = re.compile(
+    r"(?:mailto:)?\b(?!git@)[\w.+%-]{1,64}@(?!example\.)(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"
+    r"|\b[\w.+-]{1,64}\s?[\[({]\s*at\s*[\])}]\s*[\w-]+(?:(?:\s*[\[({]\s*dot\s*[\])}]\s*|\.)[\w-]+)+",
+    re.IGNORECASE,
+)
+_REMOVED = "\ue000"  # stands where an address was, until the brackets around it are gone
+_MENTION = re.compile(
+    r"(?<![\w@/.\\$])@[^\W\d_][\w-]*(?:\.\w+)*(?:['’]s\b|(?: [A-Z][\w'-]*){1,2}(?=[:,]))?[:,]?"
+)
+_NAME = r"(?-i:[A-Z][\w'.-]*(?: [A-Z][\w'.-]*){0,2})"
+_THANKS = (
+    r"(?:(?:many |much |big |a lot of )?(?:thanks|thank you|thx|tia|appreciated)|cheers"
+    r"|(?:(?:best|kind|warm|with best|with kind) )?(?:regards|wishes)|sincerely(?: yours)?"
+    r"|yours(?: sincerely| truly)?|greetings|best(?=\s*(?:,|\n|$)))"
+)
+_MORE = (
+    r"(?:(?: |, )(?:you|again|in advance|a (?:lot|bunch|million|ton)|so much|very much|to (?:all|you"
+    r"|everyone)|guys|all|everyone|everybody|folks|(?:for|with) (?:any|your|the|all)\b[^.!?\n]{0,60}))*"
+)
+_FAREWELL = re.compile(
+    rf"(?:^|\n|(?<=[.!?:)\"'] )){_THANKS}{_MORE}\s*(?:[,.!;:)-]+\s*)*(?:-*\s*{_NAME})?\s*[.!]*\s*$",
+    re.IGNORECASE,
+)
+_SIGNED = re.compile(r"\n\s*(?:--?|~|/)\s*[A-Z][\w'.-]*(?: [A-Z][\w'.-]*)?\s*$")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # no tree takes them
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ", "0123456789+-=()n")
+_FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
+_PUNCTUATION = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛′ʼ´", "'"),
+        **dict.fromkeys("“”„‟″«»", '"'),
+        **dict.fromkeys("‐‑‒–−", "-"),
+        **dict.fromkeys("—―", " - "),
+        **dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", ""),
+        "•": "-",
+        "…": "...",
+        "⁄": "/",
+        "™": "",
+        "®": "",
+    }
+)
+
+
+def host_of_site(site: str) -> str:
+    """The host of a site by its name in the API: ``math`` is ``math.stackexchange.com``."""
+    named = site.removesuffix(".com").removesuffix(".stackexchange")
+    if named in OWN_HOSTS:
+        return OWN_HOSTS[named]
+    kind, _, parent = named.rpartition(".")
+    if parent in OWN_HOSTS:  # meta.stackoverflow, ru.stackoverflow
+        return f"{kind}.{OWN_HOSTS[parent]}"
+    if kind == "meta" and parent != "stackexchange":
+        return f"{parent}.meta.stackexchange.com"
+    return f"{named}.stackexchange.com"
+
+
+def question_url(site: str, number: int) -> str:
+    """The address of a question."""
+    return f"https://{host_of_site(site)}/questions/{number}"
+
+
+def has_code_block(body: str) -> bool:
+    """Whether a post's HTML has a block of code."""
+    return "<pre" in body
+
+
+def clean_title(title: str) -> str:
+    """A title without its state (``[closed]``), normalised."""
+    return " ".join(without_personal_data(normalised(_STATE.sub("", title))).split())
+
+
+def clean_post(body: str) -> str:
+    """The text of a post: a line for each paragraph and each item of a list.
+
+    Blocks of code, pictures, struck text and the site's notices are removed, and so are e-mail
+    addresses, mentions of users and signatures. Inline code and formulas (``$…$``) stay.
+
+    Args:
+        body: The post's HTML.
+    """
+    from lxml import etree, html
+
+    if not body.strip():
+        return ""
+    try:
+        root = html.fragment_fromstring(_CONTROL.sub("", body), create_parent="div")
+    except (etree.ParserError, ValueError):
+        return ""
+    parts: list[str] = []
+    _walk(root, parts, False)
+    lines = [" ".join(line.split()) for line in "".join(parts).split("\n")]
+    text = "\n".join(line for line in lines if line and not re.fullmatch(r"(-|\d+\.|\|)", line))
+    return _unsigned(_tidied(normalised(text)))
+
+
+def normalised(text: str) -> str:
+    """NFKC with plain punctuation; ``x²`` is ``x^2`` and ``1½`` is ``1 1/2``."""
+    text = re.sub(r"[⁰¹²³⁴-⁹⁺-⁾ⁿⁱ]+", lambda match: "^" + match[0].translate(_RAISED), text)
+    text = re.sub(r"[₀-₎ₙ]+", lambda match: "_" + match[0].translate(_LOWERED), text)
+    text = _FRACTION.sub(" ", text).translate(_PUNCTUATION)
+    return unicodedata.normalize("NFKC", text).translate(_PUNCTUATION)
+
+
+def without_personal_data(text: str) -> str:
+    """The text without e-mail addresses and mentions of users."""
+    return _MENTION.sub("", _EMAIL.sub("", text))
+
+
+def pair_document(
+    *, site: str, number: int, title: str, body: str, answer: str, score: int, year: int
+) -> Document | Rejection:
+    """The document of a question and its answer as clean texts, or why there is none."""
+    url = question_url(site, number)
+    if not title:
+        return Rejection("list", url, "no_title", body[:200])
+    if not answer:
+        return Rejection("list", url, "no_text", f"{title}: nothing is left of the best answer")
+    return Document(
+        id=document_id(url),
+        title=title,
+        url=url,
+        year=year,
+        text=answer,
+        found_by="listing",
+        question=f"{title}\n{body}".strip(),
+        score=float(score),
+    )
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+def _walk(element: HtmlElement, parts: list[str], literal: bool) -> None:
+    """Append the text of an element and of what is in it; blocks stand on lines of their own."""
+    parts.append(_said(element.text, literal))
+    number = 0
+    for child in element:
+        tag = child.tag if isinstance(child.tag, str) else ""  # comments have none
+        if tag == "li" and element.tag in ("ol", "ul"):
+            number += 1
+            parts.append(f"\n{number}. " if element.tag == "ol" else "\n- ")
+        elif tag in _CELLS and child.getprevious() is not None:
+            parts.append(" | ")
+        elif tag in _BLOCKS and tag not in _CELLS and not _first_of_item(child):
+            parts.append("\n")
+        if tag == "br":
+            parts.append("\n")
+        elif tag in ("sup", "sub"):
+            parts.append(_raised(child, "^" if tag == "sup" else "_"))
+        elif tag == "a":
+            parts.append(_linked(child, literal))
+        elif tag and tag not in _DROPPED and not _is_notice(child, tag):
+            _walk(child, parts, literal or tag in _LITERAL)
+        if tag == "pre" or (tag in _BLOCKS and tag not in _CELLS):
+            parts.append("\n")
+        parts.append(_said(child.tail, literal))
+
+
+def _said(text: str | None, literal: bool) -> str:
+    """What stands in the page: breaks of its lines are spaces, and users are not named."""
+    flat = re.sub(r"\s+", " ", text or "")
+    flat = _EMAIL.sub(_REMOVED, flat)
+    return flat if literal else _MENTION.sub("", flat)
+
+
+def _first_of_item(element: HtmlElement) -> bool:
+    """Whether a paragraph begins an item of a list, whose mark is written already."""
+    parent: Any = element.getparent()
+    return parent.tag == "li" and element.getprevious() is None and not (parent.text or "").strip()
+
+
+def _raised(element: HtmlElement, mark: str) -> str:
+    text = " ".join(element.text_content().split())
+    return f"{mark}{text}" if len(text) < 2 or text.isalnum() else f"{mark}({text})" if text else ""
+
+
+def _linked(element: HtmlElement, literal: bool) -> str:
+    """A link's text; other users and addresses are not named."""
+    target = (element.get("href") or "").strip()
+    if target.lower().startswith("mailto:"):
+        return _REMOVED
+    if _USER_PAGE.match(target):
+        return "another user"
+    parts: list[str] = []
+    _walk(element, parts, literal)
+    return "".join(parts)
+
+
+def _is_notice(element: HtmlElement, tag: str) -> bool:
+    if _NOTICE_CLASS.search(element.get("class") or ""):
+        return True
+    if tag not in ("p", "blockquote", "h2", "h3"):
+        return False
+    text = " ".join(element.text_content().split())
+    return len(text) < 600 and bool(_NOTICE.match(text))
+
+
+def _tidied(text: str) -> str:
+    """Without the spaces and empty brackets that removed parts leave."""
+    text = re.sub(rf"[(<\[]\s*{_REMOVED}\s*[)>\]]|{_REMOVED}", "", text)
+    text = re.sub(r"[ \t]{2,}", " ", text)
+    text = re.sub(r"(?:,? +|,)([,.;!?])(?=\s|$)", r"\1", text)
+    lines = (line.strip() for line in text.split("\n"))
+    return "\n".join(re.sub(r"^[,;:]\s*", "", line) for line in lines if line.strip(" ,;:"))
+
+
+def _unsigned(text: str) -> str:
+    """Without thanks and names at the end; a text that is nothing else stays."""
+    for _ in range(3):
+        shorter = _SIGNED.sub("", _FAREWELL.sub("", text)).rstrip()
+        if not shorter or shorter == text:
+            break
+        text = shorter
+    return text

@@ -1,0 +1,238 @@
+"""Pages of a wiki as sections of plain paragraphs, from its text extracts or from its HTML."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bs4 import Tag
+
+# headings of lists and notes in large Wikipedias; a user's own are in source.skip
+BOILERPLATE = frozenset(
+    """
+    see also|references|notes|footnotes|external links|external link|further reading|bibliography
+    |sources|citations|works cited|notes and references|references and notes|explanatory notes
+    |general references|general sources|gallery|general and cited references|notes and citations
+    |references and further reading|explanatory footnotes|endnotes|inline citations|cited sources
+    |siehe auch|einzelnachweise|weblinks|literatur|anmerkungen|fußnoten|quellen|belege|nachweise
+    |voir aussi|notes et références|références|liens externes|bibliographie|annexes|notes et sources
+    |articles connexes|véase también|referencias|enlaces externos|bibliografía|notas
+    |notas y referencias|voci correlate|altri progetti|collegamenti esterni|note|bibliografia
+    |ver também|referências|ligações externas|notas e referências|zie ook|externe links|referenties
+    |literatuur|bronnen|noten|zobacz też|przypisy|linki zewnętrzne|см. также|примечания|ссылки
+    |литература|источники|脚注|関連項目|外部リンク|参考文献|出典|参见|参考资料|外部链接
+    """.replace("\n    ", "")
+    .strip()
+    .split("|")
+)
+_JUNK = (
+    "table, style, script, noscript, figure, audio, video, pre, form, input, .mw-editsection,"
+    " sup.reference, .mw-ref, .mw-references-wrap, .reflist, .references, .refbegin, .navbox,"
+    " .infobox, .sidebar, .vertical-navbox, .hatnote, .dablink, .shortdescription, .noprint,"
+    " .noexcerpt, .metadata, .ambox, .toc, #toc, .thumb, .gallery, .mw-empty-elt, .portal,"
+    " .sistersitebox, .side-box, .mw-authority-control, .mw-highlight, .IPA, .ext-phonos, .haudio,"
+    " .respell, .Inline-Template, .catlinks, .printfooter, .mw-jump-link, .mw-indicators,"
+    " .coordinates, #coordinates, #siteSub, #contentSub, #jump-to-nav, .navigation-not-searchable,"
+    ' .mw-cite-backlink, .stub, .asbox, .rellink, .magnify, [role="navigation"], [role="note"]'
+)
+_BLOCKS = frozenset(
+    ("p", "div", "section", "article", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "center")
+)
+_HEADINGS = {"h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\x00-\x08\x0b-\x1f]")
+_MARK = re.compile(
+    r"(?<=[.,;:!?)\"”’»])(?:\[(?:\d{1,3}|[a-z]|(?:note|nb|n|lower-alpha) ?\d+)\])+"
+    r"|\[(?:edit|citation needed|clarification needed|when\?|who\?|which\?|by whom\?|vague|dubious"
+    r"|verification needed|better source needed|failed verification|update|page needed|according to"
+    r" whom\?|original research\??|note \d+|nb \d+)[^\[\]]{0,20}\]",
+    re.IGNORECASE,
+)
+_HEADING_LINE = re.compile(r"^(={2,6})\s*(.+?)\s*\1$")
+_TEX_START = re.compile(r"\{\\(?:display|text|script|scriptscript)style\b\s*")
+# the lines in which an extract spells a formula, before its TeX
+_SPELLED = re.compile(r"(?:[ \t]*\n(?:[ \t]{2,}[^\n]*)?)*[ \t]*\Z")
+_AFTER = re.compile(r"(?:[ \t]*\n[ \t]+(?=\n|\S|\Z)\n?)*")  # and after it
+_ENDS = re.compile(r"[.!?…。！？:;][\"'”’»)\]]*$")
+_ORDINALS = frozenset(("st", "nd", "rd", "th", "e", "er", "re", "o", "a"))  # 19th is no power
+WORDS_OF_PROSE = 8  # what is shorter and no sentence is an item of a list of names
+
+
+@dataclass(slots=True)
+class Section:
+    """A part of a page: its heading (none above the first one), its level, its paragraphs."""
+
+    heading: str = ""
+    level: int = 1
+    paragraphs: list[str] = field(default_factory=list)
+
+
+def sections_of_extract(text: str) -> list[Section]:
+    """The sections of a plain text with headings as ``== History ==``.
+
+    Args:
+        text: What ``prop=extracts`` gives with ``explaintext`` and ``exsectionformat=wiki``.
+    """
+    found = [Section()]
+    for line in _with_tex(text).split("\n"):
+        heading = _HEADING_LINE.match(line.strip())
+        if heading:
+            found.append(Section(tidied(heading[2]), len(heading[1])))
+        else:
+            _add(found[-1], line)
+    return found
+
+
+def sections_of_html(text: str) -> list[Section]:
+    """The sections of a page's HTML: of ``action=parse``, or a whole saved page.
+
+    Tables, boxes, code, pictures, marks of references, links to edit and pronunciations are
+    dropped; a formula is its TeX, ``$a^2$``.
+    """
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(text, "lxml")
+    root = (
+        soup.select_one("#mw-content-text .mw-parser-output")
+        or soup.select_one(".mw-parser-output")
+        or soup.select_one("#mw-content-text, #bodyContent, main, body")
+        or soup
+    )
+    for formula in root.select(".mwe-math-element, math"):
+        if formula.parent is not None and not formula.decomposed:
+            formula.replace_with(f" {_tex_of(formula)} ")
+    for junk in root.select(_JUNK):
+        if not junk.decomposed:
+            junk.decompose()
+    found = [Section()]
+    line: list[str] = []
+    _walk(root, found, line)
+    _flush(found, line)
+    return found
+
+
+def without_boilerplate(sections: Iterable[Section], skip: Iterable[str] = ()) -> list[Section]:
+    """The sections with text, but references, links and the like, and what stands below them."""
+    unwanted = BOILERPLATE | {heading.casefold().strip() for heading in skip}
+    kept, dropped = [], 0  # the level of the dropped section that these are in
+    for section in sections:
+        if dropped and section.level > dropped:
+            continue
+        dropped = section.level if section.heading.casefold() in unwanted else 0
+        if not dropped:
+            kept.append(section)
+    return kept
+
+
+def tidied(text: str) -> str:
+    """A paragraph without marks of references, empty brackets and doubled spaces; NFC."""
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+    text = _MARK.sub("", " ".join(text.split()))
+    for _ in range(2):  # brackets may be in brackets
+        text = re.sub(r"\(\s*(?:[;,:/–-]\s*)*\)|\[\s*\]", _kept_call, text)
+    text = re.sub(r"\(\s*(?:[;,:]\s*)+", "(", text)
+    text = re.sub(r"(?:\s*[;,:])+\s*\)", ")", text)
+    text = re.sub(r"\(\s+", "(", text)
+    text = re.sub(r"\s+([,;)]|\.(?!\.))(?=[\s,;)]|$)", r"\1", text)
+    return " ".join(text.split())
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+def _kept_call(match: re.Match[str]) -> str:
+    """``f()`` and ``a[]`` are of a program; brackets after a space lost what was in them."""
+    before = match.string[match.start() - 1 : match.start()]
+    return match[0] if match[0] in ("()", "[]") and re.match(r"[\w.]", before) else ""
+
+
+def _add(section: Section, line: str) -> None:
+    """A paragraph, if it is prose: a list of names or a stray sign is none."""
+    text = tidied(line)
+    prose = _ENDS.search(text) or len(text.split()) >= WORDS_OF_PROSE or "$" in text
+    if prose and re.search(r"\w", text):
+        section.paragraphs.append(text)
+
+
+def _flush(found: list[Section], line: list[str]) -> None:
+    _add(found[-1], "".join(line))
+    line.clear()
+
+
+def _walk(element: Tag, found: list[Section], line: list[str]) -> None:
+    """The text of an element: blocks are paragraphs, headings begin sections."""
+    from bs4 import Comment, NavigableString
+
+    for child in element.children:
+        if isinstance(child, NavigableString):
+            if not isinstance(child, Comment):
+                line.append(str(child))
+            continue
+        name = child.name
+        if name in _HEADINGS:
+            _flush(found, line)
+            heading = tidied(child.get_text())
+            if heading:
+                found.append(Section(heading, _HEADINGS[name]))
+        elif name == "br":
+            line.append(" ")
+        elif name in ("sup", "sub"):
+            line.append(_raised(child.get_text(), "^" if name == "sup" else "_"))
+        elif name in _BLOCKS:
+            _flush(found, line)
+            _walk(child, found, line)
+            _flush(found, line)
+        else:
+            _walk(child, found, line)
+
+
+def _raised(text: str, mark: str) -> str:
+    text = "".join(text.split())
+    if text.lower() in _ORDINALS:
+        return text
+    return (
+        f"{mark}({text})" if len(text) > 1 and not text.isalnum() else f"{mark}{text}" * bool(text)
+    )
+
+
+def _tex_of(formula: Tag) -> str:
+    """A formula as ``$…$``: of its annotation, else of the picture that stands for it."""
+    annotation = formula.find("annotation")
+    picture = formula.find("img")
+    tex = annotation.get_text() if annotation else ""
+    tex = tex or str((picture.get("alt") if picture else "") or formula.get("alttext") or "")
+    return f"${_unwrapped(tex)}$" if tex.strip() else formula.get_text(" ", strip=True)
+
+
+def _unwrapped(tex: str) -> str:
+    tex = " ".join(tex.split())
+    start = _TEX_START.match(tex)
+    if start and tex.endswith("}"):
+        tex = tex[start.end() : -1]
+    return tex.strip()
+
+
+def _with_tex(text: str) -> str:
+    """An extract with ``$…$`` in place of formulas, which it spells in lines before their TeX."""
+    parts, position = [], 0
+    while start := _TEX_START.search(text, position):
+        end = _closing(text, start.start())
+        before = text[position : start.start()]
+        parts.append(_SPELLED.sub("", before) + f" ${_unwrapped(text[start.start() : end])}$ ")
+        rest = _AFTER.match(text, end)
+        position = rest.end() if rest else end
+    return "".join(parts) + text[position:]
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the group that begins at ``start`` ends; the end of the line where it never does."""
+    depth = 0
+    for match in re.finditer(r"\\.|[{}]", text[start:]):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if depth == 0:
+            return start + match.end()
+    line = text.find("\n", start)
+    return len(text) if line < 0 else line
