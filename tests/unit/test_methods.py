@@ -716,7 +716,7 @@ def test_recipes_from_before_stay_as_they_were(recipe):
         {"freeze": {"first": 2}},
         {"freeze": {"modules": ["transformer.wte"]}},
         {"subset": {"first": 10}},
-        {"subset": {"top": 10}},
+        {"subset": {"fraction": 0.5}},
         {"training": {"learning_rate": 2e-4, "optimizer": "sgd"}},
         {"training": {"learning_rate": 2e-4, "warmup": 5}},
     ],

@@ -73,7 +73,7 @@ by the year of the document: no document is in two splits.
 
 Fields: `instruction`, `context` (the document's text), `question`, `answer` (the reference),
 `document` (its id), `year`, `generator`, and `provenance`: backend, model, revision, prompt
-(hash) and decoding that made the pair.
+(hash) and decoding that made the pair, and the document's score where its source has one.
 
 ```python
 from datasets import load_dataset

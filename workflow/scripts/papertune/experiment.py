@@ -25,6 +25,7 @@ from papertune.settings import (
     Variant,
     Years,
     cosmetic,
+    has_scores,
     years_in,
 )
 from papertune.settings.notation import expand, nearest
@@ -141,6 +142,7 @@ class Experiment(Settings):
                     f"{key}: {name!r} is none of {', '.join(known)}{nearest(name, known)}"
                 )
         self._check_years()
+        self._check_scores()
         for name, model in self.models.items():
             unknown = set(model.training) - set(Training.model_fields)
             for key in sorted(unknown):
@@ -169,6 +171,14 @@ class Experiment(Settings):
             raise ValueError(
                 "splits.test: documents of this source are listed by year; give years to train and test"
             )
+
+    def _check_scores(self) -> None:
+        for name, model in self.models.items():
+            if model.subset and model.subset.top is not None and not has_scores(self.source):
+                raise ValueError(
+                    f"models.{name}.subset.top: documents of this source have no score; take "
+                    "first or fraction, or name the source's column of scores (columns.score)"
+                )
 
     @property
     def years(self) -> list[int]:

@@ -60,7 +60,7 @@ class Pair:
     question: str
     answer: str
     generator: str
-    # backend, model, revision, prompt (hash), decoding: what made the pair
+    # backend, model, revision, prompt (hash), decoding: what made the pair; the document's score
     provenance: dict[str, Any] = field(default_factory=dict)
 
 

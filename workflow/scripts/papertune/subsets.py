@@ -50,8 +50,9 @@ def _scores(pairs: list[Pair], where: str) -> dict[str, float]:
             raise TrainingError(
                 f"document {pair.document} has no score, so the best cannot be told",
                 where=where,
-                hint="take subset: {first: …} or {fraction: …}, or a source whose documents have "
-                "scores",
+                hint="see to it that every row of the source has a score; or, where all have one, "
+                "delete the pairs and run again (they then get it, and nobody is asked); or take "
+                "subset: {first: …} or {fraction: …}",
             )
         scores[pair.document] = float(score)
     return scores

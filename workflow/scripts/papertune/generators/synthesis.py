@@ -254,6 +254,9 @@ def _pairs(job: _Job, place: Place, kept: list[tuple[str, str]], attempt: int) -
     if not kept:
         return
     document = place.document()
+    provenance = job.provenance(attempt)
+    if document.score is not None:
+        provenance["score"] = document.score  # by which subsets choose
     # the answer to a question of the source is the document's text, which must not be given away
     context = "" if isinstance(job.asking.generator, SourceGenerator) else document.text
     for question, answer in kept:
@@ -266,5 +269,5 @@ def _pairs(job: _Job, place: Place, kept: list[tuple[str, str]], attempt: int) -
             question=question,
             answer=answer,
             generator=job.name,
-            provenance=job.provenance(attempt),
+            provenance=provenance,
         )

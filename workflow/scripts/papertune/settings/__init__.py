@@ -32,7 +32,7 @@ from papertune.settings.models import (
     Tokenizer,
     Training,
 )
-from papertune.settings.sources import Source, years_in
+from papertune.settings.sources import Source, has_scores, years_in
 from papertune.settings.synthesize import (
     Decoding,
     Generator,
@@ -88,5 +88,6 @@ __all__ = [
     "Years",
     "added",
     "cosmetic",
+    "has_scores",
     "years_in",
 ]

@@ -71,3 +71,10 @@ def years_in(source: Source) -> Literal["needed", "none", "either"]:
     if isinstance(source, FilesSource):
         return "needed" if "{year}" in source.path else "either"
     return "needed"
+
+
+def has_scores(source: Source) -> bool:
+    """Whether documents of a source come with a score: votes of its readers, or a column of one's own."""
+    if isinstance(source, PairsSource | HubDatasetSource):
+        return bool(source.columns.score)
+    return isinstance(source, StackExchangeSource | StackDumpSource)
