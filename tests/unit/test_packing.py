@@ -232,5 +232,12 @@ def test_a_packed_run_is_the_padded_one(tmp_path):
     for row, other in zip(ours["history"], theirs["history"], strict=True):
         for kind in ("train_loss", "validation_loss", "learning_rate"):
             assert row[kind] == pytest.approx(other[kind], rel=1e-4)
-    for one, other in zip(model.parameters(), padded.parameters(), strict=True):
+    theirs = dict(padded.named_parameters())
+    for name, one in model.named_parameters():
+        other = theirs[name]
+        if name.endswith("c_attn.bias"):
+            # what is added to all keys changes no softmax: its gradient is rounding, which Adam
+            # brings to full size
+            query, _, value = one.chunk(3)
+            one, other = torch.cat([query, value]), torch.cat([*other.chunk(3)[::2]])
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
