@@ -6,6 +6,7 @@ from papertune.checkpoints import checkpoints_of
 from papertune.experiment_file import load_experiment
 from papertune.job import job
 from papertune.loading import weights_digest
+from papertune.origin import origin_of
 from papertune.records import files_digest
 from papertune.team import run, team_of
 from papertune.training import train
@@ -31,6 +32,8 @@ with job(snakemake):
         freeze=model.freeze,
         subset=model.subset,
         examples=model.examples,
+        origin=origin_of(snakemake.wildcards.experiment, experiment, snakemake.wildcards.model),
+        answering=experiment.answering,
         prompt=snakemake.params.prompt,
         seed=seed,
         output=Path(snakemake.output.model),

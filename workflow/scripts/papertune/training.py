@@ -8,12 +8,25 @@ from typing import Any
 
 from papertune import distributed
 from papertune.fitting import fit
+from papertune.generation_defaults import generation_defaults
 from papertune.loading import load_tokenizer, set_up_torch
 from papertune.methods import check, prepare
+from papertune.modelcard import write_card
 from papertune.modelfolder import model_folder, write_facts
+from papertune.origin import Origin, base_facts, data_facts
+from papertune.prompts import QUESTION
 from papertune.quantization import write_quantization
 from papertune.records import Pair, read_records
-from papertune.settings import PARTS, Freeze, Lora, Quantization, Subset, Training, Variant
+from papertune.settings import (
+    PARTS,
+    Answering,
+    Freeze,
+    Lora,
+    Quantization,
+    Subset,
+    Training,
+    Variant,
+)
 from papertune.subsets import choose
 from papertune.variants import packed_row, read_examples
 
@@ -35,6 +48,8 @@ def train(
     freeze: Freeze | None = None,
     subset: Subset | None = None,
     examples: Variant | None = None,
+    origin: Origin | None = None,
+    answering: Answering | None = None,
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all.
 
@@ -59,12 +74,15 @@ def train(
         freeze: What of the base stays as it is, and gets no adapters.
         subset: Which of the pairs to train on; all of them unless given.
         examples: What to read of a pair, and how batches are packed.
+        origin: Names for the model's card.
+        answering: Its limits become the folder's generation settings.
 
     Raises:
         TrainingError: unknown method, something that the base or this machine does not have,
             nothing to train on, or a loss that is no number or far above where it began.
     """
-    train, validation, output, checkpoints = map(Path, (train, validation, output, checkpoints))
+    train, validation, base = map(Path, (train, validation, base))
+    output, checkpoints = map(Path, (output, checkpoints))
     set_up_torch(threads, seed)
     check(method, training)
     quantization, examples = quantization or Quantization(), examples or Variant()
@@ -100,12 +118,24 @@ def train(
     if hasattr(model, "peft_config"):
         # a quantised weight holds several parameters in one number
         facts["total_parameters"] = model.get_nb_trainable_parameters()[1]
+    origin = origin or Origin(model=output.parent.name, base=base.name)
+    facts |= {
+        "origin": {"experiment": origin.experiment, "model": origin.model},
+        "base": base_facts(base, origin),
+        "data": data_facts(pairs[train], pairs[validation], [train, validation], origin),
+        "asked": {
+            "form": examples.asked,
+            "template": QUESTION if examples.asked == "question" else prompt,
+        },
+    }
     with model_folder(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+        generation_defaults(model, tokenizer, answering or Answering()).save_pretrained(folder)
         if method == "qlora":
             write_quantization(folder, quantization)
         write_facts(folder, facts)
+        write_card(folder)
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
