@@ -18,7 +18,7 @@ from papertune.experiment import Experiment
 from papertune.fitting import fit
 from papertune.inference import answer
 from papertune.loading import load_model, load_tokenizer, set_up_torch
-from papertune.methods import frozen_modules
+from papertune.methods import frozen_modules, prepare
 from papertune.quantization import quantization_of
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering, Freeze, Lora, Quantization, Subset, Training, Variant
@@ -729,3 +729,17 @@ def test_what_makes_another_model_is_in_its_recipe(recipe, change):
 @pytest.mark.parametrize("change", [{"gradient_checkpointing": True}, {"divergence": None}])
 def test_what_makes_the_same_model_is_not(recipe, change):
     assert recipe(training={"learning_rate": 2e-4} | change) == recipe()
+
+
+@pytest.mark.parametrize(("method", "held"), [("full", "float32"), ("lora", "bfloat16")])
+def test_what_is_trained_stays_in_float32_and_a_base_under_adapters_need_not(
+    tmp_path, method, held
+):
+    base = make_base(tmp_path / "base", "llama")
+    parts = {"lora": Lora(rank=4), "quantization": Quantization(), "freeze": None}
+    model = prepare(base, method=method, precision="bf16", **parts)
+    trained = {str(p.dtype) for p in model.parameters() if p.requires_grad}
+    assert trained == {"torch.float32"}
+    assert str(model.get_input_embeddings().weight.dtype) == f"torch.{held}"
+    exact = prepare(base, method=method, precision="fp32", **parts)
+    assert {str(p.dtype) for p in exact.parameters()} == {"torch.float32"}

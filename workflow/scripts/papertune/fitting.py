@@ -113,7 +113,9 @@ def fit(
         include_num_input_tokens_seen="non_padding",
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
-        dataloader_pin_memory=False,
+        # the next batch goes to the GPU while it computes
+        dataloader_pin_memory=device_name() == "cuda",
+        accelerator_config={"non_blocking": device_name() == "cuda"},
         disable_tqdm=True,
         report_to="none",
     )

@@ -46,9 +46,10 @@ def _leave_out_what_few_need() -> None:
     """transformers takes along every library it finds: these cost a third of a job's start.
 
     It asks once for each whether it is there, and keeps the answer; so does peft for bitsandbytes,
-    until :func:`papertune.quantization.bring_bitsandbytes`.
+    until :func:`papertune.quantization.bring_bitsandbytes`. What the Hub is asked with takes trio
+    along (where it is installed), which nothing here runs under.
     """
-    with _hidden("sklearn", "scipy", "datasets"):
+    with _hidden("sklearn", "scipy", "datasets", "trio"):
         from transformers.utils import (
             is_datasets_available,
             is_scipy_available,

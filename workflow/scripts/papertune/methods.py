@@ -34,8 +34,13 @@ def prepare(
     lora: Lora,
     quantization: Quantization,
     freeze: Freeze | None,
+    precision: str = "fp32",
 ) -> Any:
-    """The model to train, in float32 besides what is quantised.
+    """The model to train: in float32, besides what is quantised and a base under adapters.
+
+    What is trained stays in float32; bf16 is a matter of its computation. A base that adapters leave
+    as it is is held in the precision that it is computed in, and answers in: half the memory, and
+    no copy of each weight for each step.
 
     New weights are drawn from the random numbers as they are (:func:`set_up_torch` seeds them).
 
@@ -44,6 +49,7 @@ def prepare(
         method: ``full`` (every weight), ``freeze`` (some of them), ``scratch`` (every weight, from
             new ones), ``lora`` or ``qlora`` (adapters, on a base in 4 bit).
         freeze: What stays as it is; adapters leave it out.
+        precision: ``auto``, ``fp32`` or ``bf16``, in which is computed.
 
     Raises:
         TrainingError: layers or modules that the base does not have, or nothing left to train.
@@ -51,11 +57,12 @@ def prepare(
     where = Path(base).name
     if method == "scratch":
         return new_weights(base)
-    # weights stay in float32; bf16 is a matter of the computation
+    adapted = method in ("lora", "qlora")
     quantized = quantization if method == "qlora" else None
-    model = load_model(base, precision="fp32", quantization=quantized)
+    held = precision if adapted else "fp32"
+    model = load_model(base, precision=held, quantization=quantized)
     frozen = frozen_modules(model, freeze, where) if freeze else []
-    if method in ("lora", "qlora"):
+    if adapted:
         return with_adapters(model, lora, where, without=frozen)
     for name in frozen:
         model.get_submodule(name).requires_grad_(False)

@@ -89,7 +89,14 @@ def train(
     pairs = {path: list(read_records(path, Pair)) for path in (train, validation)}
     chosen = {**pairs, train: choose(pairs[train], subset, str(train))}
     tokenizer = load_tokenizer(base)
-    model = prepare(base, method=method, lora=lora, quantization=quantization, freeze=freeze)
+    model = prepare(
+        base,
+        method=method,
+        lora=lora,
+        quantization=quantization,
+        freeze=freeze,
+        precision=training.precision,
+    )
     longest = min(training.max_length, context_of(model))
     read = {
         path: read_examples(tokenizer, some, prompt, examples, max_length=longest)
