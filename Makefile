@@ -9,7 +9,7 @@ HERE = profiles/$(if $(shell command -v sbatch),slurm,default)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor plan bundle unbundle install test bench lint format schema clean
+.PHONY: help demo doctor plan bundle unbundle export install test bench lint format schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ bundle: .venv/installed ## collect for EXPERIMENTS=... and pack it for a machine
 
 unbundle: .venv/installed ## unpack BUNDLE=bundles/NAME.tar here
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.sources.bundle $(BUNDLE)
+
+export: .venv/installed ## merge and card the models of EXPERIMENTS=... for use elsewhere
+	$(BIN)/snakemake export $(STUDY)
 
 lint: .venv/installed-test ## formatters, linters and the type checker
 	$(BIN)/ruff check .

@@ -1,6 +1,5 @@
 # Papertune: does fine-tuning on a body of documents help, and does the answer survive a change
-# of question writer? Each rule file under workflow/rules/ is one stage; config/README.md
-# explains every key.
+# of question writer? workflow/rules/ has a file per stage, config/README.md explains every key.
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -20,6 +19,7 @@ include: "workflow/rules/datasets.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/cluster.smk"
 
 

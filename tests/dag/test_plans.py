@@ -100,3 +100,18 @@ def test_a_key_of_the_main_configuration_that_does_not_exist_is_named(tmp_path):
     run = snakemake(tmp_path, "--dry-run", "--config", "experimens=demo", check=False)
     assert run.returncode != 0
     assert "experimens" in run.stdout
+
+
+def test_an_export_is_made_on_request_and_of_the_models_that_are_named(tmp_path):
+    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
+    values["export"] = ["lora"]
+    path = tmp_path / "isca.yaml"
+    path.write_text(yaml.safe_dump(values))
+    jobs = planned(tmp_path, "--config", f"experiments={path}", "--", "export")
+    # the LoRA models of three seeds and the baseline, on two test sets
+    assert (jobs["export_model"], jobs["train"], jobs["score"]) == (3, 3, 8)
+    assert "compare" not in jobs
+    assert "export_model" not in planned(tmp_path, "--config", f"experiments={path}")
+    one = "results/isca/exports/full/seed-2"
+    one = planned(tmp_path, "--config", f"experiments={path}", "--", one)
+    assert (one["export_model"], one["train"], one["score"]) == (1, 1, 4)

@@ -81,6 +81,7 @@ def test_overlapping_years_are_refused(tmp_path, values):
         (lambda v: v.update(test_sets=["gema"]), "did you mean 'gemma'?"),
         (lambda v: v.update(metrics=["similarty"]), "did you mean 'similarity'?"),
         (lambda v: v["comparison"].update(metric="exact_match"), "comparison.metric"),
+        (lambda v: v.update(export=["baseline"]), "export: 'baseline' is none of full, lora"),
         (lambda v: v["bases"]["gpt2"].pop("revision"), "needs revision"),
         (lambda v: v["bases"]["gpt2"].update(path="x"), "exactly one of hub, path, pretrain"),
     ],

@@ -101,6 +101,9 @@ class Experiment(Settings):
     metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
     comparison: Comparison = Comparison()
     published: list[Published] = []
+    export: list[str] = cosmetic(
+        [], description="models of the target export; all trained ones where it is empty"
+    )
     compute: Compute = Compute()
 
     @model_validator(mode="before")
@@ -129,6 +132,10 @@ class Experiment(Settings):
                 [("comparison.baseline", self.comparison.baseline, self.models)]
                 if self.comparison.baseline
                 else []
+            ),
+            *(
+                ("export", name, [m for m in self.models if self.models[m].method != "baseline"])
+                for name in self.export
             ),
             *(("published.test_set", table.test_set, generators) for table in self.published),
             *(
@@ -230,6 +237,8 @@ class Experiment(Settings):
             settings = getattr(chosen, part)
             if settings is not None:
                 recipe[part] = settings.identity()
+        if chosen.method != "baseline" and self.training_of(model).best_by == "similarity":
+            recipe["embedder"] = self.embedder.identity()
         # as with fields that were added later: models that were made before stay as they are
         if chosen.method != "baseline" and chosen.examples != Variant():
             recipe["examples"] = chosen.examples.identity()

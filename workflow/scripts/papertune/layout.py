@@ -75,6 +75,23 @@ class Layout:
             for seed in self.experiment.seeds_of(model)
         }
 
+    def exports(self) -> list[str]:
+        """Folders of the models that are to be exported."""
+        chosen = self.experiment.export or self.trained
+        return [
+            f"{self.root}/exports/{model}/seed-{seed}"
+            for model, seed in self.models()
+            if model in chosen
+        ]
+
+    def exported_scores(self, model: str, seed: int | str) -> dict[tuple[str, int, str], str]:
+        """Scores that an exported model's card shows: its own, and those of the baseline."""
+        return {
+            cell: path
+            for cell, path in self.by_cell("scores").items()
+            if cell[:2] == (model, int(seed)) or cell[0] == self.experiment.baseline
+        }
+
     def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
         """(model, seed, test set) → file of a stage, ``answers`` or ``scores``."""
         return {
@@ -122,9 +139,15 @@ class Layout:
             else self.documents("train")
         )
 
+    def judge(self, model: str) -> str | None:
+        """The folder of the embedder that chooses a model's best checkpoint, if one does so."""
+        by = self.experiment.training_of(model).best_by
+        return self.embedder() if by == "similarity" else None
+
     def embedder(self) -> str | None:
         """The folder of the embedder, if one is needed and does not come with a package."""
-        embedder = self.experiment.embedder
-        if "similarity" not in self.experiment.metrics or embedder.packaged:
+        study, embedder = self.experiment, self.experiment.embedder
+        judged = (study.training_of(model).best_by for model in self.trained)
+        if embedder.packaged or "similarity" not in {*study.metrics, *judged}:
             return None
         return self.hub(embedder.model, embedder.revision) if embedder.revision else embedder.model

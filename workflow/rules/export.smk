@@ -1,0 +1,43 @@
+# Needs: trained models and their scores.
+# Makes: results/{experiment}/exports/{model}/seed-{seed}/, on request: whole weights that load with
+# transformers alone, tokenizer, generation settings, and a card with the results. The trained
+# folder is only read, so nothing is trained or answered again for it.
+
+
+def scores_for_export(wildcards):
+    """(model, seed, test set) → scores that the card shows."""
+    return layout(wildcards).exported_scores(wildcards.model, wildcards.seed)
+
+
+# Those that the experiment names; one alone is asked for by its path.
+rule export:
+    input:
+        [place.exports() for place in LAYOUTS.values()],
+
+
+rule export_model:
+    input:
+        model=lambda wildcards: layout(wildcards).model(wildcards.model, wildcards.seed),
+        base=lambda wildcards: layout(wildcards).base(wildcards.model),
+        scores=lambda wildcards: list(scores_for_export(wildcards).values()),
+    output:
+        folder=directory("results/{experiment}/exports/{model}/seed-{seed}"),
+    log:
+        "logs/{experiment}/exports/{model}/seed-{seed}.log",
+    benchmark:
+        "benchmarks/{experiment}/exports/{model}/seed-{seed}.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: compute("threads")
+    resources:
+        mem_mb=compute("memory_mb"),
+        runtime=minutes,
+    params:
+        cells=lambda wildcards: list(scores_for_export(wildcards)),
+        baseline=lambda wildcards: study(wildcards).baseline,
+        comparison=lambda wildcards: study(wildcards).comparison.identity(),
+        metrics=lambda wildcards: study(wildcards).metrics,
+        answering=lambda wildcards: study(wildcards).answering.identity(),
+        version=versions.EXPORT,
+    script:
+        "../scripts/export_model.py"
