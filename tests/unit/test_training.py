@@ -298,7 +298,8 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(run, sigterm, tmp_path
     assert losses_of(resumed) == losses_of(undisturbed)
     ours, theirs = facts_of(resumed), facts_of(undisturbed)
     different = {key for key in theirs if ours[key] != theirs[key]}
-    assert different <= {"wall_seconds", "tokens_per_second", "peak_memory_bytes"}
+    # the origin is the folder's name
+    assert different <= {"wall_seconds", "tokens_per_second", "peak_memory_bytes", "origin"}
     assert not (tmp_path / "checkpoints" / "stopped").exists()
 
 

@@ -71,6 +71,7 @@ rule train:
             wildcards.model, "validation"
         ),
         base=lambda wildcards: layout(wildcards).base(wildcards.model),
+        embedder=lambda wildcards: given(layout(wildcards).judge(wildcards.model)),
     output:
         model=directory("results/{experiment}/models/{model}/seed-{seed}"),
     log:

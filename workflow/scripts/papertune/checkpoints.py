@@ -1,14 +1,16 @@
-"""Whole checkpoints: one counts once its marker file stands in it.
+"""Whole checkpoints: one counts once its marker file stands in it and its files are as that says.
 
-A run that is killed while it writes a checkpoint goes on from the one before.
+A run that is killed while it writes a checkpoint goes on from the one before; so does one whose
+newest checkpoint was torn later, by a disk or a node that failed.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from papertune.records import atomic_write
 log = logging.getLogger(__name__)
 
 WHOLE = "whole"  # marker file of a finished checkpoint, with what the Trainer does not keep
+STATE = "trainer_state.json"
+# written by other processes, or anew after the marker; the state is read to see that it is whole
+NOT_LISTED = ("rng_state_", STATE, f".{STATE}", WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Carried:
     loss: float = 0.0  # sum of the steps' training losses since the last row
     steps: int = 0  # how many they are
     seconds: float = 0.0  # that the run has taken so far
+    joules: float | None = 0.0  # that its GPUs have used so far; None where it is not known
 
 
 def checkpoints_of(store: str | Path, identity: Any) -> Path:
@@ -40,27 +46,71 @@ def checkpoints_of(store: str | Path, identity: Any) -> Path:
 
 
 def mark_whole(folder: Path, carried: Carried) -> None:
-    """Say that a checkpoint is finished."""
+    """Say that a checkpoint is finished, once all of it is on disk."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith(NOT_LISTED):
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+            files[path.name] = path.stat().st_size
     with atomic_write(folder / WHOLE) as stream:
-        json.dump(asdict(carried), stream)
+        json.dump(asdict(carried) | {"files": files}, stream)
 
 
 def carried_by(folder: Path) -> Carried:
     """What a whole checkpoint carries."""
-    text = (folder / WHOLE).read_text(encoding="utf-8")
-    return Carried(**json.loads(text)) if text else Carried()
+    said = _marker(folder)
+    return Carried(**{f.name: said[f.name] for f in fields(Carried) if f.name in said})
 
 
 def newest_whole(checkpoints: Path) -> Path | None:
-    """The newest finished checkpoint; half-written ones are removed."""
-    found = []
+    """The newest finished checkpoint whose best model is there too; half-written ones are removed."""
+    whole = {}
     for folder in checkpoints.glob("checkpoint-*"):
-        if (folder / WHOLE).exists():
-            found.append((int(folder.name.rpartition("-")[2]), folder))
-        else:
-            log.warning("%s is not whole and is passed over", folder)
+        if wrong := _what_is_wrong(folder):
+            log.warning("%s is not whole (%s) and is removed", folder, wrong)
             shutil.rmtree(folder, ignore_errors=True)
-    if not found:
-        return None
-    log.info("going on from %s", max(found)[1])
-    return max(found)[1]
+        else:
+            whole[int(folder.name.rpartition("-")[2])] = folder
+    for _, folder in sorted(whole.items(), reverse=True):
+        best = _state(folder).get("best_model_checkpoint")
+        if best is None or Path(best).name in {kept.name for kept in whole.values()}:
+            log.info("going on from %s", folder)
+            return folder
+        log.warning("%s is passed over: its best model, %s, is gone", folder, best)
+    return None
+
+
+def remove_others(checkpoints: Path, *kept: str | Path | None) -> None:
+    """Remove every checkpoint but some; call it when these are whole."""
+    names = {Path(folder).name for folder in kept if folder}
+    for folder in checkpoints.glob("checkpoint-*"):
+        if folder.name not in names:
+            (folder / WHOLE).unlink(missing_ok=True)  # first: what is half removed is not whole
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _what_is_wrong(folder: Path) -> str:
+    """Why a checkpoint is not whole; empty where it is."""
+    if not (folder / WHOLE).exists():
+        return "it was not finished"
+    try:
+        files, _ = _marker(folder).get("files", {}), _state(folder)
+    except (OSError, ValueError) as error:
+        return str(error)
+    for name, size in files.items():
+        path = folder / name
+        if not path.exists():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size} bytes of {size}"
+    return ""
+
+
+def _marker(folder: Path) -> dict[str, Any]:
+    text = (folder / WHOLE).read_text(encoding="utf-8")
+    return dict(json.loads(text)) if text else {}
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / STATE).read_text(encoding="utf-8")))

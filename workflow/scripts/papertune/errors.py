@@ -47,5 +47,9 @@ class TrainingError(PapertuneError):
     """Training that cannot start or go on."""
 
 
+class TryAgain(TrainingError):
+    """Training that has to begin anew in new processes, which will do it otherwise."""
+
+
 class EvaluationError(PapertuneError):
     """Answers or scores that cannot be judged: none at all, or of different questions."""

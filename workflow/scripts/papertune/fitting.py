@@ -6,27 +6,24 @@ import logging
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from papertune import distributed
+from papertune import distributed, outofmemory
 from papertune.checkpoints import newest_whole
-from papertune.errors import TrainingError
+from papertune.errors import TrainingError, TryAgain
 from papertune.examples import Examples, answer_loss
-from papertune.loading import device_name, dtype_of
+from papertune.loading import device_name
 from papertune.modelfolder import device_label, peak_memory, versions
 from papertune.packing import Collator
 from papertune.quantization import bring_bitsandbytes
+from papertune.selection import Criterion, history
 from papertune.settings import Training
 
-# the Trainer's own AdamW is its default
-OPTIMIZERS: dict[str, dict[str, str]] = {
-    "adamw": {},
-    "adamw_8bit": {"optim": "adamw_bnb_8bit"},
-    "paged_adamw_8bit": {"optim": "paged_adamw_8bit"},
-    "paged_adamw_32bit": {"optim": "paged_adamw_32bit"},
-    "adafactor": {"optim": "adafactor"},
-    "sgd": {"optim": "sgd"},
-}
+if TYPE_CHECKING:
+    from papertune.judging import Judge
+
+log = logging.getLogger(__name__)
+
 PAGED = "paged_"
 
 
@@ -41,8 +38,9 @@ def fit(
     checkpoints: Path,
     what: str,
     packed: int | None = None,
+    judge: Judge | None = None,
 ) -> dict[str, Any]:
-    """Train ``model`` in place and leave it at its best validation loss.
+    """Train ``model`` in place and leave it at its best: by validation loss, or as a judge says.
 
     Where several processes train it (see :mod:`papertune.distributed`), the result is that of one;
     only the first has the best model afterwards.
@@ -54,6 +52,7 @@ def fit(
         what: Names the run in the log.
         packed: Most tokens of a row that several examples of a batch share; ``None`` where each
             has a row of its own.
+        judge: Chooses the best instead of the validation loss.
 
     Returns:
         The facts of the run; ``history`` holds one row per validation.
@@ -61,13 +60,15 @@ def fit(
     Raises:
         Interrupted: the job was asked to stop; the next attempt goes on from where it was.
         TrainingError: nothing to train or validate on, an optimiser that this machine cannot run,
-            a loss that is no number or far above where it began, or an update that the processes
-            cannot share out.
+            a loss that is no number or far above where it began, an update that the processes
+            cannot share out, or a batch that memory does not hold.
     """
-    from transformers import PrinterCallback, TrainingArguments
+    from transformers import PrinterCallback
 
+    from papertune.arguments import arguments_of
     from papertune.together import TogetherTrainer, share_out
-    from papertune.trainer import StoppableTrainer, Watch, history
+    from papertune.trainer import StoppableTrainer
+    from papertune.watch import Watch
 
     distributed.check()
     check_optimizer(training)
@@ -80,72 +81,77 @@ def fit(
         )
     steps = total_steps(len(train.rows), training)
     checkpoints.mkdir(parents=True, exist_ok=True)
-    batch, accumulation = share_out(training, distributed.size(), what)
-    arguments = TrainingArguments(
-        output_dir=str(checkpoints),
-        max_steps=steps,
-        per_device_train_batch_size=batch,
-        per_device_eval_batch_size=max(16, training.batch_size),
-        gradient_accumulation_steps=accumulation,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=training.schedule,
-        warmup_steps=warmup_steps(training, steps, what),
-        weight_decay=training.weight_decay,
-        adam_beta1=training.betas[0],
-        adam_beta2=training.betas[1],
-        max_grad_norm=training.clip,
-        train_sampling_strategy="sequential" if training.order == "given" else "random",
-        gradient_checkpointing=training.gradient_checkpointing,
-        # the other kind needs inputs with a gradient, which adapters on a frozen base do not have
-        gradient_checkpointing_kwargs={"use_reentrant": False},
-        **OPTIMIZERS[training.optimizer],
-        bf16=str(dtype_of(training.precision)) == "torch.bfloat16",
-        use_cpu=device_name() == "cpu",
-        seed=seed,
-        eval_strategy="steps",
-        eval_steps=steps,  # the callback chooses the steps
-        save_steps=steps,
-        logging_strategy="no",
-        save_total_limit=2,
-        load_best_model_at_end=distributed.is_first(),
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
-        include_num_input_tokens_seen="non_padding",
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        # the next batch goes to the GPU while it computes
-        dataloader_pin_memory=device_name() == "cuda",
-        accelerator_config={"non_blocking": device_name() == "cuda"},
-        disable_tqdm=True,
-        report_to="none",
-    )
+    given = share_out(training, distributed.size(), what)
+    batch, accumulation = outofmemory.remembered(checkpoints, *given)
+    criterion = judge.criterion if judge else Criterion()
+    # the first one deletes what is not whole
+    newest = newest_whole(checkpoints) if distributed.is_first() else None
+    newest = distributed.of_first(newest)
+    if training.find_batch and newest is None and distributed.size() == 1:
+        outofmemory.write_start(model, checkpoints)
     make_trainer: Any = StoppableTrainer
     if distributed.size() > 1:
         make_trainer = partial(TogetherTrainer, token=tokenizer.pad_token_id)
-    trainer = make_trainer(
-        Watch(steps, training, what),
-        model=model,
-        args=arguments,
-        train_dataset=train.rows,
-        eval_dataset=validation.rows,
-        data_collator=Collator.of(model, tokenizer.pad_token_id, packed, what),
-        compute_loss_func=answer_loss,
-        processing_class=tokenizer,
-    )
-    trainer.remove_callback(PrinterCallback)
     # tied weights are saved once: nothing is missing when the best checkpoint comes back
     logging.getLogger("transformers.trainer").addFilter(
         lambda record: "['lm_head.weight']" not in record.getMessage()
     )
-    # the first one deletes what is not whole
-    newest = newest_whole(checkpoints) if distributed.is_first() else None
-    state = trainer.run(distributed.of_first(newest))
-    rows = history(state)
+    while True:
+        trainer = make_trainer(
+            Watch(steps, training, what, criterion),
+            judge=judge,
+            model=model,
+            args=arguments_of(
+                training,
+                steps=steps,
+                batch=batch,
+                accumulation=accumulation,
+                seed=seed,
+                checkpoints=checkpoints,
+                what=what,
+            ),
+            train_dataset=train.rows,
+            eval_dataset=validation.rows,
+            data_collator=Collator.of(model, tokenizer.pad_token_id, packed, what),
+            compute_loss_func=answer_loss,
+            processing_class=tokenizer,
+        )
+        trainer.remove_callback(PrinterCallback)
+        try:
+            state = trainer.run(newest)
+            break
+        except (RuntimeError, MemoryError) as error:
+            if not outofmemory.is_out_of_memory(error):
+                raise
+            said = outofmemory.said(error)
+        # outside of the handler, whose traceback would keep the batch's memory alive
+        less = outofmemory.smaller(batch, accumulation) if training.find_batch else None
+        if less is None:
+            raise outofmemory.too_large(
+                said, batch, accumulation, what, finding=training.find_batch
+            )
+        log.warning("%s: out of memory with a batch of %d; going on with %d", what, batch, less[0])
+        batch, accumulation = less
+        outofmemory.remember(checkpoints, batch, accumulation)
+        if distributed.size() > 1:  # the others wait for this one
+            raise TryAgain("out of memory", where=what)
+        outofmemory.let_go(trainer, model)
+        del trainer
+        outofmemory.collect_garbage()
+        newest = newest_whole(checkpoints)
+        if newest is None:
+            outofmemory.back_to_start(model, checkpoints)
+    rows = history(state.log_history, criterion)
+    best = criterion.best(state.log_history) or {}
     seconds = rows[-1]["seconds"]
+    energy = [row.get("joules") for row in state.log_history if "eval_loss" in row][-1]
+    device = device_label()
     return {
         "steps": state.global_step,
         "planned_steps": steps,
-        "best_step": min(rows, key=lambda row: row["validation_loss"])["step"],
+        "best_by": criterion.name,
+        "best_step": best["step"],
+        "best_value": best[criterion.key],
         "best_validation_loss": min(row["validation_loss"] for row in rows),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "total_parameters": sum(p.numel() for p in model.parameters()),
@@ -153,8 +159,15 @@ def fit(
         "tokens_per_second": round(int(state.num_input_tokens_seen) / max(seconds, 1e-9), 1),
         "wall_seconds": seconds,
         "peak_memory_bytes": peak_memory(),
-        "device": device_label(),
+        "device": device,
         "processes": distributed.size(),
+        "gpu_hours": 0.0 if device == "cpu" else round(distributed.size() * seconds / 3600, 6),
+        "energy_joules": energy,
+        "batch": {
+            "size": batch,
+            "accumulation": accumulation,
+            "found": (batch, accumulation) != given,
+        },
         "examples": {
             "train": len(train.rows),
             "validation": len(validation.rows),
@@ -192,20 +205,3 @@ def total_steps(examples: int, training: Training) -> int:
         return training.max_steps
     per_epoch = math.ceil(math.ceil(examples / training.batch_size) / training.accumulation)
     return max(1, math.ceil(training.epochs * per_epoch))
-
-
-def warmup_steps(training: Training, steps: int, what: str) -> int:
-    """Updates over which the learning rate rises.
-
-    Raises:
-        TrainingError: they are all updates of the run or more.
-    """
-    if training.warmup < 1:
-        return round(training.warmup * steps)
-    if training.warmup >= steps:
-        raise TrainingError(
-            f"a warm-up of {training.warmup:.0f} updates, and the run has {steps}",
-            where=what,
-            hint="lower training.warmup, or give it as a fraction below 1",
-        )
-    return int(training.warmup)

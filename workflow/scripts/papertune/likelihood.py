@@ -56,7 +56,34 @@ def _example(model: Any, tokenizer: Any, prompt: list[int], text: str) -> tuple[
     return prompt + own, len(own)
 
 
+def predicted(model: Any, tokenizer: Any, examples: list[tuple[list[int], str]]) -> list[list[int]]:
+    """The likeliest token at each place of each completion, given all that stands before it.
+
+    Before a place stands the completion itself, not what the model would have written (teacher
+    forcing). Arguments as of :func:`reference_nll`.
+    """
+    rows = [_example(model, tokenizer, tokens, text) for tokens, text in examples]
+    logits, _ = _logits(model, tokenizer, rows)
+    found: list[list[int]] = logits.argmax(-1).tolist()
+    return [found[row][len(found[row]) - count :] for row, (_, count) in enumerate(rows)]
+
+
 def _nll(model: Any, tokenizer: Any, rows: list[tuple[list[int], int]]) -> list[tuple[float, int]]:
+    import torch
+
+    with torch.inference_mode():
+        logits, targets = _logits(model, tokenizer, rows)
+        losses = torch.nn.functional.cross_entropy(
+            logits.float().transpose(1, 2), targets, reduction="none"
+        )
+    return [
+        (float(losses[row, losses.shape[1] - count :].double().sum()), count)
+        for row, (_, count) in enumerate(rows)
+    ]
+
+
+def _logits(model: Any, tokenizer: Any, rows: list[tuple[list[int], int]]) -> tuple[Any, Any]:
+    """Logits (rows, places, vocabulary) that predict the last places, and their tokens."""
     import torch
 
     ids, mask = left_padded([tokens for tokens, _ in rows], tokenizer.pad_token_id, model.device)
@@ -73,11 +100,4 @@ def _nll(model: Any, tokenizer: Any, rows: list[tuple[list[int], int]]) -> list[
             use_cache=False,
             **({"logits_to_keep": keep} if can_keep else {}),
         ).logits[:, -keep:]
-        targets = ids[:, -keep + 1 :] if keep > 1 else ids[:, :0]
-        losses = torch.nn.functional.cross_entropy(
-            logits[:, :-1].float().transpose(1, 2), targets, reduction="none"
-        )
-    return [
-        (float(losses[row, losses.shape[1] - count :].double().sum()), count)
-        for row, (_, count) in enumerate(rows)
-    ]
+    return logits[:, :-1], ids[:, -keep + 1 :] if keep > 1 else ids[:, :0]

@@ -46,6 +46,8 @@ def versions() -> dict[str, str]:
 def model_folder(output: Path) -> Iterator[Path]:
     """A folder beside ``output`` that takes its name once it is whole."""
     output.parent.mkdir(parents=True, exist_ok=True)
+    for left in output.parent.glob(f".{output.name}.*"):  # by a job that was killed while it wrote
+        shutil.rmtree(left, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     try:
         yield temporary
@@ -61,10 +63,16 @@ def model_folder(output: Path) -> Iterator[Path]:
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """``training.json`` and ``history.csv`` of a model folder."""
+    """``training.json`` and ``history.csv`` of a model folder.
+
+    The history has a column more where the best checkpoint was not chosen by the validation loss.
+    """
     rows = facts.pop("history")
+    columns = list(HISTORY)
+    if facts["best_by"] not in columns:
+        columns.insert(columns.index("validation_loss") + 1, facts["best_by"])
     with (folder / "history.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, HISTORY, lineterminator="\n")
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"

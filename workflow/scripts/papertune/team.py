@@ -26,7 +26,7 @@ from typing import Any
 
 from papertune import distributed, stopping
 from papertune.children import PYTHON, Child, tell_parent
-from papertune.errors import PapertuneError, TrainingError
+from papertune.errors import PapertuneError, TrainingError, TryAgain
 
 log = logging.getLogger("papertune")
 
@@ -111,6 +111,19 @@ def run(work: Callable[..., None], team: Team, **arguments: Any) -> None:
     if team.size == 1:
         work(threads=team.threads, **arguments)
         return
+    while True:
+        try:
+            return _together(work, team, arguments)
+        except TryAgain as error:
+            log.warning("%s: all processes begin anew", error)
+
+
+def _together(work: Callable[..., None], team: Team, arguments: dict[str, Any]) -> None:
+    """What :func:`run` does, once.
+
+    Raises:
+        TryAgain: a process found that they have to begin anew, and left word how.
+    """
     from pydantic_core import to_json
     from torch.distributed import TCPStore
 
@@ -159,7 +172,8 @@ def _wait(children: list[Child], store: Any) -> None:
             if status and (status < 0 or not failed):
                 raise _unsaid(child, status)
         if failed:
-            raise PapertuneError(**json.loads(store.get("failure")))
+            said = json.loads(store.get("failure"))
+            raise (TryAgain if said.pop("again", False) else PapertuneError)(**said)
         if None not in statuses:
             return
         if stopping.requested() and not told:
@@ -222,7 +236,9 @@ def _main(port: int, places: list[str]) -> int:
         store.set("stopped", "")
         return 0
     except PapertuneError as error:
-        failure = {"what": error.what, "where": error.where, "hint": error.hint}
+        failure: dict[str, Any] = {"what": error.what, "where": error.where, "hint": error.hint}
+        if isinstance(error, TryAgain):
+            failure["again"] = True
     except Exception as error:
         traceback.print_exc()
         failure = {

@@ -19,7 +19,8 @@ from papertune import distributed
 from papertune.errors import TrainingError
 from papertune.examples import MASKED
 from papertune.settings import Training
-from papertune.trainer import BrokenOff, StoppableTrainer
+from papertune.trainer import StoppableTrainer
+from papertune.watch import BrokenOff
 
 
 def share_out(training: Training, processes: int, what: str) -> tuple[int, int]:
@@ -87,9 +88,10 @@ class TogetherTrainer(StoppableTrainer):
                 total += self._loss_of(mine[number]) if number < len(mine) else 0.0
                 # together: every process comes here as often
                 self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+            judged = self.judged()
         except BrokenOff:
-            return {"eval_loss": math.inf}
-        metrics = {"eval_loss": distributed.totals(total)[0] / len(rows)}
+            return {}
+        metrics = {"eval_loss": distributed.totals(total)[0] / len(rows), **judged}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
@@ -100,7 +102,7 @@ class TogetherTrainer(StoppableTrainer):
         """The mean loss of a batch's tokens, times its examples: so the Trainer weighs batches."""
         batch = self._prepare_inputs(self.data_collator(rows))
         with torch.no_grad(), self.accelerator.autocast():
-            return float(self.compute_loss(self.model, batch)) * len(rows)
+            return float(self.validation_loss(batch)) * len(rows)
 
 
 class FilledUp(Sampler[int]):

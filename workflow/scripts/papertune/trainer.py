@@ -10,26 +10,22 @@ from __future__ import annotations
 import logging
 import math
 import os
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from transformers import Trainer, TrainerCallback, TrainerState
+import numpy as np
+import torch
+from transformers import Trainer, TrainerState
 
 from papertune import distributed
-from papertune.checkpoints import Carried, carried_by, mark_whole
-from papertune.errors import TrainingError
-from papertune.settings import Training
+from papertune.checkpoints import STATE, carried_by
+from papertune.outofmemory import collect_garbage, halves, is_out_of_memory
+from papertune.watch import BrokenOff, Watch
+
+if TYPE_CHECKING:
+    from papertune.judging import Judge
 
 log = logging.getLogger(__name__)
-
-PROGRESS_SECONDS = 15.0
-STATE = "trainer_state.json"
-DIVERGED = 3  # validations in a row
-
-
-class BrokenOff(Exception):
-    """A validation was left before its end."""
 
 
 class StoppableTrainer(Trainer):
@@ -37,13 +33,14 @@ class StoppableTrainer(Trainer):
 
     Args:
         watch: The callback that decides; it is not among ``callbacks``.
+        judge: Measures answers at each validation, where the best model is chosen by them.
         how: As of Trainer.
     """
 
     state: TrainerState
 
-    def __init__(self, watch: Watch, **how: Any) -> None:
-        self.watch = watch
+    def __init__(self, watch: Watch, judge: Judge | None = None, **how: Any) -> None:
+        self.watch, self.judge = watch, judge
         super().__init__(callbacks=[watch], **how)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **how: Any) -> Any:
@@ -67,8 +64,58 @@ class StoppableTrainer(Trainer):
         try:
             metrics: dict[str, float] = super().evaluate(*arguments, **how)
         except BrokenOff:
-            return {"eval_loss": math.inf}
+            return {}
         return metrics
+
+    def evaluation_loop(self, *arguments: Any, **how: Any) -> Any:
+        """As of Trainer; with what the judge says."""
+        output = super().evaluation_loop(*arguments, **how)
+        output.metrics.update(self.judged())
+        return output
+
+    def prediction_step(
+        self, model: Any, inputs: Any, *_: Any, **__: Any
+    ) -> tuple[Any, None, None]:
+        """As of Trainer, the loss only."""
+        with torch.no_grad(), self.compute_loss_context_manager():
+            return self.validation_loss(self._prepare_inputs(inputs)), None, None
+
+    def validation_loss(self, batch: dict[str, Any]) -> Any:
+        """The mean loss of a batch's counted tokens; a batch that memory does not hold is halved."""
+        try:
+            return self.compute_loss(self.model, batch)
+        except (RuntimeError, MemoryError) as error:
+            if len(batch["labels"]) == 1 or not is_out_of_memory(error):
+                raise
+        collect_garbage()
+        log.info("%s: a validation batch of %d is halved", self.watch.what, len(batch["labels"]))
+        parts = [(count, half) for count, half in halves(batch) if count]
+        losses = [self.validation_loss(half) * count for count, half in parts]
+        return sum(losses) / sum(count for count, _ in parts)
+
+    def judged(self) -> dict[str, float]:
+        """What the judge says of the model, together; nothing where there is none."""
+        judge = self.judge
+        if judge is None:
+            return {}
+        mine, sums = judge.batches[distributed.rank() :: distributed.size()], [0.0] * judge.width
+        self.model.eval()
+        for number in range(math.ceil(len(judge.batches) / distributed.size())):
+            if number < len(mine):
+                with self.accelerator.autocast():
+                    measured = judge.measure(self.model, mine[number])
+                sums = [one + float(other) for one, other in zip(sums, measured, strict=True)]
+            self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+        return {judge.criterion.key: judge.value(np.array(distributed.totals(*sums)))}
+
+    def _determine_best_metric(self, metrics: Any, trial: Any) -> bool:
+        # the Trainer knows no other values that decide between equal ones
+        best = self.watch.criterion.best(self.state.log_history)
+        if best is None or best["step"] != self.state.global_step:
+            return False
+        self.state.best_metric = best[self.watch.criterion.key]
+        self.state.best_global_step = self.state.global_step
+        return True
 
     def run(self, checkpoint: Path | None) -> TrainerState:
         """Train to the end, from a checkpoint on where there is one; the model is then the best.
@@ -98,176 +145,14 @@ class StoppableTrainer(Trainer):
         self._load_from_checkpoint(str(checkpoint))
         self.state = state
         self.watch.begin(state)
-        loss = self.evaluate()["eval_loss"]
+        self.evaluate()
         distributed.check()
-        if state.best_global_step is None or loss < state.best_metric:
-            state.best_metric, state.best_global_step = loss, state.global_step
+        if self._determine_best_metric(None, None):
             state.best_model_checkpoint = str(checkpoint)
         if distributed.is_first():
             temporary = checkpoint / f".{STATE}"
             state.save_to_json(str(temporary))
             os.replace(temporary, checkpoint / STATE)
-
-
-class Watch(TrainerCallback):
-    """Chooses when to validate and to save, times, logs and stops.
-
-    Args:
-        steps: Of the whole run.
-        training: The run's settings.
-        what: Names the run in the log.
-    """
-
-    def __init__(self, steps: int, training: Training, what: str) -> None:
-        self.steps, self.patience, self.what = steps, training.patience, what
-        self.divergence = training.divergence
-        self.points = {
-            max(1, round(steps * (i + 1) / training.evaluations))
-            for i in range(training.evaluations)
-        }
-        self.carried = Carried()
-        self.loss: Any = 0.0  # sum over the steps since the last row; a tensor from the first on
-
-    def due(self, step: int) -> bool:
-        """Whether a row of the history belongs to this step."""
-        return step in self.points
-
-    def is_over(self, state: TrainerState) -> bool:
-        """Whether there is no step to take any more."""
-        return state.global_step >= self.steps or self._is_patience_over(state)
-
-    def begin(self, state: TrainerState) -> None:
-        """Start or go on where ``state`` is."""
-        rows = (row.get("seconds", 0.0) for row in state.log_history)
-        self.earlier = max(self.carried.seconds, *rows, 0.0)
-        self.start = self.last = time.monotonic()
-        self.first_step = state.global_step
-        self.loss, self.logged = self.carried.loss, state.global_step - self.carried.steps
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Before the first step of this attempt."""
-        # of a state that was just written, other nodes may have read the one before
-        for name in ("log_history", "best_metric", "best_global_step", "best_model_checkpoint"):
-            setattr(state, name, distributed.of_first(getattr(state, name)))
-        self.begin(state)
-        distributed.check()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Decide what follows the step."""
-        due, asked = self.due(state.global_step), distributed.asked_to_stop()
-        control.should_log = control.should_evaluate = due
-        control.should_save = due or asked
-        now = time.monotonic()
-        if now - self.last >= PROGRESS_SECONDS and not due:
-            self.last = now
-            rate = (state.global_step - self.first_step) / (now - self.start)
-            log.info("%s: step %d/%d (%.1f/s)", self.what, state.global_step, self.steps, rate)
-
-    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Complete a row of the history and look at its losses."""
-        row = state.log_history[-1]
-        row["seconds"] = self._seconds()
-        if "loss" in row:
-            row["loss"] = self._mean_loss() / (state.global_step - self.logged)
-            self.loss, self.logged = 0.0, state.global_step
-        for key in ("loss", "eval_loss", "grad_norm"):
-            if key in row and not math.isfinite(row[key]):
-                raise TrainingError(
-                    f"the {key} is {row[key]} at step {state.global_step}; {_best(state)}",
-                    where=self.what,
-                    hint="lower training.learning_rate, or set training.precision to fp32",
-                )
-
-    def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Leave a validation; not before its first batch, whose making draws a random number."""
-        if distributed.asked_to_stop():
-            raise BrokenOff
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Tell what the validation gave, and stop where it has gained nothing for long."""
-        row = history(state)[-1]
-        now = time.monotonic()
-        self.last = now
-        log.info(
-            "%s: step %d/%d, loss %.4f, validation %.4f (%.1f/s)",
-            self.what, row["step"], self.steps, row["train_loss"], row["validation_loss"],
-            (state.global_step - self.first_step) / max(now - self.start, 1e-9),
-        )  # fmt: skip
-        self._look_for_divergence(state)
-        if self._is_patience_over(state):
-            log.info("%s: stops early, %s validations without gain", self.what, self.patience)
-            control.should_training_stop = True
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The checkpoint is whole once all have come here; leave if asked to."""
-        carried = Carried(self._mean_loss(), state.global_step - self.logged, self._seconds())
-        if distributed.is_first():
-            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", carried)
-        distributed.check()
-
-    def _mean_loss(self) -> float:
-        """The sum of the losses since the last row; a process has that of its own examples."""
-        return distributed.mean(float(self.loss))
-
-    def _seconds(self) -> float:
-        return round(self.earlier + time.monotonic() - self.start, 3)
-
-    def _look_for_divergence(self, state: TrainerState) -> None:
-        """Fail where the training loss has stayed far above its beginning.
-
-        Of the training loss, as overfitting makes the validation loss rise too; from the larger of
-        both first losses, and by a nat per token at least, so that a loss near zero may wander.
-
-        Raises:
-            TrainingError: it has.
-        """
-        rows = history(state)
-        if self.divergence is None or len(rows) <= DIVERGED:
-            return
-        first = max(rows[0]["train_loss"], rows[0]["validation_loss"])
-        limit = max(self.divergence * first, first + 1.0)
-        last = [row["train_loss"] for row in rows[-DIVERGED:]]
-        if min(last) > limit:
-            raise TrainingError(
-                f"the training diverges: its loss is {last[-1]:.3g} at step {state.global_step} and "
-                f"was above {limit:.3g} for {DIVERGED} validations, after {first:.3g} at the "
-                f"beginning; {_best(state)}",
-                where=self.what,
-                hint="lower training.learning_rate or training.clip, give more training.warmup; or "
-                "raise training.divergence",
-            )
-
-    def _is_patience_over(self, state: TrainerState) -> bool:
-        losses = [row["eval_loss"] for row in state.log_history if "eval_loss" in row]
-        if self.patience is None or not losses:
-            return False
-        return len(losses) - 1 - losses.index(min(losses)) >= self.patience
-
-
-def history(state: TrainerState) -> list[dict[str, Any]]:
-    """One row per validation: step, epoch, losses, learning rate and seconds since the start."""
-    rows: dict[int, dict[str, Any]] = {}
-    for entry in state.log_history:
-        row = rows.setdefault(entry["step"], {"step": entry["step"], "epoch": entry["epoch"]})
-        for ours, theirs in [
-            ("train_loss", "loss"),
-            ("validation_loss", "eval_loss"),
-            ("learning_rate", "learning_rate"),
-            ("seconds", "seconds"),
-        ]:
-            if theirs in entry:
-                row[ours] = entry[theirs]
-    return [row for row in rows.values() if "validation_loss" in row]
-
-
-def _best(state: TrainerState) -> str:
-    """Where the best model so far is."""
-    if state.best_model_checkpoint is None:
-        return "no checkpoint was written before"
-    return (
-        f"the best one so far, of step {state.best_global_step} with a validation loss of "
-        f"{state.best_metric:.4g}, is kept in {state.best_model_checkpoint}"
-    )
 
 
 def _validated(state: TrainerState) -> bool:

@@ -9,17 +9,20 @@ from typing import Any
 from papertune import distributed
 from papertune.fitting import fit
 from papertune.generation_defaults import generation_defaults
+from papertune.judging import judge_of
 from papertune.loading import load_tokenizer, set_up_torch
 from papertune.methods import check, prepare
 from papertune.modelcard import write_card
 from papertune.modelfolder import model_folder, write_facts
 from papertune.origin import Origin, base_facts, data_facts
+from papertune.outofmemory import memory_for
 from papertune.prompts import QUESTION
 from papertune.quantization import write_quantization
 from papertune.records import Pair, read_records
 from papertune.settings import (
     PARTS,
     Answering,
+    Embedder,
     Freeze,
     Lora,
     Quantization,
@@ -28,7 +31,7 @@ from papertune.settings import (
     Variant,
 )
 from papertune.subsets import choose
-from papertune.variants import packed_row, read_examples
+from papertune.variants import Form, packed_row, read_examples
 
 
 def train(
@@ -50,6 +53,9 @@ def train(
     examples: Variant | None = None,
     origin: Origin | None = None,
     answering: Answering | None = None,
+    embedder: Embedder | None = None,
+    embedder_folder: Path | None = None,
+    gpu_hour_price: float | None = None,
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all.
 
@@ -76,10 +82,14 @@ def train(
         examples: What to read of a pair, and how batches are packed.
         origin: Names for the model's card.
         answering: Its limits become the folder's generation settings.
+        embedder: For ``training.best_by: similarity``.
+        embedder_folder: Of an embedder from the Hub.
+        gpu_hour_price: What an hour of a GPU costs, in whatever currency.
 
     Raises:
         TrainingError: unknown method, something that the base or this machine does not have,
-            nothing to train on, or a loss that is no number or far above where it began.
+            nothing to train on, a loss that is no number or far above where it began, or not enough
+            memory.
     """
     train, validation, base = map(Path, (train, validation, base))
     output, checkpoints = map(Path, (output, checkpoints))
@@ -89,14 +99,16 @@ def train(
     pairs = {path: list(read_records(path, Pair)) for path in (train, validation)}
     chosen = {**pairs, train: choose(pairs[train], subset, str(train))}
     tokenizer = load_tokenizer(base)
-    model = prepare(
-        base,
-        method=method,
-        lora=lora,
-        quantization=quantization,
-        freeze=freeze,
-        precision=training.precision,
-    )
+    what = f"{output.parent.name}/{output.name}"
+    with memory_for("the base", where=what):
+        model = prepare(
+            base,
+            method=method,
+            lora=lora,
+            quantization=quantization,
+            freeze=freeze,
+            precision=training.precision,
+        )
     longest = min(training.max_length, context_of(model))
     read = {
         path: read_examples(tokenizer, some, prompt, examples, max_length=longest)
@@ -110,11 +122,23 @@ def train(
         training=training,
         seed=seed,
         checkpoints=checkpoints,
-        what=f"{output.parent.name}/{output.name}",
+        what=what,
         packed=packed_row(examples, longest),
+        judge=judge_of(
+            training,
+            Form(tokenizer, examples.asked, prompt),
+            pairs[validation],
+            folder=checkpoints,
+            embedder=embedder or Embedder(),
+            embedder_folder=embedder_folder,
+            threads=threads,
+        ),
     )
     if not distributed.is_first():
         return
+    if gpu_hour_price is not None:
+        estimate = round(facts["gpu_hours"] * gpu_hour_price, 4)
+        facts["cost"] = {"gpu_hour_price": gpu_hour_price, "estimate": estimate}
     facts = {"method": method, **facts, "read": examples.model_dump()}
     given = {"lora": lora, "quantization": quantization, "freeze": freeze, "subset": subset}
     for part in PARTS[method]:

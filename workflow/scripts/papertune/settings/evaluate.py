@@ -57,6 +57,9 @@ class Compute(Settings):
     memory_mb: int = cosmetic(4000, ge=500)
     runtime: int = cosmetic(240, ge=1, description="minutes of the first attempt")
     longest: int = cosmetic(1440, ge=1, description="minutes that no later attempt goes beyond")
+    gpu_hour_price: float | None = cosmetic(
+        None, ge=0, description="what an hour of a GPU costs, in whatever currency; for estimates"
+    )
     shards: int = cosmetic(1, ge=1, description="parts of a synthesis or answering job, a GPU each")
 
     def minutes(self, attempt: int) -> int:

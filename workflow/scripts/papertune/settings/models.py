@@ -48,6 +48,27 @@ class Training(Settings):
     patience: int | None = Field(
         None, ge=1, description="stop after so many validations without gain"
     )
+    best_by: Literal[
+        "validation_loss",
+        "similarity",
+        "bleu",
+        "corpus_bleu",
+        "rouge_l",
+        "token_f1",
+        "exact_match",
+        "teacher_forced_bleu",
+    ] = added(
+        "validation_loss",
+        description="what the best checkpoint is chosen by, and what patience waits for",
+    )
+    best_sample: int = added(
+        64, ge=1, description="validation pairs that are answered for it, where it is a metric"
+    )
+    best_new_tokens: int = added(64, ge=1, description="most tokens of such an answer")
+    find_batch: bool = cosmetic(
+        False,
+        description="halve a batch that memory does not hold; the update keeps its examples",
+    )
     divergence: float | None = cosmetic(
         3.0,
         gt=1,
@@ -160,6 +181,15 @@ class Pretraining(Settings):
     corpus: Corpus = Corpus()
     training: Training = Training()
     seed: int = 1
+
+    @model_validator(mode="after")
+    def _by_loss(self) -> Pretraining:
+        if self.training.best_by != "validation_loss":
+            raise ValueError(
+                "training.best_by: nothing is asked of a base in pre-training; it can only be "
+                "validation_loss"
+            )
+        return self
 
 
 class Base(Settings):

@@ -1,0 +1,115 @@
+"""What the Trainer of transformers is told of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transformers import TrainingArguments
+
+from papertune import distributed
+from papertune.errors import TrainingError
+from papertune.loading import device_name, dtype_of
+from papertune.settings import Training
+
+# the Trainer's own AdamW is its default
+OPTIMIZERS: dict[str, dict[str, str]] = {
+    "adamw": {},
+    "adamw_8bit": {"optim": "adamw_bnb_8bit"},
+    "paged_adamw_8bit": {"optim": "paged_adamw_8bit"},
+    "paged_adamw_32bit": {"optim": "paged_adamw_32bit"},
+    "adafactor": {"optim": "adafactor"},
+    "sgd": {"optim": "sgd"},
+}
+
+
+class OneDevice(TrainingArguments):
+    """A process trains on one GPU, though it may see several.
+
+    The Trainer would share out each batch to all that it sees (DataParallel), and so make another
+    batch of it; here a GPU has a process of its own (:mod:`papertune.team`).
+    """
+
+    @property
+    def n_gpu(self) -> int:
+        """How many GPUs this process uses."""
+        return min(1, int(super().n_gpu))
+
+
+def arguments_of(
+    training: Training,
+    *,
+    steps: int,
+    batch: int,
+    accumulation: int,
+    seed: int,
+    checkpoints: Path,
+    what: str,
+) -> TrainingArguments:
+    """The Trainer's arguments; when to validate, save and log is left to its callback.
+
+    Args:
+        training: The run's settings.
+        steps: Updates of the whole run.
+        batch: Examples that this process computes at once.
+        accumulation: So many of which make its part of an update.
+        seed: Of the order.
+        checkpoints: Folder for them.
+        what: Names the run in the error.
+
+    Raises:
+        TrainingError: as :func:`warmup_steps`.
+    """
+    return OneDevice(
+        output_dir=str(checkpoints),
+        max_steps=steps,
+        per_device_train_batch_size=batch,
+        per_device_eval_batch_size=max(16, training.batch_size),
+        gradient_accumulation_steps=accumulation,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.schedule,
+        warmup_steps=warmup_steps(training, steps, what),
+        weight_decay=training.weight_decay,
+        adam_beta1=training.betas[0],
+        adam_beta2=training.betas[1],
+        max_grad_norm=training.clip,
+        train_sampling_strategy="sequential" if training.order == "given" else "random",
+        gradient_checkpointing=training.gradient_checkpointing,
+        # the other kind needs inputs with a gradient, which adapters on a frozen base do not have
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        **OPTIMIZERS[training.optimizer],
+        bf16=str(dtype_of(training.precision)) == "torch.bfloat16",
+        use_cpu=device_name() == "cpu",
+        seed=seed,
+        eval_strategy="steps",
+        eval_steps=steps,  # the callback chooses the steps
+        save_steps=steps,
+        logging_strategy="no",
+        load_best_model_at_end=distributed.is_first(),
+        metric_for_best_model="eval_loss",  # it wants one; the trainer itself knows better
+        greater_is_better=False,
+        include_num_input_tokens_seen="non_padding",
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        # the next batch goes to the GPU while it computes
+        dataloader_pin_memory=device_name() == "cuda",
+        accelerator_config={"non_blocking": device_name() == "cuda"},
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+def warmup_steps(training: Training, steps: int, what: str) -> int:
+    """Updates over which the learning rate rises.
+
+    Raises:
+        TrainingError: they are all updates of the run or more.
+    """
+    if training.warmup < 1:
+        return round(training.warmup * steps)
+    if training.warmup >= steps:
+        raise TrainingError(
+            f"a warm-up of {training.warmup:.0f} updates, and the run has {steps}",
+            where=what,
+            hint="lower training.warmup, or give it as a fraction below 1",
+        )
+    return int(training.warmup)
