@@ -3,8 +3,8 @@
     python benchmarks/startup.py [--method full] [--rounds 3] [--threads 2] [--packages 12]
 
 Starts a process of its own for each round, as a job does: it imports, loads a tiny base and trains.
-Prints the seconds until its first update is done, which of the modules that no method needs it has
-imported, and the packages whose import took longest.
+Prints the seconds until its first update is done, of which the least disturbed round counts, which
+libraries it has imported that the method does not need, and the packages whose import took longest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,22 +23,33 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 
 MOST = 12.0  # seconds
+# none of them is for training on pairs; bitsandbytes is for qlora and some optimisers only
 NEEDLESS = (
+    "bitsandbytes",
     "datasets",
     "matplotlib",
+    "nltk",
     "pandas",
     "pyarrow",
     "scipy",
+    "selenium",
+    "sentence_transformers",
     "sklearn",
+    "snakemake",
+    "torch.utils.tensorboard",
+    "torchvision",
+    "trio",
+)
+# transformers imports these itself, unasked: its generation takes torch.distributed along, its masks
+# take torch._dynamo, and both take sympy; its Trainer takes peft
+TAKEN_ALONG = (
+    "peft",
     "sympy",
     "torch._dynamo",
     "torch._inductor",
     "torch.distributed.fsdp",
     "torch.distributed.tensor",
     "torch.onnx",
-    "torch.testing",
-    "torch.utils.tensorboard",
-    "torchvision",
 )
 DONE = "first step done "
 
@@ -47,7 +57,7 @@ DONE = "first step done "
 def main() -> None:
     """Measure and print, or be the process of one round."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--method", choices=("full", "lora"), default="full")
+    parser.add_argument("--method", choices=("full", "lora", "qlora"), default="full")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--packages", type=int, default=12)
@@ -64,16 +74,18 @@ def main() -> None:
         rounds = [start([], command) for _ in range(options.rounds)]
         _, loaded, imports = start(["-X", "importtime"], command)
     seconds = [spent for spent, _, _ in rounds]
-    spent = statistics.median(seconds)
     every = ", ".join(f"{one:.1f}" for one in seconds)
-    print(f"{options.method}, from the start to the end of the first step: {spent:.1f} s ({every})")
-    found = [name for name in NEEDLESS if name in loaded]
-    print(f"imported and not needed: {', '.join(found) or 'nothing'}")
+    print(f"{options.method}, from the start to the end of the first step, in seconds: {every}")
+    allowed = {"bitsandbytes"} if options.method == "qlora" else set()
+    found = [name for name in NEEDLESS if name in loaded and name not in allowed]
+    taken = [name for name in TAKEN_ALONG if name in loaded]
+    print(f"imported by transformers unasked: {', '.join(taken) or 'nothing'}")
     print(f"{len(loaded)} modules; the packages that took longest, in seconds while measured:")
     for name, took in imports.most_common(options.packages):
         print(f"  {took:5.2f} {name}")
-    print(f"start-up: {spent:.1f} s (at most {MOST:.0f} s)")
-    sys.exit(spent > MOST)
+    print(f"imported and not needed: {', '.join(found) or 'nothing'} (nothing may be)")
+    print(f"start-up: {min(seconds):.1f} s (at most {MOST:.0f} s)")
+    sys.exit(bool(found) or min(seconds) > MOST)
 
 
 def start(flags: list[str], command: list[str]) -> tuple[float, list[str], Counter[str]]:

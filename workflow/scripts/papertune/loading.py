@@ -45,9 +45,9 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
 def _leave_out_what_few_need() -> None:
     """transformers takes along every library it finds: these cost a third of a job's start.
 
-    It asks once for each whether it is there, and keeps the answer; so does peft for bitsandbytes,
-    until :func:`papertune.quantization.bring_bitsandbytes`. What the Hub is asked with takes trio
-    along (where it is installed), which nothing here runs under.
+    It asks once for each whether it is there, and keeps the answer; so does peft, which transformers
+    takes along too, for bitsandbytes: until :func:`papertune.quantization.bring_bitsandbytes`. What
+    the Hub is asked with takes trio (where it is installed), which nothing here runs under.
     """
     with _hidden("sklearn", "scipy", "datasets", "trio"):
         from transformers.utils import (
@@ -58,7 +58,9 @@ def _leave_out_what_few_need() -> None:
 
         is_datasets_available(), is_scipy_available(), is_sklearn_available()
     with _hidden("bitsandbytes"), suppress(ImportError):  # not every stage has peft
-        import peft  # noqa: F401
+        from peft import import_utils
+
+        import_utils.is_bnb_available(), import_utils.is_bnb_4bit_available()
 
 
 @contextmanager
