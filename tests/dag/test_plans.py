@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 
+from papertune.experiment_file import load_experiment
 from snakemake_run import ROOT, planned, snakemake
 
 
@@ -115,3 +118,42 @@ def test_an_export_is_made_on_request_and_of_the_models_that_are_named(tmp_path)
     one = "results/isca/exports/full/seed-2"
     one = planned(tmp_path, "--config", f"experiments={path}", "--", one)
     assert (one["export_model"], one["train"], one["score"]) == (1, 1, 4)
+
+
+def bring(folder, values):
+    """What an experiment's user brings: bases in folders, local files, one PDF."""
+    for base in values["bases"].values():
+        if "path" in base:
+            (folder / base["path"]).mkdir(parents=True)
+    source = values["source"]
+    path = folder / source.get("path", "").replace("{year}", "2012")
+    if source["kind"] == "pairs":
+        path.parent.mkdir(parents=True)
+        names = [source["columns"][name] for name in ("question", "answer")]
+        row = dict.fromkeys(names, "text")
+        text = "\t".join(names) + "\n" + "\t".join(row.values()) + "\n"
+        path.write_text(json.dumps(row) + "\n" if path.suffix == ".jsonl" else text)
+    if source["kind"] == "files":
+        for year in range(2011, 2025):
+            path = folder / source["path"].replace("{year}", str(year))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            row = {"title": "t", "paper_url": f"https://venue.example/{year}", "abstract": "x"}
+            path.write_text(json.dumps(row | {"year": year}) + "\n")
+    if source["kind"] == "pdfs":
+        path.mkdir(parents=True)
+        (path / "one.pdf").write_bytes(b"%PDF-1.4")
+
+
+# the others have tests of their own above
+REPORTS = sorted({path.stem for path in (ROOT / "config/experiments").glob("*.yaml")})
+
+
+@pytest.mark.parametrize("name", [name for name in REPORTS if name not in ("demo", "isca")])
+def test_every_experiment_that_comes_along_can_be_planned(tmp_path, name):
+    values = yaml.safe_load((ROOT / f"config/experiments/{name}.yaml").read_text())
+    bring(tmp_path, values)
+    jobs = planned(tmp_path, "--config", f"experiments={name}")
+    study = load_experiment(ROOT / f"config/experiments/{name}.yaml")
+    trained = [model for model in study.models if study.models[model].method != "baseline"]
+    assert jobs["train"] == sum(len(study.seeds_of(model)) for model in trained)
+    assert jobs["write_page"] == 1 and ("write_published" in jobs) == bool(study.published)
