@@ -133,7 +133,7 @@ class Watch(TrainerCallback):
             newest = checkpoints / f"checkpoint-{state.global_step}"
             mark_whole(newest, carried)
             # not before: the one that a kill would have gone on from is among them
-            remove_others(checkpoints, newest, state.best_model_checkpoint)
+            remove_others(checkpoints, newest, state.best_model_checkpoint, self._former(state))
         distributed.check()
 
     def _mean_loss(self) -> float:
@@ -142,6 +142,14 @@ class Watch(TrainerCallback):
 
     def _seconds(self) -> float:
         return round(self.earlier + time.monotonic() - self.start, 3)
+
+    def _former(self, state: TrainerState) -> str | None:
+        """The best checkpoint before this one: what is left should the newest and best be torn."""
+        if state.best_global_step != state.global_step:
+            return None
+        earlier = [row for row in state.log_history if row["step"] < state.global_step]
+        former = self.criterion.best(earlier)
+        return f"checkpoint-{former['step']}" if former else None
 
     def _joules(self) -> float | None:
         """That the GPUs of all processes have used so far, together; None where one does not say."""
