@@ -279,6 +279,18 @@ def test_every_stage_is_a_rule():
         assert f"rule {stage}:" in rules
 
 
+def test_a_price_makes_an_estimate_of_the_hours_that_gpus_were_held():
+    records = [record(0, "running", took=3600, gpu=2), record(4000, took=1800, gpu=2)]
+    table = cost_table(records, {}, JOBS, 2.5)
+    name = "Estimated cost (GPU hours asked × price)"
+    assert table.columns[-1] == name
+    found = {row[0]: row[-1] for row in table.rows}
+    # 2 GPUs for an hour at least, then for half an hour; what used none costs nothing
+    assert found["train"] == "≥ 7.50"
+    assert found["Total"] == "≥ 7.50"
+    assert name not in cost_table(records, {}, JOBS).columns
+
+
 # ---- files ------------------------------------------------------------------
 
 

@@ -91,6 +91,12 @@ class Study:
         return self.folder / name
 
 
+def _path() -> str:
+    return os.pathsep.join(
+        filter(None, [str(ROOT / "workflow/scripts"), os.environ.get("PYTHONPATH")])
+    )
+
+
 class Job:
     """A job whose work several processes do."""
 
@@ -101,7 +107,7 @@ class Job:
         self.process = subprocess.Popen(
             [sys.executable, "-c", JOB, str(self.log), json.dumps(team), arguments],
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")},
+            env=os.environ | {"PYTHONPATH": _path()},
         )
 
     def said(self) -> str:
@@ -194,6 +200,52 @@ def test_two_processes_train_what_one_trains(study, method):
         torch.testing.assert_close(ours[name], values, rtol=1e-4, atol=1e-5)
         if method == "full":  # they have gone far from where they were
             assert (values - before[name]).abs().max() > 1e-3
+
+
+@pytest.mark.slow
+def test_two_processes_judge_what_one_judges(study):
+    how = {"best_by": "token_f1", "best_sample": 20, "best_new_tokens": 6, "max_steps": 2}
+    one, two = study.alone("judge-one", **how), study.together("judge-two", **how)
+    for ours, theirs in zip(history(two), history(one), strict=True):
+        assert ours["token_f1"] == pytest.approx(theirs["token_f1"], abs=0.02)
+    assert facts(two)["best_step"] == facts(one)["best_step"]
+
+
+SMALL = """
+import torch
+from papertune import distributed
+from papertune.together import TogetherTrainer
+real = TogetherTrainer.training_step
+def step(trainer, model, inputs, *arguments, **rest):
+    loss = real(trainer, model, inputs, *arguments, **rest)
+    if distributed.rank() and trainer.state.global_step and len(inputs["labels"]) > 1:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    return loss
+TogetherTrainer.training_step = step
+"""
+
+
+@pytest.mark.slow
+def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monkeypatch):
+    """The second process fails in its second update, while the first waits for it."""
+    folder = study.folder / "small"
+    folder.mkdir()
+    # read by each process when it starts
+    (folder / "sitecustomize.py").write_text(
+        "import sys\nif 'papertune.team' in sys.orig_argv:\n    "
+        + "\n    ".join(SMALL.strip().splitlines())
+    )
+    short = {"max_steps": 2, "evaluations": 1}
+    one = study.alone("memory-one", batch_size=1, accumulation=8, **short)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    job = study.start("memory-two", find_batch=True, **short)
+    assert job.end() == 0, job.said()
+    assert "out of memory with a batch of 2; going on with 1" in job.said()
+    assert "all processes begin anew" in job.said()
+    two = study.folder / "memory-two"
+    assert facts(two)["batch"] == {"size": 1, "accumulation": 4, "found": True}
+    for ours, theirs in zip(history(two), history(one), strict=True):
+        assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], rel=1e-4)
 
 
 @pytest.mark.slow

@@ -252,6 +252,7 @@ class Experiment(Settings):
             "generators": self.generators,
             "models": self.models,
         }
+        price = self.compute.gpu_hour_price
         return {
             "title": self.title,
             "question": self.question,
@@ -261,6 +262,8 @@ class Experiment(Settings):
             },
             "published": [table.model_dump() for table in self.published],
             "comparison": self.comparison.identity(),
+            # tables from before there was a price stay
+            **({} if price is None else {"gpu_hour_price": price}),
         }
 
     @property

@@ -24,6 +24,7 @@ COLUMNS = (
     "|CPU hours asked|CPU hours used|GPU hours asked|GPU hours used"
     "|Peak memory (MiB)|Memory asked (MiB)|Energy (kWh)"
 )
+COST = "Estimated cost (GPU hours asked × price)"
 TOTAL, OTHER = "Total", "Other runs"
 DAY = 86_400.0
 
@@ -37,7 +38,8 @@ def write_cost(layout: Layout, folder: str | Path) -> Table:
     """
     records = read_records_below([jobs_folder(layout.name), jobs_folder(None)])
     accounted = _accounting(records, jobs_folder(layout.name).with_name("accounting.json"))
-    table = cost_table(records, accounted, jobs_of(layout))
+    price = layout.experiment.compute.gpu_hour_price
+    table = cost_table(records, accounted, jobs_of(layout), price)
     write_table(Path(folder, "cost"), table)
     return table
 
@@ -46,6 +48,7 @@ def cost_table(
     records: Iterable[JobRecord],
     accounted: Mapping[str, list[Usage]],
     jobs: Mapping[Job, tuple[str, str]],
+    price: float | None = None,
 ) -> Table:
     """What made the results that are there now, a row for each stage and model or generator.
 
@@ -62,16 +65,20 @@ def cost_table(
         records: Of this experiment's jobs and of those that experiments share.
         accounted: What the cluster's accounting knows, by its ids of jobs.
         jobs: The experiment's jobs → their rows.
+        price: Of an hour of a GPU; with one, the last column is an estimate: the hours that jobs
+            asked GPUs for, whether busy or not, at that price.
     """
     made, other = _apart(attempts(records, accounted), jobs)
+    measures = MEASURES if price is None else {**MEASURES, **_priced(price)}
+    columns = [*COLUMNS.split("|"), *([] if price is None else [COST])]
     rows = []
     for row in dict.fromkeys(jobs.values()):
         of_row = [job for job in jobs if jobs[job] == row]
-        rows.append([*row, *_cells([made[job] for job in of_row])])
-    rows.append([TOTAL, "", *_cells(list(made.values()))])
+        rows.append([*row, *_cells([made[job] for job in of_row], measures)])
+    rows.append([TOTAL, "", *_cells(list(made.values()), measures)])
     if other:
-        rows.append([OTHER, "", *_cells(list(other.values()))])
-    return Table("What it cost", COLUMNS.split("|"), rows, left=3)
+        rows.append([OTHER, "", *_cells(list(other.values()), measures)])
+    return Table("What it cost", columns, rows, left=3)
 
 
 def _apart(
@@ -155,29 +162,42 @@ def _mebibytes(size: float) -> str:
     return f"{size / 2**20:.0f}"
 
 
-MEASURES: dict[str, Callable[[float], str]] = {
-    "queue": _clock,
-    "wall": _clock,
-    "cpu_asked": _hours,
-    "cpu_used": _hours,
-    "gpu_asked": _hours,
-    "gpu_used": _hours,
-    "memory_used": _mebibytes,
-    "memory_asked": _mebibytes,
-    "energy": _kilowatt_hours,
+# column → which number of an attempt it shows, and how
+Measures = dict[str, tuple[str, Callable[[float], str]]]
+MEASURES: Measures = {
+    name: (name, show)
+    for name, show in {
+        "queue": _clock,
+        "wall": _clock,
+        "cpu_asked": _hours,
+        "cpu_used": _hours,
+        "gpu_asked": _hours,
+        "gpu_used": _hours,
+        "memory_used": _mebibytes,
+        "memory_asked": _mebibytes,
+        "energy": _kilowatt_hours,
+    }.items()
 }
 
 
-def _cells(jobs: list[list[Attempt]]) -> list[str]:
+def _priced(price: float) -> Measures:
+    return {COST: ("gpu_asked", lambda seconds: f"{seconds / 3600 * price:.2f}")}
+
+
+def _cells(jobs: list[list[Attempt]], measures: Measures) -> list[str]:
     """The cells of a row after its name; ``jobs`` holds each job's attempts."""
     tried = [attempt for job in jobs for attempt in job]
     sources = {attempt.source for attempt in tried}
     said = "both" if len(sources) > 1 else "".join(sources)
-    measured = [_cell(tried, measure, complete=all(jobs)) for measure in MEASURES]
+    measured = [
+        _cell(tried, measure, show, complete=all(jobs)) for measure, show in measures.values()
+    ]
     return [said, str(len(jobs)), str(len(tried)), *measured]
 
 
-def _cell(tried: list[Attempt], measure: str, *, complete: bool) -> str:
+def _cell(
+    tried: list[Attempt], measure: str, show: Callable[[float], str], *, complete: bool
+) -> str:
     known = [value for attempt in tried if (value := getattr(attempt, measure)) is not None]
     if not known:
         return ""
@@ -186,4 +206,4 @@ def _cell(tried: list[Attempt], measure: str, *, complete: bool) -> str:
         if measure != "queue":
             complete = complete and not any(attempt.at_least for attempt in tried)
     value = max(known) if measure.startswith("memory") else sum(known)
-    return ("" if complete else "≥ ") + MEASURES[measure](value)
+    return ("" if complete else "≥ ") + show(value)
