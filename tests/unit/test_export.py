@@ -9,7 +9,7 @@ import pytest
 from papertune import training
 from papertune.export import export_model
 from papertune.loading import load_model, load_tokenizer
-from papertune.modelcard import text
+from papertune.modelcard import block, text
 from papertune.origin import Origin, licence_of
 from papertune.records import Pair, Score, write_records
 from papertune.settings import Answering, Comparison, Lora, Training
@@ -239,3 +239,8 @@ def test_words_of_others_are_no_markup(hostile):
     for mark in "`*_[]()#!|~$@":
         assert shown.count(mark) == shown.count("\\" + mark), shown
     assert "www." not in shown
+
+
+def test_a_prompt_cannot_end_its_code_block():
+    shown = block("a\n````\n# b", "text").splitlines()
+    assert (shown[0], shown[-1]) == ("`````text", "`````")

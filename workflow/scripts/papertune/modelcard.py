@@ -242,6 +242,7 @@ def _took(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("total_parameters", "All parameters", "{:,}"),
         ("steps", "Updates", "{:,}"),
         ("best_step", "Update of the kept checkpoint", "{:,}"),
+        ("best_by", "Chosen by", "{}"),
         ("tokens_seen", "Tokens seen", "{:,}"),
         ("wall_seconds", "Seconds", "{:,.1f}"),
         ("tokens_per_second", "Tokens per second", "{:,.0f}"),
@@ -249,12 +250,16 @@ def _took(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("device", "Device", "{}"),
         ("processes", "Processes", "{}"),
         ("gpu_hours", "GPU-hours", "{:,.3f}"),
+        ("energy_joules", "Energy of the GPUs (joules)", "{:,.0f}"),
+        ("cost", "Cost, estimated from the price of a GPU-hour", "{0[estimate]:,.2f}"),
         ("first_loss", "First training loss (nats per token)", "{:.4f}"),
         ("last_loss", "Last training loss", "{:.4f}"),
         ("best_validation_loss", "Lowest validation loss", "{:.4f}"),
     ]
     return [
-        (label, form.format(facts[key])) for key, label, form in known if facts.get(key) is not None
+        (label, form.format(facts[key]))
+        for key, label, form in known
+        if facts.get(key) not in (None, 0.0)
     ]
 
 
