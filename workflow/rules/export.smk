@@ -4,11 +4,6 @@
 # folder is only read, so nothing is trained or answered again for it.
 
 
-def scores_for_export(wildcards):
-    """(model, seed, test set) → scores that the card shows."""
-    return layout(wildcards).exported_scores(wildcards.model, wildcards.seed)
-
-
 # Those that the experiment names; one alone is asked for by its path.
 rule export:
     input:
@@ -19,7 +14,9 @@ rule export_model:
     input:
         model=lambda wildcards: layout(wildcards).model(wildcards.model, wildcards.seed),
         base=lambda wildcards: layout(wildcards).base(wildcards.model),
-        scores=lambda wildcards: list(scores_for_export(wildcards).values()),
+        scores=lambda wildcards: list(
+            layout(wildcards).exported_scores(wildcards.model, wildcards.seed).values()
+        ),
     output:
         folder=directory("results/{experiment}/exports/{model}/seed-{seed}"),
     log:
@@ -33,7 +30,9 @@ rule export_model:
         mem_mb=compute("memory_mb"),
         runtime=minutes,
     params:
-        cells=lambda wildcards: list(scores_for_export(wildcards)),
+        cells=lambda wildcards: list(
+            layout(wildcards).exported_scores(wildcards.model, wildcards.seed)
+        ),
         baseline=lambda wildcards: study(wildcards).baseline,
         comparison=lambda wildcards: study(wildcards).comparison.identity(),
         metrics=lambda wildcards: study(wildcards).metrics,
