@@ -31,7 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from papertune import trainer
+from papertune import watch
 from papertune.examples import MASKED, Examples, answer_loss
 from papertune.fitting import fit
 from papertune.loading import device_name, set_up_torch
@@ -169,9 +169,9 @@ def ours(model: Any, rows: list[Any], packed: int | None) -> float:
         precision="fp32",
         evaluations=1,
     )
-    watch, clock = trainer.Watch, Clock()
+    usual, clock = watch.Watch, Clock()
 
-    class Timed(watch):  # type: ignore[misc, valid-type]
+    class Timed(usual):  # type: ignore[misc, valid-type]
         def on_train_begin(self, *arguments: Any, **how: Any) -> None:
             clock.start()
             super().on_train_begin(*arguments, **how)
@@ -180,7 +180,7 @@ def ours(model: Any, rows: list[Any], packed: int | None) -> float:
             clock.stop()  # before the validation and the checkpoint
             super().on_log(*arguments, **how)
 
-    trainer.Watch = Timed  # type: ignore[misc]
+    watch.Watch = Timed  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as folder:
         fit(
             model,
@@ -193,7 +193,7 @@ def ours(model: Any, rows: list[Any], packed: int | None) -> float:
             what="packed" if packed else "padded",
             packed=packed,
         )
-    trainer.Watch = watch  # type: ignore[misc]
+    watch.Watch = usual  # type: ignore[misc]
     return clock.seconds
 
 
