@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from papertune import stopping, versions
+from papertune import stopping, versions, vllm_engine
 from papertune.errors import PapertuneError
-from papertune.generation import Row, Sampling, batches, generate, room_for
+from papertune.generation import Generated, Row, Sampling, batches, generate, room_for
 from papertune.identity import digest
 from papertune.likelihood import reference_nll
 from papertune.loading import load_config, load_model, load_tokenizer, set_up_torch
@@ -60,7 +60,8 @@ def answer(
 
     Raises:
         Interrupted: the job was asked to stop; finished batches are in the store.
-        PapertuneError: the test set is empty, or the model cannot be loaded.
+        PapertuneError: the test set is empty, or the model cannot be loaded, or not by the engine
+            that is asked for.
     """
     # places in the file, never its texts: memory does not grow with what is asked about
     offsets, keys = [], []
@@ -81,6 +82,8 @@ def answer(
     missing = set(finished.missing(keys))
     log.info("asked %d questions, %d from the store", len(missing), len(keys) - len(missing))
     if missing:
+        if answering.engine == "vllm":
+            vllm_engine.check(model, shards)
         set_up_torch(threads)
         places = dict(zip(keys, offsets, strict=True))
         todo = _cut(model, base, test_set, prompt, asked, places, missing, answering)
@@ -135,9 +138,10 @@ def _cut(
             len(lengths),
             room,
         )
+    size = answering.batch_size * (vllm_engine.AT_ONCE if answering.engine == "vllm" else 1)
     cut = (
         [(key, places[key]) for key, _ in batch if key in missing]
-        for batch in batches(lengths, answering.batch_size, length=int)
+        for batch in batches(lengths, size, length=int)
     )
     return [batch for batch in cut if batch]
 
@@ -158,8 +162,16 @@ def answer_batches(
     """Answer batches into the store: what one process of :func:`answer` does."""
     finished = Store(store, "answer", identity)
     settings = Answering.model_validate(answering)
-    job = _Job(Path(model), Path(base) if base else None, settings, threads)
-    form = Form(job.tokenizer, asked, prompt)
+    set_up_torch(threads)
+    folder, below = Path(model), Path(base) if base else None
+    tokenizer = _tokenizer(folder, below)
+    form = Form(tokenizer, asked, prompt)
+    job: _Job | _VllmJob
+    if settings.engine == "vllm":
+        all_of_them = _read(form, Path(test_set), [place for batch in todo for place in batch])
+        job = _VllmJob(folder, below, tokenizer, settings, all_of_them)
+    else:
+        job = _Job(folder, below, tokenizer, settings)
     stopping.check()
     what = f"batches of up to {max(map(len, todo))} questions"
     for batch in progress(todo, len(todo), what):
@@ -199,29 +211,63 @@ def _record(pair: Pair, value: dict[str, Any]) -> Answer:
 class _Job:
     """The loaded model and how it answers."""
 
-    def __init__(self, model: Path, base: Path | None, answering: Answering, threads: int) -> None:
-        set_up_torch(threads)
-        self.tokenizer = _tokenizer(model, base)
+    def __init__(
+        self, model: Path, base: Path | None, tokenizer: Any, answering: Answering
+    ) -> None:
+        self.tokenizer = tokenizer
         self.model = load_model(model, base=base)
         self.sampling = Sampling(answering.max_new_tokens, answering.temperature)
 
     def answer(self, batch: list[Row], references: dict[str, str]) -> dict[str, Any]:
         """The store values of one batch."""
         written = generate(self.model, self.tokenizer, batch, self.sampling)
-        likelihoods = reference_nll(
-            self.model, self.tokenizer, [(tokens, references[key]) for key, tokens in batch]
+        likelihoods = reference_nll(self.model, self.tokenizer, _with(references, batch))
+        return _values(batch, written, likelihoods)
+
+
+class _VllmJob:
+    """The same through vLLM."""
+
+    def __init__(
+        self,
+        model: Path,
+        base: Path | None,
+        tokenizer: Any,
+        answering: Answering,
+        rows: Iterable[tuple[Row, str]],
+    ) -> None:
+        new = answering.max_new_tokens
+        longest = max(
+            len(tokens) + max(new, len(tokenizer(text, add_special_tokens=False)["input_ids"]))
+            for (_, tokens), text in rows
         )
-        return {
-            key: {
-                "text": one.text.strip(),
-                "new_tokens": one.new_tokens,
-                "truncated": one.truncated,
-                # rounded to what padding and batch size leave alone
-                "reference_nll": round(nll, 3),
-                "reference_tokens": count,
-            }
-            for (key, _), one, (nll, count) in zip(batch, written, likelihoods, strict=True)
+        sampling = Sampling(new, answering.temperature)
+        self.engine = vllm_engine.Engine(model, base, tokenizer, sampling, longest)
+
+    def answer(self, batch: list[Row], references: dict[str, str]) -> dict[str, Any]:
+        """The store values of one batch."""
+        likelihoods = self.engine.reference_nll(_with(references, batch))
+        return _values(batch, self.engine.write(batch), likelihoods)
+
+
+def _with(references: dict[str, str], batch: list[Row]) -> list[tuple[list[int], str]]:
+    return [(tokens, references[key]) for key, tokens in batch]
+
+
+def _values(
+    batch: list[Row], written: list[Generated], likelihoods: list[tuple[float, int]]
+) -> dict[str, Any]:
+    return {
+        key: {
+            "text": one.text.strip(),
+            "new_tokens": one.new_tokens,
+            "truncated": one.truncated,
+            # rounded to what padding and batch size leave alone
+            "reference_nll": round(nll, 3),
+            "reference_tokens": count,
         }
+        for (key, _), one, (nll, count) in zip(batch, written, likelihoods, strict=True)
+    }
 
 
 def _tokenizer(model: Path, base: Path | None) -> Any:

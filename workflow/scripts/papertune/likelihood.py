@@ -27,7 +27,8 @@ def reference_nll(
     Returns:
         For each, the sum over the completion's tokens in nats, and their number.
     """
-    rows = [_example(model, tokenizer, tokens, text) for tokens, text in examples]
+    context = context_of(model.config)
+    rows = [prompt_and_completion(tokenizer, tokens, text, context) for tokens, text in examples]
     config = model.config.get_text_config()
     results: list[tuple[float, int]] = []
     start = 0
@@ -44,10 +45,11 @@ def reference_nll(
     return results
 
 
-def _example(model: Any, tokenizer: Any, prompt: list[int], text: str) -> tuple[list[int], int]:
+def prompt_and_completion(
+    tokenizer: Any, prompt: list[int], text: str, context: int | None
+) -> tuple[list[int], int]:
     """Tokens of prompt and completion, and how many are the completion's; cut to the context."""
     own = tokenizer(text, add_special_tokens=False)["input_ids"]
-    context = context_of(model.config)
     if context is not None:
         own = own[: context - 1]
         prompt = shortened(tokenizer, prompt, context - len(own))
@@ -62,7 +64,8 @@ def predicted(model: Any, tokenizer: Any, examples: list[tuple[list[int], str]])
     Before a place stands the completion itself, not what the model would have written (teacher
     forcing). Arguments as of :func:`reference_nll`.
     """
-    rows = [_example(model, tokenizer, tokens, text) for tokens, text in examples]
+    context = context_of(model.config)
+    rows = [prompt_and_completion(tokenizer, tokens, text, context) for tokens, text in examples]
     logits, _ = _logits(model, tokenizer, rows)
     found: list[list[int]] = logits.argmax(-1).tolist()
     return [found[row][len(found[row]) - count :] for row, (_, count) in enumerate(rows)]

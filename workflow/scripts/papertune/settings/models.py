@@ -269,3 +269,6 @@ class Answering(Settings):
     max_new_tokens: int = Field(64, ge=1)
     temperature: float = Field(0.0, ge=0)
     batch_size: int = cosmetic(32, ge=1)
+    engine: Literal["transformers", "vllm"] = added(
+        "transformers", description="vllm: where it is installed, for large models on a GPU"
+    )
