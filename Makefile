@@ -67,8 +67,8 @@ schema: .venv/installed ## write the schemas for editors anew
 test: lint ## install what tests need and run all of them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
 
-bench: .venv/installed-test ## measure the promises about speed and memory (20 minutes)
-	@failed=; for name in answering planning nothing_to_do memory crawl dblp_snapshot stack_dump; do \
+bench: .venv/installed-test ## measure the promises about speed and memory (30 minutes)
+	@failed=; for name in answering training_speed startup gpu_training planning nothing_to_do memory crawl dblp_snapshot stack_dump; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py || failed="$$failed $$name"; done; \
 	  test -z "$$failed" || { echo "above the limit:$$failed"; exit 1; }
 

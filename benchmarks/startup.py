@@ -137,7 +137,7 @@ def train_there(folder: Path, method: str, threads: int) -> None:
     from papertune import fitting  # what fit() imports is part of the start
 
     def at_first_step(*arguments: object, **how: object) -> object:
-        from papertune.trainer import Watch
+        from papertune.watch import Watch
 
         Watch.on_step_end = tell  # type: ignore[method-assign]
         return fit(*arguments, **how)  # type: ignore[arg-type]

@@ -1,0 +1,328 @@
+"""How fast a GPU trains, and how much memory it takes for it.
+
+    python benchmarks/gpu_training.py [--only gpt2-full,llama-qlora] [--steps 30] [--batch 16]
+    python benchmarks/gpu_training.py --tiny     # the same on tiny models, on any machine
+
+Random weights in the shapes of GPT-2 124M and Llama-3.2-3B, through papertune's own ``prepare`` and
+``fit``: bf16 where the GPU has it, texts of random tokens that the loss counts whole. Rows have 1,024
+tokens; ``packed`` are examples of 64 to 448 tokens that share such rows. Llamas compute again what
+layers gave (``gradient_checkpointing``), in full training too. Each case has a process of its own, and
+its last steps are measured.
+
+Prints tokens per second, the share of the GPU's peak, the peak memory, and LoRA against full training.
+Others' figures, for 1,024 tokens in bf16: nanoGPT about 107,000 tokens/s on an A100 and llm.c 463,000
+on an H100 (GPT-2 124M, full; both compiled or hand-written); torchtune about 8,000 to 9,000 tokens/s
+on an A100 (Llama-3.2-3B LoRA, packed and compiled) and 4.6 GiB (QLoRA).
+
+The share of the peak counts the operations that training needs (Chowdhery et al. 2022, appendix B):
+per token 6 for each weight and 12 × layers × width × length for attention. Of a frozen weight it is 4,
+as it has no gradient. What is computed again does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+# dense bf16 operations per second of tensor cores, by the beginning of the name that CUDA tells; from
+# NVIDIA's data sheets, halved where these count with sparsity
+PEAKS = {
+    "NVIDIA A100": 312e12,
+    "NVIDIA A10": 125e12,
+    "NVIDIA A40": 149.7e12,
+    "NVIDIA RTX A6000": 154.8e12,
+    "NVIDIA H100 PCIe": 756e12,
+    "NVIDIA H100 NVL": 835e12,
+    "NVIDIA H100": 989e12,
+    "NVIDIA H200 NVL": 835e12,
+    "NVIDIA H200": 989e12,
+    "NVIDIA GH200": 989e12,
+    "NVIDIA B200": 2250e12,
+    "NVIDIA L40": 181e12,
+    "NVIDIA L40S": 362e12,
+    "NVIDIA L4": 121e12,
+    "NVIDIA GeForce RTX 3090": 71e12,
+    "NVIDIA GeForce RTX 4090": 165.2e12,
+}
+WARM = 5  # steps before the measured ones
+DONE = "case "
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is trained, how, and on how many tokens."""
+
+    family: str
+    method: str
+    batch: int  # examples of a step
+    packed: bool = False
+    checkpointing: bool = False
+
+
+CASES = {
+    "gpt2-full": Case("gpt2", "full", 16),
+    "gpt2-full-packed": Case("gpt2", "full", 64, packed=True),
+    "gpt2-lora": Case("gpt2", "lora", 16),
+    "llama-full": Case("llama", "full", 8, checkpointing=True),
+    "llama-lora": Case("llama", "lora", 8, checkpointing=True),
+    "llama-lora-packed": Case("llama", "lora", 32, packed=True, checkpointing=True),
+    "llama-qlora": Case("llama", "qlora", 8, checkpointing=True),
+}
+
+
+def main() -> None:
+    """Measure each case in a process of its own, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="some cases, separated by commas")
+    parser.add_argument("--steps", type=int, default=30, help="that are measured")
+    parser.add_argument("--batch", type=int, default=0, help="examples of a step, of each case")
+    parser.add_argument("--tiny", action="store_true", help="tiny models, a few steps")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        name, folder = options.one
+        facts = measure(name, Path(folder), options.tiny, options.steps, options.batch)
+        print(DONE + json.dumps(facts), flush=True)
+        return
+
+    from papertune.loading import device_name
+
+    if device_name() == "cpu" and not options.tiny:
+        print("There is no GPU here: tiny models on the CPU, which tell nothing but that it runs.")
+        options.tiny = True
+    names = options.only.split(",") if options.only else list(CASES)
+    if unknown := [name for name in names if name not in CASES]:
+        sys.exit(f"no such case: {', '.join(unknown)}; there are {', '.join(CASES)}")
+    flags = ["--steps", str(options.steps), "--batch", str(options.batch)]
+    flags += ["--tiny"] if options.tiny else []
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": first}  # figures are those of one GPU
+    found: dict[str, dict[str, Any]] = {}
+    failed = []
+    with tempfile.TemporaryDirectory(prefix="papertune-gpu-") as folder:
+        for name in names:
+            command = [sys.executable, __file__, "--one", name, folder, *flags]
+            ended = subprocess.run(command, capture_output=True, text=True, env=environment)
+            told = [line for line in ended.stdout.splitlines() if line.startswith(DONE)]
+            if ended.returncode or not told:
+                failed.append(name)
+                why = ended.stderr.strip().splitlines() or ["no word"]
+                print(f"{name:18} failed: {why[-1]}", flush=True)
+                continue
+            found[name] = json.loads(told[0].removeprefix(DONE))
+            print(f"{name:18} {line_of(found[name])}", flush=True)
+    for family in ("gpt2", "llama"):
+        compare(found, family)
+    sys.exit(bool(failed))
+
+
+def line_of(facts: dict[str, Any]) -> str:
+    """One case in words."""
+    share = f"{facts['share']:.1%} of the peak" if facts["share"] else "peak unknown"
+    return (
+        f"{facts['rate']:9,.0f} tokens/s, {share}, {facts['memory'] / 2**30:5.1f} GiB, "
+        f"{facts['parameters'] / 1e6:,.1f}M parameters ({facts['trained'] / 1e6:,.1f}M trained), "
+        f"{facts['device']}"
+    )
+
+
+def compare(found: dict[str, dict[str, Any]], family: str) -> None:
+    """Print how much less time and memory LoRA takes than full training."""
+    full, lora = found.get(f"{family}-full"), found.get(f"{family}-lora")
+    if full and lora:
+        time_, memory = full["rate"] / lora["rate"] - 1, lora["memory"] / full["memory"] - 1
+        print(f"{family}: LoRA against full: {time_:+.0%} time, {memory:+.0%} memory")
+
+
+def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict[str, Any]:
+    """Train a case in this process, and tell its tokens per second, share of the peak and memory.
+
+    Args:
+        name: Of the case.
+        folder: Keeps the base of a family for the next case.
+        tiny: A tiny shape and a few steps.
+        steps: That are measured.
+        batch: Examples of a step; that of the case if 0.
+    """
+    from papertune.examples import Examples
+    from papertune.fitting import fit
+    from papertune.loading import device_name, set_up_torch
+    from papertune.methods import prepare
+    from papertune.modelfolder import device_label, peak_memory
+    from papertune.settings import Lora, Quantization, Training
+    from papertune.watch import Watch
+
+    case = CASES[name]
+    length = 64 if tiny else 1024
+    steps, warm = (2, 1) if tiny else (steps, WARM)
+    batch = 4 if tiny else batch or case.batch
+    set_up_torch(2 if device_name() == "cpu" else 8, seed=1)
+    base = base_of(case.family, folder, tiny)
+    training = Training(
+        max_steps=warm + steps,
+        batch_size=batch,
+        learning_rate=1e-4,
+        schedule="constant",
+        order="given",
+        max_length=length,
+        evaluations=1,
+        gradient_checkpointing=case.checkpointing,
+    )
+    lora, quantization = Lora(rank=16, alpha=32), Quantization()
+    model = prepare(
+        base,
+        method=case.method,
+        lora=lora,
+        quantization=quantization,
+        freeze=None,
+        precision=training.precision,
+    )
+    vocabulary = model.config.vocab_size
+    rows = texts((warm + steps) * batch, length, case.packed, vocabulary)
+    marks: dict[int, float] = {}
+
+    class Measured(Exception):
+        """All steps are done: no validation and no checkpoint of many gigabytes."""
+
+    def mark(watch: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step in (warm, warm + steps):
+            if device_name() == "cuda":
+                import torch
+
+                torch.cuda.synchronize()
+            marks[state.global_step] = time.perf_counter()
+        if state.global_step == warm + steps:
+            raise Measured
+
+    usual, Watch.on_step_end = Watch.on_step_end, mark  # type: ignore[method-assign]
+    try:
+        with tempfile.TemporaryDirectory() as checkpoints:
+            fit(
+                model,
+                tokenizer(),
+                train=Examples(rows, 0, 0),
+                validation=Examples(rows[:1], 0, 0),
+                training=training,
+                seed=1,
+                checkpoints=Path(checkpoints),
+                what=name,
+                packed=length if case.packed else None,
+            )
+    except Measured:
+        pass
+    finally:
+        Watch.on_step_end = usual  # type: ignore[method-assign]
+    seconds = marks[warm + steps] - marks[warm]
+    lengths = [len(row["input_ids"]) for row in rows[warm * batch :]]
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    total = trained
+    if hasattr(model, "peft_config"):  # a weight in 4 bit shares its number with another
+        total = model.get_nb_trainable_parameters()[1]
+    config = model.config.get_text_config()
+    done = sum(
+        n * operations(total - trained, trained, config.num_hidden_layers, config.hidden_size, n)
+        for n in lengths
+    )
+    peak = peak_of(device_label())
+    return {
+        "rate": sum(lengths) / seconds,
+        "share": done / seconds / peak if peak else None,
+        "memory": peak_memory(),
+        "parameters": total,
+        "trained": trained,
+        "device": device_label(),
+    }
+
+
+def operations(frozen: int, trained: int, layers: int, width: int, length: int) -> int:
+    """Floating-point operations of training per token (Chowdhery et al. 2022, appendix B).
+
+    Args:
+        frozen: Weights without a gradient: 2 operations forward and 2 for what lies below them.
+        trained: Weights with one: 2 more.
+        layers: Of the decoder.
+        width: Of its layers, which is heads × width of a head.
+        length: Tokens that attend to each other.
+    """
+    return 4 * frozen + 6 * trained + 12 * layers * width * length
+
+
+def peak_of(device: str) -> float | None:
+    """Dense bf16 operations per second of a GPU; ``None`` where the table does not know it."""
+    words = f"{device.replace('-', ' ')} "  # an L40 is no L4
+    known = [name for name in PEAKS if words.startswith(f"{name} ")]
+    return PEAKS[max(known, key=len)] if known else None
+
+
+def texts(count: int, length: int, packed: bool, vocabulary: int) -> list[dict[str, list[int]]]:
+    """Rows of random tokens, all of which the loss counts; packed ones have many lengths."""
+    draw, rows = random.Random(1), []
+    for _ in range(count):
+        size = draw.randrange(length // 16, 7 * length // 16) if packed else length
+        ids = [draw.randrange(2, vocabulary) for _ in range(size)]
+        rows.append({"input_ids": ids, "labels": ids})
+    return rows
+
+
+def base_of(family: str, folder: Path, tiny: bool) -> Path:
+    """A folder with random weights in a family's shape, made once."""
+    import torch
+    from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
+
+    from papertune.loading import device_name
+
+    base = folder / family
+    if base.exists():
+        return base
+    specials = {"bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
+    config: Any
+    if family == "gpt2":
+        shape = {"n_embd": 64, "n_layer": 2, "n_head": 2, "n_positions": 64, "vocab_size": 512}
+        drop = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+        config = GPT2Config(**(shape if tiny else {}), **drop, **specials)
+    else:
+        config = LlamaConfig(
+            vocab_size=512 if tiny else 128256,
+            hidden_size=64 if tiny else 3072,
+            intermediate_size=128 if tiny else 8192,
+            num_hidden_layers=2 if tiny else 28,
+            num_attention_heads=2 if tiny else 24,
+            num_key_value_heads=1 if tiny else 8,
+            max_position_embeddings=131072,
+            rope_parameters={"rope_type": "default", "rope_theta": 500000.0},
+            tie_word_embeddings=True,
+            **specials,
+        )
+    with torch.device(device_name()):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.save_pretrained(base)
+    del model
+    if device_name() == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    return base
+
+
+def tokenizer() -> Any:
+    """A tokenizer that nothing is asked of but its padding token."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast
+
+    empty = Tokenizer(WordLevel({"0": 0, "1": 1}, unk_token="1"))
+    return PreTrainedTokenizerFast(tokenizer_object=empty, pad_token="0", eos_token="1")
+
+
+if __name__ == "__main__":
+    main()
