@@ -7,7 +7,16 @@ import os
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from papertune.cluster import doctor, leftovers, machine, plan, requests, slurm
+from papertune.cluster import (
+    doctor,
+    leftovers,
+    machine,
+    memory as room,
+    plan,
+    requests,
+    slurm,
+)
+from papertune.footprint import offered
 
 
 def attempts_of(rule, wildcards, files):
@@ -73,6 +82,39 @@ def models_of_run():
     )
 
 
+def tasks_of_run():
+    """The models that this run, or dry-run, is about to make or to ask."""
+    found = {
+        (
+            job.wildcards.experiment,
+            room.WORKS.index(job.rule.name),
+            job.wildcards.get("model") or job.wildcards.get("base"),
+        )
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name in room.WORKS
+    }
+    return [
+        footprint.Task(LAYOUTS[experiment], room.WORKS[work], name)
+        for experiment, work, name in sorted(found)
+    ]
+
+
+def memory_there():
+    """What one GPU has, by rule, as the profile says or as this machine's driver does."""
+    rules = {name: workflow.get_rule(name) for name in room.WORKS}
+    if all(map(runs_here, rules.values())):
+        return room.Offered(
+            dict.fromkeys(rules, offered.gpu_memory()), offered.machine_memory()
+        )
+    said = {
+        name: getattr(rule.resources.get(room.RESOURCE), "value", None)
+        for name, rule in rules.items()
+    }
+    return room.Offered(
+        {name: room.gigabytes(size) for name, size in said.items() if size}
+    )
+
+
 def note_settings():
     """Write down with which settings jobs are made, before they are submitted.
 
@@ -96,10 +138,26 @@ def check_run():
     folders = ["results", config["store"], RESOURCES]
     try:
         if "doctor" in workflow.dag_settings.targets:
-            doctor.examine(executor, kinds_of_experiments(), LAYOUTS, folders)
-        elif slurm.submits(executor):
+            room.ask_hub(LAYOUTS.values())
+            tasks = [
+                task for item in LAYOUTS.values() for task in footprint.tasks_of(item)
+            ]
+            doctor.examine(
+                executor,
+                kinds_of_experiments(),
+                LAYOUTS,
+                folders,
+                room.check_memory(tasks, memory_there()),
+            )
+            return
+        room.ask_hub(LAYOUTS.values())
+        fits = room.check_memory(tasks_of_run(), memory_there())
+        if not slurm.submits(executor):
+            for finding in doctor.check_before_starting(fits):
+                print(finding, file=sys.stderr)
+        else:
             for finding in doctor.check_before_submitting(
-                executor, kinds_of_run(), models_of_run(), EXPERIMENTS, folders
+                executor, kinds_of_run(), models_of_run(), EXPERIMENTS, folders, fits
             ):
                 print(finding, file=sys.stderr)
             leftovers.remember(executor.run_uuid)
@@ -132,6 +190,14 @@ def show_errors():
             )
 
 
+def write_plan(path, folder):
+    """Write what a dry-run has found out, seen from the folder of the run."""
+    os.chdir(folder)
+    text = plan.show_plan(kinds_of_run())
+    text += room.show_memory(tasks_of_run(), memory_there())
+    Path(path).write_text(text, encoding="utf-8")
+
+
 # what neither makes nor deletes anything; Snakemake tells rule files of dry-runs only
 LOOKS = ("--unlock", "--lint", "--list", "--report", "--dag", "--rulegraph", "doctor")
 
@@ -150,8 +216,4 @@ if workflow.is_main_process:
         settle_leftovers()
     if workflow.output_settings.dryrun and (path := os.environ.get("PAPERTUNE_PLAN")):
         # a dry-run has no hook after it has found out what to do
-        atexit.register(
-            lambda: Path(path).write_text(
-                plan.show_plan(kinds_of_run()), encoding="utf-8"
-            )
-        )
+        atexit.register(write_plan, path, os.getcwd())

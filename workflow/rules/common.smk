@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from papertune import running, versions
 from papertune.errors import PapertuneError
 from papertune.experiment_file import check_configuration, load_named
+from papertune.footprint import study as footprint
 from papertune.layout import Layout
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME
@@ -100,6 +101,18 @@ def compute(name):
     return lambda wildcards: getattr(study(wildcards).compute, name)
 
 
+def memory(work):
+    """A resource function: the estimate of what a job takes, or what the experiment says."""
+
+    def megabytes(wildcards, attempt):
+        name = wildcards.base if work == "pretrain_base" else wildcards.model
+        return footprint.memory_mb(
+            footprint.Task(layout(wildcards), work, name), attempt
+        )
+
+    return megabytes
+
+
 def minutes(wildcards, attempt):
     """Runtime of a job that runs a language model: a later attempt may take longer."""
     return study(wildcards).compute.minutes(attempt)
@@ -130,11 +143,11 @@ def nodes(wildcards):
     return on_nodes(compute("nodes")(wildcards))(wildcards)
 
 
-# What jobs that train ask for. GPUs are those of all nodes, threads and memory of each. On several
-# nodes the job runs on the first one and itself starts a task on each, as Snakemake has it for `mpi`.
+# What jobs that train ask for, besides memory. GPUs are those of all nodes, threads and memory of
+# each. On several nodes the job runs on the first one and itself starts a task on each, as
+# Snakemake has it for `mpi`.
 TRAINING = {
     "gpu": lambda wildcards: compute("gpu")(wildcards) * compute("nodes")(wildcards),
-    "mem_mb": compute("memory_mb"),
     "runtime": minutes,
     "nodes": nodes,
     "tasks": nodes,

@@ -18,7 +18,7 @@ rule answer:
     threads: sharded("threads")
     resources:
         gpu=sharded("gpu"),
-        mem_mb=sharded("memory_mb"),
+        mem_mb=memory("answer"),
         runtime=minutes,
     params:
         recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),

@@ -27,7 +27,7 @@ rule export_model:
         "../../envs/models.yaml"
     threads: compute("threads")
     resources:
-        mem_mb=compute("memory_mb"),
+        mem_mb=memory("export_model"),
         runtime=minutes,
     params:
         cells=lambda wildcards: list(

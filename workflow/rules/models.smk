@@ -53,6 +53,7 @@ rule pretrain_base:
     threads: compute("threads")
     resources:
         **TRAINING,
+        mem_mb=memory("pretrain_base"),
     params:
         pretraining=lambda wildcards: study(wildcards)
         .bases[wildcards.base]
@@ -83,6 +84,7 @@ rule train:
     threads: compute("threads")
     resources:
         **TRAINING,
+        mem_mb=memory("train"),
     params:
         recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),
         prompt=answer_template,

@@ -23,7 +23,7 @@ rule synthesize:
     threads: sharded("threads")
     resources:
         gpu=sharded("gpu"),
-        mem_mb=sharded("memory_mb"),
+        mem_mb=sharded("plain_memory_mb"),
         runtime=minutes,
     params:
         generator=lambda wildcards: study(wildcards)
@@ -46,4 +46,4 @@ use rule synthesize as synthesize_here with:
     threads: 1
     resources:
         gpu=0,
-        mem_mb=compute("memory_mb"),
+        mem_mb=compute("plain_memory_mb"),

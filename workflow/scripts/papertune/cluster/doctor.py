@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from papertune.cluster import leftovers, machine, slurm
@@ -15,7 +16,11 @@ from papertune.layout import Layout
 
 
 def examine(
-    executor: Any, kinds: Iterable[Kind], layouts: Mapping[str, Layout], folders: Iterable[str]
+    executor: Any,
+    kinds: Iterable[Kind],
+    layouts: Mapping[str, Layout],
+    folders: Iterable[str],
+    fits: Iterable[Finding] = (),
 ) -> None:
     """Print what every check finds, for whole runs of the experiments.
 
@@ -24,12 +29,13 @@ def examine(
         kinds: What whole runs submit.
         layouts: The experiments.
         folders: Where results and finished work lie.
+        fits: What is found of the memory of models.
 
     Raises:
         ClusterError: something is wrong.
     """
     found = []
-    for finding in _all(executor, kinds, layouts, folders):
+    for finding in chain(_all(executor, kinds, layouts, folders), fits):
         print(finding, flush=True)
         found.append(finding)
     bad = sum(finding.state == "wrong" for finding in found)
@@ -89,6 +95,7 @@ def check_before_submitting(
     models: Iterable[HubModel],
     experiments: Iterable[str],
     folders: Iterable[str],
+    fits: Iterable[Finding] = (),
 ) -> Iterator[Finding]:
     """What is worth a word before a run submits its first job.
 
@@ -98,6 +105,7 @@ def check_before_submitting(
         models: What the run is going to download.
         experiments: The run's experiments.
         folders: Where results and finished work lie.
+        fits: What is found of the memory of models.
 
     Raises:
         ClusterError: it would surely fail.
@@ -106,6 +114,18 @@ def check_before_submitting(
         *check_cluster(executor, kinds),
         *machine.check_folders(folders),
         *machine.check_models(models, experiments),
+        *fits,
     ]
     yield from (finding for finding in found if finding.state == "doubt")
     stop_if_wrong(found)
+
+
+def check_before_starting(fits: Iterable[Finding]) -> Iterator[Finding]:
+    """What is worth a word before a run on this machine starts.
+
+    Raises:
+        ClusterError: it would surely fail.
+    """
+    found = list(fits)
+    yield from (finding for finding in found if finding.state == "doubt")
+    stop_if_wrong(found, "started")

@@ -41,18 +41,22 @@ def wrong(text: str, hint: str) -> Finding:
     return Finding("wrong", text, hint)
 
 
-def stop_if_wrong(findings: Iterable[Finding]) -> None:
+def stop_if_wrong(findings: Iterable[Finding], what: str = "submitted") -> None:
     """End a run before it submits anything.
+
+    Args:
+        findings: What was found.
+        what: Was not done.
 
     Raises:
         ClusterError: something is wrong; says what, and what to do, of each thing.
     """
     bad = [item for item in findings if item.state == "wrong"]
     if len(bad) == 1:
-        raise ClusterError(f"nothing was submitted: {bad[0].text}", hint=bad[0].hint)
+        raise ClusterError(f"nothing was {what}: {bad[0].text}", hint=bad[0].hint)
     if bad:
         listed = "\n".join(
             f"{number}. {item.text}\n   What to do: {item.hint}"
             for number, item in enumerate(bad, 1)
         )
-        raise ClusterError(f"nothing was submitted, as {len(bad)} things are wrong:\n{listed}")
+        raise ClusterError(f"nothing was {what}, as {len(bad)} things are wrong:\n{listed}")

