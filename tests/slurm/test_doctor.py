@@ -101,6 +101,21 @@ def test_a_missing_model_is_found_before_anything_is_submitted(cluster, tmp_path
     assert cluster.jobs() == []
 
 
+def test_a_model_that_does_not_fit_the_gpu_is_found_before_anything_is_submitted(cluster, tmp_path):
+    training = {"max_steps": 4, "max_length": 512, "batch_size": 4096, "evaluations": 2}
+    study = ClusterStudy(tmp_path / "study").make(training=training)
+    profile = site_profile(study.folder / "profile", gpu_memory_gb="1")
+    for target in ("doctor", "all"):
+        said = study.run(profile, check=False, target=target)
+        assert "small: training full takes about" in said, said
+        assert "but 1.0 GB are there" in said
+        assert "what would fit: training.batch_size: " in said and "Traceback" not in said
+    assert cluster.jobs() == []
+    assert not (study.folder / "results").exists()
+    larger = site_profile(study.folder / "larger", gpu_memory_gb="80")
+    assert "ok small: training full takes about" in study.run(larger, target="doctor")
+
+
 def test_a_run_gets_what_it_asks_for(cluster_with_accounting, tmp_path):
     """Not only as much as the machine has that Snakemake runs on."""
     cluster = cluster_with_accounting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from snakemake_run import ROOT, snakemake
 
@@ -44,6 +46,35 @@ def test_isca_in_full_submits_few_jobs_and_asks_for_so_many_gpu_hours(tmp_path):
     assert row(said, "list_documents") == "list_documents 20 here"
     stages = [said.index(f"\n{name} ") for name in ("list_documents", "synthesize", "train")]
     assert stages == sorted(stages)
+
+
+def test_the_plan_says_what_models_take_and_what_would_fit(tmp_path):
+    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
+    del values["compute"]["memory_mb"]
+    base = values["bases"]["gpt2"]
+    folder = tmp_path / f"resources/models/openai-community--gpt2/{base['revision']}"
+    folder.mkdir(parents=True)
+    sizes = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024, "vocab_size": 50257}
+    (folder / "config.json").write_text(json.dumps({"model_type": "gpt2", **sizes}))
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values))
+    profile = (ROOT / "profiles/slurm/config.yaml").read_text()
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile/config.yaml").write_text(
+        profile.replace("# gpu_memory_gb: 40", "gpu_memory_gb: 8")
+    )
+    said = plan(
+        tmp_path,
+        *("--profile", str(tmp_path / "profile")),
+        *("--config", f"experiments={tmp_path / 'mine.yaml'}"),
+    )
+    assert re.search(
+        r"!! mine: training full takes about [\d.]+ GB of GPU memory, but 8.0 GB", said
+    )
+    assert "what would fit: training.batch_size: " in said and "method: qlora" in said
+    assert "ok mine: answering of baseline" in said
+    # the machine's own memory is asked for by the same estimate, 4 GB where none is made
+    assert "GB" in row(said, "train") and " 32 GB " not in row(said, "train")
+    assert " 4 GB " in row(said, "synthesize")
 
 
 def test_on_one_machine_nothing_is_submitted(tmp_path):

@@ -39,13 +39,10 @@ class Offered:
 
 def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
     """What each task takes, and whether there is as much."""
-    asked = False
+    asked, unknown = False, []
     for verdict in judge(tasks, offered.to):
         if verdict.peak is None:
-            yield doubt(
-                f"{verdict}: nothing is known of its memory",
-                "snakemake --until download_base brings it; then look again",
-            )
+            unknown.append(str(verdict.task))
         elif verdict.fits is False:
             # a machine without a GPU may have room elsewhere, such as swap space
             say = wrong if on_gpu(verdict.task) else doubt
@@ -53,6 +50,11 @@ def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
         else:
             yield fine(str(verdict))
             asked |= verdict.fits is None and on_gpu(verdict.task)
+    if unknown:
+        yield doubt(
+            f"nothing is known yet of the memory of {', '.join(unknown)}: the base is not here",
+            "snakemake --until download_base brings it; then look again",
+        )
     if asked:
         yield fine(f"how much memory the GPUs have is not known: set {RESOURCE} in the profile")
 
