@@ -31,7 +31,7 @@ from tiny_models import make_model
 pytestmark = pytest.mark.slow
 
 PER_YEAR = 3
-SEEDS = [1, 2]
+SEEDS = [1]
 QUESTIONS = {"gemma": "What does the system change?", "mistral": "What is it evaluated on?"}
 
 

@@ -73,6 +73,7 @@ def stored(folder: Path, stage: str) -> Counter[str]:
 
 
 def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path):
+    """So the same settings and seeds give the same tables, byte for byte, whatever comes between."""
     study = write_study(tmp_path, small_study())
     kill_when(tmp_path, study, "store/fetch/*/*.jsonl")
     fetched = stored(tmp_path, "fetch")

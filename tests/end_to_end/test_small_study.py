@@ -28,12 +28,6 @@ def test_a_finished_study_has_nothing_to_do(small):
     assert planned(small, "--config", f"experiments={small / 'small.yaml'}") == {}
 
 
-def test_the_same_settings_and_seeds_give_the_same_tables_byte_for_byte(small, tmp_path):
-    path = write_study(tmp_path, small_study())
-    snakemake(tmp_path, "--config", f"experiments={path}")
-    assert tables(tmp_path) == tables(small)
-
-
 def test_the_counts_add_up_from_listing_to_score(small):
     rows = read_counts(small / "results/small/tables/counts.csv")
     listed = total(rows, "list", outcome="kept")

@@ -22,14 +22,9 @@ TRAINING = {"max_steps": 300, "max_length": 512, "batch_size": 4, "evaluations":
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> dict[str, bytes]:
-    """The tables of the study as it runs on one machine."""
-    return (
-        ClusterStudy(tmp_path_factory.mktemp("undisturbed"))
-        .make(training=TRAINING)
-        .locally()
-        .tables()
-    )
+def undisturbed(tmp_path_factory) -> ClusterStudy:
+    """The study as it runs on one machine."""
+    return ClusterStudy(tmp_path_factory.mktemp("undisturbed")).make(training=TRAINING).locally()
 
 
 def rule_of(job: Job) -> str:
@@ -94,9 +89,11 @@ def fill(folder: Path) -> Path:
 
 
 def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
-    """Cancelled by hand, lost with a dead node, a controller that is away, and a full disk."""
+    """Cancelled by hand, lost with a dead node, a controller that is away, a full disk, and a main
+    process that is killed."""
     study = ClusterStudy(disk / "study").make(training=TRAINING)
-    process = study.start(site_profile(study.folder / "profile"))
+    profile = site_profile(study.folder / "profile")
+    process = study.start(profile)
     first = wait_until(running(cluster, "train"), process)
     cluster.commands.run("scancel", str(first.id))
     second = wait_until(running(cluster, "train", {first.id}), process)
@@ -113,9 +110,20 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     filler = fill(disk)
     cluster.wait(third.id, seconds=120)
     filler.unlink()
+    lost = {first.id, second.id, third.id}
+    last = wait_until(running(cluster, "train", lost), process)
+    process.kill()
+    process.wait()
+    # nor does Slurm begin a job again by itself, beside the one that Snakemake would submit
+    refused = cluster.commands.run("scontrol", "requeue", str(last.id), check=False)
+    assert "disabled" in refused, refused
+    unlock = study.command("--unlock")
+    subprocess.run(unlock, cwd=study.folder, check=True, capture_output=True)
+    process = study.start(profile)
     assert process.wait(300) == 0, study.said()[-4000:]
+    assert "An earlier run of this directory has left 1 job in the queue" in study.said()
     assert completed(jobs_of(cluster, study)) == JOBS
-    assert study.tables() == undisturbed
+    assert study.tables() == undisturbed.tables()
     states = [cluster.job(job.id).state for job in (first, second, third)]
     assert states == ["CANCELLED", "NODE_FAIL", "FAILED"]
     logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
@@ -123,16 +131,15 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     assert any("No space left on device" in path.read_text() for path in logs)
 
 
-def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, tmp_path):
-    """Minutes are the least that Slurm limits; each attempt has one, training takes more."""
+def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, undisturbed, tmp_path):
+    """Minutes are the least that Slurm limits, so most of each attempt's is taken by the notice."""
     compute = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
-    training = {"max_steps": 200, "max_length": 512, "batch_size": 4, "evaluations": 2}
-    probe = ClusterStudy(tmp_path / "probe").make(training=training).locally("models")
-    [facts] = probe.folder.glob("results/small/models/*/*/training.json")
-    # of its minute an attempt has some 40 seconds to train
-    training["max_steps"] = round(200 / json.loads(facts.read_text())["wall_seconds"] * 110)
+    [facts] = undisturbed.folder.glob("results/small/models/*/*/training.json")
+    step = json.loads(facts.read_text())["wall_seconds"] / TRAINING["max_steps"]
+    # Slurm looks every 30 seconds, so an attempt has 15 to 45 seconds, and 10 go by before it trains
+    training = TRAINING | {"max_steps": round(75 / step), "evaluations": 2}
     study = ClusterStudy(tmp_path / "study").make(training=training, compute=compute)
-    profile = site_profile(study.folder / "profile", slurm_extra="\"'--signal=TERM@10'\"")
+    profile = site_profile(study.folder / "profile", slurm_extra="\"'--signal=TERM@45'\"")
     process = study.start(profile, "--retries", "12", target="models")
     try:
         free = ClusterStudy(tmp_path / "free").make(training=training).locally("models")

@@ -17,7 +17,8 @@ INDEX = "index.papertune.example"
 LIBRARY = "library.papertune.example"
 CONTENTS = f"http://{INDEX}/db/conf/pt/pt{{year}}.html"
 KINDS = ("meta", "section", "script", "cut")  # read without a browser, in equal parts
-JAVASCRIPT_SHARE = 1 / 12
+JAVASCRIPT_YEARS = range(2018, 2022)  # when the publisher had many of its pages written by a script
+JAVASCRIPT_SHARE = 1 / 3
 SPECIAL = {2008: "empty", 2012: "busy", 2016: "gone"}
 SPECIAL_PAPER = 3  # which of the year's papers
 CUT_AT = 160  # characters of og:description, as many sites do it
@@ -27,7 +28,7 @@ def kinds_of(papers: list[Paper]) -> dict[str, str]:
     """Paper key → kind of its landing page, for the papers of one year."""
     kinds = {}
     for paper in papers:
-        drawn = share(paper.key, "browser")
+        drawn = share(paper.key, "browser") if paper.year in JAVASCRIPT_YEARS else 1.0
         kinds[paper.key] = (
             "javascript"
             if drawn < JAVASCRIPT_SHARE
