@@ -155,13 +155,13 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         steps: That are measured.
         batch: Examples of a step; that of the case if 0.
     """
-    from papertune.examples import Examples
-    from papertune.fitting import fit
     from papertune.loading import device_name, set_up_torch
-    from papertune.methods import prepare
     from papertune.modelfolder import device_label, peak_memory
     from papertune.settings import Lora, Quantization, Training
-    from papertune.watch import Watch
+    from papertune.training.examples import Examples
+    from papertune.training.fitting import fit
+    from papertune.training.methods import prepare
+    from papertune.training.watch import Watch
 
     case = CASES[name]
     length = 64 if tiny else 1024

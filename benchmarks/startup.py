@@ -126,18 +126,18 @@ def prepare(folder: Path) -> None:
 
 def train_there(folder: Path, method: str, threads: int) -> None:
     """What a job does; tells when its first step is done."""
-    from papertune import training
     from papertune.settings import Lora, Training
+    from papertune.training import pairs as training
 
     def tell(watch: object, *arguments: object, **how: object) -> None:
         facts = {"at": time.monotonic(), "modules": sorted(sys.modules)}
         print(f"{DONE}{json.dumps(facts)}", flush=True)
         os._exit(0)
 
-    from papertune import fitting  # what fit() imports is part of the start
+    from papertune.training import fitting  # what fit() imports is part of the start
 
     def at_first_step(*arguments: object, **how: object) -> object:
-        from papertune.watch import Watch
+        from papertune.training.watch import Watch
 
         Watch.on_step_end = tell  # type: ignore[method-assign]
         return fit(*arguments, **how)  # type: ignore[arg-type]

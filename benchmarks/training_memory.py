@@ -231,10 +231,10 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from papertune.corpus import Text
-    from papertune.pretraining import make_tokenizer
     from papertune.records import Pair, write_records
     from papertune.settings import Tokenizer
+    from papertune.training.corpus import Text
+    from papertune.training.pretraining import make_tokenizer
 
     words = "a model reads abstracts and answers questions about what it has read"
     tokenizer = make_tokenizer([Text("", words)], Tokenizer(vocabulary=320), 1 << 20)
@@ -261,7 +261,7 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
 def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Train as a job does, and say what that took."""
     from papertune.settings import Quantization
-    from papertune.training import train
+    from papertune.training.pairs import train
 
     recipe = Case(**values).recipe()
     train(

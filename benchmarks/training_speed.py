@@ -31,12 +31,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from papertune import watch
-from papertune.examples import MASKED, Examples, answer_loss
-from papertune.fitting import fit
 from papertune.loading import device_name, set_up_torch
-from papertune.packing import Collator
 from papertune.settings import Training
+from papertune.training import watch
+from papertune.training.examples import MASKED, Examples, answer_loss
+from papertune.training.fitting import fit
+from papertune.training.packing import Collator
 
 TIMES_TRL = 1.5
 TIMES_BARE = 1.1

@@ -71,7 +71,7 @@ def venue(years: range) -> Iterator[str]:
 
 def make_generator(folder: Path, question: str, prompt: str, scratch: Path) -> None:
     """A tiny model that has learned one thing: to answer its prompt with pairs in JSON."""
-    from papertune.pretraining import pretrain
+    from papertune.training.pretraining import pretrain
 
     # words that stand in every abstract, so that its answers are grounded there
     reply = json.dumps([{"question": question, "answer": "the loss of such machines"}])

@@ -10,15 +10,15 @@ import pytest
 
 from papertune import stopping
 from papertune.inference import answer
-from papertune.judging import TEACHER_FORCED, Judge
 from papertune.likelihood import predicted
 from papertune.loading import load_model, load_tokenizer
 from papertune.metrics import METRICS
 from papertune.records import Answer, read_records
-from papertune.selection import Criterion
 from papertune.settings import Answering, Pretraining
-from papertune.variants import Form
-from papertune.watch import Watch
+from papertune.training.judging import TEACHER_FORCED, Judge
+from papertune.training.selection import Criterion
+from papertune.training.variants import Form
+from papertune.training.watch import Watch
 from tiny_training import PROMPT, Runs, bytes_of, facts_of, history_of, pairs
 
 # answers get better while one contradiction, of which the model is ever surer, spoils the loss

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from papertune.corpus import Text, read_corpus
 from papertune.errors import RecordError, TrainingError
 from papertune.records import Document, write_records
 from papertune.settings import Corpus
+from papertune.training.corpus import Text, read_corpus
 
 TEXT = "We study how caches age. Our method keeps the oldest line in place for a while. It helps."
 

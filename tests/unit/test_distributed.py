@@ -15,18 +15,18 @@ from typing import Any
 import psutil
 import pytest
 
-from papertune import training
 from papertune.records import Pair, write_records
 from papertune.settings import Lora, Training
-from papertune.team import Team, team_of
+from papertune.training import pairs as training
+from papertune.training.team import Team, team_of
 from snakemake_run import ROOT
 from tiny_models import make_model
 
 JOB = """
 import json, sys
 from papertune.progress import job_log
-from papertune.team import Team, run
-from papertune.training import train
+from papertune.training.team import Team, run
+from papertune.training.pairs import train
 with job_log(sys.argv[1]):
     run(train, Team(**json.loads(sys.argv[2])), **json.loads(sys.argv[3]))
 """
@@ -170,7 +170,7 @@ def test_a_launcher_is_given_its_numbers():
 
 def test_one_process_loads_nothing_of_torch_distributed():
     code = (
-        "import sys\nfrom papertune.team import Team, run\n"
+        "import sys\nfrom papertune.training.team import Team, run\n"
         "run(lambda threads: print(threads, 'torch' in sys.modules), Team(threads=3))"
     )
     run = subprocess.run(
@@ -213,8 +213,8 @@ def test_two_processes_judge_what_one_judges(study):
 
 SMALL = """
 import torch
-from papertune import distributed
-from papertune.together import TogetherTrainer
+from papertune.training import distributed
+from papertune.training.together import TogetherTrainer
 real = TogetherTrainer.training_step
 def step(trainer, model, inputs, *arguments, **rest):
     loss = real(trainer, model, inputs, *arguments, **rest)
@@ -232,7 +232,7 @@ def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monk
     folder.mkdir()
     # read by each process when it starts
     (folder / "sitecustomize.py").write_text(
-        "import sys\nif 'papertune.team' in sys.orig_argv:\n    "
+        "import sys\nif 'papertune.training.team' in sys.orig_argv:\n    "
         + "\n    ".join(SMALL.strip().splitlines())
     )
     short = {"max_steps": 2, "evaluations": 1}

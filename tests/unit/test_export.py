@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from papertune import training
 from papertune.export import export_model
 from papertune.loading import load_model, load_tokenizer
 from papertune.modelcard import block, text
 from papertune.origin import Origin, licence_of
 from papertune.records import Pair, Score, write_records
 from papertune.settings import Answering, Comparison, Lora, Training
+from papertune.training import pairs as training
 from tiny_models import make_model
 
 COLOURS = ["red", "green", "blue", "grey"]

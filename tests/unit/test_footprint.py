@@ -91,8 +91,8 @@ def test_parameters_are_those_of_transformers(name):
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_parameters_of_a_base_from_scratch_are_those_that_it_will_have(family):
-    from papertune.corpus import Text
-    from papertune.pretraining import make_model, make_tokenizer
+    from papertune.training.corpus import Text
+    from papertune.training.pretraining import make_model, make_tokenizer
 
     shape, words = FromScratch(family=family, context=64), Tokenizer(kind="characters")
     made = make_model(shape, make_tokenizer([Text("", "some text")], words, 64))
@@ -139,7 +139,7 @@ def test_trained_parameters_are_those_that_get_gradients(name):
     ],
 )
 def test_frozen_parameters_are_those_that_freezing_freezes(freeze):
-    from papertune.methods import frozen_modules
+    from papertune.training.methods import frozen_modules
 
     made = model("llama", LIKE_LLAMA)
     arch = architecture_of(made.config.to_dict())

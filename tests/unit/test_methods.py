@@ -12,18 +12,19 @@ import signal
 import pytest
 import yaml
 
-from papertune import stopping, training
+from papertune import stopping
 from papertune.errors import TrainingError
 from papertune.experiment import Experiment
-from papertune.fitting import fit
 from papertune.inference import answer
 from papertune.loading import load_model, load_tokenizer, set_up_torch
-from papertune.methods import frozen_modules, prepare
 from papertune.quantization import quantization_of
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering, Freeze, Lora, Quantization, Subset, Training, Variant
-from papertune.subsets import choose
-from papertune.trainer import Watch
+from papertune.training import pairs as training
+from papertune.training.fitting import fit
+from papertune.training.methods import frozen_modules, prepare
+from papertune.training.subsets import choose
+from papertune.training.trainer import Watch
 from snakemake_run import ROOT
 from tiny_models import make_model
 
@@ -166,8 +167,8 @@ def validation_loss(model, tokenizer, folder):
     """Of a loaded model over the validation pairs, in nats per token of a batch, as the Trainer's."""
     import torch
 
-    from papertune.examples import answer_loss, pad, tokenize
     from papertune.prompts import answer_prompt, completion
+    from papertune.training.examples import answer_loss, pad, tokenize
 
     texts = [
         (answer_prompt("$instruction $context $question", pair), completion(pair))

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from papertune.errors import TrainingError
-from papertune.examples import MASKED, answer_loss, pad
-from papertune.packing import Collator, arrange, blocks, pack, way_of
+from papertune.training.examples import MASKED, answer_loss, pad
+from papertune.training.packing import Collator, arrange, blocks, pack, way_of
 
 COMMON = {"vocab_size": 120, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -195,10 +195,10 @@ def test_tokens_are_counted_without_padding_and_empty_examples():
 def test_a_packed_run_is_the_padded_one(tmp_path):
     import torch
 
-    from papertune.examples import Examples
-    from papertune.fitting import fit
     from papertune.loading import load_model, load_tokenizer, set_up_torch
     from papertune.settings import Training
+    from papertune.training.examples import Examples
+    from papertune.training.fitting import fit
     from tiny_models import make_model
 
     # of this model end and padding are one token, which counts all the same

@@ -11,11 +11,17 @@ import signal
 import pytest
 
 from papertune import stopping
-from papertune.checkpoints import Carried, carried_by, mark_whole, newest_whole, remove_others
 from papertune.errors import TrainingError
 from papertune.modelfolder import model_folder
-from papertune.outofmemory import START
-from papertune.watch import Watch
+from papertune.training.checkpoints import (
+    Carried,
+    carried_by,
+    mark_whole,
+    newest_whole,
+    remove_others,
+)
+from papertune.training.outofmemory import START
+from papertune.training.watch import Watch
 from tiny_training import Runs, bytes_of, facts_of, history_of
 
 # 24 updates of 6 an epoch, with a checkpoint after every third

@@ -14,7 +14,7 @@ from papertune.records import Document, Pair, read_records, write_records
 from papertune.settings import RulesGenerator, SourceGenerator, Subset
 from papertune.settings.qa import PairsSource, StackDumpSource
 from papertune.sources import stack_dump, table_pairs
-from papertune.subsets import choose
+from papertune.training.subsets import choose
 from snakemake_run import ROOT
 
 SPLITS = Splits(train={"from": 2012, "to": 2012}, test={"from": 2013, "to": 2013}, validation=0.01)

@@ -10,13 +10,15 @@ import signal
 
 import pytest
 
-from papertune import pretraining, stopping, training
-from papertune.checkpoints import checkpoints_of
+from papertune import stopping
 from papertune.errors import TrainingError
-from papertune.examples import MASKED, answer_loss, pad, tokenize
 from papertune.records import Pair, write_records
 from papertune.settings import Lora, Pretraining, Training
-from papertune.trainer import Watch
+from papertune.training import pairs as training
+from papertune.training import pretraining
+from papertune.training.checkpoints import checkpoints_of
+from papertune.training.examples import MASKED, answer_loss, pad, tokenize
+from papertune.training.trainer import Watch
 
 QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 4}
 COLOURS = ["red", "green", "blue", "grey", "brown", "black"]
@@ -130,8 +132,8 @@ def test_loss_of_the_needed_logits_is_the_loss_of_all(bases, family):
 
 @pytest.mark.parametrize("kind", ["bpe", "characters"])
 def test_tokenizer_writes_any_string(kind):
-    from papertune.corpus import Text
     from papertune.settings import Tokenizer
+    from papertune.training.corpus import Text
 
     texts = [Text("Cache 1", " is red.")] * 20
     tokenizer = pretraining.make_tokenizer(texts, Tokenizer(kind=kind, vocabulary=300), 64)

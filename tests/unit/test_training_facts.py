@@ -9,9 +9,10 @@ import types
 
 import pytest
 
-from papertune import energy, fitting, stopping, watch
-from papertune.arguments import arguments_of
+from papertune import stopping
 from papertune.settings import Training
+from papertune.training import energy, fitting, watch
+from papertune.training.arguments import arguments_of
 from tiny_training import Runs, facts_of
 
 
@@ -26,7 +27,7 @@ def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
     from transformers import TrainingArguments
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setattr("papertune.arguments.device_name", lambda: "cuda")
+    monkeypatch.setattr("papertune.training.arguments.device_name", lambda: "cuda")
     assert TrainingArguments(output_dir=str(tmp_path)).n_gpu == 4
     arguments = arguments_of(
         Training(batch_size=6), steps=3, batch=6, accumulation=1, seed=1, checkpoints=tmp_path,

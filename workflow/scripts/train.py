@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from papertune.checkpoints import checkpoints_of
 from papertune.experiment_file import load_experiment
 from papertune.job import job
 from papertune.loading import weights_digest
 from papertune.origin import origin_of
 from papertune.records import files_digest
-from papertune.team import run, team_of
-from papertune.training import train
+from papertune.training.checkpoints import checkpoints_of
+from papertune.training.pairs import train
+from papertune.training.team import run, team_of
 
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])

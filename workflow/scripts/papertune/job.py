@@ -10,7 +10,7 @@ from papertune.accounting.record import jobs_folder
 from papertune.accounting.recording import recorded
 from papertune.progress import job_log
 from papertune.sharing import work_for_group
-from papertune.team import team_of
+from papertune.training.team import team_of
 
 
 @contextmanager

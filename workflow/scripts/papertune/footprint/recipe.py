@@ -30,7 +30,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a model is made, as :func:`papertune.training.train` takes it."""
+    """How a model is made, as :func:`papertune.training.pairs.train` takes it."""
 
     method: str
     training: Training = field(default_factory=Training)

@@ -24,9 +24,10 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
-from papertune import distributed, stopping
+from papertune import stopping
 from papertune.children import PYTHON, Child, tell_parent
 from papertune.errors import PapertuneError, TrainingError, TryAgain
+from papertune.training import distributed
 
 log = logging.getLogger("papertune")
 
@@ -99,7 +100,7 @@ def run(work: Callable[..., None], team: Team, **arguments: Any) -> None:
     """Have every process of a team do ``work(threads=…, **arguments)``; a team of one is this process.
 
     Args:
-        work: A function of a module that asks :mod:`papertune.distributed` who it is; its
+        work: A function of a module that asks :mod:`papertune.training.distributed` who it is; its
             annotations say how to read its arguments from JSON.
         team: The processes.
         arguments: For all of them; they can be written as JSON.
@@ -136,7 +137,7 @@ def _together(work: Callable[..., None], team: Team, arguments: dict[str, Any]) 
     }
     store.set("task", to_json(task).decode())
     places = _addresses() if team.launcher else [HERE]
-    command = [*team.command(), *PYTHON, "papertune.team", str(store.port), *places]
+    command = [*team.command(), *PYTHON, "papertune.training.team", str(store.port), *places]
     environment = {
         "OMP_NUM_THREADS": str(team.threads_each),  # or accelerate would choose it
         "TORCH_CPP_LOG_LEVEL": "ERROR",  # no advice on how to go through parameters

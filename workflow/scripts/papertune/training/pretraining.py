@@ -7,15 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from papertune import distributed
-from papertune.corpus import Text, read_corpus
 from papertune.errors import TrainingError
-from papertune.examples import tokenize
-from papertune.fitting import fit
 from papertune.identity import share
 from papertune.loading import device_name, set_up_torch
 from papertune.modelfolder import model_folder, write_facts
 from papertune.settings import Architecture, Pretraining, Tokenizer
+from papertune.training import distributed
+from papertune.training.corpus import Text, read_corpus
+from papertune.training.examples import tokenize
+from papertune.training.fitting import fit
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 HELD_OUT = 0.02  # share of the texts that choose the checkpoint
@@ -27,7 +27,7 @@ def pretrain(
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
 
-    Where several processes train (see :mod:`papertune.team`), all of them call it and one writes.
+    Where several processes train (see :mod:`papertune.training.team`), all of them call it and one writes.
 
     Args:
         base: What to build and what it reads.

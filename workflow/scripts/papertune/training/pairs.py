@@ -6,16 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from papertune import distributed
-from papertune.fitting import fit
 from papertune.generation_defaults import generation_defaults
-from papertune.judging import judge_of
 from papertune.loading import load_tokenizer, set_up_torch
-from papertune.methods import check, prepare
 from papertune.modelcard import write_card
 from papertune.modelfolder import model_folder, write_facts
 from papertune.origin import Origin, base_facts, data_facts
-from papertune.outofmemory import memory_for
 from papertune.prompts import QUESTION
 from papertune.quantization import write_quantization
 from papertune.records import Pair, read_records
@@ -30,8 +25,13 @@ from papertune.settings import (
     Training,
     Variant,
 )
-from papertune.subsets import choose
-from papertune.variants import Form, packed_row, read_examples
+from papertune.training import distributed
+from papertune.training.fitting import fit
+from papertune.training.judging import judge_of
+from papertune.training.methods import check, prepare
+from papertune.training.outofmemory import memory_for
+from papertune.training.subsets import choose
+from papertune.training.variants import Form, packed_row, read_examples
 
 
 def train(
@@ -59,7 +59,7 @@ def train(
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all.
 
-    Where several processes train (see :mod:`papertune.team`), all of them call it and one writes.
+    Where several processes train (see :mod:`papertune.training.team`), all of them call it and one writes.
 
     The loss counts the answer and the end token only, unless ``examples`` says
     otherwise. Methods given the same settings share data, order, batch, steps and seed.

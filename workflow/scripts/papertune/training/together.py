@@ -15,12 +15,12 @@ import torch
 from accelerate.data_loader import SeedableRandomSampler
 from torch.utils.data import Sampler, SequentialSampler
 
-from papertune import distributed
 from papertune.errors import TrainingError
-from papertune.examples import MASKED
 from papertune.settings import Training
-from papertune.trainer import StoppableTrainer
-from papertune.watch import BrokenOff
+from papertune.training import distributed
+from papertune.training.examples import MASKED
+from papertune.training.trainer import StoppableTrainer
+from papertune.training.watch import BrokenOff
 
 
 def share_out(training: Training, processes: int, what: str) -> tuple[int, int]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.examples import Examples, start_tokens, tokenize
-from papertune.packing import blocks
 from papertune.prompts import answer_prompt, completion, question_prompt
 from papertune.records import Pair
 from papertune.settings import Variant
+from papertune.training.examples import Examples, start_tokens, tokenize
+from papertune.training.packing import blocks
 
 CHAT = "examples.variant: chat"  # where an error is
 
@@ -24,7 +24,7 @@ def read_examples(
         tokenizer: Of the base.
         template: Text of the answer template.
         variant: Which texts, what of them the loss counts, and whether they are cut into blocks.
-            Packing whole examples is a matter of batches (:class:`papertune.packing.Collator`).
+            Packing whole examples is a matter of batches (:class:`papertune.training.packing.Collator`).
         max_length: Tokens per example.
 
     Raises:

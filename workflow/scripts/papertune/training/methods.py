@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.fitting import check_optimizer
 from papertune.loading import device_name, load_config, load_model
 from papertune.settings import PARTS, Freeze, Lora, Quantization, Training
 from papertune.settings.notation import nearest
+from papertune.training.fitting import check_optimizer
 
 
 def check(method: str, training: Training) -> None:

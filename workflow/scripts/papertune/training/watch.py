@@ -10,12 +10,12 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerState
 
-from papertune import distributed
-from papertune.checkpoints import Carried, mark_whole, remove_others
-from papertune.energy import gpu_energy
 from papertune.errors import TrainingError
-from papertune.selection import Criterion, history, where_best
 from papertune.settings import Training
+from papertune.training import distributed
+from papertune.training.checkpoints import Carried, mark_whole, remove_others
+from papertune.training.energy import gpu_energy
+from papertune.training.selection import Criterion, history, where_best
 
 log = logging.getLogger(__name__)
 

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from transformers import Trainer, TrainerState
 
-from papertune import distributed
-from papertune.checkpoints import STATE, carried_by
-from papertune.outofmemory import collect_garbage, halves, is_out_of_memory
-from papertune.watch import BrokenOff, Watch
+from papertune.training import distributed
+from papertune.training.checkpoints import STATE, carried_by
+from papertune.training.outofmemory import collect_garbage, halves, is_out_of_memory
+from papertune.training.watch import BrokenOff, Watch
 
 if TYPE_CHECKING:
-    from papertune.judging import Judge
+    from papertune.training.judging import Judge
 
 log = logging.getLogger(__name__)
 

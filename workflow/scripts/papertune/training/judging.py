@@ -15,9 +15,9 @@ from papertune.inference import question_tokens
 from papertune.likelihood import predicted
 from papertune.metrics import METRICS, Metric
 from papertune.records import Answer, Pair
-from papertune.selection import LOSS, Criterion
 from papertune.settings import Embedder, Training
-from papertune.variants import Form
+from papertune.training.selection import LOSS, Criterion
+from papertune.training.variants import Form
 
 TEACHER_FORCED = "teacher_forced_bleu"
 

@@ -8,19 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from papertune import distributed, outofmemory
-from papertune.checkpoints import newest_whole
 from papertune.errors import TrainingError, TryAgain
-from papertune.examples import Examples, answer_loss
 from papertune.loading import device_name
 from papertune.modelfolder import device_label, peak_memory, versions
-from papertune.packing import Collator
 from papertune.quantization import bring_bitsandbytes
-from papertune.selection import Criterion, history
 from papertune.settings import Training
+from papertune.training import distributed, outofmemory
+from papertune.training.checkpoints import newest_whole
+from papertune.training.examples import Examples, answer_loss
+from papertune.training.packing import Collator
+from papertune.training.selection import Criterion, history
 
 if TYPE_CHECKING:
-    from papertune.judging import Judge
+    from papertune.training.judging import Judge
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def fit(
 ) -> dict[str, Any]:
     """Train ``model`` in place and leave it at its best: by validation loss, or as a judge says.
 
-    Where several processes train it (see :mod:`papertune.distributed`), the result is that of one;
+    Where several processes train it (see :mod:`papertune.training.distributed`), the result is that of one;
     only the first has the best model afterwards.
 
     Args:
@@ -65,10 +65,10 @@ def fit(
     """
     from transformers import PrinterCallback
 
-    from papertune.arguments import arguments_of
-    from papertune.together import TogetherTrainer, share_out
-    from papertune.trainer import StoppableTrainer
-    from papertune.watch import Watch
+    from papertune.training.arguments import arguments_of
+    from papertune.training.together import TogetherTrainer, share_out
+    from papertune.training.trainer import StoppableTrainer
+    from papertune.training.watch import Watch
 
     distributed.check()
     check_optimizer(training)
