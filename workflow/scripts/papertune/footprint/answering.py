@@ -18,7 +18,7 @@ from papertune.footprint.training import (
 from papertune.likelihood import LOGITS
 from papertune.settings import Answering
 
-LONGER = 2  # times that a reference answer may be longer than what a model may write
+LONGER = 1.5  # times that a reference answer may be longer than what a model may write
 
 
 def answering_peak(
@@ -51,9 +51,8 @@ def answering_peak(
     if scores_kept(arch, machine.on_gpu):
         working += 2 * arch.heads * prompt * FP32
     words = batch * arch.vocabulary * FP32
-    shown = batch * (LONGER * new + 1) * arch.vocabulary
-    one_row = (LONGER * new + 1) * arch.vocabulary
-    shown = min(shown, max(LOGITS, one_row)) * FP32
+    row = int(LONGER * new + 1) * arch.vocabulary
+    shown = min(batch * row, max(LOGITS, row)) * FP32
     phases = {
         "reading": Taken.of(cache + growing, cache / max(1, 2 * arch.layers))
         + Taken.of(tokens * working + 2 * words, tokens * arch.intermediate * number),

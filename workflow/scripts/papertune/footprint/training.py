@@ -45,8 +45,8 @@ LARGE = 32 * MIB  # the C library's own limit on what it may take from the heap
 # Times that the results of a layer's linear modules are lost between blocks of the heap that stay
 # (as measured): adapters make three for one that is kept, a layer that is computed again makes all
 # of them in the holes of the one before, gradients that are added up stay between them
-HOLES = {"trained": 0.4, "passed": 1.6, "adapters": 2.4}
-HOLES_CHECKPOINTED, HOLES_ACCUMULATED = 1.2, 0.8
+HOLES = {"trained": 0.6, "passed": 1.8, "adapters": 2.2}
+HOLES_CHECKPOINTED, HOLES_ACCUMULATED = 1.3, 0.8
 
 
 @dataclass(frozen=True, slots=True)
