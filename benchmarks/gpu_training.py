@@ -155,10 +155,10 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         steps: That are measured.
         batch: Examples of a step; that of the case if 0.
     """
+    from papertune.examples import Examples
     from papertune.loading import device_name, set_up_torch
     from papertune.modelfolder import device_label, peak_memory
     from papertune.settings import Lora, Quantization, Training
-    from papertune.training.examples import Examples
     from papertune.training.fitting import fit
     from papertune.training.methods import prepare
     from papertune.training.watch import Watch

@@ -31,10 +31,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
+from papertune.examples import MASKED, Examples, answer_loss
 from papertune.loading import device_name, set_up_torch
 from papertune.settings import Training
 from papertune.training import watch
-from papertune.training.examples import MASKED, Examples, answer_loss
 from papertune.training.fitting import fit
 from papertune.training.packing import Collator
 

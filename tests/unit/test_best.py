@@ -17,8 +17,8 @@ from papertune.records import Answer, read_records
 from papertune.settings import Answering, Pretraining
 from papertune.training.judging import TEACHER_FORCED, Judge
 from papertune.training.selection import Criterion
-from papertune.training.variants import Form
 from papertune.training.watch import Watch
+from papertune.variants import Form
 from tiny_training import PROMPT, Runs, bytes_of, facts_of, history_of, pairs
 
 # answers get better while one contradiction, of which the model is ever surer, spoils the loss

@@ -12,7 +12,7 @@ from papertune.likelihood import reference_nll
 from papertune.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering
-from papertune.training.variants import Form
+from papertune.variants import Form
 from tiny_models import make_model
 
 PROMPT = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
@@ -179,7 +179,7 @@ def test_an_adapter_answers_with_its_base(tmp_path, folder):
 def test_questions_are_tokenised_as_in_training(folder):
     from tokenizers.processors import TemplateProcessing
 
-    from papertune.training.examples import tokenize
+    from papertune.examples import tokenize
 
     tokenizer = load_tokenizer(folder)
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(

@@ -167,8 +167,8 @@ def validation_loss(model, tokenizer, folder):
     """Of a loaded model over the validation pairs, in nats per token of a batch, as the Trainer's."""
     import torch
 
+    from papertune.examples import answer_loss, pad, tokenize
     from papertune.prompts import answer_prompt, completion
-    from papertune.training.examples import answer_loss, pad, tokenize
 
     texts = [
         (answer_prompt("$instruction $context $question", pair), completion(pair))

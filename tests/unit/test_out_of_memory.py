@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from papertune.errors import TrainingError
+from papertune.examples import pad
 from papertune.loading import load_model, load_tokenizer
 from papertune.training import outofmemory
-from papertune.training.examples import pad
 from papertune.training.outofmemory import halves, is_out_of_memory, remembered, smaller
 from papertune.training.packing import Collator
 from papertune.training.trainer import StoppableTrainer
@@ -128,7 +128,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from papertune.errors import PapertuneError
-from papertune.training.examples import Examples
+from papertune.examples import Examples
 from papertune.training.fitting import fit
 from papertune.loading import load_tokenizer, set_up_torch
 from papertune.settings import Training
@@ -243,7 +243,7 @@ def test_the_validation_loss_of_halves_is_that_of_the_whole(run, limit, monkeypa
 
     def loss_of(most):
         def compute(model, inputs, **_):
-            from papertune.training.examples import answer_loss
+            from papertune.examples import answer_loss
 
             sizes.append(len(inputs["labels"]))
             if sizes[-1] > most:

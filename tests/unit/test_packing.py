@@ -7,7 +7,7 @@ import random
 import pytest
 
 from papertune.errors import TrainingError
-from papertune.training.examples import MASKED, answer_loss, pad
+from papertune.examples import MASKED, answer_loss, pad
 from papertune.training.packing import Collator, arrange, blocks, pack, way_of
 
 COMMON = {"vocab_size": 120, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
@@ -195,9 +195,9 @@ def test_tokens_are_counted_without_padding_and_empty_examples():
 def test_a_packed_run_is_the_padded_one(tmp_path):
     import torch
 
+    from papertune.examples import Examples
     from papertune.loading import load_model, load_tokenizer, set_up_torch
     from papertune.settings import Training
-    from papertune.training.examples import Examples
     from papertune.training.fitting import fit
     from tiny_models import make_model
 

@@ -12,12 +12,12 @@ import pytest
 
 from papertune import stopping
 from papertune.errors import TrainingError
+from papertune.examples import MASKED, answer_loss, pad, tokenize
 from papertune.records import Pair, write_records
 from papertune.settings import Lora, Pretraining, Training
 from papertune.training import pairs as training
 from papertune.training import pretraining
 from papertune.training.checkpoints import checkpoints_of
-from papertune.training.examples import MASKED, answer_loss, pad, tokenize
 from papertune.training.trainer import Watch
 
 QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 4}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from papertune.errors import TrainingError
+from papertune.examples import MASKED, shortened, start_tokens, tokenize
 from papertune.experiment import Experiment
 from papertune.inference import answer, question_tokens
 from papertune.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.settings import Answering, Settings, Variant, added
-from papertune.training.examples import MASKED, shortened, start_tokens, tokenize
-from papertune.training.variants import Form, read_examples
+from papertune.variants import Form, read_examples
 from tiny_models import make_model
 
 TEMPLATE = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError
+from papertune.examples import shortened
 from papertune.identity import digest
-from papertune.training.examples import shortened
 
 log = logging.getLogger(__name__)
 

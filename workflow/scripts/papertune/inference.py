@@ -19,7 +19,7 @@ from papertune.records import Answer, Pair, read_at, read_placed, read_records, 
 from papertune.settings import Answering
 from papertune.sharding import deal, run_shards
 from papertune.store import Store
-from papertune.training.variants import Form
+from papertune.variants import Form
 
 Place = tuple[str, int]  # a question's key and where it stands in the test set
 
@@ -51,7 +51,7 @@ def answer(
         output: File of answers, in the order of the test set.
         store: The store's root.
         identity: What the model depends on; prompt and decoding are added here.
-        asked: In which form, see :class:`papertune.training.variants.Form`.
+        asked: In which form, see :class:`papertune.variants.Form`.
         threads: CPU threads of this job.
         shards: Processes of this job that answer, each with a model of its own.
 

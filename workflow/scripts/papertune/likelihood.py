@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from papertune.examples import shortened
 from papertune.generation import context_of, left_padded
-from papertune.training.examples import shortened
 
 LOGITS = 2**27  # most logits held at once: 0.5 GB in fp32
 

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from papertune.errors import PapertuneError
+from papertune.examples import shortened
 from papertune.generation import (
     Generated,
     Row,
@@ -30,7 +31,6 @@ from papertune.likelihood import prompt_and_completion
 from papertune.loading import dtype_of, load_config
 from papertune.quantization import quantization_of
 from papertune.sharding import visible_gpus
-from papertune.training.examples import shortened
 
 WHERE = "answering.engine"
 AT_ONCE = 16  # batches that it gets together: it makes its own, and the store is written after them

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from papertune.errors import TrainingError, TryAgain
+from papertune.examples import Examples, answer_loss
 from papertune.loading import device_name
 from papertune.modelfolder import device_label, peak_memory, versions
 from papertune.quantization import bring_bitsandbytes
 from papertune.settings import Training
 from papertune.training import distributed, outofmemory
 from papertune.training.checkpoints import newest_whole
-from papertune.training.examples import Examples, answer_loss
 from papertune.training.packing import Collator
 from papertune.training.selection import Criterion, history
 

@@ -17,7 +17,7 @@ from papertune.metrics import METRICS, Metric
 from papertune.records import Answer, Pair
 from papertune.settings import Embedder, Training
 from papertune.training.selection import LOSS, Criterion
-from papertune.training.variants import Form
+from papertune.variants import Form
 
 TEACHER_FORCED = "teacher_forced_bleu"
 

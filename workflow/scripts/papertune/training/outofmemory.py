@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.examples import MASKED
 from papertune.loading import device_name
 from papertune.records import atomic_write
-from papertune.training.examples import MASKED
 
 log = logging.getLogger(__name__)
 

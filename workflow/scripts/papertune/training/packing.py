@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from papertune.errors import TrainingError
-from papertune.training.examples import MASKED, pad
+from papertune.examples import MASKED, pad
 
 Row = dict[str, list[int]]
 Way = Literal["positions", "mask"]
@@ -60,7 +60,7 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way, eager: bool =
     """A batch as tensors: examples side by side in rows of at most ``limit`` tokens.
 
     The logits are those of ``logits_to_keep`` only, the places before counted tokens and the last
-    one; ``labels`` stand one place after them, as :func:`papertune.training.examples.answer_loss` takes them.
+    one; ``labels`` stand one place after them, as :func:`papertune.examples.answer_loss` takes them.
 
     Args:
         way: What keeps the attention of examples apart, see :func:`way_of`.

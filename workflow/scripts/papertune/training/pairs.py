@@ -31,7 +31,7 @@ from papertune.training.judging import judge_of
 from papertune.training.methods import check, prepare
 from papertune.training.outofmemory import memory_for
 from papertune.training.subsets import choose
-from papertune.training.variants import Form, packed_row, read_examples
+from papertune.variants import Form, packed_row, read_examples
 
 
 def train(

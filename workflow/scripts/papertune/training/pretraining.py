@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.examples import tokenize
 from papertune.identity import share
 from papertune.loading import device_name, set_up_torch
 from papertune.modelfolder import model_folder, write_facts
 from papertune.settings import Architecture, Pretraining, Tokenizer
 from papertune.training import distributed
 from papertune.training.corpus import Text, read_corpus
-from papertune.training.examples import tokenize
 from papertune.training.fitting import fit
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"

@@ -16,9 +16,9 @@ from accelerate.data_loader import SeedableRandomSampler
 from torch.utils.data import Sampler, SequentialSampler
 
 from papertune.errors import TrainingError
+from papertune.examples import MASKED
 from papertune.settings import Training
 from papertune.training import distributed
-from papertune.training.examples import MASKED
 from papertune.training.trainer import StoppableTrainer
 from papertune.training.watch import BrokenOff
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.examples import Examples, start_tokens, tokenize
 from papertune.prompts import answer_prompt, completion, question_prompt
 from papertune.records import Pair
 from papertune.settings import Variant
-from papertune.training.examples import Examples, start_tokens, tokenize
 from papertune.training.packing import blocks
 
 CHAT = "examples.variant: chat"  # where an error is
