@@ -1,118 +1,15 @@
 # Checks before anything is submitted, the plan of a dry-run, and order where a run was killed while
-# its jobs went on. No rules; it needs to know those of all stages. What is known of a kind of
-# cluster stands in papertune/cluster/.
+# its jobs went on. No rules. What is known of a kind of cluster stands in papertune/cluster/.
 import atexit
 import os
 
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from papertune.cluster import (
-    doctor,
-    leftovers,
-    machine,
-    memory as room,
-    plan,
-    requests,
-    slurm,
-)
-from papertune.footprint import offered
+from papertune.cluster import doctor, leftovers, memory as room, plan, slurm
 
 
-def attempts_of(rule, wildcards, files):
-    """What a job asks for in each attempt, as its rule and the profile say together."""
-    return [
-        dict(rule.expand_resources(wildcards, files, attempt, {"tmpdir"}).items())
-        for attempt in range(1, rule.restart_times + 2)
-    ]
-
-
-def runs_here(rule):
-    """Whether a rule's jobs are not submitted; a dry-run, too, knows it by the number of nodes."""
-    return (
-        workflow.resource_settings.nodes is None
-        or rule.norun
-        or rule.name in workflow._localrules
-    )
-
-
-def kinds_of_run():
-    """The kinds of job that this run, or dry-run, is about to make, in the order of the stages."""
-    order = {rule.name: place for place, rule in enumerate(workflow.rules)}
-    return requests.kinds_of(
-        (
-            job.rule.name,
-            runs_here(job.rule),
-            (
-                []
-                if runs_here(job.rule)
-                else attempts_of(job.rule, job.wildcards_dict, job.input)
-            ),
-        )
-        for job in sorted(
-            workflow.dag.needrun_jobs(), key=lambda job: order[job.rule.name]
-        )
-        if job.output
-    )
-
-
-def kinds_of_experiments():
-    """The kinds of job that whole runs of the experiments submit, whatever is there already."""
-    return requests.kinds_of(
-        (rule.name, False, attempts_of(rule, rule.get_wildcards(path), []))
-        for layout in LAYOUTS.values()
-        for path in requests.results_of(layout)
-        for rule in workflow.rules
-        if not runs_here(rule) and rule.is_producer(path)
-    )
-
-
-def models_of_run():
-    """The models of the Hub that this run is about to download."""
-    wanted = {
-        path
-        for job in workflow.dag.needrun_jobs()
-        for path in job.output
-        if job.rule.name == "download_base"
-    }
-    found = {model for item in LAYOUTS.values() for model in machine.hub_models(item)}
-    return sorted(
-        (model for model in found if model.folder in wanted),
-        key=lambda model: model.name,
-    )
-
-
-def tasks_of_run():
-    """The models that this run, or dry-run, is about to make or to ask."""
-    found = {
-        (
-            job.wildcards.experiment,
-            room.WORKS.index(job.rule.name),
-            job.wildcards.get("model") or job.wildcards.get("base"),
-        )
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name in room.WORKS
-    }
-    return [
-        footprint.Task(LAYOUTS[experiment], room.WORKS[work], name)
-        for experiment, work, name in sorted(found)
-    ]
-
-
-def memory_there():
-    """What one GPU has, by rule, as the profile says or as this machine's driver does."""
-    rules = {name: workflow.get_rule(name) for name in room.WORKS}
-    if all(map(runs_here, rules.values())):
-        return room.Offered(
-            dict.fromkeys(rules, offered.gpu_memory()), offered.machine_memory()
-        )
-    said = {
-        name: getattr(rule.resources.get(room.RESOURCE), "value", None)
-        for name, rule in rules.items()
-    }
-    return room.Offered(
-        {name: room.gigabytes(size) for name, size in said.items() if size}
-    )
+include: "ahead.smk"
 
 
 def note_settings():

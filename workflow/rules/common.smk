@@ -10,7 +10,6 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from papertune import running, versions
 from papertune.errors import PapertuneError
 from papertune.experiment_file import check_configuration, load_named
-from papertune.footprint import study as footprint
 from papertune.layout import Layout
 from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.settings import NAME
@@ -96,67 +95,6 @@ def answer_template(wildcards):
     return read_template(located(study(wildcards).prompt), ANSWER_FIELDS)
 
 
-def compute(name):
-    """A resource function: what the experiment asks for jobs that run a language model."""
-    return lambda wildcards: getattr(study(wildcards).compute, name)
-
-
-def memory(work):
-    """A resource function: the estimate of what a job takes, or what the experiment says."""
-
-    def megabytes(wildcards, attempt):
-        name = wildcards.base if work == "pretrain_base" else wildcards.model
-        return footprint.memory_mb(
-            footprint.Task(layout(wildcards), work, name), attempt
-        )
-
-    return megabytes
-
-
-def minutes(wildcards, attempt):
-    """Runtime of a job that runs a language model: a later attempt may take longer."""
-    return study(wildcards).compute.minutes(attempt)
-
-
-def sharded(name):
-    """A resource function: the same for every part of a job that is split over GPUs."""
-    return lambda wildcards: compute(name)(wildcards) * compute("shards")(wildcards)
-
-
-def on_nodes(value):
-    """A resource function for jobs that train on several nodes; others do not have the resource."""
-    return lambda wildcards: value if compute("nodes")(wildcards) > 1 else None
-
-
-def gpus_of_a_node(wildcards, attempt, rulename):
-    """A resource function: the same GPUs on each of several nodes, of the profile's model if any."""
-    gpus = on_nodes(compute("gpu")(wildcards))(wildcards)
-    model = workflow.get_rule(rulename).resources.get("gpu_model")
-    if gpus and model:
-        asked = {"input": [], "attempt": attempt, "threads": 1, "rulename": rulename}
-        model = model.evaluate(wildcards, **asked, async_run=workflow.async_run).value
-    return ":".join(filter(None, ("gpu", model, str(gpus)))) if gpus else None
-
-
-def nodes(wildcards):
-    """A resource function: how many nodes, of jobs that train on several."""
-    return on_nodes(compute("nodes")(wildcards))(wildcards)
-
-
-# What jobs that train ask for, besides memory. GPUs are those of all nodes, threads and memory of
-# each. On several nodes the job runs on the first one and itself starts a task on each, as
-# Snakemake has it for `mpi`.
-TRAINING = {
-    "gpu": lambda wildcards: compute("gpu")(wildcards) * compute("nodes")(wildcards),
-    "runtime": minutes,
-    "nodes": nodes,
-    "tasks": nodes,
-    "tasks_per_gpu": on_nodes(0),  # `tasks` are those of the job
-    "gres": gpus_of_a_node,
-    "mpi": on_nodes("launcher"),
-}
-
-
 def generator_template(wildcards):
     """The text of the prompt that a generator's model reads."""
     generator = study(wildcards).generators[wildcards.generator]
@@ -181,3 +119,6 @@ def figure(name, category):
     """A figure, shown in Snakemake's report."""
     path = f"results/{{experiment}}/figures/{name}.svg"
     return report(path, caption=f"../report/{name}_figure.rst", category=category)
+
+
+include: "resources.smk"
