@@ -248,7 +248,7 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
     answer = " ".join(words.split()[:3])
     for split, count in (
         ("train", UPDATES * training["batch_size"] * training["accumulation"]),
-        ("validation", training["batch_size"]),
+        ("validation", max(16, training["batch_size"])),
     ):
         pairs = (
             Pair(f"{n}", f"{n}", 2020, "Answer", f"{n} {long}", "What is it?", answer, "made")

@@ -35,7 +35,7 @@ def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
     )  # fmt: skip
     assert not arguments.use_cpu
     assert (arguments.n_gpu, arguments.train_batch_size) == (1, 6)
-    assert arguments.eval_batch_size == 6
+    assert arguments.eval_batch_size == 16
 
 
 def test_on_a_cpu_there_are_no_gpu_hours_and_no_energy(run):

@@ -34,6 +34,7 @@ from papertune.footprint.recipe import Machine, Recipe
 
 MIB = 2**20
 LOGITS = 3  # times that they are there at once
+VALIDATED = 16  # examples that are validated at once, or as many as are trained on
 # resident memory of Python with the libraries, seen at the end of a run of a tiny model
 LIBRARIES, BITSANDBYTES = 410 * MIB, 45 * MIB
 # of the CUDA libraries in the host's memory, and of a context in the GPU's
@@ -160,7 +161,7 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     if training.optimizer == "adafactor":
         phases["update"] += Taken.of(3 * arch.largest * FP32, arch.largest * FP32)
     # on a GPU a validation that memory does not hold is done in smaller parts
-    shown = each * (1 if machine.on_gpu else training.batch_size)
+    shown = each * (1 if machine.on_gpu else max(VALIDATED, training.batch_size))
     phases["validation"] = copies + largest(
         logits(shown, LOGITS), Taken.of(shown * working, shown * inside)
     )

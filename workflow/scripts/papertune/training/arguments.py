@@ -63,7 +63,7 @@ def arguments_of(
         output_dir=str(checkpoints),
         max_steps=steps,
         per_device_train_batch_size=batch,
-        per_device_eval_batch_size=training.batch_size,
+        per_device_eval_batch_size=max(16, training.batch_size),
         gradient_accumulation_steps=accumulation,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.schedule,
