@@ -135,7 +135,7 @@ def test_more_shards_than_batches(folder, undisturbed, tmp_path):
     (path,) = (tmp_path / "store").glob("*/*/*.jsonl")
     kept = path.read_text().splitlines(keepends=True)
     path.write_text("".join(kept[:-3]))  # of the last two batches
-    run_answer(folder, tmp_path, 8)
+    run_answer(folder, tmp_path, 4)
     assert results(tmp_path) == undisturbed["answer"]
     assert len(list((tmp_path / "store").glob("*/*/*.jsonl"))) == 1 + 2
 

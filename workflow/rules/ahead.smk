@@ -85,7 +85,7 @@ def tasks_of_run():
 
 def memory_there():
     """What one GPU has, by rule, as the profile says or as this machine's driver does."""
-    rules = {name: workflow.get_rule(name) for name in room.WORKS}
+    rules = {rule.name: rule for rule in workflow.rules if rule.name in room.WORKS}
     if all(map(runs_here, rules.values())):
         return room.Offered(
             dict.fromkeys(rules, offered.gpu_memory()), offered.machine_memory()
