@@ -27,9 +27,9 @@ from papertune.training.subsets import choose
 from papertune.training.trainer import Watch
 from snakemake_run import ROOT
 from tiny_models import make_model
+from tiny_training import pairs
 
 QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 2}
-COLOURS = ["red", "green", "blue", "grey", "brown", "black"]
 SHAPE = {
     "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 2,
     "num_key_value_heads": 1, "max_position_embeddings": 128, "initializer_range": 0.3,
@@ -69,17 +69,6 @@ def make_base(folder, family):
     torch.manual_seed(3)
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     return folder
-
-
-def pairs(first, count):
-    return [
-        Pair(
-            id=f"p{i}", document=f"d{i}", year=2010, instruction="Answer",
-            context=f"Cache {i} is {COLOURS[i % 6]}.", question=f"What is cache {i}?",
-            answer=COLOURS[i % 6], generator="rules",
-        )
-        for i in range(first, first + count)
-    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

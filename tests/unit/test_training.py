@@ -13,26 +13,15 @@ import pytest
 from papertune import stopping
 from papertune.errors import TrainingError
 from papertune.examples import MASKED, answer_loss, pad, tokenize
-from papertune.records import Pair, write_records
+from papertune.records import write_records
 from papertune.settings import Lora, Pretraining, Training
 from papertune.training import pairs as training
 from papertune.training import pretraining
 from papertune.training.checkpoints import checkpoints_of
 from papertune.training.trainer import Watch
+from tiny_training import COLOURS, pairs
 
 QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 4}
-COLOURS = ["red", "green", "blue", "grey", "brown", "black"]
-
-
-def pairs(first: int, count: int) -> list[Pair]:
-    return [
-        Pair(
-            id=f"p{i}", document=f"d{i}", year=2010, instruction="Answer",
-            context=f"Cache {i} is {COLOURS[i % 6]}.", question=f"What is cache {i}?",
-            answer=COLOURS[i % 6], generator="rules",
-        )
-        for i in range(first, first + count)
-    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
