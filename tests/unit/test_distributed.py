@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from papertune.errors import TrainingError
 from papertune.records import Pair, write_records
 from papertune.settings import Lora, Training
 from papertune.training import pairs as training
@@ -26,9 +28,9 @@ JOB = """
 import json, sys
 from papertune.progress import job_log
 from papertune.training.team import Team, run
-from papertune.training.pairs import train
+from several_trainings import train_several
 with job_log(sys.argv[1]):
-    run(train, Team(**json.loads(sys.argv[2])), **json.loads(sys.argv[3]))
+    run(train_several, Team(**json.loads(sys.argv[2])), **json.loads(sys.argv[3]))
 """
 COLOURS = ["red", "green", "blue", "grey", "brown", "black"]
 # updates of 8 examples: 22 leave 6 for the last of an epoch, and one process's batch is empty then
@@ -54,14 +56,18 @@ class Study:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.base = folder, make_model(folder / "base")
+        self.tied = make_model(folder / "tied", family="gpt2")
         write_records(folder / "train.jsonl", pairs(0, 22))
         write_records(folder / "validation.jsonl", pairs(22, 20))
 
-    def arguments(self, name: str, method: str = "full", **changes: Any) -> dict[str, Any]:
+    def arguments(
+        self, name: str, method: str = "full", sharded: bool = False, **changes: Any
+    ) -> dict[str, Any]:
         return {
+            "sharded": sharded,
             "train": str(self.folder / "train.jsonl"),
             "validation": str(self.folder / "validation.jsonl"),
-            "base": str(self.base),
+            "base": str(self.tied if name.startswith("tied") else self.base),
             "method": method,
             "training": TRAINING | changes,
             "lora": {"rank": 4, "alpha": 32, "dropout": 0.0},
@@ -82,28 +88,39 @@ class Study:
         return values["output"]
 
     def start(self, name: str, team: dict[str, Any] | None = None, **how: Any) -> Job:
-        return Job(self, name, {"each": 2, "threads": 2} | (team or {}), how)
+        return Job(self, name, {"each": 2, "threads": 2} | (team or {}), {name: how})
 
     def together(self, name: str, **how: Any) -> Path:
         """By two processes."""
-        job = self.start(name, **how)
+        return self.all_together(name, {name: how})[0]
+
+    def all_together(self, name: str, runs: dict[str, dict[str, Any]], **also: Any) -> list[Path]:
+        """Several models, one after the other, by two processes."""
+        job = Job(self, name, {"each": 2, "threads": 2}, runs, **also)
         assert job.end() == 0, job.said()
-        return self.folder / name
+        return [self.folder / one for one in runs]
 
 
 def _path() -> str:
-    return os.pathsep.join(
-        filter(None, [str(ROOT / "workflow/scripts"), os.environ.get("PYTHONPATH")])
-    )
+    here = [str(ROOT / "workflow/scripts"), str(ROOT / "tests/unit")]
+    return os.pathsep.join(filter(None, [*here, os.environ.get("PYTHONPATH")]))
 
 
 class Job:
     """A job whose work several processes do."""
 
-    def __init__(self, study: Study, name: str, team: dict[str, Any], how: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        study: Study,
+        name: str,
+        team: dict[str, Any],
+        runs: dict[str, dict[str, Any]],
+        **also: Any,
+    ) -> None:
         self.log = study.folder / f"{name}.log"
         self.log.write_text("")
-        arguments = json.dumps(study.arguments(name, **how))
+        wanted = [study.arguments(one, **how) for one, how in runs.items()]
+        arguments = json.dumps({"runs": wanted, **also})
         self.process = subprocess.Popen(
             [sys.executable, "-c", JOB, str(self.log), json.dumps(team), arguments],
             stderr=subprocess.DEVNULL,
@@ -180,15 +197,39 @@ def test_one_process_loads_nothing_of_torch_distributed():
     assert run.stdout == "3 False\n"
 
 
+ANSWERS = {"best_by": "token_f1", "best_sample": 20, "best_new_tokens": 6, "max_steps": 2}
+AGAIN = {"gradient_checkpointing": True}
+# what two processes train, and what one is to train for it
+TOGETHER: dict[str, dict[str, Any]] = {
+    "full, ddp": {"method": "full"},
+    "lora, ddp": {"method": "lora"},
+    "full, fsdp": {"method": "full", "sharded": True},
+    "lora, fsdp": {"method": "lora", "sharded": True, **AGAIN},
+    "tied, ddp": {"precision": "bf16"},
+    "tied, fsdp": {"precision": "bf16", "sharded": True},
+    "answers, ddp": ANSWERS,
+    "answers, fsdp": ANSWERS | {"sharded": True},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(study):
+    """Model folders of two processes, and of one."""
+    folders = study.all_together("two", TOGETHER, parts_of=str(study.tied))
+    two = dict(zip(TOGETHER, folders, strict=True))
+    alone = {name: how for name, how in TOGETHER.items() if name.endswith("ddp")}
+    one = {name: study.alone(f"{name}, one", **how) for name, how in alone.items()}
+    return {name: (two[name], one[name.replace("fsdp", "ddp")]) for name in TOGETHER}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_two_processes_train_what_one_trains(study, method):
+@pytest.mark.parametrize("name", ["full, ddp", "lora, ddp", "full, fsdp", "lora, fsdp"])
+def test_two_processes_train_what_one_trains(study, trained, name):
     import torch
 
-    one = study.alone(f"{method}-one", method=method)
-    two = study.together(f"{method}-two", method=method)
+    two, one = trained[name]
     assert (facts(one)["processes"], facts(two)["processes"]) == (1, 2)
-    for fact in ("steps", "best_step", "tokens_seen", "examples", "settings"):
+    for fact in ("steps", "best_step", "tokens_seen", "examples", "trainable_parameters"):
         assert facts(two)[fact] == facts(one)[fact]
     assert len(history(one)) == 3
     for ours, theirs in zip(history(two), history(one), strict=True):
@@ -196,16 +237,35 @@ def test_two_processes_train_what_one_trains(study, method):
             del row["seconds"], row["epoch"]
         assert ours == pytest.approx(theirs, rel=1e-4)
     before, ours, theirs = weights(study.base), weights(two), weights(one)
-    for name, values in theirs.items():
-        torch.testing.assert_close(ours[name], values, rtol=1e-4, atol=1e-5)
-        if method == "full":  # they have gone far from where they were
-            assert (values - before[name]).abs().max() > 1e-3
+    assert sorted(ours) == sorted(theirs)
+    for key, values in theirs.items():
+        torch.testing.assert_close(ours[key], values, rtol=1e-4, atol=1e-4)
+        if key in before:  # they have gone far from where they were
+            assert (values - before[key]).abs().max() > 1e-3
+    assert sorted(path.name for path in two.iterdir()) == sorted(p.name for p in one.iterdir())
+    if (one / "config.json").exists():
+        assert (two / "config.json").read_text() == (one / "config.json").read_text()
 
 
 @pytest.mark.slow
-def test_two_processes_judge_what_one_judges(study):
-    how = {"best_by": "token_f1", "best_sample": 20, "best_new_tokens": 6, "max_steps": 2}
-    one, two = study.alone("judge-one", **how), study.together("judge-two", **how)
+@pytest.mark.parametrize("name", ["tied, ddp", "tied, fsdp"])
+def test_two_processes_train_in_bf16_about_what_one_trains(trained, name):
+    two, one = trained[name]
+    for ours, theirs in zip(history(two), history(one), strict=True):
+        assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], rel=0.01)
+
+
+@pytest.mark.slow
+def test_each_of_two_processes_holds_half_of_the_weights(study, trained):
+    for rank in (0, 1):
+        held = json.loads(Path(f"{study.tied}-{rank}.json").read_text())
+        assert held["processes"] == 2 and held["part"] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["answers, ddp", "answers, fsdp"])
+def test_two_processes_judge_what_one_judges(trained, name):
+    two, one = trained[name]
     for ours, theirs in zip(history(two), history(one), strict=True):
         assert ours["token_f1"] == pytest.approx(theirs["token_f1"], abs=0.02)
     assert facts(two)["best_step"] == facts(one)["best_step"]
@@ -251,12 +311,12 @@ def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monk
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", ["the job", "a process"])
 def test_stopped_at_one_step_they_go_on_as_if_nothing_had_happened(study, whom):
-    how = {"epochs": 40, "evaluations": 10}
+    how = {"epochs": 24, "evaluations": 8}
     undisturbed = study.folder / "undisturbed"
     if not undisturbed.exists():
         study.together("undisturbed", **how)
     job = study.start(name := f"stopped {whom}", **how)
-    job.wait_for("step 24/120")
+    job.wait_for("step 18/72")
     (job.process if whom == "the job" else job.workers()[1]).send_signal(signal.SIGTERM)
     assert job.end() == 75, job.said()
     assert "the next attempt goes on from it" in job.said() and "Traceback" not in job.said()
@@ -264,7 +324,7 @@ def test_stopped_at_one_step_they_go_on_as_if_nothing_had_happened(study, whom):
     assert left and all((folder / "whole").exists() for folder in left)
     resumed = study.together(name, **how)
     assert "going on from" in (study.folder / f"{name}.log").read_text()
-    assert history(resumed)[-1]["step"] == 120
+    assert history(resumed)[-1]["step"] == 72
     (ours,), (theirs,) = resumed.glob("*.safetensors"), undisturbed.glob("*.safetensors")
     assert ours.read_bytes() == theirs.read_bytes()
     for a, b in zip(history(resumed), history(undisturbed), strict=True):
@@ -272,32 +332,42 @@ def test_stopped_at_one_step_they_go_on_as_if_nothing_had_happened(study, whom):
 
 
 @pytest.mark.slow
-def test_processes_of_a_killed_job_stop_and_one_goes_on_alone(study):
+@pytest.mark.parametrize("then", ["one process", "two with parts"])
+def test_processes_of_a_killed_job_stop_and_others_go_on(study, then):
+    """With parts or with whole weights, many or one: a checkpoint is the same."""
     import torch
 
-    how = {"epochs": 20, "evaluations": 20}
-    job = study.start("left", **how)
-    job.wait_for("step 12/60")
+    how = {"epochs": 12, "evaluations": 12}
+    job = study.start("left", sharded=then == "one process", **how)
+    job.wait_for("step 12/36")
     workers = job.workers()
     job.process.kill()
     job.process.wait()
     assert not psutil.wait_procs(workers, timeout=20)[1]
     left = list((study.folder / "checkpoints" / "left").glob("checkpoint-*"))
     assert left and all((folder / "whole").exists() for folder in left)
-    assert not (study.folder / "left").exists()
-    resumed, undisturbed = study.alone("left", **how), study.alone("right", **how)
+    shutil.rmtree(study.folder / "left", ignore_errors=True)  # of the other case
+    undisturbed = study.folder / "right"
+    if not undisturbed.exists():
+        study.alone("right", **how)
+    if then == "one process":
+        resumed = study.alone("left", **how)
+    else:
+        resumed = study.together("left", sharded=True, **how)
+        assert "going on from" in (study.folder / "left.log").read_text()
     assert facts(resumed)["tokens_seen"] == facts(undisturbed)["tokens_seen"]
     ours = weights(resumed)
     for name, values in weights(undisturbed).items():
         torch.testing.assert_close(ours[name], values, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.slow
-def test_a_batch_that_cannot_be_shared_out_is_said(study):
-    job = study.start("odd", batch_size=3, accumulation=1)
-    assert job.end() == 1
-    assert "an update of 3 examples" in job.said() and "What to do: with these" in job.said()
-    assert "Traceback" not in job.said()
+def test_a_batch_that_cannot_be_shared_out_is_said():
+    from papertune.training.together import share_out
+
+    assert share_out(Training(batch_size=4, accumulation=3), 6, "m") == (2, 1)
+    with pytest.raises(TrainingError, match="an update of 3 examples") as caught:
+        share_out(Training(batch_size=3, accumulation=1), 2, "m")
+    assert "with these settings 1, 3 processes can train" in caught.value.hint
 
 
 @pytest.mark.slow

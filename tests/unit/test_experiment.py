@@ -59,6 +59,19 @@ def test_the_key_of_a_source_or_generator_is_written_as_the_user_wrote_it(tmp_pa
     assert "generators.gemma.promt: unknown key (did you mean 'prompt'?)" in text
 
 
+def test_an_optimiser_that_cannot_be_cut_up_is_refused_with_fsdp_only(tmp_path, values):
+    values["models"]["full"]["training"] = {"optimizer": "adamw_8bit"}
+    assert load(tmp_path, values)
+    values["compute"] = values.get("compute", {}) | {"gpu": 2, "parallel": "fsdp"}
+    said = complaint(tmp_path, values)
+    assert "models.full: the state of the optimiser adamw_8bit cannot be cut up" in said
+    assert "take adamw or sgd, or ddp" in said
+    # a base in 4 bit is never cut up
+    values["models"]["full"]["method"] = "qlora"
+    compute = load(tmp_path, values).compute
+    assert not compute.shards_weights("qlora") and compute.shards_weights("lora")
+
+
 def test_a_wrong_type_is_shown(tmp_path, values):
     values["seeds"] = ["one"]
     assert "seeds.0" in (text := complaint(tmp_path, values)) and "'one'" in text

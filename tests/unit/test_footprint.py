@@ -340,6 +340,26 @@ def test_what_would_fit_is_named_with_its_own_estimate():
     assert "the least is" in what_would_fit(FALCON_7B, recipe(), GPU, 1e9)
 
 
+def test_parts_of_a_model_fit_where_the_whole_does_not():
+    seven = recipe(batch_size=8, max_length=512, gradient_checkpointing=True)
+    whole, parts = (
+        replace(GPU, processes=8, sharded=sharded, half=True) for sharded in (False, True)
+    )
+    large, small = (training_peak(FALCON_7B, seven, machine) for machine in (whole, parts))
+    # weights, gradients and two moments are 16 bytes for a parameter; each process has an eighth
+    cut = 16 * FALCON_7B.parameters
+    assert large.device > cut and cut / 8 < small.device < cut / 8 + 12e9
+    assert small.weights + small.optimizer == pytest.approx(12 * FALCON_7B.parameters / 8, rel=1e-6)
+    # each reads the file as a whole
+    assert small.host >= 4 * FALCON_7B.parameters
+    assert "compute.parallel: fsdp" in what_would_fit(FALCON_7B, seven, whole, 80e9)
+    assert "fsdp" not in what_would_fit(FALCON_7B, seven, replace(whole, processes=1), 80e9)
+    # answers in between are made with all weights
+    judged = recipe(best_by="token_f1", **seven.training.model_dump(include={"batch_size"}))
+    phases = training_peak(FALCON_7B, judged, parts).phases
+    assert phases["answers"].total == 2 * FALCON_7B.parameters
+
+
 def isca(tmp_path: Path, **changes) -> Layout:
     experiment = load_experiment(ROOT / "config/experiments/isca.yaml")
     compute = experiment.compute.model_copy(update={"memory_mb": None, **changes})

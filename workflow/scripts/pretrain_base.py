@@ -19,5 +19,6 @@ with job(snakemake):
         base=experiment.bases[snakemake.wildcards.base].pretrain,
         documents=[Path(path) for path in snakemake.input.documents],
         output=Path(snakemake.output.base),
+        sharded=experiment.compute.shards_weights("pretrain"),
         checkpoints=checkpoints_of(snakemake.config["store"], identity),
     )

@@ -36,6 +36,7 @@ with job(snakemake):
         answering=experiment.answering,
         embedder=experiment.embedder,
         embedder_folder=Path(snakemake.input.embedder) if snakemake.input.embedder else None,
+        sharded=experiment.compute.shards_weights(model.method),
         gpu_hour_price=experiment.compute.gpu_hour_price,
         prompt=snakemake.params.prompt,
         seed=seed,

@@ -30,6 +30,8 @@ from papertune.settings import (
 )
 from papertune.settings.notation import expand, nearest
 
+# that compute.parallel: fsdp can cut up the state of
+SHARDED_OPTIMIZERS = ("adamw", "sgd")
 METRICS = (
     "similarity",
     "bleu",
@@ -165,6 +167,7 @@ class Experiment(Settings):
                 raise ValueError(
                     f"models.{name}.{key}: {message} (it is {wrong['input']!r})"
                 ) from None
+        self._check_optimizers()
         return self
 
     def _check_years(self) -> None:
@@ -185,6 +188,22 @@ class Experiment(Settings):
                 raise ValueError(
                     f"models.{name}.subset.top: documents of this source have no score; take "
                     "first or fraction, or name the source's column of scores (columns.score)"
+                )
+
+    def _check_optimizers(self) -> None:
+        trained = {
+            f"models.{name}": (model.method, self.training_of(name))
+            for name, model in self.models.items()
+            if model.method != "baseline"
+        }
+        for name, base in self.bases.items():
+            if base.pretrain:
+                trained[f"bases.{name}.pretrain"] = ("pretrain", base.pretrain.training)
+        for where, (method, training) in trained.items():
+            if self.compute.shards_weights(method) and training.optimizer not in SHARDED_OPTIMIZERS:
+                raise ValueError(
+                    f"{where}: the state of the optimiser {training.optimizer} cannot be cut up for "
+                    f"compute.parallel: fsdp; take {' or '.join(SHARDED_OPTIMIZERS)}, or ddp"
                 )
 
     @property

@@ -125,8 +125,9 @@ def load_model(
     base: str | Path | None = None,
     precision: str = "auto",
     quantization: Quantization | None = None,
+    device: str | None = None,
 ) -> Any:
-    """A causal language model on the best device of this machine, in evaluation mode.
+    """A causal language model in evaluation mode.
 
     An adapter trained on a quantised base is loaded on that base, quantised in the same way.
 
@@ -135,6 +136,7 @@ def load_model(
         base: The folder of the base that the adapter belongs to.
         precision: ``auto``, ``fp32`` or ``bf16``; of a quantised model, that of the rest.
         quantization: Of the linear layers; an adapter knows its own.
+        device: Where the model is, the best of this machine unless given.
 
     Raises:
         TrainingError: the folder is not there, or an adapter comes without its base.
@@ -158,7 +160,7 @@ def load_model(
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, folder, local_files_only=True)
-    return model.to(device_name()).eval()
+    return model.to(device or device_name()).eval()
 
 
 def weights_digest(folder: str | Path) -> str:

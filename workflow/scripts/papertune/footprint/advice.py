@@ -31,9 +31,9 @@ def what_would_fit(
     """
     found: list[str] = []
     least: tuple[str, float] = ("", float("inf"))
-    for kind in _kinds(recipe, methods):
-        for name, one in kind:
-            size = float(training_peak(arch, one, machine).device)
+    for kind in _kinds(recipe, machine, methods):
+        for name, one, there in kind:
+            size = float(training_peak(arch, one, there).device)
             if size < least[1]:
                 least = (name, size)
             if size <= room:
@@ -48,16 +48,24 @@ def what_would_fit(
     )
 
 
-def _kinds(recipe: Recipe, methods: bool) -> Iterator[Iterator[tuple[str, Recipe]]]:
+def _kinds(
+    recipe: Recipe, machine: Machine, methods: bool
+) -> Iterator[Iterator[tuple[str, Recipe, Machine]]]:
     """Changes of a recipe by kind, in each the smaller ones first."""
-    yield _smaller_batches("", recipe)
+
+    def here(changes: Iterator[tuple[str, Recipe]]) -> Iterator[tuple[str, Recipe, Machine]]:
+        return ((name, one, machine) for name, one in changes)
+
+    yield here(_smaller_batches("", recipe))
     if not recipe.training.gradient_checkpointing:
-        yield _checkpointed("training.gradient_checkpointing: true", recipe)
+        yield here(_checkpointed("training.gradient_checkpointing: true", recipe))
+    if machine.processes > 1 and not machine.sharded and recipe.method != "qlora":
+        yield iter([("compute.parallel: fsdp", recipe, replace(machine, sharded=True))])
     if not methods:
         return
     for method in {"lora": ("qlora",), "qlora": ()}.get(recipe.method, ("lora", "qlora")):
         other = replace(recipe, method=method)
-        yield _with_method(f"method: {method}", other)
+        yield here(_with_method(f"method: {method}", other))
 
 
 def _with_method(name: str, recipe: Recipe) -> Iterator[tuple[str, Recipe]]:

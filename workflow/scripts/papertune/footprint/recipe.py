@@ -21,11 +21,18 @@ class Machine:
         on_gpu: Whether it is a GPU.
         half: Whether it computes in bf16 where precision is ``auto``.
         processes: How many share out an update.
+        sharded: Whether each of them holds a part of the weights only.
     """
 
     on_gpu: bool = False
     half: bool = False
     processes: int = 1
+    sharded: bool = False
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts weights are cut."""
+        return self.processes if self.sharded else 1
 
 
 @dataclass(frozen=True, slots=True)

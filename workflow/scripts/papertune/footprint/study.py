@@ -169,7 +169,8 @@ def _machine(task: Task) -> Machine:
     compute = task.layout.experiment.compute
     trains = task.work in ("pretrain_base", "train")
     processes = max(1, compute.gpu) * compute.nodes if trains else 1
-    return Machine(on_gpu(task), half=on_gpu(task), processes=processes)
+    sharded = processes > 1 and compute.shards_weights(_recipe(task).method)
+    return Machine(on_gpu(task), half=on_gpu(task), processes=processes, sharded=sharded)
 
 
 def _recipe(task: Task) -> Recipe:

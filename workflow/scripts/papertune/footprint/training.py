@@ -9,6 +9,11 @@ first update on, the optimiser's state; besides these
 - a validation holds the logits of its own batch;
 - checkpoints are written and the best one is read: on a CPU weights are then there twice.
 
+Where weights are cut up (:mod:`papertune.training.sharded`), a process holds its part of them, of
+their gradients and of the optimiser's state, and besides them what is put together at the moment: two
+layers, as the next one comes while one is computed, and what is outside of the layers; for answers,
+all of them.
+
 On a CPU memory that one phase has given back is not all there for the next one: blocks below
 :data:`LARGE` come from a heap that grows only, others from the system, which gets them back at once
 (mallopt(3), M_MMAP_THRESHOLD). The largest heap of all phases stands beside the largest rest, and
@@ -63,6 +68,10 @@ class Taken:
 
     def __add__(self, other: Taken) -> Taken:
         return Taken(self.large + other.large, self.small + other.small)
+
+    def part(self, parts: int) -> Taken:
+        """One of so many parts of it."""
+        return Taken(self.large // parts, self.small // parts)
 
     @property
     def total(self) -> int:
@@ -133,9 +142,14 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     weights = recipe.weights(arch, half)
     state = optimizer_state(training.optimizer, trained, embedding, arch)
     gradients = _gradients(arch, recipe, embedding)
-    if machine.processes > 1:  # DistributedDataParallel sends gradients in buckets of its own
+    if machine.sharded:
+        weights, state = weights // machine.parts, state // machine.parts
+        gradients = gradients.part(machine.parts) + _whole_layer(arch, recipe)
+    elif machine.processes > 1:  # DistributedDataParallel sends gradients in buckets of its own
         gradients += Taken(trained * FP32)
     copies = _by_tensor(arch, _copies(arch, recipe, half), BF16)
+    if machine.sharded:
+        copies = _put_together(arch, number)
     table = arch.embedding * FP32
     working = _working(arch, row, number, machine.on_gpu)
     inside = arch.intermediate * number
@@ -155,7 +169,7 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
         + copies
         + logits(tokens, capped)
         + largest(logits(tokens, LOGITS), logits(tokens, LOGITS - 1) + head, layer),
-        "backward": gradients + layer + again,
+        "backward": gradients + (copies if machine.sharded else Taken()) + layer + again,
         "update": gradients,
     }
     if training.optimizer == "adafactor":
@@ -165,6 +179,8 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     phases["validation"] = copies + largest(
         logits(shown, LOGITS), Taken.of(shown * working, shown * inside)
     )
+    if machine.sharded and training.best_by != "validation_loss":
+        phases["answers"] = Taken.of(arch.parameters * number, arch.largest * number)
     if not machine.on_gpu:
         phases["best model"] = Taken((trained if recipe.with_adapters else arch.parameters) * FP32)
     paged = state if training.optimizer.startswith("paged_") and machine.on_gpu else 0
@@ -173,14 +189,18 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     in_bits = recipe.method == "qlora" or training.optimizer.endswith("bit")
     libraries = LIBRARIES + in_bits * BITSANDBYTES
     if not machine.on_gpu:
-        loading = weights + arch.parameters * FP32  # the file's pages are there with the weights
+        # the file's pages are there with the weights; the first process keeps all of them
+        loading = recipe.weights(arch, half) + arch.parameters * FP32
         rest = max(taken.large for taken in phases.values())
         heap = max(taken.small for taken in phases.values()) + _holes(arch, recipe, tokens)
-        host = libraries + max(weights + state + rest + heap, loading)
+        kept = recipe.weights(arch, half) if machine.sharded else 0
+        host = libraries + max(kept + weights + state + rest + heap, loading)
         return Peak(weights, state, phases, host, host, note_of(arch))
     # weights go through the machine's memory to the GPU; a checkpoint comes back as a whole
     through = (
-        arch.largest * FP32 if recipe.method == "qlora" else max(weights, arch.parameters * number)
+        arch.largest * FP32
+        if recipe.method == "qlora"
+        else max(recipe.weights(arch, half), arch.parameters * number)
     )
     host = libraries + CUDA_HOST + through + paged
     device = CUDA_CONTEXT + int(tensors * SLACK)
@@ -195,6 +215,20 @@ def _gradients(arch: Architecture, recipe: Recipe, embedding: int) -> Taken:
     tables = embedding + (arch.head if recipe.head_trained(arch) else 0)
     rest = _by_tensor(arch, (trained - tables) * FP32, FP32)
     return rest + Taken.of(tables * FP32, arch.embedding * FP32)
+
+
+def _put_together(arch: Architecture, number: int) -> Taken:
+    """Weights that are whole while a layer is computed."""
+    outside = arch.parameters - arch.layers * arch.layer
+    return Taken.of((outside + 2 * arch.layer) * number, arch.largest * number)
+
+
+def _whole_layer(arch: Architecture, recipe: Recipe) -> Taken:
+    """Gradients before each process takes its part: a layer's, or those outside of the layers."""
+    if recipe.with_adapters:
+        return Taken(0, recipe.adapter(arch) * FP32)
+    most = max(arch.layer, arch.parameters - arch.layers * arch.layer)
+    return Taken.of(most * FP32, arch.largest * FP32)
 
 
 def _by_tensor(arch: Architecture, size: int, number: int) -> Taken:

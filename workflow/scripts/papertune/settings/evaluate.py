@@ -54,6 +54,9 @@ class Compute(Settings):
         0, ge=0, description="GPUs of a job that runs a language model, on each node"
     )
     nodes: int = cosmetic(1, ge=1, description="nodes of a job that trains")
+    parallel: Literal["ddp", "fsdp"] = cosmetic(
+        "ddp", description="whether each GPU of a job that trains holds the model, or a part of it"
+    )
     threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
     memory_mb: int | None = cosmetic(
         None, ge=500, description="estimated for each job of a model where it is null"
@@ -69,6 +72,13 @@ class Compute(Settings):
     def plain_memory_mb(self) -> int:
         """Memory of jobs that nothing is estimated for, such as synthesis."""
         return self.memory_mb or PLAIN_MB
+
+    def shards_weights(self, method: str) -> bool:
+        """Whether each process that trains holds a part of the model, where there are several.
+
+        A base in 4 bit is small, and its packed weights cannot be cut up.
+        """
+        return self.parallel == "fsdp" and method != "qlora"
 
     def minutes(self, attempt: int) -> int:
         """What an attempt may take: each one more than the one before, up to a limit."""

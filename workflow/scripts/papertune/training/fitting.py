@@ -39,6 +39,7 @@ def fit(
     what: str,
     packed: int | None = None,
     judge: Judge | None = None,
+    sharded: bool = False,
 ) -> dict[str, Any]:
     """Train ``model`` in place and leave it at its best: by validation loss, or as a judge says.
 
@@ -53,6 +54,8 @@ def fit(
         packed: Most tokens of a row that several examples of a batch share; ``None`` where each
             has a row of its own.
         judge: Chooses the best instead of the validation loss.
+        sharded: Each of several processes holds a part of the model
+            (:mod:`papertune.training.sharded`), which comes here in the machine's memory.
 
     Returns:
         The facts of the run; ``history`` holds one row per validation.
@@ -66,7 +69,7 @@ def fit(
     from transformers import PrinterCallback
 
     from papertune.training.arguments import arguments_of
-    from papertune.training.together import TogetherTrainer, share_out
+    from papertune.training.together import share_out
     from papertune.training.trainer import StoppableTrainer
     from papertune.training.watch import Watch
 
@@ -89,9 +92,10 @@ def fit(
     newest = distributed.of_first(newest)
     if training.find_batch and newest is None and distributed.size() == 1:
         outofmemory.write_start(model, checkpoints)
+    cached = model.config.use_cache
     make_trainer: Any = StoppableTrainer
     if distributed.size() > 1:
-        make_trainer = partial(TogetherTrainer, token=tokenizer.pad_token_id)
+        make_trainer = partial(_together(sharded), token=tokenizer.pad_token_id)
     # tied weights are saved once: nothing is missing when the best checkpoint comes back
     logging.getLogger("transformers.trainer").addFilter(
         lambda record: "['lm_head.weight']" not in record.getMessage()
@@ -141,6 +145,7 @@ def fit(
         newest = newest_whole(checkpoints)
         if newest is None:
             outofmemory.back_to_start(model, checkpoints)
+    model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
     rows = history(state.log_history, criterion)
     best = criterion.best(state.log_history) or {}
     seconds = rows[-1]["seconds"]
@@ -179,6 +184,17 @@ def fit(
         "settings": training.model_dump(),
         "history": rows,
     }
+
+
+def _together(sharded: bool) -> type:
+    """The Trainer of several processes."""
+    if sharded:
+        from papertune.training.sharded import ShardedTrainer
+
+        return ShardedTrainer
+    from papertune.training.together import TogetherTrainer
+
+    return TogetherTrainer
 
 
 def check_optimizer(training: Training) -> None:

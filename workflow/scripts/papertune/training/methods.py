@@ -35,6 +35,7 @@ def prepare(
     quantization: Quantization,
     freeze: Freeze | None,
     precision: str = "fp32",
+    device: str | None = None,
 ) -> Any:
     """The model to train: in float32, besides what is quantised and a base under adapters.
 
@@ -50,17 +51,18 @@ def prepare(
             new ones), ``lora`` or ``qlora`` (adapters, on a base in 4 bit).
         freeze: What stays as it is; adapters leave it out.
         precision: ``auto``, ``fp32`` or ``bf16``, in which is computed.
+        device: Where the model is, the best of this machine unless given.
 
     Raises:
         TrainingError: layers or modules that the base does not have, or nothing left to train.
     """
     where = Path(base).name
     if method == "scratch":
-        return new_weights(base)
+        return new_weights(base, device)
     adapted = method in ("lora", "qlora")
     quantized = quantization if method == "qlora" else None
     held = precision if adapted else "fp32"
-    model = load_model(base, precision=held, quantization=quantized)
+    model = load_model(base, precision=held, quantization=quantized, device=device)
     frozen = frozen_modules(model, freeze, where) if freeze else []
     if adapted:
         return with_adapters(model, lora, where, without=frozen)
@@ -71,7 +73,7 @@ def prepare(
     return model
 
 
-def new_weights(base: Path) -> Any:
+def new_weights(base: Path, device: str | None = None) -> Any:
     """A model of the base's shape with random weights, as its architecture initialises them."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -79,7 +81,7 @@ def new_weights(base: Path) -> Any:
     model = AutoModelForCausalLM.from_config(
         load_config(base), dtype=torch.float32, trust_remote_code=False
     )
-    return model.to(device_name())
+    return model.to(device or device_name())
 
 
 def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
@@ -164,6 +166,11 @@ def linear_modules(model: Any) -> list[str]:
 
     kinds = (torch.nn.Linear, Conv1D)  # quantised ones are nn.Linear too
     return [name for name, module in model.named_modules() if isinstance(module, kinds)]
+
+
+def decoder_layers(model: Any) -> list[Any]:
+    """The decoder's layers, of a model with adapters or without."""
+    return list(model.get_submodule(_layers(model)[0]))
 
 
 def _layers(model: Any) -> tuple[str, int]:

@@ -56,6 +56,7 @@ def train(
     embedder: Embedder | None = None,
     embedder_folder: Path | None = None,
     gpu_hour_price: float | None = None,
+    sharded: bool = False,
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all.
 
@@ -85,6 +86,7 @@ def train(
         embedder: For ``training.best_by: similarity``.
         embedder_folder: Of an embedder from the Hub.
         gpu_hour_price: What an hour of a GPU costs, in whatever currency.
+        sharded: Several processes hold a part of the model each, instead of all of it.
 
     Raises:
         TrainingError: unknown method, something that the base or this machine does not have,
@@ -96,6 +98,7 @@ def train(
     set_up_torch(threads, seed)
     check(method, training)
     quantization, examples = quantization or Quantization(), examples or Variant()
+    sharded = sharded and distributed.size() > 1
     pairs = {path: list(read_records(path, Pair)) for path in (train, validation)}
     chosen = {**pairs, train: choose(pairs[train], subset, str(train))}
     tokenizer = load_tokenizer(base)
@@ -108,6 +111,7 @@ def train(
             quantization=quantization,
             freeze=freeze,
             precision=training.precision,
+            device="cpu" if sharded else None,
         )
     longest = min(training.max_length, context_of(model))
     read = {
@@ -133,6 +137,7 @@ def train(
             embedder_folder=embedder_folder,
             threads=threads,
         ),
+        sharded=sharded,
     )
     if not distributed.is_first():
         return

@@ -23,7 +23,13 @@ MOST_HELD_OUT = 64
 
 
 def pretrain(
-    base: Pretraining, *, documents: list[Path], output: Path, checkpoints: Path, threads: int
+    base: Pretraining,
+    *,
+    documents: list[Path],
+    output: Path,
+    checkpoints: Path,
+    threads: int,
+    sharded: bool = False,
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
 
@@ -35,6 +41,7 @@ def pretrain(
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
         threads: CPU threads.
+        sharded: Several processes hold a part of the model each, instead of all of it.
 
     Raises:
         TrainingError: no text to read, or a loss that is no number.
@@ -45,7 +52,8 @@ def pretrain(
     if not texts:
         raise TrainingError("no pre-training texts", hint="see bases.<name>.pretrain.corpus")
     tokenizer = make_tokenizer(texts, base.tokenizer, base.architecture.context)
-    model = make_model(base.architecture, tokenizer).to(device_name())
+    sharded = sharded and distributed.size() > 1
+    model = make_model(base.architecture, tokenizer).to("cpu" if sharded else device_name())
     read, held = _held_out(texts, last=base.training.order == "given")
     longest = min(base.training.max_length, base.architecture.context)
     train, validation = (
@@ -66,6 +74,7 @@ def pretrain(
         seed=base.seed,
         checkpoints=checkpoints,
         what=output.name,
+        sharded=sharded,
     )
     if not distributed.is_first():
         return

@@ -57,6 +57,7 @@ class TogetherTrainer(StoppableTrainer):
     """
 
     control: Any
+    in_step = False  # whether all have to compute as often
 
     def __init__(self, watch: Any, *, token: int, **how: Any) -> None:
         self.examples = len(how["train_dataset"])
@@ -85,7 +86,10 @@ class TogetherTrainer(StoppableTrainer):
         self.model.eval()
         try:
             for number in range(math.ceil(len(batches) / distributed.size())):
-                total += self._loss_of(mine[number]) if number < len(mine) else 0.0
+                if number < len(mine):
+                    total += self._loss_of(mine[number])
+                elif self.in_step:
+                    self._loss_of(batches[0])
                 # together: every process comes here as often
                 self.callback_handler.on_prediction_step(self.args, self.state, self.control)
             judged = self.judged()

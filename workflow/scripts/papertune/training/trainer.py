@@ -135,10 +135,17 @@ class StoppableTrainer(Trainer):
             # the Trainer would take another step before it looked
             self.state = state
             if distributed.is_first():
-                self._load_from_checkpoint(state.best_model_checkpoint)
+                self._load_best_model()
         else:
             self.train(resume_from_checkpoint=str(checkpoint))
         return self.state
+
+    def _load_best_model(self) -> None:
+        self.load_best(str(self.state.best_model_checkpoint))
+
+    def load_best(self, checkpoint: str) -> None:
+        """Give the model the weights of a checkpoint; in the first process only."""
+        self._load_from_checkpoint(checkpoint)
 
     def _validate(self, checkpoint: Path, state: TrainerState) -> None:
         """The validation that an earlier attempt left out, written to its checkpoint."""
