@@ -191,7 +191,7 @@ class Experiment(Settings):
                 )
 
     def _check_optimizers(self) -> None:
-        trained = {
+        trained: dict[str, tuple[str, Training]] = {
             f"models.{name}": (model.method, self.training_of(name))
             for name, model in self.models.items()
             if model.method != "baseline"

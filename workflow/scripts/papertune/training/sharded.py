@@ -37,6 +37,7 @@ class ShardedTrainer(TogetherTrainer):
     """
 
     in_step = True
+    model: Any
 
     def __init__(self, watch: Any, *, model: Any, **how: Any) -> None:
         self.whole = model
