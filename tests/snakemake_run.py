@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 ROOT = Path(__file__).parents[1]
+# plans are made in copies of a process that has loaded Snakemake: that takes longer than a plan
+PLANNERS = multiprocessing.get_context("forkserver")
+PLANNERS.set_forkserver_preload(["snakemake.cli"])
+DRY = ("--dry-run", "-n")
 
 
 def snakemake(
@@ -19,21 +25,51 @@ def snakemake(
     Raises:
         AssertionError: it failed although ``check`` is set; shows the output's end.
     """
-    run = subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--workflow-profile", str(ROOT / "profiles" / "default")),
-            *("--directory", str(folder), "--cores", "2", *arguments),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, "PAPERTUNE_CONTACT": "tests@papertune.example", **environment},
-        check=False,
-    )
+    options = [
+        *("--snakefile", str(ROOT / "Snakefile")),
+        *("--workflow-profile", str(ROOT / "profiles" / "default")),
+        *("--directory", str(folder), "--cores", "2", *arguments),
+    ]
+    variables = {**os.environ, "PAPERTUNE_CONTACT": "tests@papertune.example", **environment}
+    if any(argument in DRY for argument in arguments):
+        run = _plan(options, variables, timeout)
+    else:
+        run = subprocess.run(
+            [sys.executable, "-m", "snakemake", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            env=variables,
+            check=False,
+        )
     assert not check or run.returncode == 0, run.stdout[-6000:]
     return run
+
+
+def _plan(
+    options: list[str], variables: dict[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    with NamedTemporaryFile("w+") as output:
+        planner = PLANNERS.Process(target=_command, args=(options, variables, output.name))
+        planner.start()
+        planner.join(timeout)
+        planner.kill()
+        planner.join()
+        return subprocess.CompletedProcess(options, planner.exitcode or 0, output.read())
+
+
+def _command(options: list[str], variables: dict[str, str], output: str) -> None:
+    """What the command ``snakemake`` does with these options."""
+    from snakemake.cli import main
+
+    written = os.open(output, os.O_WRONLY | os.O_APPEND)
+    os.dup2(written, sys.stdout.fileno())
+    os.dup2(written, sys.stderr.fileno())
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.argv = ["snakemake", *options]
+    main()
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:
