@@ -32,7 +32,7 @@ from tiny_models import make_model
 pytestmark = pytest.mark.slow
 
 PER_YEAR = 3
-YEARS = range(2015, 2025)
+YEARS = range(2019, 2025)
 SEEDS = [1]
 QUESTIONS = {"gemma": "What does the system change?", "mistral": "What is it evaluated on?"}
 
