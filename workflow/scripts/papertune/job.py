@@ -8,6 +8,7 @@ from typing import Any
 
 from papertune.accounting.record import jobs_folder
 from papertune.accounting.recording import recorded
+from papertune.gpus import own_gpus
 from papertune.progress import job_log
 from papertune.sharing import work_for_group
 from papertune.training.team import team_of
@@ -25,16 +26,17 @@ def job(snakemake: Any) -> Iterator[None]:
     asked = dict(snakemake.resources.items())
     # GPUs are those of all nodes already
     nodes, memory = team_of(asked, snakemake.threads).nodes, _number(asked.get("mem_mb"))
+    gpus = _number(asked.get("gpu")) or 0
     record = recorded(
         jobs_folder(wildcards.pop("experiment", None)),
         rule=snakemake.rule,
         wildcards=wildcards,
         threads=snakemake.threads * nodes,
-        gpu=_number(asked.get("gpu")) or 0,
+        gpu=gpus,
         memory_mb=memory * nodes if memory else None,
         runtime=_number(asked.get("runtime")),
     )
-    with record, job_log(snakemake.log[0]):
+    with record, job_log(snakemake.log[0]), own_gpus(gpus // nodes):
         yield
 
 

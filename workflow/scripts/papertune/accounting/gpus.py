@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 
-SECONDS = 10  # for an answer; a driver in trouble gives none
+from papertune.gpus import VISIBLE, driver_says
 
 
 def busy_share(asked: int) -> float | None:
@@ -18,21 +16,9 @@ def busy_share(asked: int) -> float | None:
     Returns:
         None where there is no tool, or a GPU says nothing (a part of a shared one).
     """
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return None
-    given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    chosen = given or ",".join(map(str, range(asked)))
-    query = ["--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    chosen = os.environ.get(VISIBLE) or ",".join(map(str, range(asked)))
+    rows = driver_says("utilization.gpu", of=chosen)
     try:
-        answer = subprocess.run(
-            [tool, f"--id={chosen}", *query],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=True,
-        )
-        return sum(float(line) for line in answer.stdout.split()) / 100
-    except (OSError, ValueError, subprocess.SubprocessError):
+        return None if rows is None else sum(float(row[0]) for row in rows) / 100
+    except ValueError:
         return None

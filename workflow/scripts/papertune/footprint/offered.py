@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
-SECONDS = 10  # for an answer; a driver in trouble gives none
+from papertune.gpus import driver_says
 
 
 def gpu_memory() -> float | None:
     """Bytes of this machine's smallest GPU, as the driver's own tool says; None without one."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return None
-    query = ["--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    rows = driver_says("memory.total")
     try:
-        said = subprocess.run(
-            [tool, *query],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=True,
-        )
-        return min(float(line) for line in said.stdout.split()) * 2**20
-    except (OSError, ValueError, subprocess.SubprocessError):
+        return min(float(row[0]) for row in rows) * 2**20 if rows else None
+    except ValueError:
         return None
 
 

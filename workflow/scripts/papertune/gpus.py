@@ -1,0 +1,103 @@
+"""GPUs of a job's own on a machine where no scheduler gives them out.
+
+Snakemake counts GPUs and does not tell jobs which are theirs: without this, all jobs that run at
+once would take the first one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger("papertune")
+
+SECONDS = 10  # for an answer; a driver in trouble gives none
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+@contextmanager
+def own_gpus(count: int) -> Iterator[None]:
+    """Show this process, and those that it starts, GPUs that no other job of this user has taken.
+
+    They are taken by a locked file for each, which goes with the process however it ends. Where too
+    few are free, some are shared. Nothing is done where a scheduler or the user has chosen
+    (``CUDA_VISIBLE_DEVICES``), where GPUs are cut up (MIG), or where there is no choice.
+
+    Args:
+        count: How many the job has asked for.
+    """
+    present = _present() if count and VISIBLE not in os.environ else []
+    if len(present) <= count:
+        yield
+        return
+    with ExitStack() as held:
+        free: list[str] = []
+        for gpu in present:
+            if len(free) < count and (lock := _taken(gpu)):
+                held.enter_context(lock)
+                free.append(gpu)
+        if len(free) < count:
+            log.warning("%d of %d GPUs are free, %d asked for: they are shared",
+                        len(free), len(present), count)  # fmt: skip
+        mine = free + [gpu for gpu in present if gpu not in free]
+        os.environ[VISIBLE] = ",".join(mine[:count])
+        try:
+            yield
+        finally:
+            del os.environ[VISIBLE]
+
+
+def _taken(gpu: str) -> IO[str] | None:
+    """The locked file of a GPU; None where another job has it."""
+    folder = Path(tempfile.gettempdir(), f"papertune-gpus-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = (folder / gpu).open("w")
+    except OSError as error:
+        log.warning("GPUs cannot be taken: %s", error)
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def _present() -> list[str]:
+    """The GPUs of this machine by their unique names; none where they are cut up."""
+    rows = driver_says("uuid", "mig.mode.current") or []
+    return [] if any(row[1:] == ["Enabled"] for row in rows) else [row[0] for row in rows]
+
+
+def driver_says(*fields: str, of: str = "") -> list[list[str]] | None:
+    """What the driver's own tool says of each GPU; None where it says nothing.
+
+    Args:
+        fields: As ``nvidia-smi --help-query-gpu`` names them.
+        of: The GPUs, comma-separated; all of them unless given.
+    """
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    query = [f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(
+            [tool, *([f"--id={of}"] if of else []), *query],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return [[cell.strip() for cell in line.split(",")] for line in said.splitlines() if line]
