@@ -156,7 +156,11 @@ def when_stored(made: Path, count: int, act) -> threading.Thread:
 def test_a_killed_worker_fails_the_job_and_the_rest_is_asked_by_others(
     folder, undisturbed, tmp_path
 ):
-    thread = when_stored(tmp_path, 4, lambda: psutil.Process().children()[0].kill())
+    def kill_one() -> None:
+        workers = [c for c in psutil.Process().children() if "papertune.sharding" in c.cmdline()]
+        workers[0].kill()
+
+    thread = when_stored(tmp_path, 4, kill_one)
     with pytest.raises(PapertuneError, match=r"shard \d/2 was killed by SIGKILL"):
         run_answer(folder, tmp_path, 2)
     thread.join()
