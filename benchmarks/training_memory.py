@@ -4,8 +4,9 @@
 
 Trains random models for two updates, each in a process of its own, with examples that are all as
 long as ``max_length``, and prints for each the estimate, what was measured, and how many times the
-one is the other. On a CPU that is the most resident memory of the whole process, on a GPU what
-torch had given out at most, and held. The estimate may be 5 % too small and 20 % too large.
+one is the other; of several processes that train one model, for the first. On a CPU that is the
+most resident memory of the whole process, on a GPU what torch had given out at most, and held. The
+estimate may be 5 % too small and 20 % too large.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ class Case:
     lora: dict[str, Any] = field(default_factory=dict)
     freeze: dict[str, Any] | None = None
     examples: dict[str, Any] = field(default_factory=lambda: {"loss": "all"})
+    processes: int = 1
+    sharded: bool = False
+
+    def machine(self, *, on_gpu: bool, half: bool) -> Machine:
+        """What trains."""
+        return Machine(on_gpu, half, self.processes, self.sharded)
 
     def recipe(self) -> Recipe:
         """As settings."""
@@ -157,6 +164,32 @@ CPU = [
         llama(512, 8, 4000),
         training={"batch_size": 16, "max_length": 256},
     ),
+    Case(
+        "Llama 60M, 8 × 256, two processes",
+        llama(512, 8),
+        training={"batch_size": 8, "max_length": 256},
+        processes=2,
+    ),
+    Case(
+        "Llama 60M, 8 × 256, two with parts",
+        llama(512, 8),
+        training={"batch_size": 8, "max_length": 256},
+        processes=2,
+        sharded=True,
+    ),
+    Case(
+        "GPT-2 124M, LoRA, two with parts",
+        gpt2(768, 12),
+        "lora",
+        {"batch_size": 4, "max_length": 256},
+        processes=2,
+        sharded=True,
+    ),
+    Case(
+        "Llama 30M, other shape",
+        llama(384, 6),
+        training={"batch_size": 8, "max_length": 256},
+    ),
 ]
 
 
@@ -196,7 +229,8 @@ def measure(case: Case, *, on_gpu: bool = False) -> tuple[float, float, str]:
         found = _run({**work, "do": "train", "case": vars(case)})
         arch = read_architecture(folder / "base")
     assert arch is not None
-    peak = training_peak(arch, case.recipe(), Machine(on_gpu, half=found["half"]))
+    machine = case.machine(on_gpu=on_gpu, half=found["half"])
+    peak = training_peak(arch, case.recipe(), machine)
     taken = sorted(peak.phases.items(), key=lambda item: -item[1].total)
     note = ", ".join(f"{name} {one.large / 1e6:.0f}+{one.small / 1e6:.0f}" for name, one in taken)
     assert found["parameters"] == arch.parameters, (found["parameters"], arch.parameters)
@@ -260,25 +294,27 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
 
 def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Train as a job does, and say what that took."""
-    from papertune.settings import Quantization
     from papertune.training.pairs import train
+    from papertune.training.team import Team, run
 
-    recipe = Case(**values).recipe()
-    train(
+    case = Case(**values)
+    recipe = case.recipe()
+    run(
+        train,
+        Team(each=case.processes, threads=case.processes),
         train=folder / "train.jsonl",
         validation=folder / "validation.jsonl",
         base=folder / "base",
         method=recipe.method,
         training=recipe.training,
         lora=recipe.lora,
-        quantization=Quantization(),
         freeze=recipe.freeze,
         examples=recipe.examples,
         prompt="$instruction $context $question",
         seed=1,
         output=folder / "model",
         checkpoints=folder / "checkpoints",
-        threads=1,
+        sharded=case.sharded,
     )
     import torch
 
@@ -287,8 +323,9 @@ def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     parameters = facts["total_parameters"]
     if recipe.with_adapters:
         parameters -= facts["trainable_parameters"]
+    peak = torch.cuda.max_memory_allocated() if on_gpu else resident()
     return {
-        "peak": torch.cuda.max_memory_allocated() if on_gpu else resident(),
+        "peak": facts["peak_memory_bytes"] if case.processes > 1 else peak,
         "half": on_gpu and torch.cuda.is_bf16_supported(),
         "parameters": parameters,
     }

@@ -41,7 +41,7 @@ MIB = 2**20
 LOGITS = 3  # times that they are there at once
 VALIDATED = 16  # examples that are validated at once, or as many as are trained on
 # resident memory of Python with the libraries, seen at the end of a run of a tiny model
-LIBRARIES, BITSANDBYTES = 410 * MIB, 45 * MIB
+LIBRARIES, BITSANDBYTES, DISTRIBUTED = 410 * MIB, 45 * MIB, 60 * MIB
 # of the CUDA libraries in the host's memory, and of a context in the GPU's
 CUDA_HOST, CUDA_CONTEXT = 2500 * MIB, 512 * MIB
 # torch's allocator holds more than it has given out, in blocks that fit nothing
@@ -145,8 +145,6 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     if machine.sharded:
         weights, state = weights // machine.parts, state // machine.parts
         gradients = gradients.part(machine.parts) + _whole_layer(arch, recipe)
-    elif machine.processes > 1:  # DistributedDataParallel sends gradients in buckets of its own
-        gradients += Taken(trained * FP32)
     copies = _by_tensor(arch, _copies(arch, recipe, half), BF16)
     if machine.sharded:
         copies = _put_together(arch, number)
@@ -183,11 +181,14 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
         phases["answers"] = Taken.of(arch.parameters * number, arch.largest * number)
     if not machine.on_gpu:
         phases["best model"] = Taken((trained if recipe.with_adapters else arch.parameters) * FP32)
+    if machine.processes > 1 and not machine.sharded:
+        # DistributedDataParallel keeps the buckets that it sends gradients in
+        phases = {name: taken + Taken(trained * FP32) for name, taken in phases.items()}
     paged = state if training.optimizer.startswith("paged_") and machine.on_gpu else 0
     state -= paged
     tensors = weights + state + max(taken.total for taken in phases.values())
     in_bits = recipe.method == "qlora" or training.optimizer.endswith("bit")
-    libraries = LIBRARIES + in_bits * BITSANDBYTES
+    libraries = LIBRARIES + in_bits * BITSANDBYTES + (machine.processes > 1) * DISTRIBUTED
     if not machine.on_gpu:
         # the file's pages are there with the weights; the first process keeps all of them
         loading = recipe.weights(arch, half) + arch.parameters * FP32
