@@ -11,6 +11,7 @@ from papertune.loading import device_name, load_config, load_model
 from papertune.settings import PARTS, Freeze, Lora, Quantization, Training
 from papertune.settings.notation import nearest
 from papertune.training.fitting import check_optimizer
+from papertune.training.layers import where_layers_are
 
 
 def check(method: str, training: Training) -> None:
@@ -93,7 +94,7 @@ def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
     Raises:
         TrainingError: the model has no such layer or module.
     """
-    name, count = _layers(model)
+    name, count = where_layers_are(model)
     numbers = {*range(freeze.first), *range(count - freeze.last, count), *freeze.layers}
     beyond = sorted(number for number in numbers if not 0 <= number < count)
     if beyond:
@@ -166,22 +167,6 @@ def linear_modules(model: Any) -> list[str]:
 
     kinds = (torch.nn.Linear, Conv1D)  # quantised ones are nn.Linear too
     return [name for name, module in model.named_modules() if isinstance(module, kinds)]
-
-
-def decoder_layers(model: Any) -> list[Any]:
-    """The decoder's layers, of a model with adapters or without."""
-    return list(model.get_submodule(_layers(model)[0]))
-
-
-def _layers(model: Any) -> tuple[str, int]:
-    """Where the decoder's layers are, and how many."""
-    import torch
-
-    count = model.config.get_text_config().num_hidden_layers
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
-            return name, count
-    raise TrainingError(f"no layers found in {type(model).__name__}", hint="give freeze.modules")
 
 
 def _embedding(model: Any) -> str:

@@ -23,7 +23,7 @@ from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from papertune.loading import device_name
 from papertune.training import distributed
-from papertune.training.methods import decoder_layers
+from papertune.training.layers import decoder_layers
 from papertune.training.together import TogetherTrainer
 
 
