@@ -103,9 +103,8 @@ class ShardedTrainer(TogetherTrainer):
                     full.copy_(weights[name])
                 part.copy_(distribute_tensor(full, part.device_mesh, part.placements))
 
-    def load_best(self, checkpoint: str) -> None:
-        """Give the whole model the weights of a checkpoint; for the first process alone."""
-        super()._load_from_checkpoint(checkpoint, self.whole)
+    def _load_best_model(self) -> None:  # the first process alone
+        super()._load_from_checkpoint(str(self.state.best_model_checkpoint), self.whole)
 
     def _save_optimizer_and_scheduler(self, output_dir: str | None) -> None:
         state = self.optimizer.state_dict()

@@ -141,11 +141,7 @@ class StoppableTrainer(Trainer):
         return self.state
 
     def _load_best_model(self) -> None:
-        self.load_best(str(self.state.best_model_checkpoint))
-
-    def load_best(self, checkpoint: str) -> None:
-        """Give the model the weights of a checkpoint; in the first process only."""
-        self._load_from_checkpoint(checkpoint)
+        self._load_from_checkpoint(str(self.state.best_model_checkpoint))
 
     def _validate(self, checkpoint: Path, state: TrainerState) -> None:
         """The validation that an earlier attempt left out, written to its checkpoint."""
