@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -231,6 +230,8 @@ def test_two_processes_train_what_one_trains(study, trained, name):
     assert (facts(one)["processes"], facts(two)["processes"]) == (1, 2)
     for fact in ("steps", "best_step", "tokens_seen", "examples", "trainable_parameters"):
         assert facts(two)[fact] == facts(one)[fact]
+    again = AGAIN if name == "lora, fsdp" else {}
+    assert facts(two)["settings"] == facts(one)["settings"] | again
     assert len(history(one)) == 3
     for ours, theirs in zip(history(two), history(one), strict=True):
         for row in (ours, theirs):  # the share of an epoch is one of batches
@@ -239,7 +240,7 @@ def test_two_processes_train_what_one_trains(study, trained, name):
     before, ours, theirs = weights(study.base), weights(two), weights(one)
     assert sorted(ours) == sorted(theirs)
     for key, values in theirs.items():
-        torch.testing.assert_close(ours[key], values, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ours[key], values, rtol=1e-4, atol=1e-4 if again else 1e-5)
         if key in before:  # they have gone far from where they were
             assert (values - before[key]).abs().max() > 1e-3
     assert sorted(path.name for path in two.iterdir()) == sorted(p.name for p in one.iterdir())
@@ -338,23 +339,24 @@ def test_processes_of_a_killed_job_stop_and_others_go_on(study, then):
     import torch
 
     how = {"epochs": 12, "evaluations": 12}
-    job = study.start("left", sharded=then == "one process", **how)
+    name = f"left to {then}"
+    job = study.start(name, sharded=then == "one process", **how)
     job.wait_for("step 12/36")
     workers = job.workers()
     job.process.kill()
     job.process.wait()
     assert not psutil.wait_procs(workers, timeout=20)[1]
-    left = list((study.folder / "checkpoints" / "left").glob("checkpoint-*"))
+    left = list((study.folder / "checkpoints" / name).glob("checkpoint-*"))
     assert left and all((folder / "whole").exists() for folder in left)
-    shutil.rmtree(study.folder / "left", ignore_errors=True)  # of the other case
+    assert not (study.folder / name).exists()
     undisturbed = study.folder / "right"
     if not undisturbed.exists():
         study.alone("right", **how)
     if then == "one process":
-        resumed = study.alone("left", **how)
+        resumed = study.alone(name, **how)
     else:
-        resumed = study.together("left", sharded=True, **how)
-        assert "going on from" in (study.folder / "left.log").read_text()
+        resumed = study.together(name, sharded=True, **how)
+        assert "going on from" in (study.folder / f"{name}.log").read_text()
     assert facts(resumed)["tokens_seen"] == facts(undisturbed)["tokens_seen"]
     ours = weights(resumed)
     for name, values in weights(undisturbed).items():

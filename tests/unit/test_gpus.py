@@ -93,7 +93,8 @@ def test_without_a_choice_nothing_is_chosen(machine, said):
 
 
 def test_a_job_without_gpus_does_not_ask_for_them(machine):
-    machine.write_text("#!/bin/sh\ntouch asked\n")
+    asked = machine.with_name("asked")
+    machine.write_text(f"#!/bin/sh\ntouch {asked}\n")
     with own_gpus(0):
         assert VISIBLE not in os.environ
-    assert not Path("asked").exists()
+    assert not asked.exists()
