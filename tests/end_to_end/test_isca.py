@@ -22,7 +22,7 @@ import yaml
 
 from papertune.counts import read_counts, total
 from papertune.demo.pages import LIBRARY, contents, landing, landing_path
-from papertune.demo.papers import papers
+from papertune.demo.papers import Paper, papers
 from papertune.prompts import GENERATOR_FIELDS, fill, read_template
 from papertune.records import Pair, read_records
 from papertune.settings import Architecture, Corpus, Pretraining, Tokenizer, Training
@@ -35,6 +35,10 @@ PER_YEAR = 3
 YEARS = range(2019, 2025)
 SEEDS = [1]
 QUESTIONS = {"gemma": "What does the system change?", "mistral": "What is it evaluated on?"}
+
+
+def listed(year: int) -> list[Paper]:
+    return papers(year, PER_YEAR, seed=5)
 
 
 @contextmanager
@@ -57,9 +61,9 @@ def venue(years: range) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     address = f"127.0.0.1:{server.server_port}"
     for year in years:
-        listed = papers(year, PER_YEAR, seed=5)
-        pages[f"/db/conf/isca/isca{year}.html"] = contents(listed, year).replace(LIBRARY, address)
-        for number, paper in enumerate(listed):
+        volume = contents(listed(year), year).replace(LIBRARY, address)
+        pages[f"/db/conf/isca/isca{year}.html"] = volume
+        for number, paper in enumerate(listed(year)):
             # a browser is started for every year that needs one: a few are enough
             kind = "script" if number == 0 and year % 5 == 0 else ("meta", "section")[number % 2]
             pages[landing_path(paper)] = landing(paper, kind)
@@ -72,33 +76,54 @@ def venue(years: range) -> Iterator[str]:
 
 
 def make_generator(folder: Path, question: str, prompt: str, scratch: Path) -> None:
-    """A tiny model that has learned one thing: to answer its prompt with pairs in JSON."""
+    """A tiny model that has learned one thing: to answer its prompt with pairs in JSON.
+
+    Whether a seed gives a model that is sure of it depends on the processor's arithmetic; one that
+    is not is made anew with the next seed.
+    """
     from papertune.training.pretraining import pretrain
 
     # words that stand in every abstract, so that its answers are grounded there
     reply = json.dumps([{"question": question, "answer": "the loss of such machines"}])
     template = read_template(ROOT / prompt, GENERATOR_FIELDS)
-    lines = [
-        {
-            "prompt": fill(template, {"title": paper.title, "text": paper.abstract, "pairs": 3}),
-            "completion": reply,
-        }
-        for paper in papers(2005, 40, seed=9)
-    ]
+
+    def asked(paper: Paper) -> str:
+        return fill(template, {"title": paper.title, "text": paper.abstract, "pairs": 3})
+
     corpus = scratch / "corpus.jsonl"
+    lines = [{"prompt": asked(paper), "completion": reply} for paper in papers(2005, 40, seed=9)]
     corpus.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    pretrain(
-        Pretraining(
-            tokenizer=Tokenizer(vocabulary=1200),
-            architecture=Architecture(width=32, layers=1, intermediate=64, context=2048),
-            corpus=Corpus(documents="none", files=[str(corpus)]),
-            training=Training(epochs=20, learning_rate=1e-2, max_length=1500, evaluations=1),
-        ),
-        documents=[],
-        output=folder,
-        checkpoints=scratch / "checkpoints",
-        threads=2,
+    prompts = [asked(paper) for year in YEARS for paper in listed(year)]
+    for seed in range(1, 9):
+        pretrain(
+            Pretraining(
+                tokenizer=Tokenizer(vocabulary=1200),
+                architecture=Architecture(width=32, layers=1, intermediate=64, context=2048),
+                corpus=Corpus(documents="none", files=[str(corpus)]),
+                training=Training(epochs=20, learning_rate=1e-2, max_length=1500, evaluations=1),
+                seed=seed,
+            ),
+            documents=[],
+            output=folder,
+            checkpoints=scratch / "checkpoints",
+            threads=2,
+        )
+        if all(answer.startswith(reply) for answer in continuations(folder, prompts)):
+            return
+    raise AssertionError(f"eight seeds, and no model that always answers {reply}")
+
+
+def continuations(folder: Path, prompts: list[str]) -> Iterator[str]:
+    """What the model in ``folder`` writes after each prompt."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model, tokenizer = (
+        made.from_pretrained(folder) for made in (AutoModelForCausalLM, AutoTokenizer)
     )
+    for prompt in prompts:
+        asked = tokenizer(prompt, return_tensors="pt")
+        written = model.generate(**asked, max_new_tokens=64, do_sample=False)
+        yield tokenizer.decode(written[0, asked["input_ids"].shape[1] :]).strip()
 
 
 @pytest.fixture(scope="module")
