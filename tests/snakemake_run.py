@@ -10,17 +10,26 @@ import sys
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import warm_jobs
+
 ROOT = Path(__file__).parents[1]
-# plans are made in copies of a process that has loaded Snakemake: that takes longer than a plan
-PLANNERS = multiprocessing.get_context("forkserver")
-PLANNERS.set_forkserver_preload(["snakemake.cli"])
+# runs are copies of a process that has loaded Snakemake: that takes longer than a plan
+COPIES = multiprocessing.get_context("forkserver")
+COPIES.set_forkserver_preload(["snakemake.cli"])
 DRY = ("--dry-run", "-n")
 
 
 def snakemake(
-    folder: Path, *arguments: str, check: bool = True, timeout: float = 900, **environment: str
+    folder: Path,
+    *arguments: str,
+    check: bool = True,
+    timeout: float = 900,
+    warm: bool = True,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the workflow with ``folder`` as working directory; output and errors as one text.
+
+    ``warm`` is how its jobs start, see :mod:`warm_jobs`.
 
     Raises:
         AssertionError: it failed although ``check`` is set; shows the output's end.
@@ -31,32 +40,17 @@ def snakemake(
         *("--directory", str(folder), "--cores", "2", *arguments),
     ]
     variables = {**os.environ, "PAPERTUNE_CONTACT": "tests@papertune.example", **environment}
-    if any(argument in DRY for argument in arguments):
-        run = _plan(options, variables, timeout)
-    else:
-        run = subprocess.run(
-            [sys.executable, "-m", "snakemake", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            env=variables,
-            check=False,
-        )
-    assert not check or run.returncode == 0, run.stdout[-6000:]
-    return run
-
-
-def _plan(
-    options: list[str], variables: dict[str, str], timeout: float
-) -> subprocess.CompletedProcess[str]:
+    if warm and not any(argument in DRY for argument in arguments):
+        variables |= warm_jobs.environment()
     with NamedTemporaryFile("w+") as output:
-        planner = PLANNERS.Process(target=_command, args=(options, variables, output.name))
-        planner.start()
-        planner.join(timeout)
-        planner.kill()
-        planner.join()
-        return subprocess.CompletedProcess(options, planner.exitcode or 0, output.read())
+        run = COPIES.Process(target=_command, args=(options, variables, output.name))
+        run.start()
+        run.join(timeout)
+        run.kill()
+        run.join()
+        text = output.read()
+    assert not check or run.exitcode == 0, text[-6000:]
+    return subprocess.CompletedProcess(options, run.exitcode or 0, text)
 
 
 def _command(options: list[str], variables: dict[str, str], output: str) -> None:

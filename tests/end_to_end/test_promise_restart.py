@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import warm_jobs
 from end_to_end.conftest import small_study, write_study
 from end_to_end.test_small_study import tables
 from snakemake_run import ROOT, snakemake
@@ -34,6 +35,7 @@ def start(folder: Path, study: Path) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=os.environ | warm_jobs.environment(),
         )
 
 

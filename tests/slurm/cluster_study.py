@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+import warm_jobs
 from end_to_end.conftest import row, write_study
 from papertune.demo.papers import papers
 from snakemake_run import ROOT
@@ -101,7 +102,9 @@ class ClusterStudy:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
-                env=os.environ | {"PAPERTUNE_CONTACT": "tests@papertune.example"},
+                env=os.environ
+                | warm_jobs.environment()
+                | {"PAPERTUNE_CONTACT": "tests@papertune.example"},
             )
 
     def run(
@@ -137,7 +140,11 @@ class ClusterStudy:
     def locally(self, target: str = "all") -> ClusterStudy:
         """Run it without a cluster."""
         subprocess.run(
-            self.command(target=target), cwd=self.folder, check=True, capture_output=True
+            self.command(target=target),
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+            env=os.environ | warm_jobs.environment(),
         )
         return self
 

@@ -1,0 +1,50 @@
+"""Python starts here: a job's script is handed to a process that has loaded its libraries already.
+
+Loading them takes longer than most jobs of small studies. What runs is a process of its own all the
+same, see ``warm_jobs.py``; this one stands for it: it passes signals on, ends as that one ends, and
+takes it along when it is killed.
+"""
+
+import os
+import sys
+
+
+def hand_over(address: str, script: str) -> None:
+    import json
+    import resource
+    import signal
+    import socket
+
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(address)
+    os.umask(umask := os.umask(0))
+    kinds = [kind for name, kind in vars(resource).items() if name.startswith("RLIMIT_")]
+    asked = {
+        "script": script,
+        "folder": os.getcwd(),
+        "environment": dict(os.environ),
+        "umask": umask,
+        "limits": {kind: resource.getrlimit(kind) for kind in kinds},
+    }
+    network = os.open("/proc/self/ns/net", os.O_RDONLY)
+    socket.send_fds(server, [b"\n"], [0, 1, 2, network])
+    server.sendall(json.dumps(asked).encode() + b"\n")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, lambda number, _: server.send(bytes([number])))
+    status = server.recv(4)
+    if not status:
+        sys.exit("the process with the libraries is gone")
+    code = os.waitstatus_to_exitcode(int.from_bytes(status))
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+script = sys.orig_argv[-1]
+if (
+    "/.snakemake/scripts/" in script
+    and "WARM_JOBS" in os.environ
+    and "HF_ENDPOINT" not in os.environ  # libraries read it when they are loaded
+):
+    hand_over(os.environ["WARM_JOBS"], script)

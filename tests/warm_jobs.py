@@ -1,0 +1,163 @@
+"""Jobs of tests run in copies of a process that has loaded torch and what else takes long.
+
+A job is a process with its own folder, environment, limits, network and output, as ever; only the
+third-party libraries are there when it starts, and nothing of the project.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import functools
+import json
+import os
+import resource
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+HERE = Path(__file__).parent
+# what jobs that load a model import first or last
+LIBRARIES = [
+    *("snakemake.script", "pydantic", "yaml", "tqdm", "jinja2"),
+    *("torch", "transformers", "transformers.trainer", "transformers.generation.utils", "peft"),
+    *("transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
+    *("sentence_transformers", "scipy.stats", "sacrebleu", "rouge_score.rouge_scorer"),
+]
+# as papertune.loading sets them; jobs with another Hub start by themselves, see sitecustomize.py
+READ_WHEN_LOADED = {
+    **dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1"),
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+@functools.cache
+def environment() -> dict[str, str]:
+    """What makes the jobs of a Snakemake warm; the process they are copied from is started once."""
+    folder = tempfile.TemporaryDirectory(prefix="warm-", ignore_cleanup_errors=True)
+    address = str(Path(folder.name, "jobs"))
+    server = subprocess.Popen(
+        [sys.executable, __file__, address],
+        stdin=subprocess.PIPE,  # closed when we end, and it ends then
+        stdout=subprocess.PIPE,
+        env=os.environ | READ_WHEN_LOADED,
+    )
+    atexit.register(folder.cleanup)
+    atexit.register(server.kill)
+    assert server.stdout
+    server.stdout.readline()
+    path = os.pathsep.join(filter(None, [str(HERE / "warm"), os.environ.get("PYTHONPATH")]))
+    return {"WARM_JOBS": address, "PYTHONPATH": path}
+
+
+def serve(address: str) -> None:
+    """Start a copy for every connection and kill it when that ends; until standard input ends."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(address)
+    server.listen(64)
+    ended, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    jobs: dict[socket.socket, int] = {}
+    print("ready", flush=True)
+    while True:
+        for ready in select.select([0, ended, server, *jobs], [], [])[0]:
+            if ready == 0:
+                for pid in jobs.values():
+                    end(pid)
+                return
+            if ready == ended:
+                os.read(ended, 4096)
+                report(jobs)
+            elif ready is server:
+                job, _ = server.accept()
+                _, files, *_ = socket.recv_fds(job, 1, 4)
+                with job.makefile("rb") as stream:
+                    asked = json.loads(stream.readline())
+                if pid := os.fork():
+                    jobs[job] = pid
+                    for file in files:
+                        os.close(file)
+                else:
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    run(asked, files)
+            elif ready in jobs:
+                if number := ready.recv(1):
+                    os.kill(jobs[ready], number[0])
+                else:
+                    end(jobs[ready])
+                    os.waitpid(jobs.pop(ready), 0)
+                    ready.close()
+
+
+def report(jobs: dict[socket.socket, int]) -> None:
+    """Tell who stands for a job that it has ended, and how."""
+    for job, pid in list(jobs.items()):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            del jobs[job]
+            with job, contextlib.suppress(BrokenPipeError):
+                job.sendall(status.to_bytes(4))
+
+
+def end(pid: int) -> None:
+    """Kill a job with what it has started, as its Slurm or its test would."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
+    """Be the process that was asked for."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        *streams, network = files
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        if os.fstat(network).st_ino != os.stat("/proc/self/ns/net").st_ino:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.setns(network, 0):
+                raise OSError(ctypes.get_errno(), "no such network")
+        os.closerange(3, 1024)  # what the server holds is not the job's
+        os.chdir(asked["folder"])
+        os.umask(asked["umask"])
+        for kind, limits in asked["limits"].items():
+            resource.setrlimit(int(kind), limits)
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        sys.argv = [asked["script"]]
+        sys.path[0] = str(Path(asked["script"]).parent)
+        runpy.run_path(asked["script"], run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    import gc
+    import importlib
+
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    gc.freeze()  # or each copy would write to all of it when it first collects
+    serve(sys.argv[1])
