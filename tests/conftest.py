@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+import warm_jobs
 
 TOGETHER = {
     "tests/slurm/": "slurm",
@@ -39,3 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return order.index(folder) if folder in order else len(order)
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[None]:
+    """What the module's tests start has its libraries loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in warm_jobs.environment().items():
+            patch.setenv(name, value)
+        yield

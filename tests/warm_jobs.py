@@ -136,9 +136,16 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
             resource.setrlimit(int(kind), limits)
         os.environ.clear()
         os.environ.update(asked["environment"])
-        sys.argv = [asked["script"]]
-        sys.path[0] = str(Path(asked["script"]).parent)
-        runpy.run_path(asked["script"], run_name="__main__")
+        match asked["command"]:
+            case ["-m", module, *arguments]:
+                sys.argv, sys.path = [module, *arguments], asked["path"]
+                runpy.run_module(module, run_name="__main__", alter_sys=True)
+            case [script, *arguments]:
+                sys.argv, sys.path = (
+                    [script, *arguments],
+                    [str(Path(script).parent), *asked["path"]],
+                )
+                runpy.run_path(script, run_name="__main__")
         code = 0
     except SystemExit as end:
         if isinstance(end.code, str):

@@ -23,6 +23,8 @@ from papertune.training.team import Team, team_of
 from snakemake_run import ROOT
 from tiny_models import make_model
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 JOB = """
 import json, sys
 from papertune.progress import job_log
@@ -298,6 +300,7 @@ def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monk
     )
     short = {"max_steps": 2, "evaluations": 1}
     one = study.alone("memory-one", batch_size=1, accumulation=8, **short)
+    monkeypatch.delenv("WARM_JOBS")
     monkeypatch.setenv("PYTHONPATH", str(folder))
     job = study.start("memory-two", find_batch=True, **short)
     assert job.end() == 0, job.said()

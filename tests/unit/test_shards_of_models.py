@@ -24,7 +24,7 @@ from papertune.settings import Answering, Decoding, TransformersGenerator
 from snakemake_run import ROOT
 from tiny_models import make_model
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 COUNT = 24
 BATCH = 2
@@ -192,7 +192,12 @@ def test_a_stopped_job_keeps_what_is_finished(folder, undisturbed, tmp_path, sta
         text=True,
         env={
             **os.environ,
-            "PYTHONPATH": f"{ROOT / 'workflow/scripts'}:{tests}:{tests / 'unit'}",
+            "PYTHONPATH": ":".join(
+                [
+                    *map(str, (ROOT / "workflow/scripts", tests, tests / "unit")),
+                    os.environ["PYTHONPATH"],
+                ]
+            ),
         },
     )
     when_stored(tmp_path, 4, lambda: process.send_signal(signal.SIGTERM)).join(60)

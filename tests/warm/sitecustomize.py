@@ -1,4 +1,4 @@
-"""Python starts here: a job's script is handed to a process that has loaded its libraries already.
+"""Python starts here: a job is handed to a process that has loaded its libraries already.
 
 Loading them takes longer than most jobs of small studies. What runs is a process of its own all the
 same, see ``warm_jobs.py``; this one stands for it: it passes signals on, ends as that one ends, and
@@ -9,7 +9,7 @@ import os
 import sys
 
 
-def hand_over(address: str, script: str) -> None:
+def hand_over(address: str, command: list[str]) -> None:
     import json
     import resource
     import signal
@@ -20,7 +20,8 @@ def hand_over(address: str, script: str) -> None:
     os.umask(umask := os.umask(0))
     kinds = [kind for name, kind in vars(resource).items() if name.startswith("RLIMIT_")]
     asked = {
-        "script": script,
+        "command": command,
+        "path": sys.path,
         "folder": os.getcwd(),
         "environment": dict(os.environ),
         "umask": umask,
@@ -41,10 +42,18 @@ def hand_over(address: str, script: str) -> None:
     os._exit(code)
 
 
-script = sys.orig_argv[-1]
-if (
-    "/.snakemake/scripts/" in script
-    and "WARM_JOBS" in os.environ
-    and "HF_ENDPOINT" not in os.environ  # libraries read it when they are loaded
-):
-    hand_over(os.environ["WARM_JOBS"], script)
+def is_ours(command: list[str]) -> bool:
+    """Whether it is a job of Snakemake or what a job starts, and not the tools of Python itself."""
+    match command:
+        case ["-m", module, *_]:
+            return module.startswith("papertune.")
+        case [script, *_]:
+            return "/.snakemake/scripts/" in script
+    return False
+
+
+# libraries read this one when they are loaded
+if "WARM_JOBS" in os.environ and "HF_ENDPOINT" not in os.environ:
+    command = [word for n, word in enumerate(sys.orig_argv) if n > 0 and (n > 1 or word != "-P")]
+    if is_ours(command):
+        hand_over(os.environ["WARM_JOBS"], command)
