@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import re
@@ -42,28 +43,38 @@ def snakemake(
     variables = {**os.environ, "PAPERTUNE_CONTACT": "tests@papertune.example", **environment}
     if warm and not any(argument in DRY for argument in arguments):
         variables |= warm_jobs.environment()
+    run = run_copy(options, variables, Path(), timeout)
+    assert not check or run.returncode == 0, run.stdout[-6000:]
+    return run
+
+
+def run_copy(
+    options: list[str], variables: dict[str, str], folder: Path, timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """The command ``snakemake`` in a folder; killed, with status -9, where it takes too long."""
     with NamedTemporaryFile("w+") as output:
-        run = COPIES.Process(target=_command, args=(options, variables, output.name))
+        run = COPIES.Process(target=_command, args=(options, variables, str(folder), output.name))
         run.start()
         run.join(timeout)
         run.kill()
         run.join()
-        text = output.read()
-    assert not check or run.exitcode == 0, text[-6000:]
-    return subprocess.CompletedProcess(options, run.exitcode or 0, text)
+        return subprocess.CompletedProcess(options, run.exitcode or 0, output.read())
 
 
-def _command(options: list[str], variables: dict[str, str], output: str) -> None:
-    """What the command ``snakemake`` does with these options."""
+def _command(options: list[str], variables: dict[str, str], folder: str, output: str) -> None:
     from snakemake.cli import main
 
+    os.chdir(folder)
     written = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(written, sys.stdout.fileno())
     os.dup2(written, sys.stderr.fileno())
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = ["snakemake", *options]
-    main()
+    try:
+        main()
+    finally:
+        atexit._run_exitfuncs()  # a copy ends without them
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, int]:

@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -155,6 +156,8 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
         code = 130
     except BaseException:
         traceback.print_exc()
+    threading._shutdown()  # as every Python ends, and a copy does not
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -34,6 +34,9 @@ pytestmark = pytest.mark.slow
 PER_YEAR = 3
 YEARS = range(2019, 2025)
 SEEDS = [1]
+# It is part of the urls, by which papers are dealt to training and validation, so it is always the
+# same one: below the range that the kernel hands out
+PORT = 18101
 QUESTIONS = {"gemma": "What does the system change?", "mistral": "What is it evaluated on?"}
 
 
@@ -58,8 +61,8 @@ def venue(years: range) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    address = f"127.0.0.1:{server.server_port}"
+    server = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
+    address = f"127.0.0.1:{PORT}"
     for year in years:
         volume = contents(listed(year), year).replace(LIBRARY, address)
         pages[f"/db/conf/isca/isca{year}.html"] = volume

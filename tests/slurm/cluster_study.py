@@ -15,8 +15,12 @@ import yaml
 import warm_jobs
 from end_to_end.conftest import row, write_study
 from papertune.demo.papers import papers
-from snakemake_run import ROOT
+from snakemake_run import ROOT, run_copy
 from tiny_models import make_model
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | warm_jobs.environment() | {"PAPERTUNE_CONTACT": "tests@papertune.example"}
 
 
 def site_profile(folder: Path, **site: str) -> Path:
@@ -84,32 +88,31 @@ class ClusterStudy:
         make_model(self.folder / "tiny", context=512)
         return self
 
-    def command(self, *arguments: str, target: str = "all") -> list[str]:
-        """What a user types."""
+    def options(self, *arguments: str, target: str = "all") -> list[str]:
+        """What a user types after `snakemake`."""
         return [
-            *(sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile")),
+            *(target, "--snakefile", str(ROOT / "Snakefile")),
             *("--workflow-profile", str(ROOT / "profiles/default")),
             *("--config", f"experiments={self.file}", *arguments),
         ]
 
     def start(self, profile: Path, *arguments: str, target: str = "all") -> subprocess.Popen[str]:
         """Start it and go on; what it says goes to `run.log`."""
+        options = self.options("--profile", str(profile), *arguments, target=target)
         with (self.folder / "run.log").open("a") as log:
             return subprocess.Popen(
-                self.command("--profile", str(profile), *arguments, target=target),
+                [sys.executable, "-m", "snakemake", *options],
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
-                env=os.environ
-                | warm_jobs.environment()
-                | {"PAPERTUNE_CONTACT": "tests@papertune.example"},
+                env=_environment(),
             )
 
     def run(
         self,
-        profile: Path,
+        profile: Path | None,
         *arguments: str,
         target: str = "all",
         check: bool = True,
@@ -117,36 +120,23 @@ class ClusterStudy:
     ) -> str:
         """Run it to its end; returns what it said.
 
+        Args:
+            profile: That of the cluster; without one it runs on this machine.
+
         Raises:
-            AssertionError: it failed although `check` is set.
+            AssertionError: it failed although `check` is set, or did not although it is not.
         """
-        before = len(self.said())
-        process = self.start(profile, *arguments, target=target)
-        try:
-            process.wait(seconds)
-        finally:
-            if process.poll() is None:
-                process.kill()
-        said = self.said()[before:]
-        assert not check or process.returncode == 0, said[-6000:]
-        assert check or process.returncode != 0, said[-6000:]
-        return said
+        if profile is not None:
+            arguments = ("--profile", str(profile), *arguments)
+        options = self.options(*arguments, target=target)
+        run = run_copy(options, _environment(), self.folder, seconds)
+        assert (run.returncode == 0) == check, run.stdout[-6000:]
+        return run.stdout
 
     def said(self) -> str:
-        """What all its runs have said."""
+        """What the runs that were started have said."""
         path = self.folder / "run.log"
         return path.read_text() if path.exists() else ""
-
-    def locally(self, target: str = "all") -> ClusterStudy:
-        """Run it without a cluster."""
-        subprocess.run(
-            self.command(target=target),
-            cwd=self.folder,
-            check=True,
-            capture_output=True,
-            env=os.environ | warm_jobs.environment(),
-        )
-        return self
 
     def weights(self) -> bytes:
         """What was trained."""

@@ -70,7 +70,7 @@ def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
             processes == 2
         ):  # once more: on this machine there is no launcher, so one process does it
             shutil.rmtree(facts.parent)
-            study.locally("models")
+            study.run(None, target="models")
     one, two = found[1], found[2]
     for name, values in one.items():
         torch.testing.assert_close(two[name], values, rtol=1e-4, atol=1e-5)
