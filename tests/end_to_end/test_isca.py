@@ -2,8 +2,8 @@
 
 The venue's pages come from a server on loopback, the models of the Hub are tiny ones put where
 download_base would put them. The file's own settings, generators, prompts, test years, methods and
-published figures are untouched; the source's address, the first year to train on and the numbers of
-epochs and seeds change.
+published figures are untouched; the source's address, the first year to train on, the share of
+validation and the numbers of epochs and seeds change.
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ def isca(tmp_path_factory) -> Iterator[Path]:
         values["fetching"].update(delay=0, allow_hosts=["127.0.0.1"])
         values["training"].update(epochs=1, evaluations=2)
         values["splits"]["train"]["from"] = YEARS.start
+        values["splits"]["validation"] = 0.3  # a tenth of nine papers may be none
         values["seeds"] = SEEDS
         path = folder / "isca.yaml"
         path.write_text(yaml.safe_dump(values))
