@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import warm_jobs
+from namespaces import join, opened
 
 ROOT = Path(__file__).parents[1]
 # runs are copies of a process that has loaded Snakemake: that takes longer than a plan
@@ -53,7 +54,8 @@ def run_copy(
 ) -> subprocess.CompletedProcess[str]:
     """The command ``snakemake`` in a folder; killed, with status -9, where it takes too long."""
     with NamedTemporaryFile("w+") as output:
-        run = COPIES.Process(target=_command, args=(options, variables, str(folder), output.name))
+        arguments = (options, variables, str(folder.resolve()), output.name, os.getpid())
+        run = COPIES.Process(target=_command, args=arguments)
         run.start()
         run.join(timeout)
         run.kill()
@@ -61,9 +63,12 @@ def run_copy(
         return subprocess.CompletedProcess(options, run.exitcode or 0, output.read())
 
 
-def _command(options: list[str], variables: dict[str, str], folder: str, output: str) -> None:
+def _command(
+    options: list[str], variables: dict[str, str], folder: str, output: str, parent: int
+) -> None:
     from snakemake.cli import main
 
+    join("mnt", opened("mnt", parent))
     os.chdir(folder)
     written = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(written, sys.stdout.fileno())

@@ -12,8 +12,7 @@ from cluster import Cluster, Unavailable
 class Clusters:
     """One cluster at a time, kept from test to test until another kind is wanted.
 
-    Cluster of other workers are waited for, so this lives for one file only: a whole session's would
-    keep the others waiting for as long.
+    It lives for one file, as a whole session's would work on while its process tests something else.
     """
 
     def __init__(self, folders: pytest.TempPathFactory) -> None:
