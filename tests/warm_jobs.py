@@ -55,8 +55,7 @@ def environment() -> dict[str, str]:
     )
     atexit.register(folder.cleanup)
     atexit.register(server.kill)
-    assert server.stdout
-    server.stdout.readline()
+    assert server.stdout and b"ready\n" in server.stdout, "the libraries cannot be loaded"
     path = os.pathsep.join(filter(None, [str(HERE / "warm"), os.environ.get("PYTHONPATH")]))
     return {"WARM_JOBS": address, "PYTHONPATH": path}
 
