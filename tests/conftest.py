@@ -10,10 +10,7 @@ import pytest
 import warm_jobs
 
 TOGETHER = {
-    # two processes with a Slurm each: their tests wait more than they work
-    "tests/slurm/test_accounting": "slurm",
-    "tests/slurm/test_cluster": "slurm",
-    "tests/slurm/": "another slurm",
+    "tests/slurm/": "slurm",
     "tests/end_to_end/test_promise_": "studies",
     "tests/end_to_end/test_small_": "studies",
 }
@@ -23,7 +20,7 @@ TOGETHER = {
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """One file stays in one process, as do files that share what is made once for all of them.
 
-    It would else be made in every process, and every file would start a Slurm.
+    It would else be made in every process; and there is one Slurm on a machine.
     """
     from xdist.scheduler import LoadScopeScheduling
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import warm_jobs
-from namespaces import join, opened
 
 ROOT = Path(__file__).parents[1]
 # runs are copies of a process that has loaded Snakemake: that takes longer than a plan
@@ -54,8 +53,7 @@ def run_copy(
 ) -> subprocess.CompletedProcess[str]:
     """The command ``snakemake`` in a folder; killed, with status -9, where it takes too long."""
     with NamedTemporaryFile("w+") as output:
-        arguments = (options, variables, str(folder.resolve()), output.name, os.getpid())
-        run = COPIES.Process(target=_command, args=arguments)
+        run = COPIES.Process(target=_command, args=(options, variables, str(folder), output.name))
         run.start()
         run.join(timeout)
         run.kill()
@@ -63,12 +61,9 @@ def run_copy(
         return subprocess.CompletedProcess(options, run.exitcode or 0, output.read())
 
 
-def _command(
-    options: list[str], variables: dict[str, str], folder: str, output: str, parent: int
-) -> None:
+def _command(options: list[str], variables: dict[str, str], folder: str, output: str) -> None:
     from snakemake.cli import main
 
-    join("mnt", opened("mnt", parent))
     os.chdir(folder)
     written = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(written, sys.stdout.fileno())

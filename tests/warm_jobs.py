@@ -1,6 +1,6 @@
 """Jobs of tests run in copies of a process that has loaded torch and what else takes long.
 
-A job is a process with its own folder, environment, limits, namespaces and output, as ever; only the
+A job is a process with its own folder, environment, limits, network and output, as ever; only the
 third-party libraries are there when it starts, and nothing of the project.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import json
 import os
@@ -23,8 +24,6 @@ import threading
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
-
-from namespaces import join
 
 HERE = Path(__file__).parent
 # what jobs that load a model import first or last
@@ -82,7 +81,7 @@ def serve(address: str) -> None:
                 report(jobs)
             elif ready is server:
                 job, _ = server.accept()
-                _, files, *_ = socket.recv_fds(job, 1, 5)
+                _, files, *_ = socket.recv_fds(job, 1, 4)
                 with job.makefile("rb") as stream:
                     asked = json.loads(stream.readline())
                 if pid := os.fork():
@@ -123,11 +122,13 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
     code = 1
     try:
         os.setpgid(0, 0)
-        *streams, mounts, network = files
+        *streams, network = files
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
-        join("mnt", mounts)
-        join("net", network)
+        if os.fstat(network).st_ino != os.stat("/proc/self/ns/net").st_ino:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.setns(network, 0):
+                raise OSError(ctypes.get_errno(), "no such network")
         os.closerange(3, 1024)  # what the server holds is not the job's
         os.chdir(asked["folder"])
         os.umask(asked["umask"])

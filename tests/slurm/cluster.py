@@ -24,18 +24,13 @@ from cluster_files import (
     slurm_conf,
     slurmdbd_conf,
 )
-from cluster_network import Network
-from cluster_place import (
-    CONFIGURATION,
-    FOLDER,
-    clear,
-    free_number,
-    lacking,
-    own_configuration,
-    record,
-)
+from cluster_network import GPU_NODES as GPU_NETWORK
+from cluster_network import add_network
+from cluster_place import CONFIGURATION, FOLDER, LINKS, LOCK, clear, lacking
 from cluster_processes import kill_with, processes_with, terminate_with
 from filelock import FileLock
+
+LOCK_SECONDS = 3600  # other test files with a cluster may come first
 
 UP = {"idle", "mix", "alloc"}
 ENDED = {
@@ -88,20 +83,15 @@ class Cluster:
         self.with_accounting = accounting
         self.offline = False
         self.commands = Commands(self.folder / "log")
-        self._number = 0
-        self._lock: FileLock | None = None
+        self._lock = FileLock(LOCK)
         self._database: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Cluster:
         if reason := lacking(self.with_accounting):
             raise Unavailable(reason)
+        self._lock.acquire(timeout=LOCK_SECONDS)
         try:
-            own_configuration()
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise Unavailable(f"this machine does not let root mount: {error}") from None
-        self._number, self._lock = free_number()
-        try:
-            clear(self._number)
+            clear()
             self._start()
         except BaseException:
             self._stop()
@@ -242,17 +232,11 @@ class Cluster:
 
     @property
     def _layout(self) -> Layout:
-        gpu = self.network.gpu_nodes
-        addresses = (gpu.here, gpu.there) if self.offline else ("127.0.0.1",) * 2
-        return Layout(self.folder, self._number, *addresses)
-
-    @property
-    def network(self) -> Network:
-        """What the GPU nodes see, and the place outside."""
-        return Network(self._number)
+        here, there = GPU_NETWORK.here, GPU_NETWORK.there
+        return Layout(self.folder, *((here, there) if self.offline else ("127.0.0.1",) * 2))
 
     def _start(self) -> None:
-        self.offline = self.network.add()
+        self.offline = add_network()
         layout = self._layout
         for folder in (layout.run, layout.logs, layout.state, *map(layout.spool, NODES)):
             folder.mkdir(parents=True, exist_ok=True)
@@ -282,27 +266,27 @@ class Cluster:
             "gres.conf": gres_conf(layout),
             "slurmdbd.conf": slurmdbd_conf(layout),
         }
-        record(self._number, self.folder)
-        for name, text in texts.items():
-            path = CONFIGURATION / name
-            path.touch(mode=0o600)  # slurmdbd insists on it
-            path.write_text(text)
+        CONFIGURATION.mkdir(exist_ok=True)
+        for link in LINKS:
+            target = self.folder / link.name
+            target.touch(mode=0o600)  # slurmdbd insists on it
+            target.write_text(texts[link.name])
+            link.symlink_to(target)
         layout.munge_key.touch(mode=0o600)
         layout.munge_key.write_bytes(os.urandom(1024))
 
     def _start_node(self, node: str) -> None:
         command = ["slurmd", "-N", node]
         if self.offline and node in GPU_NODES:
-            command = self.network.gpu_nodes.inside(*command)
+            command = GPU_NETWORK.inside(*command)
         self.commands.daemon(*command)
 
     def _stop(self) -> None:
         try:
-            clear(self._number)
+            clear()
             if self._database is not None:
                 self._database.wait(10)
         finally:
-            assert self._lock
             self._lock.release()
 
 

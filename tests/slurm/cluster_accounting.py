@@ -28,7 +28,7 @@ def start_accounting(layout: Layout, commands: Commands) -> subprocess.Popen[byt
     where = ("--no-defaults", "--user=root", f"--datadir={layout.folder}/database", *_SMALL)
     commands.run("mariadb-install-db", *where, "--skip-test-db")
     database = commands.in_background(
-        *("mariadbd", *where, f"--socket={socket}", f"--port={layout.port(DATABASE_PORT)}"),
+        *("mariadbd", *where, f"--socket={socket}", f"--port={DATABASE_PORT}"),
         *("--bind-address=127.0.0.1", f"--pid-file={layout.run}/mariadbd.pid"),
         f"--log-error={layout.logs}/mariadbd.log",
     )

@@ -13,7 +13,6 @@ GPUS_PER_NODE = 2
 
 # below the range that the kernel hands out, so that no other test's server can be there first
 CONTROLLER_PORT, NODE_PORT, ACCOUNTING_PORT, DATABASE_PORT = 16817, 17001, 16819, 13306
-APART = 100  # from one cluster to the next
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,6 @@ class Layout:
     """Where things lie and which addresses they have."""
 
     folder: Path
-    number: int
     controller_address: str
     gpu_address: str
 
@@ -60,10 +58,6 @@ class Layout:
     def gpu_device(self, number: int) -> Path:
         return self.folder / f"gpu{number}"
 
-    def port(self, first: int) -> int:
-        """This cluster's, from the first one's."""
-        return first + APART * self.number
-
 
 def slurm_conf(layout: Layout, accounting: bool) -> str:
     """Text of slurm.conf; what is set for tests only has its reason beside it."""
@@ -71,15 +65,14 @@ def slurm_conf(layout: Layout, accounting: bool) -> str:
     for number, node in enumerate(NODES):
         gpu = node in GPU_NODES
         address = layout.gpu_address if gpu else layout.controller_address
-        port = layout.port(NODE_PORT + number)
         nodes += (
-            f"NodeName={node} NodeHostname=localhost NodeAddr={address} Port={port}"
+            f"NodeName={node} NodeHostname=localhost NodeAddr={address} Port={NODE_PORT + number}"
             f" CPUs=16 RealMemory=64000{f' Gres=gpu:toy:{GPUS_PER_NODE}' if gpu else ''}\n"
         )
     return f"""\
 ClusterName={CLUSTER}
 SlurmctldHost=localhost({layout.controller_address})
-SlurmctldPort={layout.port(CONTROLLER_PORT)}
+SlurmctldPort={CONTROLLER_PORT}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -136,7 +129,7 @@ def _accounting(layout: Layout) -> str:
     return f"""\
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost={layout.controller_address}
-AccountingStoragePort={layout.port(ACCOUNTING_PORT)}
+AccountingStoragePort={ACCOUNTING_PORT}
 AccountingStoragePass={layout.munge_socket}
 AccountingStorageEnforce=associations,limits,qos
 AccountingStorageTRES=gres/gpu
@@ -159,13 +152,13 @@ AuthType=auth/munge
 AuthInfo={layout.munge_socket}
 DbdHost=localhost
 DbdAddr={layout.controller_address}
-DbdPort={layout.port(ACCOUNTING_PORT)}
+DbdPort={ACCOUNTING_PORT}
 SlurmUser=root
 PidFile={layout.run}/slurmdbd.pid
 LogFile={layout.logs}/slurmdbd.log
 StorageType=accounting_storage/mysql
 StorageHost=127.0.0.1
-StoragePort={layout.port(DATABASE_PORT)}
+StoragePort={DATABASE_PORT}
 StorageUser=slurm
 StoragePass=slurm
 StorageLoc=slurm

@@ -57,31 +57,28 @@ class Place:
             subprocess.run(["ip", *command], capture_output=True, check=False)
 
 
-class Network:
-    """Both places of one of this machine's clusters."""
+GPU_NODES = Place("papertune-gpu", "pt-gpu", "198.18.71.1", "198.18.71.2")
+OUTSIDE = Place("papertune-out", "pt-out", "198.18.71.5", "198.18.71.6")
 
-    def __init__(self, number: int) -> None:
-        net = f"198.18.{71 + number}"
-        self.gpu_nodes = Place(f"papertune-gpu-{number}", f"pt-gpu{number}", f"{net}.1", f"{net}.2")
-        self.outside = Place(f"papertune-out-{number}", f"pt-out{number}", f"{net}.5", f"{net}.6")
 
-    def add(self) -> bool:
-        """Make both; say whether this machine could."""
+def add_network() -> bool:
+    """Make both places; say whether this machine could."""
+    try:
+        for place in (GPU_NODES, OUTSIDE):
+            place.add()
+    except (OSError, subprocess.CalledProcessError):
+        remove_network()
+        return False
+    return True
+
+
+def remove_network() -> None:
+    """Take both places away, also those of a run that was killed."""
+    for place in (GPU_NODES, OUTSIDE):
         try:
-            for place in (self.gpu_nodes, self.outside):
-                place.add()
-        except (OSError, subprocess.CalledProcessError):
-            self.remove()
-            return False
-        return True
-
-    def remove(self) -> None:
-        """Take both away, also those of a run that was killed."""
-        for place in (self.gpu_nodes, self.outside):
-            try:
-                place.remove()
-            except OSError:  # no `ip`, so nothing was made
-                return
+            place.remove()
+        except OSError:  # no `ip`, so nothing was made
+            return
 
 
 def _ip(*arguments: str) -> None:

@@ -12,7 +12,8 @@ from cluster import Cluster, Unavailable
 class Clusters:
     """One cluster at a time, kept from test to test until another kind is wanted.
 
-    It lives for one file, as a whole session's would work on while its process tests something else.
+    Cluster of other workers are waited for, so this lives for one file only: a whole session's would
+    keep the others waiting for as long.
     """
 
     def __init__(self, folders: pytest.TempPathFactory) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from cluster import Cluster
+from cluster_network import OUTSIDE
 from cluster_processes import alive
 
 pytestmark = pytest.mark.slurm
@@ -65,13 +66,12 @@ def outside(cluster) -> Iterator[str]:
         "from http.server import *; s = HTTPServer(('', 8080), SimpleHTTPRequestHandler);"
         "print('up', flush=True); s.serve_forever()"
     )
-    place = cluster.network.outside
-    command = place.inside(sys.executable, "-c", serve)
+    command = OUTSIDE.inside(sys.executable, "-c", serve)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
         assert server.stdout and server.stdout.readline() == "up\n"
-        yield f"http://{place.there}:8080"
+        yield f"http://{OUTSIDE.there}:8080"
         server.kill()
 
 

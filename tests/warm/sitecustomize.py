@@ -27,8 +27,8 @@ def hand_over(address: str, command: list[str]) -> None:
         "umask": umask,
         "limits": {kind: resource.getrlimit(kind) for kind in kinds},
     }
-    spaces = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("mnt", "net")]
-    socket.send_fds(server, [b"\n"], [0, 1, 2, *spaces])
+    network = os.open("/proc/self/ns/net", os.O_RDONLY)
+    socket.send_fds(server, [b"\n"], [0, 1, 2, network])
     server.sendall(json.dumps(asked).encode() + b"\n")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, lambda number, _: server.send(bytes([number])))
