@@ -16,7 +16,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-import warm_jobs
 from end_to_end.conftest import small_study, write_study
 from end_to_end.test_small_study import tables
 from snakemake_run import ROOT, snakemake
@@ -35,7 +34,6 @@ def start(folder: Path, study: Path) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | warm_jobs.environment(),
         )
 
 
