@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -48,12 +49,27 @@ def snakemake(
     return run
 
 
+def snakemake_main() -> None:
+    """Be the command ``snakemake``."""
+    from snakemake.cli import main
+
+    main()
+
+
 def run_copy(
-    options: list[str], variables: dict[str, str], folder: Path, timeout: float
+    options: list[str],
+    variables: dict[str, str],
+    folder: Path,
+    timeout: float,
+    main: Callable[[], None] = snakemake_main,
 ) -> subprocess.CompletedProcess[str]:
-    """The command ``snakemake`` in a folder; killed, with status -9, where it takes too long."""
+    """The command ``snakemake`` in a folder; killed, with status -9, where it takes too long.
+
+    ``main`` is that command, which finds its arguments in ``sys.argv``.
+    """
     with NamedTemporaryFile("w+") as output:
-        run = COPIES.Process(target=_command, args=(options, variables, str(folder), output.name))
+        arguments = (options, variables, str(folder), output.name, main)
+        run = COPIES.Process(target=_command, args=arguments)
         run.start()
         run.join(timeout)
         run.kill()
@@ -61,9 +77,13 @@ def run_copy(
         return subprocess.CompletedProcess(options, run.exitcode or 0, output.read())
 
 
-def _command(options: list[str], variables: dict[str, str], folder: str, output: str) -> None:
-    from snakemake.cli import main
-
+def _command(
+    options: list[str],
+    variables: dict[str, str],
+    folder: str,
+    output: str,
+    main: Callable[[], None],
+) -> None:
     os.chdir(folder)
     written = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(written, sys.stdout.fileno())

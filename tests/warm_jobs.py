@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 HERE = Path(__file__).parent
 # what jobs that load a model import first or last
 LIBRARIES = [
-    *("snakemake.script", "pydantic", "yaml", "tqdm", "jinja2"),
+    *("snakemake.cli", "snakemake.script", "pydantic", "yaml", "tqdm", "jinja2"),
     *("torch", "transformers", "transformers.trainer", "transformers.generation.utils", "peft"),
     *("transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
     *("sentence_transformers", "scipy.stats", "sacrebleu", "rouge_score.rouge_scorer"),
@@ -147,10 +147,10 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
                 )
                 runpy.run_path(script, run_name="__main__")
         code = 0
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except SystemExit as left:
+        if isinstance(left.code, str):
+            print(left.code, file=sys.stderr)
+        code = left.code if isinstance(left.code, int) else int(left.code is not None)
     except KeyboardInterrupt:
         code = 130
     except BaseException:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+import eager_snakemake
 import warm_jobs
 from end_to_end.conftest import row, write_study
 from papertune.demo.papers import papers
@@ -101,7 +102,7 @@ class ClusterStudy:
         options = self.options("--profile", str(profile), *arguments, target=target)
         with (self.folder / "run.log").open("a") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "snakemake", *options],
+                [sys.executable, eager_snakemake.__file__, *options],
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -129,7 +130,7 @@ class ClusterStudy:
         if profile is not None:
             arguments = ("--profile", str(profile), *arguments)
         options = self.options(*arguments, target=target)
-        run = run_copy(options, _environment(), self.folder, seconds)
+        run = run_copy(options, _environment(), self.folder, seconds, eager_snakemake.main)
         assert (run.returncode == 0) == check, run.stdout[-6000:]
         return run.stdout
 

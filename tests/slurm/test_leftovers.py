@@ -8,10 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import eager_snakemake
 import pytest
 from cluster import Cluster
 
-from snakemake_run import ROOT
+import warm_jobs
+from snakemake_run import ROOT, run_copy
 
 pytestmark = pytest.mark.slurm
 
@@ -51,24 +53,26 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         (folder / "Snakefile").write_text(SNAKEFILE)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *OPTIONS, *arguments],
+            [sys.executable, eager_snakemake.__file__, *OPTIONS, *arguments],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            env={**os.environ, **environment},
+            env=os.environ | warm_jobs.environment() | environment,
         )
 
     def run(self, *arguments: str, code: int = 0, **environment: str) -> str:
-        process = self.start(*arguments, **environment)
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == code, said
-        return said
+        variables = os.environ | warm_jobs.environment() | environment
+        options = [*OPTIONS, *arguments]
+        run = run_copy(options, variables, self.folder, 120, eager_snakemake.main)
+        assert run.returncode == code, run.stdout
+        return run.stdout
 
     def go(self) -> None:
         """Let jobs end."""
@@ -163,27 +167,26 @@ def test_a_job_of_the_users_own_in_the_folder_is_none_of_ours(cluster, place):
     assert cluster.job(own).state == "RUNNING"
 
 
-def test_no_answer_is_no_leave_to_go_on(cluster, place):
-    killed(cluster, place)
-    place.run("--unlock")
+def test_while_the_controller_is_away_a_run_waits_and_no_other_starts(cluster, tmp_path):
+    """The plugin alone gives its jobs up after five questions, and waits for them for ever; and no
+    answer is no leave to go on where jobs may be at work."""
+    at_work, left = Place(tmp_path / "at-work"), Place(tmp_path / "left")
+    process = at_work.start()
+    killed(cluster, left)
+    left.run("--unlock")
+    cluster.commands.until(lambda: len(at_work.log) == 2, "two jobs at work", 60)
     cluster.stop_controller()
-    said = place.run("--cores", "1", code=1)
+    back = time.monotonic() + 60
+    said = left.run("--cores", "1", code=1)
     assert "may be at work here, and the cluster does not say" in said
     assert "PAPERTUNE_LEFTOVERS=ignore" in said and "Traceback" not in said
-    assert sorted(place.log) == ["begin a", "begin b"]
-    assert "Job stats" in place.run("--dry-run")
-    assert "wait, cancel or ignore" in place.run(code=1, PAPERTUNE_LEFTOVERS="yes")
-    place.go()
-
-
-def test_a_run_outlives_a_controller_that_is_away_for_a_minute(cluster, place):
-    """The plugin alone gives its jobs up after five questions, and waits for them for ever."""
-    process = place.start()
-    cluster.commands.until(lambda: len(place.log) == 2, "two jobs at work", 60)
-    cluster.stop_controller()
-    time.sleep(60)
-    place.go()
+    assert sorted(left.log) == ["begin a", "begin b"]
+    assert "Job stats" in left.run("--dry-run")
+    assert "wait, cancel or ignore" in left.run(code=1, PAPERTUNE_LEFTOVERS="yes")
+    time.sleep(max(0, back - time.monotonic()))
+    at_work.go()
     cluster.start_controller()
+    left.go()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    assert states(cluster, place) == ["COMPLETED"] * 2
+    assert states(cluster, at_work) == ["COMPLETED"] * 2

@@ -45,6 +45,8 @@ def hand_over(address: str, command: list[str]) -> None:
 def is_ours(command: list[str]) -> bool:
     """Whether it is a job of Snakemake or what a job starts, and not the tools of Python itself."""
     match command:
+        case ["-m", "snakemake", *rest]:
+            return "--mode" in rest  # what a cluster runs for a job; a whole run starts by itself
         case ["-m", module, *_]:
             return module.startswith("papertune.")
         case [script, *_]:
