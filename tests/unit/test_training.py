@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -214,20 +215,21 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, monkeypatch, tmp_p
 
 @pytest.fixture
 def sigterm(monkeypatch):
-    """Sends SIGTERM to this process when a method of the callback is called for the nth time."""
+    """Sends SIGTERM to this process when a function, as a rule a method of the callback, is called
+    for the nth time."""
     before = signal.getsignal(signal.SIGTERM)
 
-    def at(event: str, count: int) -> None:
+    def at(event: str, count: int, owner: Any = Watch) -> None:
         stopping.install()
-        real, calls = getattr(Watch, event), []
+        real, calls = getattr(owner, event), []
 
-        def called(watch, *arguments, **rest):
+        def called(*arguments, **rest):
             calls.append(1)
             if len(calls) == count:
                 os.kill(os.getpid(), signal.SIGTERM)
-            return real(watch, *arguments, **rest)
+            return real(*arguments, **rest)
 
-        monkeypatch.setattr(Watch, event, called)
+        monkeypatch.setattr(owner, event, called)
 
     yield at
     stopping.install()
@@ -292,6 +294,22 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(run, sigterm, tmp_path
     # the origin is the folder's name
     assert different <= {"wall_seconds", "tokens_per_second", "peak_memory_bytes", "origin"}
     assert not (tmp_path / "checkpoints" / "stopped").exists()
+
+
+def test_a_signal_while_the_model_is_saved_costs_no_step(run, sigterm, tmp_path, monkeypatch):
+    """Snakemake, which has the same signal, throws the result away."""
+    undisturbed = run("undisturbed")
+    sigterm("write_card", 1, training)
+    with pytest.raises(stopping.Interrupted):
+        run("stopped")
+    assert not (tmp_path / "stopped" / "seed-1").exists()
+    stopping.install()
+    trained = []
+    monkeypatch.setattr(Watch, "on_step_end", lambda *_, **__: trained.append(1))
+    resumed = run("stopped")
+    assert not trained
+    assert weights_of(resumed) == weights_of(undisturbed)
+    assert losses_of(resumed) == losses_of(undisturbed)
 
 
 @pytest.mark.parametrize("validation", ["best", "last"])
