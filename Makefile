@@ -65,7 +65,7 @@ schema: .venv/installed ## write the schemas for editors anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.schemas workflow/schemas
 
 test: lint ## install what tests need and run all of them
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: .venv/installed-test ## measure the promises about speed and memory (30 minutes)
 	@failed=; for name in answering training_speed startup gpu_training planning nothing_to_do memory crawl dblp_snapshot stack_dump; do \

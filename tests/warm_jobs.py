@@ -86,6 +86,7 @@ def serve(address: str) -> None:
                     asked = json.loads(stream.readline())
                 if pid := os.fork():
                     jobs[job] = pid
+                    os.setpgid(pid, pid)  # as the copy does: whoever is first
                     for file in files:
                         os.close(file)
                 else:
@@ -93,8 +94,8 @@ def serve(address: str) -> None:
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     run(asked, files)
             elif ready in jobs:
-                if number := ready.recv(1):
-                    os.kill(jobs[ready], number[0])
+                if number := ready.recv(2):
+                    pass_on(jobs[ready], *number)
                 else:
                     end(jobs[ready])
                     os.waitpid(jobs.pop(ready), 0)
@@ -109,6 +110,12 @@ def report(jobs: dict[socket.socket, int]) -> None:
             del jobs[job]
             with job, contextlib.suppress(BrokenPipeError):
                 job.sendall(status.to_bytes(4))
+
+
+def pass_on(pid: int, number: int, to_all: int) -> None:
+    """Send a signal that came to who stands for a job to the job, or also to what it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        (os.killpg if to_all else os.kill)(pid, number)
 
 
 def end(pid: int) -> None:
@@ -136,6 +143,9 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
             resource.setrlimit(int(kind), limits)
         os.environ.clear()
         os.environ.update(asked["environment"])
+        # a control group: see tests/slurm/slow_processor.py
+        if (slow := os.environ.get("SLOW_TRAINING")) and asked["command"][0].endswith(".train.py"):
+            Path(slow).write_text(f"{os.getpid()}")
         match asked["command"]:
             case ["-m", module, *arguments]:
                 sys.argv, sys.path = [module, *arguments], asked["path"]

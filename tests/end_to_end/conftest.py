@@ -40,10 +40,13 @@ def write_study(folder: Path, values: dict[str, Any], name: str = "small") -> Pa
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory) -> Path:
-    """The folder of a finished small study; tests must leave it as it is."""
+    """The folder of a finished small study; tests must leave it as it is.
+
+    Its jobs start as a user's do.
+    """
     folder = tmp_path_factory.mktemp("small")
     path = write_study(folder, small_study())
-    snakemake(folder, "--config", f"experiments={path}")
+    snakemake(folder, "--config", f"experiments={path}", warm=False)
     return folder
 
 

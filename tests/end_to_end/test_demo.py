@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    snakemake(folder, "--config", "experiments=demo", warm=False)
+    snakemake(folder, "--config", "experiments=demo")
     return folder
 
 

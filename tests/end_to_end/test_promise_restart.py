@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import warm_jobs
 from end_to_end.conftest import small_study, write_study
 from end_to_end.test_small_study import tables
 from snakemake_run import ROOT, snakemake
@@ -34,17 +35,29 @@ def start(folder: Path, study: Path) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=os.environ | warm_jobs.environment(),
         )
 
 
-def kill_with_its_jobs(process: subprocess.Popen[bytes]) -> None:
+def jobs_in(folder: Path) -> list[psutil.Process]:
+    """Processes that work there and have not ended."""
+    found = []
+    for process in psutil.process_iter(["cwd", "status"]):
+        here = process.info["cwd"] and folder in [cwd := Path(process.info["cwd"]), *cwd.parents]
+        if here and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def kill_with_its_jobs(process: subprocess.Popen[bytes], folder: Path) -> None:
     """SIGKILL the main process first, then every job that it has started."""
-    children = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
-    for child in children:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()
     process.wait()
+    while jobs := jobs_in(folder):
+        for job in jobs:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                job.kill()
+        time.sleep(0.02)
 
 
 def kill_when(folder: Path, study: Path, sign: str) -> None:
@@ -58,7 +71,7 @@ def kill_when(folder: Path, study: Path, sign: str) -> None:
     while not set(folder.glob(sign)) - before:
         assert process.poll() is None, (folder / "killed.log").read_text()[-3000:]
         time.sleep(0.02)
-    kill_with_its_jobs(process)
+    kill_with_its_jobs(process, folder)
     snakemake(folder, "--config", f"experiments={study}", "--unlock")
 
 

@@ -61,6 +61,11 @@ class Job:
     tres: dict[str, str]
     restarts: int
 
+    @property
+    def rule(self) -> str:
+        """Of a job of Snakemake, as its plugin writes it into the comment."""
+        return self.comment.removeprefix("rule_").partition("_wildcards")[0]
+
 
 class Cluster:
     """A running Slurm, as a context manager.

@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import eager_snakemake
+import yaml
+from cluster import Cluster, Job
+
 import warm_jobs
 from end_to_end.conftest import row, write_study
 from papertune.demo.papers import papers
@@ -97,7 +99,9 @@ class ClusterStudy:
             *("--config", f"experiments={self.file}", *arguments),
         ]
 
-    def start(self, profile: Path, *arguments: str, target: str = "all") -> subprocess.Popen[str]:
+    def start(
+        self, profile: Path, *arguments: str, target: str = "all", **environment: str
+    ) -> subprocess.Popen[str]:
         """Start it and go on; what it says goes to `run.log`."""
         options = self.options("--profile", str(profile), *arguments, target=target)
         with (self.folder / "run.log").open("a") as log:
@@ -108,7 +112,7 @@ class ClusterStudy:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
-                env=_environment(),
+                env=_environment() | environment,
             )
 
     def run(
@@ -138,6 +142,14 @@ class ClusterStudy:
         """What the runs that were started have said."""
         path = self.folder / "run.log"
         return path.read_text() if path.exists() else ""
+
+    def jobs(self, cluster: Cluster) -> list[Job]:
+        """Its jobs; the cluster may have others."""
+        return [job for job in cluster.jobs() if job.workdir == str(self.folder)]
+
+    def completed(self, cluster: Cluster) -> Counter[str]:
+        """Rule → jobs that came to a good end."""
+        return Counter(job.rule for job in self.jobs(cluster) if job.state == "COMPLETED")
 
     def weights(self) -> bytes:
         """What was trained."""

@@ -3,16 +3,14 @@ had finished ran twice."""
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, Job
+from cluster import Cluster
 from cluster_study import ClusterStudy, site_profile
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -28,20 +26,6 @@ def undisturbed(tmp_path_factory) -> ClusterStudy:
     study = ClusterStudy(tmp_path_factory.mktemp("undisturbed")).make(training=TRAINING)
     study.run(None)
     return study
-
-
-def rule_of(job: Job) -> str:
-    return job.comment.removeprefix("rule_").partition("_wildcards")[0]
-
-
-def jobs_of(cluster: Cluster, study: ClusterStudy) -> list[Job]:
-    """The jobs of this study; the cluster has had others."""
-    return [job for job in cluster.jobs() if job.workdir == str(study.folder)]
-
-
-def completed(jobs: list[Job]) -> Counter[str]:
-    """Rule → jobs that came to a good end."""
-    return Counter(rule_of(job) for job in jobs if job.state == "COMPLETED")
 
 
 def wait_until(what: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120):
@@ -64,7 +48,7 @@ def running(cluster: Cluster, rule: str, beside: set[int] = frozenset()) -> Call
         (
             job
             for job in cluster.jobs()
-            if rule_of(job) == rule and job.state == "RUNNING" and job.id not in beside
+            if job.rule == rule and job.state == "RUNNING" and job.id not in beside
         ),
         None,
     )
@@ -128,39 +112,13 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     wait_until(lambda: re.search(left, study.said(), re.DOTALL), process)
     cluster.commands.run("scancel", "--full", "--signal=CONT", str(last.id))
     assert process.wait(300) == 0, study.said()[-4000:]
-    assert completed(jobs_of(cluster, study)) == JOBS
+    assert study.completed(cluster) == JOBS
     assert study.tables() == undisturbed.tables()
     states = [cluster.job(job.id).state for job in (first, second, third)]
     assert states == ["CANCELLED", "NODE_FAIL", "FAILED"]
     logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
     # what Slurm could still write of the third, before or after there was no room
     assert any("No space left on device" in path.read_text() for path in logs)
-
-
-def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, undisturbed, tmp_path):
-    """Minutes are the least that Slurm limits; each attempt has one, training takes more."""
-    compute = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
-    [facts] = undisturbed.folder.glob("results/small/models/*/*/training.json")
-    step = json.loads(facts.read_text())["wall_seconds"] / TRAINING["max_steps"]
-    # An attempt has 40 to 65 seconds to train, as Slurm looks every 30 seconds. A tenth of what a step
-    # took there were validations and checkpoints: some 150 seconds of training
-    training = TRAINING | {"max_steps": round(165 / step), "evaluations": 2}
-    study = ClusterStudy(tmp_path / "study").make(training=training, compute=compute)
-    profile = site_profile(study.folder / "profile", slurm_extra="\"'--signal=TERM@10'\"")
-    process = study.start(profile, "--retries", "12", target="models")
-    try:
-        free = ClusterStudy(tmp_path / "free").make(training=training)
-        free.run(None, target="models")
-        assert process.wait(900) == 0, study.said()[-4000:]
-    finally:
-        process.kill()
-    attempts = jobs_of(cluster, study)
-    assert len(attempts) >= 3
-    assert completed(attempts) == {"train": 1}
-    assert study.weights() == free.weights()
-    logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
-    stopped = ["stopped by SIGTERM" in path.read_text() for path in logs]
-    assert stopped.count(True) == len(attempts) - 1
 
 
 def test_who_looks_on_sees_why_a_job_failed_and_where_it_says_so(cluster, tmp_path):

@@ -1,15 +1,19 @@
-"""The demo runs through Slurm whole, and every job got what it asked for."""
+"""The demo runs through Slurm whole, beside a training that outlives its time limits."""
 
 from __future__ import annotations
 
 import csv
-import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 import yaml
 from cluster import Cluster
 from cluster_study import ClusterStudy, site_profile
+from slow_processor import slow_processor
 
+from papertune.accounting.record import read_records_below
 from snakemake_run import ROOT
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -17,29 +21,65 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 COMPUTE = {"gpu": 1, "threads": 1, "memory_mb": 3000, "runtime": 30, "longest": 60}
 LANGUAGE_MODEL = {"pretrain_base": 1, "train": 4, "answer": 10}
 OTHERS = {"score": 10, "compare": 1, "count_stages": 1}
+# minutes are the least that Slurm limits; each attempt has one
+LIMITS = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
+# an attempt has 40 to 65 seconds, as Slurm looks every 30 seconds
+SECONDS = 130
+TRAINING = {"max_steps": 1200, "max_length": 512, "batch_size": 4, "evaluations": 4}
 
 
-def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster_with_accounting, tmp_path):
-    cluster: Cluster = cluster_with_accounting
+@pytest.fixture(scope="module")
+def cluster(clusters) -> Iterator[Cluster]:
+    """One with accounting, for all tests here at once."""
+    with clusters.lend(accounting=True) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A training on a slow node that has to stop again and again, and one that is never stopped."""
+
+    study: ClusterStudy
+    process: subprocess.Popen[str]
+    free: ClusterStudy
+
+
+@pytest.fixture(scope="module")
+def limited(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
+    """It takes minutes and little of the processor: the demo runs meanwhile."""
+    free = ClusterStudy(tmp_path_factory.mktemp("free")).make(training=TRAINING)
+    free.run(None, target="models")
+    [record] = read_records_below([free.folder / "logs/small/jobs/train"])
+    assert record.cpu_seconds
+    with slow_processor(record.cpu_seconds / SECONDS) as slow:
+        study = ClusterStudy(tmp_path_factory.mktemp("limited"))
+        study.make(training=TRAINING, compute=LIMITS)
+        site = {"slurm_account": "lab", "slurm_extra": "\"'--signal=TERM@10'\""}
+        profile = site_profile(study.folder / "profile", **site)
+        process = study.start(profile, "--retries", "12", target="models", SLOW_TRAINING=str(slow))
+        yield Limited(study, process, free)
+        process.kill()
+
+
+@pytest.mark.usefixtures("limited")
+def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster, tmp_path):
     values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
+    values["training"]["epochs"] = 2  # how good its models are is for the demo's own test
     study = ClusterStudy(tmp_path / "demo")
     study.folder.mkdir()
     study.file.write_text(yaml.safe_dump(values | {"compute": COMPUTE}))
     study.run(site_profile(study.folder / "profile", slurm_account="lab"), seconds=1500)
 
-    counted: dict[str, int] = {}
-    for job in cluster.jobs():
-        rule = re.match(r"rule_(.+?)_wildcards_", job.comment)[1]
-        counted[rule] = counted.get(rule, 0) + 1
+    for job in study.jobs(cluster):
         assert job.state == "COMPLETED", job
         whole = cluster.accounting(job.id)[0]
         given = dict(item.split("=") for item in whole["AllocTRES"].split(","))
-        model = rule in LANGUAGE_MODEL
+        model = job.rule in LANGUAGE_MODEL
         assert whole["Partition"] == ("gpu" if model else "cpu")
         assert given.get("gres/gpu") == ("1" if model else None)
         assert given["mem"] == ("3000M" if model else "4000M")
         assert given["cpu"] == "1"
-    assert counted == LANGUAGE_MODEL | OTHERS
+    assert study.completed(cluster) == LANGUAGE_MODEL | OTHERS
 
     with (study.folder / "results/small/tables/cost.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -50,3 +90,15 @@ def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster_with_acco
     assert "What it cost" in page
     # another run finds nothing to do, and submits nothing
     assert "Nothing to be done" in study.run(site_profile(study.folder / "profile"))
+
+
+def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, limited):
+    study = limited.study
+    assert limited.process.wait(900) == 0, study.said()[-4000:]
+    attempts = study.jobs(cluster)
+    assert len(attempts) >= 3
+    assert study.completed(cluster) == {"train": 1}
+    assert study.weights() == limited.free.weights()
+    logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
+    stopped = ["stopped by SIGTERM" in path.read_text() for path in logs]
+    assert stopped.count(True) == len(attempts) - 1
