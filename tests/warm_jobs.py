@@ -86,7 +86,8 @@ def serve(address: str) -> None:
                     asked = json.loads(stream.readline())
                 if pid := os.fork():
                     jobs[job] = pid
-                    os.setpgid(pid, pid)  # as the copy does: whoever is first
+                    with contextlib.suppress(OSError):
+                        os.setpgid(pid, pid)  # as the copy does: whoever is first
                     for file in files:
                         os.close(file)
                 else:
