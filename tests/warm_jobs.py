@@ -144,19 +144,17 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
             resource.setrlimit(int(kind), limits)
         os.environ.clear()
         os.environ.update(asked["environment"])
-        # a control group: see tests/slurm/slow_processor.py
-        if (slow := os.environ.get("SLOW_TRAINING")) and asked["command"][0].endswith(".train.py"):
-            Path(slow).write_text(f"{os.getpid()}")
         match asked["command"]:
             case ["-m", module, *arguments]:
                 sys.argv, sys.path = [module, *arguments], asked["path"]
-                runpy.run_module(module, run_name="__main__", alter_sys=True)
+                be = functools.partial(runpy.run_module, module, alter_sys=True)
             case [script, *arguments]:
-                sys.argv, sys.path = (
-                    [script, *arguments],
-                    [str(Path(script).parent), *asked["path"]],
-                )
-                runpy.run_path(script, run_name="__main__")
+                folder = str(Path(script).parent)
+                sys.argv, sys.path = [script, *arguments], [folder, *asked["path"]]
+                be = functools.partial(runpy.run_path, script)
+        if first := os.environ.get("WARM_JOBS_FIRST"):  # a script of the test's
+            runpy.run_path(first)
+        be(run_name="__main__")
         code = 0
     except SystemExit as left:
         if isinstance(left.code, str):
@@ -176,8 +174,11 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
 if __name__ == "__main__":
     import gc
     import importlib
+    import weakref
 
     for library in LIBRARIES:
         importlib.import_module(library)
+    for finalizer in weakref.finalize._registry.values():  # libraries': half of a copy's time
+        finalizer.atexit = False
     gc.freeze()  # or each copy would write to all of it when it first collects
     serve(sys.argv[1])

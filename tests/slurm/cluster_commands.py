@@ -85,7 +85,7 @@ class Commands:
         while not condition():
             if time.monotonic() > deadline:
                 raise RuntimeError(f"waited {seconds} s for {what}\n{self.log_ends()}")
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def log_ends(self) -> str:
         """The last lines of all logs."""

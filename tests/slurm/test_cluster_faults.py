@@ -38,7 +38,7 @@ def wait_until(what: Callable[[], object], process: subprocess.Popen[str], secon
     while not (found := what()):
         assert process.poll() is None, "the run has ended"
         assert time.monotonic() < end, "it did not come"
-        time.sleep(0.1)
+        time.sleep(0.2)
     return found
 
 

@@ -6,6 +6,7 @@ import csv
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import yaml
@@ -21,6 +22,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 COMPUTE = {"gpu": 1, "threads": 1, "memory_mb": 3000, "runtime": 30, "longest": 60}
 LANGUAGE_MODEL = {"pretrain_base": 1, "train": 4, "answer": 10}
 OTHERS = {"score": 10, "compare": 1, "count_stages": 1}
+SLOWLY = Path(__file__).with_name("slow_training.py")
 # minutes are the least that Slurm limits; each attempt has one
 LIMITS = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
 # an attempt has 40 to 65 seconds, as Slurm looks every 30 seconds
@@ -56,7 +58,8 @@ def limited(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         study.make(training=TRAINING, compute=LIMITS)
         site = {"slurm_account": "lab", "slurm_extra": "\"'--signal=TERM@10'\""}
         profile = site_profile(study.folder / "profile", **site)
-        process = study.start(profile, "--retries", "12", target="models", SLOW_TRAINING=str(slow))
+        slowly = {"SLOW_PROCESSOR": str(slow), "WARM_JOBS_FIRST": str(SLOWLY)}
+        process = study.start(profile, "--retries", "12", target="models", **slowly)
         yield Limited(study, process, free)
         process.kill()
 
@@ -64,7 +67,9 @@ def limited(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.mark.usefixtures("limited")
 def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster, tmp_path):
     values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
-    values["training"]["epochs"] = 2  # how good its models are is for the demo's own test
+    # how good its models are is for the demo's own test
+    values["bases"]["small"]["pretrain"]["training"]["max_steps"] = 30
+    values["training"]["epochs"] = 1
     study = ClusterStudy(tmp_path / "demo")
     study.folder.mkdir()
     study.file.write_text(yaml.safe_dump(values | {"compute": COMPUTE}))

@@ -291,17 +291,10 @@ TogetherTrainer.training_step = step
 @pytest.mark.slow
 def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monkeypatch):
     """The second process fails in its second update, while the first waits for it."""
-    folder = study.folder / "small"
-    folder.mkdir()
-    # read by each process when it starts
-    (folder / "sitecustomize.py").write_text(
-        "import sys\nif 'papertune.training.team' in sys.orig_argv:\n    "
-        + "\n    ".join(SMALL.strip().splitlines())
-    )
+    (script := study.folder / "small.py").write_text(SMALL)
     short = {"max_steps": 2, "evaluations": 1}
     one = study.alone("memory-one", batch_size=1, accumulation=8, **short)
-    monkeypatch.delenv("WARM_JOBS")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("WARM_JOBS_FIRST", str(script))
     job = study.start("memory-two", find_batch=True, **short)
     assert job.end() == 0, job.said()
     assert "out of memory with a batch of 2; going on with 1" in job.said()
