@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,6 +60,18 @@ def environment() -> dict[str, str]:
     return {"WARM_JOBS": address, "PYTHONPATH": path}
 
 
+@dataclass(frozen=True)
+class Job:
+    """A copy; `step` if it is a cluster's job step, of which all processes have each signal."""
+
+    pid: int
+    step: bool
+
+    def send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            (os.killpg if self.step else os.kill)(self.pid, number)
+
+
 def serve(address: str) -> None:
     """Start a copy for every connection and kill it when that ends; until standard input ends."""
     server = socket.socket(socket.AF_UNIX)
@@ -68,24 +81,24 @@ def serve(address: str) -> None:
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    jobs: dict[socket.socket, int] = {}
+    jobs: dict[socket.socket, Job] = {}
     print("ready", flush=True)
     while True:
         for ready in select.select([0, ended, server, *jobs], [], [])[0]:
             if ready == 0:
-                for pid in jobs.values():
-                    end(pid)
+                for job in jobs.values():
+                    job.send(signal.SIGKILL)
                 return
             if ready == ended:
                 os.read(ended, 4096)
                 report(jobs)
             elif ready is server:
-                job, _ = server.accept()
-                _, files, *_ = socket.recv_fds(job, 1, 4)
-                with job.makefile("rb") as stream:
+                line, _ = server.accept()
+                _, files, *_ = socket.recv_fds(line, 1, 4)
+                with line.makefile("rb") as stream:
                     asked = json.loads(stream.readline())
                 if pid := os.fork():
-                    jobs[job] = pid
+                    jobs[line] = Job(pid, asked["command"][:2] == ["-m", "snakemake"])
                     with contextlib.suppress(OSError):
                         os.setpgid(pid, pid)  # as the copy does: whoever is first
                     for file in files:
@@ -95,34 +108,23 @@ def serve(address: str) -> None:
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     run(asked, files)
             elif ready in jobs:
-                if number := ready.recv(2):
-                    pass_on(jobs[ready], *number)
+                if number := ready.recv(1):
+                    jobs[ready].send(number[0])
                 else:
-                    end(jobs[ready])
-                    os.waitpid(jobs.pop(ready), 0)
+                    job = jobs.pop(ready)
+                    job.send(signal.SIGKILL)
+                    os.waitpid(job.pid, 0)
                     ready.close()
 
 
-def report(jobs: dict[socket.socket, int]) -> None:
+def report(jobs: dict[socket.socket, Job]) -> None:
     """Tell who stands for a job that it has ended, and how."""
-    for job, pid in list(jobs.items()):
-        done, status = os.waitpid(pid, os.WNOHANG)
+    for line, job in list(jobs.items()):
+        done, status = os.waitpid(job.pid, os.WNOHANG)
         if done:
-            del jobs[job]
-            with job, contextlib.suppress(BrokenPipeError):
-                job.sendall(status.to_bytes(4))
-
-
-def pass_on(pid: int, number: int, to_all: int) -> None:
-    """Send a signal that came to who stands for a job to the job, or also to what it has started."""
-    with contextlib.suppress(ProcessLookupError):
-        (os.killpg if to_all else os.kill)(pid, number)
-
-
-def end(pid: int) -> None:
-    """Kill a job with what it has started, as its Slurm or its test would."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+            del jobs[line]
+            with line, contextlib.suppress(BrokenPipeError):
+                line.sendall(status.to_bytes(4))
 
 
 def run(asked: dict[str, Any], files: list[int]) -> NoReturn:

@@ -30,10 +30,8 @@ def hand_over(address: str, command: list[str]) -> None:
     network = os.open("/proc/self/ns/net", os.O_RDONLY)
     socket.send_fds(server, [b"\n"], [0, 1, 2, network])
     server.sendall(json.dumps(asked).encode() + b"\n")
-    # a cluster tells all processes of a job step; what Snakemake starts here is none of its
-    to_all = command[:2] == ["-m", "snakemake"]
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, lambda number, _: server.send(bytes([number, to_all])))
+        signal.signal(number, lambda number, _: server.send(bytes([number])))
     status = server.recv(4)
     if not status:
         sys.exit("the process with the libraries is gone")
