@@ -27,7 +27,7 @@ from cluster_files import (
 from cluster_network import GPU_NODES as GPU_NETWORK
 from cluster_network import add_network
 from cluster_place import CONFIGURATION, FOLDER, LINKS, LOCK, clear, lacking
-from cluster_processes import kill_with, processes_with, terminate_with
+from cluster_processes import has_stopped, kill_with, processes_with, terminate_with
 from filelock import FileLock
 
 LOCK_SECONDS = 3600  # other test files with a cluster may come first
@@ -186,6 +186,22 @@ class Cluster:
         )
 
     # ---- faults ---------------------------------------------------------------
+
+    def freeze(self, number: int) -> None:
+        """Stop a running job's processes until `thaw`.
+
+        A job counts as running before it has a process; a signal then reaches nobody.
+        """
+
+        def frozen() -> bool:
+            self.commands.run("scancel", "--full", "--signal=STOP", str(number))
+            return has_stopped(number)
+
+        self.commands.until(frozen, f"job {number} to stand still")
+
+    def thaw(self, number: int) -> None:
+        """Let a job's processes go on."""
+        self.commands.run("scancel", "--full", "--signal=CONT", str(number))
 
     def stop_controller(self) -> None:
         """End slurmctld, which saves its state; jobs go on."""

@@ -85,6 +85,16 @@ def _wait_until_gone(left: list[psutil.Process], seconds: float) -> None:
         time.sleep(0.01)
 
 
+def has_stopped(job: int) -> bool:
+    """Whether a process of a Slurm job has been stopped by a signal."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            stopped = process.status() == psutil.STATUS_STOPPED
+            if stopped and process.environ().get("SLURM_JOB_ID") == str(job):
+                return True
+    return False
+
+
 def alive(process: psutil.Process) -> bool:
     """Whether it still does something: a zombie has ended, whoever may collect it."""
     try:

@@ -99,8 +99,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     filler.unlink()
     lost = {first.id, second.id, third.id}
     last = wait_until(running(cluster, "train", lost), process)
-    # it goes on once the next run has found it
-    cluster.commands.run("scancel", "--full", "--signal=STOP", str(last.id))
+    cluster.freeze(last.id)  # until the next run has found it
     process.kill()
     process.wait()
     # nor does Slurm begin a job again by itself, beside the one that Snakemake would submit
@@ -110,7 +109,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     process = study.start(profile)
     left = r"An earlier run of this directory has left \d jobs? in the queue:.* train small_full_1 "
     wait_until(lambda: re.search(left, study.said(), re.DOTALL), process)
-    cluster.commands.run("scancel", "--full", "--signal=CONT", str(last.id))
+    cluster.thaw(last.id)
     assert process.wait(300) == 0, study.said()[-4000:]
     assert study.completed(cluster) == JOBS
     assert study.tables() == undisturbed.tables()
