@@ -15,6 +15,7 @@ import os
 import resource
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,9 +23,12 @@ import sys
 import tempfile
 import threading
 import traceback
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+
+from filelock import FileLock
 
 HERE = Path(__file__).parent
 # what jobs that load a model import first or last
@@ -44,20 +48,29 @@ READ_WHEN_LOADED = {
 
 @functools.cache
 def environment() -> dict[str, str]:
-    """What makes the jobs of a Snakemake warm; the process they are copied from is started once."""
-    folder = tempfile.TemporaryDirectory(prefix="warm-", ignore_cleanup_errors=True)
-    address = str(Path(folder.name, "jobs"))
-    server = subprocess.Popen(
-        [sys.executable, __file__, address],
-        stdin=subprocess.PIPE,  # closed when we end, and it ends then
-        stdout=subprocess.PIPE,
-        env=os.environ | READ_WHEN_LOADED,
-    )
-    atexit.register(folder.cleanup)
-    atexit.register(server.kill)
-    assert server.stdout and b"ready\n" in server.stdout, "the libraries cannot be loaded"
+    """What makes the jobs of a Snakemake warm.
+
+    The process they are copied from is started once for all of pytest's workers, and ends when the
+    pytest does that has started these.
+    """
+    if run := os.environ.get("PYTEST_XDIST_TESTRUNUID"):
+        owner = os.getppid()
+    else:
+        run, owner = uuid.uuid4().hex, os.getpid()
+    folder = Path(tempfile.gettempdir(), f"warm-{run[:8]}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    address = folder / "jobs"
+    with FileLock(folder / "lock"):
+        if not address.exists():
+            server = subprocess.Popen(
+                [sys.executable, __file__, str(address), str(owner)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                env=os.environ | READ_WHEN_LOADED,
+            )
+            assert server.stdout and b"ready\n" in server.stdout, "the libraries cannot be loaded"
     path = os.pathsep.join(filter(None, [str(HERE / "warm"), os.environ.get("PYTHONPATH")]))
-    return {"WARM_JOBS": address, "PYTHONPATH": path}
+    return {"WARM_JOBS": str(address), "PYTHONPATH": path}
 
 
 @dataclass(frozen=True)
@@ -72,8 +85,9 @@ class Job:
             (os.killpg if self.step else os.kill)(self.pid, number)
 
 
-def serve(address: str) -> None:
-    """Start a copy for every connection and kill it when that ends; until standard input ends."""
+def serve(address: str, owner: int) -> None:
+    """Start a copy for every connection and kill it when that ends; until the owner does."""
+    owned = os.pidfd_open(owner)
     server = socket.socket(socket.AF_UNIX)
     server.bind(address)
     server.listen(64)
@@ -84,8 +98,8 @@ def serve(address: str) -> None:
     jobs: dict[socket.socket, Job] = {}
     print("ready", flush=True)
     while True:
-        for ready in select.select([0, ended, server, *jobs], [], [])[0]:
-            if ready == 0:
+        for ready in select.select([owned, ended, server, *jobs], [], [])[0]:
+            if ready == owned:
                 for job in jobs.values():
                     job.send(signal.SIGKILL)
                 return
@@ -155,7 +169,7 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
                 sys.argv, sys.path = [script, *arguments], [folder, *asked["path"]]
                 be = functools.partial(runpy.run_path, script)
         if first := os.environ.get("WARM_JOBS_FIRST"):  # a script of the test's
-            runpy.run_path(first)
+            runpy.run_path(first)["begin"](asked["command"])
         be(run_name="__main__")
         code = 0
     except SystemExit as left:
@@ -183,4 +197,7 @@ if __name__ == "__main__":
     for finalizer in weakref.finalize._registry.values():  # libraries': half of a copy's time
         finalizer.atexit = False
     gc.freeze()  # or each copy would write to all of it when it first collects
-    serve(sys.argv[1])
+    try:
+        serve(sys.argv[1], int(sys.argv[2]))
+    finally:
+        shutil.rmtree(Path(sys.argv[1]).parent)

@@ -32,9 +32,11 @@ def slow_processor(share: float) -> Iterator[Path]:
             (group / name).write_text(value)
     except OSError as error:
         pytest.skip(f"this machine does not let root slow a process down: {error}")
-    yield group / "cgroup.procs"
-    for _ in range(50):  # until its last process has ended
-        with suppress(OSError):
-            group.rmdir()
-            return
-        time.sleep(0.1)
+    try:
+        yield group / "cgroup.procs"
+    finally:
+        for _ in range(50):  # until its last process has ended
+            with suppress(OSError):
+                group.rmdir()
+                break
+            time.sleep(0.1)

@@ -25,9 +25,9 @@ OTHERS = {"score": 10, "compare": 1, "count_stages": 1}
 SLOWLY = Path(__file__).with_name("slow_training.py")
 # minutes are the least that Slurm limits; each attempt has one
 LIMITS = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
-# an attempt has 40 to 65 seconds, as Slurm looks every 30 seconds
-SECONDS = 130
-TRAINING = {"max_steps": 1200, "max_length": 512, "batch_size": 4, "evaluations": 4}
+# an attempt has 20 to 50 seconds: Slurm looks every 30 seconds which end within the next minute
+SECONDS = 100
+TRAINING = {"max_steps": 400, "max_length": 512, "batch_size": 4, "evaluations": 4}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from papertune import stopping
+
 HISTORY = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
 
@@ -44,13 +46,20 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def model_folder(output: Path) -> Iterator[Path]:
-    """A folder beside ``output`` that takes its name once it is whole."""
+    """A folder beside ``output`` that takes its name once it is whole.
+
+    Raises:
+        Interrupted: the job was asked to stop meanwhile; nothing is left.
+    """
     output.parent.mkdir(parents=True, exist_ok=True)
     for left in output.parent.glob(f".{output.name}.*"):  # by a job that was killed while it wrote
         shutil.rmtree(left, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     try:
         yield temporary
+        # Snakemake was told as well and would not take it; what it is made from stays for the next
+        # attempt, which has only this left to do
+        stopping.check()
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o777 & ~umask)

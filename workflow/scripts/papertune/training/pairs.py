@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from papertune import stopping
 from papertune.generation_defaults import generation_defaults
 from papertune.loading import load_tokenizer, set_up_torch
 from papertune.modelcard import write_card
@@ -173,9 +172,6 @@ def train(
             write_quantization(folder, quantization)
         write_facts(folder, facts)
         write_card(folder)
-        # Snakemake was told as well and will not take the result: the last checkpoint stays for the
-        # next attempt, which has only this left to do
-        stopping.check()
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 

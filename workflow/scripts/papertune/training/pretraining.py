@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from papertune import stopping
 from papertune.errors import TrainingError
 from papertune.examples import tokenize
 from papertune.identity import share
@@ -83,9 +82,6 @@ def pretrain(
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         write_facts(folder, {"method": "pretrain", **facts, "settings": base.model_dump()})
-        # Snakemake was told as well and will not take the result: the last checkpoint stays for the
-        # next attempt, which has only this left to do
-        stopping.check()
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
