@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 COUNT = 24
 BATCH = 2
+TOKENS = 30
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def run_answer(folder: Path, made: Path, shards: int) -> None:
         base=None,
         test_set=folder / "test.jsonl",
         prompt="$context $question",
-        answering=Answering(max_new_tokens=60, batch_size=BATCH),
+        answering=Answering(max_new_tokens=TOKENS, batch_size=BATCH),
         output=made / "output.jsonl",
         store=made / "store",
         identity={"model": "m"},
@@ -74,7 +75,7 @@ def run_synthesize(folder: Path, made: Path, shards: int) -> None:
                 model="tiny",
                 prompt="p.txt",
                 batch_size=BATCH,
-                decoding=Decoding(max_new_tokens=60),
+                decoding=Decoding(max_new_tokens=TOKENS),
                 attempts=2,
             ),
             prompt="$pairs of $title: $text",
