@@ -160,6 +160,7 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
             resource.setrlimit(int(kind), limits)
         os.environ.clear()
         os.environ.update(asked["environment"])
+        sys.orig_argv = [sys.executable, *asked["command"]]
         match asked["command"]:
             case ["-m", module, *arguments]:
                 sys.argv, sys.path = [module, *arguments], asked["path"]
@@ -169,7 +170,7 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
                 sys.argv, sys.path = [script, *arguments], [folder, *asked["path"]]
                 be = functools.partial(runpy.run_path, script)
         if first := os.environ.get("WARM_JOBS_FIRST"):  # a script of the test's
-            runpy.run_path(first)["begin"](asked["command"])
+            runpy.run_path(first)
         be(run_name="__main__")
         code = 0
     except SystemExit as left:

@@ -1,10 +1,8 @@
 """What a job runs first: training goes on a slow processor (see slow_processor.py)."""
 
 import os
+import sys
 from pathlib import Path
 
-
-def begin(command: list[str]) -> None:
-    """Be told what the job runs."""
-    if command[0].endswith(".train.py"):
-        Path(os.environ["SLOW_PROCESSOR"]).write_text(f"{os.getpid()}")
+if sys.orig_argv[1].endswith(".train.py"):
+    Path(os.environ["SLOW_PROCESSOR"]).write_text(f"{os.getpid()}")
