@@ -95,11 +95,9 @@ def newest_checkpoints(folder: Path) -> dict[str, int]:
     return found
 
 
-def went_on_from(folder: Path, training: str) -> int:
-    """The step that the last attempt of a training went on from; 0 if it began anew."""
-    texts = (path.read_text() for path in (folder / "logs/small").rglob("*.log"))
-    steps = re.findall(rf"going on from \S*{training}/checkpoint-(\d+)$", "\n".join(texts), re.M)
-    return max(map(int, steps), default=0)
+def logs_of(folder: Path) -> str:
+    """What the jobs' last attempts have logged."""
+    return "".join(path.read_text() for path in (folder / "logs/small").rglob("*.log"))
 
 
 def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path):
@@ -113,12 +111,15 @@ def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path)
     left = newest_checkpoints(tmp_path)
     assert left
     kill_when(tmp_path, study, "store/answer/*/*.jsonl")
+    logs = logs_of(tmp_path)
     answered = stored(tmp_path, "answer")
     assert answered
     snakemake(tmp_path, "--config", f"experiments={study}")
     assert tables(tmp_path) == tables(small)
+    logs += logs_of(tmp_path)
     for training, step in left.items():
-        assert went_on_from(tmp_path, training) >= step, "training began anew"
+        steps = re.findall(rf"going on from \S*{training}/checkpoint-(\d+)\n", logs)
+        assert max(map(int, steps), default=0) >= step, "training began anew"
     for stage in ("fetch", "synthesize", "answer"):
         twice = {key: count for key, count in stored(tmp_path, stage).items() if count > 1}
         assert not twice, f"{stage}: finished work was done again"

@@ -48,11 +48,18 @@ def test_one_host_in_order_and_several_at_once():
     assert not lane_threads()
 
 
-def test_the_longest_line_decides_how_long_it_takes():
+def test_the_longest_line_is_begun_at_once_for_it_decides_how_long_all_takes():
     todo = [*items(*[(f"short{n}", 4) for n in range(12)]), *items(("long", 40))]
-    start = time.monotonic()
-    assert len(list(in_lanes(todo, host, lambda _: time.sleep(0.02), lanes=4))) == len(todo)
-    assert time.monotonic() - start < 40 * 0.02 * 1.5
+    begun, alone, together = [], threading.Lock(), threading.Barrier(4)
+
+    def work(item):
+        with alone:
+            begun.append(item)
+        if len(begun) <= 4:
+            together.wait(30)  # until each lane has one
+
+    assert len(list(in_lanes(todo, host, work, lanes=4))) == len(todo)
+    assert ("long", 0) in begun[:4]
 
 
 def test_with_one_lane_everything_is_done_here_in_order():

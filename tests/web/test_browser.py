@@ -447,6 +447,12 @@ def test_a_killed_job_leaves_no_browser(site, tmp_path):
     assert not set(processes()) - before
 
 
+def test_a_start_may_take_longer_than_a_page(polite):
+    started = Chromium(polite(timeout=0.001))
+    assert started.megabytes() > 50
+    started.close()
+
+
 def test_a_browser_that_does_not_start_takes_no_place(polite, monkeypatch, tmp_path):
     broken = tmp_path / "chromedriver"
     broken.write_text("#!/bin/sh\nexit 1\n")

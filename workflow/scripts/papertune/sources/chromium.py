@@ -150,14 +150,15 @@ class Chromium:
             self._stack.callback(self._end_all, service)
             with _driver_past_the_proxy():
                 self.driver = webdriver.Chrome(options=options, service=service)
-            self.driver.set_page_load_timeout(fetching.timeout)
-            self.driver.set_script_timeout(fetching.timeout)
             self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "deny"})
             self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": QUIET})
             if self.gate is None:
                 self.driver.execute_cdp_cmd("Network.enable", {})
                 urls = [f"*://{host}{end}" for host in WRITTEN for end in ("/*", ":*")]
                 self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": urls})
+            # not before: these are a page's, and on a busy machine a start takes longer
+            self.driver.set_page_load_timeout(fetching.timeout)
+            self.driver.set_script_timeout(fetching.timeout)
         except (WebDriverException, OSError) as error:
             raise BrowserMissing(f"{binary} does not start ({said(error)})") from None
         self._stack.callback(self._guard(service.process.pid))
