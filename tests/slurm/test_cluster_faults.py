@@ -117,7 +117,8 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     assert states == ["CANCELLED", "NODE_FAIL", "FAILED"]
     logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
     # what Slurm could still write of the third, before or after there was no room
-    assert any("No space left on device" in path.read_text() for path in logs)
+    full = re.compile(r"the disk, or your quota on it, is full|No space left on device")
+    assert any(full.search(path.read_text()) for path in logs)
 
 
 def test_who_looks_on_sees_why_a_job_failed_and_where_it_says_so(cluster, tmp_path):

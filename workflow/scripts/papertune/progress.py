@@ -7,12 +7,13 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from papertune import stopping
 from papertune.errors import PapertuneError
+from papertune.full_disk import full_disk_in_words
 
 Item = TypeVar("Item")
 
@@ -34,15 +35,19 @@ def job_log(path: str | Path) -> Iterator[None]:
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
+    logging.raiseExceptions = False  # on a full disk each line would be an error of its own
     quieten()
     stopping.install()
     log = logging.getLogger("papertune")
     try:
-        yield
+        with full_disk_in_words():
+            yield
     except stopping.Interrupted as end:
         log.error("%s\n  Log: %s", end, path)
         sys.exit(stopping.STATUS)
     except PapertuneError as error:
+        if error.__cause__ is not None:
+            _append(path, traceback.format_exc())
         log.error("%s\n  Log: %s", error, path)
         sys.exit(1)
     except OSError as error:
@@ -72,7 +77,7 @@ def quieten() -> None:
 
 
 def _append(path: Path, text: str) -> None:
-    with path.open("a", encoding="utf-8") as stream:
+    with suppress(OSError), path.open("a", encoding="utf-8") as stream:
         stream.write(text)
 
 

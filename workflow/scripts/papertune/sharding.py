@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from papertune import stopping
 from papertune.children import PYTHON, Child, tell_parent
 from papertune.errors import PapertuneError
+from papertune.full_disk import full_disk_in_words
 
 log = logging.getLogger("papertune")
 
@@ -165,7 +166,8 @@ def _main(task: Path, failure: Path) -> int:
     told = json.loads(task.read_text(encoding="utf-8"))
     module, _, name = told["work"].partition(":")
     try:
-        getattr(import_module(module), name)(told["part"], **told["arguments"])
+        with full_disk_in_words():
+            getattr(import_module(module), name)(told["part"], **told["arguments"])
     except stopping.Interrupted:
         return stopping.STATUS
     except PapertuneError as error:

@@ -27,6 +27,7 @@ from typing import Any
 from papertune import stopping
 from papertune.children import PYTHON, Child, tell_parent
 from papertune.errors import PapertuneError, TrainingError, TryAgain
+from papertune.full_disk import full_disk_in_words
 from papertune.training import distributed
 
 log = logging.getLogger("papertune")
@@ -230,7 +231,8 @@ def _main(port: int, places: list[str]) -> int:
         places = distributed.join(store, rank, size, local=store.add(f"on {host}", 1) - 1)
         log.info("%d processes: %s", size, ", ".join(places))
         module, _, name = task["work"].partition(":")
-        validate_call(getattr(import_module(module), name))(**task["arguments"])
+        with full_disk_in_words():
+            validate_call(getattr(import_module(module), name))(**task["arguments"])
         distributed.leave()
         return 0
     except stopping.Interrupted:
