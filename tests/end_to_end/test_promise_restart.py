@@ -25,13 +25,13 @@ from snakemake_run import ROOT, snakemake
 pytestmark = pytest.mark.slow
 
 
-def start(folder: Path, study: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, study: Path, *arguments: str) -> subprocess.Popen[bytes]:
     with (folder / "killed.log").open("ab") as log:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
                 *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
-                *("--directory", str(folder), "--config", f"experiments={study}"),
+                *("--directory", str(folder), "--config", f"experiments={study}", *arguments),
             ],
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -61,14 +61,14 @@ def kill_with_its_jobs(process: subprocess.Popen[bytes], folder: Path) -> None:
         time.sleep(0.02)
 
 
-def kill_when(folder: Path, study: Path, sign: str) -> None:
+def kill_when(folder: Path, study: Path, sign: str, *arguments: str) -> None:
     """Run until a file appears that was not there before, then kill everything.
 
     Raises:
         AssertionError: the run ended before the file appeared.
     """
     before = set(folder.glob(sign))
-    process = start(folder, study)
+    process = start(folder, study, *arguments)
     while not set(folder.glob(sign)) - before:
         assert process.poll() is None, (folder / "killed.log").read_text()[-3000:]
         time.sleep(0.02)
@@ -86,40 +86,26 @@ def stored(folder: Path, stage: str) -> Counter[str]:
     return counts
 
 
-def newest_checkpoints(folder: Path) -> dict[str, int]:
-    """Training → the step of its newest whole checkpoint."""
-    found: dict[str, int] = {}
-    for path in folder.glob("store/checkpoints/*/checkpoint-*/whole"):
-        training, step = path.parts[-3], int(path.parts[-2].partition("-")[2])
-        found[training] = max(step, found.get(training, 0))
-    return found
-
-
-def logs_of(folder: Path) -> str:
-    """What the jobs' last attempts have logged."""
-    return "".join(path.read_text() for path in (folder / "logs/small").rglob("*.log"))
-
-
 def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path):
     """So the same settings and seeds give the same tables, byte for byte, whatever comes between."""
     study = write_study(tmp_path, small_study())
     kill_when(tmp_path, study, "store/fetch/*/*.jsonl")
     fetched = stored(tmp_path, "fetch")
-    kill_when(tmp_path, study, "store/synthesize/*/*.jsonl")
+    # by itself, or it could come to its end before the others do
+    whole = "store/checkpoints/*/checkpoint-*/whole"
+    kill_when(tmp_path, study, whole, "--until", "pretrain_base")
     assert fetched.items() <= stored(tmp_path, "fetch").items(), "fetched pages were lost"
-    kill_when(tmp_path, study, "store/checkpoints/*/checkpoint-*/whole")
-    left = newest_checkpoints(tmp_path)
-    assert left
-    kill_when(tmp_path, study, "store/answer/*/*.jsonl")
-    logs = logs_of(tmp_path)
+    newest = max(int(path.parts[-2].partition("-")[2]) for path in tmp_path.glob(whole))
+    logs = ""
+    for stage in ("synthesize", "answer"):
+        kill_when(tmp_path, study, f"store/{stage}/*/*.jsonl")
+        logs += (tmp_path / "logs/small/bases/small.log").read_text()
+    went_on = re.search(r"going on from \S*/checkpoint-(\d+)\n", logs)
+    assert went_on and int(went_on[1]) >= newest, "training began anew"
     answered = stored(tmp_path, "answer")
     assert answered
     snakemake(tmp_path, "--config", f"experiments={study}")
     assert tables(tmp_path) == tables(small)
-    logs += logs_of(tmp_path)
-    for training, step in left.items():
-        steps = re.findall(rf"going on from \S*{training}/checkpoint-(\d+)\n", logs)
-        assert max(map(int, steps), default=0) >= step, "training began anew"
     for stage in ("fetch", "synthesize", "answer"):
         twice = {key: count for key, count in stored(tmp_path, stage).items() if count > 1}
         assert not twice, f"{stage}: finished work was done again"
