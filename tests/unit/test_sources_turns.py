@@ -72,7 +72,7 @@ def test_a_rest_is_for_all_and_ends(tmp_path):
         turn.rest = 0.3
     start = time.monotonic()
     with Turns(tmp_path).turn("a.example", 0):
-        assert 0.25 < time.monotonic() - start < 20
+        assert 0.25 < time.monotonic() - start < 2
     assert Turns(tmp_path).pause("a.example", 0) == 0
     with Turns(tmp_path).turn("b.example", 0) as turn:
         turn.rest = 1e6

@@ -351,7 +351,7 @@ def test_a_retry_after_that_means_nothing_is_passed_over(site, polite, value):
     url = site.then("/a", (503, {"Retry-After": value}, "x"), (200, {}, landing()))
     start = time.monotonic()
     assert ABSTRACT in polite().get(url).text
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 1
 
 
 @pytest.mark.parametrize(
