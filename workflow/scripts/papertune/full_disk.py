@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,9 +12,10 @@ from papertune.errors import PapertuneError
 
 NUMBERS = {errno.ENOSPC, errno.EDQUOT}
 # libraries in Rust say the number; torch's writer keeps the system's error to itself
-SIGNS = (
-    *("no space left on device", "disk quota exceeded", "(os error 28)", "(os error 122)"),
-    *("file write failed", "unexpected pos"),
+SIGNS = re.compile(
+    r"no space left on device|disk quota exceeded|\(os error (?:28|122)\)"
+    r"|PytorchStreamWriter failed.*file write failed|unexpected pos \d+ vs \d+",
+    re.IGNORECASE,
 )
 
 
@@ -49,7 +51,7 @@ def _sign(error: BaseException | None) -> str:
     while error is not None:
         if isinstance(error, OSError) and error.errno in NUMBERS:
             return os.strerror(error.errno)
-        if any(sign in str(error).lower() for sign in SIGNS):
+        if SIGNS.search(str(error)):
             return str(error).splitlines()[0]
         error = error.__cause__ or error.__context__
     return ""
