@@ -44,7 +44,7 @@ bundle: .venv/installed ## collect for EXPERIMENTS=... and pack it for a machine
 	$(BIN)/snakemake bundle $(STUDY)
 
 unbundle: .venv/installed ## unpack BUNDLE=bundles/NAME.tar here
-	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.sources.bundle $(BUNDLE)
+	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.collect.bundle $(BUNDLE)
 
 export: .venv/installed ## merge and card the models of EXPERIMENTS=... for use elsewhere
 	$(BIN)/snakemake export $(STUDY)
@@ -62,7 +62,7 @@ format: .venv/installed-test ## bring the code into its form
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 schema: .venv/installed ## write the schemas for editors anew
-	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.schemas workflow/schemas
+	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.schemas workflow/schemas
 
 test: lint ## install what tests need and run all of them
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15

@@ -5,7 +5,7 @@
 Makes a random Llama and answers the same questions, greedily, in three ways:
 
 - papertune, one at a time
-- papertune, in batches sorted by length (``papertune.generation``); at least 4 times as fast
+- papertune, in batches sorted by length (``papertune.answering.generation``); at least 4 times as fast
 - transformers' own ``generate`` on batches of the same size in the order of the questions, padded
   on the left; papertune's may not be slower
 
@@ -28,8 +28,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from papertune.generation import Row, Sampling, batches, generate
-from papertune.loading import device_name, set_up_torch
+from papertune.answering.generation import Row, Sampling, batches, generate
+from papertune.models.loading import device_name, set_up_torch
 
 TIMES_ONE = 4.0
 TIMES_TRANSFORMERS = 1.0

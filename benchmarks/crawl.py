@@ -23,9 +23,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from papertune.settings import Fetching
-from papertune.sources.lanes import in_lanes, lane_of
-from papertune.sources.session import PoliteSession
+from papertune.collect.web.per_host_pool import in_lanes, lane_of
+from papertune.collect.web.session import PoliteSession
+from papertune.study.settings import Fetching
 
 WORST = 1.1
 

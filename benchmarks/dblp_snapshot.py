@@ -25,7 +25,7 @@ RECORDS = "sum(1 for _ in read_records(Path(sys.argv[1]), ('conf/v3/',)))"  # a 
 WHOLE = "len(etree.parse(sys.argv[1], etree.XMLParser(resolve_entities=False)).getroot())"
 # getrusage would tell the peak of the process that started this one, too
 CHILD = """import sys, time; from pathlib import Path; from lxml import etree
-from papertune.sources.dblp_snapshot import read_records
+from papertune.collect.listings.dblp_snapshot import read_records
 peak = lambda: int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) / 1024
 before, start, count = peak(), time.perf_counter(), {work}
 print(count, time.perf_counter() - start, peak() - before)"""

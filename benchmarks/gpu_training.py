@@ -96,7 +96,7 @@ def main() -> None:
         print(DONE + json.dumps(facts), flush=True)
         return
 
-    from papertune.loading import device_name
+    from papertune.models.loading import device_name
 
     if device_name() == "cpu" and not options.tiny:
         print("There is no GPU here: tiny models on the CPU, which tell nothing but that it runs.")
@@ -155,13 +155,13 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         steps: That are measured.
         batch: Examples of a step; that of the case if 0.
     """
-    from papertune.examples import Examples
-    from papertune.loading import device_name, set_up_torch
-    from papertune.modelfolder import device_label, peak_memory
-    from papertune.settings import Lora, Quantization, Training
+    from papertune.examples.tokens import Examples
+    from papertune.models.loading import device_name, set_up_torch
+    from papertune.models.modelfolder import device_label, peak_memory
+    from papertune.study.settings import Lora, Quantization, Training
+    from papertune.training.callback import Watch
     from papertune.training.fitting import fit
     from papertune.training.methods import prepare
-    from papertune.training.watch import Watch
 
     case = CASES[name]
     length = 64 if tiny else 1024
@@ -280,7 +280,7 @@ def base_of(family: str, folder: Path, tiny: bool) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 
-    from papertune.loading import device_name
+    from papertune.models.loading import device_name
 
     base = folder / family
     if base.exists():

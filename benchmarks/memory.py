@@ -86,8 +86,8 @@ class Here:
     """The study of the working directory."""
 
     def __init__(self) -> None:
-        from papertune.experiment_file import load_experiment
-        from papertune.layout import Layout
+        from papertune.study.experiment_file import load_experiment
+        from papertune.study.layout import Layout
 
         self.experiment = load_experiment("scale.yaml")
         self.layout = Layout("scale", self.experiment)
@@ -125,7 +125,7 @@ def stage(run: Callable[[Here], None]) -> Callable[[], None]:
 
 def list_documents(here: Here) -> None:
     """Every year in one process: no less than the largest job."""
-    from papertune.sources.collect import list_documents
+    from papertune.collect.steps import list_documents
 
     for year, output in here.years("listings").items():
         list_documents(
@@ -140,7 +140,7 @@ def list_documents(here: Here) -> None:
 
 def fetch_documents(here: Here) -> None:
     """Texts are in the file: what is fetched passes through."""
-    from papertune.sources.collect import fetch_documents
+    from papertune.collect.steps import fetch_documents
 
     for year, output in here.years("fetched").items():
         fetch_documents(
@@ -155,7 +155,7 @@ def fetch_documents(here: Here) -> None:
 
 def render_documents(here: Here) -> None:
     """Nothing needs a browser."""
-    from papertune.sources.collect import render_documents
+    from papertune.collect.steps import render_documents
 
     for year, output in here.years("documents").items():
         render_documents(
@@ -190,7 +190,7 @@ def synthesize(here: Here) -> None:
 
 def build_dataset(here: Here) -> None:
     """Every generator and split."""
-    from papertune.datasets import build_dataset
+    from papertune.generators.datasets import build_dataset
 
     for key, output in here.splits("datasets").items():
         build_dataset(
@@ -202,7 +202,7 @@ def build_dataset(here: Here) -> None:
 
 def describe_dataset(here: Here) -> None:
     """The card of every dataset."""
-    from papertune.datasets import describe_dataset
+    from papertune.generators.datasets import describe_dataset
 
     for name in here.experiment.generators:
         files = [path for key, path in here.splits("datasets").items() if key[0] == name]
@@ -222,9 +222,9 @@ def prepare(here: Here) -> None:
 
     from papertune import versions
     from papertune.identity import digest
-    from papertune.prompts import answer_prompt
     from papertune.records import Pair, read_records
     from papertune.store import Store
+    from papertune.study.prompts import answer_prompt
 
     sys.path.insert(0, str(ROOT / "tests"))
     from tiny_models import make_model
@@ -267,7 +267,7 @@ def prepare(here: Here) -> None:
 
 def answer(here: Here) -> None:
     """Both models, both test sets."""
-    from papertune.inference import answer
+    from papertune.answering.inference import answer
 
     for (model, _, name), output in here.cells("answers").items():
         answer(
@@ -284,7 +284,7 @@ def answer(here: Here) -> None:
 
 def score(here: Here) -> None:
     """Every cell of the matrix, with the packaged embedder."""
-    from papertune.scoring import score_answers
+    from papertune.scores.scoring import score_answers
 
     for key, output in here.cells("scores").items():
         score_answers(
@@ -298,7 +298,7 @@ def score(here: Here) -> None:
 
 def compare(here: Here) -> None:
     """The matrix."""
-    from papertune.matrix import compare
+    from papertune.scores.matrix import compare
 
     compare(
         here.cells("scores"),
@@ -311,7 +311,7 @@ def compare(here: Here) -> None:
 
 def count_stages(here: Here) -> None:
     """From listing to score."""
-    from papertune.counts import count_stages
+    from papertune.report.counts import count_stages
 
     count_stages(
         here.experiment,
@@ -331,7 +331,7 @@ def count_stages(here: Here) -> None:
 
 def write_tables(here: Here) -> None:
     """Tables of matrix and counts."""
-    from papertune.tables import write_tables
+    from papertune.report.tables import write_tables
 
     tables = here.matrix().parent
     write_tables(
@@ -345,14 +345,14 @@ def write_tables(here: Here) -> None:
 
 def write_cost(here: Here) -> None:
     """Table of what jobs took."""
-    from papertune.accounting.cost import write_cost
+    from papertune.report.cost import write_cost
 
     write_cost(here.layout, here.matrix().parent)
 
 
 def draw_figures(here: Here) -> None:
     """Figures of matrix and counts."""
-    from papertune.figures import draw_figures
+    from papertune.report.figures import draw_figures
 
     draw_figures(
         here.experiment,
@@ -365,7 +365,7 @@ def draw_figures(here: Here) -> None:
 
 def write_page(here: Here) -> None:
     """The report."""
-    from papertune.page import write_page
+    from papertune.report.page import write_page
 
     write_page(
         here.experiment,

@@ -108,8 +108,8 @@ def measured(path: Path, limit: int) -> tuple[int, float, float]:
 def list_one(path: Path, limit: int | None) -> None:
     """In a process of its own: list a dump, and say what it took."""
     sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    from papertune.settings.qa import StackDumpSource
-    from papertune.sources.stack_dump import list_documents
+    from papertune.collect.listings.stack_dump import list_documents
+    from papertune.study.settings.qa import StackDumpSource
 
     source = StackDumpSource(kind="stack_dump", path=str(path), site="math", limit=limit)
     start = time.monotonic()

@@ -126,8 +126,8 @@ def prepare(folder: Path) -> None:
 
 def train_there(folder: Path, method: str, threads: int) -> None:
     """What a job does; tells when its first step is done."""
-    from papertune.settings import Lora, Training
-    from papertune.training import pairs as training
+    from papertune.study.settings import Lora, Training
+    from papertune.training import train as training
 
     def tell(watch: object, *arguments: object, **how: object) -> None:
         facts = {"at": time.monotonic(), "modules": sorted(sys.modules)}
@@ -137,7 +137,7 @@ def train_there(folder: Path, method: str, threads: int) -> None:
     from papertune.training import fitting  # what fit() imports is part of the start
 
     def at_first_step(*arguments: object, **how: object) -> object:
-        from papertune.training.watch import Watch
+        from papertune.training.callback import Watch
 
         Watch.on_step_end = tell  # type: ignore[method-assign]
         return fit(*arguments, **how)  # type: ignore[arg-type]

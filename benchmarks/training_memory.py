@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 from papertune.footprint.families import read_architecture
 from papertune.footprint.recipe import Machine, Recipe
 from papertune.footprint.training import training_peak
-from papertune.settings import Freeze, Lora, Training, Variant
+from papertune.study.settings import Freeze, Lora, Training, Variant
 
 LEAST, MOST = 0.95, 1.2
 UPDATES = 2
@@ -266,7 +266,7 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from papertune.records import Pair, write_records
-    from papertune.settings import Tokenizer
+    from papertune.study.settings import Tokenizer
     from papertune.training.corpus import Text
     from papertune.training.pretraining import make_tokenizer
 
@@ -294,8 +294,8 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
 
 def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Train as a job does, and say what that took."""
-    from papertune.training.pairs import train
-    from papertune.training.team import Team, run
+    from papertune.jobs.team import Team, run
+    from papertune.training.train import train
 
     case = Case(**values)
     recipe = case.recipe()

@@ -31,12 +31,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from papertune.examples import MASKED, Examples, answer_loss
-from papertune.loading import device_name, set_up_torch
-from papertune.settings import Training
-from papertune.training import watch
+from papertune.examples.packing import Collator
+from papertune.examples.tokens import MASKED, Examples, answer_loss
+from papertune.models.loading import device_name, set_up_torch
+from papertune.study.settings import Training
+from papertune.training import callback
 from papertune.training.fitting import fit
-from papertune.training.packing import Collator
 
 TIMES_TRL = 1.5
 TIMES_BARE = 1.1
@@ -171,7 +171,7 @@ def ours(model: Any, rows: list[Any], packed: int | None) -> float:
         precision="fp32",
         evaluations=1,
     )
-    usual, clock = watch.Watch, Clock()
+    usual, clock = callback.Watch, Clock()
 
     class Timed(usual):  # type: ignore[misc, valid-type]
         def on_train_begin(self, *arguments: Any, **how: Any) -> None:
@@ -182,7 +182,7 @@ def ours(model: Any, rows: list[Any], packed: int | None) -> float:
             clock.stop()  # before the validation and the checkpoint
             super().on_log(*arguments, **how)
 
-    watch.Watch = Timed  # type: ignore[misc]
+    callback.Watch = Timed  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as folder:
         fit(
             model,
@@ -195,7 +195,7 @@ def ours(model: Any, rows: list[Any], packed: int | None) -> float:
             what="packed" if packed else "padded",
             packed=packed,
         )
-    watch.Watch = usual  # type: ignore[misc]
+    callback.Watch = usual  # type: ignore[misc]
     return clock.seconds
 
 

@@ -12,18 +12,18 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from papertune.accounting.cost import cost_table
-from papertune.accounting.expected import jobs_of
-from papertune.accounting.record import OK, JobRecord
-from papertune.counts import count_stages
-from papertune.experiment import Experiment
 from papertune.identity import document_id
-from papertune.layout import Layout
-from papertune.matrix import compare
+from papertune.jobs.record import OK, JobRecord
 from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
-from papertune.scoring import score_answers
-from papertune.splits import split_of
-from papertune.tabular import write_table
+from papertune.report.cost import cost_table
+from papertune.report.counts import count_stages
+from papertune.report.expected import jobs_of
+from papertune.report.tabular import write_table
+from papertune.scores.matrix import compare
+from papertune.scores.scoring import score_answers
+from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
+from papertune.study.splits import split_of
 
 SETTINGS = {
     "title": "The demo venue",

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from papertune.errors import GeneratorError
-from papertune.progress import progress
+from papertune.jobs.progress import progress
 
 
 def slowly(part: list[int], *, folder: str, threads: int) -> None:

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from papertune.loading import set_up_torch
+from papertune.models.loading import set_up_torch
 from papertune.records import Pair, write_records
-from papertune.settings import Lora, Training
-from papertune.training import pairs as training
+from papertune.study.settings import Lora, Training
+from papertune.training import train as training
 from tiny_models import make_model
 
 QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 4}

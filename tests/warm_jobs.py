@@ -38,7 +38,7 @@ LIBRARIES = [
     *("transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
     *("sentence_transformers", "scipy.stats", "sacrebleu", "rouge_score.rouge_scorer"),
 ]
-# as papertune.loading sets them; jobs with another Hub start by themselves, see sitecustomize.py
+# as papertune.models.loading sets them; jobs with another Hub start by themselves, see sitecustomize.py
 READ_WHEN_LOADED = {
     **dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1"),
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),

@@ -20,8 +20,7 @@ import pytest
 
 from end_to_end.conftest import new_files_study, small_study, write_study
 from papertune.errors import BusyError
-from papertune.records import Document, write_records
-from papertune.running import (
+from papertune.jobs.running import (
     LOCKS,
     RUNS,
     Run,
@@ -33,6 +32,7 @@ from papertune.running import (
     make_way,
     runs,
 )
+from papertune.records import Document, write_records
 from snakemake_run import ROOT, snakemake
 
 HOST = socket.gethostname()

@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from papertune.experiment_file import load_experiment
+from papertune.study.experiment_file import load_experiment
 from snakemake_run import ROOT, planned, snakemake
 
 

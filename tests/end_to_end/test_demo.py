@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from papertune.counts import read_counts, total
-from papertune.matrix import find_cell, read_matrix
+from papertune.collect.web.browser import browser_available
 from papertune.records import Document, Rejection, read_records
-from papertune.sources.browser import browser_available
+from papertune.report.counts import read_counts, total
+from papertune.scores.matrix import find_cell, read_matrix
 from snakemake_run import planned, snakemake
 
 pytestmark = pytest.mark.slow

@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from papertune.counts import read_counts, total
 from papertune.demo.pages import LIBRARY, contents, landing, landing_path
 from papertune.demo.papers import Paper, papers
-from papertune.prompts import GENERATOR_FIELDS, fill, read_template
 from papertune.records import Pair, read_records
-from papertune.settings import Architecture, Corpus, Pretraining, Tokenizer, Training
+from papertune.report.counts import read_counts, total
+from papertune.study.prompts import GENERATOR_FIELDS, fill, read_template
+from papertune.study.settings import Architecture, Corpus, Pretraining, Tokenizer, Training
 from snakemake_run import ROOT, snakemake
 from tiny_models import make_model
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 def unpack(bundle, folder):
     return subprocess.run(
-        [sys.executable, "-m", "papertune.sources.bundle", str(bundle)],
+        [sys.executable, "-m", "papertune.collect.bundle", str(bundle)],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT / "workflow/scripts")},
         capture_output=True,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import small_study, write_study
+from papertune.collect.web.page_cache import PageCache
 from papertune.demo.pages import CONTENTS
 from papertune.records import Document, read_records
-from papertune.sources.page_cache import PageCache
 from snakemake_run import snakemake
 
 pytestmark = pytest.mark.slow

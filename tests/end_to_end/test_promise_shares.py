@@ -11,9 +11,9 @@ import yaml
 
 from end_to_end.conftest import small_study, write_study
 from papertune.demo.papers import papers
-from papertune.experiment import Splits
 from papertune.records import Document, Pair, read_records
-from papertune.splits import split_of
+from papertune.study.experiment import Splits
+from papertune.study.splits import split_of
 from snakemake_run import planned, snakemake
 
 pytestmark = pytest.mark.slow
@@ -70,8 +70,8 @@ class PairsStudy:
         raise AssertionError(split)
 
     def listed(self) -> list[Document]:
-        from papertune.settings.qa import PairsSource
-        from papertune.sources.table_pairs import list_documents
+        from papertune.collect.listings.table_pairs import list_documents
+        from papertune.study.settings.qa import PairsSource
 
         source = yaml.safe_load(self.file.read_text())["source"]
         source = PairsSource(**source | {"path": str(self.rows)})

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import small_study, write_study
-from papertune.counts import read_counts, total
 from papertune.records import Answer, Document, Pair, read_records
+from papertune.report.counts import read_counts, total
 from snakemake_run import planned, snakemake
 
 pytestmark = pytest.mark.slow

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from cluster import Cluster
 
-from papertune.accounting.attempts import attempts
-from papertune.accounting.record import JobRecord, read_records_below
 from papertune.cluster.slurm_accounting import accounting, own_job
+from papertune.jobs.record import JobRecord, read_records_below
+from papertune.report.attempts import attempts
 from snakemake_run import ROOT
 
 pytestmark = pytest.mark.slurm
@@ -21,9 +21,9 @@ WORK = """
 import os, sys, time
 from types import SimpleNamespace
 sys.path.insert(0, sys.argv[1])
-from papertune import stopping
-from papertune.accounting import meter
-from papertune.job import job
+from papertune.jobs import stopping
+from papertune.jobs import meter
+from papertune.jobs.job import job
 meter.FIRST = meter.LATER = meter.TELL = 0.3
 snakemake = SimpleNamespace(
     rule="train",

@@ -22,7 +22,7 @@ SNAKEFILE = f"""
 import sys
 sys.path.insert(0, "{ROOT}/workflow/scripts")
 from snakemake.exceptions import WorkflowError
-from papertune import running
+from papertune.jobs import running
 from papertune.errors import PapertuneError
 config.setdefault("store", "store")
 RESOURCES, EXPERIMENTS, LAYOUTS = "resources", {{}}, {{}}

@@ -14,7 +14,7 @@ from cluster import Cluster
 from cluster_study import ClusterStudy, site_profile
 from slow_processor import slow_processor
 
-from papertune.accounting.record import read_records_below
+from papertune.jobs.record import read_records_below
 from snakemake_run import ROOT
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]

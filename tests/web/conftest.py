@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from faulty_site import Site
 
-from papertune.settings import Fetching
-from papertune.sources.session import PoliteSession
+from papertune.collect.web.session import PoliteSession
+from papertune.study.settings import Fetching
 
 
 @pytest.fixture

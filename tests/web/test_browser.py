@@ -19,9 +19,9 @@ import psutil
 import pytest
 from faulty_site import ABSTRACT, landing
 
-from papertune.sources.browser import Browser, BrowserMissing, browser_available
-from papertune.sources.chromium import Chromium
-from papertune.sources.transport import HostStopped, PageError
+from papertune.collect.web.browser import Browser, BrowserMissing, browser_available
+from papertune.collect.web.chromium import Chromium
+from papertune.collect.web.transport import HostStopped, PageError
 from snakemake_run import ROOT
 
 pytestmark = [
@@ -218,7 +218,7 @@ def test_a_page_that_never_ends_loading(site, opened):
 
 
 def test_a_script_that_never_ends(site, opened, monkeypatch):
-    from papertune.sources import browser as module
+    from papertune.collect.web import browser as module
 
     monkeypatch.setattr(module, "SLACK", 1.0)
     browser = opened(timeout=2)
@@ -418,9 +418,9 @@ def test_several_threads_share_one_browser(site, opened):
 
 KILLED = """
 import sys
-from papertune.settings import Fetching
-from papertune.sources.browser import Browser
-from papertune.sources.session import PoliteSession
+from papertune.study.settings import Fetching
+from papertune.collect.web.browser import Browser
+from papertune.collect.web.session import PoliteSession
 fetching = Fetching(contact="t@example.org", delay=0, allow_hosts=["127.0.0.1"])
 browser = Browser(PoliteSession(fetching, sys.argv[1]), patience=1)
 print(browser.abstract(sys.argv[2]), flush=True)

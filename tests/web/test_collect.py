@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from faulty_site import ABSTRACT, landing
 
+from papertune.collect.steps import fetch_documents, list_documents, render_documents
+from papertune.collect.web.browser import browser_available
 from papertune.demo.papers import papers
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection, read_records
-from papertune.settings import DblpApiSource, DblpSource, DemoSource, FilesSource, PmlrSource
-from papertune.sources.browser import browser_available
-from papertune.sources.collect import fetch_documents, list_documents, render_documents
+from papertune.study.settings import DblpApiSource, DblpSource, DemoSource, FilesSource, PmlrSource
 
 needs_browser = pytest.mark.skipif(
     not browser_available(), reason="no Chromium with its driver on this machine"
@@ -226,7 +226,7 @@ def test_a_refreshed_listing_shows_what_is_new(site, steps):
 
 
 def test_the_search_api_is_read_page_by_page(site, fetching, tmp_path, monkeypatch):
-    from papertune.sources import dblp
+    from papertune.collect.listings import dblp
 
     monkeypatch.setattr(dblp, "PAGE_SIZE", 2)
 

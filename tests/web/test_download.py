@@ -25,8 +25,8 @@ FILES = {
 CODE = """
 import sys
 from pathlib import Path
-from papertune.download import download_model
-from papertune.progress import job_log
+from papertune.models.download import download_model
+from papertune.jobs.progress import job_log
 with job_log(sys.argv[1]):
     download_model(sys.argv[2], sys.argv[3], Path(sys.argv[4]))
 """

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from papertune.collect.listings import acl, dblp, dblp_sparql, pmlr
 from papertune.errors import CollectError
-from papertune.settings import DblpApiSource, PmlrSource
-from papertune.settings.listings import AclSource, AclXmlSource, DblpSparqlSource
-from papertune.sources import acl, dblp, dblp_sparql, pmlr
+from papertune.study.settings import DblpApiSource, PmlrSource
+from papertune.study.settings.listings import AclSource, AclXmlSource, DblpSparqlSource
 
 CHALLENGES = {
     "Anubis": "<!doctype html><title>Making sure you're not a bot!</title>"

@@ -9,14 +9,14 @@ import time
 import pytest
 from chat_server import reply, serving, status
 
-from papertune import stopping
 from papertune.errors import GeneratorError
-from papertune.experiment import Splits
 from papertune.generators import open_backend, openai_backend
 from papertune.generators.protocol import Request
 from papertune.generators.synthesis import synthesize
+from papertune.jobs import stopping
 from papertune.records import Document, Pair, Rejection, read_records, write_records
-from papertune.settings import Decoding, OpenAIGenerator
+from papertune.study.experiment import Splits
+from papertune.study.settings import Decoding, OpenAIGenerator
 
 KEY = "sk-very-secret-1234567890"
 

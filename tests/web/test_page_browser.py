@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from papertune.figures import draw_figures
-from papertune.page import write_page
+from papertune.report.figures import draw_figures
+from papertune.report.page import write_page
 from sample_study import make_study
 
 BINARY, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")

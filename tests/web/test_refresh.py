@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from papertune import stopping
+from papertune.collect.refresh import compare_listings, refresh_listings
+from papertune.collect.steps import list_documents
 from papertune.errors import CollectError
-from papertune.experiment_file import load_experiment
+from papertune.jobs import stopping
 from papertune.records import Document, Rejection, read_records
-from papertune.sources.collect import list_documents
-from papertune.sources.refresh import compare_listings, refresh_listings
+from papertune.study.experiment_file import load_experiment
 from snakemake_run import ROOT
 
 CACHE = "store/http"

@@ -7,12 +7,12 @@ import json
 import pytest
 from faulty_site import ABSTRACT, landing
 
+from papertune.collect.listings.openalex import LOOKED_UP
+from papertune.collect.steps import fetch_documents, render_documents
 from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, Rejection, read_records, write_records
-from papertune.settings import FilesSource
-from papertune.sources.collect import fetch_documents, render_documents
-from papertune.sources.openalex import LOOKED_UP
+from papertune.study.settings import FilesSource
 
 CUT = f"{ABSTRACT[:100].rsplit(' ', 1)[0]} …"
 

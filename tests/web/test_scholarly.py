@@ -11,19 +11,19 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from papertune.collect.listings import arxiv, crossref, openalex, semantic_scholar
+from papertune.collect.lookups import Outcome
+from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, Rejection
-from papertune.settings.scholarly import (
+from papertune.study.settings.scholarly import (
     ArxivSource,
     CrossrefSource,
     Lookups,
     OpenAlexSource,
     SemanticScholarSource,
 )
-from papertune.sources import arxiv, crossref, openalex, semantic_scholar
-from papertune.sources.outcomes import Outcome
-from papertune.sources.transport import HostStopped, PageError
 
 TEXT = (
     "We ask whether a small model gains from reading the pages it is asked about. On three venues "

@@ -16,13 +16,13 @@ from email.utils import formatdate
 import pytest
 from faulty_site import ABSTRACT, landing
 
+from papertune.collect.steps import fetch_documents, list_documents
+from papertune.collect.web import robots as robots_module
+from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document, read_records, write_records
-from papertune.settings import DblpApiSource, FilesSource
-from papertune.sources import robots as robots_module
-from papertune.sources.collect import fetch_documents, list_documents
-from papertune.sources.transport import PageError
+from papertune.study.settings import DblpApiSource, FilesSource
 from snakemake_run import ROOT
 
 HTML = {"Content-Type": "text/html"}
@@ -298,9 +298,9 @@ def test_one_torn_character_does_not_spoil_the_others(site, around):
 MEASURE = r"""
 import re, sys
 from pathlib import Path
-from papertune.settings import Fetching
-from papertune.sources.session import PoliteSession
-from papertune.sources.transport import PageError
+from papertune.study.settings import Fetching
+from papertune.collect.web.session import PoliteSession
+from papertune.collect.web.transport import PageError
 def peak():
     # not ru_maxrss: a process starts with its parent's
     return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
@@ -386,7 +386,7 @@ def test_an_answer_that_is_json_is_no_landing_page(site, around):
 
 
 def test_html_where_json_was_expected_fails_the_listing_and_is_not_kept(site, study, monkeypatch):
-    from papertune.sources import dblp
+    from papertune.collect.listings import dblp
 
     monkeypatch.setattr(dblp, "PAGE_SIZE", 1)
     info = {"title": "A", "year": "2020", "key": "k", "ee": "https://doi.org/10.1/1"}

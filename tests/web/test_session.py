@@ -13,13 +13,13 @@ import time
 import pytest
 from faulty_site import ABSTRACT, landing
 
-from papertune import stopping
+from papertune.collect.web.dead_hosts import FAILURES
+from papertune.collect.web.pauses import HOST_DELAYS, least_delay
+from papertune.collect.web.per_host_pool import in_lanes, lane_of
+from papertune.collect.web.session import PoliteSession
+from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
-from papertune.sources.given_up import FAILURES
-from papertune.sources.lanes import in_lanes, lane_of
-from papertune.sources.session import PoliteSession
-from papertune.sources.transport import HostStopped, PageError
-from papertune.sources.turns import HOST_DELAYS, least_delay
+from papertune.jobs import stopping
 
 CHALLENGE = (
     "<html><head><title>Just a moment...</title></head><body><p>Enable JavaScript and cookies to "

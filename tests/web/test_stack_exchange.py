@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from papertune import stopping
+from papertune.collect.listings.stack_exchange import FIELDS, KEY, list_documents
 from papertune.errors import CollectError
+from papertune.jobs import stopping
 from papertune.records import Document
-from papertune.settings.qa import StackExchangeSource
-from papertune.sources.stack_exchange import FIELDS, KEY, list_documents
+from papertune.study.settings.qa import StackExchangeSource
 
 SECRET = "a-key-of-mine(("
 IN_2020 = 1_590_000_000

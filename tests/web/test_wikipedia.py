@@ -7,12 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from papertune.collect.listings import mediawiki
+from papertune.collect.listings.wikipedia import list_documents
 from papertune.errors import CollectError
 from papertune.identity import document_id
 from papertune.records import Document
-from papertune.settings.qa import WikipediaSource
-from papertune.sources import mediawiki
-from papertune.sources.wikipedia import list_documents
+from papertune.study.settings.qa import WikipediaSource
 
 TEXT = (
     "{title} is a gate that holds back the water of a mill. It is raised by hand.\n\n\n"

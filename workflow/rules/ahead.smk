@@ -1,6 +1,6 @@
 # What a run is about to make, and what that asks for. No rules; it needs to know those of all stages.
 from papertune.cluster import machine, memory as room, requests
-from papertune.footprint import offered
+from papertune.jobs import offered
 
 
 def attempts_of(rule, wildcards, files):

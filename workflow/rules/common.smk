@@ -7,12 +7,13 @@ from snakemake.exceptions import WorkflowError
 # scripts find the library beside them; rule files need this line
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from papertune import running, versions
+from papertune.jobs import running
+from papertune import versions
 from papertune.errors import PapertuneError
-from papertune.experiment_file import check_configuration, load_named
-from papertune.layout import Layout
-from papertune.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
-from papertune.settings import NAME
+from papertune.study.experiment_file import check_configuration, load_named
+from papertune.study.layout import Layout
+from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
+from papertune.study.settings import NAME
 
 # Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
 if workflow.is_main_process:

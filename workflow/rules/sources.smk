@@ -1,6 +1,6 @@
 # What the rules of collecting ask about sources and about other runs. No rules.
-from papertune.sources.listing import watched, watched_digest
-from papertune.splits import chooser
+from papertune.collect.listings.listing import watched, watched_digest
+from papertune.study.splits import chooser
 
 
 def part(wildcards):

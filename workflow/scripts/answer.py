@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.inference import answer
-from papertune.job import job
-from papertune.loading import weights_digest
+from papertune.answering.inference import answer
+from papertune.jobs.job import job
+from papertune.models.loading import weights_digest
+from papertune.study.experiment_file import load_experiment
 
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])

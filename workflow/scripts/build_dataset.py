@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from papertune.datasets import build_dataset
-from papertune.job import job
+from papertune.generators.datasets import build_dataset
+from papertune.jobs.job import job
 
 with job(snakemake):
     build_dataset(

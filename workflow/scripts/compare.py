@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.matrix import compare
+from papertune.jobs.job import job
+from papertune.scores.matrix import compare
+from papertune.study.experiment_file import load_experiment
 
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])

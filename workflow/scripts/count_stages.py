@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from papertune.counts import count_stages
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.layout import Layout
+from papertune.jobs.job import job
+from papertune.report.counts import count_stages
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
 
 with job(snakemake):
     name = snakemake.wildcards.experiment

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from papertune.datasets import describe_dataset
-from papertune.job import job
+from papertune.generators.datasets import describe_dataset
+from papertune.jobs.job import job
 
 with job(snakemake):
     describe_dataset(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from papertune.download import download_model
-from papertune.job import job
+from papertune.jobs.job import job
+from papertune.models.download import download_model
 
 with job(snakemake):
     download_model(

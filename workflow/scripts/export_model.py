@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.export import export_model
-from papertune.job import job
-from papertune.origin import origin_of
+from papertune.jobs.job import job
+from papertune.models.export import export_model
+from papertune.models.origin import origin_of
+from papertune.study.experiment_file import load_experiment
 
 with job(snakemake):
     name = snakemake.wildcards.experiment

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.sources.collect import list_documents
-from papertune.splits import chooser
+from papertune.collect.steps import list_documents
+from papertune.jobs.job import job
+from papertune.study.experiment_file import load_experiment
+from papertune.study.splits import chooser
 
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from papertune.job import job
-from papertune.sources.bundle import pack
+from papertune.collect.bundle import pack
+from papertune.jobs.job import job
 
 with job(snakemake):
     pack(snakemake.input, Path(snakemake.config["store"]), Path(snakemake.output.bundle))

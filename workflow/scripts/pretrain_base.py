@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.job import job
+from papertune.jobs.job import job
+from papertune.jobs.team import run, team_of
 from papertune.records import files_digest
+from papertune.study.experiment_file import load_experiment
 from papertune.training.checkpoints import checkpoints_of
 from papertune.training.pretraining import pretrain
-from papertune.training.team import run, team_of
 
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.sources.refresh import refresh_listings
+from papertune.collect.refresh import refresh_listings
+from papertune.jobs.job import job
+from papertune.study.experiment_file import load_experiment
 
 with job(snakemake):
     refresh_listings(

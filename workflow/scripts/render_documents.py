@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.sources.collect import render_documents
+from papertune.collect.steps import render_documents
+from papertune.jobs.job import job
+from papertune.study.experiment_file import load_experiment
 
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])

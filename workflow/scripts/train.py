@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.loading import weights_digest
-from papertune.origin import origin_of
+from papertune.jobs.job import job
+from papertune.jobs.team import run, team_of
+from papertune.models.loading import weights_digest
+from papertune.models.origin import origin_of
 from papertune.records import files_digest
+from papertune.study.experiment_file import load_experiment
 from papertune.training.checkpoints import checkpoints_of
-from papertune.training.pairs import train
-from papertune.training.team import run, team_of
+from papertune.training.train import train
 
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])

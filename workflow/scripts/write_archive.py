@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from papertune.demo.archive import write_archive
-from papertune.job import job
+from papertune.jobs.job import job
 
 with job(snakemake):
     write_archive(Path(snakemake.output.archive))

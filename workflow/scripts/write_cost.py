@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from papertune.accounting.cost import write_cost
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.layout import Layout
+from papertune.jobs.job import job
+from papertune.report.cost import write_cost
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
 
 with job(snakemake):
     name = snakemake.wildcards.experiment

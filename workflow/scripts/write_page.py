@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.layout import Layout
-from papertune.page import write_page
+from papertune.jobs.job import job
+from papertune.report.page import write_page
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
 
 with job(snakemake):
     name = snakemake.wildcards.experiment

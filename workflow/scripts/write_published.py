@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from papertune.experiment_file import load_experiment
-from papertune.job import job
-from papertune.tables import write_published
+from papertune.jobs.job import job
+from papertune.report.tables import write_published
+from papertune.study.experiment_file import load_experiment
 
 with job(snakemake):
     write_published(

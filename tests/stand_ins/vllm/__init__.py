@@ -37,7 +37,7 @@ class LLM:
         enable_lora: bool = False,
         max_lora_rank: int = 16,
     ) -> None:
-        from papertune.loading import load_model
+        from papertune.models.loading import load_model
 
         assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
         assert max_lora_rank in (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -49,7 +49,7 @@ class LLM:
     ) -> list[Any]:
         import torch
 
-        from papertune.loading import load_model
+        from papertune.models.loading import load_model
 
         assert (lora_request is not None) == self.lora
         model = self.model

@@ -12,7 +12,7 @@ from papertune.cluster.findings import Finding, doubt, fine, stop_if_wrong
 from papertune.cluster.machine import HubModel
 from papertune.cluster.requests import Kind
 from papertune.cluster.slurm import ClusterError
-from papertune.layout import Layout
+from papertune.study.layout import Layout
 
 
 def examine(

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from papertune import running
 from papertune.cluster import slurm
 from papertune.cluster.slurm import ClusterError, QueuedJob
+from papertune.jobs import running
 from papertune.records import atomic_write
 
 RUNS = Path(".snakemake", "papertune-submitted")

@@ -16,7 +16,7 @@ import requests
 
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.slurm import ClusterError, ask
-from papertune.layout import Layout
+from papertune.study.layout import Layout
 
 GIGABYTE = 10**9
 LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes, and files that may still be made, worth a word
@@ -147,7 +147,7 @@ def check_source(layout: Layout) -> Iterator[Finding]:
 
 def check_browser(layout: Layout) -> Iterator[Finding]:
     """Chromium, where pages may have to be rendered."""
-    from papertune.sources.browser import HOW_TO_GET_ONE, find_browser
+    from papertune.collect.web.browser import HOW_TO_GET_ONE, find_browser
 
     left = [path for path in layout.documents() if not Path(path).exists()]
     if not left or "browser" not in layout.experiment.fetching.resolvers:

@@ -13,7 +13,7 @@ from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.machine import SECONDS
 from papertune.footprint.advice import GB
 from papertune.footprint.study import Task, Verdict, judge, on_gpu, remember
-from papertune.layout import Layout
+from papertune.study.layout import Layout
 
 RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
 WORKS = ("pretrain_base", "train", "answer")

@@ -9,7 +9,7 @@ from typing import Any
 
 from papertune.cluster.slurm import PARTITION
 from papertune.cluster.slurm_partitions import Partition, Shape
-from papertune.layout import Layout
+from papertune.study.layout import Layout
 
 # differ from job to job or from machine to machine, and are not asked for
 UNASKED = {"_nodes", "tmpdir", "disk_mb", "disk_mib", "mem_mib"}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from papertune.footprint.architecture import Architecture, Linear
-from papertune.settings import Architecture as FromScratch
-from papertune.settings import Tokenizer
+from papertune.study.settings import Architecture as FromScratch
+from papertune.study.settings import Tokenizer
 
 LLAMA_LIKE = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text")
 # what a config.json may leave out, as transformers fills it in

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from papertune.footprint.activations import BF16, FP32, Role
 from papertune.footprint.architecture import Architecture
-from papertune.settings import Freeze, Lora, Quantization, Training, Variant
+from papertune.study.settings import Freeze, Lora, Quantization, Training, Variant
 
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings")
 HEAD = "lm_head"
@@ -37,7 +37,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a model is made, as :func:`papertune.training.pairs.train` takes it."""
+    """How a model is made, as :func:`papertune.training.train.train` takes it."""
 
     method: str
     training: Training = field(default_factory=Training)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from papertune.footprint.advice import in_gb, what_would_fit
-from papertune.footprint.answering import answering_peak, exporting_peak
+from papertune.footprint.answers import answering_peak, exporting_peak
 from papertune.footprint.architecture import Architecture
 from papertune.footprint.families import architecture_of, from_scratch, read_architecture
 from papertune.footprint.recipe import Machine, Recipe
 from papertune.footprint.training import Peak, training_peak
-from papertune.layout import Layout
+from papertune.study.layout import Layout
 
 UNKNOWN_MB = 4000  # asked for where a base is not here yet; when its job starts, it is
 MORE = 1.15  # times the estimate: it may be a little too small, and a job that is killed costs more

@@ -9,7 +9,7 @@ first update on, the optimiser's state; besides these
 - a validation holds the logits of its own batch;
 - checkpoints are written and the best one is read: on a CPU weights are then there twice.
 
-Where weights are cut up (:mod:`papertune.training.sharded`), a process holds its part of them, of
+Where weights are cut up (:mod:`papertune.training.several.fsdp`), a process holds its part of them, of
 their gradients and of the optimiser's state, and besides them what is put together at the moment: two
 layers, as the next one comes while one is computed, and what is outside of the layers; for answers,
 all of them.

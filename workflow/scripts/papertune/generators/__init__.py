@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from papertune.generators.protocol import Backend
-from papertune.settings import Generator
+from papertune.study.settings import Generator
 
 BACKENDS = {
     "rules": ("papertune.generators.rules_backend", "RulesBackend"),

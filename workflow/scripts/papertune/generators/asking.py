@@ -8,15 +8,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from papertune import stopping
 from papertune.generators import open_backend
-from papertune.generators.places import Place
+from papertune.generators.offsets import Place
 from papertune.generators.protocol import Backend, BatchBackend, Request, Written
-from papertune.progress import progress
-from papertune.prompts import fill
-from papertune.settings import Generator, TransformersGenerator
-from papertune.sharding import deal, run_shards
+from papertune.jobs import stopping
+from papertune.jobs.progress import progress
+from papertune.jobs.workers import deal, run_shards
 from papertune.store import Store
+from papertune.study.prompts import fill
+from papertune.study.settings import Generator, TransformersGenerator
 
 STAGE = "synthesize"
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from papertune import stopping
 from papertune.errors import GeneratorError
 from papertune.generators.protocol import Request, Written, decoding_of
-from papertune.settings import OpenAIGenerator
+from papertune.jobs import stopping
+from papertune.study.settings import OpenAIGenerator
 
 if TYPE_CHECKING:
     import httpx

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from papertune.records import Document
-from papertune.settings import Decoding
+from papertune.study.settings import Decoding
 
 RETRY_TEMPERATURE = 0.7
 

@@ -9,7 +9,7 @@ from typing import Any
 from papertune import versions
 from papertune.generators.protocol import Request, Written
 from papertune.generators.rules import write_pairs
-from papertune.settings import RulesGenerator
+from papertune.study.settings import RulesGenerator
 
 BATCH = 64  # documents per append to the store
 

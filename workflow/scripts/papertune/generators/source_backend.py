@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.generators.protocol import Request, Written
-from papertune.settings import SourceGenerator
+from papertune.study.settings import SourceGenerator
 
 BATCH = 1024  # documents per append to the store
 

@@ -16,11 +16,10 @@ from typing import Any
 
 from papertune import versions
 from papertune.errors import GeneratorError
-from papertune.experiment import Splits
 from papertune.generators import open_backend
 from papertune.generators.asking import Asking, item_of
 from papertune.generators.checking import check_pairs, is_refusal
-from papertune.generators.places import Place, places_of
+from papertune.generators.offsets import Place, places_of
 from papertune.generators.protocol import Backend, decoding_of
 from papertune.generators.reading import read_pairs
 from papertune.identity import fingerprint
@@ -31,7 +30,8 @@ from papertune.records import (
     pair_id,
     to_line,
 )
-from papertune.settings import Generator, PromptedGenerator, RulesGenerator, SourceGenerator
+from papertune.study.experiment import Splits
+from papertune.study.settings import Generator, PromptedGenerator, RulesGenerator, SourceGenerator
 
 log = logging.getLogger(__name__)
 

@@ -6,17 +6,25 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from papertune.answering.generation import (
+    Row,
+    Sampling,
+    batches,
+    chat_tokens,
+    generate,
+    room_for,
+    windows,
+)
 from papertune.errors import GeneratorError
-from papertune.generation import Row, Sampling, batches, chat_tokens, generate, room_for, windows
 from papertune.generators.protocol import Request, Written, decoding_of
-from papertune.loading import (
+from papertune.models.loading import (
     load_config,
     load_model,
     load_tokenizer,
     set_up_torch,
     weights_digest,
 )
-from papertune.settings import TransformersGenerator
+from papertune.study.settings import TransformersGenerator
 
 WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
 

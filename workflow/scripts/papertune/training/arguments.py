@@ -7,9 +7,9 @@ from pathlib import Path
 from transformers import TrainingArguments
 
 from papertune.errors import TrainingError
-from papertune.loading import device_name, dtype_of
-from papertune.settings import Training
-from papertune.training import distributed
+from papertune.jobs import distributed
+from papertune.models.loading import device_name, dtype_of
+from papertune.study.settings import Training
 
 # the Trainer's own AdamW is its default
 OPTIMIZERS: dict[str, dict[str, str]] = {
@@ -26,7 +26,7 @@ class OneDevice(TrainingArguments):
     """A process trains on one GPU, though it may see several.
 
     The Trainer would share out each batch to all that it sees (DataParallel), and so make another
-    batch of it; here a GPU has a process of its own (:mod:`papertune.training.team`).
+    batch of it; here a GPU has a process of its own (:mod:`papertune.jobs.team`).
     """
 
     @property

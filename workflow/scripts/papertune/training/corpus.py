@@ -10,7 +10,7 @@ from pathlib import Path
 from papertune.errors import RecordError, TrainingError
 from papertune.records import Document, read_json_lines, read_records
 from papertune.sentences import sentences
-from papertune.settings import Corpus
+from papertune.study.settings import Corpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ def read_corpus(corpus: Corpus, documents: list[Path]) -> Iterator[Text]:
     """The texts of a corpus: those of the files first, then those of the documents.
 
     Args:
-        corpus: Which texts; see :class:`papertune.settings.Corpus`.
+        corpus: Which texts; see :class:`papertune.study.settings.Corpus`.
         documents: JSONL files of training documents.
 
     Raises:

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from papertune.errors import TrainingError, TryAgain
-from papertune.examples import Examples, answer_loss
-from papertune.loading import device_name
-from papertune.modelfolder import device_label, peak_memory, versions
-from papertune.quantization import bring_bitsandbytes
-from papertune.settings import Training
-from papertune.training import distributed, outofmemory
+from papertune.examples.packing import Collator
+from papertune.examples.tokens import Examples, answer_loss
+from papertune.jobs import distributed
+from papertune.models.loading import device_name
+from papertune.models.modelfolder import device_label, peak_memory, versions
+from papertune.models.quantization import bring_bitsandbytes
+from papertune.study.settings import Training
+from papertune.training import smaller_batch
 from papertune.training.checkpoints import newest_whole
-from papertune.training.packing import Collator
-from papertune.training.selection import Criterion, history
+from papertune.training.history import Criterion, history
 
 if TYPE_CHECKING:
-    from papertune.training.judging import Judge
+    from papertune.training.by_answers import Judge
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def fit(
 ) -> dict[str, Any]:
     """Train ``model`` in place and leave it at its best: by validation loss, or as a judge says.
 
-    Where several processes train it (see :mod:`papertune.training.distributed`), the result is that of one;
+    Where several processes train it (see :mod:`papertune.jobs.distributed`), the result is that of one;
     only the first has the best model afterwards.
 
     Args:
@@ -55,7 +56,7 @@ def fit(
             has a row of its own.
         judge: Chooses the best instead of the validation loss.
         sharded: Each of several processes holds a part of the model
-            (:mod:`papertune.training.sharded`), which comes here in the machine's memory.
+            (:mod:`papertune.training.several.fsdp`), which comes here in the machine's memory.
 
     Returns:
         The facts of the run; ``history`` holds one row per validation.
@@ -69,9 +70,9 @@ def fit(
     from transformers import PrinterCallback
 
     from papertune.training.arguments import arguments_of
-    from papertune.training.together import share_out
+    from papertune.training.callback import Watch
+    from papertune.training.several.ddp import share_out
     from papertune.training.trainer import StoppableTrainer
-    from papertune.training.watch import Watch
 
     distributed.check()
     check_optimizer(training)
@@ -85,13 +86,13 @@ def fit(
     steps = total_steps(len(train.rows), training)
     checkpoints.mkdir(parents=True, exist_ok=True)
     given = share_out(training, distributed.size(), what)
-    batch, accumulation = outofmemory.remembered(checkpoints, *given)
+    batch, accumulation = smaller_batch.remembered(checkpoints, *given)
     criterion = judge.criterion if judge else Criterion()
     # the first one deletes what is not whole
     newest = newest_whole(checkpoints) if distributed.is_first() else None
     newest = distributed.of_first(newest)
     if training.find_batch and newest is None and distributed.size() == 1:
-        outofmemory.write_start(model, checkpoints)
+        smaller_batch.write_start(model, checkpoints)
     cached = model.config.use_cache
     make_trainer: Any = StoppableTrainer
     if distributed.size() > 1:
@@ -125,26 +126,26 @@ def fit(
             state = trainer.run(newest)
             break
         except (RuntimeError, MemoryError) as error:
-            if not outofmemory.is_out_of_memory(error):
+            if not smaller_batch.is_out_of_memory(error):
                 raise
-            said = outofmemory.said(error)
+            said = smaller_batch.said(error)
         # outside of the handler, whose traceback would keep the batch's memory alive
-        less = outofmemory.smaller(batch, accumulation) if training.find_batch else None
+        less = smaller_batch.smaller(batch, accumulation) if training.find_batch else None
         if less is None:
-            raise outofmemory.too_large(
+            raise smaller_batch.too_large(
                 said, batch, accumulation, what, finding=training.find_batch
             )
         log.warning("%s: out of memory with a batch of %d; going on with %d", what, batch, less[0])
         batch, accumulation = less
-        outofmemory.remember(checkpoints, batch, accumulation)
+        smaller_batch.remember(checkpoints, batch, accumulation)
         if distributed.size() > 1:  # the others wait for this one
             raise TryAgain("out of memory", where=what)
-        outofmemory.let_go(trainer, model)
+        smaller_batch.let_go(trainer, model)
         del trainer
-        outofmemory.collect_garbage()
+        smaller_batch.collect_garbage()
         newest = newest_whole(checkpoints)
         if newest is None:
-            outofmemory.back_to_start(model, checkpoints)
+            smaller_batch.back_to_start(model, checkpoints)
     model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
     rows = history(state.log_history, criterion)
     best = criterion.best(state.log_history) or {}
@@ -189,10 +190,10 @@ def fit(
 def _together(sharded: bool) -> type:
     """The Trainer of several processes."""
     if sharded:
-        from papertune.training.sharded import ShardedTrainer
+        from papertune.training.several.fsdp import ShardedTrainer
 
         return ShardedTrainer
-    from papertune.training.together import TogetherTrainer
+    from papertune.training.several.ddp import TogetherTrainer
 
     return TogetherTrainer
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.loading import device_name, load_config, load_model
-from papertune.settings import PARTS, Freeze, Lora, Quantization, Training
-from papertune.settings.notation import nearest
+from papertune.models.loading import device_name, load_config, load_model
+from papertune.study.settings import PARTS, Freeze, Lora, Quantization, Training
+from papertune.study.settings.notation import nearest
 from papertune.training.fitting import check_optimizer
 from papertune.training.layers import where_layers_are
 

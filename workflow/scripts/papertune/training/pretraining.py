@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.examples import tokenize
+from papertune.examples.tokens import tokenize
 from papertune.identity import share
-from papertune.loading import device_name, set_up_torch
-from papertune.modelfolder import model_folder, write_facts
-from papertune.settings import Architecture, Pretraining, Tokenizer
-from papertune.training import distributed
+from papertune.jobs import distributed
+from papertune.models.loading import device_name, set_up_torch
+from papertune.models.modelfolder import model_folder, write_facts
+from papertune.study.settings import Architecture, Pretraining, Tokenizer
 from papertune.training.corpus import Text, read_corpus
 from papertune.training.fitting import fit
 
@@ -33,7 +33,7 @@ def pretrain(
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
 
-    Where several processes train (see :mod:`papertune.training.team`), all of them call it and one writes.
+    Where several processes train (see :mod:`papertune.jobs.team`), all of them call it and one writes.
 
     Args:
         base: What to build and what it reads.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from papertune.errors import TrainingError
 from papertune.identity import share
 from papertune.records import Pair
-from papertune.settings import Subset
+from papertune.study.settings import Subset
 
 
 def choose(pairs: list[Pair], subset: Subset | None, where: str) -> list[Pair]:

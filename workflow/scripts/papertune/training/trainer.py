@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from transformers import Trainer, TrainerState
 
-from papertune.training import distributed
+from papertune.jobs import distributed
+from papertune.training.callback import BrokenOff, Watch
 from papertune.training.checkpoints import STATE, carried_by
-from papertune.training.outofmemory import collect_garbage, halves, is_out_of_memory
-from papertune.training.watch import BrokenOff, Watch
+from papertune.training.smaller_batch import collect_garbage, halves, is_out_of_memory
 
 if TYPE_CHECKING:
-    from papertune.training.judging import Judge
+    from papertune.training.by_answers import Judge
 
 log = logging.getLogger(__name__)
 

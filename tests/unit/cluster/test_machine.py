@@ -1,0 +1,225 @@
+"""What the machine that Snakemake runs on has: room, clock, internet, models, a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from huggingface_hub import constants
+
+from papertune.cluster import machine
+from papertune.cluster.findings import doubt, fine, stop_if_wrong, wrong
+from papertune.cluster.machine import HubModel
+from papertune.cluster.slurm import ClusterError
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
+from snakemake_run import ROOT
+
+MODEL = HubModel("lab/small", "a" * 40, "models/lab--small/" + "a" * 40)
+
+
+@pytest.fixture
+def hub(monkeypatch) -> Iterator[dict]:
+    """A server in the Hub's place: `status` is what it answers; it keeps what it was asked."""
+    told = {"status": 200, "asked": []}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            told["asked"].append((self.path, self.headers["Authorization"]))
+            self.send_response(told["status"])
+            self.end_headers()
+
+        def log_message(self, *_) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    told["url"] = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(constants, "ENDPOINT", told["url"])
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    yield told
+    server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def models(*wanted: HubModel):
+    return list(machine.check_models(wanted or [MODEL], ["isca"]))
+
+
+# ---- models -------------------------------------------------------------------
+
+
+def test_a_model_that_is_there_is_not_asked_for(hub, tmp_path):
+    (tmp_path / MODEL.folder).mkdir(parents=True)
+    assert models() == []
+    assert hub["asked"] == []
+
+
+def test_a_model_that_can_be_downloaded_is_no_problem(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub["status"] = 307
+    (finding,) = models()
+    assert finding.state == "ok"
+    assert "snakemake --until download_base --config experiments=isca" in finding.text
+    assert hub["asked"] == [(f"/lab/small/resolve/{'a' * 40}/config.json", "Bearer hf_secret")]
+    assert "secret" not in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(401, "agree to its licence"), (403, "set HF_TOKEN"), (404, "check the id")],
+)
+def test_a_model_that_the_hub_does_not_give_is_found_before(hub, status, said):
+    hub["status"] = status
+    (finding,) = models()
+    assert finding.state == "wrong" and said in finding.hint
+
+
+def test_without_internet_the_command_that_downloads_is_named(monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    other = HubModel("lab/big", "b" * 40, "models/lab--big")
+    (finding,) = models(MODEL, other)  # one sentence for all of them
+    assert finding.state == "wrong"
+    assert "lab/small, lab/big, and http://127.0.0.1:9 does not answer" in finding.text
+    assert "snakemake --until download_base --config experiments=isca" in finding.hint
+
+
+def test_an_offline_hub_is_found_without_asking(hub, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (finding,) = models()
+    assert finding.state == "wrong" and "HF_HUB_OFFLINE is set" in finding.text
+    assert hub["asked"] == []
+
+
+def test_an_experiment_needs_its_bases_and_its_generators_models():
+    layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"))
+    found = machine.hub_models(layout)
+    assert [model.name for model in found] == [
+        "openai-community/gpt2",
+        "google/gemma-2-2b-it",
+        "mistralai/Mistral-7B-Instruct-v0.3",
+    ]
+    assert {model.folder for model in found} == {
+        layout.generator_model("gemma"),
+        layout.generator_model("mistral"),
+        layout.base("baseline"),
+    }
+
+
+# ---- internet and browser -----------------------------------------------------
+
+
+def study(url: str) -> Layout:
+    experiment = load_experiment(ROOT / "config/experiments/isca.yaml")
+    source = experiment.source.model_copy(update={"url": url + "/{year}.html"})
+    return Layout("isca", experiment.model_copy(update={"source": source}))
+
+
+def test_a_source_within_reach_is_asked_once_by_its_host(hub):
+    hub["status"] = 403  # an answer all the same
+    (finding,) = machine.check_source(study(hub["url"]))
+    assert finding == fine(f"{hub['url']}/ answers")
+    assert hub["asked"] == [("/", None)]
+
+
+def test_a_source_out_of_reach_is_wrong_until_all_is_collected(tmp_path):
+    layout = study("http://127.0.0.1:9")
+    (finding,) = machine.check_source(layout)
+    assert finding.state == "wrong"
+    assert "snakemake documents --config experiments=isca" in finding.hint
+    for path in layout.documents():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    assert list(machine.check_source(layout)) == []
+    assert list(machine.check_browser(layout)) == []
+
+
+def test_a_proxy_is_asked_where_there_is_one(hub, monkeypatch):
+    monkeypatch.setenv("http_proxy", hub["url"])
+    (finding,) = machine.check_source(study("http://venue.example"))
+    assert finding.state == "ok"
+    assert hub["asked"][0][0] == "http://venue.example/"
+
+
+def test_a_missing_browser_is_a_doubt(monkeypatch):
+    monkeypatch.setenv("PAPERTUNE_CHROMIUM", "no-such-browser")
+    (finding,) = machine.check_browser(study("http://127.0.0.1:9"))
+    assert finding.state == "doubt" and "chromium" in finding.hint
+
+
+# ---- folders ------------------------------------------------------------------
+
+
+def test_folders_of_one_disk_are_looked_at_once(tmp_path):
+    found = list(machine.check_folders(["results", "store", tmp_path]))
+    assert len(found) == 2
+    assert found[0].text.startswith("results: room for ") and " GB" in found[0].text
+    assert found[1] == fine("results can be written to, and its clock is this machine's")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_small_or_full_disk_is_named(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    try:
+        assert [item.state for item in machine.check_folders([disk / "store"])] == ["doubt", "ok"]
+        (disk / "filler").write_bytes(bytes(1_000_000))
+        _, probe = machine.check_folders([disk / "store"])
+        assert probe.state == "wrong" and "No space left on device" in probe.text
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_clock_that_goes_wrong_is_named(monkeypatch, tmp_path):
+    now = machine.time.time()
+    monkeypatch.setattr(machine.time, "time", lambda: now + 90)
+    _, probe = machine.check_folders([tmp_path])
+    assert probe.state == "doubt" and "90 seconds apart" in probe.text
+
+
+@pytest.mark.parametrize(
+    ("tool", "prints", "status", "states"),
+    [
+        ("quota", "", 0, ["ok", "ok"]),
+        (
+            "quota",
+            "Disk quotas for user a (uid 1): \n /dev/x 900* 800 1000",
+            1,
+            ["ok", "ok", "doubt"],
+        ),
+        ("lfs", "/lustre 900 1000 1000 - 5 0 0 -", 0, ["ok", "ok"]),
+        ("lfs", "/lustre 1900* 1000 1000 6d 5 0 0 -", 0, ["ok", "ok", "doubt"]),
+        ("lfs", "not a Lustre file system", 1, ["ok", "ok"]),
+    ],
+)
+def test_a_passed_quota_is_a_doubt(monkeypatch, tmp_path, tool, prints, status, states):
+    """The tools cannot run here: they need disks of their kind."""
+    program = tmp_path / tool
+    program.write_text(f"#!/bin/sh\necho '{prints}'\nexit {status}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(machine, "LITTLE", 0)
+    assert [item.state for item in machine.check_folders([tmp_path])] == states
+
+
+# ---- what is made of findings -------------------------------------------------
+
+
+def test_a_run_stops_for_what_is_wrong_and_for_nothing_else():
+    stop_if_wrong([fine("a"), doubt("b", "c")])
+    with pytest.raises(ClusterError, match="nothing was submitted: bad") as error:
+        stop_if_wrong([fine("a"), wrong("bad", "do this")])
+    assert str(error.value).endswith("What to do: do this")
+    with pytest.raises(ClusterError, match=r"2 things are wrong:\n1\. bad\n   What to do: do this"):
+        stop_if_wrong([wrong("bad", "do this"), wrong("worse", "do that")])

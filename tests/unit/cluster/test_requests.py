@@ -1,0 +1,116 @@
+"""What jobs ask for, whether a partition has it, and what a plan adds up to."""
+
+from __future__ import annotations
+
+import pytest
+
+from papertune.cluster.plan import gpu_hours, show_plan, submissions
+from papertune.cluster.requests import Ask, kinds_of, results_of, why_not
+from papertune.cluster.slurm_partitions import read_sinfo
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
+from snakemake_run import ROOT
+
+PARTITION = """\
+gpu|up|10:00:00|2|16|64000|gpu:toy:2|(null)|idle
+gpu|up|10:00:00|1|64|256000|gpu:big:8|(null)|down
+"""
+FITS = {"gpu": 1, "_cores": 4, "mem_mb": 32000, "runtime": 240}
+
+
+def lacks(text: str = PARTITION, *, ever: bool = False, **resources) -> list[str]:
+    (partition,) = read_sinfo(text)
+    return why_not(Ask(FITS | resources), partition, ever=ever)
+
+
+def test_what_fits_lacks_nothing():
+    assert lacks() == lacks(gpu=2, gpu_model="toy", _cores=16, mem_mb=64000, runtime=600) == []
+    assert lacks(mem_mb="<TBD>", runtime="<TBD>") == []
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        ({"runtime": 601}, "lets jobs run for 600 minutes, not 601"),
+        ({"gpu": 9}, "has no node with 9 GPUs (at most 8)"),
+        ({"gpu": 3, "gpu_model": "toy"}, "has no node with 3 toy GPUs (at most 2)"),
+        ({"gpu_model": "a100"}, "has no node with 1 a100 GPUs (at most 0)"),
+        ({"mem_mb": 256001}, "has no node with 256001 MB of memory (at most 256000)"),
+        ({"mem_mb": 0, "mem_mb_per_cpu": 64001}, "has no node with 256004 MB"),
+        ({"_cores": 65}, "has no node with 65 CPUs (at most 64)"),
+        ({"gpu_model": "toy", "_cores": 17}, "has no node with all of it at once"),
+    ],
+)
+def test_what_is_too_much_is_named(resources, said):
+    assert any(reason.startswith(said) for reason in lacks(**resources))
+
+
+def test_a_job_of_several_nodes_wants_as_many_that_have_what_it_asks_of_each():
+    both = {"nodes": 2, "gpu": 4, "gpu_model": "toy"}
+    assert lacks(**both) == []
+    assert lacks(**both | {"nodes": 3, "gpu": 6}) == ["has 2 such nodes, not 3"]
+    assert lacks(**both | {"gpu": 6}) == ["has no node with 3 toy GPUs (at most 2)"]
+    one_down = PARTITION.replace("|2|16|", "|1|16|") + PARTITION.replace(
+        "|2|16|64000|gpu:toy:2|(null)|idle", "|1|16|64000|gpu:toy:2|(null)|down"
+    )
+    said = "has the right nodes, but 1 of them takes jobs now"
+    assert lacks(one_down, **both) == [said] and lacks(one_down, **both, ever=True) == []
+    (kind,) = kinds_of([("train", False, attempts(60, 4, nodes=2))])
+    assert gpu_hours(kind) == 4
+    assert "train     1  cluster  2 × 2  2 × 4  2 × 4 GB  1:00 h          4" in show_plan([kind])
+
+
+def test_nodes_that_are_down_may_come_back():
+    assert lacks(gpu=8) == ["has the right nodes, but none of them takes jobs now"]
+    assert lacks(PARTITION.replace("gpu|up", "gpu|down")) == ["is closed"]
+    assert lacks(gpu=8, ever=True) == []
+    assert lacks(PARTITION.replace("gpu|up", "gpu|down"), ever=True) == []
+
+
+def test_a_job_in_words():
+    assert str(Ask(FITS)) == "1 GPU, 4 CPUs, 32000 MB, 240 minutes"
+    assert str(Ask(FITS | {"nodes": 2, "gpu": 4})).startswith("2 nodes with 2 GPU each, 4 CPUs, ")
+    assert str(Ask({"gpu": 2, "gpu_model": "a100"})) == "2 a100 GPU, 1 CPU"
+    assert Ask({"slurm_partition": "gpu, long"}).partitions == ["gpu", "long"]
+
+
+def attempts(minutes: int, gpu: int = 0, **more):
+    return [
+        {"_cores": 4, "mem_mb": 4000, "runtime": minutes * number, "gpu": gpu, **more}
+        for number in (1, 2)
+    ]
+
+
+def test_jobs_that_ask_for_the_same_are_one_kind():
+    kinds = kinds_of(
+        [
+            ("list_documents", True, []),
+            ("train", False, attempts(60, 2, disk_mb=1)),
+            ("train", False, attempts(60, 2, disk_mb=2)),
+            ("train", False, attempts(90, 2)),
+            ("score", False, attempts(30)),
+        ]
+    )
+    assert [(kind.rule, kind.jobs) for kind in kinds] == [
+        ("list_documents", 1),
+        ("train", 2),
+        ("train", 1),
+        ("score", 1),
+    ]
+    assert submissions(kinds) == 4
+    assert [gpu_hours(kind) for kind in kinds] == [0, 4, 3, 0]
+    said = show_plan(kinds)
+    assert "Submitted to the cluster: 4 jobs. Run here: 1 job." in said
+    assert "GPU-hours asked for: 7, if" in said
+    assert "At most 21, if every job also fails until its last attempt (2)." in said
+
+
+def test_nothing_to_do_is_said():
+    assert show_plan([]) == "Nothing to be done.\n"
+
+
+def test_results_of_every_stage_are_known():
+    layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"))
+    paths = results_of(layout)
+    assert len(paths) == len(set(paths)) == 2 * 4 + 6 + 2 * 14 + 4
+    assert "results/isca/models/lora/seed-3" in paths

@@ -1,0 +1,187 @@
+"""Snapshots of DBLP, small ones, read as the large ones are."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from papertune.collect.listings import dblp_snapshot
+from papertune.collect.web.session import PoliteSession
+from papertune.errors import CollectError
+from papertune.records import Document
+from papertune.study.settings import Fetching
+from papertune.study.settings.listings import DblpSnapshotSource
+
+HEAD = '<?xml version="1.0" encoding="ISO-8859-1"?>\n<!DOCTYPE dblp SYSTEM "dblp.dtd">\n<dblp>\n'
+
+
+def record(
+    key, title="A Title.", year=2020, tag="inproceedings", more="", ee="https://e.example/1"
+):
+    link = f"<ee>{ee}</ee>" if ee else ""
+    return (
+        f'<{tag} mdate="2021-01-01" key="{key}"><author>Ada L. 0001</author>'
+        f"<title>{title}</title><year>{year}</year>{link}{more}</{tag}>"
+    )
+
+
+@pytest.fixture
+def listed(tmp_path):
+    def read(*records, keys=("conf/x/",), year=2020, head=HEAD, tail="</dblp>", zipped=False):
+        path = tmp_path / "dblp.xml"
+        body = (head + "".join(records) + tail).encode("latin-1")
+        path.write_bytes(gzip.compress(body) if zipped else body)
+        source = DblpSnapshotSource(kind="dblp_snapshot", path=str(path), keys=list(keys))
+        session = PoliteSession(Fetching(), tmp_path / "cache")
+        return list(dblp_snapshot.list_documents(session, source, year))
+
+    return read
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_papers_under_the_keys_and_of_the_year(listed, zipped):
+    items = listed(
+        record("conf/x/A20", "A.", ee="https://doi.org/10.1145/A.1"),
+        record("conf/x/B19", "B.", 2019),
+        record("conf/xy/C20", "C."),
+        record("journals/x/D20", "D.", tag="article"),
+        record(
+            "conf/y/E20", "E.", more="<crossref>conf/x/2020-2</crossref>", ee="https://e.example/e"
+        ),
+        zipped=zipped,
+    )
+    assert [(item.title, item.url, item.doi) for item in items] == [
+        ("A", "https://doi.org/10.1145/A.1", "10.1145/a.1"),
+        ("E", "https://e.example/e", ""),
+    ]
+
+
+def test_entities_are_resolved_without_the_dtd_and_markup_is_read(listed):
+    title = "M&uuml;ller &amp; S&oslash;n: <i>O</i>(2<sup>n</sup>) &lt; &eacute;t\xe9 <ref href='x'>R</ref>."
+    [paper] = listed(record("conf/x/A", title))
+    assert paper.title == "Müller & Søn: O(2^n) < été R"
+
+
+def test_the_doi_is_the_landing_page_among_several_links(listed):
+    more = (
+        '<ee type="oa">https://doi.org/10.1145/A.1</ee><ee>https://www.wikidata.org/entity/Q1</ee>'
+    )
+    [paper] = listed(record("conf/x/A", more=more))
+    assert (paper.url, paper.doi) == ("https://doi.org/10.1145/A.1", "10.1145/a.1")
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (record("conf/x/2020", tag="proceedings"), "proceedings_volume"),
+        (record("conf/x/B", tag="book"), "book"),
+        (record("conf/x/W").replace(" mdate", ' publtype="withdrawn" mdate'), "withdrawn"),
+        (record("conf/x/F", "Front Matter."), "front_matter"),
+        (record("conf/x/N", ee=""), "no_link"),
+        (record("conf/x/N", ""), "no_title"),
+    ],
+)
+def test_what_is_no_paper_is_counted_under_its_key(listed, made, reason):
+    rejection, paper = listed(made, record("conf/x/P"))
+    assert (rejection.stage, rejection.reason) == ("list", reason)
+    assert rejection.key.startswith("conf/x/")
+    assert isinstance(paper, Document)
+
+
+def test_the_next_year_does_not_read_the_snapshot_again(listed, tmp_path):
+    records = [record("conf/x/A", "A.", 2020), record("conf/x/B", "B.", 2021)]
+    assert [item.title for item in listed(*records)] == ["A"]
+    [kept] = (tmp_path / "cache" / "snapshots").iterdir()
+    kept.write_text(kept.read_text().replace('"A."', '"Kept."'))
+    source = DblpSnapshotSource(
+        kind="dblp_snapshot", path=str(tmp_path / "dblp.xml"), keys=["conf/x/"]
+    )
+    session = PoliteSession(Fetching(), tmp_path / "cache")
+    assert [d.title for d in dblp_snapshot.list_documents(session, source, 2020)] == ["Kept"]
+    assert [item.title for item in listed(record("conf/x/C", "New."))] == ["New"]
+
+
+@pytest.mark.parametrize(
+    ("how", "said", "hint"),
+    [
+        (
+            {"keys": ["conf/none/"]},
+            "no record of 2020 under conf/none/",
+            "beginnings of DBLP's keys",
+        ),
+        ({"year": 1950}, "no record of 1950", "years 2020–2020"),
+        ({"tail": "<inproceedings key='conf/x/cut'><title>"}, "not the XML", "download"),
+        ({"head": "<html>", "tail": "</html>"}, "its root is <html>", "dblp.org/xml"),
+    ],
+)
+def test_a_snapshot_that_does_not_serve_is_an_error(listed, how, said, hint):
+    with pytest.raises(CollectError, match=said) as caught:
+        listed(record("conf/x/A"), **how)
+    assert hint in caught.value.hint
+
+
+def test_an_empty_file_a_cut_archive_and_none_at_all(listed, tmp_path):
+    with pytest.raises(CollectError, match="no record of DBLP in this file"):
+        listed()
+    path = tmp_path / "cut.xml.gz"
+    path.write_bytes(gzip.compress((HEAD + record("conf/x/A") * 500).encode())[:-20])
+    for name, said in ((path, "cannot be read to its end"), (tmp_path / "none.xml", "cannot read")):
+        source = DblpSnapshotSource(kind="dblp_snapshot", path=str(name), keys=["conf/"])
+        with pytest.raises(CollectError, match=said):
+            list(dblp_snapshot.list_documents(PoliteSession(Fetching(), tmp_path), source, 2020))
+    assert not list(tmp_path.glob("snapshots/*"))  # half a snapshot is not kept
+
+
+def test_entities_of_its_own_are_refused_and_no_file_is_read(listed, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("SECRET")
+    head = f'<!DOCTYPE dblp [<!ENTITY e0 "ha"><!ENTITY f SYSTEM "{secret.as_uri()}">'
+    with pytest.raises(CollectError, match="entities of its own") as caught:
+        listed(record("conf/x/A", "&e0; &f;"), head=f"{head}]><dblp>")
+    assert "SECRET" not in str(caught.value)
+    layers = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+    for bomb in (record("conf/x/A", "&e11;"), record("&e11;")):
+        with pytest.raises(CollectError, match="amplification"):
+            listed(bomb, head=f"{head}{layers}]><dblp>")
+
+
+# not getrusage, which tells the peak of the process that started this one too
+PEAK = """
+import sys
+from pathlib import Path
+from papertune.collect.listings.dblp_snapshot import read_records
+import lxml.etree
+
+def peak():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+before = peak()
+count = sum(1 for _ in read_records(Path(sys.argv[1]), ("conf/x/",)))
+print(count, peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak")
+def test_memory_does_not_grow_with_the_snapshot(tmp_path):
+    path = tmp_path / "dblp.xml.gz"
+    padding = f"<note>{'x' * 500}</note>"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        stream.write(HEAD.encode())
+        for number in range(40_000):  # 30 MB
+            stream.write((record(f"conf/x/{number}", more=padding) + "\n").encode())
+        stream.write(b"</dblp>")
+    library = str(Path(dblp_snapshot.__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(path)],
+        env={"PYTHONPATH": library},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    count, grown = map(int, done.stdout.split())
+    assert count == 40_000
+    assert grown < 10_000  # KiB

@@ -1,0 +1,258 @@
+"""Data sets of a Hub: a server on loopback that speaks the part of its API that is used."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from snakemake_run import ROOT
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+SECRET = "hf_a_secret_of_mine"
+CODE = """
+import dataclasses, json, sys
+from papertune.errors import CollectError
+from papertune.study.settings.qa import HubDatasetSource
+from papertune.collect.listings.hub_datasets import list_documents
+said = []
+for values in json.loads(sys.argv[1]):
+    year = values.pop("listed_year", 0)
+    source = HubDatasetSource.model_validate(values)
+    try:
+        said.append([dataclasses.asdict(item) for item in list_documents(None, source, year)])
+    except CollectError as error:
+        said.append(str(error))
+print("RESULT", json.dumps(said))
+"""
+
+
+def table(rows):
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows), stream)
+    return stream.getvalue()
+
+
+CARD = """---
+configs:
+- config_name: de-en
+  data_files:
+  - {split: train, path: de-en/train-*}
+  - {split: test, path: de-en/test-*}
+- config_name: fr-en
+  data_files: fr-en/*
+---
+# Sentences
+"""
+TRAIN = [
+    {"id": n, "translation": {"en": f"Dog {n}.", "de": f"Hund {n}."}, "year": 2019 + n % 2}
+    for n in range(4)
+]
+REPOSITORIES = {
+    "owner/data": {
+        "README.md": CARD.encode(),
+        "de-en/train-00000-of-00001.parquet": table(TRAIN),
+        "de-en/test-00000-of-00001.parquet": table(TRAIN[:1]),
+        "fr-en/train.parquet": table(TRAIN),
+    },
+    "owner/lines": {"lines.jsonl": b'{"q": "Why?", "a": "So."}\n{"q": "How?", "a": ""}\n'},
+    "owner/plain": {"train.csv": b"q,a\nWhy?,So.\n", "test.csv": b"q,a\nHow?,Thus.\n"},
+    "owner/script": {"script.py": b"open('/tmp/never', 'w')", "README.md": b"# Code\n"},
+    "owner/pictures": {"train/1.png": b"\x89PNG", "train/2.png": b"\x89PNG"},
+    "owner/torn": {"data/train-00000-of-00001.parquet": b"PAR1 and no more"},
+}
+
+
+@pytest.fixture
+def hub():
+    asked: list[tuple[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body_sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path, _, query = self.path.partition("?")
+            asked.append((self.command, path))
+            status, headers, body = self.answer_to(path, query, body_sent)
+            self.send_response(status)
+            for key, value in headers.items():
+                self.send_header(key, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def answer_to(self, path, query, sent):
+            parts = path.removeprefix("/api").removeprefix("/datasets/").split("/")
+            name = "/".join(parts[:2])
+            if name == "owner/gated":
+                said = "Access to dataset owner/gated is restricted"
+                return 403, {"X-Error-Code": "GatedRepo", "X-Error-Message": said}, b""
+            if name not in REPOSITORIES:
+                return 404, {"X-Error-Code": "RepoNotFound"}, b""
+            files = REPOSITORIES[name]
+            if REVISION not in path:
+                return 404, {"X-Error-Code": "RevisionNotFound"}, b""
+            if "/tree/" in path:
+                below = path.partition(f"/tree/{REVISION}")[2].strip("/")
+                return 200, {}, json.dumps(tree(files, below, "recursive=true" in query)).encode()
+            if "/paths-info/" in path:
+                wanted = json.loads(sent)["paths"]
+                return 200, {}, json.dumps([entry(f, files) for f in wanted if f in files]).encode()
+            if path.startswith("/api/"):
+                siblings = [{"rfilename": file} for file in files]
+                said = {"id": name, "sha": REVISION, "siblings": siblings, "tags": []}
+                said |= {"private": False, "gated": False, "disabled": False}
+                return 200, {}, json.dumps(said).encode()
+            file = path.partition(f"/resolve/{REVISION}/")[2]
+            if file not in files:
+                return 404, {"X-Error-Code": "EntryNotFound"}, b""
+            tag = hashlib.sha256(files[file]).hexdigest()
+            return 200, {"X-Repo-Commit": REVISION, "ETag": f'"{tag}"'}, files[file]
+
+        do_GET = do_HEAD = do_POST = answer
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def entry(file, files):
+    return {"type": "file", "path": file, "size": len(files[file]), "oid": "0" * 40}
+
+
+def tree(files, below, deep):
+    first = f"{below}/" if below else ""
+    found = {}
+    for file in files:
+        rest = file.removeprefix(first)
+        if not file.startswith(first):
+            continue
+        if "/" in rest and not deep:
+            folder = first + rest.split("/")[0]
+            found[folder] = {"type": "directory", "path": folder, "size": 0, "oid": "0" * 40}
+        else:
+            found[file] = entry(file, files)
+    return list(found.values())
+
+
+DE_EN = {"question": "translation.en", "answer": "translation.de", "id": "id"}
+
+
+def source(**settings):
+    return {
+        "kind": "hub_dataset",
+        "dataset": "owner/data",
+        "revision": REVISION,
+        "columns": {"question": "q", "answer": "a"},
+        **settings,
+    }
+
+
+def listed(endpoint, folder, *sources, offline="0"):
+    """What each source gives, or what is said of it, all from one process."""
+    # of its own: the Hub's address is read when its library is imported, which takes seconds
+    run = subprocess.run(
+        [sys.executable, "-c", CODE, json.dumps(sources)],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "HF_ENDPOINT": endpoint,
+            "HF_HOME": str(folder / "hub"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_OFFLINE": offline,
+            "HF_DATASETS_OFFLINE": offline,
+            "HF_TOKEN": SECRET,
+            "PYTHONPATH": str(ROOT / "workflow/scripts"),
+        },
+        timeout=300,
+        check=False,
+    )
+    assert SECRET not in run.stderr + run.stdout
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.rpartition("RESULT ")[2])
+
+
+CASES = [
+    ({"dataset": "owner/gated"}, "agreement to its terms"),
+    ({"dataset": "owner/nothing"}, "no such data set or revision"),
+    ({"revision": "f" * 40}, "no such data set or revision"),
+    ({"dataset": "owner/script"}, "no data files that can be read"),
+    ({"dataset": "owner/pictures"}, "data files are of kind imagefolder"),
+    ({"dataset": "owner/torn"}, "files cannot be read"),
+    ({"config": "xx-en"}, "'de-en'"),
+    ({"config": "de-en", "split": "validation"}, "source.split to one of train, test"),
+    ({"config": "de-en"}, "translation.en"),
+]
+
+
+@pytest.mark.slow
+def test_a_hub_is_read_or_what_cannot_be_had_is_explained(hub, tmp_path):
+    endpoint, asked = hub
+    dated = source(config="de-en", columns={**DE_EN, "year": "year"}, listed_year=2020)
+    pairs, [plain], (kept, lost), *refused = listed(
+        endpoint,
+        tmp_path,
+        dated,
+        source(dataset="owner/plain", split="test"),
+        source(dataset="owner/lines"),
+        *(source(**settings) for settings, _ in CASES),
+    )
+    assert [(item["question"], item["text"]) for item in pairs] == [
+        ("Dog 1.", "Hund 1."),
+        ("Dog 3.", "Hund 3."),
+    ]
+    assert pairs[0]["year"] == 2020
+    assert pairs[0]["url"] == "https://huggingface.co/datasets/owner/data/viewer/de-en/train#1"
+    assert (plain["question"], plain["text"], plain["year"]) == ("How?", "Thus.", 0)
+    assert kept["text"] == "So."
+    assert (lost["reason"], lost["key"].rpartition(":")[2]) == ("no_answer", "2")
+    for (settings, message), said in zip(CASES, refused, strict=True):
+        assert isinstance(said, str), (settings, said)
+        assert message in said, settings
+        assert "What to do" in said
+    assert not [path for _, path in asked if path.endswith((".png", "fr-en/train.parquet"))]
+    before = len(asked)
+    [again] = listed("http://127.0.0.1:9", tmp_path, dated, offline="1")
+    assert again == pairs, "without a network, from what was downloaded"
+    assert len(asked) == before
+
+
+@pytest.mark.slow
+def test_no_internet_is_explained(tmp_path):
+    [said] = listed("http://127.0.0.1:9", tmp_path, source(), offline="1")
+    assert "could not be reached" in said
+    assert "What to do" in said
+
+
+def test_a_revision_must_be_pinned():
+    from pydantic import ValidationError
+
+    from papertune.study.settings.qa import HubDatasetSource
+
+    for revision in ("main", REVISION[:7], REVISION.upper()):
+        with pytest.raises(ValidationError, match="revision"):
+            HubDatasetSource(
+                kind="hub_dataset",
+                dataset="owner/data",
+                revision=revision,
+                columns={"question": "q", "answer": "a"},
+            )

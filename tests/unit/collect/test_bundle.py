@@ -1,0 +1,93 @@
+"""Bundles: what they hold, and what is not taken from them."""
+
+import io
+import json
+import os
+import tarfile
+
+import pytest
+
+from papertune.collect.bundle import MANIFEST, pack, unpack
+from papertune.errors import CollectError
+
+
+@pytest.fixture
+def collected(tmp_path, monkeypatch):
+    """A working directory with a result, a page, an outcome, and what is of this machine alone."""
+    place = tmp_path / "here"
+    for name, text in {
+        "results/x/documents/2020.jsonl": "{}\n",
+        "store/http/ab/page.json": '{"url": "…"}',
+        "store/fetch/1f/writer.jsonl": "{}\n",
+        "store/http/turns/abc": "",
+        "store/answer/2c/writer.jsonl": "{}\n",
+    }.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    monkeypatch.chdir(place)
+    return place
+
+
+def test_a_bundle_has_what_was_collected_and_nothing_else(collected, tmp_path):
+    assert pack(["results/x/documents/2020.jsonl"], "store", "one.tar") == 3
+    pack(["results/x/documents/2020.jsonl"], "store", "two.tar")
+    assert (collected / "one.tar").read_bytes() == (collected / "two.tar").read_bytes()
+    there = tmp_path / "there"
+    there.mkdir()
+    assert unpack("one.tar", there, "elsewhere") == 3
+    assert sorted(str(p.relative_to(there)) for p in there.rglob("*") if p.is_file()) == [
+        "elsewhere/fetch/1f/writer.jsonl",
+        "elsewhere/http/ab/page.json",
+        "results/x/documents/2020.jsonl",
+    ]
+    result = there / "results/x/documents/2020.jsonl"
+    assert result.stat().st_mtime == 1_700_000_000  # what is made from it stays newer
+    assert unpack("one.tar", there, "elsewhere") == 0, "again changes nothing"
+    result.write_text("mine\n")
+    with pytest.raises(CollectError, match="is there already and differs"):
+        unpack("one.tar", there, "elsewhere")
+    assert result.read_text() == "mine\n"
+
+
+def made(path, members, sums=None):
+    """A tar with a manifest by hand."""
+    with tarfile.open(path, "w") as tar:
+        manifest = json.dumps({"format": 1, "files": sums or dict.fromkeys(members, "0" * 64)})
+        for name, text in {MANIFEST: manifest, **members}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../outside", "belongs nowhere here"),
+        ("/etc/outside", "belongs nowhere here"),
+        ("workflow/scripts/train.py", "belongs nowhere here"),
+        ("store/http/ab/page.json", "differs from what its manifest says"),
+    ],
+)
+def test_no_file_is_written_that_is_not_as_it_should_be(tmp_path, name, said):
+    bundle = made(tmp_path / "bad.tar", {name: "text"})
+    place = tmp_path / "place"
+    place.mkdir()
+    with pytest.raises(CollectError, match=said):
+        unpack(bundle, place)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != bundle]
+
+
+def test_what_is_no_bundle_or_only_a_part_of_one_is_named(collected, tmp_path):
+    pack(["results/x/documents/2020.jsonl"], "store", "whole.tar")
+    data = (collected / "whole.tar").read_bytes()
+    for name, content in {"cut.tar": data[:3000], "empty.tar": b"", "text.tar": b"hello"}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CollectError) as caught:
+            unpack(tmp_path / name, tmp_path / "there")
+        assert name in caught.value.where and caught.value.hint
+    unnamed = made(tmp_path / "more.tar", {"store/http/x": "text"}, sums={"store/http/y": "0" * 64})
+    with pytest.raises(CollectError, match="manifest does not name"):
+        unpack(unnamed, tmp_path / "there")

@@ -1,0 +1,278 @@
+"""The text of PDFs: order of columns, words, running heads, references, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from papertune.collect.listings.pdf_folder import list_documents
+from papertune.collect.texts.pdf import PdfError, abstract_of, read_pdf
+from papertune.errors import CollectError
+from papertune.records import Document, Rejection
+from papertune.study.settings.pdf import PdfsSource
+
+TITLE = "Small Models That Read Two Columns"
+ABSTRACT = (
+    "We ask whether a small model gains from reading papers as people read them. On three venues "
+    "it does. The gain is eﬃcient and survives every change of the question writer."
+)
+WORDS = ("model", "data", "network", "system", "result", "method", "paper", "question", "answer")
+
+
+def prose(tag: str, count: int) -> str:
+    """Words of which every third is numbered, so that their order can be told."""
+    choose = random.Random(tag)
+    return " ".join(f"{tag}{i}" if i % 3 == 0 else choose.choice(WORDS) for i in range(count)) + "."
+
+
+def write_pdf(
+    path: Path,
+    *,
+    interleaved: bool = False,
+    pages: int = 2,
+    last: tuple[str, ...] = (),
+    title: str = "",
+) -> Path:
+    """A paper of two columns, drawn column by column or line by line across both."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    with (
+        pyplot.rc_context({"pdf.fonttype": 42, "font.family": "serif"}),
+        PdfPages(path, metadata={"Title": title}) as pdf,
+    ):
+        for page in range(pages):
+            figure = pyplot.figure(figsize=(8.27, 11.69))
+            figure.text(0.5, 0.97, "Proceedings of the Made-up Venue", ha="center", size=8)
+            figure.text(0.5, 0.02, str(100 + page), ha="center", size=8)
+            top = 0.93
+            if page == 0:
+                figure.text(0.5, 0.92, TITLE, ha="center", size=17)
+                figure.text(0.5, 0.89, "Anna Author and Ben Writer", ha="center", size=11)
+                top = 0.85
+            left = [*(["Abstract", *textwrap.wrap(ABSTRACT, 44)] if page == 0 else []), ""]
+            left += ["1 Introduction", ""] if page == 0 else []
+            left += textwrap.wrap(prose(f"L{page}x", 160), 44)
+            right = textwrap.wrap(prose(f"R{page}x", 160), 44)
+            if page == pages - 1:
+                right += ["", *last]
+            drawn = [
+                (column, row, line)
+                for column, lines in enumerate((left, right))
+                for row, line in enumerate(lines)
+            ]
+            if interleaved:
+                drawn.sort(key=lambda item: item[1])
+            for column, row, line in drawn:
+                figure.text(0.08 + 0.45 * column, top - row * 0.0165, line, size=9)
+            pdf.savefig(figure)
+            pyplot.close(figure)
+    return path
+
+
+def order(text: str) -> list[tuple[int, int, int]]:
+    found = re.findall(r"([LR])(\d)x(\d+)", text)
+    return [(int(page), "LR".index(side), int(number)) for side, page, number in found]
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_two_columns_are_read_one_after_the_other(tmp_path, interleaved):
+    paper = read_pdf(write_pdf(tmp_path / "a.pdf", interleaved=interleaved, pages=3))
+    places = order(paper.text)
+    assert len(places) == 3 * 2 * 54
+    assert places == sorted(places)
+    assert (paper.title, paper.pages) == (TITLE, 3)
+
+
+def test_running_heads_page_numbers_and_ligatures_go(tmp_path):
+    text = read_pdf(write_pdf(tmp_path / "a.pdf")).text
+    assert "Made-up Venue" not in text
+    assert not re.search(r"\b10[01]\b", text)
+    assert "efficient" in text
+    assert "\n\n1 Introduction\n\n" in text
+
+
+def test_words_broken_at_line_ends_are_whole_again(tmp_path):
+    lines = ("Words may be bro-", "ken, a state-of-the-", "art one stays, as does the Moller-")
+    lines += ("Plesset method. A state-of-the-art one is known.",)
+    text = read_pdf(write_pdf(tmp_path / "a.pdf", last=lines)).text
+    assert "Words may be broken, a state-of-the-art one stays" in text
+    assert "the Moller-Plesset method." in text
+
+
+def test_references_are_cut_and_the_appendix_stays(tmp_path):
+    last = ("We conclude.", "", "References", "[1] A. Writer. A cited work. 2019.")
+    text = read_pdf(write_pdf(tmp_path / "a.pdf", last=last)).text
+    assert text.endswith("We conclude.")
+    text = read_pdf(
+        write_pdf(tmp_path / "b.pdf", last=(*last, "", "Appendix A", "More of it."))
+    ).text
+    assert "cited work" not in text
+    assert text.endswith("More of it.")
+
+
+def test_the_abstract_out_of_the_text(tmp_path):
+    text = read_pdf(write_pdf(tmp_path / "a.pdf", interleaved=True)).text
+    assert abstract_of(text) == ABSTRACT.replace("ﬃ", "ffi")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("A Title\n\nAbstract\n\n", "\n\n1 Introduction\n\nIt begins."),
+        ("A Title\n\nAbstract—", "\n\nIndex Terms—one, two\n\nI. INTRODUCTION"),
+        ("A Title\n\nABSTRACT\n", "\n\nCCS CONCEPTS\n\n• Computing"),
+        ("A Title\n\nA BSTRACT\n\n", "\n\nKeywords: one, two"),
+        ("Summary. ", "\n\nAnother paragraph."),
+    ],
+)
+def test_abstracts_of_papers_of_several_houses(before, after):
+    assert abstract_of(f"{before}{ABSTRACT}{after}") == ABSTRACT.replace("ﬃ", "ffi")
+
+
+def test_a_text_without_a_headed_abstract_has_none():
+    assert abstract_of("A Title\n\nAbstract interpretation is a theory.\n\n1 Introduction") == ""
+    assert abstract_of("") == ""
+
+
+def test_the_title_in_the_metadata_counts_if_the_first_page_has_it(tmp_path):
+    other = read_pdf(write_pdf(tmp_path / "a.pdf", title="Microsoft Word - draft.docx"))
+    assert other.title == TITLE
+    author = "Anna Author and Ben Writer"
+    assert read_pdf(write_pdf(tmp_path / "b.pdf", title=author)).title == author
+
+
+def write_locked(path: Path) -> Path:
+    """A PDF whose password nobody knows."""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] >>",
+        b"<< /Filter /Standard /V 1 /R 2 /P -4 /O <"
+        + b"41" * 32
+        + b"> /U <"
+        + b"42" * 32
+        + b"> >>",
+    ]
+    body, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    path.write_bytes(
+        body
+        + b"xref\n0 5\n0000000000 65535 f \n"
+        + table
+        + b"trailer\n<< /Size 5 /Root 1 0 R /Encrypt 4 0 R /ID [<00> <00>] >>\n"
+        + b"startxref\n%d\n%%%%EOF\n" % len(body)
+    )
+    return path
+
+
+def write_scan(path: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 11))
+    figure.figimage([[0.0, 1.0], [1.0, 0.0]])
+    figure.text(0.5, 0.02, "Scanned by a library", ha="center")
+    figure.savefig(path, format="pdf")
+    return path
+
+
+def refused(source: Path | bytes, **limits: float) -> str:
+    with pytest.raises(PdfError) as error:
+        read_pdf(source, **limits)
+    assert error.value.hint
+    return error.value.reason
+
+
+def test_what_is_refused_and_why(tmp_path):
+    whole = write_pdf(tmp_path / "a.pdf")
+    assert refused(write_locked(tmp_path / "locked.pdf")) == "pdf_encrypted"
+    assert refused(write_scan(tmp_path / "scan.pdf")) == "pdf_scanned"
+    assert refused(whole.read_bytes()[:3000]) == "pdf_damaged"
+    assert refused(b"<html>Not found</html>") == "pdf_damaged"
+    assert refused(b"") == "pdf_damaged"
+    assert refused(whole, max_pages=1) == "pdf_too_long"
+    assert refused(whole, max_megabytes=0.001) == "pdf_too_long"
+    assert refused(whole.read_bytes(), max_megabytes=0.001) == "pdf_too_long"
+    assert refused(whole, max_seconds=0.0) == "pdf_too_long"
+
+
+def listed(path: str, year: int = 0, **settings: object) -> list[Document | Rejection]:
+    source = PdfsSource.model_validate({"kind": "pdfs", "path": path, **settings})
+    return list(list_documents(None, source, year))  # type: ignore[arg-type]
+
+
+def test_a_folder_of_pdfs(tmp_path):
+    (tmp_path / "deep").mkdir()
+    write_pdf(tmp_path / "deep" / "b.PDF")
+    write_locked(tmp_path / "c.pdf")
+    (tmp_path / "._a.pdf").write_bytes(b"left behind")
+    (tmp_path / "notes.txt").write_text("no paper")
+    document, rejection = sorted(listed(str(tmp_path)), key=lambda item: type(item).__name__)
+    assert isinstance(document, Document) and isinstance(rejection, Rejection)
+    assert (document.url, document.title, document.year) == ("deep/b.PDF", TITLE, 0)
+    assert document.found_by == "listing" and "1 Introduction" in document.text
+    assert (rejection.stage, rejection.key) == ("list", str(tmp_path / "c.pdf"))
+    assert rejection.reason == "pdf_encrypted"
+    # another text is the same document; a glob gives the same files; the folder may be moved
+    write_pdf(tmp_path / "deep" / "b.PDF", last=("More.",))
+    [changed] = listed(str(tmp_path / "**" / "*.PDF"))
+    assert isinstance(changed, Document)
+    assert changed.id == document.id and changed.text != document.text
+    moved = tmp_path.rename(tmp_path.with_name("moved"))
+    assert document.id in {getattr(item, "id", "") for item in listed(str(moved))}
+
+
+def test_the_abstract_only(tmp_path):
+    write_pdf(tmp_path / "a.pdf")
+    [document] = listed(str(tmp_path / "*.pdf"), part="abstract")
+    assert isinstance(document, Document)
+    assert document.text == ABSTRACT.replace("ﬃ", "ffi")
+
+
+def test_folders_by_year(tmp_path):
+    for year in (2020, 2021):
+        (tmp_path / str(year)).mkdir()
+        write_pdf(tmp_path / str(year) / "a.pdf", pages=1)
+    template = str(tmp_path / "{year}")
+    [first], [second] = listed(template, 2020), listed(template, 2021)
+    assert isinstance(first, Document) and isinstance(second, Document)
+    assert (first.year, second.year) == (2020, 2021)
+    assert first.id != second.id
+    [single] = listed(str(tmp_path / "{year}" / "a.pdf"), 2020)
+    assert isinstance(single, Document)
+    with pytest.raises(CollectError, match="have years"):
+        listed(template)
+    with pytest.raises(CollectError, match="without years"):
+        listed(str(tmp_path), 2020)
+
+
+def test_an_empty_or_missing_folder_is_a_failure(tmp_path):
+    with pytest.raises(CollectError, match="no PDF"):
+        listed(str(tmp_path))
+    with pytest.raises(CollectError, match="no such folder"):
+        listed(str(tmp_path / "nowhere"))
+
+
+FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")
+
+
+@pytest.mark.skipif(not FIXTURES, reason="PAPERTUNE_FIXTURES names no folder of saved papers")
+def test_saved_papers():
+    paper = read_pdf(Path(FIXTURES) / "pdf" / "pdfminer_naacl06-shinyama.pdf")
+    assert paper.title.startswith("Preemptive Information Extraction")
+    abstract = abstract_of(paper.text)
+    assert abstract.startswith("We are trying") and abstract.endswith("reasonably good results.")
+    assert "Existing IE systems" in abstract
+    assert "Eugene Agichtein" not in paper.text[-3000:]
+    assert refused(Path(FIXTURES) / "pdf" / "pdfminer_aes-256.pdf") == "pdf_encrypted"

@@ -1,0 +1,203 @@
+"""Posts into text: what goes, what stays, and that nobody is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from papertune.collect.texts.posts import (
+    clean_post,
+    clean_title,
+    has_code_block,
+    host_of_site,
+    question_url,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("", ""),
+        ("  \n", ""),
+        ("<!-- language: lang-js -->", ""),
+        ("<p>One.</p>\n\n<p>Two\nlines.</p>", "One.\nTwo lines."),
+        ("<p>One<br>Two</p>", "One\nTwo"),
+        ("plain text", "plain text"),
+        ("<p>a &lt; b &amp;&amp; c</p>", "a < b && c"),
+        ("<p>&amp;lt; is an entity</p>", "&lt; is an entity"),
+        ("<p>Use:</p><pre><code>int a;\n</code></pre><p>Then run.</p>", "Use:\nThen run."),
+        ('<pre class="lang-py"><code>x</code></pre>', ""),
+        ("<p>Call <code>f(x)[1]</code> first.</p>", "Call f(x)[1] first."),
+        ("<p>See <a href='https://x.example/a'>the page</a>.</p>", "See the page."),
+        ("<p>See:</p><p><img src='x.png' alt='enter image here'></p>", "See:"),
+        ("<p>It is <s>slow</s> fast.</p>", "It is fast."),
+        ("<h2>Why</h2><p>So.</p><hr><p>End.</p>", "Why\nSo.\nEnd."),
+        ("<blockquote><p>They say so.</p></blockquote><p>No.</p>", "They say so.\nNo."),
+        (
+            "<p>2<sup>10</sup> and x<sub>i</sub> and e<sup>-x+1</sup></p>",
+            "2^10 and x_i and e^(-x+1)",
+        ),
+        ("<ul><li>one</li><li><p>two</p></li></ul>", "- one\n- two"),
+        ("<ol><li>one</li><li>two<ul><li>in</li></ul></li></ol>", "1. one\n2. two\n- in"),
+        (
+            "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>",
+            "a | b\n1 | 2",
+        ),
+        ("<p>Let $a_i &lt; b$ and $$\\sum_{i=0}^n x_i$$ hold.</p>", None),
+    ],
+)
+def test_markup_becomes_lines(body, text):
+    expected = "Let $a_i < b$ and $$\\sum_{i=0}^n x_i$$ hold." if text is None else text
+    assert clean_post(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("“it’s” — so–so…", '"it\'s" - so-so...'),
+        ("x² + 10⁻³ + H₂O", "x^2 + 10^-3 + H_2O"),
+        ("1½ or ¾", "1 1/2 or 3/4"),
+        ("ﬁne ＡＢＣ\u00a0d", "fine ABC d"),
+        ("zero\u200bwidth soft\u00adhyphen", "zerowidth softhyphen"),
+        ("naïve Erdős 数学 α → β", "naïve Erdős 数学 α → β"),
+        ("a − b", "a - b"),
+    ],
+)
+def test_characters_are_normalised_and_letters_stay(text, normal):
+    assert clean_post(f"<p>{text}</p>") == normal
+    assert clean_title(text) == normal
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        "<blockquote><p><strong>Possible Duplicate:</strong><br>"
+        '<a href="/q/1">How do I sort?</a></p></blockquote>',
+        "<p><b>Possible Duplicates:</b> <a href='/q/1'>A</a>, <a href='/q/2'>B</a></p>",
+        "<p>closed as not constructive by a, b, c Mar 2 '12 at 4:22</p>",
+        "<p>migrated from stackoverflow.com Mar 3 '11 at 4:22</p>",
+        "<p>This question was migrated from Stack Overflow because it fits better.</p>",
+        "<p>This question already has answers here:</p>",
+        "<p>put on hold as too broad by x</p>",
+        "<p>As it currently stands, this question is not a good fit for our Q&amp;A format.</p>",
+        '<div><aside class="s-notice s-notice__info js-post-notice" role="status"><div><b>Closed'
+        "</b>. This question is off-topic. It is not currently accepting answers.</div></aside></div>",
+        '<div class="question-status"><h2>closed as off topic</h2></div>',
+    ],
+)
+def test_notices_of_the_site_are_no_part_of_a_post(notice):
+    assert clean_post(f"{notice}<p>How can I sort a list?</p>") == "How can I sort a list?"
+    assert clean_post(f"<p>How can I sort a list?</p>{notice}") == "How can I sort a list?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The set is closed as a union of closed sets is.",
+        "The file was moved from one folder to another.",
+        "A possible duplicate is found by hashing.",
+        "We lock the row; locked rows wait.",
+    ],
+)
+def test_what_sounds_like_a_notice_stays(text):
+    assert clean_post(f"<p>{text}</p>") == text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<p>@John: it works.</p>", "it works."),
+        ("<p>@John Smith: it works.</p>", "it works."),
+        ("<p>As @user1234 wrote, it works.</p>", "As wrote, it works."),
+        ("<p>Mail me (joe.doe@gmail.com) or not.</p>", "Mail me or not."),
+        ("<p>Mail joe.doe@mail.gmail.com today.</p>", "Mail today."),
+        ("<p>joe [at] gmail [dot] com knows.</p>", "knows."),
+        ('<p>Ask <a href="mailto:joe@x.org">Joe Doe</a> now.</p>', "Ask now."),
+        ("<p><code>git config user.email joe@gmail.com</code></p>", "git config user.email"),
+        (
+            '<p>As <a href="https://math.stackexchange.com/users/12/joe">Joe Doe</a> says.</p>',
+            "As another user says.",
+        ),
+        ("<p>It works.</p><p>Thanks, John</p>", "It works."),
+        ("<p>It works.</p><p>Best regards,<br>John Smith</p>", "It works."),
+        ("<p>It works. Thanks in advance for any help!</p>", "It works."),
+        ("<p>It works.</p><p>Cheers!</p><p>-- Ann</p>", "It works."),
+    ],
+)
+def test_nobody_is_named(body, text):
+    assert clean_post(body) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks to Cantor we know that it is uncountable.",
+        "He thanks them for it.",
+        "We use Best First Search.",
+        "Write to root@localhost or user@example.com.",
+        "The decorator costs 3 @ 5 each.",
+        "We look (at) it. Then we go.",
+        "Thanks.",
+        "Thanks for the answer, but why does it hold for all n?",
+    ],
+)
+def test_what_looks_like_a_person_stays(text):
+    assert clean_post(f"<p>{text}</p>") == text
+
+
+def test_annotations_in_code_are_no_mentions():
+    assert clean_post("<p>Add <code>@Override</code> to it.</p>") == "Add @Override to it."
+
+
+@pytest.mark.parametrize("state", ["closed", "duplicate", "on hold", "Solved"])
+def test_a_title_loses_its_state(state):
+    assert clean_title(f"How do I sort [1, 2]? [{state}]") == "How do I sort [1, 2]?"
+
+
+def test_broken_and_deep_markup_gives_text():
+    assert clean_post("<p>a <b>b<p>c</b> <") == "a b\nc <"
+    assert clean_post("<p>a\x00\x0bb\ud800</p>") == "ab"
+    assert clean_post("<div>" * 100 + "end") == "end"
+    assert clean_post("<div>" * 5000 + "end") in ("", "end"), "no crash"
+
+
+def test_blocks_of_code_are_seen():
+    assert has_code_block('<p>a</p><pre class="x"><code>b</code></pre>')
+    assert not has_code_block("<p>Call <code>b</code></p>")
+
+
+@pytest.mark.parametrize(
+    ("site", "host"),
+    [
+        ("math", "math.stackexchange.com"),
+        ("math.stackexchange.com", "math.stackexchange.com"),
+        ("stackoverflow", "stackoverflow.com"),
+        ("ru.stackoverflow", "ru.stackoverflow.com"),
+        ("mathoverflow.net", "mathoverflow.net"),
+        ("askubuntu.com", "askubuntu.com"),
+        ("meta.math", "math.meta.stackexchange.com"),
+        ("meta.stackexchange", "meta.stackexchange.com"),
+        ("meta.stackoverflow", "meta.stackoverflow.com"),
+    ],
+)
+def test_sites_have_their_hosts(site, host):
+    assert host_of_site(site) == host
+    assert question_url(site, 7) == f"https://{host}/questions/7"
+
+
+@pytest.mark.skipif("PAPERTUNE_FIXTURES" not in os.environ, reason="needs PAPERTUNE_FIXTURES")
+def test_posts_of_saved_pages():
+    from bs4 import BeautifulSoup
+
+    pages = sorted(Path(os.environ["PAPERTUNE_FIXTURES"], "stackexchange").glob("*.html"))
+    assert pages
+    for page in pages:
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "lxml")
+        posts = [clean_post(str(post)) for post in soup.select(".js-post-body, .post-text")]
+        assert len(posts) >= 2
+        for post in posts:
+            assert len(post.split()) >= 5, page
+            assert "not currently accepting" not in post
+            assert "<" not in post

@@ -1,0 +1,231 @@
+"""Text of wiki pages: from extracts, from HTML, and into sentences."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from papertune.collect.texts.wikipedia_text import (
+    sections_of_extract,
+    sections_of_html,
+    tidied,
+    without_boilerplate,
+)
+from papertune.sentences import learned_splitter
+
+EXTRACT = """A sluice is a gate that holds back water in a canal or a mill.
+It is raised by hand.
+
+
+== History ==
+
+=== Early gates ===
+The first gates were made of planks, as the records of the abbey show.
+
+
+== See also ==
+Weir
+Lock (water navigation), a longer item that has many words in it after all
+
+
+=== Related ===
+This paragraph stands below a section that is left out.
+
+
+== Uses ==
+Mills
+A mill needs a head of water.
+
+
+== References ==
+
+
+== External links ==
+Official website
+"""
+
+
+def test_an_extract_has_its_sections_and_no_boilerplate():
+    sections = without_boilerplate(sections_of_extract(EXTRACT))
+    assert [(part.heading, part.level, part.paragraphs) for part in sections] == [
+        (
+            "",
+            1,
+            [
+                "A sluice is a gate that holds back water in a canal or a mill.",
+                "It is raised by hand.",
+            ],
+        ),
+        ("History", 2, []),
+        (
+            "Early gates",
+            3,
+            ["The first gates were made of planks, as the records of the abbey show."],
+        ),
+        ("Uses", 2, ["A mill needs a head of water."]),
+    ]
+
+
+def test_further_headings_can_be_left_out():
+    sections = without_boilerplate(sections_of_extract(EXTRACT), ["uses", "HISTORY"])
+    assert [part.heading for part in sections] == [""]
+
+
+# a dot is a space
+FORMULA = """The flow through a sluice of width·
+··
+····
+······
+········b
+······
+····
+····{\\displaystyle b}
+··
+·is
+
+··
+····
+······
+········Q
+········=
+········
+··········
+············a
+············b
+··········
+········
+······
+····
+····{\\displaystyle Q={\\frac {a}{b}}}
+··
+, where the head is {a} constant.
+It is large.
+""".replace("·", " ")
+
+
+def test_formulas_of_an_extract_are_their_tex():
+    [lead] = sections_of_extract(FORMULA)
+    assert lead.paragraphs == [
+        "The flow through a sluice of width $b$ is $Q={\\frac {a}{b}}$, where the head is {a} constant.",
+        "It is large.",
+    ]
+
+
+def test_a_formula_that_never_ends_takes_no_more_than_its_line():
+    [lead] = sections_of_extract("We write {\\displaystyle {x for it.\nAnother line of the text.")
+    assert lead.paragraphs[-1] == "Another line of the text."
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("Ada Foo ( ) was a miller.", "Ada Foo was a miller."),
+        ("Ada Foo (; German: Fu) was a miller.", "Ada Foo (German: Fu) was a miller."),
+        ("Ada Foo (born 1820 ; ) was a miller.", "Ada Foo (born 1820) was a miller."),
+        ("Ada Foo ( , ; ) was a miller .", "Ada Foo was a miller."),
+        ("It fell.[1][23] It rose.[a][note 2]", "It fell. It rose."),
+        ("It fell.[citation needed] So [when?] it was.", "It fell. So it was."),
+        ("Call f() or a[1] while .. holds.", "Call f() or a[1] while .. holds."),
+        ("An  open\u00a0 set\u200b is.", "An open set is."),
+        ("Cafe\u0301", "Café"),
+    ],
+)
+def test_what_removed_parts_leave_goes_too(text, clean):
+    assert tidied(text) == clean
+
+
+PAGE = """<html><body><div id="siteSub">From a wiki</div><div id="mw-content-text">
+<div class="mw-content-ltr mw-parser-output" lang="en">
+<div class="shortdescription nomobile noexcerpt" style="display:none">A gate for water</div>
+<div role="note" class="hatnote">For the song, see Sluice (song).</div>
+<table class="infobox"><tr><th>Type</th><td>This is a gate. It is in a box.</td></tr></table>
+<style>.x{color:red}</style>
+<p class="mw-empty-elt"></p>
+<p>A <b>sluice</b> (<span class="IPA">/sluːs/</span>; from <i>exclusa</i>) is a gate
+for water.<sup id="cite_ref-1" class="reference"><a href="#1">[1]</a></sup> It is 10<sup>2</sup>
+cm high since the 19<sup>th</sup> century, of CO<sub>2</sub>.<sup class="noprint Inline-Template">
+[<i>citation needed</i>]</sup></p>
+<figure class="mw-default-size"><img src="x.png"><figcaption>A gate in a mill.</figcaption></figure>
+<meta property="mw:PageProp/toc">
+<div class="mw-heading mw-heading2"><h2 id="Flow">Flow</h2><span class="mw-editsection">[<a>edit</a>]
+</span></div>
+<p>The flow is <span class="mwe-math-element"><span style="display: none;"><math><semantics>
+<mi>Q</mi><annotation encoding="application/x-tex">{\\displaystyle Q=ab}</annotation></semantics>
+</math></span><img alt="{\\displaystyle Q=ab}" src="q.svg"></span>, as is known.</p>
+<ul><li>Weirs</li><li>It may also be measured:<ul><li>with a float that is timed by hand.</li></ul>
+</li></ul>
+<pre>code = here.</pre>
+<h3><span class="mw-headline" id="Old">Old rules</span><span class="mw-editsection">[edit]</span></h3>
+<p>One rule is old. </p><div class="navbox" role="navigation">Gates of the world are many.</div>
+<h2>References</h2>
+<div class="reflist"><ol class="references"><li>A book. It is long.</li></ol></div>
+</div></div><div class="catlinks">Categories: Gates. Water.</div></body></html>"""
+
+
+def test_html_has_its_prose_and_nothing_else():
+    sections = without_boilerplate(sections_of_html(PAGE))
+    assert [(part.heading, part.level, part.paragraphs) for part in sections] == [
+        (
+            "",
+            1,
+            [
+                "A sluice (from exclusa) is a gate for water. It is 10^2 cm high since the 19th "
+                "century, of CO_2."
+            ],
+        ),
+        (
+            "Flow",
+            2,
+            [
+                "The flow is $Q=ab$, as is known.",
+                "It may also be measured:",
+                "with a float that is timed by hand.",
+            ],
+        ),
+        ("Old rules", 3, ["One rule is old."]),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "<html></html>", "no markup at all.", "<p>cut <b>off"])
+def test_broken_html_is_no_error(text):
+    assert len(sections_of_html(text)) == 1
+
+
+def test_sentences_know_the_abbreviations_of_their_text():
+    split = learned_splitter("Short.")
+    assert split("It is, e.g. in mills, low. It is by Dr. Foo et al. in 1820.\nSo  it is!") == [
+        "It is, e.g. in mills, low.",
+        "It is by Dr. Foo et al. in 1820.",
+        "So it is!",
+    ]
+    text = (
+        "Der Bau ist von ca. 1820 bzw. früher. Er steht bzw. stand hier. Man sieht bzw. hört ihn. "
+    )
+    learned = learned_splitter(text * 20)
+    assert learned("Es ist alt bzw. Ruine. So ist es.") == ["Es ist alt bzw. Ruine.", "So ist es."]
+
+
+@pytest.mark.skipif("PAPERTUNE_FIXTURES" not in os.environ, reason="needs PAPERTUNE_FIXTURES")
+def test_saved_extracts_and_pages():
+    folder = Path(os.environ["PAPERTUNE_FIXTURES"], "wikipedia")
+    extracts = []
+    for path in sorted(folder.glob("*.json")):
+        for exchange in json.loads(path.read_text(encoding="utf-8"))["interactions"]:
+            answer = json.loads(exchange["response"]["body"]["string"])
+            pages = answer.get("query", {}).get("pages") or {}
+            extracts += [page["extract"] for page in pages.values() if page.get("extract")]
+    found = [without_boilerplate(sections_of_extract(text)) for text in extracts]
+    found += [
+        without_boilerplate(sections_of_html(page.read_text(encoding="utf-8")))
+        for page in sorted(folder.glob("*.html"))
+    ]
+    assert found
+    for sections in found:
+        text = "\n".join(line for part in sections for line in part.paragraphs)
+        assert len(text.split()) > 500
+        assert sections[0].paragraphs
+        for mark in ("displaystyle", "[edit]", "Retrieved ", "[1]", "( )", "\n\n"):
+            assert mark not in text

@@ -1,0 +1,104 @@
+"""Which addresses requests may lead to."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from pydantic import ValidationError
+
+from papertune.collect.web.addresses import Allowed, PrivateAddress, is_global
+from papertune.study.settings import Fetching
+
+PRIVATE = [
+    "127.0.0.1",
+    "127.255.255.254",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "255.255.255.255",
+    "224.0.0.1",
+    "240.0.0.1",
+    "192.0.2.1",
+    "::",
+    "::1",
+    "fe80::1%1",
+    "fc00::1",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "::127.0.0.1",
+    "64:ff9b::10.0.0.1",
+    "2002:7f00:1::",
+    "2001:db8::1",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses(address):
+    assert not is_global(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "104.16.0.1", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+)
+def test_global_addresses(address):
+    assert is_global(address)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST.",
+        "a.localhost",
+        "127.1",
+        "0x7f000001",
+        "2130706433",
+        "0177.0.0.1",
+        "[::1]",
+        "::ffff:10.0.0.1",
+        "169.254.169.254",
+    ],
+)
+def test_what_the_url_says_is_judged_without_a_name_server(host):
+    with pytest.raises(PrivateAddress):
+        Allowed().check_written(host, 80)
+    Allowed([host]).check_written(host, 80)
+
+
+@pytest.mark.parametrize("host", ["example.org", "8.8.8.8", "1.example", "", "x" * 300])
+def test_other_hosts_are_left_to_the_connection(host):
+    Allowed().check_written(host, 80)
+
+
+def test_a_host_is_allowed_with_one_port_or_all():
+    allowed = Allowed(["Lab.Example", "127.0.0.1:8080", "[::1]:81", "fe80::1"])
+    assert allowed.by_name("lab.example", 1) and allowed.by_name("LAB.example.", 2)
+    assert allowed.by_name("127.0.0.1", 8080) and not allowed.by_name("127.0.0.1", 80)
+    assert allowed.by_name("::1", 81) and not allowed.by_name("::1", 80)
+    assert allowed.by_name("fe80::1", 9)
+    assert not allowed.by_name("127.0.0.2", 8080)
+    assert not allowed.by_name("", None)
+
+
+def test_names_are_judged_by_where_they_lead(monkeypatch):
+    answers = {"inside.example": ["10.0.0.1"], "both.example": ["10.0.0.1", "8.8.8.8"]}
+
+    def resolve(name, port, **_):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in answers[name]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(PrivateAddress, match=r"inside\.example leads to 10\.0\.0\.1"):
+        Allowed().addresses("inside.example", 80)
+    assert Allowed(["inside.example"]).addresses("inside.example", 80) == ["10.0.0.1"]
+    assert Allowed().addresses("both.example", 80) == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize("entry", ["http://127.0.0.1", "a/b", "two hosts", ""])
+def test_what_is_no_host_is_no_setting(entry):
+    with pytest.raises(ValidationError):
+        Fetching(allow_hosts=[entry])

@@ -1,0 +1,146 @@
+"""The pause between two requests to one host, whoever asks."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from papertune.collect.web.pauses import Turns, one_of
+
+DELAY = 0.05
+
+
+def ask(folder, count, delay=DELAY):
+    """Take turns; a line with start and end for each."""
+    turns = Turns(folder / "turns")
+    for _ in range(count):
+        with turns.turn("site.example", delay):
+            start = time.time()
+            time.sleep(0.002)
+        with (folder / "asked").open("a") as file:
+            file.write(f"{start} {time.time()}\n")
+
+
+def test_the_pause_holds_over_threads_and_processes(tmp_path):
+    context = multiprocessing.get_context("fork")
+    others = [context.Process(target=ask, args=(tmp_path, 6)) for _ in range(3)]
+    others += [threading.Thread(target=ask, args=(tmp_path, 6)) for _ in range(3)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    times = sorted(tuple(map(float, line.split())) for line in (tmp_path / "asked").open())
+    assert len(times) == 36
+    assert min(b[0] - a[0] for a, b in itertools.pairwise(times)) >= DELAY
+    assert times[-1][0] - times[0][0] < 35 * DELAY * 2, "far slower than it must be"
+
+
+def test_a_killed_job_blocks_nobody_and_has_asked(tmp_path):
+    def hold():
+        with Turns(tmp_path).turn("site.example", 0):
+            (tmp_path / "held").touch()
+            time.sleep(60)
+
+    job = multiprocessing.get_context("fork").Process(target=hold)
+    job.start()
+    while not (tmp_path / "held").exists():
+        time.sleep(0.01)
+    os.kill(job.pid, signal.SIGKILL)
+    job.join()
+    start = time.time()
+    with Turns(tmp_path).turn("site.example", 0.4):
+        assert 0.1 < time.time() - start < 5
+
+
+def test_other_hosts_do_not_wait(tmp_path):
+    turns = Turns(tmp_path)
+    with turns.turn("a.example", 60), turns.turn("b.example", 60):
+        pass
+    assert 59 < turns.pause("a.example", 60) <= 60
+
+
+def test_a_rest_is_for_all_and_ends(tmp_path):
+    with Turns(tmp_path).turn("a.example", 0) as turn:
+        turn.rest = 0.3
+    start = time.monotonic()
+    with Turns(tmp_path).turn("a.example", 0):
+        assert 0.25 < time.monotonic() - start < 2
+    assert Turns(tmp_path).pause("a.example", 0) == 0
+    with Turns(tmp_path).turn("b.example", 0) as turn:
+        turn.rest = 1e6
+    assert Turns(tmp_path).pause("b.example", 0) == 0, "who asks for too much is given up instead"
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"\x00", b"a b", b"1", b"nan nan"])
+def test_a_file_that_says_nothing_makes_nobody_wait(tmp_path, rubbish):
+    turns = Turns(tmp_path)
+    with turns.turn("a.example", 0):
+        pass
+    turns._path("a.example").write_bytes(rubbish)
+    with turns.turn("a.example", 60):
+        pass
+
+
+def test_a_clock_that_was_put_back_makes_no_pause_longer(tmp_path):
+    turns = Turns(tmp_path)
+    turns.asked("a.example")
+    turns._path("a.example").write_text(f"{time.time() + 1e6} {time.time() + 1e6}\n")
+    assert turns.pause("a.example", 2) <= 600
+
+
+def test_who_waits_can_be_told_to_stop(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def alive():
+        raise Stop
+
+    turns = Turns(tmp_path)
+    turns.asked("a.example")
+    with pytest.raises(Stop), turns.turn("a.example", 60, alive):
+        pass
+    with turns.turn("b.example", 0), pytest.raises(Stop), turns.turn("b.example", 0, alive):
+        pass
+    with turns.turn("b.example", 0):  # and nothing stays locked
+        pass
+
+
+def test_without_locks_the_times_alone_keep_the_pause(tmp_path, monkeypatch, caplog):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    monkeypatch.setattr("papertune.collect.web.pauses._told_of_none", False)
+    ask(tmp_path, 3)
+    times = [tuple(map(float, line.split())) for line in (tmp_path / "asked").open()]
+    assert min(b[0] - a[0] for a, b in itertools.pairwise(times)) >= DELAY
+    assert caplog.text.count("one at a time") == 1
+
+
+def test_no_more_than_so_many_have_a_place(tmp_path):
+    running, most, lock = 0, 0, threading.Lock()
+
+    def take():
+        nonlocal running, most
+        with one_of(tmp_path, "browser", 2):
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.05)
+            with lock:
+                running -= 1
+
+    threads = [threading.Thread(target=take) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 2

@@ -1,0 +1,307 @@
+"""What training reads of a pair, and that answering asks in the same form."""
+
+from __future__ import annotations
+
+import pytest
+
+from papertune.answering.inference import answer, question_tokens
+from papertune.errors import TrainingError
+from papertune.examples.forms import Form, read_examples
+from papertune.examples.tokens import MASKED, shortened, start_tokens, tokenize
+from papertune.models.loading import load_model, load_tokenizer
+from papertune.records import Answer, Pair, read_records, write_records
+from papertune.study.experiment import Experiment
+from papertune.study.settings import Answering, Settings, Variant, added
+from tiny_models import make_model
+
+TEMPLATE = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
+GEMMA = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'assistant' %}"
+    "{% set role = 'model' %}{% else %}{% set role = m['role'] %}{% endif %}"
+    "<start_of_turn>{{ role }}\n{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+MISTRAL = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}[INST] {{ m['content'] }}"
+    "[/INST]{% else %} {{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}"
+)
+DATED = "{% if not date_string is defined %}{{ strftime_now('%d %b %Y') }}{% endif %}" + GEMMA
+THINKING = GEMMA.replace("model\n{% endif %}", "model\n<think>\n{% endif %}")
+
+
+def pairs(count: int = 4) -> list[Pair]:
+    return [
+        Pair(
+            id=f"{n:016x}", document=f"{n:016x}", year=2020, instruction="read",
+            context="the next cache miss " * (n + 1), question=f"what does it save {n}",
+            answer=f"energy and {n} percent", generator="g",
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("model"), context=256)
+
+
+@pytest.fixture
+def plain(folder):
+    """Its own encoding adds nothing, as GPT-2's."""
+    return load_tokenizer(folder)
+
+
+def with_beginning(tokenizer):
+    """Its own encoding begins with a token, as that of Llama, Gemma and Mistral."""
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer.add_special_tokens(
+        {
+            "bos_token": "<s>",
+            "additional_special_tokens": ["<start_of_turn>", "<end_of_turn>"],
+        }
+    )
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
+    )
+    return tokenizer
+
+
+def read(tokenizer, *, max_length: int = 256, **variant):
+    return read_examples(tokenizer, pairs(), TEMPLATE, Variant(**variant), max_length=max_length)
+
+
+def shown(tokenizer, row) -> tuple[str, str]:
+    """All of an example, and what of it the loss counts."""
+    counted = [token for token in row["labels"] if token != MASKED]
+    return tokenizer.decode(row["input_ids"]), tokenizer.decode(counted)
+
+
+@pytest.mark.parametrize(
+    ("variant", "whole", "counted"),
+    [
+        (
+            "prompt_qa",
+            "read\nAbstract: the next cache miss \nQuestion: what does it save 0\nAnswer:"
+            " energy and 0 percent<end>",
+            " energy and 0 percent<end>",
+        ),
+        (
+            "qa",
+            "Question: what does it save 0\nAnswer: energy and 0 percent<end>",
+            " energy and 0 percent<end>",
+        ),
+        ("answer", " energy and 0 percent<end>", " energy and 0 percent<end>"),
+        ("separate", "what does it save 0<end>", "what does it save 0<end>"),
+    ],
+)
+def test_variants_read_different_texts(plain, variant, whole, counted):
+    found = read(plain, variant=variant)
+    assert len(found.rows) == (8 if variant == "separate" else 4) and not found.rejected
+    assert shown(plain, found.rows[0]) == (whole, counted)
+    if variant == "separate":
+        assert shown(plain, found.rows[1])[0] == " energy and 0 percent<end>"
+
+
+@pytest.mark.parametrize("variant", ["prompt_qa", "qa", "chat"])
+def test_loss_on_all_tokens(plain, variant):
+    plain.chat_template = CHATML
+    masked, whole = (read(plain, variant=variant, loss=loss).rows for loss in ("answer", "all"))
+    assert [row["input_ids"] for row in masked] == [row["input_ids"] for row in whole]
+    assert all(row["labels"] == row["input_ids"] for row in whole)
+    assert all(row["labels"][0] == MASKED for row in masked)
+
+
+def test_the_default_reads_what_was_always_read(plain):
+    texts = [
+        (f"read\nAbstract: {p.context}\nQuestion: {p.question}\nAnswer:", f" {p.answer}")
+        for p in pairs()
+    ]
+    assert read(plain).rows == tokenize(plain, texts, max_length=256).rows
+    assert start_tokens(plain) == []
+    assert plain.decode(read(plain).rows[0]["input_ids"]).startswith("read\nAbstract")
+
+
+@pytest.mark.parametrize("variant", ["prompt_qa", "qa", "chat"])
+@pytest.mark.parametrize("template", [GEMMA, MISTRAL, DATED])
+@pytest.mark.parametrize("beginning", [True, False])
+def test_training_and_answering_see_the_same_tokens(plain, variant, template, beginning):
+    tokenizer = with_beginning(plain) if beginning else plain
+    tokenizer.chat_template = template
+    if not beginning:
+        tokenizer.bos_token = None
+        tokenizer.chat_template = template.replace("{{ bos_token }}", "")
+    rows = read(tokenizer, variant=variant).rows
+    form = Form(tokenizer, Variant(variant=variant).asked, TEMPLATE)
+    for pair, row in zip(pairs(), rows, strict=True):
+        asked = question_tokens(form, pair)
+        reference = tokenizer(form.completion(pair), add_special_tokens=False)["input_ids"]
+        both = asked + reference
+        assert row["input_ids"][: len(both)] == both
+        assert row["labels"][: len(asked)] == [MASKED] * len(asked)
+        assert row["labels"][len(asked) :] == row["input_ids"][len(asked) :]
+        assert row["input_ids"][-1] == tokenizer.eos_token_id
+        assert asked.count(tokenizer.bos_token_id) == (1 if beginning else 0)
+        assert not beginning or asked[0] == tokenizer.bos_token_id
+        assert tokenizer.eos_token_id not in both
+
+
+def test_a_chat_example_is_what_the_template_writes(plain):
+    tokenizer = with_beginning(plain)
+    tokenizer.chat_template = GEMMA
+    text = TEMPLATE.replace("$instruction", "read").replace("$context", pairs()[0].context)
+    turns = [
+        {"role": "user", "content": text.replace("$question", pairs()[0].question)},
+        {"role": "assistant", "content": pairs()[0].answer},
+    ]
+    written = tokenizer.apply_chat_template(turns, tokenize=False)
+    row = read(tokenizer, variant="chat").rows[0]
+    assert tokenizer.decode(row["input_ids"]) == written.rstrip("\n") + "<end>"
+    assert shown(tokenizer, row)[1] == "energy and 0 percent<end_of_turn><end>"
+    # one end is enough where the template writes it
+    tokenizer.chat_template = MISTRAL
+    assert shown(tokenizer, read(tokenizer, variant="chat").rows[0])[1] == (
+        " energy and 0 percent<end>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [(None, "no chat template"), (THINKING, "shows an answer otherwise than it asks")],
+)
+def test_a_chat_template_that_will_not_do_is_an_error(plain, template, what):
+    plain.chat_template = template
+    with pytest.raises(TrainingError, match=what) as caught:
+        read(plain, variant="chat")
+    assert "variant" in caught.value.where and "another variant" in caught.value.hint
+
+
+def test_what_is_cut_still_begins_with_its_beginning(plain):
+    tokenizer = with_beginning(plain)
+    (row, *_), whole = read(tokenizer, max_length=24).rows, read(tokenizer).rows
+    assert len(row["input_ids"]) == 24 and row["input_ids"][0] == tokenizer.bos_token_id
+    assert row["input_ids"][1:] == whole[0]["input_ids"][-23:]
+    tokens = list(range(100, 120))
+    assert shortened(tokenizer, tokens, 5) == tokens[-5:]  # another beginning is not kept
+    assert shortened(tokenizer, tokens, 0) == [] and shortened(tokenizer, tokens, 20) == tokens
+
+
+def test_answering_cuts_in_the_same_way(plain, folder):
+    from papertune.answering.generation import Sampling, generate
+    from papertune.answering.likelihood import reference_nll
+
+    tokenizer, model = with_beginning(plain), load_model(folder)
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    begin, text = tokenizer.bos_token_id, [i % 300 + 2 for i in range(400)]
+    room = 256 - 8
+    short = [begin, *text[-room + 1 :]]
+    written = [
+        generate(model, tokenizer, [("k", row)], Sampling(8)) for row in ([begin, *text], short)
+    ]
+    assert written[0] == written[1]
+    room = 256 - len(tokenizer(" energy", add_special_tokens=False)["input_ids"])
+    short = [begin, *text[-room + 1 :]]
+    long, same = reference_nll(model, tokenizer, [([begin, *text], " energy"), (short, " energy")])
+    assert long == pytest.approx(same, abs=1e-3)
+    (without,) = reference_nll(model, tokenizer, [(text[-room:], " energy")])
+    assert without != pytest.approx(same, abs=1e-3)
+
+
+def test_blocks_are_joined_texts(plain):
+    rows, cut = read(plain).rows, read(plain, packing="blocks", length=20).rows
+    tokens = [token for row in cut for token in row["input_ids"]]
+    assert max(len(row["input_ids"]) for row in cut) == 20
+    # a block of prompts only teaches nothing and is left out
+    everything = [token for row in rows for token in row["input_ids"]]
+    whole = read(plain, packing="blocks", length=20, loss="all").rows
+    assert [token for row in whole for token in row["input_ids"]] == everything
+    assert len(tokens) < len(everything)
+    assert sum(t != MASKED for row in cut for t in row["labels"]) == sum(
+        t != MASKED for row in rows for t in row["labels"]
+    )
+    # texts longer than an example may be cut too, but no block is longer
+    blocks = read(plain, packing="blocks", max_length=16, length=20)
+    assert max(len(row["input_ids"]) for row in blocks.rows) == 16 and not blocks.rejected
+
+
+def test_whole_examples_are_packed_in_batches_only(plain):
+    assert read(plain, packing="whole", length=20).rows == read(plain).rows
+
+
+@pytest.mark.parametrize("asked", ["prompt", "question", "chat"])
+def test_answers_are_those_to_what_was_asked(tmp_path, folder, asked):
+    import torch
+
+    tokenizer, model = load_tokenizer(folder), load_model(folder)
+    tokenizer.chat_template = CHATML
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    write_records(tmp_path / "test.jsonl", pairs())
+    how = {
+        "model": tmp_path / "model", "base": None, "test_set": tmp_path / "test.jsonl",
+        "prompt": TEMPLATE, "answering": Answering(max_new_tokens=6), "store": tmp_path / "store",
+        "output": tmp_path / "answers.jsonl", "identity": {"model": "m"},
+    }  # fmt: skip
+    answer(**how)
+    assert answer(**how, asked=asked) == (0 if asked == "prompt" else 4)  # others than those
+    form = Form(tokenizer, asked, TEMPLATE)
+    for pair, got in zip(pairs(), read_records(tmp_path / "answers.jsonl", Answer), strict=True):
+        tokens = question_tokens(form, pair)
+        out = model.generate(
+            torch.tensor([tokens]), max_new_tokens=6, do_sample=False, pad_token_id=0
+        )
+        text = tokenizer.decode(out[0, len(tokens) :], skip_special_tokens=True)
+        assert got.text == text.strip()
+
+
+def experiment(**models) -> Experiment:
+    return Experiment.model_validate(
+        {
+            "source": {"kind": "demo"},
+            "splits": {"train": {"from": 2000, "to": 2001}, "test": {"from": 2002, "to": 2002}},
+            "generators": {"rules": {"backend": "rules", "style": "cloze"}},
+            "bases": {"tiny": {"path": "tiny"}},
+            "models": {name: {"base": "tiny", **model} for name, model in models.items()},
+        }
+    )
+
+
+def test_models_stay_as_they_are_until_their_examples_change():
+    study = experiment(
+        old={"method": "full"},
+        same={"method": "full", "examples": {"variant": "prompt_qa", "packing": "none"}},
+        packed={"method": "full", "examples": {"packing": "whole"}},
+        chat={"method": "full", "examples": {"variant": "chat"}},
+        base={"method": "baseline", "examples": {"variant": "answer", "loss": "all"}},
+        asked={"method": "baseline", "examples": {"variant": "chat"}},
+    )
+    recipes = {name: study.recipe(name) for name in study.models}
+    assert recipes["old"] == recipes["same"] and set(recipes["old"]) == {"method", "training"}
+    assert recipes["packed"]["examples"]["packing"] == "whole"
+    assert recipes["chat"]["examples"]["variant"] == "chat"
+    # a baseline reads nothing, but it is asked
+    assert recipes["base"] == {"method": "baseline"}
+    assert recipes["asked"] == {"method": "baseline", "asked": "chat"}
+    assert "examples" not in study.models["old"].identity()
+    assert "examples" in study.models["packed"].identity()
+
+
+def test_a_field_that_was_added_is_in_an_identity_only_where_it_is_used():
+    class Old(Settings):
+        rate: float = 1.0
+
+    class New(Old):
+        shape: str = added("flat")
+
+    assert New().identity() == Old().identity() == New(shape="flat").identity()
+    assert New(shape="round").identity() == {"rate": 1.0, "shape": "round"}
+
+
+def test_a_length_needs_something_that_it_is_the_length_of():
+    with pytest.raises(ValueError, match="packing: whole or blocks"):
+        Variant(length=350)
+    assert Variant(length=350, packing="blocks").length == 350

@@ -1,0 +1,243 @@
+"""Packing changes neither the loss of an example nor which tokens count, whatever the architecture."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from papertune.errors import TrainingError
+from papertune.examples.packing import Collator, arrange, blocks, pack, way_of
+from papertune.examples.tokens import MASKED, answer_loss, pad
+
+COMMON = {"vocab_size": 120, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+LLAMA = {
+    **COMMON, **SIZE, "intermediate_size": 48, "num_key_value_heads": 1,
+    "max_position_embeddings": 64, "initializer_range": 0.3,
+}  # fmt: skip
+GPT2 = {**COMMON, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64}
+ARCHITECTURES = {
+    "gpt2": {**GPT2, "initializer_range": 0.3},
+    "llama": LLAMA,
+    "qwen2": LLAMA,
+    "qwen3": {**LLAMA, "head_dim": 16},
+    "gemma": {**LLAMA, "head_dim": 16},
+    # windows shorter than the examples
+    "gemma2": {**LLAMA, "head_dim": 16, "sliding_window": 4},
+    "gemma3_text": {**LLAMA, "head_dim": 16, "sliding_window": 4},
+    "mistral": {**LLAMA, "sliding_window": 4},
+    "phi3": LLAMA,
+    "gpt_neox": {**LLAMA, "hidden_dropout": 0.0},
+    "falcon": {**COMMON, **SIZE, "initializer_range": 0.3},
+    "opt": {**COMMON, **SIZE, "ffn_dim": 48, "word_embed_proj_dim": 32, "init_std": 0.3}
+    | {"max_position_embeddings": 64, "dropout": 0.0},
+}
+MASKS = {"falcon", "opt"}  # they need one
+
+
+def make(family: str, implementation: str = "sdpa", **changes):
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    torch.manual_seed(3)
+    config = AutoConfig.for_model(family, **{**ARCHITECTURES.get(family, COMMON), **changes})
+    return AutoModelForCausalLM.from_config(config, attn_implementation=implementation).eval()
+
+
+def examples(count: int = 6, seed: int = 1, longest: int = 15):
+    """Rows of random tokens; of some the loss counts all, the first is a text without prompt."""
+    draw, rows = random.Random(seed), []
+    for number in range(count):
+        length = draw.randrange(5, longest)
+        ids = [draw.randrange(3, 120) for _ in range(length)]
+        shown = 0 if number == 0 else draw.randrange(1, length - 2)
+        rows.append({"input_ids": ids, "labels": [MASKED] * shown + ids[shown:]})
+    return rows
+
+
+def loss_of(model, batch):
+    """Sum of the losses of all counted tokens, and their number."""
+    batch = {key: value for key, value in batch.items() if key != "tokens"}
+    labels = batch.pop("labels")
+    loss = answer_loss(model(**batch), labels, num_items_in_batch=1)
+    # as the Trainer counts them
+    return loss, int((labels[:, 1:] != MASKED).sum())
+
+
+def alone(rows, number):
+    """The rows with only one counted."""
+    return [
+        row if i == number else {**row, "labels": [MASKED] * len(row["labels"])}
+        for i, row in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+@pytest.mark.parametrize("family", ARCHITECTURES)
+def test_the_loss_of_each_example_is_what_it_is_alone(family, implementation):
+    model = make(family, implementation)
+    way = way_of(model, "test")
+    assert way == ("mask" if family in MASKS else "positions")
+    rows = examples()
+    for limit in (1, 32, 1000):  # a row for each, some rows, one row
+        for number, row in enumerate(rows):
+            wanted, count = loss_of(model, pad([row], 0))
+            batch = pack(alone(rows, number), 0, limit, way=way, eager=implementation == "eager")
+            loss, counted = loss_of(model, batch)
+            assert counted == count
+            assert loss.item() == pytest.approx(wanted.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "falcon"])
+def test_an_update_is_that_of_padded_examples(family):
+    model, rows = make(family), examples(8)
+    found = []
+    for limit in (None, 30):
+        collate = Collator.of(model, 0, limit, "test")
+        model.zero_grad()
+        loss, count = loss_of(model, collate(rows))
+        loss.backward()
+        found.append(([p.grad.clone() for p in model.parameters()], count, loss.item()))
+    (padded, *facts), (packed, *others) = found
+    assert others == pytest.approx(facts, rel=1e-5)
+    for one, other in zip(padded, packed, strict=True):
+        assert (one - other).abs().max() <= 1e-4 * one.abs().max()
+
+
+def test_attention_that_crosses_is_seen():
+    # what the tests above would say if Falcon were told positions only
+    model, rows = make("falcon"), examples()
+    wanted, _ = loss_of(model, pad(rows[5:], 0))
+    loss, _ = loss_of(model, pack(alone(rows, 5), 0, 1000, way="positions"))
+    assert abs(loss.item() - wanted.item()) > 0.01 * wanted.item()
+
+
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("bloom", {"hidden_size": 32, "n_layer": 2, "n_head": 2}),
+        ("falcon", {"alibi": True}),
+        ("mamba", {"hidden_size": 32, "num_hidden_layers": 2}),
+    ],
+)
+def test_an_architecture_that_cannot_is_an_error(family, changes):
+    model = make(family, "eager", **changes)
+    with pytest.raises(TrainingError, match="cannot keep packed examples apart") as caught:
+        Collator.of(model, 0, 100, "full/seed-1")
+    assert caught.value.where == "full/seed-1" and "packing" in caught.value.hint
+    assert Collator.of(model, 0, None, "full/seed-1").limit is None
+
+
+def test_finding_out_leaves_the_model_and_the_random_numbers_alone():
+    import torch
+
+    model = make("gpt2").train()
+    before = torch.get_rng_state()
+    way_of(model, "test")
+    assert model.training and torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_adapted_model_packs_as_its_base():
+    from peft import LoraConfig, get_peft_model
+
+    for family in ("llama", "falcon"):
+        model = get_peft_model(make(family), LoraConfig(target_modules="all-linear"))
+        assert way_of(model, "test") == ("mask" if family in MASKS else "positions")
+
+
+def test_only_the_needed_logits_are_made():
+    model, rows = make("gpt2"), examples()
+    batch = pack(rows, 0, 1000, way="positions")
+    counted = sum(label != MASKED for row in rows for label in row["labels"][1:])
+    labels = batch.pop("labels")
+    assert model(**batch).logits.shape[1] == labels.shape[1] == counted + 1
+
+
+def test_rows_are_few_and_alike():
+    lengths = [90, 10, 50, 50, 100, 60, 40]
+    rows = arrange(lengths, 100)
+    assert sorted(i for row in rows for i in row) == list(range(7))
+    assert [sum(lengths[i] for i in row) for row in rows] == [100, 100, 100, 100]
+    assert arrange([5, 300, 5], 100) == [[1], [0, 2]]  # a longer one has its own
+    assert arrange([7], 100) == [[0]]
+    draw = random.Random(1)
+    for _ in range(50):
+        lengths = [draw.randrange(1, 100) for _ in range(draw.randrange(1, 20))]
+        rows = arrange(lengths, 100)
+        assert sorted(i for row in rows for i in row) == list(range(len(lengths)))
+        assert max(sum(lengths[i] for i in row) for row in rows) <= 100
+        assert len(rows) <= 1 + 2 * sum(lengths) / 100
+
+
+def test_blocks_hold_every_token_in_order():
+    rows = examples(5)
+    cut = blocks(rows, 8)
+    assert [len(row["input_ids"]) for row in cut[:-1]] == [8] * (len(cut) - 1)
+    for key in ("input_ids", "labels"):
+        joined = [token for row in rows for token in row[key]]
+        assert [token for row in cut for token in row[key]] == joined
+    silent = {"input_ids": [5] * 16, "labels": [MASKED] * 16}
+    assert blocks([silent, *rows], 8) == cut
+
+
+def test_tokens_are_counted_without_padding_and_empty_examples():
+    rows = examples(4)
+    real = sum(len(row["input_ids"]) for row in rows)
+    empty = {"input_ids": [0, 0], "labels": [MASKED] * 2}  # fills up the batch of a process
+    for collate in (Collator(0, True), Collator(0, True, limit=20)):
+        assert collate(rows)["tokens"] == collate([*rows, empty])["tokens"] == real
+        assert collate([empty])["tokens"] == 0
+        loss, _ = loss_of(make("gpt2"), collate([empty]))
+        assert loss.item() == 0
+
+
+def test_a_packed_run_is_the_padded_one(tmp_path):
+    import torch
+
+    from papertune.examples.tokens import Examples
+    from papertune.models.loading import load_model, load_tokenizer, set_up_torch
+    from papertune.study.settings import Training
+    from papertune.training.fitting import fit
+    from tiny_models import make_model
+
+    # of this model end and padding are one token, which counts all the same
+    folder = make_model(tmp_path / "base", family="gpt2")
+    training = Training(
+        epochs=2, batch_size=4, accumulation=2, learning_rate=5e-3, max_length=64, evaluations=3
+    )
+    found = []
+    for packed in (None, 40):
+        set_up_torch(1, seed=1)
+        model = load_model(folder, precision="fp32")
+        for module in model.modules():  # or padded and packed examples would lose other parts
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        facts = fit(
+            model,
+            load_tokenizer(folder),
+            train=Examples(examples(22), 0, 0),
+            validation=Examples(examples(20, seed=2), 0, 0),
+            training=training,
+            seed=1,
+            checkpoints=tmp_path / f"checkpoints-{packed}",
+            what="model/seed-1",
+            packed=packed,
+        )
+        found.append((model, facts))
+    (padded, theirs), (model, ours) = found
+    assert ours["tokens_seen"] == 2 * sum(len(row["input_ids"]) for row in examples(22))
+    for fact in ("steps", "best_step", "tokens_seen", "examples"):
+        assert ours[fact] == theirs[fact]
+    for row, other in zip(ours["history"], theirs["history"], strict=True):
+        for kind in ("train_loss", "validation_loss", "learning_rate"):
+            assert row[kind] == pytest.approx(other[kind], rel=1e-4)
+    theirs = dict(padded.named_parameters())
+    for name, one in model.named_parameters():
+        other = theirs[name]
+        if name.endswith("c_attn.bias"):
+            # what is added to all keys changes no softmax: its gradient is rounding, which Adam
+            # brings to full size
+            query, _, value = one.chunk(3)
+            one, other = torch.cat([query, value]), torch.cat([*other.chunk(3)[::2]])
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,497 @@
+"""The estimate of memory: parameters, what layers keep, what it says where a model does not fit."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from papertune.cluster.memory import Offered, ask_hub, check_memory, show_memory
+from papertune.footprint.activations import Kept, kept_by_layer
+from papertune.footprint.advice import what_would_fit
+from papertune.footprint.answers import answering_peak
+from papertune.footprint.families import architecture_of, from_scratch, read_architecture
+from papertune.footprint.recipe import Machine, Recipe
+from papertune.footprint.study import Task, memory_mb, peak_of, tasks_of
+from papertune.footprint.training import training_peak
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
+from papertune.study.settings import (
+    Answering,
+    Freeze,
+    Lora,
+    Quantization,
+    Tokenizer,
+    Training,
+    Variant,
+)
+from papertune.study.settings import Architecture as FromScratch
+from snakemake_run import ROOT
+
+LIKE_LLAMA = {
+    "hidden_size": 48,
+    "intermediate_size": 112,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 12,
+    "max_position_embeddings": 64,
+    "vocab_size": 211,
+}
+GPT2 = {"n_embd": 48, "n_layer": 3, "n_head": 4, "n_positions": 64, "vocab_size": 211}
+NO_DROPOUT = {"resid_pdrop": 0.0, "attn_pdrop": 0.0, "embd_pdrop": 0.0}
+FALCON = {
+    "hidden_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "vocab_size": 211,
+}
+BASES = {
+    "gpt2": ("gpt2", GPT2 | NO_DROPOUT),
+    "gpt2, other sizes": ("gpt2", GPT2 | NO_DROPOUT | {"n_inner": 100}),
+    "llama": ("llama", LIKE_LLAMA),
+    "llama with biases": ("llama", LIKE_LLAMA | {"attention_bias": True, "mlp_bias": True}),
+    "llama, tied": ("llama", LIKE_LLAMA | {"tie_word_embeddings": True}),
+    "mistral": ("mistral", LIKE_LLAMA),
+    "qwen2": ("qwen2", {k: v for k, v in LIKE_LLAMA.items() if k != "head_dim"}),
+    "qwen3": ("qwen3", LIKE_LLAMA),
+    "gemma": ("gemma", LIKE_LLAMA),
+    "gemma2": ("gemma2", LIKE_LLAMA),
+    "gemma3": ("gemma3_text", LIKE_LLAMA),
+    "falcon": ("falcon", FALCON),
+    "falcon 40b": (
+        "falcon",
+        FALCON | {"new_decoder_architecture": True, "num_kv_heads": 2, "bias": True},
+    ),
+    "falcon, in sequence": (
+        "falcon",
+        FALCON | {"parallel_attn": False, "multi_query": False, "bias": True},
+    ),
+}
+
+
+def model(family: str, values: dict, layers: int | None = None):
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+    key = "n_layer" if family == "gpt2" else "num_hidden_layers"
+    config = AutoConfig.for_model(family, **values | ({key: layers} if layers else {}), **ends)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_parameters_are_those_of_transformers(name):
+    family, values = BASES[name]
+    made = model(family, values)
+    arch = architecture_of({**made.config.to_dict(), "model_type": family})
+    assert arch is not None and arch.exact
+    assert arch.parameters == sum(p.numel() for p in made.parameters())
+    linear = {n: m for n, m in made.named_modules() if n.startswith(f"{arch.stem}.0.")}
+    for one in arch.linears:
+        weight = linear[f"{arch.stem}.0.{one.path}"].weight
+        assert sorted(weight.shape) == sorted((one.inputs, one.outputs))
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_parameters_of_a_base_from_scratch_are_those_that_it_will_have(family):
+    from papertune.training.corpus import Text
+    from papertune.training.pretraining import make_model, make_tokenizer
+
+    shape, words = FromScratch(family=family, context=64), Tokenizer(kind="characters")
+    made = make_model(shape, make_tokenizer([Text("", "some text")], words, 64))
+    assert from_scratch(shape, words).parameters == sum(p.numel() for p in made.parameters())
+
+
+METHODS = {
+    "every weight": (Recipe("full"), lambda m: m),
+    "LoRA": (Recipe("lora", lora=Lora(rank=5)), lambda m: _adapted(m, 5, "all-linear")),
+    "LoRA by name": (
+        Recipe("lora", lora=Lora(rank=3, target_modules=["q_proj", "down_proj"])),
+        lambda m: _adapted(m, 3, ["q_proj", "down_proj"]),
+    ),
+    "LoRA by pattern": (
+        Recipe("lora", lora=Lora(rank=3, target_modules=r".*\.(up|gate)_proj")),
+        lambda m: _adapted(m, 3, r".*\.(up|gate)_proj"),
+    ),
+}
+
+
+def _adapted(made, rank: int, targets):
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(task_type="CAUSAL_LM", r=rank, target_modules=targets)
+    return get_peft_model(made, config)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_trained_parameters_are_those_that_get_gradients(name):
+    recipe, change = METHODS[name]
+    made = model("llama", LIKE_LLAMA)
+    arch = architecture_of(made.config.to_dict())
+    changed = change(made)
+    assert recipe.trained(arch) == sum(p.numel() for p in changed.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize(
+    "freeze",
+    [
+        Freeze(first=2),
+        Freeze(last=1, layers=[0]),
+        Freeze(modules=["model.embed_tokens", "model.layers.1"]),
+        Freeze(modules=["lm_head"], first=1),
+    ],
+)
+def test_frozen_parameters_are_those_that_freezing_freezes(freeze):
+    from papertune.training.methods import frozen_modules
+
+    made = model("llama", LIKE_LLAMA)
+    arch = architecture_of(made.config.to_dict())
+    for name in frozen_modules(made, freeze, "here"):
+        made.get_submodule(name).requires_grad_(False)
+    expected = sum(p.numel() for p in made.parameters() if p.requires_grad)
+    assert Recipe("freeze", freeze=freeze).trained(arch) == expected
+
+
+# ---- what layers keep ---------------------------------------------------------------------------
+
+LENGTH, ROWS = 37, 3
+
+
+def kept(made, half: bool) -> int:
+    """Bytes of activations that autograd keeps, weights and their copies left out."""
+    import torch
+
+    weights = {p.untyped_storage().data_ptr() for p in made.parameters()}
+    shapes = {tuple(p.shape) for p in made.parameters()}
+    shapes |= {shape[::-1] for shape in shapes}
+    seen = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        copied = tensor.dtype == torch.bfloat16 and tuple(tensor.shape) in shapes
+        if storage.data_ptr() not in weights and not copied:
+            seen[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    ids = torch.arange(ROWS * LENGTH).reshape(ROWS, LENGTH) % 200
+    mask = torch.ones_like(ids)
+    mask[0, -3:] = 0  # padded, as batches are
+    made.train()
+    with (
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        torch.autocast("cpu", dtype=torch.bfloat16, enabled=half),
+    ):
+        made(input_ids=ids, attention_mask=mask, use_cache=False)
+    return sum(size for size, _ in seen.values())
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("role", ["trained", "adapters", "dropout", "passed"])
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "gemma2", "falcon"])
+def test_a_layer_keeps_what_is_estimated(name, role, half):
+    family, values = BASES[name]
+    sizes = []
+    for layers in (2, 3):
+        made = model(family, values, layers)
+        arch = architecture_of(made.config.to_dict())
+        if role in ("adapters", "dropout"):
+            from peft import LoraConfig, get_peft_model
+
+            dropout = 0.1 if role == "dropout" else 0.0
+            made = get_peft_model(
+                made, LoraConfig(r=5, lora_dropout=dropout, target_modules="all-linear")
+            )
+        if role == "passed":
+            for path, parameter in made.named_parameters():
+                parameter.requires_grad_(f"{arch.stem}." not in path)
+        sizes.append(kept(made, half))
+    adapted = arch.linears if role in ("adapters", "dropout") else ()
+    how = Kept(
+        "adapters" if role == "dropout" else role,
+        half=half,
+        adapted=adapted,
+        rank=5,
+        dropout=role == "dropout",
+    )
+    estimate = ROWS * LENGTH * kept_by_layer(arch, how, LENGTH)
+    assert estimate == pytest.approx(sizes[1] - sizes[0], rel=0.01)
+
+
+# ---- what it comes to ---------------------------------------------------------------------------
+
+GPT2_SMALL = architecture_of(
+    {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024}
+    | {"vocab_size": 50257}
+)
+FALCON_7B = architecture_of(
+    {"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32, "vocab_size": 65024}
+    | {"num_attention_heads": 71}
+)
+GPU, CPU = Machine(on_gpu=True, half=True), Machine()
+
+
+def recipe(method: str = "full", **training) -> Recipe:
+    return Recipe(method, Training(**training))
+
+
+def test_well_known_models_have_their_well_known_sizes():
+    assert GPT2_SMALL.parameters == 124_439_808
+    assert FALCON_7B.parameters == 6_921_720_704
+    # in 4 bit with double quantisation: about half a byte for each, embeddings in 16 bit
+    in_bits = recipe("qlora").weights(FALCON_7B, half=True)
+    assert 3.9e9 < in_bits < 4.5e9
+    assert recipe("full").weights(FALCON_7B, half=True) == 4 * FALCON_7B.parameters
+
+
+@pytest.mark.parametrize("machine", [GPU, CPU])
+@pytest.mark.parametrize("method", ["full", "lora", "qlora", "scratch"])
+def test_more_of_anything_takes_more(method, machine):
+    def size(**training) -> int:
+        return training_peak(GPT2_SMALL, recipe(method, **training), machine).device
+
+    sizes = [size(batch_size=batch) for batch in (1, 2, 16, 32, 64)]
+    assert sizes == sorted(sizes) and sizes[-1] > sizes[0]
+    lengths = [size(batch_size=16, max_length=length) for length in (64, 128, 256, 512, 1024)]
+    assert lengths == sorted(lengths) and lengths[-1] > lengths[0]
+    # a context of 1,024 holds no more
+    assert size(max_length=4096) == size(max_length=1024)
+    assert size(batch_size=64, gradient_checkpointing=True) < size(batch_size=64)
+
+
+def test_methods_take_less_in_their_order():
+    def size(method: str, **more) -> int:
+        one = replace(recipe(method, batch_size=1, max_length=256), **more)
+        return training_peak(FALCON_7B, one, GPU).device
+
+    frozen = size("freeze", freeze=Freeze(first=16))
+    assert size("qlora") < size("lora") < frozen < size("full")
+    small = size("lora", lora=Lora(rank=4))
+    assert small < size("lora", lora=Lora(rank=256))
+    plain = size("qlora", quantization=Quantization(double=False))
+    assert size("qlora") < plain
+
+
+def test_optimisers_take_what_they_keep_of_each_parameter():
+    def state(name: str) -> float:
+        peak = training_peak(GPT2_SMALL, recipe(optimizer=name), GPU)
+        return peak.optimizer / GPT2_SMALL.parameters
+
+    assert state("adamw") == 8
+    assert 2 < state("adamw_8bit") < 4.5  # the embedding's stay in 32 bit
+    assert state("paged_adamw_32bit") == state("sgd") == 0
+    paged = training_peak(GPT2_SMALL, recipe(optimizer="paged_adamw_32bit"), GPU).host
+    assert paged > training_peak(GPT2_SMALL, recipe(), GPU).host
+
+
+def test_several_processes_share_an_update_and_packing_shares_rows():
+    one = recipe(batch_size=16, max_length=512)
+    many = training_peak(GPT2_SMALL, one, replace(GPU, processes=8)).device
+    assert many < training_peak(GPT2_SMALL, one, GPU).device
+    cut = replace(one, examples=Variant(packing="blocks", length=128))
+    assert training_peak(GPT2_SMALL, cut, GPU).device < training_peak(GPT2_SMALL, one, GPU).device
+
+
+def test_answering_takes_weights_a_cache_and_logits():
+    answering = Answering(max_new_tokens=64, batch_size=8)
+    base = recipe("baseline", max_length=512)
+    on_gpu, on_cpu = (answering_peak(GPT2_SMALL, base, answering, m) for m in (GPU, CPU))
+    assert on_gpu.weights * 2 == on_cpu.weights == 4 * GPT2_SMALL.parameters
+    larger = answering_peak(GPT2_SMALL, base, Answering(batch_size=64), GPU)
+    assert larger.device > on_gpu.device
+    in_bits = answering_peak(FALCON_7B, recipe("qlora"), answering, GPU)
+    assert in_bits.device < answering_peak(FALCON_7B, recipe("lora"), answering, GPU).device - 9e9
+
+
+def test_an_unknown_architecture_counts_its_weights_and_says_so(tmp_path):
+    made = model("opt", {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2})
+    made.save_pretrained(tmp_path)
+    arch = read_architecture(tmp_path)
+    assert not arch.exact
+    assert arch.parameters == pytest.approx(sum(p.numel() for p in made.parameters()))
+    assert "opt is not known" in training_peak(arch, recipe(), CPU).note
+
+
+@pytest.mark.parametrize("config", [{}, {"model_type": "gpt2"}, {"hidden_size": "wide"}])
+def test_a_config_without_sizes_tells_nothing(config, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_architecture(tmp_path) is None
+    (tmp_path / "config.json").write_text("{")
+    assert read_architecture(tmp_path) is None
+
+
+# ---- what is said -------------------------------------------------------------------------------
+
+
+def test_what_would_fit_is_named_with_its_own_estimate():
+    big = recipe(batch_size=8, max_length=1024)
+    said = what_would_fit(GPT2_SMALL, big, GPU, 9e9)
+    for change, changed in {
+        "training.gradient_checkpointing: true": recipe(
+            batch_size=8, max_length=1024, gradient_checkpointing=True
+        ),
+        "training.batch_size: 2 with accumulation: 4": recipe(
+            batch_size=2, accumulation=4, max_length=1024
+        ),
+    }.items():
+        size = training_peak(GPT2_SMALL, changed, GPU).device
+        assert f"{change} ({size / 1e9:.1f} GB)" in said, said
+        assert size <= 9e9
+    assert "method: lora" in said and "method: qlora" in said
+    # of adapters without quantisation, a GPU of 12 GB holds no 7B model
+    seven = what_would_fit(FALCON_7B, recipe(batch_size=4, max_length=512), GPU, 12e9)
+    assert "method: qlora" in seven and "method: lora" not in seven
+    assert "the least is" in what_would_fit(FALCON_7B, recipe(), GPU, 1e9)
+
+
+def test_parts_of_a_model_fit_where_the_whole_does_not():
+    seven = recipe(batch_size=8, max_length=512, gradient_checkpointing=True)
+    whole, parts = (
+        replace(GPU, processes=8, sharded=sharded, half=True) for sharded in (False, True)
+    )
+    large, small = (training_peak(FALCON_7B, seven, machine) for machine in (whole, parts))
+    # weights, gradients and two moments are 16 bytes for a parameter; each process has an eighth
+    cut = 16 * FALCON_7B.parameters
+    assert large.device > cut and cut / 8 < small.device < cut / 8 + 12e9
+    assert small.weights + small.optimizer == pytest.approx(12 * FALCON_7B.parameters / 8, rel=1e-6)
+    # each reads the file as a whole
+    assert small.host >= 4 * FALCON_7B.parameters
+    assert "compute.parallel: fsdp" in what_would_fit(FALCON_7B, seven, whole, 80e9)
+    assert "fsdp" not in what_would_fit(FALCON_7B, seven, replace(whole, processes=1), 80e9)
+    # answers in between are made with all weights
+    judged = recipe(best_by="token_f1", **seven.training.model_dump(include={"batch_size"}))
+    phases = training_peak(FALCON_7B, judged, parts).phases
+    assert phases["answers"].total == 2 * FALCON_7B.parameters
+
+
+def isca(tmp_path: Path, **changes) -> Layout:
+    experiment = load_experiment(ROOT / "config/experiments/isca.yaml")
+    compute = experiment.compute.model_copy(update={"memory_mb": None, **changes})
+    layout = Layout("isca", experiment.model_copy(update={"compute": compute}), str(tmp_path))
+    base = Path(layout.base("full"))
+    base.mkdir(parents=True)
+    values = {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12}
+    (base / "config.json").write_text(
+        json.dumps(values | {"n_positions": 1024, "vocab_size": 50257})
+    )
+    return layout
+
+
+def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):
+    tasks = tasks_of(isca(tmp_path))
+    small = Offered({"train": 8e9, "answer": 8e9})
+    found = {item.text.partition(" takes")[0]: item for item in check_memory(tasks, small)}
+    bad = found["isca: training full"]
+    assert bad.state == "wrong" and "but 8.0 GB are there" in bad.text
+    assert "what would fit: training.batch_size: " in bad.hint and "qlora" in bad.hint
+    assert found["isca: answering of full"].state == "ok"
+    large = list(check_memory(tasks, Offered({"train": 80e9, "answer": 80e9})))
+    assert {item.state for item in large} == {"ok"}
+    assert "and 80.0 GB are there" in large[0].text
+    unknown = list(check_memory(tasks, Offered()))
+    assert "set gpu_memory_gb in the profile" in unknown[-1].text
+    assert "!! isca: training full takes about" in show_memory(tasks, small)
+
+
+def test_a_batch_that_is_found_by_itself_has_to_fit_at_its_smallest(tmp_path):
+    layout = isca(tmp_path)
+    training = layout.experiment.training.model_copy(update={"find_batch": True})
+    finding = replace(
+        layout, experiment=layout.experiment.model_copy(update={"training": training})
+    )
+    for one, state in ((layout, "wrong"), (finding, "ok")):
+        task = Task(one, "train", "full")
+        (found,) = check_memory([task], Offered({"train": 8e9}))
+        assert found.state == state
+
+
+def test_what_jobs_ask_for_is_said_or_estimated_and_grows(tmp_path):
+    said = isca(tmp_path, memory_mb=3000, shards=2)
+    assert memory_mb(Task(said, "train", "full"), 3) == 3000
+    assert memory_mb(Task(said, "answer", "full"), 3) == 6000
+    estimated = isca(tmp_path / "estimated", shards=2)
+    task = Task(estimated, "train", "full")
+    asked = [memory_mb(task, attempt) for attempt in range(1, 6)]
+    assert asked[0] > peak_of(task).host / 1e6
+    assert asked[1] == 1.5 * asked[0] and asked[2] == asked[4] == 2 * asked[0]
+    # four processes on a node, each with a model of its own
+    four = isca(tmp_path / "four", gpu=4)
+    assert memory_mb(Task(four, "train", "full")) == 4 * asked[0]
+
+
+def test_a_base_that_is_not_here_yet_is_said_to_be_unknown(tmp_path):
+    layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"), str(tmp_path))
+    task = Task(layout, "train", "full")
+    assert peak_of(task) is None
+    (found,) = check_memory([task], Offered())
+    assert found.state == "doubt" and "download_base" in found.hint
+
+
+def test_the_hub_tells_the_sizes_of_a_base_that_is_not_here(tmp_path, monkeypatch):
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    from huggingface_hub import constants
+
+    asked = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            sizes = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024}
+            self.wfile.write(json.dumps({"model_type": "gpt2", "vocab_size": 9, **sizes}).encode())
+
+        def log_message(self, *_) -> None:
+            pass
+
+    layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"), str(tmp_path))
+    task = Task(layout, "train", "full")
+    server = HTTPServer(("127.0.0.1", 0), Hub)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        ask_hub([layout])
+        assert asked == [] and peak_of(task) is None
+        monkeypatch.delenv("HF_HUB_OFFLINE")
+        ask_hub([layout])
+        revision = layout.experiment.bases["gpt2"].revision
+        assert asked == [f"/openai-community/gpt2/resolve/{revision}/config.json"]
+        assert peak_of(task).weights == 4 * (GPT2_SMALL.parameters - (50257 - 9) * 768)
+    finally:
+        server.shutdown()
+
+
+def test_planning_loads_no_torch():
+    import subprocess
+
+    code = (
+        "import sys; import papertune.footprint.study, papertune.cluster.memory\n"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    )
+
+
+# ---- and what it really takes -------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_training_takes_what_was_estimated(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from training_memory import Case, llama, measure
+
+    # the weights, then the logits, are the most of it
+    case = Case("", llama(256, 4, 8000), training={"batch_size": 8, "max_length": 256})
+    estimate, measured, note = measure(case)
+    assert 0.85 <= estimate / measured <= 1.2, (estimate, measured, note)

@@ -1,0 +1,299 @@
+"""Synthesis as a stage: whom it asks, what it keeps, what it says about the rest."""
+
+import json
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+
+from papertune import versions
+from papertune.errors import GeneratorError
+from papertune.generators import rules_backend
+from papertune.generators.synthesis import synthesize
+from papertune.identity import fingerprint
+from papertune.records import Document, Pair, Rejection, read_records, write_records
+from papertune.study.experiment import Splits
+from papertune.study.settings import (
+    Decoding,
+    RulesGenerator,
+    SourceGenerator,
+    TransformersGenerator,
+)
+from papertune.study.splits import chooser, split_of
+from tiny_models import make_model
+
+SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2012}, validation=0.3)
+RULES = RulesGenerator(backend="rules", style="cloze", pairs=2)
+
+
+def document(number, year=2010, text=None):
+    return Document(
+        id=fingerprint(number),
+        title=f"Tern {number}",
+        url=f"https://example.org/{number}",
+        year=year,
+        text=text
+        or f"We present Tern{number}, a prefetcher for graph workloads. It predicts misses of the "
+        f"shared cache with a small table. Tern{number} reduces energy by {number + 3} percent on "
+        "the Aurora suite. The hardware costs little area and needs no change of programs.",
+    )
+
+
+@pytest.fixture
+def study(tmp_path):
+    def run(documents, *, generator=RULES, split="test", prompt="", folder=None, name="g"):
+        files = []
+        for year in sorted({item.year for item in documents}):
+            files.append(tmp_path / f"{year}.jsonl")
+            write_records(files[-1], [item for item in documents if item.year == year])
+        counts = synthesize(
+            generator_name=name,
+            generator=generator,
+            prompt=prompt,
+            instruction="read",
+            documents=files,
+            split=split,
+            splits=SPLITS,
+            output=tmp_path / "pairs.jsonl",
+            rejected=tmp_path / "rejected.jsonl",
+            store=tmp_path / "store",
+            model_folder=folder,
+        )
+        return (
+            counts,
+            list(read_records(tmp_path / "pairs.jsonl", Pair)),
+            list(read_records(tmp_path / "rejected.jsonl", Rejection)),
+        )
+
+    run.folder = tmp_path
+    return run
+
+
+def test_splits_are_decided_by_document():
+    documents = [document(n, year) for n in range(200) for year in (1999, 2005, 2011, 2013)]
+    found = {item.id + str(item.year): split_of(item, SPLITS) for item in documents}
+    assert {found[d.id + "1999"] for d in documents} == {None}
+    assert {found[d.id + "2013"] for d in documents} == {None}
+    assert {found[d.id + "2011"] for d in documents} == {"test"}
+    training = [found[fingerprint(n) + "2005"] for n in range(200)]
+    assert set(training) == {"train", "validation"}
+    assert 0.2 < training.count("validation") / 200 < 0.4
+
+
+def test_the_splits_share_no_document_and_miss_none(study):
+    documents = [document(n, 2000 + n % 13) for n in range(60)]
+    seen = {
+        split: {pair.document for pair in study(documents, split=split)[1]}
+        for split in ("train", "validation", "test")
+    }
+    assert sum(map(len, seen.values())) == 60
+    assert set.union(*seen.values()) == {item.id for item in documents}
+
+
+def test_documents_without_years_are_split_by_the_hash_of_their_id():
+    shares = Splits(test=0.25, validation=0.5)
+    documents = [document(n, 0) for n in range(400)]
+    found = [split_of(item, shares) for item in documents]
+    assert 0.2 < found.count("test") / 400 < 0.3
+    # half of the others; the two draws do not hang together
+    assert 0.4 < found.count("validation") / (400 - found.count("test")) < 0.6
+    for part in ("train", "test"):
+        mine = chooser(part, shares)
+        assert [mine(item.id) for item in documents] == [
+            (split == "test") == (part == "test") for split in found
+        ]
+    assert chooser(2010, SPLITS) is None
+
+
+def test_a_share_to_test_with_and_years_to_train_with_exclude_each_other():
+    for wrong in ({"train": {"from": 2000, "to": 2009}, "test": 0.5}, {"test": SPLITS.test}):
+        with pytest.raises(ValueError, match="train"):
+            Splits(**wrong)
+
+
+def test_pairs_of_the_source_are_taken_as_they_are(study):
+    asked = [replace(document(n), question=f"Who? {n}", text="I cannot say.") for n in range(3)]
+    human = SourceGenerator(backend="source")
+    counts, pairs, rejected = study([*asked, document(3)], generator=human)
+    assert {(pair.question, pair.answer) for pair in pairs} == {
+        (item.question, item.text) for item in asked
+    }
+    assert {pair.context for pair in pairs} == {""}  # it would be the answer
+    assert [(item.key, item.detail) for item in rejected] == [
+        (document(3).id, "the document has no question")
+    ]
+    again, _, _ = study([replace(asked[0], question="Why?"), *asked[1:]], generator=human)
+    assert (counts.asked, again.asked) == (4, 1)
+
+
+def test_pairs_say_what_made_them(study):
+    _, pairs, _ = study([document(1)])
+    assert pairs and {pair.document for pair in pairs} == {document(1).id}
+    assert {pair.context for pair in pairs} == {document(1).text}
+    assert {pair.instruction for pair in pairs} == {"read"}
+    assert pairs[0].provenance["backend"] == "rules"
+    assert pairs[0].provenance["style"] == "cloze"
+    assert len({pair.id for pair in pairs}) == len(pairs)
+
+
+def test_only_new_and_changed_documents_are_asked_about(study):
+    documents = [document(n) for n in range(5)]
+    counts, *_ = study(documents)
+    assert (counts.asked, counts.from_store) == (5, 0)
+    first = (study.folder / "pairs.jsonl").read_bytes()
+    counts, *_ = study(documents)
+    assert (counts.asked, counts.from_store) == (0, 5)
+    assert (study.folder / "pairs.jsonl").read_bytes() == first
+
+    counts, pairs, _ = study([*documents, document(9)])
+    assert (counts.asked, counts.from_store) == (1, 5)
+    assert document(9).id in {pair.document for pair in pairs}
+
+    changed = document(2, text=document(7).text)
+    counts, pairs, _ = study([changed if item.id == changed.id else item for item in documents])
+    assert (counts.asked, counts.from_store) == (1, 4)
+    assert any("Tern7" in pair.context for pair in pairs)
+
+
+def test_what_is_cosmetic_asks_nobody_and_what_counts_asks_all(study):
+    documents = [document(n) for n in range(4)]
+    study(documents)
+    label = RULES.model_copy(update={"label": "Cloze questions"})
+    assert study(documents, generator=label, name="other")[0].asked == 0
+    assert study(documents, generator=RULES.model_copy(update={"pairs": 1}))[0].asked == 4
+    extractive = RulesGenerator(backend="rules", style="extractive", pairs=2)
+    assert study(documents, generator=extractive)[0].asked == 4
+
+
+def test_the_output_does_not_depend_on_the_order_of_the_input(study):
+    documents = [document(n, 2010 + n % 3) for n in range(12)]
+    study(documents)
+    first = (study.folder / "pairs.jsonl").read_bytes()
+    _, pairs, _ = study(documents[::-1])
+    assert (study.folder / "pairs.jsonl").read_bytes() == first
+    assert [(p.year, p.document) for p in pairs] == sorted((p.year, p.document) for p in pairs)
+
+
+def test_every_document_is_in_the_pairs_or_in_the_rejections(study):
+    documents = [*(document(n) for n in range(4)), document(8, text="Short."), document(1)]
+    counts, pairs, rejected = study(documents)
+    assert counts.documents == 5
+    lost = {item.key for item in rejected if item.reason == "no_pairs"}
+    assert lost == {document(8).id}
+    assert lost | {pair.document for pair in pairs} == {item.id for item in documents}
+    assert [item.key for item in rejected if item.reason == "repeated_document"] == [document(1).id]
+    assert sum(counts.rejected.values()) == len(rejected)
+
+
+def test_zero_is_an_error_and_leaves_no_file(study):
+    with pytest.raises(GeneratorError, match="not one pair from 2 documents"):
+        study([document(1, text="Short."), document(2, text="Too.")])
+    assert not (study.folder / "pairs.jsonl").exists()
+    assert not (study.folder / "rejected.jsonl").exists()
+    with pytest.raises(GeneratorError, match="no document is in the split"):
+        study([document(1, 2010)], split="train")
+
+
+def test_a_killed_run_keeps_its_batches(study, monkeypatch):
+    monkeypatch.setattr(rules_backend, "BATCH", 3)
+    real, seen = rules_backend.write_pairs, []
+
+    def dies_at_the_eighth(item, style, count):
+        seen.append(item.id)
+        if len(seen) == 8:
+            raise KeyboardInterrupt
+        return real(item, style, count)
+
+    monkeypatch.setattr(rules_backend, "write_pairs", dies_at_the_eighth)
+    documents = [document(n) for n in range(10)]
+    with pytest.raises(KeyboardInterrupt):
+        study(documents)
+    assert not (study.folder / "pairs.jsonl").exists()
+    counts, pairs, _ = study(documents)
+    assert (counts.asked, counts.from_store) == (4, 6)
+    assert len({pair.document for pair in pairs}) == 10
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("tiny"), chat=True, context=512)
+
+
+def written_by_a_model(**values):
+    return TransformersGenerator(
+        backend="transformers",
+        model="tiny",
+        prompt="p.txt",
+        **{"pairs": 2, "batch_size": 4, "decoding": Decoding(max_new_tokens=8), **values},
+    )
+
+
+PROMPT = "$pairs of $title: $text"
+
+
+def test_a_models_raw_outputs_are_kept_and_read_again(study, tiny, monkeypatch):
+    """A random model writes nothing readable: the stored outputs are then put right by hand."""
+    documents = [document(n) for n in range(5)]
+    generator = written_by_a_model(attempts=2)
+    with pytest.raises(GeneratorError, match="unreadable output"):
+        study(documents, generator=generator, prompt=PROMPT, folder=tiny)
+    (path,) = (study.folder / "store" / "synthesize").glob("*/*.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert sorted(line["key"][-2:] for line in lines) == ["/1"] * 5 + ["/2"] * 5
+    firsts = {line["key"][:-2]: line["value"]["text"] for line in lines if line["key"][-1] == "1"}
+    for line in lines:
+        if line["key"][-1] == "2":
+            assert line["value"]["text"] != firsts[line["key"][:-2]]
+            line["value"]["text"] = "Q: What does it predict?\nA: Misses of the shared cache."
+            line["value"]["cut"] = False
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    counts, pairs, _ = study(documents, generator=generator, prompt=PROMPT, folder=tiny)
+    assert (counts.asked, counts.requests, counts.pairs) == (0, 0, 5)
+    assert pairs[0].provenance == {
+        "backend": "transformers",
+        "model": "tiny",
+        "revision": "",
+        "prompt": fingerprint(PROMPT),
+        "decoding": {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 8, "seed": 2},
+        "attempt": 2,
+        "version": versions.SYNTHESIZE,
+    }
+    # judging otherwise asks nobody; another prompt or decoding asks about every document
+    strict = written_by_a_model(attempts=2, grounding=0.9, batch_size=1, label="x")
+    assert study(documents, generator=strict, prompt=PROMPT, folder=tiny)[0].asked == 0
+    for change in (
+        {"prompt": PROMPT + "."},
+        {"generator": written_by_a_model(revision="a" * 40)},
+        {"generator": written_by_a_model(decoding=Decoding(max_new_tokens=9))},
+    ):
+        with pytest.raises(GeneratorError, match="5 documents"):
+            study(documents, **{"generator": generator, "prompt": PROMPT, "folder": tiny, **change})
+    assert len(list((study.folder / "store" / "synthesize").iterdir())) == 4
+
+
+def test_memory_does_not_grow_with_the_texts(study):
+    def peak(count):
+        documents = [document(n, text=document(n).text + "x" * 20_000) for n in range(count)]
+        year = study.folder / "2010.jsonl"
+        write_records(year, documents)
+        del documents
+        tracemalloc.start()
+        synthesize(
+            generator_name="g",
+            generator=RULES,
+            prompt="",
+            instruction="",
+            documents=[year],
+            split="test",
+            splits=SPLITS,
+            output=study.folder / f"pairs-{count}.jsonl",
+            rejected=study.folder / "rejected.jsonl",
+            store=study.folder / f"store-{count}",
+        )
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    small = peak(100)
+    assert peak(500) < small + 400 * 5_000  # the texts of 400 more documents are 8 MB

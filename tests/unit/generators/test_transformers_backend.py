@@ -1,0 +1,130 @@
+"""The transformers backend on tiny random models."""
+
+import pytest
+
+from papertune.answering.generation import chat_tokens
+from papertune.errors import GeneratorError
+from papertune.generators import open_backend, transformers_backend
+from papertune.generators.protocol import Request, decoding_of
+from papertune.models.loading import load_tokenizer
+from papertune.records import Document
+from papertune.study.settings import Decoding, TransformersGenerator
+from tiny_models import make_model
+
+
+@pytest.fixture(scope="module", params=["llama", "gpt2"])
+def folder(request, tmp_path_factory):
+    return make_model(
+        tmp_path_factory.mktemp(request.param), family=request.param, chat=request.param == "llama"
+    )
+
+
+def settings(batch_size=4, **decoding):
+    return TransformersGenerator(
+        backend="transformers",
+        model="tiny",
+        prompt="p.txt",
+        batch_size=batch_size,
+        decoding=Decoding(**{"max_new_tokens": 10, **decoding}),
+    )
+
+
+def requests(count=11, attempt=1):
+    text = "what does it save "
+    return [
+        Request(str(n), Document(str(n), "t", "u", 2020, "x"), text * (1 + n % 4) + str(n), attempt)
+        for n in range(count)
+    ]
+
+
+def written(folder, items, **how):
+    backend = open_backend(settings(**how), folder=folder, threads=1)
+    return [list(batch) for batch in backend.write(iter(items))]
+
+
+def texts(batches):
+    return {one.request.key: one.text for batch in batches for one in batch}
+
+
+@pytest.mark.parametrize("decoding", [{}, {"temperature": 0.9, "top_p": 0.9}])
+def test_batches_write_what_one_at_a_time_writes(folder, decoding):
+    batched = written(folder, requests(), **decoding)
+    assert [len(batch) for batch in batched] == [4, 4, 3]
+    single = written(folder, requests(), batch_size=1, **decoding)
+    assert len(single) == 11
+    assert texts(batched) == texts(single)
+    assert len(set(texts(single).values())) > 5
+
+
+def test_longest_first(folder):
+    lengths = [[len(one.request.prompt) for one in batch] for batch in written(folder, requests())]
+    assert min(lengths[0]) >= max(lengths[-1])
+
+
+def test_a_second_attempt_writes_something_else(folder):
+    first, again = (texts(written(folder, requests(attempt=n))) for n in (1, 2))
+    assert first != again
+    assert again == texts(written(folder, requests(attempt=2), batch_size=2))
+    assert decoding_of(Decoding(), 2) == Decoding(temperature=0.7, seed=2)
+
+
+def test_the_seed_counts_only_when_sampling(folder):
+    assert texts(written(folder, requests(), seed=5)) == texts(written(folder, requests()))
+    hot = [texts(written(folder, requests(), temperature=1.0, seed=seed)) for seed in (1, 2, 1)]
+    assert hot[0] != hot[1] and hot[0] == hot[2]
+
+
+def test_the_limit_is_told(folder):
+    for batch in written(folder, requests()):
+        for one in batch:
+            assert one.cut  # a random model never ends by itself in ten tokens
+
+
+def test_a_prompt_without_room_is_rejected_and_the_others_go_on(folder):
+    items = requests(3)
+    items[1] = Request("1", items[1].document, "energy " * 500)
+    found = {one.request.key: one for batch in written(folder, items) for one in batch}
+    assert "too long" in found["1"].error and found["1"].lasting
+    assert found["0"].text and found["2"].text
+
+
+def test_the_chat_template_is_used_where_there_is_one(tmp_path):
+    with_chat = load_tokenizer(make_model(tmp_path / "chat", chat=True))
+    tokens = chat_tokens(with_chat, "what is it")
+    assert with_chat.decode(tokens) == "<user>what is it</user><model>"
+    plain = load_tokenizer(make_model(tmp_path / "plain"))
+    assert plain.decode(chat_tokens(plain, "what is it")) == "what is it"
+
+
+def test_nothing_is_loaded_before_the_first_request(tmp_path):
+    backend = open_backend(settings(), folder=tmp_path / "none", threads=1)
+    assert list(backend.write(iter([]))) == []
+    with pytest.raises(GeneratorError, match="no folder was given"):
+        open_backend(settings(), folder=None, threads=1)
+
+
+def test_the_batches_of_a_resumed_run_are_those_of_an_unbroken_one(folder, monkeypatch):
+    monkeypatch.setattr(transformers_backend, "WINDOW", 2)  # of two batches of two
+    monkeypatch.setattr(transformers_backend, "load_model", None)
+    items = requests(11)
+    items[5] = Request("5", items[5].document, "energy " * 500)  # a batch of its own
+    backend = open_backend(settings(batch_size=2), folder=folder, threads=1)
+    whole = list(backend.cut(items, {item.key for item in items}))
+    dealt = [key for batch in whole for key in batch]
+    assert sorted(dealt, key=int) == [item.key for item in items]
+    assert ["5"] in whole and max(map(len, whole)) == 2
+    wanted = {"1", "5", "8", "9", "10"}
+    left = [[key for key in batch if key in wanted] for batch in whole]
+    assert list(backend.cut(items, wanted)) == [batch for batch in left if batch]
+
+
+def test_batches_are_written_as_they_are_cut(folder):
+    def keys(batches):
+        return [[one.request.key for one in batch] for batch in batches]
+
+    backend = open_backend(settings(), folder=folder, threads=1)
+    items = {item.key: item for item in requests(11)}
+    cut = list(backend.cut(items.values(), items))
+    assert keys(backend.write(iter(items.values()))) == cut
+    for batch in cut:
+        assert keys(backend.write(items[key] for key in batch)) == [batch]

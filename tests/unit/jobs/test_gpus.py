@@ -1,0 +1,100 @@
+"""Which GPUs jobs take that run at once on a machine without a scheduler."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from papertune.jobs.gpus import VISIBLE, own_gpus
+from snakemake_run import ROOT
+
+JOB = """
+import logging, os, sys
+from papertune.jobs.gpus import own_gpus
+logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+with own_gpus(int(sys.argv[1])):
+    print(os.environ.get("CUDA_VISIBLE_DEVICES", "all"), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch) -> Path:
+    """A machine with three GPUs, as far as its driver's tool says; returns that tool."""
+    tool = tmp_path / "bin/nvidia-smi"
+    tool.parent.mkdir()
+    lines = "".join(f"echo GPU-{name}, [N/A]\n" for name in "abc")
+    tool.write_text(f"#!/bin/sh\n{lines}")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.delenv(VISIBLE, raising=False)
+    return tool
+
+
+@contextmanager
+def job(gpus: int) -> Iterator[tuple[list[str], subprocess.Popen[str]]]:
+    """A job that has taken its GPUs and works; what it told."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", JOB, str(gpus)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")},
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline().strip()]
+    if "shared" in said[0]:
+        said.append(process.stdout.readline().strip())
+    try:
+        yield said, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_jobs_that_run_at_once_have_gpus_of_their_own(machine):
+    with job(1) as (first, process), job(1) as (second, _):
+        assert (first, second) == (["GPU-a"], ["GPU-b"])
+        process.kill()
+        process.wait()
+        with job(2) as (third, _):  # what the killed one had is free
+            assert third == ["GPU-a,GPU-c"]
+    with job(1) as (again, _):
+        assert again == ["GPU-a"]
+
+
+def test_where_too_few_are_free_some_are_shared_and_that_is_said(machine):
+    with job(2), job(2) as (second, _):
+        assert "1 of 3 GPUs are free, 2 asked for" in second[0]
+        assert second[1] == "GPU-c,GPU-a"
+
+
+def test_what_a_scheduler_has_chosen_stays(machine, monkeypatch):
+    monkeypatch.setenv(VISIBLE, "2")
+    with own_gpus(1):
+        assert os.environ[VISIBLE] == "2"
+
+
+@pytest.mark.parametrize(
+    "said", ["echo GPU-a, [N/A]", "exit 9", "echo GPU-a, Enabled; echo GPU-b, Enabled"]
+)
+def test_without_a_choice_nothing_is_chosen(machine, said):
+    machine.write_text(f"#!/bin/sh\n{said}\n")
+    with own_gpus(1):
+        assert VISIBLE not in os.environ
+
+
+def test_a_job_without_gpus_does_not_ask_for_them(machine):
+    asked = machine.with_name("asked")
+    machine.write_text(f"#!/bin/sh\ntouch {asked}\n")
+    with own_gpus(0):
+        assert VISIBLE not in os.environ
+    assert not asked.exists()

@@ -1,0 +1,129 @@
+"""SIGTERM ends a job between two items, with what is finished on disk; the log says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from snakemake_run import ROOT
+
+JOB = """
+import sys, time
+from papertune.jobs.progress import job_log, progress
+{before}
+with job_log(sys.argv[1]):
+    for item in progress(range(40), 40, "work"):
+        time.sleep(0.1)
+        print(item, file=open(sys.argv[2], "a"), flush=True)
+"""
+
+
+def start(code: str, *arguments: Path | str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow/scripts")},
+    )
+
+
+def wait_for(path: Path, text: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not (path.exists() and text in path.read_text()):
+        assert time.monotonic() < end, f"{text!r} did not come into {path}"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_job_ends_after_the_item_it_is_at(tmp_path, times):
+    log, done = tmp_path / "job.log", tmp_path / "done"
+    process = start(JOB.format(before=""), log, done)
+    wait_for(done, "2\n")
+    for _ in range(times):  # a second signal kills no earlier
+        process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=30)[1]
+    assert process.returncode == 75
+    assert done.read_text().splitlines() == [str(n) for n in range(len(done.read_text().split()))]
+    assert 3 <= len(done.read_text().split()) <= 5
+    for text in (told, log.read_text()):
+        assert text.count("SIGTERM: ending") == 1
+        assert "stopped by SIGTERM, 0." in text
+        assert "what is finished is kept; the next attempt goes on from it" in text
+        assert "Traceback" not in text
+
+
+def test_an_ignored_signal_is_heard_all_the_same(tmp_path):
+    log, done = tmp_path / "job.log", tmp_path / "done"
+    ignored = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    process = start(JOB.format(before=ignored), log, done)
+    wait_for(done, "0\n")
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 75
+
+
+@pytest.mark.parametrize(("last", "status"), [("1", 0), ("0", 75)])
+def test_a_job_that_has_done_its_work_ends_well(tmp_path, last, status):
+    code = (
+        "import os, signal, sys\nfrom papertune.jobs.progress import job_log, progress\n"
+        "with job_log(sys.argv[1]):\n    for item in progress(range(2), 2, 'work'):\n"
+        "        if str(item) == sys.argv[2]:\n            os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    process = start(code, tmp_path / "job.log", last)
+    process.communicate(timeout=30)
+    assert process.returncode == status
+
+
+def test_interrupt_from_the_keyboard_stays_as_it_is(tmp_path):
+    log, done = tmp_path / "job.log", tmp_path / "done"
+    process = start(JOB.format(before=""), log, done)
+    wait_for(done, "0\n")
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=30)[1]
+    assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in told
+
+
+def test_the_log_has_the_whole_traceback_of_what_nobody_expected(tmp_path):
+    code = (
+        "import sys, logging\nfrom papertune.jobs.progress import job_log\n"
+        "with job_log(sys.argv[1]):\n"
+        "    logging.getLogger('papertune').info('hello')\n    raise ValueError('odd')\n"
+    )
+    (tmp_path / "job.log").write_text("an older log")
+    process = start(code, tmp_path / "job.log")
+    told = process.communicate(timeout=30)[1]
+    assert process.returncode == 1 and "ValueError: odd (traceback in" in told
+    lines = (tmp_path / "job.log").read_text().splitlines()
+    assert "hello" in lines[0] and lines[1] == "Traceback (most recent call last):"
+    assert lines[-2] == "ValueError: odd" and "ERROR" in lines[-1]
+
+
+WAITING = """
+import sys
+from papertune.jobs.progress import job_log
+from papertune.study.settings import Fetching
+from papertune.collect.web.session import PoliteSession
+allowed = ["127.0.0.1"]
+fetching = Fetching(contact="tests@papertune.example", timeout=60, allow_hosts=allowed)
+with job_log(sys.argv[1]), PoliteSession(fetching, sys.argv[2]) as session:
+    session.get(sys.argv[3])
+"""
+
+
+def test_who_waits_for_a_network_ends_at_once(tmp_path):
+    """A site that never answers does not keep a job from ending."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/page"
+        process = start(WAITING, tmp_path / "job.log", tmp_path / "http", url)
+        connection, _ = deaf.accept()
+        with connection:
+            process.terminate()
+            process.communicate(timeout=10)
+    assert process.returncode == 75

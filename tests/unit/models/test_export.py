@@ -1,0 +1,246 @@
+"""Model folders as others get them: cards from facts, whole weights, settings of generation."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from papertune.models.export import export_model
+from papertune.models.loading import load_model, load_tokenizer
+from papertune.models.modelcard import block, text
+from papertune.models.origin import Origin, licence_of
+from papertune.records import Pair, Score, write_records
+from papertune.study.settings import Answering, Comparison, Lora, Training
+from papertune.training import train as training
+from tiny_models import make_model
+
+COLOURS = ["red", "green", "blue", "grey"]
+ORIGIN = Origin(
+    experiment="colours", model="tuned", base="small", hub="owner/small", revision="a" * 40,
+    source="files", dataset="rules",
+)  # fmt: skip
+
+
+def pairs(first, count):
+    return [
+        Pair(
+            id=f"p{i}", document=f"d{i}", year=2010 + i % 3, instruction="Answer",
+            context=f"Cache {i} is {COLOURS[i % 4]}.", question=f"What is cache {i}?",
+            answer=COLOURS[i % 4], generator="rules",
+            provenance={"backend": "openai", "model": "some`<b>model</b>", "decoding": {"seed": i}},
+        )
+        for i in range(first, first + count)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    root = tmp_path_factory.mktemp("bases")
+    for family in ("llama", "gpt2"):
+        make_model(root / family, family=family)
+    return root
+
+
+@pytest.fixture
+def trained(bases, tmp_path):
+    """Trains a model on a few pairs; gives its folder and its base's."""
+    write_records(tmp_path / "train.jsonl", pairs(0, 16))
+    write_records(tmp_path / "validation.jsonl", pairs(16, 4))
+
+    def run(method, *, family="llama", base=None, **settings):
+        base = base or bases / family
+        output = tmp_path / "tuned" / "seed-1"
+        training.train(
+            train=tmp_path / "train.jsonl", validation=tmp_path / "validation.jsonl", base=base,
+            method=method, training=Training(epochs=1, batch_size=4, learning_rate=2e-2,
+            max_length=96, evaluations=1), lora=Lora(rank=4, alpha=32), seed=1, output=output,
+            prompt="$instruction $context $question", checkpoints=tmp_path / "checkpoints",
+            threads=1, origin=ORIGIN, answering=Answering(max_new_tokens=5), **settings,
+        )  # fmt: skip
+        return output, base
+
+    return run
+
+
+def exported(model, base, folder, **changes):
+    export_model(
+        **{
+            "model": model, "base": base, "output": folder, "scores": {}, "metrics": ["token_f1"],
+            "baseline": "", "comparison": Comparison(metric="token_f1", resamples=200),
+            "answering": Answering(max_new_tokens=7), "origin": ORIGIN, **changes,
+        }
+    )  # fmt: skip
+    return folder
+
+
+def logits(model, tokenizer):
+    import torch
+
+    ids = tokenizer("Cache 3 is green. What is cache 3?", return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        return model(ids, use_cache=False).logits.float()
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_a_merged_model_is_the_adapter_on_its_base(trained, tmp_path, family, method):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model, base = trained(method, family=family)
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    folder = exported(model, base, tmp_path / "export")
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+    assert not list(folder.glob("adapter*")) and list(folder.glob("*.safetensors"))
+
+    whole = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    got, wanted = logits(whole, tokenizer), logits(load_model(model, base=base), tokenizer)
+    torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-3)
+    # the adapter does something, and what is merged is not the base alone
+    assert (logits(load_model(base), tokenizer) - wanted).abs().max() > 0.05
+    written = whole.generate(**tokenizer("Cache 1 is", return_tensors="pt"))
+    assert (
+        3
+        < written.shape[1]
+        <= tokenizer("Cache 1 is", return_tensors="pt")["input_ids"].shape[1] + 7
+    )
+    said = "4 bit (nf4), written out again" if method == "qlora" else "the weights of its base"
+    assert said in (folder / "README.md").read_text()
+
+
+def test_a_merged_model_is_stored_as_its_base_is(trained, bases, tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    half = tmp_path / "half"
+    AutoModelForCausalLM.from_pretrained(bases / "llama", dtype=torch.bfloat16).save_pretrained(
+        half
+    )
+    load_tokenizer(bases / "llama").save_pretrained(half)
+    model, base = trained("lora", base=half)
+    folder = exported(model, base, tmp_path / "export")
+    whole = AutoModelForCausalLM.from_pretrained(folder)
+    assert whole.dtype == torch.bfloat16
+    assert "stored as bfloat16" in (folder / "README.md").read_text()
+    tokenizer = load_tokenizer(folder)
+    wanted = logits(load_model(model, base=base, precision="fp32"), tokenizer)
+    torch.testing.assert_close(logits(whole, tokenizer), wanted, rtol=0.05, atol=0.5)
+
+
+def test_a_whole_model_is_linked_and_its_own_folder_stays(trained, bases, tmp_path):
+    (bases / "llama" / "LICENSE").write_text("MIT License\n\nPermission is hereby granted")
+    model, base = trained("full")
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    folder = exported(model, base, tmp_path / "export")
+    (bases / "llama" / "LICENSE").unlink()
+    assert (folder / "model.safetensors").samefile(model / "model.safetensors")
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+    own, theirs = (json.loads((f / "generation_config.json").read_text()) for f in (model, folder))
+    assert (own["max_new_tokens"], theirs["max_new_tokens"]) == (5, 7)
+    assert (folder / "LICENSE").exists()
+    exported(model, base, folder)  # again, in the place of the one before
+    assert (model / "model.safetensors").read_bytes() == before["model.safetensors"]
+
+
+def test_a_model_folder_says_how_answers_end(trained):
+    for method in ("lora", "full"):
+        model, base = trained(method)
+        said = json.loads((model / "generation_config.json").read_text())
+        tokenizer = load_tokenizer(base)
+        assert said["eos_token_id"] == tokenizer.eos_token_id
+        assert said["pad_token_id"] == tokenizer.pad_token_id
+        assert said["max_new_tokens"] == 5 and not said.get("do_sample")
+
+
+def test_the_card_is_made_from_the_facts(trained):
+    from huggingface_hub import ModelCard
+
+    model, _ = trained("lora")
+    card, facts = (
+        ModelCard.load(model / "README.md"),
+        json.loads((model / "training.json").read_text()),
+    )
+    assert card.data.library_name == "peft"
+    assert (card.data.base_model, card.data.license) == ("owner/small", "unknown")
+    assert card.data.eval_results is None and "## Results" not in card.text
+    for value in (
+        f"{facts['steps']:,}", f"{facts['tokens_seen']:,}", f"{facts['trainable_parameters']:,}",
+        f"{facts['best_validation_loss']:.4f}", facts["data"]["sha256"], "2010–2012", "a" * 40,
+        "$instruction $context $question", facts["versions"]["torch"],
+    ):  # fmt: skip
+        assert value in card.text, value
+    assert facts["data"]["pairs"] == {"train": 16, "validation": 4}
+    assert facts["data"]["documents"] == 16 and len(facts["data"]["writers"]) == 1
+    # what a model or a page calls itself is no markup
+    assert "<b>" not in card.text and "&lt;b&gt;" in card.text
+
+
+def test_results_stand_in_the_exported_card_once_there_are_scores(trained, tmp_path):
+    from huggingface_hub import ModelCard
+
+    model, base = trained("full")
+    scores = {}
+    for name, seed, value in (("tuned", 1, 0.75), ("plain", 0, 0.25)):
+        path = scores[name, seed, "cloze"] = tmp_path / f"{name}.jsonl"
+        write_records(path, [Score(f"p{i}", f"d{i}", 2020, {"token_f1": value}) for i in range(9)])
+    folder = exported(model, base, tmp_path / "export", scores=scores, baseline="plain")
+    card = ModelCard.load(folder / "README.md")
+    (result,) = card.data.eval_results
+    assert (result.metric_type, result.metric_value) == ("token_f1", 0.75)
+    assert "| cloze | Token F1 | 0.750 [0.750, 0.750] | +0.500 | 9 | 9 |" in card.text
+    assert (folder / "results.csv").exists()
+    assert card.data.library_name == "transformers"
+    assert "## Results" not in (model / "README.md").read_text()
+
+
+def test_a_model_of_an_earlier_version_is_exported_too(trained, tmp_path):
+    model, base = trained("full")
+    path = model / "training.json"
+    facts = json.loads(path.read_text())
+    path.write_text(
+        json.dumps({k: v for k, v in facts.items() if k not in ("base", "data", "origin", "asked")})
+    )
+    folder = exported(model, base, tmp_path / "export")
+    said = (folder / "README.md").read_text()
+    assert "owner/small" in said and "Not recorded" in said
+
+
+@pytest.mark.parametrize(
+    ("files", "licence"),
+    [
+        ({}, ("unknown", "")),
+        ({"README.md": "---\nlicense: Apache-2.0\n---\n# x"}, ("apache-2.0", "README.md")),
+        ({"README.md": "---\nlicense: other\nlicense_name: llama3.2\n---\n"}, ("llama3.2", "README.md")),
+        ({"README.md": "---\nlicense: '<script>x</script>'\n---\n"}, ("other", "README.md")),
+        ({"README.md": "# no front matter", "LICENSE": "Apache License\n  Version 2.0, January"},
+         ("apache-2.0", "LICENSE")),
+        ({"README.md": "---\n: [broken\n---\n", "LICENSE.txt": "Our own terms"}, ("other", "LICENSE.txt")),
+        ({"config.json": '{"license": "gemma"}'}, ("gemma", "config.json")),
+        ({"config.json": "no json"}, ("unknown", "")),
+    ],
+)  # fmt: skip
+def test_a_licence_is_read_and_never_guessed(tmp_path, files, licence):
+    for name, said in files.items():
+        (tmp_path / name).write_text(said)
+    assert licence_of(tmp_path) == licence
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "`` ` ``", "a | b\n# c", "![x](y)",
+     "https://evil.example", "www.evil.example", "**b** _i_ ~s~ $x$", "me@evil.example"],
+)  # fmt: skip
+def test_words_of_others_are_no_markup(hostile):
+    shown = text(hostile)
+    assert "\n" not in shown and "<" not in shown
+    assert "://" not in shown
+    for mark in "`*_[]()#!|~$@":
+        assert shown.count(mark) == shown.count("\\" + mark), shown
+    assert "www." not in shown
+
+
+def test_a_prompt_cannot_end_its_code_block():
+    shown = block("a\n````\n# b", "text").splitlines()
+    assert (shown[0], shown[-1]) == ("`````text", "`````")

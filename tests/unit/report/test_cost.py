@@ -1,0 +1,351 @@
+"""The cost table: which attempts count, what completes them, and what is not known."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from papertune.cluster.slurm import CUT
+from papertune.cluster.slurm_accounting import Usage, read_sacct
+from papertune.jobs.record import JobRecord, folder_of, jobs_folder, write_record
+from papertune.report.attempts import attempts
+from papertune.report.cost import cost_table, write_cost
+from papertune.report.expected import STAGES, job_of, jobs_of
+from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
+from sample_study import SETTINGS
+from snakemake_run import ROOT
+
+T = 1_795_259_660.0
+TRAIN = {"model": "full", "seed": "1"}
+JOBS = {job_of("train", TRAIN): ("train", "Full"), job_of("score", TRAIN): ("score", "Full")}
+
+
+def record(start: float, status: str = "ok", took: float = 100, **fields) -> JobRecord:
+    """A record of `train`, begun so many seconds after `T`."""
+    whole = JobRecord(
+        rule="train", wildcards=TRAIN, attempt=1, host="n1", pid=1, job="", threads=4, gpu=0,
+        memory_mb=1000, runtime=60, submitted=None, started=T + start, seen=T + start + took,
+        ended=T + start + took, status=status, cpu_seconds=2 * took, peak_memory=500 * 2**20,
+    )  # fmt: skip
+    end = {"ended": None} if status == "running" else {}
+    return dataclasses.replace(whole, **end, **fields)
+
+
+def usage(job: str, start: float, took: float, **fields) -> Usage:
+    whole = Usage(
+        job=job, state="COMPLETED", submitted=T + start - 50, started=T + start,
+        ended=T + start + took, cpus=4, gpus=None, memory_mb=1000, cpu_seconds=None,
+        peak_memory=None, energy=None,
+    )  # fmt: skip
+    return dataclasses.replace(whole, **fields)
+
+
+def rows(records, accounted=None, jobs=JOBS) -> dict[str, dict[str, str]]:
+    """Stage → its row of the table, by the beginnings of headings."""
+    table = cost_table(records, accounted or {}, jobs)
+    names = [column.split(" (")[0] for column in table.columns]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in table.rows}
+
+
+# ---- which attempts count ---------------------------------------------------
+
+
+def test_attempts_that_came_to_nothing_count_with_the_one_that_made_the_result():
+    row = rows([record(0, "failed"), record(200, "interrupted"), record(400)])["train"]
+    assert (row["Jobs"], row["Attempts"], row["Wall time"]) == ("1", "3", "0:05:00")
+    assert (row["CPU hours asked"], row["CPU hours used"]) == ("0.333", "0.167")
+    assert (row["Peak memory"], row["Memory asked"]) == ("500", "1000")
+    assert (row["GPU hours asked"], row["GPU hours used"], row["Energy"]) == ("0", "0", "")
+
+
+def test_only_the_newest_result_counts_and_what_it_replaced_stands_apart():
+    found = rows([record(0, "failed"), record(200), record(400, "failed"), record(600)])
+    assert found["train"]["Attempts"] == "2"
+    assert found["train"]["Wall time"] == "0:03:20"
+    other = found["Other runs"]
+    assert (other["Jobs"], other["Attempts"], other["Wall time"]) == ("1", "2", "0:03:20")
+
+
+def test_an_attempt_after_the_result_did_not_make_it():
+    found = rows([record(0), record(200, "failed")])
+    assert (found["train"]["Attempts"], found["Other runs"]["Attempts"]) == ("1", "1")
+
+
+def test_jobs_that_the_experiment_has_no_more_stand_apart_and_the_page_counts_nowhere():
+    gone = record(0, wildcards={"model": "gone", "seed": "1"})
+    page = record(0, rule="write_page", wildcards={})
+    base = record(0, rule="download_base", wildcards={"hub": "a--b", "revision": "0" * 40})
+    found = rows([gone, page, base, record(0)])
+    assert found["Other runs"]["Attempts"] == found["Total"]["Attempts"] == "1"
+    assert "Other runs" not in rows([page, base, record(0)])
+
+
+def test_a_generators_work_is_one_stage_wherever_it_is_done():
+    wildcards = {"generator": "cloze", "split": "test"}
+    jobs = {job_of("synthesize", wildcards): ("synthesize", "Cloze")}
+    done = [record(0, rule="synthesize_here", wildcards=wildcards)]
+    assert rows(done, jobs=jobs)["synthesize"]["Attempts"] == "1"
+
+
+# ---- what is not known ------------------------------------------------------
+
+
+def test_a_killed_attempt_took_at_least_what_was_known_of_it():
+    row = rows([record(0, "running", took=60, cpu_seconds=None), record(100)])["train"]
+    assert row["Attempts"] == "2"
+    assert row["Wall time"] == "≥ 0:02:40"
+    assert row["CPU hours used"] == "≥ 0.056"
+    assert row["Peak memory"] == "≥ 500"
+    assert row["Memory asked"] == "1000"
+
+
+def test_a_job_without_a_record_is_no_job_without_cost():
+    found = rows([record(0)])
+    row = found["score"]
+    assert (row["Jobs"], row["Attempts"]) == ("1", "0")
+    assert not any(
+        row[name] for name in row if name not in ("Stage", "Model or generator", "Jobs", "Attempts")
+    )
+    assert found["Total"]["Wall time"] == "≥ 0:01:40"
+    assert not found["train"]["Wall time"].startswith("≥")
+
+
+def test_busy_gpus_are_unknown_where_nobody_looked():
+    row = rows([record(0, gpu=2)])["train"]
+    assert (row["GPU hours asked"], row["GPU hours used"]) == ("0.056", "")
+    row = rows([record(0, gpu=2, gpu_seconds=90.0), record(200, "failed", gpu=2)][::-1])["train"]
+    assert row["GPU hours used"] == "≥ 0.025"
+
+
+def test_jobs_that_asked_for_no_memory_are_no_gap():
+    done = [record(0, memory_mb=None), record(0, rule="score")]
+    found = rows(done)
+    assert (found["train"]["Memory asked"], found["Total"]["Memory asked"]) == ("", "1000")
+
+
+# ---- the cluster's accounting -----------------------------------------------
+
+
+def test_the_accounting_completes_and_corrects_records():
+    done = record(10, job="7", gpu=1, submitted=T - 20)
+    said = usage(
+        "7", 0, 120, cpus=8, gpus=2, cpu_seconds=300, peak_memory=600 * 2**20, energy=36_000
+    )
+    row = rows([done], {"7": [said]})["train"]
+    assert (row["Queue time"], row["Wall time"], row["Numbers from"]) == (
+        "0:00:50",
+        "0:02:00",
+        "accounting",
+    )
+    assert (row["CPU hours asked"], row["CPU hours used"]) == ("0.267", "0.083")
+    assert (row["GPU hours asked"], row["GPU hours used"]) == ("0.067", "")
+    assert (row["Peak memory"], row["Energy"]) == ("600", "0.010")
+
+
+def test_without_accounting_the_queue_is_known_from_the_job_itself():
+    row = rows([record(10, job="7", submitted=T - 20)])["train"]
+    assert (row["Queue time"], row["Numbers from"]) == ("0:00:30", "records")
+    assert rows([record(10, job="7")])["train"]["Queue time"] == ""
+    assert rows([record(10)])["train"]["Queue time"] == "0:00:00"
+
+
+def test_the_accounting_tells_the_end_of_a_killed_attempt():
+    killed = record(10, "running", took=60, job="7")
+    said = usage("7", 0, 3600, state="TIMEOUT")
+    found = rows([killed, record(4000, job="8")], {"7": [said]})["train"]
+    assert (found["Wall time"], found["Numbers from"]) == ("1:01:40", "both")
+
+
+def test_every_start_of_a_requeued_job_counts_for_its_own_attempt():
+    first, again = record(5, "running", took=20, job="3"), record(305, job="3")
+    starts = [usage("3", 0, 40, state="REQUEUED"), usage("3", 300, 110)]
+    walls = [attempt.wall for attempt in attempts([first, again], {"3": starts})]
+    assert walls == [40, 110]
+
+
+def test_starts_right_after_each_other_are_told_apart():
+    first, again = record(2, "failed", took=3, job="3"), record(12, took=4, job="3")
+    starts = [usage("3", 0, 6, state="REQUEUED"), usage("3", 10, 8)]
+    found = attempts([first, again], {"3": starts})
+    assert [attempt.wall for attempt in found] == [6, 8]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        # Snakemake itself ran in a job, and went on for long
+        [record(5, job="7")],
+        # two jobs shared one of the cluster's
+        [record(5, job="7", took=3000), record(5, job="7", took=3000, rule="score")],
+        # an id that was given again years later
+        [record(-90_000_000, job="7", took=3500)],
+    ],
+)
+def test_a_clusters_job_that_an_attempt_does_not_fill_is_not_its_own(inside):
+    found = attempts(inside, {"7": [usage("7", 0, 3600, energy=9)]})
+    for attempt, written in zip(found, inside, strict=True):
+        assert (attempt.source, attempt.energy) == ("records", None)
+        assert attempt.wall == written.ended - written.started
+
+
+def test_a_job_that_still_runs_is_not_taken_for_ended():
+    said = usage("7", 0, 1, ended=None, state="RUNNING")
+    [attempt] = attempts([record(5, job="7")], {"7": [said]})
+    assert (attempt.source, attempt.wall) == ("records", 100)
+
+
+# what sacct of Slurm 22.05 said of a GPU job, a job that was put back into the queue (told apart
+# from its second start by --duplicates), a job array, a cancelled and a held job
+SACCT = """\
+1|COMPLETED|1795259660|1795259661|1795259664|00:02.018||billing=2,cpu=2,gres/gpu=1,mem=400M,node=1|billing=2,cpu=2,gres/gpu=1,mem=400M,node=1|0
+1.batch|COMPLETED|1795259661|1795259661|1795259664|00:00.061|10928128||cpu=2,gres/gpu=1,mem=400M,node=1|0
+1.0|COMPLETED|1795259661|1795259661|1795259664|00:01.956|111370240||cpu=2,gres/gpu=1,mem=400M,node=1|0
+3|REQUEUED|1795259660|1795259661|1795259665|00:01.885||billing=1,cpu=1,gres/gpu=2,mem=200M,node=1|billing=1,cpu=1,gres/gpu=2,mem=200M,node=1|0
+3.batch|CANCELLED|1795259661|1795259661|1795259665|00:00.011|11079680||cpu=1,gres/gpu=2,mem=200M,node=1|0
+3.0|COMPLETED|1795259661|1795259661|1795259664|00:01.874|111300608||cpu=1,gres/gpu=2,mem=200M,node=1|0
+4|COMPLETED|1795259660|1795259661|1795259662|00:00.002||billing=1,cpu=1,mem=200M,node=1|billing=1,cpu=1,mem=200M,node=1|
+4.batch|COMPLETED|1795259661|1795259661|1795259662|00:00.002|3166208||cpu=1,mem=200M,node=1|0
+2|COMPLETED|1795259660|1795259661|1795259662|00:00.002||billing=1,cpu=1,mem=200M,node=1|billing=1,cpu=1,mem=200M,node=1|
+2.batch|COMPLETED|1795259661|1795259661|1795259662|00:00.002|3477504||cpu=1,mem=200M,node=1|0
+3|COMPLETED|1795259665|1795259671|1795259679|00:02.068||billing=1,cpu=1,gres/gpu=2,mem=200M,node=1|billing=1,cpu=1,gres/gpu=2,mem=200M,node=1|0
+3.batch|COMPLETED|1795259671|1795259671|1795259679|00:00.010|10653696||cpu=1,gres/gpu=2,mem=200M,node=1|0
+3.0|COMPLETED|1795259671|1795259671|1795259674|00:02.057|111173632||cpu=1,gres/gpu=2,mem=200M,node=1|0
+5|CANCELLED by 0|1795259665|1795259665|1795259665|00:00.001||billing=1,cpu=1,mem=200M,node=1|billing=1,cpu=1,mem=200M,node=1|
+5.batch|CANCELLED|1795259665|1795259665|1795259665|00:00.001|||cpu=1,mem=200M,node=1|0
+6|PENDING|1795259665|Unknown|Unknown|00:00:00||billing=1,cpu=1,mem=200M,node=1||0
+""".replace("|", CUT)  # noqa: E501
+
+
+def test_what_sacct_says_is_read():
+    found = read_sacct(SACCT)
+    [gpu] = found["1"]
+    assert gpu == Usage("1", "COMPLETED", T, T + 1, T + 4, 2, 1, 400, 2.018, 111_370_240, None)
+    assert [(u.state, u.started, u.ended, u.gpus, u.cpu_seconds) for u in found["3"]] == [
+        ("REQUEUED", T + 1, T + 5, 2, 1.885),
+        ("COMPLETED", T + 11, T + 19, 2, 2.068),
+    ]
+    assert [u.peak_memory for u in found["3"]] == [111_300_608, 111_173_632]
+    assert found["2"][0].peak_memory == 3_477_504
+    assert (found["5"][0].state, found["5"][0].peak_memory) == ("CANCELLED", None)
+    [held] = found["6"]
+    assert (held.state, held.started, held.ended, held.cpu_seconds) == ("PENDING", None, None, None)
+    assert [job for job in found if not found[job][-1].final] == ["6"]
+
+
+def row_of_sacct(**fields: str) -> Usage:
+    values = {
+        "JobIDRaw": "9", "State": "COMPLETED", "Submit": "1795259660", "Start": "1795259661",
+        "End": "1795259664", "TotalCPU": "00:01", "MaxRSS": "", "ReqTRES": "cpu=1,mem=1G",
+        "AllocTRES": "cpu=1,mem=1G", "ConsumedEnergyRaw": "",
+    }  # fmt: skip
+    return read_sacct(CUT.join((values | fields).values()))["9"][0]
+
+
+def test_what_other_sites_say_is_read_too():
+    assert row_of_sacct(AllocTRES="cpu=8,gres/gpu:a100=2,gres/gpu:v100=1").gpus == 3
+    assert row_of_sacct(AllocTRES="cpu=8,gres/gpu=2,gres/gpu:a100=2").gpus == 2
+    assert row_of_sacct(TotalCPU="1-02:03:04").cpu_seconds == 26 * 3600 + 184
+    assert row_of_sacct(ReqTRES="cpu=1,mem=1.50G").memory_mb == 1536
+    assert row_of_sacct(ConsumedEnergyRaw="1234").energy == 1234
+    assert row_of_sacct(MaxRSS="2048K").peak_memory == 2 * 2**20
+    local = row_of_sacct(Start="2026-11-21T11:14:21", End="None")
+    assert (local.started is None, local.ended, local.final) == (False, None, False)
+
+
+# ---- an experiment's jobs ---------------------------------------------------
+
+
+def test_an_experiments_jobs_are_those_that_are_planned():
+    values = json.loads(json.dumps(SETTINGS)) | {"metrics": ["token_f1"]}
+    values["comparison"] = {"metric": "token_f1"}
+    counts: dict[str, int] = {}
+    for stage, _ in jobs_of(Layout("demo", Experiment.model_validate(values))).values():
+        counts[stage] = counts.get(stage, 0) + 1
+    assert counts == {
+        "list_documents": 20, "fetch_documents": 20, "render_documents": 20, "synthesize": 4,
+        "build_dataset": 4, "pretrain_base": 1, "train": 4, "answer": 10, "score": 10, "compare": 1,
+    }  # fmt: skip
+    assert list(counts) == [stage for stage in STAGES if stage in counts]
+
+
+def test_every_stage_is_a_rule():
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    for stage in STAGES:
+        assert f"rule {stage}:" in rules
+
+
+def test_a_price_makes_an_estimate_of_the_hours_that_gpus_were_held():
+    records = [record(0, "running", took=3600, gpu=2), record(4000, took=1800, gpu=2)]
+    table = cost_table(records, {}, JOBS, 2.5)
+    name = "Estimated cost (GPU hours asked × price)"
+    assert table.columns[-1] == name
+    found = {row[0]: row[-1] for row in table.rows}
+    # 2 GPUs for an hour at least, then for half an hour; what used none costs nothing
+    assert found["train"] == "≥ 7.50"
+    assert found["Total"] == "≥ 7.50"
+    assert name not in cost_table(records, {}, JOBS).columns
+
+
+# ---- files ------------------------------------------------------------------
+
+
+@pytest.fixture
+def layout(tmp_path, monkeypatch) -> Layout:
+    """An experiment in the working directory, with the records of one job."""
+    monkeypatch.chdir(tmp_path)
+    experiment = Experiment.model_validate(
+        SETTINGS | {"metrics": ["token_f1"], "comparison": {"metric": "token_f1"}}
+    )
+    for written in (record(0, "failed", job="7"), record(200, job="8")):
+        write_record(folder_of(jobs_folder("mine"), "train", TRAIN), written)
+    return Layout("mine", experiment)
+
+
+def cost_rows() -> dict[tuple[str, str], dict[str, str]]:
+    with Path("results/mine/tables/cost.csv").open(newline="") as stream:
+        return {(row["Stage"], row["Model or generator"]): row for row in csv.DictReader(stream)}
+
+
+def test_the_table_is_written_in_three_ways_and_mentions_all_jobs(layout):
+    write_cost(layout, "results/mine/tables")
+    found = cost_rows()
+    assert found["train", "Full fine-tuning"]["Attempts"] == "2"
+    assert found["train", "Full fine-tuning"]["Jobs"] == "2"
+    assert found["train", "LoRA"]["Attempts"] == "0"
+    assert found["Total", ""]["Jobs"] == "94"
+    text = Path("results/mine/tables/cost.tex").read_text()
+    assert "$\\geq$" in text and "≥" not in text
+    assert "≥" in Path("results/mine/tables/cost.md").read_text()
+
+
+def test_what_the_accounting_said_is_kept_for_when_it_forgets(layout, monkeypatch):
+    bin_folder = Path("bin").absolute()
+    bin_folder.mkdir()
+    tool = bin_folder / "sacct"
+    line = CUT.join(
+        f"8|COMPLETED|{T + 100:.0f}|{T + 190:.0f}|{T + 310:.0f}|00:09:00||mem=2G|cpu=4|0".split("|")
+    )
+    tool.write_text(f"#!/bin/sh\necho \"$@\" >> {bin_folder}/asked.txt\necho '{line}'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(bin_folder), prepend=":")
+    for _ in range(2):
+        write_cost(layout, "results/mine/tables")
+        assert cost_rows()["train", "Full fine-tuning"]["Numbers from"] == "both"
+    first, second = (bin_folder / "asked.txt").read_text().splitlines()
+    assert "--jobs=7,8 " in first and "--starttime=2026-11-2" in first
+    assert "--jobs=7 " in second
+    tool.write_text("#!/bin/sh\nexit 1\n")
+    write_cost(layout, "results/mine/tables")
+    assert cost_rows()["train", "Full fine-tuning"]["Numbers from"] == "both"
+
+
+def test_the_records_of_a_study_that_ran_are_complete(layout):
+    """A field that is not read back would be no record."""
+    [first, second] = sorted(Path("logs/mine/jobs/train/full/1").iterdir())
+    assert set(json.loads(first.read_text())) == {f.name for f in dataclasses.fields(JobRecord)}
+    assert first.name == "20261121T111420Z-n1-1.json" != second.name

@@ -1,0 +1,54 @@
+"""Figures are well-formed, the same again, and survive hostile labels."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from papertune.report.figures import COLOURS, NAMES, colour, draw_figures, read_history
+from sample_study import make_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_study(
+        tmp_path_factory.mktemp("study"), metrics=["token_f1"], hostile=" <b>&$x_1 & $\\frac"
+    )
+
+
+def draw(study, folder):
+    draw_figures(
+        study.experiment, folder, matrix=study.matrix, counts=study.counts, models=study.models
+    )
+    return {name: (folder / f"{name}.svg").read_text() for name in NAMES}
+
+
+def test_figures_are_the_same_again_and_say_what_they_show(study, tmp_path):
+    first = draw(study, tmp_path / "a")
+    assert draw(study, tmp_path / "b") == first
+    for text in first.values():
+        ElementTree.fromstring(text)
+        assert "dc:date" not in text
+    assert "Full fine-tuning &lt;b&gt;&amp;$x_1" in first["matrix"]
+    assert "Validation loss" in first["loss"]
+    assert "Peak memory" in first["cost"]
+    assert "test years" in first["documents"]
+
+
+def test_a_model_has_one_colour_in_every_figure(study, tmp_path):
+    texts = draw(study, tmp_path)
+    assert colour(study.experiment, "lora") == COLOURS[2]
+    for name in ("matrix", "loss", "cost"):
+        assert COLOURS[2] in texts[name]
+
+
+def test_no_training_still_gives_figures(study, tmp_path):
+    draw_figures(study.experiment, tmp_path, matrix=study.matrix, counts=study.counts, models={})
+    assert (tmp_path / "loss.svg").exists()
+
+
+def test_history_leaves_out_what_a_row_does_not_have(tmp_path):
+    (tmp_path / "h.csv").write_text("step,loss,validation_loss\n1,2.5,\n2,,1.5\n")
+    assert read_history(tmp_path / "h.csv") == [
+        {"step": 1, "loss": 2.5},
+        {"step": 2, "validation_loss": 1.5},
+    ]

@@ -1,0 +1,261 @@
+"""The page says what the numbers say, counts what is there, and carries no markup of others."""
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from papertune.report.conclusion import conclude
+from papertune.report.figures import draw_figures
+from papertune.report.page import write_page
+from papertune.report.page_data import embed_json, safe_url, settings_text
+from papertune.scores.matrix import Cell, find_cell, read_matrix
+from papertune.study.experiment import Experiment
+from sample_study import SETTINGS, make_study
+
+HOSTILE = (
+    "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=2>"
+    "<!--<svg/onload=alert(1)>"
+)
+
+
+def write(study, output, **more):
+    figures = study.root / "figures"
+    draw_figures(
+        study.experiment, figures, matrix=study.matrix, counts=study.counts, models=study.models
+    )
+    write_page(
+        study.experiment,
+        output,
+        matrix=study.matrix,
+        counts=study.counts,
+        cost=study.cost,
+        figures=figures,
+        models=study.models,
+        **{key: study.files[key] for key in ("missing", "documents", "answers", "scores")},
+        **more,
+    )
+    return output.read_text(encoding="utf-8")
+
+
+class Elements(HTMLParser):
+    """Tags, attributes and text of a page, as a browser's parser would see them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self.scripts = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, key, value) for key, value in attrs]
+
+    def handle_data(self, data):
+        (self.scripts if self.tags and self.tags[-1] == "script" else self.texts).append(data)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("study"), metrics=["token_f1", "perplexity"])
+
+
+@pytest.fixture(scope="module")
+def page(study, tmp_path_factory):
+    return write(study, tmp_path_factory.mktemp("page") / "report.html")
+
+
+def data_of(page):
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1]
+    )
+
+
+def test_the_page_shows_matrix_counts_training_settings(study, page):
+    text = " ".join(" ".join(Elements(page).texts).split())
+    cell = find_cell(
+        read_matrix(study.matrix), model="full", test_set="extractive", metric="token_f1"
+    )
+    for piece in (
+        SETTINGS["question"],
+        f"{cell.mean:.3f}",
+        f"{cell.low:.3f} to {cell.high:.3f}",
+        "all counts add up",
+        "3 http 404",
+        "2 of them may have their text behind JavaScript",
+        "apt-get install chromium",
+        "188,224",
+        "torch 2.13.0",
+        "an earlier report",
+        "papers_per_year: 12",
+    ):
+        assert piece in text, piece
+
+
+def test_the_page_is_the_same_again_and_loads_nothing(study, page, tmp_path):
+    assert write(study, tmp_path / "again.html") == page
+    elements = Elements(page)
+    loading = [a for a in elements.attributes if a[1] in ("src", "srcset", "action", "data")]
+    assert not loading
+    assert all(v.startswith("#") for _, k, v in elements.attributes if k.endswith("href"))
+    assert "<style>" in page and "http-equiv" in page
+    assert not [a for a in elements.attributes if a[1] == "style" or a[1].startswith("on")]
+
+
+def test_every_question_is_there_with_every_models_answer(page):
+    data = data_of(page)
+    assert [s["total"] for s in data["sets"]] == [len(s["questions"]) for s in data["sets"]]
+    question = data["sets"][0]["questions"][0]
+    assert set(question["answers"]) == {"baseline", "full", "lora"}
+    assert data["documents"][question["document"]]["url"].startswith("https://")
+
+
+def test_a_long_study_is_cut_to_a_stated_number_of_questions(study, tmp_path):
+    page = write(study, tmp_path / "short.html", questions=20)
+    data = data_of(page)
+    assert [len(s["questions"]) for s in data["sets"]] == [20, 20]
+    assert f"20 of {data['sets'][0]['total']} questions" in " ".join(page.split())
+
+
+def test_long_answers_do_not_make_a_long_page(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("papertune.report.page.BYTES", 20_000)
+    page = write(study, tmp_path / "small.html")
+    assert len(json.dumps(data_of(page))) < 20_000 + 15_000
+    assert len(data_of(page)["sets"][0]["questions"]) < 105
+
+
+def test_nothing_hostile_becomes_markup(tmp_path):
+    study = make_study(tmp_path / "s", metrics=["token_f1"], hostile=HOSTILE, per_year=4)
+    page = write(study, tmp_path / "report.html")
+    elements = Elements(page)
+    assert elements.tags.count("script") == 2
+    assert "img" not in elements.tags
+    assert not [a for a in elements.attributes if a[1].startswith("on")]
+    assert not [a for a in elements.attributes if a[2] and "javascript:" in a[2]]
+    urls = {d["url"] for d in data_of(page)["documents"].values()}
+    assert "" in urls and not any(u.startswith("javascript") for u in urls)
+
+
+def test_embedded_json_cannot_end_its_element_and_stays_the_same():
+    value = {"x": f"{HOSTILE} & \u2028 ü"}
+    text = embed_json(value)
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == value
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://a.example/x", True),
+        ("http://a.example", True),
+        ("javascript:alert(1)", False),
+        (" javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("https:javascript", False),
+        ("", False),
+    ],
+)
+def test_links_are_web_addresses_only(url, kept):
+    assert bool(safe_url(url)) is kept
+
+
+def test_settings_show_no_contact_and_no_password():
+    values = SETTINGS | {
+        "metrics": ["similarity"],
+        "fetching": {"contact": "me@example.org"},
+        "source": {"kind": "dblp", "url": "https://user:secret@dblp.example/{year}"},
+    }
+    text = settings_text(Experiment.model_validate(values))
+    assert "me@example.org" not in text
+    assert "secret" not in text
+
+
+CAPTIONS = sorted((Path(__file__).parents[3] / "workflow" / "report").glob("*.rst"))
+
+
+@pytest.mark.parametrize("path", CAPTIONS, ids=lambda path: path.stem)
+def test_captions_state_what_was_used(path, study):
+    """Filled as Snakemake's report does it; an unknown name would be an error."""
+    from types import SimpleNamespace
+
+    from jinja2 import Environment, StrictUndefined
+
+    text = (
+        Environment(undefined=StrictUndefined)
+        .from_string(path.read_text())
+        .render(
+            snakemake=SimpleNamespace(
+                params=SimpleNamespace(shown=study.experiment.presentation()),
+                wildcards=SimpleNamespace(experiment="demo"),
+                config={"experiments": ["demo"]},
+            )
+        )
+    )
+    assert "demo" in text
+    assert "resamples" not in text or "1000 resamples" in text
+
+
+# ---- the headline -----------------------------------------------------------
+
+
+def cells(*results):
+    """(model, test set, difference, corrected p) → cells, and the baseline's."""
+    made = [
+        Cell("baseline", name, "similarity", "all", 0.2, 0.1, 0.3, 9, 5, 1, 0.2, 0.2)
+        for name in ("extractive", "cloze")
+    ]
+    for model, test_set, difference, p in results:
+        made.append(
+            dataclasses.replace(
+                made[0],
+                model=model,
+                test_set=test_set,
+                mean=0.2 + difference,
+                difference=difference,
+                difference_low=difference - 0.1,
+                difference_high=difference + 0.1,
+                p=p,
+                p_corrected=p,
+            )
+        )
+    return made
+
+
+def headline(*results, **settings):
+    experiment = Experiment.model_validate(SETTINGS | settings)
+    return conclude(cells(*results), experiment).headline
+
+
+def test_headline_when_the_gain_survives():
+    said = headline(
+        ("full", "extractive", 0.6, 0.01),
+        ("full", "cloze", 0.1, 0.02),
+        ("lora", "extractive", 0.5, 0.01),
+        ("lora", "cloze", 0.2, 0.02),
+    )
+    assert said.startswith("Yes: Full fine-tuning and LoRA answer better")
+    assert "survives a change of question writer (+0.600 becomes +0.100" in said
+
+
+def test_headline_when_it_does_not_survive_or_only_for_one():
+    own = [("full", "extractive", 0.6, 0.01), ("lora", "extractive", 0.5, 0.01)]
+    lost = ("lora", "cloze", 0.01, 0.8)
+    assert "could not be shown" in headline(*own, ("full", "cloze", 0.01, 0.9), lost)
+    said = headline(*own, ("full", "cloze", 0.1, 0.01), lost)
+    assert "gain of Full fine-tuning survives" in said and "for LoRA that could not" in said
+
+
+def test_headline_when_nothing_was_gained_or_it_got_worse():
+    none = [("full", "extractive", 0.01, 0.7), ("lora", "extractive", -0.2, 0.01)]
+    assert headline(*none).startswith("No gain could be shown")
+    worse = conclude(cells(*none), Experiment.model_validate(SETTINGS)).findings
+    assert worse[1].endswith("worse.")
+
+
+def test_headline_without_another_writer_or_a_baseline():
+    own = ("full", "extractive", 0.6, 0.01)
+    assert "was not asked" in headline(own, test_sets=["extractive"])
+    models = {"full": {"base": "small", "method": "full"}}
+    assert headline(models=models, published=[]).startswith("Nothing to compare")

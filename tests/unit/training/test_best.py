@@ -1,0 +1,177 @@
+"""The best checkpoint: by validation loss, or by what the model answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+
+import pytest
+
+from papertune.answering.inference import answer
+from papertune.answering.likelihood import predicted
+from papertune.examples.forms import Form
+from papertune.jobs import stopping
+from papertune.models.loading import load_model, load_tokenizer
+from papertune.records import Answer, read_records
+from papertune.scores.metrics import METRICS
+from papertune.study.settings import Answering, Pretraining
+from papertune.training.by_answers import TEACHER_FORCED, Judge
+from papertune.training.callback import Watch
+from papertune.training.history import Criterion
+from tiny_training import PROMPT, Runs, bytes_of, facts_of, history_of, pairs
+
+# answers get better while one contradiction, of which the model is ever surer, spoils the loss
+LONG = {"epochs": 24, "evaluations": 12, "batch_size": 8, "learning_rate": 1e-2}
+BY_ANSWERS = LONG | {"best_by": "exact_match", "best_new_tokens": 6}
+
+
+@pytest.fixture
+def run(tmp_path):
+    runs = Runs(tmp_path)
+    wrong = dataclasses.replace(pairs(8, 1)[0], id="x", answer="no no no no no no no no no")
+    runs.data(pairs(0, 18), [*pairs(0, 6), wrong])
+    return runs
+
+
+def exact_match(folder, run) -> float:
+    """Of the finished model, by the stage that answers test sets."""
+    answer(
+        model=folder, base=None, test_set=run.folder / "validation.jsonl", prompt=PROMPT,
+        answering=Answering(max_new_tokens=6), output=run.folder / "answers.jsonl",
+        store=run.folder / "store", identity={"model": str(folder)},
+    )  # fmt: skip
+    answers = list(read_records(run.folder / "answers.jsonl", Answer))
+    return sum(METRICS["exact_match"].measure(one, None)[0] for one in answers) / len(answers)
+
+
+def test_the_best_by_answers_is_another_one_than_by_loss(run):
+    by_loss, by_answers = run("loss", **LONG), run("answers", **BY_ANSWERS)
+    rows = history_of(by_answers)
+    facts, other = facts_of(by_answers), facts_of(by_loss)
+    values = [row["exact_match"] for row in rows]
+    assert facts["best_by"] == "exact_match" and other["best_by"] == "validation_loss"
+    assert facts["best_value"] == max(values) > min(values)
+    assert other["best_value"] == min(row["validation_loss"] for row in rows)
+    assert facts["best_step"] != other["best_step"]
+    # the folder holds the weights of that step: asked anew, they answer as well; the others do not
+    assert exact_match(by_answers, run) == pytest.approx(facts["best_value"])
+    assert exact_match(by_loss, run) < facts["best_value"]
+    # measuring answers changes nothing of the training
+    assert [row["validation_loss"] for row in rows] == [
+        row["validation_loss"] for row in history_of(by_loss)
+    ]
+    assert "exact_match" not in history_of(by_loss)[0]
+
+
+@pytest.mark.parametrize("way", ["loss", "answers"])
+def test_patience_goes_by_what_the_best_is_chosen_by(run, way):
+    how = {"loss": LONG, "answers": BY_ANSWERS}[way]
+    folder = run("patient", patience=3, **how)
+    facts, rows = facts_of(folder), history_of(folder)
+    assert facts["steps"] < facts["planned_steps"]
+    best = [row["step"] for row in rows].index(facts["best_step"])
+    assert len(rows) - 1 - best == 3
+    # that it stopped changed nothing before, and what is left is the best one
+    whole = run("whole", **how)
+    assert rows == history_of(whole)[: len(rows)]
+    if way == "answers":
+        assert exact_match(folder, run) == pytest.approx(facts["best_value"])
+    if facts_of(whole)["best_step"] == facts["best_step"]:
+        assert bytes_of(folder) == bytes_of(whole)
+
+
+@pytest.mark.parametrize(("event", "count"), [("on_prediction_step", 10), ("on_step_end", 22)])
+def test_a_stopped_run_keeps_its_choice(run, monkeypatch, event, count):
+    """Stopped while the fifth validation's questions are answered, or between two validations."""
+    how = BY_ANSWERS | {"patience": 6}
+    undisturbed = run("undisturbed", **how)
+    before, calls = signal.getsignal(signal.SIGTERM), []
+    stopping.install()
+    real = getattr(Watch, event)
+
+    def called(watch, *arguments, **rest):
+        calls.append(1)
+        if len(calls) == count:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(watch, *arguments, **rest)
+
+    monkeypatch.setattr(Watch, event, called)
+    try:
+        with pytest.raises(stopping.Interrupted):
+            run("stopped", **how)
+        stopping.install()
+        resumed = run("stopped", **how)
+    finally:
+        stopping.install()
+        signal.signal(signal.SIGTERM, before)
+    assert history_of(resumed) == history_of(undisturbed)
+    assert bytes_of(resumed) == bytes_of(undisturbed)
+    assert facts_of(resumed)["best_value"] == facts_of(undisturbed)["best_value"]
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_teacher_forced_bleu_is_of_the_likeliest_tokens_after_the_reference(tmp_path, family):
+    import torch
+
+    folder = Runs(tmp_path, family).base
+    model, tokenizer = load_model(folder, precision="fp32"), load_tokenizer(folder)
+    form, some = Form(tokenizer, "prompt", PROMPT), pairs(0, 3)
+    rows = []
+    for number, pair in enumerate(some):
+        question = tokenizer(form.prompt(pair) + " again" * number)["input_ids"]
+        rows.append((question, form.completion(pair) + " and so on" * number))
+    for (question, completion), found in zip(rows, predicted(model, tokenizer, rows), strict=True):
+        own = tokenizer(completion, add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            logits = model(torch.tensor([question + own])).logits[0]
+        assert found == logits[len(question) - 1 : -1].argmax(-1).tolist()
+    forced = Judge(TEACHER_FORCED, form, some, new_tokens=8, batch_size=2)
+    sums = sum(forced.measure(model, batch) for batch in forced.batches)
+    texts = [
+        tokenizer.decode(tokens)
+        for tokens in predicted(
+            model, tokenizer,
+            [(tokenizer(form.prompt(p))["input_ids"], form.completion(p)) for p in some],
+        )
+    ]  # fmt: skip
+    bleu = [
+        METRICS["bleu"].measure(
+            Answer(p.id, p.document, 2010, p.question, p.answer, text.strip(), 0, 0, 0, False), None
+        )[0]
+        for p, text in zip(some, texts, strict=True)
+    ]
+    assert forced.value(sums) == pytest.approx(sum(bleu) / 3)
+
+
+def test_teacher_forced_bleu_stands_under_its_own_name(run):
+    how = LONG | {"epochs": 6, "evaluations": 3}
+    forced = run("forced", best_by="teacher_forced_bleu", **how)
+    values = [row["teacher_forced_bleu"] for row in history_of(forced)]
+    assert facts_of(forced)["best_value"] == max(values) > min(values)
+
+
+@pytest.mark.slow
+def test_similarity_chooses_too(run):
+    folder = run("near", best_by="similarity", best_sample=3, best_new_tokens=4, max_steps=2)
+    values = [row["similarity"] for row in history_of(folder)]
+    assert facts_of(folder)["best_value"] == max(values)
+    assert min(values) >= -1 and max(values) <= 1.0001
+    assert not run.checkpoints("near").exists()
+
+
+def test_of_equal_ones_the_lower_loss_is_better_and_then_the_first():
+    log = [
+        {"step": step, "eval_bleu": bleu, "eval_loss": loss}
+        for step, bleu, loss in [(1, 0.0, 2.0), (2, 0.5, 1.5), (3, 0.5, 1.0), (4, 0.5, 1.0)]
+    ]
+    up = Criterion("bleu", higher_is_better=True)
+    assert up.best(log)["step"] == 3 and up.without_gain(log) == 1
+    assert Criterion().best(log)["step"] == 3
+    assert Criterion("bleu", higher_is_better=False).best(log)["step"] == 1
+    assert up.best([]) is None and up.without_gain([]) == 0
+
+
+def test_a_base_in_pretraining_answers_nothing():
+    with pytest.raises(ValueError, match=r"training\.best_by"):
+        Pretraining.model_validate({"training": {"best_by": "bleu"}})

@@ -1,0 +1,55 @@
+"""What a base from scratch reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from papertune.errors import RecordError, TrainingError
+from papertune.records import Document, write_records
+from papertune.study.settings import Corpus
+from papertune.training.corpus import Text, read_corpus
+
+TEXT = "We study how caches age. Our method keeps the oldest line in place for a while. It helps."
+
+
+@pytest.fixture
+def documents(tmp_path):
+    path = tmp_path / "2010.jsonl"
+    write_records(path, [Document(id="d1", title="Old Caches", url="u", year=2010, text=TEXT)])
+    return [path]
+
+
+def test_plain_is_the_text_as_it_is(documents):
+    assert list(read_corpus(Corpus(documents="plain"), documents)) == [
+        Text("", f"Title: Old Caches\nAbstract: {TEXT}")
+    ]
+
+
+def test_recall_goes_on_with_a_sentence_that_was_read(documents):
+    texts = list(read_corpus(Corpus(documents="recall"), documents))
+    assert texts == list(read_corpus(Corpus(documents="recall"), documents))
+    assert texts
+    for text in texts:
+        shown, _, begun = text.prompt.partition("\n")
+        assert begun + text.completion in shown
+
+
+def test_none_reads_files_only(documents, tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"text": "one"}\n\n{"prompt": "two", "completion": " three"}\n')
+    corpus = Corpus(documents="none", files=[str(path)])
+    assert list(read_corpus(corpus, documents)) == [Text("", "one"), Text("two", " three")]
+
+
+@pytest.mark.parametrize("line", ['{"txt": "x"}', '{"text": 3}', '{"prompt": "x"}', "[1]", "{x"])
+def test_a_bad_line_is_named(line, tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"text": "one"}\n' + line + "\n")
+    with pytest.raises(RecordError) as caught:
+        list(read_corpus(Corpus(documents="none", files=[str(path)]), []))
+    assert f"{path}:2" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(TrainingError, match="no such file"):
+        list(read_corpus(Corpus(documents="none", files=[str(tmp_path / "gone.jsonl")]), []))

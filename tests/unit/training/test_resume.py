@@ -1,0 +1,193 @@
+"""Killed without notice, torn checkpoints, and how much disk a run takes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+
+import pytest
+
+from papertune.errors import TrainingError
+from papertune.jobs import stopping
+from papertune.models.modelfolder import model_folder
+from papertune.training.callback import Watch
+from papertune.training.checkpoints import (
+    Carried,
+    carried_by,
+    mark_whole,
+    newest_whole,
+    remove_others,
+)
+from papertune.training.smaller_batch import START
+from tiny_training import Runs, bytes_of, facts_of, history_of
+
+# 24 updates of 6 an epoch, with a checkpoint after every third
+LONG = {"epochs": 4, "evaluations": 8}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Runs(tmp_path)
+
+
+def killed(run, name: str, event: str, count: int, **how) -> None:
+    """Train in a process that is killed (SIGKILL) when a method is called for the nth time."""
+    child = os.fork()
+    if child == 0:
+        try:
+            calls, real = [], getattr(Watch, event)
+
+            def called(watch, *arguments, **rest):
+                calls.append(1)
+                if len(calls) == count:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(watch, *arguments, **rest)
+
+            setattr(Watch, event, called)
+            run(name, **how)
+        finally:
+            os._exit(1)  # the tests go on in the parent only
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_killed_again_and_again_it_comes_to_what_an_undisturbed_run_does(run, method):
+    how = LONG | {"method": method}
+    undisturbed = run("undisturbed", **how)
+    # before the first checkpoint, between two, in a validation, while a checkpoint is written (it
+    # is there and has no marker), and after the last update
+    for event, count in [
+        *(("on_step_end", 2), ("on_step_end", 5), ("on_step_end", 5)),
+        *(("on_prediction_step", 2), ("on_save", 2), ("on_save", 1), ("on_step_end", 9)),
+    ]:
+        killed(run, "killed", event, count, **how)
+    assert not (run.folder / "killed" / "seed-1").exists()
+    resumed = run("killed", **how)
+    assert bytes_of(resumed) == bytes_of(undisturbed)
+    assert history_of(resumed) == history_of(undisturbed)
+    for fact in ("steps", "best_step", "best_value", "tokens_seen"):
+        assert facts_of(resumed)[fact] == facts_of(undisturbed)[fact]
+    assert not run.checkpoints("killed").exists()
+
+
+TEARS = {
+    "cut": lambda folder: _cut(folder / "model.safetensors"),
+    "optimiser cut": lambda folder: _cut(folder / "optimizer.pt"),
+    "gone": lambda folder: (folder / "model.safetensors").unlink(),
+    "no marker": lambda folder: (folder / "whole").unlink(),
+    "state torn": lambda folder: _cut(folder / "trainer_state.json"),
+    "marker torn": lambda folder: _cut(folder / "whole"),
+}
+
+
+def _cut(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("tear", TEARS)
+def test_a_torn_checkpoint_is_seen_and_the_one_before_taken(run, tear, caplog):
+    caplog.set_level("INFO")
+    undisturbed = run("undisturbed", **LONG)
+    killed(run, "torn", "on_step_end", 17, **LONG)
+    folders = sorted(run.checkpoints("torn").glob("checkpoint-*"))
+    before, newest = sorted(folders, key=lambda folder: int(folder.name.rpartition("-")[2]))[-2:]
+    assert (before.name, newest.name) == ("checkpoint-12", "checkpoint-15")
+    TEARS[tear](newest)
+    resumed = run("torn", **LONG)
+    assert f"{newest} is not whole" in caplog.text
+    assert f"going on from {before}" in caplog.text
+    assert bytes_of(resumed) == bytes_of(undisturbed)
+    assert history_of(resumed) == history_of(undisturbed)
+
+
+def checkpoint(folder, step: int, best: int | None = None):
+    made = folder / f"checkpoint-{step}"
+    made.mkdir(parents=True)
+    (made / "model.safetensors").write_bytes(b"x" * 100)
+    state = {"best_model_checkpoint": str(folder / f"checkpoint-{best}") if best else None}
+    (made / "trainer_state.json").write_text(json.dumps(state))
+    mark_whole(made, Carried(1.5, 2, 3.0, 4.0))
+    return made
+
+
+def test_without_its_best_model_a_checkpoint_is_no_use(tmp_path):
+    best, newest = checkpoint(tmp_path, 3, best=3), checkpoint(tmp_path, 9, best=3)
+    assert newest_whole(tmp_path) == newest
+    assert carried_by(newest) == Carried(1.5, 2, 3.0, 4.0)
+    _cut(best / "model.safetensors")
+    assert newest_whole(tmp_path) is None and not best.exists()
+    assert newest.exists()  # a person may still look at it
+
+
+def test_checkpoints_from_before_are_whole(tmp_path):
+    old = checkpoint(tmp_path, 3)
+    (old / "whole").write_text(json.dumps({"loss": 1.0, "steps": 2, "seconds": 3.0}))
+    assert newest_whole(tmp_path) == old and carried_by(old).seconds == 3.0
+    (old / "whole").write_text("")
+    assert newest_whole(tmp_path) == old and carried_by(old) == Carried()
+
+
+def test_others_are_removed(tmp_path):
+    one, two, three = (checkpoint(tmp_path, step) for step in (1, 2, 3))
+    remove_others(tmp_path, three, str(one), None)
+    assert one.exists() and three.exists() and not two.exists()
+
+
+@pytest.mark.parametrize("find_batch", [False, True])
+def test_disk_use_is_bounded(run, monkeypatch, find_batch):
+    """At most the best, the newest before and the one that is being written."""
+    real, found, after = Watch.on_save, [], []
+
+    def there(args):
+        return sorted(path.name for path in run.checkpoints("model").iterdir())
+
+    def saved(watch, args, state, control, **rest):
+        found.append([name for name in there(args) if name.startswith("checkpoint-")])
+        real(watch, args, state, control, **rest)
+        after.append(there(args))
+
+    monkeypatch.setattr(Watch, "on_save", saved)
+    run("model", epochs=6, evaluations=18, find_batch=find_batch)
+    assert len(found) == 18 and max(map(len, found)) <= 3
+    others = {START} if find_batch else set()
+    for names in after:
+        assert len([name for name in names if name.startswith("checkpoint-")]) <= 2
+        assert {name for name in names if not name.startswith("checkpoint-")} == others
+    assert not run.checkpoints("model").exists()
+
+
+def test_a_loss_that_is_no_number_makes_no_checkpoint_where_a_job_is_stopped(run, monkeypatch):
+    """Between two validations nobody has looked at it yet."""
+    before, real, calls = signal.getsignal(signal.SIGTERM), Watch.on_step_end, []
+
+    def broken(watch, *arguments, **rest):
+        calls.append(1)
+        if len(calls) == 5:
+            watch.loss = math.nan
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(watch, *arguments, **rest)
+
+    monkeypatch.setattr(Watch, "on_step_end", broken)
+    stopping.install()
+    try:
+        with pytest.raises(TrainingError, match="the loss is nan at step 5") as error:
+            run("broken", **LONG)
+    finally:
+        stopping.install()
+        signal.signal(signal.SIGTERM, before)
+    kept = run.checkpoints("broken") / "checkpoint-3"
+    assert str(kept) in str(error.value)
+    assert newest_whole(run.checkpoints("broken")) == kept
+
+
+def test_a_model_folder_that_was_half_written_is_cleared_away(tmp_path):
+    left = tmp_path / ".seed-1.abc"
+    shutil.copytree(__file__.rpartition("/")[0] + "/../../../envs", left)
+    (tmp_path / ".seed-10.abc").mkdir()  # another model's
+    with model_folder(tmp_path / "seed-1") as folder:
+        (folder / "x").write_text("x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".seed-10.abc", "seed-1"]

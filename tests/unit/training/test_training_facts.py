@@ -1,0 +1,146 @@
+"""What a run tells of its devices: one for each process, GPU hours, energy, cost."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import sys
+import types
+
+import pytest
+
+from papertune.jobs import stopping
+from papertune.study.settings import Training
+from papertune.training import callback, energy, fitting
+from papertune.training.arguments import arguments_of
+from tiny_training import Runs, facts_of
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Runs(tmp_path)
+
+
+def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
+    """Without a GPU: the Trainer counts what it sees, and shares out batches to that many."""
+    import torch
+    from transformers import TrainingArguments
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr("papertune.training.arguments.device_name", lambda: "cuda")
+    assert TrainingArguments(output_dir=str(tmp_path)).n_gpu == 4
+    arguments = arguments_of(
+        Training(batch_size=6), steps=3, batch=6, accumulation=1, seed=1, checkpoints=tmp_path,
+        what="run",
+    )  # fmt: skip
+    assert not arguments.use_cpu
+    assert (arguments.n_gpu, arguments.train_batch_size) == (1, 6)
+    assert arguments.eval_batch_size == 16
+
+
+def test_on_a_cpu_there_are_no_gpu_hours_and_no_energy(run):
+    facts = facts_of(run("model"))
+    assert facts["gpu_hours"] == 0.0 and facts["energy_joules"] is None
+    assert "cost" not in facts
+    priced = facts_of(run("priced", gpu_hour_price=2.5))
+    assert priced["cost"] == {"gpu_hour_price": 2.5, "estimate": 0.0}
+
+
+def test_gpu_hours_and_their_price(run, monkeypatch):
+    monkeypatch.setattr(fitting, "device_label", lambda: "NVIDIA H200")
+    facts = facts_of(run("model", gpu_hour_price=3600.0))
+    assert facts["gpu_hours"] == pytest.approx(facts["wall_seconds"] / 3600, abs=1e-6)
+    assert facts["cost"]["estimate"] == pytest.approx(facts["wall_seconds"], abs=0.01)
+
+
+@pytest.fixture
+def restart():
+    """What asks a run to stop is forgotten afterwards."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    stopping.install()
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_energy_of_several_attempts_adds_up(run, monkeypatch, restart):
+    """A counter that goes on by 10 J at each look, from any beginning."""
+    looks = []
+
+    def counter():
+        looks.append(1)
+        return 5000.0 + 10.0 * len(looks)
+
+    monkeypatch.setattr(callback, "gpu_energy", counter)
+    whole = facts_of(run("whole"))["energy_joules"]
+    # one look at the beginning; a look for each of a training row, a validation row and a checkpoint
+    # of four, but none for the last checkpoint
+    assert whole == 10 * (4 * 3 - 1)
+    real = callback.Watch.on_step_end
+
+    def stop(one, args, state, control, **rest):
+        if state.global_step == 7:
+            stopping.request("a test")
+        return real(one, args, state, control, **rest)
+
+    monkeypatch.setattr(callback.Watch, "on_step_end", stop)
+    with pytest.raises(stopping.Interrupted):
+        run("stopped")
+    stopping.install()
+    monkeypatch.setattr(callback.Watch, "on_step_end", real)
+    # the driver was loaded anew: the counter has begun again
+    monkeypatch.setattr(callback, "gpu_energy", lambda: counter() - 4000)
+    # the checkpoint where it stopped was looked at besides
+    assert facts_of(run("stopped"))["energy_joules"] == whole + 10
+
+
+def test_energy_is_not_known_where_an_attempt_did_not_know_it(run, monkeypatch):
+    values = itertools.chain([100.0, 110.0], itertools.repeat(None))
+    monkeypatch.setattr(callback, "gpu_energy", lambda: next(values))
+    assert facts_of(run("model"))["energy_joules"] is None
+
+
+class NVMLError(Exception):
+    """As of pynvml."""
+
+
+def library(energy_of):
+    """What of pynvml is used, as there is no GPU to ask."""
+    return types.SimpleNamespace(
+        NVMLError=NVMLError,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByUUID=lambda name: f"handle of {name}",
+        nvmlDeviceGetTotalEnergyConsumption=energy_of,
+    )
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda n: types.SimpleNamespace(uuid=f"{n}-2-3")
+    )
+    energy._counter.cache_clear()
+    yield lambda nvml: monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    energy._counter.cache_clear()
+
+
+def test_joules_are_those_of_this_process_gpu(gpu):
+    asked = []
+    gpu(library(lambda handle: asked.append(handle) or 12_345))
+    assert energy.gpu_energy() == 12.345
+    assert asked == ["handle of GPU-1-2-3"]
+
+
+def test_without_the_library_or_a_counter_energy_is_not_known(gpu):
+    gpu(None)
+    assert energy.gpu_energy() is None
+    energy._counter.cache_clear()
+
+    def refused(_):
+        raise NVMLError
+
+    gpu(library(refused))
+    assert energy.gpu_energy() is None

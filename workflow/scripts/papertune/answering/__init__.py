@@ -1,0 +1,1 @@
+"""Models answer the questions of a test set."""

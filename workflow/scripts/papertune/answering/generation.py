@@ -1,0 +1,216 @@
+"""Batched generation: sorted by length, padded on the left, explicit about decoding.
+
+What a row gets does not depend on the rows beside it: sampling draws from a random number
+generator per row, seeded by the row's key.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from papertune.errors import PapertuneError
+from papertune.examples.tokens import shortened
+from papertune.identity import digest
+
+log = logging.getLogger(__name__)
+
+Row = tuple[str, list[int]]  # key and prompt tokens
+Tokens = TypeVar("Tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to write: temperature 0 is greedy; ``seed`` matters only above it."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One answer: its text, its tokens without the end token, whether it hit the limit."""
+
+    text: str
+    new_tokens: int
+    truncated: bool
+
+
+def prompt_tokens(tokenizer: Any, prompt: str) -> list[int]:
+    """The prompt's tokens with the specials that the tokenizer puts in front, without an end token."""
+    tokens: list[int] = list(tokenizer(prompt)["input_ids"])
+    if tokens and tokens[-1] == tokenizer.eos_token_id and not _ends_so(tokenizer, prompt):
+        tokens.pop()
+    return tokens
+
+
+def _ends_so(tokenizer: Any, prompt: str) -> bool:
+    return bool(tokenizer.eos_token) and prompt.endswith(tokenizer.eos_token)
+
+
+def chat_tokens(tokenizer: Any, prompt: str) -> list[int]:
+    """The prompt in the model's chat template, as one user turn; plain where there is none.
+
+    There is no system turn: some templates (Gemma's) refuse it.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        return prompt_tokens(tokenizer, prompt)
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
+    )
+    tokens: list[int] = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return tokens
+
+
+def context_of(config: Any) -> int | None:
+    """The most tokens that a model of this configuration can see; ``None`` where it says none."""
+    length = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return int(length) if length else None
+
+
+def room_for(config: Any, max_new_tokens: int) -> tuple[int | None, int]:
+    """Most prompt tokens, and most new tokens: of a small context the prompt keeps half at least."""
+    context = context_of(config)
+    if context is None:
+        return None, max_new_tokens
+    new = min(max_new_tokens, max(context // 2, 1))
+    return context - new, new
+
+
+def batches(
+    rows: Sequence[tuple[str, Tokens]], size: int, length: Callable[[Any], int] = len
+) -> list[list[tuple[str, Tokens]]]:
+    """Rows sorted by length, longest first: a batch too large for memory shows at once.
+
+    Args:
+        rows: Keys, each with its prompt's tokens or what else tells their number.
+        size: Rows of a batch at most.
+        length: Number of tokens of what stands beside the key.
+    """
+    ordered = sorted(rows, key=lambda row: (-length(row[1]), row[0]))
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+def generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -> list[Generated]:
+    """Write an answer to every row of a batch; a batch that memory does not hold is halved.
+
+    Prompts longer than the context leaves room for are cut on the left, where the question is not.
+
+    Raises:
+        PapertuneError: memory does not hold even one row.
+    """
+    import torch
+
+    try:
+        return _generate(model, tokenizer, batch, sampling)
+    except torch.cuda.OutOfMemoryError:
+        if len(batch) == 1:
+            raise PapertuneError(
+                "the GPU's memory does not hold one prompt",
+                hint="take a smaller model, a shorter prompt or a larger GPU",
+            ) from None
+    # outside of the handler, whose traceback would keep the batch's memory alive
+    torch.cuda.empty_cache()
+    half = (len(batch) + 1) // 2
+    log.warning("out of GPU memory with %d rows; going on with %d", len(batch), half)
+    return generate(model, tokenizer, batch[:half], sampling) + generate(
+        model, tokenizer, batch[half:], sampling
+    )
+
+
+def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -> list[Generated]:
+    import torch
+    from transformers import GenerationConfig, LogitsProcessorList
+
+    room, new = room_for(model.config, sampling.max_new_tokens)
+    prompts = [shortened(tokenizer, tokens, room) if room else tokens for _, tokens in batch]
+    ids, mask = left_padded(prompts, tokenizer.pad_token_id, model.device)
+    ends = end_tokens(model, tokenizer)
+    config = GenerationConfig(
+        max_new_tokens=new,
+        do_sample=False,
+        num_beams=1,
+        use_cache=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=sorted(ends) or None,
+    )
+    noise = LogitsProcessorList()
+    if sampling.temperature > 0:
+        noise.append(row_sampler([key for key, _ in batch], sampling, model.device))
+    with torch.inference_mode():
+        written = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=config,
+            logits_processor=noise,
+        )
+    return [read_answer(tokenizer, row[ids.shape[1] :].tolist(), ends) for row in written]
+
+
+def read_answer(tokenizer: Any, tokens: list[int], ends: set[int]) -> Generated:
+    """An answer up to its end token; without one it ran into the limit."""
+    length = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
+    text = tokenizer.decode(tokens[:length], skip_special_tokens=True)
+    return Generated(text=text, new_tokens=length, truncated=length == len(tokens))
+
+
+def end_tokens(model: Any, tokenizer: Any) -> set[int]:
+    """Every token that ends an answer: the tokenizer's, and those the model's own settings name."""
+    ends = {tokenizer.eos_token_id}
+    own = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    ends.update(own if isinstance(own, list) else [own])
+    return {end for end in ends if end is not None}
+
+
+def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:
+    """Token ids and attention mask, both (rows, longest), padded on the left."""
+    import torch
+
+    longest = max(len(row) for row in rows)
+    ids = [[pad] * (longest - len(row)) + list(row) for row in rows]
+    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def seed_of(key: str, sampling: Sampling) -> int:
+    """The seed by which the row of a key draws."""
+    return int(digest([sampling.seed, key])[:15], 16)
+
+
+def row_sampler(keys: list[str], sampling: Sampling, device: Any) -> Any:
+    """A logits processor that makes the greedy choice a draw from softmax(logits / temperature).
+
+    It is the Gumbel-max trick (Gumbel 1954): the argmax of log-probabilities plus Gumbel noise is
+    such a draw. Every row has a generator of its own, so its draws do not depend on its batch.
+    """
+    import torch
+    from transformers import LogitsProcessor, TopPLogitsWarper
+
+    seeds = [seed_of(key, sampling) for key in keys]
+    generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
+    nucleus = TopPLogitsWarper(sampling.top_p) if sampling.top_p < 1 else None
+
+    class _RowSampler(LogitsProcessor):
+        def __call__(self, ids: Any, scores: Any) -> Any:
+            scores = scores.float() / sampling.temperature
+            if nucleus is not None:
+                scores = nucleus(ids, scores)
+            for row, generator in enumerate(generators):
+                drawn = torch.empty(scores.shape[1], device=scores.device)
+                drawn.exponential_(generator=generator)
+                scores[row] -= drawn.log()
+            return scores
+
+    return _RowSampler()
+
+
+def windows(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of up to ``size`` items, read as they are needed."""
+    from itertools import islice
+
+    while window := list(islice(items, size)):
+        yield window

@@ -1,0 +1,209 @@
+"""All that was collected for an experiment in one file, for a machine without internet.
+
+``python -m papertune.collect.bundle FILE`` unpacks it in the working directory. A bundle is a tar
+of the stage's results, the pages and the outcomes that they were made from, and first of all
+``manifest.json`` with the SHA-256 of every file. From the pages alone, a run without a network
+makes the same documents again, byte for byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import logging
+import os
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from papertune.errors import CollectError, PapertuneError
+from papertune.jobs.progress import progress
+
+log = logging.getLogger("papertune")
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+# of the store: pages, and what asking and rendering gave; `turns` says when hosts were asked here
+STAGES = ("http", "fetch", "render")
+LEFT_OUT = "turns"
+
+
+def pack(results: Iterable[str | Path], store: str | Path, output: str | Path) -> int:
+    """Write a bundle; the same files give the same bytes.
+
+    Args:
+        results: Files below the working directory, by paths relative to it.
+        store: The store's root, wherever it lies; unpacked, it is ``store``.
+        output: The tar file, written whole or not at all.
+
+    Returns:
+        How many files it has.
+    """
+    files = {PurePosixPath(path).as_posix(): Path(path) for path in results}
+    for stage in STAGES:
+        for path in sorted(Path(store, stage).rglob("*")):
+            inside = path.relative_to(store)
+            if path.is_file() and LEFT_OUT not in inside.parts and not path.name.startswith("."):
+                files[f"store/{inside.as_posix()}"] = path
+    target = Path(output)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sums = {
+        name: _sha256(path)
+        for name, path in progress(sorted(files.items()), len(files), "files to hash")
+    }
+    manifest = json.dumps({"format": FORMAT, "files": sums}, indent=1).encode()
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
+                tar.addfile(_member(MANIFEST, len(manifest)), io.BytesIO(manifest))
+                for name in sums:
+                    with open(files[name], "rb") as source:
+                        stat = os.fstat(source.fileno())
+                        tar.addfile(_member(name, stat.st_size, int(stat.st_mtime)), source)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    log.info("%s: %d files, %.1f MB", target, len(files), target.stat().st_size / 1e6)
+    return len(files)
+
+
+def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "store") -> int:
+    """Unpack a bundle where it changes nothing that is there.
+
+    Args:
+        bundle: The file.
+        folder: The folder that snakemake runs in.
+        store: The store's root, from that folder.
+
+    Returns:
+        How many files were written; those that are there already are left alone.
+
+    Raises:
+        CollectError: no bundle, one that was changed on the way, or a file that is there and
+            differs. Nothing of a file is left that is not as the manifest says.
+    """
+    written = 0
+    try:
+        with tarfile.open(bundle) as tar:
+            sums = _manifest(tar, bundle)
+            for member in progress(tar, len(sums) + 1, "files"):
+                if member.name == MANIFEST:
+                    continue
+                if member.name not in sums:
+                    raise CollectError(
+                        f"a file that its manifest does not name: {member.name!r}",
+                        where=str(bundle),
+                        hint="take the bundle as `make bundle` wrote it",
+                    )
+                place = _place(member.name, Path(folder), Path(store), bundle)
+                source = tar.extractfile(member)
+                if source is None:
+                    raise CollectError(f"not a file: {member.name!r}", where=str(bundle))
+                written += _write(source, place, sums.pop(member.name), member.mtime)
+    except (OSError, tarfile.TarError, ValueError, KeyError) as error:
+        raise CollectError(
+            f"cannot be unpacked: {error}",
+            where=str(bundle),
+            hint="copy the bundle again, and see that there is room",
+        ) from None
+    if sums:
+        raise CollectError(
+            f"{len(sums)} files of its manifest are missing, {next(iter(sums))} for one",
+            where=str(bundle),
+            hint="copy the bundle again",
+        )
+    return written
+
+
+def _manifest(tar: tarfile.TarFile, bundle: str | Path) -> dict[str, str]:
+    first = tar.next()
+    stream = tar.extractfile(first) if first and first.name == MANIFEST else None
+    values = json.load(stream) if stream else {}
+    if values.get("format") != FORMAT:
+        raise CollectError(
+            "not a bundle of this version",
+            where=str(bundle),
+            hint="`make bundle EXPERIMENTS=…` writes one where there is internet",
+        )
+    return dict(values["files"])
+
+
+def _place(name: str, folder: Path, store: Path, bundle: str | Path) -> Path:
+    """Where a file goes; never outside of results and the store."""
+    parts = PurePosixPath(name).parts
+    if ".." in parts or PurePosixPath(name).is_absolute() or parts[0] not in ("results", "store"):
+        raise CollectError(
+            f"a file that belongs nowhere here: {name!r}",
+            where=str(bundle),
+            hint="this is no bundle of ours; unpack nothing of it",
+        )
+    return folder / store / Path(*parts[1:]) if parts[0] == "store" else folder / name
+
+
+def _write(source: IO[bytes], place: Path, wanted: str, modified: float) -> bool:
+    """Write a file that is not there yet; False where it is there already."""
+    if place.exists():
+        if _sha256(place) != wanted:
+            raise CollectError(
+                "is there already and differs from the bundle's",
+                where=str(place),
+                hint="unpack into an empty folder, or delete the file if the bundle's is wanted",
+            )
+        return False
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.unpacked")
+    try:
+        found = hashlib.sha256()
+        with open(temporary, "wb") as stream:
+            while chunk := source.read(1 << 20):
+                found.update(chunk)
+                stream.write(chunk)
+        if found.hexdigest() != wanted:
+            raise CollectError(
+                "differs from what its manifest says",
+                where=place.name,
+                hint="copy the bundle again",
+            )
+        os.utime(temporary, (modified, modified))  # snakemake goes by time stamps
+        os.replace(temporary, place)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _member(name: str, size: int, modified: int = 0) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mtime, member.mode = size, modified, 0o644
+    return member
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _lines(arguments: list[str]) -> Iterator[str]:
+    parser = argparse.ArgumentParser(prog="papertune.collect.bundle", description=__doc__)
+    parser.add_argument("bundle", help="a file that `make bundle` wrote")
+    parser.add_argument("--store", default="store", help="as in config/config.yaml")
+    chosen = parser.parse_args(arguments)
+    written = unpack(chosen.bundle, store=chosen.store)
+    yield f"{chosen.bundle}: {written} files unpacked; a run now asks no site for them"
+
+
+if __name__ == "__main__":
+    try:
+        for line in _lines(sys.argv[1:]):
+            print(line)
+    except PapertuneError as error:
+        sys.exit(str(error))

@@ -1,0 +1,1 @@
+"""Who lists the documents of a field."""

@@ -1,0 +1,265 @@
+"""The ACL Anthology: its XML (with abstracts and DOIs), and the pages of a volume or an event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from papertune.collect.identifiers import doi_of
+from papertune.collect.listings.dblp import is_front_matter
+from papertune.collect.texts.text import clean
+from papertune.collect.texts.xml_text import inner
+from papertune.collect.web.session import PoliteSession, host_of
+from papertune.errors import CollectError
+from papertune.identity import document_id
+from papertune.records import Document, Rejection
+from papertune.study.settings.listings import AclSource, AclXmlSource
+
+if TYPE_CHECKING:
+    from bs4 import Tag
+    from lxml.etree import _Element
+
+# 2021.naacl-main.208, and P18-1001 before 2020
+_NEW = re.compile(r"(?P<year>\d{4})\.[a-z0-9_]+-[a-z0-9_]+\.(?P<number>\d+)")
+_OLD = re.compile(r"(?P<letter>[A-Z])(?P<year>\d{2})-(?P<number>\d{4})")
+_TOC_HINT = (
+    "source.url must be a page such as https://aclanthology.org/volumes/{year}.acl-long/ or "
+    "https://aclanthology.org/events/acl-{year}/"
+)
+
+
+# ---- the XML ----------------------------------------------------------------------------------
+
+
+def list_xml(
+    session: PoliteSession, source: AclXmlSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The papers of a year in an XML file of the Anthology, with their abstracts.
+
+    Raises:
+        CollectError: the file cannot be had, is none of the Anthology's, or has no volume of the
+            year among those wanted.
+    """
+    where = source.path.replace("{year}", str(year))
+    root = _root(_bytes(session, where, refresh), where)
+    collection = root.get("id", "")
+    wanted = {name.replace("{year}", str(year)) for name in source.volumes}
+    found = []
+    for volume in root.iterchildren("volume"):
+        name = volume.get("id", "")
+        if wanted and not wanted & {name, f"{collection}-{name}"}:
+            continue
+        found.append((name, _year(volume, collection)))
+        if found[-1][1] != str(year):
+            continue
+        for paper in volume.iterchildren("frontmatter", "paper"):
+            yield _from_xml(paper, _id(paper, collection, name), year, source.url)
+    if str(year) not in dict(found).values():
+        volumes = ", ".join(f"{name} ({printed or 'no year'})" for name, printed in found)
+        all_of_them = ", ".join(volume.get("id", "") for volume in root.iterchildren("volume"))
+        raise CollectError(
+            f"no volume of {year}" + (f" but {volumes}" if volumes else ""),
+            where=where,
+            hint=f"the file has the volumes {all_of_them or 'none'}; see source.volumes and years",
+        )
+
+
+def _bytes(session: PoliteSession, where: str, refresh: bool) -> bytes:
+    if host_of(where):
+        return session.get(where, refresh=refresh).text.encode("utf-8", "replace")
+    try:
+        return Path(where).read_bytes()
+    except OSError as error:
+        raise CollectError(
+            f"cannot read the file: {error.strerror}",
+            where=where,
+            hint="source.path is a url, or taken from the folder that snakemake runs in; the "
+            "files are in data/xml/ of https://github.com/acl-org/acl-anthology",
+        ) from None
+
+
+def _root(body: bytes, where: str) -> _Element:
+    from lxml.etree import XMLParser, XMLSyntaxError, fromstring
+
+    # a page that came over the network has been decoded, whatever its first line says
+    parser = XMLParser(
+        encoding="utf-8" if host_of(where) else None,
+        resolve_entities=False,
+        no_network=True,
+        remove_comments=True,
+    )
+    try:
+        root = fromstring(body, parser)
+    except XMLSyntaxError as error:
+        raise CollectError(
+            f"not XML ({error})",
+            where=where,
+            hint="the file, not the page that shows it: "
+            "https://raw.githubusercontent.com/acl-org/acl-anthology/master/data/xml/…",
+        ) from None
+    if root.tag != "collection" or not root.get("id"):
+        raise CollectError(
+            f"its root is <{root.tag}>, not <collection id=…>",
+            where=where,
+            hint="files of the Anthology before 2019 have another shape; take today's",
+        )
+    return root
+
+
+def _year(volume: _Element, collection: str) -> str:
+    printed = volume.findtext("meta/year", "").strip()
+    return printed or year_of(f"{collection}-{volume.get('id', '')}.0")
+
+
+def _id(paper: _Element, collection: str, volume: str) -> str:
+    """The Anthology's id: what the url says, else what the numbers make."""
+    named = paper.findtext("url", "").strip().rstrip("/")
+    if named and not host_of(named):
+        return named
+    number = "0" if paper.tag == "frontmatter" else paper.get("id", "0")
+    if not re.fullmatch(r"[A-Z]\d\d", collection):
+        return f"{collection}-{volume}.{number}"
+    # workshops have two digits of volume and two of paper, all others one and three
+    workshops = collection[0] == "W" or collection == "C69"
+    workshops = workshops or (collection == "D19" and volume.isdigit() and int(volume) >= 5)
+    width = 2 if workshops else 1
+    return f"{collection}-{volume.zfill(width)}{number.zfill(4 - width)}"
+
+
+def _from_xml(paper: _Element, key: str, year: int, site: str) -> Document | Rejection:
+    title = clean(inner(paper.find("title")))
+    for gone in ("removed", "retracted"):
+        if paper.find(gone) is not None:
+            note = clean(inner(paper.find(gone)))
+            return Rejection("list", key, gone, f"{title} ({note})" if note else title)
+    if paper.tag == "frontmatter" or is_front_matter(title):
+        return Rejection("list", key, "front_matter", title)
+    if not title:
+        return Rejection("list", key, "no_title")
+    doi = doi_of(paper.findtext("doi", ""))
+    url = _join(site, f"{key}/")
+    if not url:
+        return Rejection("list", key, "no_link", title)
+    text = clean(inner(paper.find("abstract")))
+    return Document(
+        id=document_id(doi or url),
+        title=title,
+        url=url,
+        year=year,
+        text=text,
+        found_by="listing" if text else "",
+        doi=doi,
+    )
+
+
+# ---- the pages --------------------------------------------------------------------------------
+
+
+def list_pages(
+    session: PoliteSession, source: AclSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The papers on the page of a volume or an event, with their abstracts where it has them.
+
+    Without ``{year}`` in the url, papers of other years are passed over.
+
+    Raises:
+        CollectError: the page cannot be had, is a challenge, or lists no paper of the volumes.
+    """
+    from bs4 import BeautifulSoup
+
+    url = source.url.replace("{year}", str(year))
+    page = session.get(url, refresh=refresh)
+    soup = BeautifulSoup(page.text, "lxml")
+    wanted = tuple(name.replace("{year}", str(year)) for name in source.volumes)
+    abstracts = {str(card.get("id")): card for card in soup.select("div.abstract-collapse[id]")}
+    listed: dict[str, Tag] = {}
+    for link in soup.select("strong > a[href]"):
+        listed.setdefault(id_in(str(link.get("href"))), link)
+    listed.pop("", None)
+    if not listed:
+        raise CollectError(
+            "no paper of the ACL Anthology on this page",
+            where=url,
+            hint=f"open it in a browser; {_TOC_HINT}",
+        )
+    taken = {key: link for key, link in listed.items() if not wanted or volume_of(key) in wanted}
+    if not taken:
+        raise CollectError(
+            f"none of the volumes {', '.join(wanted)} on this page",
+            where=url,
+            hint=f"it has {_some(map(volume_of, listed))}; see source.volumes",
+        )
+    for key, link in taken.items():
+        if "{year}" not in source.url and year_of(key) != str(year):
+            continue
+        card = abstracts.get(f"abstract-{key.replace('.', '--')}")
+        yield _from_page(key, link, card, _join(page.landed, str(link.get("href"))), year)
+
+
+def _from_page(key: str, link: Tag, card: Tag | None, url: str, year: int) -> Document | Rejection:
+    title = clean(link.decode_contents())
+    if any("line-through" in str(parent.get("style")) for parent in link.parents):
+        return Rejection("list", key, "retracted", title)
+    if is_front_matter(title) or _first_of_volume(key):
+        return Rejection("list", key, "front_matter", title)
+    if not title:
+        return Rejection("list", key, "no_title", url)
+    if not url:
+        return Rejection("list", key, "no_link", title)
+    body = (card.select_one(".card-body") or card) if card else None
+    text = clean(body.decode_contents()) if body else ""
+    found_by = "listing" if text else ""
+    return Document(
+        id=document_id(url), title=title, url=url, year=year, text=text, found_by=found_by
+    )
+
+
+def _join(base: str, link: str) -> str:
+    """The whole url of a link, or an empty string where it is none."""
+    try:
+        url = urljoin(base, link)
+    except ValueError:
+        return ""
+    return url if host_of(url) else ""
+
+
+# ---- ids --------------------------------------------------------------------------------------
+
+
+def id_in(href: str) -> str:
+    """The Anthology's id in a link to a paper's page, or an empty string."""
+    try:
+        last = urlsplit(href).path.rstrip("/").rpartition("/")[2]
+    except ValueError:
+        return ""
+    return last if _NEW.fullmatch(last) or _OLD.fullmatch(last) else ""
+
+
+def volume_of(key: str) -> str:
+    """``2021.acl-long`` of ``2021.acl-long.5``; ``P18-1`` of ``P18-1001``, ``W18-01`` of W18-0101."""
+    if _NEW.fullmatch(key):
+        return key.rpartition(".")[0]
+    return key[: 6 if key.startswith("W") else 5]
+
+
+def year_of(key: str) -> str:
+    """The year in an id: ``2021.acl-long.5`` and ``P18-1001`` say it, the latter in two digits."""
+    if re.match(r"\d{4}\.", key):
+        return key[:4]
+    short = re.match(r"[A-Z](\d\d)-", key)
+    return (f"19{short[1]}" if int(short[1]) >= 50 else f"20{short[1]}") if short else ""
+
+
+def _first_of_volume(key: str) -> bool:
+    """Whether an id is that of a volume's front matter: paper 0."""
+    found = _NEW.fullmatch(key)
+    number = found["number"] if found else key.removeprefix(volume_of(key))
+    return not number.strip("0")
+
+
+def _some(names: Iterable[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    return ", ".join(unique[:8]) + (" …" if len(unique) > 8 else "")

@@ -1,0 +1,254 @@
+"""DBLP: table-of-contents pages (HTML) and the search API (JSON)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from papertune.collect.identifiers import doi_of, doi_url
+from papertune.collect.texts.text import clean
+from papertune.collect.web.session import PoliteSession, host_of
+from papertune.errors import CollectError
+from papertune.identity import document_id
+from papertune.records import Document, Rejection
+from papertune.study.settings import DblpApiSource, DblpSource
+
+if TYPE_CHECKING:
+    from bs4 import Tag
+
+PAGE_SIZE = 1000  # hits per request: the most that the API gives
+MOST_HITS = 10000  # the API gives no hits behind this offset
+_FRONT_MATTER = re.compile(
+    r"^(front ?matter|title ?page.*|table of contents|contents|copyright( page)?|preface|foreword"
+    r"|(message|welcome)( message)? from the .*(chairs?|committee|editors?)|author index|index"
+    r"|(organizing|program|conference|steering) committee|reviewers|committees|sponsors)$",
+    re.IGNORECASE,
+)
+# what DBLP calls entries that are no papers: in the pages, the search API, the snapshot, the graph.
+# The API's "Books and Theses" is not here: a thesis has an abstract as a paper has.
+_NO_PAPERS = {
+    "editor": "proceedings_volume",
+    "editorship": "proceedings_volume",
+    "proceedings": "proceedings_volume",
+    "book": "book",
+    "reference": "reference_work",
+    "reference works": "reference_work",
+    "encyclopedia": "reference_work",
+    "data": "data",
+    "data and artifacts": "data",
+    "withdrawn": "withdrawn",
+    "withdrawn items": "withdrawn",
+    "www": "web_page",
+}
+
+
+def list_documents(
+    session: PoliteSession, source: DblpSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The entries of a source's table of contents, as :func:`read_contents` gives them."""
+    return read_contents(session, source.url, year, refresh=refresh)
+
+
+def read_contents(
+    session: PoliteSession, template: str, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The entries of a table of contents.
+
+    Args:
+        session: The source's session.
+        template: The url; ``{year}`` stands for the year. Without it, entries of other years
+            are passed over.
+        year: The year asked for.
+        refresh: Ask the site even if the page is in the cache.
+
+    Raises:
+        CollectError: the page cannot be had, is a challenge, or has no entry.
+    """
+    from bs4 import BeautifulSoup
+
+    url = template.replace("{year}", str(year))
+    page = session.get(url, refresh=refresh)
+    entries = BeautifulSoup(page.text, "lxml").select("li.entry")
+    if not entries:
+        raise CollectError(
+            "no entry of a DBLP table of contents on this page",
+            where=url,
+            hint="open it in a browser: source.url must be a page such as "
+            "https://dblp.org/db/conf/isca/isca{year}.html with one year's papers",
+        )
+    for entry in entries:
+        published = entry.select_one('[itemprop="datePublished"]')
+        printed = str(published.get("content") or published.get_text()) if published else ""
+        if "{year}" not in template and printed.strip()[:4] != str(year):
+            continue
+        key = str(entry.get("id") or entry.get("data-key") or "") or url
+        title = entry.select_one("span.title")
+        yield entry_item(
+            key=key,
+            title=title.decode_contents() if title else "",
+            links=_links(entry),
+            year=year,
+            kinds=map(str, entry.get("class") or []),
+        )
+
+
+def search(
+    session: PoliteSession, source: DblpApiSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The hits of a search, page by page.
+
+    Raises:
+        CollectError: a page cannot be had, is a challenge or no JSON, or there are more hits than
+            the API gives.
+    """
+    query = source.query.replace("{year}", str(year))
+    first = 0
+    while True:
+        url = f"{source.url}?q={quote(query)}&format=json&h={PAGE_SIZE}&f={first}"
+        hits = _hits(session.get(url, refresh=refresh, api=True).text, url)
+        total = int(hits.get("@total") or 0)
+        found = _listed(hits.get("hit"))
+        for hit in found:
+            info = hit.get("info") if isinstance(hit, dict) else None
+            if isinstance(info, dict):
+                yield _from_hit(info, year)
+            else:
+                yield Rejection("list", url, "bad_item", whole(str(hit))[:200])
+        first += len(found)
+        if first >= total:
+            return
+        if not found or first >= MOST_HITS:
+            raise CollectError(
+                f"DBLP gives {first} of {total} hits only",
+                where=url,
+                hint="narrow source.query, for example 'toc:db/conf/isca/isca{year}.bht:'",
+            )
+
+
+def json_answer(text: str, url: str, service: str) -> Any:
+    """What a service of DBLP's answered.
+
+    Raises:
+        CollectError: it is no JSON: a page for people, perhaps one that asks for a human.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _no_answer(text, url, service) from None
+
+
+def _no_answer(text: str, url: str, service: str) -> CollectError:
+    return CollectError(
+        f"not an answer of {service}: {' '.join(text.split())[:80]!r}",
+        where=url,
+        hint="open the url in a browser: it must give JSON. If it shows a page that asks for a "
+        "human, use DBLP's SPARQL endpoint or a snapshot (source kinds dblp_sparql, dblp_snapshot)",
+    )
+
+
+def _hits(text: str, url: str) -> dict[str, Any]:
+    service = "DBLP's search API"
+    answer = json_answer(text, url, service)
+    try:
+        hits = answer["result"]["hits"]
+        int(hits.get("@total") or 0)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise _no_answer(text, url, service) from None
+    return dict(hits)
+
+
+def _from_hit(info: dict[str, Any], year: int) -> Document | Rejection:
+    title = _text(info.get("title"))
+    key = _text(info.get("key")) or _text(info.get("url")) or title
+    published = _text(info.get("year"))
+    if published != str(year):
+        return Rejection("list", key, "other_year", clean(f"{title} ({published or 'no year'})"))
+    return entry_item(
+        key=key,
+        title=title,
+        links=[_text(link) for link in _listed(info.get("ee"))],
+        year=year,
+        kinds=[_text(info.get("type"))],
+        doi=_text(info.get("doi")),
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list of what the API gives as nothing, as one thing or as a list of them."""
+    if value in (None, "", {}):
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    """The text of what the API gives as text, as a number or as ``{"@attribute": …, "text": …}``."""
+    if isinstance(value, dict):
+        value = value.get("text")
+    return whole(str(value)).strip() if isinstance(value, str | int) else ""
+
+
+def whole(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair: UTF-8 cannot say these."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def entry_item(
+    *,
+    key: str,
+    title: str,
+    links: list[str],
+    year: int,
+    kinds: Iterable[str] = (),
+    doi: str = "",
+) -> Document | Rejection:
+    """The document of one of DBLP's entries, or why it is none.
+
+    Args:
+        key: DBLP's key, for the rejection.
+        title: The title, with markup and DBLP's full stop.
+        links: The links to electronic editions, in DBLP's order.
+        year: The year.
+        kinds: What DBLP calls the entry: its type, element or classes.
+        doi: The DOI where DBLP names it beside the links.
+    """
+    # DBLP ends every title with a full stop of its own
+    title = re.sub(r"(?<!\.)\.$", "", clean(title))
+    no_paper = [_NO_PAPERS[kind.lower()] for kind in kinds if kind.lower() in _NO_PAPERS]
+    if no_paper:
+        return Rejection("list", key, no_paper[0], title)
+    if is_front_matter(title):
+        return Rejection("list", key, "front_matter", title)
+    if not title:
+        return Rejection("list", key, "no_title", " ".join(links))
+    doi = next(filter(None, map(doi_of, [doi, *links])), "")
+    url = landing(links) or doi_url(doi)
+    if not url:
+        return Rejection("list", key, "no_link", title)
+    return Document(id=document_id(doi or url), title=title, url=url, year=year, doi=doi)
+
+
+def is_front_matter(title: str) -> bool:
+    """Whether a title is that of a volume's first or last pages: a preface, an index."""
+    return bool(_FRONT_MATTER.match(title.strip().rstrip(".")))
+
+
+def _links(entry: Tag) -> list[str]:
+    """The links to electronic editions, in DBLP's order."""
+    found = entry.select("li.ee a[href]") or entry.select("nav.publ li.drop-down .head a[href]")
+    return [str(link.get("href")) for link in found]
+
+
+def landing(links: list[str]) -> str:
+    """The landing page among an entry's links: a DOI's first, then a page, then whatever there is."""
+    web = [link.strip() for link in links if host_of(link.strip())]
+    pages = [
+        link
+        for link in web
+        if not urlsplit(link).path.lower().endswith((".pdf", ".ps", ".ps.gz"))
+        and "wikidata.org" not in link
+    ]
+    dois = [link for link in pages if re.match(r"https?://(dx\.)?doi\.org/", link)]
+    return next(iter([*dois, *pages, *web]), "")

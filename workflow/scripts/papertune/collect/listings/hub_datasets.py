@@ -1,0 +1,147 @@
+"""Ready-made pairs in data sets of the Hugging Face Hub, at a pinned revision.
+
+Read from data files alone, by ``datasets``: it runs no code of a repository. What has been
+downloaded stays in ``HF_HOME``; a listing of the same revision then needs no network.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from papertune.collect.listings.rows import Numbered
+from papertune.collect.listings.table_pairs import Table
+from papertune.collect.web.session import PoliteSession
+from papertune.errors import CollectError
+from papertune.jobs import stopping
+from papertune.records import Document, Rejection
+from papertune.study.settings.qa import HubDatasetSource
+
+log = logging.getLogger("papertune")
+
+FORMATS = ("parquet", "json", "csv")
+PLACE = "https://huggingface.co/datasets"
+
+
+def list_documents(
+    session: PoliteSession | None, source: HubDatasetSource, year: int = 0, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The pairs of a split, in its order.
+
+    Args:
+        session: Not used: the Hub's own library asks the Hub.
+        source: The data set, its revision, configuration, split and columns.
+        year: The year asked for; 0 where no column has one.
+        refresh: Not used: a revision does not change.
+
+    Raises:
+        CollectError: the Hub cannot be reached, or there is no such data set, revision,
+            configuration, split or column, or it has no data files that can be read.
+    """
+    place = "/".join(filter(None, (PLACE, source.dataset, "viewer", source.config, source.split)))
+    table = Table(
+        columns=source.columns,
+        where=source.where,
+        limit=source.limit,
+        place=place,
+        name="/".join(filter(None, ("hub", source.dataset, source.config, source.split))),
+    )
+    for item in table.pairs(_rows(source)):
+        if isinstance(item, Rejection) or item.year == year:
+            yield item
+
+
+def _rows(source: HubDatasetSource) -> Iterator[Numbered]:
+    """Numbers and rows of the split; on disk, not in memory."""
+    rows: Any = _loaded(source)
+    for number, row in enumerate(rows, start=1):
+        yield number, dict(row)
+
+
+def _loaded(source: HubDatasetSource) -> Any:
+    import datasets
+    from datasets.exceptions import (
+        DataFilesNotFoundError,
+        DatasetGenerationError,
+        DatasetNotFoundError,
+    )
+    from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
+    from pyarrow import ArrowInvalid
+
+    where = f"{source.dataset} at {source.revision}"
+    datasets.disable_progress_bars()
+    log.info("loading %s", where)
+    try:
+        with stopping.at_once():
+            builder = datasets.load_dataset_builder(
+                source.dataset, source.config or None, revision=source.revision
+            )
+            _check(source, builder, where)
+            builder.download_and_prepare()
+            return builder.as_dataset(split=source.split)
+    except DatasetNotFoundError as error:
+        gated = "gated" in str(error)
+        raise CollectError(
+            "the data set asks for agreement to its terms"
+            if gated
+            else "no such data set or revision on the Hub, or it is private",
+            where=where,
+            hint=f"agree on the page of {source.dataset}, then set HF_TOKEN in the environment"
+            if gated
+            else "check the id and the 40 hex digits of the revision; private ones need HF_TOKEN",
+        ) from None
+    except RevisionNotFoundError:
+        raise CollectError(
+            "no such revision of the data set", where=where, hint="check the 40 hex digits"
+        ) from None
+    except (DatasetGenerationError, ArrowInvalid) as error:
+        raise CollectError(
+            f"its files cannot be read ({_line(error.__cause__ or error)})",
+            where=where,
+            hint="download them again (HF_HOME has what came), or choose another revision",
+        ) from None
+    except (DataFilesNotFoundError, RuntimeError) as error:
+        # scripts are refused with a RuntimeError
+        raise CollectError(
+            f"no data files that can be read ({_line(error)})",
+            where=where,
+            hint=f"data sets must be {', '.join(FORMATS)} files; many others have a copy as "
+            "Parquet: take the commit of the branch refs/convert/parquet as source.revision",
+        ) from None
+    except ValueError as error:  # no such configuration; the message names those that are
+        raise CollectError(
+            f"cannot be loaded ({_line(error)})",
+            where=where,
+            hint="set source.config and source.split to what the data set has",
+        ) from None
+    except (HfHubHTTPError, OSError) as error:
+        raise CollectError(
+            f"the Hub could not be reached ({type(error).__name__})",
+            where=where,
+            hint="list documents on a machine with internet; or give the rows as a local file "
+            "(source kind: pairs)",
+        ) from None
+
+
+def _check(source: HubDatasetSource, builder: Any, where: str) -> None:
+    """Raise where nothing should be downloaded."""
+    kind = type(builder).__module__.rpartition(".")[2]
+    cached = kind == "cache"  # of an earlier listing, as the Hub cannot be reached
+    if kind not in FORMATS and not cached:
+        raise CollectError(
+            f"its data files are of kind {kind}",
+            where=where,
+            hint=f"only {', '.join(FORMATS)} are read",
+        )
+    splits = [str(name) for name in (builder.info.splits if cached else builder.config.data_files)]
+    if source.split not in splits:
+        raise CollectError(
+            f"no split {source.split!r}",
+            where=where,
+            hint=f"set source.split to one of {', '.join(splits)}",
+        )
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,108 @@
+"""A folder of PDFs as a source: every file is a document, every failure a rejection."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from papertune.collect.texts.is_abstract import is_cut
+from papertune.collect.texts.pdf import PdfError, abstract_of, read_pdf
+from papertune.errors import CollectError
+from papertune.identity import document_id
+from papertune.records import Document, Rejection
+
+if TYPE_CHECKING:
+    from papertune.collect.web.session import PoliteSession
+    from papertune.study.settings.pdf import PdfsSource
+
+
+def list_documents(
+    session: PoliteSession, source: PdfsSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The PDFs of a year, in the order of their names; without ``{year}`` in the path of year 0.
+
+    A document's id comes from its path within the folder, so that a corrected file is the same
+    document with another text.
+
+    Args:
+        session: Not used: nothing is asked for over the network.
+        source: Where the files are and what is taken from them.
+        year: Stands for ``{year}`` in the path; 0 where the path has none.
+        refresh: Not used: files are read each time.
+
+    Raises:
+        CollectError: there is no such folder, or no PDF in it.
+    """
+    if ("{year}" in source.path) != bool(year):
+        raise CollectError(
+            "files without years are asked for by year"
+            if year
+            else "the files have years and none is asked for",
+            where=source.path,
+            hint="put {year} into source.path where the files of each year have their own folder",
+        )
+    folder, files = files_of(source.path, year)
+    for path in files:
+        # the year's folder may bear any name: the same file of two years is two documents
+        name = path.relative_to(folder).as_posix()
+        yield _document(path, f"{year}/{name}" if year else name, name, source, year)
+
+
+def files_of(template: str, year: int) -> tuple[Path, list[Path]]:
+    """The folder that names are relative to, and the PDFs in it.
+
+    Raises:
+        CollectError: there is no such folder, or no PDF in it.
+    """
+    pattern = template.replace("{year}", str(year))
+    if Path(pattern).is_dir():
+        folder = Path(pattern)
+        found = [path for path in folder.rglob("*") if path.suffix.lower() == ".pdf"]
+    else:
+        wildcards = [pattern.find(char) for char in "*?[" if char in pattern]
+        fixed = pattern[: min(wildcards, default=len(pattern))]
+        folder = Path(os.path.dirname(fixed) or ".")
+        found = [Path(name) for name in glob.glob(pattern, recursive=True)]
+    # some systems leave companions of files behind: ._paper.pdf
+    files = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise CollectError(
+            "no PDF here" if Path(pattern).is_dir() or "*" in pattern else "no such folder or file",
+            where=pattern,
+            hint="source.path names a folder, or files as in papers/{year}/*.pdf, "
+            "from the folder that snakemake runs in",
+        )
+    return folder, files
+
+
+def _document(
+    path: Path, key: str, name: str, source: PdfsSource, year: int
+) -> Document | Rejection:
+    try:
+        paper = read_pdf(
+            path,
+            max_pages=source.max_pages,
+            max_megabytes=source.max_megabytes,
+            max_seconds=source.max_seconds,
+        )
+    except PdfError as error:
+        return Rejection("list", str(path), error.reason, error.what)
+    except OSError as error:
+        return Rejection("list", str(path), "unreadable", error.strerror or str(error))
+    text = abstract_of(paper.text) if source.part == "abstract" else paper.text
+    if not text:
+        return Rejection("list", str(path), "no_abstract", "the text has no headed abstract")
+    if source.part == "abstract" and is_cut(text):
+        return Rejection("list", str(path), "truncated", text[-200:])
+    return Document(
+        id=document_id(f"pdf:{quote(key)}"),
+        title=paper.title or path.stem,
+        url=name,
+        year=year,
+        text=text,
+        found_by="listing",
+    )

@@ -1,0 +1,104 @@
+"""Volume pages of the Proceedings of Machine Learning Research.
+
+All volumes are served in one shape, ``div.paper``; earlier ones, and copies of the time when they
+lay with JMLR, name their papers in ``dl dt`` with the links in ``dd``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from papertune.collect.listings.dblp import is_front_matter
+from papertune.collect.texts.text import clean
+from papertune.collect.web.session import PoliteSession, host_of
+from papertune.errors import CollectError
+from papertune.identity import document_id
+from papertune.records import Document, Rejection
+from papertune.study.settings import PmlrSource
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+
+
+def read_volumes(
+    session: PoliteSession, source: PmlrSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The papers of a year's volumes.
+
+    Raises:
+        CollectError: no volume is given for the year, or a volume's page cannot be had, is a
+            challenge, or lists no paper.
+    """
+    from bs4 import BeautifulSoup
+
+    if not source.volumes.get(year):
+        raise CollectError(
+            f"no volume is given for {year}",
+            where="source.volumes",
+            hint=f"add '{year}: [NUMBER]', the numbers as in https://proceedings.mlr.press/",
+        )
+    for volume in source.volumes[year]:
+        url = source.url.replace("{volume}", str(volume)).replace("{year}", str(year))
+        page = session.get(url, refresh=refresh)
+        papers = _papers(BeautifulSoup(page.text, "lxml"))
+        if not papers:
+            raise CollectError(
+                "no paper on this volume page",
+                where=url,
+                hint="open it in a browser; source.url must be the page of one PMLR volume",
+            )
+        for number, (title, links) in enumerate(papers, start=1):
+            where = f"v{volume}#{number}"
+            landing = _landing(links, page.landed)
+            if not title:
+                yield Rejection("list", where, "no_title", landing)
+            elif is_front_matter(title):
+                yield Rejection("list", where, "front_matter", title)
+            elif not landing:
+                yield Rejection("list", where, "no_link", title)
+            else:
+                yield Document(id=document_id(landing), title=title, url=landing, year=year)
+
+
+def _papers(page: BeautifulSoup) -> list[tuple[str, list[Tag]]]:
+    """Titles and links of a volume's papers, in the page's order."""
+    papers = []
+    for paper in page.select("div.paper, li.paper"):
+        heading = paper.select_one(".title, h3, h4")
+        title = clean(heading.decode_contents()) if heading else ""
+        papers.append((title, paper.select(".links a[href]") or paper.select("a[href]")))
+    if papers:
+        return papers
+    for heading in page.select("dl > dt"):
+        details = heading.find_next_sibling()
+        if details is not None and details.name == "dd":
+            links = [*heading.select("a[href]"), *details.select("a[href]")]
+            papers.append((clean(heading.decode_contents()), links))
+    return papers
+
+
+def _landing(links: list[Tag], base: str) -> str:
+    """The page with the abstract: the link that says so, else the first page among the links."""
+    places = [(clean(link.get_text()).strip("[] ").lower(), _join(base, link)) for link in links]
+    places = [(label, place) for label, place in places if host_of(place)]
+    named = [
+        place
+        for label, place in places
+        if label in ("abs", "abstract") and not urlsplit(place).path.endswith(".pdf")
+    ]
+    pages = [place for _, place in places if urlsplit(place).path.endswith(".html")]
+    landing = next(iter([*named, *pages]), "")
+    # old pages call their own site http: one paper must not have two addresses
+    secure = base.startswith("https://") and host_of(base) == host_of(landing)
+    return re.sub(r"^http:", "https:", landing) if secure else landing
+
+
+def _join(base: str, link: Tag) -> str:
+    """The whole url of a link, or an empty string where it is none."""
+    try:
+        return urljoin(base, str(link.get("href")).strip())
+    except ValueError:
+        return ""

@@ -1,0 +1,302 @@
+"""The three steps of collecting, as the scripts call them: list, fetch, render."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from papertune import versions
+from papertune.collect.listings import listing as listings
+from papertune.collect.lookups import Outcome, counted, with_outcome, work
+from papertune.collect.reasons import NOT_RENDERED, rejection
+from papertune.collect.resolving import APIS, resolve, resolvers
+from papertune.collect.web.session import PoliteSession
+from papertune.collect.web.transport import HostStopped, PageError
+from papertune.errors import CollectError
+from papertune.identity import digest, fingerprint
+from papertune.records import Document, Rejection, read_records, write_records
+from papertune.store import Store
+from papertune.study.experiment import Part
+from papertune.study.settings import Fetching, Resolver, Source
+
+log = logging.getLogger("papertune")
+
+
+def list_documents(
+    source: Source,
+    fetching: Fetching,
+    part: Part,
+    *,
+    output: str | Path,
+    rejected: str | Path,
+    cache: str | Path,
+    mine: Callable[[str], bool] | None = None,
+    turns: str | Path | None = None,
+    refresh: bool = False,
+) -> None:
+    """List the documents of a year, or of a part where documents are not split by year.
+
+    Args:
+        source: Where documents come from.
+        fetching: How pages are asked for.
+        part: The year, or the part's name.
+        output: JSONL of Document; ``text`` only where the source has it.
+        rejected: JSONL of Rejection(stage ``list``): with ``output`` all that the source listed.
+        cache: The folder of pages that are kept.
+        mine: Tells by its id or key whether an item is of the part; all are if not given.
+        turns: Where it stands when a host was last asked; ``turns`` in the cache if not given.
+        refresh: Ask the site again even if the listing's page is in the cache.
+
+    Raises:
+        CollectError: a page cannot be had or is a challenge, or there is no document at all.
+    """
+    documents: dict[str, Document] = {}
+    rejections: list[Rejection] = []
+    year = part if isinstance(part, int) else 0
+    with _session(source, fetching, cache, year, turns) as session:
+        try:
+            for item in listings.items(session, source, year, refresh=refresh):
+                if mine and not mine(item.key if isinstance(item, Rejection) else item.id):
+                    continue
+                if isinstance(item, Rejection):
+                    rejections.append(item)
+                elif item.id in documents:
+                    first = documents[item.id]
+                    rejections.append(
+                        Rejection("list", item.id, "duplicate", f"{item.title} ({first.url})")
+                    )
+                else:
+                    documents[item.id] = item
+            reasons = counted(item.reason for item in rejections)
+            if not documents:
+                raise CollectError(
+                    f"the listing of {part} has no document"
+                    + (f" (rejected: {reasons})" if reasons else ""),
+                    where=_place(source),
+                    hint="open it in a browser; check the source's url, query or path, and the years",
+                )
+        except (HostStopped, PageError):
+            raise  # what came before is good
+        except CollectError:
+            # a page without a listing must not be there for ever
+            session.forget_given(last=bool(documents))
+            raise
+    write_records(output, documents.values())
+    write_records(rejected, rejections)
+    log.info(
+        "%s: %d documents, %d rejected%s",
+        part,
+        len(documents),
+        len(rejections),
+        f" ({reasons})" if reasons else "",
+    )
+
+
+def fetch_documents(
+    source: Source,
+    fetching: Fetching,
+    *,
+    listing: str | Path,
+    output: str | Path,
+    store: str | Path,
+    cache: str | Path,
+) -> None:
+    """Find the texts of a year's documents wherever no browser is needed.
+
+    Args:
+        source: Where documents come from.
+        fetching: How pages are asked for.
+        listing: JSONL of Document.
+        output: JSONL of the same documents in the same order, with text or reason.
+        store: The store's root; each outcome that will not pass is kept under stage ``fetch``.
+        cache: The folder of pages that are kept.
+
+    Raises:
+        CollectError: a host sets a challenge or does not answer; what was found is in the store.
+    """
+    documents = list(read_records(listing, Document))
+    wanted = [document for document in documents if not document.text]
+    kept = Store(store, "fetch", _identity(source, fetching, documents))
+    before, _ = in_order(source, fetching)
+    with _session(source, fetching, cache, _year_of(documents)) as session:
+        chain = resolvers(before, session, fetching)
+        outcomes = work(
+            wanted,
+            lambda document: resolve(document, chain),
+            kept,
+            "documents",
+            lanes=fetching.hosts,
+        )
+    finished = [with_outcome(document, outcomes.get(document.id)) for document in documents]
+    write_records(output, finished)
+    reasons = counted(document.reason for document in finished if not document.text)
+    log.info(
+        "%d of %d documents have their text%s",
+        sum(bool(document.text) for document in finished),
+        len(finished),
+        f"; not yet: {reasons}" if reasons else "",
+    )
+
+
+def render_documents(
+    source: Source,
+    fetching: Fetching,
+    *,
+    fetched: str | Path,
+    output: str | Path,
+    missing: str | Path,
+    store: str | Path,
+    cache: str | Path,
+) -> None:
+    """Ask the browser and whoever comes after it, and part the documents into found and missing.
+
+    Args:
+        source: Where documents come from.
+        fetching: Who is asked, and how.
+        fetched: JSONL of Document with text or reason.
+        output: JSONL of Document, all with text.
+        missing: JSONL of Rejection(stage ``collect``): the others, with the reason.
+        store: The store's root; outcomes are kept under stage ``render``.
+        cache: The folder of pages that are kept.
+
+    Raises:
+        CollectError: a challenge, or no document at all has a text and no browser may help.
+    """
+    from papertune.collect.web.browser import (
+        HOW_TO_GET_ONE,
+        Browser,
+        BrowserMissing,
+        browser_available,
+    )
+
+    documents = list(read_records(fetched, Document))
+    _, after = in_order(source, fetching)
+    wanted = [document for document in documents if after and not is_whole(document)]
+    kept = Store(store, "render", _identity(source, fetching, documents))
+    why_not = "" if browser_available() else HOW_TO_GET_ONE
+    with (
+        _session(source, fetching, cache, _year_of(documents)) as session,
+        Browser(session) as browser,
+    ):
+
+        def look(document: Document) -> Outcome:
+            nonlocal why_not
+            before = landing_reason(document)
+            if before.startswith(NOT_RENDERED):
+                return Outcome(reason=before)
+            try:
+                if why_not:
+                    raise BrowserMissing(why_not)
+                found = browser.abstract(document.url)
+            except BrowserMissing as error:
+                why_not = why_not or f"{error}; {HOW_TO_GET_ONE}"
+                # a page that did not come may come without a browser too
+                waits = before in ("", "no_abstract_in_page", "truncated")
+                return Outcome(reason="needs_browser" if waits else before, passing=True)
+            if not found:
+                return Outcome(reason="no_abstract")
+            return Outcome(found[0], f"browser:{found[1]}")
+
+        chain = [("browser", look), *resolvers(after[1:], session, fetching)]
+        outcomes = work(wanted, lambda document: resolve(document, chain), kept, "rendered pages")
+    finished = [with_outcome(document, outcomes.get(document.id)) for document in documents]
+    found = [document for document in finished if document.text]
+    lost = [document for document in finished if not document.text]
+    if not found and any(document.reason != "needs_browser" for document in lost):
+        raise CollectError(
+            f"not one of {len(lost)} documents has a text "
+            f"({counted(document.reason for document in lost)})",
+            where=lost[0].url,
+            hint="open some of the pages in a browser: if they show abstracts, their markup is new "
+            "to papertune/collect/texts/publishers.py; else give the abstracts as local files "
+            "(source kind: files)",
+        )
+    write_records(output, found)
+    write_records(missing, [rejection(document, why_not) for document in lost])
+    reasons = counted(document.reason for document in lost)
+    log.info(
+        "%d documents, %d missing%s", len(found), len(lost), f" ({reasons})" if reasons else ""
+    )
+    waiting = sum(document.reason == "needs_browser" for document in lost)
+    if waiting:
+        log.warning("%d documents need a browser: %s", waiting, why_not)
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+def _place(source: Source) -> str:
+    """The url or path of a source's listing."""
+    return str(getattr(source, "path", "") or getattr(source, "url", "") or source.kind)
+
+
+@contextmanager
+def _session(
+    source: Source,
+    fetching: Fetching,
+    cache: str | Path,
+    year: int,
+    turns: str | Path | None = None,
+) -> Iterator[PoliteSession]:
+    """The source's session; the demo venue runs as long as it does."""
+    if source.kind != "demo":
+        with PoliteSession(fetching, cache, turns=turns) as session:
+            yield session
+        return
+    from papertune.demo.server import demo_server
+
+    # the venue's pages change with its settings and its code, their urls do not
+    folder = Path(cache) / f"demo-{fingerprint(_demo_identity(source, year))}"
+    with (
+        demo_server(source) as venue,
+        PoliteSession(fetching, folder, turns=turns, hosts=venue.hosts) as session,
+    ):
+        yield session
+
+
+def in_order(source: Source, fetching: Fetching) -> tuple[list[Resolver], list[Resolver]]:
+    """The resolvers that are asked before the browser; the browser, if it is asked, and the others."""
+    names = [
+        name
+        for name in dict.fromkeys(fetching.resolvers)
+        # the built-in venue is known to nobody else
+        if source.kind != "demo" or name not in APIS
+    ]
+    place = names.index("browser") if "browser" in names else len(names)
+    return names[:place], names[place:]
+
+
+def is_whole(document: Document) -> bool:
+    """Whether a document has its text, and not only the beginning of it."""
+    return bool(document.text) and document.reason != "truncated"
+
+
+def landing_reason(document: Document) -> str:
+    """Why the landing page as it came gave no whole text; empty where it was not asked."""
+    said = [item.partition(": ") for item in document.tried]
+    return next((reason for who, _, reason in said if who == "landing"), "")
+
+
+def _identity(source: Source, fetching: Fetching, documents: list[Document]) -> dict[str, Any]:
+    """What an outcome depends on besides the document's url, which is its key."""
+    identity: dict[str, Any] = {"version": versions.COLLECT, "fetching": fetching.identity()}
+    if source.kind == "demo":
+        identity["demo"] = _demo_identity(source, _year_of(documents))
+    return identity
+
+
+def _demo_identity(source: Any, year: int) -> str:
+    from papertune.demo import pages
+    from papertune.demo.papers import papers
+
+    listed = papers(year, source.papers_per_year, source.seed)
+    kinds = pages.kinds_of(listed)
+    return digest([[asdict(paper), kinds[paper.key]] for paper in listed])
+
+
+def _year_of(documents: list[Document]) -> int:
+    return documents[0].year if documents else 0

@@ -1,0 +1,1 @@
+"""How a text is found in what a site gave."""

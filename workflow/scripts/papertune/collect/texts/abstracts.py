@@ -1,0 +1,306 @@
+"""The abstract of a landing page: a cascade of extractors, the surest first.
+
+Publisher's own markup → JSON in scripts → ``citation_abstract``, Dublin Core, JSON-LD → a section
+headed or named "Abstract" → the page's description, which is often cut off, a citation or
+boilerplate and is taken only where it is none of them. Where the first is cut off, or another one
+goes on where it ends, the fuller one is taken.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from papertune.collect.texts.is_abstract import is_abstract, is_cut, is_description, is_fuller
+from papertune.collect.texts.markup import (
+    HEADING,
+    HEADINGS,
+    inner_text,
+    is_other,
+    parsed,
+    short_text,
+    text_after,
+)
+from papertune.collect.texts.page_data import abstracts_in_scripts, same_title, title_of
+from papertune.collect.texts.publishers import (
+    hosts_of,
+    ieee_abstract,
+    sciencedirect_abstract,
+    selectors_of,
+)
+from papertune.collect.texts.text import clean
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+# words beside "abstract" in a class or id of something else than the abstract's text
+_NOT_NAMED = re.compile(
+    r"graphical|visual|highlights?|toggler?|links?|button|btn|nav|tabs?|teaser|short|preview|heading"
+    r"|header|title|labels?|keywords?|lists?|lang|language|menu|count|views?|figure|image|img|icon"
+    r"|related|recommended|recommendations|similar|cited|video|audio|pdf|popup|modal|tooltip|tools"
+    r"|actions|share|metrics|no|has|with|show|hide|expand|collapse|number|id|url|html|background"
+    r"|factory|class|syntax|interpretation|page|type|only"
+)
+# words in the class or id of a part of the page that is about other papers, or a form
+_OUTSIDE = re.compile(
+    r"related|recommend(?:ed|ations?|er)|similar|citing|references?|bibliography|sidebar|trending"
+    r"|carousel|modal|popup|dialog|footer"
+)
+_META = (
+    "citation_abstract",
+    "dcterms.abstract",
+    "dc.description.abstract",
+    "dc.description",
+    "dcterms.description",
+    "eprints.abstract",
+    "bepress_citation_abstract",
+    "prism.abstract",
+    "abstract",
+)
+_DESCRIPTIONS = ("og:description", "description", "twitter:description")
+_ARTICLES = {"ScholarlyArticle", "Article", "TechArticle", "Report", "CreativeWork", "Thesis"}
+_ARTICLES |= {"MedicalScholarlyArticle", "Chapter", "PublicationIssue"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An abstract, the extractor that found it, and whether the page had no more than its beginning."""
+
+    text: str
+    found_by: str
+    truncated: bool = False
+
+
+def find_abstract(html: str, url: str) -> tuple[str, str] | None:
+    """The whole abstract of a landing page and the name of the extractor that found it.
+
+    Args:
+        html: The page as it came, or as a browser wrote it.
+        url: Where it came from; chooses the publisher's extractors.
+
+    Returns:
+        Text and extractor (``meta:citation_abstract``, ``script:json``, ``section`` …), or None.
+    """
+    found = best_abstract(html, url)
+    return None if found is None or found.truncated else (found.text, found.found_by)
+
+
+def best_abstract(html: str, url: str) -> Found | None:
+    """The fullest abstract that a landing page has, marked where it is cut off.
+
+    Args:
+        html: The page as it came, or as a browser wrote it.
+        url: Where it came from; chooses the publisher's extractors.
+    """
+    soup = parsed(html)
+    found = [
+        Found(text, name, is_cut(text))
+        for extractor in (_publisher, _scripts, _metas, _json_ld, _sections)
+        for text, name in _cleaned(extractor(soup, html, url))
+        if is_abstract(text)
+    ]
+    descriptions = list(_cleaned(_descriptions(soup)))
+    whole = [Found(text, name) for text, name in descriptions if is_description(text)]
+    if not found:
+        return whole[0] if whole else None
+    first = found[0]
+    for other in [*found[1:], *whole]:
+        goes_on = is_fuller(other.text, first.text) and (first.truncated or not other.truncated)
+        if goes_on or (first.truncated > other.truncated and _same(first.text, other.text)):
+            first = other
+    if first.truncated:
+        # what is cut before it says what it is about is worth less than another's whole
+        others = [other for other in found if not other.truncated]
+        if others and len(first.text) < 80:
+            return others[0]
+    return first
+
+
+def _same(cut: str, whole: str) -> bool:
+    """Most words of what is cut stand in the whole, early on."""
+    words = set(re.findall(r"\w{3,}", cut.lower()))
+    there = set(re.findall(r"\w{3,}", whole[: 2 * len(cut)].lower()))
+    return len(words & there) >= 0.7 * len(words)
+
+
+def _cleaned(candidates: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for text, name in candidates:
+        cleaned = clean(text)
+        if cleaned:
+            yield cleaned, name
+
+
+# ---- extractors: (soup, html, url) → candidates (text or markup, name) ------------------------
+
+
+def _publisher(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+    text = ieee_abstract(html)
+    if text:
+        yield text, "publisher:ieee"
+    hosts = hosts_of(soup, url)
+    for name, selector in selectors_of(hosts, html):
+        css, _, attribute = selector.partition("@")
+        for element in soup.select(css, limit=5):
+            if attribute:
+                yield str(element.get(attribute, "")), f"publisher:{name}"
+            elif not _is_elsewhere(element) and not _is_headed_other(element):
+                yield inner_text(element), f"publisher:{name}"
+    if '"abstracts"' in html:
+        yield sciencedirect_abstract(html), "publisher:sciencedirect"
+
+
+def _scripts(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+    for text in abstracts_in_scripts(soup):
+        yield text, "script:json"
+
+
+def _metas(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+    found = _meta_contents(soup)
+    for name in _META:
+        for content in found.get(name, []):
+            yield content, f"meta:{name}"
+
+
+def _meta_contents(soup: BeautifulSoup) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for meta in soup.find_all("meta"):
+        for key in ("name", "property", "itemprop"):
+            name = str(meta.get(key) or "").lower()
+            if name in _META or name in _DESCRIPTIONS:
+                found.setdefault(name, []).append(str(meta.get("content") or ""))
+                break
+    return found
+
+
+def _json_ld(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+    title = title_of(soup)
+    for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
+        try:
+            data = json.loads(script.string or "", strict=False)
+        except (ValueError, RecursionError):
+            continue
+        for node in _nodes(data, 0):
+            if not same_title(str(node.get("headline") or node.get("name") or ""), title):
+                continue
+            kinds = node.get("@type") or []
+            articles = _ARTICLES & set([kinds] if isinstance(kinds, str) else map(str, kinds))
+            if isinstance(node.get("abstract"), str):
+                yield node["abstract"], "json-ld:abstract"
+            if articles and isinstance(node.get("description"), str):
+                yield node["description"], "json-ld:description"
+
+
+def _nodes(data: Any, depth: int) -> Iterator[dict[str, Any]]:
+    """The objects of JSON-LD that describe the page; deeper ones may be cited papers."""
+    if isinstance(data, list):
+        for item in data:
+            yield from _nodes(item, depth)
+    elif isinstance(data, dict) and depth < 2:
+        yield data
+        for key in ("@graph", "mainEntity"):
+            yield from _nodes(data.get(key), depth + 1)
+
+
+def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+    named = [
+        element
+        for element in soup.find_all(_is_named_abstract, limit=24)
+        if not _is_elsewhere(element)
+    ]
+    held = {id(parent): element for element in named for parent in element.parents}
+    ids = set(map(id, named))
+    if sum(not any(id(parent) in ids for parent in one.parents) for one in named) > 4:
+        named = []  # a list of papers
+    # the innermost first: around it stand buttons, figures and lists
+    for element in sorted(named[:12], key=lambda item: id(item) in held):
+        if not _is_headed_other(element):
+            yield inner_text(element), "section"
+    for string in soup.find_all(string=HEADING, limit=12):
+        heading = string.parent
+        # the heading's own box, where its words lie deeper in it
+        while (
+            heading is not None
+            and heading.parent is not None
+            and HEADING.match(short_text(heading.parent))
+        ):
+            heading = heading.parent
+        if heading is None or heading.name in ("script", "style", "title", "a", "option", "button"):
+            continue
+        if not _is_elsewhere(heading):
+            text = text_after(heading)
+            if not text.strip() and heading.parent is not None:
+                text = text_after(heading.parent)
+            yield text, "section"
+
+
+def _is_named_abstract(element: Tag) -> bool:
+    """Called an abstract by its id, class or role in a vocabulary, in whatever spelling."""
+    if element.name in (
+        "body",
+        "html",
+        "a",
+        "button",
+        "input",
+        "option",
+        "svg",
+        "i",
+        "label",
+        "li",
+    ):
+        return False
+    attributes = element.attrs
+    if str(attributes.get("itemprop") or attributes.get("property") or "").endswith("abstract"):
+        return element.name != "meta"
+    names = [str(attributes.get("id") or ""), *map(str, attributes.get("class") or [])]
+    for name in names:
+        if "bstract" not in name and "BSTRACT" not in name:
+            continue
+        words = {word.lower() for word in _WORD.findall(name)}
+        if words & {"abstract", "abstracts"} and not any(map(_NOT_NAMED.fullmatch, words)):
+            return True
+    return False
+
+
+def _is_headed_other(element: Tag) -> bool:
+    """Its first heading says that it is something else: a graphical abstract, highlights."""
+    heading = element.find([*HEADINGS, "strong", "b"])
+    before = element.find_previous_sibling(HEADINGS)
+    return any(
+        other is not None and is_other(short_text(other))
+        for other in (heading if heading is not None and _opens(element, heading) else None, before)
+    )
+
+
+def _opens(element: Tag, heading: Tag) -> bool:
+    first = next(iter(element.stripped_strings), "")
+    return first != "" and first == next(iter(heading.stripped_strings), "")
+
+
+def _is_elsewhere(element: Tag) -> bool:
+    """Within a list of other papers, a margin, a dialog or the page's foot."""
+    for parent in (element, *element.parents):
+        names = [str(parent.get("id") or ""), *map(str, parent.get("class") or [])]
+        if parent.name in ("aside", "footer", "nav") or any(map(_is_outside, names)):
+            # a box around the whole page may be called after its margin
+            return parent.name != "body" and parent.find("h1") is None
+    return False
+
+
+def _is_outside(name: str) -> bool:
+    words = {word.lower() for word in _WORD.findall(name)}
+    return any(map(_OUTSIDE.fullmatch, words)) and not words & {"with", "has", "wrap", "wrapper"}
+
+
+def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
+    found = _meta_contents(soup)
+    title = set(re.findall(r"\w{4,}", title_of(soup).lower()))
+    for name in _DESCRIPTIONS:
+        for content in found.get(name, []):
+            # these mostly describe the site: an abstract has words of its title
+            shared = title & set(re.findall(r"\w{4,}", content.lower()))
+            if name.startswith("og:") or len(shared) >= max(2, 0.3 * len(title)):
+                yield content, name if name.startswith("og:") else f"meta:{name}"

@@ -1,0 +1,230 @@
+"""What is an abstract and what only stands where one would be: notices, citations, advertising.
+
+Every function takes text that :func:`papertune.collect.texts.text.clean` has been over, whoever gave it:
+a landing page, an API, a feed, a PDF.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ENDS = re.compile(r"[.!?。！？][)\]\"'”’»*†\d]*$|[$)\]”\"»]$")
+
+_NOTICE = re.compile(
+    r"^\W*(?:"
+    # there is none
+    r"(?:sorry,? )?(?:the |an? |this )?(?:article |paper |full )?(?:abstracts?|summary)(?: text)? "
+    r"(?:is |are |was )?(?:currently |temporarily )?(?:missing|(?:not|un)\s?-?(?:yet )?"
+    r"(?:available|provided|supplied|found|present))\b"
+    r"|(?:there is )?no (?:abstract|summary|description)\b|abstract (?:missing|withheld)"
+    r"|n/a\b|n\.a\.$|none\.?$|not available"
+    r"|this (?:article|paper|content|item|chapter|document)\b.{0,40}\b(?:has|does not have|contains)"
+    r" (?:no|an) (?:abstract|summary)\b"
+    r"|an abstract is not available|abstract not|in lieu of an abstract"
+    # a picture of the first page stands for it
+    r"|(?:the |click to .{0,20})?first page (?:of|preview|image|is)\b|first page$"
+    r"|click (?:to|here|on)\b|(?:below is|here is|the following is) the (?:first page|beginning)"
+    r"|preview of (?:the )?first page|image of (?:the )?first page"
+    r"|extract\b.{0,60}\bfirst page|an extract is not available"
+    # one has to pay or to sign in
+    r"|this is a preview of\b|you (?:do not|don't) (?:currently )?have access|access (?:to )?(?:this|the"
+    r" full|full|content)\b|to (?:read|view|access) (?:this|the)\b.{0,80}\b(?:sign|log|subscri|"
+    r"purchas|register|access)|(?:sign|log) ?in to\b|subscribe (?:to|now)"
+    r"|(?:purchase|buy) (?:this|pdf|access|article)"
+    r"|get (?:full )?access|check if you (?:have access|can access)|please (?:sign|log)\b"
+    # nothing but pictures
+    r"|download\s*:\s*download|image,? graphical abstract|unlabel+ed image|graphical abstract\b"
+    r"|highlights\b|key ?points\b"
+    # somebody else's page about it
+    r"|request pdf\b|download citation\b|semantic scholar extracted view|article on .{1,200}, in"
+    r"|bibliographic details|(?:view|read|explore|browse|discover|search|find) (?:all|more|over"
+    r"|millions|thousands|full|research papers|articles?|papers?|\d[\d,]+)\b"
+    r")",
+    re.IGNORECASE,
+)
+_WALL = re.compile(
+    r"^\W*(?:just a moment|attention required|verif(?:y|ying) (?:that )?you are|please verify"
+    r"|checking your browser|enable javascript|please (?:enable|turn on) (?:javascript|cookies)"
+    r"|(?:you need to enable|this (?:page|site|website|app) requires) (?:javascript|cookies)"
+    r"|javascript (?:is )?(?:disabled|required|must be)|your browser\b|are you a (?:robot|human)"
+    r"|access denied|request (?:blocked|rejected)|(?:your|the) (?:request|access) (?:has been|was|is)"
+    r" (?:blocked|denied|limited)|too many requests|we(?:'ve| have) detected (?:unusual|that)"
+    r"|our systems have detected|unusual traffic|why (?:am i|have i been)|performing security"
+    r"|please (?:complete|solve|wait|stand by)|one more step|(?:page|error|document) not found"
+    r"|404\b|403\b|an? (?:unexpected )?error (?:has )?occurred|something went wrong|loading(?:\W*$|\.\.\.|…))"
+    r"|unusual (?:traffic|activity) from your (?:computer|network|ip|device)"
+    r"|enable javascript and cookies to continue|security check to access",
+    re.IGNORECASE,
+)
+_COOKIES = re.compile(
+    r"^\W*(?:(?:this|our|the|these) (?:web ?)?(?:site|page|journal|platform)s?\b.{0,40}\buse[sd]? "
+    r"(?:.{0,30} )?cookies|we (?:and our partners )?(?:use|and|store|value|care)\b.{0,60}\bcookies"
+    r"|we (?:value|respect|care about) your privacy|cookies? (?:policy|notice|settings|preferences)"
+    r"|by (?:continuing|using|clicking|browsing)\b.{0,80}\byou (?:agree|accept|consent)"
+    r"|cookies (?:help us|are small|enable us) )",
+    re.IGNORECASE,
+)
+_CONSENT = re.compile(
+    r"\b(?:accept|agree|consent|preferences|settings|experience|policy|partners|banner|browser)\b",
+    re.IGNORECASE,
+)
+_JOURNAL = re.compile(
+    r"^(?:welcome to|about (?:this|the) (?:journal|conference)|aims (?:and|&) scope|(?:the )?official"
+    r" (?:journal|publication|organ) of|published (?:\w+ )?(?:by|since|monthly|quarterly)"
+    r"|.{3,100}\b(?:is|are) (?:an?|the|one of the) .{0,80}?\b(?:journals?|magazine|periodical|"
+    r"publishers?|bibliograph\w+|(?:book|proceedings) series|digital librar(?:y|ies)|learned societ\w+"
+    r"|professional organi[sz]ation|abstracting service|citation database)\b"
+    r"|.{3,80}\bpublishes (?:.{0,60} )?(?:articles|papers|research|results|reviews|contributions)\b"
+    r"|(?:the |this )?journal (?:of [\w\s,&]{3,60} )?(?:is|publishes|aims|covers|provides|was)\b"
+    r"|.{0,60}\bdigital library\b)",
+    re.IGNORECASE,
+)
+_CITED = (
+    r"^\(?\(?(?:19|20)\d\d\)?\.\s",
+    r"\bpp?\.\s*\d+|\bpages? \d+\s*[-–]\s*\d+|\b\d+\s*\(\d+\)\s*[,:]\s*\d+|\b\d{1,5}[-–]\d{1,5}\.?$",
+    r"\bvol(?:ume)?\.?\s*\d+|\b(?:no|issue|iss)\.?\s*\d+",
+    r"\bdoi(?::|\.org)|\bdoi\b\s*10\.",
+    r"\bIS[BS]N\b|\bPMID\b|\barXiv:\d",
+    r"\b(?:in )?proceedings of\b|\bin proc\.|\bconference on\b.{0,80}\b(?:19|20)\d\d\b",
+    r"[(,.]\s*(?:19|20)\d\d\s*[).,;]|\b(?:19|20)\d\d\.?$",
+    r"(?:\b[A-Z]\.[ ,;&]+){2}|\bet al\.[,;]? ?\(?(?:19|20)\d\d|(?:\w+, [A-Z]\.(?:[ -]?[A-Z]\.)*[,;&] ){2}",
+)
+_CITATION = tuple(
+    re.compile(pattern, re.IGNORECASE if "[A-Z]" not in pattern else 0) for pattern in _CITED
+)
+_STRICT_CITATION = re.compile(
+    r"^\(\d{4}\)|\bpp?\.\s*\d+|\bVol(?:ume)?\.?\s*\d+|\bdoi(?::|\.org)|\bISBN\b|\bISSN\b"
+    r"|\bProceedings of the\b.{0,200}\b(?:19|20)\d\d\.?$|\b(?:19|20)\d\d\.$",
+    re.IGNORECASE,
+)
+_BOILERPLATE = re.compile(
+    r"\bcookies?\b|\bsubscri(?:be|ption)\b|all rights reserved|digital library|\bsign (?:in|up)\b"
+    r"|\blog ?in\b|\bdownload\b|\bfull[- ]text access\b|official (?:site|website|home)|request pdf"
+    r"|read the (?:full|latest)|free access to|\bwebsite\b|home ?page|non-?profit"
+    r"|scientific, technical|delivering full text|electronic proceedings",
+    re.IGNORECASE,
+)
+_ELLIPSIS = re.compile(
+    r"(?:\.\.\.|…|\[…\]|\[\.\.\.\]|\. \. \.)[\s\"'”’)]*$"
+    r"|(?:\.\.\.|…)?\s*[\[(<]?\b(?:read|show|see|view|learn) (?:more|full (?:abstract|text)|the rest)\b"
+    r"\W*$|(?:\.\.\.|…)\s*[\[(]?(?:more|expand|continue(?: reading)?)[\])]?\W*$"
+    r"|[\[(](?:abstract )?truncated\b.{0,30}$",
+    re.IGNORECASE,
+)
+_DANGLING = re.compile(
+    r"(?:[,;:(–—-]|\b(?:the|an?|of|and|or|to|in|on|for|with|by|from|at|as|that|which|is|are|was|were|"
+    r"be|has|have|its|their|our|this|these|than|into|between|using|based|such|not|can|we|it|also))$",
+    re.IGNORECASE,
+)
+_STUDY = re.compile(
+    r"\b(?:we (?:propose|present|show|find|study|introduce|develop|describe|investigate|report|measure"
+    r"|analy[sz]e|demonstrate|evaluate|prove|examine|argue|compare|discuss|conduct|design|explore|ask"
+    r"|give|test|use|apply|consider|derive|identify|suggest|observe|survey|train|build|implement)\b"
+    r"|(?:this|the|our) (?:paper|study|article|work|thesis|chapter|survey|research) (?:\w+ly )?(?:presents?"
+    r"|proposes?|shows?|describes?|examines?|reports?|investigates?|introduces?|discusses?|aims?"
+    r"|reviews?|explores?|analy[sz]es?|addresses|considers|studies|develops|provides|deals|focuses)\b"
+    r"|in this (?:paper|article|work|study|letter|chapter|thesis)\b|results (?:show|suggest|indicate)"
+    r"|(?:is|are|was|were) (?:proposed|presented|shown|studied|investigated|demonstrated)\b)",
+    re.IGNORECASE,
+)
+_COOKIE_USE = re.compile(r"\bwe (?:and our partners )?use cookies\b[^.]*", re.IGNORECASE)
+_TAIL = re.compile(
+    r"^\W*(?:key\s?-?words\b|index terms\b|©|\(c\) \d|copyright\b|keywords|doi\b|https?://|cite this"
+    r"|citation\b|published\b|received\b|download|references\b|introduction\b|1\.? introduction"
+    r"|related\b|recommended\b|export\b|view\b|pdf\b|authors?\b|categories and\b|ccs concepts)",
+    re.IGNORECASE,
+)
+
+
+def is_abstract(text: str) -> bool:
+    """Prose that is long enough, and none of what publishers put in an abstract's place."""
+    return (
+        len(text) >= 40
+        and len(text.split()) >= 6
+        and not is_notice(text)
+        and not is_keywords(text)
+        and not is_citation(text)
+        and not (len(text) < 700 and _JOURNAL.match(text) and not _is_study(text))
+    )
+
+
+def is_notice(text: str) -> bool:
+    """It says that there is no abstract, or is a bot wall's, a cookie banner's or a shop's text."""
+    head = text[:400]
+    if len(text) < 1200 and _WALL.search(head):
+        return not _is_study(text)
+    if len(text) < 1500 and _COOKIES.match(head) and _CONSENT.search(text):
+        return not _is_study(text)
+    if text.startswith(("•", "●", "▪", "·", "►")):
+        return True  # highlights
+    return len(text) < 600 and bool(_NOTICE.match(head)) and not _is_study(text)
+
+
+def is_keywords(text: str) -> bool:
+    """A list of terms, not sentences."""
+    if re.match(r"^\W*(?:(?:author |article )?key\s?-?words\b|index terms\b)", text, re.IGNORECASE):
+        return True
+    parts = [part for part in re.split(r"\s*[,;•|·/]\s*|\s+[–—-]\s+", text.rstrip(". ")) if part]
+    if len(parts) < 5 or re.search(r"[.!?]\s+[A-Z]", text):
+        return False
+    return len(text.split()) / len(parts) <= 3 and not _is_study(text)
+
+
+def is_citation(text: str) -> bool:
+    """How to cite a paper, and nothing that it says: several marks of one in a short text."""
+    if re.match(r"@\w+\s*\{|TY\s+-\s", text):
+        return True
+    return len(text) <= 450 and sum(bool(mark.search(text)) for mark in _CITATION) >= 3
+
+
+def is_cut(text: str) -> bool:
+    """It ends in an ellipsis, at a word that asks for another, or where sites cut sentences."""
+    if _ELLIPSIS.search(text) or text.startswith(("...", "…", "[…]")):
+        return True
+    if _ENDS.search(text):
+        return False
+    return 140 <= len(text) <= 330 or len(text) in range(490, 515) or bool(_DANGLING.search(text))
+
+
+def is_fuller(text: str, other: str) -> bool:
+    """``text`` is ``other`` going on: it begins the same, and more prose follows."""
+    mine, its = _letters(text), _letters(_ELLIPSIS.sub("", other))
+    if len(mine) < len(its) + 15 or not its:
+        return False
+    # the last word of what was cut may be half a word, and sites differ in what they drop
+    same = its[: max(len(its) - 12, 30)]
+    if not mine.startswith(same):
+        return False
+    rest = text[_place(text, len(its)) :].strip()
+    return len(rest) >= 20 and not _TAIL.match(rest)
+
+
+def is_description(text: str) -> bool:
+    """An abstract although it was given as a page's description, which mostly is none."""
+    return (
+        len(text) >= 120
+        and len(text.split()) >= 15
+        and bool(re.search(r"[.!?。][)\]\"'”’»]*$", text))
+        and is_abstract(text)
+        and not is_cut(text)
+        and not _STRICT_CITATION.search(text)
+        and not _BOILERPLATE.search(text)
+    )
+
+
+def _is_study(text: str) -> bool:
+    """It speaks as papers do of themselves: papers on captchas, cookies and journals exist."""
+    return len(text) > 120 and bool(_STUDY.search(_COOKIE_USE.sub("", text)))
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).lower()
+
+
+def _place(text: str, letters: int) -> int:
+    """Where in ``text`` its first so many letters and digits end."""
+    for place, char in enumerate(text):
+        if letters <= 0:
+            return place
+        letters -= char.isalnum()
+    return len(text)

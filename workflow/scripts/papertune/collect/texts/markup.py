@@ -1,0 +1,169 @@
+"""From a parsed page to text: what belongs to an abstract's element and what only lies in it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from papertune.collect.texts.formulas import is_gone, replace_formulas
+from papertune.collect.texts.text import BLOCK_TAG, label, scripts
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", "div", "p", "th")
+HEADING = re.compile(
+    r"^\W*(?:\d+\.?\s+)?(?:(?:author'?s?'?|english|paper|article) )?"
+    r"(?:abstracts?|summary|résumé|resumen|zusammenfassung|r\s?i\s?a\s?s\s?s\s?u\s?n\s?t\s?o|摘要)"
+    r"(?:\s*/\s*\w+)?\s*[:.]?\W*$",
+    re.IGNORECASE,
+)
+# a part of the page that is no abstract although it stands within one or is called one
+_OTHER = re.compile(
+    r"^\W*(?:(?:author |article )?key\s?-?words?\b|index terms|highlights?\b|key ?points\b"
+    r"|graphical abstract|visual abstract|toc graphic|table of contents|references\b|citation"
+    r"|cite this|ccs concepts|categories and subject|general terms|(?:mathematics )?subject class"
+    r"|msc\b|jel\b|pacs\b|supplement(?:al|ary) (?:mater|info)|associated (?:content|data)|funding"
+    r"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language summary|lay summary|teaser\b"
+    r"|related\b|recommend|similar\b|cited by|metrics\b|download|export|share\b"
+    r"|author(?:s|\b.* information| biograph)|about the authors?|notes?\b|published|doi\b|keywords)",
+    re.IGNORECASE,
+)
+# the same as a word in bold, where more care is due
+_LIST = re.compile(
+    r"^(?:(?:author |article )?key\s?-?words?(?: and phrases)?|index terms|highlights|references"
+    r"|graphical abstract|ccs concepts|general terms|acm reference format|(?:msc|jel|pacs)\b.{0,40})"
+    r"\s*[:.—–-]?$",
+    re.IGNORECASE,
+)
+_UNWANTED = (
+    "script, style, template, button, noscript, nav, form, figure, svg, iframe, input, select, "
+    ".keywords, .keyword, .abstractKeywords, .article-keywords, .kwd-group, .hlFld-KeywordText, "
+    ".descriptor, .sr-only, .visually-hidden, .screen-reader-text, .abs-tools, .firstPage, "
+    ".abstract-toggle, [hidden], .copyright, .dropdown-menu, .btn-group, .graphical, "
+    ".article-info, .pub-info, .publication-info, .article-history, .tooltip, [role=tooltip], [role=button]"
+)
+_MORE = re.compile(
+    r"^\W*(?:(?:show|read|see|view|load|hide|collapse|expand)\s+(?:more|less|all|full|abstract)"
+    r"(?:\s+abstract)?|more|less|\(more\)|\[more\]|translate|listen|pdf)\W*$",
+    re.IGNORECASE,
+)
+
+
+def parsed(html: str) -> BeautifulSoup:
+    """A page as a tree."""
+    import warnings
+
+    from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+
+    with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
+        if "<mml:" in html:
+            html = re.sub(r"(</?)mml:", r"\1", html)
+        # half a surrogate pair, which browsers let pass, is no text to lxml
+        return BeautifulSoup(html.encode("utf-8", "replace").decode(), "lxml")
+
+
+def short_text(element: Tag) -> str:
+    """The text of an element that has little in it; of a larger one nothing, and at no cost."""
+    if sum(1 for _ in islice(element.descendants, 13)) > 12:
+        return ""
+    return element.get_text(" ", strip=True)
+
+
+def is_other(heading: str) -> bool:
+    """A heading of something that is no abstract: keywords, highlights, a graphical abstract."""
+    return bool(_OTHER.match(heading))
+
+
+def inner_text(element: Tag) -> str:
+    """An element's text as an abstract has it; still with entities escaped.
+
+    Without its own heading, scripts, buttons, keywords and all that follows a heading of something
+    else; with the labels of a structured abstract; with each formula once.
+    """
+    from bs4 import Comment
+
+    part = copy.copy(element)
+    for comment in part.find_all(string=lambda text: isinstance(text, Comment)):
+        comment.extract()
+    replace_formulas(part)
+    for unwanted in part.select(_UNWANTED):
+        if not is_gone(unwanted):
+            unwanted.decompose()
+    for small in part.find_all(["a", "span", "p", "div", "label", "li"]):
+        if not is_gone(small) and _MORE.match(short_text(small)):
+            small.decompose()
+    _cut_at_other(part)
+    for heading in part.find_all(LABELS):
+        if is_gone(heading):
+            continue
+        text = short_text(heading)
+        if HEADING.match(text):
+            heading.decompose()
+        elif heading.name in HEADINGS:
+            if len(text) > 80:
+                heading.decompose()
+            elif text:
+                heading.replace_with(f" {label(text)} ")
+    markup = scripts(part.decode_contents())
+    # every tag goes here; what is escaped in the text stays escaped until it is cleaned
+    return re.sub(r"<[^>]*>", "", BLOCK_TAG.sub(" ", markup))
+
+
+def _cut_at_other(part: Tag) -> None:
+    """Drop what stands under the heading of something else, up to the next heading of its rank."""
+    for heading in part.find_all([*HEADINGS, "strong", "b", "dt", "span", "p", "div", "i"]):
+        if is_gone(heading):
+            continue
+        text = short_text(heading)
+        is_heading = heading.name in HEADINGS
+        if not (is_other(text) if is_heading else _LIST.match(text) and _begins(heading)):
+            continue
+        for sibling in list(heading.next_siblings):
+            name = getattr(sibling, "name", None)
+            if name in HEADINGS and (not is_heading or name <= heading.name):
+                break
+            sibling.extract()
+        heading.decompose()
+
+
+def _begins(element: Tag) -> bool:
+    """Nothing stands before it in its line."""
+    for sibling in element.previous_siblings:
+        name = getattr(sibling, "name", None)
+        if name:
+            return bool(BLOCK_TAG.match(f"<{name}>"))
+        if str(sibling).strip():
+            return False
+    return True
+
+
+def text_after(heading: Tag) -> str:
+    """The text that follows a heading, up to the next heading of its rank."""
+    rank = heading.name if heading.name in HEADINGS else "h6"
+    parts: list[str] = []
+    for sibling in heading.next_siblings:
+        name = getattr(sibling, "name", None)
+        if not name:
+            parts.append(str(sibling).replace("&", "&amp;").replace("<", "&lt;"))
+            continue
+        heads = [sibling] if name in HEADINGS else sibling.find_all(HEADINGS)
+        if any(head.name <= rank or is_other(head.get_text()) for head in heads):
+            break
+        if name not in HEADINGS and _is_label_of_other(sibling):
+            break
+        parts.append(
+            f" {label(sibling.get_text(' ', strip=True))} "
+            if name in HEADINGS
+            else (" " if BLOCK_TAG.match(f"<{name}>") else "") + inner_text(sibling)
+        )
+    return "".join(parts)
+
+
+def _is_label_of_other(element: Tag) -> bool:
+    text = short_text(element)
+    return 0 < len(text) < 400 and is_other(text) and bool(re.match(r"^[\w\s/-]{3,40}[:—]", text))

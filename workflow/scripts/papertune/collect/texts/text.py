@@ -1,0 +1,93 @@
+"""Plain text out of what publishers and users write: markup, entities and labels removed."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+from papertune.collect.texts.formulas import formulas_in_text
+
+_BLOCK = (
+    "p|br|div|li|ul|ol|section|sec|h[1-6]|tr|td|blockquote|dd|dt|jats:p|jats:sec|jats:title|title"
+    "|jats:list|jats:list-item|jats:break|simple-para|abstract-sec"
+)
+_INLINE = (
+    "a|abbr|abstract|abstracttext|b|bold|cite|code|em|emph|font|i|inf|inline-graphic|italic"
+    "|jats:[a-z-]+|kwd|label|m[a-z]{1,9}|mml:[a-z]+|monospace|named-content|q|roman|s|sans-serif|sc"
+    "|semantics|small|span|strong|styled-content|sub|sup|tt|u|underline|uri|var|xref"
+    "|inline-formula|tex-math|math|alternatives"
+)
+_ATTRIBUTES = r"(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?"
+BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
+_INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}>", re.IGNORECASE)
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc"
+    "\ud800-\udfff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
+)
+# what typesetting made of letters: ligatures, and the alphabets of mathematics
+_TYPESET = re.compile("[\ufb00-\ufb06\U0001d400-\U0001d7ff]+")
+# "Abstract interpretation …" is a sentence, "Abstract: …" and "ABSTRACT We …" have a heading
+_LABEL = re.compile(
+    r"^(?:(?i:abstract|summary|résumé|zusammenfassung)\s*[:.—–|]\s*|(?i:abstract)\s*-{1,2}\s+"
+    r"|ABSTRACT\s+(?=[A-Z])|Abstract(?=[A-Z][a-z])|Abstract\s+(?=(?:We|This|In this|The|Background)\b))"
+)
+_SCRIPT = re.compile(
+    r"([\w)\]]{1,40})<(?:jats:)?(su[bp])\b[^<>]*>\s*([^<>]{1,40}?)\s*</(?:jats:)?\2\s*>",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(
+    r"<((?:jats:)?title|h[1-6])\b[^<>]*>\s*([^<>]{2,60}?)\s*</\1\s*>", re.IGNORECASE
+)
+_HEADING = re.compile(r"(?:abstract|summary|résumé|zusammenfassung)[:.]?", re.IGNORECASE)
+
+
+def clean(text: str) -> str:
+    """Plain text: no tags, entities, invisible characters or leading label; one space; NFC.
+
+    Only tags that publishers use are taken for tags: ``p<q and q>r`` stays as it is. A formula is
+    said once, the parts of a structured abstract keep their labels, ``10<sup>5</sup>`` is ``10^5``.
+    """
+    for _ in range(2):  # feeds escape twice now and then
+        text = _without_tags(text)
+        unescaped = html.unescape(text)
+        if unescaped == text:
+            break
+        text = unescaped
+    text = _INVISIBLE.sub("", _without_tags(text))
+    text = _TYPESET.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+    text = " ".join(unicodedata.normalize("NFC", text).split())
+    return _LABEL.sub("", text).strip()
+
+
+def scripts(markup: str) -> str:
+    """Superscripts that mean a power get a caret: ``10<sup>5</sup>`` is not 105."""
+    return _SCRIPT.sub(_script, _SCRIPT.sub(_script, markup))  # an index and a power
+
+
+def label(heading: str) -> str:
+    """The heading of an abstract's part as it stands in running text: ``Methods:``."""
+    heading = heading.strip()
+    return heading if heading.endswith((":", ".", "?", "!")) else f"{heading}:"
+
+
+def _without_tags(text: str) -> str:
+    if "<" not in text:
+        return text
+    text = _TITLE.sub(
+        lambda match: " " if _HEADING.fullmatch(match[2]) else f" {label(match[2])} ",
+        scripts(formulas_in_text(text)),
+    )
+    return _INLINE_TAG.sub("", BLOCK_TAG.sub(" ", text))
+
+
+def _script(match: re.Match[str]) -> str:
+    before, kind, inside = match[1], match[2].lower(), match[3]
+    between = ""
+    if kind == "sub":
+        between = "_" if before[-1].isdigit() and inside[:1].isdigit() else ""
+    elif not inside.isalpha() or inside == "n" or (len(before) == 1 and before.isalpha()):
+        # a small number behind a long word is a note, and "st", "TM", "®" are no powers
+        known = before[-1].isdigit() or before[-1] in ")]" or len(before) <= 4
+        between = "^" if known and re.match(r"[\w+−–-]", inside) else ""
+    return f"{before}{between}{inside}"

@@ -1,0 +1,126 @@
+"""Titles: the same one written differently, and those of what is no paper."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import TypeVar
+
+from papertune.collect.texts.jats import without_preambles
+from papertune.collect.texts.text import clean
+
+Item = TypeVar("Item")
+
+# \'{e}, \"o, \c{c}: the accent goes, as Unicode's accents do
+_ACCENT = re.compile(r"\\(?:[`'^\"~=.]|[uvHtcdbkr](?![A-Za-z]))\s*\{?\s*\\?([A-Za-z])\}?")
+_STYLE = re.compile(
+    r"\\(?:emph|text(?:it|bf|rm|sc|tt|sf|sl|up)?|math(?:cal|bb|bf|rm|it|sf|frak|scr|tt)"
+    r"|mbox|ensuremath|boldsymbol|operatorname|it|bf|rm|em|sc)(?![A-Za-z])"
+)
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"})
+_NOTICE = re.compile(
+    r"^(?:errat(?:um|a)|corrigend(?:um|a)|correct(?:ion|ed)|retract(?:ion|ed)|withdraw(?:n|al)"
+    r"|expression of concern|addendum|author correction|publisher correction|reply to|response to"
+    r"|comment on|comments on|review of|book review|poster|abstract)\b"
+)
+_ROMAN = {"ii", "iii", "iv", "vi", "vii", "viii", "ix"}
+_RETRACTED = re.compile(r"^\W*(?:retracted|withdrawn|retraction|withdrawal)\b", re.IGNORECASE)
+_CORRECTION = re.compile(
+    r"^\W*(?:(?:author|publisher) )?(?:erratum|errata|corrigend(?:um|a)|correction(?:s)?)\b"
+    r"(?=\W*$|\s*(?:to|for|on)\b|\s*[:.–-])",
+    re.IGNORECASE,
+)
+_FRONT_MATTER = re.compile(
+    r"^\W*(?:(?:front|back|end)[ -]?(?:matter|cover)|cover(?: (?:image|page|picture))?|title page.*"
+    r"|(?:table of )?contents|(?:volume )?table of contents|copyright(?: (?:page|notice))?"
+    r"|preface|foreword|prologue|masthead|imprint|editorial board|issue (?:information|editorial)"
+    r"|(?:publication|society|publisher'?s?) information|information for authors"
+    r"|(?:author|subject|keyword) index|index(?: of authors)?|author list|blank page|call for papers"
+    r"|(?:list of |additional )?(?:reviewers|referees|sponsors)|committees?"
+    r"|(?:organi[sz]ing|program(?:me)?|conference|steering|technical) committee(?: members)?"
+    r"|(?:message|welcome)(?: message)? (?:from|by) .*(?:chairs?|committee|editors?|president)s?"
+    r"|welcome)\W*$",
+    re.IGNORECASE,
+)
+
+
+def normalised(title: str) -> str:
+    """A title in lower-case words of letters and digits, without markup, LaTeX and accents."""
+    text = _STYLE.sub(" ", _ACCENT.sub(r"\1", clean(without_preambles(title))))
+    text = re.sub(r"[$^_{}~]", lambda match: " " if match[0] == "~" else "", text)
+    text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
+    text = re.sub(r"[\u0370-\u03ff]", _spelled, text)  # \alpha is α
+    text = "".join(char for char in text if not unicodedata.combining(char))
+    text = re.sub(r"(?<=\w)['’ʼ](?=s\b)", "", text)
+    return " ".join(re.sub(r"[\W_]+", " ", text).split())
+
+
+def similarity(one: str, other: str) -> float:
+    """How alike two titles are, from 0 to 1; 0 where a number or a notice tells them apart."""
+    a, b = normalised(one), normalised(other)
+    if not a or not b or _marks(a) != _marks(b):
+        return 0.0
+    # blanks come and go with hyphens: bench mark, bench-mark, benchmark
+    a, b = a.replace(" ", ""), b.replace(" ", "")
+    return 1.0 if a == b else SequenceMatcher(None, a, b, autojunk=False).ratio()
+
+
+def best_match(
+    title: str,
+    year: int,
+    candidates: Iterable[tuple[list[str], int | None, Item]],
+    threshold: float,
+) -> Item | None:
+    """The candidate whose title is most alike, where it is alike enough and its year fits.
+
+    Args:
+        title: The title looked for.
+        year: Its year, or 0 where it is not known.
+        candidates: The titles each has (with and without a subtitle), its year and itself. Of
+            equals the first is taken.
+        threshold: The least :func:`similarity`.
+    """
+    best, found = 0.0, None
+    for titles, published, item in candidates:
+        if year and published and abs(published - year) > 1:
+            continue
+        alike = max((similarity(title, own) for own in titles), default=0.0)
+        if alike >= threshold and alike > best:
+            best, found = alike, item
+    return found
+
+
+def searchable(title: str) -> str:
+    """The words to search a title by; empty where they would find many papers of that title.
+
+    "Introduction" and "Editorial" are the titles of thousands.
+    """
+    words = normalised(title)
+    return words[:300] if len(words) >= 12 and (" " in words or not words.isascii()) else ""
+
+
+def no_paper(title: str) -> str:
+    """Why an entry of a listing is no paper by its title, or an empty string."""
+    if _FRONT_MATTER.match(title):
+        return "front_matter"
+    if _RETRACTED.match(title):
+        return "retracted"
+    return "correction" if _CORRECTION.match(title) else ""
+
+
+@lru_cache(maxsize=4096)
+def _marks(words: str) -> tuple[str, str, str]:
+    """What tells two titles apart however alike the rest is: GPT-3 and GPT-4, part II and III."""
+    notice = _NOTICE.match(words)
+    roman = " ".join(word for word in words.split() if word in _ROMAN)
+    return "".join(re.findall(r"\d", words)), roman, notice[0] if notice else ""
+
+
+def _spelled(letter: re.Match[str]) -> str:
+    """A Greek letter by its English name."""
+    name = unicodedata.name(letter[0], "")
+    found = re.match(r"GREEK (?:SMALL|CAPITAL) LETTER (?:FINAL )?([A-Z]+)", name)
+    return found[1].lower() if found else letter[0]

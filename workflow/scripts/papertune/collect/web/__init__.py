@@ -1,0 +1,1 @@
+"""How the web is asked: politely, safely, once."""

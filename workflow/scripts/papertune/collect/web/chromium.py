@@ -1,0 +1,283 @@
+"""One run of headless Chromium: how it is started, watched and ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.request import getproxies
+
+from papertune.collect.web.pauses import one_of
+from papertune.collect.web.session import PoliteSession
+from papertune.collect.web.socks_proxy import Gate
+
+log = logging.getLogger("papertune")
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",  # containers and root have no user namespaces to build one with
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-notifications",
+    "--deny-permission-prompts",
+    "--disable-breakpad",  # its handler outlives the browser
+    "--disable-crash-reporter",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--blink-settings=imagesEnabled=false",
+    "--disable-features=HttpsUpgrades,Translate,MediaRouter,OptimizationHints",
+)
+PREFERENCES = {
+    "download_restrictions": 3,  # none at all
+    "download.prompt_for_download": False,
+    "plugins.always_open_pdf_externally": True,  # a download, and so nothing
+    "profile.default_content_setting_values.popups": 2,  # none
+    "profile.default_content_setting_values.notifications": 2,
+    "profile.default_content_setting_values.automatic_downloads": 2,
+}
+# what a url can say of private addresses; behind a proxy there is nothing else to judge
+WRITTEN = (
+    *("localhost", "127.*", "0.*", "10.*", "169.254.*", "192.168.*", "[::1]", "[f*"),
+    *(f"172.{number}.*" for number in range(16, 32)),
+)
+# nobody is there to see or answer what a page opens
+QUIET = (
+    "window.alert = window.print = () => {}; window.confirm = () => false;"
+    "window.prompt = window.open = () => null"
+)
+LOOK = 0.25  # seconds between two looks at the browser's memory
+
+
+class BrowserMissing(Exception):
+    """There is no browser, or it does not start; the text says which."""
+
+
+def find_browser() -> tuple[str, str] | None:
+    """Chromium and its driver: as the environment says, else on the path; None where one lacks."""
+    named = os.environ.get("PAPERTUNE_CHROMIUM")
+    binary = (
+        shutil.which(named)
+        if named is not None
+        else next(
+            filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+        )
+    )
+    if not binary:
+        return None
+    driver = shutil.which(os.environ.get("PAPERTUNE_CHROMEDRIVER") or "chromedriver") or (
+        shutil.which("chromedriver", path=str(Path(binary).resolve().parent))
+    )
+    return (binary, driver) if driver else None
+
+
+class Chromium:
+    """A running browser with its driver; it has one of ``fetching.browsers`` places.
+
+    All that it asks for goes through a :class:`Gate`, so it reaches no private address. Where the
+    environment names a proxy, that resolves the names, and only what stands in urls as an address
+    can be kept from being asked for; a page that a redirect leads there is asked of the proxy, and
+    refused once it has come.
+
+    Args:
+        session: Whose manners, User-Agent and mapped hosts the browser takes over.
+
+    Raises:
+        BrowserMissing: it does not start.
+    """
+
+    def __init__(self, session: PoliteSession) -> None:
+        self._session = session
+        self.pages = 0
+        self.ended_for = ""  # "memory" or "time", once the watch has ended it
+        self.deadline = float("inf")  # on the monotonic clock; the watch ends a page that hangs
+        self._closing = threading.Event()
+        self._stack = ExitStack()
+        self.gate: Gate | None = None
+        self.driver: Any = None
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        from selenium import webdriver
+        from selenium.common.exceptions import WebDriverException
+
+        fetching, session = self._session.fetching, self._session
+        found = find_browser()
+        if found is None:
+            raise BrowserMissing("no Chromium with its driver on this machine")
+        binary, driver = found
+        self._stack.enter_context(
+            one_of(session.turns.folder, "browser", fetching.browsers, session.check)
+        )
+        profile = self._stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="papertune-browser-", ignore_cleanup_errors=True)
+        )
+        options = webdriver.ChromeOptions()
+        options.binary_location = binary
+        options.page_load_strategy = "eager"  # pictures and advertisements are not waited for
+        options.unhandled_prompt_behavior = "dismiss"
+        options.add_experimental_option("prefs", PREFERENCES)
+        options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
+        for flag in (*FLAGS, *self._way_out()):
+            options.add_argument(flag)
+        options.add_argument(f"--user-data-dir={profile}")
+        options.add_argument(f"--user-agent={session.user_agent}")
+        try:
+            # explicit paths: Selenium's own manager would go and download
+            service = webdriver.ChromeService(
+                executable_path=driver, popen_kw={"start_new_session": True}
+            )
+            self._service = service
+            self._stack.callback(self._end_all, service)
+            with _driver_past_the_proxy():
+                self.driver = webdriver.Chrome(options=options, service=service)
+            self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "deny"})
+            self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": QUIET})
+            if self.gate is None:
+                self.driver.execute_cdp_cmd("Network.enable", {})
+                urls = [f"*://{host}{end}" for host in WRITTEN for end in ("/*", ":*")]
+                self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": urls})
+            # not before: these are a page's, and on a busy machine a start takes longer
+            self.driver.set_page_load_timeout(fetching.timeout)
+            self.driver.set_script_timeout(fetching.timeout)
+        except (WebDriverException, OSError) as error:
+            raise BrowserMissing(f"{binary} does not start ({said(error)})") from None
+        self._stack.callback(self._guard(service.process.pid))
+        threading.Thread(target=self._watch, name="browser-watch", daemon=True).start()
+
+    def _way_out(self) -> list[str]:
+        session = self._session
+        proxies = getproxies()
+        ways = [f"{kind}={proxies[kind]}" for kind in ("http", "https") if kind in proxies]
+        if ways and not session.hosts:
+            # who is allowed by name may be a neighbour that the proxy does not know
+            direct = ";".join(["<-loopback>", *session.fetching.allow_hosts])
+            return [f"--proxy-server={';'.join(ways)}", f"--proxy-bypass-list={direct}"]
+        self.gate = Gate(session.allowed_hosts, session.hosts, session.fetching.timeout)
+        self._stack.callback(self.gate.close)
+        return [
+            f"--proxy-server=socks5://127.0.0.1:{self.gate.port}",
+            "--proxy-bypass-list=<-loopback>",  # by itself it would ask this machine past the gate
+            "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+        ]
+
+    def megabytes(self) -> float:
+        """The memory of all processes of the browser, what they share counted once."""
+        private, shared = 0, 0
+        for process in self._processes():
+            with suppress(OSError, ValueError, IndexError):
+                pages = Path(f"/proc/{process}/statm").read_text().split()
+                private += int(pages[1]) - int(pages[2])
+                shared = max(shared, int(pages[2]))
+        return (private + shared) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def close(self) -> None:
+        """End the browser and all its processes; it need not be alive."""
+        self._closing.set()
+        driver, self.driver = self.driver, None
+        if driver is not None and not self.ended_for:
+            try:
+                driver.quit()
+            except Exception as error:  # a dead browser cannot be told to stop
+                log.debug("browser did not stop cleanly: %s", error)
+        self._stack.close()
+
+    def _watch(self) -> None:
+        """End a browser that takes too much memory, or whose page neither loads nor fails."""
+        limit = self._session.fetching.browser_megabytes
+        while not self._closing.wait(LOOK):
+            late = time.monotonic() > self.deadline
+            if late or self.megabytes() > limit:
+                self.ended_for = "time" if late else "memory"
+                self._kill()
+                return
+
+    def _processes(self) -> list[int]:
+        """The driver's session: itself, the browser and all that the browser has started."""
+        process = getattr(self._service, "process", None)
+        if process is None:
+            return []
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with suppress(OSError):
+                    if os.getsid(int(name)) == process.pid:
+                        found.append(int(name))
+        return found
+
+    def _kill(self) -> None:
+        for process in self._processes():
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+
+    def _end_all(self, service: Any) -> None:
+        self._kill()
+        with suppress(Exception):  # takes note of the driver's end
+            service.stop()
+        end = time.monotonic() + 5
+        while time.monotonic() < end and any(map(_alive, self._processes())):
+            self._kill()
+            time.sleep(0.02)
+
+    def _guard(self, leader: int) -> Any:
+        """A process that ends the browser when this one is killed; returns what calls it off."""
+        guard = subprocess.Popen(
+            ["sh", "-c", f"read _; [ $? = 0 ] || kill -9 -{leader}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+        def call_off() -> None:
+            with suppress(OSError):
+                guard.communicate(b"\n", timeout=5)
+
+        return call_off
+
+
+@contextmanager
+def _driver_past_the_proxy() -> Iterator[None]:
+    """Selenium takes the environment's proxy even to the driver on this machine."""
+    before = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
+    known = ",".join(filter(None, [*before.values(), "localhost,127.0.0.1"]))
+    os.environ.update(no_proxy=known, NO_PROXY=known)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def said(error: BaseException) -> str:
+    """The first line of what Selenium says; stack traces of the browser follow it."""
+    return (getattr(error, "msg", None) or str(error) or type(error).__name__).split("\n")[0]
+
+
+def _alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,62 @@
+"""Hosts that a session asks no more: they set a challenge, want a long rest, or do not answer."""
+
+from __future__ import annotations
+
+import threading
+
+from papertune.collect.web.transport import HostStopped, PageError, host_of
+
+FAILURES = 5  # failed connections in a row after which a host is not asked any more
+
+
+class GivenUp:
+    """Which hosts are given up, and how often each failed in a row; for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._hosts: dict[str, HostStopped] = {}
+        self._failures: dict[str, int] = {}
+
+    def check(self, url: str) -> None:
+        """Raise HostStopped where the url's host is given up."""
+        with self._lock:
+            error = self._hosts.get(host_of(url))
+        if error:
+            raise error
+
+    def add(self, url: str, what: str, hint: str) -> HostStopped:
+        """Give the url's host up; returns the error to raise."""
+        error = HostStopped(what, where=url, hint=hint)
+        with self._lock:
+            self._hosts[host_of(url)] = error
+        return error
+
+    def answered(self, url: str) -> None:
+        """The url's host has answered: earlier failures do not count any more."""
+        with self._lock:
+            self._failures.pop(host_of(url), None)
+
+    def failed(self, error: PageError) -> None:
+        """Count a page that could not be had.
+
+        Raises:
+            HostStopped: its host did not answer several times in a row, or asks for a long rest.
+        """
+        host = host_of(error.where)
+        if error.reason == "rate_limited":
+            raise self.add(
+                error.where,
+                f"{error.what}, again and again",
+                "run again later with a longer fetching.delay; finished documents are in the store",
+            ) from None
+        if error.reason not in ("connection", "timeout"):
+            return
+        with self._lock:
+            count = self._failures[host] = self._failures.get(host, 0) + 1
+        if count >= FAILURES:
+            raise self.add(
+                error.where,
+                f"{host} did not answer {FAILURES} times in a row ({error.what})",
+                "check the network (compute nodes often have none), then run again; finished "
+                "documents are in the store",
+            ) from None

@@ -1,0 +1,214 @@
+"""When a host may be asked: one pause for all threads, jobs and runs that share a folder."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from papertune.jobs import stopping
+
+log = logging.getLogger("papertune")
+
+# Seconds that lie at least between two requests to a host or those below it, whatever
+# fetching.delay says: what their operators ask of programs.
+HOST_DELAYS = {
+    "arxiv.org": 3.0,  # one request in three seconds, over all machines of one person
+    "export.arxiv.org": 3.0,
+    "dblp.org": 2.0,  # one request in one or two seconds, else 429
+    "sparql.dblp.org": 2.0,
+    "api.semanticscholar.org": 1.0,  # one a second with a key
+    "api.crossref.org": 0.2,  # five a second without a contact, ten with one
+    "api.openalex.org": 0.1,
+    "api.stackexchange.com": 0.1,  # over thirty a second the address is blocked
+    "wikipedia.org": 0.3,  # 200 a minute with a User-Agent that names who asks
+    "wikimedia.org": 0.3,
+}
+LONGEST_REST = 600.0  # seconds; a host's wish that is longer ends the job, see PATIENCE
+TRY_AGAIN = 0.02  # seconds between two tries for a lock that another process has
+LOOK = stopping.LOOK  # seconds between two looks of who sleeps
+
+Alive = Callable[[], None]
+
+
+def least_delay(host: str) -> float:
+    """The seconds of :data:`HOST_DELAYS` for a host: its own, else those of the domain above."""
+    parts = host.rstrip(".").split(".")
+    names = (".".join(parts[first:]) for first in range(len(parts)))
+    return next((HOST_DELAYS[name] for name in names if name in HOST_DELAYS), 0.0)
+
+
+class Turn:
+    """One request's turn; who has it may have the host left alone for longer."""
+
+    rest = 0.0  # seconds from the end of the turn on
+
+
+class Turns:
+    """One small file per host: when it was last asked, and until when it wants to rest.
+
+    Whoever asks has the file locked from before the pause until the answer, so requests to a host
+    go one after another with the pause between them, whichever thread, job or run sends them. The
+    lock is ``flock``: it holds on local disks, on NFS (from Linux 2.6.12 on, unless mounted with
+    ``nolock`` or ``local_lock``) and on Lustre mounted with ``flock``, and goes with its process.
+    Where there is none, the times alone keep the pause: two processes that ask in the same moment
+    may then ask too early, so jobs should go one at a time there (resource ``web``).
+
+    Args:
+        folder: Shared by all that ask the same hosts.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    @contextmanager
+    def turn(self, host: str, delay: float, alive: Alive = stopping.check) -> Iterator[Turn]:
+        """Wait for the host's turn and have it within: ``delay`` seconds after the last one ended.
+
+        Args:
+            host: Who is asked.
+            delay: Seconds since its last answer.
+            alive: Called while waiting; what it raises ends the wait.
+        """
+        with locked(self._path(host), alive) as file:
+            nap(_pause(file, delay), alive)
+            _write(file, time.time(), 0.0)  # a killed job has asked, too
+            turn = Turn()
+            try:
+                yield turn
+            finally:
+                # from the answer on: a host that is slow to answer gets its rest all the same
+                now = time.time()
+                rest = now + turn.rest if 0 < turn.rest <= LONGEST_REST else 0.0
+                _write(file, now, rest)
+
+    def pause(self, host: str, delay: float) -> float:
+        """Seconds until a host may be asked again."""
+        try:
+            file = os.open(self._path(host), os.O_RDONLY)
+        except FileNotFoundError:
+            return 0.0
+        try:
+            return _pause(file, delay)
+        finally:
+            os.close(file)
+
+    def asked(self, host: str, alive: Alive = stopping.check) -> None:
+        """The host has just been asked by other means."""
+        with locked(self._path(host), alive) as file:
+            _write(file, time.time(), _read(file)[1])
+
+    def _path(self, host: str) -> Path:
+        return self.folder / hashlib.sha256(host.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
+    """A file that no other thread or process has meanwhile; made if it is not there."""
+    own = _thread_lock(path)
+    while not own.acquire(timeout=LOOK):
+        alive()
+    try:
+        file = _open(path)
+        try:
+            while not try_lock(file):
+                nap(TRY_AGAIN, alive)
+            yield file
+        finally:
+            os.close(file)  # and the lock with it
+    finally:
+        own.release()
+
+
+@contextmanager
+def one_of(folder: Path, name: str, count: int, alive: Alive = stopping.check) -> Iterator[None]:
+    """Wait for one of ``count`` places, and have it within, over all jobs that share a folder."""
+    places = [folder / f"{name}-{number}" for number in range(1, count + 1)]
+    told = False
+    while True:
+        for path in places:
+            own = _thread_lock(path)
+            if not own.acquire(blocking=False):
+                continue
+            try:
+                file = _open(path)
+                try:
+                    if try_lock(file):
+                        yield
+                        return
+                finally:
+                    os.close(file)
+            finally:
+                own.release()
+        if not told:
+            log.info("waiting: %d of %d places for a %s are taken", count, count, name)
+            told = True
+        nap(LOOK, alive)
+
+
+def try_lock(file: int) -> bool:
+    """Lock an open file unless another has it; True also where there are no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        global _told_of_none
+        if not _told_of_none:
+            _told_of_none = True
+            log.warning(
+                "no locks in the folder of turns (%s): jobs that ask the web must go one at a time",
+                error.strerror,
+            )
+    return True
+
+
+def nap(seconds: float, alive: Alive = stopping.check) -> None:
+    """Sleep, and see meanwhile whether the job is to end."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, LOOK))
+        alive()
+
+
+_told_of_none = False
+_locks: dict[str, threading.Lock] = {}
+_locks_lock = threading.Lock()
+
+
+def _thread_lock(path: Path) -> threading.Lock:
+    """flock is between processes, and on NFS between nothing smaller."""
+    with _locks_lock:
+        return _locks.setdefault(os.path.realpath(path), threading.Lock())
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+
+
+def _pause(file: int, delay: float) -> float:
+    asked, rest = _read(file)
+    now = time.time()
+    # a clock that was put back, or another machine's, must not make a pause longer than it is
+    pause = min(max(asked + delay - now, 0.0), delay)
+    return max(pause, min(max(rest - now, 0.0), LONGEST_REST))
+
+
+def _read(file: int) -> tuple[float, float]:
+    """When the host was last asked, and until when it wants to rest; zero where nobody knows."""
+    with suppress(ValueError):
+        asked, rest = map(float, os.pread(file, 100, 0).split())
+        return asked, rest
+    return 0.0, 0.0
+
+
+def _write(file: int, asked: float, rest: float) -> None:
+    text = f"{asked:.6f} {rest:.6f}\n".encode()
+    os.pwrite(file, text.ljust(40), 0)  # of one length: nothing older is left behind it

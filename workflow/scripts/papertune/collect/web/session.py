@@ -1,0 +1,316 @@
+"""One polite session for all fetching of a source.
+
+Every request names who asks, keeps to robots.txt and to a minimum delay per host, and is asked
+again with exponential backoff and jitter or after the time that Retry-After gives. None leads to a
+private address that the experiment does not allow. Pages are kept on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
+
+import requests
+
+from papertune.collect.web.addresses import Allowed, PrivateAddress
+from papertune.collect.web.challenges import challenge_of, decoded
+from papertune.collect.web.contact import AGENT, check_contact, contact_of, user_agent
+from papertune.collect.web.credentials import Credentials
+from papertune.collect.web.dead_hosts import GivenUp
+from papertune.collect.web.page_cache import Page, PageCache
+from papertune.collect.web.pauses import Turn, Turns, least_delay
+from papertune.collect.web.retrying import retrying
+from papertune.collect.web.robots import Robots
+from papertune.collect.web.transport import (
+    REDIRECTS,
+    HostStopped,
+    PageError,
+    body_of,
+    check_media,
+    check_status,
+    host_of,
+    joined,
+    new_session,
+    port_of,
+    private,
+    redirect_target,
+    retry_after,
+    send,
+)
+from papertune.jobs import stopping
+from papertune.study.settings import Fetching
+
+__all__ = ["HostStopped", "Page", "PageError", "PoliteSession", "host_of"]
+
+log = logging.getLogger("papertune")
+
+
+class PoliteSession:
+    """All requests of one source, from any number of threads.
+
+    Args:
+        fetching: Contact, delay, timeout, retries and size limit.
+        cache: The folder of pages that are kept.
+        turns: The folder that says when each host was last asked; ``turns`` in the cache if not
+            given. Sessions that ask the same hosts share it.
+        hosts: Host name → (address, port) for servers of our own: their urls stay the same
+            whatever the port is, and they need no delay.
+        backoff: Seconds before the first retry; doubled for every further one.
+    """
+
+    def __init__(
+        self,
+        fetching: Fetching,
+        cache: str | Path,
+        *,
+        turns: str | Path | None = None,
+        hosts: Mapping[str, tuple[str, int]] | None = None,
+        backoff: float = 1.0,
+    ) -> None:
+        self.fetching, self.backoff = fetching, backoff
+        self.hosts = dict(hosts or {})
+        self.allowed_hosts = Allowed(fetching.allow_hosts)
+        self.cache = PageCache(cache)
+        self.turns = Turns(turns or self.cache.folder / "turns")
+        self.requests = 0  # sent by this session, robots.txt included
+        self._lock = threading.Lock()  # of what follows
+        self._given: dict[str, None] = {}  # in their order
+        self._given_up = GivenUp()
+        self._robots = Robots(self._send, fetching.timeout, self.check)
+        self._threads = threading.local()  # requests' sessions are not for several threads
+        self._sessions: list[requests.Session] = []
+        self._closed = False
+
+    def close(self) -> None:
+        """Close the connections; threads that wait for their turn end."""
+        self._closed = True
+        with self._lock:
+            for http in self._sessions:
+                http.close()
+
+    def check(self) -> None:
+        """Go on, unless the job is to end or the session is closed.
+
+        Raises:
+            Interrupted: it is.
+        """
+        stopping.check()
+        if self._closed:
+            raise stopping.Interrupted("the session is closed")
+
+    def __enter__(self) -> PoliteSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def contact(self) -> str:
+        """Who asks."""
+        return contact_of(self.fetching)
+
+    @property
+    def user_agent(self) -> str:
+        """``Papertune/0.1 (+contact)``."""
+        return user_agent(self.contact)
+
+    def get(
+        self,
+        url: str,
+        *,
+        refresh: bool = False,
+        headers: Mapping[str, str] | None = None,
+        secret: Mapping[str, str] | None = None,
+        api: bool = False,
+    ) -> Page:
+        """A page as text, from the cache where it is there.
+
+        Args:
+            url: An http or https url; the page is kept under it.
+            refresh: Ask again even if the page is in the cache.
+            headers: Sent with the request, and neither kept nor logged. A redirect to another
+                host takes none but ``Accept``, ``Accept-Language`` and ``Content-Type`` along.
+            secret: Query parameters, such as an API's key, that are added to what is sent to the
+                url's host alone. They are in no cache file, log or error, nor in ``landed``;
+                where the page says them again, its text has ``***``.
+            api: It is an interface for programs whose documentation invites them. Its robots.txt,
+                which tells crawlers that its answers are no pages, is not asked then.
+
+        Raises:
+            PageError: the page cannot be had; other pages of the host may.
+            HostStopped: the host sets a challenge or does not answer; it is asked no more.
+            CollectError: nobody is named as contact.
+        """
+        page = None if refresh else self.cache.read(url)
+        if page is None:
+            try:
+                with ending_at_once():
+                    self.check()
+                    ask = retrying(self.fetching.retries, self.backoff, self.check)
+                    page = ask(self._get_once, url, Credentials(url, headers, secret), api)
+            except PageError as error:
+                self._given_up.failed(error)
+                raise
+            self.cache.write(page)
+        with self._lock:
+            self._given[url] = self._given.pop(url, None)
+        return page
+
+    def forget_given(self, last: bool = False) -> None:
+        """Keep none of the pages that this session gave, or not the last one: they are of no use."""
+        for url in [*self._given][-1 if last else 0 :]:
+            self.cache.forget(url)
+
+    def permit(self, url: str) -> None:
+        """Wait until the url may be asked for by other means, a browser.
+
+        Raises:
+            PageError: robots.txt forbids it, it leads to a private address, or it is no http url.
+            HostStopped: its host is asked no more.
+            CollectError: nobody is named as contact.
+        """
+        crawl_delay = self.allow(url)
+        with self._turn(url, crawl_delay):
+            pass
+
+    def asked(self, url: str) -> None:
+        """The url's host has just been asked by other means: its pause begins anew."""
+        if host_of(url) not in self.hosts:
+            self.turns.asked(host_of(url), self.check)
+
+    def allow(self, url: str) -> float:
+        """The delay that the url's robots.txt asks for, if the url may be asked for at all.
+
+        Raises:
+            PageError: robots.txt forbids it, it leads to a private address, or it is no http url.
+            HostStopped: its host is asked no more.
+            CollectError: nobody is named as contact.
+        """
+        host = host_of(url)
+        if not host:
+            raise PageError(url, "bad_url", "not an http or https url")
+        self._check_host(url)
+        rules = self._robots.rules(url)
+        if not rules.can_fetch(url, AGENT):
+            raise PageError(
+                url,
+                "robots",
+                "the site's robots.txt forbids this page",
+                hint="ask the site for permission, or give these documents as local files "
+                "(source kind: files)",
+            )
+        return float(rules.crawl_delay(AGENT) or 0)
+
+    def stop(self, url: str, what: str, hint: str) -> HostStopped:
+        """Ask the url's host no more; returns the error to raise."""
+        return self._given_up.add(url, what, hint)
+
+    def check_challenge(
+        self, url: str, text: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Raise HostStopped where the text is a bot challenge in place of a page."""
+        kind = challenge_of(text, headers)
+        if kind:
+            raise self.stop(
+                url,
+                f"a bot challenge ({kind}) in place of the page",
+                "the site asks for a human; nothing of it was kept. Run again later (finished "
+                "documents are in the store), ask the site for access for your contact, or put "
+                "titles, urls and abstracts into a file and use source kind 'files'",
+            )
+
+    # ---- one request ----------------------------------------------------------
+
+    def _get_once(self, url: str, credentials: Credentials, api: bool) -> Page:
+        current = url
+        for _ in range(REDIRECTS + 1):
+            invited = api and host_of(current) == host_of(url)
+            crawl_delay = 0.0 if invited else self.allow(current)
+            with closing(self._send(current, crawl_delay, credentials)) as response:
+                target = redirect_target(current, response, self.fetching.timeout)
+                if target:
+                    current = credentials.stripped(joined(current, target))
+                    continue
+                text = credentials.hidden(self._text_of(current, response, credentials))
+                self._given_up.answered(current)
+                media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
+                return Page(url, current, media, text)
+        raise PageError(url, "redirects", f"more than {REDIRECTS} redirects")
+
+    def _send(
+        self, url: str, crawl_delay: float = 0.0, credentials: Credentials | None = None
+    ) -> requests.Response:
+        with self._turn(url, crawl_delay) as turn:
+            self._check_host(url)  # another thread may have been told to stop meanwhile
+            with self._lock:
+                self.requests += 1
+            response = send(self._http, url, self.fetching.timeout, credentials)
+            if response.status_code in (429, 503):
+                # all others that ask this host wait, too
+                asked = retry_after(response)
+                default = self.backoff if response.status_code == 429 else 0.0
+                turn.rest = default if asked is None else asked
+            return response
+
+    @property
+    def _http(self) -> requests.Session:
+        """The thread's own session."""
+        http: requests.Session | None = getattr(self._threads, "http", None)
+        if http is None:
+            http = new_session(self.user_agent, self.allowed_hosts, self.hosts)
+            self._threads.http = http
+            with self._lock:
+                self._sessions.append(http)
+        return http
+
+    def _text_of(self, url: str, response: requests.Response, credentials: Credentials) -> str:
+        """The text of a page that is there and is one."""
+        response.reason = credentials.hidden(response.reason or "")
+        check_media(url, response)
+        limit = int(self.fetching.max_megabytes * 1e6)
+        body = body_of(url, response, limit, self.fetching.timeout)
+        text = decoded(body, response.headers.get("Content-Type", "").lower())
+        self.check_challenge(url, text, response.headers)  # they come with any status
+        try:
+            check_status(url, response)
+        except PageError as error:
+            error.text = credentials.hidden(text)[:2000]  # where an API says what is wrong
+            raise
+        return text
+
+    # ---- manners --------------------------------------------------------------
+
+    def _check_host(self, url: str) -> None:
+        """Raise where the url's host is asked no more, or not at all."""
+        self._given_up.check(url)
+        host = host_of(url)
+        if host in self.hosts:
+            return
+        check_contact(self.contact)
+        try:
+            self.allowed_hosts.check_written(host, port_of(url))
+        except PrivateAddress as error:
+            raise private(url, error) from None
+
+    @contextmanager
+    def _turn(self, url: str, crawl_delay: float) -> Iterator[Turn]:
+        """Wait for the host's turn, and have it."""
+        host = host_of(url)
+        if host in self.hosts:
+            yield Turn()
+            return
+        delay = max(self.fetching.delay, crawl_delay, least_delay(host))
+        pause = self.turns.pause(host, delay)
+        if pause > 30:
+            log.info("%s: waiting %.0f s, as the site or fetching.delay asks", host, pause)
+        with self.turns.turn(host, delay, self.check) as turn:
+            yield turn
+
+
+def ending_at_once() -> AbstractContextManager[None]:
+    """Signals come to the main thread; the others see while they wait that the job is to end."""
+    main = threading.current_thread() is threading.main_thread()
+    return stopping.at_once() if main else nullcontext()

@@ -1,0 +1,135 @@
+"""The browser's way out: a SOCKS proxy on loopback that judges every address before it connects.
+
+A page may load, redirect to or connect to anything, over HTTP, TLS or WebSocket. Chromium leaves
+names to a SOCKS proxy to resolve, so nothing that it asks for passes by what is judged here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import selectors
+import socket
+import socketserver
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+
+from papertune.collect.web.addresses import Allowed, PrivateAddress
+
+log = logging.getLogger("papertune")
+
+# RFC 1928
+VERSION, CONNECT, NO_PASSWORD = 5, 1, 0
+IPV4, NAME, IPV6 = 1, 3, 4
+GRANTED, FORBIDDEN, UNREACHABLE, NO_SUCH_COMMAND = 0, 2, 4, 7
+
+
+class Gate:
+    """Runs until it is closed.
+
+    Args:
+        allowed: Judges hosts and their addresses.
+        hosts: Host name → (address, port) for servers of our own.
+        timeout: Seconds to connect.
+    """
+
+    def __init__(
+        self, allowed: Allowed, hosts: Mapping[str, tuple[str, int]], timeout: float
+    ) -> None:
+        self._allowed, self._hosts, self._timeout = allowed, hosts, timeout
+        self.refused: PrivateAddress | None = None  # the last one; whoever asks forgets it before
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.gate = self
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let nothing through any more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """A connection to a host.
+
+        Raises:
+            PrivateAddress: it leads to an address that is not allowed.
+            OSError: nobody is there.
+        """
+        if host.lower() in self._hosts:
+            return socket.create_connection(self._hosts[host.lower()], self._timeout)
+        try:
+            addresses = self._allowed.addresses(host, port)
+        except PrivateAddress as error:
+            self.refused = error
+            log.debug("the browser was refused: %s", error)
+            raise
+        for address in addresses[:-1]:
+            with suppress(OSError):
+                return socket.create_connection((address, port), self._timeout)
+        return socket.create_connection((addresses[-1], port), self._timeout)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False  # a browser may keep connections open
+    request_queue_size = 64
+    gate: Gate
+
+    def handle_error(self, *_: object) -> None:
+        """A browser that hangs up is no error."""
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        _, methods = self._read(2)
+        self._read(methods)
+        self.request.sendall(bytes([VERSION, NO_PASSWORD]))
+        _, command, _, kind = self._read(4)
+        if kind == NAME:
+            host = self._read(self._read(1)[0]).decode("ascii", "replace")
+        else:
+            host = str(ipaddress.ip_address(self._read(4 if kind == IPV4 else 16)))
+        port = int.from_bytes(self._read(2), "big")
+        if command != CONNECT:
+            return self._answer(NO_SUCH_COMMAND)
+        try:
+            there = self.server.gate.connect(host, port)
+        except PrivateAddress:
+            return self._answer(FORBIDDEN)
+        except OSError:
+            return self._answer(UNREACHABLE)
+        with there:
+            self._answer(GRANTED)
+            there.settimeout(None)
+            _pass_on(self.request, there)
+
+    def _read(self, count: int) -> bytes:
+        data = self.rfile.read(count)
+        if len(data) < count:
+            raise ConnectionError("the browser hung up")
+        return data
+
+    def _answer(self, status: int) -> None:
+        self.request.sendall(bytes([VERSION, status, 0, IPV4, 0, 0, 0, 0, 0, 0]))
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    """Both ways, until both have ended or one breaks."""
+    with selectors.DefaultSelector() as selector, suppress(OSError):
+        selector.register(one, selectors.EVENT_READ, other)
+        selector.register(other, selectors.EVENT_READ, one)
+        while selector.get_map():
+            for key, _ in selector.select():
+                data = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                if data:
+                    key.data.sendall(data)
+                else:
+                    selector.unregister(key.fileobj)
+                    key.data.shutdown(socket.SHUT_WR)

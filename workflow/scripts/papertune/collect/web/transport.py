@@ -1,0 +1,284 @@
+"""One request and its answer: what can go wrong has a reason, a size limit and an end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, ReadTimeoutError
+from urllib3.util import Retry
+
+from papertune.collect.web.addresses import HINT, Allowed, GuardedAdapter, PrivateAddress
+from papertune.collect.web.credentials import Credentials
+from papertune.errors import CollectError
+
+PATIENCE = 600.0  # seconds; who asks for more than this is not asked again in this job
+REDIRECTS = 10
+FEW_BYTES = 64 * 1024
+READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
+
+
+class PageError(CollectError):
+    """A page that could not be had.
+
+    Args:
+        url: What was asked for.
+        reason: A short word that is counted (``http_404``, ``robots``, ``timeout`` …).
+        what: One sentence for people.
+        passing: It may be there next time, so that the outcome is not kept.
+        retry_after: Seconds that the host asks to wait.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        what: str,
+        *,
+        passing: bool = False,
+        retry_after: float | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(what, where=url, hint=hint)
+        self.reason, self.passing, self.retry_after = reason, passing, retry_after
+        self.text = ""  # of the answer, if one came
+
+
+class HostStopped(CollectError):
+    """A host that is not asked any more in this job: a challenge, or nobody answers."""
+
+
+class MappedAdapter(HTTPAdapter):
+    """Sends the requests for a host name to an address, with the name in the Host header."""
+
+    def __init__(self, name: str, address: tuple[str, int]) -> None:
+        self._name, self._address = name, address
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
+        """The pool of the address in place of the name's; proxies have no part in it."""
+        host, port = self._address
+        return self.poolmanager.connection_from_host(host, port, scheme="http")
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        """As usual, under the name."""
+        request.headers["Host"] = self._name
+        kwargs["proxies"] = {}
+        return super().send(request, *args, **kwargs)
+
+
+class _OneHop(requests.Session):
+    """Takes no look at where a redirect leads: that would read its body, however large it is."""
+
+    def resolve_redirects(self, *_: Any, **__: Any) -> Any:
+        """None."""
+        return iter(())
+
+
+def new_session(
+    user_agent: str, allowed: Allowed, hosts: Mapping[str, tuple[str, int]]
+) -> requests.Session:
+    """A session of requests' that leads nowhere but to allowed addresses, and to hosts as mapped."""
+    http = _OneHop()
+    http.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
+    http.headers["User-Agent"] = user_agent
+    for scheme in ("http://", "https://"):
+        http.mount(scheme, GuardedAdapter(allowed))
+    for name, address in hosts.items():
+        http.mount(f"http://{name}/", MappedAdapter(name, address))
+    return http
+
+
+def send(
+    http: requests.Session, url: str, timeout: float, credentials: Credentials | None = None
+) -> requests.Response:
+    """Ask for a url once; redirects are not followed and the body is not read yet.
+
+    Args:
+        http: The session that sends it.
+        url: What is asked for, and named in errors.
+        timeout: Seconds to connect, and between two parts of the answer.
+        credentials: What is sent besides and named nowhere.
+
+    Raises:
+        PageError: no connection, no answer within ``timeout`` seconds, or no such url.
+    """
+    own = credentials or Credentials(url)
+    try:
+        with own.unlogged():
+            return http.get(
+                own.address(url),
+                headers=own.headers(url),
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+            )
+    except PrivateAddress as error:
+        raise private(url, error) from None
+    except requests.Timeout:
+        raise timed_out(url, timeout) from None
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        LocationParseError,
+        UnicodeError,
+    ) as error:
+        said = own.hidden(str(error))
+        raise PageError(url, "bad_url", f"not a url that can be asked for ({said})") from None
+    except requests.RequestException as error:
+        raise PageError(
+            url, "connection", f"no connection ({own.hidden(_root(error))})", passing=True
+        ) from None
+
+
+def redirect_target(url: str, response: requests.Response, timeout: float) -> str:
+    """Where an answer redirects to, or an empty string; its body, if it is short, is read away."""
+    if not response.is_redirect:
+        return ""
+    with suppress(PageError):  # the connection can be used again after that, and is lost else
+        body_of(url, response, FEW_BYTES, timeout, cut=True)
+    target = response.headers["Location"]
+    try:
+        return target.encode("latin-1").decode()  # as it came, and as it is meant
+    except UnicodeError:
+        return target
+
+
+def body_of(
+    url: str, response: requests.Response, limit: int, timeout: float, *, cut: bool = False
+) -> bytes:
+    """The body: at most ``limit`` bytes after decompression, within three times ``timeout``.
+
+    Args:
+        url: What was asked for.
+        response: Its answer.
+        limit: Bytes.
+        timeout: Seconds.
+        cut: Of a larger body, give its first ``limit`` bytes.
+
+    Raises:
+        PageError: larger, later, or cut off.
+    """
+    too_large = PageError(
+        url,
+        "too_large",
+        f"larger than {limit / 1e6:g} MB",
+        hint="raise fetching.max_megabytes if the page is wanted",
+    )
+    length = response.headers.get("Content-Length", "")
+    if length.isdigit() and int(length) > limit and not cut:
+        raise too_large
+    end = time.monotonic() + 3 * timeout
+    body = bytearray()
+    raw: Any = response.raw
+    try:
+        # what has come so far, not a full block: a page that trickles must end too
+        while block := raw.read1(65536, decode_content=True):
+            body += block
+            if len(body) > limit:
+                if cut:
+                    return bytes(body[:limit])
+                raise too_large
+            if time.monotonic() > end:
+                raise timed_out(url, timeout)
+    except ReadTimeoutError:
+        raise timed_out(url, timeout) from None
+    except (HTTPError, OSError) as error:
+        raise PageError(
+            url, "connection", f"the connection was cut ({_root(error)})", passing=True
+        ) from None
+    decoder: Any = getattr(raw, "_decoder", None)
+    if body and getattr(decoder, "_state", None) == 0 and not decoder._obj.eof:
+        # urllib3 takes a gzip body without its end for a whole one
+        raise PageError(url, "connection", "the packed body has no end", passing=True)
+    return bytes(body)
+
+
+def check_status(url: str, response: requests.Response) -> None:
+    """Raise PageError where the status is not 200, with the time that Retry-After asks for."""
+    status = response.status_code
+    if status == 200:
+        return
+    asked = retry_after(response)
+    if status == 429 or (status == 503 and (asked or 0) > PATIENCE):
+        wait = f", wait {asked:.0f} s" if asked is not None else ""
+        raise PageError(
+            url,
+            "rate_limited",
+            f"too many requests (status {status}){wait}",
+            passing=True,
+            retry_after=asked,
+        )
+    passing = status >= 500 or status in (408, 425)
+    raise PageError(
+        url,
+        f"http_{status}",
+        f"status {status} {response.reason or ''}".strip(),
+        passing=passing,
+        retry_after=asked if passing else None,
+    )
+
+
+def retry_after(response: requests.Response) -> float | None:
+    """The seconds that a Retry-After asks for, which may give them or a date."""
+    try:
+        return Retry().get_retry_after(response.raw)
+    except InvalidHeader:
+        return None
+
+
+def check_media(url: str, response: requests.Response) -> None:
+    """Raise PageError where a page that is there is a PDF or another file."""
+    media = response.headers.get("Content-Type", "text/html").lower()
+    readable = media.startswith(READABLE) or "+json" in media or "+xml" in media
+    if response.status_code == 200 and not readable:
+        raise PageError(url, "not_html", f"not a page but {media.split(';')[0]}")
+
+
+def host_of(url: str) -> str:
+    """The host of an http or https url in lower case, or an empty string where it is none."""
+    try:
+        url.encode()
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.port != 0  # a bad port raises
+        return (parts.hostname or "") if whole else ""
+    except ValueError:
+        return ""
+
+
+def private(url: str, error: PrivateAddress) -> PageError:
+    """The error of a url that leads to an address which is not asked."""
+    return PageError(url, "private_address", str(error), hint=HINT)
+
+
+def port_of(url: str) -> int:
+    """The port of an http or https url that has passed :func:`host_of`."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def joined(url: str, target: str) -> str:
+    """Where a redirect leads; what is no url stays as the site wrote it."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        return target
+
+
+def timed_out(url: str, timeout: float) -> PageError:
+    """The error of a page that did not come in time."""
+    return PageError(url, "timeout", f"no answer within {timeout:g} s", passing=True)
+
+
+def _root(error: BaseException) -> str:
+    """The innermost cause in one line: what urllib3 wraps is long and says the url again."""
+    inner: Any = error
+    while getattr(inner, "args", None) and isinstance(inner.args[0], BaseException):
+        inner = inner.args[0]
+    reason = getattr(inner, "reason", None)
+    return str(reason if isinstance(reason, BaseException) else inner).split("\n")[0][:200]

@@ -1,0 +1,136 @@
+"""Dataset variants: the texts that pairs become, for training and for answering in the same form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from papertune.errors import TrainingError
+from papertune.examples.packing import blocks
+from papertune.examples.tokens import Examples, start_tokens, tokenize
+from papertune.records import Pair
+from papertune.study.prompts import answer_prompt, completion, question_prompt
+from papertune.study.settings import Variant
+
+CHAT = "examples.variant: chat"  # where an error is
+
+
+def read_examples(
+    tokenizer: Any, pairs: Iterable[Pair], template: str, variant: Variant, *, max_length: int
+) -> Examples:
+    """What training reads of pairs.
+
+    Args:
+        tokenizer: Of the base.
+        template: Text of the answer template.
+        variant: Which texts, what of them the loss counts, and whether they are cut into blocks.
+            Packing whole examples is a matter of batches (:class:`papertune.examples.packing.Collator`).
+        max_length: Tokens per example.
+
+    Raises:
+        TrainingError: as :class:`Form`.
+    """
+    form = Form(tokenizer, variant.asked, template)
+    texts: list[tuple[str, str]] = []
+    for pair in pairs:
+        if variant.variant == "separate":
+            texts.append(("", pair.question))
+        alone = variant.variant in ("answer", "separate")
+        texts.append(("" if alone else form.prompt(pair), form.completion(pair)))
+    in_blocks = variant.packing == "blocks"
+    found = tokenize(
+        tokenizer,
+        texts,
+        # a text may be of any length where all are cut
+        max_length=1 << 30 if in_blocks else max_length,
+        loss="all" if variant.loss == "all" else "completion",
+        start=form.start,
+        end=form.end,
+    )
+    if not in_blocks:
+        return found
+    length = min(variant.length or max_length, max_length)
+    return Examples(blocks(found.rows, length), found.cut, found.rejected)
+
+
+def packed_row(variant: Variant, max_length: int) -> int | None:
+    """Most tokens of a row that examples of a batch share; ``None`` where each has its own."""
+    if variant.packing != "whole":
+        return None
+    return min(variant.length or max_length, max_length)
+
+
+class Form:
+    """How a model is asked, and so what comes before and after an answer in training.
+
+    Args:
+        tokenizer: Of the model.
+        asked: ``prompt`` (the experiment's template), ``question`` (the question alone), ``chat``
+            (the template's text as a user's turn).
+        template: Text of the answer template.
+
+    Raises:
+        TrainingError: ``chat`` with a tokenizer that has no chat template, or one that writes
+            otherwise when it asks than when it shows an answer.
+    """
+
+    def __init__(self, tokenizer: Any, asked: str, template: str) -> None:
+        self.tokenizer, self.asked, self.template = tokenizer, asked, template
+        self.start, self.end = start_tokens(tokenizer), [tokenizer.eos_token_id]
+        self.lead = " "
+        if asked == "chat":
+            # the template writes the beginning token itself
+            self.start = []
+            self.lead, after = _around_an_answer(tokenizer)
+            end = list(tokenizer(after, add_special_tokens=False)["input_ids"])
+            self.end = end + [t for t in self.end if end[-1:] != [t]]
+
+    def prompt(self, pair: Pair) -> str:
+        """What the model reads before it answers."""
+        if self.asked == "question":
+            return question_prompt(pair)
+        text = answer_prompt(self.template, pair)
+        return _chat(self.tokenizer, text) if self.asked == "chat" else text
+
+    def completion(self, pair: Pair) -> str:
+        """What the model is to write."""
+        if self.asked == "chat":
+            return f"{self.lead}{pair.answer.strip()}"
+        return completion(pair)
+
+
+def _chat(tokenizer: Any, prompt: str, answer: str | None = None) -> str:
+    """One user's turn in the tokenizer's chat template, then the model's or the beginning of it.
+
+    There is no system turn: some templates (Gemma's) refuse it.
+    """
+    turns = [{"role": "user", "content": prompt}]
+    if answer is not None:
+        turns.append({"role": "assistant", "content": answer})
+    text: str = tokenizer.apply_chat_template(
+        turns,
+        tokenize=False,
+        add_generation_prompt=answer is None,
+        enable_thinking=False,  # Qwen 3: the answer follows at once
+        date_string="26 Jul 2024",  # Llama 3 would write today's
+    )
+    return text
+
+
+def _around_an_answer(tokenizer: Any) -> tuple[str, str]:
+    """What a chat template puts between its prompt and an answer, and after the answer."""
+    if not getattr(tokenizer, "chat_template", None):
+        raise TrainingError(
+            f"the tokenizer of {tokenizer.name_or_path} has no chat template",
+            where=CHAT,
+            hint="take a base that was tuned to chat, or another variant",
+        )
+    asked, shown = _chat(tokenizer, "question"), _chat(tokenizer, "question", "answer")
+    before, found, after = shown.removeprefix(asked).partition("answer")
+    if not shown.startswith(asked) or not found or before.strip():
+        raise TrainingError(
+            f"the chat template of {tokenizer.name_or_path} shows an answer otherwise than it asks",
+            where=CHAT,
+            hint=f"it asks with {asked!r} and shows {shown!r}; take another variant",
+        )
+    return before, after.rstrip()

@@ -1,0 +1,219 @@
+"""Batches: examples side by side in rows, or joined and cut into blocks.
+
+Packed examples have positions that start anew and attention that does not cross: the loss of each
+is what it is alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from papertune.errors import TrainingError
+from papertune.examples.tokens import MASKED, pad
+
+Row = dict[str, list[int]]
+Way = Literal["positions", "mask"]
+
+
+def blocks(rows: list[Row], length: int) -> list[Row]:
+    """All rows joined in their order and cut every ``length`` tokens.
+
+    The last block may be shorter. A block without a token that the loss counts is left out. The
+    first token of a block is never counted, as it has none before it to be predicted from.
+    """
+    joined = {key: [token for row in rows for token in row[key]] for key in ("input_ids", "labels")}
+    cut = (
+        {key: tokens[first : first + length] for key, tokens in joined.items()}
+        for first in range(0, len(joined["input_ids"]), length)
+    )
+    return [block for block in cut if any(label != MASKED for label in block["labels"][1:])]
+
+
+def arrange(lengths: list[int], limit: int) -> list[list[int]]:
+    """Which examples share a row: few rows, about as long as each other.
+
+    Longest first, each to the row that is shortest so far (Graham 1969), with as few rows as then
+    stay within the limit.
+
+    Args:
+        lengths: Tokens of each example.
+        limit: Most tokens of a row; a longer example has a row of its own.
+    """
+    limit = max(limit, *lengths)
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for count in range(math.ceil(sum(lengths) / limit), len(lengths) + 1):
+        rows: list[list[int]] = [[] for _ in range(count)]
+        filled = [0] * count
+        for i in order:
+            shortest = filled.index(min(filled))
+            rows[shortest].append(i)
+            filled[shortest] += lengths[i]
+        if max(filled) <= limit:
+            break
+    return [sorted(row) for row in rows]
+
+
+def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way, eager: bool = False) -> Any:
+    """A batch as tensors: examples side by side in rows of at most ``limit`` tokens.
+
+    The logits are those of ``logits_to_keep`` only, the places before counted tokens and the last
+    one; ``labels`` stand one place after them, as :func:`papertune.examples.tokens.answer_loss` takes them.
+
+    Args:
+        way: What keeps the attention of examples apart, see :func:`way_of`.
+        eager: The model adds masks to its attention, instead of choosing by them.
+    """
+    import torch
+
+    kinds = ("input_ids", "labels", "position_ids", "example")
+    filling = dict(zip(kinds, (pad_token, MASKED, 0, 0), strict=True))
+    filled: dict[str, list[list[int]]] = {kind: [] for kind in kinds}
+    for members in arrange([len(row["input_ids"]) for row in rows], limit):
+        for kind in kinds:
+            filled[kind].append([])
+        for number, member in enumerate(members, 1):
+            ids, labels = rows[member]["input_ids"], rows[member]["labels"]
+            filled["input_ids"][-1] += ids
+            filled["labels"][-1] += [MASKED, *labels[1:]]  # nothing of it predicts its first token
+            filled["position_ids"][-1] += range(len(ids))
+            filled["example"][-1] += [number] * len(ids)
+    longest = max(map(len, filled["input_ids"]))
+    made = {
+        kind: torch.tensor([row + [filling[kind]] * (longest - len(row)) for row in filled[kind]])
+        for kind in kinds
+    }
+    labels, example = made.pop("labels"), made.pop("example")
+    before = (labels[:, 1:] != MASKED).any(dim=0).nonzero().flatten()
+    batch = {
+        **made,
+        "labels": torch.cat([torch.full_like(labels[:, :1], MASKED), labels[:, before + 1]], dim=1),
+        "logits_to_keep": torch.cat([before, torch.tensor([longest - 1])]),
+        # with a cache attention crosses, in training too
+        "use_cache": False,
+    }
+    if way == "mask":
+        same = example[:, None, :, None] == example[:, None, None, :]
+        mask = same & torch.ones(longest, longest, dtype=torch.bool).tril()
+        if eager:
+            mask = torch.where(mask, 0.0, torch.finfo(torch.float32).min)
+        batch["attention_mask"] = mask
+    return batch
+
+
+def way_of(model: Any, what: str) -> Way:
+    """What keeps the attention of packed examples apart in this model, found out by trying.
+
+    ``positions``: positions that start anew, which most architectures of transformers understand.
+    ``mask``: a mask of every pair of places, for Falcon and OPT.
+
+    Args:
+        model: A causal language model.
+        what: Names the run in the error.
+
+    Raises:
+        TrainingError: neither does.
+    """
+    decoder, eager = _decoder(model), _is_eager(model)
+    config = decoder.config.get_text_config()
+    known = inspect.signature(decoder.forward).parameters
+    if {"position_ids", "logits_to_keep"} <= set(known):
+        if _keeps_apart(model, "positions", eager):
+            return "positions"
+        # such a mask stands for all layers; those of a sliding window need another
+        if not getattr(config, "sliding_window", None) and _keeps_apart(model, "mask", eager):
+            return "mask"
+    raise TrainingError(
+        f"{type(decoder).__name__} cannot keep packed examples apart",
+        where=what,
+        hint="set examples.packing to none for models of this base",
+    )
+
+
+def _keeps_apart(model: Any, way: Way, eager: bool) -> bool:
+    """Whether an example gives the same after others as it does alone."""
+    import torch
+
+    vocabulary = model.config.get_text_config().vocab_size
+
+    def row(length: int, seed: int) -> Row:
+        tokens = [(seed * (i + 3) * 7919) % vocabulary for i in range(length)]
+        return {"input_ids": tokens, "labels": tokens}
+
+    def logits(*rows: Row) -> Any:
+        batch = pack(list(rows), 0, 1 << 30, way=way, eager=eager)
+        batch.pop("labels")
+        batch["logits_to_keep"] = len(rows[-1]["input_ids"])
+        return model(**{k: _on(v, model.device) for k, v in batch.items()}).logits.float()
+
+    last, training = row(9, 5), model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            alone, after, other = (
+                logits(*rows) for rows in ([last], [row(7, 1), last], [row(7, 3), last])
+            )
+    except (ValueError, RuntimeError):  # it does not take such a mask
+        return False
+    finally:
+        model.train(training)
+    size = float(alone.abs().max())
+    # places may be rounded otherwise; what stands before an example may not matter at all
+    near, same = (float((after - one).abs().max()) for one in (alone, other))
+    return near <= 0.05 * size and same <= 1e-4 * size
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Makes batches of examples.
+
+    Args:
+        pad_token: Fills rows up.
+        only_needed: Whether the model can leave out logits that no loss counts.
+        limit: Most tokens of a packed row; ``None`` where each example has a row.
+        way: See :func:`way_of`.
+        eager: See :func:`pack`.
+    """
+
+    pad_token: int
+    only_needed: bool
+    limit: int | None = None
+    way: Way = "positions"
+    eager: bool = False
+
+    @classmethod
+    def of(cls, model: Any, pad_token: int, limit: int | None, what: str) -> Collator:
+        """The collator for a model.
+
+        Raises:
+            TrainingError: as :func:`way_of`.
+        """
+        if limit is None:
+            known = inspect.signature(_decoder(model).forward).parameters
+            return cls(pad_token, "logits_to_keep" in known)
+        return cls(pad_token, True, limit, way_of(model, what), _is_eager(model))
+
+    def __call__(self, rows: list[Row]) -> dict[str, Any]:
+        """A batch; ``tokens`` says how many tokens it has without padding, for the Trainer only."""
+        # examples without a counted token only fill up the batches of several processes
+        real = [row for row in rows if any(label != MASKED for label in row["labels"])]
+        if self.limit is None:
+            batch = pad(rows, self.pad_token, only_needed=self.only_needed)
+        else:
+            some = real or rows[:1]
+            batch = pack(some, self.pad_token, self.limit, way=self.way, eager=self.eager)
+        return {**batch, "tokens": sum(len(row["input_ids"]) for row in real)}
+
+
+def _decoder(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
+def _is_eager(model: Any) -> bool:
+    return bool(model.config._attn_implementation == "eager")
+
+
+def _on(value: Any, device: Any) -> Any:
+    return value.to(device) if hasattr(value, "to") else value

@@ -1,0 +1,1 @@
+"""What surrounds a job: its log, progress, end, record and processes."""

@@ -1,0 +1,45 @@
+"""What every script does around its work: a log, a record of what it took, errors in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from papertune.jobs.gpus import own_gpus
+from papertune.jobs.progress import job_log
+from papertune.jobs.record import jobs_folder
+from papertune.jobs.recording import recorded
+from papertune.jobs.sharing import work_for_group
+from papertune.jobs.team import team_of
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """The frame of a script's work.
+
+    Args:
+        snakemake: What Snakemake gives to scripts: rule, wildcards, threads, resources, log.
+    """
+    work_for_group(snakemake.config[folder] for folder in ("store", "resources"))
+    wildcards = dict(snakemake.wildcards.items())
+    asked = dict(snakemake.resources.items())
+    # GPUs are those of all nodes already
+    nodes, memory = team_of(asked, snakemake.threads).nodes, _number(asked.get("mem_mb"))
+    gpus = _number(asked.get("gpu")) or 0
+    record = recorded(
+        jobs_folder(wildcards.pop("experiment", None)),
+        rule=snakemake.rule,
+        wildcards=wildcards,
+        threads=snakemake.threads * nodes,
+        gpu=gpus,
+        memory_mb=memory * nodes if memory else None,
+        runtime=_number(asked.get("runtime")),
+    )
+    with record, job_log(snakemake.log[0]), own_gpus(gpus // nodes):
+        yield
+
+
+def _number(value: Any) -> int | None:
+    """A resource that is known; Snakemake gives a text where it is not."""
+    return int(value) if isinstance(value, int | float) else None

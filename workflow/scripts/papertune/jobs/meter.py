@@ -1,0 +1,112 @@
+"""Measures what a process and its children use, from a thread beside the work."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from papertune.jobs.gpu_use import busy_share
+
+FIRST, LATER = 1.0, 10.0  # seconds between two looks, early and later
+TELL = 60.0  # seconds between two reports
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """CPU seconds and peak memory (bytes) of a process and its children; seconds of busy GPUs.
+
+    ``gpu_seconds`` is None where no GPU said how busy it is.
+    """
+
+    cpu_seconds: float
+    peak_memory: int
+    gpu_seconds: float | None
+
+
+class Meter:
+    """Measures while it is entered.
+
+    CPU time is exact for all children that have ended and were waited for. Memory is the peak of
+    this process itself, or, if that is more, the most that it and its children held together at one
+    look. How busy GPUs are is taken at each look, and only if the job asked for some.
+
+    Args:
+        gpus: GPUs that the job asked for.
+        tell: Called with what was used so far, about once a minute.
+    """
+
+    def __init__(self, gpus: int, tell: Callable[[Used], None]) -> None:
+        self.gpus, self.tell = gpus, tell
+        self._process = psutil.Process()
+        self._pid = os.getpid()
+        self._held = 0
+        self._gpu_seconds: float | None = None
+        self._looked = time.monotonic()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._watch, name="meter", daemon=True)
+
+    def __enter__(self) -> Meter:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join(5)
+
+    def used(self) -> Used:
+        """What was used so far."""
+        own = os.times()
+        cpu = own.user + own.system + own.children_user + own.children_system
+        held = 0
+        # a child may end while it is looked at
+        with suppress(psutil.Error, OSError):
+            held = self._process.memory_info().rss
+            for child in self._process.children(recursive=True):
+                with suppress(psutil.Error):
+                    cpu += sum(child.cpu_times()[:4])
+                    held += child.memory_info().rss
+        with self._lock:
+            self._held = max(self._held, held)
+            return Used(cpu, max(self._held, own_peak()), self._gpu_seconds)
+
+    def _watch(self) -> None:
+        wait, told = FIRST, time.monotonic()
+        while not self._stop.wait(wait):
+            wait = min(wait * 2, LATER)
+            used = self.used()
+            self._look_at_gpus()
+            if time.monotonic() - told >= TELL and not self._stop.is_set():
+                told = time.monotonic()
+                self.tell(used)
+
+    def _look_at_gpus(self) -> None:
+        share = busy_share(self.gpus) if self.gpus else None
+        now = time.monotonic()
+        if share is not None:
+            with self._lock:
+                self._gpu_seconds = (self._gpu_seconds or 0.0) + share * (now - self._looked)
+        self._looked = now
+
+
+def own_peak() -> int:
+    """The most memory (bytes) that this process itself held at any time.
+
+    What ``getrusage`` calls so is, on Linux, at least what the process held that started this one.
+    """
+    with suppress(OSError):
+        found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
+        if found:
+            return int(found[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

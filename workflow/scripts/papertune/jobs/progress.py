@@ -1,0 +1,105 @@
+"""Logs of jobs: one file per job, a line on the terminal, progress with done/total and rate."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from papertune.errors import PapertuneError
+from papertune.jobs import stopping
+from papertune.jobs.full_disk import full_disk_in_words
+
+Item = TypeVar("Item")
+
+
+@contextmanager
+def job_log(path: str | Path) -> Iterator[None]:
+    """Log to ``path`` and to the terminal; end the process with status 1 after an error.
+
+    Errors made for people are printed as they are; any other error's traceback goes to the log
+    file and its last line to the terminal. SIGTERM ends the job where its work allows, with
+    status 75.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    # appending: tracebacks are written to it by another way
+    file = logging.FileHandler(path, mode="a", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
+    logging.raiseExceptions = False  # on a full disk each line would be an error of its own
+    quieten()
+    stopping.install()
+    log = logging.getLogger("papertune")
+    try:
+        with full_disk_in_words():
+            yield
+    except stopping.Interrupted as end:
+        log.error("%s\n  Log: %s", end, path)
+        sys.exit(stopping.STATUS)
+    except PapertuneError as error:
+        if error.__cause__ is not None:
+            _append(path, traceback.format_exc())
+        log.error("%s\n  Log: %s", error, path)
+        sys.exit(1)
+    except OSError as error:
+        _append(path, traceback.format_exc())
+        where = f": {error.filename}" if error.filename else ""
+        log.error("%s%s\n  Log: %s", error.strerror or error, where, path)
+        sys.exit(1)
+    except Exception as error:
+        _append(path, traceback.format_exc())
+        log.error("%s: %s (traceback in %s)", type(error).__name__, error, path)
+        sys.exit(1)
+
+
+def quieten() -> None:
+    """Let libraries tell only what matters of what they do."""
+    for chatty in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "httpcore2",
+        "urllib3",
+        "filelock",
+        "selenium",
+        "absl",
+    ):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _append(path: Path, text: str) -> None:
+    with suppress(OSError), path.open("a", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def progress(
+    items: Iterable[Item], total: int, what: str, *, every: float = 10.0
+) -> Iterator[Item]:
+    """Pass items on and log done/total and the rate at most once in ``every`` seconds, and at the end.
+
+    Raises:
+        Interrupted: the job was asked to stop and there are more items; whoever took the last
+            one has finished it.
+    """
+    log = logging.getLogger("papertune")
+    start = last = time.monotonic()
+    done = 0
+    for item in items:
+        yield item
+        done += 1
+        if done < total:  # a job that has done its work may as well end well
+            stopping.check()
+        now = time.monotonic()
+        if now - last >= every:
+            log.info("%s: %d/%d (%.1f/s)", what, done, total, done / (now - start))
+            last = now
+    log.info("%s: %d/%d (%.1f/s)", what, done, total, done / max(time.monotonic() - start, 1e-9))

@@ -1,0 +1,1 @@
+"""Model folders: loading, 4 bit, cards, download, export."""

@@ -1,0 +1,90 @@
+"""Bringing models of the Hub to this machine, before any offline job needs them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from papertune.errors import PapertuneError
+from papertune.jobs import stopping
+
+log = logging.getLogger(__name__)
+
+# weights as safetensors only: pickled ones could run code
+WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", "README.md"]
+UNWANTED = [
+    "*.bin",
+    "*.pt",
+    "*.h5",
+    "*.msgpack",
+    "*.onnx",
+    "onnx/*",
+    "original/*",
+    "openvino/*",
+    "consolidated*",
+]
+
+
+def download_model(model: str, revision: str, output: Path) -> None:
+    """Download one revision of a model into a folder that appears only once it is whole.
+
+    Args:
+        model: ``owner/name`` on the Hub.
+        revision: 40 hex digits of a commit.
+        output: The folder to make.
+
+    Raises:
+        PapertuneError: the Hub cannot be reached, the model is gated or unknown, or has no
+            safetensors weights.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    partial = output.with_name(f"{output.name}.partial")  # kept on failure: downloads go on
+    where = f"{model} at {revision}"
+    log.info("downloading %s", where)
+    try:
+        with stopping.at_once():
+            snapshot_download(
+                model,
+                revision=revision,
+                local_dir=partial,
+                allow_patterns=WANTED,
+                ignore_patterns=UNWANTED,
+            )
+    except GatedRepoError:
+        raise PapertuneError(
+            "the model asks for agreement to its licence",
+            where=where,
+            hint=f"agree on the page of {model}, then set HF_TOKEN in the environment",
+        ) from None
+    except (RevisionNotFoundError, RepositoryNotFoundError):
+        raise PapertuneError(
+            "no such model or revision on the Hub, or it is private",
+            where=where,
+            hint="check the id and the 40 hex digits of the revision; private ones need HF_TOKEN",
+        ) from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise PapertuneError(
+            f"the Hub could not be reached ({type(error).__name__})",
+            where=where,
+            hint="run this on a machine with internet, or put the model's files into "
+            f"{output} yourself",
+        ) from None
+    if not any(partial.glob("*.safetensors")):
+        raise PapertuneError(
+            "the model has no safetensors weights, and others are not loaded",
+            where=where,
+            hint="choose a revision with safetensors, or convert the weights once by hand",
+        )
+    shutil.rmtree(partial / ".cache", ignore_errors=True)
+    os.replace(partial, output)
+    log.info("downloaded into %s", output)

@@ -1,0 +1,116 @@
+"""A trained model as one folder for others: whole weights, tokenizer, settings, card with results."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from papertune.models.generation_defaults import generation_defaults
+from papertune.models.loading import load_model, load_tokenizer, set_up_torch
+from papertune.models.merging import merged_model
+from papertune.models.modelcard import add_facts, read_facts, write_card
+from papertune.models.modelfolder import model_folder
+from papertune.models.origin import LICENCES, Origin, base_facts
+from papertune.scores.matrix import ALL_YEARS, Cell, compare
+from papertune.study.settings import Answering, Comparison
+
+log = logging.getLogger("papertune")
+RESULTS = "results.csv"
+OWN = ("README.md", "training.json", "history.csv", "generation_config.json")  # written anew
+
+
+def export_model(
+    *,
+    model: Path,
+    base: Path,
+    output: Path,
+    scores: Mapping[tuple[str, int, str], Path],
+    metrics: list[str],
+    baseline: str,
+    comparison: Comparison,
+    answering: Answering,
+    origin: Origin,
+    threads: int = 1,
+) -> None:
+    """Write a folder that plain ``AutoModelForCausalLM.from_pretrained`` loads.
+
+    Adapters are merged into their base; other models are hard-linked, or copied where links cannot
+    be. The model's own folder stays as it is.
+
+    Args:
+        model: The model folder.
+        base: Folder of its base.
+        output: The folder to make; one that is there is replaced.
+        scores: (model, seed, test set) → scores of this model and of the baseline; may be none.
+        metrics: The metrics of the experiment.
+        baseline: The model that this one is held against; empty for none.
+        comparison: Confidence and resamples of the intervals.
+        answering: Its limits become the folder's generation settings.
+        origin: Names for the card of a model that does not know its own.
+        threads: CPU threads.
+
+    Raises:
+        TrainingError: a folder is not there.
+        EvaluationError: scores of different questions.
+    """
+    model, base, output = Path(model), Path(base), Path(output)
+    set_up_torch(threads)
+    with model_folder(output) as folder:
+        merged = _write_weights(model, base, folder, answering)
+        for name in ("training.json", "history.csv"):
+            shutil.copyfile(model / name, folder / name)
+        facts = read_facts(folder)
+        if "base" not in facts:
+            names = {"experiment": origin.experiment, "model": origin.model}
+            add_facts(folder, {"origin": names, "base": base_facts(base, origin)})
+        for pattern in LICENCES:
+            for path in base.glob(pattern):
+                shutil.copyfile(path, folder / path.name)
+        results = _results(scores, folder, metrics, baseline, comparison, origin.model)
+        write_card(folder, results=results, merged=merged)
+    log.info("exported %s into %s", model, output)
+
+
+def _write_weights(model: Path, base: Path, folder: Path, answering: Answering) -> str:
+    """Weights, configuration, tokenizer and generation settings; says how adapters were merged."""
+    merged = ""
+    tokenizer = load_tokenizer(model)
+    if (model / "adapter_config.json").exists():
+        whole, merged = merged_model(model, base)
+        whole.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    else:
+        for path in sorted(model.iterdir()):
+            if path.is_file() and path.name not in OWN and not path.name.startswith("."):
+                link_or_copy(path, folder / path.name)
+        whole = load_model(model, precision="fp32")
+    generation_defaults(whole, tokenizer, answering).save_pretrained(folder)
+    return merged
+
+
+def link_or_copy(path: Path, target: Path) -> None:
+    """The same file under another name; a copy where the file system cannot do that."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
+
+
+def _results(
+    scores: Mapping[tuple[str, int, str], Path],
+    folder: Path,
+    metrics: list[str],
+    baseline: str,
+    comparison: Comparison,
+    model: str,
+) -> list[Cell]:
+    """This model's cells of a matrix of its own; the whole of it stands in the folder."""
+    if not scores:
+        return []
+    cells = compare(
+        scores, folder / RESULTS, metrics=metrics, baseline=baseline, comparison=comparison
+    )
+    return [cell for cell in cells if cell.model == model and cell.year == ALL_YEARS]

@@ -1,0 +1,199 @@
+"""Loading language models from local folders: offline, safetensors only, no code from outside."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import TrainingError
+from papertune.models.quantization import finish_quantized, quantization_of, quantized
+from papertune.records import files_digest
+from papertune.study.settings import Quantization
+
+
+def set_up_torch(threads: int, seed: int = 0) -> None:
+    """Make torch quiet, offline and repeatable in this process.
+
+    Args:
+        threads: CPU threads of this job.
+        seed: Seeds Python, NumPy and torch.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # adapters name their base by its name, not by a path that would break when folders move
+    warnings.filterwarnings("ignore", message="Could not find a config file in")
+    import torch
+
+    _leave_out_what_few_need()
+    from transformers import set_seed
+    from transformers.utils.logging import disable_progress_bar
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # denormals slow tiny models on a CPU several times
+    set_seed(seed)
+    disable_progress_bar()
+
+
+def _leave_out_what_few_need() -> None:
+    """transformers takes along every library it finds: these cost a third of a job's start.
+
+    It asks once for each whether it is there, and keeps the answer; so does peft, which transformers
+    takes along too, for bitsandbytes: until :func:`papertune.models.quantization.bring_bitsandbytes`. What
+    the Hub is asked with takes trio (where it is installed), which nothing here runs under.
+    """
+    with _hidden("sklearn", "scipy", "datasets", "trio"):
+        from transformers.utils import (
+            is_datasets_available,
+            is_scipy_available,
+            is_sklearn_available,
+        )
+
+        is_datasets_available(), is_scipy_available(), is_sklearn_available()
+    with _hidden("bitsandbytes"), suppress(ImportError):  # not every stage has peft
+        from peft import import_utils
+
+        import_utils.is_bnb_available(), import_utils.is_bnb_4bit_available()
+
+
+@contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    """Libraries look as if they were not installed; those that are loaded stay."""
+    hidden = [name for name in names if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+def device_name() -> str:
+    """``cuda`` where there is a GPU, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def dtype_of(precision: str) -> Any:
+    """The torch dtype of ``auto``, ``fp32`` or ``bf16``; auto is bf16 where the GPU has it."""
+    import torch
+
+    if precision == "bf16":
+        return torch.bfloat16
+    if precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+def load_tokenizer(folder: str | Path) -> Any:
+    """The tokenizer of a model folder; models without a padding token pad with the end token."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(
+        _folder(folder), local_files_only=True, trust_remote_code=False
+    )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_config(folder: str | Path, *, base: str | Path | None = None) -> Any:
+    """The configuration of the model that :func:`load_model` would load; same arguments.
+
+    Raises:
+        TrainingError: as :func:`load_model`.
+    """
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(
+        _whole_model(folder, base), local_files_only=True, trust_remote_code=False
+    )
+
+
+def load_model(
+    folder: str | Path,
+    *,
+    base: str | Path | None = None,
+    precision: str = "auto",
+    quantization: Quantization | None = None,
+    device: str | None = None,
+) -> Any:
+    """A causal language model in evaluation mode.
+
+    An adapter trained on a quantised base is loaded on that base, quantised in the same way.
+
+    Args:
+        folder: A model folder, or the folder of an adapter; then ``base`` is needed.
+        base: The folder of the base that the adapter belongs to.
+        precision: ``auto``, ``fp32`` or ``bf16``; of a quantised model, that of the rest.
+        quantization: Of the linear layers; an adapter knows its own.
+        device: Where the model is, the best of this machine unless given.
+
+    Raises:
+        TrainingError: the folder is not there, or an adapter comes without its base.
+    """
+    from transformers import AutoModelForCausalLM
+
+    quantization = quantization or quantization_of(folder)
+    how: dict[str, Any] = {"dtype": dtype_of(precision)}
+    if quantization:
+        how = quantized(quantization)
+    model = AutoModelForCausalLM.from_pretrained(
+        _whole_model(folder, base),
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        **how,
+    )
+    if quantization:
+        finish_quantized(model, dtype_of(precision), str(base or folder))
+    if _is_adapter(folder):
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, folder, local_files_only=True)
+    return model.to(device or device_name()).eval()
+
+
+def weights_digest(folder: str | Path) -> str:
+    """SHA-256 of a model folder's weights and tokenizer: what its answers depend on.
+
+    Raises:
+        TrainingError: there is no such folder, or it has no safetensors.
+    """
+    weights = sorted(Path(_folder(folder)).glob("*.safetensors"))
+    if not weights:
+        raise TrainingError("a model folder without safetensors weights", where=str(folder))
+    return files_digest([*weights, *sorted(Path(folder).glob("tokenizer*.json"))])
+
+
+def _whole_model(folder: str | Path, base: str | Path | None) -> str:
+    """The folder itself, or that of the adapter's base."""
+    if not _is_adapter(_folder(folder)):
+        return str(folder)
+    if base is None:
+        raise TrainingError("an adapter cannot be loaded without its base", where=str(folder))
+    return _folder(base)
+
+
+def _is_adapter(folder: str | Path) -> bool:
+    return Path(folder, "adapter_config.json").exists()
+
+
+def _folder(folder: str | Path) -> str:
+    path = Path(folder)
+    if not path.is_dir():
+        raise TrainingError(
+            "no such model folder",
+            where=str(path),
+            hint="base models are brought by the rule download_base on a machine with internet",
+        )
+    return str(path)

@@ -1,0 +1,291 @@
+"""The card of a model (README.md in the Hub's form), made from the facts of its training.
+
+It says what ``training.json`` says and nothing else; results stand in it where there are scores.
+Names, prompts and what the base's own card says come from people, pages and models: all of it is
+shown as text, never as markup.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from papertune.models.origin import UNKNOWN
+from papertune.records import atomic_write
+from papertune.report.tabular import Table, to_markdown
+
+if TYPE_CHECKING:  # what scores is slow to import, and training has no results yet
+    from papertune.scores.matrix import Cell
+
+METHODS = {
+    "full": "every weight of the base was trained",
+    "freeze": "the weights of the base were trained, some of them left as they are",
+    "scratch": "every weight was trained from new random ones; of the base there are only the "
+    "architecture and the tokenizer",
+    "lora": "low-rank adapters (LoRA) were trained on the base, which stays as it is",
+    "qlora": "low-rank adapters were trained on the base in 4 bit (QLoRA)",
+}
+ADAPTERS = ("lora", "qlora")
+LOADING = """\
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+base = AutoModelForCausalLM.from_pretrained("path/of/the/base")  # in 4 bit if it was trained so
+model = PeftModel.from_pretrained(base, "path/of/this/folder")
+tokenizer = AutoTokenizer.from_pretrained("path/of/this/folder")"""
+LIMITS = """\
+Meant for research on what fine-tuning on a body of documents changes. It answers questions of the
+form that it was trained on. Its answers are not checked by anybody: they can be wrong, made up, or
+right in form only, and questions written by somebody else than its training pairs may be answered
+much worse. It has no safety training of its own and inherits what the base learned, biases among
+it. The reference answers of its training pairs may themselves be wrong where a language model wrote
+them. The texts it was trained on belong to their authors and publishers; ask their licences, and
+that of the base, before you pass it on."""
+
+
+def write_card(folder: Path, *, results: Sequence[Cell] = (), merged: str = "") -> None:
+    """Write a model folder's README.md from its ``training.json`` and ``history.csv``.
+
+    Args:
+        folder: The model folder.
+        results: Cells of a matrix that are this model's, over all years; none before scoring.
+        merged: How adapters were brought into the base's weights; empty where they were not.
+    """
+    facts = read_facts(folder)
+    front = _front(facts, results, merged)
+    with atomic_write(Path(folder) / "README.md") as stream:
+        stream.write(f"---\n{front}\n---\n\n{_body(facts, results, merged)}")
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """``training.json`` with the first and the last training loss of ``history.csv``."""
+    facts: dict[str, Any] = json.loads(Path(folder, "training.json").read_text("utf-8"))
+    with Path(folder, "history.csv").open(encoding="utf-8", newline="") as stream:
+        losses = [float(row["train_loss"]) for row in csv.DictReader(stream) if row["train_loss"]]
+    return facts | ({"first_loss": losses[0], "last_loss": losses[-1]} if losses else {})
+
+
+def add_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Put further facts into a folder's ``training.json``."""
+    path = Path(folder, "training.json")
+    whole = {**json.loads(path.read_text("utf-8")), **facts}
+    with atomic_write(path) as stream:
+        stream.write(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+
+
+def text(value: object) -> str:
+    """Anybody's words in one line of Markdown: no markup, no HTML, no links."""
+    line = " ".join(str(value).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*_{}\[\]()#!|~$@])", r"\\\1", line)
+    line = line.replace("://", ":\\//")  # or it would become a link
+    return re.sub(r"(?i)\bwww\.", r"www\\.", line)
+
+
+def block(value: str, kind: str = "") -> str:
+    """Anybody's lines as a code block, whose fence is longer than any in it."""
+    longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{kind}\n{value}\n{fence}"
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+def _front(facts: Mapping[str, Any], results: Sequence[Cell], merged: str) -> str:
+    """The front matter, which the Hub reads."""
+    from huggingface_hub import ModelCardData
+
+    origin, base = facts["origin"], facts["base"]
+    adapter = facts["method"] in ADAPTERS and not merged
+    evaluated = _evaluated(origin, results)
+    data = ModelCardData(
+        license=base["licence"],
+        library_name="peft" if adapter else "transformers",
+        pipeline_tag="text-generation",
+        base_model=base["hub"] or None,
+        base_model_relation=("adapter" if adapter else "finetune") if base["hub"] else None,
+        tags=["papertune", facts["method"], "question-answering"],
+        model_name=f"{origin['experiment']}/{origin['model']}/seed-{facts['seed']}"
+        if evaluated
+        else None,
+        eval_results=evaluated or None,
+    )
+    return str(data.to_yaml()).strip()
+
+
+def _evaluated(origin: Mapping[str, Any], results: Sequence[Cell]) -> list[Any]:
+    """The results as the Hub has them."""
+    if not results:
+        return []
+    from huggingface_hub import EvalResult
+
+    from papertune.scores.metrics import METRICS as MEASURES
+
+    return [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=f"{origin['experiment']}-{cell.test_set}",
+            dataset_name=f"{origin['experiment']}: test set of {cell.test_set}",
+            dataset_split="test",
+            metric_type=cell.metric,
+            metric_name=MEASURES[cell.metric].label,
+            metric_value=round(cell.mean, 6),
+        )
+        for cell in results
+        if cell.mean is not None
+    ]
+
+
+def _body(facts: Mapping[str, Any], results: Sequence[Cell], merged: str) -> str:
+    origin, base = facts["origin"], facts["base"]
+    name = f"{origin['experiment']} / {origin['model']}, seed {facts['seed']}"
+    parts = [
+        f"# {text(name)}",
+        "A language model that answers questions about documents; "
+        f"{METHODS[facts['method']]}. {merged} Made by Papertune; every number here is from the "
+        "run that made it (`training.json`, `history.csv`).".replace("  ", " "),
+        "## Base",
+        _facts_table(
+            [
+                ("Name", base["hub"] or base["name"]),
+                ("Revision", base["revision"]),
+                ("Origin", _origin_of(base)),
+                ("Licence of the base", _licence(base)),
+            ]
+        ),
+        *(
+            ["## Loading", block(LOADING, "python")]
+            if facts["method"] in ADAPTERS and not merged
+            else []
+        ),
+        "## Data",
+        _data(facts),
+        "## How it is asked",
+        _asked(facts),
+        "## Training",
+        _facts_table(_took(facts)),
+        block(json.dumps(_settings(facts), indent=1, ensure_ascii=False), "json"),
+        *(["## Results", *_results(results)] if results else []),
+        "## Intended use and limits",
+        LIMITS,
+        "## Versions",
+        ", ".join(f"{text(key)} {text(value)}" for key, value in facts["versions"].items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(facts: Mapping[str, Any]) -> str:
+    data = facts.get("data")
+    if data is None:
+        return "Not recorded: an earlier version of Papertune trained this model."
+    return _facts_table(
+        [
+            ("Source of the documents", data["source"]),
+            ("Years of the documents", _years(data["years"])),
+            ("Documents", f"{data['documents']:,}"),
+            ("Pairs to train on", f"{data['pairs']['train']:,}"),
+            ("Pairs that chose the checkpoint", f"{data['pairs']['validation']:,}"),
+            ("Subset", _subset(facts.get("subset"))),
+            ("Written by", data["dataset"]),
+            *(("", json.dumps(writer, ensure_ascii=False)) for writer in data["writers"]),
+            ("SHA-256 of the pairs", data["sha256"]),
+        ]
+    )
+
+
+def _facts_table(rows: Sequence[tuple[str, Any]]) -> str:
+    shown = [f"| {key} | {text(value)} |" for key, value in rows if value not in ("", None)]
+    return "\n".join(["| | |", "| --- | --- |", *shown])
+
+
+def _origin_of(base: Mapping[str, Any]) -> str:
+    if base["hub"]:
+        return "Hugging Face Hub"
+    return "pre-trained here from random weights" if base["scratch"] else "a local folder"
+
+
+def _licence(base: Mapping[str, Any]) -> str:
+    if base["licence"] == UNKNOWN:
+        return "unknown: nothing in the base's folder names one"
+    return f"{base['licence']} (says its {base['licence_said_by']})"
+
+
+def _years(years: Sequence[int] | None) -> str:
+    return f"{years[0]}–{years[1]}" if years else "they have none"
+
+
+def _subset(subset: Mapping[str, Any] | None) -> str:
+    if not subset:
+        return ""
+    kind = next(key for key in ("top", "first", "fraction") if subset.get(key) is not None)
+    return f"{kind} {subset[kind]}: {subset['pairs']:,} of {subset['of']:,} pairs"
+
+
+def _asked(facts: Mapping[str, Any]) -> str:
+    form = facts.get("asked", {})
+    said = {
+        "question": "With the question alone, in this form:",
+        "chat": "In the chat template of its tokenizer, with this text as the user's turn:",
+    }.get(form.get("form"), "With this text; the answer follows after one space:")
+    return f"{said}\n\n{block(form.get('template', ''), 'text')}"
+
+
+def _took(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What training took, as far as it was measured."""
+    known = [
+        ("trainable_parameters", "Trained parameters", "{:,}"),
+        ("total_parameters", "All parameters", "{:,}"),
+        ("steps", "Updates", "{:,}"),
+        ("best_step", "Update of the kept checkpoint", "{:,}"),
+        ("best_by", "Chosen by", "{}"),
+        ("tokens_seen", "Tokens seen", "{:,}"),
+        ("wall_seconds", "Seconds", "{:,.1f}"),
+        ("tokens_per_second", "Tokens per second", "{:,.0f}"),
+        ("peak_memory_bytes", "Peak memory (bytes)", "{:,}"),
+        ("device", "Device", "{}"),
+        ("processes", "Processes", "{}"),
+        ("gpu_hours", "GPU-hours", "{:,.3f}"),
+        ("energy_joules", "Energy of the GPUs (joules)", "{:,.0f}"),
+        ("cost", "Cost, estimated from the price of a GPU-hour", "{0[estimate]:,.2f}"),
+        ("first_loss", "First training loss (nats per token)", "{:.4f}"),
+        ("last_loss", "Last training loss", "{:.4f}"),
+        ("best_validation_loss", "Lowest validation loss", "{:.4f}"),
+    ]
+    return [
+        (label, form.format(facts[key]))
+        for key, label, form in known
+        if facts.get(key) not in (None, 0.0)
+    ]
+
+
+def _settings(facts: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("method", "seed", "settings", "lora", "quantization", "freeze", "subset", "read")
+    return {name: facts[name] for name in names if name in facts}
+
+
+def _results(results: Sequence[Cell]) -> list[str]:
+    from papertune.report.tables import BETTER, WORSE, interval, number
+    from papertune.scores.metrics import METRICS as MEASURES
+
+    rows = [
+        [
+            cell.test_set,
+            MEASURES[cell.metric].label,
+            interval(cell).rstrip(BETTER + WORSE),
+            number(cell.difference, cell.metric, signed=True),
+            str(cell.questions),
+            str(cell.documents),
+        ]
+        for cell in results
+    ]
+    columns = ["Test set", "Metric", "Mean", "Difference to the base", "Questions", "Documents"]
+    return [
+        "Of this one seed, on test sets whose documents no model was trained on. Each test set has "
+        "the name of what wrote its questions; in brackets is the bootstrap interval over documents.",
+        to_markdown(Table("", columns, rows, left=2)),
+    ]

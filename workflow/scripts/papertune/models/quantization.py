@@ -1,0 +1,105 @@
+"""Bases in 4 bit: the same quantised weights where adapters are trained and where they answer.
+
+An adapter makes up for what quantisation took from its base, so its folder says how the base was
+quantised. Weights are quantised from float32 in either place; the rest of the model may then have
+another precision.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import TrainingError
+from papertune.records import atomic_write
+from papertune.study.settings import Quantization
+
+NAME = "quantization.json"  # in the folder of an adapter
+
+
+def quantization_of(folder: str | Path) -> Quantization | None:
+    """How the base of an adapter is quantised, if it is."""
+    path = Path(folder, NAME)
+    return Quantization.model_validate_json(path.read_text("utf-8")) if path.exists() else None
+
+
+def write_quantization(folder: Path, quantization: Quantization) -> None:
+    """Say in the folder of an adapter how its base is quantised."""
+    with atomic_write(folder / NAME) as stream:
+        stream.write(quantization.model_dump_json(indent=1) + "\n")
+
+
+def bring_bitsandbytes() -> None:
+    """Let transformers and peft look again for the library, which jobs start without."""
+    from peft import import_utils
+    from transformers.utils import is_bitsandbytes_available
+
+    # on a CPU it tells of faster code that it would have to download
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    for kept in (
+        is_bitsandbytes_available,
+        import_utils.is_bnb_available,
+        import_utils.is_bnb_4bit_available,
+    ):
+        kept.cache_clear()
+
+
+def quantized(quantization: Quantization) -> dict[str, Any]:
+    """Arguments of ``from_pretrained`` for a quantised model; :func:`finish_quantized` follows."""
+    bring_bitsandbytes()
+    import torch
+    from transformers import BitsAndBytesConfig
+    from transformers.models.falcon import modeling_falcon
+
+    # bitsandbytes takes the place of nn.Linear itself only; Falcon's own class computes the same
+    modeling_falcon.FalconLinear = torch.nn.Linear
+    on_gpu = torch.cuda.is_available()
+    bf16 = on_gpu and torch.cuda.is_bf16_supported()
+    return {
+        "dtype": torch.float32,
+        "device_map": {"": torch.cuda.current_device() if on_gpu else "cpu"},
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=quantization.type,
+            bnb_4bit_use_double_quant=quantization.double,
+            bnb_4bit_compute_dtype=torch.bfloat16 if bf16 else torch.float32,
+        ),
+    }
+
+
+def finish_quantized(model: Any, dtype: Any, where: str) -> None:
+    """Bring what is not quantised into another precision, and keep the weights as they are.
+
+    On a CPU with bf16 units bitsandbytes packs weights anew once a layer is evaluated: they lose
+    precision, and in training no gradient passes through the layer any more. That is switched off.
+
+    Args:
+        where: Names the base in the error.
+
+    Raises:
+        TrainingError: an architecture with linear layers that were left as they are.
+    """
+    import torch
+
+    head = model.get_output_embeddings()
+    left = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear)
+        and module is not head
+        and module.weight.is_floating_point()
+    ]
+    if left:
+        raise TrainingError(
+            f"{type(model).__name__} is not quantised as a whole: {left[0]} and "
+            f"{len(left) - 1} other linear layers stay as they are",
+            where=where,
+            hint="take method lora, or another base",
+        )
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)

@@ -1,0 +1,1 @@
+"""From the matrix to tables, figures and the page."""

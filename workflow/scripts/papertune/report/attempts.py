@@ -1,0 +1,107 @@
+"""What one attempt took: its own record, completed and corrected by the cluster's accounting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from papertune.cluster.slurm_accounting import Usage
+from papertune.jobs.record import OK, JobRecord
+
+# seconds that the work may begin before its job does or end after it (clocks differ), and that the
+# job may take before and after the work
+EARLY, LATE = 60.0, 600.0
+RECORDS, ACCOUNTING = "records", "accounting"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Seconds, bytes and joules of one attempt.
+
+    ``None`` is what is not known. A job that ran without a cluster waited in no queue. An attempt
+    that was killed is known up to when its record was written last: it took ``at_least`` that.
+    """
+
+    record: JobRecord
+    queue: float | None
+    wall: float
+    cpu_asked: float
+    cpu_used: float | None
+    gpu_asked: float
+    gpu_used: float | None
+    memory_asked: int | None
+    memory_used: int | None
+    energy: float | None
+    source: str
+    at_least: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether it came to a good end."""
+        return self.record.status == OK
+
+
+def attempts(records: Iterable[JobRecord], accounted: Mapping[str, list[Usage]]) -> list[Attempt]:
+    """What every recorded attempt took.
+
+    A start of a cluster's job counts for the one attempt that fills it. It does not if several
+    attempts or a whole run of Snakemake were inside: then their own records are all there is.
+    """
+    records = list(records)
+    matched = [_start_of(record, accounted.get(record.job, [])) for record in records]
+    return [
+        _attempt(record, usage if usage and matched.count(usage) == 1 else None)
+        for record, usage in zip(records, matched, strict=True)
+    ]
+
+
+def _start_of(record: JobRecord, starts: Iterable[Usage]) -> Usage | None:
+    """The start of a job that this attempt fills: it begins and ends with it."""
+    fitting = {}
+    for usage in starts:
+        if usage.started is None or usage.ended is None:
+            continue
+        late = record.started - usage.started
+        left = usage.ended - (record.ended or record.seen)
+        # how long a killed attempt went on is not known
+        if -EARLY <= late <= LATE and -EARLY <= left <= (LATE if record.ended else left):
+            fitting[abs(late)] = usage
+    return fitting[min(fitting)] if fitting else None
+
+
+def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:
+    submitted, wall = record.submitted, (record.ended or record.seen) - record.started
+    began, threads, gpus, memory = record.started, record.threads, record.gpu, record.memory_mb
+    cpu, peak = record.cpu_seconds, record.peak_memory
+    at_least = record.ended is None
+    if usage is not None and usage.started is not None and usage.ended is not None:
+        began, wall = usage.started, usage.ended - usage.started
+        submitted = usage.submitted or submitted
+        threads = usage.cpus or threads
+        gpus = gpus if usage.gpus is None else usage.gpus
+        memory = usage.memory_mb or memory
+        # of the whole job, its start included
+        cpu = usage.cpu_seconds or cpu
+        # looked at now and then, so the job itself may have seen more
+        peak = max(filter(None, (peak, usage.peak_memory)), default=None)
+        at_least = False
+    return Attempt(
+        record=record,
+        queue=_queue(record, submitted, began),
+        wall=wall,
+        cpu_asked=wall * threads,
+        cpu_used=cpu,
+        gpu_asked=wall * gpus,
+        gpu_used=record.gpu_seconds if gpus else 0.0,
+        memory_asked=None if memory is None else memory * 2**20,
+        memory_used=peak,
+        energy=None if usage is None else usage.energy,
+        source=RECORDS if usage is None else ACCOUNTING,
+        at_least=at_least,
+    )
+
+
+def _queue(record: JobRecord, submitted: float | None, began: float) -> float | None:
+    if not record.job:
+        return 0.0
+    return None if submitted is None else max(began - submitted, 0.0)

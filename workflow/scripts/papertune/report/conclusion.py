@@ -1,0 +1,154 @@
+"""What the matrix says, in plain words and no more than it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from papertune.report.tables import model_label, number, p_text, set_label
+from papertune.scores.matrix import Cell, find_cell
+from papertune.scores.metrics import METRICS
+from papertune.study.experiment import Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """A headline, the findings behind it, and what they do not show."""
+
+    headline: str
+    findings: list[str]
+    caveats: list[str]
+
+
+def conclude(cells: list[Cell], experiment: Experiment) -> Conclusion:
+    """Which models beat the baseline, on which test set, and whether a change of writer matters."""
+    trained = [m for m, model in experiment.models.items() if model.method != "baseline"]
+    findings = [
+        _finding(cell, experiment)
+        for model in trained
+        for test_set in experiment.test_set_names
+        if (cell := _cell(cells, experiment, model, test_set)) is not None
+    ]
+    return Conclusion(_headline(cells, experiment, trained), findings, _caveats(cells, experiment))
+
+
+def _cell(cells: list[Cell], experiment: Experiment, model: str, test_set: str) -> Cell | None:
+    return find_cell(cells, model=model, test_set=test_set, metric=experiment.comparison.metric)
+
+
+def _headline(cells: list[Cell], experiment: Experiment, trained: list[str]) -> str:
+    if not experiment.baseline or not trained:
+        return "Nothing to compare: the experiment has no baseline, or no model beside it."
+
+    def better(model: str, test_set: str) -> bool:
+        cell = _cell(cells, experiment, model, test_set)
+        return cell is not None and cell.better() is True
+
+    def names(models: list[str]) -> str:
+        return _and([model_label(experiment, model) for model in models])
+
+    sets = experiment.test_set_names
+    gained = [m for m in trained if better(m, experiment.dataset_of(m))]
+    if not gained:
+        where = _and([set_label(experiment, name) for name in sets])
+        elsewhere = [m for m in trained if any(better(m, name) for name in sets)]
+        if elsewhere:
+            return (
+                f"Not where it was trained to: {names(elsewhere)} gained, but only on questions "
+                "by another writer than that of the training pairs."
+            )
+        return (
+            f"No gain could be shown: no fine-tuned model is measurably better than "
+            f"{model_label(experiment, experiment.baseline)} on questions by {where}."
+        )
+    others = {m: [name for name in sets if name != experiment.dataset_of(m)] for m in gained}
+    base = model_label(experiment, experiment.baseline)
+    yes = f"Yes: {names(gained)} {'answers' if len(gained) == 1 else 'answer'} better than {base}"
+    if not any(others.values()):
+        return f"{yes}. Whether the gain survives a change of question writer was not asked."
+    kept = [m for m in gained if others[m] and all(better(m, name) for name in others[m])]
+    lost = [m for m in gained if m not in kept]
+
+    def shrunk(models: list[str]) -> str:
+        """How much of the gain is left: surviving says nothing about size."""
+        told = []
+        for model in models:
+            own = _cell(cells, experiment, model, experiment.dataset_of(model))
+            left = [_cell(cells, experiment, model, name) for name in others[model]]
+            least = min((c for c in left if c), key=lambda c: abs(c.difference or 0))
+            changes = [
+                number(c.difference if c else None, experiment.comparison.metric, signed=True)
+                for c in (own, least)
+            ]
+            told.append(f"{changes[0]} becomes {changes[1]}")
+        return f"({', '.join(told)})"
+
+    if not lost:
+        return f"{yes}, and the gain survives a change of question writer {shrunk(kept)}."
+    if not kept:
+        return (
+            f"{yes} on questions by the writer of the training pairs. That the gain survives a "
+            "change of question writer could not be shown."
+        )
+    return (
+        f"{yes}. The gain of {names(kept)} survives a change of question writer {shrunk(kept)}; "
+        f"for {names(lost)} that could not be shown."
+    )
+
+
+def _finding(cell: Cell, experiment: Experiment) -> str:
+    who = model_label(experiment, cell.model)
+    own = cell.test_set == experiment.dataset_of(cell.model)
+    writer = set_label(experiment, cell.test_set)
+    where = f"questions by {writer}, {'which wrote' if own else 'which did not write'} its training pairs"
+    value = number(cell.mean, cell.metric)
+    if cell.difference is None or cell.p_corrected is None:
+        return f"{who}, {where}: {value}; no comparison was possible."
+    verdict = {True: "better", False: "worse", None: "no measurable difference"}[cell.better()]
+    return (
+        f"{who}, {where}: {value}, {number(cell.difference, cell.metric, signed=True)} "
+        f"[{number(cell.difference_low, cell.metric, signed=True)}, "
+        f"{number(cell.difference_high, cell.metric, signed=True)}] against "
+        f"{model_label(experiment, experiment.baseline)}, corrected p {_is(cell.p_corrected)}: "
+        f"{verdict}."
+    )
+
+
+def _caveats(cells: list[Cell], experiment: Experiment) -> list[str]:
+    how, metric = experiment.comparison, METRICS[experiment.comparison.metric]
+    tested = [c for c in cells if c.metric == how.metric and c.p is not None]
+    method = {"holm": "Holm", "fdr_bh": "Benjamini and Hochberg"}[how.correction]
+    said = [
+        f"Judged by {metric.label.lower()} ({metric.unit}). Intervals are {how.confidence:.0%}, "
+        f"from {how.resamples:,} resamples of whole documents; p-values compare the same questions "
+        f"in the same resamples and are corrected for {len(tested)} comparisons ({method}).",
+    ]
+    spread = [
+        c
+        for c in cells
+        if c.metric == how.metric and c.year == "all" and c.seeds > 1 and c.seed_high is not None
+    ]
+    if spread:
+        widest = max(spread, key=lambda c: (c.seed_high or 0) - (c.seed_low or 0))
+        said.append(
+            "Intervals do not cover the luck of training. Between seeds, "
+            f"{model_label(experiment, widest.model)} on {set_label(experiment, widest.test_set)} "
+            f"moves most: {number(widest.seed_low, how.metric)} to "
+            f"{number(widest.seed_high, how.metric)} over {widest.seeds} seeds."
+        )
+    elif len(experiment.seeds) == 1:
+        said.append("Every model was trained once: luck of training cannot be told from effect.")
+    if tested and (1 + len(tested)) / (1 + how.resamples) > 0.05:
+        said.append(
+            f"{how.resamples:,} resamples are too few for {len(tested)} comparisons to become "
+            "significant; raise comparison.resamples."
+        )
+    return said
+
+
+def _is(p: float) -> str:
+    text = p_text(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,209 @@
+"""The table of what an experiment's results cost, by stage and by model or generator."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from papertune.cluster.slurm_accounting import Usage, accounting
+from papertune.jobs.record import JobRecord, jobs_folder, read_records_below
+from papertune.records import atomic_write
+from papertune.report.attempts import Attempt, attempts
+from papertune.report.expected import STAGES, Job, job_of, jobs_of
+from papertune.report.tabular import Table, write_table
+from papertune.study.layout import Layout
+
+log = logging.getLogger("papertune")
+
+COLUMNS = (
+    "Stage|Model or generator|Numbers from|Jobs|Attempts|Queue time (h:mm:ss)|Wall time (h:mm:ss)"
+    "|CPU hours asked|CPU hours used|GPU hours asked|GPU hours used"
+    "|Peak memory (MiB)|Memory asked (MiB)|Energy (kWh)"
+)
+COST = "Estimated cost (GPU hours asked × price)"
+TOTAL, OTHER = "Total", "Other runs"
+DAY = 86_400.0
+
+
+def write_cost(layout: Layout, folder: str | Path) -> Table:
+    """Write ``cost`` as .csv, .md and .tex.
+
+    Args:
+        layout: The experiment and where things lie.
+        folder: Where tables go.
+    """
+    records = read_records_below([jobs_folder(layout.name), jobs_folder(None)])
+    accounted = _accounting(records, jobs_folder(layout.name).with_name("accounting.json"))
+    price = layout.experiment.compute.gpu_hour_price
+    table = cost_table(records, accounted, jobs_of(layout), price)
+    write_table(Path(folder, "cost"), table)
+    return table
+
+
+def cost_table(
+    records: Iterable[JobRecord],
+    accounted: Mapping[str, list[Usage]],
+    jobs: Mapping[Job, tuple[str, str]],
+    price: float | None = None,
+) -> Table:
+    """What made the results that are there now, a row for each stage and model or generator.
+
+    Of a job counts the newest attempt with a good end, as it made the result, and with it the
+    attempts before it that came to none, back to the good end before. Everything else that was done
+    for the experiment stands in one row below the total: runs whose results were made anew since
+    (with what they left in the store), and jobs that the experiment has no more.
+
+    An empty cell is not known. ``≥`` stands where not all of it is known: of an attempt that was
+    killed, or of a job without a record. Numbers of an attempt come from the cluster's accounting
+    where it knows it, from the job's own record where not.
+
+    Args:
+        records: Of this experiment's jobs and of those that experiments share.
+        accounted: What the cluster's accounting knows, by its ids of jobs.
+        jobs: The experiment's jobs → their rows.
+        price: Of an hour of a GPU; with one, the last column is an estimate: the hours that jobs
+            asked GPUs for, whether busy or not, at that price.
+    """
+    made, other = _apart(attempts(records, accounted), jobs)
+    measures = MEASURES if price is None else {**MEASURES, **_priced(price)}
+    columns = [*COLUMNS.split("|"), *([] if price is None else [COST])]
+    rows = []
+    for row in dict.fromkeys(jobs.values()):
+        of_row = [job for job in jobs if jobs[job] == row]
+        rows.append([*row, *_cells([made[job] for job in of_row], measures)])
+    rows.append([TOTAL, "", *_cells(list(made.values()), measures)])
+    if other:
+        rows.append([OTHER, "", *_cells(list(other.values()), measures)])
+    return Table("What it cost", columns, rows, left=3)
+
+
+def _apart(
+    found: Iterable[Attempt], jobs: Mapping[Job, tuple[str, str]]
+) -> tuple[dict[Job, list[Attempt]], dict[Job, list[Attempt]]]:
+    """Job → the attempts that its result took; and all others of this experiment."""
+    by_job: dict[Job, list[Attempt]] = {}
+    for attempt in found:
+        job = job_of(attempt.record.rule, attempt.record.wildcards)
+        by_job.setdefault(job, []).append(attempt)
+    made, other = {}, {}
+    for job in jobs:
+        mine = by_job.pop(job, [])
+        good = [place for place, attempt in enumerate(mine) if attempt.ok]
+        last = good[-1] + 1 if good else len(mine)
+        first = good[-2] + 1 if len(good) > 1 else 0
+        made[job] = mine[first:last]
+        if mine[:first] + mine[last:]:
+            other[job] = mine[:first] + mine[last:]
+    shared = {"download_base", "write_archive"}  # another experiment's, if not this one's
+    kept = {job: mine for job, mine in by_job.items() if job[0] in STAGES and job[0] not in shared}
+    return made, other | kept
+
+
+# ---- what the accounting said -----------------------------------------------
+
+
+def _accounting(records: Iterable[JobRecord], memory: Path) -> dict[str, list[Usage]]:
+    """What the cluster's accounting says of all recorded jobs.
+
+    What it said of jobs that have ended is kept: it forgets them after some months.
+    """
+    started = {record.job: record.started for record in reversed(list(records)) if record.job}
+    known = _remembered(memory)
+    asked = {job: start for job, start in started.items() if job not in known}
+    found = accounting(asked, min(asked.values()) - DAY) if asked else {}
+    if asked:
+        log.info("the cluster's accounting knows %d of %d jobs", len(found), len(asked))
+    ended = {job: usages for job, usages in found.items() if usages[-1].final}
+    if ended:
+        with atomic_write(memory) as stream:
+            known |= ended
+            json.dump({job: [asdict(usage) for usage in known[job]] for job in known}, stream)
+    return known | found
+
+
+def _remembered(memory: Path) -> dict[str, list[Usage]]:
+    try:
+        kept = json.loads(memory.read_text(encoding="utf-8"))
+        return {job: [Usage(**values) for values in usages] for job, usages in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # it is asked again
+
+
+# ---- cells ------------------------------------------------------------------
+
+
+def _clock(seconds: float) -> str:
+    """Whole seconds, rounded up: what took a moment did not take nothing."""
+    minutes, seconds = divmod(math.ceil(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def _hours(seconds: float) -> str:
+    return _digits(seconds / 3600)
+
+
+def _kilowatt_hours(joules: float) -> str:
+    return _digits(joules / 3.6e6)
+
+
+def _digits(value: float) -> str:
+    if not value:
+        return "0"
+    if value < 0.0001:
+        return "<0.0001"
+    return f"{value:.{4 if value < 0.01 else 3 if value < 10 else 1}f}"
+
+
+def _mebibytes(size: float) -> str:
+    return f"{size / 2**20:.0f}"
+
+
+# column → which number of an attempt it shows, and how
+Measures = dict[str, tuple[str, Callable[[float], str]]]
+MEASURES: Measures = {
+    name: (name, show)
+    for name, show in {
+        "queue": _clock,
+        "wall": _clock,
+        "cpu_asked": _hours,
+        "cpu_used": _hours,
+        "gpu_asked": _hours,
+        "gpu_used": _hours,
+        "memory_used": _mebibytes,
+        "memory_asked": _mebibytes,
+        "energy": _kilowatt_hours,
+    }.items()
+}
+
+
+def _priced(price: float) -> Measures:
+    return {COST: ("gpu_asked", lambda seconds: f"{seconds / 3600 * price:.2f}")}
+
+
+def _cells(jobs: list[list[Attempt]], measures: Measures) -> list[str]:
+    """The cells of a row after its name; ``jobs`` holds each job's attempts."""
+    tried = [attempt for job in jobs for attempt in job]
+    sources = {attempt.source for attempt in tried}
+    said = "both" if len(sources) > 1 else "".join(sources)
+    measured = [
+        _cell(tried, measure, show, complete=all(jobs)) for measure, show in measures.values()
+    ]
+    return [said, str(len(jobs)), str(len(tried)), *measured]
+
+
+def _cell(
+    tried: list[Attempt], measure: str, show: Callable[[float], str], *, complete: bool
+) -> str:
+    known = [value for attempt in tried if (value := getattr(attempt, measure)) is not None]
+    if not known:
+        return ""
+    if measure != "memory_asked":  # jobs that asked for none are no gap in what is known
+        complete = complete and len(known) == len(tried)
+        if measure != "queue":
+            complete = complete and not any(attempt.at_least for attempt in tried)
+    value = max(known) if measure.startswith("memory") else sum(known)
+    return ("" if complete else "≥ ") + show(value)

@@ -1,0 +1,64 @@
+"""The jobs whose results an experiment's matrix is made of, and the rows of the cost table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from papertune.report.tables import model_label, set_label
+from papertune.study.layout import Layout
+
+# rules in the order of the work; what comes after the matrix (tables, figures, the page) is no part
+# of its cost
+STAGES = (
+    *("list_documents", "fetch_documents", "render_documents", "download_base"),
+    *("synthesize", "build_dataset", "write_archive", "pretrain_base", "train"),
+    *("answer", "score", "compare"),
+)
+# a generator's work is one stage, wherever it is done
+SAME_STAGE = {"synthesize_here": "synthesize"}
+
+Job = tuple[str, tuple[tuple[str, str], ...]]  # stage, wildcards
+
+
+def job_of(rule: str, wildcards: Mapping[str, str]) -> Job:
+    """A job, by its stage and its wildcards besides the experiment."""
+    return SAME_STAGE.get(rule, rule), tuple(sorted(wildcards.items()))
+
+
+def jobs_of(layout: Layout) -> dict[Job, tuple[str, str]]:
+    """Every job from listing to matrix → its row: the stage, and the model or generator."""
+    found = {job_of(stage, wildcards): (stage, who) for stage, who, wildcards in _jobs(layout)}
+    return dict(sorted(found.items(), key=lambda item: STAGES.index(item[1][0])))
+
+
+def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
+    study = layout.experiment
+    for year in map(str, study.parts):
+        for stage in ("list_documents", "fetch_documents", "render_documents"):
+            yield stage, "", {"year": year}
+    for generator, split in layout.generated:
+        for stage in ("synthesize", "build_dataset"):
+            yield stage, set_label(study, generator), {"generator": generator, "split": split}
+    for model, seed in layout.models():
+        yield "train", model_label(study, model), {"model": model, "seed": str(seed)}
+    for model, seed, test_set in layout.by_cell("answers"):
+        for stage in ("answer", "score"):
+            cell = {"model": model, "seed": str(seed), "test_set": test_set}
+            yield stage, model_label(study, model), cell
+    yield "compare", "", {}
+    generators = {generator for generator, _ in layout.generated}
+    folders = {
+        layout.embedder(),
+        *map(layout.base, study.models),
+        *map(layout.generator_model, generators),
+    }
+    for folder in sorted(map(Path, filter(None, folders))):
+        if folder.parent.parent == Path(layout.resources, "models"):
+            hub = folder.parent.name
+            yield "download_base", hub.replace("--", "/"), {"hub": hub, "revision": folder.name}
+        if folder.parent == Path(layout.root, "bases"):
+            yield "pretrain_base", folder.name, {"base": folder.name}
+            pretrain = study.bases[folder.name].pretrain
+            if pretrain and f"{layout.resources}/demo/archive.jsonl" in pretrain.corpus.files:
+                yield "write_archive", "", {}

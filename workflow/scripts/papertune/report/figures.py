@@ -1,0 +1,249 @@
+"""Figures of the report as SVG: the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from papertune.records import atomic_write
+from papertune.report.counts import Count, read_counts
+from papertune.report.tables import model_label, read_training, set_label
+from papertune.scores.matrix import Cell, find_cell, read_matrix
+from papertune.scores.metrics import METRICS
+from papertune.study.experiment import Experiment
+
+NAMES = ("documents", "matrix", "loss", "cost")
+
+# Okabe and Ito 2008: told apart with every kind of colour blindness, and on paper and dark screens
+COLOURS = ("#7f7f7f", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+INK = "#1d2733"  # the page puts its own text colour in the place of this one
+
+
+def draw_figures(
+    experiment: Experiment,
+    folder: str | Path,
+    *,
+    matrix: str | Path,
+    counts: str | Path,
+    models: Mapping[tuple[str, int], str | Path],
+) -> None:
+    """Draw ``<name>.svg`` for every one of :data:`NAMES`.
+
+    Args:
+        experiment: Labels and order.
+        folder: Where figures go.
+        matrix: ``matrix.csv`` of :func:`papertune.scores.matrix.compare`.
+        counts: ``counts.csv`` of :func:`papertune.report.counts.count_stages`.
+        models: (model, seed) → folder with ``training.json`` and ``history.csv``.
+    """
+    folder = Path(folder)
+    documents_figure(read_counts(counts), experiment, folder / "documents.svg")
+    matrix_figure(read_matrix(matrix), experiment, folder / "matrix.svg")
+    histories = {
+        key: read_history(Path(path) / "history.csv")
+        for key, path in models.items()
+        if (Path(path) / "history.csv").exists()
+    }
+    loss_figure(histories, experiment, folder / "loss.svg")
+    cost_figure(read_training(models), experiment, folder / "cost.svg")
+
+
+def colour(experiment: Experiment, model: str) -> str:
+    """A model's colour: the same in every figure."""
+    return COLOURS[list(experiment.models).index(model) % len(COLOURS)]
+
+
+def short(label: str) -> str:
+    """A label that leaves room for the figure."""
+    return label if len(label) <= 32 else f"{label[:31]}…"
+
+
+@contextmanager
+def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterator[Any]:
+    """Axes of a figure (one, or a list of ``columns``) that is written to ``path`` at the end.
+
+    Args:
+        path: The SVG file.
+        width: Inches.
+        height: Inches.
+        columns: Axes side by side.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    settings = {
+        "svg.hashsalt": path.name,  # else ids are random
+        "svg.fonttype": "none",  # text stays text: searchable, and small
+        "text.parse_math": False,  # a $ in a label is a dollar
+        "font.size": 10.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "legend.frameon": False,
+        "axes.axisbelow": True,
+        "grid.linewidth": 0.6,
+        "grid.alpha": 0.25,
+        "grid.color": INK,
+        **dict.fromkeys(
+            ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
+        ),
+    }
+    with matplotlib.rc_context(settings):
+        figure, axes = pyplot.subplots(
+            1, columns, figsize=(width, height), layout="constrained", squeeze=False
+        )
+        yield axes[0, 0] if columns == 1 else list(axes[0])
+        with atomic_write(path) as stream:
+            figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": "papertune"})
+        pyplot.close(figure)
+
+
+def documents_figure(counts: list[Count], experiment: Experiment, path: Path) -> None:
+    """Documents per year, or part: with text, to train and to test with, and missing."""
+    parts = experiment.parts
+    test = set(experiment.parts_of("test"))
+    years = experiment.years or list(range(len(parts)))  # where bars stand
+    kind = " years" if experiment.years else ""
+    kept, missing = (
+        [
+            sum(
+                row.count
+                for row in counts
+                if (row.stage, row.part, row.outcome) == ("collect", str(part), outcome)
+            )
+            for part in parts
+        ]
+        for outcome in ("kept", "rejected")
+    )
+    with canvas(path, 6.4, 2.8) as axes:
+        for label, chosen, shade in (
+            ("training and validation" + kind, [part not in test for part in parts], COLOURS[1]),
+            ("test" + kind, [part in test for part in parts], COLOURS[2]),
+        ):
+            heights = [k if c else 0 for k, c in zip(kept, chosen, strict=True)]
+            axes.bar(years, heights, color=shade, label=label, width=0.75)
+        if any(missing):
+            axes.bar(
+                years, missing, bottom=kept, width=0.75, label="no text found",
+                facecolor="none", edgecolor=INK, linewidth=0.8, hatch="////",
+            )  # fmt: skip
+        axes.set_ylabel("documents")
+        axes.set_xlim(years[0] - 0.6, years[-1] + 0.6)
+        axes.margins(y=0.06)
+        if experiment.years:
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        else:
+            axes.set_xticks(years, [])
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.grid(axis="y")
+        axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+
+
+def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None:
+    """The comparison's metric: a dot and its interval per model, grouped by test set."""
+    metric = METRICS[experiment.comparison.metric]
+    sets, models = experiment.test_set_names, list(experiment.models)
+    height = 0.9 + len(sets) * (0.45 + 0.3 * len(models))
+    with canvas(path, 6.4, height) as axes:
+        position, ticks, labels = 0.0, [], []
+        for test_set in sets:
+            axes.text(
+                0, position, short(set_label(experiment, test_set)), transform=axes.get_yaxis_transform(),
+                ha="left", va="center", weight="bold",
+            )  # fmt: skip
+            for number, model in enumerate(models):
+                position += 1
+                ticks.append(position)
+                labels.append(short(model_label(experiment, model)))
+                cell = find_cell(
+                    cells, model=model, test_set=test_set, metric=experiment.comparison.metric
+                )
+                if cell is None or cell.mean is None:
+                    continue
+                shade = colour(experiment, model)
+                if cell.low is not None and cell.high is not None:
+                    axes.plot([cell.low, cell.high], [position] * 2, color=shade, linewidth=3.5,
+                              alpha=0.45, solid_capstyle="round")  # fmt: skip
+                axes.plot(
+                    cell.mean, position, MARKERS[number % len(MARKERS)], color=shade, markersize=7
+                )
+            position += 1.4
+        axes.set_yticks(ticks, labels)
+        axes.set_ylim(position - 0.6, -0.7)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        better = "higher" if metric.higher_is_better else "lower"
+        axes.set_xlabel(f"{metric.label} ({metric.unit}; {better} is better)")
+
+
+def loss_figure(
+    histories: Mapping[tuple[str, int], list[dict[str, float]]], experiment: Experiment, path: Path
+) -> None:
+    """Training and validation loss by step, side by side; one line per model and seed."""
+    with canvas(path, 6.4, 3.0, columns=2) as (left, right):
+        named = set()
+        for (model, _), history in histories.items():
+            for axes, key in ((left, "train_loss"), (right, "validation_loss")):
+                points = [(row["step"], row[key]) for row in history if key in row]
+                if points:
+                    axes.plot(
+                        *zip(*points, strict=True),
+                        color=colour(experiment, model),
+                        linewidth=1.4,
+                        alpha=0.85,
+                        marker="o" if key == "validation_loss" else None,
+                        markersize=3.5,
+                        label=short(model_label(experiment, model)) if model not in named else None,
+                    )
+            named.add(model)
+        left.set_title("Training loss")
+        right.set_title("Validation loss")
+        for axes in (left, right):
+            axes.set_xlabel("step")
+            axes.grid()
+            axes.set_xlim(left=0)
+            axes.set_ylim(bottom=0)
+        left.set_ylabel("nats per answer token")
+        if named:
+            left.legend()
+
+
+def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, path: Path) -> None:
+    """Training time and peak memory: a bar per model (mean of its seeds), a dot per seed."""
+    models = [m for m in experiment.models if any(key[0] == m for key in facts)]
+    with canvas(path, 6.4, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
+        for axes, key, unit, title in (
+            (both[0], "wall_seconds", 1, "Training time (s)"),
+            (both[1], "peak_memory_bytes", 1e6, "Peak memory (MB)"),
+        ):
+            for place, model in enumerate(models):
+                values = [v[key] / unit for (m, _), v in facts.items() if m == model and v.get(key)]
+                if values:
+                    shade = colour(experiment, model)
+                    axes.barh(place, sum(values) / len(values), color=shade, alpha=0.5, height=0.6)
+                    axes.plot(values, [place] * len(values), "o", color=shade, markersize=5)
+            axes.set_yticks(range(len(models)), [short(model_label(experiment, m)) for m in models])
+            axes.set_ylim(max(len(models), 1) - 0.5, -0.5)
+            axes.tick_params(axis="y", length=0)
+            axes.set_title(title)
+            axes.grid(axis="x")
+            axes.set_xlim(left=0)
+        both[1].set_yticklabels([])
+
+
+def read_history(path: str | Path) -> list[dict[str, float]]:
+    """The rows of a ``history.csv``; keys without a value in a row are left out."""
+    with open(path, encoding="utf-8", newline="") as stream:
+        return [
+            {key: float(text) for key, text in row.items() if text}
+            for row in csv.DictReader(stream)
+        ]

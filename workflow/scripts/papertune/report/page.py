@@ -1,0 +1,228 @@
+"""The page: one HTML file that opens from disk, loads nothing and runs only its own script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from papertune.records import atomic_write
+from papertune.report.conclusion import conclude
+from papertune.report.counts import Count, problems, read_counts, total
+from papertune.report.figures import COLOURS, colour
+from papertune.report.page_data import (
+    answers_side_by_side,
+    embed_json,
+    missing_documents,
+    settings_text,
+    stage_rows,
+)
+from papertune.report.svg import inline
+from papertune.report.tables import (
+    metrics_table,
+    model_label,
+    number,
+    p_text,
+    published_table,
+    read_training,
+    set_label,
+    training_table,
+    years_table,
+)
+from papertune.report.tabular import read_table, without_empty_columns
+from papertune.scores.matrix import Cell, find_cell, read_matrix
+from papertune.scores.metrics import METRICS, describe
+from papertune.study.experiment import Experiment, Part
+
+PARTS = Path(__file__).parent / "page_parts"
+QUESTIONS = 400  # per test set on the page
+BYTES = 3_000_000  # of answers and documents on the page; the rest is well below 2 MB
+
+FIGURES = {
+    "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval.",
+    "documents": "Documents per year, by the split that their year belongs to.",
+    "loss": "Training and validation loss by step; one line per model and seed.",
+    "cost": "Training time and peak memory: a bar for the mean of the seeds, a dot for each.",
+}
+
+
+def write_page(
+    experiment: Experiment,
+    output: str | Path,
+    *,
+    matrix: str | Path,
+    counts: str | Path,
+    cost: str | Path,
+    figures: str | Path,
+    models: Mapping[tuple[str, int], str | Path],
+    missing: Mapping[Part, str | Path],
+    documents: Mapping[Part, str | Path],
+    answers: Mapping[tuple[str, int, str], str | Path],
+    scores: Mapping[tuple[str, int, str], str | Path],
+    questions: int = QUESTIONS,
+) -> None:
+    """Write ``report.html``.
+
+    Args:
+        experiment: What was asked, labels, settings.
+        output: The HTML file.
+        matrix: ``matrix.csv`` of :func:`papertune.scores.matrix.compare`.
+        counts: ``counts.csv`` of :func:`papertune.report.counts.count_stages`.
+        cost: ``cost.csv`` of :func:`papertune.report.cost.write_cost`.
+        figures: The folder of :func:`papertune.report.figures.draw_figures`.
+        models: (model, seed) → folder with ``training.json``.
+        missing: Year → documents without text.
+        documents: Year → documents.
+        answers: (model, seed, test set) → answers.
+        scores: (model, seed, test set) → scores.
+        questions: Questions per test set to show at most.
+    """
+    cells, rows = read_matrix(matrix), read_counts(counts)
+    shown, missing_total, need_browser = missing_documents(missing)
+    facts = read_training(models)
+    style = (PARTS / "style.css").read_text(encoding="utf-8") + _model_colours(experiment)
+    script = (PARTS / "script.js").read_text(encoding="utf-8")
+    data = answers_side_by_side(
+        experiment,
+        answers=answers,
+        scores=scores,
+        documents=documents,
+        limit=questions,
+        budget=BYTES,
+    )
+    text = _template().render(
+        experiment=experiment,
+        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'",
+        style=style,
+        script=script,
+        data=embed_json(data),
+        shown=[(s["label"], len(s["questions"]), s["total"]) for s in data["sets"]],
+        conclusion=conclude(cells, experiment),
+        facts=_facts(experiment, rows, cells),
+        matrix=_matrix(cells, experiment),
+        sets=[(name, set_label(experiment, name)) for name in experiment.test_set_names],
+        metric=METRICS[experiment.comparison.metric],
+        metrics=[(METRICS[name], describe(name)) for name in experiment.metrics],
+        tables={
+            "years": years_table(cells, experiment),
+            "metrics": metrics_table(cells, experiment),
+            "published": published_table(cells, experiment) if experiment.published else None,
+            "training": training_table(facts, experiment),
+            "cost": without_empty_columns(read_table(cost, "What it cost", left=3)),
+        },
+        sources=sorted({table.source for table in experiment.published if table.source}),
+        versions=_versions(facts),
+        figures={
+            name: (inline((Path(figures) / f"{name}.svg").read_text("utf-8"), name, label), label)
+            for name, label in FIGURES.items()
+        },
+        stages=stage_rows(rows),
+        problems=problems(rows, experiment),
+        missing=shown,
+        missing_total=missing_total,
+        need_browser=need_browser,
+        settings=settings_text(experiment),
+    )
+    with atomic_write(output) as stream:
+        stream.write(text)
+
+
+def _template() -> Any:
+    """The template, with escaping on; only ``|safe`` in it passes markup, that of this program."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(PARTS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("template.html")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _model_colours(experiment: Experiment) -> str:
+    """A class per model, because the page's policy forbids style attributes."""
+    return "".join(
+        f".model-{place % len(COLOURS)} {{ --model: {colour(experiment, name)}; }}\n"
+        for place, name in enumerate(experiment.models)
+    )
+
+
+def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list[tuple[str, str]]:
+    """The study in five numbers."""
+    tested = [c for c in cells if c.year == "all" and c.metric == experiment.comparison.metric]
+    asked = sum({c.test_set: c.questions for c in tested}.values())
+    all_years, test_years = (
+        f", {years[0]}–{years[-1]}" if years else ""
+        for years in (experiment.years, experiment.years_of("test"))
+    )
+    return [
+        (f"{total(rows, 'collect', outcome='kept'):,}", f"documents{all_years}"),
+        (f"{total(rows, 'split', part='test'):,}", f"of them for testing{test_years}"),
+        (f"{asked:,}", f"questions in {len(experiment.test_set_names)} test sets"),
+        (f"{len(experiment.models)}", "models"),
+        (f"{max(c.seeds for c in tested) if tested else 0}", "seeds at most"),
+    ]
+
+
+def _matrix(cells: list[Cell], experiment: Experiment) -> list[dict[str, Any]]:
+    """The matrix as text for the page, a row per model."""
+    metric = experiment.comparison.metric
+    rows = []
+    for place, model in enumerate(experiment.models):
+        found = [
+            find_cell(cells, model=model, test_set=test_set, metric=metric)
+            for test_set in experiment.test_set_names
+        ]
+        rows.append(
+            {
+                "label": model_label(experiment, model),
+                "place": place % len(COLOURS),
+                "cells": [_matrix_cell(cell) if cell else None for cell in found],
+            }
+        )
+    return rows
+
+
+def _matrix_cell(cell: Cell) -> dict[str, str]:
+    verdict = {True: "better", False: "worse", None: "same"}[cell.better()]
+    words = {"better": "better", "worse": "worse", "same": "no measurable difference"}[verdict]
+    text = {
+        "mean": number(cell.mean, cell.metric),
+        "interval": ""
+        if cell.low is None
+        else f"{number(cell.low, cell.metric)} to {number(cell.high, cell.metric)}",
+        "seeds": "",
+        "verdict": "",
+        "words": "",
+        "p": "",
+    }
+    if cell.seeds > 1:
+        low, high = number(cell.seed_low, cell.metric), number(cell.seed_high, cell.metric)
+        text["seeds"] = f"{cell.seeds} seeds: {low} to {high}"
+    if cell.p_corrected is not None:
+        p = p_text(cell.p_corrected)
+        text |= {
+            "verdict": verdict,
+            "words": f"{number(cell.difference, cell.metric, signed=True)} {words}",
+            "p": f"corrected p {p if p.startswith('<') else f'= {p}'}",
+        }
+    return text
+
+
+def _versions(facts: Mapping[Any, Any]) -> str:
+    """The library versions that models were trained with."""
+    found = {
+        f"{library} {version}"
+        for values in facts.values()
+        for library, version in (values.get("versions") or {}).items()
+    }
+    return ", ".join(sorted(found))

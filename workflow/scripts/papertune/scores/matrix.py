@@ -1,0 +1,300 @@
+"""The matrix: mean scores with their intervals, and whether a model beats the baseline."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from papertune.errors import EvaluationError
+from papertune.records import Score, atomic_write, read_records
+from papertune.scores.metrics import METRICS, Metric, part_keys
+from papertune.scores.statistics import bootstrap, correct, interval, p_value
+from papertune.study.settings import Comparison
+
+log = logging.getLogger("papertune")
+ALL_YEARS = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of the matrix; ``None`` where a number is not defined.
+
+    ``mean`` is over questions and seeds (perplexity and corpus BLEU: of all of them together),
+    ``low`` and ``high`` its bootstrap interval. ``seed_low`` and ``seed_high`` are the lowest and
+    highest value of a single seed: the interval does not know of training luck. ``difference`` is
+    to the baseline on the same questions. ``year`` is a year or ``all``; only ``all`` is tested.
+    ``p_corrected`` is corrected over the matrix of the metric, models × test sets.
+    """
+
+    model: str
+    test_set: str
+    metric: str
+    year: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    questions: int
+    documents: int
+    seeds: int
+    seed_low: float | None
+    seed_high: float | None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p: float | None = None
+    p_corrected: float | None = None
+
+    def better(self, alpha: float = 0.05) -> bool | None:
+        """True if better than the baseline after correction, False if worse, None if neither."""
+        if self.p_corrected is None or self.p_corrected >= alpha or not self.difference:
+            return None
+        return (self.difference > 0) == METRICS[self.metric].higher_is_better
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The questions of one test set, in one order that all models share."""
+
+    pairs: dict[str, int]  # pair id → row
+    documents: np.ndarray  # row → number of the document
+    years: np.ndarray  # row → year
+
+
+def read_questions(path: str | Path) -> Questions:
+    """The questions of a scores file.
+
+    Raises:
+        EvaluationError: there are none.
+    """
+    pairs: dict[str, int] = {}
+    documents: dict[str, int] = {}
+    rows, years = [], []
+    for score in read_records(path, Score):
+        pairs[score.pair] = len(pairs)
+        rows.append(documents.setdefault(score.document, len(documents)))
+        years.append(score.year)
+    if not pairs:
+        raise EvaluationError("no scores", where=str(path), hint="see the log of the rule score")
+    return Questions(pairs, np.array(rows), np.array(years))
+
+
+def read_parts(
+    paths: list[Path], questions: Questions, metrics: list[str]
+) -> dict[str, np.ndarray]:
+    """Metric → parts of shape (seeds, questions, parts); NaN where a metric is not defined.
+
+    Raises:
+        EvaluationError: the files answer different questions.
+    """
+    keys = {name: part_keys(name) for name in metrics}
+    shape = (len(paths), len(questions.pairs))
+    arrays = {
+        name: np.full((*shape, len(keys[name]) if METRICS[name].parts else 2), np.nan)
+        for name in metrics
+    }
+    for number, path in enumerate(paths):
+        seen = 0
+        for score in read_records(path, Score):
+            row = questions.pairs.get(score.pair)
+            seen += 1
+            if row is None:
+                break
+            for name in metrics:
+                values = [score.values.get(key) for key in keys[name]]
+                if None not in values:
+                    arrays[name][number, row] = values if METRICS[name].parts else [*values, 1]
+        if seen != len(questions.pairs) or row is None:
+            raise EvaluationError(
+                "these scores are of other questions than those of the other models",
+                where=str(path),
+                hint="delete the scores of this test set and run again",
+            )
+    return arrays
+
+
+def compare(
+    scores: Mapping[tuple[str, int, str], str | Path],
+    output: str | Path,
+    *,
+    metrics: list[str],
+    baseline: str,
+    comparison: Comparison,
+) -> list[Cell]:
+    """Make the matrix of an experiment and write it as CSV, one line per :class:`Cell`.
+
+    Args:
+        scores: (model, seed, test set) → JSONL of scores.
+        output: The CSV file.
+        metrics: The metrics of the experiment.
+        baseline: The model that others are held against; empty for none.
+        comparison: Confidence, resamples, correction, seed.
+
+    Raises:
+        EvaluationError: no scores, or scores of different questions within a test set.
+    """
+    cells: list[Cell] = []
+    for test_set in dict.fromkeys(test_set for _, _, test_set in scores):
+        files = {key: Path(path) for key, path in scores.items() if key[2] == test_set}
+        questions = read_questions(next(iter(files.values())))
+        by_model: dict[str, list[Path]] = {}
+        for (model, _, _), path in files.items():
+            by_model.setdefault(model, []).append(path)
+        reference = read_parts(by_model.get(baseline, []), questions, metrics)
+        for model, paths in by_model.items():
+            parts = reference if model == baseline else read_parts(paths, questions, metrics)
+            for name in metrics:
+                other = reference[name] if baseline in by_model and model != baseline else None
+                where = (model, test_set, name)
+                cells += _cells(*where, parts[name], other, questions, comparison)
+            log.info("compare: %s on %s done", model, test_set)
+    cells = _corrected(cells, comparison.correction)
+    write_matrix(output, cells)
+    return cells
+
+
+def _cells(
+    model: str,
+    test_set: str,
+    name: str,
+    parts: np.ndarray,
+    baseline: np.ndarray | None,
+    questions: Questions,
+    how: Comparison,
+) -> Iterator[Cell]:
+    """One metric of one model on one test set: over all years, then year by year."""
+    years = np.unique(questions.years)
+    for year in [None, *years]:
+        rows = np.full(len(questions.years), True) if year is None else questions.years == year
+        documents = questions.documents[rows]
+        mine = parts[:, rows]
+        mean = _seed_mean(mine)
+        numbers = _one(mine, mean, documents, METRICS[name], how)
+        tested: dict[str, Any] = {}
+        if baseline is not None:
+            tested = _against(mean, _seed_mean(baseline[:, rows]), documents, METRICS[name], how)
+            if year is not None:
+                tested["p"] = None  # years are shown, not tested: more tests would cost power
+        yield Cell(
+            model=model,
+            test_set=test_set,
+            metric=name,
+            year=ALL_YEARS if year is None else str(year),
+            seeds=len(parts),
+            **numbers,
+            **tested,
+        )
+
+
+def _seed_mean(parts: np.ndarray) -> np.ndarray:
+    """Parts per question, averaged over the seeds that have them: (questions, parts)."""
+    known = ~np.isnan(parts)
+    count = known.sum(axis=0)
+    total = np.where(known, parts, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _clusters(parts: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """Sums per document of the questions whose parts are all there: (documents, ..., parts)."""
+    known = ~np.isnan(parts.reshape(len(parts), -1)).any(axis=1)
+    _, numbers = np.unique(documents[known], return_inverse=True)
+    sums = np.zeros((numbers.max(initial=-1) + 1, *parts.shape[1:]))
+    np.add.at(sums, numbers, parts[known])
+    return sums
+
+
+def _one(
+    seeds: np.ndarray, mean: np.ndarray, documents: np.ndarray, metric: Metric, how: Comparison
+) -> dict[str, Any]:
+    clusters = _clusters(mean, documents)
+    if not len(clusters):
+        nothing = dict.fromkeys(("mean", "low", "high", "seed_low", "seed_high"))
+        return nothing | {"questions": 0, "documents": 0}
+    resampled, value = bootstrap(clusters, metric, resamples=how.resamples, seed=how.seed)
+    low, high = interval(resampled, how.confidence)
+    per_seed = [
+        float(metric.of_cell(sums.sum(axis=0)))
+        for sums in (_clusters(one, documents) for one in seeds)
+        if len(sums)
+    ]
+    return {
+        "mean": None if math.isnan(value) else float(value),
+        "low": low,
+        "high": high,
+        "questions": int((~np.isnan(mean).any(axis=1)).sum()),
+        "documents": len(clusters),
+        "seed_low": min(per_seed),
+        "seed_high": max(per_seed),
+    }
+
+
+def _against(
+    mean: np.ndarray, baseline: np.ndarray, documents: np.ndarray, metric: Metric, how: Comparison
+) -> dict[str, Any]:
+    """The paired difference: the same questions, the same resamples of documents."""
+    clusters = _clusters(np.stack([mean, baseline], axis=1), documents)
+    if not len(clusters):
+        return {}
+    resampled, values = bootstrap(clusters, metric, resamples=how.resamples, seed=how.seed)
+    difference = float(values[0] - values[1])
+    if math.isnan(difference):
+        return {}
+    changes = resampled[0] - resampled[1]
+    low, high = interval(changes, how.confidence)
+    return {
+        "difference": difference,
+        "difference_low": low,
+        "difference_high": high,
+        "p": p_value(changes, difference),
+    }
+
+
+def _corrected(cells: list[Cell], method: str) -> list[Cell]:
+    """Correct over the matrix of each metric: models × test sets."""
+    cells = list(cells)
+    for metric in dict.fromkeys(cell.metric for cell in cells):
+        tested = [i for i, c in enumerate(cells) if c.metric == metric and c.p is not None]
+        corrected = correct([cells[i].p or 0.0 for i in tested], method)
+        for i, p in zip(tested, corrected, strict=True):
+            cells[i] = dataclasses.replace(cells[i], p_corrected=p)
+    return cells
+
+
+def write_matrix(path: str | Path, cells: list[Cell]) -> None:
+    """Write cells as CSV; numbers with ten digits, nothing for ``None``."""
+    with atomic_write(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(field.name for field in dataclasses.fields(Cell))
+        for cell in cells:
+            writer.writerow(
+                format(value, ".10g") if isinstance(value, float) else value
+                for value in dataclasses.astuple(cell)
+            )
+
+
+def read_matrix(path: str | Path) -> list[Cell]:
+    """The cells of :func:`write_matrix`."""
+    kinds: dict[str, Any] = dict.fromkeys(("model", "test_set", "metric", "year"), str)
+    kinds |= dict.fromkeys(("questions", "documents", "seeds"), int)
+
+    def cell(row: dict[str, str]) -> Cell:
+        values: dict[str, Any] = {
+            key: kinds.get(key, float)(text) if text else None for key, text in row.items()
+        }
+        return Cell(**values)
+
+    with open(path, encoding="utf-8", newline="") as stream:
+        return [cell(row) for row in csv.DictReader(stream)]
+
+
+def find_cell(cells: list[Cell], **which: str) -> Cell | None:
+    """The first cell whose fields are as given, over all years unless a year is given."""
+    wanted = {"year": ALL_YEARS, **which}.items()
+    return next((c for c in cells if all(getattr(c, key) == v for key, v in wanted)), None)

@@ -1,0 +1,292 @@
+"""An experiment as a whole: its settings, checked together, and what rules ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from papertune.study.settings import (
+    PARTS,
+    Answering,
+    Base,
+    Comparison,
+    Compute,
+    Embedder,
+    Fetching,
+    Generator,
+    Model,
+    Name,
+    Published,
+    Settings,
+    Source,
+    Training,
+    Variant,
+    Years,
+    cosmetic,
+    has_scores,
+    years_in,
+)
+from papertune.study.settings.notation import expand, nearest
+
+# that compute.parallel: fsdp can cut up the state of
+SHARDED_OPTIMIZERS = ("adamw", "sgd")
+METRICS = (
+    "similarity",
+    "bleu",
+    "corpus_bleu",
+    "rouge_l",
+    "token_f1",
+    "exact_match",
+    "perplexity",
+    "repetition",
+)
+
+
+# a file of listings or documents holds those of a year, or of this part where there are no years
+Part = int | Literal["train", "test"]
+
+
+class Splits(Settings):
+    """Documents are split by year, or ``test`` is a share of them, by id hash.
+
+    Validation is a share of the training documents, by id hash.
+    """
+
+    train: Years | None = None
+    test: Years | Annotated[float, Field(gt=0, lt=1)]
+    validation: float = Field(0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _apart(self) -> Splits:
+        if not isinstance(self.test, Years):
+            if self.train is not None:
+                raise ValueError(
+                    "test is a share of all documents, so train can have no years; give both years, "
+                    "or leave train away"
+                )
+            return self
+        if self.train is None:
+            raise ValueError("train: missing; it has years as test has")
+        shared = sorted(set(self.train.span()) & set(self.test.span()))
+        if shared:
+            raise ValueError(
+                f"train and test overlap in {shared[0]}–{shared[-1]}; a document belongs to one split"
+            )
+        return self
+
+
+class Experiment(Settings):
+    """One study: one file ``config/experiments/<name>.yaml``."""
+
+    title: str = cosmetic("")
+    question: str = cosmetic("", description="what the study asks, shown on top of the report")
+    source: Source
+    fetching: Fetching = Fetching()
+    splits: Splits
+    instruction: str = "Read the abstract and answer the question"
+    prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
+    generators: dict[Name, Generator] = Field(min_length=1)
+    dataset: str = Field(
+        "", description="the generator whose pairs train; the first where it is empty"
+    )
+    test_sets: list[str] = Field(
+        [], description="generators that write test sets; all where it is empty"
+    )
+    bases: dict[Name, Base] = Field(min_length=1)
+    training: Training = Training()
+    models: dict[Name, Model] = Field(min_length=1)
+    seeds: list[int] = Field([1], min_length=1)
+    answering: Answering = Answering()
+    embedder: Embedder = Embedder()
+    metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
+    comparison: Comparison = Comparison()
+    published: list[Published] = []
+    export: list[str] = cosmetic(
+        [], description="models of the target export; all trained ones where it is empty"
+    )
+    compute: Compute = Compute()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_models(cls, values: Any) -> Any:
+        """Trial series and sweeps become plain models before anything is checked."""
+        if isinstance(values, dict) and isinstance(values.get("models"), dict):
+            return {**values, "models": expand(values["models"])[0]}
+        return values
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Experiment:
+        generators = list(self.generators)
+        for key, name, known in [
+            ("dataset", self.dataset or generators[0], generators),
+            *(("test_sets", name, generators) for name in self.test_sets),
+            *(("metrics", name, METRICS) for name in self.metrics),
+            *((f"models.{m}.base", model.base, self.bases) for m, model in self.models.items()),
+            *(
+                (f"models.{m}.dataset", model.dataset, generators)
+                for m, model in self.models.items()
+                if model.dataset
+            ),
+            ("comparison.metric", self.comparison.metric, self.metrics),
+            *(
+                [("comparison.baseline", self.comparison.baseline, self.models)]
+                if self.comparison.baseline
+                else []
+            ),
+            *(
+                ("export", name, [m for m in self.models if self.models[m].method != "baseline"])
+                for name in self.export
+            ),
+            *(("published.test_set", table.test_set, generators) for table in self.published),
+            *(
+                ("published.values", model, self.models)
+                for table in self.published
+                for model in table.values
+            ),
+        ]:
+            if name not in known:
+                raise ValueError(
+                    f"{key}: {name!r} is none of {', '.join(known)}{nearest(name, known)}"
+                )
+        self._check_years()
+        self._check_scores()
+        for name, model in self.models.items():
+            unknown = set(model.training) - set(Training.model_fields)
+            for key in sorted(unknown):
+                raise ValueError(
+                    f"models.{name}.training: unknown key {key!r}{nearest(key, Training.model_fields)}"
+                )
+            try:
+                self.training_of(name)
+            except ValidationError as error:
+                wrong = error.errors()[0]
+                key = ".".join(str(part) for part in ("training", *wrong["loc"]))
+                message = wrong["msg"].removeprefix("Value error, ")
+                raise ValueError(
+                    f"models.{name}.{key}: {message} (it is {wrong['input']!r})"
+                ) from None
+        self._check_optimizers()
+        return self
+
+    def _check_years(self) -> None:
+        by_year, wanted = bool(self.years), years_in(self.source)
+        if by_year and wanted == "none":
+            raise ValueError(
+                "splits: documents of this source have no years; give test as a share, such as 0.2, "
+                "and no train"
+            )
+        if not by_year and wanted == "needed":
+            raise ValueError(
+                "splits.test: documents of this source are listed by year; give years to train and test"
+            )
+
+    def _check_scores(self) -> None:
+        for name, model in self.models.items():
+            if model.subset and model.subset.top is not None and not has_scores(self.source):
+                raise ValueError(
+                    f"models.{name}.subset.top: documents of this source have no score; take "
+                    "first or fraction, or name the source's column of scores (columns.score)"
+                )
+
+    def _check_optimizers(self) -> None:
+        trained: dict[str, tuple[str, Training]] = {
+            f"models.{name}": (model.method, self.training_of(name))
+            for name, model in self.models.items()
+            if model.method != "baseline"
+        }
+        for name, base in self.bases.items():
+            if base.pretrain:
+                trained[f"bases.{name}.pretrain"] = ("pretrain", base.pretrain.training)
+        for where, (method, training) in trained.items():
+            if self.compute.shards_weights(method) and training.optimizer not in SHARDED_OPTIMIZERS:
+                raise ValueError(
+                    f"{where}: the state of the optimiser {training.optimizer} cannot be cut up for "
+                    f"compute.parallel: fsdp; take {' or '.join(SHARDED_OPTIMIZERS)}, or ddp"
+                )
+
+    @property
+    def years(self) -> list[int]:
+        """Every year, in order; none where documents are not split by year."""
+        return sorted({*self.years_of("train"), *self.years_of("test")})
+
+    def years_of(self, split: str) -> list[int]:
+        """The years whose documents can be in a split."""
+        years = self.splits.test if split == "test" else self.splits.train
+        return years.span() if isinstance(years, Years) else []
+
+    @property
+    def parts(self) -> list[Part]:
+        """What documents are listed by: years, else those to train with and those to test with."""
+        return [*self.years] or ["train", "test"]
+
+    def parts_of(self, split: str) -> list[Part]:
+        """The parts whose documents can be in a split."""
+        return [*self.years_of(split)] or ["test" if split == "test" else "train"]
+
+    @property
+    def test_set_names(self) -> list[str]:
+        """The generators that write test sets."""
+        return list(self.test_sets or self.generators)
+
+    def dataset_of(self, model: str) -> str:
+        """The generator whose pairs train a model."""
+        return self.models[model].dataset or self.dataset or next(iter(self.generators))
+
+    def seeds_of(self, model: str) -> list[int]:
+        """A baseline is not trained, so it has one seed only."""
+        if self.models[model].method == "baseline":
+            return [0]
+        return list(self.models[model].seeds or self.seeds)
+
+    def training_of(self, model: str) -> Training:
+        """The experiment's hyperparameters with the model's own on top."""
+        return Training.model_validate(
+            {**self.training.model_dump(), **self.models[model].training}
+        )
+
+    def recipe(self, model: str) -> dict[str, Any]:
+        """All that makes a model besides its base, its data, its prompt and its seed."""
+        chosen = self.models[model]
+        recipe: dict[str, Any] = {"method": chosen.method}
+        if chosen.method != "baseline":
+            recipe["training"] = self.training_of(model).identity()
+        for part in PARTS[chosen.method]:
+            settings = getattr(chosen, part)
+            if settings is not None:
+                recipe[part] = settings.identity()
+        if chosen.method != "baseline" and self.training_of(model).best_by == "similarity":
+            recipe["embedder"] = self.embedder.identity()
+        # as with fields that were added later: models that were made before stay as they are
+        if chosen.method != "baseline" and chosen.examples != Variant():
+            recipe["examples"] = chosen.examples.identity()
+        elif chosen.examples.asked != "prompt":
+            recipe["asked"] = chosen.examples.asked
+        return recipe
+
+    def presentation(self) -> dict[str, Any]:
+        """What tables, figures and the page show besides numbers."""
+        named: dict[str, Mapping[str, Any]] = {
+            "generators": self.generators,
+            "models": self.models,
+        }
+        price = self.compute.gpu_hour_price
+        return {
+            "title": self.title,
+            "question": self.question,
+            "labels": {
+                kind: {name: item.label for name, item in items.items()}
+                for kind, items in named.items()
+            },
+            "published": [table.model_dump() for table in self.published],
+            "comparison": self.comparison.identity(),
+            # tables from before there was a price stay
+            **({} if price is None else {"gpu_hour_price": price}),
+        }
+
+    @property
+    def baseline(self) -> str:
+        """The model that others are held against, or an empty string where there is none."""
+        named = [name for name, model in self.models.items() if model.method == "baseline"]
+        return self.comparison.baseline or (named[0] if named else "")

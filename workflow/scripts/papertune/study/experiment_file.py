@@ -1,0 +1,165 @@
+"""Finding, reading and explaining experiment files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import ValidationError
+
+import papertune.study.settings as parts
+from papertune.errors import SettingsError
+from papertune.study.experiment import Experiment, Splits
+from papertune.study.settings import NAME, Configuration, Settings
+from papertune.study.settings.notation import as_written, expand, nearest
+
+Checked = TypeVar("Checked", bound=Settings)
+
+
+def check_configuration(values: dict[str, Any]) -> Configuration:
+    """Check what ``config/config.yaml`` and the command line say together.
+
+    Raises:
+        SettingsError: a key is unknown, missing or of the wrong kind; names every such key.
+    """
+    return _checked(Configuration, values, "config/config.yaml or --config")
+
+
+def locate(name: str, folder: str | Path) -> Path:
+    """The file of an experiment given by name or by path.
+
+    Raises:
+        SettingsError: there is none; names the nearest.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if path.is_file():
+            return path
+        raise SettingsError("no such experiment file", where=name)
+    path = Path(folder) / f"{name}.yaml"
+    if path.is_file():
+        return path
+    known = sorted(item.stem for item in Path(folder).glob("*.yaml"))
+    raise SettingsError(
+        f"no experiment {name!r}{nearest(name, known)}",
+        where=str(folder),
+        hint=f"take one of {', '.join(known)}, or give the path of a .yaml file",
+    )
+
+
+def load_named(
+    names: Sequence[str], folder: str | Path
+) -> tuple[dict[str, Experiment], dict[str, str]]:
+    """The experiments given by name or path, and their files, by experiment name.
+
+    Raises:
+        SettingsError: as :func:`locate` and :func:`load_experiment`, or two have one name.
+    """
+    experiments: dict[str, Experiment] = {}
+    files: dict[str, str] = {}
+    for name in names:
+        path = locate(name, folder)
+        if path.stem in files:
+            raise SettingsError(
+                f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}",
+                hint="results lie under results/<name>; rename one of the files",
+            )
+        experiments[path.stem] = load_experiment(path)
+        files[path.stem] = str(path.resolve())
+    return experiments, files
+
+
+def load_experiment(path: str | Path) -> Experiment:
+    """Read and check an experiment file.
+
+    Raises:
+        SettingsError: the file is no YAML, or a key is unknown, missing or of the wrong kind;
+            names the file and every such key.
+    """
+    path = Path(path)
+    if not re.match(NAME, path.stem):
+        raise SettingsError(
+            "an experiment's file name may have lower-case letters, digits, - and _ only",
+            where=str(path),
+            hint="rename the file; its name becomes the folder results/<name>",
+        )
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"not YAML: {error}", where=str(path)) from None
+    if not isinstance(values, dict):
+        raise SettingsError("not a mapping of keys", where=str(path), hint="see config/README.md")
+    return _checked(Experiment, values, str(path))
+
+
+def _checked(kind: type[Checked], values: dict[str, Any], where: str) -> Checked:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        written = [_as_written(_explain(item), values) for item in error.errors()]
+        problems = list(dict.fromkeys(written))  # of a sweep, each model has the same one
+        raise SettingsError(
+            "; ".join(problems) if len(problems) == 1 else "\n  - " + "\n  - ".join(problems),
+            where=where,
+            hint="config/README.md explains every key",
+        ) from None
+
+
+def _as_written(problem: str, values: dict[str, Any]) -> str:
+    """The problem with its key as it stands in the file, before sweeps and trials were resolved."""
+    if not problem.startswith("models."):
+        return problem
+    try:
+        _, origins = expand(values["models"])
+    except ValueError:  # the problem is one of the notation itself
+        return problem
+    key, colon, message = problem.partition(": ")
+    return f"{as_written(key, origins)}{colon}{message}"
+
+
+def _explain(problem: Any) -> str:
+    """One line about one problem: the key as the user wrote it, what is wrong, the nearest right key."""
+    tags = {*_kinds(parts.Source), *_kinds(parts.Generator)}
+    trail = [str(part) for part in problem["loc"]]
+    # pydantic names the branch of a union as if it were a key
+    keys = [
+        p
+        for i, p in enumerate(trail)
+        if not (
+            p in tags
+            and i > 0
+            and trail[0] in {"source", "generators"}
+            and i == (1 if trail[0] == "source" else 2)
+        )
+    ]
+    where = ".".join(keys) or "the file"
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key{nearest(keys[-1], _known_keys())}"
+    if problem["type"] == "missing":
+        return f"{where}: missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{where}: {message}" if keys else message
+    return f"{where}: {message} (it is {problem['input']!r})"
+
+
+def _kinds(union: Any) -> set[str]:
+    """The tags of a union of settings."""
+    kinds, how = get_args(union)[:2]
+    return {
+        str(tag)
+        for kind in get_args(kinds)
+        for tag in get_args(kind.model_fields[how.discriminator].annotation)
+    }
+
+
+def _known_keys() -> set[str]:
+    """Every key that any part of an experiment file can have."""
+    found = set()
+    for kind in [*vars(parts).values(), Experiment, Splits]:
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            found |= {field.alias or name for name, field in kind.model_fields.items()}
+    return found

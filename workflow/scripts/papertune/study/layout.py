@@ -1,0 +1,153 @@
+"""Where everything of an experiment lies; rules and scripts ask the same map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from papertune.study.experiment import Experiment, Part
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of an experiment, by year, by (generator, split), by (model, seed, test set).
+
+    Args:
+        name: The experiment's name.
+        experiment: Its settings.
+        resources: The folder of what experiments share.
+    """
+
+    name: str
+    experiment: Experiment
+    resources: str = "resources"
+
+    @property
+    def root(self) -> str:
+        """The folder of all results."""
+        return f"results/{self.name}"
+
+    def by_year(self, stage: str, parts: Iterable[Part] | None = None) -> dict[Part, str]:
+        """Year (or part, where documents have none) → file of a stage, ``listings`` for example."""
+        chosen = self.experiment.parts if parts is None else parts
+        return {part: f"{self.root}/{stage}/{part}.jsonl" for part in chosen}
+
+    def documents(self, split: str | None = None) -> list[str]:
+        """The documents of all years, or of the years of one split."""
+        parts = self.experiment.parts_of(split) if split else None
+        return list(self.by_year("documents", parts).values())
+
+    @property
+    def generated(self) -> list[tuple[str, str]]:
+        """(generator, split) of every dataset that models are trained on or tested with."""
+        study = self.experiment
+        tests = [(name, "test") for name in study.test_set_names]
+        training = [
+            (study.dataset_of(model), split)
+            for model in self.trained
+            for split in ("train", "validation")
+        ]
+        return sorted({*tests, *training})
+
+    def by_split(self, stage: str) -> dict[tuple[str, str], str]:
+        """(generator, split) → file of a stage (``pairs``, ``datasets``, ``rejected/pairs`` …)."""
+        return {
+            (generator, split): f"{self.root}/{stage}/{generator}/{split}.jsonl"
+            for generator, split in self.generated
+        }
+
+    def cards(self) -> list[str]:
+        """The cards of all datasets."""
+        names = sorted({generator for generator, _ in self.generated})
+        return [f"{self.root}/datasets/{name}/README.md" for name in names]
+
+    @property
+    def trained(self) -> list[str]:
+        """The models that are adapted at all."""
+        models = self.experiment.models
+        return [name for name in models if models[name].method != "baseline"]
+
+    def models(self) -> dict[tuple[str, int], str]:
+        """(model, seed) → folder of every trained model."""
+        return {
+            (model, seed): f"{self.root}/models/{model}/seed-{seed}"
+            for model in self.trained
+            for seed in self.experiment.seeds_of(model)
+        }
+
+    def exports(self) -> list[str]:
+        """Folders of the models that are to be exported."""
+        chosen = self.experiment.export or self.trained
+        return [
+            f"{self.root}/exports/{model}/seed-{seed}"
+            for model, seed in self.models()
+            if model in chosen
+        ]
+
+    def exported_scores(self, model: str, seed: int | str) -> dict[tuple[str, int, str], str]:
+        """Scores that an exported model's card shows: its own, and those of the baseline."""
+        return {
+            cell: path
+            for cell, path in self.by_cell("scores").items()
+            if cell[:2] == (model, int(seed)) or cell[0] == self.experiment.baseline
+        }
+
+    def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
+        """(model, seed, test set) → file of a stage, ``answers`` or ``scores``."""
+        return {
+            (model, seed, test_set): f"{self.root}/{stage}/{model}/seed-{seed}/{test_set}.jsonl"
+            for model in self.experiment.models
+            for seed in self.experiment.seeds_of(model)
+            for test_set in self.experiment.test_set_names
+        }
+
+    def hub(self, model: str, revision: str) -> str:
+        """Where the rule download_base puts a model of the Hub."""
+        return f"{self.resources}/models/{model.replace('/', '--')}/{revision}"
+
+    def generator_model(self, generator: str) -> str | None:
+        """The folder of a generator's model; None where no model runs here."""
+        chosen = self.experiment.generators[generator]
+        if chosen.backend != "transformers":
+            return None
+        return self.hub(chosen.model, chosen.revision) if chosen.revision else chosen.model
+
+    def base(self, model: str) -> str:
+        """The folder of a model's base, wherever the base comes from."""
+        name = self.experiment.models[model].base
+        base = self.experiment.bases[name]
+        if base.hub:
+            return self.hub(base.hub, base.revision)
+        return base.path or f"{self.root}/bases/{name}"
+
+    def model(self, model: str, seed: int | str) -> str:
+        """A trained model's folder; the base's own for a baseline, which is not adapted at all."""
+        if model not in self.trained:
+            return self.base(model)
+        return f"{self.root}/models/{model}/seed-{seed}"
+
+    def training_data(self, model: str, split: str) -> str:
+        """One split of the dataset that a model is trained on."""
+        return f"{self.root}/datasets/{self.experiment.dataset_of(model)}/{split}.jsonl"
+
+    def corpus_documents(self, base: str) -> list[str]:
+        """What a base reads: training documents only, never what it is tested on."""
+        pretrain = self.experiment.bases[base].pretrain
+        return (
+            []
+            if pretrain is None or pretrain.corpus.documents == "none"
+            else self.documents("train")
+        )
+
+    def judge(self, model: str) -> str | None:
+        """The folder of the embedder that chooses a model's best checkpoint, if one does so."""
+        by = self.experiment.training_of(model).best_by
+        return self.embedder() if by == "similarity" else None
+
+    def embedder(self) -> str | None:
+        """The folder of the embedder, if one is needed and does not come with a package."""
+        study, embedder = self.experiment, self.experiment.embedder
+        judged = (study.training_of(model).best_by for model in self.trained)
+        if embedder.packaged or "similarity" not in {*study.metrics, *judged}:
+            return None
+        return self.hub(embedder.model, embedder.revision) if embedder.revision else embedder.model

@@ -1,0 +1,99 @@
+"""The parts of an experiment file as typed objects; :mod:`papertune.study.experiment` puts them together.
+
+The JSON schemas in ``workflow/schemas/`` say the same to editors; a test keeps them in step.
+Fields marked :func:`cosmetic` never enter an identity: changing them reruns nothing. Fields marked
+:func:`added` enter one unless they are at their default: older results stay.
+"""
+
+from papertune.study.settings.base import NAME, Name, Settings, Years, added, cosmetic
+from papertune.study.settings.collect import (
+    DblpApiSource,
+    DblpSource,
+    DemoSource,
+    Fetching,
+    FilesSource,
+    PmlrSource,
+    Resolver,
+)
+from papertune.study.settings.configuration import Configuration
+from papertune.study.settings.evaluate import (
+    PACKAGED_EMBEDDER,
+    Comparison,
+    Compute,
+    Embedder,
+    Published,
+)
+from papertune.study.settings.models import (
+    PARTS,
+    Answering,
+    Architecture,
+    Base,
+    Corpus,
+    Freeze,
+    Lora,
+    Model,
+    Pretraining,
+    Quantization,
+    Subset,
+    Tokenizer,
+    Training,
+)
+from papertune.study.settings.sources import Source, has_scores, years_in
+from papertune.study.settings.synthesize import (
+    Decoding,
+    Generator,
+    GeneratorSettings,
+    OpenAIGenerator,
+    PromptedGenerator,
+    RulesGenerator,
+    SourceGenerator,
+    TransformersGenerator,
+)
+from papertune.study.settings.variants import Variant
+
+__all__ = [
+    "NAME",
+    "PACKAGED_EMBEDDER",
+    "PARTS",
+    "Answering",
+    "Architecture",
+    "Base",
+    "Comparison",
+    "Compute",
+    "Configuration",
+    "Corpus",
+    "DblpApiSource",
+    "DblpSource",
+    "Decoding",
+    "DemoSource",
+    "Embedder",
+    "Fetching",
+    "FilesSource",
+    "Freeze",
+    "Generator",
+    "GeneratorSettings",
+    "Lora",
+    "Model",
+    "Name",
+    "OpenAIGenerator",
+    "PmlrSource",
+    "Pretraining",
+    "PromptedGenerator",
+    "Published",
+    "Quantization",
+    "Resolver",
+    "RulesGenerator",
+    "Settings",
+    "Source",
+    "SourceGenerator",
+    "Subset",
+    "Tokenizer",
+    "Training",
+    "TransformersGenerator",
+    "Variant",
+    "Years",
+    "added",
+    "cosmetic",
+    "has_scores",
+    "years_in",
+]

@@ -1,0 +1,108 @@
+"""Settings of the scholarly APIs: as listings of a venue's year, and as places to look abstracts up.
+
+API keys are no settings: they come from the environment only (``OPENALEX_API_KEY``,
+``S2_API_KEY``) and enter no identity.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from papertune.study.settings.base import Settings
+
+ARXIV = "https://export.arxiv.org/api/query"
+OPENALEX = "https://api.openalex.org"
+CROSSREF = "https://api.crossref.org"
+SEMANTIC_SCHOLAR = "https://api.semanticscholar.org/graph/v1"
+Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
+ISSN = r"^(?:\d{4}-\d{3}[\dXx])?$"
+
+
+class ArxivSource(Settings):
+    """arXiv's API: what a query or a category has of a year.
+
+    ``{year}`` in the query stands for the year; a query without it is limited to papers that were
+    first submitted in the year.
+    """
+
+    kind: Literal["arxiv"]
+    query: str = Field("", description='in arXiv\'s language: abs:"branch prediction"')
+    category: str = Field("", pattern=r"^(?:[A-Za-z-]+(?:\.[A-Za-z*-]+)?)?$", examples=["cs.AR"])
+    url: Url = ARXIV
+
+    @model_validator(mode="after")
+    def _something(self) -> ArxivSource:
+        if not self.query and not self.category:
+            raise ValueError("neither query nor category; give one, such as category: cs.AR")
+        return self
+
+
+class OpenAlexSource(Settings):
+    """OpenAlex: the works of one source (journal, conference series) and year.
+
+    The source is known by its OpenAlex id, its ISSN or its name. $OPENALEX_API_KEY is used where
+    it is set.
+    """
+
+    kind: Literal["openalex"]
+    source: str = Field("", pattern=r"^(?:[Ss]\d+)?$", description="OpenAlex id: S1983995261")
+    issn: str = Field("", pattern=ISSN)
+    venue: str = Field("", description="the name as OpenAlex spells it, or an abbreviation of it")
+    url: Url = OPENALEX
+
+    @model_validator(mode="after")
+    def _one_way(self) -> OpenAlexSource:
+        _exactly_one(source=self.source, issn=self.issn, venue=self.venue)
+        return self
+
+
+class CrossrefSource(Settings):
+    """Crossref: the works of one journal, book series or conference and year.
+
+    ``{year}`` in ``container_title`` and ``event`` stands for the year. ``event`` is matched as a
+    part of the conference's name.
+    """
+
+    kind: Literal["crossref"]
+    issn: str = Field("", pattern=ISSN)
+    container_title: str = Field("", description="the exact title of the journal or proceedings")
+    event: str = Field("", description="a part of the conference's name")
+    types: list[str] = Field(
+        ["journal-article", "proceedings-article", "posted-content", "book-chapter"],
+        min_length=1,
+        description="Crossref's names of the types that are papers",
+    )
+    url: Url = CROSSREF
+
+    @model_validator(mode="after")
+    def _one_way(self) -> CrossrefSource:
+        _exactly_one(issn=self.issn, container_title=self.container_title, event=self.event)
+        return self
+
+
+class SemanticScholarSource(Settings):
+    """Semantic Scholar: the papers of one venue and year. $S2_API_KEY is used where it is set."""
+
+    kind: Literal["semantic_scholar"]
+    venue: str = Field(min_length=1, description="its name or ISO 4 abbreviation")
+    query: str = Field("", description="only papers whose title or abstract has these words")
+    url: Url = SEMANTIC_SCHOLAR
+
+
+class Lookups(Settings):
+    """Where single abstracts are looked up, and how alike titles must be."""
+
+    arxiv: Url = ARXIV
+    openalex: Url = OPENALEX
+    crossref: Url = CROSSREF
+    semantic_scholar: Url = SEMANTIC_SCHOLAR
+    by_title: bool = Field(False, description="search for the title where no identifier is known")
+    title_match: float = Field(0.9, gt=0, le=1, description="least likeness of two titles")
+
+
+def _exactly_one(**given: str) -> None:
+    """Raise ValueError unless one of the ways to name a venue is used."""
+    if sum(map(bool, given.values())) != 1:
+        raise ValueError(f"give exactly one of {', '.join(given)}")

@@ -1,0 +1,82 @@
+"""Settings of generators."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from papertune.study.settings.base import Settings, cosmetic
+
+
+class Decoding(Settings):
+    """How a generator's model writes. Temperature 0 is greedy."""
+
+    temperature: float = Field(0.0, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(512, ge=1)
+    seed: int = 1
+
+
+class GeneratorSettings(Settings):
+    """What every backend has: a label, how many pairs it is to write per document."""
+
+    label: str = cosmetic("")
+    pairs: int = Field(3, ge=1, description="pairs asked for per document")
+
+
+class RulesGenerator(GeneratorSettings):
+    """Built-in rules, no weights: ``extractive`` (wh-questions) or ``cloze``."""
+
+    backend: Literal["rules"]
+    style: Literal["extractive", "cloze"]
+
+
+class SourceGenerator(GeneratorSettings):
+    """The pairs that documents come with: a post and its best answer, a sentence and its translation."""
+
+    backend: Literal["source"]
+    pairs: Literal[1] = 1
+
+
+class PromptedGenerator(GeneratorSettings):
+    """What generators with a language model share."""
+
+    model: str
+    prompt: str = Field(description="path of a prompt template")
+    decoding: Decoding = Decoding()
+    attempts: int = Field(
+        2, ge=1, description="how often a document is asked before it is given up"
+    )
+    grounding: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of an answer's content words that must stand in the text",
+    )
+
+
+class TransformersGenerator(PromptedGenerator):
+    """A model on this machine. ``model`` is a Hub id (then ``revision``, 40 hex digits) or a folder."""
+
+    backend: Literal["transformers"]
+    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+    batch_size: int = cosmetic(8, ge=1)
+
+
+class OpenAIGenerator(PromptedGenerator):
+    """An OpenAI-compatible server such as vLLM or Ollama. The key comes from the environment."""
+
+    backend: Literal["openai"]
+    # a server may move: which model it serves is in `model`
+    url: str = cosmetic(min_length=1)
+    key_variable: str = cosmetic("OPENAI_API_KEY", description="name of the environment variable")
+    concurrency: int = cosmetic(8, ge=1)
+    timeout: float = cosmetic(120.0, gt=0, description="seconds per request")
+    retries: int = cosmetic(5, ge=0)
+
+
+Generator = Annotated[
+    RulesGenerator | SourceGenerator | TransformersGenerator | OpenAIGenerator,
+    Field(discriminator="backend"),
+]

@@ -1,0 +1,144 @@
+"""How well a model in training answers: a metric on a sample of the validation pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from papertune.answering.generation import Row, Sampling, batches, generate
+from papertune.answering.inference import question_tokens
+from papertune.answering.likelihood import predicted
+from papertune.examples.forms import Form
+from papertune.identity import share
+from papertune.records import Answer, Pair
+from papertune.scores.embedding import Embeddings
+from papertune.scores.metrics import METRICS, Metric
+from papertune.study.settings import Embedder, Training
+from papertune.training.history import LOSS, Criterion
+
+TEACHER_FORCED = "teacher_forced_bleu"
+
+
+class Judge:
+    """Has a model answer questions as it will be asked them later, greedily, and measures that.
+
+    ``teacher_forced_bleu`` generates nothing: it is the sentence BLEU of the tokens that the model
+    finds likeliest at each place of the reference answer, given the reference before it. It is far
+    higher than BLEU of answers, and there to compare with work that reports it.
+
+    Args:
+        name: A metric, or ``teacher_forced_bleu``.
+        form: How the model is asked.
+        pairs: Questions and reference answers.
+        new_tokens: Most tokens of an answer.
+        batch_size: Questions that are answered at once.
+        embeddings: For ``similarity``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        form: Form,
+        pairs: Iterable[Pair],
+        *,
+        new_tokens: int,
+        batch_size: int,
+        embeddings: Embeddings | None = None,
+    ) -> None:
+        self.name, self.form, self.embeddings = name, form, embeddings
+        self.metric: Metric = METRICS["bleu" if name == TEACHER_FORCED else name]
+        self.sampling = Sampling(new_tokens)
+        self._pairs = {pair.id: pair for pair in pairs}
+        rows = [(key, question_tokens(form, pair)) for key, pair in self._pairs.items()]
+        self.batches: list[list[Row]] = batches(rows, batch_size)
+
+    @property
+    def criterion(self) -> Criterion:
+        """How its values are compared."""
+        return Criterion(self.name, self.metric.higher_is_better)
+
+    @property
+    def width(self) -> int:
+        """How many numbers :meth:`measure` gives."""
+        return len(self.metric.parts) or 2
+
+    def measure(self, model: Any, batch: list[Row]) -> np.ndarray:
+        """The sums of the metric's parts over a batch, for :meth:`value`."""
+        texts = self._forced(model, batch) if self.name == TEACHER_FORCED else None
+        if texts is None:
+            written = generate(model, self.form.tokenizer, batch, self.sampling)
+            texts = [one.text for one in written]
+        pairs = [self._pairs[key] for key, _ in batch]
+        answers = [_answer(pair, text) for pair, text in zip(pairs, texts, strict=True)]
+        if self.embeddings is not None:
+            self.embeddings.load(text for a in answers for text in (a.text, a.reference))
+        sums = np.zeros(self.width)
+        for answer in answers:
+            parts = self.metric.measure(answer, self.embeddings)
+            assert parts is not None
+            sums += parts if self.metric.parts else (*parts, 1.0)
+        return sums
+
+    def value(self, sums: np.ndarray) -> float:
+        """The metric of all that was measured."""
+        return float(self.metric.of_cell(sums))
+
+    def _forced(self, model: Any, batch: list[Row]) -> list[str]:
+        completions = [self.form.completion(self._pairs[key]) for key, _ in batch]
+        rows = [(tokens, text) for (_, tokens), text in zip(batch, completions, strict=True)]
+        tokenizer = self.form.tokenizer
+        return [
+            tokenizer.decode(tokens, skip_special_tokens=True)
+            for tokens in predicted(model, tokenizer, rows)
+        ]
+
+
+def judge_of(
+    training: Training,
+    form: Form,
+    pairs: list[Pair],
+    *,
+    folder: Path,
+    embedder: Embedder,
+    embedder_folder: Path | None,
+    threads: int,
+) -> Judge | None:
+    """The judge that settings ask for; ``None`` where the validation loss chooses.
+
+    Args:
+        pairs: For validation; the sample is chosen by the hash of their ids.
+        folder: Of the run; embeddings are kept there.
+        embedder: For ``similarity``, with the folder of one from the Hub.
+        threads: CPU threads.
+    """
+    if training.best_by == LOSS:
+        return None
+    embeddings = None
+    if training.best_by == "similarity":
+        embeddings = Embeddings(embedder, folder / "embeddings", embedder_folder, threads)
+    return Judge(
+        training.best_by,
+        form,
+        sorted(pairs, key=lambda pair: share(pair.id, "judged"))[: training.best_sample],
+        new_tokens=training.best_new_tokens,
+        batch_size=max(16, training.batch_size),
+        embeddings=embeddings,
+    )
+
+
+def _answer(pair: Pair, text: str) -> Answer:
+    return Answer(
+        pair=pair.id,
+        document=pair.document,
+        year=pair.year,
+        question=pair.question,
+        reference=pair.answer,
+        text=text.strip(),
+        reference_nll=0.0,
+        reference_tokens=0,
+        new_tokens=0,
+        truncated=False,
+    )

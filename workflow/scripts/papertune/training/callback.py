@@ -1,0 +1,205 @@
+"""What a run does between its steps: when it validates and saves, what it tells, when it ends."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerState
+
+from papertune.errors import TrainingError
+from papertune.jobs import distributed
+from papertune.study.settings import Training
+from papertune.training.checkpoints import Carried, mark_whole, remove_others
+from papertune.training.energy import gpu_energy
+from papertune.training.history import Criterion, history, where_best
+
+log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 15.0
+DIVERGED = 3  # validations in a row
+
+
+class BrokenOff(Exception):
+    """A validation was left before its end."""
+
+
+class Watch(TrainerCallback):
+    """Chooses when to validate and to save, times, logs and stops.
+
+    Args:
+        steps: Of the whole run.
+        training: The run's settings.
+        what: Names the run in the log.
+        criterion: What the best model is chosen by.
+    """
+
+    def __init__(
+        self, steps: int, training: Training, what: str, criterion: Criterion | None = None
+    ) -> None:
+        self.steps, self.patience, self.what = steps, training.patience, what
+        self.divergence, self.criterion = training.divergence, criterion or Criterion()
+        self.points = {
+            max(1, round(steps * (i + 1) / training.evaluations))
+            for i in range(training.evaluations)
+        }
+        self.carried = Carried()
+        self.loss: Any = 0.0  # sum over the steps since the last row; a tensor from the first on
+
+    def due(self, step: int) -> bool:
+        """Whether a row of the history belongs to this step."""
+        return step in self.points
+
+    def is_over(self, state: TrainerState) -> bool:
+        """Whether there is no step to take any more."""
+        return state.global_step >= self.steps or self._is_patience_over(state)
+
+    def begin(self, state: TrainerState) -> None:
+        """Start or go on where ``state`` is."""
+        rows = (row.get("seconds", 0.0) for row in state.log_history)
+        self.earlier = max(self.carried.seconds, *rows, 0.0)
+        used = [row["joules"] for row in state.log_history if row.get("joules") is not None]
+        known = self.carried.joules is not None
+        self.earlier_joules = max(self.carried.joules or 0.0, *used, 0.0) if known else None
+        self.start = self.last = time.monotonic()
+        self.counted = gpu_energy()
+        self.first_step = state.global_step
+        self.loss, self.logged = self.carried.loss, state.global_step - self.carried.steps
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Before the first step of this attempt."""
+        # of a state that was just written, other nodes may have read the one before
+        for name in ("log_history", "best_metric", "best_global_step", "best_model_checkpoint"):
+            setattr(state, name, distributed.of_first(getattr(state, name)))
+        self.begin(state)
+        distributed.check()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Decide what follows the step."""
+        due, asked = self.due(state.global_step), distributed.asked_to_stop()
+        control.should_log = control.should_evaluate = due
+        control.should_save = due or asked
+        now = time.monotonic()
+        if now - self.last >= PROGRESS_SECONDS and not due:
+            self.last = now
+            self._check_number("loss", float(self.loss), state)
+            rate = (state.global_step - self.first_step) / (now - self.start)
+            log.info("%s: step %d/%d (%.1f/s)", self.what, state.global_step, self.steps, rate)
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Complete a row of the history and look at its losses."""
+        row = state.log_history[-1]
+        row["seconds"], row["joules"] = self._seconds(), self._joules()
+        if "loss" in row:
+            row["loss"] = self._mean_loss() / (state.global_step - self.logged)
+            self.loss, self.logged = 0.0, state.global_step
+        for key in ("loss", "eval_loss", "grad_norm"):
+            if key in row:
+                self._check_number(key, row[key], state)
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Leave a validation; not before its first batch, whose making draws a random number."""
+        if distributed.asked_to_stop():
+            raise BrokenOff
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell what the validation gave, and stop where it has gained nothing for long."""
+        row = history(state.log_history, self.criterion)[-1]
+        now = time.monotonic()
+        self.last = now
+        chosen = ("validation_loss", self.criterion.name)
+        log.info(
+            "%s: step %d/%d, loss %.4f, %s (%.1f/s)",
+            self.what, row["step"], self.steps, row["train_loss"],
+            ", ".join(f"{name.replace('_loss', '')} {row[name]:.4f}" for name in dict.fromkeys(chosen)),
+            (state.global_step - self.first_step) / max(now - self.start, 1e-9),
+        )  # fmt: skip
+        self._look_for_divergence(state)
+        if self._is_patience_over(state):
+            log.info("%s: stops early, %s validations without gain", self.what, self.patience)
+            control.should_training_stop = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The checkpoint is whole once all have come here; leave if asked to."""
+        loss = self._mean_loss()
+        self._check_number("loss", loss, state)
+        steps = state.global_step - self.logged
+        carried = Carried(loss, steps, self._seconds(), self._joules())
+        if distributed.is_first():
+            checkpoints = Path(args.output_dir)
+            newest = checkpoints / f"checkpoint-{state.global_step}"
+            mark_whole(newest, carried)
+            # not before: the one that a kill would have gone on from is among them
+            remove_others(checkpoints, newest, state.best_model_checkpoint, self._former(state))
+        distributed.check()
+
+    def _mean_loss(self) -> float:
+        """The sum of the losses since the last row; a process has that of its own examples."""
+        return distributed.mean(float(self.loss))
+
+    def _seconds(self) -> float:
+        return round(self.earlier + time.monotonic() - self.start, 3)
+
+    def _former(self, state: TrainerState) -> str | None:
+        """The best checkpoint before this one: what is left should the newest and best be torn."""
+        if state.best_global_step != state.global_step:
+            return None
+        earlier = [row for row in state.log_history if row["step"] < state.global_step]
+        former = self.criterion.best(earlier)
+        return f"checkpoint-{former['step']}" if former else None
+
+    def _joules(self) -> float | None:
+        """That the GPUs of all processes have used so far, together; None where one does not say."""
+        now = gpu_energy()
+        own = math.nan if now is None or self.counted is None else now - self.counted
+        used = distributed.totals(own)[0]
+        if self.earlier_joules is None or math.isnan(used):
+            return None
+        return round(self.earlier_joules + used, 3)
+
+    def _check_number(self, key: str, value: float, state: TrainerState) -> None:
+        """See that a loss is a number.
+
+        Raises:
+            TrainingError: it is none.
+        """
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the {key} is {value} at step {state.global_step}; "
+                f"{where_best(state, self.criterion)}",
+                where=self.what,
+                hint="lower training.learning_rate, or set training.precision to fp32",
+            )
+
+    def _look_for_divergence(self, state: TrainerState) -> None:
+        """Fail where the training loss has stayed far above its beginning.
+
+        Of the training loss, as overfitting makes the validation loss rise too; from the larger of
+        both first losses, and by a nat per token at least, so that a loss near zero may wander.
+
+        Raises:
+            TrainingError: it has.
+        """
+        rows = history(state.log_history, self.criterion)
+        if self.divergence is None or len(rows) <= DIVERGED:
+            return
+        first = max(rows[0]["train_loss"], rows[0]["validation_loss"])
+        limit = max(self.divergence * first, first + 1.0)
+        last = [row["train_loss"] for row in rows[-DIVERGED:]]
+        if min(last) > limit:
+            raise TrainingError(
+                f"the training diverges: its loss is {last[-1]:.3g} at step {state.global_step} and "
+                f"was above {limit:.3g} for {DIVERGED} validations, after {first:.3g} at the "
+                f"beginning; {where_best(state, self.criterion)}",
+                where=self.what,
+                hint="lower training.learning_rate or training.clip, give more training.warmup; or "
+                "raise training.divergence",
+            )
+
+    def _is_patience_over(self, state: TrainerState) -> bool:
+        if self.patience is None:
+            return False
+        return self.criterion.without_gain(state.log_history) >= self.patience
