@@ -97,6 +97,7 @@ def test_overlapping_years_are_refused(tmp_path, values):
         (lambda v: v.update(export=["baseline"]), "export: 'baseline' is none of full, lora"),
         (lambda v: v["bases"]["gpt2"].pop("revision"), "needs revision"),
         (lambda v: v["bases"]["gpt2"].update(path="x"), "exactly one of hub, path, pretrain"),
+        (lambda v: v["answering"].update(engine="vllm"), "backend: openai"),
     ],
 )
 def test_names_that_point_nowhere_are_refused(tmp_path, values, change, message):

@@ -148,10 +148,10 @@ def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) 
             generation_config=config,
             logits_processor=noise,
         )
-    return [read_answer(tokenizer, row[ids.shape[1] :].tolist(), ends) for row in written]
+    return [_read_answer(tokenizer, row[ids.shape[1] :].tolist(), ends) for row in written]
 
 
-def read_answer(tokenizer: Any, tokens: list[int], ends: set[int]) -> Generated:
+def _read_answer(tokenizer: Any, tokens: list[int], ends: set[int]) -> Generated:
     """An answer up to its end token; without one it ran into the limit."""
     length = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
     text = tokenizer.decode(tokens[:length], skip_special_tokens=True)
@@ -176,11 +176,6 @@ def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[A
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def seed_of(key: str, sampling: Sampling) -> int:
-    """The seed by which the row of a key draws."""
-    return int(digest([sampling.seed, key])[:15], 16)
-
-
 def row_sampler(keys: list[str], sampling: Sampling, device: Any) -> Any:
     """A logits processor that makes the greedy choice a draw from softmax(logits / temperature).
 
@@ -190,7 +185,7 @@ def row_sampler(keys: list[str], sampling: Sampling, device: Any) -> Any:
     import torch
     from transformers import LogitsProcessor, TopPLogitsWarper
 
-    seeds = [seed_of(key, sampling) for key in keys]
+    seeds = [int(digest([sampling.seed, key])[:15], 16) for key in keys]
     generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
     nucleus = TopPLogitsWarper(sampling.top_p) if sampling.top_p < 1 else None
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from papertune import versions
-from papertune.answering import vllm_engine
 from papertune.answering.generation import Generated, Row, Sampling, batches, generate, room_for
 from papertune.answering.likelihood import reference_nll
 from papertune.errors import PapertuneError
@@ -62,8 +61,7 @@ def answer(
 
     Raises:
         Interrupted: the job was asked to stop; finished batches are in the store.
-        PapertuneError: the test set is empty, or the model cannot be loaded, or not by the engine
-            that is asked for.
+        PapertuneError: the test set is empty, or the model cannot be loaded.
     """
     # places in the file, never its texts: memory does not grow with what is asked about
     offsets, keys = [], []
@@ -84,8 +82,6 @@ def answer(
     missing = set(finished.missing(keys))
     log.info("asked %d questions, %d from the store", len(missing), len(keys) - len(missing))
     if missing:
-        if answering.engine == "vllm":
-            vllm_engine.check(model, shards)
         set_up_torch(threads)
         places = dict(zip(keys, offsets, strict=True))
         todo = _cut(model, base, test_set, prompt, asked, places, missing, answering)
@@ -140,10 +136,9 @@ def _cut(
             len(lengths),
             room,
         )
-    size = answering.batch_size * (vllm_engine.AT_ONCE if answering.engine == "vllm" else 1)
     cut = (
         [(key, places[key]) for key, _ in batch if key in missing]
-        for batch in batches(lengths, size, length=int)
+        for batch in batches(lengths, answering.batch_size, length=int)
     )
     return [batch for batch in cut if batch]
 
@@ -168,17 +163,18 @@ def answer_batches(
     folder, below = Path(model), Path(base) if base else None
     tokenizer = _tokenizer(folder, below)
     form = Form(tokenizer, asked, prompt)
-    job: _Job | _VllmJob
-    if settings.engine == "vllm":
-        all_of_them = _read(form, Path(test_set), [place for batch in todo for place in batch])
-        job = _VllmJob(folder, below, tokenizer, settings, all_of_them)
-    else:
-        job = _Job(folder, below, tokenizer, settings)
+    loaded = load_model(folder, base=below)
+    sampling = Sampling(settings.max_new_tokens, settings.temperature)
     stopping.check()
     what = f"batches of up to {max(map(len, todo))} questions"
     for batch in progress(todo, len(todo), what):
-        rows = list(_read(form, Path(test_set), batch))
-        finished.add(job.answer([row for row, _ in rows], {row[0]: text for row, text in rows}))
+        asked_and_reference = list(_read(form, Path(test_set), batch))
+        rows = [row for row, _ in asked_and_reference]
+        written = generate(loaded, tokenizer, rows, sampling)
+        likelihoods = reference_nll(
+            loaded, tokenizer, [(tokens, text) for (_, tokens), text in asked_and_reference]
+        )
+        finished.add(_values(rows, written, likelihoods))
 
 
 def _read(form: Form, test_set: Path, places: Iterable[Place]) -> Iterator[tuple[Row, str]]:
@@ -208,52 +204,6 @@ def _record(pair: Pair, value: dict[str, Any]) -> Answer:
         new_tokens=value["new_tokens"],
         truncated=value["truncated"],
     )
-
-
-class _Job:
-    """The loaded model and how it answers."""
-
-    def __init__(
-        self, model: Path, base: Path | None, tokenizer: Any, answering: Answering
-    ) -> None:
-        self.tokenizer = tokenizer
-        self.model = load_model(model, base=base)
-        self.sampling = Sampling(answering.max_new_tokens, answering.temperature)
-
-    def answer(self, batch: list[Row], references: dict[str, str]) -> dict[str, Any]:
-        """The store values of one batch."""
-        written = generate(self.model, self.tokenizer, batch, self.sampling)
-        likelihoods = reference_nll(self.model, self.tokenizer, _with(references, batch))
-        return _values(batch, written, likelihoods)
-
-
-class _VllmJob:
-    """The same through vLLM."""
-
-    def __init__(
-        self,
-        model: Path,
-        base: Path | None,
-        tokenizer: Any,
-        answering: Answering,
-        rows: Iterable[tuple[Row, str]],
-    ) -> None:
-        new = answering.max_new_tokens
-        longest = max(
-            len(tokens) + max(new, len(tokenizer(text, add_special_tokens=False)["input_ids"]))
-            for (_, tokens), text in rows
-        )
-        sampling = Sampling(new, answering.temperature)
-        self.engine = vllm_engine.Engine(model, base, tokenizer, sampling, longest)
-
-    def answer(self, batch: list[Row], references: dict[str, str]) -> dict[str, Any]:
-        """The store values of one batch."""
-        likelihoods = self.engine.reference_nll(_with(references, batch))
-        return _values(batch, self.engine.write(batch), likelihoods)
-
-
-def _with(references: dict[str, str], batch: list[Row]) -> list[tuple[list[int], str]]:
-    return [(tokens, references[key]) for key, tokens in batch]
 
 
 def _values(

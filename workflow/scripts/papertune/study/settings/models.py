@@ -269,6 +269,13 @@ class Answering(Settings):
     max_new_tokens: int = Field(64, ge=1)
     temperature: float = Field(0.0, ge=0)
     batch_size: int = cosmetic(32, ge=1)
-    engine: Literal["transformers", "vllm"] = added(
-        "transformers", description="vllm: where it is installed, for large models on a GPU"
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _engine_is_gone(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "engine" in values:
+            raise ValueError(
+                "answering.engine is gone, models answer through transformers: remove the key; "
+                "a model that a server such as vLLM runs is a generator with backend: openai"
+            )
+        return values
