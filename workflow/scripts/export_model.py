@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from papertune.jobs.job import job
-from papertune.models.export import export_model
 from papertune.models.origin import origin_of
+from papertune.report.export import export_model
 from papertune.study.experiment_file import load_experiment
 
 with job(snakemake):

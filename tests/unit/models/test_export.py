@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from papertune.models.export import export_model
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.models.modelcard import block, text
 from papertune.models.origin import Origin, licence_of
 from papertune.records import Pair, Score, write_records
+from papertune.report.export import export_model
 from papertune.study.settings import Answering, Comparison, Lora, Training
 from papertune.training import train as training
 from tiny_models import make_model

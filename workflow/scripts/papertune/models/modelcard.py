@@ -11,15 +11,12 @@ import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from papertune.models.origin import UNKNOWN
 from papertune.records import atomic_write
-from papertune.report.tabular import Table, to_markdown
-
-if TYPE_CHECKING:  # what scores is slow to import, and training has no results yet
-    from papertune.scores.matrix import Cell
 
 METHODS = {
     "full": "every weight of the base was trained",
@@ -47,12 +44,20 @@ them. The texts it was trained on belong to their authors and publishers; ask th
 that of the base, before you pass it on."""
 
 
-def write_card(folder: Path, *, results: Sequence[Cell] = (), merged: str = "") -> None:
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a model scored: as Markdown, and as ``huggingface_hub.EvalResult`` for the Hub."""
+
+    markdown: str
+    evaluations: list[Any]
+
+
+def write_card(folder: Path, *, results: Results | None = None, merged: str = "") -> None:
     """Write a model folder's README.md from its ``training.json`` and ``history.csv``.
 
     Args:
         folder: The model folder.
-        results: Cells of a matrix that are this model's, over all years; none before scoring.
+        results: What it scored; nothing before scoring.
         merged: How adapters were brought into the base's weights; empty where they were not.
     """
     facts = read_facts(folder)
@@ -96,13 +101,13 @@ def block(value: str, kind: str = "") -> str:
 # ---- parts ------------------------------------------------------------------------------------
 
 
-def _front(facts: Mapping[str, Any], results: Sequence[Cell], merged: str) -> str:
+def _front(facts: Mapping[str, Any], results: Results | None, merged: str) -> str:
     """The front matter, which the Hub reads."""
     from huggingface_hub import ModelCardData
 
     origin, base = facts["origin"], facts["base"]
     adapter = facts["method"] in ADAPTERS and not merged
-    evaluated = _evaluated(origin, results)
+    evaluated = results.evaluations if results else None
     data = ModelCardData(
         license=base["licence"],
         library_name="peft" if adapter else "transformers",
@@ -118,30 +123,7 @@ def _front(facts: Mapping[str, Any], results: Sequence[Cell], merged: str) -> st
     return str(data.to_yaml()).strip()
 
 
-def _evaluated(origin: Mapping[str, Any], results: Sequence[Cell]) -> list[Any]:
-    """The results as the Hub has them."""
-    if not results:
-        return []
-    from huggingface_hub import EvalResult
-
-    from papertune.scores.metrics import METRICS as MEASURES
-
-    return [
-        EvalResult(
-            task_type="text-generation",
-            dataset_type=f"{origin['experiment']}-{cell.test_set}",
-            dataset_name=f"{origin['experiment']}: test set of {cell.test_set}",
-            dataset_split="test",
-            metric_type=cell.metric,
-            metric_name=MEASURES[cell.metric].label,
-            metric_value=round(cell.mean, 6),
-        )
-        for cell in results
-        if cell.mean is not None
-    ]
-
-
-def _body(facts: Mapping[str, Any], results: Sequence[Cell], merged: str) -> str:
+def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str:
     origin, base = facts["origin"], facts["base"]
     name = f"{origin['experiment']} / {origin['model']}, seed {facts['seed']}"
     parts = [
@@ -170,7 +152,7 @@ def _body(facts: Mapping[str, Any], results: Sequence[Cell], merged: str) -> str
         "## Training",
         _facts_table(_took(facts)),
         block(json.dumps(_settings(facts), indent=1, ensure_ascii=False), "json"),
-        *(["## Results", *_results(results)] if results else []),
+        *(["## Results", results.markdown] if results else []),
         "## Intended use and limits",
         LIMITS,
         "## Versions",
@@ -266,26 +248,3 @@ def _took(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _settings(facts: Mapping[str, Any]) -> dict[str, Any]:
     names = ("method", "seed", "settings", "lora", "quantization", "freeze", "subset", "read")
     return {name: facts[name] for name in names if name in facts}
-
-
-def _results(results: Sequence[Cell]) -> list[str]:
-    from papertune.report.tables import BETTER, WORSE, interval, number
-    from papertune.scores.metrics import METRICS as MEASURES
-
-    rows = [
-        [
-            cell.test_set,
-            MEASURES[cell.metric].label,
-            interval(cell).rstrip(BETTER + WORSE),
-            number(cell.difference, cell.metric, signed=True),
-            str(cell.questions),
-            str(cell.documents),
-        ]
-        for cell in results
-    ]
-    columns = ["Test set", "Metric", "Mean", "Difference to the base", "Questions", "Documents"]
-    return [
-        "Of this one seed, on test sets whose documents no model was trained on. Each test set has "
-        "the name of what wrote its questions; in brackets is the bootstrap interval over documents.",
-        to_markdown(Table("", columns, rows, left=2)),
-    ]

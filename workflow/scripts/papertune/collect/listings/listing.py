@@ -21,7 +21,7 @@ from papertune.study.experiment import Part
 from papertune.study.settings import Source
 
 LISTINGS = {
-    "demo": "papertune.demo.listing:list_documents",
+    "demo": "papertune.collect.listings.demo:list_documents",
     "dblp": "papertune.collect.listings.dblp:list_documents",
     "dblp_api": "papertune.collect.listings.dblp:search",
     "dblp_sparql": "papertune.collect.listings.dblp_sparql:list_documents",

@@ -11,10 +11,13 @@ from pathlib import Path
 from papertune.models.generation_defaults import generation_defaults
 from papertune.models.loading import load_model, load_tokenizer, set_up_torch
 from papertune.models.merging import merged_model
-from papertune.models.modelcard import add_facts, read_facts, write_card
+from papertune.models.modelcard import Results, add_facts, read_facts, write_card
 from papertune.models.modelfolder import model_folder
 from papertune.models.origin import LICENCES, Origin, base_facts
+from papertune.report.tables import BETTER, WORSE, interval, number
+from papertune.report.tabular import Table, to_markdown
 from papertune.scores.matrix import ALL_YEARS, Cell, compare
+from papertune.scores.metrics import METRICS
 from papertune.study.settings import Answering, Comparison
 
 log = logging.getLogger("papertune")
@@ -69,7 +72,13 @@ def export_model(
         for pattern in LICENCES:
             for path in base.glob(pattern):
                 shutil.copyfile(path, folder / path.name)
-        results = _results(scores, folder, metrics, baseline, comparison, origin.model)
+        results = None
+        if scores:
+            cells = compare(
+                scores, folder / RESULTS, metrics=metrics, baseline=baseline, comparison=comparison
+            )
+            mine = [c for c in cells if c.model == origin.model and c.year == ALL_YEARS]
+            results = _results(mine, read_facts(folder)["origin"]["experiment"])
         write_card(folder, results=results, merged=merged)
     log.info("exported %s into %s", model, output)
 
@@ -99,18 +108,38 @@ def link_or_copy(path: Path, target: Path) -> None:
         shutil.copyfile(path, target)
 
 
-def _results(
-    scores: Mapping[tuple[str, int, str], Path],
-    folder: Path,
-    metrics: list[str],
-    baseline: str,
-    comparison: Comparison,
-    model: str,
-) -> list[Cell]:
-    """This model's cells of a matrix of its own; the whole of it stands in the folder."""
-    if not scores:
-        return []
-    cells = compare(
-        scores, folder / RESULTS, metrics=metrics, baseline=baseline, comparison=comparison
+def _results(cells: list[Cell], experiment: str) -> Results:
+    """A model's cells of the matrix over all years, as its card shows them."""
+    from huggingface_hub import EvalResult
+
+    rows = [
+        [
+            cell.test_set,
+            METRICS[cell.metric].label,
+            interval(cell).rstrip(BETTER + WORSE),
+            number(cell.difference, cell.metric, signed=True),
+            str(cell.questions),
+            str(cell.documents),
+        ]
+        for cell in cells
+    ]
+    columns = ["Test set", "Metric", "Mean", "Difference to the base", "Questions", "Documents"]
+    markdown = (
+        "Of this one seed, on test sets whose documents no model was trained on. Each test set has "
+        "the name of what wrote its questions; in brackets is the bootstrap interval over documents."
+        f"\n\n{to_markdown(Table('', columns, rows, left=2))}"
     )
-    return [cell for cell in cells if cell.model == model and cell.year == ALL_YEARS]
+    evaluations = [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=f"{experiment}-{cell.test_set}",
+            dataset_name=f"{experiment}: test set of {cell.test_set}",
+            dataset_split="test",
+            metric_type=cell.metric,
+            metric_name=METRICS[cell.metric].label,
+            metric_value=round(cell.mean, 6),
+        )
+        for cell in cells
+        if cell.mean is not None
+    ]
+    return Results(markdown, evaluations)
