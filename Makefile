@@ -74,4 +74,4 @@ bench: .venv/installed-test ## measure the promises about speed and memory (30 m
 
 clean: ## delete what the workflow made (asks first)
 	@printf 'Delete results/, store/, resources/, logs/, bundles/? [y/N] '; read answer; [ "$$answer" = y ]
-	rm -rf results store resources logs bundles benchmarks/*/
+	rm -rf results store resources logs bundles

@@ -34,8 +34,6 @@ rule fetch_documents:
         fetched="results/{experiment}/fetched/{year}.jsonl",
     log:
         "logs/{experiment}/fetched/{year}.log",
-    benchmark:
-        "benchmarks/{experiment}/fetched/{year}.tsv"
     localrule: True
     conda:
         "../../envs/collect.yaml"
@@ -58,8 +56,6 @@ rule render_documents:
         missing="results/{experiment}/missing/{year}.jsonl",
     log:
         "logs/{experiment}/documents/{year}.log",
-    benchmark:
-        "benchmarks/{experiment}/documents/{year}.tsv"
     localrule: True
     conda:
         "../../envs/collect.yaml"

@@ -11,8 +11,6 @@ rule answer:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",
     log:
         "logs/{experiment}/answers/{model}/seed-{seed}/{test_set}.log",
-    benchmark:
-        "benchmarks/{experiment}/answers/{model}/seed-{seed}/{test_set}.tsv"
     conda:
         "../../envs/models.yaml"
     threads: sharded("threads")
@@ -37,8 +35,6 @@ rule score:
         scores="results/{experiment}/scores/{model}/seed-{seed}/{test_set}.jsonl",
     log:
         "logs/{experiment}/scores/{model}/seed-{seed}/{test_set}.log",
-    benchmark:
-        "benchmarks/{experiment}/scores/{model}/seed-{seed}/{test_set}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     resources:
@@ -59,8 +55,6 @@ rule compare:
         matrix="results/{experiment}/tables/matrix.csv",
     log:
         "logs/{experiment}/tables/matrix.log",
-    benchmark:
-        "benchmarks/{experiment}/tables/matrix.tsv"
     conda:
         "../../envs/evaluate.yaml"
     resources:

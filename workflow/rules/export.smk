@@ -21,8 +21,6 @@ rule export_model:
         folder=directory("results/{experiment}/exports/{model}/seed-{seed}"),
     log:
         "logs/{experiment}/exports/{model}/seed-{seed}.log",
-    benchmark:
-        "benchmarks/{experiment}/exports/{model}/seed-{seed}.tsv"
     conda:
         "../../envs/models.yaml"
     threads: compute("threads")

@@ -46,8 +46,6 @@ rule pretrain_base:
         base=directory("results/{experiment}/bases/{base}"),
     log:
         "logs/{experiment}/bases/{base}.log",
-    benchmark:
-        "benchmarks/{experiment}/bases/{base}.tsv"
     conda:
         "../../envs/models.yaml"
     threads: compute("threads")
@@ -77,8 +75,6 @@ rule train:
         model=directory("results/{experiment}/models/{model}/seed-{seed}"),
     log:
         "logs/{experiment}/models/{model}/seed-{seed}.log",
-    benchmark:
-        "benchmarks/{experiment}/models/{model}/seed-{seed}.tsv"
     conda:
         "../../envs/models.yaml"
     threads: compute("threads")

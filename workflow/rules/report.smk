@@ -27,8 +27,6 @@ rule count_stages:
         counts="results/{experiment}/tables/counts.csv",
     log:
         "logs/{experiment}/tables/counts.log",
-    benchmark:
-        "benchmarks/{experiment}/tables/counts.tsv"
     conda:
         "../../envs/report.yaml"
     resources:
@@ -151,8 +149,6 @@ rule write_page:
         page="results/{experiment}/report.html",
     log:
         "logs/{experiment}/report.log",
-    benchmark:
-        "benchmarks/{experiment}/report.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"

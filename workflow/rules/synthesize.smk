@@ -14,8 +14,6 @@ rule synthesize:
         rejected="results/{experiment}/rejected/pairs/{generator}/{split}.jsonl",
     log:
         "logs/{experiment}/pairs/{generator}/{split}.log",
-    benchmark:
-        "benchmarks/{experiment}/pairs/{generator}/{split}.tsv"
     wildcard_constraints:
         experiment=experiments_whose_generators(run_a_model=True),
     conda:
