@@ -52,14 +52,14 @@ export: .venv/installed ## merge and card the models of EXPERIMENTS=... for use 
 lint: .venv/installed-test ## formatters, linters and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
 format: .venv/installed-test ## bring the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflow/rules
+	$(BIN)/snakefmt Snakefile workflow
 
 schema: .venv/installed ## write the schemas for editors anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.schemas workflow/schemas

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
+
+import yaml
 
 import warm_jobs
 
@@ -18,6 +21,19 @@ ROOT = Path(__file__).parents[1]
 # runs are copies of a process that has loaded Snakemake: that takes longer than a plan
 COPIES = multiprocessing.get_context("forkserver")
 COPIES.set_forkserver_preload(["snakemake.cli"])
+MODULE = """
+configfile: "config/config.yaml"
+
+
+module papertune:
+    snakefile:
+        "{workflow}"
+    config:
+        config
+
+
+use rule * from papertune
+"""
 DRY = ("--dry-run", "-n")
 
 
@@ -27,6 +43,7 @@ def snakemake(
     check: bool = True,
     timeout: float = 900,
     warm: bool = True,
+    snakefile: Path = ROOT / "Snakefile",
     **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the workflow with ``folder`` as working directory; output and errors as one text.
@@ -37,7 +54,7 @@ def snakemake(
         AssertionError: it failed although ``check`` is set; shows the output's end.
     """
     options = [
-        *("--snakefile", str(ROOT / "Snakefile")),
+        *("--snakefile", str(snakefile)),
         *("--workflow-profile", str(ROOT / "profiles" / "default")),
         *("--directory", str(folder), "--cores", "2", *arguments),
     ]
@@ -97,9 +114,18 @@ def _command(
         atexit._run_exitfuncs()  # a copy ends without them
 
 
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
+def use_as_module(folder: Path, experiment: str) -> Path:
+    """A workflow elsewhere that is nothing but this one, with a configuration of its own."""
+    (folder / "config").mkdir(exist_ok=True)
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump({"experiments": [experiment]}))
+    snakefile = folder / "Snakefile"
+    snakefile.write_text(MODULE.format(workflow=ROOT / "workflow" / "Snakefile"))
+    return snakefile
+
+
+def planned(folder: Path, *arguments: str, **how: Any) -> dict[str, int]:
     """Rule → number of jobs that a dry-run plans."""
-    text = snakemake(folder, "--dry-run", "--quiet", "rules", *arguments).stdout
+    text = snakemake(folder, "--dry-run", "--quiet", "rules", *arguments, **how).stdout
     return job_counts(text)
 
 

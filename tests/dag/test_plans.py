@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from papertune.study.experiment_file import load_experiment
-from snakemake_run import ROOT, planned, snakemake
+from snakemake_run import ROOT, planned, snakemake, use_as_module
 
 
 def test_the_isca_experiment_plans_the_right_jobs(tmp_path):
@@ -157,3 +157,16 @@ def test_every_experiment_that_comes_along_can_be_planned(tmp_path, name):
     trained = [model for model in study.models if study.models[model].method != "baseline"]
     assert jobs["train"] == sum(len(study.seeds_of(model)) for model in trained)
     assert jobs["write_page"] == 1 and ("write_published" in jobs) == bool(study.published)
+
+
+def test_another_workflow_can_use_this_one_as_a_module(tmp_path):
+    """Its experiments are found there, those that come along here."""
+    values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
+    path = tmp_path / "config/experiments/mine.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(yaml.safe_dump(values | {"seeds": [1]}))
+    snakefile = use_as_module(tmp_path, "mine")
+    jobs = planned(tmp_path, snakefile=snakefile)
+    assert (jobs["list_documents"], jobs["train"], jobs["write_page"]) == (20, 2, 1)
+    isca = planned(tmp_path, "--config", "experiments=isca", snakefile=snakefile)
+    assert isca == planned(tmp_path, "--config", "experiments=isca")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from papertune.demo.papers import Paper, papers
-from snakemake_run import ROOT, snakemake
+from snakemake_run import ROOT, snakemake, use_as_module
 
 
 def small_study() -> dict[str, Any]:
@@ -64,11 +64,16 @@ def row(paper: Paper) -> dict[str, Any]:
 
 
 class FilesStudy:
-    """A study whose documents come from local files, one per year or one for all years."""
+    """A study whose documents come from local files, one per year or one for all years.
+
+    The latter belongs to a workflow elsewhere that uses this one as a module.
+    """
 
     def __init__(self, folder: Path, one_file: bool) -> None:
         self.folder, self.one_file = folder, one_file
-        self.file = folder / "mine.yaml"
+        self.file = folder / "config/experiments/mine.yaml"
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.snakefile = use_as_module(folder, "mine") if one_file else ROOT / "Snakefile"
 
     def rows(self) -> dict[int, list[dict[str, Any]]]:
         found: dict[int, list[dict[str, Any]]] = {}
@@ -98,9 +103,8 @@ class FilesStudy:
         self.file.write_text(yaml.safe_dump(values))
 
     def run(self, *arguments: str, **how: Any) -> str:
-        return snakemake(
-            self.folder, "--config", f"experiments={self.file}", *arguments, **how
-        ).stdout
+        how.setdefault("snakefile", self.snakefile)
+        return snakemake(self.folder, "--config", "experiments=mine", *arguments, **how).stdout
 
     def log(self, name: str) -> str:
         return (self.folder / "logs/mine" / f"{name}.log").read_text()

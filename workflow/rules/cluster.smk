@@ -9,7 +9,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from papertune.cluster import doctor, leftovers, memory as room, plan, slurm
 
 
-include: "ahead.smk"
+include: "planned_jobs.smk"
 
 
 def note_settings():

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+# of the repository; `workflow.basedir` is, where this workflow is another one's module, that one's
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 # scripts find the library beside them; rule files need this line
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from papertune.jobs import running
 from papertune import versions
@@ -23,23 +25,33 @@ if workflow.is_main_process:
         print(running.lock_note(), end="", file=sys.stderr)
 
 
-onstart:
+def begin_run(log, before=workflow._onstart):
+    """What comes before the first job."""
+    before(log)
     running.begin(refreshes="refresh" in workflow.dag_settings.targets)
     make_way()
     check_run()
 
 
+# Snakemake passes over the `onstart:` of a module
+workflow._onstart = begin_run
+
+
 def located(path):
     """A path as the user gave it, or, where there is none, the file of the workflow."""
-    return path if Path(path).exists() else str(Path(workflow.basedir) / path)
+    return path if Path(path).exists() else str(ROOT / path)
 
 
 # an error in the configuration ends with what to do, not with a traceback
 try:
-    EXPERIMENTS, config["files"] = load_named(
-        check_configuration(config).experiments,
-        Path(workflow.basedir) / "config" / "experiments",
+    CONFIGURATION = check_configuration(config)
+    folders = [Path(), Path(workflow.basedir), ROOT]
+    EXPERIMENTS, files = load_named(
+        CONFIGURATION.experiments,
+        [folder / "config" / "experiments" for folder in folders],
     )
+    # what scripts read; with the defaults, which a module's configuration may leave out
+    config = CONFIGURATION.model_dump() | {"files": files}
     for experiment in EXPERIMENTS.values():
         read_template(located(experiment.prompt), ANSWER_FIELDS)
         for generator in experiment.generators.values():

@@ -115,13 +115,13 @@ def test_a_file_that_is_no_yaml_says_where(tmp_path):
 
 def test_a_mistyped_experiment_is_answered_with_the_nearest():
     with pytest.raises(SettingsError, match="did you mean 'isca'"):
-        locate("icsa", EXPERIMENTS)
+        locate("icsa", [EXPERIMENTS])
 
 
 def test_two_experiments_of_one_name_are_refused(tmp_path, values):
     (tmp_path / "isca.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(SettingsError, match="two experiments are called 'isca'"):
-        load_named(["isca", str(tmp_path / "isca.yaml")], EXPERIMENTS)
+        load_named(["isca", str(tmp_path / "isca.yaml")], [EXPERIMENTS])
 
 
 def test_labels_and_resources_are_in_no_identity(tmp_path, values):

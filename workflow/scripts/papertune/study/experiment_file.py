@@ -28,8 +28,8 @@ def check_configuration(values: dict[str, Any]) -> Configuration:
     return _checked(Configuration, values, "config/config.yaml or --config")
 
 
-def locate(name: str, folder: str | Path) -> Path:
-    """The file of an experiment given by name or by path.
+def locate(name: str, folders: Sequence[Path]) -> Path:
+    """The file of an experiment given by path, or by name in the first folder that has it.
 
     Raises:
         SettingsError: there is none; names the nearest.
@@ -39,19 +39,18 @@ def locate(name: str, folder: str | Path) -> Path:
         if path.is_file():
             return path
         raise SettingsError("no such experiment file", where=name)
-    path = Path(folder) / f"{name}.yaml"
-    if path.is_file():
-        return path
-    known = sorted(item.stem for item in Path(folder).glob("*.yaml"))
+    known = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
+    if name in known:
+        return known[name]
     raise SettingsError(
         f"no experiment {name!r}{nearest(name, known)}",
-        where=str(folder),
-        hint=f"take one of {', '.join(known)}, or give the path of a .yaml file",
+        where=", ".join(str(folder) for folder in folders if folder.is_dir()),
+        hint=f"take one of {', '.join(sorted(known))}, or give the path of a .yaml file",
     )
 
 
 def load_named(
-    names: Sequence[str], folder: str | Path
+    names: Sequence[str], folders: Sequence[Path]
 ) -> tuple[dict[str, Experiment], dict[str, str]]:
     """The experiments given by name or path, and their files, by experiment name.
 
@@ -61,7 +60,7 @@ def load_named(
     experiments: dict[str, Experiment] = {}
     files: dict[str, str] = {}
     for name in names:
-        path = locate(name, folder)
+        path = locate(name, folders)
         if path.stem in files:
             raise SettingsError(
                 f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}",

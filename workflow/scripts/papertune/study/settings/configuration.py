@@ -22,8 +22,10 @@ class Configuration(Settings):
         Field(min_length=1, description="names of files in config/experiments, or paths"),
         BeforeValidator(_as_list),
     ]
-    store: Annotated[str, Field(min_length=1, description="folder of finished per-item work")]
-    resources: Annotated[str, Field(min_length=1, description="folder of what experiments share")]
+    store: str = Field("store", min_length=1, description="folder of finished per-item work")
+    resources: str = Field(
+        "resources", min_length=1, description="folder of what experiments share"
+    )
 
     @field_validator("experiments")
     @classmethod
