@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from papertune.identity import document_id
+from papertune.collect.identifiers import document_id
 from papertune.jobs.record import OK, JobRecord
 from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
 from papertune.report.cost import cost_table

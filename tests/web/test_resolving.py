@@ -7,10 +7,10 @@ import json
 import pytest
 from faulty_site import ABSTRACT, landing
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.listings.openalex import LOOKED_UP
 from papertune.collect.steps import fetch_documents, render_documents
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study.settings import FilesSource
 

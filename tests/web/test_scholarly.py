@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.listings import arxiv, crossref, openalex, semantic_scholar
 from papertune.collect.lookups import Outcome
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import (
     ArxivSource,

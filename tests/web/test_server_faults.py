@@ -16,11 +16,11 @@ from email.utils import formatdate
 import pytest
 from faulty_site import ABSTRACT, landing
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.steps import fetch_documents, list_documents
 from papertune.collect.web import robots as robots_module
 from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, read_records, write_records
 from papertune.study.settings import DblpApiSource, FilesSource
 from snakemake_run import ROOT

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.listings import mediawiki
 from papertune.collect.listings.wikipedia import list_documents
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document
 from papertune.study.settings.qa import WikipediaSource
 

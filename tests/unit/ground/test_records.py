@@ -3,7 +3,7 @@ import os
 import pytest
 
 from papertune.errors import RecordError
-from papertune.identity import canonical_url, digest, document_id, share
+from papertune.identity import digest, share
 from papertune.records import Document, read_records, write_records
 
 
@@ -46,14 +46,6 @@ def test_a_bad_line_is_named_by_file_and_number(tmp_path, line, message):
     with pytest.raises(RecordError, match=message) as error:
         list(read_records(path, Document))
     assert f"{path}:2" in str(error.value)
-
-
-def test_one_document_has_one_id_however_its_address_is_written():
-    assert document_id("https://doi.org/10.1145/ABC.1") == document_id("10.1145/abc.1")
-    assert document_id("HTTPS://X.Example:443/a/#top") == document_id("https://x.example/a")
-    assert document_id("https://x.example/a") != document_id("https://x.example/b")
-    assert canonical_url("http://x.example:8080/A?b=1") == "http://x.example:8080/A?b=1"
-    assert len(document_id("10.1/x")) == 16
 
 
 def test_identity_does_not_depend_on_the_order_of_keys():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.listings import acl
 from papertune.collect.web.page_cache import Page
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document
 from papertune.study.settings import Fetching
 from papertune.study.settings.listings import AclSource, AclXmlSource

@@ -10,37 +10,12 @@ import pytest
 from pydantic import ValidationError
 
 from papertune.collect.listings import arxiv
-from papertune.collect.listings.arxiv import Entry, arxiv_id
+from papertune.collect.listings.arxiv import Entry
 from papertune.collect.web.page_cache import Page
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError
 from papertune.study.settings import Fetching
 from papertune.study.settings.scholarly import ArxivSource
-
-
-@pytest.mark.parametrize(
-    ("address", "number"),
-    [
-        ("http://arxiv.org/abs/2202.12139v1", "2202.12139"),
-        ("https://arxiv.org/abs/2202.12139", "2202.12139"),
-        ("https://www.arxiv.org/pdf/0704.0001v2.pdf", "0704.0001"),
-        ("https://export.arxiv.org/html/2202.12139/?x=1", "2202.12139"),
-        ("http://arxiv.org/abs/hep-th/9901001v3", "hep-th/9901001"),
-        ("https://arxiv.org/abs/math.GT/0309136", "math.GT/0309136"),
-        ("https://doi.org/10.48550/arXiv.2202.12139", "2202.12139"),
-        ("10.48550/arxiv.2202.12139", "2202.12139"),
-        ("arXiv:2202.12139v2", "2202.12139"),
-        ("https://arxiv.org/list/cs.AR/2202", ""),
-        ("https://arxiv.org/abs/2202.121", ""),
-        ("https://notarxiv.org/abs/2202.12139", ""),
-        ("https://journal.example/abs/2202.12139", ""),
-        ("10.1145/2202.12139", ""),
-        ("https://arxiv.org/api/errors#incorrect_id", ""),
-        ("", ""),
-    ],
-)
-def test_identifiers(address, number):
-    assert arxiv_id(address) == number
 
 
 @pytest.mark.parametrize(

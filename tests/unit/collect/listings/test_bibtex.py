@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.listings import bibtex
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document
 from papertune.study.settings.listings import BibtexSource
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from papertune.collect.identifiers import doi_of
+from papertune.collect.identifiers import document_id, host_of
 from papertune.collect.listings import dblp
 from papertune.collect.web.page_cache import Page
-from papertune.collect.web.session import PoliteSession, host_of
+from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings import DblpApiSource, Fetching
 
@@ -231,7 +230,6 @@ def test_half_a_surrogate_pair_is_no_text_and_breaks_no_file(searched):
     broken = hit(key="conf/x/\ud800", doi="10.1145/\ud800", ee="https://e.example/1", year="\ud800")
     [rejection] = searched({"@total": "1", "hit": broken})
     assert rejection.key == "conf/x/?"
-    assert doi_of("10.1145/\ud800") == ""
 
 
 def test_a_thesis_is_a_document_as_a_paper_is(searched):
@@ -268,24 +266,6 @@ def test_hits_that_do_not_come_are_a_failure(searched):
             {"@total": "3", "@sent": "1", "hit": hit(ee="https://e.example/1")},
             {"@total": "3", "@sent": "-1"},
         )
-
-
-@pytest.mark.parametrize(
-    ("text", "doi"),
-    [
-        ("https://doi.org/10.1145/AB.1", "10.1145/ab.1"),
-        ("http://dx.doi.org/10.1145/ab.1 ", "10.1145/ab.1"),
-        ("doi: 10.1145/ab.1", "10.1145/ab.1"),
-        ("10.1000.10/x/y", "10.1000.10/x/y"),
-        ("10.1/%3C", ""),
-        ("10.1145/100%25", "10.1145/100%25"),
-        ("https://e.example/10.1145/x", ""),
-        ("10.1145/two words", ""),
-        ("", ""),
-    ],
-)
-def test_dois(text, doi):
-    assert doi_of(text) == doi
 
 
 FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")

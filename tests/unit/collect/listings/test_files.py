@@ -8,9 +8,9 @@ import time
 
 import pytest
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.listings.files import read_rows, rows_digest
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 
 ROW = {

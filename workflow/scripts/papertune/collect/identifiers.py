@@ -1,25 +1,117 @@
-"""DOIs as they are written: bare, with a prefix, or as the url of a resolver."""
+"""What a document is known by: a DOI or an arXiv number in whatever spelling, else its url.
+
+The same document has one id wherever it was listed: the hash of its DOI in lower case, of the url of
+its arXiv abstract, or of its canonical url.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-_RESOLVER = re.compile(r"^https?://(?:dx\.|www\.)?doi\.org/+", re.IGNORECASE)
-_BARE = re.compile(r"^(?:doi:)?\s*(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECASE)
+# https://doi.org/10.1145/1, doi.org/10.1145/1, and https://dl.acm.org/doi/abs/10.1145/1
+_DOI_URL = re.compile(
+    r"^(?:(?:https?://)?(?:dx\.|www\.)?doi\.org/+|https?://[^/\s]+/doi/(?:[a-z]+/)?)(?=10\.|10%)",
+    re.IGNORECASE,
+)
+_VIEW = re.compile(r"/(?:abstract|full|pdf|epdf|html|meta|summary)$", re.IGNORECASE)
+_DOI = re.compile(r"^(?:doi:\s*)?(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECASE)
+_NUMBER = (
+    r"(?P<number>\d{4}\.\d{4,5}|(?P<archive>[a-z-]+)(?:\.[a-z-]{2,})?/(?P<old>\d{7}))(?:v\d+)?"
+)
+_ARXIV = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"^(?:https?://)?(?:[a-z]+\.)*arxiv\.org/(?:abs|pdf|html|format|ps|src|e-print)/{_NUMBER}"
+        r"(?:\.pdf|\.ps\.gz)?/?(?:$|[?#])",
+        rf"^10\.48550/arxiv\.{_NUMBER}$",
+        rf"^(?:arxiv:\s*)+{_NUMBER}$",
+    )
+]
 
 
 def doi_of(text: str) -> str:
     """The bare DOI in lower case, or an empty string where the text is none.
 
-    ``https://doi.org/10.1145/AB.1``, ``doi:10.1145/ab.1`` and ``10.1145/AB.1`` give ``10.1145/ab.1``.
+    ``https://doi.org/10.1145/AB.1``, ``doi:10.1145/ab.1`` and ``10.1145/AB.1.`` give
+    ``10.1145/ab.1``, and so does the url of a publisher's page below ``/doi/``.
     """
     text = text.strip()
-    bare = _RESOLVER.sub("", text)
-    found = _BARE.match(unquote(bare) if bare != text else bare)
-    return found[1].lower() if found else ""
+    place = _DOI_URL.match(text)
+    if place:
+        text = unquote(re.split(r"[?#]", text[place.end() :])[0])
+        text = text if "doi.org/" in place[0].lower() else _VIEW.sub("", text)
+    found = _DOI.match(text.rstrip(" .,;:/'\""))
+    if not found:
+        return ""
+    doi = found[1].lower()
+    while doi[-1] in ")]}" and doi.count(doi[-1]) > doi.count("([{"[")]}".index(doi[-1])]):
+        doi = doi[:-1]
+    return doi
 
 
 def doi_url(doi: str) -> str:
     """The url under which a bare DOI is resolved, or an empty string for none."""
     return f"https://doi.org/{doi}" if doi else ""
+
+
+def arxiv_id(address: str) -> str:
+    """arXiv's number in a url, DOI or ``arXiv:…`` without its version, or an empty string.
+
+    ``math.GT/0309136`` is ``math/0309136``, as arXiv calls it too.
+    """
+    address = doi_of(address) or address.strip().rstrip(".,;")
+    for pattern in _ARXIV:
+        found = pattern.match(address)
+        if found:
+            old = found["old"]
+            return f"{found['archive'].lower()}/{old}" if old else found["number"]
+    return ""
+
+
+def arxiv_url(number: str) -> str:
+    """The page of an arXiv number, or an empty string for none."""
+    return f"https://arxiv.org/abs/{number}" if number else ""
+
+
+def located(doi: str, url: str) -> tuple[str, str, str]:
+    """Id, bare DOI and landing page by what an entry gives as its DOI and its url.
+
+    Either may be the other, in any spelling; all are empty where there is neither.
+    """
+    found = doi_of(doi) or doi_of(url)
+    page = next((text.strip() for text in (url, doi) if host_of(text.strip())), "")
+    page = page or doi_url(found) or arxiv_url(arxiv_id(doi) or arxiv_id(url))
+    return document_id(found or page) if page else "", found, page
+
+
+def document_id(address: str) -> str:
+    """First 16 hex digits of SHA-256 of a DOI, an arXiv page or a canonical url.
+
+    Raises:
+        ValueError: the address is no url that could be parsed.
+    """
+    text = arxiv_url(arxiv_id(address)) or doi_of(address) or canonical_url(address)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def host_of(url: str) -> str:
+    """The host of an http or https url in lower case, or an empty string where it is none."""
+    try:
+        url.encode()
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.port != 0  # a bad port raises
+        return (parts.hostname or "") if whole else ""
+    except ValueError:
+        return ""
+
+
+def canonical_url(url: str) -> str:
+    """The url with scheme and host in lower case, no fragment, no default port, no trailing slash."""
+    parts = urlsplit(url.strip())
+    host = (parts.hostname or "").lower()
+    default = {"http": 80, "https": 443}.get(parts.scheme.lower())
+    if parts.port and parts.port != default:
+        host = f"{host}:{parts.port}"
+    return urlunsplit((parts.scheme.lower(), host, parts.path.rstrip("/"), parts.query, ""))

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from papertune.collect.identifiers import doi_of
+from papertune.collect.identifiers import document_id, doi_of, host_of
 from papertune.collect.listings.dblp import is_front_matter
 from papertune.collect.texts.text import clean
 from papertune.collect.texts.xml_text import inner
-from papertune.collect.web.session import PoliteSession, host_of
+from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import AclSource, AclXmlSource
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from papertune.collect.identifiers import doi_of
+from papertune.collect.identifiers import arxiv_id, document_id, doi_of
 from papertune.collect.listings.services import (
     Service,
     ask,
@@ -28,7 +28,6 @@ from papertune.collect.texts.titles import best_match, searchable
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import ArxivSource, Lookups
 
@@ -48,13 +47,6 @@ _SPACES = {
     "arxiv": "http://arxiv.org/schemas/atom",
     "search": "http://a9.com/-/spec/opensearch/1.1/",
 }
-_NUMBER = r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z-]{2,})?/\d{7})(?:v\d+)?"
-_IDS = (
-    rf"^https?://(?:[a-z]+\.)*arxiv\.org/(?:abs|pdf|html|format|ps|src|e-print)/{_NUMBER}"
-    r"(?:\.pdf|\.ps\.gz)?/?(?:$|[?#])",
-    rf"^(?:https?://(?:dx\.)?doi\.org/)?10\.48550/arxiv\.{_NUMBER}$",
-    rf"^arxiv:\s*{_NUMBER}$",
-)
 _WITHDRAWN = re.compile(
     r"^\W*(?:(?:this|the|our) (?:\w+ )?(?:paper|article|submission|manuscript|preprint|work|note"
     r"|version|e-?print|arxiv)\b.{0,60}?\b(?:has|have|had|was|is|been|being)\b.{0,40}?\bwithdrawn"
@@ -145,15 +137,6 @@ def resolve(session: PoliteSession, document: Document, lookups: Lookups) -> Out
     if entry.withdrawn:
         return Outcome(reason="withdrawn")
     return judged(entry.summary, "arxiv" if number else "arxiv:title")
-
-
-def arxiv_id(address: str) -> str:
-    """The identifier in a url, DOI or ``arXiv:…`` without its version, or an empty string."""
-    for pattern in _IDS:
-        found = re.match(pattern, address.strip(), re.IGNORECASE)
-        if found:
-            return found[1].lower() if "/" not in found[1] else found[1]
-    return ""
 
 
 def _query(source: ArxivSource, year: int) -> str:

@@ -13,12 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from papertune.collect.identifiers import doi_of, doi_url
+from papertune.collect.identifiers import document_id, doi_of, doi_url, host_of
 from papertune.collect.listings.dblp import is_front_matter
 from papertune.collect.texts.text import clean
-from papertune.collect.web.session import PoliteSession, host_of
+from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.identity import digest, document_id
+from papertune.identity import digest
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import BibtexSource
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from papertune.collect.identifiers import doi_of, doi_url
+from papertune.collect.identifiers import document_id, doi_of, doi_url
 from papertune.collect.listings.services import (
     Service,
     ask_json,
@@ -29,7 +29,6 @@ from papertune.collect.web.page_cache import Page
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import CrossrefSource, Lookups
 

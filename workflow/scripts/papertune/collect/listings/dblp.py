@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from papertune.collect.identifiers import doi_of, doi_url
+from papertune.collect.identifiers import document_id, doi_of, doi_url, host_of
 from papertune.collect.texts.text import clean
-from papertune.collect.web.session import PoliteSession, host_of
+from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings import DblpApiSource, DblpSource
 

@@ -17,10 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from papertune.collect.identifiers import doi_of
+from papertune.collect.identifiers import document_id, located
 from papertune.collect.texts.text import clean
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings import FilesSource
 
@@ -74,16 +73,15 @@ def read_rows(template: str, year: int) -> Iterator[Document | Rejection]:
             continue
         doi, url = (str(row.fields.get(key) or "").strip() for key in ("doi", "paper_url"))
         text = clean(str(row.fields.get("abstract") or ""))
-        if not url and doi:
-            url = doi if doi.startswith("http") else f"https://doi.org/{doi.removeprefix('doi:')}"
+        identity, doi, page = located(doi, url)
         yield Document(
-            id=document_id(doi or url),
+            id=identity or document_id(url),
             title=clean(str(row.fields["title"])),
-            url=url,
+            url=page or url,
             year=row.year or 0,
             text=text,
             found_by="listing" if text else "",
-            doi=doi_of(doi or url),
+            doi=doi,
         )
 
 
@@ -195,8 +193,10 @@ def _checked(line: int, value: Any) -> Row:
     elif not any(str(fields.get(key) or "").strip() for key in ("paper_url", "doi")):
         problem = "neither paper_url nor doi"
     else:
+        doi, url = (str(fields.get(key) or "").strip() for key in ("doi", "paper_url"))
         try:
-            document_id(str(fields.get("doi") or fields["paper_url"]))
+            if not located(doi, url)[0] and not (url and document_id(url)):
+                problem = "no DOI and no paper_url"
         except ValueError as error:
             problem = f"paper_url is no url ({error})"
     return Row(line, fields, year, problem)

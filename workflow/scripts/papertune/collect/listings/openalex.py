@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from papertune.collect.identifiers import doi_of, doi_url
-from papertune.collect.listings.arxiv import arxiv_id
+from papertune.collect.identifiers import arxiv_id, document_id, doi_of, doi_url, host_of
 from papertune.collect.listings.services import (
     Service,
     ask_json,
@@ -29,10 +28,9 @@ from papertune.collect.texts.jats import text_of, without_preambles
 from papertune.collect.texts.text import clean
 from papertune.collect.texts.titles import best_match, no_paper, normalised, searchable
 from papertune.collect.web.page_cache import Page
-from papertune.collect.web.session import PoliteSession, host_of
+from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import Lookups, OpenAlexSource
 

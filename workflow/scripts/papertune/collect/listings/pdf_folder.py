@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.texts.is_abstract import is_cut
 from papertune.collect.texts.pdf import PdfError, abstract_of, read_pdf
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 
 if TYPE_CHECKING:

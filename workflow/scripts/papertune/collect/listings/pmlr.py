@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from papertune.collect.identifiers import document_id, host_of
 from papertune.collect.listings.dblp import is_front_matter
 from papertune.collect.texts.text import clean
-from papertune.collect.web.session import PoliteSession, host_of
+from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings import PmlrSource
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
+from papertune.collect.identifiers import document_id
 from papertune.collect.listings.mediawiki import Wiki, canonical
 from papertune.collect.texts.wikipedia_text import Section, without_boilerplate
 from papertune.collect.web.session import PoliteSession
-from papertune.identity import document_id
 from papertune.records import Document, Rejection
 from papertune.study.settings.qa import WikipediaSource
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from papertune.identity import document_id
+from papertune.collect.identifiers import document_id
 from papertune.records import Document, Rejection
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ import threading
 import time
 from typing import Any
 
+from papertune.collect.identifiers import host_of
 from papertune.collect.texts.abstracts import find_abstract
 from papertune.collect.web.addresses import PrivateAddress
 from papertune.collect.web.chromium import BrowserMissing, Chromium, find_browser, said
 from papertune.collect.web.pauses import LOOK
 from papertune.collect.web.session import PoliteSession, ending_at_once
-from papertune.collect.web.transport import PageError, host_of, private, timed_out
+from papertune.collect.web.transport import PageError, private, timed_out
 
 __all__ = ["HOW_TO_GET_ONE", "Browser", "BrowserMissing", "browser_available", "find_browser"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from papertune.collect.web.transport import HostStopped, PageError, host_of
+from papertune.collect.identifiers import host_of
+from papertune.collect.web.transport import HostStopped, PageError
 
 FAILURES = 5  # failed connections in a row after which a host is not asked any more
 

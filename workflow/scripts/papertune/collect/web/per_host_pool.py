@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
-from papertune.collect.web.transport import host_of
+from papertune.collect.identifiers import host_of
 from papertune.jobs import stopping
 
 Item = TypeVar("Item")

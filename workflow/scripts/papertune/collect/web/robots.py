@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import requests
 from protego import Protego
 
+from papertune.collect.identifiers import host_of
 from papertune.collect.web.pauses import LOOK, Alive
 from papertune.collect.web.transport import (
     REDIRECTS,
     PageError,
     body_of,
-    host_of,
     joined,
     redirect_target,
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import requests
 
+from papertune.collect.identifiers import host_of
 from papertune.collect.web.addresses import Allowed, PrivateAddress
 from papertune.collect.web.challenges import challenge_of, decoded
 from papertune.collect.web.contact import AGENT, check_contact, contact_of, user_agent
@@ -31,7 +32,6 @@ from papertune.collect.web.transport import (
     body_of,
     check_media,
     check_status,
-    host_of,
     joined,
     new_session,
     port_of,
@@ -43,7 +43,7 @@ from papertune.collect.web.transport import (
 from papertune.jobs import stopping
 from papertune.study.settings import Fetching
 
-__all__ = ["HostStopped", "Page", "PageError", "PoliteSession", "host_of"]
+__all__ = ["HostStopped", "Page", "PageError", "PoliteSession"]
 
 log = logging.getLogger("papertune")
 

@@ -240,17 +240,6 @@ def check_media(url: str, response: requests.Response) -> None:
         raise PageError(url, "not_html", f"not a page but {media.split(';')[0]}")
 
 
-def host_of(url: str) -> str:
-    """The host of an http or https url in lower case, or an empty string where it is none."""
-    try:
-        url.encode()
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https") and parts.port != 0  # a bad port raises
-        return (parts.hostname or "") if whole else ""
-    except ValueError:
-        return ""
-
-
 def private(url: str, error: PrivateAddress) -> PageError:
     """The error of a url that leads to an address which is not asked."""
     return PageError(url, "private_address", str(error), hint=HINT)

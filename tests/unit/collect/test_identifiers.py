@@ -1,0 +1,117 @@
+"""One document has one id, however its DOI, arXiv number or url is written."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from papertune.collect.identifiers import arxiv_id, canonical_url, document_id, doi_of, located
+
+DOI = "10.1145/3579371.ab"
+DOIS = [
+    "10.1145/3579371.AB",
+    "doi:10.1145/3579371.ab",
+    "DOI: 10.1145/3579371.ab",
+    "https://doi.org/10.1145/3579371.ab",
+    "http://dx.doi.org/10.1145/3579371.AB ",
+    "https://www.doi.org/10.1145/3579371.ab",
+    "doi.org/10.1145/3579371.ab",
+    "https://doi.org/10.1145%2F3579371.ab",
+    "https://doi.org/10.1145/3579371.ab?src=x#top",
+    "https://dl.acm.org/doi/10.1145/3579371.ab",
+    "https://dl.acm.org/doi/abs/10.1145/3579371.AB",
+    "https://dl.acm.org/doi/10.1145/3579371.ab/full",
+    "10.1145/3579371.ab.",
+    "10.1145/3579371.ab/",
+    "10.1145/3579371.ab),",
+]
+NUMBERS = [
+    "https://arxiv.org/abs/2001.00001",
+    "http://arxiv.org/abs/2001.00001",
+    "https://arxiv.org/abs/2001.00001v2",
+    "https://arxiv.org/pdf/2001.00001.pdf",
+    "https://www.arxiv.org/pdf/2001.00001v2",
+    "https://export.arxiv.org/html/2001.00001/?x=1",
+    "arxiv.org/abs/2001.00001",
+    "arXiv:2001.00001",
+    "arXiv: 2001.00001v3.",
+    "https://doi.org/10.48550/arXiv.2001.00001",
+    "10.48550/ARXIV.2001.00001",
+]
+
+
+def sha(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("text", DOIS)
+def test_a_doi_in_any_spelling_is_one_document(text):
+    assert doi_of(text) == DOI
+    assert document_id(text) == sha(DOI)
+    for given in ((text, ""), ("", text), (text, "https://pages.example/1")):
+        assert located(*given)[:2] == (sha(DOI), DOI)
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_an_arxiv_number_in_any_spelling_is_one_document(text):
+    assert arxiv_id(text) == "2001.00001"
+    assert document_id(text) == sha("https://arxiv.org/abs/2001.00001")
+    for given in ((text, ""), ("", text)):
+        identity, _, page = located(*given)
+        assert identity == document_id(text)
+        assert page.startswith("http")
+
+
+@pytest.mark.parametrize(
+    ("text", "doi"),
+    [
+        ("10.1000.10/x/y", "10.1000.10/x/y"),
+        ("10.1016/s0140-6736(05)67889-6", "10.1016/s0140-6736(05)67889-6"),
+        ("10.1002/a(2020)", "10.1002/a(2020)"),
+        ("https://doi.org/10.1002/(SICI)1<1::AID>3.0.CO;2-A", "10.1002/(sici)1<1::aid>3.0.co;2-a"),
+        ("https://doi.org/10.1002/(SICI)1%3C1::AID%3E3.0.CO;2-A", "10.1002/(sici)1<1::aid>3.0.co;2-a"),
+        ("10.1145/100%25", "10.1145/100%25"),
+        ("https://doi.org/10.5555/1/full", "10.5555/1/full"),
+        ("10.1/%3C", ""),
+        ("https://e.example/10.1145/x", ""),
+        ("10.1145/two words", ""),
+        ("10.1145/\ud800", ""),
+        ("10.1145/...", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_what_is_a_doi_and_what_is_not(text, doi):
+    assert doi_of(text) == doi
+
+
+@pytest.mark.parametrize(
+    ("address", "number"),
+    [
+        ("http://arxiv.org/abs/hep-th/9901001v3", "hep-th/9901001"),
+        ("https://arxiv.org/abs/math.GT/0309136", "math/0309136"),
+        ("https://arxiv.org/abs/MATH/0309136", "math/0309136"),
+        ("https://arxiv.org/list/cs.AR/2202", ""),
+        ("https://arxiv.org/abs/2202.121", ""),
+        ("https://notarxiv.org/abs/2202.12139", ""),
+        ("https://journal.example/abs/2202.12139", ""),
+        ("10.1145/2202.12139", ""),
+        ("2202.12139", ""),
+        ("https://arxiv.org/api/errors#incorrect_id", ""),
+        ("", ""),
+    ],
+)
+def test_what_is_an_arxiv_number_and_what_is_not(address, number):
+    assert arxiv_id(address) == number
+
+
+def test_any_other_address_is_its_canonical_url():
+    assert document_id("HTTPS://X.Example:443/a/#top") == sha("https://x.example/a")
+    assert document_id("https://x.example/a") != document_id("https://x.example/b")
+    assert canonical_url("http://x.example:8080/A?b=1") == "http://x.example:8080/A?b=1"
+    assert located("", "https://x.example/a") == (
+        sha("https://x.example/a"),
+        "",
+        "https://x.example/a",
+    )
+    assert located("n/a", "") == located("", "") == ("", "", "")
