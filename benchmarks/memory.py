@@ -267,19 +267,16 @@ def prepare(here: Here) -> None:
 
 def answer(here: Here) -> None:
     """Both models, both test sets."""
-    from papertune.answering.inference import answer
+    from papertune.answering.inference import Task, answer
 
     for (model, _, name), output in here.cells("answers").items():
-        answer(
+        task = Task(
             model=Path("tiny"),
-            base=None,
             test_set=here.splits("datasets")[name, "test"],
             prompt=here.prompt,
             answering=here.experiment.answering,
-            output=output,
-            store=here.store,
-            identity={"name": model},
         )
+        answer(task, output=output, store=here.store, identity={"name": model})
 
 
 def score(here: Here) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from papertune.answering.inference import answer
+from papertune.answering.inference import Task, answer
 from papertune.jobs.job import job
 from papertune.models.loading import weights_digest
 from papertune.study.experiment_file import load_experiment
@@ -10,12 +10,16 @@ from papertune.study.experiment_file import load_experiment
 with job(snakemake):
     experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
     model, base = Path(snakemake.input.model), Path(snakemake.input.base)
-    answer(
+    task = Task(
         model=model,
         base=base if model != base else None,
-        test_set=Path(snakemake.input.test_set),
+        test_set=snakemake.input.test_set,
         prompt=snakemake.params.prompt,
+        asked=experiment.models[snakemake.wildcards.model].examples.asked,
         answering=experiment.answering,
+    )
+    answer(
+        task,
         output=Path(snakemake.output.answers),
         store=Path(snakemake.config["store"]),
         identity={
@@ -23,7 +27,6 @@ with job(snakemake):
             "base": weights_digest(base),
             "recipe": snakemake.params.recipe,
         },
-        asked=experiment.models[snakemake.wildcards.model].examples.asked,
         threads=snakemake.threads,
         shards=experiment.compute.shards,
     )

@@ -3,13 +3,15 @@
 import logging
 
 import pytest
+import torch
 
-from papertune.answering import inference, likelihood
-from papertune.answering.generation import Sampling, batches, generate, prompt_tokens
-from papertune.answering.inference import answer, question_tokens
+from papertune.answering import generation, inference, likelihood
+from papertune.answering.generation import Sampling, batches, generate, row_sampler
+from papertune.answering.inference import Task, answer
 from papertune.answering.likelihood import reference_nll
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
+from papertune.examples.tokens import encode
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.study.settings import Answering
@@ -23,41 +25,44 @@ def folder(request, tmp_path_factory):
     return make_model(tmp_path_factory.mktemp(request.param), family=request.param)
 
 
+@pytest.fixture
+def loaded(folder):
+    return load_model(folder), load_tokenizer(folder)
+
+
 def pairs(count=9):
     return [
         Pair(
-            id=f"{number:016x}",
-            document=f"{number // 3:016x}",
-            year=2020,
-            instruction="read",
+            id=f"{number:016x}", document=f"{number // 3:016x}", year=2020, instruction="read",
             context="the next cache miss " * (1 + number * 5 % 4),
             question="what does it save " * (1 + number % 3),
-            answer="energy and " * (number % 4) + f"{number} percent",
-            generator="g",
+            answer="energy and " * (number % 4) + f"{number} percent", generator="g",
         )
         for number in range(count)
-    ]
+    ]  # fmt: skip
 
 
-def run(tmp_path, folder, items, *, name="answers", identity=None, **answering):
-    write_records(tmp_path / "test.jsonl", items)
-    asked = answer(
-        model=folder,
-        base=None,
-        test_set=tmp_path / "test.jsonl",
-        prompt=PROMPT,
-        answering=Answering(**{"max_new_tokens": 12, **answering}),
-        output=tmp_path / f"{name}.jsonl",
-        store=tmp_path / f"store-{name}",
-        identity=identity or {"model": "m"},
-    )
-    return asked, list(read_records(tmp_path / f"{name}.jsonl", Answer))
+@pytest.fixture
+def run(tmp_path, folder):
+    """Has a model answer pairs; gives how many were asked, and all answers."""
+
+    def asked(items, name="answers", model=folder, base=None, identity=None, **answering):
+        write_records(tmp_path / "test.jsonl", items)
+        task = Task(
+            model=model, base=base, test_set=tmp_path / "test.jsonl", prompt=PROMPT,
+            answering=Answering(**{"max_new_tokens": 12, **answering}),
+        )  # fmt: skip
+        output, store = tmp_path / f"{name}.jsonl", tmp_path / f"store-{name}"
+        count = answer(task, output=output, store=store, identity=identity or {"model": "m"})
+        return count, list(read_records(output, Answer))
+
+    return asked
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
-def test_a_batch_answers_as_one_question_at_a_time(tmp_path, folder, temperature):
-    _, single = run(tmp_path, folder, pairs(), name="one", batch_size=1, temperature=temperature)
-    _, batched = run(tmp_path, folder, pairs(), name="all", batch_size=9, temperature=temperature)
+def test_a_batch_answers_as_one_question_at_a_time(run, temperature):
+    _, single = run(pairs(), "one", batch_size=1, temperature=temperature)
+    _, batched = run(pairs(), "all", batch_size=9, temperature=temperature)
     assert [a.text for a in batched] == [a.text for a in single]
     assert [a.reference_nll for a in batched] == pytest.approx(
         [a.reference_nll for a in single], abs=2e-3
@@ -65,11 +70,9 @@ def test_a_batch_answers_as_one_question_at_a_time(tmp_path, folder, temperature
     assert len({a.text for a in single}) > 1
 
 
-def test_greedy_answers_are_those_of_plain_generate(tmp_path, folder):
-    import torch
-
-    _, answers = run(tmp_path, folder, pairs())
-    tokenizer, model = load_tokenizer(folder), load_model(folder)
+def test_greedy_answers_are_those_of_plain_generate(run, loaded):
+    _, answers = run(pairs())
+    model, tokenizer = loaded
     for pair, got in zip(pairs(), answers, strict=True):
         assert (got.pair, got.question, got.reference) == (pair.id, pair.question, pair.answer)
         text = PROMPT.replace("$instruction", "read").replace("$context", pair.context)
@@ -80,51 +83,41 @@ def test_greedy_answers_are_those_of_plain_generate(tmp_path, folder):
         assert got.truncated == (tokenizer.eos_token_id not in new.tolist())
 
 
-def test_reference_nll_is_the_sum_over_the_answer_only(folder):
-    import torch
-
-    tokenizer, model = load_tokenizer(folder), load_model(folder)
-    examples = [
+def test_reference_nll_is_the_sum_over_the_answer_only(loaded, monkeypatch):
+    model, tokenizer = loaded
+    texts = [
         ("what is it", " the next cache miss"),
         ("a long question of the program", " energy"),
         ("read", " tern saves the energy of a program"),
     ]
-    got = reference_nll(model, tokenizer, [(prompt_tokens(tokenizer, p), c) for p, c in examples])
-    for (prompt, text), (nll, count) in zip(examples, got, strict=True):
-        before = tokenizer(prompt)["input_ids"]
-        own = tokenizer(text, add_special_tokens=False)["input_ids"]
+    examples = list(encode(tokenizer, texts))
+    got = reference_nll(model, tokenizer, examples)
+    for (prompt, text), (before, own), (nll, count) in zip(texts, examples, got, strict=True):
+        assert tokenizer.decode(before) == prompt and tokenizer.decode(own) == text
         with torch.inference_mode():
             logits = model(torch.tensor([before + own])).logits[0].double()
-        probabilities = logits.log_softmax(-1)
-        wanted = -sum(
-            float(probabilities[len(before) - 1 + place, token]) for place, token in enumerate(own)
-        )
+        places = logits.log_softmax(-1)[len(before) - 1 : -1]
+        wanted = -sum(float(place[token]) for place, token in zip(places, own, strict=True))
         assert count == len(own)
         assert nll == pytest.approx(wanted, abs=1e-3)
-
-
-def test_likelihoods_in_small_portions_are_the_same(folder, monkeypatch):
-    tokenizer, model = load_tokenizer(folder), load_model(folder)
-    rows = [(prompt_tokens(tokenizer, p.question), f" {p.answer}") for p in pairs()]
-    whole = reference_nll(model, tokenizer, rows)
-    monkeypatch.setattr(likelihood, "LOGITS", 5000)
-    assert [n for n, _ in reference_nll(model, tokenizer, rows)] == pytest.approx(
-        [n for n, _ in whole], abs=1e-3
+    monkeypatch.setattr(likelihood, "LOGITS", 5000)  # in small portions
+    assert [n for n, _ in reference_nll(model, tokenizer, examples)] == pytest.approx(
+        [n for n, _ in got], abs=1e-3
     )
 
 
-def test_only_new_questions_are_asked(tmp_path, folder, monkeypatch):
-    asked, first = run(tmp_path, folder, pairs(6), batch_size=4)
+def test_only_new_questions_are_asked(run, monkeypatch):
+    asked, first = run(pairs(6), batch_size=4)
     assert asked == 6
-    asked, grown = run(tmp_path, folder, pairs(9), batch_size=4)
+    asked, grown = run(pairs(9), batch_size=4)
     assert asked == 3 and grown[:6] == first
     monkeypatch.setattr(inference, "generate", None)  # nothing may be written any more
-    assert run(tmp_path, folder, pairs(9)[::-1], batch_size=2)[0] == 0
+    assert run(pairs(9)[::-1], batch_size=2)[0] == 0
     with pytest.raises(TypeError):  # another model is another identity
-        run(tmp_path, folder, pairs(9), identity={"model": "n"})
+        run(pairs(9), identity={"model": "n"})
 
 
-def test_a_killed_run_keeps_its_batches(tmp_path, folder, monkeypatch):
+def test_a_killed_run_keeps_its_batches(tmp_path, run, monkeypatch):
     real, calls = inference.generate, []
 
     def dies_in_the_third_batch(*arguments):
@@ -135,26 +128,26 @@ def test_a_killed_run_keeps_its_batches(tmp_path, folder, monkeypatch):
 
     monkeypatch.setattr(inference, "generate", dies_in_the_third_batch)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, folder, pairs(9), batch_size=2)
+        run(pairs(9), batch_size=2)
     assert not (tmp_path / "answers.jsonl").exists()
     monkeypatch.setattr(inference, "generate", real)
-    asked, resumed = run(tmp_path, folder, pairs(9), batch_size=2)
+    asked, resumed = run(pairs(9), batch_size=2)
     assert asked == 5
-    assert resumed == run(tmp_path, folder, pairs(9), name="unbroken", batch_size=2)[1]
+    assert resumed == run(pairs(9), "unbroken", batch_size=2)[1]
 
 
-def test_long_prompts_lose_their_beginning_and_it_is_said(tmp_path, folder, caplog):
+def test_long_prompts_lose_their_beginning_and_it_is_said(run, caplog):
     caplog.set_level(logging.INFO)
     long = [
         Pair("1" * 16, "d", 2020, "read", "energy " * 400, "what is it", "tern", "g"),
         Pair("2" * 16, "d", 2020, "other", "energy " * 401, "what is it", "tern", "g"),
     ]
-    _, answers = run(tmp_path, folder, long)
+    _, answers = run(long)
     assert answers[0].text == answers[1].text  # what differs was cut off
     assert "2 of 2 prompts are longer" in caplog.text
 
 
-def test_an_adapter_answers_with_its_base(tmp_path, folder):
+def test_an_adapter_answers_with_its_base(tmp_path, run, folder):
     from peft import LoraConfig, get_peft_model
 
     model = get_peft_model(
@@ -162,83 +155,64 @@ def test_an_adapter_answers_with_its_base(tmp_path, folder):
         LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False),
     )
     model.save_pretrained(tmp_path / "adapter")
-    write_records(tmp_path / "test.jsonl", pairs())
-    arguments = {
-        "test_set": tmp_path / "test.jsonl",
-        "prompt": PROMPT,
-        "answering": Answering(max_new_tokens=12),
-        "store": tmp_path / "store",
-    }
-    for name, where, base in [("own", folder, None), ("adapted", tmp_path / "adapter", folder)]:
-        answer(model=where, base=base, output=tmp_path / name, identity={"name": name}, **arguments)
-    own, adapted = (list(read_records(tmp_path / name, Answer)) for name in ("own", "adapted"))
+    _, own = run(pairs(), "own")
+    _, adapted = run(pairs(), "adapted", model=tmp_path / "adapter", base=folder)
     assert [a.reference_nll for a in own] != [a.reference_nll for a in adapted]
     assert [a.reference_tokens for a in own] == [a.reference_tokens for a in adapted]
 
 
-def test_questions_are_tokenised_as_in_training(folder):
+def test_what_ends_a_text_does_not_end_a_question(loaded):
+    """What begins a text does so in training and answering, what ends it only ends an example."""
     from tokenizers.processors import TemplateProcessing
 
-    from papertune.examples.tokens import tokenize
-
-    tokenizer = load_tokenizer(folder)
+    _, tokenizer = loaded
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<end> $A <end>", special_tokens=[("<end>", tokenizer.eos_token_id)]
     )
-    (pair,) = pairs(1)
     form = Form(tokenizer, "prompt", PROMPT)
-    (row,) = tokenize(tokenizer, [(form.prompt(pair), " energy")], max_length=64).rows
-    tokens = question_tokens(form, pair)
-    # what begins a text does so in training and answering, what ends it only ends an example
-    assert prompt_tokens(tokenizer, form.prompt(pair)) == tokens
-    assert tokens[0] == tokenizer.eos_token_id
-    own = tokenizer(" energy", add_special_tokens=False)["input_ids"]
-    assert row["input_ids"] == [*tokens, *own, tokenizer.eos_token_id]
+    ((tokens, own),) = form.tokens(pairs(1))
+    assert tokens == tokenizer(form.prompt(*pairs(1)))["input_ids"][:-1]
+    assert tokens[0] == tokenizer.eos_token_id and own[-1] != tokenizer.eos_token_id
 
 
-def test_an_empty_test_set_is_an_error(tmp_path, folder):
+def test_an_empty_test_set_is_an_error(run):
     with pytest.raises(PapertuneError, match="no pairs"):
-        run(tmp_path, folder, [])
+        run([])
 
 
-def test_memory_that_does_not_hold_a_batch_halves_it(folder, monkeypatch):
-    import torch
-
-    from papertune.answering import generation
-
-    tokenizer, model = load_tokenizer(folder), load_model(folder)
-    rows = [(str(n), prompt_tokens(tokenizer, "what " * (n + 1))) for n in range(5)]
+def test_memory_that_does_not_hold_a_batch_halves_it(loaded, monkeypatch):
+    model, tokenizer = loaded
+    rows = [(str(n), tokenizer("what " * (n + 1))["input_ids"]) for n in range(5)]
     (batch,) = batches(rows, 8)
     whole = generate(model, tokenizer, batch, Sampling(8))
     real, sizes = generation._generate, []
 
-    def small(model, tokenizer, batch, sampling):
-        sizes.append(len(batch))
-        if len(batch) > 2:
-            raise torch.cuda.OutOfMemoryError
-        return real(model, tokenizer, batch, sampling)
+    def room_for(most):
+        def small(model, tokenizer, batch, sampling):
+            sizes.append(len(batch))
+            if len(batch) > most:
+                raise torch.cuda.OutOfMemoryError
+            return real(model, tokenizer, batch, sampling)
 
-    monkeypatch.setattr(generation, "_generate", small)
+        monkeypatch.setattr(generation, "_generate", small)
+
+    room_for(2)
     assert generate(model, tokenizer, batch, Sampling(8)) == whole
     assert sizes == [5, 3, 2, 1, 2]
-    monkeypatch.setattr(
-        generation, "_generate", lambda *_: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError())
-    )
+    room_for(0)
     with pytest.raises(PapertuneError, match="one prompt"):
         generate(model, tokenizer, batch, Sampling(8))
 
 
-def test_sampling_follows_the_distribution(folder):
+def test_sampling_follows_the_distribution():
     """The draws of many keys at one place have the frequencies that softmax gives."""
-    import torch
-
-    from papertune.answering.generation import row_sampler
-
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0]).log_softmax(0)
-    keys = [str(number) for number in range(4000)]
-    sampler = row_sampler(keys, Sampling(1, temperature=1.0, top_p=0.99, seed=3), "cpu")
-    drawn = sampler(torch.zeros(4000, 1), logits.repeat(4000, 1)).argmax(-1)
-    shares = torch.bincount(drawn, minlength=4) / 4000
+
+    def drawn(top_p):
+        sampling = Sampling(1, temperature=1.0, top_p=top_p, seed=3)
+        sampler = row_sampler([str(number) for number in range(4000)], sampling, "cpu")
+        return sampler(torch.zeros(4000, 1), logits.repeat(4000, 1)).argmax(-1)
+
+    shares = torch.bincount(drawn(0.99), minlength=4) / 4000
     assert shares.tolist() == pytest.approx(logits.exp().tolist(), abs=0.03)
-    cold = row_sampler(keys, Sampling(1, temperature=1.0, top_p=0.5, seed=3), "cpu")
-    assert set(cold(torch.zeros(4000, 1), logits.repeat(4000, 1)).argmax(-1).tolist()) == {0}
+    assert set(drawn(0.5).tolist()) == {0}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from papertune.answering.inference import answer, question_tokens
+from papertune.answering.inference import Task, answer
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form, read_examples
-from papertune.examples.tokens import MASKED, shortened, start_tokens, tokenize
+from papertune.examples.tokens import MASKED, encode, labelled, shortened, start_tokens
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
 from papertune.study.experiment import Experiment
@@ -121,7 +121,7 @@ def test_the_default_reads_what_was_always_read(plain):
         (f"read\nAbstract: {p.context}\nQuestion: {p.question}\nAnswer:", f" {p.answer}")
         for p in pairs()
     ]
-    assert read(plain).rows == tokenize(plain, texts, max_length=256).rows
+    assert read(plain).rows == labelled(plain, encode(plain, texts), max_length=256).rows
     assert start_tokens(plain) == []
     assert plain.decode(read(plain).rows[0]["input_ids"]).startswith("read\nAbstract")
 
@@ -137,9 +137,7 @@ def test_training_and_answering_see_the_same_tokens(plain, variant, template, be
         tokenizer.chat_template = template.replace("{{ bos_token }}", "")
     rows = read(tokenizer, variant=variant).rows
     form = Form(tokenizer, Variant(variant=variant).asked, TEMPLATE)
-    for pair, row in zip(pairs(), rows, strict=True):
-        asked = question_tokens(form, pair)
-        reference = tokenizer(form.completion(pair), add_special_tokens=False)["input_ids"]
+    for (asked, reference), row in zip(form.tokens(pairs()), rows, strict=True):
         both = asked + reference
         assert row["input_ids"][: len(both)] == both
         assert row["labels"][: len(asked)] == [MASKED] * len(asked)
@@ -203,11 +201,12 @@ def test_answering_cuts_in_the_same_way(plain, folder):
         generate(model, tokenizer, [("k", row)], Sampling(8)) for row in ([begin, *text], short)
     ]
     assert written[0] == written[1]
-    room = 256 - len(tokenizer(" energy", add_special_tokens=False)["input_ids"])
+    own = tokenizer(" energy", add_special_tokens=False)["input_ids"]
+    room = 256 - len(own)
     short = [begin, *text[-room + 1 :]]
-    long, same = reference_nll(model, tokenizer, [([begin, *text], " energy"), (short, " energy")])
+    long, same = reference_nll(model, tokenizer, [([begin, *text], own), (short, own)])
     assert long == pytest.approx(same, abs=1e-3)
-    (without,) = reference_nll(model, tokenizer, [(text[-room:], " energy")])
+    (without,) = reference_nll(model, tokenizer, [(text[-room:], own)])
     assert without != pytest.approx(same, abs=1e-3)
 
 
@@ -241,16 +240,20 @@ def test_answers_are_those_to_what_was_asked(tmp_path, folder, asked):
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     write_records(tmp_path / "test.jsonl", pairs())
-    how = {
-        "model": tmp_path / "model", "base": None, "test_set": tmp_path / "test.jsonl",
-        "prompt": TEMPLATE, "answering": Answering(max_new_tokens=6), "store": tmp_path / "store",
-        "output": tmp_path / "answers.jsonl", "identity": {"model": "m"},
-    }  # fmt: skip
-    answer(**how)
-    assert answer(**how, asked=asked) == (0 if asked == "prompt" else 4)  # others than those
-    form = Form(tokenizer, asked, TEMPLATE)
-    for pair, got in zip(pairs(), read_records(tmp_path / "answers.jsonl", Answer), strict=True):
-        tokens = question_tokens(form, pair)
+
+    def ask(asked):
+        task = Task(
+            model=tmp_path / "model", test_set=tmp_path / "test.jsonl", prompt=TEMPLATE,
+            asked=asked, answering=Answering(max_new_tokens=6),
+        )  # fmt: skip
+        output, store = tmp_path / "answers.jsonl", tmp_path / "store"
+        return answer(task, output=output, store=store, identity={"model": "m"})
+
+    ask("prompt")
+    assert ask(asked) == (0 if asked == "prompt" else 4)  # others than those
+    read = Form(tokenizer, asked, TEMPLATE).tokens(pairs())
+    answers = read_records(tmp_path / "answers.jsonl", Answer)
+    for (tokens, _), got in zip(read, answers, strict=True):
         out = model.generate(
             torch.tensor([tokens]), max_new_tokens=6, do_sample=False, pad_token_id=0
         )

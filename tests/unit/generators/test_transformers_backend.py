@@ -2,8 +2,8 @@
 
 import pytest
 
-from papertune.answering.generation import chat_tokens
 from papertune.errors import GeneratorError
+from papertune.examples.forms import request_tokens
 from papertune.generators import open_backend, transformers_backend
 from papertune.generators.protocol import Request, decoding_of
 from papertune.models.loading import load_tokenizer
@@ -90,10 +90,10 @@ def test_a_prompt_without_room_is_rejected_and_the_others_go_on(folder):
 
 def test_the_chat_template_is_used_where_there_is_one(tmp_path):
     with_chat = load_tokenizer(make_model(tmp_path / "chat", chat=True))
-    tokens = chat_tokens(with_chat, "what is it")
+    tokens = request_tokens(with_chat, "what is it")
     assert with_chat.decode(tokens) == "<user>what is it</user><model>"
     plain = load_tokenizer(make_model(tmp_path / "plain"))
-    assert plain.decode(chat_tokens(plain, "what is it")) == "what is it"
+    assert plain.decode(request_tokens(plain, "what is it")) == "what is it"
 
 
 def test_nothing_is_loaded_before_the_first_request(tmp_path):

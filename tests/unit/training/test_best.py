@@ -8,9 +8,10 @@ import signal
 
 import pytest
 
-from papertune.answering.inference import answer
+from papertune.answering.inference import Task, answer
 from papertune.answering.likelihood import predicted
 from papertune.examples.forms import Form
+from papertune.examples.tokens import encode
 from papertune.jobs import stopping
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, read_records
@@ -36,12 +37,13 @@ def run(tmp_path):
 
 def exact_match(folder, run) -> float:
     """Of the finished model, by the stage that answers test sets."""
-    answer(
-        model=folder, base=None, test_set=run.folder / "validation.jsonl", prompt=PROMPT,
-        answering=Answering(max_new_tokens=6), output=run.folder / "answers.jsonl",
-        store=run.folder / "store", identity={"model": str(folder)},
+    task = Task(
+        model=folder, test_set=run.folder / "validation.jsonl", prompt=PROMPT,
+        answering=Answering(max_new_tokens=6),
     )  # fmt: skip
-    answers = list(read_records(run.folder / "answers.jsonl", Answer))
+    output = run.folder / "answers.jsonl"
+    answer(task, output=output, store=run.folder / "store", identity={"model": str(folder)})
+    answers = list(read_records(output, Answer))
     return sum(METRICS["exact_match"].measure(one, None)[0] for one in answers) / len(answers)
 
 
@@ -117,24 +119,19 @@ def test_teacher_forced_bleu_is_of_the_likeliest_tokens_after_the_reference(tmp_
     folder = Runs(tmp_path, family).base
     model, tokenizer = load_model(folder, precision="fp32"), load_tokenizer(folder)
     form, some = Form(tokenizer, "prompt", PROMPT), pairs(0, 3)
-    rows = []
-    for number, pair in enumerate(some):
-        question = tokenizer(form.prompt(pair) + " again" * number)["input_ids"]
-        rows.append((question, form.completion(pair) + " and so on" * number))
-    for (question, completion), found in zip(rows, predicted(model, tokenizer, rows), strict=True):
-        own = tokenizer(completion, add_special_tokens=False)["input_ids"]
+    texts = [
+        (form.prompt(pair) + " again" * n, form.completion(pair) + " and so on" * n)
+        for n, pair in enumerate(some)
+    ]
+    rows = list(encode(tokenizer, texts))
+    for (question, own), found in zip(rows, predicted(model, tokenizer, rows), strict=True):
         with torch.no_grad():
             logits = model(torch.tensor([question + own])).logits[0]
         assert found == logits[len(question) - 1 : -1].argmax(-1).tolist()
     forced = Judge(TEACHER_FORCED, form, some, new_tokens=8, batch_size=2)
     sums = sum(forced.measure(model, batch) for batch in forced.batches)
-    texts = [
-        tokenizer.decode(tokens)
-        for tokens in predicted(
-            model, tokenizer,
-            [(tokenizer(form.prompt(p))["input_ids"], form.completion(p)) for p in some],
-        )
-    ]  # fmt: skip
+    found = predicted(model, tokenizer, list(form.tokens(some)))
+    texts = [tokenizer.decode(tokens) for tokens in found]
     bleu = [
         METRICS["bleu"].measure(
             Answer(p.id, p.document, 2010, p.question, p.answer, text.strip(), 0, 0, 0, False), None

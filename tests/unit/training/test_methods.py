@@ -12,7 +12,7 @@ import signal
 import pytest
 import yaml
 
-from papertune.answering.inference import answer
+from papertune.answering.inference import Task, answer
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
 from papertune.models.loading import load_model, load_tokenizer, set_up_torch
@@ -164,14 +164,15 @@ def validation_loss(model, tokenizer, folder):
     """Of a loaded model over the validation pairs, in nats per token of a batch, as the Trainer's."""
     import torch
 
-    from papertune.examples.tokens import answer_loss, pad, tokenize
+    from papertune.examples.tokens import answer_loss, encode, labelled, pad
     from papertune.study.prompts import answer_prompt, completion
 
     texts = [
         (answer_prompt("$instruction $context $question", pair), completion(pair))
         for pair in read_records(folder / "validation.jsonl", Pair)
     ]
-    batch = pad(tokenize(tokenizer, texts, max_length=96).rows, tokenizer.pad_token_id)
+    rows = labelled(tokenizer, encode(tokenizer, texts), max_length=96).rows
+    batch = pad(rows, tokenizer.pad_token_id)
     labels = batch.pop("labels")
     with torch.no_grad():
         return float(answer_loss(model(**batch), labels))
@@ -231,12 +232,13 @@ def test_another_quantisation_is_another_base(run, change):
 
 def test_a_quantised_model_answers(run, base, tmp_path):
     output = run("q", method="qlora")
-    asked = answer(
+    task = Task(
         model=output, base=base("llama"), test_set=tmp_path / "validation.jsonl",
         prompt="$instruction $context $question", answering=Answering(max_new_tokens=4),
-        output=tmp_path / "answers.jsonl", store=tmp_path / "store", identity={"model": "q"},
     )  # fmt: skip
-    assert asked == len(list(read_records(tmp_path / "answers.jsonl", Answer))) == 6
+    answers = tmp_path / "answers.jsonl"
+    asked = answer(task, output=answers, store=tmp_path / "store", identity={"model": "q"})
+    assert asked == len(list(read_records(answers, Answer))) == 6
 
 
 def test_qlora_goes_on_from_a_checkpoint(run, stop_at):

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from papertune.answering.inference import answer
+from papertune.answering.inference import Task, answer
 from papertune.errors import GeneratorError, PapertuneError
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
@@ -51,12 +51,14 @@ def folder(tmp_path_factory):
 
 
 def run_answer(folder: Path, made: Path, shards: int) -> None:
-    answer(
+    task = Task(
         model=folder / "model",
-        base=None,
         test_set=folder / "test.jsonl",
         prompt="$context $question",
         answering=Answering(max_new_tokens=TOKENS, batch_size=BATCH),
+    )
+    answer(
+        task,
         output=made / "output.jsonl",
         store=made / "store",
         identity={"model": "m"},

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from papertune.errors import TrainingError
-from papertune.examples.tokens import MASKED, answer_loss, pad, tokenize
+from papertune.examples.tokens import MASKED, answer_loss, encode, labelled, pad
 from papertune.jobs import stopping
 from papertune.records import write_records
 from papertune.study.settings import Lora, Pretraining, Training
@@ -94,14 +94,15 @@ def test_loss_counts_the_answer_only_and_long_prompts_lose_their_beginning(bases
 
     tokenizer = load_tokenizer(bases / "llama")
     texts = [("Cache 1 is", " red."), ("Cache 1 is " * 30, " red."), ("Cache", " red." * 60)]
-    found = tokenize(tokenizer, texts, max_length=20)
+    found = labelled(tokenizer, encode(tokenizer, texts), max_length=20)
     assert (len(found.rows), found.cut, found.rejected) == (2, 1, 1)
     short, cut = found.rows
     assert tokenizer.decode([t for t in short["labels"] if t != MASKED]) == " red.</s>"
     assert tokenizer.decode(short["input_ids"]) == "Cache 1 is red.</s>"
     assert len(cut["input_ids"]) == 20
     assert tokenizer.decode(cut["input_ids"]).endswith("Cache 1 is  red.</s>")
-    assert tokenize(tokenizer, texts[:1], max_length=20, loss="all").rows[0]["labels"][0] != MASKED
+    (row,) = labelled(tokenizer, encode(tokenizer, texts[:1]), max_length=20, loss="all").rows
+    assert row["labels"][0] != MASKED
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
@@ -111,7 +112,7 @@ def test_loss_of_the_needed_logits_is_the_loss_of_all(bases, family):
     model, tokenizer = load_model(bases / family), load_tokenizer(bases / family)
     texts = [("Cache 1 is", " red."), ("Cache 2 is much more", " green, I say."), ("", " blue")]
     for chosen in (texts, texts[:2], texts[2:]):
-        rows = tokenize(tokenizer, chosen, max_length=90).rows
+        rows = labelled(tokenizer, encode(tokenizer, chosen), max_length=90).rows
         theirs = model(**pad(rows, tokenizer.pad_token_id)).loss
         batch = pad(rows, tokenizer.pad_token_id, only_needed=True)
         labels = batch.pop("labels")

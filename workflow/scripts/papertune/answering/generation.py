@@ -7,13 +7,14 @@ generator per row, seeded by the row's key.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import shortened
 from papertune.identity import digest
+from papertune.models.loading import context_of
 
 log = logging.getLogger(__name__)
 
@@ -38,38 +39,6 @@ class Generated:
     text: str
     new_tokens: int
     truncated: bool
-
-
-def prompt_tokens(tokenizer: Any, prompt: str) -> list[int]:
-    """The prompt's tokens with the specials that the tokenizer puts in front, without an end token."""
-    tokens: list[int] = list(tokenizer(prompt)["input_ids"])
-    if tokens and tokens[-1] == tokenizer.eos_token_id and not _ends_so(tokenizer, prompt):
-        tokens.pop()
-    return tokens
-
-
-def _ends_so(tokenizer: Any, prompt: str) -> bool:
-    return bool(tokenizer.eos_token) and prompt.endswith(tokenizer.eos_token)
-
-
-def chat_tokens(tokenizer: Any, prompt: str) -> list[int]:
-    """The prompt in the model's chat template, as one user turn; plain where there is none.
-
-    There is no system turn: some templates (Gemma's) refuse it.
-    """
-    if not getattr(tokenizer, "chat_template", None):
-        return prompt_tokens(tokenizer, prompt)
-    text = tokenizer.apply_chat_template(
-        [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
-    )
-    tokens: list[int] = list(tokenizer(text, add_special_tokens=False)["input_ids"])
-    return tokens
-
-
-def context_of(config: Any) -> int | None:
-    """The most tokens that a model of this configuration can see; ``None`` where it says none."""
-    length = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return int(length) if length else None
 
 
 def room_for(config: Any, max_new_tokens: int) -> tuple[int | None, int]:
@@ -201,11 +170,3 @@ def row_sampler(keys: list[str], sampling: Sampling, device: Any) -> Any:
             return scores
 
     return _RowSampler()
-
-
-def windows(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of up to ``size`` items, read as they are needed."""
-    from itertools import islice
-
-    while window := list(islice(items, size)):
-        yield window

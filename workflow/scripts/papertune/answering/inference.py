@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from papertune import versions
-from papertune.answering.generation import Generated, Row, Sampling, batches, generate, room_for
+from papertune.answering.generation import Sampling, batches, generate, room_for
 from papertune.answering.likelihood import reference_nll
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
+from papertune.examples.tokens import Encoded
 from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.jobs.progress import progress
@@ -27,32 +30,54 @@ Place = tuple[str, int]  # a question's key and where it stands in the test set
 log = logging.getLogger(__name__)
 
 
+class Task(BaseModel):
+    """Which questions which model is asked, and how; other processes get it as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: Path  # a model folder, or an adapter's
+    base: Path | None = None  # the folder of the adapter's base
+    test_set: Path  # file of pairs
+    prompt: str  # the text of the prompt template that training used
+    asked: str = "prompt"  # in which form, see papertune.examples.forms.Form
+    answering: Answering  # its batch size changes no answer
+
+    def identity(self, model: dict[str, Any]) -> dict[str, Any]:
+        """What an answer depends on, beside the question."""
+        whole = {
+            "model": model,
+            "prompt": self.prompt,
+            "answering": self.answering.identity(),
+            "version": versions.ANSWER,
+        }
+        return whole if self.asked == "prompt" else whole | {"asked": self.asked}
+
+    def form(self) -> Form:
+        """How the model is asked; an adapter's folder may leave the tokenizer to its base."""
+        own = self.base is None or (self.model / "tokenizer_config.json").exists()
+        tokenizer = load_tokenizer(self.model if own or self.base is None else self.base)
+        return Form(tokenizer, self.asked, self.prompt)
+
+    def read(self, form: Form, places: Iterable[int]) -> Iterator[Encoded]:
+        """The tokens of the questions and reference answers at places of the test set."""
+        return form.tokens(read_at(self.test_set, Pair, places))
+
+
 def answer(
+    task: Task,
     *,
-    model: Path,
-    base: Path | None,
-    test_set: Path,
-    prompt: str,
-    answering: Answering,
     output: Path,
     store: Path,
     identity: dict[str, Any],
-    asked: str = "prompt",
     threads: int = 1,
     shards: int = 1,
 ) -> int:
     """Answer every question of a test set.
 
     Args:
-        model: A model folder, or an adapter's with ``base``.
-        base: The folder of the adapter's base.
-        test_set: File of pairs.
-        prompt: The text of the prompt template that training used.
-        answering: Decoding; its batch size changes no answer.
         output: File of answers, in the order of the test set.
         store: The store's root.
         identity: What the model depends on; prompt and decoding are added here.
-        asked: In which form, see :class:`papertune.examples.forms.Form`.
         threads: CPU threads of this job.
         shards: Processes of this job that answer, each with a model of its own.
 
@@ -64,72 +89,50 @@ def answer(
         PapertuneError: the test set is empty, or the model cannot be loaded.
     """
     # places in the file, never its texts: memory does not grow with what is asked about
-    offsets, keys = [], []
-    for offset, pair in read_placed(test_set, Pair):
-        offsets.append(offset)
-        keys.append(digest([answer_prompt(prompt, pair), pair.answer]))
-    if not keys:
-        raise PapertuneError("the test set has no pairs", where=str(test_set))
-    whole = {
-        "model": identity,
-        "prompt": prompt,
-        "answering": answering.identity(),
-        "version": versions.ANSWER,
-    }
-    if asked != "prompt":  # older answers stay
-        whole["asked"] = asked
+    placed = [
+        (digest([answer_prompt(task.prompt, pair), pair.answer]), place)
+        for place, pair in read_placed(task.test_set, Pair)
+    ]
+    if not placed:
+        raise PapertuneError("the test set has no pairs", where=str(task.test_set))
+    whole = task.identity(identity)
     finished = Store(store, "answer", whole)
-    missing = set(finished.missing(keys))
-    log.info("asked %d questions, %d from the store", len(missing), len(keys) - len(missing))
+    missing = set(finished.missing([key for key, _ in placed]))
+    log.info("asked %d questions, %d from the store", len(missing), len(placed) - len(missing))
     if missing:
         set_up_torch(threads)
-        places = dict(zip(keys, offsets, strict=True))
-        todo = _cut(model, base, test_set, prompt, asked, places, missing, answering)
+        todo = _cut(task, dict(placed), missing)
         work: dict[str, Any] = {
-            "model": str(model),
-            "base": str(base) if base else None,
-            "test_set": str(test_set),
-            "prompt": prompt,
-            "asked": asked,
-            "answering": answering.model_dump(mode="json"),
-            "store": str(store),
-            "identity": whole,
-        }
+            "task": task.model_dump(mode="json"), "store": str(store), "identity": whole,
+            "threads": threads,
+        }  # fmt: skip
         parts = deal(todo, shards)
         if len(parts) > 1:
-            run_shards(answer_batches, parts, threads=threads, **work)
+            run_shards(answer_batches, parts, **work)
         else:
-            answer_batches(todo, threads=threads, **work)
+            answer_batches(todo, **work)
         finished.read_again()
+    pairs = read_records(task.test_set, Pair)
     write_records(
         output,
         (
-            _record(pair, finished.get(key))
-            for pair, key in zip(read_records(test_set, Pair), keys, strict=True)
+            answer_of(pair, **finished.get(key))
+            for pair, (key, _) in zip(pairs, placed, strict=True)
         ),
     )
     return len(missing)
 
 
-def _cut(
-    model: Path,
-    base: Path | None,
-    test_set: Path,
-    prompt: str,
-    asked: str,
-    places: dict[str, int],
-    missing: set[str],
-    answering: Answering,
-) -> list[list[Place]]:
+def _cut(task: Task, places: dict[str, int], missing: set[str]) -> list[list[Place]]:
     """The batches of what is missing, each question with its place in the test set.
 
     They are cut from the whole test set, so that a resumed run has those of an unbroken one.
     """
-    form = Form(_tokenizer(model, base), asked, prompt)
-    lengths = [(key, len(tokens)) for (key, tokens), _ in _read(form, test_set, places.items())]
-    room, _ = room_for(load_config(model, base=base), answering.max_new_tokens)
-    long = sum(room is not None and length > room for _, length in lengths)
-    if long:
+    read = task.read(task.form(), places.values())
+    lengths = [(key, len(tokens)) for key, (tokens, _) in zip(places, read, strict=True)]
+    config = load_config(task.model, base=task.base)
+    room, _ = room_for(config, task.answering.max_new_tokens)
+    if long := sum(room is not None and length > room for _, length in lengths):
         log.warning(
             "%d of %d prompts are longer than %s tokens and lose their beginning",
             long,
@@ -138,7 +141,7 @@ def _cut(
         )
     cut = (
         [(key, places[key]) for key, _ in batch if key in missing]
-        for batch in batches(lengths, answering.batch_size, length=int)
+        for batch in batches(lengths, task.answering.batch_size, length=int)
     )
     return [batch for batch in cut if batch]
 
@@ -146,82 +149,45 @@ def _cut(
 def answer_batches(
     todo: list[list[Place]],
     *,
-    model: str,
-    base: str | None,
-    test_set: str,
-    prompt: str,
-    asked: str,
-    answering: dict[str, Any],
+    task: dict[str, Any],
     store: str,
     identity: dict[str, Any],
     threads: int,
 ) -> None:
     """Answer batches into the store: what one process of :func:`answer` does."""
-    finished = Store(store, "answer", identity)
-    settings = Answering.model_validate(answering)
+    finished, settings = Store(store, "answer", identity), Task.model_validate(task)
     set_up_torch(threads)
-    folder, below = Path(model), Path(base) if base else None
-    tokenizer = _tokenizer(folder, below)
-    form = Form(tokenizer, asked, prompt)
-    loaded = load_model(folder, base=below)
-    sampling = Sampling(settings.max_new_tokens, settings.temperature)
+    form, model = settings.form(), load_model(settings.model, base=settings.base)
+    sampling = Sampling(settings.answering.max_new_tokens, settings.answering.temperature)
     stopping.check()
-    what = f"batches of up to {max(map(len, todo))} questions"
-    for batch in progress(todo, len(todo), what):
-        asked_and_reference = list(_read(form, Path(test_set), batch))
-        rows = [row for row, _ in asked_and_reference]
-        written = generate(loaded, tokenizer, rows, sampling)
-        likelihoods = reference_nll(
-            loaded, tokenizer, [(tokens, text) for (_, tokens), text in asked_and_reference]
+    for batch in progress(todo, len(todo), f"batches of up to {max(map(len, todo))} questions"):
+        encoded = list(settings.read(form, [place for _, place in batch]))
+        rows = [(key, prompt) for (key, _), (prompt, _) in zip(batch, encoded, strict=True)]
+        written = generate(model, form.tokenizer, rows, sampling)
+        likelihoods = reference_nll(model, form.tokenizer, encoded)
+        finished.add(
+            {
+                key: {
+                    "text": one.text.strip(),
+                    "new_tokens": one.new_tokens,
+                    "truncated": one.truncated,
+                    # rounded to what padding and batch size leave alone
+                    "reference_nll": round(nll, 3),
+                    "reference_tokens": count,
+                }
+                for (key, _), one, (nll, count) in zip(rows, written, likelihoods, strict=True)
+            }
         )
-        finished.add(_values(rows, written, likelihoods))
 
 
-def _read(form: Form, test_set: Path, places: Iterable[Place]) -> Iterator[tuple[Row, str]]:
-    """The prompt's tokens and the completion of each question, as the model reads them."""
-    places = list(places)
-    pairs = read_at(test_set, Pair, (offset for _, offset in places))
-    for (key, _), pair in zip(places, pairs, strict=True):
-        yield (key, question_tokens(form, pair)), form.completion(pair)
-
-
-def question_tokens(form: Form, pair: Pair) -> list[int]:
-    """The tokens before the answer, exactly as training sees them (``variants.read_examples``)."""
-    tokens = form.tokenizer(form.prompt(pair), add_special_tokens=False)["input_ids"]
-    return [*form.start, *tokens]
-
-
-def _record(pair: Pair, value: dict[str, Any]) -> Answer:
+def answer_of(pair: Pair, text: str, **facts: Any) -> Answer:
+    """The record of an answer to a pair's question."""
     return Answer(
         pair=pair.id,
         document=pair.document,
         year=pair.year,
         question=pair.question,
         reference=pair.answer,
-        text=value["text"],
-        reference_nll=value["reference_nll"],
-        reference_tokens=value["reference_tokens"],
-        new_tokens=value["new_tokens"],
-        truncated=value["truncated"],
+        text=text,
+        **facts,
     )
-
-
-def _values(
-    batch: list[Row], written: list[Generated], likelihoods: list[tuple[float, int]]
-) -> dict[str, Any]:
-    return {
-        key: {
-            "text": one.text.strip(),
-            "new_tokens": one.new_tokens,
-            "truncated": one.truncated,
-            # rounded to what padding and batch size leave alone
-            "reference_nll": round(nll, 3),
-            "reference_tokens": count,
-        }
-        for (key, _), one, (nll, count) in zip(batch, written, likelihoods, strict=True)
-    }
-
-
-def _tokenizer(model: Path, base: Path | None) -> Any:
-    own = base is None or (model / "tokenizer_config.json").exists()
-    return load_tokenizer(model if own or base is None else base)

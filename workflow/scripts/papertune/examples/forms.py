@@ -1,63 +1,18 @@
-"""Dataset variants: the texts that pairs become, for training and for answering in the same form."""
+"""Forms: the texts that pairs become, the same in training and when the model is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.examples.packing import blocks
-from papertune.examples.tokens import Examples, start_tokens, tokenize
+from papertune.examples.tokens import Encoded, Examples, encode, labelled, start_tokens
 from papertune.records import Pair
 from papertune.study.prompts import answer_prompt, completion, question_prompt
 from papertune.study.settings import Variant
 
 CHAT = "examples.variant: chat"  # where an error is
-
-
-def read_examples(
-    tokenizer: Any, pairs: Iterable[Pair], template: str, variant: Variant, *, max_length: int
-) -> Examples:
-    """What training reads of pairs.
-
-    Args:
-        tokenizer: Of the base.
-        template: Text of the answer template.
-        variant: Which texts, what of them the loss counts, and whether they are cut into blocks.
-            Packing whole examples is a matter of batches (:class:`papertune.examples.packing.Collator`).
-        max_length: Tokens per example.
-
-    Raises:
-        TrainingError: as :class:`Form`.
-    """
-    form = Form(tokenizer, variant.asked, template)
-    texts: list[tuple[str, str]] = []
-    for pair in pairs:
-        if variant.variant == "separate":
-            texts.append(("", pair.question))
-        alone = variant.variant in ("answer", "separate")
-        texts.append(("" if alone else form.prompt(pair), form.completion(pair)))
-    in_blocks = variant.packing == "blocks"
-    found = tokenize(
-        tokenizer,
-        texts,
-        # a text may be of any length where all are cut
-        max_length=1 << 30 if in_blocks else max_length,
-        loss="all" if variant.loss == "all" else "completion",
-        start=form.start,
-        end=form.end,
-    )
-    if not in_blocks:
-        return found
-    length = min(variant.length or max_length, max_length)
-    return Examples(blocks(found.rows, length), found.cut, found.rejected)
-
-
-def packed_row(variant: Variant, max_length: int) -> int | None:
-    """Most tokens of a row that examples of a batch share; ``None`` where each has its own."""
-    if variant.packing != "whole":
-        return None
-    return min(variant.length or max_length, max_length)
 
 
 class Form:
@@ -85,6 +40,11 @@ class Form:
             end = list(tokenizer(after, add_special_tokens=False)["input_ids"])
             self.end = end + [t for t in self.end if end[-1:] != [t]]
 
+    def tokens(self, pairs: Iterable[Pair]) -> Iterator[Encoded]:
+        """What the model reads before each answer, and the answer: in training as when it is asked."""
+        texts = ((self.prompt(pair), self.completion(pair)) for pair in pairs)
+        return encode(self.tokenizer, texts, self.start)
+
     def prompt(self, pair: Pair) -> str:
         """What the model reads before it answers."""
         if self.asked == "question":
@@ -99,11 +59,68 @@ class Form:
         return completion(pair)
 
 
-def _chat(tokenizer: Any, prompt: str, answer: str | None = None) -> str:
-    """One user's turn in the tokenizer's chat template, then the model's or the beginning of it.
+def read_examples(
+    tokenizer: Any, pairs: Iterable[Pair], template: str, variant: Variant, *, max_length: int
+) -> Examples:
+    """What training reads of pairs.
+
+    Args:
+        tokenizer: Of the base.
+        template: Text of the answer template.
+        variant: Which texts, what of them the loss counts, and whether they are cut into blocks.
+            Packing whole examples is a matter of batches (:class:`papertune.examples.packing.Collator`).
+        max_length: Tokens per example.
+
+    Raises:
+        TrainingError: as :class:`Form`.
+    """
+    form = Form(tokenizer, variant.asked, template)
+    if variant.variant in ("answer", "separate"):
+        questions = variant.variant == "separate"
+        texts = (
+            ("", text)
+            for pair in pairs
+            for text in [*([pair.question] if questions else []), form.completion(pair)]
+        )
+        encoded = encode(tokenizer, texts, form.start)
+    else:
+        encoded = form.tokens(pairs)
+    in_blocks = variant.packing == "blocks"
+    found = labelled(
+        tokenizer,
+        encoded,
+        # a text may be of any length where all are cut
+        max_length=1 << 30 if in_blocks else max_length,
+        loss="all" if variant.loss == "all" else "completion",
+        end=form.end,
+    )
+    if not in_blocks:
+        return found
+    length = min(variant.length or max_length, max_length)
+    return Examples(blocks(found.rows, length), found.cut, found.rejected)
+
+
+def packed_row(variant: Variant, max_length: int) -> int | None:
+    """Most tokens of a row that examples of a batch share; ``None`` where each has its own."""
+    if variant.packing != "whole":
+        return None
+    return min(variant.length or max_length, max_length)
+
+
+def request_tokens(tokenizer: Any, prompt: str) -> list[int]:
+    """A request to a generator's model: one user turn of its chat template, plain without one.
 
     There is no system turn: some templates (Gemma's) refuse it.
     """
+    if not getattr(tokenizer, "chat_template", None):
+        return [*start_tokens(tokenizer), *tokenizer(prompt, add_special_tokens=False)["input_ids"]]
+    turns = [{"role": "user", "content": prompt}]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _chat(tokenizer: Any, prompt: str, answer: str | None = None) -> str:
+    """One user's turn in the tokenizer's chat template, then the model's or the beginning of it."""
     turns = [{"role": "user", "content": prompt}]
     if answer is not None:
         turns.append({"role": "assistant", "content": answer})

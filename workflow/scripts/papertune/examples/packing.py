@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from papertune.errors import TrainingError
-from papertune.examples.tokens import MASKED, pad
+from papertune.examples.tokens import MASKED, Row, pad
 
-Row = dict[str, list[int]]
-Way = Literal["positions", "mask"]
+Way = Literal["positions", "mask", "added mask"]
 
 
 def blocks(rows: list[Row], length: int) -> list[Row]:
@@ -56,7 +55,7 @@ def arrange(lengths: list[int], limit: int) -> list[list[int]]:
     return [sorted(row) for row in rows]
 
 
-def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way, eager: bool = False) -> Any:
+def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way) -> Any:
     """A batch as tensors: examples side by side in rows of at most ``limit`` tokens.
 
     The logits are those of ``logits_to_keep`` only, the places before counted tokens and the last
@@ -64,7 +63,6 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way, eager: bool =
 
     Args:
         way: What keeps the attention of examples apart, see :func:`way_of`.
-        eager: The model adds masks to its attention, instead of choosing by them.
     """
     import torch
 
@@ -94,10 +92,10 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way, eager: bool =
         # with a cache attention crosses, in training too
         "use_cache": False,
     }
-    if way == "mask":
+    if way != "positions":
         same = example[:, None, :, None] == example[:, None, None, :]
         mask = same & torch.ones(longest, longest, dtype=torch.bool).tril()
-        if eager:
+        if way == "added mask":
             mask = torch.where(mask, 0.0, torch.finfo(torch.float32).min)
         batch["attention_mask"] = mask
     return batch
@@ -107,32 +105,39 @@ def way_of(model: Any, what: str) -> Way:
     """What keeps the attention of packed examples apart in this model, found out by trying.
 
     ``positions``: positions that start anew, which most architectures of transformers understand.
-    ``mask``: a mask of every pair of places, for Falcon and OPT.
+    ``mask``: a mask of every pair of places, for Falcon and OPT; ``added mask`` where a model adds
+    it to its attention instead of choosing by it.
 
     Args:
         model: A causal language model.
         what: Names the run in the error.
 
     Raises:
-        TrainingError: neither does.
+        TrainingError: none does.
     """
-    decoder, eager = _decoder(model), _is_eager(model)
-    config = decoder.config.get_text_config()
-    known = inspect.signature(decoder.forward).parameters
-    if {"position_ids", "logits_to_keep"} <= set(known):
-        if _keeps_apart(model, "positions", eager):
-            return "positions"
-        # such a mask stands for all layers; those of a sliding window need another
-        if not getattr(config, "sliding_window", None) and _keeps_apart(model, "mask", eager):
-            return "mask"
+    ways: list[Way] = []
+    if takes(model, "position_ids") and takes(model, "logits_to_keep"):
+        ways = ["positions"]
+        # a mask stands for all layers; those of a sliding window need another
+        if not getattr(model.config.get_text_config(), "sliding_window", None):
+            ways += ["mask", "added mask"]
+    for way in ways:
+        if _keeps_apart(model, way):
+            return way
     raise TrainingError(
-        f"{type(decoder).__name__} cannot keep packed examples apart",
+        f"{model.config.architectures or model.config.model_type} cannot keep packed examples apart",
         where=what,
         hint="set examples.packing to none for models of this base",
     )
 
 
-def _keeps_apart(model: Any, way: Way, eager: bool) -> bool:
+def takes(model: Any, argument: str) -> bool:
+    """Whether a model, or the one below its adapters, can be called with an argument."""
+    decoder = model.get_base_model() if hasattr(model, "peft_config") else model
+    return argument in inspect.signature(decoder.forward).parameters
+
+
+def _keeps_apart(model: Any, way: Way) -> bool:
     """Whether an example gives the same after others as it does alone."""
     import torch
 
@@ -143,10 +148,13 @@ def _keeps_apart(model: Any, way: Way, eager: bool) -> bool:
         return {"input_ids": tokens, "labels": tokens}
 
     def logits(*rows: Row) -> Any:
-        batch = pack(list(rows), 0, 1 << 30, way=way, eager=eager)
-        batch.pop("labels")
-        batch["logits_to_keep"] = len(rows[-1]["input_ids"])
-        return model(**{k: _on(v, model.device) for k, v in batch.items()}).logits.float()
+        batch = pack(list(rows), 0, 1 << 30, way=way)
+        batch |= {"labels": None, "logits_to_keep": len(rows[-1]["input_ids"])}
+        on_device = {
+            key: value.to(model.device) if torch.is_tensor(value) else value
+            for key, value in batch.items()
+        }
+        return model(**on_device).logits.float()
 
     last, training = row(9, 5), model.training
     model.eval()
@@ -174,14 +182,12 @@ class Collator:
         only_needed: Whether the model can leave out logits that no loss counts.
         limit: Most tokens of a packed row; ``None`` where each example has a row.
         way: See :func:`way_of`.
-        eager: See :func:`pack`.
     """
 
     pad_token: int
     only_needed: bool
     limit: int | None = None
     way: Way = "positions"
-    eager: bool = False
 
     @classmethod
     def of(cls, model: Any, pad_token: int, limit: int | None, what: str) -> Collator:
@@ -191,9 +197,8 @@ class Collator:
             TrainingError: as :func:`way_of`.
         """
         if limit is None:
-            known = inspect.signature(_decoder(model).forward).parameters
-            return cls(pad_token, "logits_to_keep" in known)
-        return cls(pad_token, True, limit, way_of(model, what), _is_eager(model))
+            return cls(pad_token, takes(model, "logits_to_keep"))
+        return cls(pad_token, True, limit, way_of(model, what))
 
     def __call__(self, rows: list[Row]) -> dict[str, Any]:
         """A batch; ``tokens`` says how many tokens it has without padding, for the Trainer only."""
@@ -202,18 +207,5 @@ class Collator:
         if self.limit is None:
             batch = pad(rows, self.pad_token, only_needed=self.only_needed)
         else:
-            some = real or rows[:1]
-            batch = pack(some, self.pad_token, self.limit, way=self.way, eager=self.eager)
+            batch = pack(real or rows[:1], self.pad_token, self.limit, way=self.way)
         return {**batch, "tokens": sum(len(row["input_ids"]) for row in real)}
-
-
-def _decoder(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "peft_config") else model
-
-
-def _is_eager(model: Any) -> bool:
-    return bool(model.config._attn_implementation == "eager")
-
-
-def _on(value: Any, device: Any) -> Any:
-    return value.to(device) if hasattr(value, "to") else value

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 MASKED = -100  # labels that no loss counts
+AT_ONCE = (
+    1000  # texts that are tokenised together: what a tokenizer tells of them takes much memory
+)
+
+Row = dict[str, list[int]]  # input_ids and labels of an example
+Encoded = tuple[list[int], list[int]]  # the tokens of a prompt, and of what follows it
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Tokenised examples, and how many were cut on the left or rejected as too long."""
 
-    rows: list[dict[str, list[int]]]
+    rows: list[Row]
     cut: int
     rejected: int
 
@@ -43,39 +50,51 @@ def shortened(tokenizer: Any, tokens: list[int], room: int) -> list[int]:
     return kept + tokens[len(tokens) - room + len(kept) :]
 
 
-def tokenize(
+def encode(
+    tokenizer: Any, texts: Iterable[tuple[str, str]], start: list[int] | None = None
+) -> Iterator[Encoded]:
+    """The tokens of (prompt, completion) texts, apart, as a model meets them when it answers.
+
+    Args:
+        start: Before each prompt; :func:`start_tokens` unless it is given.
+    """
+    first, rest = start_tokens(tokenizer) if start is None else start, iter(texts)
+    while some := list(islice(rest, AT_ONCE)):
+        prompts, completions = (
+            tokenizer(list(part), add_special_tokens=False)["input_ids"]
+            for part in zip(*some, strict=True)
+        )
+        for prompt, completion in zip(prompts, completions, strict=True):
+            yield [*first, *prompt], completion
+
+
+def labelled(
     tokenizer: Any,
-    texts: list[tuple[str, str]],
+    encoded: Iterable[Encoded],
     *,
     max_length: int,
     loss: str = "completion",
-    start: list[int] | None = None,
     end: list[int] | None = None,
 ) -> Examples:
-    """Token ids and labels of (prompt, completion) texts, each between start and end tokens.
-
-    Prompt and completion are tokenised apart, as a model meets them when it answers.
+    """Token ids and labels of encoded texts, each before its end tokens.
 
     Args:
         max_length: Tokens per example. Longer ones lose the beginning of their prompt; one whose
             completion alone is longer is rejected.
         loss: ``completion`` masks the prompt, ``all`` does not.
-        start: Before each text; :func:`start_tokens` unless it is given.
         end: After each text; the end token unless it is given.
     """
-    rows: list[dict[str, list[int]]] = []
+    rows: list[Row] = []
     cut = rejected = 0
-    first = start_tokens(tokenizer) if start is None else start
     last = [tokenizer.eos_token_id] if end is None else end
+    # the first token of a text without a prompt is predicted from a beginning token
     begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    for prompt, completion in _tokens(tokenizer, texts):
-        target = [*completion, *last]
+    for prompt, completion in encoded:
+        target, before = [*completion, *last], prompt or begin
         room = max_length - len(target)
         if room < 0 or not completion:
             rejected += 1
             continue
-        # the first token of a plain text is predicted from a beginning token
-        before = first + prompt or begin
         if len(before) > room:
             before = shortened(tokenizer, before, room)
             cut += 1
@@ -84,20 +103,7 @@ def tokenize(
     return Examples(rows, cut, rejected)
 
 
-def _tokens(
-    tokenizer: Any, texts: list[tuple[str, str]], window: int = 1000
-) -> Iterator[tuple[list[int], list[int]]]:
-    """Tokens of each text's two parts; what else a tokenizer tells of them takes much memory."""
-    for first in range(0, len(texts), window):
-        some = texts[first : first + window]
-        prompts = tokenizer([prompt for prompt, _ in some], add_special_tokens=False)
-        ends = tokenizer([end for _, end in some], add_special_tokens=False)
-        yield from zip(prompts["input_ids"], ends["input_ids"], strict=True)
-
-
-def pad(
-    rows: list[dict[str, list[int]]], pad_token: int, *, only_needed: bool = False
-) -> dict[str, Any]:
+def pad(rows: list[Row], pad_token: int, *, only_needed: bool = False) -> dict[str, Any]:
     """A batch as tensors of shape (rows, longest row), padded on the right.
 
     Args:

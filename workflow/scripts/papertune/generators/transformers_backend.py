@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,11 @@ from papertune.answering.generation import (
     Row,
     Sampling,
     batches,
-    chat_tokens,
     generate,
     room_for,
-    windows,
 )
 from papertune.errors import GeneratorError
+from papertune.examples.forms import request_tokens
 from papertune.generators.protocol import Request, Written, decoding_of
 from papertune.models.loading import (
     load_config,
@@ -67,7 +67,9 @@ class TransformersBackend:
                         yield batch
 
     def _windows(self, requests: Iterable[Request]) -> Iterator[list[Request]]:
-        return windows(iter(requests), self._settings.batch_size * WINDOW)
+        rest = iter(requests)
+        while window := list(islice(rest, self._settings.batch_size * WINDOW)):
+            yield window
 
     def _batches(self, rows: list[Row]) -> list[list[Row]]:
         return batches(rows, self._settings.batch_size)
@@ -101,7 +103,7 @@ class TransformersBackend:
         rows: list[Row] = []
         too_long = []
         for request in window:
-            tokens = chat_tokens(self._tokenizer, request.prompt)
+            tokens = request_tokens(self._tokenizer, request.prompt)
             if room is not None and len(tokens) > room:
                 # cut, a chat prompt would lose its beginning, and with it what is asked
                 why = f"prompt too long: {len(tokens)} tokens where the model has room for {room}"

@@ -94,6 +94,12 @@ def dtype_of(precision: str) -> Any:
     return torch.float32
 
 
+def context_of(config: Any) -> int | None:
+    """The most tokens that a model of this configuration can see; ``None`` where it says none."""
+    length = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return int(length) if length else None
+
+
 def load_tokenizer(folder: str | Path) -> Any:
     """The tokenizer of a model folder; models without a padding token pad with the end token."""
     from transformers import AutoTokenizer

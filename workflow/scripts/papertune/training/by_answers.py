@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from papertune.answering.generation import Row, Sampling, batches, generate
-from papertune.answering.inference import question_tokens
+from papertune.answering.inference import answer_of
 from papertune.answering.likelihood import predicted
 from papertune.examples.forms import Form
 from papertune.identity import share
@@ -52,7 +52,8 @@ class Judge:
         self.metric: Metric = METRICS["bleu" if name == TEACHER_FORCED else name]
         self.sampling = Sampling(new_tokens)
         self._pairs = {pair.id: pair for pair in pairs}
-        rows = [(key, question_tokens(form, pair)) for key, pair in self._pairs.items()]
+        self._encoded = dict(zip(self._pairs, form.tokens(self._pairs.values()), strict=True))
+        rows = [(key, prompt) for key, (prompt, _) in self._encoded.items()]
         self.batches: list[list[Row]] = batches(rows, batch_size)
 
     @property
@@ -72,7 +73,7 @@ class Judge:
             written = generate(model, self.form.tokenizer, batch, self.sampling)
             texts = [one.text for one in written]
         pairs = [self._pairs[key] for key, _ in batch]
-        answers = [_answer(pair, text) for pair, text in zip(pairs, texts, strict=True)]
+        answers = [_unmeasured(pair, text) for pair, text in zip(pairs, texts, strict=True)]
         if self.embeddings is not None:
             self.embeddings.load(text for a in answers for text in (a.text, a.reference))
         sums = np.zeros(self.width)
@@ -87,9 +88,7 @@ class Judge:
         return float(self.metric.of_cell(sums))
 
     def _forced(self, model: Any, batch: list[Row]) -> list[str]:
-        completions = [self.form.completion(self._pairs[key]) for key, _ in batch]
-        rows = [(tokens, text) for (_, tokens), text in zip(batch, completions, strict=True)]
-        tokenizer = self.form.tokenizer
+        tokenizer, rows = self.form.tokenizer, [self._encoded[key] for key, _ in batch]
         return [
             tokenizer.decode(tokens, skip_special_tokens=True)
             for tokens in predicted(model, tokenizer, rows)
@@ -129,16 +128,6 @@ def judge_of(
     )
 
 
-def _answer(pair: Pair, text: str) -> Answer:
-    return Answer(
-        pair=pair.id,
-        document=pair.document,
-        year=pair.year,
-        question=pair.question,
-        reference=pair.answer,
-        text=text.strip(),
-        reference_nll=0.0,
-        reference_tokens=0,
-        new_tokens=0,
-        truncated=False,
-    )
+def _unmeasured(pair: Pair, text: str) -> Answer:
+    facts = {"reference_nll": 0.0, "reference_tokens": 0, "new_tokens": 0, "truncated": False}
+    return answer_of(pair, text.strip(), **facts)

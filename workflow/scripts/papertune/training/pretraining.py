@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.examples.tokens import tokenize
+from papertune.examples.tokens import encode, labelled
 from papertune.identity import share
 from papertune.jobs import distributed
 from papertune.models.loading import device_name, set_up_torch
@@ -57,9 +57,9 @@ def pretrain(
     read, held = _held_out(texts, last=base.training.order == "given")
     longest = min(base.training.max_length, base.architecture.context)
     train, validation = (
-        tokenize(
+        labelled(
             tokenizer,
-            [(text.prompt, text.completion) for text in some],
+            encode(tokenizer, ((text.prompt, text.completion) for text in some)),
             max_length=longest,
             loss=base.corpus.loss,
         )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from papertune.examples.forms import Form, packed_row, read_examples
 from papertune.jobs import distributed
 from papertune.models.generation_defaults import generation_defaults
-from papertune.models.loading import load_tokenizer, set_up_torch
+from papertune.models.loading import context_of, load_tokenizer, set_up_torch
 from papertune.models.modelcard import write_card
 from papertune.models.modelfolder import model_folder, write_facts
 from papertune.models.origin import Origin, base_facts, data_facts
@@ -113,7 +112,7 @@ def train(
             precision=training.precision,
             device="cpu" if sharded else None,
         )
-    longest = min(training.max_length, context_of(model))
+    longest = min(training.max_length, context_of(model.config) or training.max_length)
     read = {
         path: read_examples(tokenizer, some, prompt, examples, max_length=longest)
         for path, some in chosen.items()
@@ -173,8 +172,3 @@ def train(
         write_facts(folder, facts)
         write_card(folder)
     shutil.rmtree(checkpoints, ignore_errors=True)
-
-
-def context_of(model: Any) -> int:
-    """The largest number of tokens that a model takes at once."""
-    return int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30)
