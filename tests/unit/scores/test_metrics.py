@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from papertune.errors import EvaluationError
-from papertune.records import Answer, Score, read_records, write_records
-from papertune.scores.embedding import Embeddings
-from papertune.scores.metrics import (
+from papertune.metrics import (
     METRICS,
     combine_bleu,
     corpus_bleu_signature,
     describe,
     part_keys,
 )
+from papertune.records import Answer, Score, read_records, write_records
+from papertune.scores.embedding import Embeddings
 from papertune.scores.scoring import score_answer, score_answers
 from papertune.study import experiment
 from papertune.study.settings import Embedder

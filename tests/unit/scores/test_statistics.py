@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from papertune.errors import EvaluationError
+from papertune.metrics import METRICS, part_keys
 from papertune.records import Score, write_records
 from papertune.scores.matrix import Cell, compare, read_matrix
-from papertune.scores.metrics import METRICS, part_keys
 from papertune.scores.statistics import bootstrap, correct, interval, p_value
 from papertune.study.settings import Comparison
 

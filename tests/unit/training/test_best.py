@@ -13,9 +13,9 @@ from papertune.answering.likelihood import predicted
 from papertune.examples.forms import Form
 from papertune.examples.tokens import encode
 from papertune.jobs import stopping
+from papertune.metrics import METRICS
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, read_records
-from papertune.scores.metrics import METRICS
 from papertune.study.settings import Answering, Pretraining
 from papertune.training.by_answers import TEACHER_FORCED, Judge
 from papertune.training.callback import Watch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from papertune.metrics import METRICS
 from papertune.report.tables import model_label, number, p_text, set_label
 from papertune.scores.matrix import Cell, find_cell
-from papertune.scores.metrics import METRICS
 from papertune.study.experiment import Experiment
 
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from papertune.metrics import METRICS
 from papertune.models.generation_defaults import generation_defaults
 from papertune.models.loading import load_model, load_tokenizer, set_up_torch
 from papertune.models.merging import merged_model
@@ -17,7 +18,6 @@ from papertune.models.origin import LICENCES, Origin, base_facts
 from papertune.report.tables import BETTER, WORSE, interval, number
 from papertune.report.tabular import Table, to_markdown
 from papertune.scores.matrix import ALL_YEARS, Cell, compare
-from papertune.scores.metrics import METRICS
 from papertune.study.settings import Answering, Comparison
 
 log = logging.getLogger("papertune")

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from papertune.metrics import METRICS
 from papertune.records import atomic_write
 from papertune.report.counts import Count, read_counts
 from papertune.report.tables import model_label, read_training, set_label
 from papertune.scores.matrix import Cell, find_cell, read_matrix
-from papertune.scores.metrics import METRICS
 from papertune.study.experiment import Experiment
 
 NAMES = ("documents", "matrix", "loss", "cost")

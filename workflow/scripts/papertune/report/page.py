@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from papertune.metrics import METRICS, describe
 from papertune.records import atomic_write
 from papertune.report.conclusion import conclude
 from papertune.report.counts import Count, problems, read_counts, total
@@ -33,7 +34,6 @@ from papertune.report.tables import (
 )
 from papertune.report.tabular import read_table, without_empty_columns
 from papertune.scores.matrix import Cell, find_cell, read_matrix
-from papertune.scores.metrics import METRICS, describe
 from papertune.study.experiment import Experiment, Part
 
 PARTS = Path(__file__).parent / "page_parts"

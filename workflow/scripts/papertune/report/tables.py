@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from papertune.metrics import METRICS
 from papertune.records import atomic_write
 from papertune.report.counts import STAGES, Count, read_counts
 from papertune.report.tabular import Table, to_text, write_table
 from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
-from papertune.scores.metrics import METRICS
 from papertune.study.experiment import Experiment
 
 BETTER, WORSE = "*", "†"

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from papertune.errors import EvaluationError
+from papertune.metrics import METRICS, Metric, part_keys
 from papertune.records import Score, atomic_write, read_records
-from papertune.scores.metrics import METRICS, Metric, part_keys
 from papertune.scores.statistics import bootstrap, correct, interval, p_value
 from papertune.study.settings import Comparison
 

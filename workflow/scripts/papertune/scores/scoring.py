@@ -9,9 +9,9 @@ from pathlib import Path
 
 from papertune.errors import EvaluationError
 from papertune.jobs.progress import progress
+from papertune.metrics import METRICS, part_keys
 from papertune.records import Answer, Score, read_records, write_records
 from papertune.scores.embedding import Embeddings
-from papertune.scores.metrics import METRICS, part_keys
 from papertune.study.settings import Embedder
 
 

@@ -2,7 +2,7 @@
 
 Questions about one document are not independent, so documents are resampled, not questions
 (cluster bootstrap, Davison and Hinkley 1997, section 3.8). All arithmetic is on sums of a metric's
-parts per document (see :mod:`papertune.scores.metrics`), so that means, perplexity and corpus BLEU take
+parts per document (see :mod:`papertune.metrics`), so that means, perplexity and corpus BLEU take
 the same way.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from papertune.scores.metrics import Metric
+from papertune.metrics import Metric
 
 
 def bootstrap(

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from papertune.metrics import METRICS
 from papertune.study.settings import (
     PARTS,
     Answering,
@@ -32,16 +33,6 @@ from papertune.study.settings.notation import expand, nearest
 
 # that compute.parallel: fsdp can cut up the state of
 SHARDED_OPTIMIZERS = ("adamw", "sgd")
-METRICS = (
-    "similarity",
-    "bleu",
-    "corpus_bleu",
-    "rouge_l",
-    "token_f1",
-    "exact_match",
-    "perplexity",
-    "repetition",
-)
 
 
 # a file of listings or documents holds those of a year, or of this part where there are no years

@@ -13,9 +13,9 @@ from papertune.answering.inference import answer_of
 from papertune.answering.likelihood import predicted
 from papertune.examples.forms import Form
 from papertune.identity import share
+from papertune.metrics import METRICS, Metric
 from papertune.records import Answer, Pair
 from papertune.scores.embedding import Embeddings
-from papertune.scores.metrics import METRICS, Metric
 from papertune.study.settings import Embedder, Training
 from papertune.training.history import LOSS, Criterion
 

@@ -14,37 +14,36 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from papertune.records import Answer
-from papertune.scores.embedding import Embeddings
 
 Parts = tuple[float, ...]
 
 
+class Embeddings(Protocol):
+    """Sentence embeddings of answers and references."""
+
+    def cosine(self, first: str, second: str) -> float:
+        """How close two texts are in meaning, from -1 to 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One way to judge answers.
+    """One way to judge answers."""
 
-    Args:
-        label: How people call it.
-        unit: Range or unit of a cell's value.
-        higher_is_better: Which way is up.
-        description: What it measures and how, for the report.
-        measure: The parts of one answer, ``None`` where the metric is not defined for it.
-        parts: The names of the parts; empty for a plain mean.
-        combine: Sums of parts, shape (..., parts), to values, shape (...).
-    """
-
-    label: str
-    unit: str
+    label: str  # how people call it
+    unit: str  # range or unit of a cell's value
     higher_is_better: bool
-    description: str
+    description: str  # what it measures and how, for the report
+    # the parts of one answer, None where the metric is not defined for it
     measure: Callable[[Answer, Embeddings | None], Parts | None]
-    parts: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()  # names of the parts; none for a plain mean
+    # sums of parts, shape (..., parts), to values, shape (...)
     combine: Callable[[np.ndarray], np.ndarray] | None = None
+    digits: int = 3  # after the point, in tables
 
     def of_answer(self, parts: Parts) -> float:
         """The value of a single answer."""
@@ -114,12 +113,8 @@ def combine_bleu(sums: np.ndarray) -> np.ndarray:
     as 1/2^k matches), for all resamples of a cell at once; a test holds the two together.
     """
     sums = np.asarray(sums, dtype=float)
-    written, reference, matches, ngrams = (
-        sums[..., 0],
-        sums[..., 1],
-        sums[..., 2:6],
-        sums[..., 6:10],
-    )
+    written, reference = sums[..., 0], sums[..., 1]
+    matches, ngrams = sums[..., 2:6], sums[..., 6:10]
     smoothed = np.where(matches > 0, matches, 0.5 ** np.cumsum(matches == 0, axis=-1))
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.log(smoothed / ngrams).mean(axis=-1)
@@ -226,6 +221,7 @@ METRICS: dict[str, Metric] = {
         corpus_bleu,
         BLEU_PARTS,
         combine_bleu,
+        digits=1,
     ),
     "rouge_l": Metric(
         "ROUGE-L",
@@ -259,6 +255,7 @@ METRICS: dict[str, Metric] = {
         perplexity,
         ("nll", "tokens"),
         combine_perplexity,
+        digits=2,
     ),
     "repetition": Metric(
         "Repetition",
