@@ -158,7 +158,8 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
     from papertune.examples.tokens import Examples
     from papertune.models.loading import device_name, set_up_torch
     from papertune.models.modelfolder import device_label, peak_memory
-    from papertune.study.settings import Lora, Quantization, Training
+    from papertune.study.recipe import Recipe
+    from papertune.study.settings import Training
     from papertune.training.callback import Watch
     from papertune.training.fitting import fit
     from papertune.training.methods import prepare
@@ -179,15 +180,7 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         evaluations=1,
         gradient_checkpointing=case.checkpointing,
     )
-    lora, quantization = Lora(rank=16, alpha=32), Quantization()
-    model = prepare(
-        base,
-        method=case.method,
-        lora=lora,
-        quantization=quantization,
-        freeze=None,
-        precision=training.precision,
-    )
+    model = prepare(base, Recipe(method=case.method, training=training))
     vocabulary = model.config.vocab_size
     rows = texts((warm + steps) * batch, length, case.packed, vocabulary)
     marks: dict[int, float] = {}

@@ -126,7 +126,8 @@ def prepare(folder: Path) -> None:
 
 def train_there(folder: Path, method: str, threads: int) -> None:
     """What a job does; tells when its first step is done."""
-    from papertune.study.settings import Lora, Training
+    from papertune.study.recipe import Recipe
+    from papertune.study.settings import Training
     from papertune.training import train as training
 
     def tell(watch: object, *arguments: object, **how: object) -> None:
@@ -144,13 +145,14 @@ def train_there(folder: Path, method: str, threads: int) -> None:
 
     fit, training.fit = fitting.fit, at_first_step  # type: ignore[assignment]
     training.train(
+        Recipe(
+            method=method,
+            training=Training(epochs=1, batch_size=4, max_length=64),
+            prompt="$instruction $context $question",
+        ),
         train=folder / "train.jsonl",
         validation=folder / "validation.jsonl",
         base=folder / "base",
-        method=method,
-        training=Training(epochs=1, batch_size=4, max_length=64),
-        lora=Lora(rank=4),
-        prompt="$instruction $context $question",
         seed=1,
         output=folder / "model",
         checkpoints=folder / "checkpoints",

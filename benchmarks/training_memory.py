@@ -23,8 +23,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
 from papertune.footprint.families import read_architecture
-from papertune.footprint.recipe import Machine, Recipe
+from papertune.footprint.sizes import Machine
 from papertune.footprint.training import training_peak
+from papertune.study.recipe import Recipe
 from papertune.study.settings import Freeze, Lora, Training, Variant
 
 LEAST, MOST = 0.95, 1.2
@@ -52,9 +53,11 @@ class Case:
     def recipe(self) -> Recipe:
         """As settings."""
         return Recipe(
-            self.method,
-            Training(max_steps=UPDATES, evaluations=1, **self.training),
-            Lora(**self.lora),
+            method=self.method,
+            training=Training(max_steps=UPDATES, evaluations=1, **self.training),
+            lora=Lora(**self.lora),
+            prompt="$instruction $context $question",
+            sharded=self.sharded,
             freeze=Freeze(**self.freeze) if self.freeze else None,
             examples=Variant(**self.examples),
         )
@@ -302,19 +305,13 @@ def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     run(
         train,
         Team(each=case.processes, threads=case.processes),
+        recipe=recipe,
         train=folder / "train.jsonl",
         validation=folder / "validation.jsonl",
         base=folder / "base",
-        method=recipe.method,
-        training=recipe.training,
-        lora=recipe.lora,
-        freeze=recipe.freeze,
-        examples=recipe.examples,
-        prompt="$instruction $context $question",
         seed=1,
         output=folder / "model",
         checkpoints=folder / "checkpoints",
-        sharded=case.sharded,
     )
     import torch
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from papertune.models.loading import set_up_torch
 from papertune.records import Pair, write_records
+from papertune.study.recipe import Recipe
 from papertune.study.settings import Lora, Training
 from papertune.training import train as training
 from tiny_models import make_model
@@ -48,15 +49,14 @@ class Runs:
     def __call__(self, name: str, *, method: str = "full", seed: int = 1, **changes: Any) -> Path:
         """Train, and say where the model is; what is no setting of training goes to the function."""
         own = {key: changes.pop(key) for key in [*changes] if key not in Training.model_fields}
+        parts = {key: own.pop(key) for key in [*own] if key in Recipe.model_fields}
+        recipe = {"lora": Lora(rank=4, alpha=32), "prompt": PROMPT} | parts
         output = self.folder / name / f"seed-{seed}"
         training.train(
+            Recipe(method=method, training=Training.model_validate(QUICK | changes), **recipe),
             train=self.folder / "train.jsonl",
             validation=self.folder / "validation.jsonl",
             base=self.base,
-            method=method,
-            training=Training.model_validate(QUICK | changes),
-            lora=Lora(rank=4, alpha=32),
-            prompt=PROMPT,
             seed=seed,
             output=output,
             checkpoints=self.checkpoints(name),

@@ -14,7 +14,6 @@ from papertune import versions
 from papertune.errors import PapertuneError
 from papertune.study.experiment_file import check_configuration, load_named
 from papertune.study.layout import Layout
-from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
 from papertune.study.settings import NAME
 
 # Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
@@ -37,11 +36,6 @@ def begin_run(log, before=workflow._onstart):
 workflow._onstart = begin_run
 
 
-def located(path):
-    """A path as the user gave it, or, where there is none, the file of the workflow."""
-    return path if Path(path).exists() else str(ROOT / path)
-
-
 # an error in the configuration ends with what to do, not with a traceback
 try:
     CONFIGURATION = check_configuration(config)
@@ -53,10 +47,9 @@ try:
     # what scripts read; with the defaults, which a module's configuration may leave out
     config = CONFIGURATION.model_dump() | {"files": files}
     for experiment in EXPERIMENTS.values():
-        read_template(located(experiment.prompt), ANSWER_FIELDS)
-        for generator in experiment.generators.values():
-            if hasattr(generator, "prompt"):
-                read_template(located(generator.prompt), GENERATOR_FIELDS)
+        experiment.answer_template()
+        for generator in experiment.generators:
+            experiment.generator_template(generator)
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
 
@@ -101,19 +94,6 @@ def study(wildcards):
 def layout(wildcards):
     """Where everything of a job's experiment lies."""
     return LAYOUTS[wildcards.experiment]
-
-
-def answer_template(wildcards):
-    """The text of the prompt that models answer and are trained with."""
-    return read_template(located(study(wildcards).prompt), ANSWER_FIELDS)
-
-
-def generator_template(wildcards):
-    """The text of the prompt that a generator's model reads."""
-    generator = study(wildcards).generators[wildcards.generator]
-    if not hasattr(generator, "prompt"):
-        return ""
-    return read_template(located(generator.prompt), GENERATOR_FIELDS)
 
 
 def given(path):

@@ -19,9 +19,9 @@ rule answer:
         mem_mb=memory("answer"),
         runtime=minutes,
     params:
-        recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),
+        asked=lambda wildcards: study(wildcards).models[wildcards.model].examples.asked,
         answering=lambda wildcards: study(wildcards).answering.identity(),
-        prompt=answer_template,
+        prompt=lambda wildcards: study(wildcards).answer_template(),
         version=versions.ANSWER,
     script:
         "../scripts/answer.py"

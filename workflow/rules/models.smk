@@ -82,8 +82,7 @@ rule train:
         **TRAINING,
         mem_mb=memory("train"),
     params:
-        recipe=lambda wildcards: study(wildcards).recipe(wildcards.model),
-        prompt=answer_template,
+        recipe=lambda wildcards: study(wildcards).recipe_of(wildcards.model).identity(),
         version=versions.TRAIN,
     script:
         "../scripts/train.py"

@@ -27,7 +27,9 @@ rule synthesize:
         generator=lambda wildcards: study(wildcards)
         .generators[wildcards.generator]
         .identity(),
-        prompt=generator_template,
+        prompt=lambda wildcards: study(wildcards).generator_template(
+            wildcards.generator
+        ),
         instruction=lambda wildcards: study(wildcards).instruction,
         validation=lambda wildcards: study(wildcards).splits.validation,
         version=[versions.RULES, versions.ASK, versions.SYNTHESIZE],

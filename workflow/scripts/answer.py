@@ -25,7 +25,6 @@ with job(snakemake):
         identity={
             "model": weights_digest(model),
             "base": weights_digest(base),
-            "recipe": snakemake.params.recipe,
         },
         threads=snakemake.threads,
         shards=experiment.compute.shards,

@@ -10,7 +10,6 @@ from papertune.examples.forms import Form, read_examples
 from papertune.examples.tokens import MASKED, encode, labelled, shortened, start_tokens
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
-from papertune.study.experiment import Experiment
 from papertune.study.settings import Answering, Settings, Variant, added
 from tiny_models import make_model
 
@@ -259,38 +258,6 @@ def test_answers_are_those_to_what_was_asked(tmp_path, folder, asked):
         )
         text = tokenizer.decode(out[0, len(tokens) :], skip_special_tokens=True)
         assert got.text == text.strip()
-
-
-def experiment(**models) -> Experiment:
-    return Experiment.model_validate(
-        {
-            "source": {"kind": "demo"},
-            "splits": {"train": {"from": 2000, "to": 2001}, "test": {"from": 2002, "to": 2002}},
-            "generators": {"rules": {"backend": "rules", "style": "cloze"}},
-            "bases": {"tiny": {"path": "tiny"}},
-            "models": {name: {"base": "tiny", **model} for name, model in models.items()},
-        }
-    )
-
-
-def test_models_stay_as_they_are_until_their_examples_change():
-    study = experiment(
-        old={"method": "full"},
-        same={"method": "full", "examples": {"variant": "prompt_qa", "packing": "none"}},
-        packed={"method": "full", "examples": {"packing": "whole"}},
-        chat={"method": "full", "examples": {"variant": "chat"}},
-        base={"method": "baseline", "examples": {"variant": "answer", "loss": "all"}},
-        asked={"method": "baseline", "examples": {"variant": "chat"}},
-    )
-    recipes = {name: study.recipe(name) for name in study.models}
-    assert recipes["old"] == recipes["same"] and set(recipes["old"]) == {"method", "training"}
-    assert recipes["packed"]["examples"]["packing"] == "whole"
-    assert recipes["chat"]["examples"]["variant"] == "chat"
-    # a baseline reads nothing, but it is asked
-    assert recipes["base"] == {"method": "baseline"}
-    assert recipes["asked"] == {"method": "baseline", "asked": "chat"}
-    assert "examples" not in study.models["old"].identity()
-    assert "examples" in study.models["packed"].identity()
 
 
 def test_a_field_that_was_added_is_in_an_identity_only_where_it_is_used():

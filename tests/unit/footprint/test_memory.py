@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from papertune.cluster.memory import Offered, ask_hub, check_memory, show_memory
+from papertune.footprint import sizes
 from papertune.footprint.activations import Kept, kept_by_layer
 from papertune.footprint.advice import what_would_fit
 from papertune.footprint.answers import answering_peak
 from papertune.footprint.families import architecture_of, from_scratch, read_architecture
-from papertune.footprint.recipe import Machine, Recipe
+from papertune.footprint.sizes import Machine
 from papertune.footprint.study import Task, memory_mb, peak_of, tasks_of
 from papertune.footprint.training import training_peak
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
+from papertune.study.recipe import Recipe
 from papertune.study.settings import (
     Answering,
     Freeze,
@@ -108,14 +110,14 @@ def test_parameters_of_a_base_from_scratch_are_those_that_it_will_have(family):
 
 
 METHODS = {
-    "every weight": (Recipe("full"), lambda m: m),
-    "LoRA": (Recipe("lora", lora=Lora(rank=5)), lambda m: _adapted(m, 5, "all-linear")),
+    "every weight": (Recipe(method="full"), lambda m: m),
+    "LoRA": (Recipe(method="lora", lora=Lora(rank=5)), lambda m: _adapted(m, 5, "all-linear")),
     "LoRA by name": (
-        Recipe("lora", lora=Lora(rank=3, target_modules=["q_proj", "down_proj"])),
+        Recipe(method="lora", lora=Lora(rank=3, target_modules=["q_proj", "down_proj"])),
         lambda m: _adapted(m, 3, ["q_proj", "down_proj"]),
     ),
     "LoRA by pattern": (
-        Recipe("lora", lora=Lora(rank=3, target_modules=r".*\.(up|gate)_proj")),
+        Recipe(method="lora", lora=Lora(rank=3, target_modules=r".*\.(up|gate)_proj")),
         lambda m: _adapted(m, 3, r".*\.(up|gate)_proj"),
     ),
 }
@@ -134,7 +136,9 @@ def test_trained_parameters_are_those_that_get_gradients(name):
     made = model("llama", LIKE_LLAMA)
     arch = architecture_of(made.config.to_dict())
     changed = change(made)
-    assert recipe.trained(arch) == sum(p.numel() for p in changed.parameters() if p.requires_grad)
+    assert sizes.trained(recipe, arch) == sum(
+        p.numel() for p in changed.parameters() if p.requires_grad
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_frozen_parameters_are_those_that_freezing_freezes(freeze):
     for name in frozen_modules(made, freeze, "here"):
         made.get_submodule(name).requires_grad_(False)
     expected = sum(p.numel() for p in made.parameters() if p.requires_grad)
-    assert Recipe("freeze", freeze=freeze).trained(arch) == expected
+    assert sizes.trained(Recipe(method="freeze", freeze=freeze), arch) == expected
 
 
 # ---- what layers keep ---------------------------------------------------------------------------
@@ -236,16 +240,16 @@ GPU, CPU = Machine(on_gpu=True, half=True), Machine()
 
 
 def recipe(method: str = "full", **training) -> Recipe:
-    return Recipe(method, Training(**training))
+    return Recipe(method=method, training=Training(**training))
 
 
 def test_well_known_models_have_their_well_known_sizes():
     assert GPT2_SMALL.parameters == 124_439_808
     assert FALCON_7B.parameters == 6_921_720_704
     # in 4 bit with double quantisation: about half a byte for each, embeddings in 16 bit
-    in_bits = recipe("qlora").weights(FALCON_7B, half=True)
+    in_bits = sizes.weights(recipe("qlora"), FALCON_7B, half=True)
     assert 3.9e9 < in_bits < 4.5e9
-    assert recipe("full").weights(FALCON_7B, half=True) == 4 * FALCON_7B.parameters
+    assert sizes.weights(recipe("full"), FALCON_7B, half=True) == 4 * FALCON_7B.parameters
 
 
 @pytest.mark.parametrize("machine", [GPU, CPU])
@@ -265,7 +269,7 @@ def test_more_of_anything_takes_more(method, machine):
 
 def test_methods_take_less_in_their_order():
     def size(method: str, **more) -> int:
-        one = replace(recipe(method, batch_size=1, max_length=256), **more)
+        one = recipe(method, batch_size=1, max_length=256).model_copy(update=more)
         return training_peak(FALCON_7B, one, GPU).device
 
     frozen = size("freeze", freeze=Freeze(first=16))
@@ -292,7 +296,7 @@ def test_several_processes_share_an_update_and_packing_shares_rows():
     one = recipe(batch_size=16, max_length=512)
     many = training_peak(GPT2_SMALL, one, replace(GPU, processes=8)).device
     assert many < training_peak(GPT2_SMALL, one, GPU).device
-    cut = replace(one, examples=Variant(packing="blocks", length=128))
+    cut = one.model_copy(update={"examples": Variant(packing="blocks", length=128)})
     assert training_peak(GPT2_SMALL, cut, GPU).device < training_peak(GPT2_SMALL, one, GPU).device
 
 

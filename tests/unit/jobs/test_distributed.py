@@ -14,11 +14,12 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import validate_call
 
 from papertune.errors import TrainingError
 from papertune.jobs.team import Team, team_of
 from papertune.records import Pair, write_records
-from papertune.study.settings import Lora, Training
+from papertune.study.settings import Training
 from papertune.training import train as training
 from snakemake_run import ROOT
 from tiny_models import make_model
@@ -65,14 +66,16 @@ class Study:
         self, name: str, method: str = "full", sharded: bool = False, **changes: Any
     ) -> dict[str, Any]:
         return {
-            "sharded": sharded,
+            "recipe": {
+                "method": method,
+                "training": TRAINING | changes,
+                "lora": {"rank": 4, "alpha": 32, "dropout": 0.0},
+                "prompt": "$instruction $context $question",
+                "sharded": sharded,
+            },
             "train": str(self.folder / "train.jsonl"),
             "validation": str(self.folder / "validation.jsonl"),
             "base": str(self.tied if name.startswith("tied") else self.base),
-            "method": method,
-            "training": TRAINING | changes,
-            "lora": {"rank": 4, "alpha": 32, "dropout": 0.0},
-            "prompt": "$instruction $context $question",
             "seed": 1,
             "output": str(self.folder / name),
             "checkpoints": str(self.folder / "checkpoints" / name),
@@ -81,12 +84,8 @@ class Study:
     def alone(self, name: str, **how: Any) -> Path:
         """In this process."""
         values = self.arguments(name, **how)
-        values["training"] = Training.model_validate(values["training"])
-        values["lora"] = Lora.model_validate(values["lora"])
-        for key in ("train", "validation", "base", "output", "checkpoints"):
-            values[key] = Path(values[key])
-        training.train(**values, threads=1)
-        return values["output"]
+        validate_call(training.train)(**values, threads=1)
+        return Path(values["output"])
 
     def start(self, name: str, team: dict[str, Any] | None = None, **how: Any) -> Job:
         return Job(self, name, {"each": 2, "threads": 2} | (team or {}), {name: how})

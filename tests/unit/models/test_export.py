@@ -11,6 +11,7 @@ from papertune.models.modelcard import block, text
 from papertune.models.origin import Origin, licence_of
 from papertune.records import Pair, Score, write_records
 from papertune.report.export import export_model
+from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Comparison, Lora, Training
 from papertune.training import train as training
 from tiny_models import make_model
@@ -52,11 +53,12 @@ def trained(bases, tmp_path):
         base = base or bases / family
         output = tmp_path / "tuned" / "seed-1"
         training.train(
+            Recipe(method=method, training=Training(epochs=1, batch_size=4, learning_rate=2e-2,
+            max_length=96, evaluations=1), lora=Lora(rank=4, alpha=32),
+            prompt="$instruction $context $question", **settings),
             train=tmp_path / "train.jsonl", validation=tmp_path / "validation.jsonl", base=base,
-            method=method, training=Training(epochs=1, batch_size=4, learning_rate=2e-2,
-            max_length=96, evaluations=1), lora=Lora(rank=4, alpha=32), seed=1, output=output,
-            prompt="$instruction $context $question", checkpoints=tmp_path / "checkpoints",
-            threads=1, origin=ORIGIN, answering=Answering(max_new_tokens=5), **settings,
+            seed=1, output=output, checkpoints=tmp_path / "checkpoints",
+            threads=1, origin=ORIGIN,
         )  # fmt: skip
         return output, base
 
@@ -138,7 +140,7 @@ def test_a_whole_model_is_linked_and_its_own_folder_stays(trained, bases, tmp_pa
     assert (folder / "model.safetensors").samefile(model / "model.safetensors")
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
     own, theirs = (json.loads((f / "generation_config.json").read_text()) for f in (model, folder))
-    assert (own["max_new_tokens"], theirs["max_new_tokens"]) == (5, 7)
+    assert (own["max_new_tokens"], theirs["max_new_tokens"]) == (64, 7)
     assert (folder / "LICENSE").exists()
     exported(model, base, folder)  # again, in the place of the one before
     assert (model / "model.safetensors").read_bytes() == before["model.safetensors"]
@@ -151,7 +153,7 @@ def test_a_model_folder_says_how_answers_end(trained):
         tokenizer = load_tokenizer(base)
         assert said["eos_token_id"] == tokenizer.eos_token_id
         assert said["pad_token_id"] == tokenizer.pad_token_id
-        assert said["max_new_tokens"] == 5 and not said.get("do_sample")
+        assert said["max_new_tokens"] == 64 and not said.get("do_sample")
 
 
 def test_the_card_is_made_from_the_facts(trained):

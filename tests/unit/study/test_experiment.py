@@ -131,7 +131,7 @@ def test_labels_and_resources_are_in_no_identity(tmp_path, values):
     values["compute"] = {"gpu": 2}
     values["answering"]["batch_size"] = 1
     after = load(tmp_path, values)
-    assert before.recipe("lora") == after.recipe("lora")
+    assert before.recipe_of("lora").identity() == after.recipe_of("lora").identity()
     assert before.generators["gemma"].identity() == after.generators["gemma"].identity()
     assert before.answering.identity() == after.answering.identity()
 
@@ -141,8 +141,8 @@ def test_what_changes_a_result_is_in_its_identity(tmp_path, values):
     values["models"]["lora"]["training"]["learning_rate"] = 1e-3
     values["generators"]["gemma"]["decoding"]["temperature"] = 0.5
     after = load(tmp_path, values)
-    assert before.recipe("lora") != after.recipe("lora")
-    assert before.recipe("full") == after.recipe("full")
+    assert before.recipe_of("lora").identity() != after.recipe_of("lora").identity()
+    assert before.recipe_of("full").identity() == after.recipe_of("full").identity()
     assert before.generators["gemma"].identity() != after.generators["gemma"].identity()
 
 

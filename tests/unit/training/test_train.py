@@ -15,6 +15,7 @@ from papertune.errors import TrainingError
 from papertune.examples.tokens import MASKED, answer_loss, encode, labelled, pad
 from papertune.jobs import stopping
 from papertune.records import write_records
+from papertune.study.recipe import Recipe
 from papertune.study.settings import Lora, Pretraining, Training
 from papertune.training import pretraining
 from papertune.training import train as training
@@ -63,13 +64,15 @@ def run(bases, tmp_path):
     ):
         output = tmp_path / name / f"seed-{seed}"
         training.train(
+            Recipe(
+                method=method,
+                training=Training.model_validate(QUICK | changes),
+                lora=Lora(rank=4, alpha=32, dropout=dropout),
+                prompt="$instruction $context $question",
+            ),
             train=tmp_path / "train.jsonl",
             validation=tmp_path / "validation.jsonl",
             base=bases / family,
-            method=method,
-            training=Training.model_validate(QUICK | changes),
-            lora=Lora(rank=4, alpha=32, dropout=dropout),
-            prompt="$instruction $context $question",
             seed=seed,
             output=output,
             checkpoints=tmp_path / "checkpoints" / name,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from papertune.footprint.architecture import Architecture
-from papertune.footprint.recipe import Machine, Recipe
+from papertune.footprint.sizes import Machine
 from papertune.footprint.training import training_peak
+from papertune.study.recipe import Recipe
 
 GB = 10**9
 
@@ -64,7 +65,7 @@ def _kinds(
     if not methods:
         return
     for method in {"lora": ("qlora",), "qlora": ()}.get(recipe.method, ("lora", "qlora")):
-        other = replace(recipe, method=method)
+        other = recipe.model_copy(update={"method": method})
         yield here(_with_method(f"method: {method}", other))
 
 
@@ -75,7 +76,7 @@ def _with_method(name: str, recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
 
 def _checkpointed(name: str, recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
     training = recipe.training.model_copy(update={"gradient_checkpointing": True})
-    saved = replace(recipe, training=training)
+    saved = recipe.model_copy(update={"training": training})
     yield name, saved
     yield from _smaller_batches(f"{name}, ", saved)
 
@@ -89,5 +90,5 @@ def _smaller_batches(before: str, recipe: Recipe) -> Iterator[tuple[str, Recipe]
         key = before or "training."
         yield (
             f"{key}batch_size: {batch} with accumulation: {accumulation}",
-            replace(recipe, training=training),
+            recipe.model_copy(update={"training": training}),
         )

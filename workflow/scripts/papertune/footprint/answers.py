@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from papertune.answering.likelihood import LOGITS
+from papertune.footprint import sizes
 from papertune.footprint.activations import BF16, FP32, scores_kept
 from papertune.footprint.architecture import Architecture
-from papertune.footprint.recipe import Machine, Recipe
+from papertune.footprint.sizes import Machine
 from papertune.footprint.training import (
     BITSANDBYTES,
     CUDA_CONTEXT,
@@ -16,6 +17,7 @@ from papertune.footprint.training import (
     Taken,
     note_of,
 )
+from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering
 
 LONGER = 1.5  # times that a reference answer may be longer than what a model may write
@@ -33,8 +35,8 @@ def answering_peak(
     half = machine.half
     number = BF16 if half else FP32
     # adapted or not, weights are in the precision of the computation
-    held = recipe if recipe.method == "qlora" else Recipe("lora", lora=recipe.lora)
-    weights = held.weights(arch, half)
+    held = recipe if recipe.method == "qlora" else Recipe(method="lora", lora=recipe.lora)
+    weights = sizes.weights(held, arch, half)
     if recipe.method not in ("lora", "qlora"):
         weights = arch.parameters * number
     new, batch = answering.max_new_tokens, answering.batch_size

@@ -13,9 +13,10 @@ from papertune.footprint.advice import in_gb, what_would_fit
 from papertune.footprint.answers import answering_peak, exporting_peak
 from papertune.footprint.architecture import Architecture
 from papertune.footprint.families import architecture_of, from_scratch, read_architecture
-from papertune.footprint.recipe import Machine, Recipe
+from papertune.footprint.sizes import Machine
 from papertune.footprint.training import Peak, training_peak
 from papertune.study.layout import Layout
+from papertune.study.recipe import Recipe
 
 UNKNOWN_MB = 4000  # asked for where a base is not here yet; when its job starts, it is
 MORE = 1.15  # times the estimate: it may be a little too small, and a job that is killed costs more
@@ -147,7 +148,7 @@ def _found_by_itself(verdict: Verdict) -> Verdict | None:
     if verdict.task.work == "answer" or arch is None or not recipe.training.find_batch:
         return None
     training = recipe.training.model_copy(update={"batch_size": 1})
-    least = replace(recipe, training=training)
+    least = recipe.model_copy(update={"training": training})
     return replace(verdict, peak=training_peak(arch, least, _machine(verdict.task)))
 
 
@@ -169,7 +170,7 @@ def _machine(task: Task) -> Machine:
     compute = task.layout.experiment.compute
     trains = task.work in ("pretrain_base", "train")
     processes = max(1, compute.gpu) * compute.nodes if trains else 1
-    sharded = processes > 1 and compute.shards_weights(_recipe(task).method)
+    sharded = processes > 1 and _recipe(task).sharded
     return Machine(on_gpu(task), half=on_gpu(task), processes=processes, sharded=sharded)
 
 
@@ -178,16 +179,9 @@ def _recipe(task: Task) -> Recipe:
     if task.work == "pretrain_base":
         pretrain = study.bases[task.name].pretrain
         assert pretrain is not None
-        return Recipe("full", pretrain.training)
-    model = study.models[task.name]
-    return Recipe(
-        model.method,
-        study.training_of(task.name),
-        model.lora,
-        model.quantization,
-        model.freeze,
-        model.examples,
-    )
+        sharded = study.compute.shards_weights("pretrain")
+        return Recipe(method="full", training=pretrain.training, sharded=sharded)
+    return study.recipe_of(task.name)
 
 
 def _architecture(task: Task) -> Architecture | None:

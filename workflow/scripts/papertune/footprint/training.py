@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from papertune.footprint import sizes
 from papertune.footprint.activations import (
     BF16,
     FP32,
@@ -35,7 +36,8 @@ from papertune.footprint.activations import (
     scores_kept,
 )
 from papertune.footprint.architecture import Architecture
-from papertune.footprint.recipe import Machine, Recipe
+from papertune.footprint.sizes import Machine
+from papertune.study.recipe import Recipe
 
 MIB = 2**20
 LOGITS = 3  # times that they are there at once
@@ -132,14 +134,14 @@ def optimizer_state(name: str, trained: int, embedding: int, arch: Architecture)
 
 def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     """The most that one process takes."""
-    training, half = recipe.training, recipe.half(machine)
+    training, half = recipe.training, sizes.half(recipe, machine)
     number = BF16 if half else FP32
-    row, each = recipe.row(arch)
-    batch = recipe.batch(machine)
+    row, each = sizes.row(recipe, arch)
+    batch = sizes.batch(recipe, machine)
     tokens = batch * each
-    trained = recipe.trained(arch)
-    embedding = arch.embedding if recipe.embedding_trained(arch) else 0
-    weights = recipe.weights(arch, half)
+    trained = sizes.trained(recipe, arch)
+    embedding = arch.embedding if sizes.embedding_trained(recipe, arch) else 0
+    weights = sizes.weights(recipe, arch, half)
     state = optimizer_state(training.optimizer, trained, embedding, arch)
     gradients = _gradients(arch, recipe, embedding)
     if machine.sharded:
@@ -157,8 +159,8 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
         return Taken.of(times * one, one)
 
     layer = Taken.of(tokens * working, tokens * inside)
-    before = gradients if recipe.accumulates(machine) else Taken()
-    head = Taken.of(table, table) if recipe.head_trained(arch) else Taken()
+    before = gradients if sizes.accumulates(recipe, machine) else Taken()
+    head = Taken.of(table, table) if sizes.head_trained(recipe, arch) else Taken()
     again = Taken.of(table, table) if embedding and arch.tied else Taken()
     capped = arch.capped * number / FP32  # what a tanh keeps of the logits
     phases = {
@@ -191,17 +193,17 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     libraries = LIBRARIES + in_bits * BITSANDBYTES + (machine.processes > 1) * DISTRIBUTED
     if not machine.on_gpu:
         # the file's pages are there with the weights; the first process keeps all of them
-        loading = recipe.weights(arch, half) + arch.parameters * FP32
+        loading = sizes.weights(recipe, arch, half) + arch.parameters * FP32
         rest = max(taken.large for taken in phases.values())
         heap = max(taken.small for taken in phases.values()) + _holes(arch, recipe, tokens)
-        kept = recipe.weights(arch, half) if machine.sharded else 0
+        kept = sizes.weights(recipe, arch, half) if machine.sharded else 0
         host = libraries + max(kept + weights + state + rest + heap, loading)
         return Peak(weights, state, phases, host, host, note_of(arch))
     # weights go through the machine's memory to the GPU; a checkpoint comes back as a whole
     through = (
         arch.largest * FP32
         if recipe.method == "qlora"
-        else max(recipe.weights(arch, half), arch.parameters * number)
+        else max(sizes.weights(recipe, arch, half), arch.parameters * number)
     )
     host = libraries + CUDA_HOST + through + paged
     device = CUDA_CONTEXT + int(tensors * SLACK)
@@ -210,10 +212,10 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
 
 def _gradients(arch: Architecture, recipe: Recipe, embedding: int) -> Taken:
     """A gradient for each trained parameter."""
-    trained = recipe.trained(arch)
+    trained = sizes.trained(recipe, arch)
     if recipe.with_adapters:
         return Taken(0, trained * FP32)
-    tables = embedding + (arch.head if recipe.head_trained(arch) else 0)
+    tables = embedding + (arch.head if sizes.head_trained(recipe, arch) else 0)
     rest = _by_tensor(arch, (trained - tables) * FP32, FP32)
     return rest + Taken.of(tables * FP32, arch.embedding * FP32)
 
@@ -227,7 +229,7 @@ def _put_together(arch: Architecture, number: int) -> Taken:
 def _whole_layer(arch: Architecture, recipe: Recipe) -> Taken:
     """Gradients before each process takes its part: a layer's, or those outside of the layers."""
     if recipe.with_adapters:
-        return Taken(0, recipe.adapter(arch) * FP32)
+        return Taken(0, sizes.adapter(recipe, arch) * FP32)
     most = max(arch.layer, arch.parameters - arch.layers * arch.layer)
     return Taken.of(most * FP32, arch.largest * FP32)
 
@@ -241,11 +243,11 @@ def _by_tensor(arch: Architecture, size: int, number: int) -> Taken:
 
 def _kept(arch: Architecture, recipe: Recipe, machine: Machine, tokens: int, row: int) -> Taken:
     """What all layers keep."""
-    half, checkpoints = recipe.half(machine), recipe.training.gradient_checkpointing
+    half, checkpoints = sizes.half(recipe, machine), recipe.training.gradient_checkpointing
     number = BF16 if half else FP32
     adapted = arch.adapted(recipe.lora.target_modules) if recipe.with_adapters else ()
     total, most = Taken(), Taken()
-    for role in recipe.roles(arch):
+    for role in sizes.roles(recipe, arch):
         how = Kept(
             role,
             half=half,
@@ -271,10 +273,10 @@ def _holes(arch: Architecture, recipe: Recipe, tokens: int) -> int:
     if tokens * arch.intermediate * FP32 >= LARGE:
         return 0
     made = tokens * sum(linear.outputs for linear in arch.linears) * FP32
-    roles = recipe.roles(arch)
+    roles = sizes.roles(recipe, arch)
     if recipe.training.gradient_checkpointing:
         return int(made * HOLES_CHECKPOINTED * len(roles))
-    least = HOLES_ACCUMULATED if recipe.accumulates(Machine()) else 0.0
+    least = HOLES_ACCUMULATED if sizes.accumulates(recipe, Machine()) else 0.0
     return int(made * sum(max(least, HOLES[role]) for role in roles))
 
 

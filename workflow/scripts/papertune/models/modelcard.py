@@ -233,7 +233,6 @@ def _took(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("processes", "Processes", "{}"),
         ("gpu_hours", "GPU-hours", "{:,.3f}"),
         ("energy_joules", "Energy of the GPUs (joules)", "{:,.0f}"),
-        ("cost", "Cost, estimated from the price of a GPU-hour", "{0[estimate]:,.2f}"),
         ("first_loss", "First training loss (nats per token)", "{:.4f}"),
         ("last_loss", "Last training loss", "{:.4f}"),
         ("best_validation_loss", "Lowest validation loss", "{:.4f}"),

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from papertune.metrics import METRICS
+from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
+from papertune.study.recipe import Recipe
 from papertune.study.settings import (
-    PARTS,
     Answering,
     Base,
     Comparison,
@@ -23,7 +24,6 @@ from papertune.study.settings import (
     Settings,
     Source,
     Training,
-    Variant,
     Years,
     cosmetic,
     has_scores,
@@ -237,24 +237,30 @@ class Experiment(Settings):
             {**self.training.model_dump(), **self.models[model].training}
         )
 
-    def recipe(self, model: str) -> dict[str, Any]:
-        """All that makes a model besides its base, its data, its prompt and its seed."""
+    def recipe_of(self, model: str) -> Recipe:
+        """All that makes a model besides its base, its data and its seed."""
         chosen = self.models[model]
-        recipe: dict[str, Any] = {"method": chosen.method}
-        if chosen.method != "baseline":
-            recipe["training"] = self.training_of(model).identity()
-        for part in PARTS[chosen.method]:
-            settings = getattr(chosen, part)
-            if settings is not None:
-                recipe[part] = settings.identity()
-        if chosen.method != "baseline" and self.training_of(model).best_by == "similarity":
-            recipe["embedder"] = self.embedder.identity()
-        # as with fields that were added later: models that were made before stay as they are
-        if chosen.method != "baseline" and chosen.examples != Variant():
-            recipe["examples"] = chosen.examples.identity()
-        elif chosen.examples.asked != "prompt":
-            recipe["asked"] = chosen.examples.asked
-        return recipe
+        return Recipe(
+            method=chosen.method,
+            training=self.training_of(model),
+            lora=chosen.lora,
+            quantization=chosen.quantization,
+            freeze=chosen.freeze,
+            subset=chosen.subset,
+            examples=chosen.examples,
+            prompt=self.answer_template(),
+            embedder=self.embedder,
+            sharded=self.compute.shards_weights(chosen.method),
+        )
+
+    def answer_template(self) -> str:
+        """The text of the prompt that models answer and are trained with."""
+        return read_template(self.prompt, ANSWER_FIELDS)
+
+    def generator_template(self, generator: str) -> str:
+        """The text of the prompt that a generator's model reads; empty where it reads none."""
+        prompt = getattr(self.generators[generator], "prompt", None)
+        return read_template(prompt, GENERATOR_FIELDS) if prompt else ""
 
     def presentation(self) -> dict[str, Any]:
         """What tables, figures and the page show besides numbers."""

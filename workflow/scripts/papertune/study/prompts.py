@@ -13,19 +13,20 @@ from papertune.records import Pair
 QUESTION = "Question: $question\nAnswer:"
 ANSWER_FIELDS = ("instruction", "context", "question")
 GENERATOR_FIELDS = ("title", "text", "pairs")
+WORKFLOW = Path(__file__).resolve().parents[4]  # where the prompts that come along lie
 
 
 def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
     """The text of a template file.
 
     Args:
-        path: A UTF-8 text file.
+        path: A UTF-8 text file, as the user gave it; where there is none, it is the workflow's.
         fields: The names that it may use.
 
     Raises:
         SettingsError: no such file, or it uses another name.
     """
-    path = Path(path)
+    path = Path(path) if Path(path).exists() else WORKFLOW / path
     known = ", ".join(f"${name}" for name in fields)
     try:
         text = path.read_text(encoding="utf-8")

@@ -8,36 +8,25 @@ from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.models.loading import device_name, load_config, load_model
-from papertune.study.settings import PARTS, Freeze, Lora, Quantization, Training
+from papertune.study.recipe import Recipe
+from papertune.study.settings import Freeze, Lora
 from papertune.study.settings.notation import nearest
 from papertune.training.fitting import check_optimizer
 from papertune.training.layers import where_layers_are
 
 
-def check(method: str, training: Training) -> None:
+def check(recipe: Recipe) -> None:
     """Find out before anything is loaded what cannot be trained here.
 
     Raises:
-        TrainingError: no such method, or an optimiser that needs a GPU where there is none.
+        TrainingError: a baseline, or an optimiser that needs a GPU where there is none.
     """
-    trained = [name for name in PARTS if name != "baseline"]
-    if method not in trained:
-        raise TrainingError(
-            f"method {method!r} is not trained", hint=f"take one of {', '.join(trained)}"
-        )
-    check_optimizer(training)
+    if recipe.method == "baseline":
+        raise TrainingError("a baseline is not trained", hint="take another method")
+    check_optimizer(recipe.training)
 
 
-def prepare(
-    base: Path,
-    *,
-    method: str,
-    lora: Lora,
-    quantization: Quantization,
-    freeze: Freeze | None,
-    precision: str = "fp32",
-    device: str | None = None,
-) -> Any:
+def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
     """The model to train: in float32, besides what is quantised and a base under adapters.
 
     What is trained stays in float32; bf16 is a matter of its computation. A base that adapters leave
@@ -48,25 +37,21 @@ def prepare(
 
     Args:
         base: Folder of the base.
-        method: ``full`` (every weight), ``freeze`` (some of them), ``scratch`` (every weight, from
-            new ones), ``lora`` or ``qlora`` (adapters, on a base in 4 bit).
-        freeze: What stays as it is; adapters leave it out.
-        precision: ``auto``, ``fp32`` or ``bf16``, in which is computed.
+        recipe: Its method and what belongs to that.
         device: Where the model is, the best of this machine unless given.
 
     Raises:
         TrainingError: layers or modules that the base does not have, or nothing left to train.
     """
     where = Path(base).name
-    if method == "scratch":
+    if recipe.method == "scratch":
         return new_weights(base, device)
-    adapted = method in ("lora", "qlora")
-    quantized = quantization if method == "qlora" else None
-    held = precision if adapted else "fp32"
+    quantized = recipe.quantization if recipe.method == "qlora" else None
+    held = recipe.training.precision if recipe.with_adapters else "fp32"
     model = load_model(base, precision=held, quantization=quantized, device=device)
-    frozen = frozen_modules(model, freeze, where) if freeze else []
-    if adapted:
-        return with_adapters(model, lora, where, without=frozen)
+    frozen = frozen_modules(model, recipe.freeze, where) if recipe.freeze else []
+    if recipe.with_adapters:
+        return with_adapters(model, recipe.lora, where, without=frozen)
     for name in frozen:
         model.get_submodule(name).requires_grad_(False)
     if not any(parameter.requires_grad for parameter in model.parameters()):

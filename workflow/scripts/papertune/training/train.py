@@ -15,17 +15,8 @@ from papertune.models.origin import Origin, base_facts, data_facts
 from papertune.models.quantization import write_quantization
 from papertune.records import Pair, read_records
 from papertune.study.prompts import QUESTION
-from papertune.study.settings import (
-    PARTS,
-    Answering,
-    Embedder,
-    Freeze,
-    Lora,
-    Quantization,
-    Subset,
-    Training,
-    Variant,
-)
+from papertune.study.recipe import Recipe
+from papertune.study.settings import Answering
 from papertune.training.by_answers import judge_of
 from papertune.training.fitting import fit
 from papertune.training.methods import check, prepare
@@ -34,58 +25,36 @@ from papertune.training.subsets import choose
 
 
 def train(
+    recipe: Recipe,
     *,
     train: Path,
     validation: Path,
     base: Path,
-    method: str,
-    training: Training,
-    lora: Lora,
-    prompt: str,
     seed: int,
     output: Path,
     checkpoints: Path,
     threads: int,
-    quantization: Quantization | None = None,
-    freeze: Freeze | None = None,
-    subset: Subset | None = None,
-    examples: Variant | None = None,
     origin: Origin | None = None,
-    answering: Answering | None = None,
-    embedder: Embedder | None = None,
-    embedder_folder: Path | None = None,
-    gpu_hour_price: float | None = None,
-    sharded: bool = False,
+    embedder: Path | None = None,
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all.
 
     Where several processes train (see :mod:`papertune.jobs.team`), all of them call it and one writes.
 
-    The loss counts the answer and the end token only, unless ``examples`` says
+    The loss counts the answer and the end token only, unless ``recipe.examples`` says
     otherwise. Methods given the same settings share data, order, batch, steps and seed.
 
     Args:
+        recipe: How.
         train: JSONL of the pairs to train on.
         validation: JSONL of the pairs that choose the checkpoint.
         base: Folder of the base.
-        method: ``full`` (every weight), ``freeze`` (some of them), ``scratch`` (every weight, from
-            new ones), ``lora`` (low-rank adapters; the folder holds these only) or ``qlora`` (the
-            same on a base in 4 bit).
-        prompt: Text of the answer template.
         seed: Of order and of new weights.
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
         threads: CPU threads.
-        quantization: Of the base, for ``qlora``.
-        freeze: What of the base stays as it is, and gets no adapters.
-        subset: Which of the pairs to train on; all of them unless given.
-        examples: What to read of a pair, and how batches are packed.
         origin: Names for the model's card.
-        answering: Its limits become the folder's generation settings.
-        embedder: For ``training.best_by: similarity``.
-        embedder_folder: Of an embedder from the Hub.
-        gpu_hour_price: What an hour of a GPU costs, in whatever currency.
-        sharded: Several processes hold a part of the model each, instead of all of it.
+        embedder: Folder of an embedder from the Hub, where the recipe needs one.
 
     Raises:
         TrainingError: unknown method, something that the base or this machine does not have,
@@ -95,26 +64,18 @@ def train(
     train, validation, base = map(Path, (train, validation, base))
     output, checkpoints = map(Path, (output, checkpoints))
     set_up_torch(threads, seed)
-    check(method, training)
-    quantization, examples = quantization or Quantization(), examples or Variant()
-    sharded = sharded and distributed.size() > 1
+    check(recipe)
+    training, examples = recipe.training, recipe.examples
+    sharded = recipe.sharded and distributed.size() > 1
     pairs = {path: list(read_records(path, Pair)) for path in (train, validation)}
-    chosen = {**pairs, train: choose(pairs[train], subset, str(train))}
+    chosen = {**pairs, train: choose(pairs[train], recipe.subset, str(train))}
     tokenizer = load_tokenizer(base)
     what = f"{output.parent.name}/{output.name}"
     with memory_for("the base", where=what):
-        model = prepare(
-            base,
-            method=method,
-            lora=lora,
-            quantization=quantization,
-            freeze=freeze,
-            precision=training.precision,
-            device="cpu" if sharded else None,
-        )
+        model = prepare(base, recipe, device="cpu" if sharded else None)
     longest = min(training.max_length, context_of(model.config) or training.max_length)
     read = {
-        path: read_examples(tokenizer, some, prompt, examples, max_length=longest)
+        path: read_examples(tokenizer, some, recipe.prompt, examples, max_length=longest)
         for path, some in chosen.items()
     }
     facts = fit(
@@ -129,26 +90,20 @@ def train(
         packed=packed_row(examples, longest),
         judge=judge_of(
             training,
-            Form(tokenizer, examples.asked, prompt),
+            Form(tokenizer, examples.asked, recipe.prompt),
             pairs[validation],
             folder=checkpoints,
-            embedder=embedder or Embedder(),
-            embedder_folder=embedder_folder,
+            embedder=recipe.embedder,
+            embedder_folder=embedder,
             threads=threads,
         ),
         sharded=sharded,
     )
     if not distributed.is_first():
         return
-    if gpu_hour_price is not None:
-        estimate = round(facts["gpu_hours"] * gpu_hour_price, 4)
-        facts["cost"] = {"gpu_hour_price": gpu_hour_price, "estimate": estimate}
-    facts = {"method": method, **facts, "read": examples.model_dump()}
-    given = {"lora": lora, "quantization": quantization, "freeze": freeze, "subset": subset}
-    for part in PARTS[method]:
-        if (settings := given[part]) is not None:
-            facts[part] = settings.model_dump()
-    if subset:
+    facts = {"method": recipe.method, **facts, "read": examples.model_dump()}
+    facts |= {part: settings.model_dump() for part, settings in recipe.parts.items()}
+    if recipe.subset:
         facts["subset"] |= {"pairs": len(chosen[train]), "of": len(pairs[train])}
     if hasattr(model, "peft_config"):
         # a quantised weight holds several parameters in one number
@@ -160,15 +115,15 @@ def train(
         "data": data_facts(pairs[train], pairs[validation], [train, validation], origin),
         "asked": {
             "form": examples.asked,
-            "template": QUESTION if examples.asked == "question" else prompt,
+            "template": QUESTION if examples.asked == "question" else recipe.prompt,
         },
     }
     with model_folder(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        generation_defaults(model, tokenizer, answering or Answering()).save_pretrained(folder)
-        if method == "qlora":
-            write_quantization(folder, quantization)
+        generation_defaults(model, tokenizer, Answering()).save_pretrained(folder)
+        if recipe.method == "qlora":
+            write_quantization(folder, recipe.quantization)
         write_facts(folder, facts)
         write_card(folder)
     shutil.rmtree(checkpoints, ignore_errors=True)

@@ -75,6 +75,17 @@ class Training(Settings):
         description="fail where the training loss stays above so many times its beginning",
     )
 
+    def identity(self) -> dict[str, Any]:
+        """Without what has no effect beside the other settings."""
+        unused = {
+            "epochs": self.max_steps > 0,
+            "warmup": self.schedule == "constant",
+            "betas": self.optimizer in ("adafactor", "sgd"),
+            "best_sample": self.best_by == "validation_loss",
+            "best_new_tokens": self.best_by in ("validation_loss", "teacher_forced_bleu"),
+        }
+        return {k: value for k, value in super().identity().items() if not unused.get(k)}
+
     @field_validator("warmup")
     @classmethod
     def _whole_updates(cls, warmup: float) -> float:

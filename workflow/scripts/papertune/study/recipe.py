@@ -1,0 +1,82 @@
+"""What makes a model, besides its data, its base and its seed: one object for all who ask.
+
+It is what training takes, what the memory of a job is estimated from, and what decides whether a
+model is made again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from papertune.study.settings import (
+    PARTS,
+    Embedder,
+    Freeze,
+    Lora,
+    Method,
+    Quantization,
+    Settings,
+    Subset,
+    Training,
+    Variant,
+    cosmetic,
+)
+
+ADAPTERS = ("lora", "qlora")
+
+
+class Recipe(Settings):
+    """How a model is made of a base and of pairs.
+
+    Args:
+        method: ``full`` (every weight), ``freeze`` (some of them), ``scratch`` (every weight, from
+            new ones), ``lora`` (low-rank adapters), ``qlora`` (the same on a base in 4 bit), or
+            ``baseline`` (none).
+        training: The hyperparameters.
+        lora: Of the adapters.
+        quantization: Of the base, for ``qlora``.
+        freeze: What of the base stays as it is, and gets no adapters.
+        subset: Which of the pairs to train on; all of them unless given.
+        examples: What to read of a pair, and how batches are packed.
+        prompt: Text of the answer template.
+        embedder: For ``training.best_by: similarity``.
+        sharded: Several processes hold a part of the model each, instead of all of it.
+    """
+
+    method: Method
+    training: Training = Training()
+    lora: Lora = Lora()
+    quantization: Quantization = Quantization()
+    freeze: Freeze | None = None
+    subset: Subset | None = None
+    examples: Variant = Variant()
+    prompt: str = ""
+    embedder: Embedder = Embedder()
+    sharded: bool = cosmetic(False)
+
+    @property
+    def with_adapters(self) -> bool:
+        """Whether the base stays as it is."""
+        return self.method in ADAPTERS
+
+    @property
+    def parts(self) -> dict[str, Settings]:
+        """The settings that belong to the method, where they are given."""
+        given = {part: getattr(self, part) for part in PARTS[self.method]}
+        return {part: settings for part, settings in given.items() if settings is not None}
+
+    def identity(self) -> dict[str, Any]:
+        """Equal for recipes that make the same model: what has no effect is left out."""
+        if self.method == "baseline":
+            return {"method": self.method}
+        values: dict[str, Any] = {
+            "method": self.method,
+            "training": self.training.identity(),
+            "examples": self.examples.identity(),
+            **{part: settings.identity() for part, settings in self.parts.items()},
+        }
+        if self.examples.asked != "question":
+            values["prompt"] = self.prompt
+        if self.training.best_by == "similarity":
+            values["embedder"] = self.embedder.identity()
+        return values
