@@ -173,7 +173,7 @@ def synthesize(here: Here) -> None:
     """Both generators, every split."""
     from papertune.generators.synthesis import synthesize
 
-    for (name, split), output in here.splits("pairs").items():
+    for (name, split), output in here.splits("datasets").items():
         synthesize(
             generator_name=name,
             generator=here.experiment.generators[name],
@@ -185,18 +185,6 @@ def synthesize(here: Here) -> None:
             output=output,
             rejected=here.splits("rejected/pairs")[name, split],
             store=here.store,
-        )
-
-
-def build_dataset(here: Here) -> None:
-    """Every generator and split."""
-    from papertune.generators.datasets import build_dataset
-
-    for key, output in here.splits("datasets").items():
-        build_dataset(
-            pairs=here.splits("pairs")[key],
-            output=output,
-            rejected=here.splits("rejected/datasets")[key],
         )
 
 
@@ -317,10 +305,8 @@ def count_stages(here: Here) -> None:
         rejected_listings=here.years("rejected/listings"),
         documents=here.years("documents"),
         missing=here.years("missing"),
-        pairs=here.splits("pairs"),
         rejected_pairs=here.splits("rejected/pairs"),
         datasets=here.splits("datasets"),
-        rejected_datasets=here.splits("rejected/datasets"),
         answers=here.cells("answers"),
         scores=here.cells("scores"),
     )
@@ -386,7 +372,6 @@ STAGES = {
         fetch_documents,
         render_documents,
         synthesize,
-        build_dataset,
         describe_dataset,
         prepare,
         answer,

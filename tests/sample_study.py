@@ -162,7 +162,7 @@ def _pairs(root, experiment, files, hostile):
     from papertune.records import read_records
 
     documents = [d for path in files["documents"].values() for d in read_records(path, Document)]
-    made = {key: {} for key in ("pairs", "rejected_pairs", "datasets", "rejected_datasets")}
+    made = {key: {} for key in ("datasets", "rejected_pairs")}
     for generator in experiment.generators:
         for split in ("train", "validation", "test"):
             pairs, rejected = [], []
@@ -181,7 +181,7 @@ def _pairs(root, experiment, files, hostile):
                         asked = f"Fill the gap: {document.text.replace(answer, '____', 1)}"
                     pairs.append(
                         Pair(
-                            pair_id(document.id, generator, asked, answer),
+                            pair_id(document.id, asked, answer),
                             document.id,
                             document.year,
                             experiment.instruction,
@@ -196,13 +196,7 @@ def _pairs(root, experiment, files, hostile):
                         Rejection("synthesize", document.id, "ungrounded", f"It is{hostile}")
                     )
             key = (generator, split)
-            again = [Rejection("dataset", pairs[0].id, "duplicate", pairs[0].question)]
-            for name, records in (
-                ("pairs", [*pairs, pairs[0]]),
-                ("rejected_pairs", rejected),
-                ("datasets", pairs),
-                ("rejected_datasets", again),
-            ):
+            for name, records in (("datasets", pairs), ("rejected_pairs", rejected)):
                 made[name][key] = root / name / generator / f"{split}.jsonl"
                 write_records(made[name][key], records)
     return made

@@ -24,7 +24,6 @@ def test_the_isca_experiment_plans_the_right_jobs(tmp_path):
         "download_base": 3,
         # Gemma: train, validation, test; Mistral: test
         "synthesize": 4,
-        "build_dataset": 4,
         "describe_dataset": 2,
         # full and LoRA × 3 seeds
         "train": 6,

@@ -25,7 +25,7 @@ def plan(study: FilesStudy) -> dict[str, int]:
 
 def asked(study: FilesStudy, generator: str, split: str) -> int:
     """Documents that a generator was really asked about in its last job."""
-    return int(re.search(r"asked (\d+) documents", study.log(f"pairs/{generator}/{split}"))[1])
+    return int(re.search(r"asked (\d+) documents", study.log(f"datasets/{generator}/{split}"))[1])
 
 
 def weights(study: FilesStudy) -> dict[str, int]:
@@ -54,7 +54,7 @@ def test_a_document_of_a_test_year_trains_nothing(either_study):
     jobs = plan(either_study)
     assert not {"train", "pretrain_base"} & set(jobs)
     assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 1
-    assert jobs["synthesize_here"] == jobs["build_dataset"] == 2  # both generators, test split only
+    assert jobs["synthesize_here"] == 2  # both generators, test split only
     assert jobs["answer"] == jobs["score"] == 4  # two models, two test sets
     either_study.run()
     assert weights(either_study) == before
@@ -73,7 +73,7 @@ def test_a_document_of_a_training_year_is_asked_about_alone(either_study):
     jobs = plan(either_study)
     assert jobs["train"] == jobs["pretrain_base"] == 1
     assert jobs["synthesize_here"] == 2  # train and validation of the generator that trains
-    either_study.run("--until", "build_dataset")
+    either_study.run("--until", "synthesize_here")
     assert (
         asked(either_study, "extractive", "train") + asked(either_study, "extractive", "validation")
         == 1
@@ -129,7 +129,7 @@ def test_the_answer_prompt_trains_and_answers_anew_but_asks_no_generator(study):
     study.change(lambda values: values.update(prompt="prompt.txt"))
     jobs = plan(study)
     assert jobs["train"] == 1 and jobs["answer"] == 4
-    assert not {"synthesize_here", "pretrain_base", "build_dataset", *COLLECTING} & set(jobs)
+    assert not {"synthesize_here", "pretrain_base", *COLLECTING} & set(jobs)
 
 
 def test_a_learning_rate_trains_the_model_that_has_it(study):
@@ -137,7 +137,7 @@ def test_a_learning_rate_trains_the_model_that_has_it(study):
     jobs = plan(study)
     assert jobs["train"] == 1
     assert jobs["answer"] == jobs["score"] == 2
-    assert not {"synthesize_here", "pretrain_base", "build_dataset", *COLLECTING} & set(jobs)
+    assert not {"synthesize_here", "pretrain_base", *COLLECTING} & set(jobs)
 
 
 def test_a_metric_scores_anew_and_answers_nothing(study):

@@ -18,7 +18,7 @@ def test_two_runs_on_one_store_corrupt_nothing_and_a_third_asks_nothing(tmp_path
 
     def run(study: FilesStudy) -> str:
         # targets come first: what follows --config is configuration
-        return study.run(f"store={store}", "--until", "build_dataset")
+        return study.run(f"store={store}", "--until", "synthesize_here")
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(run, studies[:2]))
@@ -34,5 +34,5 @@ def test_two_runs_on_one_store_corrupt_nothing_and_a_third_asks_nothing(tmp_path
     lines = [line for path in store.rglob("*.jsonl") for line in path.read_text().splitlines()]
     assert lines and all("key" in json.loads(line) for line in lines)
     for name in ("extractive/train", "extractive/test", "cloze/test"):
-        assert "asked 0 documents" in studies[2].log(f"pairs/{name}")
+        assert "asked 0 documents" in studies[2].log(f"datasets/{name}")
     assert not (studies[2].folder / "store").exists()

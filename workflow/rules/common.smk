@@ -82,7 +82,9 @@ def experiments_whose_generators(run_a_model):
             if (place.generator_model(generator) is not None) == run_a_model
         ]
         if chosen:
-            kinds.append(f"{name}(?=/(?:rejected/)?pairs/(?:{'|'.join(chosen)})/)")
+            kinds.append(
+                f"{name}(?=/(?:rejected/pairs|datasets)/(?:{'|'.join(chosen)})/)"
+            )
     return "|".join(kinds) or "(?!)"  # which matches nothing
 
 

@@ -13,14 +13,10 @@ rule count_stages:
         ),
         documents=lambda wildcards: layout(wildcards).documents(),
         missing=lambda wildcards: list(layout(wildcards).by_year("missing").values()),
-        pairs=lambda wildcards: list(layout(wildcards).by_split("pairs").values()),
         rejected_pairs=lambda wildcards: list(
             layout(wildcards).by_split("rejected/pairs").values()
         ),
         datasets=lambda wildcards: list(layout(wildcards).by_split("datasets").values()),
-        rejected_datasets=lambda wildcards: list(
-            layout(wildcards).by_split("rejected/datasets").values()
-        ),
         answers=lambda wildcards: list(layout(wildcards).by_cell("answers").values()),
         scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
     output:

@@ -1,6 +1,8 @@
 # Needs: the documents of a split's years.
-# Makes: results/{experiment}/pairs/{generator}/{split}.jsonl, and beside it what was rejected
-# and why. Documents that a generator has finished are in the store and are not asked about again.
+# Makes: results/{experiment}/datasets/{generator}/, a folder that datasets.load_dataset reads, and
+# rejected/pairs/{generator}/{split}.jsonl, what was not taken and why. Documents that a generator
+# has finished are in the store and are not asked about again. Train, validation and test are jobs
+# of their own: a new test document must not touch training.
 
 
 rule synthesize:
@@ -10,10 +12,10 @@ rule synthesize:
             layout(wildcards).generator_model(wildcards.generator)
         ),
     output:
-        pairs="results/{experiment}/pairs/{generator}/{split}.jsonl",
+        pairs="results/{experiment}/datasets/{generator}/{split}.jsonl",
         rejected="results/{experiment}/rejected/pairs/{generator}/{split}.jsonl",
     log:
-        "logs/{experiment}/pairs/{generator}/{split}.log",
+        "logs/{experiment}/datasets/{generator}/{split}.log",
     wildcard_constraints:
         experiment=experiments_whose_generators(run_a_model=True),
     conda:
@@ -47,3 +49,27 @@ use rule synthesize as synthesize_here with:
     resources:
         gpu=0,
         mem_mb=compute("plain_memory_mb"),
+
+
+rule describe_dataset:
+    input:
+        splits=lambda wildcards: [
+            path
+            for (generator, _), path in layout(wildcards).by_split("datasets").items()
+            if generator == wildcards.generator
+        ],
+    output:
+        card="results/{experiment}/datasets/{generator}/README.md",
+    log:
+        "logs/{experiment}/datasets/{generator}/README.log",
+    localrule: True
+    conda:
+        "../../envs/synthesize.yaml"
+    params:
+        generator=lambda wildcards: study(wildcards)
+        .generators[wildcards.generator]
+        .identity(),
+        title=lambda wildcards: study(wildcards).title,
+        version=versions.DATASET,
+    script:
+        "../scripts/describe_dataset.py"

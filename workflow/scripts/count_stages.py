@@ -18,10 +18,8 @@ with job(snakemake):
         rejected_listings=layout.by_year("rejected/listings"),
         documents=layout.by_year("documents"),
         missing=layout.by_year("missing"),
-        pairs=layout.by_split("pairs"),
-        rejected_pairs=layout.by_split("rejected/pairs"),
         datasets=layout.by_split("datasets"),
-        rejected_datasets=layout.by_split("rejected/datasets"),
+        rejected_pairs=layout.by_split("rejected/pairs"),
         answers=layout.by_cell("answers"),
         scores=layout.by_cell("scores"),
     )

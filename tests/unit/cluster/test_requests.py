@@ -112,5 +112,5 @@ def test_nothing_to_do_is_said():
 def test_results_of_every_stage_are_known():
     layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"))
     paths = results_of(layout)
-    assert len(paths) == len(set(paths)) == 2 * 4 + 6 + 2 * 14 + 4
+    assert len(paths) == len(set(paths)) == 4 + 6 + 2 * 14 + 4
     assert "results/isca/models/lora/seed-3" in paths

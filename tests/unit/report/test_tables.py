@@ -42,17 +42,21 @@ def test_counts_add_up_from_listing_to_score(study):
     assert total(rows, "collect", outcome="kept") == 235
     assert total(rows, "split") == 235
     assert total(rows, "score", part="full/cloze") == 2 * total(
-        rows, "dataset", part="cloze/test", outcome="kept", unit="pairs"
+        rows, "synthesize", part="cloze/test", outcome="kept", unit="pairs"
     )
 
 
-@pytest.mark.parametrize("stage", ["collect", "split", "synthesize", "dataset", "answer", "score"])
-def test_an_item_dropped_in_silence_is_named(study, stage):
+@pytest.mark.parametrize(
+    ("stage", "unit"),
+    [
+        *(("collect", "documents"), ("split", "documents"), ("synthesize", "documents")),
+        *(("synthesize", "pairs"), ("answer", "answers"), ("score", "answers")),
+    ],
+)
+def test_an_item_dropped_in_silence_is_named(study, stage, unit):
     rows = read_counts(study.counts)
     at = next(
-        i
-        for i, r in enumerate(rows)
-        if (r.stage, r.outcome) == (stage, "kept") and (stage != "dataset" or r.unit == "pairs")
+        i for i, r in enumerate(rows) if (r.stage, r.unit, r.outcome) == (stage, unit, "kept")
     )
     row = rows[at]
     fewer = [*rows[:at], Count(*[getattr(row, k) for k in row.__slots__[:-1]], row.count - 1)]

@@ -7,7 +7,6 @@ import yaml
 
 from papertune.collect.listings import stack_dump, table_pairs
 from papertune.errors import SettingsError, TrainingError
-from papertune.generators.datasets import build_dataset
 from papertune.generators.synthesis import synthesize
 from papertune.records import Document, Pair, read_records, write_records
 from papertune.study.experiment import Splits
@@ -30,14 +29,9 @@ def dataset(tmp_path):
         synthesize(
             generator_name="people", generator=generator, prompt="", instruction="Answer",
             documents=[tmp_path / "2012.jsonl"], split="train", splits=SPLITS,
-            output=tmp_path / "pairs.jsonl", rejected=tmp_path / "rejected.jsonl",
+            output=tmp_path / "train.jsonl", rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
         )  # fmt: skip
-        build_dataset(
-            pairs=tmp_path / "pairs.jsonl",
-            output=tmp_path / "train.jsonl",
-            rejected=tmp_path / "rejected-too.jsonl",
-        )
         return list(read_records(tmp_path / "train.jsonl", Pair))
 
     return made

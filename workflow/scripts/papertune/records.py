@@ -113,9 +113,9 @@ _UMASK = threading.Lock()
 Record = TypeVar("Record", Document, Pair, Rejection, Answer, Score)
 
 
-def pair_id(document: str, generator: str, question: str, answer: str) -> str:
-    """16 hex digits that stay the same as long as the pair does."""
-    return fingerprint([document, generator, question, answer])
+def pair_id(document: str, question: str, answer: str) -> str:
+    """16 hex digits that stay the same as long as the pair does, whoever wrote it."""
+    return fingerprint([document, question, answer])
 
 
 @contextmanager

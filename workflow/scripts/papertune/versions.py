@@ -7,8 +7,8 @@ depends on it, again. They stand together here because rules read them and must 
 COLLECT = 1  # finding texts in pages
 RULES = 1  # what the built-in generators write
 ASK = 1  # how a language model is asked; stored outputs of another version are asked again
-SYNTHESIZE = 1  # reading and checking what a generator wrote
-DATASET = 1
+SYNTHESIZE = 2  # reading and checking what a generator wrote
+DATASET = 1  # the card
 PRETRAIN = 1
 TRAIN = 1
 ANSWER = 1

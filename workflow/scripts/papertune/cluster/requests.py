@@ -114,7 +114,7 @@ def results_of(layout: Layout) -> list[str]:
     """Results of every rule that a whole run of an experiment may submit."""
     pretrained = [name for name, base in layout.experiment.bases.items() if base.pretrain]
     return [
-        *(path for stage in ("pairs", "datasets") for path in layout.by_split(stage).values()),
+        *layout.by_split("datasets").values(),
         *(f"{layout.root}/bases/{name}" for name in pretrained),
         *layout.models().values(),
         *(path for stage in ("answers", "scores") for path in layout.by_cell(stage).values()),

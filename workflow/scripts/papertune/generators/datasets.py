@@ -1,52 +1,13 @@
-"""Datasets: the pairs of one generator, split by split, in a folder that others can load."""
+"""The card of a dataset: the pairs of one generator, split by split, in a folder to load."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from papertune.errors import PapertuneError
-from papertune.records import Pair, Rejection, atomic_write, read_records, write_records
-
-log = logging.getLogger(__name__)
-
-
-def build_dataset(*, pairs: Path, output: Path, rejected: Path) -> None:
-    """Write one split of a dataset: the pairs, each question about a document once.
-
-    Args:
-        pairs: What a generator wrote about the documents of the split.
-        output: JSONL of :class:`~papertune.records.Pair`, in the order of the pairs.
-        rejected: JSONL of :class:`~papertune.records.Rejection`.
-
-    Raises:
-        PapertuneError: nothing is left.
-    """
-    rejections: list[Rejection] = []
-
-    def kept() -> Iterator[Pair]:
-        seen: set[str] = set()
-        for pair in read_records(pairs, Pair):
-            if pair.id in seen:
-                rejections.append(Rejection("dataset", pair.id, "duplicate", pair.question))
-                continue
-            seen.add(pair.id)
-            yield pair
-
-    count = write_records(output, kept())
-    write_records(rejected, rejections)
-    log.info("%s: %d pairs, %d rejected", output, count, len(rejections))
-    if not count:
-        output.unlink()
-        raise PapertuneError(
-            "a dataset without a single pair",
-            where=str(pairs),
-            hint="see why pairs were rejected in results/<experiment>/rejected/pairs",
-        )
-
+from papertune.records import Pair, atomic_write, read_records
 
 CARD = """---
 pretty_name: {quoted}

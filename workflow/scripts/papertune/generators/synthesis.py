@@ -74,7 +74,7 @@ def synthesize(
         documents: Files of documents, of any years; the split's are chosen from them.
         split: ``train``, ``validation`` or ``test``.
         splits: Which documents these are.
-        output: File of pairs, ordered by year and document.
+        output: The split of a dataset: pairs, ordered by year and document.
         rejected: File of rejections: pairs not kept, and documents without a pair (``no_pairs``).
         store: The store's root.
         model_folder: Where a ``transformers`` generator's model lies.
@@ -261,7 +261,7 @@ def _pairs(job: _Job, place: Place, kept: list[tuple[str, str]], attempt: int) -
     context = "" if isinstance(job.asking.generator, SourceGenerator) else document.text
     for question, answer in kept:
         yield Pair(
-            id=pair_id(place.id, job.name, question, answer),
+            id=pair_id(place.id, question, answer),
             document=place.id,
             year=place.year,
             instruction=job.instruction,

@@ -25,7 +25,7 @@ from papertune.study.splits import split_of
 log = logging.getLogger("papertune")
 
 # stages of the way through, in its order
-STAGES = ("list", "collect", "split", "synthesize", "dataset", "answer", "score")
+STAGES = ("list", "collect", "split", "synthesize", "answer", "score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,8 @@ def count_stages(
     rejected_listings: Files,
     documents: Files,
     missing: Files,
-    pairs: Files,
-    rejected_pairs: Files,
     datasets: Files,
-    rejected_datasets: Files,
+    rejected_pairs: Files,
     answers: Files,
     scores: Files,
 ) -> list[Count]:
@@ -72,10 +70,8 @@ def count_stages(
         rejected_listings: See above.
         documents: Year → documents with text; ``missing`` → those without.
         missing: See above.
-        pairs: (generator, split) → pairs; ``rejected_pairs`` → what was rejected.
+        datasets: (generator, split) → pairs; ``rejected_pairs`` → what was rejected.
         rejected_pairs: See above.
-        datasets: (generator, split) → pairs of a dataset; ``rejected_datasets`` → duplicates.
-        rejected_datasets: See above.
         answers: (model, seed, test set) → answers.
         scores: (model, seed, test set) → scores.
     """
@@ -100,15 +96,11 @@ def count_stages(
             add("collect", year, "kept", f"{document.found_by}{cut}", "documents")
             add("split", split_of(document, experiment.splits) or "none", "kept", "", "documents")
     reject("collect", missing, "documents")
-    for stage, kept, rejected in (
-        ("synthesize", pairs, rejected_pairs),
-        ("dataset", datasets, rejected_datasets),
-    ):
-        for key, path in kept.items():
-            of_documents = Counter(pair.document for pair in read_records(path, Pair))
-            add(stage, _part(key), "kept", "", "documents", len(of_documents))
-            add(stage, _part(key), "kept", "", "pairs", of_documents.total())
-        reject(stage, rejected, "pairs")
+    for key, path in datasets.items():
+        of_documents = Counter(pair.document for pair in read_records(path, Pair))
+        add("synthesize", _part(key), "kept", "", "documents", len(of_documents))
+        add("synthesize", _part(key), "kept", "", "pairs", of_documents.total())
+    reject("synthesize", rejected_pairs, "pairs")
     for (model, _, test_set), path in answers.items():
         for answer in read_records(path, Answer):
             reason = "reached max_new_tokens" if answer.truncated else ""
@@ -167,17 +159,11 @@ def _problems(rows: list[Count], experiment: Experiment) -> Iterator[str]:
             rows, "synthesize", part=part, reason="repeated_document"
         )
         yield from differ(f"documents of {part}, with pairs or none", asked, told)
-    for part in dict.fromkeys(row.part for row in rows if row.stage == "dataset"):
-        yield from differ(
-            f"pairs of the dataset {part}, kept or rejected",
-            total(rows, "synthesize", part=part, outcome="kept", unit="pairs"),
-            total(rows, "dataset", part=part, unit="pairs"),
-        )
     for model in experiment.models:
         for test_set in experiment.test_set_names:
             part = f"{model}/{test_set}"
             questions = total(
-                rows, "dataset", part=f"{test_set}/test", outcome="kept", unit="pairs"
+                rows, "synthesize", part=f"{test_set}/test", outcome="kept", unit="pairs"
             )
             expected = questions * len(experiment.seeds_of(model))
             yield from differ(f"answers of {part}", expected, total(rows, "answer", part=part))

@@ -12,7 +12,7 @@ from papertune.study.layout import Layout
 # of its cost
 STAGES = (
     *("list_documents", "fetch_documents", "render_documents", "download_base"),
-    *("synthesize", "build_dataset", "write_archive", "pretrain_base", "train"),
+    *("synthesize", "write_archive", "pretrain_base", "train"),
     *("answer", "score", "compare"),
 )
 # a generator's work is one stage, wherever it is done
@@ -38,8 +38,7 @@ def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
         for stage in ("list_documents", "fetch_documents", "render_documents"):
             yield stage, "", {"year": year}
     for generator, split in layout.generated:
-        for stage in ("synthesize", "build_dataset"):
-            yield stage, set_label(study, generator), {"generator": generator, "split": split}
+        yield "synthesize", set_label(study, generator), {"generator": generator, "split": split}
     for model, seed in layout.models():
         yield "train", model_label(study, model), {"model": model, "seed": str(seed)}
     for model, seed, test_set in layout.by_cell("answers"):

@@ -22,7 +22,6 @@ STAGE_WORDS = {
     "collect": "With text",
     "split": "Split",
     "synthesize": "Pairs written",
-    "dataset": "Pairs in the dataset",
     "answer": "Answered",
     "score": "Scored",
 }

@@ -50,7 +50,7 @@ class Layout:
         return sorted({*tests, *training})
 
     def by_split(self, stage: str) -> dict[tuple[str, str], str]:
-        """(generator, split) → file of a stage (``pairs``, ``datasets``, ``rejected/pairs`` …)."""
+        """(generator, split) → file of a stage, ``datasets`` or ``rejected/pairs``."""
         return {
             (generator, split): f"{self.root}/{stage}/{generator}/{split}.jsonl"
             for generator, split in self.generated
