@@ -11,15 +11,14 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 
+from loopback import serving
 from papertune.demo.pages import LIBRARY, contents, landing, landing_path
 from papertune.demo.papers import Paper, papers
 from papertune.records import Pair, read_records
@@ -47,35 +46,17 @@ def listed(year: int) -> list[Paper]:
 @contextmanager
 def venue(years: range) -> Iterator[str]:
     """Tables of contents and landing pages of a few papers a year; yields the server's url."""
-    pages: dict[str, str] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = pages.get(self.path, "").encode()
-            self.send_response(200 if body else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
-    address = f"127.0.0.1:{PORT}"
-    for year in years:
-        volume = contents(listed(year), year).replace(LIBRARY, address)
-        pages[f"/db/conf/isca/isca{year}.html"] = volume
-        for number, paper in enumerate(listed(year)):
-            # a browser is started for every year that needs one: a few are enough
-            kind = "script" if number == 0 and year % 5 == 0 else ("meta", "section")[number % 2]
-            pages[landing_path(paper)] = landing(paper, kind)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://{address}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    how = {"Content_Type": "text/html; charset=utf-8"}
+    with serving(port=PORT) as site:
+        for year in years:
+            volume = contents(listed(year), year).replace(LIBRARY, f"127.0.0.1:{PORT}")
+            site.page(f"/db/conf/isca/isca{year}.html", volume, **how)
+            for number, paper in enumerate(listed(year)):
+                # a browser is started for every year that needs one: a few are enough
+                plain = ("meta", "section")[number % 2]
+                kind = "script" if number == 0 and year % 5 == 0 else plain
+                site.page(landing_path(paper), landing(paper, kind), **how)
+        yield site.url()
 
 
 def make_generator(folder: Path, question: str, prompt: str, scratch: Path) -> None:

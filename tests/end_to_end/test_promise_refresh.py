@@ -42,7 +42,7 @@ def test_a_refresh_and_what_follows(venue):
     assert venue.plan() == {}
 
     # a year that fails is named and stays, the others are refreshed
-    (venue.pages / "toc2019.html").write_text("<html><p>maintenance</p></html>")
+    venue.site.page("/toc2019.html", "<html><p>maintenance</p></html>")
     venue.show(2022, 2)
     said = venue.run("refresh", fails=True)
     assert "1 of 3 listings stay as they were, their source failed: small 2019" in said

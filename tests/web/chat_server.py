@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import loopback
 
 PAIR = (
     '[{"question": "What does the paper number %s give?", "answer": "It gives caches number %s."}]'
@@ -31,12 +32,7 @@ class ChatServer:
 
 
 def reply(handler, status: int, body: bytes, **headers: str) -> bool:
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
+    handler.reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
     return True
 
 
@@ -49,56 +45,29 @@ def status(code: int, message: str = "no", **headers: str) -> Callable:
 def serving() -> Iterator[ChatServer]:
     state = ChatServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            with state.lock:
-                state.running += 1
-                state.most_running = max(state.most_running, state.running)
-            try:
-                self.answer()
-            except OSError:
-                self.close_connection = True
-            finally:
-                with state.lock:
-                    state.running -= 1
-
-        def answer(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            prompt = body["messages"][0]["content"]
-            with state.lock:
-                state.bodies.append(body)
-                state.keys.append(self.headers.get("Authorization"))
-                fault = None
-                for word, faults in state.faults.items():
-                    if word in prompt and faults:
-                        fault = faults.pop(0)
-            if self.path != "/v1/chat/completions":
-                reply(self, 404, b"not here")
-                return
-            if fault and fault(self):
-                return
+    def answer(handler) -> loopback.Answer:
+        body = json.loads(handler.asked.body)
+        prompt = body["messages"][0]["content"]
+        with state.lock:
+            state.running += 1
+            state.most_running = max(state.most_running, state.running)
+            state.bodies.append(body)
+            state.keys.append(handler.headers["Authorization"])
+            faults = [these for word, these in state.faults.items() if word in prompt and these]
+            fault = faults[-1].pop(0) if faults else None
+        try:
+            if handler.path != "/v1/chat/completions":
+                return 404, {}, "not here"
+            if fault and fault(handler):
+                return None
             time.sleep(state.delay)
             message = {"role": "assistant", "content": state.content(prompt)}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            with state.lock:
-                state.running -= 1  # the answer frees a place as soon as it is read
-            try:
-                reply(self, 200, json.dumps({"id": "x", "choices": [choice]}).encode())
-            finally:
-                with state.lock:
-                    state.running += 1
+            return 200, {}, {"id": "x", "choices": [choice]}
+        finally:
+            with state.lock:  # the answer frees a place as soon as it is read
+                state.running -= 1
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with loopback.serving(answer) as server:
+        state.url = server.url("/v1")
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()

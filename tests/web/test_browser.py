@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from faulty_site import ABSTRACT, landing
 
+from loopback import ABSTRACT, landing, serving
 from papertune.collect.web.browser import Browser, BrowserMissing, browser_available
 from papertune.collect.web.chromium import Chromium
 from papertune.collect.web.transport import HostStopped, PageError
@@ -110,7 +110,7 @@ def test_it_keeps_the_sessions_manners(site, opened):
     browser = opened()
     site.page("/robots.txt", "User-agent: *\nDisallow: /closed\n")
     assert browser.abstract(site.page("/late", late())) == (ABSTRACT, "section")
-    assert "Papertune/0.1 (+tests@example.org)" in site.agents
+    assert "Papertune/0.1 (+tests@example.org)" in {one.headers["User-Agent"] for one in site.asked}
     assert reason(browser, site.url("/closed")) == "robots"
     assert browser.abstract(site.page("/bare", "<p>nothing</p>")) is None
     wall = "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
@@ -275,35 +275,15 @@ def test_robots_txt_holds_where_the_browser_is_led(site, opened):
 
 
 @pytest.fixture
-def secrets(site):
-    """A server that nobody may ask: the site's port on another loopback address."""
-    import http.server
-
-    asked = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Access-Control-Allow-Origin", "*")
-            self.end_headers()
-            self.wfile.write(landing("Secret " + ABSTRACT).encode())
-
-        do_OPTIONS = do_GET
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.2", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.2:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
+def secrets():
+    """A server at an address that is not allowed, which any page may read."""
+    headers = {"Access-Control-Allow-Origin": "*"}
+    with serving((200, headers, landing("Secret " + ABSTRACT)), "127.0.0.2") as server:
+        yield server
 
 
 def test_it_is_led_to_no_private_address(site, opened, secrets):
-    private, asked = secrets
+    private = secrets.url()
     browser = opened()
     assert reason(browser, f"{private}/asked") == "private_address"
     assert reason(browser, site.page("/a", "", 302, Location=f"{private}/led")) == (
@@ -316,13 +296,13 @@ def test_it_is_led_to_no_private_address(site, opened, secrets):
     assert reason(browser, site.page("/c", by_script)) == "private_address"
     refresh = f"<meta http-equiv=refresh content='0; url={private}/refresh'><p>x</p>"
     assert reason(browser, site.page("/d", refresh)) == "private_address"
-    assert asked == []
+    assert not secrets.asked
     assert browser.abstract(site.page("/fine", late())) == (ABSTRACT, "section")
     assert browser.starts == 1
 
 
 def test_its_pages_reach_no_private_address(site, opened, secrets):
-    private, asked = secrets
+    private = secrets.url()
     private = private.replace("127.0.0.2", "0x7f.0.0.2")  # in any form
     ws = private.replace("http", "ws")
     page = (
@@ -338,16 +318,16 @@ def test_its_pages_reach_no_private_address(site, opened, secrets):
     browser = opened(patience=4)
     assert browser.abstract(site.page("/a", page)) == (ABSTRACT, "section")
     assert browser._running.gate.refused
-    assert asked == []
+    assert not secrets.asked
     browser.close()
     # the same page reaches it where it is allowed: the test would see it
     allowed = opened(patience=4, allow_hosts=["127.0.0.1", "127.0.0.2"])
     allowed.abstract(site.page("/a", page))
-    assert {"/frame", "/style", "/code", "/fetch"} <= set(asked)
+    assert {"/frame", "/style", "/code", "/fetch"} <= set(secrets.paths)
 
 
 def test_behind_a_proxy_no_written_private_address_is_asked(site, opened, secrets, monkeypatch):
-    private, asked = secrets
+    private = secrets.url()
     monkeypatch.setenv("http_proxy", site.url(""))
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -359,7 +339,7 @@ def test_behind_a_proxy_no_written_private_address_is_asked(site, opened, secret
     assert browser.abstract("http://outside.example/a") == (ABSTRACT, "section")
     assert reason(browser, "http://outside.example/b") == "private_address"
     assert browser._running.gate is None
-    assert asked == []
+    assert not secrets.asked
     # the proxy is asked where a redirect leads, but not what a page wants to load
     assert not [path for path in site.requests if "/fetch" in path]
 

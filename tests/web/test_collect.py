@@ -7,8 +7,8 @@ import logging
 from pathlib import Path
 
 import pytest
-from faulty_site import ABSTRACT, landing
 
+from loopback import ABSTRACT, landing
 from papertune.collect.steps import fetch_documents, list_documents, render_documents
 from papertune.collect.web.browser import browser_available
 from papertune.demo.papers import papers

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from hub_server import REVISION, hub_answer
+from loopback import serving
 from snakemake_run import ROOT
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
 FILES = {
     "config.json": b'{"model_type": "gpt2"}',
     "model.safetensors": b"weights",
@@ -34,58 +31,11 @@ with job_log(sys.argv[1]):
 
 @pytest.fixture
 def hub():
-    """Serves two models, one of them without safetensors; answers 401 as the Hub does for gated ones."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            asked.append(self.path)
-            owner = self.path.removeprefix("/api/models").strip("/").split("/")[0]
-            files = {
-                k: v for k, v in FILES.items() if owner != "pickled" or k != "model.safetensors"
-            }
-            name = self.path.rpartition("/")[2].partition("?")[0]
-            headers, status, body = {}, 200, b""
-            if owner == "gated":
-                status, headers = 403, {"X-Error-Code": "GatedRepo", "X-Error-Message": "no"}
-            elif owner not in ("owner", "pickled"):
-                status, headers = 404, {"X-Error-Code": "RepoNotFound"}
-            elif "/tree/" in self.path:
-                body = json.dumps(
-                    [
-                        {"type": "file", "path": file, "size": len(text), "oid": "0" * 40}
-                        for file, text in files.items()
-                    ]
-                ).encode()
-            elif self.path.startswith("/api/"):
-                siblings = [{"rfilename": file, "size": len(text)} for file, text in files.items()]
-                body = json.dumps(
-                    {"id": f"{owner}/model", "sha": REVISION, "siblings": siblings}
-                ).encode()
-            else:
-                body = files[name]
-                headers = {
-                    "X-Repo-Commit": REVISION,
-                    "ETag": f'"{hashlib.sha256(body).hexdigest()}"',
-                }
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        do_GET = do_HEAD = answer
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
+    """Serves two models, one of them without safetensors."""
+    safe = {name: data for name, data in FILES.items() if name != "model.safetensors"}
+    repositories = {"owner/model": FILES, "owner/pickled": safe}
+    with serving(lambda handler: hub_answer(handler, repositories)) as server:
+        yield server
 
 
 def download(endpoint: str, model: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -109,7 +59,7 @@ def download(endpoint: str, model: str, folder: Path) -> subprocess.CompletedPro
 
 
 def test_a_model_comes_whole_and_without_pickles(hub, tmp_path):
-    run = download(hub[0], "owner/model", tmp_path)
+    run = download(hub.url(), "owner/model", tmp_path)
     assert run.returncode == 0, run.stderr
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "README.md",
@@ -117,19 +67,19 @@ def test_a_model_comes_whole_and_without_pickles(hub, tmp_path):
         "model.safetensors",
     ]
     assert (tmp_path / "model/model.safetensors").read_bytes() == b"weights"
-    assert not [path for path in hub[1] if path.endswith(".bin")]
+    assert not [path for path in hub.paths if path.endswith(".bin")]
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("gated/model", "agreement to its licence"),
+        ("owner/gated", "agreement to its licence"),
         ("nobody/model", "no such model or revision"),
-        ("pickled/model", "no safetensors weights"),
+        ("owner/pickled", "no safetensors weights"),
     ],
 )
 def test_what_cannot_be_had_is_explained_and_leaves_no_folder(hub, tmp_path, model, message):
-    run = download(hub[0], model, tmp_path)
+    run = download(hub.url(), model, tmp_path)
     assert run.returncode == 1
     assert message in run.stderr and model in run.stderr
     assert "Traceback" not in run.stderr

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from faulty_site import ABSTRACT, landing
 
+from loopback import ABSTRACT, landing
 from papertune.collect.identifiers import document_id
 from papertune.collect.listings.openalex import LOOKED_UP
 from papertune.collect.steps import fetch_documents, render_documents

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -42,55 +38,40 @@ MODULES = dict(zip(KINDS, (arxiv, openalex, crossref, semantic_scholar), strict=
 class Api:
     """A server that gives every request to ``answer(path, query)`` and notes what came."""
 
-    def __init__(self):
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.headers: list[dict[str, str]] = []
+    def __init__(self, site):
+        self.site, self.url = site, site.url()
         self.answer = lambda path, query: (404, "Resource not found.")
-        self.url = ""
+        site.otherwise = self.answer_to
+        site.page("/robots.txt", "none", 404)
+
+    def answer_to(self, handler):
+        status, body, *headers = self.answer(handler.asked.path, handler.asked.query)
+        media = {}
+        if isinstance(body, str) and body[:1] in ("{", "["):
+            media = {"Content-Type": "application/json"}
+        elif isinstance(body, str) and body.startswith("<?xml"):
+            media = {"Content-Type": "application/atom+xml"}
+        return status, {**media, **(headers[0] if headers else {})}, body
+
+    @property
+    def asked(self):
+        return [(one.path, one.query) for one in self._api]
+
+    @property
+    def headers(self):
+        return [one.headers for one in self._api]
+
+    @property
+    def _api(self):
+        return [one for one in self.site.asked if one.path != "/robots.txt"]
 
     def lookups(self, **how):
         return Lookups(**dict.fromkeys(KINDS, self.url), **how)
 
 
 @pytest.fixture
-def api():
-    told = Api()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            parts = urlsplit(self.path)
-            path = unquote(parts.path)
-            if path == "/robots.txt":
-                status, body, headers = 404, "none", {}
-            else:
-                query = {key: value[0] for key, value in parse_qs(parts.query).items()}
-                told.asked.append((path, query))
-                told.headers.append(dict(self.headers))
-                status, body, *more = told.answer(path, query)
-                headers = more[0] if more else {}
-            if not isinstance(body, str):
-                body = json.dumps(body)
-            media = "application/json" if body[:1] in "{[" else "text/html"
-            if body.startswith("<?xml"):
-                media = "application/atom+xml"
-            self.send_response(status)
-            for name, value in {"Content-Type": media, **headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body.encode())))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield told
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def api(site):
+    return Api(site)
 
 
 @pytest.fixture(autouse=True)

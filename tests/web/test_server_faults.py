@@ -14,8 +14,8 @@ import zlib
 from email.utils import formatdate
 
 import pytest
-from faulty_site import ABSTRACT, landing
 
+from loopback import ABSTRACT, landing
 from papertune.collect.identifiers import document_id
 from papertune.collect.steps import fetch_documents, list_documents
 from papertune.collect.web import robots as robots_module

@@ -11,8 +11,8 @@ import threading
 import time
 
 import pytest
-from faulty_site import ABSTRACT, landing
 
+from loopback import ABSTRACT, landing
 from papertune.collect.web.dead_hosts import FAILURES
 from papertune.collect.web.pauses import HOST_DELAYS, least_delay
 from papertune.collect.web.per_host_pool import in_lanes, lane_of
@@ -84,10 +84,12 @@ def test_a_page_that_an_earlier_version_kept_is_not_asked_for_again(site, polite
 
 def test_who_asks_is_named(site, polite, monkeypatch):
     polite().get(site.page("/a", "x"))
-    assert set(site.agents) == {"Papertune/0.1 (+tests@example.org)"}
+    assert {one.headers["User-Agent"] for one in site.asked} == {
+        "Papertune/0.1 (+tests@example.org)"
+    }
     monkeypatch.setenv("PAPERTUNE_CONTACT", "https://example.org/me")
     polite(contact="").get(site.page("/b", "x"))
-    assert site.agents[-1] == "Papertune/0.1 (+https://example.org/me)"
+    assert site.asked[-1].headers["User-Agent"] == "Papertune/0.1 (+https://example.org/me)"
 
 
 def test_nobody_named_is_an_error_that_says_what_to_set(site, polite, monkeypatch):

@@ -265,4 +265,6 @@ def test_titles_or_categories_must_be_named():
 
 def test_who_asks_is_named(listed, site):
     listed(Api("Sluice"), titles=["Sluice"])
-    assert set(site.agents) == {"Papertune/0.1 (+tests@example.org)"}
+    assert {one.headers["User-Agent"] for one in site.asked} == {
+        "Papertune/0.1 (+tests@example.org)"
+    }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from huggingface_hub import constants
 
+from loopback import Loopback, serving
 from papertune.cluster import machine
 from papertune.cluster.findings import doubt, fine, stop_if_wrong, wrong
 from papertune.cluster.machine import HubModel
@@ -22,26 +21,12 @@ MODEL = HubModel("lab/small", "a" * 40, "models/lab--small/" + "a" * 40)
 
 
 @pytest.fixture
-def hub(monkeypatch) -> Iterator[dict]:
-    """A server in the Hub's place: `status` is what it answers; it keeps what it was asked."""
-    told = {"status": 200, "asked": []}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            told["asked"].append((self.path, self.headers["Authorization"]))
-            self.send_response(told["status"])
-            self.end_headers()
-
-        def log_message(self, *_) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    told["url"] = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "ENDPOINT", told["url"])
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    yield told
-    server.shutdown()
+def hub(monkeypatch) -> Iterator[Loopback]:
+    """A server in the Hub's place."""
+    with serving((200, {}, "")) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url())
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -59,16 +44,18 @@ def models(*wanted: HubModel):
 def test_a_model_that_is_there_is_not_asked_for(hub, tmp_path):
     (tmp_path / MODEL.folder).mkdir(parents=True)
     assert models() == []
-    assert hub["asked"] == []
+    assert hub.asked == []
 
 
 def test_a_model_that_can_be_downloaded_is_no_problem(hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    hub["status"] = 307
+    hub.otherwise = (307, {}, "")
     (finding,) = models()
     assert finding.state == "ok"
     assert "snakemake --until download_base --config experiments=isca" in finding.text
-    assert hub["asked"] == [(f"/lab/small/resolve/{'a' * 40}/config.json", "Bearer hf_secret")]
+    assert [(one.target, one.headers["Authorization"]) for one in hub.asked] == [
+        (f"/lab/small/resolve/{'a' * 40}/config.json", "Bearer hf_secret")
+    ]
     assert "secret" not in str(finding)
 
 
@@ -77,7 +64,7 @@ def test_a_model_that_can_be_downloaded_is_no_problem(hub, monkeypatch):
     [(401, "agree to its licence"), (403, "set HF_TOKEN"), (404, "check the id")],
 )
 def test_a_model_that_the_hub_does_not_give_is_found_before(hub, status, said):
-    hub["status"] = status
+    hub.otherwise = (status, {}, "")
     (finding,) = models()
     assert finding.state == "wrong" and said in finding.hint
 
@@ -96,7 +83,7 @@ def test_an_offline_hub_is_found_without_asking(hub, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (finding,) = models()
     assert finding.state == "wrong" and "HF_HUB_OFFLINE is set" in finding.text
-    assert hub["asked"] == []
+    assert hub.asked == []
 
 
 def test_an_experiment_needs_its_bases_and_its_generators_models():
@@ -124,10 +111,10 @@ def study(url: str) -> Layout:
 
 
 def test_a_source_within_reach_is_asked_once_by_its_host(hub):
-    hub["status"] = 403  # an answer all the same
-    (finding,) = machine.check_source(study(hub["url"]))
-    assert finding == fine(f"{hub['url']}/ answers")
-    assert hub["asked"] == [("/", None)]
+    hub.otherwise = (403, {}, "")  # an answer all the same
+    (finding,) = machine.check_source(study(hub.url()))
+    assert finding == fine(hub.url("/ answers"))
+    assert [(one.target, one.headers.get("Authorization")) for one in hub.asked] == [("/", None)]
 
 
 def test_a_source_out_of_reach_is_wrong_until_all_is_collected(tmp_path):
@@ -143,10 +130,10 @@ def test_a_source_out_of_reach_is_wrong_until_all_is_collected(tmp_path):
 
 
 def test_a_proxy_is_asked_where_there_is_one(hub, monkeypatch):
-    monkeypatch.setenv("http_proxy", hub["url"])
+    monkeypatch.setenv("http_proxy", hub.url())
     (finding,) = machine.check_source(study("http://venue.example"))
     assert finding.state == "ok"
-    assert hub["asked"][0][0] == "http://venue.example/"
+    assert hub.paths[0] == "http://venue.example/"
 
 
 def test_a_missing_browser_is_a_doubt(monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from loopback import serving
 from papertune.cluster.memory import Offered, ask_hub, check_memory, show_memory
 from papertune.footprint import sizes
 from papertune.footprint.activations import Kept, kept_by_layer
@@ -436,40 +437,22 @@ def test_a_base_that_is_not_here_yet_is_said_to_be_unknown(tmp_path):
 
 
 def test_the_hub_tells_the_sizes_of_a_base_that_is_not_here(tmp_path, monkeypatch):
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-    from threading import Thread
-
     from huggingface_hub import constants
 
-    asked = []
-
-    class Hub(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-            sizes = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024}
-            self.wfile.write(json.dumps({"model_type": "gpt2", "vocab_size": 9, **sizes}).encode())
-
-        def log_message(self, *_) -> None:
-            pass
-
+    sizes = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024}
+    config = {"model_type": "gpt2", "vocab_size": 9, **sizes}
     layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"), str(tmp_path))
     task = Task(layout, "train", "full")
-    server = HTTPServer(("127.0.0.1", 0), Hub)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    with serving((200, {}, config)) as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url())
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         ask_hub([layout])
-        assert asked == [] and peak_of(task) is None
+        assert hub.asked == [] and peak_of(task) is None
         monkeypatch.delenv("HF_HUB_OFFLINE")
         ask_hub([layout])
         revision = layout.experiment.bases["gpt2"].revision
-        assert asked == [f"/openai-community/gpt2/resolve/{revision}/config.json"]
+        assert hub.paths == [f"/openai-community/gpt2/resolve/{revision}/config.json"]
         assert peak_of(task).weights == 4 * (GPT2_SMALL.parameters - (50257 - 9) * 768)
-    finally:
-        server.shutdown()
 
 
 def test_planning_loads_no_torch():

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
+from hub_server import REVISION, hub_answer
+from loopback import serving
 from snakemake_run import ROOT
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
 SECRET = "hf_a_secret_of_mine"
 CODE = """
 import dataclasses, json, sys
@@ -74,83 +72,8 @@ REPOSITORIES = {
 
 @pytest.fixture
 def hub():
-    asked: list[tuple[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body_sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            path, _, query = self.path.partition("?")
-            asked.append((self.command, path))
-            status, headers, body = self.answer_to(path, query, body_sent)
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def answer_to(self, path, query, sent):
-            parts = path.removeprefix("/api").removeprefix("/datasets/").split("/")
-            name = "/".join(parts[:2])
-            if name == "owner/gated":
-                said = "Access to dataset owner/gated is restricted"
-                return 403, {"X-Error-Code": "GatedRepo", "X-Error-Message": said}, b""
-            if name not in REPOSITORIES:
-                return 404, {"X-Error-Code": "RepoNotFound"}, b""
-            files = REPOSITORIES[name]
-            if REVISION not in path:
-                return 404, {"X-Error-Code": "RevisionNotFound"}, b""
-            if "/tree/" in path:
-                below = path.partition(f"/tree/{REVISION}")[2].strip("/")
-                return 200, {}, json.dumps(tree(files, below, "recursive=true" in query)).encode()
-            if "/paths-info/" in path:
-                wanted = json.loads(sent)["paths"]
-                return 200, {}, json.dumps([entry(f, files) for f in wanted if f in files]).encode()
-            if path.startswith("/api/"):
-                siblings = [{"rfilename": file} for file in files]
-                said = {"id": name, "sha": REVISION, "siblings": siblings, "tags": []}
-                said |= {"private": False, "gated": False, "disabled": False}
-                return 200, {}, json.dumps(said).encode()
-            file = path.partition(f"/resolve/{REVISION}/")[2]
-            if file not in files:
-                return 404, {"X-Error-Code": "EntryNotFound"}, b""
-            tag = hashlib.sha256(files[file]).hexdigest()
-            return 200, {"X-Repo-Commit": REVISION, "ETag": f'"{tag}"'}, files[file]
-
-        do_GET = do_HEAD = do_POST = answer
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def entry(file, files):
-    return {"type": "file", "path": file, "size": len(files[file]), "oid": "0" * 40}
-
-
-def tree(files, below, deep):
-    first = f"{below}/" if below else ""
-    found = {}
-    for file in files:
-        rest = file.removeprefix(first)
-        if not file.startswith(first):
-            continue
-        if "/" in rest and not deep:
-            folder = first + rest.split("/")[0]
-            found[folder] = {"type": "directory", "path": folder, "size": 0, "oid": "0" * 40}
-        else:
-            found[file] = entry(file, files)
-    return list(found.values())
+    with serving(lambda handler: hub_answer(handler, REPOSITORIES)) as server:
+        yield server
 
 
 DE_EN = {"question": "translation.en", "answer": "translation.de", "id": "id"}
@@ -206,7 +129,7 @@ CASES = [
 
 @pytest.mark.slow
 def test_a_hub_is_read_or_what_cannot_be_had_is_explained(hub, tmp_path):
-    endpoint, asked = hub
+    endpoint = hub.url()
     dated = source(config="de-en", columns={**DE_EN, "year": "year"}, listed_year=2020)
     pairs, [plain], (kept, lost), *refused = listed(
         endpoint,
@@ -229,11 +152,11 @@ def test_a_hub_is_read_or_what_cannot_be_had_is_explained(hub, tmp_path):
         assert isinstance(said, str), (settings, said)
         assert message in said, settings
         assert "What to do" in said
-    assert not [path for _, path in asked if path.endswith((".png", "fr-en/train.parquet"))]
-    before = len(asked)
+    assert not [path for path in hub.paths if path.endswith((".png", "fr-en/train.parquet"))]
+    before = len(hub.asked)
     [again] = listed("http://127.0.0.1:9", tmp_path, dated, offline="1")
     assert again == pairs, "without a network, from what was downloaded"
-    assert len(asked) == before
+    assert len(hub.asked) == before
 
 
 @pytest.mark.slow
