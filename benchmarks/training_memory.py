@@ -26,7 +26,7 @@ from papertune.footprint.families import read_architecture
 from papertune.footprint.sizes import Machine
 from papertune.footprint.training import training_peak
 from papertune.study.recipe import Recipe
-from papertune.study.settings import Freeze, Lora, Training, Variant
+from papertune.study.settings import ExampleForm, Freeze, Lora, Training
 
 LEAST, MOST = 0.95, 1.2
 UPDATES = 2
@@ -59,7 +59,7 @@ class Case:
             prompt="$instruction $context $question",
             sharded=self.sharded,
             freeze=Freeze(**self.freeze) if self.freeze else None,
-            examples=Variant(**self.examples),
+            examples=ExampleForm(**self.examples),
         )
 
 

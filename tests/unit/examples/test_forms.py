@@ -10,7 +10,7 @@ from papertune.examples.forms import Form, read_examples
 from papertune.examples.tokens import MASKED, encode, labelled, shortened, start_tokens
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, Pair, read_records, write_records
-from papertune.study.settings import Answering, Settings, Variant, added
+from papertune.study.settings import Answering, ExampleForm, Settings, added
 from tiny_models import make_model
 
 TEMPLATE = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
@@ -71,7 +71,9 @@ def with_beginning(tokenizer):
 
 
 def read(tokenizer, *, max_length: int = 256, **variant):
-    return read_examples(tokenizer, pairs(), TEMPLATE, Variant(**variant), max_length=max_length)
+    return read_examples(
+        tokenizer, pairs(), TEMPLATE, ExampleForm(**variant), max_length=max_length
+    )
 
 
 def shown(tokenizer, row) -> tuple[str, str]:
@@ -135,7 +137,7 @@ def test_training_and_answering_see_the_same_tokens(plain, variant, template, be
         tokenizer.bos_token = None
         tokenizer.chat_template = template.replace("{{ bos_token }}", "")
     rows = read(tokenizer, variant=variant).rows
-    form = Form(tokenizer, Variant(variant=variant).asked, TEMPLATE)
+    form = Form(tokenizer, ExampleForm(variant=variant).asked, TEMPLATE)
     for (asked, reference), row in zip(form.tokens(pairs()), rows, strict=True):
         both = asked + reference
         assert row["input_ids"][: len(both)] == both
@@ -273,5 +275,5 @@ def test_a_field_that_was_added_is_in_an_identity_only_where_it_is_used():
 
 def test_a_length_needs_something_that_it_is_the_length_of():
     with pytest.raises(ValueError, match="packing: whole or blocks"):
-        Variant(length=350)
-    assert Variant(length=350, packing="blocks").length == 350
+        ExampleForm(length=350)
+    assert ExampleForm(length=350, packing="blocks").length == 350

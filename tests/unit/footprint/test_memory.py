@@ -25,12 +25,12 @@ from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
 from papertune.study.settings import (
     Answering,
+    ExampleForm,
     Freeze,
     Lora,
     Quantization,
     Tokenizer,
     Training,
-    Variant,
 )
 from papertune.study.settings import Architecture as FromScratch
 from snakemake_run import ROOT
@@ -297,7 +297,7 @@ def test_several_processes_share_an_update_and_packing_shares_rows():
     one = recipe(batch_size=16, max_length=512)
     many = training_peak(GPT2_SMALL, one, replace(GPU, processes=8)).device
     assert many < training_peak(GPT2_SMALL, one, GPU).device
-    cut = one.model_copy(update={"examples": Variant(packing="blocks", length=128)})
+    cut = one.model_copy(update={"examples": ExampleForm(packing="blocks", length=128)})
     assert training_peak(GPT2_SMALL, cut, GPU).device < training_peak(GPT2_SMALL, one, GPU).device
 
 

@@ -20,12 +20,12 @@ from papertune.records import Answer, Pair, read_records, write_records
 from papertune.study.recipe import Recipe
 from papertune.study.settings import (
     Answering,
+    ExampleForm,
     Freeze,
     Lora,
     Quantization,
     Subset,
     Training,
-    Variant,
 )
 from papertune.training import train as training
 from papertune.training.fitting import fit
@@ -678,8 +678,8 @@ def test_training_sees_the_subset_only(run, tmp_path):
 
 
 def test_training_reads_of_a_pair_what_the_variant_says(run):
-    alone = run("alone", examples=Variant(variant="answer"))
-    both = run("both", examples=Variant(variant="separate"))
+    alone = run("alone", examples=ExampleForm(variant="answer"))
+    both = run("both", examples=ExampleForm(variant="separate"))
     assert facts_of(alone)["examples"]["train"] == 24
     assert facts_of(both)["examples"]["train"] == 48
     assert facts_of(both)["read"]["variant"] == "separate"

@@ -10,7 +10,7 @@ from papertune.examples.packing import blocks
 from papertune.examples.tokens import Encoded, Examples, encode, labelled, start_tokens
 from papertune.records import Pair
 from papertune.study.prompts import answer_prompt, completion, question_prompt
-from papertune.study.settings import Variant
+from papertune.study.settings import ExampleForm
 
 CHAT = "examples.variant: chat"  # where an error is
 
@@ -60,7 +60,7 @@ class Form:
 
 
 def read_examples(
-    tokenizer: Any, pairs: Iterable[Pair], template: str, variant: Variant, *, max_length: int
+    tokenizer: Any, pairs: Iterable[Pair], template: str, variant: ExampleForm, *, max_length: int
 ) -> Examples:
     """What training reads of pairs.
 
@@ -100,7 +100,7 @@ def read_examples(
     return Examples(blocks(found.rows, length), found.cut, found.rejected)
 
 
-def packed_row(variant: Variant, max_length: int) -> int | None:
+def packed_row(variant: ExampleForm, max_length: int) -> int | None:
     """Most tokens of a row that examples of a batch share; ``None`` where each has its own."""
     if variant.packing != "whole":
         return None

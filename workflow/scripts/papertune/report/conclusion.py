@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from papertune.metrics import METRICS
-from papertune.report.tables import model_label, number, p_text, set_label
+from papertune.report.tables import number, p_text
 from papertune.scores.matrix import Cell, find_cell
 from papertune.study.experiment import Experiment
 
@@ -44,12 +44,12 @@ def _headline(cells: list[Cell], experiment: Experiment, trained: list[str]) -> 
         return cell is not None and cell.better() is True
 
     def names(models: list[str]) -> str:
-        return _and([model_label(experiment, model) for model in models])
+        return _and([experiment.model_label(model) for model in models])
 
     sets = experiment.test_set_names
     gained = [m for m in trained if better(m, experiment.dataset_of(m))]
     if not gained:
-        where = _and([set_label(experiment, name) for name in sets])
+        where = _and([experiment.set_label(name) for name in sets])
         elsewhere = [m for m in trained if any(better(m, name) for name in sets)]
         if elsewhere:
             return (
@@ -58,10 +58,10 @@ def _headline(cells: list[Cell], experiment: Experiment, trained: list[str]) -> 
             )
         return (
             f"No gain could be shown: no fine-tuned model is measurably better than "
-            f"{model_label(experiment, experiment.baseline)} on questions by {where}."
+            f"{experiment.model_label(experiment.baseline)} on questions by {where}."
         )
     others = {m: [name for name in sets if name != experiment.dataset_of(m)] for m in gained}
-    base = model_label(experiment, experiment.baseline)
+    base = experiment.model_label(experiment.baseline)
     yes = f"Yes: {names(gained)} {'answers' if len(gained) == 1 else 'answer'} better than {base}"
     if not any(others.values()):
         return f"{yes}. Whether the gain survives a change of question writer was not asked."
@@ -96,9 +96,9 @@ def _headline(cells: list[Cell], experiment: Experiment, trained: list[str]) -> 
 
 
 def _finding(cell: Cell, experiment: Experiment) -> str:
-    who = model_label(experiment, cell.model)
+    who = experiment.model_label(cell.model)
     own = cell.test_set == experiment.dataset_of(cell.model)
-    writer = set_label(experiment, cell.test_set)
+    writer = experiment.set_label(cell.test_set)
     where = f"questions by {writer}, {'which wrote' if own else 'which did not write'} its training pairs"
     value = number(cell.mean, cell.metric)
     if cell.difference is None or cell.p_corrected is None:
@@ -108,7 +108,7 @@ def _finding(cell: Cell, experiment: Experiment) -> str:
         f"{who}, {where}: {value}, {number(cell.difference, cell.metric, signed=True)} "
         f"[{number(cell.difference_low, cell.metric, signed=True)}, "
         f"{number(cell.difference_high, cell.metric, signed=True)}] against "
-        f"{model_label(experiment, experiment.baseline)}, corrected p {_is(cell.p_corrected)}: "
+        f"{experiment.model_label(experiment.baseline)}, corrected p {_is(cell.p_corrected)}: "
         f"{verdict}."
     )
 
@@ -131,7 +131,7 @@ def _caveats(cells: list[Cell], experiment: Experiment) -> list[str]:
         widest = max(spread, key=lambda c: (c.seed_high or 0) - (c.seed_low or 0))
         said.append(
             "Intervals do not cover the luck of training. Between seeds, "
-            f"{model_label(experiment, widest.model)} on {set_label(experiment, widest.test_set)} "
+            f"{experiment.model_label(widest.model)} on {experiment.set_label(widest.test_set)} "
             f"moves most: {number(widest.seed_low, how.metric)} to "
             f"{number(widest.seed_high, how.metric)} over {widest.seeds} seeds."
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from papertune.report.tables import model_label, set_label
 from papertune.study.layout import Layout
 
 # rules in the order of the work; what comes after the matrix (tables, figures, the page) is no part
@@ -38,13 +37,13 @@ def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
         for stage in ("list_documents", "fetch_documents", "render_documents"):
             yield stage, "", {"year": year}
     for generator, split in layout.generated:
-        yield "synthesize", set_label(study, generator), {"generator": generator, "split": split}
+        yield "synthesize", study.set_label(generator), {"generator": generator, "split": split}
     for model, seed in layout.models():
-        yield "train", model_label(study, model), {"model": model, "seed": str(seed)}
+        yield "train", study.model_label(model), {"model": model, "seed": str(seed)}
     for model, seed, test_set in layout.by_cell("answers"):
         for stage in ("answer", "score"):
             cell = {"model": model, "seed": str(seed), "test_set": test_set}
-            yield stage, model_label(study, model), cell
+            yield stage, study.model_label(model), cell
     yield "compare", "", {}
     generators = {generator for generator, _ in layout.generated}
     folders = {

@@ -11,7 +11,7 @@ from typing import Any
 from papertune.metrics import METRICS
 from papertune.records import atomic_write
 from papertune.report.counts import Count, read_counts
-from papertune.report.tables import model_label, read_training, set_label
+from papertune.report.tables import read_training
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
 
@@ -156,13 +156,13 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
         position, ticks, labels = 0.0, [], []
         for test_set in sets:
             axes.text(
-                0, position, short(set_label(experiment, test_set)), transform=axes.get_yaxis_transform(),
+                0, position, short(experiment.set_label(test_set)), transform=axes.get_yaxis_transform(),
                 ha="left", va="center", weight="bold",
             )  # fmt: skip
             for number, model in enumerate(models):
                 position += 1
                 ticks.append(position)
-                labels.append(short(model_label(experiment, model)))
+                labels.append(short(experiment.model_label(model)))
                 cell = find_cell(
                     cells, model=model, test_set=test_set, metric=experiment.comparison.metric
                 )
@@ -202,7 +202,7 @@ def loss_figure(
                         alpha=0.85,
                         marker="o" if key == "validation_loss" else None,
                         markersize=3.5,
-                        label=short(model_label(experiment, model)) if model not in named else None,
+                        label=short(experiment.model_label(model)) if model not in named else None,
                     )
             named.add(model)
         left.set_title("Training loss")
@@ -231,7 +231,7 @@ def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, pa
                     shade = colour(experiment, model)
                     axes.barh(place, sum(values) / len(values), color=shade, alpha=0.5, height=0.6)
                     axes.plot(values, [place] * len(values), "o", color=shade, markersize=5)
-            axes.set_yticks(range(len(models)), [short(model_label(experiment, m)) for m in models])
+            axes.set_yticks(range(len(models)), [short(experiment.model_label(m)) for m in models])
             axes.set_ylim(max(len(models), 1) - 0.5, -0.5)
             axes.tick_params(axis="y", length=0)
             axes.set_title(title)

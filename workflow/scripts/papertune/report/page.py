@@ -23,12 +23,10 @@ from papertune.report.page_data import (
 from papertune.report.svg import inline
 from papertune.report.tables import (
     metrics_table,
-    model_label,
     number,
     p_text,
     published_table,
     read_training,
-    set_label,
     training_table,
     years_table,
 )
@@ -103,7 +101,7 @@ def write_page(
         conclusion=conclude(cells, experiment),
         facts=_facts(experiment, rows, cells),
         matrix=_matrix(cells, experiment),
-        sets=[(name, set_label(experiment, name)) for name in experiment.test_set_names],
+        sets=[(name, experiment.set_label(name)) for name in experiment.test_set_names],
         metric=METRICS[experiment.comparison.metric],
         metrics=[(METRICS[name], describe(name)) for name in experiment.metrics],
         tables={
@@ -184,7 +182,7 @@ def _matrix(cells: list[Cell], experiment: Experiment) -> list[dict[str, Any]]:
         ]
         rows.append(
             {
-                "label": model_label(experiment, model),
+                "label": experiment.model_label(model),
                 "place": place % len(COLOURS),
                 "cells": [_matrix_cell(cell) if cell else None for cell in found],
             }

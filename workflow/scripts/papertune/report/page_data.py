@@ -13,7 +13,7 @@ import yaml
 from papertune.identity import share
 from papertune.records import Answer, Document, Rejection, Score, read_records
 from papertune.report.counts import STAGES, Count
-from papertune.report.tables import model_label, number, set_label
+from papertune.report.tables import number
 from papertune.study.experiment import Experiment, Part
 
 LONGEST = 4000  # characters of a text on the page
@@ -72,11 +72,11 @@ def answers_side_by_side(
             kept.append(chosen[pair])
         kept.sort(key=lambda item: (item["year"], item["document"], item["question"]))
         wanted |= {item["document"] for item in kept}
-        sets.append({"label": set_label(experiment, test_set), "total": total, "questions": kept})
+        sets.append({"label": experiment.set_label(test_set), "total": total, "questions": kept})
     return {
         "metric": metric,
         "models": [
-            {"name": m, "label": model_label(experiment, m), "seed": first[m]} for m in models
+            {"name": m, "label": experiment.model_label(m), "seed": first[m]} for m in models
         ],
         "sets": sets,
         "documents": _documents(documents, wanted, experiment, int(budget * 0.4)),

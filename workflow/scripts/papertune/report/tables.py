@@ -89,17 +89,6 @@ def p_text(p: float | None) -> str:
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
-def model_label(experiment: Experiment, model: str) -> str:
-    """The label of a model, its name where it has none."""
-    return (experiment.models[model].label if model in experiment.models else "") or model
-
-
-def set_label(experiment: Experiment, test_set: str) -> str:
-    """The label of the generator that wrote a test set."""
-    generator = experiment.generators.get(test_set)
-    return (generator.label if generator else "") or test_set
-
-
 # ---- the tables -------------------------------------------------------------
 
 
@@ -108,7 +97,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     metric = experiment.comparison.metric
     rows = []
     for model in experiment.models:
-        row = [model_label(experiment, model)]
+        row = [experiment.model_label(model)]
         for test_set in experiment.test_set_names:
             cell = find_cell(cells, model=model, test_set=test_set, metric=metric)
             row.append(interval(cell) if cell else NONE)
@@ -116,9 +105,9 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     how = experiment.comparison
     return Table(
         f"{METRICS[metric].label} with {how.confidence:.0%} interval; {BETTER} better and {WORSE} "
-        f"worse than {model_label(experiment, experiment.baseline) or 'the baseline'}, corrected "
+        f"worse than {experiment.model_label(experiment.baseline) or 'the baseline'}, corrected "
         "p < 0.05",
-        ["Model", *(set_label(experiment, name) for name in experiment.test_set_names)],
+        ["Model", *(experiment.set_label(name) for name in experiment.test_set_names)],
         rows,
     )
 
@@ -127,9 +116,9 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
     """Every metric of every model on every test set, with the difference to the baseline."""
     rows = [
         [
-            set_label(experiment, cell.test_set),
+            experiment.set_label(cell.test_set),
             METRICS[cell.metric].label,
-            model_label(experiment, cell.model),
+            experiment.model_label(cell.model),
             interval(cell),
             number(cell.difference, cell.metric, signed=True),
             p_text(cell.p),
@@ -153,8 +142,8 @@ def years_table(cells: list[Cell], experiment: Experiment) -> Table:
     years = [*map(str, experiment.years_of("test")), ALL_YEARS]
     rows = [
         [
-            set_label(experiment, test_set),
-            model_label(experiment, model),
+            experiment.set_label(test_set),
+            experiment.model_label(model),
             *(
                 number(cell.mean if cell else None, metric)
                 for cell in (
@@ -182,7 +171,7 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
                 rows.append(
                     [
                         table.title or METRICS[table.metric].label,
-                        model_label(experiment, model),
+                        experiment.model_label(model),
                         str(year),
                         number(value, table.metric),
                         interval(cell).rstrip(BETTER + WORSE) if cell else NONE,
@@ -212,7 +201,7 @@ def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment)
 
     rows = [
         [
-            model_label(experiment, model),
+            experiment.model_label(model),
             str(seed),
             fact(values, "trainable_parameters"),
             fact(values, "total_parameters"),

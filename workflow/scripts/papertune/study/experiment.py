@@ -282,6 +282,15 @@ class Experiment(Settings):
             **({} if price is None else {"gpu_hour_price": price}),
         }
 
+    def model_label(self, model: str) -> str:
+        """The label of a model, its name where it has none."""
+        return (self.models[model].label if model in self.models else "") or model
+
+    def set_label(self, test_set: str) -> str:
+        """The label of the generator that wrote a test set, its name where it has none."""
+        generator = self.generators.get(test_set)
+        return (generator.label if generator else "") or test_set
+
     @property
     def baseline(self) -> str:
         """The model that others are held against, or an empty string where there is none."""

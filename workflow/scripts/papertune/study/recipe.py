@@ -11,6 +11,7 @@ from typing import Any
 from papertune.study.settings import (
     PARTS,
     Embedder,
+    ExampleForm,
     Freeze,
     Lora,
     Method,
@@ -18,7 +19,6 @@ from papertune.study.settings import (
     Settings,
     Subset,
     Training,
-    Variant,
     cosmetic,
 )
 
@@ -49,7 +49,7 @@ class Recipe(Settings):
     quantization: Quantization = Quantization()
     freeze: Freeze | None = None
     subset: Subset | None = None
-    examples: Variant = Variant()
+    examples: ExampleForm = ExampleForm()
     prompt: str = ""
     embedder: Embedder = Embedder()
     sharded: bool = cosmetic(False)

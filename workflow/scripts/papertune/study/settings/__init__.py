@@ -23,6 +23,7 @@ from papertune.study.settings.evaluate import (
     Embedder,
     Published,
 )
+from papertune.study.settings.forms import ExampleForm
 from papertune.study.settings.models import (
     PARTS,
     Answering,
@@ -50,7 +51,6 @@ from papertune.study.settings.synthesize import (
     SourceGenerator,
     TransformersGenerator,
 )
-from papertune.study.settings.variants import Variant
 
 __all__ = [
     "NAME",
@@ -68,6 +68,7 @@ __all__ = [
     "Decoding",
     "DemoSource",
     "Embedder",
+    "ExampleForm",
     "Fetching",
     "FilesSource",
     "Freeze",
@@ -92,7 +93,6 @@ __all__ = [
     "Tokenizer",
     "Training",
     "TransformersGenerator",
-    "Variant",
     "Years",
     "added",
     "cosmetic",

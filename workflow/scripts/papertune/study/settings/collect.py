@@ -48,6 +48,20 @@ class FilesSource(Settings):
     path: str
 
 
+class PdfsSource(Settings):
+    """A folder of PDFs, or a glob; ``{year}`` in the path stands for the year, if it is there.
+
+    Without ``{year}`` the files are undated and listed with year 0.
+    """
+
+    kind: Literal["pdfs"]
+    path: str
+    part: Literal["whole", "abstract"] = "whole"
+    max_pages: int = Field(60, ge=1, description="longer files are rejected")
+    max_megabytes: float = Field(50.0, gt=0, description="larger files are rejected")
+    max_seconds: float = cosmetic(60.0, gt=0, description="of reading one file")
+
+
 Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing", "browser"]
 
 

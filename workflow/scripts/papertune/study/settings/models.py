@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from papertune.study.settings.base import Name, Settings, added, cosmetic
-from papertune.study.settings.variants import Variant
+from papertune.study.settings.forms import ExampleForm
 
 
 def _base_and_method_or_after(schema: dict[str, Any]) -> None:
@@ -249,7 +249,7 @@ class Model(Settings):
     method: Method
     dataset: str = Field("", description="a generator; the experiment's dataset where it is empty")
     subset: Subset | None = None
-    examples: Variant = added(Variant(), description="what training reads of a pair")
+    examples: ExampleForm = added(ExampleForm(), description="what training reads of a pair")
     training: dict[str, Any] = {}
     lora: Lora = Lora()
     quantization: Quantization = Quantization()

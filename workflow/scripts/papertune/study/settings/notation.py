@@ -24,6 +24,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from papertune.study.settings.base import NAME, Settings
+from papertune.study.settings.forms import ExampleForm
 from papertune.study.settings.models import (
     PARTS,
     Freeze,
@@ -33,7 +34,6 @@ from papertune.study.settings.models import (
     Subset,
     Training,
 )
-from papertune.study.settings.variants import Variant
 
 Origins = dict[str, dict[str, str]]  # model → its key → that key as the user wrote it
 Values = dict[str, Any]
@@ -44,7 +44,7 @@ NESTED: dict[str, type[Settings]] = {
     "quantization": Quantization,
     "freeze": Freeze,
     "subset": Subset,
-    "examples": Variant,
+    "examples": ExampleForm,
 }
 NOT_SWEPT = {"label", "after", "sweep", "seeds", *NESTED}
 SHORT = {"training.learning_rate": "", "lora.rank": "r"}  # other keys stand there by their own name

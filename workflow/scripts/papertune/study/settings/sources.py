@@ -11,6 +11,7 @@ from papertune.study.settings.collect import (
     DblpSource,
     DemoSource,
     FilesSource,
+    PdfsSource,
     PmlrSource,
 )
 from papertune.study.settings.listings import (
@@ -20,7 +21,6 @@ from papertune.study.settings.listings import (
     DblpSnapshotSource,
     DblpSparqlSource,
 )
-from papertune.study.settings.pdf import PdfsSource
 from papertune.study.settings.qa import (
     HubDatasetSource,
     PairsSource,

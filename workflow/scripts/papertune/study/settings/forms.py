@@ -12,7 +12,7 @@ Form = Literal["prompt_qa", "qa", "answer", "separate", "chat"]
 Asked = Literal["prompt", "question", "chat"]
 
 
-class Variant(Settings):
+class ExampleForm(Settings):
     """A dataset variant: which texts pairs become, what the loss counts, how batches are packed.
 
     ``prompt_qa``: the experiment's prompt, then the answer. ``qa``: the question alone, then the
@@ -44,7 +44,7 @@ class Variant(Settings):
         return forms.get(self.variant, "prompt")
 
     @model_validator(mode="after")
-    def _length_of_something(self) -> Variant:
+    def _length_of_something(self) -> ExampleForm:
         if self.length is not None and self.packing == "none":
             raise ValueError(
                 "length is that of packed rows or blocks; set packing: whole or blocks"
