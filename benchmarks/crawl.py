@@ -1,9 +1,9 @@
 """How close a crawl comes to the least time that the pauses between requests leave it.
 
-    python benchmarks/crawl.py [--pages 500] [--hosts 4] [--delay 0.1] [--latency 0] [--lanes 8]
+    python benchmarks/crawl.py [--pages 500] [--hosts 4] [--delay 0.1] [--latency 0] [--threads 8]
 
 Serves pages on as many loopback addresses, each a host of its own, asks for all of them through
-the polite session in lanes, and prints the time, the lower bound (the most requests to one host,
+the polite session in threads, and prints the time, the lower bound (the most requests to one host,
 robots.txt included, times the delay) and their ratio. Ends with status 1 where the ratio is above
 1.1, or where two requests to one host came closer together than the delay.
 """
@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from papertune.collect.web.per_host_pool import in_lanes, lane_of
+from papertune.collect.web.per_host_pool import host_key, map_per_host
 from papertune.collect.web.session import PoliteSession
 from papertune.study.settings import Fetching
 
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=4)
     parser.add_argument("--delay", type=float, default=0.1)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
-    parser.add_argument("--lanes", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=8)
     options = parser.parse_args()
     Handler.latency = options.latency
 
@@ -75,12 +75,12 @@ def main() -> None:
     fetching = Fetching(
         contact="tests@papertune.example",
         delay=options.delay,
-        hosts=options.lanes,
+        hosts=options.threads,
         allow_hosts=addresses,
     )
     with tempfile.TemporaryDirectory() as folder, PoliteSession(fetching, folder) as session:
         start = time.monotonic()
-        for _, result in in_lanes(urls, lane_of, session.get, lanes=fetching.hosts):
+        for _, result in map_per_host(urls, host_key, session.get, threads=fetching.hosts):
             if isinstance(result, Exception):
                 raise result
         took = time.monotonic() - start

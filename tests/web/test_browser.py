@@ -317,7 +317,7 @@ def test_its_pages_reach_no_private_address(site, opened, secrets):
     )
     browser = opened(patience=4)
     assert browser.abstract(site.page("/a", page)) == (ABSTRACT, "section")
-    assert browser._running.gate.refused
+    assert browser._running.proxy.refused
     assert not secrets.asked
     browser.close()
     # the same page reaches it where it is allowed: the test would see it
@@ -338,7 +338,7 @@ def test_behind_a_proxy_no_written_private_address_is_asked(site, opened, secret
     # selenium asks its driver past the proxy by itself
     assert browser.abstract("http://outside.example/a") == (ABSTRACT, "section")
     assert reason(browser, "http://outside.example/b") == "private_address"
-    assert browser._running.gate is None
+    assert browser._running.proxy is None
     assert not secrets.asked
     # the proxy is asked where a redirect leads, but not what a page wants to load
     assert not [path for path in site.requests if "/fetch" in path]

@@ -15,7 +15,7 @@ import pytest
 from loopback import ABSTRACT, landing
 from papertune.collect.web.dead_hosts import FAILURES
 from papertune.collect.web.pauses import HOST_DELAYS, least_delay
-from papertune.collect.web.per_host_pool import in_lanes, lane_of
+from papertune.collect.web.per_host_pool import host_key, map_per_host
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
@@ -557,7 +557,7 @@ def test_hosts_in_parallel_each_at_its_pace(site, polite):
     urls = [f"{base}/{number}" for number in range(8) for base in sites]
     session = polite(delay=0.2)
     start = time.monotonic()
-    done = list(in_lanes(urls, lane_of, session.get, lanes=4))
+    done = list(map_per_host(urls, host_key, session.get, threads=4))
     took = time.monotonic() - start
     assert [page for _, page in done if isinstance(page, Exception)] == []
     assert sorted(url for url, _ in done) == sorted(urls)
@@ -574,14 +574,14 @@ def test_a_challenge_in_one_thread_stops_the_host_for_all_and_no_other(site, pol
     site.page("/wall", CHALLENGE)
     session = polite(delay=0.02)
     todo = [site.url("/wall"), *urls, *others]
-    done = dict(in_lanes(todo, lane_of, session.get, lanes=2))
+    done = dict(map_per_host(todo, host_key, session.get, threads=2))
     assert all(isinstance(done[url], HostStopped) for url in [site.url("/wall"), *urls])
     assert all(ABSTRACT in done[url].text for url in others)
 
 
 def test_a_closed_session_lets_waiting_threads_go(site, polite):
     session = polite(delay=60)
-    session.turns.asked("127.0.0.1")
+    session.pauses.asked("127.0.0.1")
     errors = []
 
     def wait():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.collect.web.pauses import Turns
+from papertune.collect.web.pauses import HostPauses
 from papertune.jobs.sharing import work_for_group
 from papertune.records import atomic_write
 from papertune.store import Store
@@ -55,7 +55,7 @@ def finish(folder: Path, key: str) -> None:
     store.add({key: "an answer"})
     with atomic_write(folder / "http" / "page.json") as stream:
         stream.write(key)
-    Turns(folder / "http" / "turns").asked("site.example")
+    HostPauses(folder / "http" / "turns").asked("site.example")
 
 
 def test_members_of_a_group_go_on_with_each_others_work(store):

@@ -13,16 +13,16 @@ import time
 
 import pytest
 
-from papertune.collect.web.pauses import Turns, one_of
+from papertune.collect.web.pauses import HostPauses, one_of
 
 DELAY = 0.05
 
 
 def ask(folder, count, delay=DELAY):
     """Take turns; a line with start and end for each."""
-    turns = Turns(folder / "turns")
+    pauses = HostPauses(folder / "turns")
     for _ in range(count):
-        with turns.turn("site.example", delay):
+        with pauses.slot("site.example", delay):
             start = time.time()
             time.sleep(0.002)
         with (folder / "asked").open("a") as file:
@@ -45,7 +45,7 @@ def test_the_pause_holds_over_threads_and_processes(tmp_path):
 
 def test_a_killed_job_blocks_nobody_and_has_asked(tmp_path):
     def hold():
-        with Turns(tmp_path).turn("site.example", 0):
+        with HostPauses(tmp_path).slot("site.example", 0):
             (tmp_path / "held").touch()
             time.sleep(60)
 
@@ -56,44 +56,46 @@ def test_a_killed_job_blocks_nobody_and_has_asked(tmp_path):
     os.kill(job.pid, signal.SIGKILL)
     job.join()
     start = time.time()
-    with Turns(tmp_path).turn("site.example", 0.4):
+    with HostPauses(tmp_path).slot("site.example", 0.4):
         assert 0.1 < time.time() - start < 5
 
 
 def test_other_hosts_do_not_wait(tmp_path):
-    turns = Turns(tmp_path)
-    with turns.turn("a.example", 60), turns.turn("b.example", 60):
+    pauses = HostPauses(tmp_path)
+    with pauses.slot("a.example", 60), pauses.slot("b.example", 60):
         pass
-    assert 59 < turns.pause("a.example", 60) <= 60
+    assert 59 < pauses.pause("a.example", 60) <= 60
 
 
 def test_a_rest_is_for_all_and_ends(tmp_path):
-    with Turns(tmp_path).turn("a.example", 0) as turn:
-        turn.rest = 0.3
+    with HostPauses(tmp_path).slot("a.example", 0) as slot:
+        slot.rest = 0.3
     start = time.monotonic()
-    with Turns(tmp_path).turn("a.example", 0):
+    with HostPauses(tmp_path).slot("a.example", 0):
         assert 0.25 < time.monotonic() - start < 2
-    assert Turns(tmp_path).pause("a.example", 0) == 0
-    with Turns(tmp_path).turn("b.example", 0) as turn:
-        turn.rest = 1e6
-    assert Turns(tmp_path).pause("b.example", 0) == 0, "who asks for too much is given up instead"
+    assert HostPauses(tmp_path).pause("a.example", 0) == 0
+    with HostPauses(tmp_path).slot("b.example", 0) as slot:
+        slot.rest = 1e6
+    assert HostPauses(tmp_path).pause("b.example", 0) == 0, (
+        "who asks for too much is given up instead"
+    )
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"\x00", b"a b", b"1", b"nan nan"])
 def test_a_file_that_says_nothing_makes_nobody_wait(tmp_path, rubbish):
-    turns = Turns(tmp_path)
-    with turns.turn("a.example", 0):
+    pauses = HostPauses(tmp_path)
+    with pauses.slot("a.example", 0):
         pass
-    turns._path("a.example").write_bytes(rubbish)
-    with turns.turn("a.example", 60):
+    pauses._path("a.example").write_bytes(rubbish)
+    with pauses.slot("a.example", 60):
         pass
 
 
 def test_a_clock_that_was_put_back_makes_no_pause_longer(tmp_path):
-    turns = Turns(tmp_path)
-    turns.asked("a.example")
-    turns._path("a.example").write_text(f"{time.time() + 1e6} {time.time() + 1e6}\n")
-    assert turns.pause("a.example", 2) <= 600
+    pauses = HostPauses(tmp_path)
+    pauses.asked("a.example")
+    pauses._path("a.example").write_text(f"{time.time() + 1e6} {time.time() + 1e6}\n")
+    assert pauses.pause("a.example", 2) <= 600
 
 
 def test_who_waits_can_be_told_to_stop(tmp_path):
@@ -103,13 +105,13 @@ def test_who_waits_can_be_told_to_stop(tmp_path):
     def alive():
         raise Stop
 
-    turns = Turns(tmp_path)
-    turns.asked("a.example")
-    with pytest.raises(Stop), turns.turn("a.example", 60, alive):
+    pauses = HostPauses(tmp_path)
+    pauses.asked("a.example")
+    with pytest.raises(Stop), pauses.slot("a.example", 60, alive):
         pass
-    with turns.turn("b.example", 0), pytest.raises(Stop), turns.turn("b.example", 0, alive):
+    with pauses.slot("b.example", 0), pytest.raises(Stop), pauses.slot("b.example", 0, alive):
         pass
-    with turns.turn("b.example", 0):  # and nothing stays locked
+    with pauses.slot("b.example", 0):  # and nothing stays locked
         pass
 
 

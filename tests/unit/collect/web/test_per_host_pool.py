@@ -8,7 +8,7 @@ import time
 import pytest
 
 from papertune.collect.web import per_host_pool
-from papertune.collect.web.per_host_pool import in_lanes, lane_of
+from papertune.collect.web.per_host_pool import host_key, map_per_host
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.jobs import stopping
 
@@ -40,7 +40,7 @@ def test_one_host_in_order_and_several_at_once():
         return item[1] * 2
 
     todo = items(("a", 20), ("b", 10), ("c", 10), ("d", 5), ("e", 1))
-    done = list(in_lanes(todo, host, work, lanes=3))
+    done = list(map_per_host(todo, host, work, threads=3))
     assert most == 3
     assert sorted(done) == sorted((item, item[1] * 2) for item in todo)
     for name in "abcde":
@@ -59,19 +59,19 @@ def test_the_longest_line_is_begun_at_once_for_it_decides_how_long_all_takes():
         if len(begun) <= 4:
             together.wait(30)  # until each lane has one
 
-    done = list(in_lanes(todo, host, work, lanes=4))
+    done = list(map_per_host(todo, host, work, threads=4))
     assert sorted(done) == sorted((item, None) for item in todo), "four were never at work at once"
     assert ("long", 0) in begun[:4]
 
 
 def test_with_one_lane_everything_is_done_here_in_order():
     todo = [("a", 1), ("b", 1), ("a", 2)]
-    done = list(in_lanes(todo, host, lambda _: threading.current_thread(), lanes=1))
+    done = list(map_per_host(todo, host, lambda _: threading.current_thread(), threads=1))
     assert done == [(item, threading.main_thread()) for item in todo]
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
-def test_an_items_exception_is_its_result(lanes):
+@pytest.mark.parametrize("threads", [1, 4])
+def test_an_items_exception_is_its_result(threads):
     def work(item):
         if item == ("a", 1):
             raise PageError("http://a/1", "http_404", "gone")
@@ -79,7 +79,7 @@ def test_an_items_exception_is_its_result(lanes):
             raise HostStopped("a challenge")
         return "fine"
 
-    done = dict(in_lanes(items(("a", 3), ("b", 2), ("c", 1)), host, work, lanes=lanes))
+    done = dict(map_per_host(items(("a", 3), ("b", 2), ("c", 1)), host, work, threads=threads))
     assert isinstance(done["a", 1], PageError)
     assert isinstance(done["b", 0], HostStopped) and isinstance(done["b", 1], HostStopped)
     assert done["a", 0] == done["a", 2] == done["c", 0] == "fine"
@@ -96,7 +96,7 @@ def test_what_ends_the_job_in_one_lane_ends_all(error):
         time.sleep(0.01)
 
     with pytest.raises(type(error)):
-        list(in_lanes(items(("a", 50), ("b", 50), ("c", 50)), host, work, lanes=3))
+        list(map_per_host(items(("a", 50), ("b", 50), ("c", 50)), host, work, threads=3))
     count = len(begun)
     assert count < 50
     time.sleep(0.1)
@@ -108,8 +108,8 @@ def test_a_job_that_is_asked_to_stop_does(monkeypatch):
     monkeypatch.setattr(stopping, "_request", None)
     got = []
     with pytest.raises(stopping.Interrupted):
-        for item, _ in in_lanes(
-            items(("a", 100), ("b", 100)), host, lambda _: time.sleep(0.01), lanes=2
+        for item, _ in map_per_host(
+            items(("a", 100), ("b", 100)), host, lambda _: time.sleep(0.01), threads=2
         ):
             got.append(item)
             if len(got) == 5:
@@ -120,7 +120,7 @@ def test_a_job_that_is_asked_to_stop_does(monkeypatch):
 
 def test_who_takes_no_more_ends_the_threads():
     begun = []
-    done = in_lanes(items(("a", 99), ("b", 99)), host, begun.append, lanes=2)
+    done = map_per_host(items(("a", 99), ("b", 99)), host, begun.append, threads=2)
     next(done)
     done.close()
     assert not lane_threads()
@@ -136,7 +136,7 @@ def test_a_thread_that_hangs_is_left_behind(monkeypatch):
             release.wait(20)
 
     start = time.monotonic()
-    done = in_lanes(items(("a", 1), ("b", 1)), host, work, lanes=2)
+    done = map_per_host(items(("a", 1), ("b", 1)), host, work, threads=2)
     assert next(done)[0] == ("b", 0)
     done.close()
     assert time.monotonic() - start < 5
@@ -144,8 +144,8 @@ def test_a_thread_that_hangs_is_left_behind(monkeypatch):
 
 
 def test_the_lane_of_a_doi_is_its_registrant():
-    assert lane_of("https://doi.org/10.1145/1.2") == "10.1145"
-    assert lane_of("http://dx.doi.org/10.1109/X") == "10.1109"
-    assert lane_of("https://Example.org:8080/a") == "example.org"
-    assert lane_of("https://doi.org/") == "doi.org"
-    assert lane_of("rubbish") == ""
+    assert host_key("https://doi.org/10.1145/1.2") == "10.1145"
+    assert host_key("http://dx.doi.org/10.1109/X") == "10.1109"
+    assert host_key("https://Example.org:8080/a") == "example.org"
+    assert host_key("https://doi.org/") == "doi.org"
+    assert host_key("rubbish") == ""

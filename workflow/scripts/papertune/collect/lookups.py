@@ -1,4 +1,4 @@
-"""What asking for each document gave, kept as soon as it is known."""
+"""What asking for each document gave, kept as soon as it is known, in words for people too."""
 
 from __future__ import annotations
 
@@ -8,14 +8,42 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from papertune.collect.web.per_host_pool import in_lanes, lane_of
+from papertune.collect.web.per_host_pool import host_key, map_per_host
 from papertune.collect.web.transport import HostStopped
 from papertune.errors import CollectError
 from papertune.jobs.progress import progress
-from papertune.records import Document
+from papertune.records import Document, Rejection
 from papertune.store import Store
 
 log = logging.getLogger("papertune")
+
+# a page that was refused is not asked for by other means
+NOT_RENDERED = (
+    "http_4", "robots", "not_html", "too_large", "bad_url", "redirects", "private_address"
+)  # fmt: skip
+REASONS = {
+    "no_doi": "neither a DOI nor an arXiv number to look it up by (fetching.lookups.by_title would)",
+    "not_found": "the last one asked does not know it",
+    "other_title": "only papers with other titles were found",
+    "browser_memory": "its scripts take more than fetching.browser_megabytes",
+    "browser_died": "the browser died of it twice",
+    "robots_unreachable": "the site's robots.txt cannot be read at present",
+    "host_stopped": "its host did not answer, or asked for a human, and is asked no more",
+    "withdrawn": "it was withdrawn",
+    "truncated": "only its beginning was found",
+    "api_error": "the API failed; ask again with --forcerun fetch_documents",
+    "private_address": "the link leads to a private address; see fetching.allow_hosts",
+    "bad_answer": "no answer that could be read; ask again with --forcerun fetch_documents",
+    "no_abstract_in_page": "the page has no abstract",
+    "no_abstract": "no abstract in the page, nor after its JavaScript ran",
+    "needs_browser": "the page as it comes has no abstract; a browser may show one",
+    "robots": "robots.txt forbids the page",
+    "not_html": "the link leads to a file, not to a page",
+    "too_large": "larger than fetching.max_megabytes",
+    "timeout": "no answer in time; ask again with --forcerun fetch_documents",
+    "connection": "no connection; ask again with --forcerun fetch_documents",
+    "http_404": "there is no such page",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +67,16 @@ def work(
     kept: Store,
     what: str,
     *,
-    lanes: int = 1,
+    threads: int = 1,
 ) -> dict[str, Outcome]:
     """Ask for what the store does not have; one document's failure is its reason, not the job's.
 
     Args:
         documents: What is wanted.
-        ask: Asks for one; run in several threads where there are several lanes.
+        ask: Asks for one; run in as many threads.
         kept: Where outcomes are kept that will not pass.
         what: Names them in the log.
-        lanes: How many hosts are asked at once.
+        threads: How many hosts are asked at once.
 
     Raises:
         CollectError: at the end, if a host was given up; everything finished is then in the store.
@@ -62,7 +90,7 @@ def work(
     stopped: list[HostStopped] = []
     if outcomes:
         log.info("%d of %d documents are in the store", len(outcomes), len(documents))
-    asked = in_lanes(open_ones, lambda document: lane_of(document.url), ask, lanes=lanes)
+    asked = map_per_host(open_ones, lambda document: host_key(document.url), ask, threads=threads)
     for document, outcome in progress(asked, len(open_ones), what) if open_ones else ():
         if isinstance(outcome, HostStopped):
             stopped.append(outcome)
@@ -107,3 +135,12 @@ def counted(reasons: Iterable[str]) -> str:
     """``3 × robots, 1 × timeout``"""
     counts = Counter(reasons)
     return ", ".join(f"{count} × {reason}" for reason, count in counts.most_common())
+
+
+def rejection(document: Document, why_not: str) -> Rejection:
+    """A document without a text as the report tells of it; ``why_not`` says why no browser was asked."""
+    said = REASONS.get(document.reason, "")
+    if document.reason == "needs_browser" and why_not:
+        said = f"{said}: {why_not}"
+    detail = f"{document.title} – {document.url}" + (f" – {said}" if said else "")
+    return Rejection("collect", document.id, document.reason, detail)

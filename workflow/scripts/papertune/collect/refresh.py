@@ -116,7 +116,7 @@ def _refresh_part(name: str, study: Experiment, part: Part, cache: Path) -> Chan
             output=fresh,
             rejected=refused,
             cache=pages,
-            turns=cache / "turns",  # those of every run: the pause lies between years too
+            pauses=cache / "turns",  # those of every run: the pause lies between years too
             refresh=True,
         )
         documents = list(read_records(fresh, Document))

@@ -11,8 +11,7 @@ from typing import Any
 
 from papertune import versions
 from papertune.collect.listings import listing as listings
-from papertune.collect.lookups import Outcome, counted, with_outcome, work
-from papertune.collect.reasons import NOT_RENDERED, rejection
+from papertune.collect.lookups import NOT_RENDERED, Outcome, counted, rejection, with_outcome, work
 from papertune.collect.resolving import APIS, resolve, resolvers
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
@@ -35,7 +34,7 @@ def list_documents(
     rejected: str | Path,
     cache: str | Path,
     mine: Callable[[str], bool] | None = None,
-    turns: str | Path | None = None,
+    pauses: str | Path | None = None,
     refresh: bool = False,
 ) -> None:
     """List the documents of a year, or of a part where documents are not split by year.
@@ -48,7 +47,7 @@ def list_documents(
         rejected: JSONL of Rejection(stage ``list``): with ``output`` all that the source listed.
         cache: The folder of pages that are kept.
         mine: Tells by its id or key whether an item is of the part; all are if not given.
-        turns: Where it stands when a host was last asked; ``turns`` in the cache if not given.
+        pauses: Where it stands when a host was last asked; ``turns`` in the cache if not given.
         refresh: Ask the site again even if the listing's page is in the cache.
 
     Raises:
@@ -57,7 +56,7 @@ def list_documents(
     documents: dict[str, Document] = {}
     rejections: list[Rejection] = []
     year = part if isinstance(part, int) else 0
-    with _session(source, fetching, cache, year, turns) as session:
+    with _session(source, fetching, cache, year, pauses) as session:
         try:
             for item in listings.items(session, source, year, refresh=refresh):
                 if mine and not mine(item.key if isinstance(item, Rejection) else item.id):
@@ -129,7 +128,7 @@ def fetch_documents(
             lambda document: resolve(document, chain),
             kept,
             "documents",
-            lanes=fetching.hosts,
+            threads=fetching.hosts,
         )
     finished = [with_outcome(document, outcomes.get(document.id)) for document in documents]
     write_records(output, finished)
@@ -240,11 +239,11 @@ def _session(
     fetching: Fetching,
     cache: str | Path,
     year: int,
-    turns: str | Path | None = None,
+    pauses: str | Path | None = None,
 ) -> Iterator[PoliteSession]:
     """The source's session; the demo venue runs as long as it does."""
     if source.kind != "demo":
-        with PoliteSession(fetching, cache, turns=turns) as session:
+        with PoliteSession(fetching, cache, pauses=pauses) as session:
             yield session
         return
     from papertune.demo.server import demo_server
@@ -253,7 +252,7 @@ def _session(
     folder = Path(cache) / f"demo-{fingerprint(_demo_identity(source, year))}"
     with (
         demo_server(source) as venue,
-        PoliteSession(fetching, folder, turns=turns, hosts=venue.hosts) as session,
+        PoliteSession(fetching, folder, pauses=pauses, hosts=venue.hosts) as session,
     ):
         yield session
 

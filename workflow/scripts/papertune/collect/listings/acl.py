@@ -10,8 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from papertune.collect.identifiers import document_id, doi_of, host_of
 from papertune.collect.listings.dblp import is_front_matter
-from papertune.collect.texts.text import clean
-from papertune.collect.texts.xml_text import inner
+from papertune.collect.texts.text import clean, inner
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from papertune.collect.listings.dblp import entry_item
-from papertune.collect.texts.xml_text import inner
+from papertune.collect.texts.text import inner
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.identity import fingerprint

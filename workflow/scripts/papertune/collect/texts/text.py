@@ -5,8 +5,12 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 from papertune.collect.texts.formulas import formulas_in_text
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
 
 _BLOCK = (
     "p|br|div|li|ul|ol|section|sec|h[1-6]|tr|td|blockquote|dd|dt|jats:p|jats:sec|jats:title|title"
@@ -41,6 +45,9 @@ _TITLE = re.compile(
 )
 _HEADING = re.compile(r"(?:abstract|summary|résumé|zusammenfassung)[:.]?", re.IGNORECASE)
 
+_KEPT = ("sub", "sup", "tex-math")  # what these mark is lost without them: 10<sup>5</sup>
+_APART = ("br", "p", "par")
+
 
 def clean(text: str) -> str:
     """Plain text: no tags, entities, invisible characters or leading label; one space; NFC.
@@ -69,6 +76,28 @@ def label(heading: str) -> str:
     """The heading of an abstract's part as it stands in running text: ``Methods:``."""
     heading = heading.strip()
     return heading if heading.endswith((":", ".", "?", "!")) else f"{heading}:"
+
+
+def inner(element: _Element | None) -> str:
+    """What stands in an element: its text and that of its markup, escaped as in HTML.
+
+    Entities that the parser left alone stay as they are, ``&uuml;``.
+    """
+    if element is None:
+        return ""
+    parts = [html.escape(element.text or "", quote=False)]
+    for child in element:
+        if not isinstance(child.tag, str):  # an entity, a comment, an instruction
+            text = str(child.text or "")
+            said = text if text.startswith("&") and text.endswith(";") else ""
+        else:
+            said = inner(child)
+            if child.tag in _KEPT:
+                said = f"<{child.tag}>{said}</{child.tag}>"
+            elif child.tag in _APART:
+                said = f" {said} "
+        parts += [said, html.escape(child.tail or "", quote=False)]
+    return "".join(parts)
 
 
 def _without_tags(text: str) -> str:

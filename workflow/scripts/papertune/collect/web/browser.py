@@ -134,8 +134,8 @@ class Browser:
         if browser.ended_for == "time":
             self.close()
             raise timed_out(url, self.session.fetching.timeout) from None
-        if "net::ERR_SOCKS" in why and browser.gate is not None and browser.gate.refused:
-            raise private(url, browser.gate.refused) from None
+        if "net::ERR_SOCKS" in why and browser.proxy is not None and browser.proxy.refused:
+            raise private(url, browser.proxy.refused) from None
         if "net::ERR_BLOCKED_BY_CLIENT" in why:
             raise private(url, PrivateAddress("it", "it")) from None
         if "net::ERR_ABORTED" in why:
@@ -149,8 +149,8 @@ class Browser:
         driver, late = browser.driver, False
         # what the page before left must not be taken for this one's
         _leave(driver)
-        if browser.gate is not None:
-            browser.gate.refused = None
+        if browser.proxy is not None:
+            browser.proxy.refused = None
         try:
             driver.get(url)
         except TimeoutException:

@@ -18,7 +18,7 @@ from urllib.request import getproxies
 
 from papertune.collect.web.pauses import one_of
 from papertune.collect.web.session import PoliteSession
-from papertune.collect.web.socks_proxy import Gate
+from papertune.collect.web.socks_proxy import SocksProxy
 
 log = logging.getLogger("papertune")
 
@@ -89,7 +89,7 @@ def find_browser() -> tuple[str, str] | None:
 class Chromium:
     """A running browser with its driver; it has one of ``fetching.browsers`` places.
 
-    All that it asks for goes through a :class:`Gate`, so it reaches no private address. Where the
+    All that it asks for goes through a :class:`SocksProxy`, so it reaches no private address. Where the
     environment names a proxy, that resolves the names, and only what stands in urls as an address
     can be kept from being asked for; a page that a redirect leads there is asked of the proxy, and
     refused once it has come.
@@ -108,7 +108,7 @@ class Chromium:
         self.deadline = float("inf")  # on the monotonic clock; the watch ends a page that hangs
         self._closing = threading.Event()
         self._stack = ExitStack()
-        self.gate: Gate | None = None
+        self.proxy: SocksProxy | None = None
         self.driver: Any = None
         try:
             self._start()
@@ -126,7 +126,7 @@ class Chromium:
             raise BrowserMissing("no Chromium with its driver on this machine")
         binary, driver = found
         self._stack.enter_context(
-            one_of(session.turns.folder, "browser", fetching.browsers, session.check)
+            one_of(session.pauses.folder, "browser", fetching.browsers, session.check)
         )
         profile = self._stack.enter_context(
             tempfile.TemporaryDirectory(prefix="papertune-browser-", ignore_cleanup_errors=True)
@@ -152,7 +152,7 @@ class Chromium:
                 self.driver = webdriver.Chrome(options=options, service=service)
             self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "deny"})
             self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": QUIET})
-            if self.gate is None:
+            if self.proxy is None:
                 self.driver.execute_cdp_cmd("Network.enable", {})
                 urls = [f"*://{host}{end}" for host in WRITTEN for end in ("/*", ":*")]
                 self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": urls})
@@ -172,11 +172,11 @@ class Chromium:
             # who is allowed by name may be a neighbour that the proxy does not know
             direct = ";".join(["<-loopback>", *session.fetching.allow_hosts])
             return [f"--proxy-server={';'.join(ways)}", f"--proxy-bypass-list={direct}"]
-        self.gate = Gate(session.allowed_hosts, session.hosts, session.fetching.timeout)
-        self._stack.callback(self.gate.close)
+        self.proxy = SocksProxy(session.allowed_hosts, session.hosts, session.fetching.timeout)
+        self._stack.callback(self.proxy.close)
         return [
-            f"--proxy-server=socks5://127.0.0.1:{self.gate.port}",
-            "--proxy-bypass-list=<-loopback>",  # by itself it would ask this machine past the gate
+            f"--proxy-server=socks5://127.0.0.1:{self.proxy.port}",
+            "--proxy-bypass-list=<-loopback>",  # by itself it would ask this machine past the proxy
             "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
         ]
 

@@ -10,7 +10,7 @@ from papertune.collect.web.transport import HostStopped, PageError
 FAILURES = 5  # failed connections in a row after which a host is not asked any more
 
 
-class GivenUp:
+class DeadHosts:
     """Which hosts are given up, and how often each failed in a row; for several threads."""
 
     def __init__(self) -> None:

@@ -44,13 +44,13 @@ def least_delay(host: str) -> float:
     return next((HOST_DELAYS[name] for name in names if name in HOST_DELAYS), 0.0)
 
 
-class Turn:
+class Slot:
     """One request's turn; who has it may have the host left alone for longer."""
 
     rest = 0.0  # seconds from the end of the turn on
 
 
-class Turns:
+class HostPauses:
     """One small file per host: when it was last asked, and until when it wants to rest.
 
     Whoever asks has the file locked from before the pause until the answer, so requests to a host
@@ -68,7 +68,7 @@ class Turns:
         self.folder = Path(folder)
 
     @contextmanager
-    def turn(self, host: str, delay: float, alive: Alive = stopping.check) -> Iterator[Turn]:
+    def slot(self, host: str, delay: float, alive: Alive = stopping.check) -> Iterator[Slot]:
         """Wait for the host's turn and have it within: ``delay`` seconds after the last one ended.
 
         Args:
@@ -79,13 +79,13 @@ class Turns:
         with locked(self._path(host), alive) as file:
             nap(_pause(file, delay), alive)
             _write(file, time.time(), 0.0)  # a killed job has asked, too
-            turn = Turn()
+            slot = Slot()
             try:
-                yield turn
+                yield slot
             finally:
                 # from the answer on: a host that is slow to answer gets its rest all the same
                 now = time.time()
-                rest = now + turn.rest if 0 < turn.rest <= LONGEST_REST else 0.0
+                rest = now + slot.rest if 0 < slot.rest <= LONGEST_REST else 0.0
                 _write(file, now, rest)
 
     def pause(self, host: str, delay: float) -> float:

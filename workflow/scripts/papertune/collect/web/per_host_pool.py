@@ -22,7 +22,7 @@ GRACE = 2.0  # seconds that threads get to end before they are left behind
 RESOLVERS = {"doi.org", "dx.doi.org", "www.doi.org"}
 
 
-def lane_of(url: str) -> str:
+def host_key(url: str) -> str:
     """What is asked one after another: a url's host, or of a DOI's link the registrant.
 
     Links of doi.org lead to the publishers' hosts, one registrant's mostly to the same. The pause
@@ -34,12 +34,12 @@ def lane_of(url: str) -> str:
     return host
 
 
-def in_lanes(
+def map_per_host(
     items: Iterable[Item],
     host_of_item: Callable[[Item], str],
     work: Callable[[Item], Result],
     *,
-    lanes: int,
+    threads: int,
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Work on items, those of one host one after another in their order, several hosts at once.
 
@@ -50,7 +50,7 @@ def in_lanes(
         items: What is to be done.
         host_of_item: The lane of an item.
         work: Runs in other threads; what it uses must stand that.
-        lanes: How many items are worked on at once.
+        threads: How many items are worked on at once.
 
     Yields:
         Each item with what ``work`` returned or raised, in the order in which they are finished.
@@ -63,7 +63,7 @@ def in_lanes(
     lines: dict[str, deque[Item]] = {}
     for item in listed:
         lines.setdefault(host_of_item(item), deque()).append(item)
-    count = min(lanes, len(lines))
+    count = min(threads, len(lines))
     if count <= 1:
         for item in listed:
             yield item, cast("Result | Exception", _result(work, item))
@@ -98,7 +98,7 @@ class _Pool:
     def start(self, count: int) -> None:
         for number in range(1, count + 1):
             # a thread that waits for an answer must not keep the process from ending
-            thread = threading.Thread(target=self._run, name=f"lane-{number}", daemon=True)
+            thread = threading.Thread(target=self._run, name=f"per-host-{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
 

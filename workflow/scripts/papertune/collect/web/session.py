@@ -20,9 +20,9 @@ from papertune.collect.web.addresses import Allowed, PrivateAddress
 from papertune.collect.web.challenges import challenge_of, decoded
 from papertune.collect.web.contact import AGENT, check_contact, contact_of, user_agent
 from papertune.collect.web.credentials import Credentials
-from papertune.collect.web.dead_hosts import GivenUp
+from papertune.collect.web.dead_hosts import DeadHosts
 from papertune.collect.web.page_cache import Page, PageCache
-from papertune.collect.web.pauses import Turn, Turns, least_delay
+from papertune.collect.web.pauses import HostPauses, Slot, least_delay
 from papertune.collect.web.retrying import retrying
 from papertune.collect.web.robots import Robots
 from papertune.collect.web.transport import (
@@ -54,7 +54,7 @@ class PoliteSession:
     Args:
         fetching: Contact, delay, timeout, retries and size limit.
         cache: The folder of pages that are kept.
-        turns: The folder that says when each host was last asked; ``turns`` in the cache if not
+        pauses: The folder that says when each host was last asked; ``turns`` in the cache if not
             given. Sessions that ask the same hosts share it.
         hosts: Host name → (address, port) for servers of our own: their urls stay the same
             whatever the port is, and they need no delay.
@@ -66,7 +66,7 @@ class PoliteSession:
         fetching: Fetching,
         cache: str | Path,
         *,
-        turns: str | Path | None = None,
+        pauses: str | Path | None = None,
         hosts: Mapping[str, tuple[str, int]] | None = None,
         backoff: float = 1.0,
     ) -> None:
@@ -74,11 +74,11 @@ class PoliteSession:
         self.hosts = dict(hosts or {})
         self.allowed_hosts = Allowed(fetching.allow_hosts)
         self.cache = PageCache(cache)
-        self.turns = Turns(turns or self.cache.folder / "turns")
+        self.pauses = HostPauses(pauses or self.cache.folder / "turns")
         self.requests = 0  # sent by this session, robots.txt included
         self._lock = threading.Lock()  # of what follows
         self._given: dict[str, None] = {}  # in their order
-        self._given_up = GivenUp()
+        self._dead_hosts = DeadHosts()
         self._robots = Robots(self._send, fetching.timeout, self.check)
         self._threads = threading.local()  # requests' sessions are not for several threads
         self._sessions: list[requests.Session] = []
@@ -152,7 +152,7 @@ class PoliteSession:
                     ask = retrying(self.fetching.retries, self.backoff, self.check)
                     page = ask(self._get_once, url, Credentials(url, headers, secret), api)
             except PageError as error:
-                self._given_up.failed(error)
+                self._dead_hosts.failed(error)
                 raise
             self.cache.write(page)
         with self._lock:
@@ -173,13 +173,13 @@ class PoliteSession:
             CollectError: nobody is named as contact.
         """
         crawl_delay = self.allow(url)
-        with self._turn(url, crawl_delay):
+        with self._slot(url, crawl_delay):
             pass
 
     def asked(self, url: str) -> None:
         """The url's host has just been asked by other means: its pause begins anew."""
         if host_of(url) not in self.hosts:
-            self.turns.asked(host_of(url), self.check)
+            self.pauses.asked(host_of(url), self.check)
 
     def allow(self, url: str) -> float:
         """The delay that the url's robots.txt asks for, if the url may be asked for at all.
@@ -206,7 +206,7 @@ class PoliteSession:
 
     def stop(self, url: str, what: str, hint: str) -> HostStopped:
         """Ask the url's host no more; returns the error to raise."""
-        return self._given_up.add(url, what, hint)
+        return self._dead_hosts.add(url, what, hint)
 
     def check_challenge(
         self, url: str, text: str, headers: Mapping[str, str] | None = None
@@ -235,7 +235,7 @@ class PoliteSession:
                     current = credentials.stripped(joined(current, target))
                     continue
                 text = credentials.hidden(self._text_of(current, response, credentials))
-                self._given_up.answered(current)
+                self._dead_hosts.answered(current)
                 media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
                 return Page(url, current, media, text)
         raise PageError(url, "redirects", f"more than {REDIRECTS} redirects")
@@ -243,7 +243,7 @@ class PoliteSession:
     def _send(
         self, url: str, crawl_delay: float = 0.0, credentials: Credentials | None = None
     ) -> requests.Response:
-        with self._turn(url, crawl_delay) as turn:
+        with self._slot(url, crawl_delay) as slot:
             self._check_host(url)  # another thread may have been told to stop meanwhile
             with self._lock:
                 self.requests += 1
@@ -252,7 +252,7 @@ class PoliteSession:
                 # all others that ask this host wait, too
                 asked = retry_after(response)
                 default = self.backoff if response.status_code == 429 else 0.0
-                turn.rest = default if asked is None else asked
+                slot.rest = default if asked is None else asked
             return response
 
     @property
@@ -285,7 +285,7 @@ class PoliteSession:
 
     def _check_host(self, url: str) -> None:
         """Raise where the url's host is asked no more, or not at all."""
-        self._given_up.check(url)
+        self._dead_hosts.check(url)
         host = host_of(url)
         if host in self.hosts:
             return
@@ -296,18 +296,18 @@ class PoliteSession:
             raise private(url, error) from None
 
     @contextmanager
-    def _turn(self, url: str, crawl_delay: float) -> Iterator[Turn]:
+    def _slot(self, url: str, crawl_delay: float) -> Iterator[Slot]:
         """Wait for the host's turn, and have it."""
         host = host_of(url)
         if host in self.hosts:
-            yield Turn()
+            yield Slot()
             return
         delay = max(self.fetching.delay, crawl_delay, least_delay(host))
-        pause = self.turns.pause(host, delay)
+        pause = self.pauses.pause(host, delay)
         if pause > 30:
             log.info("%s: waiting %.0f s, as the site or fetching.delay asks", host, pause)
-        with self.turns.turn(host, delay, self.check) as turn:
-            yield turn
+        with self.pauses.slot(host, delay, self.check) as slot:
+            yield slot
 
 
 def ending_at_once() -> AbstractContextManager[None]:

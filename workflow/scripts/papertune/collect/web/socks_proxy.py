@@ -25,7 +25,7 @@ IPV4, NAME, IPV6 = 1, 3, 4
 GRANTED, FORBIDDEN, UNREACHABLE, NO_SUCH_COMMAND = 0, 2, 4, 7
 
 
-class Gate:
+class SocksProxy:
     """Runs until it is closed.
 
     Args:
@@ -40,7 +40,7 @@ class Gate:
         self._allowed, self._hosts, self._timeout = allowed, hosts, timeout
         self.refused: PrivateAddress | None = None  # the last one; whoever asks forgets it before
         self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.gate = self
+        self._server.proxy = self
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
@@ -78,7 +78,7 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False  # a browser may keep connections open
     request_queue_size = 64
-    gate: Gate
+    proxy: SocksProxy
 
     def handle_error(self, *_: object) -> None:
         """A browser that hangs up is no error."""
@@ -100,7 +100,7 @@ class _Handler(socketserver.StreamRequestHandler):
         if command != CONNECT:
             return self._answer(NO_SUCH_COMMAND)
         try:
-            there = self.server.gate.connect(host, port)
+            there = self.server.proxy.connect(host, port)
         except PrivateAddress:
             return self._answer(FORBIDDEN)
         except OSError:
