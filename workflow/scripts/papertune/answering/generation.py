@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import shortened
 from papertune.identity import digest
-from papertune.models.loading import context_of
+from papertune.models.loading import context_of, end_tokens
 
 log = logging.getLogger(__name__)
 
@@ -125,14 +125,6 @@ def _read_answer(tokenizer: Any, tokens: list[int], ends: set[int]) -> Generated
     length = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
     text = tokenizer.decode(tokens[:length], skip_special_tokens=True)
     return Generated(text=text, new_tokens=length, truncated=length == len(tokens))
-
-
-def end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """Every token that ends an answer: the tokenizer's, and those the model's own settings name."""
-    ends = {tokenizer.eos_token_id}
-    own = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    ends.update(own if isinstance(own, list) else [own])
-    return {end for end in ends if end is not None}
 
 
 def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:

@@ -14,17 +14,7 @@ log = logging.getLogger(__name__)
 
 # weights as safetensors only: pickled ones could run code
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", "README.md"]
-UNWANTED = [
-    "*.bin",
-    "*.pt",
-    "*.h5",
-    "*.msgpack",
-    "*.onnx",
-    "onnx/*",
-    "original/*",
-    "openvino/*",
-    "consolidated*",
-]
+UNWANTED = ["onnx/*", "original/*", "openvino/*", "consolidated*"]  # other forms of the weights
 
 
 def download_model(model: str, revision: str, output: Path) -> None:

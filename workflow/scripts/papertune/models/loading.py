@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.models.insides import leave_out_what_few_need
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
 from papertune.records import files_digest
 from papertune.study.settings import Quantization
+
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS then computes the same each time
+}
 
 
 def set_up_torch(threads: int, seed: int = 0) -> None:
@@ -23,16 +29,13 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
         threads: CPU threads of this job.
         seed: Seeds Python, NumPy and torch.
     """
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     # adapters name their base by its name, not by a path that would break when folders move
     warnings.filterwarnings("ignore", message="Could not find a config file in")
     import torch
 
-    _leave_out_what_few_need()
+    leave_out_what_few_need()
     from transformers import set_seed
     from transformers.utils.logging import disable_progress_bar
 
@@ -40,40 +43,6 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     torch.set_flush_denormal(True)  # denormals slow tiny models on a CPU several times
     set_seed(seed)
     disable_progress_bar()
-
-
-def _leave_out_what_few_need() -> None:
-    """transformers takes along every library it finds: these cost a third of a job's start.
-
-    It asks once for each whether it is there, and keeps the answer; so does peft, which transformers
-    takes along too, for bitsandbytes: until :func:`papertune.models.quantization.bring_bitsandbytes`. What
-    the Hub is asked with takes trio (where it is installed), which nothing here runs under.
-    """
-    with _hidden("sklearn", "scipy", "datasets", "trio"):
-        from transformers.utils import (
-            is_datasets_available,
-            is_scipy_available,
-            is_sklearn_available,
-        )
-
-        is_datasets_available(), is_scipy_available(), is_sklearn_available()
-    with _hidden("bitsandbytes"), suppress(ImportError):  # not every stage has peft
-        from peft import import_utils
-
-        import_utils.is_bnb_available(), import_utils.is_bnb_4bit_available()
-
-
-@contextmanager
-def _hidden(*names: str) -> Iterator[None]:
-    """Libraries look as if they were not installed; those that are loaded stay."""
-    hidden = [name for name in names if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def device_name() -> str:
@@ -98,6 +67,14 @@ def context_of(config: Any) -> int | None:
     """The most tokens that a model of this configuration can see; ``None`` where it says none."""
     length = getattr(config.get_text_config(), "max_position_embeddings", None)
     return int(length) if length else None
+
+
+def end_tokens(model: Any, tokenizer: Any) -> set[int]:
+    """Every token that ends an answer: the tokenizer's, and those the model's own settings name."""
+    ends = {tokenizer.eos_token_id}
+    own = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    ends.update(own if isinstance(own, list) else [own])
+    return {end for end in ends if end is not None}
 
 
 def load_tokenizer(folder: str | Path) -> Any:
@@ -195,11 +172,10 @@ def _is_adapter(folder: str | Path) -> bool:
 
 
 def _folder(folder: str | Path) -> str:
-    path = Path(folder)
-    if not path.is_dir():
+    if not Path(folder).is_dir():
         raise TrainingError(
             "no such model folder",
-            where=str(path),
+            where=str(folder),
             hint="base models are brought by the rule download_base on a machine with internet",
         )
-    return str(path)
+    return str(folder)

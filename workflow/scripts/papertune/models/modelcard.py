@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,32 @@ it. The reference answers of its training pairs may themselves be wrong where a 
 them. The texts it was trained on belong to their authors and publishers; ask their licences, and
 that of the base, before you pass it on."""
 
+ASKED = {
+    "question": "With the question alone, in this form:",
+    "chat": "In the chat template of its tokenizer, with this text as the user's turn:",
+    "prompt": "With this text; the answer follows after one space:",
+}
+# fact → its name in the card, and its form
+TOOK = {
+    "trainable_parameters": ("Trained parameters", "{:,}"),
+    "total_parameters": ("All parameters", "{:,}"),
+    "steps": ("Updates", "{:,}"),
+    "best_step": ("Update of the kept checkpoint", "{:,}"),
+    "best_by": ("Chosen by", "{}"),
+    "tokens_seen": ("Tokens seen", "{:,}"),
+    "wall_seconds": ("Seconds", "{:,.1f}"),
+    "tokens_per_second": ("Tokens per second", "{:,.0f}"),
+    "peak_memory_bytes": ("Peak memory (bytes)", "{:,}"),
+    "device": ("Device", "{}"),
+    "processes": ("Processes", "{}"),
+    "gpu_hours": ("GPU-hours", "{:,.3f}"),
+    "energy_joules": ("Energy of the GPUs (joules)", "{:,.0f}"),
+    "first_loss": ("First training loss (nats per token)", "{:.4f}"),
+    "last_loss": ("Last training loss", "{:.4f}"),
+    "best_validation_loss": ("Lowest validation loss", "{:.4f}"),
+}
+SETTINGS = ("method", "seed", "settings", "lora", "quantization", "freeze", "subset", "read")
+
 
 @dataclass(frozen=True, slots=True)
 class Results:
@@ -72,14 +98,6 @@ def read_facts(folder: Path) -> dict[str, Any]:
     with Path(folder, "history.csv").open(encoding="utf-8", newline="") as stream:
         losses = [float(row["train_loss"]) for row in csv.DictReader(stream) if row["train_loss"]]
     return facts | ({"first_loss": losses[0], "last_loss": losses[-1]} if losses else {})
-
-
-def add_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Put further facts into a folder's ``training.json``."""
-    path = Path(folder, "training.json")
-    whole = {**json.loads(path.read_text("utf-8")), **facts}
-    with atomic_write(path) as stream:
-        stream.write(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
 
 
 def text(value: object) -> str:
@@ -124,34 +142,54 @@ def _front(facts: Mapping[str, Any], results: Results | None, merged: str) -> st
 
 
 def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str:
-    origin, base = facts["origin"], facts["base"]
+    origin, base, data = facts["origin"], facts["base"], facts["data"]
     name = f"{origin['experiment']} / {origin['model']}, seed {facts['seed']}"
+    local = "pre-trained here from random weights" if base["scratch"] else "a local folder"
+    licence = f"{base['licence']} (says its {base['licence_said_by']})"
+    if base["licence"] == UNKNOWN:
+        licence = "unknown: nothing in the base's folder names one"
+    years = "{}–{}".format(*data["years"]) if data["years"] else "they have none"
+    loads_base = facts["method"] in ADAPTERS and not merged
     parts = [
         f"# {text(name)}",
         "A language model that answers questions about documents; "
         f"{METHODS[facts['method']]}. {merged} Made by Papertune; every number here is from the "
         "run that made it (`training.json`, `history.csv`).".replace("  ", " "),
         "## Base",
-        _facts_table(
-            [
-                ("Name", base["hub"] or base["name"]),
-                ("Revision", base["revision"]),
-                ("Origin", _origin_of(base)),
-                ("Licence of the base", _licence(base)),
-            ]
+        _table(
+            ("Name", base["hub"] or base["name"]),
+            ("Revision", base["revision"]),
+            ("Origin", "Hugging Face Hub" if base["hub"] else local),
+            ("Licence of the base", licence),
         ),
-        *(
-            ["## Loading", block(LOADING, "python")]
-            if facts["method"] in ADAPTERS and not merged
-            else []
-        ),
+        *(["## Loading", block(LOADING, "python")] if loads_base else []),
         "## Data",
-        _data(facts),
+        _table(
+            ("Source of the documents", data["source"]),
+            ("Years of the documents", years),
+            ("Documents", f"{data['documents']:,}"),
+            ("Pairs to train on", f"{data['pairs']['train']:,}"),
+            ("Pairs that chose the checkpoint", f"{data['pairs']['validation']:,}"),
+            ("Subset", _subset(facts.get("subset"))),
+            ("Written by", data["dataset"]),
+            *(("", json.dumps(writer, ensure_ascii=False)) for writer in data["writers"]),
+            ("SHA-256 of the pairs", data["sha256"]),
+        ),
         "## How it is asked",
-        _asked(facts),
+        ASKED[facts["asked"]["form"]],
+        block(facts["asked"]["template"], "text"),
         "## Training",
-        _facts_table(_took(facts)),
-        block(json.dumps(_settings(facts), indent=1, ensure_ascii=False), "json"),
+        _table(
+            *(
+                (label, form.format(facts[key]))
+                for key, (label, form) in TOOK.items()
+                if facts.get(key) not in (None, 0.0)
+            )
+        ),
+        block(
+            json.dumps({k: facts[k] for k in SETTINGS if k in facts}, indent=1, ensure_ascii=False),
+            "json",
+        ),
         *(["## Results", results.markdown] if results else []),
         "## Intended use and limits",
         LIMITS,
@@ -161,44 +199,9 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str
     return "\n\n".join(parts) + "\n"
 
 
-def _data(facts: Mapping[str, Any]) -> str:
-    data = facts.get("data")
-    if data is None:
-        return "Not recorded: an earlier version of Papertune trained this model."
-    return _facts_table(
-        [
-            ("Source of the documents", data["source"]),
-            ("Years of the documents", _years(data["years"])),
-            ("Documents", f"{data['documents']:,}"),
-            ("Pairs to train on", f"{data['pairs']['train']:,}"),
-            ("Pairs that chose the checkpoint", f"{data['pairs']['validation']:,}"),
-            ("Subset", _subset(facts.get("subset"))),
-            ("Written by", data["dataset"]),
-            *(("", json.dumps(writer, ensure_ascii=False)) for writer in data["writers"]),
-            ("SHA-256 of the pairs", data["sha256"]),
-        ]
-    )
-
-
-def _facts_table(rows: Sequence[tuple[str, Any]]) -> str:
+def _table(*rows: tuple[str, Any]) -> str:
     shown = [f"| {key} | {text(value)} |" for key, value in rows if value not in ("", None)]
     return "\n".join(["| | |", "| --- | --- |", *shown])
-
-
-def _origin_of(base: Mapping[str, Any]) -> str:
-    if base["hub"]:
-        return "Hugging Face Hub"
-    return "pre-trained here from random weights" if base["scratch"] else "a local folder"
-
-
-def _licence(base: Mapping[str, Any]) -> str:
-    if base["licence"] == UNKNOWN:
-        return "unknown: nothing in the base's folder names one"
-    return f"{base['licence']} (says its {base['licence_said_by']})"
-
-
-def _years(years: Sequence[int] | None) -> str:
-    return f"{years[0]}–{years[1]}" if years else "they have none"
 
 
 def _subset(subset: Mapping[str, Any] | None) -> str:
@@ -206,44 +209,3 @@ def _subset(subset: Mapping[str, Any] | None) -> str:
         return ""
     kind = next(key for key in ("top", "first", "fraction") if subset.get(key) is not None)
     return f"{kind} {subset[kind]}: {subset['pairs']:,} of {subset['of']:,} pairs"
-
-
-def _asked(facts: Mapping[str, Any]) -> str:
-    form = facts.get("asked", {})
-    said = {
-        "question": "With the question alone, in this form:",
-        "chat": "In the chat template of its tokenizer, with this text as the user's turn:",
-    }.get(form.get("form"), "With this text; the answer follows after one space:")
-    return f"{said}\n\n{block(form.get('template', ''), 'text')}"
-
-
-def _took(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """What training took, as far as it was measured."""
-    known = [
-        ("trainable_parameters", "Trained parameters", "{:,}"),
-        ("total_parameters", "All parameters", "{:,}"),
-        ("steps", "Updates", "{:,}"),
-        ("best_step", "Update of the kept checkpoint", "{:,}"),
-        ("best_by", "Chosen by", "{}"),
-        ("tokens_seen", "Tokens seen", "{:,}"),
-        ("wall_seconds", "Seconds", "{:,.1f}"),
-        ("tokens_per_second", "Tokens per second", "{:,.0f}"),
-        ("peak_memory_bytes", "Peak memory (bytes)", "{:,}"),
-        ("device", "Device", "{}"),
-        ("processes", "Processes", "{}"),
-        ("gpu_hours", "GPU-hours", "{:,.3f}"),
-        ("energy_joules", "Energy of the GPUs (joules)", "{:,.0f}"),
-        ("first_loss", "First training loss (nats per token)", "{:.4f}"),
-        ("last_loss", "Last training loss", "{:.4f}"),
-        ("best_validation_loss", "Lowest validation loss", "{:.4f}"),
-    ]
-    return [
-        (label, form.format(facts[key]))
-        for key, label, form in known
-        if facts.get(key) not in (None, 0.0)
-    ]
-
-
-def _settings(facts: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("method", "seed", "settings", "lora", "quantization", "freeze", "subset", "read")
-    return {name: facts[name] for name in names if name in facts}

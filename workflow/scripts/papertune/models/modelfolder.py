@@ -11,12 +11,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from papertune.jobs import stopping
+from papertune.models.loading import end_tokens
+from papertune.study.settings import Answering
 
 HISTORY = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
+SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p")
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
 
 
@@ -42,6 +46,26 @@ def versions() -> dict[str, str]:
     from importlib.metadata import version
 
     return {name: version(name) for name in LIBRARIES}
+
+
+def generation_defaults(model: Any, tokenizer: Any, answering: Answering) -> Any:
+    """A ``GenerationConfig`` for the folder, with which the model answers as in the experiment.
+
+    What else the base's own settings say (a penalty on repetition, say) stays: answers are
+    generated with it, too.
+    """
+    config, ends = deepcopy(model.generation_config), sorted(end_tokens(model, tokenizer))
+    config.update(
+        **dict.fromkeys(SAMPLING),
+        eos_token_id=ends if len(ends) > 1 else (ends[0] if ends else None),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        max_new_tokens=answering.max_new_tokens,
+        do_sample=answering.temperature > 0,
+    )
+    if answering.temperature > 0:
+        config.update(temperature=answering.temperature, top_p=1.0, top_k=0)
+    return config
 
 
 @contextmanager

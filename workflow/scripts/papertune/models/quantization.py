@@ -7,11 +7,15 @@ another precision.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.models.insides import (
+    bring_bitsandbytes,
+    keep_quantized_weights,
+    quantize_falcon_too,
+)
 from papertune.records import atomic_write
 from papertune.study.settings import Quantization
 
@@ -30,30 +34,13 @@ def write_quantization(folder: Path, quantization: Quantization) -> None:
         stream.write(quantization.model_dump_json(indent=1) + "\n")
 
 
-def bring_bitsandbytes() -> None:
-    """Let transformers and peft look again for the library, which jobs start without."""
-    from peft import import_utils
-    from transformers.utils import is_bitsandbytes_available
-
-    # on a CPU it tells of faster code that it would have to download
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    for kept in (
-        is_bitsandbytes_available,
-        import_utils.is_bnb_available,
-        import_utils.is_bnb_4bit_available,
-    ):
-        kept.cache_clear()
-
-
 def quantized(quantization: Quantization) -> dict[str, Any]:
     """Arguments of ``from_pretrained`` for a quantised model; :func:`finish_quantized` follows."""
     bring_bitsandbytes()
     import torch
     from transformers import BitsAndBytesConfig
-    from transformers.models.falcon import modeling_falcon
 
-    # bitsandbytes takes the place of nn.Linear itself only; Falcon's own class computes the same
-    modeling_falcon.FalconLinear = torch.nn.Linear
+    quantize_falcon_too()
     on_gpu = torch.cuda.is_available()
     bf16 = on_gpu and torch.cuda.is_bf16_supported()
     return {
@@ -70,9 +57,6 @@ def quantized(quantization: Quantization) -> dict[str, Any]:
 
 def finish_quantized(model: Any, dtype: Any, where: str) -> None:
     """Bring what is not quantised into another precision, and keep the weights as they are.
-
-    On a CPU with bf16 units bitsandbytes packs weights anew once a layer is evaluated: they lose
-    precision, and in training no gradient passes through the layer any more. That is switched off.
 
     Args:
         where: Names the base in the error.
@@ -97,9 +81,7 @@ def finish_quantized(model: Any, dtype: Any, where: str) -> None:
             where=where,
             hint="take method lora, or another base",
         )
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+    keep_quantized_weights(model)
     for parameter in model.parameters():
         if parameter.is_floating_point():
             parameter.data = parameter.data.to(dtype)

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from papertune.metrics import METRICS
-from papertune.models.generation_defaults import generation_defaults
 from papertune.models.loading import load_model, load_tokenizer, set_up_torch
 from papertune.models.merging import merged_model
-from papertune.models.modelcard import Results, add_facts, read_facts, write_card
-from papertune.models.modelfolder import model_folder
-from papertune.models.origin import LICENCES, Origin, base_facts
+from papertune.models.modelcard import Results, read_facts, write_card
+from papertune.models.modelfolder import generation_defaults, model_folder
+from papertune.models.origin import LICENCES, Origin
 from papertune.report.tables import BETTER, WORSE, interval, number
 from papertune.report.tabular import Table, to_markdown
 from papertune.scores.matrix import ALL_YEARS, Cell, compare
@@ -52,7 +51,7 @@ def export_model(
         baseline: The model that this one is held against; empty for none.
         comparison: Confidence and resamples of the intervals.
         answering: Its limits become the folder's generation settings.
-        origin: Names for the card of a model that does not know its own.
+        origin: Names the model among the scores.
         threads: CPU threads.
 
     Raises:
@@ -65,10 +64,6 @@ def export_model(
         merged = _write_weights(model, base, folder, answering)
         for name in ("training.json", "history.csv"):
             shutil.copyfile(model / name, folder / name)
-        facts = read_facts(folder)
-        if "base" not in facts:
-            names = {"experiment": origin.experiment, "model": origin.model}
-            add_facts(folder, {"origin": names, "base": base_facts(base, origin)})
         for pattern in LICENCES:
             for path in base.glob(pattern):
                 shutil.copyfile(path, folder / path.name)

@@ -12,9 +12,9 @@ from papertune.errors import TrainingError, TryAgain
 from papertune.examples.packing import Collator
 from papertune.examples.tokens import Examples, answer_loss
 from papertune.jobs import distributed
+from papertune.models.insides import bring_bitsandbytes
 from papertune.models.loading import device_name
 from papertune.models.modelfolder import device_label, peak_memory, versions
-from papertune.models.quantization import bring_bitsandbytes
 from papertune.study.settings import Training
 from papertune.training import smaller_batch
 from papertune.training.checkpoints import newest_whole

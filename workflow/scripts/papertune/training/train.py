@@ -7,10 +7,9 @@ from pathlib import Path
 
 from papertune.examples.forms import Form, packed_row, read_examples
 from papertune.jobs import distributed
-from papertune.models.generation_defaults import generation_defaults
 from papertune.models.loading import context_of, load_tokenizer, set_up_torch
 from papertune.models.modelcard import write_card
-from papertune.models.modelfolder import model_folder, write_facts
+from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.origin import Origin, base_facts, data_facts
 from papertune.models.quantization import write_quantization
 from papertune.records import Pair, read_records
