@@ -161,6 +161,7 @@ def render_documents(here: Here) -> None:
         render_documents(
             here.experiment.source,
             here.experiment.fetching,
+            listing=here.years("listings")[year],
             fetched=here.years("fetched")[year],
             output=output,
             missing=here.years("missing")[year],

@@ -54,6 +54,7 @@ class Steps:
         render_documents(
             self.source,
             self.fetching,
+            listing=self.folder / "listing.jsonl",
             fetched=self.folder / "fetched.jsonl",
             output=self.folder / "documents.jsonl",
             missing=self.folder / "missing.jsonl",
@@ -294,8 +295,9 @@ def test_a_file_row_without_abstract_is_fetched(site, fetching, tmp_path):
     path.write_text(json.dumps(rows))
     steps = Steps(tmp_path, FilesSource(kind="files", path=str(path)), fetching)
     steps.list()
-    fetched = steps.fetch()
-    assert [document.found_by for document in fetched] == ["section", "listing"]
+    steps.fetch()
+    documents, _ = steps.render()
+    assert [document.found_by for document in documents] == ["section", "listing"]
     assert site.total == 1
 
 

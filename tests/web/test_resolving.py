@@ -76,6 +76,7 @@ class Study:
         render_documents(
             source,
             fetching,
+            listing=listing,
             fetched=fetched,
             output=files["documents"],
             missing=files["missing"],

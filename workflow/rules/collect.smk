@@ -50,6 +50,7 @@ rule fetch_documents:
 # Apart from fetching, so that only pages which need JavaScript ask for a browser.
 rule render_documents:
     input:
+        listing="results/{experiment}/listings/{year}.jsonl",
         fetched="results/{experiment}/fetched/{year}.jsonl",
     output:
         documents="results/{experiment}/documents/{year}.jsonl",

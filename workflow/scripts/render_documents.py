@@ -11,6 +11,7 @@ with job(snakemake):
     render_documents(
         experiment.source,
         experiment.fetching,
+        listing=Path(snakemake.input.listing),
         fetched=Path(snakemake.input.fetched),
         output=Path(snakemake.output.documents),
         missing=Path(snakemake.output.missing),

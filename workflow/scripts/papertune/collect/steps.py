@@ -110,7 +110,7 @@ def fetch_documents(
         source: Where documents come from.
         fetching: How pages are asked for.
         listing: JSONL of Document.
-        output: JSONL of the same documents in the same order, with text or reason.
+        output: JSONL of those that the listing has no text of, in its order, with text or reason.
         store: The store's root; each outcome that will not pass is kept under stage ``fetch``.
         cache: The folder of pages that are kept.
 
@@ -130,13 +130,13 @@ def fetch_documents(
             "documents",
             threads=fetching.hosts,
         )
-    finished = [with_outcome(document, outcomes.get(document.id)) for document in documents]
+    finished = [with_outcome(document, outcomes.get(document.id)) for document in wanted]
     write_records(output, finished)
     reasons = counted(document.reason for document in finished if not document.text)
     log.info(
         "%d of %d documents have their text%s",
-        sum(bool(document.text) for document in finished),
-        len(finished),
+        len(documents) - sum(not document.text for document in finished),
+        len(documents),
         f"; not yet: {reasons}" if reasons else "",
     )
 
@@ -145,6 +145,7 @@ def render_documents(
     source: Source,
     fetching: Fetching,
     *,
+    listing: str | Path,
     fetched: str | Path,
     output: str | Path,
     missing: str | Path,
@@ -156,7 +157,8 @@ def render_documents(
     Args:
         source: Where documents come from.
         fetching: Who is asked, and how.
-        fetched: JSONL of Document with text or reason.
+        listing: JSONL of Document.
+        fetched: JSONL of those that the listing has no text of, with text or reason.
         output: JSONL of Document, all with text.
         missing: JSONL of Rejection(stage ``collect``): the others, with the reason.
         store: The store's root; outcomes are kept under stage ``render``.
@@ -172,7 +174,9 @@ def render_documents(
         browser_available,
     )
 
-    documents = list(read_records(fetched, Document))
+    asked = {document.id: document for document in read_records(fetched, Document)}
+    listed = read_records(listing, Document)
+    documents = [asked.get(document.id, document) for document in listed]
     _, after = in_order(source, fetching)
     wanted = [document for document in documents if after and not is_whole(document)]
     kept = Store(store, "render", _identity(source, fetching, documents))
