@@ -296,35 +296,18 @@ def compare(here: Here) -> None:
 
 
 def count_stages(here: Here) -> None:
-    """From listing to score."""
+    """Counts of all stages."""
     from papertune.report.counts import count_stages
 
-    count_stages(
-        here.experiment,
-        here.matrix().with_name("counts.csv"),
-        listings=here.years("listings"),
-        rejected_listings=here.years("rejected/listings"),
-        documents=here.years("documents"),
-        missing=here.years("missing"),
-        rejected_pairs=here.splits("rejected/pairs"),
-        datasets=here.splits("datasets"),
-        answers=here.cells("answers"),
-        scores=here.cells("scores"),
-    )
+    count_stages(here.layout, here.matrix().with_name("counts.csv"))
 
 
 def write_tables(here: Here) -> None:
     """Tables of matrix and counts."""
     from papertune.report.tables import write_tables
 
-    tables = here.matrix().parent
-    write_tables(
-        here.experiment,
-        tables,
-        matrix=here.matrix(),
-        counts=tables / "counts.csv",
-        models=here.layout.models(),
-    )
+    matrix = here.matrix()
+    write_tables(here.layout, matrix.parent, matrix=matrix, counts=matrix.with_name("counts.csv"))
 
 
 def write_cost(here: Here) -> None:
@@ -338,31 +321,22 @@ def draw_figures(here: Here) -> None:
     """Figures of matrix and counts."""
     from papertune.report.figures import draw_figures
 
-    draw_figures(
-        here.experiment,
-        Path("results/scale/figures"),
-        matrix=here.matrix(),
-        counts=here.matrix().with_name("counts.csv"),
-        models=here.layout.models(),
-    )
+    matrix, folder = here.matrix(), Path("results/scale/figures")
+    draw_figures(here.layout, folder, matrix=matrix, counts=matrix.with_name("counts.csv"))
 
 
 def write_page(here: Here) -> None:
     """The report."""
     from papertune.report.page import write_page
 
+    matrix = here.matrix()
     write_page(
-        here.experiment,
+        here.layout,
         Path("results/scale/report.html"),
-        matrix=here.matrix(),
-        counts=here.matrix().with_name("counts.csv"),
-        cost=here.matrix().with_name("cost.csv"),
+        matrix=matrix,
+        counts=matrix.with_name("counts.csv"),
+        cost=matrix.with_name("cost.csv"),
         figures=Path("results/scale/figures"),
-        models=here.layout.models(),
-        missing=here.years("missing"),
-        documents=here.years("documents"),
-        answers=here.cells("answers"),
-        scores=here.cells("scores"),
     )
 
 

@@ -6,7 +6,6 @@ the page have something to show without any training.
 
 from __future__ import annotations
 
-import csv
 import json
 import random
 from dataclasses import dataclass
@@ -14,10 +13,20 @@ from pathlib import Path
 
 from papertune.collect.identifiers import document_id
 from papertune.jobs.record import OK, JobRecord
-from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
+from papertune.records import (
+    Answer,
+    Document,
+    Pair,
+    Rejection,
+    pair_id,
+    read_records,
+    write_records,
+)
 from papertune.report.cost import cost_table
 from papertune.report.counts import count_stages
 from papertune.report.expected import jobs_of
+from papertune.report.figures import draw_figures
+from papertune.report.page import write_page
 from papertune.report.tabular import write_table
 from papertune.scores.matrix import compare
 from papertune.scores.scoring import score_answers
@@ -70,28 +79,35 @@ SUITES = ["the Larch suite", "the Pinyon benchmarks", "six server traces", "the 
 
 @dataclass(frozen=True)
 class Study:
-    """Where everything lies; ``root`` is like ``results/<experiment>``."""
+    """An experiment, and where everything of it lies."""
 
-    root: Path
-    experiment: Experiment
-    files: dict[str, dict]
-    models: dict[tuple[str, int], Path]
+    layout: Layout
 
     @property
-    def matrix(self) -> Path:
-        return self.root / "tables" / "matrix.csv"
+    def experiment(self) -> Experiment:
+        return self.layout.experiment
 
     @property
-    def counts(self) -> Path:
-        return self.root / "tables" / "counts.csv"
+    def tables(self) -> Path:
+        return Path(self.layout.root, "tables")
 
     @property
-    def cost(self) -> Path:
-        return self.root / "tables" / "cost.csv"
+    def made_from(self) -> dict[str, Path]:
+        """What tables and figures are made from."""
+        return {name: self.tables / f"{name}.csv" for name in ("matrix", "counts")}
+
+
+def write_report(study: Study, output: Path, **more) -> str:
+    """The page of a study, with its figures drawn anew."""
+    figures = output.with_name("figures")
+    draw_figures(study.layout, figures, **study.made_from)
+    cost = study.tables / "cost.csv"
+    write_page(study.layout, output, **study.made_from, cost=cost, figures=figures, **more)
+    return output.read_text(encoding="utf-8")
 
 
 def make_study(
-    root: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12, **settings
+    folder: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12, **settings
 ) -> Study:
     """Write a study; ``hostile`` is put into every title, question, answer and label."""
     values = json.loads(json.dumps(SETTINGS)) | settings
@@ -101,28 +117,29 @@ def make_study(
         values["question"] += hostile
         values["models"]["full"]["label"] += hostile
         values["generators"]["cloze"]["label"] += hostile
-    experiment = Experiment.model_validate(values)
+    study = Study(Layout("demo", Experiment.model_validate(values), results=str(folder)))
     draw = random.Random(7)
-    files = _documents(root, experiment, draw, per_year, hostile)
-    files |= _pairs(root, experiment, files, hostile)
-    files |= _answers(root, experiment, files, draw, metrics, hostile)
-    (root / "tables").mkdir(exist_ok=True)
+    documents = _documents(study.layout, draw, per_year, hostile)
+    _pairs(study.layout, documents, hostile)
+    _answers(study.layout, draw, hostile)
+    study.tables.mkdir()
     compare(
-        files["scores"],
-        root / "tables" / "matrix.csv",
+        study.layout.by_cell("scores"),
+        study.tables / "matrix.csv",
         metrics=metrics,
         baseline="baseline",
-        comparison=experiment.comparison,
+        comparison=study.experiment.comparison,
     )
-    count_stages(experiment, root / "tables" / "counts.csv", **files)
-    jobs = jobs_of(Layout("demo", experiment))
-    write_table(root / "tables" / "cost", cost_table(_records(jobs, draw), {}, jobs))
-    return Study(root, experiment, files, _models(root, experiment, draw))
+    count_stages(study.layout, study.tables / "counts.csv")
+    jobs = jobs_of(study.layout)
+    write_table(study.tables / "cost", cost_table(_records(jobs, draw), {}, jobs))
+    _models(study.layout, draw)
+    return study
 
 
-def _documents(root, experiment, draw, per_year, hostile):
-    files = {key: {} for key in ("listings", "rejected_listings", "documents", "missing")}
-    for year in experiment.years:
+def _documents(layout: Layout, draw: random.Random, per_year: int, hostile: str) -> list[Document]:
+    every = []
+    for year in layout.experiment.years:
         listed, kept, missing = [], [], []
         for number in range(per_year):
             system, suite = draw.choice(SYSTEMS), draw.choice(SUITES)
@@ -147,133 +164,92 @@ def _documents(root, experiment, draw, per_year, hostile):
             how = ("meta:citation_abstract", "section", "script", "browser:section")[number % 4]
             kept.append(Document(item.id, title, url, year, text, how))
         front = [Rejection("list", f"{year}-0", "front_matter", "Welcome from the chairs")]
-        for key, records in (
+        for stage, records in (
             ("listings", listed),
-            ("rejected_listings", front),
+            ("rejected/listings", front),
             ("documents", kept),
             ("missing", missing),
         ):
-            files[key][year] = root / key / f"{year}.jsonl"
-            write_records(files[key][year], records)
-    return files
+            write_records(layout.by_year(stage)[year], records)
+        every += kept
+    return every
 
 
-def _pairs(root, experiment, files, hostile):
-    from papertune.records import read_records
-
-    documents = [d for path in files["documents"].values() for d in read_records(path, Document)]
-    made = {key: {} for key in ("datasets", "rejected_pairs")}
-    for generator in experiment.generators:
-        for split in ("train", "validation", "test"):
-            pairs, rejected = [], []
-            for document in documents:
-                if split_of(document, experiment.splits) != split:
-                    continue
-                words = document.text.split()
-                facts = [
-                    ("What is the predictor called", words[0]),
-                    ("By how much are misses cut", words[words.index("by") + 1]),
-                    ("Which simulator was used", words[words.index("with") + 1]),
-                ]
-                for question, answer in facts:
-                    asked = f"{question} in {document.title}?"
-                    if generator == "cloze":
-                        asked = f"Fill the gap: {document.text.replace(answer, '____', 1)}"
-                    pairs.append(
-                        Pair(
-                            pair_id(document.id, asked, answer),
-                            document.id,
-                            document.year,
-                            experiment.instruction,
-                            document.text,
-                            asked,
-                            answer + hostile,
-                            generator,
-                        )
+def _pairs(layout: Layout, documents: list[Document], hostile: str) -> None:
+    rejections = layout.by_split("rejected/pairs")
+    for (generator, split), path in layout.by_split("datasets").items():
+        pairs, rejected = [], []
+        for document in documents:
+            if split_of(document, layout.experiment.splits) != split:
+                continue
+            words = document.text.split()
+            facts = [
+                ("What is the predictor called", words[0]),
+                ("By how much are misses cut", words[words.index("by") + 1]),
+                ("Which simulator was used", words[words.index("with") + 1]),
+            ]
+            for question, answer in facts:
+                asked = f"{question} in {document.title}?"
+                if generator == "cloze":
+                    asked = f"Fill the gap: {document.text.replace(answer, '____', 1)}"
+                pairs.append(
+                    Pair(
+                        pair_id(document.id, asked, answer), document.id, document.year,
+                        layout.experiment.instruction, document.text, asked, answer + hostile,
+                        generator,
                     )
-                if len(pairs) % 5 == 0:
-                    rejected.append(
-                        Rejection("synthesize", document.id, "ungrounded", f"It is{hostile}")
-                    )
-            key = (generator, split)
-            for name, records in (("datasets", pairs), ("rejected_pairs", rejected)):
-                made[name][key] = root / name / generator / f"{split}.jsonl"
-                write_records(made[name][key], records)
-    return made
-
-
-def _answers(root, experiment, files, draw, metrics, hostile):
-    from papertune.records import read_records
-
-    made = {"answers": {}, "scores": {}}
-    for model in experiment.models:
-        for seed in experiment.seeds_of(model):
-            for test_set in experiment.test_set_names:
-                answers = []
-                for pair in read_records(files["datasets"][test_set, "test"], Pair):
-                    right = draw.random() < SKILL[model, test_set]
-                    text = pair.answer if right else draw.choice(SYSTEMS) + " of the cache suite"
-                    nll = draw.uniform(0.1, 1) if right else draw.uniform(3, 9)
-                    answers.append(
-                        Answer(
-                            pair.id,
-                            pair.document,
-                            pair.year,
-                            pair.question,
-                            pair.answer,
-                            text + hostile,
-                            nll,
-                            3,
-                            len(text.split()),
-                            draw.random() < 0.05,
-                        )
-                    )
-                key = (model, seed, test_set)
-                for name in made:
-                    made[name][key] = root / name / model / f"seed-{seed}" / f"{test_set}.jsonl"
-                write_records(made["answers"][key], answers)
-                score_answers(
-                    made["answers"][key],
-                    made["scores"][key],
-                    metrics,
-                    experiment.embedder,
-                    root / "store",
+                )  # fmt: skip
+            if len(pairs) % 5 == 0:
+                rejected.append(
+                    Rejection("synthesize", document.id, "ungrounded", f"It is{hostile}")
                 )
-    return made
+        write_records(path, pairs)
+        write_records(rejections[generator, split], rejected)
 
 
-def _models(root, experiment, draw):
-    folders = {}
-    for model, settings in experiment.models.items():
-        if settings.method == "baseline":
-            continue
-        for seed in experiment.seeds_of(model):
-            folder = root / "models" / model / f"seed-{seed}"
-            folder.mkdir(parents=True)
-            folders[model, seed] = folder
-            full = settings.method == "full"
-            facts = {
-                "trainable_parameters": 188_224 if full else 36_864,
-                "total_parameters": 188_224 if full else 225_088,
-                "steps": 230,
-                "tokens_seen": 254_310 + seed,
-                "wall_seconds": (31 if full else 41) + draw.random() * 3,
-                "tokens_per_second": 8203.2 if full else 6204.9,
-                "peak_memory_bytes": 612_400_000 if full else 590_200_000,
-                "device": "cpu",
-                "best_validation_loss": 0.51 if full else 0.83,
-                "best_step": 207,
-                "versions": {"torch": "2.13.0", "transformers": "5.19.0"},
-            }
-            (folder / "training.json").write_text(json.dumps(facts))
-            with (folder / "history.csv").open("w", newline="") as stream:
-                writer = csv.writer(stream)
-                writer.writerow(["step", "epoch", "train_loss", "validation_loss"])
-                for step in range(10, 231, 10):
-                    loss = (0.4 if full else 0.7) + 3 * 0.985**step + draw.random() * 0.1
-                    every = f"{loss + 0.1:.3f}" if step % 20 == 0 else ""
-                    writer.writerow([step, step / 77, f"{loss:.3f}", every])
-    return folders
+def _answers(layout: Layout, draw: random.Random, hostile: str) -> None:
+    experiment, scores = layout.experiment, layout.by_cell("scores")
+    for (model, seed, test_set), path in layout.by_cell("answers").items():
+        answers = []
+        for pair in read_records(layout.by_split("datasets")[test_set, "test"], Pair):
+            right = draw.random() < SKILL[model, test_set]
+            text = pair.answer if right else draw.choice(SYSTEMS) + " of the cache suite"
+            nll = draw.uniform(0.1, 1) if right else draw.uniform(3, 9)
+            answers.append(
+                Answer(
+                    pair.id, pair.document, pair.year, pair.question, pair.answer, text + hostile,
+                    nll, 3, len(text.split()), draw.random() < 0.05,
+                )
+            )  # fmt: skip
+        write_records(path, answers)
+        output = scores[model, seed, test_set]
+        score_answers(path, output, experiment.metrics, experiment.embedder, Path(layout.root))
+
+
+def _models(layout: Layout, draw: random.Random) -> None:
+    for (model, seed), path in layout.models().items():
+        folder, full = Path(path), model == "full"
+        folder.mkdir(parents=True)
+        facts = {
+            "trainable_parameters": 188_224 if full else 36_864,
+            "total_parameters": 188_224 if full else 225_088,
+            "steps": 230,
+            "tokens_seen": 254_310 + seed,
+            "wall_seconds": (31 if full else 41) + draw.random() * 3,
+            "tokens_per_second": 8203.2 if full else 6204.9,
+            "peak_memory_bytes": 612_400_000 if full else 590_200_000,
+            "device": "cpu",
+            "best_validation_loss": 0.51 if full else 0.83,
+            "best_step": 207,
+            "versions": {"torch": "2.13.0", "transformers": "5.19.0"},
+        }
+        (folder / "training.json").write_text(json.dumps(facts))
+        lines = ["step,epoch,train_loss,validation_loss"]
+        for step in range(10, 231, 10):
+            loss = (0.4 if full else 0.7) + 3 * 0.985**step + draw.random() * 0.1
+            every = f"{loss + 0.1:.3f}" if step % 20 == 0 else ""
+            lines.append(f"{step},{step / 77},{loss:.3f},{every}")
+        (folder / "history.csv").write_text("\n".join(lines))
 
 
 def _records(jobs, draw):
@@ -282,22 +258,9 @@ def _records(jobs, draw):
         start, took = 1_790_000_000.0 + 100 * number, draw.uniform(2, 90)
         gpu = int(rule in ("train", "answer"))
         yield JobRecord(
-            rule=rule,
-            wildcards=dict(wildcards),
-            attempt=1,
-            host="node1",
-            pid=1000 + number,
-            job=str(number) if gpu else "",
-            threads=2,
-            gpu=gpu,
-            memory_mb=4000,
-            runtime=60,
-            submitted=start - draw.uniform(10, 4000) if gpu else None,
-            started=start,
-            seen=start + took,
-            ended=start + took,
-            status=OK,
-            cpu_seconds=took * 1.4,
-            peak_memory=draw.randint(100, 3000) * 2**20,
-            gpu_seconds=took * 0.8 if gpu else None,
-        )
+            rule=rule, wildcards=dict(wildcards), attempt=1, host="node1", pid=1000 + number,
+            job=str(number) if gpu else "", threads=2, gpu=gpu, memory_mb=4000, runtime=60,
+            submitted=start - draw.uniform(10, 4000) if gpu else None, started=start,
+            seen=start + took, ended=start + took, status=OK, cpu_seconds=took * 1.4,
+            peak_memory=draw.randint(100, 3000) * 2**20, gpu_seconds=took * 0.8 if gpu else None,
+        )  # fmt: skip

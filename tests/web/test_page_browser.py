@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.report.figures import draw_figures
-from papertune.report.page import write_page
-from sample_study import make_study
+from sample_study import make_study, write_report
 
 BINARY, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 
@@ -45,21 +43,9 @@ def browser():
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     root = tmp_path_factory.mktemp("page")
-    study = make_study(root / "study", metrics=["token_f1"], hostile=HOSTILE, per_year=6)
-    draw_figures(
-        study.experiment, root, matrix=study.matrix, counts=study.counts, models=study.models
-    )
+    study = make_study(root, metrics=["token_f1"], hostile=HOSTILE, per_year=6)
     output = root / "report.html"
-    write_page(
-        study.experiment,
-        output,
-        matrix=study.matrix,
-        counts=study.counts,
-        cost=study.cost,
-        figures=root,
-        models=study.models,
-        **{key: study.files[key] for key in ("missing", "documents", "answers", "scores")},
-    )
+    write_report(study, output)
     driver = browser()
     driver.get(output.as_uri())
     yield driver

@@ -10,17 +10,11 @@ from papertune.study.layout import Layout
 with job(snakemake):
     name = snakemake.wildcards.experiment
     experiment = load_experiment(snakemake.config["files"][name])
-    layout = Layout(name, experiment)
     write_page(
-        experiment,
+        Layout(name, experiment),
         Path(snakemake.output.page),
         matrix=Path(snakemake.input.matrix),
         counts=Path(snakemake.input.counts),
         cost=Path(snakemake.input.cost),
         figures=Path(snakemake.input.figures[0]).parent,
-        models=layout.models(),
-        missing=layout.by_year("missing"),
-        documents=layout.by_year("documents"),
-        answers=layout.by_cell("answers"),
-        scores=layout.by_cell("scores"),
     )

@@ -11,9 +11,8 @@ with job(snakemake):
     name = snakemake.wildcards.experiment
     experiment = load_experiment(snakemake.config["files"][name])
     write_tables(
-        experiment,
+        Layout(name, experiment),
         Path(snakemake.output.text).parent,
         matrix=Path(snakemake.input.matrix),
         counts=Path(snakemake.input.counts),
-        models=Layout(name, experiment).models(),
     )

@@ -1,5 +1,6 @@
 """Figures are well-formed, the same again, and survive hostile labels."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -16,9 +17,7 @@ def study(tmp_path_factory):
 
 
 def draw(study, folder):
-    draw_figures(
-        study.experiment, folder, matrix=study.matrix, counts=study.counts, models=study.models
-    )
+    draw_figures(study.layout, folder, **study.made_from)
     return {name: (folder / f"{name}.svg").read_text() for name in NAMES}
 
 
@@ -42,7 +41,8 @@ def test_a_model_has_one_colour_in_every_figure(study, tmp_path):
 
 
 def test_no_training_still_gives_figures(study, tmp_path):
-    draw_figures(study.experiment, tmp_path, matrix=study.matrix, counts=study.counts, models={})
+    untrained = replace(study.layout, results="nowhere")
+    draw_figures(untrained, tmp_path, **study.made_from)
     assert (tmp_path / "loss.svg").exists()
 
 

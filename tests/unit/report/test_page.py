@@ -9,36 +9,15 @@ from pathlib import Path
 import pytest
 
 from papertune.report.conclusion import conclude
-from papertune.report.figures import draw_figures
-from papertune.report.page import write_page
 from papertune.report.page_data import embed_json, safe_url, settings_text
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
-from sample_study import SETTINGS, make_study
+from sample_study import SETTINGS, make_study, write_report
 
 HOSTILE = (
     "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=2>"
     "<!--<svg/onload=alert(1)>"
 )
-
-
-def write(study, output, **more):
-    figures = study.root / "figures"
-    draw_figures(
-        study.experiment, figures, matrix=study.matrix, counts=study.counts, models=study.models
-    )
-    write_page(
-        study.experiment,
-        output,
-        matrix=study.matrix,
-        counts=study.counts,
-        cost=study.cost,
-        figures=figures,
-        models=study.models,
-        **{key: study.files[key] for key in ("missing", "documents", "answers", "scores")},
-        **more,
-    )
-    return output.read_text(encoding="utf-8")
 
 
 class Elements(HTMLParser):
@@ -64,7 +43,7 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(study, tmp_path_factory):
-    return write(study, tmp_path_factory.mktemp("page") / "report.html")
+    return write_report(study, tmp_path_factory.mktemp("page") / "report.html")
 
 
 def data_of(page):
@@ -76,7 +55,10 @@ def data_of(page):
 def test_the_page_shows_matrix_counts_training_settings(study, page):
     text = " ".join(" ".join(Elements(page).texts).split())
     cell = find_cell(
-        read_matrix(study.matrix), model="full", test_set="extractive", metric="token_f1"
+        read_matrix(study.made_from["matrix"]),
+        model="full",
+        test_set="extractive",
+        metric="token_f1",
     )
     for piece in (
         SETTINGS["question"],
@@ -95,7 +77,7 @@ def test_the_page_shows_matrix_counts_training_settings(study, page):
 
 
 def test_the_page_is_the_same_again_and_loads_nothing(study, page, tmp_path):
-    assert write(study, tmp_path / "again.html") == page
+    assert write_report(study, tmp_path / "again.html") == page
     elements = Elements(page)
     loading = [a for a in elements.attributes if a[1] in ("src", "srcset", "action", "data")]
     assert not loading
@@ -113,7 +95,7 @@ def test_every_question_is_there_with_every_models_answer(page):
 
 
 def test_a_long_study_is_cut_to_a_stated_number_of_questions(study, tmp_path):
-    page = write(study, tmp_path / "short.html", questions=20)
+    page = write_report(study, tmp_path / "short.html", questions=20)
     data = data_of(page)
     assert [len(s["questions"]) for s in data["sets"]] == [20, 20]
     assert f"20 of {data['sets'][0]['total']} questions" in " ".join(page.split())
@@ -121,14 +103,14 @@ def test_a_long_study_is_cut_to_a_stated_number_of_questions(study, tmp_path):
 
 def test_long_answers_do_not_make_a_long_page(study, tmp_path, monkeypatch):
     monkeypatch.setattr("papertune.report.page.BYTES", 20_000)
-    page = write(study, tmp_path / "small.html")
+    page = write_report(study, tmp_path / "small.html")
     assert len(json.dumps(data_of(page))) < 20_000 + 15_000
     assert len(data_of(page)["sets"][0]["questions"]) < 105
 
 
 def test_nothing_hostile_becomes_markup(tmp_path):
     study = make_study(tmp_path / "s", metrics=["token_f1"], hostile=HOSTILE, per_year=4)
-    page = write(study, tmp_path / "report.html")
+    page = write_report(study, tmp_path / "report.html")
     elements = Elements(page)
     assert elements.tags.count("script") == 2
     assert "img" not in elements.tags
@@ -223,39 +205,32 @@ def cells(*results):
     return made
 
 
-def headline(*results, **settings):
+OWN = ("extractive", 0.6, 0.01)  # the test set of the training pairs' writer
+OTHER = ("cloze", 0.1, 0.02)
+LOST = ("cloze", 0.01, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("full", "lora", "settings", "said"),
+    [
+        ((OWN, OTHER), (OWN, OTHER), {}, "Yes: Full fine-tuning and LoRA answer better"),
+        ((OWN, OTHER), (OWN, OTHER), {}, "survives a change of question writer (+0.600 becomes +0.1"),
+        ((OWN, LOST), (OWN, LOST), {}, "could not be shown"),
+        ((OWN, OTHER), (OWN, LOST), {}, "gain of Full fine-tuning survives"),
+        ((OWN, OTHER), (OWN, LOST), {}, "for LoRA that could not"),
+        ((("extractive", 0.01, 0.7),), (("extractive", -0.2, 0.01),), {}, "No gain could be shown"),
+        ((("extractive", 0.01, 0.7), OTHER), (), {}, "Not where it was trained to: Full"),
+        ((OWN,), (), {"test_sets": ["extractive"]}, "was not asked"),
+        ((), (), {"models": {"full": {"base": "small", "method": "full"}}, "published": []},
+         "Nothing to compare"),
+    ],
+)  # fmt: skip
+def test_the_headline_says_what_was_gained_and_whether_it_survives(full, lora, settings, said):
+    results = [*(("full", *result) for result in full), *(("lora", *result) for result in lora)]
     experiment = Experiment.model_validate(SETTINGS | settings)
-    return conclude(cells(*results), experiment).headline
+    assert said in conclude(cells(*results), experiment).headline
 
 
-def test_headline_when_the_gain_survives():
-    said = headline(
-        ("full", "extractive", 0.6, 0.01),
-        ("full", "cloze", 0.1, 0.02),
-        ("lora", "extractive", 0.5, 0.01),
-        ("lora", "cloze", 0.2, 0.02),
-    )
-    assert said.startswith("Yes: Full fine-tuning and LoRA answer better")
-    assert "survives a change of question writer (+0.600 becomes +0.100" in said
-
-
-def test_headline_when_it_does_not_survive_or_only_for_one():
-    own = [("full", "extractive", 0.6, 0.01), ("lora", "extractive", 0.5, 0.01)]
-    lost = ("lora", "cloze", 0.01, 0.8)
-    assert "could not be shown" in headline(*own, ("full", "cloze", 0.01, 0.9), lost)
-    said = headline(*own, ("full", "cloze", 0.1, 0.01), lost)
-    assert "gain of Full fine-tuning survives" in said and "for LoRA that could not" in said
-
-
-def test_headline_when_nothing_was_gained_or_it_got_worse():
-    none = [("full", "extractive", 0.01, 0.7), ("lora", "extractive", -0.2, 0.01)]
-    assert headline(*none).startswith("No gain could be shown")
-    worse = conclude(cells(*none), Experiment.model_validate(SETTINGS)).findings
-    assert worse[1].endswith("worse.")
-
-
-def test_headline_without_another_writer_or_a_baseline():
-    own = ("full", "extractive", 0.6, 0.01)
-    assert "was not asked" in headline(own, test_sets=["extractive"])
-    models = {"full": {"base": "small", "method": "full"}}
-    assert headline(models=models, published=[]).startswith("Nothing to compare")
+def test_a_finding_says_what_got_worse():
+    found = conclude(cells(("lora", "extractive", -0.2, 0.01)), Experiment.model_validate(SETTINGS))
+    assert [finding.endswith("worse.") for finding in found.findings] == [True]

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from papertune.records import Answer, read_records, write_records
-from papertune.report.counts import Count, problems, read_counts, total
+from papertune.report.counts import Count, count_stages, problems, read_counts, total
 from papertune.report.tables import number, p_text, write_published, write_tables
 from papertune.report.tabular import Table, to_latex, to_markdown, to_text
 from papertune.scores.matrix import find_cell, read_matrix
@@ -21,20 +21,16 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tables(study):
-    return write_tables(
-        study.experiment,
-        study.root / "tables",
-        matrix=study.matrix,
-        counts=study.counts,
-        models=study.models,
-    ) | {"published": write_published(study.experiment, study.root / "tables", matrix=study.matrix)}
+    made = write_tables(study.layout, study.tables, **study.made_from)
+    matrix = study.made_from["matrix"]
+    return made | {"published": write_published(study.experiment, study.tables, matrix=matrix)}
 
 
 # ---- counts -----------------------------------------------------------------
 
 
 def test_counts_add_up_from_listing_to_score(study):
-    rows = read_counts(study.counts)
+    rows = read_counts(study.made_from["counts"])
     assert problems(rows, study.experiment) == []
     assert total(rows, "list", outcome="kept") == 240
     assert total(rows, "collect", reason="needs_browser") == 2
@@ -54,7 +50,7 @@ def test_counts_add_up_from_listing_to_score(study):
     ],
 )
 def test_an_item_dropped_in_silence_is_named(study, stage, unit):
-    rows = read_counts(study.counts)
+    rows = read_counts(study.made_from["counts"])
     at = next(
         i for i, r in enumerate(rows) if (r.stage, r.unit, r.outcome) == (stage, unit, "kept")
     )
@@ -71,24 +67,24 @@ def test_every_table_is_written_in_three_ways(study, tables):
     assert set(tables) == names
     for name, table in tables.items():
         for ending in ("csv", "md", "tex"):
-            assert (study.root / "tables" / f"{name}.{ending}").stat().st_size > 50
-        with (study.root / "tables" / f"{name}.csv").open(newline="") as stream:
+            assert (study.tables / f"{name}.{ending}").stat().st_size > 50
+        with (study.tables / f"{name}.csv").open(newline="") as stream:
             assert list(csv.reader(stream)) == [table.columns, *table.rows]
 
 
 def test_the_matrix_shows_what_was_measured(study, tables):
-    cells = read_matrix(study.matrix)
+    cells = read_matrix(study.made_from["matrix"])
     cell = find_cell(cells, model="full", test_set="extractive", metric="token_f1")
     row = tables["comparison"].rows[1]
     assert row[0] == "Full fine-tuning"
     assert row[1] == f"{cell.mean:.3f} [{cell.low:.3f}, {cell.high:.3f}]*"
     text = to_text(tables["comparison"])
     assert row[1] in text
-    assert (study.root / "tables" / "matrix.txt").read_text() == text
+    assert (study.tables / "matrix.txt").read_text() == text
 
 
 def test_published_figures_stand_beside_the_measured(study, tables):
-    cells = read_matrix(study.matrix)
+    cells = read_matrix(study.made_from["matrix"])
     cell = find_cell(cells, model="full", test_set="extractive", metric="token_f1", year="2022")
     row = next(r for r in tables["published"].rows if r[1:3] == ["Full fine-tuning", "2022"])
     assert row[3] == "0.688"
@@ -107,11 +103,9 @@ def test_training_facts_come_from_training_json(tables):
 
 
 def test_the_same_input_gives_the_same_bytes(study, tables, tmp_path):
-    write_tables(
-        study.experiment, tmp_path, matrix=study.matrix, counts=study.counts, models=study.models
-    )
+    write_tables(study.layout, tmp_path, **study.made_from)
     for path in tmp_path.iterdir():
-        assert path.read_bytes() == (study.root / "tables" / path.name).read_bytes()
+        assert path.read_bytes() == (study.tables / path.name).read_bytes()
 
 
 def test_numbers_and_p_values():
@@ -153,12 +147,9 @@ def test_latex_compiles(tables, tmp_path):
     )
 
 
-def test_a_lost_answer_shows_in_the_counts(study, tmp_path):
-    from papertune.report.counts import count_stages
-
-    key = ("lora", 2, "cloze")
-    kept = list(read_records(study.files["answers"][key], Answer))[:-3]
-    write_records(tmp_path / "answers.jsonl", kept)
-    files = study.files | {"answers": study.files["answers"] | {key: tmp_path / "answers.jsonl"}}
-    rows = count_stages(study.experiment, tmp_path / "counts.csv", **files)
+def test_a_lost_answer_shows_in_the_counts(tmp_path):
+    study = make_study(tmp_path, metrics=["token_f1"], per_year=2)
+    path = study.layout.by_cell("answers")["lora", 2, "cloze"]
+    write_records(path, list(read_records(path, Answer))[:-3])
+    rows = count_stages(study.layout, tmp_path / "counts.csv")
     assert any("answers of lora/cloze" in problem for problem in problems(rows, study.experiment))

@@ -10,22 +10,23 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from papertune.records import (
-    Answer,
-    Document,
-    Pair,
-    Rejection,
-    Score,
-    atomic_write,
-    read_records,
-)
+from papertune.records import Answer, Document, Pair, Rejection, Score, atomic_write, read_records
 from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
 from papertune.study.splits import split_of
 
 log = logging.getLogger("papertune")
 
-# stages of the way through, in its order
-STAGES = ("list", "collect", "split", "synthesize", "answer", "score")
+# stages of the way through, in its order, and what the page calls them
+STAGES = {
+    "list": "Listed",
+    "collect": "With text",
+    "split": "Split",
+    "synthesize": "Pairs written",
+    "answer": "Answered",
+    "score": "Scored",
+}
+WHOLE = ("no_pairs", "repeated_document")  # reasons that reject a document, not a pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,77 +45,60 @@ class Count:
     unit: str
     count: int
 
+    @property
+    def shown_part(self) -> str:
+        """The part in tables, where years of a stage are added up."""
+        return "" if self.stage in ("list", "collect") else self.part
 
-Files = Mapping[Any, str | Path]
+    @property
+    def order(self) -> int:
+        """The place of its stage on the way through."""
+        return list(STAGES).index(self.stage)
 
 
-def count_stages(
-    experiment: Experiment,
-    output: str | Path,
-    *,
-    listings: Files,
-    rejected_listings: Files,
-    documents: Files,
-    missing: Files,
-    datasets: Files,
-    rejected_pairs: Files,
-    answers: Files,
-    scores: Files,
-) -> list[Count]:
-    """Count every record of an experiment and write ``counts.csv``.
-
-    Args:
-        experiment: For the splits of documents.
-        output: The CSV file, one line per :class:`Count`.
-        listings: Year → listed documents; ``rejected_listings`` → what was not taken.
-        rejected_listings: See above.
-        documents: Year → documents with text; ``missing`` → those without.
-        missing: See above.
-        datasets: (generator, split) → pairs; ``rejected_pairs`` → what was rejected.
-        rejected_pairs: See above.
-        answers: (model, seed, test set) → answers.
-        scores: (model, seed, test set) → scores.
-    """
+def count_stages(layout: Layout, output: str | Path) -> list[Count]:
+    """Count every record of an experiment and write ``counts.csv``, one line per :class:`Count`."""
     counts: Counter[tuple[str, str, str, str, str]] = Counter()
 
     def add(stage: str, part: Any, outcome: str, reason: str, unit: str, count: int = 1) -> None:
         counts[stage, str(part), outcome, reason, unit] += count
 
-    def reject(stage: str, files: Files, unit: str) -> None:
+    def reject(stage: str, files: Mapping[Any, str], unit: str) -> None:
         for key, path in files.items():
+            part = "/".join(key) if isinstance(key, tuple) else key
             for item in read_records(path, Rejection):
-                # asked about and without a pair: a document; anything else there is a pair
-                whole = item.reason in ("no_pairs", "repeated_document")
-                add(stage, _part(key), "rejected", item.reason, "documents" if whole else unit)
+                whole = item.reason in WHOLE
+                add(stage, part, "rejected", item.reason, "documents" if whole else unit)
 
-    for year, path in listings.items():
+    for year, path in layout.by_year("listings").items():
         add("list", year, "kept", "", "documents", sum(1 for _ in read_records(path, Document)))
-    reject("list", rejected_listings, "documents")
-    for year, path in documents.items():
+    reject("list", layout.by_year("rejected/listings"), "documents")
+    for year, path in layout.by_year("documents").items():
         for document in read_records(path, Document):
             cut = ", its beginning only" if document.reason == "truncated" else ""
             add("collect", year, "kept", f"{document.found_by}{cut}", "documents")
-            add("split", split_of(document, experiment.splits) or "none", "kept", "", "documents")
-    reject("collect", missing, "documents")
-    for key, path in datasets.items():
+            split = split_of(document, layout.experiment.splits)
+            add("split", split or "none", "kept", "", "documents")
+    reject("collect", layout.by_year("missing"), "documents")
+    for key, path in layout.by_split("datasets").items():
         of_documents = Counter(pair.document for pair in read_records(path, Pair))
-        add("synthesize", _part(key), "kept", "", "documents", len(of_documents))
-        add("synthesize", _part(key), "kept", "", "pairs", of_documents.total())
-    reject("synthesize", rejected_pairs, "pairs")
-    for (model, _, test_set), path in answers.items():
+        add("synthesize", "/".join(key), "kept", "", "documents", len(of_documents))
+        add("synthesize", "/".join(key), "kept", "", "pairs", of_documents.total())
+    reject("synthesize", layout.by_split("rejected/pairs"), "pairs")
+    for (model, _, test_set), path in layout.by_cell("answers").items():
         for answer in read_records(path, Answer):
             reason = "reached max_new_tokens" if answer.truncated else ""
             add("answer", f"{model}/{test_set}", "kept", reason, "answers")
-    for (model, _, test_set), path in scores.items():
-        total = sum(1 for _ in read_records(path, Score))
-        add("score", f"{model}/{test_set}", "kept", "", "answers", total)
+    for (model, _, test_set), path in layout.by_cell("scores").items():
+        found = sum(1 for _ in read_records(path, Score))
+        add("score", f"{model}/{test_set}", "kept", "", "answers", found)
     rows = [Count(*key, count) for key, count in counts.items()]
-    rows.sort(key=lambda row: (STAGES.index(row.stage), row.part, row.outcome, row.reason))
+    rows.sort(key=lambda row: (row.order, row.part, row.outcome, row.reason))
     with atomic_write(output) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(field.name for field in fields(Count))
         writer.writerows(astuple(row) for row in rows)
-    for problem in problems(rows, experiment):
+    for problem in problems(rows, layout.experiment):
         log.warning("counts do not add up: %s", problem)
     return rows
 
@@ -130,45 +114,36 @@ def read_counts(path: str | Path) -> list[Count]:
 
 def total(rows: list[Count], stage: str, **which: str) -> int:
     """The sum over a stage's rows whose fields are as given: ``outcome="kept"``, ``part=…``."""
-    return sum(
-        row.count
-        for row in rows
-        if row.stage == stage and all(getattr(row, key) == value for key, value in which.items())
-    )
+    wanted = {"stage": stage, **which}.items()
+    return sum(row.count for row in rows if all(getattr(row, key) == v for key, v in wanted))
 
 
 def problems(rows: list[Count], experiment: Experiment) -> list[str]:
     """Where something was dropped in silence: each sentence names a stage and two counts."""
-    return list(_problems(rows, experiment))
+    return [
+        f"{what}: {expected} expected, {found} found"
+        for what, expected, found in _compared(rows, experiment)
+        if expected != found
+    ]
 
 
-def _problems(rows: list[Count], experiment: Experiment) -> Iterator[str]:
-    def differ(what: str, expected: int, got: int) -> Iterator[str]:
-        if expected != got:
-            yield f"{what}: {expected} expected, {got} found"
+def _compared(rows: list[Count], experiment: Experiment) -> Iterator[tuple[str, int, int]]:
+    def parts(stage: str) -> list[str]:
+        return list(dict.fromkeys(row.part for row in rows if row.stage == stage))
 
-    for year in dict.fromkeys(row.part for row in rows if row.stage == "list"):
+    for year in parts("list"):
         listed = total(rows, "list", part=year, outcome="kept")
-        yield from differ(
-            f"documents of {year}, with text or missing", listed, total(rows, "collect", part=year)
-        )
-    for part in dict.fromkeys(row.part for row in rows if row.stage == "synthesize"):
-        split = part.rsplit("/", 1)[1]
-        asked = total(rows, "split", part=split)
-        told = total(rows, "synthesize", part=part, unit="documents") - total(
-            rows, "synthesize", part=part, reason="repeated_document"
-        )
-        yield from differ(f"documents of {part}, with pairs or none", asked, told)
+        found = total(rows, "collect", part=year)
+        yield f"documents of {year}, with text or missing", listed, found
+    for part in parts("synthesize"):
+        asked = total(rows, "split", part=part.rsplit("/", 1)[1])
+        repeated = total(rows, "synthesize", part=part, reason="repeated_document")
+        found = total(rows, "synthesize", part=part, unit="documents") - repeated
+        yield f"documents of {part}, with pairs or none", asked, found
     for model in experiment.models:
         for test_set in experiment.test_set_names:
-            part = f"{model}/{test_set}"
-            questions = total(
-                rows, "synthesize", part=f"{test_set}/test", outcome="kept", unit="pairs"
-            )
-            expected = questions * len(experiment.seeds_of(model))
-            yield from differ(f"answers of {part}", expected, total(rows, "answer", part=part))
-            yield from differ(f"scores of {part}", expected, total(rows, "score", part=part))
-
-
-def _part(key: Any) -> str:
-    return "/".join(key) if isinstance(key, tuple) else str(key)
+            test = {"part": f"{test_set}/test", "outcome": "kept", "unit": "pairs"}
+            asked = total(rows, "synthesize", **test) * len(experiment.seeds_of(model))
+            for stage in ("answer", "score"):
+                found = total(rows, stage, part=f"{model}/{test_set}")
+                yield f"{stage}s of {model}/{test_set}", asked, found

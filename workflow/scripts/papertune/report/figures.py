@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from papertune.metrics import METRICS
 from papertune.records import atomic_write
-from papertune.report.counts import Count, read_counts
+from papertune.report.counts import Count, read_counts, total
 from papertune.report.tables import read_training
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
 
 NAMES = ("documents", "matrix", "loss", "cost")
 
@@ -24,32 +25,23 @@ INK = "#1d2733"  # the page puts its own text colour in the place of this one
 
 
 def draw_figures(
-    experiment: Experiment,
-    folder: str | Path,
-    *,
-    matrix: str | Path,
-    counts: str | Path,
-    models: Mapping[tuple[str, int], str | Path],
+    layout: Layout, folder: str | Path, *, matrix: str | Path, counts: str | Path
 ) -> None:
     """Draw ``<name>.svg`` for every one of :data:`NAMES`.
 
     Args:
-        experiment: Labels and order.
+        layout: Labels and order, and where ``training.json`` and ``history.csv`` of models lie.
         folder: Where figures go.
         matrix: ``matrix.csv`` of :func:`papertune.scores.matrix.compare`.
         counts: ``counts.csv`` of :func:`papertune.report.counts.count_stages`.
-        models: (model, seed) → folder with ``training.json`` and ``history.csv``.
     """
-    folder = Path(folder)
+    experiment, folder = layout.experiment, Path(folder)
     documents_figure(read_counts(counts), experiment, folder / "documents.svg")
     matrix_figure(read_matrix(matrix), experiment, folder / "matrix.svg")
-    histories = {
-        key: read_history(Path(path) / "history.csv")
-        for key, path in models.items()
-        if (Path(path) / "history.csv").exists()
-    }
+    paths = {key: Path(path, "history.csv") for key, path in layout.models().items()}
+    histories = {key: read_history(path) for key, path in paths.items() if path.exists()}
     loss_figure(histories, experiment, folder / "loss.svg")
-    cost_figure(read_training(models), experiment, folder / "cost.svg")
+    cost_figure(read_training(layout), experiment, folder / "cost.svg")
 
 
 def colour(experiment: Experiment, model: str) -> str:
@@ -60,6 +52,13 @@ def colour(experiment: Experiment, model: str) -> str:
 def short(label: str) -> str:
     """A label that leaves room for the figure."""
     return label if len(label) <= 32 else f"{label[:31]}…"
+
+
+def bare_ticks(axes: Any, ticks: Sequence[float], labels: list[str]) -> None:
+    """Label the rows of a figure, without marks at the axis."""
+    axes.set_yticks(ticks, labels)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
 
 
 @contextmanager
@@ -108,27 +107,20 @@ def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterato
 
 def documents_figure(counts: list[Count], experiment: Experiment, path: Path) -> None:
     """Documents per year, or part: with text, to train and to test with, and missing."""
-    parts = experiment.parts
-    test = set(experiment.parts_of("test"))
+    parts, test = experiment.parts, set(experiment.parts_of("test"))
     years = experiment.years or list(range(len(parts)))  # where bars stand
     kind = " years" if experiment.years else ""
     kept, missing = (
-        [
-            sum(
-                row.count
-                for row in counts
-                if (row.stage, row.part, row.outcome) == ("collect", str(part), outcome)
-            )
-            for part in parts
-        ]
+        [total(counts, "collect", part=str(part), outcome=outcome) for part in parts]
         for outcome in ("kept", "rejected")
     )
     with canvas(path, 6.4, 2.8) as axes:
-        for label, chosen, shade in (
-            ("training and validation" + kind, [part not in test for part in parts], COLOURS[1]),
-            ("test" + kind, [part in test for part in parts], COLOURS[2]),
+        for label, tested, shade in (
+            ("training and validation" + kind, False, COLOURS[1]),
+            ("test" + kind, True, COLOURS[2]),
         ):
-            heights = [k if c else 0 for k, c in zip(kept, chosen, strict=True)]
+            pairs = zip(parts, kept, strict=True)
+            heights = [count if (part in test) == tested else 0 for part, count in pairs]
             axes.bar(years, heights, color=shade, label=label, width=0.75)
         if any(missing):
             axes.bar(
@@ -149,38 +141,31 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
 
 def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None:
     """The comparison's metric: a dot and its interval per model, grouped by test set."""
-    metric = METRICS[experiment.comparison.metric]
-    sets, models = experiment.test_set_names, list(experiment.models)
-    height = 0.9 + len(sets) * (0.45 + 0.3 * len(models))
-    with canvas(path, 6.4, height) as axes:
+    name, sets, models = experiment.comparison.metric, experiment.test_set_names, experiment.models
+    metric = METRICS[name]
+    with canvas(path, 6.4, 0.9 + len(sets) * (0.45 + 0.3 * len(models))) as axes:
         position, ticks, labels = 0.0, [], []
         for test_set in sets:
             axes.text(
-                0, position, short(experiment.set_label(test_set)), transform=axes.get_yaxis_transform(),
-                ha="left", va="center", weight="bold",
+                0, position, short(experiment.set_label(test_set)),
+                transform=axes.get_yaxis_transform(), ha="left", va="center", weight="bold",
             )  # fmt: skip
-            for number, model in enumerate(models):
+            for place, model in enumerate(models):
                 position += 1
                 ticks.append(position)
                 labels.append(short(experiment.model_label(model)))
-                cell = find_cell(
-                    cells, model=model, test_set=test_set, metric=experiment.comparison.metric
-                )
+                cell = find_cell(cells, model=model, test_set=test_set, metric=name)
                 if cell is None or cell.mean is None:
                     continue
-                shade = colour(experiment, model)
+                shade, marker = colour(experiment, model), MARKERS[place % len(MARKERS)]
                 if cell.low is not None and cell.high is not None:
                     axes.plot([cell.low, cell.high], [position] * 2, color=shade, linewidth=3.5,
                               alpha=0.45, solid_capstyle="round")  # fmt: skip
-                axes.plot(
-                    cell.mean, position, MARKERS[number % len(MARKERS)], color=shade, markersize=7
-                )
+                axes.plot(cell.mean, position, marker, color=shade, markersize=7)
             position += 1.4
-        axes.set_yticks(ticks, labels)
+        bare_ticks(axes, ticks, labels)
         axes.set_ylim(position - 0.6, -0.7)
-        axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
         better = "higher" if metric.higher_is_better else "lower"
         axes.set_xlabel(f"{metric.label} ({metric.unit}; {better} is better)")
 
@@ -189,37 +174,35 @@ def loss_figure(
     histories: Mapping[tuple[str, int], list[dict[str, float]]], experiment: Experiment, path: Path
 ) -> None:
     """Training and validation loss by step, side by side; one line per model and seed."""
-    with canvas(path, 6.4, 3.0, columns=2) as (left, right):
-        named = set()
-        for (model, _), history in histories.items():
-            for axes, key in ((left, "train_loss"), (right, "validation_loss")):
+    with canvas(path, 6.4, 3.0, columns=2) as both:
+        for axes, key, title, marker in (
+            (both[0], "train_loss", "Training loss", None),
+            (both[1], "validation_loss", "Validation loss", "o"),
+        ):
+            named = set()
+            for (model, _), history in histories.items():
                 points = [(row["step"], row[key]) for row in history if key in row]
                 if points:
+                    label = None if model in named else short(experiment.model_label(model))
                     axes.plot(
-                        *zip(*points, strict=True),
-                        color=colour(experiment, model),
-                        linewidth=1.4,
-                        alpha=0.85,
-                        marker="o" if key == "validation_loss" else None,
-                        markersize=3.5,
-                        label=short(experiment.model_label(model)) if model not in named else None,
-                    )
-            named.add(model)
-        left.set_title("Training loss")
-        right.set_title("Validation loss")
-        for axes in (left, right):
+                        *zip(*points, strict=True), color=colour(experiment, model), label=label,
+                        linewidth=1.4, alpha=0.85, marker=marker, markersize=3.5,
+                    )  # fmt: skip
+                named.add(model)
+            axes.set_title(title)
             axes.set_xlabel("step")
             axes.grid()
             axes.set_xlim(left=0)
             axes.set_ylim(bottom=0)
-        left.set_ylabel("nats per answer token")
-        if named:
-            left.legend()
+        both[0].set_ylabel("nats per answer token")
+        if histories:
+            both[0].legend()
 
 
 def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, path: Path) -> None:
     """Training time and peak memory: a bar per model (mean of its seeds), a dot per seed."""
     models = [m for m in experiment.models if any(key[0] == m for key in facts)]
+    labels = [short(experiment.model_label(model)) for model in models]
     with canvas(path, 6.4, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
         for axes, key, unit, title in (
             (both[0], "wall_seconds", 1, "Training time (s)"),
@@ -231,11 +214,9 @@ def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, pa
                     shade = colour(experiment, model)
                     axes.barh(place, sum(values) / len(values), color=shade, alpha=0.5, height=0.6)
                     axes.plot(values, [place] * len(values), "o", color=shade, markersize=5)
-            axes.set_yticks(range(len(models)), [short(experiment.model_label(m)) for m in models])
+            bare_ticks(axes, range(len(models)), labels)
             axes.set_ylim(max(len(models), 1) - 0.5, -0.5)
-            axes.tick_params(axis="y", length=0)
             axes.set_title(title)
-            axes.grid(axis="x")
             axes.set_xlim(left=0)
         both[1].set_yticklabels([])
 

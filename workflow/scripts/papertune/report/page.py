@@ -31,8 +31,9 @@ from papertune.report.tables import (
     years_table,
 )
 from papertune.report.tabular import read_table, without_empty_columns
-from papertune.scores.matrix import Cell, find_cell, read_matrix
-from papertune.study.experiment import Experiment, Part
+from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
+from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
 
 PARTS = Path(__file__).parent / "page_parts"
 QUESTIONS = 400  # per test set on the page
@@ -47,49 +48,33 @@ FIGURES = {
 
 
 def write_page(
-    experiment: Experiment,
+    layout: Layout,
     output: str | Path,
     *,
     matrix: str | Path,
     counts: str | Path,
     cost: str | Path,
     figures: str | Path,
-    models: Mapping[tuple[str, int], str | Path],
-    missing: Mapping[Part, str | Path],
-    documents: Mapping[Part, str | Path],
-    answers: Mapping[tuple[str, int, str], str | Path],
-    scores: Mapping[tuple[str, int, str], str | Path],
     questions: int = QUESTIONS,
 ) -> None:
     """Write ``report.html``.
 
     Args:
-        experiment: What was asked, labels, settings.
+        layout: What was asked, labels, settings, and where answers, scores and documents lie.
         output: The HTML file.
         matrix: ``matrix.csv`` of :func:`papertune.scores.matrix.compare`.
         counts: ``counts.csv`` of :func:`papertune.report.counts.count_stages`.
         cost: ``cost.csv`` of :func:`papertune.report.cost.write_cost`.
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
-        models: (model, seed) → folder with ``training.json``.
-        missing: Year → documents without text.
-        documents: Year → documents.
-        answers: (model, seed, test set) → answers.
-        scores: (model, seed, test set) → scores.
         questions: Questions per test set to show at most.
     """
+    experiment = layout.experiment
     cells, rows = read_matrix(matrix), read_counts(counts)
-    shown, missing_total, need_browser = missing_documents(missing)
-    facts = read_training(models)
+    shown, missing_total, need_browser = missing_documents(layout.by_year("missing"))
+    facts = read_training(layout)
     style = (PARTS / "style.css").read_text(encoding="utf-8") + _model_colours(experiment)
     script = (PARTS / "script.js").read_text(encoding="utf-8")
-    data = answers_side_by_side(
-        experiment,
-        answers=answers,
-        scores=scores,
-        documents=documents,
-        limit=questions,
-        budget=BYTES,
-    )
+    data = answers_side_by_side(layout, limit=questions, budget=BYTES)
     text = _template().render(
         experiment=experiment,
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
@@ -101,7 +86,7 @@ def write_page(
         conclusion=conclude(cells, experiment),
         facts=_facts(experiment, rows, cells),
         matrix=_matrix(cells, experiment),
-        sets=[(name, experiment.set_label(name)) for name in experiment.test_set_names],
+        colours=len(COLOURS),
         metric=METRICS[experiment.comparison.metric],
         metrics=[(METRICS[name], describe(name)) for name in experiment.metrics],
         tables={
@@ -114,7 +99,7 @@ def write_page(
         sources=sorted({table.source for table in experiment.published if table.source}),
         versions=_versions(facts),
         figures={
-            name: (inline((Path(figures) / f"{name}.svg").read_text("utf-8"), name, label), label)
+            name: (inline(Path(figures, f"{name}.svg").read_text("utf-8"), name, label), label)
             for name, label in FIGURES.items()
         },
         stages=stage_rows(rows),
@@ -139,6 +124,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"number": number, "p_text": p_text}
     return environment.get_template("template.html")
 
 
@@ -156,7 +142,7 @@ def _model_colours(experiment: Experiment) -> str:
 
 def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list[tuple[str, str]]:
     """The study in five numbers."""
-    tested = [c for c in cells if c.year == "all" and c.metric == experiment.comparison.metric]
+    tested = [c for c in cells if c.year == ALL_YEARS and c.metric == experiment.comparison.metric]
     asked = sum({c.test_set: c.questions for c in tested}.values())
     all_years, test_years = (
         f", {years[0]}–{years[-1]}" if years else ""
@@ -171,49 +157,13 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
     ]
 
 
-def _matrix(cells: list[Cell], experiment: Experiment) -> list[dict[str, Any]]:
-    """The matrix as text for the page, a row per model."""
-    metric = experiment.comparison.metric
-    rows = []
-    for place, model in enumerate(experiment.models):
-        found = [
-            find_cell(cells, model=model, test_set=test_set, metric=metric)
-            for test_set in experiment.test_set_names
-        ]
-        rows.append(
-            {
-                "label": experiment.model_label(model),
-                "place": place % len(COLOURS),
-                "cells": [_matrix_cell(cell) if cell else None for cell in found],
-            }
-        )
-    return rows
-
-
-def _matrix_cell(cell: Cell) -> dict[str, str]:
-    verdict = {True: "better", False: "worse", None: "same"}[cell.better()]
-    words = {"better": "better", "worse": "worse", "same": "no measurable difference"}[verdict]
-    text = {
-        "mean": number(cell.mean, cell.metric),
-        "interval": ""
-        if cell.low is None
-        else f"{number(cell.low, cell.metric)} to {number(cell.high, cell.metric)}",
-        "seeds": "",
-        "verdict": "",
-        "words": "",
-        "p": "",
+def _matrix(cells: list[Cell], experiment: Experiment) -> dict[str, list[Cell | None]]:
+    """Model → its cells, a test set each."""
+    metric, sets = experiment.comparison.metric, experiment.test_set_names
+    return {
+        model: [find_cell(cells, model=model, test_set=name, metric=metric) for name in sets]
+        for model in experiment.models
     }
-    if cell.seeds > 1:
-        low, high = number(cell.seed_low, cell.metric), number(cell.seed_high, cell.metric)
-        text["seeds"] = f"{cell.seeds} seeds: {low} to {high}"
-    if cell.p_corrected is not None:
-        p = p_text(cell.p_corrected)
-        text |= {
-            "verdict": verdict,
-            "words": f"{number(cell.difference, cell.metric, signed=True)} {words}",
-            "p": f"corrected p {p if p.startswith('<') else f'= {p}'}",
-        }
-    return text
 
 
 def _versions(facts: Mapping[Any, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,46 +16,27 @@ from papertune.records import Answer, Document, Rejection, Score, read_records
 from papertune.report.counts import STAGES, Count
 from papertune.report.tables import number
 from papertune.study.experiment import Experiment, Part
+from papertune.study.layout import Layout
 
 LONGEST = 4000  # characters of a text on the page
-STAGE_WORDS = {
-    "list": "Listed",
-    "collect": "With text",
-    "split": "Split",
-    "synthesize": "Pairs written",
-    "answer": "Answered",
-    "score": "Scored",
-}
-
-Key = tuple[str, int, str]  # model, seed, test set
 
 
-def answers_side_by_side(
-    experiment: Experiment,
-    *,
-    answers: Mapping[Key, str | Path],
-    scores: Mapping[Key, str | Path],
-    documents: Mapping[Part, str | Path],
-    limit: int,
-    budget: int,
-) -> dict[str, Any]:
+def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str, Any]:
     """The answers of each model's first seed, question by question, as JSON values.
 
     Args:
-        experiment: Order, labels, the metric to show.
-        answers: (model, seed, test set) → answers.
-        scores: (model, seed, test set) → scores.
-        documents: Year → documents.
+        layout: Order, labels, the metric to show, and where answers, scores and documents lie.
         limit: Questions per test set at most; chosen by the hash of their ids.
         budget: Bytes of JSON at most, all test sets together.
     """
-    metric = experiment.comparison.metric
-    models = list(experiment.models)
-    first = {m: min((s for name, s, _ in answers if name == m), default=0) for m in models}
+    experiment = layout.experiment
+    metric, names = experiment.comparison.metric, experiment.test_set_names
+    first = {model: min(experiment.seeds_of(model)) for model in experiment.models}
+    answers, scores = layout.by_cell("answers"), layout.by_cell("scores")
     sets, wanted = [], set()
-    for test_set in experiment.test_set_names:
-        keys = [(m, first[m], test_set) for m in models if (m, first[m], test_set) in answers]
-        total, chosen = _choose(answers[keys[0]], limit) if keys else (0, {})
+    for test_set in names:
+        keys = [(model, seed, test_set) for model, seed in first.items()]
+        total, chosen = _choose(answers[keys[0]], limit)
         for key in keys:
             for answer in read_records(answers[key], Answer):
                 if answer.pair in chosen:
@@ -67,19 +49,21 @@ def answers_side_by_side(
         kept, spent = [], 0
         for pair in sorted(chosen, key=_order):
             spent += len(json.dumps(chosen[pair]))
-            if spent > budget * 0.6 / len(experiment.test_set_names):
+            if spent > budget * 0.6 / len(names):
                 break
             kept.append(chosen[pair])
         kept.sort(key=lambda item: (item["year"], item["document"], item["question"]))
         wanted |= {item["document"] for item in kept}
-        sets.append({"label": experiment.set_label(test_set), "total": total, "questions": kept})
+        label = experiment.set_label(test_set)
+        sets.append({"label": label, "total": total, "questions": kept})
     return {
         "metric": metric,
         "models": [
-            {"name": m, "label": experiment.model_label(m), "seed": first[m]} for m in models
+            {"name": model, "label": experiment.model_label(model), "seed": seed}
+            for model, seed in first.items()
         ],
         "sets": sets,
-        "documents": _documents(documents, wanted, experiment, int(budget * 0.4)),
+        "documents": _documents(layout, wanted, int(budget * 0.4)),
     }
 
 
@@ -104,15 +88,11 @@ def _choose(path: str | Path, limit: int) -> tuple[int, dict[str, Any]]:
     }
 
 
-def _documents(
-    files: Mapping[Part, str | Path], wanted: set[str], experiment: Experiment, budget: int
-) -> dict[str, dict[str, str]]:
+def _documents(layout: Layout, wanted: set[str], budget: int) -> dict[str, dict[str, str]]:
     shown: dict[str, dict[str, str]] = {}
     spent = 0
-    for part in experiment.parts_of("test"):
-        if part not in files:
-            continue
-        for document in read_records(files[part], Document):
+    for path in layout.documents("test"):
+        for document in read_records(path, Document):
             if document.id in wanted:
                 values = {"title": _cut(document.title), "url": safe_url(document.url)}
                 spent += len(json.dumps(document.text))
@@ -141,41 +121,33 @@ def embed_json(value: Any) -> str:
 
 def stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
     """The way through, one row per stage and part: what was kept, what was rejected and why."""
-    lines: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: STAGES.index(row.stage)):
-        part = "" if row.stage in ("list", "collect") else row.part
+    lines: dict[tuple[str, str], dict[str, Counter[str]]] = {}
+    for row in sorted(rows, key=lambda row: row.order):
         line = lines.setdefault(
-            (row.stage, part),
-            {
-                "stage": STAGE_WORDS[row.stage],
-                "part": part.replace("/", " · "),
-                "kept": {},
-                "how": {},
-                "rejected": {},
-            },
+            (row.stage, row.shown_part), {key: Counter() for key in ("kept", "how", "rejected")}
         )
-        name = {"kept": "kept", "rejected": "rejected"}[row.outcome]
-        key = row.unit if row.outcome == "kept" else row.reason.replace("_", " ")
-        line[name][key] = line[name].get(key, 0) + row.count
-        if row.outcome == "kept" and row.reason:
-            line["how"][row.reason] = line["how"].get(row.reason, 0) + row.count
-    return list(lines.values())
+        if row.outcome == "rejected":
+            line["rejected"][row.reason.replace("_", " ")] += row.count
+        else:
+            line["kept"][row.unit] += row.count
+            if row.reason:
+                line["how"][row.reason] += row.count
+    return [
+        {"stage": STAGES[stage], "part": part.replace("/", " · "), **line}
+        for (stage, part), line in lines.items()
+    ]
 
 
 def missing_documents(
-    files: Mapping[Part, str | Path], limit: int = 300
+    files: Mapping[Part, str], limit: int = 300
 ) -> tuple[list[dict[str, str]], int, int]:
     """The first missing documents, how many there are, and how many of them need a browser."""
-    shown: list[dict[str, str]] = []
-    total = browser = 0
-    for year, path in files.items():
-        for item in read_records(path, Rejection):
-            total += 1
-            browser += item.reason == "needs_browser"
-            if len(shown) < limit:
-                reason = item.reason.replace("_", " ")
-                shown.append({"year": str(year), "reason": reason, "detail": item.detail})
-    return shown, total, browser
+    found = [(year, item) for year, path in files.items() for item in read_records(path, Rejection)]
+    shown = [
+        {"year": str(year), "reason": item.reason.replace("_", " "), "detail": item.detail}
+        for year, item in found[:limit]
+    ]
+    return shown, len(found), sum(item.reason == "needs_browser" for _, item in found)
 
 
 def settings_text(experiment: Experiment) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,36 +15,43 @@ from papertune.report.counts import STAGES, Count, read_counts
 from papertune.report.tabular import Table, to_text, write_table
 from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
 
 BETTER, WORSE = "*", "†"
 NONE = "–"
+# heading → key of training.json, format, divisor
+FACTS = {
+    "Trained parameters": ("trainable_parameters", ",.0f", 1),
+    "All parameters": ("total_parameters", ",.0f", 1),
+    "Steps": ("steps", ",.0f", 1),
+    "Tokens seen": ("tokens_seen", ",.0f", 1),
+    "Seconds": ("wall_seconds", ".1f", 1),
+    "Tokens per second": ("tokens_per_second", ",.0f", 1),
+    "Peak memory (MB)": ("peak_memory_bytes", ",.0f", 1e6),
+    "Device": ("device", "", 1),
+    "Validation loss": ("best_validation_loss", ".3f", 1),
+}
 
 
 def write_tables(
-    experiment: Experiment,
-    folder: str | Path,
-    *,
-    matrix: str | Path,
-    counts: str | Path,
-    models: Mapping[tuple[str, int], str | Path],
+    layout: Layout, folder: str | Path, *, matrix: str | Path, counts: str | Path
 ) -> dict[str, Table]:
     """Write comparison, metrics, years, training and stages, each as .csv, .md and .tex.
 
     ``matrix.txt`` is the comparison as text for a terminal.
 
     Args:
-        experiment: Labels and order.
+        layout: The experiment, and where the ``training.json`` of its models lie.
         folder: Where tables go.
         matrix: ``matrix.csv`` of :func:`papertune.scores.matrix.compare`.
         counts: ``counts.csv`` of :func:`papertune.report.counts.count_stages`.
-        models: (model, seed) → folder with ``training.json``.
     """
-    cells = read_matrix(matrix)
+    experiment, cells = layout.experiment, read_matrix(matrix)
     tables = {
         "comparison": comparison_table(cells, experiment),
         "metrics": metrics_table(cells, experiment),
         "years": years_table(cells, experiment),
-        "training": training_table(read_training(models), experiment),
+        "training": training_table(read_training(layout), experiment),
         "stages": stages_table(read_counts(counts)),
     }
     for name, table in tables.items():
@@ -54,13 +62,13 @@ def write_tables(
 
 
 def write_published(experiment: Experiment, folder: str | Path, *, matrix: str | Path) -> Table:
-    """Write ``published`` as .csv, .md and .tex: measured beside the experiment's published figures."""
+    """Write ``published``: measured beside the experiment's published figures."""
     table = published_table(read_matrix(matrix), experiment)
     write_table(Path(folder) / "published", table)
     return table
 
 
-# ---- numbers and names ------------------------------------------------------
+# ---- numbers ----------------------------------------------------------------
 
 
 def number(value: float | None, metric: str, *, signed: bool = False) -> str:
@@ -69,8 +77,7 @@ def number(value: float | None, metric: str, *, signed: bool = False) -> str:
         return NONE
     if math.isinf(value) or abs(value) >= 1e6:
         return f"{value:.2g}"
-    digits = {"perplexity": 2, "corpus_bleu": 1}.get(metric, 3)
-    text = f"{value:{'+' if signed else ''}.{digits}f}"
+    text = f"{value:{'+' if signed else ''}.{METRICS[metric].digits}f}"
     return text.replace("-", "−") if float(text) else text.replace("-", "").replace("+", "±")
 
 
@@ -82,11 +89,11 @@ def interval(cell: Cell) -> str:
     return text + {True: BETTER, False: WORSE, None: ""}[cell.better()]
 
 
-def p_text(p: float | None) -> str:
-    """``0.012``, ``< 0.001``."""
+def p_text(p: float | None, equals: str = "") -> str:
+    """``0.012``, ``< 0.001``; ``equals`` stands before the former."""
     if p is None:
         return NONE
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+    return f"{equals}{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 # ---- the tables -------------------------------------------------------------
@@ -94,22 +101,18 @@ def p_text(p: float | None) -> str:
 
 def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     """The matrix: models × test sets for the comparison's metric."""
-    metric = experiment.comparison.metric
+    how, sets = experiment.comparison, experiment.test_set_names
     rows = []
     for model in experiment.models:
-        row = [experiment.model_label(model)]
-        for test_set in experiment.test_set_names:
-            cell = find_cell(cells, model=model, test_set=test_set, metric=metric)
-            row.append(interval(cell) if cell else NONE)
-        rows.append(row)
-    how = experiment.comparison
-    return Table(
-        f"{METRICS[metric].label} with {how.confidence:.0%} interval; {BETTER} better and {WORSE} "
-        f"worse than {experiment.model_label(experiment.baseline) or 'the baseline'}, corrected "
-        "p < 0.05",
-        ["Model", *(experiment.set_label(name) for name in experiment.test_set_names)],
-        rows,
+        found = [find_cell(cells, model=model, test_set=s, metric=how.metric) for s in sets]
+        shown = [interval(cell) if cell else NONE for cell in found]
+        rows.append([experiment.model_label(model), *shown])
+    title = (
+        f"{METRICS[how.metric].label} with {how.confidence:.0%} interval; {BETTER} better and "
+        f"{WORSE} worse than {experiment.model_label(experiment.baseline) or 'the baseline'}, "
+        "corrected p < 0.05"
     )
+    return Table(title, ["Model", *map(experiment.set_label, sets)], rows)
 
 
 def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
@@ -140,21 +143,13 @@ def years_table(cells: list[Cell], experiment: Experiment) -> Table:
     """The comparison's metric by year and over all."""
     metric = experiment.comparison.metric
     years = [*map(str, experiment.years_of("test")), ALL_YEARS]
-    rows = [
-        [
-            experiment.set_label(test_set),
-            experiment.model_label(model),
-            *(
-                number(cell.mean if cell else None, metric)
-                for cell in (
-                    find_cell(cells, model=model, test_set=test_set, metric=metric, year=year)
-                    for year in years
-                )
-            ),
-        ]
-        for test_set in experiment.test_set_names
-        for model in experiment.models
-    ]
+    rows = []
+    for test_set in experiment.test_set_names:
+        for model in experiment.models:
+            which = {"model": model, "test_set": test_set, "metric": metric}
+            found = [find_cell(cells, **which, year=year) for year in years]
+            means = [number(cell.mean if cell else None, metric) for cell in found]
+            rows.append([experiment.set_label(test_set), experiment.model_label(model), *means])
     return Table(f"{METRICS[metric].label} by year", ["Test set", "Model", *years], rows, left=2)
 
 
@@ -162,11 +157,10 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
     """Measured beside published, by year and over all."""
     rows = []
     for table in experiment.published:
+        which = {"test_set": table.test_set, "metric": table.metric}
         for model, values in table.values.items():
             for year, value in values.items():
-                cell = find_cell(
-                    cells, model=model, test_set=table.test_set, metric=table.metric, year=str(year)
-                )
+                cell = find_cell(cells, **which, model=model, year=str(year))
                 mean = cell.mean if cell else None
                 rows.append(
                     [
@@ -182,56 +176,37 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
     return Table("Measured beside published", columns, rows, left=3)
 
 
-def read_training(models: Mapping[tuple[str, int], str | Path]) -> dict[tuple[str, int], Any]:
-    """(model, seed) → the facts of its ``training.json``; untrained models have none."""
-    facts = {}
-    for key, folder in models.items():
-        path = Path(folder) / "training.json"
-        if path.exists():
-            facts[key] = json.loads(path.read_text(encoding="utf-8"))
-    return facts
+def read_training(layout: Layout) -> dict[tuple[str, int], Any]:
+    """(model, seed) → the facts of its ``training.json``, where it is there."""
+    paths = {key: Path(folder, "training.json") for key, folder in layout.models().items()}
+    return {
+        key: json.loads(path.read_text("utf-8")) for key, path in paths.items() if path.exists()
+    }
 
 
 def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment) -> Table:
     """What training each model took, from its ``training.json``."""
 
-    def fact(values: Any, key: str, form: str = ",.0f", *, scale: float = 1) -> str:
-        value = values.get(key)
-        return NONE if value is None else format(value / scale, form)
+    def shown(value: Any, form: str, divisor: float) -> str:
+        return NONE if value is None else format(value / divisor, form) if form else str(value)
 
     rows = [
         [
             experiment.model_label(model),
             str(seed),
-            fact(values, "trainable_parameters"),
-            fact(values, "total_parameters"),
-            fact(values, "steps"),
-            fact(values, "tokens_seen"),
-            fact(values, "wall_seconds", ".1f"),
-            fact(values, "tokens_per_second"),
-            fact(values, "peak_memory_bytes", scale=1e6),
-            str(values.get("device", NONE)),
-            fact(values, "best_validation_loss", ".3f"),
+            *(shown(values.get(key), form, divisor) for key, form, divisor in FACTS.values()),
         ]
         for (model, seed), values in facts.items()
     ]
-    columns = (
-        "Model|Seed|Trained parameters|All parameters|Steps|Tokens seen|Seconds|Tokens per second"
-        "|Peak memory (MB)|Device|Validation loss"
-    )
-    return Table("Training", columns.split("|"), rows)
+    return Table("Training", ["Model", "Seed", *FACTS], rows)
 
 
 def stages_table(counts: list[Count]) -> Table:
     """What every stage kept and rejected, by part and reason; years of a stage are added up."""
-    sums: dict[tuple[str, str, str, str, str], int] = {}
+    sums: Counter[tuple[str, ...]] = Counter()
     for row in counts:
-        part = "" if row.stage in ("list", "collect") else row.part
-        key = (row.stage, part, row.outcome, row.reason, row.unit)
-        sums[key] = sums.get(key, 0) + row.count
-    rows = [
-        [*map(str, key), f"{count:,}"]
-        for key, count in sorted(sums.items(), key=lambda item: STAGES.index(item[0][0]))
-    ]
+        sums[row.stage, row.shown_part, row.outcome, row.reason, row.unit] += row.count
+    ordered = sorted(sums.items(), key=lambda item: list(STAGES).index(item[0][0]))
+    rows = [[*key, f"{count:,}"] for key, count in ordered]
     columns = ["Stage", "Part", "Outcome", "Reason", "Unit", "Count"]
     return Table("From listing to score", columns, rows, left=5)

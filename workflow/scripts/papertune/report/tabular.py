@@ -9,6 +9,8 @@ from pathlib import Path
 
 from papertune.records import atomic_write
 
+IN_LATEX = {"−": "$-$", "±": "$\\pm$", "†": "\\dag{}", "≥": "$\\geq$"}
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -19,13 +21,16 @@ class Table:
     rows: list[list[str]]
     left: int = 1
 
+    @property
+    def lines(self) -> list[list[str]]:
+        """Headings and rows; no cell has a line break."""
+        return [[" ".join(cell.split()) for cell in row] for row in (self.columns, *self.rows)]
+
 
 def write_table(path: str | Path, table: Table) -> None:
     """Write ``path`` with the endings .csv, .md and .tex."""
     with atomic_write(f"{path}.csv") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows(table.rows)
+        csv.writer(stream, lineterminator="\n").writerows([table.columns, *table.rows])
     with atomic_write(f"{path}.md") as stream:
         stream.write(to_markdown(table))
     with atomic_write(f"{path}.tex") as stream:
@@ -54,44 +59,32 @@ def to_markdown(table: Table) -> str:
     """GitHub's tables; pipes and line breaks of cells are escaped."""
 
     def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in cells) + " |\n"
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
-    marks = ["---" if i < table.left else "---:" for i in range(len(table.columns))]
-    return line(table.columns) + line(marks) + "".join(map(line, table.rows))
+    head, *rows = table.lines
+    marks = ["---" if i < table.left else "---:" for i in range(len(head))]
+    return "".join(map(line, [head, marks, *rows]))
 
 
 def to_latex(table: Table) -> str:
     """A booktabs tabular, everything escaped; the caption is the author's."""
     import pandas as pd
 
-    frame = pd.DataFrame(
-        [[_one_line(cell) for cell in row] for row in table.rows],
-        columns=pd.Index([_one_line(column) for column in table.columns]),
-        dtype=str,
-    )
-    align = "".join("l" if i < table.left else "r" for i in range(len(table.columns)))
+    head, *rows = table.lines
+    frame = pd.DataFrame(rows, columns=pd.Index(head), dtype=str)
+    align = "".join("l" if i < table.left else "r" for i in range(len(head)))
     text: str = frame.to_latex(index=False, escape=True, column_format=align)
-    return (
-        text.replace("−", "$-$")
-        .replace("±", "$\\pm$")
-        .replace("†", "\\dag{}")
-        .replace("≥", "$\\geq$")
-    )
+    for sign, command in IN_LATEX.items():
+        text = text.replace(sign, command)
+    return text
 
 
 def to_text(table: Table) -> str:
     """Padded columns for a terminal, the title above."""
-    lines = [table.columns, *table.rows]
-    widths = [max(len(_one_line(row[i])) for row in lines) for i in range(len(table.columns))]
-
-    def line(cells: list[str]) -> str:
-        return "  ".join(
-            _one_line(cell).ljust(width) for cell, width in zip(cells, widths, strict=True)
-        ).rstrip()
-
+    widths = [max(map(len, column)) for column in zip(*table.lines, strict=True)]
+    head, *rows = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table.lines
+    )
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([table.title, "", line(table.columns), rule, *map(line, table.rows)]) + "\n"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return "\n".join([table.title, "", head, rule, *rows]) + "\n"

@@ -16,16 +16,18 @@ class Layout:
         name: The experiment's name.
         experiment: Its settings.
         resources: The folder of what experiments share.
+        results: The folder of all experiments' results.
     """
 
     name: str
     experiment: Experiment
     resources: str = "resources"
+    results: str = "results"
 
     @property
     def root(self) -> str:
         """The folder of all results."""
-        return f"results/{self.name}"
+        return f"{self.results}/{self.name}"
 
     def by_year(self, stage: str, parts: Iterable[Part] | None = None) -> dict[Part, str]:
         """Year (or part, where documents have none) → file of a stage, ``listings`` for example."""
