@@ -1,6 +1,7 @@
 """Random models small enough to make in a test: real architectures, real tokenizers, no download."""
 
 from pathlib import Path
+from typing import Any
 
 WORDS = (
     "tern predicts the next cache miss of a program and saves energy what does it save how much "
@@ -14,18 +15,18 @@ CHAT = (
 
 
 def make_model(
-    folder: Path, *, family: str = "llama", chat: bool = False, context: int = 128
+    folder: Path,
+    *,
+    family: str = "llama",
+    chat: bool = False,
+    context: int = 128,
+    width: int = 32,
+    layers: int = 2,
 ) -> Path:
-    """A byte-level BPE tokenizer and a random Llama or GPT-2, saved to a folder."""
+    """A byte-level BPE tokenizer and a random model of a family, saved to a folder."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import (
-        GPT2Config,
-        GPT2LMHeadModel,
-        LlamaConfig,
-        LlamaForCausalLM,
-        PreTrainedTokenizerFast,
-    )
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -40,38 +41,27 @@ def make_model(
         ),
     )
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, eos_token="<end>", pad_token="<pad>" if family == "llama" else None
+        tokenizer_object=raw, eos_token="<end>", pad_token=None if family == "gpt2" else "<pad>"
     )
     if chat:
         tokenizer.chat_template = CHAT
     torch.manual_seed(7)
-    ends = {"eos_token_id": tokenizer.eos_token_id, "bos_token_id": None}
-    if family == "llama":
-        model = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                max_position_embeddings=context,
-                initializer_range=0.3,
-                pad_token_id=tokenizer.pad_token_id,
-                **ends,
-            )
-        )
-    else:
-        model = GPT2LMHeadModel(
-            GPT2Config(
-                vocab_size=len(tokenizer),
-                n_embd=32,
-                n_layer=2,
-                n_head=2,
-                n_positions=context,
-                initializer_range=0.3,
-                **ends,
-            )
-        )
+    own = _shape(family, width, layers, context) | {
+        "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id, "bos_token_id": None,
+        "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.3,
+    }  # fmt: skip
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **own))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def _shape(family: str, width: int, layers: int, context: int) -> dict[str, Any]:
+    if family == "gpt2":
+        return {"n_embd": width, "n_layer": layers, "n_head": 2, "n_positions": context}
+    shape = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": 2}
+    if family == "falcon":
+        return shape | {"alibi": False, "multi_query": True, "new_decoder_architecture": False}
+    if family == "gemma2":
+        shape["head_dim"] = 32
+    return shape | {"intermediate_size": 2 * width, "max_position_embeddings": context}

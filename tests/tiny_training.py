@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ COLOURS = ["red", "green", "blue", "grey", "brown", "black"]
 PROMPT = "$instruction $context $question"
 
 
-def pairs(first: int, count: int) -> list[Pair]:
+def pairs(first: int, count: int, **changes: Any) -> list[Pair]:
     """Questions of six kinds of answers."""
-    return [
+    made = [
         Pair(
             id=f"p{i}", document=f"d{i}", year=2010, instruction="Answer",
             context=f"Cache {i} is {COLOURS[i % 6]}.", question=f"What is cache {i}?",
@@ -29,41 +30,54 @@ def pairs(first: int, count: int) -> list[Pair]:
         )
         for i in range(first, first + count)
     ]  # fmt: skip
+    return [dataclasses.replace(pair, **changes) for pair in made]
 
 
 class Runs:
-    """Trains models below a folder."""
+    """Trains models below a folder.
 
-    def __init__(self, folder: Path, family: str = "llama") -> None:
+    Args:
+        base: To train; a random model of a family unless it is given.
+    """
+
+    def __init__(self, folder: Path, family: str = "llama", base: Path | None = None) -> None:
         set_up_torch(1)
-        self.folder, self.base = folder, make_model(folder / "base", family=family)
+        self.folder, self.base = folder, base or make_model(folder / "base", family=family)
+        self.train, self.validation = folder / "train.jsonl", folder / "validation.jsonl"
         self.data(pairs(0, 24), pairs(24, 6))
 
-    def data(self, train: list[Pair], validation: list[Pair]) -> None:
-        write_records(self.folder / "train.jsonl", train)
-        write_records(self.folder / "validation.jsonl", validation)
+    def data(self, train: list[Pair] | None = None, validation: list[Pair] | None = None) -> None:
+        """Other pairs to train on or to validate with."""
+        for path, some in ((self.train, train), (self.validation, validation)):
+            if some is not None:
+                write_records(path, some)
 
     def checkpoints(self, name: str) -> Path:
         return self.folder / "checkpoints" / name
 
-    def __call__(self, name: str, *, method: str = "full", seed: int = 1, **changes: Any) -> Path:
-        """Train, and say where the model is; what is no setting of training goes to the function."""
-        own = {key: changes.pop(key) for key in [*changes] if key not in Training.model_fields}
-        parts = {key: own.pop(key) for key in [*own] if key in Recipe.model_fields}
-        recipe = {"lora": Lora(rank=4, alpha=32), "prompt": PROMPT} | parts
-        output = self.folder / name / f"seed-{seed}"
-        training.train(
-            Recipe(method=method, training=Training.model_validate(QUICK | changes), **recipe),
-            train=self.folder / "train.jsonl",
-            validation=self.folder / "validation.jsonl",
-            base=self.base,
-            seed=seed,
-            output=output,
-            checkpoints=self.checkpoints(name),
-            threads=1,
-            **own,
-        )
-        return output
+    def arguments(self, name: str, *, method: str = "full", **changes: Any) -> dict[str, Any]:
+        """What the training function is given; changes are sorted to whom they belong."""
+        parts: dict[str, dict[str, Any]] = {"training": {}, "recipe": {}, "own": {}}
+        for key, value in changes.items():
+            part = "training" if key in Training.model_fields else "own"
+            parts["recipe" if key in Recipe.model_fields else part][key] = value
+        recipe = {
+            "method": method, "training": QUICK | parts["training"], "prompt": PROMPT,
+            "lora": Lora(rank=4, alpha=32), **parts["recipe"],
+        }  # fmt: skip
+        seed = parts["own"].setdefault("seed", 1)
+        return {
+            "recipe": Recipe.model_validate(recipe), "train": self.train,
+            "validation": self.validation, "base": self.base,
+            "output": self.folder / name / f"seed-{seed}", "checkpoints": self.checkpoints(name),
+            "threads": 1, **parts["own"],
+        }  # fmt: skip
+
+    def __call__(self, name: str, **changes: Any) -> Path:
+        """Train, and say where the model is."""
+        arguments = self.arguments(name, **changes)
+        training.train(**arguments)
+        return Path(arguments["output"])
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
@@ -80,3 +94,9 @@ def history_of(folder: Path) -> list[dict[str, float]]:
 def bytes_of(folder: Path) -> bytes:
     (path,) = folder.glob("*.safetensors")
     return path.read_bytes()
+
+
+def weights_of(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load
+
+    return dict(load(bytes_of(folder)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -9,58 +10,38 @@ import pytest
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.models.modelcard import block, text
 from papertune.models.origin import Origin, licence_of
-from papertune.records import Pair, Score, write_records
+from papertune.records import Score, write_records
 from papertune.report.export import export_model
-from papertune.study.recipe import Recipe
-from papertune.study.settings import Answering, Comparison, Lora, Training
-from papertune.training import train as training
+from papertune.study.settings import Answering, Comparison
 from tiny_models import make_model
+from tiny_training import Runs, facts_of, pairs
 
-COLOURS = ["red", "green", "blue", "grey"]
 ORIGIN = Origin(
     experiment="colours", model="tuned", base="small", hub="owner/small", revision="a" * 40,
     source="files", dataset="rules",
 )  # fmt: skip
 
 
-def pairs(first, count):
-    return [
-        Pair(
-            id=f"p{i}", document=f"d{i}", year=2010 + i % 3, instruction="Answer",
-            context=f"Cache {i} is {COLOURS[i % 4]}.", question=f"What is cache {i}?",
-            answer=COLOURS[i % 4], generator="rules",
-            provenance={"backend": "openai", "model": "some`<b>model</b>", "decoding": {"seed": i}},
-        )
-        for i in range(first, first + count)
-    ]  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def bases(tmp_path_factory):
     root = tmp_path_factory.mktemp("bases")
-    for family in ("llama", "gpt2"):
-        make_model(root / family, family=family)
-    return root
+    return {family: make_model(root / family, family=family) for family in ("llama", "gpt2")}
 
 
 @pytest.fixture
 def trained(bases, tmp_path):
     """Trains a model on a few pairs; gives its folder and its base's."""
-    write_records(tmp_path / "train.jsonl", pairs(0, 16))
-    write_records(tmp_path / "validation.jsonl", pairs(16, 4))
 
-    def run(method, *, family="llama", base=None, **settings):
-        base = base or bases / family
-        output = tmp_path / "tuned" / "seed-1"
-        training.train(
-            Recipe(method=method, training=Training(epochs=1, batch_size=4, learning_rate=2e-2,
-            max_length=96, evaluations=1), lora=Lora(rank=4, alpha=32),
-            prompt="$instruction $context $question", **settings),
-            train=tmp_path / "train.jsonl", validation=tmp_path / "validation.jsonl", base=base,
-            seed=1, output=output, checkpoints=tmp_path / "checkpoints",
-            threads=1, origin=ORIGIN,
-        )  # fmt: skip
-        return output, base
+    def run(method, *, family="llama", base=None):
+        base = base or bases[family]
+        runs = Runs(tmp_path, base=base)
+        writer = {"backend": "openai", "model": "some`<b>model</b>"}
+        runs.data([
+            dataclasses.replace(pair, year=2010 + i % 3, provenance=writer | {"decoding": {"seed": i}})
+            for i, pair in enumerate(pairs(0, 16))
+        ], pairs(16, 4))  # fmt: skip
+        how = {"epochs": 1, "learning_rate": 2e-2, "evaluations": 1, "origin": ORIGIN}
+        return runs("tuned", method=method, **how), base
 
     return run
 
@@ -117,10 +98,8 @@ def test_a_merged_model_is_stored_as_its_base_is(trained, bases, tmp_path):
     from transformers import AutoModelForCausalLM
 
     half = tmp_path / "half"
-    AutoModelForCausalLM.from_pretrained(bases / "llama", dtype=torch.bfloat16).save_pretrained(
-        half
-    )
-    load_tokenizer(bases / "llama").save_pretrained(half)
+    AutoModelForCausalLM.from_pretrained(bases["llama"], dtype=torch.bfloat16).save_pretrained(half)
+    load_tokenizer(bases["llama"]).save_pretrained(half)
     model, base = trained("lora", base=half)
     folder = exported(model, base, tmp_path / "export")
     whole = AutoModelForCausalLM.from_pretrained(folder)
@@ -132,11 +111,11 @@ def test_a_merged_model_is_stored_as_its_base_is(trained, bases, tmp_path):
 
 
 def test_a_whole_model_is_linked_and_its_own_folder_stays(trained, bases, tmp_path):
-    (bases / "llama" / "LICENSE").write_text("MIT License\n\nPermission is hereby granted")
+    (bases["llama"] / "LICENSE").write_text("MIT License\n\nPermission is hereby granted")
     model, base = trained("full")
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     folder = exported(model, base, tmp_path / "export")
-    (bases / "llama" / "LICENSE").unlink()
+    (bases["llama"] / "LICENSE").unlink()
     assert (folder / "model.safetensors").samefile(model / "model.safetensors")
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
     own, theirs = (json.loads((f / "generation_config.json").read_text()) for f in (model, folder))
@@ -160,10 +139,7 @@ def test_the_card_is_made_from_the_facts(trained):
     from huggingface_hub import ModelCard
 
     model, _ = trained("lora")
-    card, facts = (
-        ModelCard.load(model / "README.md"),
-        json.loads((model / "training.json").read_text()),
-    )
+    card, facts = ModelCard.load(model / "README.md"), facts_of(model)
     assert card.data.library_name == "peft"
     assert (card.data.base_model, card.data.license) == ("owner/small", "unknown")
     assert card.data.eval_results is None and "## Results" not in card.text
@@ -195,18 +171,6 @@ def test_results_stand_in_the_exported_card_once_there_are_scores(trained, tmp_p
     assert (folder / "results.csv").exists()
     assert card.data.library_name == "transformers"
     assert "## Results" not in (model / "README.md").read_text()
-
-
-def test_a_model_of_an_earlier_version_is_exported_too(trained, tmp_path):
-    model, base = trained("full")
-    path = model / "training.json"
-    facts = json.loads(path.read_text())
-    path.write_text(
-        json.dumps({k: v for k, v in facts.items() if k not in ("base", "data", "origin", "asked")})
-    )
-    folder = exported(model, base, tmp_path / "export")
-    said = (folder / "README.md").read_text()
-    assert "owner/small" in said and "Not recorded" in said
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ def answering_peak(
     half = machine.half
     number = BF16 if half else FP32
     # adapted or not, weights are in the precision of the computation
-    held = recipe if recipe.method == "qlora" else Recipe(method="lora", lora=recipe.lora)
+    held = recipe if recipe.in_4_bit else Recipe(method="lora", lora=recipe.lora)
     weights = sizes.weights(held, arch, half)
-    if recipe.method not in ("lora", "qlora"):
+    if not recipe.with_adapters:
         weights = arch.parameters * number
     new, batch = answering.max_new_tokens, answering.batch_size
     prompt = recipe.training.max_length
@@ -62,11 +62,11 @@ def answering_peak(
         + Taken.of(tokens * working, tokens * arch.intermediate * number),
     }
     most = max(taken.total for taken in phases.values())
-    libraries = LIBRARIES + (recipe.method == "qlora") * BITSANDBYTES
+    libraries = LIBRARIES + (recipe.in_4_bit) * BITSANDBYTES
     if machine.on_gpu:
         device = CUDA_CONTEXT + int((weights + most) * SLACK)
         host = libraries + CUDA_HOST + arch.parameters * number
-        if recipe.method == "qlora":
+        if recipe.in_4_bit:
             host = libraries + CUDA_HOST + arch.largest * FP32
         return Peak(weights, 0, phases, device, host, note_of(arch))
     rest = max(taken.large for taken in phases.values())

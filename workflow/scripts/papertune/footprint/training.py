@@ -189,7 +189,7 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     paged = state if training.optimizer.startswith("paged_") and machine.on_gpu else 0
     state -= paged
     tensors = weights + state + max(taken.total for taken in phases.values())
-    in_bits = recipe.method == "qlora" or training.optimizer.endswith("bit")
+    in_bits = recipe.in_4_bit or training.optimizer.endswith("bit")
     libraries = LIBRARIES + in_bits * BITSANDBYTES + (machine.processes > 1) * DISTRIBUTED
     if not machine.on_gpu:
         # the file's pages are there with the weights; the first process keeps all of them
@@ -202,7 +202,7 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     # weights go through the machine's memory to the GPU; a checkpoint comes back as a whole
     through = (
         arch.largest * FP32
-        if recipe.method == "qlora"
+        if recipe.in_4_bit
         else max(sizes.weights(recipe, arch, half), arch.parameters * number)
     )
     host = libraries + CUDA_HOST + through + paged

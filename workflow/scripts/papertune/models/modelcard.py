@@ -17,16 +17,8 @@ from typing import Any
 
 from papertune.models.origin import UNKNOWN
 from papertune.records import atomic_write
+from papertune.study.methods import METHODS
 
-METHODS = {
-    "full": "every weight of the base was trained",
-    "freeze": "the weights of the base were trained, some of them left as they are",
-    "scratch": "every weight was trained from new random ones; of the base there are only the "
-    "architecture and the tokenizer",
-    "lora": "low-rank adapters (LoRA) were trained on the base, which stays as it is",
-    "qlora": "low-rank adapters were trained on the base in 4 bit (QLoRA)",
-}
-ADAPTERS = ("lora", "qlora")
 LOADING = """\
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -124,7 +116,7 @@ def _front(facts: Mapping[str, Any], results: Results | None, merged: str) -> st
     from huggingface_hub import ModelCardData
 
     origin, base = facts["origin"], facts["base"]
-    adapter = facts["method"] in ADAPTERS and not merged
+    adapter = METHODS[facts["method"]].trains == "adapters" and not merged
     evaluated = results.evaluations if results else None
     data = ModelCardData(
         license=base["licence"],
@@ -149,11 +141,11 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str
     if base["licence"] == UNKNOWN:
         licence = "unknown: nothing in the base's folder names one"
     years = "{}–{}".format(*data["years"]) if data["years"] else "they have none"
-    loads_base = facts["method"] in ADAPTERS and not merged
+    loads_base = METHODS[facts["method"]].trains == "adapters" and not merged
     parts = [
         f"# {text(name)}",
         "A language model that answers questions about documents; "
-        f"{METHODS[facts['method']]}. {merged} Made by Papertune; every number here is from the "
+        f"{METHODS[facts['method']].says}. {merged} Made by Papertune; every number here is from the "
         "run that made it (`training.json`, `history.csv`).".replace("  ", " "),
         "## Base",
         _table(

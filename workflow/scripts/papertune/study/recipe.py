@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from papertune.study.methods import METHODS
 from papertune.study.settings import (
-    PARTS,
     Embedder,
     ExampleForm,
     Freeze,
     Lora,
-    Method,
+    MethodName,
     Quantization,
     Settings,
     Subset,
     Training,
     cosmetic,
 )
-
-ADAPTERS = ("lora", "qlora")
 
 
 class Recipe(Settings):
@@ -43,7 +41,7 @@ class Recipe(Settings):
         sharded: Several processes hold a part of the model each, instead of all of it.
     """
 
-    method: Method
+    method: MethodName
     training: Training = Training()
     lora: Lora = Lora()
     quantization: Quantization = Quantization()
@@ -57,12 +55,17 @@ class Recipe(Settings):
     @property
     def with_adapters(self) -> bool:
         """Whether the base stays as it is."""
-        return self.method in ADAPTERS
+        return METHODS[self.method].trains == "adapters"
+
+    @property
+    def in_4_bit(self) -> bool:
+        """Whether the base is quantised."""
+        return METHODS[self.method].weights == "4 bit"
 
     @property
     def parts(self) -> dict[str, Settings]:
         """The settings that belong to the method, where they are given."""
-        given = {part: getattr(self, part) for part in PARTS[self.method]}
+        given = {part: getattr(self, part) for part in METHODS[self.method].uses}
         return {part: settings for part, settings in given.items() if settings is not None}
 
     def identity(self) -> dict[str, Any]:

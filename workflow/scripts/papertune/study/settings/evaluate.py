@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from papertune.study.methods import METHODS
 from papertune.study.settings.base import Settings, cosmetic
 
 PLAIN_MB = 4000
@@ -78,7 +79,8 @@ class Compute(Settings):
 
         A base in 4 bit is small, and its packed weights cannot be cut up.
         """
-        return self.parallel == "fsdp" and method != "qlora"
+        in_4_bit = method in METHODS and METHODS[method].weights == "4 bit"
+        return self.parallel == "fsdp" and not in_4_bit
 
     def minutes(self, attempt: int) -> int:
         """What an attempt may take: each one more than the one before, up to a limit."""

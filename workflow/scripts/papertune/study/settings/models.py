@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from papertune.study.methods import METHODS
 from papertune.study.settings.base import Name, Settings, added, cosmetic
 from papertune.study.settings.forms import ExampleForm
 
@@ -222,16 +223,11 @@ class Base(Settings):
         return self
 
 
-Method = Literal["baseline", "full", "lora", "qlora", "freeze", "scratch"]
-# method → the parts of a model's settings that it uses, besides base, dataset and training
-PARTS: dict[str, tuple[str, ...]] = {
-    "baseline": (),
-    "full": ("subset",),
-    "lora": ("subset", "lora", "freeze"),
-    "qlora": ("subset", "lora", "quantization", "freeze"),
-    "freeze": ("subset", "freeze"),
-    "scratch": ("subset",),
-}
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = Literal[tuple(METHODS)]
+PARTS = tuple(dict.fromkeys(part for method in METHODS.values() for part in method.uses))
 
 
 class Model(Settings):
@@ -246,7 +242,7 @@ class Model(Settings):
     label: str = cosmetic("")
     after: str = cosmetic("", description="the model that this one is a change of")
     base: Name
-    method: Method
+    method: MethodName
     dataset: str = Field("", description="a generator; the experiment's dataset where it is empty")
     subset: Subset | None = None
     examples: ExampleForm = added(ExampleForm(), description="what training reads of a pair")
@@ -261,16 +257,17 @@ class Model(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Model:
-        for part in ("subset", "lora", "quantization", "freeze"):
+        method = METHODS[self.method]
+        for part in PARTS:
             unused = getattr(self, part) == type(self).model_fields[part].get_default()
-            if not unused and part not in PARTS[self.method]:
-                users = [method for method, parts in PARTS.items() if part in parts]
+            if not unused and part not in method.uses:
+                users = [name for name, other in METHODS.items() if part in other.uses]
                 raise ValueError(
                     f"method {self.method} does not use {part}; {', '.join(users)} "
                     f"{'does' if len(users) == 1 else 'do'}"
                 )
-        if self.method == "freeze" and self.freeze is None:
-            raise ValueError("method freeze needs freeze: what stays as it is")
+            if unused and part in method.needs:
+                raise ValueError(f"method {self.method} needs {part}, which is not given")
         return self
 
 

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from papertune.study.methods import METHODS
 from papertune.study.settings.base import NAME, Settings
 from papertune.study.settings.forms import ExampleForm
 from papertune.study.settings.models import (
@@ -195,9 +196,7 @@ class _Work:
 
 def _is_unused(part: str, method: Any) -> bool:
     """Whether a trial with a method of its own has no use for a part of the one before."""
-    return part in {p for parts in PARTS.values() for p in parts} and (
-        method in PARTS and part not in PARTS[method]
-    )
+    return part in PARTS and method in METHODS and part not in METHODS[method].uses
 
 
 def _merged(before: Values, change: Values) -> Values:
