@@ -92,7 +92,7 @@ def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path)
     kill_when(tmp_path, study, "store/fetch/*/*.jsonl")
     fetched = stored(tmp_path, "fetch")
     # by itself, or it could come to its end before the others do
-    whole = "store/checkpoints/*/checkpoint-*/whole"
+    whole = "store/checkpoints/*/steps/checkpoint-*/whole"
     kill_when(tmp_path, study, whole, "--until", "pretrain_base")
     assert fetched.items() <= stored(tmp_path, "fetch").items(), "fetched pages were lost"
     newest = max(int(path.parts[-2].partition("-")[2]) for path in tmp_path.glob(whole))

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from papertune.models.loading import load_model, load_tokenizer
-from papertune.models.modelcard import block, text
+from papertune.models.modelcard import block, name_model, text
 from papertune.models.origin import Origin, licence_of
 from papertune.records import Score, write_records
 from papertune.report.export import export_model
@@ -40,8 +40,10 @@ def trained(bases, tmp_path):
             dataclasses.replace(pair, year=2010 + i % 3, provenance=writer | {"decoding": {"seed": i}})
             for i, pair in enumerate(pairs(0, 16))
         ], pairs(16, 4))  # fmt: skip
-        how = {"epochs": 1, "learning_rate": 2e-2, "evaluations": 1, "origin": ORIGIN}
-        return runs("tuned", method=method, **how), base
+        how = {"epochs": 1, "learning_rate": 2e-2, "evaluations": 1}
+        output = runs("tuned", method=method, **how)
+        name_model(output, ORIGIN, base, runs.train, runs.validation)
+        return output, base
 
     return run
 

@@ -19,7 +19,6 @@ from papertune.study.recipe import Recipe
 from papertune.study.settings import Lora, Pretraining, Training
 from papertune.training import pretraining
 from papertune.training import train as training
-from papertune.training.checkpoints import checkpoints_of
 from papertune.training.trainer import Watch
 from tiny_training import COLOURS, pairs
 
@@ -368,12 +367,3 @@ def test_nothing_to_train_on_is_an_error(run, tmp_path):
 def test_baseline_is_not_trained(run):
     with pytest.raises(TrainingError, match="is not trained"):
         run("none", method="baseline")
-
-
-def test_two_directories_that_train_the_same_have_checkpoints_of_their_own(tmp_path, monkeypatch):
-    folders = set()
-    for name in ("one", "two", "one"):
-        (tmp_path / name).mkdir(exist_ok=True)
-        monkeypatch.chdir(tmp_path / name)
-        folders.add(checkpoints_of(tmp_path / "store", ["the same"]))
-    assert len(folders) == 2

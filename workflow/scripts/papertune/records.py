@@ -15,11 +15,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from papertune.errors import RecordError
-from papertune.identity import fingerprint
+from papertune.identity import canonical, fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +134,19 @@ def atomic_write(path: str | Path) -> Iterator[IO[str]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _umask() -> int:
+def umask() -> int:
     """The process's umask, which can only be read by setting it."""
     with _UMASK:
-        umask = os.umask(0)
-        os.umask(umask)
-    return umask
+        mask = os.umask(0)
+        os.umask(mask)
+    return mask
 
 
 def write_records(path: str | Path, records: Iterable[Any]) -> int:
@@ -158,12 +159,31 @@ def write_records(path: str | Path, records: Iterable[Any]) -> int:
     return count
 
 
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's content, in hex; a file that has not changed is read once per process."""
+    state = os.stat(path)
+    return _file_digest(str(path), state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+@lru_cache(maxsize=1024)
+def _file_digest(path: str, *_: int) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def files_digest(paths: Iterable[Path]) -> str:
     """SHA-256 over the contents of files, in their order, in hex."""
     total = hashlib.sha256()
     for path in paths:
-        with open(path, "rb") as stream:
-            total.update(hashlib.file_digest(stream, "sha256").digest())
+        total.update(bytes.fromhex(file_digest(path)))
+    return total.hexdigest()
+
+
+def digest_of_lines(lines: Iterable[Any]) -> str:
+    """SHA-256 over JSON values in their order, in hex; no more than one of them is held."""
+    total = hashlib.sha256()
+    for line in lines:
+        total.update(canonical(line).encode() + b"\n")
     return total.hexdigest()
 
 

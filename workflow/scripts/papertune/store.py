@@ -22,6 +22,8 @@ from papertune.records import atomic_write
 
 log = logging.getLogger(__name__)
 
+IDENTITY = "identity.json"  # what a folder of the store was made for
+
 
 class Store:
     """The finished items of one stage under one identity.
@@ -37,7 +39,7 @@ class Store:
     def __init__(self, root: str | Path, stage: str, identity: Mapping[str, Any]) -> None:
         self.folder = Path(root) / stage / fingerprint(identity)
         self.folder.mkdir(parents=True, exist_ok=True)
-        described = self.folder / "identity.json"
+        described = self.folder / IDENTITY
         if not described.exists():
             with atomic_write(described) as stream:
                 json.dump(identity, stream, indent=1, sort_keys=True, ensure_ascii=False)

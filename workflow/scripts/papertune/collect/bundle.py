@@ -23,6 +23,7 @@ from typing import IO
 
 from papertune.errors import CollectError, PapertuneError
 from papertune.jobs.progress import progress
+from papertune.records import file_digest
 
 log = logging.getLogger("papertune")
 
@@ -53,7 +54,7 @@ def pack(results: Iterable[str | Path], store: str | Path, output: str | Path) -
     target = Path(output)
     target.parent.mkdir(parents=True, exist_ok=True)
     sums = {
-        name: _sha256(path)
+        name: file_digest(path)
         for name, path in progress(sorted(files.items()), len(files), "files to hash")
     }
     manifest = json.dumps({"format": FORMAT, "files": sums}, indent=1).encode()
@@ -153,7 +154,7 @@ def _place(name: str, folder: Path, store: Path, bundle: str | Path) -> Path:
 def _write(source: IO[bytes], place: Path, wanted: str, modified: float) -> bool:
     """Write a file that is not there yet; False where it is there already."""
     if place.exists():
-        if _sha256(place) != wanted:
+        if file_digest(place) != wanted:
             raise CollectError(
                 "is there already and differs from the bundle's",
                 where=str(place),
@@ -185,11 +186,6 @@ def _member(name: str, size: int, modified: int = 0) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.size, member.mtime, member.mode = size, modified, 0o644
     return member
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _lines(arguments: list[str]) -> Iterator[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.identity import digest
 from papertune.models.insides import leave_out_what_few_need
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
-from papertune.records import files_digest
+from papertune.records import file_digest
 from papertune.study.settings import Quantization
 
 ENVIRONMENT = {
@@ -146,16 +148,27 @@ def load_model(
     return model.to(device or device_name()).eval()
 
 
+# what of a model folder is loaded, and what only tells of it
+READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+NOT_READ = "training.json"
+
+
 def weights_digest(folder: str | Path) -> str:
-    """SHA-256 of a model folder's weights and tokenizer: what its answers depend on.
+    """SHA-256 of what a model's answers depend on: its weights, tokenizer and settings.
+
+    The same wherever the folder lies, and whatever the base of adapters is called.
 
     Raises:
         TrainingError: there is no such folder, or it has no safetensors.
     """
-    weights = sorted(Path(_folder(folder)).glob("*.safetensors"))
-    if not weights:
+    paths = sorted(path for kind in READ for path in Path(_folder(folder)).glob(kind))
+    if not any(path.suffix == ".safetensors" for path in paths):
         raise TrainingError("a model folder without safetensors weights", where=str(folder))
-    return files_digest([*weights, *sorted(Path(folder).glob("tokenizer*.json"))])
+    read = {path.name: file_digest(path) for path in paths if path.name != NOT_READ}
+    if "adapter_config.json" in read:
+        settings = json.loads(Path(folder, "adapter_config.json").read_text("utf-8"))
+        read["adapter_config.json"] = settings | {"base_model_name_or_path": ""}
+    return digest(read)
 
 
 def _whole_model(folder: str | Path, base: str | Path | None) -> str:

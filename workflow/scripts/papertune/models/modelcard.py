@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from papertune.models.origin import UNKNOWN
-from papertune.records import atomic_write
+from papertune.models.origin import UNKNOWN, Origin, base_facts, data_facts
+from papertune.records import Pair, atomic_write, read_records
 from papertune.study.methods import METHODS
 
 LOADING = """\
@@ -90,6 +90,34 @@ def read_facts(folder: Path) -> dict[str, Any]:
     with Path(folder, "history.csv").open(encoding="utf-8", newline="") as stream:
         losses = [float(row["train_loss"]) for row in csv.DictReader(stream) if row["train_loss"]]
     return facts | ({"first_loss": losses[0], "last_loss": losses[-1]} if losses else {})
+
+
+def add_facts(folder: Path, facts: Mapping[str, Any], name: str = "training.json") -> None:
+    """Put further facts into a JSON file of a folder; a link to another's file is broken."""
+    path = Path(folder, name)
+    whole = {**json.loads(path.read_text("utf-8")), **facts}
+    with atomic_write(path) as stream:
+        stream.write(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+
+
+def name_model(folder: Path, origin: Origin, base: Path, train: Path, validation: Path) -> None:
+    """Write what tells of names and of where data lies, in new files: training makes none of it.
+
+    Args:
+        folder: The model folder.
+        origin: Names in the experiment.
+        base: The base's folder.
+        train: File of the pairs to train on.
+        validation: File of the pairs that choose the checkpoint.
+    """
+    files = [train, validation]
+    pairs, others = (list(read_records(path, Pair)) for path in files)
+    names = {"experiment": origin.experiment, "model": origin.model}
+    data = data_facts(pairs, others, files, origin)
+    add_facts(folder, {"origin": names, "base": base_facts(base, origin), "data": data})
+    if (folder / "adapter_config.json").exists():
+        add_facts(folder, {"base_model_name_or_path": base.name}, "adapter_config.json")
+    write_card(folder)
 
 
 def text(value: object) -> str:

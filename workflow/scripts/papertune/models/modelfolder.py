@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import resource
 import shutil
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 from papertune.jobs import stopping
 from papertune.models.loading import end_tokens
+from papertune.records import umask
 from papertune.study.settings import Answering
 
 HISTORY = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
@@ -84,9 +84,7 @@ def model_folder(output: Path) -> Iterator[Path]:
         # Snakemake was told as well and would not take it; what it is made from stays for the next
         # attempt, which has only this left to do
         stopping.check()
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
+        temporary.chmod(0o777 & ~umask())
         if output.exists():
             shutil.rmtree(output)
         temporary.rename(output)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from papertune.metrics import METRICS
+from papertune.models.finished import link_or_copy
 from papertune.models.loading import load_model, load_tokenizer, set_up_torch
 from papertune.models.merging import merged_model
 from papertune.models.modelcard import Results, read_facts, write_card
@@ -93,14 +93,6 @@ def _write_weights(model: Path, base: Path, folder: Path, answering: Answering) 
         whole = load_model(model, precision="fp32")
     generation_defaults(whole, tokenizer, answering).save_pretrained(folder)
     return merged
-
-
-def link_or_copy(path: Path, target: Path) -> None:
-    """The same file under another name; a copy where the file system cannot do that."""
-    try:
-        os.link(path, target)
-    except OSError:
-        shutil.copyfile(path, target)
 
 
 def _results(cells: list[Cell], experiment: str) -> Results:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from papertune import versions
 from papertune.errors import EvaluationError
 from papertune.identity import digest
+from papertune.records import file_digest
 from papertune.store import Store
 from papertune.study.settings import Embedder
 
@@ -43,7 +43,7 @@ class Embeddings:
         self._store = Store(
             store,
             "embed",
-            {"version": versions.EMBED, "model": _model_identity(embedder, self._folder)},
+            {"version": versions.EMBED, "model": embedder_identity(embedder, folder)},
         )
         self._vectors: dict[str, np.ndarray] = {}
         self._model: Any = None
@@ -107,18 +107,17 @@ def _model_folder(embedder: Embedder, folder: str | Path | None) -> Path:
     return path
 
 
-def _model_identity(embedder: Embedder, folder: Path) -> Any:
-    """Model and revision where they say it all; the content of a local folder."""
+def embedder_identity(embedder: Embedder, folder: str | Path | None = None) -> Any:
+    """Model and revision where they say it all; the content of a local folder.
+
+    Raises:
+        EvaluationError: there is no such folder.
+    """
+    folder = _model_folder(embedder, folder)
     if embedder.packaged or embedder.revision:
         return embedder.identity()
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with open(path, "rb") as stream:
-                files[path.relative_to(folder).as_posix()] = hashlib.file_digest(
-                    stream, "sha256"
-                ).hexdigest()
-    return files
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
 
 
 def _pack(vector: np.ndarray) -> str:

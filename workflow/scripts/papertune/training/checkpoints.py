@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from papertune.identity import fingerprint
 from papertune.records import atomic_write
 
 log = logging.getLogger(__name__)
@@ -33,16 +32,6 @@ class Carried:
     steps: int = 0  # how many they are
     seconds: float = 0.0  # that the run has taken so far
     joules: float | None = 0.0  # that its GPUs have used so far; None where it is not known
-
-
-def checkpoints_of(store: str | Path, identity: Any) -> Path:
-    """The folder of a run's checkpoints: its own, though others may train the same at this moment.
-
-    Args:
-        store: The store's root, which other working directories may share.
-        identity: What the run's result depends on.
-    """
-    return Path(store, "checkpoints", fingerprint([identity, str(Path.cwd())]))
 
 
 def mark_whole(folder: Path, carried: Carried) -> None:

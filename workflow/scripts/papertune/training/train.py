@@ -8,9 +8,7 @@ from pathlib import Path
 from papertune.examples.forms import Form, packed_row, read_examples
 from papertune.jobs import distributed
 from papertune.models.loading import context_of, load_tokenizer, set_up_torch
-from papertune.models.modelcard import write_card
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
-from papertune.models.origin import Origin, base_facts, data_facts
 from papertune.models.quantization import write_quantization
 from papertune.records import Pair, read_records
 from papertune.study.prompts import QUESTION
@@ -33,10 +31,9 @@ def train(
     output: Path,
     checkpoints: Path,
     threads: int,
-    origin: Origin | None = None,
     embedder: Path | None = None,
 ) -> None:
-    """Adapt a base to pairs and write the model folder, whole or not at all.
+    """Adapt a base to pairs and write the model folder, whole or not at all, without any names.
 
     Where several processes train (see :mod:`papertune.jobs.team`), all of them call it and one writes.
 
@@ -52,7 +49,6 @@ def train(
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
         threads: CPU threads.
-        origin: Names for the model's card.
         embedder: Folder of an embedder from the Hub, where the recipe needs one.
 
     Raises:
@@ -107,15 +103,9 @@ def train(
     if hasattr(model, "peft_config"):
         # a quantised weight holds several parameters in one number
         facts["total_parameters"] = model.get_nb_trainable_parameters()[1]
-    origin = origin or Origin(model=output.parent.name, base=base.name)
-    facts |= {
-        "origin": {"experiment": origin.experiment, "model": origin.model},
-        "base": base_facts(base, origin),
-        "data": data_facts(pairs[train], pairs[validation], [train, validation], origin),
-        "asked": {
-            "form": examples.asked,
-            "template": QUESTION if examples.asked == "question" else recipe.prompt,
-        },
+    facts["asked"] = {
+        "form": examples.asked,
+        "template": QUESTION if examples.asked == "question" else recipe.prompt,
     }
     with model_folder(output) as folder:
         model.save_pretrained(folder)
@@ -124,5 +114,4 @@ def train(
         if recipe.method == "qlora":
             write_quantization(folder, recipe.quantization)
         write_facts(folder, facts)
-        write_card(folder)
     shutil.rmtree(checkpoints, ignore_errors=True)
