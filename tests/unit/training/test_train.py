@@ -302,7 +302,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(run, sigterm, tmp_path
 def test_a_signal_while_the_model_is_saved_costs_no_step(run, sigterm, tmp_path, monkeypatch):
     """Snakemake, which has the same signal, throws the result away."""
     undisturbed = run("undisturbed")
-    sigterm("write_card", 1, training)
+    sigterm("write_facts", 1, training)
     with pytest.raises(stopping.Interrupted):
         run("stopped")
     assert not (tmp_path / "stopped" / "seed-1").exists()
