@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from papertune.collect.web import pauses as pauses_module
 from papertune.collect.web.pauses import HostPauses, one_of
 
 DELAY = 0.05
@@ -120,7 +121,7 @@ def test_without_locks_the_times_alone_keep_the_pause(tmp_path, monkeypatch, cap
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    monkeypatch.setattr("papertune.collect.web.pauses._told_of_none", False)
+    pauses_module._tell_of_no_locks.cache_clear()
     ask(tmp_path, 3)
     times = [tuple(map(float, line.split())) for line in (tmp_path / "asked").open()]
     assert min(b[0] - a[0] for a, b in itertools.pairwise(times)) >= DELAY

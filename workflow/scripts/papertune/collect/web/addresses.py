@@ -15,6 +15,7 @@ import ipaddress
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPResponse
 from typing import Any
@@ -42,9 +43,7 @@ class PrivateAddress(Exception):
 class Allowed:
     """Judges hosts and their addresses.
 
-    Args:
-        hosts: Names, addresses, or either with a port (``localhost:8080``), that may be asked
-            wherever they lead.
+    ``hosts`` are names, addresses, or either with a port, that may be asked wherever they lead.
     """
 
     def __init__(self, hosts: Iterable[str] = ()) -> None:
@@ -110,14 +109,16 @@ class GuardedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """As usual, with guarded connections."""
         super().init_poolmanager(*args, **kwargs)
-        pools = ((HTTPConnectionPool, _Guarded), (HTTPSConnectionPool, _GuardedTLS))
         self.poolmanager.pool_classes_by_scheme = {
             pool.scheme: type(
                 pool.__name__,
                 (pool,),
                 {"ConnectionCls": partial(connection, allowed=self._allowed)},
             )
-            for pool, connection in pools
+            for pool, connection in (
+                (HTTPConnectionPool, _Guarded),
+                (HTTPSConnectionPool, _GuardedTLS),
+            )
         }
 
 
@@ -157,17 +158,17 @@ class _Guard:
             addresses = self._allowed.addresses(name, own.port)
         except OSError as error:
             raise NameResolutionError(name, own, error) from error  # type: ignore[arg-type]
+        failed: Exception = AssertionError("a name without an address")
         try:
-            for number, address in enumerate(addresses, start=1):
+            for address in addresses:
                 own._dns_host = address  # the name would be resolved again, and not to the same
                 try:
                     return super()._new_conn()  # type: ignore[misc]
-                except (NewConnectionError, ConnectTimeoutError):
-                    if number == len(addresses):
-                        raise
+                except (NewConnectionError, ConnectTimeoutError) as error:
+                    failed = error
+            raise failed
         finally:
             own._dns_host = name  # certificates are for the name
-        raise AssertionError("a name without an address")
 
 
 class _Guarded(_Guard, HTTPConnection):
@@ -191,11 +192,8 @@ def _written_address(host: str) -> str:
     name = host.strip("[]").rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return "127.0.0.1"
-    try:
+    with suppress(ValueError):
         return str(ipaddress.ip_address(name))
-    except ValueError:
-        pass
-    try:  # 127.1, 0x7f000001, 2130706433
+    with suppress(OSError, UnicodeError):  # 127.1, 0x7f000001, 2130706433
         return socket.inet_ntoa(socket.inet_aton(name))
-    except (OSError, UnicodeError):
-        return ""
+    return ""

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import getproxies
 
+import psutil
+
 from papertune.collect.web.pauses import one_of
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.socks_proxy import SocksProxy
@@ -71,13 +73,8 @@ class BrowserMissing(Exception):
 def find_browser() -> tuple[str, str] | None:
     """Chromium and its driver: as the environment says, else on the path; None where one lacks."""
     named = os.environ.get("PAPERTUNE_CHROMIUM")
-    binary = (
-        shutil.which(named)
-        if named is not None
-        else next(
-            filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-        )
-    )
+    names = ("chromium", "chromium-browser", "google-chrome") if named is None else (named,)
+    binary = next(filter(None, map(shutil.which, names)), None)
     if not binary:
         return None
     driver = shutil.which(os.environ.get("PAPERTUNE_CHROMEDRIVER") or "chromedriver") or (
@@ -89,10 +86,9 @@ def find_browser() -> tuple[str, str] | None:
 class Chromium:
     """A running browser with its driver; it has one of ``fetching.browsers`` places.
 
-    All that it asks for goes through a :class:`SocksProxy`, so it reaches no private address. Where the
-    environment names a proxy, that resolves the names, and only what stands in urls as an address
-    can be kept from being asked for; a page that a redirect leads there is asked of the proxy, and
-    refused once it has come.
+    All that it asks for goes through a :class:`SocksProxy`, so it reaches no private address. Where
+    the environment names a proxy, that resolves the names, and only what urls say can be judged; a
+    page that a redirect leads there is asked of the proxy, and refused once it has come.
 
     Args:
         session: Whose manners, User-Agent and mapped hosts the browser takes over.
@@ -125,10 +121,9 @@ class Chromium:
         if found is None:
             raise BrowserMissing("no Chromium with its driver on this machine")
         binary, driver = found
-        self._stack.enter_context(
-            one_of(session.pauses.folder, "browser", fetching.browsers, session.check)
-        )
-        profile = self._stack.enter_context(
+        enter = self._stack.enter_context
+        enter(one_of(session.pauses.folder, "browser", fetching.browsers, session.check))
+        profile = enter(
             tempfile.TemporaryDirectory(prefix="papertune-browser-", ignore_cleanup_errors=True)
         )
         options = webdriver.ChromeOptions()
@@ -137,10 +132,9 @@ class Chromium:
         options.unhandled_prompt_behavior = "dismiss"
         options.add_experimental_option("prefs", PREFERENCES)
         options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
-        for flag in (*FLAGS, *self._way_out()):
+        own = (f"--user-data-dir={profile}", f"--user-agent={session.user_agent}")
+        for flag in (*FLAGS, *self._way_out(), *own):
             options.add_argument(flag)
-        options.add_argument(f"--user-data-dir={profile}")
-        options.add_argument(f"--user-agent={session.user_agent}")
         try:
             # explicit paths: Selenium's own manager would go and download
             service = webdriver.ChromeService(
@@ -150,12 +144,13 @@ class Chromium:
             self._stack.callback(self._end_all, service)
             with _driver_past_the_proxy():
                 self.driver = webdriver.Chrome(options=options, service=service)
-            self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "deny"})
-            self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": QUIET})
+            tell = self.driver.execute_cdp_cmd
+            tell("Browser.setDownloadBehavior", {"behavior": "deny"})
+            tell("Page.addScriptToEvaluateOnNewDocument", {"source": QUIET})
             if self.proxy is None:
-                self.driver.execute_cdp_cmd("Network.enable", {})
+                tell("Network.enable", {})
                 urls = [f"*://{host}{end}" for host in WRITTEN for end in ("/*", ":*")]
-                self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": urls})
+                tell("Network.setBlockedURLs", {"urls": urls})
             # not before: these are a page's, and on a busy machine a start takes longer
             self.driver.set_page_load_timeout(fetching.timeout)
             self.driver.set_script_timeout(fetching.timeout)
@@ -213,15 +208,12 @@ class Chromium:
 
     def _processes(self) -> list[int]:
         """The driver's session: itself, the browser and all that the browser has started."""
-        process = getattr(self._service, "process", None)
-        if process is None:
-            return []
+        process: Any = getattr(self._service, "process", None)
         found = []
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                with suppress(OSError):
-                    if os.getsid(int(name)) == process.pid:
-                        found.append(int(name))
+        for one in psutil.pids() if process else []:
+            with suppress(OSError):
+                if os.getsid(one) == process.pid:
+                    found.append(one)
         return found
 
     def _kill(self) -> None:
@@ -265,9 +257,8 @@ def _driver_past_the_proxy() -> Iterator[None]:
         yield
     finally:
         for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
+            del os.environ[name]
+            if value is not None:
                 os.environ[name] = value
 
 
@@ -278,6 +269,6 @@ def said(error: BaseException) -> str:
 
 def _alive(process: int) -> bool:
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
         return False

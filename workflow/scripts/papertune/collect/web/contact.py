@@ -23,16 +23,18 @@ def user_agent(contact: str) -> str:
 
 def check_contact(contact: str) -> None:
     """Raise CollectError where there is no contact, or none that a header can carry."""
-    hint = "set fetching.contact in the experiment or the environment variable PAPERTUNE_CONTACT"
     if not contact:
-        raise CollectError(
+        what, to = (
             "nobody is named whom a site can write to",
-            where="fetching.contact",
-            hint=f"{hint} to your e-mail address or a page about you",
+            "your e-mail address or a page of you",
         )
-    if not (contact.isascii() and contact.isprintable()):
-        raise CollectError(
-            "the contact has characters that no header can carry",
-            where="fetching.contact",
-            hint=f"{hint} to plain ASCII",
-        )
+    elif not (contact.isascii() and contact.isprintable()):
+        what, to = "the contact has characters that no header can carry", "plain ASCII"
+    else:
+        return
+    raise CollectError(
+        what,
+        where="fetching.contact",
+        hint="set fetching.contact in the experiment or the environment variable "
+        f"PAPERTUNE_CONTACT to {to}",
+    )

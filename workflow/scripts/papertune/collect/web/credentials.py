@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import quote, quote_plus, unquote_plus, urlencode, urlsplit, urlunsplit
 
 SHORTEST = 6  # what is shorter is no secret, and hiding it would tear words
@@ -17,11 +17,12 @@ PORTS = {"http": 80, "https": 443}
 class Credentials:
     """The headers and secret query parameters of one request, for the host that it asks alone.
 
+    Another host that it redirects to gets only headers that ask for a media type or a language.
+
     Args:
         url: The url that is asked for, without the secret.
-        headers: Sent to this host; to another one that it redirects to only what asks for a
-            media type or a language.
-        secret: Query parameters that are added to what is asked of this host; empty ones are not.
+        headers: Sent to this host.
+        secret: Query parameters that are added to what is asked of it; empty ones are not.
     """
 
     def __init__(
@@ -49,25 +50,17 @@ class Credentials:
 
     def headers(self, url: str) -> dict[str, str]:
         """The headers that are sent to a url's host."""
-        whole = self._is_for(url)
-        return {
-            name: value
-            for name, value in self._headers.items()
-            if whole or name.lower() in HARMLESS
-        }
+        named = self._headers.items()
+        return {k: v for k, v in named if self._is_for(url) or k.lower() in HARMLESS}
 
     def stripped(self, url: str) -> str:
         """A url that a site gave, without the parameters that give the secret back to it."""
-        if not self._secret:
-            return self.hidden(url)
-        try:
+        with suppress(ValueError):  # what is no url has none
             parts = urlsplit(url)
-        except ValueError:
-            return self.hidden(url)
-        fields = parts.query.split("&") if parts.query else []
-        open_ones = [field for field in fields if not self._tells(field)]
-        if len(open_ones) < len(fields):
-            url = urlunsplit(parts._replace(query="&".join(open_ones)))
+            fields = parts.query.split("&")
+            open_ones = [field for field in fields if not self._tells(field)]
+            if len(open_ones) < len(fields):
+                url = urlunsplit(parts._replace(query="&".join(open_ones)))
         return self.hidden(url)
 
     def hidden(self, text: str) -> str:

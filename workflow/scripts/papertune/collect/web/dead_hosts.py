@@ -11,7 +11,7 @@ FAILURES = 5  # failed connections in a row after which a host is not asked any 
 
 
 class DeadHosts:
-    """Which hosts are given up, and how often each failed in a row; for several threads."""
+    """Which hosts are dead, and how often each failed in a row; for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -19,14 +19,14 @@ class DeadHosts:
         self._failures: dict[str, int] = {}
 
     def check(self, url: str) -> None:
-        """Raise HostStopped where the url's host is given up."""
+        """Raise HostStopped where the url's host is dead."""
         with self._lock:
             error = self._hosts.get(host_of(url))
         if error:
             raise error
 
     def add(self, url: str, what: str, hint: str) -> HostStopped:
-        """Give the url's host up; returns the error to raise."""
+        """Ask the url's host no more; returns the error to raise."""
         error = HostStopped(what, where=url, hint=hint)
         with self._lock:
             self._hosts[host_of(url)] = error
@@ -45,19 +45,16 @@ class DeadHosts:
         """
         host = host_of(error.where)
         if error.reason == "rate_limited":
-            raise self.add(
-                error.where,
-                f"{error.what}, again and again",
-                "run again later with a longer fetching.delay; finished documents are in the store",
-            ) from None
-        if error.reason not in ("connection", "timeout"):
+            what = f"{error.what}, again and again"
+            hint = "run again later with a longer fetching.delay"
+        elif error.reason in ("connection", "timeout"):
+            with self._lock:
+                count = self._failures[host] = self._failures.get(host, 0) + 1
+            if count < FAILURES:
+                return
+            what = f"{host} did not answer {FAILURES} times in a row ({error.what})"
+            hint = "check the network (compute nodes often have none), then run again"
+        else:
             return
-        with self._lock:
-            count = self._failures[host] = self._failures.get(host, 0) + 1
-        if count >= FAILURES:
-            raise self.add(
-                error.where,
-                f"{host} did not answer {FAILURES} times in a row ({error.what})",
-                "check the network (compute nodes often have none), then run again; finished "
-                "documents are in the store",
-            ) from None
+        hint += "; finished documents are in the store"
+        raise self.add(error.where, what, hint) from None

@@ -47,16 +47,14 @@ class PageCache:
             values = dict(json.loads(path.read_text(encoding="utf-8")))
             written = values.pop("sha256", None)  # pages of earlier versions have none
             page = Page(**values)
-            if page.url != url:
-                raise ValueError(f"it holds {page.url}")
-            if written not in (None, _sha256(page)):
-                raise ValueError("it has been changed since it was written")
+            if page.url != url or written not in (None, _sha256(page)):
+                raise ValueError(f"it holds {page.url}, or was changed since it was written")
+            return page
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
             log.warning("%s: unreadable, the page is fetched again (%s)", path, error)
             return None
-        return page
 
     def write(self, page: Page) -> None:
         """Keep a page, whole or not at all."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from papertune.jobs import stopping
@@ -45,13 +46,13 @@ def least_delay(host: str) -> float:
 
 
 class Slot:
-    """One request's turn; who has it may have the host left alone for longer."""
+    """The time of one request; who has it may have the host left alone for longer."""
 
-    rest = 0.0  # seconds from the end of the turn on
+    rest = 0.0  # seconds from the end of the request on
 
 
 class HostPauses:
-    """One small file per host: when it was last asked, and until when it wants to rest.
+    """When each host was last asked, and until when it wants to rest: one small file per host.
 
     Whoever asks has the file locked from before the pause until the answer, so requests to a host
     go one after another with the pause between them, whichever thread, job or run sends them. The
@@ -69,12 +70,9 @@ class HostPauses:
 
     @contextmanager
     def slot(self, host: str, delay: float, alive: Alive = stopping.check) -> Iterator[Slot]:
-        """Wait for the host's turn and have it within: ``delay`` seconds after the last one ended.
+        """Wait until ``delay`` seconds after the host's last answer, and ask it within.
 
-        Args:
-            host: Who is asked.
-            delay: Seconds since its last answer.
-            alive: Called while waiting; what it raises ends the wait.
+        What ``alive`` raises while waiting ends the wait.
         """
         with locked(self._path(host), alive) as file:
             nap(_pause(file, delay), alive)
@@ -109,17 +107,25 @@ class HostPauses:
 
 
 @contextmanager
-def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
-    """A file that no other thread or process has meanwhile; made if it is not there."""
-    own = _thread_lock(path)
-    while not own.acquire(timeout=LOOK):
+def locked(path: Path, alive: Alive | None = stopping.check) -> Iterator[int]:
+    """A file that no other thread or process has meanwhile; made if it is not there.
+
+    With no ``alive``, nobody waits: it gives -1 where another has the file.
+    """
+    with _locks_lock:  # flock is between processes, and on NFS between nothing smaller
+        own = _locks.setdefault(os.path.realpath(path), threading.Lock())
+    while not own.acquire(timeout=LOOK if alive else 0):
+        if not alive:
+            yield -1
+            return
         alive()
     try:
-        file = _open(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            while not try_lock(file):
+            while not (mine := _try_lock(file)) and alive:
                 nap(TRY_AGAIN, alive)
-            yield file
+            yield file if mine else -1
         finally:
             os.close(file)  # and the lock with it
     finally:
@@ -129,44 +135,33 @@ def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
 @contextmanager
 def one_of(folder: Path, name: str, count: int, alive: Alive = stopping.check) -> Iterator[None]:
     """Wait for one of ``count`` places, and have it within, over all jobs that share a folder."""
-    places = [folder / f"{name}-{number}" for number in range(1, count + 1)]
     told = False
     while True:
-        for path in places:
-            own = _thread_lock(path)
-            if not own.acquire(blocking=False):
-                continue
-            try:
-                file = _open(path)
-                try:
-                    if try_lock(file):
-                        yield
-                        return
-                finally:
-                    os.close(file)
-            finally:
-                own.release()
+        for number in range(1, count + 1):
+            with locked(folder / f"{name}-{number}", None) as file:
+                if file >= 0:
+                    yield
+                    return
         if not told:
             log.info("waiting: %d of %d places for a %s are taken", count, count, name)
             told = True
         nap(LOOK, alive)
 
 
-def try_lock(file: int) -> bool:
+def _try_lock(file: int) -> bool:
     """Lock an open file unless another has it; True also where there are no locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        global _told_of_none
-        if not _told_of_none:
-            _told_of_none = True
-            log.warning(
-                "no locks in the folder of turns (%s): jobs that ask the web must go one at a time",
-                error.strerror,
-            )
+        _tell_of_no_locks(error.strerror)
     return True
+
+
+@cache
+def _tell_of_no_locks(why: str) -> None:
+    log.warning("no locks in the folder of pauses (%s): jobs must ask the web one at a time", why)
 
 
 def nap(seconds: float, alive: Alive = stopping.check) -> None:
@@ -177,20 +172,8 @@ def nap(seconds: float, alive: Alive = stopping.check) -> None:
         alive()
 
 
-_told_of_none = False
 _locks: dict[str, threading.Lock] = {}
 _locks_lock = threading.Lock()
-
-
-def _thread_lock(path: Path) -> threading.Lock:
-    """flock is between processes, and on NFS between nothing smaller."""
-    with _locks_lock:
-        return _locks.setdefault(os.path.realpath(path), threading.Lock())
-
-
-def _open(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
 
 def _pause(file: int, delay: float) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
+import random
+from typing import cast
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
@@ -23,22 +24,19 @@ def retrying(retries: int, backoff: float, alive: Alive) -> Retrying:
     """
 
     def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, PageError) else None
         # urllib3's formula: backoff · 2^n and up to as much again at random, at most a minute
-        jitter = int.from_bytes(os.urandom(2), "big") / 2**16
-        spread = backoff * 2 ** (state.attempt_number - 1) * (1 + jitter)
-        return min(spread, 60.0) if asked is None else asked + jitter * min(backoff, 1.0)
+        jitter = random.SystemRandom().random()
+        asked = _error(state).retry_after
+        if asked is not None:
+            return asked + jitter * min(backoff, 1.0)
+        return min(backoff * 2 ** (state.attempt_number - 1) * (1 + jitter), 60.0)
 
     def worth(error: BaseException) -> bool:
-        return (
-            isinstance(error, PageError) and error.passing and (error.retry_after or 0) <= PATIENCE
-        )
+        passing = isinstance(error, PageError) and error.passing
+        return passing and (error.retry_after or 0) <= PATIENCE  # type: ignore[attr-defined]
 
     def announce(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        pause = state.next_action.sleep if state.next_action else 0
-        log.info("%s; asking again in %.1f s", error, pause)
+        log.info("%s; asking again in %.1f s", _error(state), state.upcoming_sleep)
 
     return Retrying(
         stop=stop_after_attempt(retries + 1),
@@ -48,3 +46,7 @@ def retrying(retries: int, backoff: float, alive: Alive) -> Retrying:
         sleep=lambda seconds: nap(seconds, alive),
         reraise=True,
     )
+
+
+def _error(state: RetryCallState) -> PageError:
+    return cast("PageError", state.outcome.exception() if state.outcome else None)

@@ -20,26 +20,16 @@ from papertune.collect.web.transport import (
     joined,
     redirect_target,
 )
-from papertune.jobs import stopping
 
 AGE = 24 * 3600.0  # seconds; RFC 9309 asks not to believe one for longer
 ROBOTS_BYTES = 500 * 1024  # what RFC 9309 asks crawlers to read at least
 
 
 class Robots:
-    """What sites allow.
-
-    Args:
-        send: Asks for a url, which may be one that a robots.txt redirects to.
-        timeout: Seconds that its text may take to come.
-        alive: Called while another thread reads; what it raises ends the wait.
-    """
+    """What sites allow; ``send`` asks for a url, and what ``alive`` raises ends a wait."""
 
     def __init__(
-        self,
-        send: Callable[[str], requests.Response],
-        timeout: float,
-        alive: Alive = stopping.check,
+        self, send: Callable[[str], requests.Response], timeout: float, alive: Alive
     ) -> None:
         self._send, self._timeout, self._alive = send, timeout, alive
         self._lock = threading.Lock()

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
+from typing import cast
 
 import requests
 
@@ -54,8 +55,8 @@ class PoliteSession:
     Args:
         fetching: Contact, delay, timeout, retries and size limit.
         cache: The folder of pages that are kept.
-        pauses: The folder that says when each host was last asked; ``turns`` in the cache if not
-            given. Sessions that ask the same hosts share it.
+        pauses: The folder that says when each host was last asked, ``turns`` in the cache if not
+            given; sessions that ask the same hosts share it.
         hosts: Host name → (address, port) for servers of our own: their urls stay the same
             whatever the port is, and they need no delay.
         backoff: Seconds before the first retry; doubled for every further one.
@@ -85,18 +86,14 @@ class PoliteSession:
         self._closed = False
 
     def close(self) -> None:
-        """Close the connections; threads that wait for their turn end."""
+        """Close the connections; threads that wait end."""
         self._closed = True
         with self._lock:
             for http in self._sessions:
                 http.close()
 
     def check(self) -> None:
-        """Go on, unless the job is to end or the session is closed.
-
-        Raises:
-            Interrupted: it is.
-        """
+        """Raise Interrupted where the job is to end or the session is closed."""
         stopping.check()
         if self._closed:
             raise stopping.Interrupted("the session is closed")
@@ -165,15 +162,8 @@ class PoliteSession:
             self.cache.forget(url)
 
     def permit(self, url: str) -> None:
-        """Wait until the url may be asked for by other means, a browser.
-
-        Raises:
-            PageError: robots.txt forbids it, it leads to a private address, or it is no http url.
-            HostStopped: its host is asked no more.
-            CollectError: nobody is named as contact.
-        """
-        crawl_delay = self.allow(url)
-        with self._slot(url, crawl_delay):
+        """Wait until the url may be asked for by other means, a browser; raises as ``allow``."""
+        with self._slot(url, self.allow(url)):
             pass
 
     def asked(self, url: str) -> None:
@@ -189,8 +179,7 @@ class PoliteSession:
             HostStopped: its host is asked no more.
             CollectError: nobody is named as contact.
         """
-        host = host_of(url)
-        if not host:
+        if not host_of(url):
             raise PageError(url, "bad_url", "not an http or https url")
         self._check_host(url)
         rules = self._robots.rules(url)
@@ -258,13 +247,11 @@ class PoliteSession:
     @property
     def _http(self) -> requests.Session:
         """The thread's own session."""
-        http: requests.Session | None = getattr(self._threads, "http", None)
-        if http is None:
-            http = new_session(self.user_agent, self.allowed_hosts, self.hosts)
-            self._threads.http = http
+        if not hasattr(self._threads, "http"):
+            self._threads.http = new_session(self.user_agent, self.allowed_hosts, self.hosts)
             with self._lock:
-                self._sessions.append(http)
-        return http
+                self._sessions.append(self._threads.http)
+        return cast("requests.Session", self._threads.http)
 
     def _text_of(self, url: str, response: requests.Response, credentials: Credentials) -> str:
         """The text of a page that is there and is one."""

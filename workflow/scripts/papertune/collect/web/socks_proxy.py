@@ -25,7 +25,7 @@ IPV4, NAME, IPV6 = 1, 3, 4
 GRANTED, FORBIDDEN, UNREACHABLE, NO_SUCH_COMMAND = 0, 2, 4, 7
 
 
-class SocksProxy:
+class SocksProxy(socketserver.ThreadingTCPServer):
     """Runs until it is closed.
 
     Args:
@@ -34,24 +34,28 @@ class SocksProxy:
         timeout: Seconds to connect.
     """
 
+    daemon_threads = True
+    block_on_close = False  # a browser may keep connections open
+    request_queue_size = 64
+
     def __init__(
         self, allowed: Allowed, hosts: Mapping[str, tuple[str, int]], timeout: float
     ) -> None:
-        self._allowed, self._hosts, self._timeout = allowed, hosts, timeout
+        self._allowed, self._hosts, self._patience = allowed, hosts, timeout
         self.refused: PrivateAddress | None = None  # the last one; whoever asks forgets it before
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.proxy = self
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-        self._thread.start()
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.port: int = self.server_address[1]
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     def close(self) -> None:
         """Let nothing through any more."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, *_: object) -> None:
+        """A browser that hangs up is no error."""
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A connection to a host.
@@ -61,7 +65,7 @@ class SocksProxy:
             OSError: nobody is there.
         """
         if host.lower() in self._hosts:
-            return socket.create_connection(self._hosts[host.lower()], self._timeout)
+            return socket.create_connection(self._hosts[host.lower()], self._patience)
         try:
             addresses = self._allowed.addresses(host, port)
         except PrivateAddress as error:
@@ -70,22 +74,12 @@ class SocksProxy:
             raise
         for address in addresses[:-1]:
             with suppress(OSError):
-                return socket.create_connection((address, port), self._timeout)
-        return socket.create_connection((addresses[-1], port), self._timeout)
-
-
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    block_on_close = False  # a browser may keep connections open
-    request_queue_size = 64
-    proxy: SocksProxy
-
-    def handle_error(self, *_: object) -> None:
-        """A browser that hangs up is no error."""
+                return socket.create_connection((address, port), self._patience)
+        return socket.create_connection((addresses[-1], port), self._patience)
 
 
 class _Handler(socketserver.StreamRequestHandler):
-    server: _Server
+    server: SocksProxy
 
     def handle(self) -> None:
         _, methods = self._read(2)
@@ -100,7 +94,7 @@ class _Handler(socketserver.StreamRequestHandler):
         if command != CONNECT:
             return self._answer(NO_SUCH_COMMAND)
         try:
-            there = self.server.proxy.connect(host, port)
+            there = self.server.connect(host, port)
         except PrivateAddress:
             return self._answer(FORBIDDEN)
         except OSError:

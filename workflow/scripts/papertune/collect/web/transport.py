@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidSchema, InvalidURL
 from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, ReadTimeoutError
 from urllib3.util import Retry
 
@@ -32,6 +33,7 @@ class PageError(CollectError):
         what: One sentence for people.
         passing: It may be there next time, so that the outcome is not kept.
         retry_after: Seconds that the host asks to wait.
+        hint: What to do.
     """
 
     def __init__(
@@ -109,31 +111,19 @@ def send(
         PageError: no connection, no answer within ``timeout`` seconds, or no such url.
     """
     own = credentials or Credentials(url)
+    how: dict[str, Any] = {"timeout": timeout, "stream": True, "allow_redirects": False}
     try:
         with own.unlogged():
-            return http.get(
-                own.address(url),
-                headers=own.headers(url),
-                timeout=timeout,
-                stream=True,
-                allow_redirects=False,
-            )
+            return http.get(own.address(url), headers=own.headers(url), **how)
     except PrivateAddress as error:
         raise private(url, error) from None
     except requests.Timeout:
         raise timed_out(url, timeout) from None
-    except (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidSchema,
-        LocationParseError,
-        UnicodeError,
-    ) as error:
+    except (InvalidURL, InvalidSchema, LocationParseError, UnicodeError) as error:
         said = own.hidden(str(error))
         raise PageError(url, "bad_url", f"not a url that can be asked for ({said})") from None
     except requests.RequestException as error:
-        raise PageError(
-            url, "connection", f"no connection ({own.hidden(_root(error))})", passing=True
-        ) from None
+        raise cut_off(url, f"no connection ({own.hidden(_root(error))})") from None
 
 
 def redirect_target(url: str, response: requests.Response, timeout: float) -> str:
@@ -154,15 +144,8 @@ def body_of(
 ) -> bytes:
     """The body: at most ``limit`` bytes after decompression, within three times ``timeout``.
 
-    Args:
-        url: What was asked for.
-        response: Its answer.
-        limit: Bytes.
-        timeout: Seconds.
-        cut: Of a larger body, give its first ``limit`` bytes.
-
     Raises:
-        PageError: larger, later, or cut off.
+        PageError: larger (with ``cut`` it gives the first ``limit`` bytes), later, or cut off.
     """
     too_large = PageError(
         url,
@@ -189,13 +172,11 @@ def body_of(
     except ReadTimeoutError:
         raise timed_out(url, timeout) from None
     except (HTTPError, OSError) as error:
-        raise PageError(
-            url, "connection", f"the connection was cut ({_root(error)})", passing=True
-        ) from None
+        raise cut_off(url, f"the connection was cut ({_root(error)})") from None
     decoder: Any = getattr(raw, "_decoder", None)
     if body and getattr(decoder, "_state", None) == 0 and not decoder._obj.eof:
         # urllib3 takes a gzip body without its end for a whole one
-        raise PageError(url, "connection", "the packed body has no end", passing=True)
+        raise cut_off(url, "the packed body has no end")
     return bytes(body)
 
 
@@ -205,23 +186,12 @@ def check_status(url: str, response: requests.Response) -> None:
     if status == 200:
         return
     asked = retry_after(response)
+    reason, what = f"http_{status}", f"status {status} {response.reason or ''}".strip()
+    passing = status >= 500 or status in (408, 425)
     if status == 429 or (status == 503 and (asked or 0) > PATIENCE):
         wait = f", wait {asked:.0f} s" if asked is not None else ""
-        raise PageError(
-            url,
-            "rate_limited",
-            f"too many requests (status {status}){wait}",
-            passing=True,
-            retry_after=asked,
-        )
-    passing = status >= 500 or status in (408, 425)
-    raise PageError(
-        url,
-        f"http_{status}",
-        f"status {status} {response.reason or ''}".strip(),
-        passing=passing,
-        retry_after=asked if passing else None,
-    )
+        reason, what, passing = "rate_limited", f"too many requests (status {status}){wait}", True
+    raise PageError(url, reason, what, passing=passing, retry_after=asked if passing else None)
 
 
 def retry_after(response: requests.Response) -> float | None:
@@ -262,6 +232,11 @@ def joined(url: str, target: str) -> str:
 def timed_out(url: str, timeout: float) -> PageError:
     """The error of a page that did not come in time."""
     return PageError(url, "timeout", f"no answer within {timeout:g} s", passing=True)
+
+
+def cut_off(url: str, what: str) -> PageError:
+    """The error of a page whose connection failed or broke off."""
+    return PageError(url, "connection", what, passing=True)
 
 
 def _root(error: BaseException) -> str:
