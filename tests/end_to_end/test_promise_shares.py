@@ -70,12 +70,12 @@ class PairsStudy:
         raise AssertionError(split)
 
     def listed(self) -> list[Document]:
-        from papertune.collect.listings.table_pairs import list_documents
+        from papertune.collect.listings.by_year import items
         from papertune.study.settings.qa import PairsSource
 
         source = yaml.safe_load(self.file.read_text())["source"]
         source = PairsSource(**source | {"path": str(self.rows)})
-        return [item for item in list_documents(None, source, 0) if isinstance(item, Document)]
+        return [item for item in items(source, 0) if isinstance(item, Document)]
 
     def documents(self) -> list[Document]:
         return [

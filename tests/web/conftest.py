@@ -13,6 +13,11 @@ from papertune.collect.web.session import PoliteSession
 from papertune.study.settings import Fetching
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # rows are kept below the folder that snakemake runs in
+
+
 @pytest.fixture
 def site() -> Iterator[Loopback]:
     with serving() as told:

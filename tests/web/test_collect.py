@@ -14,7 +14,13 @@ from papertune.collect.web.browser import browser_available
 from papertune.demo.papers import papers
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection, read_records
-from papertune.study.settings import DblpApiSource, DblpSource, DemoSource, FilesSource, PmlrSource
+from papertune.study.settings.listings import (
+    DblpApiSource,
+    DblpSource,
+    DemoSource,
+    FilesSource,
+    PmlrSource,
+)
 
 needs_browser = pytest.mark.skipif(
     not browser_available(), reason="no Chromium with its driver on this machine"
@@ -289,7 +295,7 @@ def test_a_volume_page_of_pmlr(site, fetching, tmp_path):
 def test_a_file_row_without_abstract_is_fetched(site, fetching, tmp_path):
     rows = [
         {"title": "A", "paper_url": site.page("/a", landing()), "year": 2020, "abstract": ""},
-        {"title": "B", "doi": "10.1/b", "year": 2020, "abstract": "Known " + ABSTRACT},
+        {"title": "B", "doi": "10.1000/b", "year": 2020, "abstract": "Known " + ABSTRACT},
     ]
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows))
@@ -304,7 +310,7 @@ def test_a_file_row_without_abstract_is_fetched(site, fetching, tmp_path):
 def test_files_with_abstracts_need_neither_contact_nor_network(tmp_path, fetching, monkeypatch):
     monkeypatch.delenv("PAPERTUNE_CONTACT", raising=False)
     path = tmp_path / "rows.jsonl"
-    row = {"title": "A", "doi": "10.1/a", "year": 2020, "abstract": ABSTRACT}
+    row = {"title": "A", "doi": "10.1000/a", "year": 2020, "abstract": ABSTRACT}
     path.write_text(json.dumps(row))
     anonymous = fetching.model_copy(update={"contact": ""})
     steps = Steps(tmp_path, FilesSource(kind="files", path=str(path)), anonymous)

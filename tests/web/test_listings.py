@@ -9,8 +9,13 @@ import pytest
 
 from papertune.collect.listings import acl, dblp, dblp_sparql, pmlr
 from papertune.errors import CollectError
-from papertune.study.settings import DblpApiSource, PmlrSource
-from papertune.study.settings.listings import AclSource, AclXmlSource, DblpSparqlSource
+from papertune.study.settings.listings import (
+    AclSource,
+    AclXmlSource,
+    DblpApiSource,
+    DblpSparqlSource,
+    PmlrSource,
+)
 
 CHALLENGES = {
     "Anubis": "<!doctype html><title>Making sure you're not a bot!</title>"

@@ -12,7 +12,7 @@ from papertune.collect.listings.openalex import LOOKED_UP
 from papertune.collect.steps import fetch_documents, render_documents
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection, read_records, write_records
-from papertune.study.settings import FilesSource
+from papertune.study.settings.listings import FilesSource
 
 CUT = f"{ABSTRACT[:100].rsplit(' ', 1)[0]} …"
 

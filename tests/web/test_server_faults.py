@@ -22,7 +22,7 @@ from papertune.collect.web import robots as robots_module
 from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
 from papertune.records import Document, read_records, write_records
-from papertune.study.settings import DblpApiSource, FilesSource
+from papertune.study.settings.listings import DblpApiSource, FilesSource
 from snakemake_run import ROOT
 
 HTML = {"Content-Type": "text/html"}

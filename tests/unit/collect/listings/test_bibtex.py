@@ -5,28 +5,18 @@ from __future__ import annotations
 import pytest
 
 from papertune.collect.identifiers import document_id
-from papertune.collect.listings import bibtex
+from papertune.collect.listings import by_year
 from papertune.errors import CollectError
-from papertune.records import Document
+from papertune.records import Document, Rejection
 from papertune.study.settings.listings import BibtexSource
 
 
 @pytest.fixture
-def source(tmp_path):
-    def write(*texts):
-        paths = []
-        for number, text in enumerate(texts):
-            paths.append(tmp_path / f"{number}.bib")
-            paths[-1].write_bytes(text if isinstance(text, bytes) else text.encode())
-        return BibtexSource(kind="bibtex", paths=list(map(str, paths)))
-
-    return write
-
-
-@pytest.fixture
-def listed(source):
-    def read(*texts, year=2020):
-        return list(bibtex.list_documents(None, source(*texts), year))
+def listed(written):
+    def read(text, year=2020):
+        return list(
+            by_year.items(BibtexSource(kind="bibtex", paths=[written(text, "a.bib")]), year)
+        )
 
     return read
 
@@ -154,19 +144,21 @@ def test_strings_are_resolved_and_the_year_comes_from_the_volume(listed):
         (entry("b", year=""), "bad_entry", "b: no year"),
         ('@article{b, title = "A " # name, year = 2020}\n', "bad_entry", "put together with #"),
         ('@article{b, title = "A" # "B", year = 2020}\n', "bad_entry", "put together with #"),
-        (entry("b", title=""), "no_title", "b"),
+        (entry("b", title=""), "no_title", "https://e.example/a"),
         (entry("b", title="Preface"), "front_matter", "Preface"),
-        (entry("b", url=""), "no_link", "b: A Title"),
-        (entry("b", url="ftp://e.example/a"), "no_link", "b: A Title"),
-        (entry("a", title="Again"), "duplicate_key", "'a'"),
+        (entry("b", url=""), "no_link", "A Title"),
+        (entry("b", url="ftp://e.example/a"), "no_link", "A Title"),
+        (entry("b", year="n.d."), "bad_entry", "no year but 'n.d.'"),
+        (entry("a", url="https://E.example/a/"), "duplicate", "a.bib:3"),
     ],
 )
 def test_a_bad_entry_is_a_rejection_with_its_line_and_the_others_go_on(
-    listed, tmp_path, text, reason, detail
+    listed, text, reason, detail
 ):
-    first, rejection, last = listed("\n\n" + entry("a") + text + entry("z"))
+    items = listed("\n\n" + entry("a") + text + entry("z", url="https://e.example/z"))
+    first, last, rejection = sorted(items, key=lambda item: isinstance(item, Rejection))
     assert (rejection.stage, rejection.reason) == ("list", reason)
-    assert rejection.key == f"{tmp_path / '0.bib'}:8"
+    assert rejection.key == "a.bib:8"
     assert detail in rejection.detail
     assert isinstance(first, Document)
     assert isinstance(last, Document)
@@ -180,46 +172,43 @@ def test_a_hash_inside_a_value_puts_nothing_together(listed):
     assert [item.title for item in listed(text)] == ['C# and F#, "quoted"', 'A "B" #1']
 
 
-def test_entries_of_other_years_are_passed_over(listed):
-    text = entry("a") + entry("b", year="2019") + entry("b", year="2019") + entry("c", year="?")
-    assert [getattr(item, "reason", "") for item in listed(text)] == ["", "bad_entry"]
-    assert [item.reason for item in listed(text, year=2019)] == ["", "duplicate_key", "bad_entry"]
-
-
-def test_several_files_and_one_for_each_year(source, tmp_path):
-    source(entry("a"), entry("a", title="B"))
-    (tmp_path / "2020.bib").write_text(entry("c", title="C"))
-    paths = [str(tmp_path / name) for name in ("0.bib", "1.bib", "0.bib", "{year}.bib")]
-    both = BibtexSource(kind="bibtex", paths=paths)
-    assert [d.title for d in bibtex.list_documents(None, both, 2020)] == ["A Title", "B", "C"]
-
-
-def test_the_digest_of_a_year_is_of_its_documents_only(source):
-    one, two, late = (
-        entry("a"),
-        entry("b", title="B", url="https://e.example/b"),
-        entry("c", year="2021"),
+def test_entries_need_no_key_and_lend_nobody_their_year(listed):
+    keyless = entry("", doi="10.1145/1") + entry("", title="B", doi="10.1145/2")
+    items = listed(
+        keyless + entry("c", year="in press", doi="10.1145/3") + entry("c", doi="10.1145/4")
     )
-    before = bibtex.entries_digest(source(one + two), 2020)
-    assert bibtex.entries_digest(source(two + "\n\n% a comment\n" + one + late), 2020) == before
-    assert bibtex.entries_digest(source(one), 2020) != before
+    assert [item.doi for item in items if isinstance(item, Document)] == [
+        "10.1145/1", "10.1145/2", "10.1145/4",
+    ]  # fmt: skip
+    assert [item.reason for item in items if isinstance(item, Rejection)] == ["bad_entry"]
+
+
+def test_several_files_and_one_for_each_year(written):
+    for name, title in (("0.bib", "A"), ("1.bib", "B"), ("2020.bib", "C")):
+        written(entry(title=title, url=f"https://e.example/{title}"), name)
+    both = BibtexSource(kind="bibtex", paths=["0.bib", "1.bib", "0.bib", "{year}.bib"])
+    assert [item.title for item in by_year.items(both, 2020)] == ["A", "B", "C"]
+
+
+def test_comments_order_and_fields_that_are_not_read_are_no_part_of_the_digest(written):
+    made = BibtexSource(kind="bibtex", paths=["a.bib"])
+    one, two = entry("a"), entry("b", title="B", url="https://e.example/b")
+    digests = [
+        by_year.digest(made, 2020, None)
+        for text in (one + two, two + "\n\n% a comment\n" + entry("a", note="x"), one)
+        if written(text, "a.bib")
+    ]
+    assert digests[0] == digests[1] != digests[2]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (entry(year="2019"), "no entry of 2020"),
-        ("", "no entry of 2020"),
-        ("<html>Sorry</html>", "no entry of 2020"),
-        (b"@article{a, title = {Gr\xf6\xdfe}}", r"0\.bib:1: not UTF-8"),
+        (entry(year="2019"), "nothing of 2020"),
+        ("<html>Sorry</html>", "nothing of 2020"),
+        (b"@article{a, title = {Gr\xf6\xdfe}}", r"a\.bib:1: not UTF-8"),
     ],
 )
 def test_a_file_without_entries_of_the_year_is_an_error(listed, text, said):
     with pytest.raises(CollectError, match=said):
         listed(text)
-
-
-def test_a_file_that_is_not_there_is_an_error():
-    none = BibtexSource(kind="bibtex", paths=["none-{year}.bib"])
-    with pytest.raises(CollectError, match=r"none-2020\.bib: cannot read"):
-        list(bibtex.list_documents(None, none, 2020))

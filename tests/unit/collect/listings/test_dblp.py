@@ -14,7 +14,8 @@ from papertune.collect.web.page_cache import Page
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
-from papertune.study.settings import DblpApiSource, Fetching
+from papertune.study.settings import Fetching
+from papertune.study.settings.listings import DblpApiSource
 
 URL = "https://dblp.example/db/conf/x/x{year}.html"
 

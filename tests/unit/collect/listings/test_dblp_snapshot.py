@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from papertune.collect.listings import dblp_snapshot
-from papertune.collect.web.session import PoliteSession
+from papertune.collect.listings import by_year
 from papertune.errors import CollectError
 from papertune.records import Document
-from papertune.study.settings import Fetching
 from papertune.study.settings.listings import DblpSnapshotSource
 
 HEAD = '<?xml version="1.0" encoding="ISO-8859-1"?>\n<!DOCTYPE dblp SYSTEM "dblp.dtd">\n<dblp>\n'
@@ -30,14 +28,12 @@ def record(
 
 
 @pytest.fixture
-def listed(tmp_path):
+def listed(written):
     def read(*records, keys=("conf/x/",), year=2020, head=HEAD, tail="</dblp>", zipped=False):
-        path = tmp_path / "dblp.xml"
         body = (head + "".join(records) + tail).encode("latin-1")
-        path.write_bytes(gzip.compress(body) if zipped else body)
-        source = DblpSnapshotSource(kind="dblp_snapshot", path=str(path), keys=list(keys))
-        session = PoliteSession(Fetching(), tmp_path / "cache")
-        return list(dblp_snapshot.list_documents(session, source, year))
+        path = written(gzip.compress(body) if zipped else body, "dblp.xml")
+        source = DblpSnapshotSource(kind="dblp_snapshot", path=path, keys=list(keys))
+        return list(by_year.items(source, year))
 
     return read
 
@@ -92,28 +88,15 @@ def test_what_is_no_paper_is_counted_under_its_key(listed, made, reason):
     assert isinstance(paper, Document)
 
 
-def test_the_next_year_does_not_read_the_snapshot_again(listed, tmp_path):
-    records = [record("conf/x/A", "A.", 2020), record("conf/x/B", "B.", 2021)]
-    assert [item.title for item in listed(*records)] == ["A"]
-    [kept] = (tmp_path / "cache" / "snapshots").iterdir()
-    kept.write_text(kept.read_text().replace('"A."', '"Kept."'))
-    source = DblpSnapshotSource(
-        kind="dblp_snapshot", path=str(tmp_path / "dblp.xml"), keys=["conf/x/"]
-    )
-    session = PoliteSession(Fetching(), tmp_path / "cache")
-    assert [d.title for d in dblp_snapshot.list_documents(session, source, 2020)] == ["Kept"]
-    assert [item.title for item in listed(record("conf/x/C", "New."))] == ["New"]
-
-
 @pytest.mark.parametrize(
     ("how", "said", "hint"),
     [
         (
             {"keys": ["conf/none/"]},
-            "no record of 2020 under conf/none/",
+            "no record under conf/none/",
             "beginnings of DBLP's keys",
         ),
-        ({"year": 1950}, "no record of 1950", "years 2020–2020"),
+        ({"year": 1950}, "nothing of 1950", "years 2020–2020"),
         ({"tail": "<inproceedings key='conf/x/cut'><title>"}, "not the XML", "download"),
         ({"head": "<html>", "tail": "</html>"}, "its root is <html>", "dblp.org/xml"),
     ],
@@ -132,8 +115,8 @@ def test_an_empty_file_a_cut_archive_and_none_at_all(listed, tmp_path):
     for name, said in ((path, "cannot be read to its end"), (tmp_path / "none.xml", "cannot read")):
         source = DblpSnapshotSource(kind="dblp_snapshot", path=str(name), keys=["conf/"])
         with pytest.raises(CollectError, match=said):
-            list(dblp_snapshot.list_documents(PoliteSession(Fetching(), tmp_path), source, 2020))
-    assert not list(tmp_path.glob("snapshots/*"))  # half a snapshot is not kept
+            list(by_year.items(source, 2020))
+    assert not list(by_year.FOLDER.rglob("*.*"))  # half a snapshot is not kept
 
 
 def test_entities_of_its_own_are_refused_and_no_file_is_read(listed, tmp_path):
@@ -174,7 +157,7 @@ def test_memory_does_not_grow_with_the_snapshot(tmp_path):
         for number in range(40_000):  # 30 MB
             stream.write((record(f"conf/x/{number}", more=padding) + "\n").encode())
         stream.write(b"</dblp>")
-    library = str(Path(dblp_snapshot.__file__).parents[3])
+    library = str(Path(by_year.__file__).parents[3])
     done = subprocess.run(
         [sys.executable, "-c", PEAK, str(path)],
         env={"PYTHONPATH": library},

@@ -21,13 +21,13 @@ CODE = """
 import dataclasses, json, sys
 from papertune.errors import CollectError
 from papertune.study.settings.qa import HubDatasetSource
-from papertune.collect.listings.hub_datasets import list_documents
+from papertune.collect.listings.by_year import items
 said = []
 for values in json.loads(sys.argv[1]):
     year = values.pop("listed_year", 0)
     source = HubDatasetSource.model_validate(values)
     try:
-        said.append([dataclasses.asdict(item) for item in list_documents(None, source, year)])
+        said.append([dataclasses.asdict(item) for item in items(source, year)])
     except CollectError as error:
         said.append(str(error))
 print("RESULT", json.dumps(said))
@@ -107,6 +107,7 @@ def listed(endpoint, folder, *sources, offline="0"):
             "PYTHONPATH": str(ROOT / "workflow/scripts"),
         },
         timeout=300,
+        cwd=folder,
         check=False,
     )
     assert SECRET not in run.stderr + run.stdout

@@ -9,7 +9,8 @@ from papertune.collect.listings import pmlr
 from papertune.collect.web.page_cache import Page
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.study.settings import Fetching, PmlrSource
+from papertune.study.settings import Fetching
+from papertune.study.settings.listings import PmlrSource
 
 SITE = "https://proceedings.mlr.press"
 

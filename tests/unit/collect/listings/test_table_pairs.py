@@ -1,17 +1,13 @@
-"""Ready-made pairs in local tables of every kind."""
+"""Ready-made pairs: which columns are what, and what a bad row costs."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
-
 import pytest
 
-from papertune.collect.listings.table_pairs import list_documents, rows_digest
+from papertune.collect.listings import by_year
 from papertune.errors import CollectError
 from papertune.records import Document
-from papertune.study.settings.qa import Columns, PairsSource
+from papertune.study.settings.qa import PairsSource
 
 ROWS = [
     {"id": "a1", "translation": {"en": "A dog.", "de": "Ein Hund."}, "year": 2020, "rate": 3.5},
@@ -20,20 +16,17 @@ ROWS = [
 
 
 @pytest.fixture
-def listed(tmp_path):
+def listed(written):
     def read(content, name="pairs.jsonl", year=0, columns=None, **settings):
-        path = tmp_path / name
-        if isinstance(content, list):
-            content = "".join(json.dumps(row) + "\n" for row in content)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        columns = Columns(**(columns or {"question": "q", "answer": "a"}))
-        source = PairsSource(kind="pairs", path=str(path), columns=columns, **settings)
-        return list(list_documents(None, source, year))
+        columns = columns or {"question": "q", "answer": "a"}
+        path = written(content, name)
+        source = PairsSource(kind="pairs", path=path, columns=columns, **settings)
+        return list(by_year.items(source, year))
 
     return read
 
 
-def test_columns_are_mapped_also_within_objects(listed, tmp_path):
+def test_columns_are_mapped_also_within_objects(listed):
     [pair] = listed(
         ROWS,
         year=2020,
@@ -48,7 +41,7 @@ def test_columns_are_mapped_also_within_objects(listed, tmp_path):
     assert pair == Document(
         id=pair.id,
         title="A dog.",
-        url=f"{tmp_path}/pairs.jsonl#a1",
+        url="pairs.jsonl#a1",
         year=2020,
         text="Ein Hund.",
         found_by="listing",
@@ -68,54 +61,9 @@ def test_a_column_with_a_dot_in_its_name_is_itself(listed):
     assert pair.question == "Why?"
 
 
-def packed(text):
-    return gzip.compress(text.encode(), mtime=0)
-
-
-LINES = '{"q": "Why?", "a": "So."}\n\n{"q": "How?", "a": "Thus."}\n'
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("p.jsonl", LINES),
-        ("p.ndjson", "\ufeff" + LINES),
-        ("p.jsonl.gz", packed(LINES)),
-        ("p.json", '[{"q": "Why?", "a": "So."}, {"q": "How?", "a": "Thus."}]'),
-        (
-            "p.json",
-            '{"version": 1, "data": [{"q": "Why?", "a": "So."}, {"q": "How?", "a": "Thus."}]}',
-        ),
-        ("p.csv", 'q,a\n"Why?",So.\n\nHow?,Thus.\n'),
-        ("p.CSV", "\ufeffq , a\r\nWhy?,So.\r\nHow?,Thus.\r\n"),
-        ("p.csv.gz", packed("q,a\nWhy?,So.\nHow?,Thus.\n")),
-        ("p.tsv", "q\ta\nWhy?\tSo.\nHow?\tThus.\n"),
-    ],
-)
-def test_every_kind_of_file_gives_the_same_pairs(listed, name, content):
-    assert [(pair.question, pair.text) for pair in listed(content, name)] == [
-        ("Why?", "So."),
-        ("How?", "Thus."),
-    ]
-
-
-def test_parquet_is_read_too(listed, tmp_path):
-    import pyarrow
-    from pyarrow import parquet
-
-    parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "x.parquet")
-    content = (tmp_path / "x.parquet").read_bytes()
-    columns = {"question": "translation.de", "answer": "translation.en"}
-    pairs = listed(content, "p.parquet", columns=columns)
-    assert [pair.text for pair in pairs] == ["A dog.", "A cat."]
-    with pytest.raises(CollectError, match="not a Parquet file"):
-        listed(content[:-9], "p.parquet", columns=columns)
-
-
-def test_lines_of_a_program_stay_and_quotes_of_a_tsv_are_text(listed):
+def test_lines_of_a_program_stay(listed):
     code = "def f(x):\n    return x\n"
     assert listed([{"q": "Write f.", "a": code}])[0].text == code.rstrip()
-    assert listed('q\ta\n"Hm," he said.\t„Hm“\n', "p.tsv")[0].question == '"Hm," he said.'
 
 
 def test_a_context_stands_before_the_question(listed):
@@ -138,7 +86,7 @@ def test_rows_can_be_chosen_by_what_a_column_says(listed):
     assert [p.question for p in listed(table, "p.csv", where={"ok": True, "n": 1})] == ["Q1"]
 
 
-def test_bad_rows_are_rejected_with_their_line_and_the_others_go_on(listed, tmp_path):
+def test_bad_rows_are_rejected_with_their_line_and_the_others_go_on(listed):
     lines = '{"q": "Q", "a": "A"}\n{"q":\n[1]\n{"q": "", "a": "A"}\n{"q": "Q", "a": ["A"]}\n{"q": "Q"}\n'
     kept, *lost = listed(lines)
     assert kept.text == "A"
@@ -149,43 +97,29 @@ def test_bad_rows_are_rejected_with_their_line_and_the_others_go_on(listed, tmp_
         ("5", "bad_row"),
         ("6", "no_answer"),
     ]
-    kept, *lost = listed('q,a\n"two\nlines",A\none\nx,y,z\n', "p.csv")
-    assert [(item.key, item.reason) for item in lost] == [
-        (f"{tmp_path}/p.csv:4", "bad_row"),
-        (f"{tmp_path}/p.csv:5", "bad_row"),
-    ]
 
 
-@pytest.mark.parametrize(
-    ("year", "expected"),
-    [
-        (2020, 2020),
-        ("2020", 2020),
-        ("2020-05-01", 2020),
-        (2020.0, 2020),
-        ("20201", None),
-        ("", None),
-    ],
-)
-def test_years_of_many_forms(listed, year, expected):
+def test_a_row_whose_year_nobody_can_tell_is_rejected_with_every_year(listed):
     columns = {"question": "q", "answer": "a", "year": "y"}
-    [item] = listed([{"q": "Q", "a": "A", "y": year}], year=2020, columns=columns)
-    assert getattr(item, "year", None) == expected
-    if expected is None:
-        assert item.reason == "no_year"
+    rows = [{"q": "Q1", "a": "A", "y": "2020-05-01"}, {"q": "Q2", "a": "A", "y": "soon"}]
+    pair, rejection = listed(rows, year=2020, columns=columns)
+    assert (pair.year, rejection.reason, rejection.detail) == (2020, "no_year", "'soon'")
 
 
-def test_a_year_may_be_of_the_file(listed, tmp_path):
-    (tmp_path / "p-2019.jsonl").write_text('{"q": "Q", "a": "A"}\n')
-    source = PairsSource(
-        kind="pairs",
-        path=str(tmp_path / "p-{year}.jsonl"),
-        columns=Columns(question="q", answer="a"),
-    )
-    assert source.dated
-    assert [pair.year for pair in list_documents(None, source, 2019)] == [2019]
+def test_what_is_not_a_number_is_no_answer(listed):
+    lines = '{"q": "Q", "a": NaN}\n{"q": "Q", "a": null}\n{"q": "Q", "a": 0}\n'
+    reasons = [getattr(item, "reason", "") for item in listed(lines)]
+    assert reasons == ["no_answer", "no_answer", ""]
+
+
+def test_a_year_may_be_of_the_file(written):
+    written([{"q": "Q", "a": "A"}], "p-2019.jsonl")
+    columns = {"question": "q", "answer": "a"}
+    source = PairsSource(kind="pairs", path="p-{year}.jsonl", columns=columns)
+    assert source.years == "needed"
+    assert [pair.year for pair in by_year.items(source, 2019)] == [2019]
     with pytest.raises(CollectError, match="cannot read the file"):
-        list(list_documents(None, source, 2018))
+        list(by_year.items(source, 2018))
 
 
 def test_the_limit_is_of_a_year(listed):
@@ -213,45 +147,3 @@ def test_a_column_that_is_nowhere_is_an_error_that_names_those_that_are(listed, 
     with pytest.raises(CollectError, match="'nowhere'") as caught:
         listed([{"q": "Q", "t": {"en": "A", "de": "B"}}], columns=columns, where=where)
     assert "q, t.en, t.de" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("p.txt", "x", "unknown kind of file '.txt'"),
-        ("p", "x", "unknown kind of file ''"),
-        ("p.json", '{"a": 1}', "not a JSON list"),
-        ("p.json", "[{", "not JSON"),
-        ("p.csv", 'q,a\n"never closed,A\n', "not a table"),
-        ("p.csv", b"q,a\n\xff,A\n", "not UTF-8"),
-        ("p.jsonl.gz", "not packed", "cannot read the file"),
-        ("p.parquet", "PAR1", "not a Parquet file"),
-    ],
-)
-def test_a_file_that_is_broken_as_a_whole_is_an_error(listed, tmp_path, name, content, message):
-    with pytest.raises(CollectError, match=message) as caught:
-        listed(content, name)
-    assert str(tmp_path / name) in caught.value.where
-
-
-def test_the_digest_of_a_year_is_that_of_its_pairs(tmp_path):
-    path = tmp_path / "p.csv"
-
-    def digests(*rows):
-        with open(path, "w", newline="") as stream:
-            csv.writer(stream).writerows([["q", "a", "y", "other"], *rows])
-        source = PairsSource(
-            kind="pairs", path=str(path), columns=Columns(question="q", answer="a", year="y")
-        )
-        return rows_digest(source, 2020), rows_digest(source, 2021), rows_digest(source, 2022)
-
-    first = digests(["Q1", "A1", 2020, 1], ["Q2", "A2", 2021, 2])
-    assert first[2] == "" and len(set(first)) == 3
-    assert digests(["Q2", "A2", 2021, "x"], ["Q1", "A1", 2020, "yy"]) == first
-    changed = digests(["Q1", "A1", 2020, 1], ["Q2", "changed", 2021, 2])
-    assert changed[0] == first[0] and changed[1] != first[1]
-    path.unlink()
-    with pytest.raises(CollectError, match="cannot read"):
-        rows_digest(
-            PairsSource(kind="pairs", path=str(path), columns=Columns(question="q", answer="a")), 0
-        )

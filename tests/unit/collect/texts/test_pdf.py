@@ -14,7 +14,7 @@ from papertune.collect.listings.pdf_folder import list_documents
 from papertune.collect.texts.pdf import PdfError, abstract_of, read_pdf
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
-from papertune.study.settings.collect import PdfsSource
+from papertune.study.settings.listings import PdfsSource
 
 TITLE = "Small Models That Read Two Columns"
 ABSTRACT = (

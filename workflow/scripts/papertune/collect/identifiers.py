@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 # https://doi.org/10.1145/1, doi.org/10.1145/1, and https://dl.acm.org/doi/abs/10.1145/1
 _DOI_URL = re.compile(
@@ -80,10 +80,10 @@ def located(doi: str, url: str) -> tuple[str, str, str]:
 
     Either may be the other, in any spelling; all are empty where there is neither.
     """
-    found = doi_of(doi) or doi_of(url)
-    page = next((text.strip() for text in (url, doi) if host_of(text.strip())), "")
-    page = page or doi_url(found) or arxiv_url(arxiv_id(doi) or arxiv_id(url))
-    return document_id(found or page) if page else "", found, page
+    found, preprint = doi_of(doi) or doi_of(url), arxiv_url(arxiv_id(doi) or arxiv_id(url))
+    pages = (url, doi_url(found), preprint, doi)
+    page = next((page.strip() for page in pages if host_of(page.strip())), "")
+    return document_id(found or preprint or page) if page else "", found, page
 
 
 def document_id(address: str) -> str:
@@ -105,6 +105,15 @@ def host_of(url: str) -> str:
         return (parts.hostname or "") if whole else ""
     except ValueError:
         return ""
+
+
+def whole_url(base: str, link: str) -> str:
+    """The whole http or https url of a page's link, or an empty string where it is none."""
+    try:
+        url = urljoin(base, link)
+    except ValueError:
+        return ""
+    return url if host_of(url) else ""
 
 
 def canonical_url(url: str) -> str:

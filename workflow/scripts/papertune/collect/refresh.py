@@ -122,7 +122,7 @@ def _refresh_part(name: str, study: Experiment, part: Part, cache: Path) -> Chan
         documents = list(read_records(fresh, Document))
         rejections = list(read_records(refused, Rejection))
         changes = compare_listings(list(read_records(listing, Document)), documents)
-        if study.source.kind == "files":
+        if study.source.watched:
             return changes
         for page in pages.rglob("*.json"):
             place = cache / page.relative_to(pages)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from papertune.demo import pages
 from papertune.demo.papers import Paper, papers
-from papertune.study.settings import DemoSource
+from papertune.study.settings.listings import DemoSource
 
 ROBOTS = "User-agent: *\nDisallow: /private/\n"
 

@@ -26,8 +26,6 @@ from papertune.study.settings import (
     Training,
     Years,
     cosmetic,
-    has_scores,
-    years_in,
 )
 from papertune.study.settings.notation import expand, nearest
 
@@ -162,7 +160,7 @@ class Experiment(Settings):
         return self
 
     def _check_years(self) -> None:
-        by_year, wanted = bool(self.years), years_in(self.source)
+        by_year, wanted = bool(self.years), self.source.years
         if by_year and wanted == "none":
             raise ValueError(
                 "splits: documents of this source have no years; give test as a share, such as 0.2, "
@@ -175,7 +173,7 @@ class Experiment(Settings):
 
     def _check_scores(self) -> None:
         for name, model in self.models.items():
-            if model.subset and model.subset.top is not None and not has_scores(self.source):
+            if model.subset and model.subset.top is not None and not self.source.has_scores:
                 raise ValueError(
                     f"models.{name}.subset.top: documents of this source have no score; take "
                     "first or fraction, or name the source's column of scores (columns.score)"

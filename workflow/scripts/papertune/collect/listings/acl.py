@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from papertune.collect.identifiers import document_id, doi_of, host_of
-from papertune.collect.listings.dblp import is_front_matter
+from papertune.collect.identifiers import host_of, whole_url
+from papertune.collect.listings.entries import entry_item
 from papertune.collect.texts.text import clean, inner
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -133,24 +133,11 @@ def _from_xml(paper: _Element, key: str, year: int, site: str) -> Document | Rej
         if paper.find(gone) is not None:
             note = clean(inner(paper.find(gone)))
             return Rejection("list", key, gone, f"{title} ({note})" if note else title)
-    if paper.tag == "frontmatter" or is_front_matter(title):
+    if paper.tag == "frontmatter":
         return Rejection("list", key, "front_matter", title)
-    if not title:
-        return Rejection("list", key, "no_title")
-    doi = doi_of(paper.findtext("doi", ""))
-    url = _join(site, f"{key}/")
-    if not url:
-        return Rejection("list", key, "no_link", title)
     text = clean(inner(paper.find("abstract")))
-    return Document(
-        id=document_id(doi or url),
-        title=title,
-        url=url,
-        year=year,
-        text=text,
-        found_by="listing" if text else "",
-        doi=doi,
-    )
+    url, doi = whole_url(site, f"{key}/"), paper.findtext("doi", "")
+    return entry_item(key, title, year, doi=doi, url=url, text=text)
 
 
 # ---- the pages --------------------------------------------------------------------------------
@@ -194,34 +181,18 @@ def list_pages(
         if "{year}" not in source.url and year_of(key) != str(year):
             continue
         card = abstracts.get(f"abstract-{key.replace('.', '--')}")
-        yield _from_page(key, link, card, _join(page.landed, str(link.get("href"))), year)
+        yield _from_page(key, link, card, whole_url(page.landed, str(link.get("href"))), year)
 
 
 def _from_page(key: str, link: Tag, card: Tag | None, url: str, year: int) -> Document | Rejection:
     title = clean(link.decode_contents())
     if any("line-through" in str(parent.get("style")) for parent in link.parents):
         return Rejection("list", key, "retracted", title)
-    if is_front_matter(title) or _first_of_volume(key):
+    if _first_of_volume(key):
         return Rejection("list", key, "front_matter", title)
-    if not title:
-        return Rejection("list", key, "no_title", url)
-    if not url:
-        return Rejection("list", key, "no_link", title)
     body = (card.select_one(".card-body") or card) if card else None
     text = clean(body.decode_contents()) if body else ""
-    found_by = "listing" if text else ""
-    return Document(
-        id=document_id(url), title=title, url=url, year=year, text=text, found_by=found_by
-    )
-
-
-def _join(base: str, link: str) -> str:
-    """The whole url of a link, or an empty string where it is none."""
-    try:
-        url = urljoin(base, link)
-    except ValueError:
-        return ""
-    return url if host_of(url) else ""
+    return entry_item(key, title, year, url=url, text=text)
 
 
 # ---- ids --------------------------------------------------------------------------------------

@@ -8,144 +8,66 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from papertune.collect.identifiers import document_id, doi_of, doi_url, host_of
-from papertune.collect.listings.dblp import is_front_matter
+from papertune.collect.identifiers import doi_of
+from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.entries import entry_item
+from papertune.collect.listings.rows import unreadable
 from papertune.collect.texts.text import clean
-from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.identity import digest
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import BibtexSource
 
 if TYPE_CHECKING:
-    from bibtexparser.model import Block, Entry, Field
+    from bibtexparser.model import Entry, Field
     from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]
 
-FIELDS = (
-    "title",
-    "abstract",
-    "doi",
-    "url",
-    "eprint",
-    "eprinttype",
-    "archiveprefix",
-    "year",
-    "date",
-)
-_ARXIV = re.compile(
-    r"(?:arxiv:)?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(v\d+)?", re.IGNORECASE
-)
+FIELDS = ("title", "abstract", "doi", "url", "eprint", "year", "date")
 _LATEX = re.compile(r"\\(?![%&#])|[{}$~]|``|''|--|[?!]`")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A block that is or should be an entry: its line (from 1), its year, and what is wrong."""
-
-    line: int
-    year: int | None
-    entry: Entry | None = None
-    reason: str = ""
-    detail: str = ""
-
-
-def list_documents(
-    session: PoliteSession, source: BibtexSource, year: int, *, refresh: bool = False
-) -> Iterator[Document | Rejection]:
-    """The entries of a year, in the order of the files; nothing is fetched.
-
-    An entry that nobody can tell the year of is rejected with every year, under the same key.
+def read(source: BibtexSource, year: int) -> Iterator[Located]:
+    """The entries of a source's files, in their order; nothing is fetched.
 
     Raises:
-        CollectError: a file cannot be read or is not UTF-8, or none has an entry of the year.
+        CollectError: a file cannot be read or is not UTF-8.
     """
-    items = [(path, item) for path in paths_of(source, year) for item in _items(path)]
-    mine = [(path, item) for path, item in items if item.year in (year, None)]
-    if not any(item.year == year for _, item in mine):
-        years = sorted({item.year for _, item in items if item.year})
-        bad = next((f"{path}:{item.line}: {item.detail}" for path, item in mine), "")
-        raise CollectError(
-            f"no entry of {year}" + (f"; first bad entry: {bad}" if bad else ""),
-            where=", ".join(map(str, paths_of(source, year))),
-            hint=f"the entries are of {years[0]}–{years[-1]}; set splits to years they have"
-            if years
-            else "entries need title, year (or date) and one of doi, url and eprint",
-        )
-    decoder = _decoder()
-    for path, item in mine:
-        where = f"{path}:{item.line}"
-        if item.entry is None:
-            yield Rejection("list", where, item.reason, item.detail)
-        else:
-            yield _document(item.entry, year, where, decoder)
-
-
-def entries_digest(source: BibtexSource, year: int) -> str:
-    """A digest of the year's entries: other years', their order and other fields are no part.
-
-    Raises:
-        CollectError: a file cannot be read.
-    """
-    items = [item for path in paths_of(source, year) for item in _items(path)]
-    return digest(
-        sorted(
-            digest([item.entry.entry_type, *(_raw(item.entry, name) for name in FIELDS)])
-            for item in items
-            if item.entry and item.year == year
-        )
-    )
-
-
-def paths_of(source: BibtexSource, year: int) -> list[Path]:
-    """The files of a year, each once."""
-    return [
-        Path(path)
-        for path in dict.fromkeys(path.replace("{year}", str(year)) for path in source.paths)
-    ]
-
-
-# ---- parsing, once per process and version of a file ------------------------------------------
-
-
-def _items(path: Path) -> tuple[Item, ...]:
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise CollectError(
-            f"cannot read the file: {error.strerror}",
-            where=str(path),
-            hint="source.paths are taken from the folder that snakemake runs in",
-        ) from None
-    return _parsed(path, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=64)
-def _parsed(path: Path, modified: int, size: int) -> tuple[Item, ...]:
     import bibtexparser
-    from bibtexparser.model import Entry
+    from bibtexparser.model import DuplicateBlockKeyBlock, Entry, ParsingFailedBlock
 
     # what it warns of becomes a rejection
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
-    library = bibtexparser.parse_string(_read(path))
-    entries = {block.key: block for block in library.blocks if isinstance(block, Entry)}
-    items = []
-    for block in library.blocks:
-        if isinstance(block, Entry):
-            items.append(_from_entry(block, entries.get(_raw(block, "crossref"))))
-        else:
-            items += _from_failure(block)
-    return tuple(items)
+    decoder = _decoder()
+    for path in source.files_of(year):
+        blocks = bibtexparser.parse_string(_text(path)).blocks
+        volumes = {block.key: block for block in blocks if isinstance(block, Entry) and block.key}
+        for block in blocks:
+            where = f"{path}:{(block.start_line or 0) + 1}"
+            # keys are often empty or the same: an entry is known by what it says
+            failed = block if isinstance(block, ParsingFailedBlock) else None
+            again = isinstance(block, DuplicateBlockKeyBlock)
+            inner = failed.ignore_error_block if failed else None
+            entry = inner if again else block
+            if isinstance(entry, Entry):
+                published = _year(entry)
+                if published is None and _raw(entry, "crossref") in volumes:
+                    published = _year(volumes[_raw(entry, "crossref")])
+                yield where, published, _item(entry, published or 0, where, decoder)
+            elif failed and not again:
+                said = getattr(failed.error, "abort_reason", "") or failed.error
+                detail = " ".join(str(said).split()).partition(" Note: ")[0].rstrip(": ")[:300]
+                published = _year(inner) if isinstance(inner, Entry) else None
+                yield where, published, Rejection("list", where, "bad_entry", detail)
 
 
-def _read(path: Path) -> str:
-    raw = path.read_bytes()
+def _text(path: Path) -> str:
     try:
+        raw = path.read_bytes()
         return raw.decode("utf-8-sig")
+    except OSError as error:
+        raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise CollectError(
@@ -153,75 +75,24 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def _from_failure(block: Block) -> list[Item]:
-    """What is no entry: comments and strings are none of ours, the rest is a rejection."""
-    from bibtexparser.model import (
-        DuplicateBlockKeyBlock,
-        DuplicateFieldKeyBlock,
-        Entry,
-        ParsingFailedBlock,
-    )
-
-    if not isinstance(block, ParsingFailedBlock):
-        return []
-    inner = block.ignore_error_block
-    if isinstance(block, DuplicateBlockKeyBlock):
-        if not isinstance(inner, Entry):
-            return []  # an @string that is written anew: BibTeX takes the last
-        detail = f"the key {block.key!r} has been taken by an earlier entry"
-        return [Item(_line(block), _year(inner), None, "duplicate_key", detail)]
-    said = getattr(block.error, "abort_reason", "") or block.error
-    detail = " ".join(str(said).split()).partition(" Note: ")[0].rstrip(": ")
-    if isinstance(block, DuplicateFieldKeyBlock) and isinstance(inner, Entry):
-        return [Item(_line(block), _year(inner), None, "bad_entry", detail)]
-    return [Item(_line(block), None, None, "bad_entry", detail[:300])]
-
-
-def _from_entry(entry: Entry, parent: Entry | None) -> Item:
-    line = _line(entry)
-    year = _year(entry) or (_year(parent) if parent else None)
-    if year is None:
-        said = _raw(entry, "year") or _raw(entry, "date")
-        return Item(line, None, None, "bad_entry", f"{entry.key}: no year but {said!r}")
+def _item(entry: Entry, year: int, where: str, decoder: LatexNodes2Text) -> Document | Rejection:
     joined = [f.key for f in entry.fields if f.key.lower() in FIELDS and _is_joined(f)]
-    if joined:
-        detail = f"{entry.key}: {joined[0]} is put together with #, which is not read here"
-        return Item(line, year, None, "bad_entry", detail)
-    return Item(line, year, entry)
-
-
-def _document(
-    entry: Entry, year: int, where: str, decoder: LatexNodes2Text
-) -> Document | Rejection:
+    detail = f"{joined[0]} is put together with #, which is not read here" if joined else ""
+    if not year:
+        detail = f"no year but {_raw(entry, 'year') or _raw(entry, 'date')!r}"
+    if detail:
+        return Rejection("list", where, "bad_entry", f"{entry.key}: {detail}")
     try:
         title, text = (plain(_raw(entry, name), decoder) for name in ("title", "abstract"))
     except Exception as error:  # whatever a parser of LaTeX makes of what people write
         return Rejection("list", where, "bad_entry", f"{entry.key}: not LaTeX ({error})")
     if entry.entry_type.lower() == "proceedings":
         return Rejection("list", where, "proceedings_volume", title)
-    if not title:
-        return Rejection("list", where, "no_title", entry.key)
-    if is_front_matter(title):
-        return Rejection("list", where, "front_matter", title)
     doi, url = _address(entry)
-    if not url:
-        return Rejection("list", where, "no_link", f"{entry.key}: {title}".lstrip(": "))
-    return Document(
-        id=document_id(doi or url),
-        title=title,
-        url=url,
-        year=year,
-        text=text,
-        found_by="listing" if text else "",
-        doi=doi,
-    )
+    return entry_item(where, title, year, doi=doi, url=url, text=text)
 
 
 # ---- fields -----------------------------------------------------------------------------------
-
-
-def _line(block: Block) -> int:
-    return (block.start_line or 0) + 1
 
 
 def _raw(entry: Entry, name: str) -> str:
@@ -239,17 +110,12 @@ def _year(entry: Entry) -> int | None:
 
 
 def _address(entry: Entry) -> tuple[str, str]:
-    """DOI and landing page: the entry's own url unless it is a PDF and there is a DOI, arXiv's last."""
-    doi = doi_of(_literal(_raw(entry, "doi")))
-    url = _literal(_raw(entry, "url"))
-    url = url if host_of(url) else ""
-    doi = doi or doi_of(url)
-    if doi and url.lower().endswith(".pdf"):
+    """DOI, or arXiv's number, and url: the entry's own unless it is a PDF and there is a DOI."""
+    doi, url, eprint = (_literal(_raw(entry, name)) for name in ("doi", "url", "eprint"))
+    if url.lower().endswith(".pdf") and doi_of(doi):
         url = ""
-    archive = (_raw(entry, "archiveprefix") or _raw(entry, "eprinttype") or "arxiv").lower()
-    eprint = _ARXIV.fullmatch(_literal(_raw(entry, "eprint"))) if archive == "arxiv" else None
-    preprint = f"https://arxiv.org/abs/{eprint[1]}" if eprint else ""
-    return doi, url or doi_url(doi) or preprint
+    archive = _raw(entry, "archiveprefix") or _raw(entry, "eprinttype") or "arxiv"
+    return doi or (f"arxiv:{eprint}" if eprint and archive.lower() == "arxiv" else ""), url
 
 
 def _literal(value: str) -> str:

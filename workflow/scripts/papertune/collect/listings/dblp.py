@@ -8,24 +8,19 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from papertune.collect.identifiers import document_id, doi_of, doi_url, host_of
+from papertune.collect.identifiers import doi_of, host_of
+from papertune.collect.listings.entries import entry_item
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
-from papertune.study.settings import DblpApiSource, DblpSource
+from papertune.study.settings.listings import DblpApiSource, DblpSource
 
 if TYPE_CHECKING:
     from bs4 import Tag
 
 PAGE_SIZE = 1000  # hits per request: the most that the API gives
 MOST_HITS = 10000  # the API gives no hits behind this offset
-_FRONT_MATTER = re.compile(
-    r"^(front ?matter|title ?page.*|table of contents|contents|copyright( page)?|preface|foreword"
-    r"|(message|welcome)( message)? from the .*(chairs?|committee|editors?)|author index|index"
-    r"|(organizing|program|conference|steering) committee|reviewers|committees|sponsors)$",
-    re.IGNORECASE,
-)
 # what DBLP calls entries that are no papers: in the pages, the search API, the snapshot, the graph.
 # The API's "Books and Theses" is not here: a thesis has an abstract as a paper has.
 _NO_PAPERS = {
@@ -85,7 +80,7 @@ def read_contents(
             continue
         key = str(entry.get("id") or entry.get("data-key") or "") or url
         title = entry.select_one("span.title")
-        yield entry_item(
+        yield dblp_item(
             key=key,
             title=title.decode_contents() if title else "",
             links=_links(entry),
@@ -165,7 +160,7 @@ def _from_hit(info: dict[str, Any], year: int) -> Document | Rejection:
     published = _text(info.get("year"))
     if published != str(year):
         return Rejection("list", key, "other_year", clean(f"{title} ({published or 'no year'})"))
-    return entry_item(
+    return dblp_item(
         key=key,
         title=title,
         links=[_text(link) for link in _listed(info.get("ee"))],
@@ -194,7 +189,7 @@ def whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def entry_item(
+def dblp_item(
     *,
     key: str,
     title: str,
@@ -215,23 +210,11 @@ def entry_item(
     """
     # DBLP ends every title with a full stop of its own
     title = re.sub(r"(?<!\.)\.$", "", clean(title))
-    no_paper = [_NO_PAPERS[kind.lower()] for kind in kinds if kind.lower() in _NO_PAPERS]
-    if no_paper:
-        return Rejection("list", key, no_paper[0], title)
-    if is_front_matter(title):
-        return Rejection("list", key, "front_matter", title)
-    if not title:
-        return Rejection("list", key, "no_title", " ".join(links))
+    kind = next((kind.lower() for kind in kinds if kind.lower() in _NO_PAPERS), "")
+    if kind:
+        return Rejection("list", key, _NO_PAPERS[kind], title)
     doi = next(filter(None, map(doi_of, [doi, *links])), "")
-    url = landing(links) or doi_url(doi)
-    if not url:
-        return Rejection("list", key, "no_link", title)
-    return Document(id=document_id(doi or url), title=title, url=url, year=year, doi=doi)
-
-
-def is_front_matter(title: str) -> bool:
-    """Whether a title is that of a volume's first or last pages: a preface, an index."""
-    return bool(_FRONT_MATTER.match(title.strip().rstrip(".")))
+    return entry_item(key, title, year, doi=doi, url=landing(links))
 
 
 def _links(entry: Tag) -> list[str]:

@@ -1,35 +1,28 @@
 """A snapshot of DBLP on disk: ``dblp.xml`` or ``dblp.xml.gz``, some gigabytes in one file.
 
-It is read once, record by record, in constant memory; the records that are wanted are kept beside
-the pages, so that the next year does not read it again. The DTD is not needed and not looked for:
-what it names, ``&uuml;`` and the like, are HTML's entities. Nothing is fetched and no entity is
-expanded.
+It is read once for all years, record by record, in constant memory. The DTD is not needed and not
+looked for: what it names, ``&uuml;`` and the like, are HTML's entities. Nothing is fetched and no
+entity is expanded.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
-import logging
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from papertune.collect.listings.dblp import entry_item
+from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.dblp import dblp_item
+from papertune.collect.listings.rows import year_of
 from papertune.collect.texts.text import inner
-from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.identity import fingerprint
-from papertune.records import Document, Rejection, atomic_write
 from papertune.study.settings.listings import DblpSnapshotSource
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-log = logging.getLogger("papertune")
-
-VERSION = 1  # of the kept records
 RECORDS = (
     "article",
     "inproceedings",
@@ -44,57 +37,27 @@ RECORDS = (
 WHERE_TO_GET_ONE = "get a snapshot from https://dblp.org/xml/ (dblp.xml.gz is enough)"
 
 
-def list_documents(
-    session: PoliteSession, source: DblpSnapshotSource, year: int, *, refresh: bool = False
-) -> Iterator[Document | Rejection]:
-    """The snapshot's papers of a year whose key, or whose volume's key, has a prefix of the source.
-
-    ``refresh`` changes nothing: a snapshot that has changed on disk is read again by itself.
+def read(source: DblpSnapshotSource, year: int) -> Iterator[Located]:
+    """The snapshot's papers whose key, or whose volume's key, has a prefix of the source.
 
     Raises:
         CollectError: there is no such file, it is no snapshot of DBLP, it is broken, or it has no
-            record of the year under these keys.
+            record under these keys.
     """
-    years: set[str] = set()
-    with open(wanted_records(session.cache.folder, source), encoding="utf-8") as lines:
-        for line in lines:
-            record = json.loads(line)
-            years.add(record["year"])
-            if record["year"] == str(year):
-                del record["year"]
-                yield entry_item(year=year, **record)
-    if str(year) not in years:
-        known = sorted(filter(None, years))
+    none = True
+    for path in source.files_of(year):
+        for record in read_records(path, tuple(source.keys)):
+            none = False
+            printed = year_of(record.pop("year"))
+            if printed:
+                yield record["key"], printed, dblp_item(year=printed, **record)
+    if none:
         raise CollectError(
-            f"no record of {year} under {', '.join(source.keys)}",
+            f"no record under {', '.join(source.keys)}",
             where=source.path,
-            hint=f"it has the years {known[0]}–{known[-1]} of them"
-            if known
-            else "source.keys are the beginnings of DBLP's keys, such as conf/isca/ or "
+            hint="source.keys are the beginnings of DBLP's keys, such as conf/isca/ or "
             "journals/tocs/: open https://dblp.org/rec/KEY to see one",
         )
-
-
-def wanted_records(folder: Path, source: DblpSnapshotSource) -> Path:
-    """The file of the records that a source wants; made on the first call for a snapshot."""
-    path = Path(source.path)
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise CollectError(
-            f"cannot read the snapshot: {error.strerror}",
-            where=source.path,
-            hint=f"{WHERE_TO_GET_ONE}; source.path is taken from the folder that snakemake runs in",
-        ) from None
-    keys = sorted(set(source.keys))
-    name = fingerprint([VERSION, str(path.resolve()), state.st_mtime_ns, state.st_size, keys])
-    kept = folder / "snapshots" / f"{name}.jsonl"
-    if not kept.exists():
-        log.info("reading %s (%.0f MB), once for all years", path, state.st_size / 1e6)
-        with atomic_write(kept) as stream:
-            for record in read_records(path, tuple(keys)):
-                stream.write(json.dumps(record, ensure_ascii=False) + "\n")
-    return kept
 
 
 def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from papertune.collect.listings.dblp import entry_item, json_answer, whole
+from papertune.collect.listings.dblp import dblp_item, json_answer, whole
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError
@@ -85,7 +85,7 @@ def list_documents(
             yield Rejection("list", key, "other_year", f"{clean(paper.title)} ({paper.year})")
             continue
         links = [paper.primary, *paper.links]
-        yield entry_item(
+        yield dblp_item(
             key=key,
             title=paper.title,
             links=[link for link in dict.fromkeys(links) if link],

@@ -10,12 +10,10 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from papertune.collect.listings.rows import Numbered
+from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.table_pairs import Table
-from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.jobs import stopping
-from papertune.records import Document, Rejection
 from papertune.study.settings.qa import HubDatasetSource
 
 log = logging.getLogger("papertune")
@@ -24,39 +22,20 @@ FORMATS = ("parquet", "json", "csv")
 PLACE = "https://huggingface.co/datasets"
 
 
-def list_documents(
-    session: PoliteSession | None, source: HubDatasetSource, year: int = 0, *, refresh: bool = False
-) -> Iterator[Document | Rejection]:
-    """The pairs of a split, in its order.
-
-    Args:
-        session: Not used: the Hub's own library asks the Hub.
-        source: The data set, its revision, configuration, split and columns.
-        year: The year asked for; 0 where no column has one.
-        refresh: Not used: a revision does not change.
+def read(source: HubDatasetSource, year: int) -> Iterator[Located]:
+    """The pairs of a split, in its order; its rows are on disk, not in memory.
 
     Raises:
         CollectError: the Hub cannot be reached, or there is no such data set, revision,
             configuration, split or column, or it has no data files that can be read.
     """
-    place = "/".join(filter(None, (PLACE, source.dataset, "viewer", source.config, source.split)))
+    parts = filter(None, (source.dataset, "viewer", source.config, source.split))
     table = Table(
-        columns=source.columns,
-        where=source.where,
-        limit=source.limit,
-        place=place,
+        source,
+        place="/".join((PLACE, *parts)),
         name="/".join(filter(None, ("hub", source.dataset, source.config, source.split))),
     )
-    for item in table.pairs(_rows(source)):
-        if isinstance(item, Rejection) or item.year == year:
-            yield item
-
-
-def _rows(source: HubDatasetSource) -> Iterator[Numbered]:
-    """Numbers and rows of the split; on disk, not in memory."""
-    rows: Any = _loaded(source)
-    for number, row in enumerate(rows, start=1):
-        yield number, dict(row)
+    yield from table.pairs(enumerate(map(dict, _loaded(source)), start=1))
 
 
 def _loaded(source: HubDatasetSource) -> Any:

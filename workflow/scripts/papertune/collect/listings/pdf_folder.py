@@ -17,7 +17,7 @@ from papertune.records import Document, Rejection
 
 if TYPE_CHECKING:
     from papertune.collect.web.session import PoliteSession
-    from papertune.study.settings.collect import PdfsSource
+    from papertune.study.settings.listings import PdfsSource
 
 
 def list_documents(

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from papertune.collect.identifiers import document_id, host_of
-from papertune.collect.listings.dblp import is_front_matter
+from papertune.collect.identifiers import host_of, whole_url
+from papertune.collect.listings.entries import entry_item
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
-from papertune.study.settings import PmlrSource
+from papertune.study.settings.listings import PmlrSource
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -51,16 +51,7 @@ def read_volumes(
                 hint="open it in a browser; source.url must be the page of one PMLR volume",
             )
         for number, (title, links) in enumerate(papers, start=1):
-            where = f"v{volume}#{number}"
-            landing = _landing(links, page.landed)
-            if not title:
-                yield Rejection("list", where, "no_title", landing)
-            elif is_front_matter(title):
-                yield Rejection("list", where, "front_matter", title)
-            elif not landing:
-                yield Rejection("list", where, "no_link", title)
-            else:
-                yield Document(id=document_id(landing), title=title, url=landing, year=year)
+            yield entry_item(f"v{volume}#{number}", title, year, url=_landing(links, page.landed))
 
 
 def _papers(page: BeautifulSoup) -> list[tuple[str, list[Tag]]]:
@@ -82,23 +73,14 @@ def _papers(page: BeautifulSoup) -> list[tuple[str, list[Tag]]]:
 
 def _landing(links: list[Tag], base: str) -> str:
     """The page with the abstract: the link that says so, else the first page among the links."""
-    places = [(clean(link.get_text()).strip("[] ").lower(), _join(base, link)) for link in links]
-    places = [(label, place) for label, place in places if host_of(place)]
-    named = [
-        place
-        for label, place in places
-        if label in ("abs", "abstract") and not urlsplit(place).path.endswith(".pdf")
+    places = [
+        (clean(link.get_text()).strip("[] ").lower() in ("abs", "abstract"), place)
+        for link in links
+        if (place := whole_url(base, str(link.get("href")).strip()))
     ]
+    named = [place for says, place in places if says and not urlsplit(place).path.endswith(".pdf")]
     pages = [place for _, place in places if urlsplit(place).path.endswith(".html")]
     landing = next(iter([*named, *pages]), "")
     # old pages call their own site http: one paper must not have two addresses
     secure = base.startswith("https://") and host_of(base) == host_of(landing)
     return re.sub(r"^http:", "https:", landing) if secure else landing
-
-
-def _join(base: str, link: Tag) -> str:
-    """The whole url of a link, or an empty string where it is none."""
-    try:
-        return urljoin(base, str(link.get("href")).strip())
-    except ValueError:
-        return ""

@@ -2,117 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
-from functools import lru_cache
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from papertune.collect.listings.rows import Numbered, Row, read_rows
-from papertune.collect.web.session import PoliteSession
+from papertune.collect.identifiers import arxiv_id, doi_of
+from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.rows import Numbered, Row, read_rows, year_of
 from papertune.errors import CollectError
-from papertune.identity import canonical, fingerprint
+from papertune.identity import fingerprint
 from papertune.records import Document, Rejection
-from papertune.study.settings.qa import Columns, PairsSource
+from papertune.study.settings.notation import nearest
+from papertune.study.settings.qa import PairsSource, TableSource
 
 TITLE = 100  # characters of a question that stand for a title where there is none
 
 
-def list_documents(
-    session: PoliteSession | None, source: PairsSource, year: int = 0, *, refresh: bool = False
-) -> Iterator[Document | Rejection]:
+def read(source: PairsSource, year: int) -> Iterator[Located]:
     """The pairs of a table, in its order.
-
-    Args:
-        session: Not used: nothing is fetched.
-        source: The file and its columns.
-        year: The year asked for; 0 where the source has no years.
-        refresh: Not used: the file is read in any case.
 
     Raises:
         CollectError: the file cannot be read, or a column that was named is not in it.
     """
-    path = Path(source.path.replace("{year}", str(year)))
-    table = Table(
-        columns=source.columns,
-        where=source.where,
-        limit=source.limit,
-        place=str(path),
+    for path in source.files_of(year):
         # the file's name, not its folder: it may lie elsewhere on another machine
-        name=f"pairs:{path.name}",
-    )
-    fixed = year if "{year}" in source.path else None
-    for item in table.pairs(read_rows(path), fixed):
-        if isinstance(item, Rejection) or item.year == year:
-            yield item
-
-
-def rows_digest(source: PairsSource, year: int) -> str:
-    """A digest of a year's pairs: other rows, order and formatting are no part.
-
-    Reads a file once per process, as every plan of every run waits for it.
-
-    Raises:
-        CollectError: as :func:`list_documents`.
-    """
-    path = Path(source.path.replace("{year}", str(year)))
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise CollectError(
-            f"cannot read the file: {error.strerror}",
-            where=str(path),
-            hint="source.path is taken from the folder that snakemake runs in",
-        ) from None
-    fixed = year if "{year}" in source.path else None
-    settings = source.model_dump_json(by_alias=True)
-    return _digests(settings, str(path), fixed, status.st_mtime_ns, status.st_size).get(year, "")
-
-
-@lru_cache(maxsize=64)
-def _digests(
-    settings: str, path: str, fixed: int | None, modified: int, size: int
-) -> dict[int, str]:
-    source = PairsSource.model_validate_json(settings)
-    table = Table(source.columns, source.where, source.limit, path, f"pairs:{Path(path).name}")
-    years: dict[int, list[bytes]] = {}
-    for item in table.pairs(read_rows(Path(path)), fixed):
-        if isinstance(item, Document):
-            said = canonical(asdict(item)).encode("utf-8", "surrogatepass")
-            years.setdefault(item.year, []).append(hashlib.sha256(said).digest())
-    return {
-        year: hashlib.sha256(b"".join(sorted(rows))).hexdigest() for year, rows in years.items()
-    }
+        table = Table(source, place=str(path), name=f"pairs:{path.name}")
+        yield from table.pairs(read_rows(path), year if "{year}" in source.path else None)
 
 
 class Table:
     """What a configuration makes of a table's rows.
 
     Args:
-        columns: Which column is what.
-        where: Column → value: rows with another one are passed over.
-        limit: At most so many pairs of a year.
+        source: Which column is what, which rows, and how many of a year.
         place: The table, for people; rows are named below it.
         name: The table, for identities.
     """
 
-    def __init__(
-        self,
-        columns: Columns,
-        where: Mapping[str, Any],
-        limit: int | None,
-        place: str,
-        name: str,
-    ) -> None:
-        self._columns, self._where, self._limit = columns, where, limit
+    def __init__(self, source: TableSource, place: str, name: str) -> None:
+        self._columns, self._where, self._limit = source.columns, source.where, source.limit
         self._place, self._name = place, name
-        self._unseen = {column for column in (*columns.identity().values(), *where) if column}
+        named = (*self._columns.identity().values(), *self._where)
+        self._unseen = {column for column in named if column}
 
-    def pairs(
-        self, rows: Iterable[Numbered], fixed: int | None = None
-    ) -> Iterator[Document | Rejection]:
+    def pairs(self, rows: Iterable[Numbered], fixed: int | None = None) -> Iterator[Located]:
         """The documents of all years, and the rows that are none.
 
         Args:
@@ -122,34 +56,36 @@ class Table:
         Raises:
             CollectError: a column that was named is in none of the rows.
         """
-        counts: dict[int, int] = {}
+        counts = Counter[int]()
         first: Row = {}
         for line, row in rows:
             key = f"{self._place}:{line}"
             if isinstance(row, str):
-                yield Rejection("list", key, "bad_row", row)
+                yield key, fixed, Rejection("list", key, "bad_row", row)
                 continue
             first = first or row
             self._unseen -= {column for column in self._unseen if _has(row, column)}
             if not all(_same(value_of(row, name), value) for name, value in self._where.items()):
                 continue
-            item = self._pair(row, key, fixed)
+            year = year_of(value_of(row, self._columns.year)) if self._columns.year else fixed
+            item = self._pair(row, key, year)
             if isinstance(item, Document):
-                counts[item.year] = counts.get(item.year, 0) + 1
+                counts[item.year] += 1
                 if self._limit is not None and counts[item.year] > self._limit:
                     if self._columns.year:
                         continue  # another year may have fewer
                     break
-            yield item
+            yield key, year, item
         if first and self._unseen:
+            names, unseen = _names(first), sorted(self._unseen)
             raise CollectError(
-                f"no row has the column {', '.join(map(repr, sorted(self._unseen)))}",
+                f"no row has the column {', '.join(map(repr, unseen))}{nearest(unseen[0], names)}",
                 where=self._place,
-                hint=f"the first row has {', '.join(_names(first))}; set source.columns and "
+                hint=f"the first row has {', '.join(names)}; set source.columns and "
                 "source.where to these",
             )
 
-    def _pair(self, row: Row, key: str, fixed: int | None) -> Document | Rejection:
+    def _pair(self, row: Row, key: str, year: int | None) -> Document | Rejection:
         columns = self._columns
         texts: dict[str, str] = {}
         for part in ("question", "answer", "context", "title", "id"):
@@ -160,22 +96,19 @@ class Table:
             if not text and part in ("question", "answer"):
                 return Rejection("list", key, f"no_{part}", f"{column} is empty")
             texts[part] = text
-        year = fixed or 0
-        if columns.year:
-            found = _year(value_of(row, columns.year))
-            if found is None:
-                return Rejection("list", key, "no_year", f"{value_of(row, columns.year)!r}"[:100])
-            year = found
+        if columns.year and year is None:
+            return Rejection("list", key, "no_year", f"{value_of(row, columns.year)!r}"[:100])
         score = _number(value_of(row, columns.score)) if columns.score else None
         question = "\n".join(filter(None, (texts["context"], texts["question"])))
         # an id of the table's own stays when a pair is corrected
         identity = texts["id"] or fingerprint([question, texts["answer"]])
         title = texts["title"] or texts["question"].split("\n")[0]
         return Document(
-            id=fingerprint([self._name, identity]),
+            # a DOI or an arXiv number is one id in any spelling
+            id=fingerprint([self._name, arxiv_id(identity) or doi_of(identity) or identity]),
             title=" ".join(title.split())[: None if texts["title"] else TITLE],
             url=f"{self._place}#{identity}",
-            year=year,
+            year=year or 0,
             text=texts["answer"],
             found_by="listing",
             question=question,
@@ -220,7 +153,7 @@ def _same(value: Any, wanted: Any) -> bool:
 
 def _text(value: Any) -> str | None:
     """A value as text, its lines kept; None where it is none."""
-    if value is None:
+    if value is None or value != value:  # not a number, which tables make of nothing
         return ""
     if isinstance(value, bool | int | float):
         return str(value)
@@ -230,18 +163,6 @@ def _text(value: Any) -> str | None:
     text = value.encode("utf-8", "ignore").decode("utf-8").replace("\r\n", "\n")
     text = text.replace("\r", "\n").replace("\x00", "").replace("\ufeff", "")
     return unicodedata.normalize("NFC", text).strip()
-
-
-def _year(value: Any) -> int | None:
-    """The year of a number, of digits, or of a date as text or as an object."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if hasattr(value, "year"):
-        return int(value.year)
-    text = str(value).strip().removesuffix(".0")
-    digits = text[:4]
-    whole = digits.isascii() and digits.isdigit() and len(digits) == 4
-    return int(digits) if whole and (len(text) == 4 or text[4] in "-/T ") else None
 
 
 def _number(value: Any) -> float | None:

@@ -34,7 +34,7 @@ _CORRECTION = re.compile(
     re.IGNORECASE,
 )
 _FRONT_MATTER = re.compile(
-    r"^\W*(?:(?:front|back|end)[ -]?(?:matter|cover)|cover(?: (?:image|page|picture))?|title page.*"
+    r"^\W*(?:(?:front|back|end)[ -]?(?:matter|cover)|cover(?: (?:image|page|picture))?|title ?page.*"
     r"|(?:table of )?contents|(?:volume )?table of contents|copyright(?: (?:page|notice))?"
     r"|preface|foreword|prologue|masthead|imprint|editorial board|issue (?:information|editorial)"
     r"|(?:publication|society|publisher'?s?) information|information for authors"

@@ -6,15 +6,7 @@ Fields marked :func:`cosmetic` never enter an identity: changing them reruns not
 """
 
 from papertune.study.settings.base import NAME, Name, Settings, Years, added, cosmetic
-from papertune.study.settings.collect import (
-    DblpApiSource,
-    DblpSource,
-    DemoSource,
-    Fetching,
-    FilesSource,
-    PmlrSource,
-    Resolver,
-)
+from papertune.study.settings.collect import Fetching, Resolver
 from papertune.study.settings.configuration import Configuration
 from papertune.study.settings.evaluate import (
     PACKAGED_EMBEDDER,
@@ -40,7 +32,7 @@ from papertune.study.settings.models import (
     Tokenizer,
     Training,
 )
-from papertune.study.settings.sources import Source, has_scores, years_in
+from papertune.study.settings.sources import Source
 from papertune.study.settings.synthesize import (
     Decoding,
     Generator,
@@ -63,14 +55,10 @@ __all__ = [
     "Compute",
     "Configuration",
     "Corpus",
-    "DblpApiSource",
-    "DblpSource",
     "Decoding",
-    "DemoSource",
     "Embedder",
     "ExampleForm",
     "Fetching",
-    "FilesSource",
     "Freeze",
     "Generator",
     "GeneratorSettings",
@@ -79,7 +67,6 @@ __all__ = [
     "Model",
     "Name",
     "OpenAIGenerator",
-    "PmlrSource",
     "Pretraining",
     "PromptedGenerator",
     "Published",
@@ -96,6 +83,4 @@ __all__ = [
     "Years",
     "added",
     "cosmetic",
-    "has_scores",
-    "years_in",
 ]

@@ -1,4 +1,4 @@
-"""Settings of collecting: sources and how they are asked."""
+"""Settings of collecting: who is asked for texts, and how."""
 
 from __future__ import annotations
 
@@ -8,59 +8,6 @@ from pydantic import Field
 
 from papertune.study.settings.base import Settings, cosmetic
 from papertune.study.settings.scholarly import Lookups
-
-
-class DemoSource(Settings):
-    """The built-in venue, served over HTTP on loopback by the jobs that need it."""
-
-    kind: Literal["demo"]
-    seed: int = 1
-    papers_per_year: int = Field(12, ge=1)
-
-
-class DblpSource(Settings):
-    """DBLP's table-of-contents pages; ``{year}`` in the url stands for the year."""
-
-    kind: Literal["dblp"]
-    url: str
-
-
-class DblpApiSource(Settings):
-    """DBLP's search API (JSON); ``{year}`` in the query stands for the year."""
-
-    kind: Literal["dblp_api"]
-    query: str
-    url: str = "https://dblp.org/search/publ/api"
-
-
-class PmlrSource(Settings):
-    """Volume pages of the Proceedings of Machine Learning Research: year → volume numbers."""
-
-    kind: Literal["pmlr"]
-    volumes: dict[int, list[int]]
-    url: str = "https://proceedings.mlr.press/v{volume}/"
-
-
-class FilesSource(Settings):
-    """Local JSON, JSONL or CSV files; ``{year}`` in the path stands for the year, if it is there."""
-
-    kind: Literal["files"]
-    path: str
-
-
-class PdfsSource(Settings):
-    """A folder of PDFs, or a glob; ``{year}`` in the path stands for the year, if it is there.
-
-    Without ``{year}`` the files are undated and listed with year 0.
-    """
-
-    kind: Literal["pdfs"]
-    path: str
-    part: Literal["whole", "abstract"] = "whole"
-    max_pages: int = Field(60, ge=1, description="longer files are rejected")
-    max_megabytes: float = Field(50.0, gt=0, description="larger files are rejected")
-    max_seconds: float = cosmetic(60.0, gt=0, description="of reading one file")
-
 
 Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing", "browser"]
 

@@ -1,20 +1,104 @@
-"""Settings of scholarly listings that are no search APIs: DBLP's other doors, ACL, BibTeX."""
+"""Settings of sources that are read page by page or file by file, and what all sources say."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from papertune.study.settings.base import Settings
+from papertune.study.settings.base import Settings, cosmetic
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Stream = Annotated[str, StringConstraints(pattern=r"^(conf|journals|series|repo)/[\w+.-]+$")]
 
 
-class DblpSparqlSource(Settings):
+class ListedSource(Settings):
+    """What every kind of source says of itself: who lists it, and what its documents have.
+
+    ``lister`` is a module and its function ``(session, source, year, *, refresh)`` that yields a
+    Document for what it takes and a Rejection for what it does not. Where ``rows`` is set it is
+    ``(source, year)`` instead and gives where each row of a file stands, its year, and what it is;
+    year 0 asks for all where documents have no years.
+    """
+
+    kind: str
+    lister: ClassVar[str]
+    rows: ClassVar[bool] = False
+    # small files that are read whenever a run is planned, so that it sees their new rows by itself;
+    # everything else is listed once, and again by `snakemake refresh`
+    watched: ClassVar[bool] = False
+
+    @property
+    def years(self) -> Literal["needed", "none", "either"]:
+        """Whether documents are split by year: they must be, cannot be, or as one likes."""
+        return "needed"
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether documents come with a score: votes of readers, or a column of one's own."""
+        return False
+
+    def files_of(self, part: int | str) -> list[Path]:
+        """The local files of a year or part, each once."""
+        paths = getattr(self, "paths", None) or filter(None, [getattr(self, "path", "")])
+        return [Path(path) for path in dict.fromkeys(p.replace("{year}", str(part)) for p in paths)]
+
+
+class DemoSource(ListedSource):
+    """The built-in venue, served over HTTP on loopback by the jobs that need it."""
+
+    lister: ClassVar[str] = "papertune.collect.listings.demo:list_documents"
+    kind: Literal["demo"]
+    seed: int = 1
+    papers_per_year: int = Field(12, ge=1)
+
+
+class DblpSource(ListedSource):
+    """DBLP's table-of-contents pages; ``{year}`` in the url stands for the year."""
+
+    lister: ClassVar[str] = "papertune.collect.listings.dblp:list_documents"
+    kind: Literal["dblp"]
+    url: str
+
+
+class DblpApiSource(ListedSource):
+    """DBLP's search API (JSON); ``{year}`` in the query stands for the year."""
+
+    lister: ClassVar[str] = "papertune.collect.listings.dblp:search"
+    kind: Literal["dblp_api"]
+    query: str
+    url: str = "https://dblp.org/search/publ/api"
+
+
+class PmlrSource(ListedSource):
+    """Volume pages of the Proceedings of Machine Learning Research: year → volume numbers."""
+
+    lister: ClassVar[str] = "papertune.collect.listings.pmlr:read_volumes"
+    kind: Literal["pmlr"]
+    volumes: dict[int, list[int]]
+    url: str = "https://proceedings.mlr.press/v{volume}/"
+
+
+class FilesSource(ListedSource):
+    """Local JSON, JSONL or CSV files; ``{year}`` in the path stands for the year, if it is there."""
+
+    lister: ClassVar[str] = "papertune.collect.listings.files:read"
+    rows: ClassVar[bool] = True
+    watched: ClassVar[bool] = True
+    kind: Literal["files"]
+    path: str
+
+    @property
+    def years(self) -> Literal["needed", "either"]:
+        """By the path."""
+        return "needed" if "{year}" in self.path else "either"
+
+
+class DblpSparqlSource(ListedSource):
     """DBLP's SPARQL endpoint: streams (``conf/isca``), venues (``ISCA``), or a query of one's own."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.dblp_sparql:list_documents"
     kind: Literal["dblp_sparql"]
     streams: list[Stream] = []
     venues: list[Text] = []
@@ -32,33 +116,60 @@ class DblpSparqlSource(Settings):
         return self
 
 
-class DblpSnapshotSource(Settings):
+class DblpSnapshotSource(ListedSource):
     """A snapshot of DBLP on disk (``dblp.xml`` or ``dblp.xml.gz``) and the keys wanted of it."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.dblp_snapshot:read"
+    rows: ClassVar[bool] = True
     kind: Literal["dblp_snapshot"]
     path: Text
     keys: list[Text] = Field(min_length=1)
 
 
-class AclXmlSource(Settings):
+class AclXmlSource(ListedSource):
     """An XML file of the ACL Anthology, local or under a url; ``{year}`` stands for the year."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.acl:list_xml"
     kind: Literal["acl_xml"]
     path: Text
     volumes: list[Text] = []
     url: str = "https://aclanthology.org/"
 
 
-class AclSource(Settings):
+class AclSource(ListedSource):
     """A volume's or an event's page of the ACL Anthology; ``{year}`` stands for the year."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.acl:list_pages"
     kind: Literal["acl"]
     url: Text
     volumes: list[Text] = []
 
 
-class BibtexSource(Settings):
+class BibtexSource(ListedSource):
     """BibTeX files; ``{year}`` in a path stands for the year, if it is there."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.bibtex:read"
+    rows: ClassVar[bool] = True
+    watched: ClassVar[bool] = True
     kind: Literal["bibtex"]
     paths: list[Text] = Field(min_length=1)
+
+
+class PdfsSource(ListedSource):
+    """A folder of PDFs, or a glob; ``{year}`` in the path stands for the year, if it is there.
+
+    Without ``{year}`` the files are undated and listed with year 0.
+    """
+
+    lister: ClassVar[str] = "papertune.collect.listings.pdf_folder:list_documents"
+    kind: Literal["pdfs"]
+    path: str
+    part: Literal["whole", "abstract"] = "whole"
+    max_pages: int = Field(60, ge=1, description="longer files are rejected")
+    max_megabytes: float = Field(50.0, gt=0, description="larger files are rejected")
+    max_seconds: float = cosmetic(60.0, gt=0, description="of reading one file")
+
+    @property
+    def years(self) -> Literal["needed", "none"]:
+        """By the path."""
+        return "needed" if "{year}" in self.path else "none"

@@ -2,45 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from papertune.study.settings.base import Settings
+from papertune.study.settings.listings import ListedSource
 
 Site = r"^[a-z0-9][a-z0-9.-]*$"
 Code = Literal["remove", "reject"]
 
 
-class StackExchangeSource(Settings):
-    """Questions of a Stack Exchange site with their best answers, by the API, year by year."""
+class PostsSource(ListedSource):
+    """Questions of a Stack Exchange site with their best answers."""
 
-    kind: Literal["stack_exchange"]
-    site: str = Field(pattern=Site, description="the API's name of the site: stackoverflow, math")
+    site: str = Field(pattern=Site, description="the site by name: stackoverflow, math")
     tags: list[str] = Field([], description="a question has all of them")
     min_score: int = 1
     min_answer_score: int = 1
     limit: int | None = Field(None, ge=1, description="pairs of a year, best questions first")
     code: Code = Field("remove", description="or reject: no post with a code block is taken")
+
+    @property
+    def has_scores(self) -> bool:
+        """The votes of readers."""
+        return True
+
+
+class StackExchangeSource(PostsSource):
+    """Questions of a Stack Exchange site with their best answers, by the API, year by year."""
+
+    lister: ClassVar[str] = "papertune.collect.listings.stack_exchange:list_documents"
+    kind: Literal["stack_exchange"]
     url: str = "https://api.stackexchange.com/2.3"
 
 
-class StackDumpSource(Settings):
+class StackDumpSource(PostsSource):
     """Questions of a Stack Exchange data dump with their best answers."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.stack_dump:list_documents"
     kind: Literal["stack_dump"]
     path: str = Field(description="Posts.xml, or Posts.xml.gz, .bz2 or .xz")
-    site: str = Field(pattern=Site, description="the dump's site: stackoverflow, math")
-    tags: list[str] = Field([], description="a question has all of them")
-    min_score: int = 1
-    min_answer_score: int = 1
-    limit: int | None = Field(None, ge=1, description="pairs of a year, best questions first")
-    code: Code = Field("remove", description="or reject: no post with a code block is taken")
 
 
-class WikipediaSource(Settings):
+class WikipediaSource(ListedSource):
     """Pages of a Wikipedia, by titles and by categories. They have no year."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.wikipedia:list_documents"
     kind: Literal["wikipedia"]
     language: str = Field("en", pattern=r"^[a-z][a-z-]*$")
     titles: list[str] = []
@@ -53,6 +61,11 @@ class WikipediaSource(Settings):
     min_words: int = Field(20, ge=1, description="of a document; shorter ones are rejected")
     sentences: int | None = Field(None, ge=1, description="of a document, from its beginning")
     url: str = "https://{language}.wikipedia.org/w/api.php"
+
+    @property
+    def years(self) -> Literal["none"]:
+        """A page has no year."""
+        return "none"
 
     @model_validator(mode="after")
     def _has_pages(self) -> WikipediaSource:
@@ -73,41 +86,45 @@ class Columns(Settings):
     id: str = ""
 
 
-class PairsSource(Settings):
+class TableSource(ListedSource):
+    """Ready-made pairs in a table; undated unless a column has the year."""
+
+    rows: ClassVar[bool] = True
+    columns: Columns
+    where: dict[str, str | int | float | bool] = Field(
+        {}, description="column → value: other rows are passed over"
+    )
+    limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the table")
+
+    @property
+    def years(self) -> Literal["needed", "none"]:
+        """By the column or the path that says them."""
+        return "needed" if self.columns.year or "{year}" in getattr(self, "path", "") else "none"
+
+    @property
+    def has_scores(self) -> bool:
+        """By the column that says them."""
+        return bool(self.columns.score)
+
+
+class PairsSource(TableSource):
     """Ready-made pairs in a local CSV, TSV, JSONL, JSON or Parquet file.
 
     Undated, unless a column has the year or the path has ``{year}``.
     """
 
+    lister: ClassVar[str] = "papertune.collect.listings.table_pairs:read"
+    watched: ClassVar[bool] = True
     kind: Literal["pairs"]
     path: str
-    columns: Columns
-    where: dict[str, str | int | float | bool] = Field(
-        {}, description="column → value: other rows are passed over"
-    )
-    limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the file")
-
-    @property
-    def dated(self) -> bool:
-        """Whether pairs have years."""
-        return bool(self.columns.year) or "{year}" in self.path
 
 
-class HubDatasetSource(Settings):
+class HubDatasetSource(TableSource):
     """Ready-made pairs in a data set of the Hugging Face Hub; undated without a year."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.hub_datasets:read"
     kind: Literal["hub_dataset"]
     dataset: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="owner/name")
     revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="a commit, 40 hex digits")
     config: str = ""
     split: str = "train"
-    columns: Columns
-    where: dict[str, str | int | float | bool] = Field(
-        {}, description="column → value: other rows are passed over"
-    )
-    limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the split")
-
-    @property
-    def dated(self) -> bool:
-        """Whether pairs have years."""
-        return bool(self.columns.year)

@@ -6,11 +6,12 @@ API keys are no settings: they come from the environment only (``OPENALEX_API_KE
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from papertune.study.settings.base import Settings
+from papertune.study.settings.listings import ListedSource
 
 ARXIV = "https://export.arxiv.org/api/query"
 OPENALEX = "https://api.openalex.org"
@@ -20,13 +21,14 @@ Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
 ISSN = r"^(?:\d{4}-\d{3}[\dXx])?$"
 
 
-class ArxivSource(Settings):
+class ArxivSource(ListedSource):
     """arXiv's API: what a query or a category has of a year.
 
     ``{year}`` in the query stands for the year; a query without it is limited to papers that were
     first submitted in the year.
     """
 
+    lister: ClassVar[str] = "papertune.collect.listings.arxiv:list_documents"
     kind: Literal["arxiv"]
     query: str = Field("", description='in arXiv\'s language: abs:"branch prediction"')
     category: str = Field("", pattern=r"^(?:[A-Za-z-]+(?:\.[A-Za-z*-]+)?)?$", examples=["cs.AR"])
@@ -39,13 +41,14 @@ class ArxivSource(Settings):
         return self
 
 
-class OpenAlexSource(Settings):
+class OpenAlexSource(ListedSource):
     """OpenAlex: the works of one source (journal, conference series) and year.
 
     The source is known by its OpenAlex id, its ISSN or its name. $OPENALEX_API_KEY is used where
     it is set.
     """
 
+    lister: ClassVar[str] = "papertune.collect.listings.openalex:list_documents"
     kind: Literal["openalex"]
     source: str = Field("", pattern=r"^(?:[Ss]\d+)?$", description="OpenAlex id: S1983995261")
     issn: str = Field("", pattern=ISSN)
@@ -58,13 +61,14 @@ class OpenAlexSource(Settings):
         return self
 
 
-class CrossrefSource(Settings):
+class CrossrefSource(ListedSource):
     """Crossref: the works of one journal, book series or conference and year.
 
     ``{year}`` in ``container_title`` and ``event`` stands for the year. ``event`` is matched as a
     part of the conference's name.
     """
 
+    lister: ClassVar[str] = "papertune.collect.listings.crossref:list_documents"
     kind: Literal["crossref"]
     issn: str = Field("", pattern=ISSN)
     container_title: str = Field("", description="the exact title of the journal or proceedings")
@@ -82,9 +86,10 @@ class CrossrefSource(Settings):
         return self
 
 
-class SemanticScholarSource(Settings):
+class SemanticScholarSource(ListedSource):
     """Semantic Scholar: the papers of one venue and year. $S2_API_KEY is used where it is set."""
 
+    lister: ClassVar[str] = "papertune.collect.listings.semantic_scholar:list_documents"
     kind: Literal["semantic_scholar"]
     venue: str = Field(min_length=1, description="its name or ISO 4 abbreviation")
     query: str = Field("", description="only papers whose title or abstract has these words")

@@ -1,0 +1,153 @@
+"""The rows of local files, parted by year once per version of a file.
+
+A plan wants a digest of each year's rows and each year's job wants its rows: both find them in
+``.snakemake``, where the first that asks puts them. Of rows with the same id the first is taken,
+whatever their years; the others are rejections that say where it stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+from papertune.collect.listings.rows import unreadable
+from papertune.errors import CollectError
+from papertune.identity import fingerprint
+from papertune.records import Document, Rejection
+from papertune.study.experiment import Part
+from papertune.study.settings import Source
+
+log = logging.getLogger("papertune")
+
+FOLDER = Path(".snakemake", "papertune-rows")
+VERSION = 1  # of what stands there
+ALL, UNDATED = "all", "undated"
+
+# where a row stands, its year (None where it says none), and what it is
+Located = tuple[str, int | None, Document | Rejection]
+
+
+def items(source: Source, year: int) -> Iterator[Document | Rejection]:
+    """What the files of a source list of a year, in their order; all they list for year 0.
+
+    A row that nobody can tell the year of is rejected with every year, under the same key.
+
+    Raises:
+        CollectError: a file cannot be read or is broken as a whole, or has no row of the year.
+    """
+    folder = _parted(source, year)
+    dated = sorted(int(path.stem) for path in folder.glob("[0-9]*.jsonl"))
+    if year and year not in dated:
+        bad = next((item for item in _read(folder, UNDATED) if isinstance(item, Rejection)), None)
+        raise CollectError(
+            f"nothing of {year} in it"
+            + (f"; the first bad row: {bad.key}: {bad.detail}" if bad else ""),
+            where=", ".join(map(str, source.files_of(year))) or source.kind,
+            hint=f"it has the years {dated[0]}–{dated[-1]}; set splits to years it has"
+            if dated
+            else "config/README.md says what the rows of such a source need",
+        )
+    for name in (str(year), UNDATED) if year else (ALL,):
+        yield from _read(folder, name)
+
+
+def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> str:
+    """A digest of what the files list of a part; other parts, order and formatting are none of it.
+
+    Args:
+        source: A source of local files.
+        part: The year or the part.
+        mine: Tells by its id or key whether an item is of the part; all are if not given.
+
+    Raises:
+        CollectError: a file cannot be read or is broken as a whole.
+    """
+    year = part if isinstance(part, int) else 0
+    keys = _parted(source, year) / f"{year or ALL}.keys"
+    if not keys.exists():
+        return ""
+    pairs = (line.rsplit(" ", 1) for line in keys.read_text(encoding="utf-8").splitlines())
+    hashes = sorted(said for key, said in pairs if mine is None or mine(json.loads(key)))
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+def _parted(source: Source, year: int) -> Path:
+    """The folder of the rows by year, or of all rows together for year 0."""
+    files = source.files_of(year)
+    try:
+        states = [(str(path.resolve()), path.stat()) for path in files]
+    except OSError as error:
+        raise unreadable(Path(error.filename), error) from None
+    stamps = [[state.st_mtime_ns, state.st_size] for _, state in states]
+    place = FOLDER / fingerprint([VERSION, source.identity(), [n for n, _ in states], bool(year)])
+    folder = place / fingerprint(stamps)
+    if not folder.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=place, prefix="."))
+        try:
+            _part(source, year, made)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(made, folder)
+        except OSError:
+            if not folder.exists():  # somebody else was as quick
+                raise
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+        for other in place.iterdir():  # of the files as they were before
+            if other != folder and not other.name.startswith("."):
+                shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
+def _part(source: Source, year: int, folder: Path) -> None:
+    module, _, function = source.lister.partition(":")
+    rows: Iterator[Located] = getattr(import_module(module), function)(source, year)
+    seen: dict[str, str] = {}
+    with ExitStack() as stack:
+        streams: dict[str, IO[str]] = {}
+
+        def stream(name: str) -> IO[str]:
+            if name not in streams:
+                streams[name] = stack.enter_context(open(folder / name, "w", encoding="utf-8"))
+            return streams[name]
+
+        for where, dated, item in rows:
+            name = ALL if not year else UNDATED if dated is None else str(dated)
+            said: Any = asdict(item)
+            if isinstance(item, Document):
+                if name == UNDATED:
+                    item = Rejection("list", where, "no_year", item.title)
+                elif item.id in seen:
+                    detail = f"{item.title}: the same document as {seen[item.id]}"
+                    said = ["duplicate", item.id]
+                    item = Rejection("list", where, "duplicate", detail)
+                else:
+                    seen[item.id] = where
+            else:
+                said = [item.reason, item.detail]  # without the line, which other rows move
+            key = item.key if isinstance(item, Rejection) else item.id
+            stream(f"{name}.jsonl").write(json.dumps(asdict(item)) + "\n")
+            line = hashlib.sha256(json.dumps(said).encode()).hexdigest()
+            stream(f"{name}.keys").write(f"{json.dumps(key)} {line}\n")
+
+
+def _read(folder: Path, name: str) -> Iterator[Document | Rejection]:
+    path = folder / f"{name}.jsonl"
+    if path.exists():
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                values = json.loads(line)
+                yield Rejection(**values) if "stage" in values else Document(**values)
