@@ -5,8 +5,8 @@
 Trains random models for two updates, each in a process of its own, with examples that are all as
 long as ``max_length``, and prints for each the estimate, what was measured, and how many times the
 one is the other; of several processes that train one model, for the first. On a CPU that is the
-most resident memory of the whole process, on a GPU what torch had given out at most, and held. The
-estimate may be 5 % too small and 20 % too large.
+most resident memory of the whole process, on a GPU what torch had given out at most, and held. On a
+GPU the estimate may be 5 % too small and 20 % too large, on a CPU nothing and 50 %.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
 from papertune.footprint.families import read_architecture
+from papertune.footprint.peaks import training_peak
 from papertune.footprint.sizes import Machine
-from papertune.footprint.training import training_peak
 from papertune.study.recipe import Recipe
 from papertune.study.settings import ExampleForm, Freeze, Lora, Training
 
-LEAST, MOST = 0.95, 1.2
+GPU_LIMITS, CPU_LIMITS = (0.95, 1.2), (0.99, 1.5)
 UPDATES = 2
 
 
@@ -207,18 +207,19 @@ def main() -> None:
         print(json.dumps(child(options.child)))
         return
     chosen = [case for case in (GPU if options.gpu else CPU) if options.only in case.name]
+    least, most = GPU_LIMITS if options.gpu else CPU_LIMITS
     bad = 0
     for case in chosen:
         estimate, measured, note = measure(case, on_gpu=options.gpu)
         ratio = estimate / measured
-        wrong = not LEAST <= ratio <= MOST
+        wrong = not least <= ratio <= most
         bad += wrong
         print(
             f"{case.name:40} estimate {estimate / 1e6:7.0f} MB  measured {measured / 1e6:7.0f} MB  "
             f"{ratio:.2f}{' !!' if wrong else ''}  {note}",
             flush=True,
         )
-    print(f"{len(chosen) - bad} of {len(chosen)} within {LEAST}–{MOST}")
+    print(f"{len(chosen) - bad} of {len(chosen)} within {least}–{most}")
     sys.exit(bool(bad))
 
 
@@ -234,8 +235,8 @@ def measure(case: Case, *, on_gpu: bool = False) -> tuple[float, float, str]:
     assert arch is not None
     machine = case.machine(on_gpu=on_gpu, half=found["half"])
     peak = training_peak(arch, case.recipe(), machine)
-    taken = sorted(peak.phases.items(), key=lambda item: -item[1].total)
-    note = ", ".join(f"{name} {one.large / 1e6:.0f}+{one.small / 1e6:.0f}" for name, one in taken)
+    taken = sorted(peak.phases.items(), key=lambda item: -item[1])
+    note = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in taken)
     assert found["parameters"] == arch.parameters, (found["parameters"], arch.parameters)
     return (peak.tensors if on_gpu else peak.host), found["peak"], note
 

@@ -15,11 +15,10 @@ from papertune.cluster.memory import Offered, ask_hub, check_memory, show_memory
 from papertune.footprint import sizes
 from papertune.footprint.activations import Kept, kept_by_layer
 from papertune.footprint.advice import what_would_fit
-from papertune.footprint.answers import answering_peak
 from papertune.footprint.families import architecture_of, from_scratch, read_architecture
+from papertune.footprint.peaks import answering_peak, training_peak
 from papertune.footprint.sizes import Machine
 from papertune.footprint.study import Task, memory_mb, peak_of, tasks_of
-from papertune.footprint.training import training_peak
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
@@ -370,7 +369,7 @@ def test_parts_of_a_model_fit_where_the_whole_does_not():
     # answers in between are made with all weights
     judged = recipe(best_by="token_f1", **seven.training.model_dump(include={"batch_size"}))
     phases = training_peak(FALCON_7B, judged, parts).phases
-    assert phases["answers"].total == 2 * FALCON_7B.parameters
+    assert phases["answers"] == 2 * FALCON_7B.parameters
 
 
 def isca(tmp_path: Path, **changes) -> Layout:
@@ -481,4 +480,4 @@ def test_a_training_takes_what_was_estimated(monkeypatch):
     # the weights, then the logits, are the most of it
     case = Case("", llama(256, 4, 8000), training={"batch_size": 8, "max_length": 256})
     estimate, measured, note = measure(case)
-    assert 0.85 <= estimate / measured <= 1.2, (estimate, measured, note)
+    assert 0.95 <= estimate / measured <= 1.5, (estimate, measured, note)

@@ -12,7 +12,7 @@ import requests
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.machine import SECONDS
 from papertune.footprint.advice import GB
-from papertune.footprint.study import Task, Verdict, judge, on_gpu, remember
+from papertune.footprint.study import Task, Verdict, judge, remember
 from papertune.study.layout import Layout
 
 RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
@@ -34,7 +34,7 @@ class Offered:
 
     def to(self, task: Task) -> float | None:
         """What a task is given."""
-        return self.gpus.get(task.work) if on_gpu(task) else self.machine
+        return self.gpus.get(task.work) if task.on_gpu else self.machine
 
 
 def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
@@ -45,11 +45,11 @@ def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
             unknown.append(str(verdict.task))
         elif verdict.fits is False:
             # a machine without a GPU may have room elsewhere, such as swap space
-            say = wrong if on_gpu(verdict.task) else doubt
+            say = wrong if verdict.task.on_gpu else doubt
             yield say(str(verdict), verdict.advice)
         else:
             yield fine(str(verdict))
-            asked |= verdict.fits is None and on_gpu(verdict.task)
+            asked |= verdict.fits is None and verdict.task.on_gpu
     if unknown:
         yield doubt(
             f"nothing is known yet of the memory of {', '.join(unknown)}: the base is not here",

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from papertune.footprint.architecture import Architecture
+from papertune.footprint.peaks import training_peak
 from papertune.footprint.sizes import Machine
-from papertune.footprint.training import training_peak
 from papertune.study.recipe import Recipe
 
 GB = 10**9
+CHECKPOINTS = "gradient_checkpointing: true"
 
 
 def in_gb(size: float) -> str:
@@ -30,65 +31,53 @@ def what_would_fit(
         room: Bytes that there are.
         methods: Whether another method is an answer; a base from scratch needs all its weights.
     """
-    found: list[str] = []
-    least: tuple[str, float] = ("", float("inf"))
-    for kind in _kinds(recipe, machine, methods):
-        for name, one, there in kind:
-            size = float(training_peak(arch, one, there).device)
-            if size < least[1]:
-                least = (name, size)
-            if size <= room:
-                found.append(f"{name} ({in_gb(size)})")
-                break
-    if found:
+    kinds = [
+        [(name, training_peak(arch, one, machine).device) for name, one in kind]
+        for kind in ([("this", recipe)], *_kinds(recipe, methods))
+    ]
+    parts = replace(machine, sharded=True)
+    if machine.processes > 1 and not machine.sharded and recipe.method != "qlora":
+        kinds.append([("compute.parallel: fsdp", training_peak(arch, recipe, parts).device)])
+    fitting = [[change for change in kind if change[1] <= room] for kind in kinds]
+    if found := [f"{name} ({in_gb(size)})" for name, size in (kind[0] for kind in fitting if kind)]:
         return f"what would fit: {'; '.join(found)}"
-    name, size = least
+    name, size = min((change for kind in kinds for change in kind), key=lambda one: one[1])
     return (
         f"no smaller batch, checkpointing{' or adapters' * methods} would fit; the least is {name} "
         f"with {in_gb(size)}: lower training.max_length too, or take a larger GPU or a smaller base"
     )
 
 
-def _kinds(
-    recipe: Recipe, machine: Machine, methods: bool
-) -> Iterator[Iterator[tuple[str, Recipe, Machine]]]:
+def _kinds(recipe: Recipe, methods: bool) -> Iterator[list[tuple[str, Recipe]]]:
     """Changes of a recipe by kind, in each the smaller ones first."""
-
-    def here(changes: Iterator[tuple[str, Recipe]]) -> Iterator[tuple[str, Recipe, Machine]]:
-        return ((name, one, machine) for name, one in changes)
-
-    yield here(_smaller_batches("", recipe))
+    yield _smaller_batches("training.", recipe)
     if not recipe.training.gradient_checkpointing:
-        yield here(_checkpointed("training.gradient_checkpointing: true", recipe))
-    if machine.processes > 1 and not machine.sharded and recipe.method != "qlora":
-        yield iter([("compute.parallel: fsdp", recipe, replace(machine, sharded=True))])
-    if not methods:
-        return
-    for method in {"lora": ("qlora",), "qlora": ()}.get(recipe.method, ("lora", "qlora")):
+        yield _checkpointed("training.", recipe)
+    others = {"lora": ["qlora"], "qlora": []}.get(recipe.method, ["lora", "qlora"])
+    for method in others if methods else []:
         other = recipe.model_copy(update={"method": method})
-        yield here(_with_method(f"method: {method}", other))
+        name = f"method: {method}"
+        yield [(name, other), *_checkpointed(f"{name}, ", other)]
 
 
-def _with_method(name: str, recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
-    yield name, recipe
-    yield from _checkpointed(f"{name}, gradient_checkpointing: true", recipe)
+def _checkpointed(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
+    saved = _with_training(recipe, gradient_checkpointing=True)
+    name = f"{before}{CHECKPOINTS}"
+    return [(name, saved), *_smaller_batches(f"{name}, ", saved)]
 
 
-def _checkpointed(name: str, recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
-    training = recipe.training.model_copy(update={"gradient_checkpointing": True})
-    saved = recipe.model_copy(update={"training": training})
-    yield name, saved
-    yield from _smaller_batches(f"{name}, ", saved)
-
-
-def _smaller_batches(before: str, recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
+def _smaller_batches(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
     """Half the batch and twice the steps of an update, as long as it can be halved."""
-    training = recipe.training
-    while training.batch_size % 2 == 0:
-        batch, accumulation = training.batch_size // 2, training.accumulation * 2
-        training = training.model_copy(update={"batch_size": batch, "accumulation": accumulation})
-        key = before or "training."
-        yield (
-            f"{key}batch_size: {batch} with accumulation: {accumulation}",
-            recipe.model_copy(update={"training": training}),
-        )
+    found = []
+    batch, accumulation = recipe.training.batch_size, recipe.training.accumulation
+    while batch % 2 == 0:
+        batch, accumulation = batch // 2, accumulation * 2
+        name = f"{before}batch_size: {batch} with accumulation: {accumulation}"
+        smaller = _with_training(recipe, batch_size=batch, accumulation=accumulation)
+        found.append((name, smaller))
+    return found
+
+
+def _with_training(recipe: Recipe, **changes: object) -> Recipe:
+    training = recipe.training.model_copy(update=changes)
+    return recipe.model_copy(update={"training": training})

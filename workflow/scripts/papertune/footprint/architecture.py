@@ -20,67 +20,35 @@ class Linear:
         """Weights and biases."""
         return self.inputs * self.outputs + self.bias * self.outputs
 
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-        return self.path.rpartition(".")[2]
-
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A decoder.
+    """A decoder, with its sizes and what of it decides how much memory it takes."""
 
-    Args:
-        family: ``model_type`` of its config.json.
-        stem: Where its layers are: ``model.layers``.
-        layers: How many there are.
-        width: Of the hidden states.
-        heads: Of the queries.
-        kv_heads: Of keys and values.
-        head_dim: Width of a head.
-        intermediate: Width inside of the feed-forward part.
-        vocabulary: Rows of the token embedding.
-        context: Most tokens; 0 where it says none.
-        tied: Whether the head is the token embedding.
-        linears: The linear modules of each layer.
-        norms: Parameters of the norms of a layer.
-        around: Parameters besides layers, token embedding and head.
-        layer_norms: Norms of hidden states in a layer.
-        rms: Whether they are RMS norms, which transformers computes in steps.
-        head_norms: Whether queries and keys have norms of their own.
-        gated: Whether the feed-forward part has a gate.
-        activation: Of the feed-forward part.
-        residual_dropout: Whether each part's result is dropped out in training.
-        attention_dropout: Whether attention is.
-        whole_scores: Whether attention keeps the scores of every pair of places.
-        capped: Whether a tanh caps the logits.
-        exact: Whether the numbers of parameters are those of the model, or a guess.
-    """
-
-    family: str
-    stem: str
+    family: str  # ``model_type`` of its config.json
+    stem: str  # where its layers are: ``model.layers``
     layers: int
-    width: int
-    heads: int
-    kv_heads: int
+    width: int  # of the hidden states
+    heads: int  # of the queries
+    kv_heads: int  # of keys and values
     head_dim: int
-    intermediate: int
-    vocabulary: int
-    context: int
-    tied: bool
-    linears: tuple[Linear, ...]
-    norms: int
-    around: int
-    layer_norms: int = 2
-    rms: bool = True
-    head_norms: bool = False
-    gated: bool = True
+    intermediate: int  # width inside of the feed-forward part
+    vocabulary: int  # rows of the token embedding
+    context: int  # most tokens; 0 where it says none
+    tied: bool  # the head is the token embedding
+    linears: tuple[Linear, ...]  # of each layer
+    norms: int  # parameters of the norms of a layer
+    around: int  # parameters besides layers, token embedding and head
+    layer_norms: int = 2  # norms of hidden states in a layer
+    rms: bool = True  # they are RMS norms, which transformers computes in steps
+    head_norms: bool = False  # queries and keys have norms of their own
+    gated: bool = True  # the feed-forward part has a gate
     activation: str = "silu"
     residual_dropout: bool = False
     attention_dropout: bool = False
-    whole_scores: bool = False
-    capped: bool = False
-    exact: bool = True
+    whole_scores: bool = False  # attention keeps the scores of every pair of places
+    capped: bool = False  # a tanh caps the logits
+    exact: bool = True  # numbers of parameters are those of the model, not a guess
 
     @property
     def embedding(self) -> int:
@@ -88,14 +56,9 @@ class Architecture:
         return self.vocabulary * self.width
 
     @property
-    def layer_linears(self) -> int:
-        """Parameters of the linear modules of a layer."""
-        return sum(linear.parameters for linear in self.linears)
-
-    @property
     def layer(self) -> int:
         """Parameters of a layer."""
-        return self.layer_linears + self.norms
+        return sum(linear.parameters for linear in self.linears) + self.norms
 
     @property
     def head(self) -> int:
@@ -116,14 +79,10 @@ class Architecture:
         """The linear modules of a layer that adapters are on, as peft reads ``target_modules``."""
         if targets == "all-linear" or not self.exact:
             return self.linears
-        if isinstance(targets, str):
-            return tuple(
-                linear
-                for linear in self.linears
-                if re.fullmatch(targets, f"{self.stem}.0.{linear.path}")
-            )
-        return tuple(
-            linear
-            for linear in self.linears
-            if any(f".{linear.path}".endswith(f".{target}") for target in targets)
-        )
+
+        def chosen(path: str) -> bool:
+            if isinstance(targets, str):
+                return bool(re.fullmatch(targets, f"{self.stem}.0.{path}"))
+            return f".{path}".endswith(tuple(f".{target}" for target in targets))
+
+        return tuple(linear for linear in self.linears if chosen(linear.path))

@@ -14,24 +14,12 @@ HEAD = "lm_head"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What trains.
-
-    Args:
-        on_gpu: Whether it is a GPU.
-        half: Whether it computes in bf16 where precision is ``auto``.
-        processes: How many share out an update.
-        sharded: Whether each of them holds a part of the weights only.
-    """
+    """What trains."""
 
     on_gpu: bool = False
-    half: bool = False
-    processes: int = 1
-    sharded: bool = False
-
-    @property
-    def parts(self) -> int:
-        """Into how many parts weights are cut."""
-        return self.processes if self.sharded else 1
+    half: bool = False  # computes in bf16 where precision is ``auto``
+    processes: int = 1  # that share out an update
+    sharded: bool = False  # each of them holds a part of the weights only
 
 
 def half(recipe: Recipe, machine: Machine) -> bool:
@@ -53,11 +41,8 @@ def row(recipe: Recipe, arch: Architecture) -> tuple[int, int]:
 
 def batch(recipe: Recipe, machine: Machine) -> int:
     """Examples that a process computes at once (as ``together.share_out`` has it)."""
-    size, update = (
-        recipe.training.batch_size,
-        recipe.training.batch_size * recipe.training.accumulation,
-    )
-    share = max(1, update // machine.processes)
+    size = recipe.training.batch_size
+    share = max(1, size * recipe.training.accumulation // machine.processes)
     return max(count for count in range(1, size + 1) if share % count == 0)
 
 

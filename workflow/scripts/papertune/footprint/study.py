@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from papertune.footprint.advice import in_gb, what_would_fit
-from papertune.footprint.answers import answering_peak, exporting_peak
 from papertune.footprint.architecture import Architecture
 from papertune.footprint.families import architecture_of, from_scratch, read_architecture
+from papertune.footprint.peaks import Peak, answering_peak, exporting_peak, training_peak
 from papertune.footprint.sizes import Machine
-from papertune.footprint.training import Peak, training_peak
 from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
 
@@ -24,6 +23,12 @@ LARGER, LARGEST = 0.5, 2.0  # what each further attempt adds, and at most
 STEP_MB = 500
 
 Work = Literal["pretrain_base", "train", "answer", "export_model"]
+DOING: dict[Work, str] = {
+    "pretrain_base": "pre-training",
+    "train": "training",
+    "answer": "answering of",
+    "export_model": "export of",
+}
 _told: dict[str, Architecture] = {}  # of bases that are not here, as the Hub told
 
 
@@ -36,23 +41,30 @@ class Task:
     name: str  # of the base, or of the model
 
     def __str__(self) -> str:
-        doing = {
-            "pretrain_base": "pre-training",
-            "train": "training",
-            "answer": "answering of",
-            "export_model": "export of",
-        }
-        return f"{self.layout.name}: {doing[self.work]} {self.name}"
+        return f"{self.layout.name}: {DOING[self.work]} {self.name}"
+
+    @property
+    def trains(self) -> bool:
+        """Whether a model is made."""
+        return self.work in ("pretrain_base", "train")
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it asks for a GPU."""
+        return self.layout.experiment.compute.gpu > 0 and self.work != "export_model"
 
 
 def tasks_of(layout: Layout) -> list[Task]:
     """All kinds of job of an experiment that run a language model of its own."""
-    bases = layout.experiment.bases
-    pretrained = [name for name, base in bases.items() if base.pretrain]
+    study = layout.experiment
     return [
-        *(Task(layout, "pretrain_base", name) for name in pretrained),
+        *(
+            Task(layout, "pretrain_base", name)
+            for name, base in study.bases.items()
+            if base.pretrain
+        ),
         *(Task(layout, "train", name) for name in layout.trained),
-        *(Task(layout, "answer", name) for name in layout.experiment.models),
+        *(Task(layout, "answer", name) for name in study.models),
     ]
 
 
@@ -85,8 +97,7 @@ def memory_mb(task: Task, attempt: int = 1) -> int:
     shards = compute.shards if task.work == "answer" else 1
     if compute.memory_mb is not None:
         return compute.memory_mb * shards
-    trains = task.work in ("pretrain_base", "train")
-    processes = max(1, compute.gpu) if trains else shards
+    processes = max(1, compute.gpu) if task.trains else shards
     peak = peak_of(task)
     each = UNKNOWN_MB if peak is None else math.ceil(MORE * peak.host / 1e6 / STEP_MB) * STEP_MB
     grown = min(1 + LARGER * (attempt - 1), LARGEST)
@@ -95,19 +106,12 @@ def memory_mb(task: Task, attempt: int = 1) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a task fits what there is.
-
-    Args:
-        task: The task.
-        peak: Its estimate; None where its base is not known yet.
-        room: Bytes that a GPU has, or the machine; None where that is not known.
-        advice: What would fit, where it does not.
-    """
+    """Whether a task fits what there is."""
 
     task: Task
-    peak: Peak | None
-    room: float | None = None
-    advice: str = ""
+    peak: Peak | None  # None where its base is not known yet
+    room: float | None = None  # bytes that a GPU has, or the machine; None where not known
+    advice: str = ""  # what would fit, where it does not
 
     @property
     def fits(self) -> bool | None:
@@ -119,7 +123,7 @@ class Verdict:
     def __str__(self) -> str:
         if self.peak is None:
             return f"{self.task}: its base is not here yet"
-        what = "GPU memory" if on_gpu(self.task) else "memory"
+        what = "GPU memory" if self.task.on_gpu else "memory"
         said = f"{self.task} takes about {in_gb(self.peak.device)} of {what}"
         if self.fits is not None:
             said += f", {'and' if self.fits else 'but'} {in_gb(self.room or 0)} are there"
@@ -127,51 +131,29 @@ class Verdict:
 
 
 def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterator[Verdict]:
-    """Compare tasks with the memory that they are given.
-
-    Args:
-        tasks: What is to be judged.
-        room: Bytes for a task; None where it is not known.
-    """
+    """Compare tasks with the memory that they are given; ``room`` says how many bytes."""
     for task in tasks:
         verdict = Verdict(task, peak_of(task), room(task))
-        if verdict.fits is False and (smaller := _found_by_itself(verdict)):
-            verdict = smaller
-        if verdict.fits is False:
-            verdict = replace(verdict, advice=_advice(verdict))
+        arch, recipe, machine = _architecture(task), _recipe(task), _machine(task)
+        if verdict.fits is False and arch and task.trains and recipe.training.find_batch:
+            # training finds a batch that fits, down to a single example
+            training = recipe.training.model_copy(update={"batch_size": 1})
+            least = recipe.model_copy(update={"training": training})
+            verdict = replace(verdict, peak=training_peak(arch, least, machine))
+        if verdict.fits is False and arch:
+            advice = "lower answering.batch_size or answering.max_new_tokens, or take a larger GPU"
+            if task.trains:
+                others = task.work == "train" and recipe.method != "scratch"
+                advice = what_would_fit(arch, recipe, machine, verdict.room or 0, methods=others)
+            verdict = replace(verdict, advice=advice)
         yield verdict
-
-
-def _found_by_itself(verdict: Verdict) -> Verdict | None:
-    """The verdict with the smallest batch, where training finds one that fits."""
-    arch, recipe = _architecture(verdict.task), _recipe(verdict.task)
-    if verdict.task.work == "answer" or arch is None or not recipe.training.find_batch:
-        return None
-    training = recipe.training.model_copy(update={"batch_size": 1})
-    least = recipe.model_copy(update={"training": training})
-    return replace(verdict, peak=training_peak(arch, least, _machine(verdict.task)))
-
-
-def _advice(verdict: Verdict) -> str:
-    task, arch = verdict.task, _architecture(verdict.task)
-    assert arch is not None
-    if task.work == "answer":
-        return "lower answering.batch_size or answering.max_new_tokens, or take a larger GPU"
-    adapters = task.work == "train" and _recipe(task).method != "scratch"
-    return what_would_fit(arch, _recipe(task), _machine(task), verdict.room or 0, methods=adapters)
-
-
-def on_gpu(task: Task) -> bool:
-    """Whether a task asks for a GPU."""
-    return task.layout.experiment.compute.gpu > 0 and task.work != "export_model"
 
 
 def _machine(task: Task) -> Machine:
     compute = task.layout.experiment.compute
-    trains = task.work in ("pretrain_base", "train")
-    processes = max(1, compute.gpu) * compute.nodes if trains else 1
+    processes = max(1, compute.gpu) * compute.nodes if task.trains else 1
     sharded = processes > 1 and _recipe(task).sharded
-    return Machine(on_gpu(task), half=on_gpu(task), processes=processes, sharded=sharded)
+    return Machine(task.on_gpu, half=task.on_gpu, processes=processes, sharded=sharded)
 
 
 def _recipe(task: Task) -> Recipe:

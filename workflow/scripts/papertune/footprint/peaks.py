@@ -1,0 +1,250 @@
+"""The most memory that a job takes at once, from the architecture and the recipe alone.
+
+Training goes through phases, and the largest of them counts. Each holds the weights and, from the
+first update on, the optimiser's state; besides these
+
+- the end of a forward pass holds what all layers keep (:mod:`activations`) and the logits: three
+  times in float32, as they are computed, as a loss takes them, and as logarithms of probabilities;
+- the end of a backward pass holds all gradients, and a second one of a tied embedding;
+- a validation holds the logits of its own batch.
+
+Where weights are cut up (:mod:`papertune.training.several.fsdp`), a process holds its part of them, of
+their gradients and of the optimiser's state, and besides them what is put together at the moment: two
+layers, as the next one comes while one is computed, and what is outside of the layers; for answers,
+all of them.
+
+On a GPU the estimate is within a few per cent. On a CPU it is a bound: a heap hardly shrinks, so
+gradients, what layers keep (with checkpointing, too) and the largest logits count at once. It is said
+for a batch whose examples are all as long as ``max_length``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from papertune.answering.likelihood import LOGITS as LIKELIHOOD_LOGITS
+from papertune.footprint import sizes
+from papertune.footprint.activations import BF16, FP32, Kept, Role, kept_by_layer, scores_kept
+from papertune.footprint.architecture import Architecture
+from papertune.footprint.sizes import Machine
+from papertune.study.recipe import Recipe
+from papertune.study.settings import Answering
+
+MIB = 2**20
+LOGITS = 3  # times that they are there at once
+VALIDATED = 16  # examples that are validated at once, or as many as are trained on
+LONGER = 1.5  # times that a reference answer may be longer than what a model may write
+# resident memory of Python with the libraries, seen at the end of a run of a tiny model
+LIBRARIES, BITSANDBYTES, DISTRIBUTED = 410 * MIB, 45 * MIB, 60 * MIB
+# of the CUDA libraries in the host's memory, and of a context in the GPU's
+CUDA_HOST, CUDA_CONTEXT = 2500 * MIB, 512 * MIB
+SLACK = 1.08  # torch's allocator holds more than it has given out, in blocks that fit nothing
+HEAP, HEAP_CHECKPOINTED = 1.7, 1.0  # times what layers keep, with what fits nothing between it
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """What a job takes at most, in bytes."""
+
+    weights: int  # of the model, adapters among them
+    optimizer: int  # the optimiser's state
+    phases: dict[str, float]  # what each phase takes besides these
+    device: int  # in the memory where it is computed: the GPU's, or the machine's
+    host: int  # in the machine's memory, by one process
+    note: str = ""  # what is not known for sure
+
+    @property
+    def tensors(self) -> float:
+        """What torch has given out at the peak."""
+        return self.weights + self.optimizer + max(self.phases.values())
+
+
+def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
+    """The most that one process takes."""
+    training, half = recipe.training, sizes.half(recipe, machine)
+    whole = weights = sizes.weights(recipe, arch, half)
+    state = _optimizer_state(recipe, arch)
+    if machine.sharded:
+        weights, state = weights // machine.processes, state // machine.processes
+    paged = state if training.optimizer.startswith("paged_") and machine.on_gpu else 0
+    state -= paged
+    phases = _phases(arch, recipe, machine)
+    in_bits = recipe.in_4_bit or training.optimizer.endswith("bit")
+    libraries = LIBRARIES + in_bits * BITSANDBYTES + (machine.processes > 1) * DISTRIBUTED
+    if machine.on_gpu:
+        # weights go through the machine's memory to the GPU; a checkpoint comes back as a whole
+        through = max(whole, arch.parameters * (BF16 if half else FP32))
+        if recipe.in_4_bit:
+            through = arch.largest * FP32
+        device = CUDA_CONTEXT + int((weights + state + max(phases.values())) * SLACK)
+        return Peak(
+            weights, state, phases, device, libraries + CUDA_HOST + through + paged, note_of(arch)
+        )
+    # the first process keeps all weights; a file's pages are there with what is read of it
+    kept = whole if machine.sharded else 0
+    most = kept + weights + state + int(max(phases.values()))
+    host = libraries + max(most, whole + arch.parameters * FP32)
+    return Peak(weights, state, phases, host, host, note_of(arch))
+
+
+def _phases(arch: Architecture, recipe: Recipe, machine: Machine) -> dict[str, float]:
+    """What each phase of training holds besides weights and the optimiser's state."""
+    training, half = recipe.training, sizes.half(recipe, machine)
+    number = BF16 if half else FP32
+    row, each = sizes.row(recipe, arch)
+    tokens = sizes.batch(recipe, machine) * each
+    trained = sizes.trained(recipe, arch)
+    outside = arch.parameters - arch.layers * arch.layer
+    gradients: float = trained * FP32
+    copies: float = 0
+    if half and not recipe.with_adapters:  # autocast makes them for each pass and keeps them
+        copies = (arch.layers * (arch.layer - arch.norms) + arch.embedding) * BF16
+    if machine.sharded:
+        # of the gradients, those of a layer or of what is outside are whole before they are cut
+        one = sizes.adapter(recipe, arch) if recipe.with_adapters else max(arch.layer, outside)
+        gradients = gradients / machine.processes + one * FP32
+        copies = (outside + 2 * arch.layer) * number
+    table = arch.embedding * FP32
+    logits = arch.vocabulary * FP32  # of a token
+    working = _working(arch, row, number, machine.on_gpu)
+    head = table if sizes.head_trained(recipe, arch) else 0
+    tied = table if arch.tied and sizes.embedding_trained(recipe, arch) else 0
+    capped = arch.capped * number / FP32  # what a tanh keeps of the logits
+    if machine.on_gpu:
+        # a validation that memory does not hold is done in smaller parts
+        phases = {
+            "forward": (gradients if sizes.accumulates(recipe, machine) else 0)
+            + _kept(arch, recipe, machine)
+            + copies
+            + capped * tokens * logits
+            + max(
+                LOGITS * tokens * logits, (LOGITS - 1) * tokens * logits + head, tokens * working
+            ),
+            "backward": gradients + (copies if machine.sharded else 0) + tokens * working + tied,
+            "update": gradients + (training.optimizer == "adafactor") * 3 * arch.largest * FP32,
+            "validation": copies + each * max(LOGITS * logits, working),
+        }
+    else:
+        shown = max(tokens, each * max(VALIDATED, training.batch_size))
+        phases = {
+            "training": gradients
+            + copies
+            + tied
+            + _kept(arch, recipe, machine)
+            + shown * max((LOGITS + capped) * logits, working)
+        }
+    if machine.sharded and training.best_by != "validation_loss":
+        phases["answers"] = arch.parameters * number
+    if machine.processes > 1 and not machine.sharded:
+        # DistributedDataParallel keeps the buckets that it sends gradients in
+        phases = {name: size + trained * FP32 for name, size in phases.items()}
+    return phases
+
+
+def _optimizer_state(recipe: Recipe, arch: Architecture) -> int:
+    """Bytes of an optimiser's state.
+
+    Two moments in float32 (Kingma & Ba 2015), or in a byte each with a constant of 4 bytes for 256
+    of them (Dettmers et al. 2022), but of embeddings, which bitsandbytes leaves in 32 bit; sums of
+    rows and columns (Shazeer & Stern 2018). Paged ones lie in the machine's memory.
+    """
+    name, trained = recipe.training.optimizer, sizes.trained(recipe, arch)
+    embedding = arch.embedding if sizes.embedding_trained(recipe, arch) else 0
+    if name in ("adamw", "paged_adamw_32bit"):
+        return 8 * trained
+    if name.endswith("8bit"):
+        return int((trained - embedding) * (2 + 8 / 256)) + 8 * embedding
+    if name == "adafactor":
+        return 4 * trained // max(1, min(arch.width, arch.intermediate)) * 2
+    return 0
+
+
+def _kept(arch: Architecture, recipe: Recipe, machine: Machine) -> float:
+    """What all layers keep."""
+    row, each = sizes.row(recipe, arch)
+    tokens = sizes.batch(recipe, machine) * each
+    adapted = arch.adapted(recipe.lora.target_modules) if recipe.with_adapters else ()
+    checkpoints = recipe.training.gradient_checkpointing
+
+    def kept(role: Role) -> float:
+        how = Kept(
+            role,
+            half=sizes.half(recipe, machine),
+            on_gpu=machine.on_gpu,
+            adapted=adapted if role == "adapters" else (),
+            rank=recipe.lora.rank,
+            dropout=recipe.lora.dropout > 0,
+        )
+        return tokens * kept_by_layer(arch, how, row)
+
+    layers = [kept(role) for role in sizes.roles(recipe, arch)]
+    width = tokens * arch.width * FP32
+    last = 3 * width  # the last norm keeps its input, what it has normalised, and the head its own
+    if not machine.on_gpu:
+        return last + sum(layers) * (HEAP_CHECKPOINTED if checkpoints else HEAP)
+    if checkpoints:  # of a layer that is computed again, the input is kept
+        return last + len(layers) * width + max(layers, default=0)
+    return last + sum(layers)
+
+
+def _working(arch: Architecture, row: int, number: int, on_gpu: bool) -> int:
+    """Bytes for each token of what is computed in a layer at once."""
+    scores = 2 * arch.heads * row * FP32 if scores_kept(arch, on_gpu) else 0
+    return (3 * arch.intermediate + 3 * arch.width) * number + scores
+
+
+def answering_peak(
+    arch: Architecture, recipe: Recipe, answering: Answering, machine: Machine
+) -> Peak:
+    """The most that one process takes: weights, the cache of keys and values, logits.
+
+    Prompts are as long as ``training.max_length``.
+
+    Args:
+        arch: Of the base.
+        recipe: Of the model; ``baseline`` for one that is not adapted.
+        answering: How many answers at once, and how long.
+        machine: What answers; precision is always ``auto`` there.
+    """
+    number = BF16 if machine.half else FP32
+    # adapted or not, weights are in the precision of the computation
+    weights = arch.parameters * number
+    if recipe.with_adapters:
+        weights = sizes.weights(recipe, arch, machine.half)
+    new, batch = answering.max_new_tokens, answering.batch_size
+    prompt = recipe.training.max_length
+    if arch.context:
+        new = min(new, max(arch.context // 2, 1))
+        prompt = min(prompt, arch.context - new)
+    # keys and values of all layers, and those of one, which are made anew for each token
+    cache = batch * (prompt + new) * 2 * arch.kv_heads * arch.head_dim * number * (arch.layers + 1)
+    working = 4 * arch.heads * arch.head_dim * number
+    working += _working(arch, prompt, number, machine.on_gpu)
+    row = int(LONGER * new + 1) * arch.vocabulary
+    shown = min(batch * row, max(LIKELIHOOD_LOGITS, row))
+    phases: dict[str, float] = {
+        "reading": cache + batch * prompt * working + 2 * batch * arch.vocabulary * FP32,
+        "likelihood": LOGITS * shown * FP32 + batch * prompt * working,
+    }
+    libraries = LIBRARIES + (recipe.in_4_bit) * BITSANDBYTES
+    most = max(phases.values())
+    if machine.on_gpu:
+        device = CUDA_CONTEXT + int((weights + most) * SLACK)
+        through = arch.largest * FP32 if recipe.in_4_bit else arch.parameters * number
+        return Peak(weights, 0, phases, device, libraries + CUDA_HOST + through, note_of(arch))
+    # the file's pages are there with the weights
+    host = libraries + weights + max(int(sum(phases.values())), arch.parameters * FP32)
+    return Peak(weights, 0, phases, host, host, note_of(arch))
+
+
+def exporting_peak(arch: Architecture) -> Peak:
+    """The most that merging an adapter takes: the base in float32, and its weights once more."""
+    weights = arch.parameters * FP32
+    host = LIBRARIES + 2 * weights
+    return Peak(weights, 0, {"merging": weights}, host, host, note_of(arch))
+
+
+def note_of(arch: Architecture) -> str:
+    """What of an estimate is a guess; empty where nothing is."""
+    name = arch.family or "this architecture"
+    return "" if arch.exact else f"{name} is not known: a generous guess"
