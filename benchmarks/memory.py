@@ -173,16 +173,12 @@ def render_documents(here: Here) -> None:
 def synthesize(here: Here) -> None:
     """Both generators, every split."""
     from papertune.generators.synthesis import synthesize
+    from papertune.study import uses
 
     for (name, split), output in here.splits("datasets").items():
         synthesize(
-            generator_name=name,
-            generator=here.experiment.generators[name],
-            prompt="",
-            instruction=here.experiment.instruction,
+            **uses.synthesize(here.layout, name, split).arguments,
             documents=[Path(path) for path in here.layout.documents(split)],
-            split=split,
-            splits=here.experiment.splits,
             output=output,
             rejected=here.splits("rejected/pairs")[name, split],
             store=here.store,

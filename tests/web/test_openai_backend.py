@@ -15,8 +15,8 @@ from papertune.generators.protocol import Request
 from papertune.generators.synthesis import synthesize
 from papertune.jobs import stopping
 from papertune.records import Document, Pair, Rejection, read_records, write_records
-from papertune.study.experiment import Splits
 from papertune.study.settings import Decoding, OpenAIGenerator
+from papertune.study.splits import SplitOf
 
 KEY = "sk-very-secret-1234567890"
 
@@ -231,8 +231,7 @@ def study(tmp_path):
             prompt="$pairs pairs about $title $text 1",
             instruction="read",
             documents=[tmp_path / "2020.jsonl"],
-            split="test",
-            splits=Splits(train={"from": 2000, "to": 2010}, test={"from": 2011, "to": 2022}),
+            mine=SplitOf("test", (2011, 2022), None, None),
             output=tmp_path / "pairs.jsonl",
             rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",

@@ -20,9 +20,8 @@ rule list_documents:
     resources:
         web=web,
     params:
-        source=lambda wildcards: study(wildcards).source.identity(),
+        uses=used(uses.list_documents),
         rows=listed_rows,
-        version=versions.COLLECT,
     script:
         "../scripts/list_documents.py"
 
@@ -40,9 +39,7 @@ rule fetch_documents:
     resources:
         web=web,
     params:
-        source=lambda wildcards: study(wildcards).source.identity(),
-        fetching=lambda wildcards: study(wildcards).fetching.identity(),
-        version=versions.COLLECT,
+        uses=used(uses.find_texts),
     script:
         "../scripts/fetch_documents.py"
 
@@ -63,8 +60,7 @@ rule render_documents:
     resources:
         web=web,
     params:
-        fetching=lambda wildcards: study(wildcards).fetching.identity(),
-        version=versions.COLLECT,
+        uses=used(uses.find_texts),
     script:
         "../scripts/render_documents.py"
 

@@ -14,6 +14,7 @@ from papertune import versions
 from papertune.errors import PapertuneError
 from papertune.study.experiment_file import check_configuration, load_named
 from papertune.study.layout import Layout
+from papertune.study import uses
 from papertune.study.settings import NAME
 
 # Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
@@ -46,10 +47,6 @@ try:
     )
     # what scripts read; with the defaults, which a module's configuration may leave out
     config = CONFIGURATION.model_dump() | {"files": files}
-    for experiment in EXPERIMENTS.values():
-        experiment.answer_template()
-        for generator in experiment.generators:
-            experiment.generator_template(generator)
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
 
@@ -98,6 +95,11 @@ def layout(wildcards):
     return LAYOUTS[wildcards.experiment]
 
 
+def used(rule):
+    """The param of a rule: all that its results depend on of the settings (papertune/study/uses.py)."""
+    return lambda wildcards: uses.used_by(rule, layout(wildcards), wildcards).identity()
+
+
 def given(path):
     """An optional input: no file where there is no path."""
     return [] if path is None else path
@@ -108,6 +110,11 @@ def table(name, category):
     path = f"results/{{experiment}}/tables/{name}"
     first = report(f"{path}.csv", caption=f"../report/{name}.rst", category=category)
     return [first, f"{path}.md", f"{path}.tex"]
+
+
+def shown(wildcards):
+    """What captions of tables and figures say."""
+    return study(wildcards).presentation()
 
 
 def figure(name, category):

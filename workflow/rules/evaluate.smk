@@ -19,10 +19,7 @@ rule answer:
         mem_mb=memory("answer"),
         runtime=minutes,
     params:
-        asked=lambda wildcards: study(wildcards).models[wildcards.model].examples.asked,
-        answering=lambda wildcards: study(wildcards).answering.identity(),
-        prompt=lambda wildcards: study(wildcards).answer_template(),
-        version=versions.ANSWER,
+        uses=used(uses.answer),
     script:
         "../scripts/answer.py"
 
@@ -41,9 +38,7 @@ rule score:
         mem_mb=4000,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        metrics=lambda wildcards: study(wildcards).metrics,
-        embedder=lambda wildcards: study(wildcards).embedder.identity(),
-        version=[versions.EMBED, versions.SCORE],
+        uses=used(uses.score),
     script:
         "../scripts/score.py"
 
@@ -61,10 +56,6 @@ rule compare:
         mem_mb=4000,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        cells=lambda wildcards: list(layout(wildcards).by_cell("scores")),
-        baseline=lambda wildcards: study(wildcards).baseline,
-        comparison=lambda wildcards: study(wildcards).comparison.identity(),
-        metrics=lambda wildcards: study(wildcards).metrics,
-        version=versions.COMPARE,
+        uses=used(uses.compare),
     script:
         "../scripts/compare.py"

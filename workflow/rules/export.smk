@@ -28,13 +28,6 @@ rule export_model:
         mem_mb=memory("export_model"),
         runtime=minutes,
     params:
-        cells=lambda wildcards: list(
-            layout(wildcards).exported_scores(wildcards.model, wildcards.seed)
-        ),
-        baseline=lambda wildcards: study(wildcards).baseline,
-        comparison=lambda wildcards: study(wildcards).comparison.identity(),
-        metrics=lambda wildcards: study(wildcards).metrics,
-        answering=lambda wildcards: study(wildcards).answering.identity(),
-        version=versions.EXPORT,
+        uses=used(uses.export_model),
     script:
         "../scripts/export_model.py"

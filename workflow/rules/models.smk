@@ -53,10 +53,7 @@ rule pretrain_base:
         **TRAINING,
         mem_mb=memory("pretrain_base"),
     params:
-        pretraining=lambda wildcards: study(wildcards)
-        .bases[wildcards.base]
-        .pretrain.identity(),
-        version=versions.PRETRAIN,
+        uses=used(uses.pretrain_base),
     script:
         "../scripts/pretrain_base.py"
 
@@ -82,7 +79,6 @@ rule train:
         **TRAINING,
         mem_mb=memory("train"),
     params:
-        recipe=lambda wildcards: study(wildcards).recipe_of(wildcards.model).identity(),
-        version=versions.TRAIN,
+        uses=used(uses.train),
     script:
         "../scripts/train.py"

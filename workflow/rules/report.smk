@@ -29,7 +29,7 @@ rule count_stages:
         mem_mb=4000,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        version=versions.REPORT,
+        uses=used(uses.count_stages),
     script:
         "../scripts/count_stages.py"
 
@@ -52,8 +52,8 @@ rule write_tables:
     conda:
         "../../envs/report.yaml"
     params:
-        shown=lambda wildcards: study(wildcards).presentation(),
-        version=versions.REPORT,
+        uses=used(uses.report),
+        shown=shown,
     script:
         "../scripts/write_tables.py"
 
@@ -70,8 +70,8 @@ rule write_published:
     conda:
         "../../envs/report.yaml"
     params:
-        shown=lambda wildcards: study(wildcards).presentation(),
-        version=versions.REPORT,
+        uses=used(uses.report),
+        shown=shown,
     script:
         "../scripts/write_published.py"
 
@@ -90,8 +90,8 @@ rule write_cost:
     conda:
         "../../envs/report.yaml"
     params:
-        shown=lambda wildcards: study(wildcards).presentation(),
-        version=versions.REPORT,
+        uses=used(uses.write_cost),
+        shown=shown,
     script:
         "../scripts/write_cost.py"
 
@@ -112,8 +112,8 @@ rule draw_figures:
     conda:
         "../../envs/report.yaml"
     params:
-        shown=lambda wildcards: study(wildcards).presentation(),
-        version=versions.REPORT,
+        uses=used(uses.report),
+        shown=shown,
     script:
         "../scripts/draw_figures.py"
 
@@ -149,8 +149,6 @@ rule write_page:
     conda:
         "../../envs/report.yaml"
     params:
-        shown=lambda wildcards: study(wildcards).presentation(),
-        settings=lambda wildcards: study(wildcards).identity(),
-        version=versions.REPORT,
+        uses=used(uses.report),
     script:
         "../scripts/write_page.py"

@@ -26,15 +26,7 @@ rule synthesize:
         mem_mb=sharded("plain_memory_mb"),
         runtime=minutes,
     params:
-        generator=lambda wildcards: study(wildcards)
-        .generators[wildcards.generator]
-        .identity(),
-        prompt=lambda wildcards: study(wildcards).generator_template(
-            wildcards.generator
-        ),
-        instruction=lambda wildcards: study(wildcards).instruction,
-        validation=lambda wildcards: study(wildcards).splits.validation,
-        version=[versions.RULES, versions.ASK, versions.SYNTHESIZE],
+        uses=used(uses.synthesize),
     script:
         "../scripts/synthesize.py"
 
@@ -66,10 +58,6 @@ rule describe_dataset:
     conda:
         "../../envs/synthesize.yaml"
     params:
-        generator=lambda wildcards: study(wildcards)
-        .generators[wildcards.generator]
-        .identity(),
-        title=lambda wildcards: study(wildcards).title,
-        version=versions.DATASET,
+        uses=used(uses.describe_dataset),
     script:
         "../scripts/describe_dataset.py"

@@ -4,14 +4,8 @@ from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.scores.matrix import compare
-from papertune.study.experiment_file import load_experiment
+from papertune.study import uses
 
-with job(snakemake):
-    experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
-    compare(
-        dict(zip(snakemake.params.cells, map(Path, snakemake.input.scores), strict=True)),
-        Path(snakemake.output.matrix),
-        metrics=experiment.metrics,
-        baseline=experiment.baseline,
-        comparison=experiment.comparison,
-    )
+with job(snakemake, uses.compare) as given:
+    scores = dict(zip(given.pop("cells"), map(Path, snakemake.input.scores), strict=True))
+    compare(scores, Path(snakemake.output.matrix), **given)

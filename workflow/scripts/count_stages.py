@@ -4,10 +4,7 @@ from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.report.counts import count_stages
-from papertune.study.experiment_file import load_experiment
-from papertune.study.layout import Layout
+from papertune.study import uses
 
-with job(snakemake):
-    name = snakemake.wildcards.experiment
-    experiment = load_experiment(snakemake.config["files"][name])
-    count_stages(Layout(name, experiment), Path(snakemake.output.counts))
+with job(snakemake, uses.count_stages) as given:
+    count_stages(given["layout"], Path(snakemake.output.counts))

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from papertune.generators.datasets import describe_dataset
 from papertune.jobs.job import job
+from papertune.study import uses
 
-with job(snakemake):
+with job(snakemake, uses.describe_dataset) as given:
     describe_dataset(
         splits=[Path(path) for path in snakemake.input.splits],
         output=Path(snakemake.output.card),
-        title=snakemake.params.title,
-        name=f"{snakemake.wildcards.experiment}-{snakemake.wildcards.generator}",
-        generator=snakemake.params.generator,
+        **given,
     )

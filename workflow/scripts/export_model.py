@@ -3,22 +3,15 @@
 from pathlib import Path
 
 from papertune.jobs.job import job
-from papertune.models.origin import origin_of
 from papertune.report.export import export_model
-from papertune.study.experiment_file import load_experiment
+from papertune.study import uses
 
-with job(snakemake):
-    name = snakemake.wildcards.experiment
-    experiment = load_experiment(snakemake.config["files"][name])
+with job(snakemake, uses.export_model) as given:
     export_model(
         model=Path(snakemake.input.model),
         base=Path(snakemake.input.base),
         output=Path(snakemake.output.folder),
-        scores=dict(zip(snakemake.params.cells, map(Path, snakemake.input.scores), strict=True)),
-        metrics=experiment.metrics,
-        baseline=experiment.baseline,
-        comparison=experiment.comparison,
-        answering=experiment.answering,
-        origin=origin_of(name, experiment, snakemake.wildcards.model),
+        scores=dict(zip(given.pop("cells"), map(Path, snakemake.input.scores), strict=True)),
         threads=snakemake.threads,
+        **given,
     )

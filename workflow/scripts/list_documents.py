@@ -4,19 +4,12 @@ from pathlib import Path
 
 from papertune.collect.steps import list_documents
 from papertune.jobs.job import job
-from papertune.study.experiment_file import load_experiment
-from papertune.study.splits import chooser
+from papertune.study import uses
 
-with job(snakemake):
-    experiment = load_experiment(snakemake.config["files"][snakemake.wildcards.experiment])
-    year = snakemake.wildcards.year
-    part = int(year) if year.isdigit() else year
+with job(snakemake, uses.list_documents) as given:
     list_documents(
-        experiment.source,
-        experiment.fetching,
-        part,
-        mine=chooser(part, experiment.splits),
         output=Path(snakemake.output.listing),
         rejected=Path(snakemake.output.rejected),
         cache=Path(snakemake.config["store"], "http"),
+        **given,
     )

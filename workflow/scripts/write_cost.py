@@ -4,11 +4,7 @@ from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.report.cost import write_cost
-from papertune.study.experiment_file import load_experiment
-from papertune.study.layout import Layout
+from papertune.study import uses
 
-with job(snakemake):
-    name = snakemake.wildcards.experiment
-    experiment = load_experiment(snakemake.config["files"][name])
-    layout = Layout(name, experiment, snakemake.config["resources"])
-    write_cost(layout, Path(snakemake.output[0]).parent)
+with job(snakemake, uses.write_cost) as given:
+    write_cost(given["layout"], Path(snakemake.output[0]).parent)

@@ -4,14 +4,11 @@ from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.report.page import write_page
-from papertune.study.experiment_file import load_experiment
-from papertune.study.layout import Layout
+from papertune.study import uses
 
-with job(snakemake):
-    name = snakemake.wildcards.experiment
-    experiment = load_experiment(snakemake.config["files"][name])
+with job(snakemake, uses.report) as given:
     write_page(
-        Layout(name, experiment),
+        given["layout"],
         Path(snakemake.output.page),
         matrix=Path(snakemake.input.matrix),
         counts=Path(snakemake.input.counts),

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.report.tables import write_published
-from papertune.study.experiment_file import load_experiment
+from papertune.study import uses
 
-with job(snakemake):
+with job(snakemake, uses.report) as given:
     write_published(
-        load_experiment(snakemake.config["files"][snakemake.wildcards.experiment]),
+        given["layout"].experiment,
         Path(snakemake.output[0]).parent,
         matrix=Path(snakemake.input.matrix),
     )

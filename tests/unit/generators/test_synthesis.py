@@ -19,7 +19,7 @@ from papertune.study.settings import (
     SourceGenerator,
     TransformersGenerator,
 )
-from papertune.study.splits import chooser, split_of
+from papertune.study.splits import SplitOf, chooser, split_of
 from tiny_models import make_model
 
 SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2012}, validation=0.3)
@@ -52,8 +52,7 @@ def study(tmp_path):
             prompt=prompt,
             instruction="read",
             documents=files,
-            split=split,
-            splits=SPLITS,
+            mine=SplitOf.of(split, SPLITS),
             output=tmp_path / "pairs.jsonl",
             rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
@@ -285,8 +284,7 @@ def test_memory_does_not_grow_with_the_texts(study):
             prompt="",
             instruction="",
             documents=[year],
-            split="test",
-            splits=SPLITS,
+            mine=SplitOf.of("test", SPLITS),
             output=study.folder / f"pairs-{count}.jsonl",
             rejected=study.folder / "rejected.jsonl",
             store=study.folder / f"store-{count}",

@@ -9,9 +9,10 @@ import pytest
 
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.models.modelcard import block, name_model, text
-from papertune.models.origin import Origin, licence_of
+from papertune.models.origin import licence_of
 from papertune.records import Score, write_records
 from papertune.report.export import export_model
+from papertune.study.layout import Origin
 from papertune.study.settings import Answering, Comparison
 from tiny_models import make_model
 from tiny_training import Runs, facts_of, pairs

@@ -19,8 +19,8 @@ from papertune.errors import GeneratorError, PapertuneError
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
 from papertune.records import Document, Pair, write_records
-from papertune.study.experiment import Splits
 from papertune.study.settings import Answering, Decoding, TransformersGenerator
+from papertune.study.splits import SplitOf
 from snakemake_run import ROOT
 from tiny_models import make_model
 
@@ -83,10 +83,7 @@ def run_synthesize(folder: Path, made: Path, shards: int) -> None:
             prompt="$pairs of $title: $text",
             instruction="read",
             documents=[folder / "2020.jsonl"],
-            split="test",
-            splits=Splits(
-                train={"from": 2000, "to": 2009}, test={"from": 2020, "to": 2020}, validation=0.3
-            ),
+            mine=SplitOf("test", (2020, 2020), None, None),
             output=made / "output.jsonl",
             rejected=made / "rejected.jsonl",
             store=made / "store",

@@ -13,6 +13,7 @@ from papertune.study.experiment import Splits
 from papertune.study.experiment_file import load_experiment
 from papertune.study.settings import RulesGenerator, SourceGenerator, Subset
 from papertune.study.settings.qa import PairsSource, StackDumpSource
+from papertune.study.splits import SplitOf
 from papertune.training.subsets import choose
 from snakemake_run import ROOT
 
@@ -28,7 +29,7 @@ def dataset(tmp_path):
         write_records(tmp_path / "2012.jsonl", documents)
         synthesize(
             generator_name="people", generator=generator, prompt="", instruction="Answer",
-            documents=[tmp_path / "2012.jsonl"], split="train", splits=SPLITS,
+            documents=[tmp_path / "2012.jsonl"], mine=SplitOf.of("train", SPLITS),
             output=tmp_path / "train.jsonl", rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
         )  # fmt: skip

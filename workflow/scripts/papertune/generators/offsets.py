@@ -9,8 +9,7 @@ from typing import Any
 
 from papertune.identity import digest
 from papertune.records import Document, Rejection, from_dict
-from papertune.study.experiment import Splits
-from papertune.study.splits import split_of
+from papertune.study.splits import SplitOf
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,7 +38,7 @@ class Place:
         return cls(**values | {"path": Path(values["path"])})
 
 
-def places_of(files: list[Path], split: str, splits: Splits) -> tuple[list[Place], list[Rejection]]:
+def places_of(files: list[Path], mine: SplitOf) -> tuple[list[Place], list[Rejection]]:
     """The split's documents in the order of the output, and those that came twice."""
     found: dict[str, Place] = {}
     repeated = []
@@ -49,7 +48,7 @@ def places_of(files: list[Path], split: str, splits: Splits) -> tuple[list[Place
             for number, line in enumerate(stream, start=1):
                 if line.strip():
                     document = from_dict(Document, json.loads(line), where=f"{path}:{number}")
-                    if split_of(document, splits) == split:
+                    if mine(document):
                         if document.id in found:
                             repeated.append(
                                 Rejection(

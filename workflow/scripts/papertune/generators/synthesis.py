@@ -30,8 +30,8 @@ from papertune.records import (
     pair_id,
     to_line,
 )
-from papertune.study.experiment import Splits
 from papertune.study.settings import Generator, PromptedGenerator, RulesGenerator, SourceGenerator
+from papertune.study.splits import SplitOf
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,7 @@ def synthesize(
     prompt: str,
     instruction: str,
     documents: list[Path],
-    split: str,
-    splits: Splits,
+    mine: SplitOf,
     output: Path,
     rejected: Path,
     store: Path,
@@ -72,8 +71,7 @@ def synthesize(
         prompt: The text of the prompt template (``title``, ``text``, ``pairs``); empty for rules.
         instruction: Goes into every pair.
         documents: Files of documents, of any years; the split's are chosen from them.
-        split: ``train``, ``validation`` or ``test``.
-        splits: Which documents these are.
+        mine: Which documents these are.
         output: The split of a dataset: pairs, ordered by year and document.
         rejected: File of rejections: pairs not kept, and documents without a pair (``no_pairs``).
         store: The store's root.
@@ -87,15 +85,15 @@ def synthesize(
         GeneratorError: the generator cannot write, no document is in the split, or no document
             gave a pair. What was finished until then is in the store.
     """
-    places, repeated = places_of(documents, split, splits)
+    places, repeated = places_of(documents, mine)
     if not places:
         raise GeneratorError(
-            f"no document is in the split {split!r}",
+            f"no document is in the split {mine.split!r}",
             where=", ".join(str(path) for path in documents[:3]),
             hint="look at the years in splits, at splits.validation, and at what was collected",
         )
     backend = open_backend(generator, folder=model_folder, threads=threads)
-    what = f"{generator_name}/{split}"
+    what = f"{generator_name}/{mine.split}"
     identity = _identity(generator, prompt, backend)
     asking = Asking(generator, prompt, backend, store, identity, what)
     job = _Job(generator_name, instruction, asking)

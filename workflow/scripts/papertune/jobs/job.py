@@ -12,14 +12,18 @@ from papertune.jobs.record import jobs_folder
 from papertune.jobs.recording import recorded
 from papertune.jobs.sharing import work_for_group
 from papertune.jobs.team import team_of
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
+from papertune.study.uses import Rule, used_by
 
 
 @contextmanager
-def job(snakemake: Any) -> Iterator[None]:
-    """The frame of a script's work.
+def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
+    """The frame of a script's work; gives it what it takes from the experiment's settings.
 
     Args:
         snakemake: What Snakemake gives to scripts: rule, wildcards, threads, resources, log.
+        rule: What says what that is, of :mod:`papertune.study.uses`.
     """
     work_for_group(snakemake.config[folder] for folder in ("store", "resources"))
     wildcards = dict(snakemake.wildcards.items())
@@ -37,7 +41,12 @@ def job(snakemake: Any) -> Iterator[None]:
         runtime=_number(asked.get("runtime")),
     )
     with record, job_log(snakemake.log[0]), own_gpus(gpus // nodes):
-        yield
+        yield used_by(rule, _layout(snakemake), snakemake.wildcards).arguments if rule else {}
+
+
+def _layout(snakemake: Any) -> Layout:
+    name, config = snakemake.wildcards.experiment, snakemake.config
+    return Layout(name, load_experiment(config["files"][name]), config["resources"])
 
 
 def _number(value: Any) -> int | None:

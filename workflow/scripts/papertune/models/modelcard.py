@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from papertune.models.origin import UNKNOWN, Origin, base_facts, data_facts
+from papertune.models.origin import UNKNOWN, base_facts, data_facts
 from papertune.records import Pair, atomic_write, read_records
+from papertune.study.layout import Origin
 from papertune.study.methods import METHODS
 
 LOADING = """\

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from papertune.identity import canonical
 from papertune.records import Pair, files_digest
-from papertune.study.experiment import Experiment
+from papertune.study.layout import Origin
 
 UNKNOWN = "unknown"  # a licence that the Hub knows, too
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")  # files that go where weights go
@@ -27,47 +26,6 @@ _TITLES = {
 }
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
 _MADE_BY = ("backend", "model", "revision", "style")  # what of a pair's provenance names its writer
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a model's own files do not say: names in the experiment, and where its base is from.
-
-    Args:
-        experiment: Its name.
-        model: The model's name in it.
-        base: The base's name in it.
-        hub: The base's id on the Hub; empty for another one.
-        revision: Its commit.
-        scratch: The base was pre-trained here from random weights.
-        source: The kind of the documents' source.
-        dataset: The generator whose pairs train.
-    """
-
-    experiment: str = ""
-    model: str = ""
-    base: str = ""
-    hub: str = ""
-    revision: str = ""
-    scratch: bool = False
-    source: str = ""
-    dataset: str = ""
-
-
-def origin_of(name: str, experiment: Experiment, model: str) -> Origin:
-    """What an experiment says of where a model comes from."""
-    base = experiment.models[model].base
-    settings = experiment.bases[base]
-    return Origin(
-        experiment=name,
-        model=model,
-        base=base,
-        hub=settings.hub,
-        revision=settings.revision,
-        scratch=settings.pretrain is not None,
-        source=experiment.source.kind,
-        dataset=experiment.dataset_of(model),
-    )
 
 
 def base_facts(folder: Path, origin: Origin) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from papertune.models.loading import load_model, load_tokenizer, set_up_torch
 from papertune.models.merging import merged_model
 from papertune.models.modelcard import Results, read_facts, write_card
 from papertune.models.modelfolder import generation_defaults, model_folder
-from papertune.models.origin import LICENCES, Origin
+from papertune.models.origin import LICENCES
 from papertune.report.tables import BETTER, WORSE, interval, number
 from papertune.report.tabular import Table, to_markdown
 from papertune.scores.matrix import ALL_YEARS, Cell, compare
+from papertune.study.layout import Origin
 from papertune.study.settings import Answering, Comparison
 
 log = logging.getLogger("papertune")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from papertune.metrics import METRICS
-from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, read_template
+from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, QUESTION, read_template
 from papertune.study.recipe import Recipe
 from papertune.study.settings import (
     Answering,
@@ -246,13 +245,15 @@ class Experiment(Settings):
             freeze=chosen.freeze,
             subset=chosen.subset,
             examples=chosen.examples,
-            prompt=self.answer_template(),
+            prompt=self.answer_template(model),
             embedder=self.embedder,
             sharded=self.compute.shards_weights(chosen.method),
         )
 
-    def answer_template(self) -> str:
-        """The text of the prompt that models answer and are trained with."""
+    def answer_template(self, model: str) -> str:
+        """The text of the prompt that a model answers and is trained with."""
+        if self.models[model].examples.asked == "question":
+            return QUESTION
         return read_template(self.prompt, ANSWER_FIELDS)
 
     def generator_template(self, generator: str) -> str:
@@ -261,23 +262,14 @@ class Experiment(Settings):
         return read_template(prompt, GENERATOR_FIELDS) if prompt else ""
 
     def presentation(self) -> dict[str, Any]:
-        """What tables, figures and the page show besides numbers."""
-        named: dict[str, Mapping[str, Any]] = {
-            "generators": self.generators,
-            "models": self.models,
-        }
-        price = self.compute.gpu_hour_price
+        """What tables, figures and the page show besides numbers, and captions say."""
+        named = [*self.generators.items(), *self.models.items()]
         return {
             "title": self.title,
             "question": self.question,
-            "labels": {
-                kind: {name: item.label for name, item in items.items()}
-                for kind, items in named.items()
-            },
+            "labels": [(name, item.label) for name, item in named],
             "published": [table.model_dump() for table in self.published],
             "comparison": self.comparison.identity(),
-            # tables from before there was a price stay
-            **({} if price is None else {"gpu_hour_price": price}),
         }
 
     def model_label(self, model: str) -> str:

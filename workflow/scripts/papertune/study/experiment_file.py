@@ -55,7 +55,8 @@ def load_named(
     """The experiments given by name or path, and their files, by experiment name.
 
     Raises:
-        SettingsError: as :func:`locate` and :func:`load_experiment`, or two have one name.
+        SettingsError: as :func:`locate` and :func:`load_experiment`; two have one name; a prompt
+            cannot be read.
     """
     experiments: dict[str, Experiment] = {}
     files: dict[str, str] = {}
@@ -66,7 +67,11 @@ def load_named(
                 f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}",
                 hint="results lie under results/<name>; rename one of the files",
             )
-        experiments[path.stem] = load_experiment(path)
+        study = experiments[path.stem] = load_experiment(path)
+        for model in study.models:
+            study.answer_template(model)
+        for generator in study.generators:
+            study.generator_template(generator)
         files[path.stem] = str(path.resolve())
     return experiments, files
 

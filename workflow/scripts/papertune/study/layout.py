@@ -9,6 +9,31 @@ from papertune.study.experiment import Experiment, Part
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a model's own files do not say: names in the experiment, and where its base is from.
+
+    Args:
+        experiment: Its name.
+        model: The model's name in it.
+        base: The base's name in it.
+        hub: The base's id on the Hub; empty for another one.
+        revision: Its commit.
+        scratch: The base was pre-trained here from random weights.
+        source: The kind of the documents' source.
+        dataset: The generator whose pairs train.
+    """
+
+    experiment: str = ""
+    model: str = ""
+    base: str = ""
+    hub: str = ""
+    revision: str = ""
+    scratch: bool = False
+    source: str = ""
+    dataset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The files of an experiment, by year, by (generator, split), by (model, seed, test set).
 
@@ -127,6 +152,21 @@ class Layout:
         if model not in self.trained:
             return self.base(model)
         return f"{self.root}/models/{model}/seed-{seed}"
+
+    def origin(self, model: str) -> Origin:
+        """What the experiment says of where a model comes from."""
+        study = self.experiment
+        base = study.bases[study.models[model].base]
+        return Origin(
+            experiment=self.name,
+            model=model,
+            base=study.models[model].base,
+            hub=base.hub,
+            revision=base.revision,
+            scratch=base.pretrain is not None,
+            source=study.source.kind,
+            dataset=study.dataset_of(model),
+        )
 
     def training_data(self, model: str, split: str) -> str:
         """One split of the dataset that a model is trained on."""

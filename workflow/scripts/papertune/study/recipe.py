@@ -76,10 +76,9 @@ class Recipe(Settings):
             "method": self.method,
             "training": self.training.identity(),
             "examples": self.examples.identity(),
+            "prompt": self.prompt,
             **{part: settings.identity() for part, settings in self.parts.items()},
         }
-        if self.examples.asked != "question":
-            values["prompt"] = self.prompt
         if self.training.best_by == "similarity":
             values["embedder"] = self.embedder.identity()
         return values

@@ -1,39 +1,81 @@
-"""Which split a document belongs to: decided per document, never per pair."""
+"""Which split a document belongs to: decided per document, never per pair.
+
+Choices are frozen objects that hold just what decides, so that a change of another split's settings
+is none of theirs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from papertune.identity import share
 from papertune.records import Document
 from papertune.study.experiment import Part, Splits
 from papertune.study.settings import Years
 
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """Whether the key of a listed item is of a part, ``train`` or ``test``, by its hash."""
+
+    part: str
+    test: float
+
+    def __call__(self, key: str) -> bool:
+        """Whether it is."""
+        return (share(key, "test") < self.test) == (self.part == "test")
+
+
+def chooser(part: Part, splits: Splits) -> PartOf | None:
+    """What chooses a part's items; ``None`` where the part is a year, which has them all."""
+    if isinstance(part, int) or isinstance(splits.test, Years):
+        return None
+    return PartOf(part, splits.test)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOf:
+    """Whether a document is of a split.
+
+    Args:
+        split: ``train``, ``validation`` or ``test``.
+        years: First and last year of the documents that train, or test, where years decide.
+        test: Else the share of all documents that tests, by the hash of their ids.
+        validation: The share of the training documents that validates. It is chosen by the hash
+            of the document's id, so a document stays where it is when others are added.
+    """
+
+    split: str
+    years: tuple[int, int] | None
+    test: float | None
+    validation: float | None
+
+    @classmethod
+    def of(cls, split: str, splits: Splits) -> SplitOf:
+        """What of an experiment's splits decides about one of them."""
+        years = splits.test if split == "test" else splits.train
+        return cls(
+            split,
+            (years.first, years.last) if isinstance(years, Years) else None,
+            None if isinstance(splits.test, Years) else splits.test,
+            None if split == "test" else splits.validation,
+        )
+
+    def __call__(self, document: Document) -> bool:
+        """Whether it is."""
+        if self.years is not None and not self.years[0] <= document.year <= self.years[1]:
+            return False
+        if self.test is not None and (share(document.id, "test") < self.test) != (
+            self.split == "test"
+        ):
+            return False
+        if self.validation is None:
+            return True
+        return (share(document.id, "validation") < self.validation) == (self.split == "validation")
+
 
 def split_of(document: Document, splits: Splits) -> str | None:
-    """``train``, ``validation`` or ``test`` by year, ``None`` outside of both spans of years.
-
-    Of the training documents, the share ``splits.validation`` is for validation. It is chosen by
-    the hash of the document's id, so a document stays where it is when others are added; so are
-    those to test with, where ``splits.test`` is a share.
-    """
-    if not isinstance(splits.test, Years):
-        if part_of(document.id, splits) == "test":
-            return "test"
-    elif splits.test.first <= document.year <= splits.test.last:
-        return "test"
-    elif splits.train and not splits.train.first <= document.year <= splits.train.last:
-        return None
-    return "validation" if share(document.id, "validation") < splits.validation else "train"
-
-
-def chooser(part: Part, splits: Splits) -> Callable[[str], bool] | None:
-    """Whether the id of a listed item is of a part; ``None`` where the part is a year."""
-    return None if isinstance(part, int) else lambda key: part_of(key, splits) == part
-
-
-def part_of(key: str, splits: Splits) -> Part | None:
-    """``train`` or ``test`` by the hash of a document's id; ``None`` where years decide."""
-    if isinstance(splits.test, Years):
-        return None
-    return "test" if share(key, "test") < splits.test else "train"
+    """The split of a document; ``None`` where its year is in none."""
+    return next((split for split in SPLITS if SplitOf.of(split, splits)(document)), None)

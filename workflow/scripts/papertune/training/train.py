@@ -11,7 +11,6 @@ from papertune.models.loading import context_of, load_tokenizer, set_up_torch
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.quantization import write_quantization
 from papertune.records import Pair, read_records
-from papertune.study.prompts import QUESTION
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering
 from papertune.training.by_answers import judge_of
@@ -103,10 +102,7 @@ def train(
     if hasattr(model, "peft_config"):
         # a quantised weight holds several parameters in one number
         facts["total_parameters"] = model.get_nb_trainable_parameters()[1]
-    facts["asked"] = {
-        "form": examples.asked,
-        "template": QUESTION if examples.asked == "question" else recipe.prompt,
-    }
+    facts["asked"] = {"form": examples.asked, "template": recipe.prompt}
     with model_folder(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -36,17 +37,20 @@ class Settings(BaseModel):
             value = getattr(self, name)
             if marks.get("cosmetic") or (marks.get("added") and value == field.default):
                 continue
-            values[name] = _identity_of(value)
+            values[name] = identity_of(value)
         return values
 
 
-def _identity_of(value: Any) -> Any:
+def identity_of(value: Any) -> Any:
+    """What results depend on of settings, of data classes, of what holds such, as JSON values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: identity_of(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Settings):
         return value.identity()
     if isinstance(value, dict):
-        return {key: _identity_of(item) for key, item in value.items()}
+        return {key: identity_of(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_identity_of(item) for item in value]
+        return [identity_of(item) for item in value]
     return value
 
 

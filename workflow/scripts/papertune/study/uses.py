@@ -1,0 +1,178 @@
+"""The one door from an experiment to its jobs: what a job of each rule takes from the settings.
+
+A rule's param is the identity of what its function gives here, and its script gets the same values
+and nothing else of the experiment. So no result depends on a setting that does not trigger it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from papertune import versions
+from papertune.identity import canonical
+from papertune.study.layout import Layout
+from papertune.study.settings import Embedder
+from papertune.study.settings.base import identity_of
+from papertune.study.splits import SplitOf, chooser
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What a job takes from the settings, as arguments of what its script calls.
+
+    Args:
+        version: The constants of the stage; see :mod:`papertune.versions`.
+        counted: What its results depend on, but for marks of :func:`cosmetic`.
+        beside: What they do not depend on: names that stand in paths anyway, how much is done at
+            once.
+        shown: Counts, too, and is no argument: labels, where they are shown.
+    """
+
+    version: int | list[int]
+    counted: Mapping[str, Any]
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    shown: Any = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """For the script."""
+        return {**self.counted, **self.beside}
+
+    def identity(self) -> str:
+        """For the rule: changes if, and only if, a result can."""
+        return canonical([self.version, identity_of(dict(self.counted)), self.shown])
+
+
+Rule = Callable[..., Uses]  # the experiment's layout, and a job's wildcards by name
+
+
+def used_by(rule: Rule, layout: Layout, wildcards: Mapping[str, str]) -> Uses:
+    """What one job of a rule takes."""
+    return rule(layout, **{k: value for k, value in wildcards.items() if k != "experiment"})
+
+
+# ---- documents ---------------------------------------------------------------------------------
+
+
+def list_documents(layout: Layout, year: str) -> Uses:
+    """Of one year or part."""
+    study = layout.experiment
+    [part] = (part for part in study.parts if str(part) == year)
+    chosen = {"source": study.source, "part": part, "mine": chooser(part, study.splits)}
+    return Uses(versions.COLLECT, chosen, {"fetching": study.fetching})
+
+
+def find_texts(layout: Layout, year: str) -> Uses:
+    """Fetching and rendering."""
+    study = layout.experiment
+    return Uses(versions.COLLECT, {"source": study.source, "fetching": study.fetching})
+
+
+# ---- pairs -------------------------------------------------------------------------------------
+
+
+def synthesize(layout: Layout, generator: str, split: str) -> Uses:
+    """Of one generator about one split."""
+    study = layout.experiment
+    return Uses(
+        [versions.RULES, versions.ASK, versions.SYNTHESIZE],
+        {
+            "generator": study.generators[generator],
+            "prompt": study.generator_template(generator),
+            "instruction": study.instruction,
+            "mine": SplitOf.of(split, study.splits),
+        },
+        {"generator_name": generator, "shards": study.compute.shards},
+    )
+
+
+def describe_dataset(layout: Layout, generator: str) -> Uses:
+    """The card has the title that the experiment has when it is written."""
+    study = layout.experiment
+    return Uses(
+        versions.DATASET,
+        {"generator": study.generators[generator].identity()},
+        {"title": study.title, "name": f"{layout.name}-{generator}"},
+    )
+
+
+# ---- models ------------------------------------------------------------------------------------
+
+
+def pretrain_base(layout: Layout, base: str) -> Uses:
+    """Of a base from scratch."""
+    study = layout.experiment
+    sharded = study.compute.shards_weights("pretrain")
+    return Uses(versions.PRETRAIN, {"base": study.bases[base].pretrain}, {"sharded": sharded})
+
+
+def train(layout: Layout, model: str, seed: str) -> Uses:
+    """Of one model with one seed."""
+    made = {"recipe": layout.experiment.recipe_of(model), "seed": int(seed)}
+    return Uses(versions.TRAIN, made, {"origin": layout.origin(model)})
+
+
+def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
+    """Of one model to the questions of one test set."""
+    study = layout.experiment
+    chosen = {
+        "prompt": study.answer_template(model),
+        "asked": study.models[model].examples.asked,
+        "answering": study.answering,
+    }
+    return Uses(versions.ANSWER, chosen, {"shards": study.compute.shards})
+
+
+def export_model(layout: Layout, model: str, seed: str) -> Uses:
+    """With the results that its card shows."""
+    study = layout.experiment
+    return Uses(
+        versions.EXPORT,
+        {
+            "cells": list(layout.exported_scores(model, seed)),
+            **_compared(layout),
+            "answering": study.answering,
+        },
+        {"origin": layout.origin(model)},
+    )
+
+
+# ---- scores and report -------------------------------------------------------------------------
+
+
+def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
+    """Of one file of answers."""
+    study = layout.experiment
+    embedder = study.embedder if "similarity" in study.metrics else Embedder()
+    version = [versions.EMBED, versions.SCORE]
+    return Uses(version, {"metrics": study.metrics, "embedder": embedder})
+
+
+def compare(layout: Layout) -> Uses:
+    """Of all scores."""
+    return Uses(versions.COMPARE, {"cells": list(layout.by_cell("scores")), **_compared(layout)})
+
+
+def _compared(layout: Layout) -> dict[str, Any]:
+    study = layout.experiment
+    chosen = ("metrics", "baseline", "comparison")
+    return {name: getattr(study, name) for name in chosen}
+
+
+def count_stages(layout: Layout) -> Uses:
+    """From listing to score."""
+    return Uses(versions.REPORT, {}, {"layout": layout}, layout.experiment.identity())
+
+
+def report(layout: Layout, *more: Any) -> Uses:
+    """Tables, figures and page: all settings, and labels."""
+    study = layout.experiment
+    shown = [study.identity(), study.presentation(), *more]
+    return Uses(versions.REPORT, {}, {"layout": layout}, shown)
+
+
+def write_cost(layout: Layout) -> Uses:
+    """The table that a price changes."""
+    return report(layout, layout.experiment.compute.gpu_hour_price)
