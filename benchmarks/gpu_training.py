@@ -160,9 +160,9 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
     from papertune.models.modelfolder import device_label, peak_memory
     from papertune.study.recipe import Recipe
     from papertune.study.settings import Training
-    from papertune.training.callback import Watch
-    from papertune.training.fitting import fit
+    from papertune.training.callback import RunCallback
     from papertune.training.methods import prepare
+    from papertune.training.train import fit
 
     case = CASES[name]
     length = 64 if tiny else 1024
@@ -184,6 +184,7 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
     vocabulary = model.config.vocab_size
     rows = texts((warm + steps) * batch, length, case.packed, vocabulary)
     marks: dict[int, float] = {}
+    packed = length if case.packed else None
 
     class Measured(Exception):
         """All steps are done: no validation and no checkpoint of many gigabytes."""
@@ -198,24 +199,23 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         if state.global_step == warm + steps:
             raise Measured
 
-    usual, Watch.on_step_end = Watch.on_step_end, mark  # type: ignore[method-assign]
+    usual, RunCallback.on_step_end = RunCallback.on_step_end, mark  # type: ignore[method-assign]
     try:
         with tempfile.TemporaryDirectory() as checkpoints:
             fit(
                 model,
                 tokenizer(),
-                train=Examples(rows, 0, 0),
-                validation=Examples(rows[:1], 0, 0),
+                train=Examples(rows, packed=packed),
+                validation=Examples(rows[:1], packed=packed),
                 training=training,
                 seed=1,
                 checkpoints=Path(checkpoints),
                 what=name,
-                packed=length if case.packed else None,
             )
     except Measured:
         pass
     finally:
-        Watch.on_step_end = usual  # type: ignore[method-assign]
+        RunCallback.on_step_end = usual  # type: ignore[method-assign]
     seconds = marks[warm + steps] - marks[warm]
     lengths = [len(row["input_ids"]) for row in rows[warm * batch :]]
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -135,15 +135,13 @@ def train_there(folder: Path, method: str, threads: int) -> None:
         print(f"{DONE}{json.dumps(facts)}", flush=True)
         os._exit(0)
 
-    from papertune.training import fitting  # what fit() imports is part of the start
-
     def at_first_step(*arguments: object, **how: object) -> object:
-        from papertune.training.callback import Watch
+        from papertune.training.callback import RunCallback  # fit() imports it
 
-        Watch.on_step_end = tell  # type: ignore[method-assign]
+        RunCallback.on_step_end = tell  # type: ignore[method-assign]
         return fit(*arguments, **how)  # type: ignore[arg-type]
 
-    fit, training.fit = fitting.fit, at_first_step  # type: ignore[assignment]
+    fit, training.fit = training.fit, at_first_step  # type: ignore[assignment]
     training.train(
         Recipe(
             method=method,

@@ -36,7 +36,7 @@ from papertune.examples.tokens import MASKED, Examples, answer_loss
 from papertune.models.loading import device_name, set_up_torch
 from papertune.study.settings import Training
 from papertune.training import callback
-from papertune.training.fitting import fit
+from papertune.training.train import fit
 
 TIMES_TRL = 1.5
 TIMES_BARE = 1.1
@@ -171,7 +171,7 @@ def ours(model: Any, rows: list[Any], packed: int | None) -> float:
         precision="fp32",
         evaluations=1,
     )
-    usual, clock = callback.Watch, Clock()
+    usual, clock = callback.RunCallback, Clock()
 
     class Timed(usual):  # type: ignore[misc, valid-type]
         def on_train_begin(self, *arguments: Any, **how: Any) -> None:
@@ -182,20 +182,19 @@ def ours(model: Any, rows: list[Any], packed: int | None) -> float:
             clock.stop()  # before the validation and the checkpoint
             super().on_log(*arguments, **how)
 
-    callback.Watch = Timed  # type: ignore[misc]
+    callback.RunCallback = Timed  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as folder:
         fit(
             model,
             tokenizer,
-            train=Examples(rows, 0, 0),
-            validation=Examples(rows[:1], 0, 0),
+            train=Examples(rows, packed=packed),
+            validation=Examples(rows[:1], packed=packed),
             training=training,
             seed=1,
             checkpoints=Path(folder),
             what="packed" if packed else "padded",
-            packed=packed,
         )
-    callback.Watch = usual  # type: ignore[misc]
+    callback.RunCallback = usual  # type: ignore[misc]
     return clock.seconds
 
 

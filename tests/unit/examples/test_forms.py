@@ -71,9 +71,9 @@ def with_beginning(tokenizer):
 
 
 def read(tokenizer, *, max_length: int = 256, **variant):
-    return read_examples(
-        tokenizer, pairs(), TEMPLATE, ExampleForm(**variant), max_length=max_length
-    )
+    settings = ExampleForm(**variant)
+    form = Form(tokenizer, settings.asked, TEMPLATE)
+    return read_examples(form, pairs(), settings, max_length=max_length)
 
 
 def shown(tokenizer, row) -> tuple[str, str]:

@@ -199,7 +199,7 @@ def test_a_packed_run_is_the_padded_one(tmp_path):
     from papertune.examples.tokens import Examples
     from papertune.models.loading import load_model, load_tokenizer, set_up_torch
     from papertune.study.settings import Training
-    from papertune.training.fitting import fit
+    from papertune.training.train import fit
     from tiny_models import make_model
 
     # of this model end and padding are one token, which counts all the same
@@ -217,13 +217,12 @@ def test_a_packed_run_is_the_padded_one(tmp_path):
         facts = fit(
             model,
             load_tokenizer(folder),
-            train=Examples(examples(22), 0, 0),
-            validation=Examples(examples(20, seed=2), 0, 0),
+            train=Examples(examples(22), packed=packed),
+            validation=Examples(examples(20, seed=2), packed=packed),
             training=training,
             seed=1,
             checkpoints=tmp_path / f"checkpoints-{packed}",
             what="model/seed-1",
-            packed=packed,
         )
         found.append((model, facts))
     (padded, theirs), (model, ours) = found

@@ -17,8 +17,8 @@ from papertune.metrics import METRICS
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, read_records
 from papertune.study.settings import Answering, Pretraining
-from papertune.training.by_answers import TEACHER_FORCED, Judge
-from papertune.training.callback import Watch
+from papertune.training.by_answers import TEACHER_FORCED, AnswerScorer
+from papertune.training.callback import RunCallback
 from papertune.training.history import Criterion
 from tiny_training import PROMPT, Runs, bytes_of, facts_of, history_of, pairs
 
@@ -90,7 +90,7 @@ def test_a_stopped_run_keeps_its_choice(run, monkeypatch, event, count):
     undisturbed = run("undisturbed", **how)
     before, calls = signal.getsignal(signal.SIGTERM), []
     stopping.install()
-    real = getattr(Watch, event)
+    real = getattr(RunCallback, event)
 
     def called(watch, *arguments, **rest):
         calls.append(1)
@@ -98,7 +98,7 @@ def test_a_stopped_run_keeps_its_choice(run, monkeypatch, event, count):
             os.kill(os.getpid(), signal.SIGTERM)
         return real(watch, *arguments, **rest)
 
-    monkeypatch.setattr(Watch, event, called)
+    monkeypatch.setattr(RunCallback, event, called)
     try:
         with pytest.raises(stopping.Interrupted):
             run("stopped", **how)
@@ -128,7 +128,7 @@ def test_teacher_forced_bleu_is_of_the_likeliest_tokens_after_the_reference(tmp_
         with torch.no_grad():
             logits = model(torch.tensor([question + own])).logits[0]
         assert found == logits[len(question) - 1 : -1].argmax(-1).tolist()
-    forced = Judge(TEACHER_FORCED, form, some, new_tokens=8, batch_size=2)
+    forced = AnswerScorer(TEACHER_FORCED, form, some, new_tokens=8, batch_size=2)
     sums = sum(forced.measure(model, batch) for batch in forced.batches)
     found = predicted(model, tokenizer, list(form.tokens(some)))
     texts = [tokenizer.decode(tokens) for tokens in found]

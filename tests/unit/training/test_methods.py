@@ -28,10 +28,10 @@ from papertune.study.settings import (
     Training,
 )
 from papertune.training import train as training
-from papertune.training.fitting import fit
+from papertune.training.callback import RunCallback
 from papertune.training.methods import frozen_modules, prepare
 from papertune.training.subsets import choose
-from papertune.training.trainer import Watch
+from papertune.training.train import fit
 from tiny_models import make_model
 from tiny_training import pairs
 
@@ -393,14 +393,14 @@ def test_full_in_bf16_with_checkpointing_comes_near_fp32(run, family):
 @pytest.fixture
 def optimisers(monkeypatch):
     """The optimisers that runs have used."""
-    used, begin = [], Watch.on_train_begin
+    used, begin = [], RunCallback.on_train_begin
 
     def seen(watch, args, state, control, **rest):
         optimizer = rest["optimizer"]
         used.append(getattr(optimizer, "optimizer", optimizer))
         return begin(watch, args, state, control, **rest)
 
-    monkeypatch.setattr(Watch, "on_train_begin", seen)
+    monkeypatch.setattr(RunCallback, "on_train_begin", seen)
     return used
 
 
@@ -457,15 +457,15 @@ def stop_at(monkeypatch):
 
     def at(step):
         stopping.install()
-        ended = Watch.on_step_end
+        ended = RunCallback.on_step_end
 
         def asked(watch, args, state, control, **rest):
             if state.global_step == step:
                 os.kill(os.getpid(), signal.SIGTERM)
-                monkeypatch.setattr(Watch, "on_step_end", ended)
+                monkeypatch.setattr(RunCallback, "on_step_end", ended)
             return ended(watch, args, state, control, **rest)
 
-        monkeypatch.setattr(Watch, "on_step_end", asked)
+        monkeypatch.setattr(RunCallback, "on_step_end", asked)
 
     yield at
     stopping.install()
@@ -596,7 +596,7 @@ def test_when_a_loss_counts_as_diverging(losses, diverges):
         {"step": n, "epoch": n, "loss": loss, "eval_loss": losses[0]}
         for n, loss in enumerate(losses)
     ]
-    state, watch = TrainerState(log_history=rows), Watch(100, Training(), "run")
+    state, watch = TrainerState(log_history=rows), RunCallback(100, Training(), "run")
     try:
         watch._look_for_divergence(state)
     except TrainingError:
@@ -606,14 +606,14 @@ def test_when_a_loss_counts_as_diverging(losses, diverges):
 
 
 def test_a_loss_that_is_no_number_names_the_last_good_checkpoint(run, monkeypatch, tmp_path):
-    logged = Watch.on_log
+    logged = RunCallback.on_log
 
     def broken(watch, args, state, control, **rest):
         if state.global_step >= 6 and "loss" in state.log_history[-1]:
             watch.loss = math.nan
         return logged(watch, args, state, control, **rest)
 
-    monkeypatch.setattr(Watch, "on_log", broken)
+    monkeypatch.setattr(RunCallback, "on_log", broken)
     with pytest.raises(TrainingError, match="the loss is nan at step 6") as error:
         run("broken", evaluations=4)
     kept = tmp_path / "checkpoints" / "broken" / "checkpoint-3"

@@ -13,7 +13,7 @@ import pytest
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
 from papertune.models.modelfolder import model_folder
-from papertune.training.callback import Watch
+from papertune.training.callback import RunCallback
 from papertune.training.checkpoints import (
     Carried,
     carried_by,
@@ -38,7 +38,7 @@ def killed(run, name: str, event: str, count: int, **how) -> None:
     child = os.fork()
     if child == 0:
         try:
-            calls, real = [], getattr(Watch, event)
+            calls, real = [], getattr(RunCallback, event)
 
             def called(watch, *arguments, **rest):
                 calls.append(1)
@@ -46,7 +46,7 @@ def killed(run, name: str, event: str, count: int, **how) -> None:
                     os.kill(os.getpid(), signal.SIGKILL)
                 return real(watch, *arguments, **rest)
 
-            setattr(Watch, event, called)
+            setattr(RunCallback, event, called)
             run(name, **how)
         finally:
             os._exit(1)  # the tests go on in the parent only
@@ -140,7 +140,7 @@ def test_others_are_removed(tmp_path):
 @pytest.mark.parametrize("find_batch", [False, True])
 def test_disk_use_is_bounded(run, monkeypatch, find_batch):
     """At most the best, the newest before and the one that is being written."""
-    real, found, after = Watch.on_save, [], []
+    real, found, after = RunCallback.on_save, [], []
 
     def there(args):
         return sorted(path.name for path in run.checkpoints("model").iterdir())
@@ -150,7 +150,7 @@ def test_disk_use_is_bounded(run, monkeypatch, find_batch):
         real(watch, args, state, control, **rest)
         after.append(there(args))
 
-    monkeypatch.setattr(Watch, "on_save", saved)
+    monkeypatch.setattr(RunCallback, "on_save", saved)
     run("model", epochs=6, evaluations=18, find_batch=find_batch)
     assert len(found) == 18 and max(map(len, found)) <= 3
     others = {START} if find_batch else set()
@@ -162,7 +162,7 @@ def test_disk_use_is_bounded(run, monkeypatch, find_batch):
 
 def test_a_loss_that_is_no_number_makes_no_checkpoint_where_a_job_is_stopped(run, monkeypatch):
     """Between two validations nobody has looked at it yet."""
-    before, real, calls = signal.getsignal(signal.SIGTERM), Watch.on_step_end, []
+    before, real, calls = signal.getsignal(signal.SIGTERM), RunCallback.on_step_end, []
 
     def broken(watch, *arguments, **rest):
         calls.append(1)
@@ -171,7 +171,7 @@ def test_a_loss_that_is_no_number_makes_no_checkpoint_where_a_job_is_stopped(run
             os.kill(os.getpid(), signal.SIGTERM)
         return real(watch, *arguments, **rest)
 
-    monkeypatch.setattr(Watch, "on_step_end", broken)
+    monkeypatch.setattr(RunCallback, "on_step_end", broken)
     stopping.install()
     try:
         with pytest.raises(TrainingError, match="the loss is nan at step 5") as error:

@@ -129,7 +129,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import Examples
-from papertune.training.fitting import fit
+from papertune.training.train import fit
 from papertune.models.loading import load_tokenizer, set_up_torch
 from papertune.study.settings import Training
 folder, room = Path(sys.argv[1]), int(sys.argv[2])
@@ -238,7 +238,7 @@ def test_the_validation_loss_of_halves_is_that_of_the_whole(run, limit, monkeypa
     ]
     batch = collate(rows)
     trainer = StoppableTrainer.__new__(StoppableTrainer)
-    trainer.model, trainer.watch = model, type("Watch", (), {"what": "run"})
+    trainer.model, trainer.callback = model, type("Watch", (), {"what": "run"})
     sizes = []
 
     def loss_of(most):

@@ -19,7 +19,7 @@ from papertune.study.recipe import Recipe
 from papertune.study.settings import Lora, Pretraining, Training
 from papertune.training import pretraining
 from papertune.training import train as training
-from papertune.training.trainer import Watch
+from papertune.training.callback import RunCallback
 from tiny_training import COLOURS, pairs
 
 QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 4}
@@ -191,7 +191,7 @@ class Killed(BaseException):
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, monkeypatch, tmp_path):
     undisturbed = run("undisturbed")
-    saved, finish = [], Watch.on_save
+    saved, finish = [], RunCallback.on_save
 
     def deadly(watch, args, state, control, **rest):
         saved.append(state.global_step)
@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, monkeypatch, tmp_p
             raise Killed  # the third checkpoint lies there without its marker
         finish(watch, args, state, control, **rest)
 
-    monkeypatch.setattr(Watch, "on_save", deadly)
+    monkeypatch.setattr(RunCallback, "on_save", deadly)
     with pytest.raises(Killed):
         run("killed")
     checkpoints = tmp_path / "checkpoints" / "killed"
@@ -207,7 +207,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, monkeypatch, tmp_p
     (checkpoints / "checkpoint-9999").mkdir()  # what a kill while writing leaves behind
     whole = [folder.name for folder in checkpoints.glob("*/whole")]
     assert whole and (checkpoints / "checkpoint-9").exists()
-    monkeypatch.setattr(Watch, "on_save", finish)
+    monkeypatch.setattr(RunCallback, "on_save", finish)
     resumed = run("killed")
     assert weights_of(resumed) == weights_of(undisturbed)
     ours, theirs = facts_of(resumed), facts_of(undisturbed)
@@ -222,7 +222,7 @@ def sigterm(monkeypatch):
     for the nth time."""
     before = signal.getsignal(signal.SIGTERM)
 
-    def at(event: str, count: int, owner: Any = Watch) -> None:
+    def at(event: str, count: int, owner: Any = RunCallback) -> None:
         stopping.install()
         real, calls = getattr(owner, event), []
 
@@ -308,7 +308,7 @@ def test_a_signal_while_the_model_is_saved_costs_no_step(run, sigterm, tmp_path,
     assert not (tmp_path / "stopped" / "seed-1").exists()
     stopping.install()
     trained = []
-    monkeypatch.setattr(Watch, "on_step_end", lambda *_, **__: trained.append(1))
+    monkeypatch.setattr(RunCallback, "on_step_end", lambda *_, **__: trained.append(1))
     resumed = run("stopped")
     assert not trained
     assert weights_of(resumed) == weights_of(undisturbed)

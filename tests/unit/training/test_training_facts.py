@@ -11,8 +11,9 @@ import pytest
 
 from papertune.jobs import stopping
 from papertune.study.settings import Training
-from papertune.training import callback, energy, fitting
-from papertune.training.arguments import arguments_of
+from papertune.training import callback, energy
+from papertune.training import facts as run_facts
+from papertune.training.arguments import training_arguments
 from tiny_training import Runs, facts_of
 
 
@@ -29,7 +30,7 @@ def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr("papertune.training.arguments.device_name", lambda: "cuda")
     assert TrainingArguments(output_dir=str(tmp_path)).n_gpu == 4
-    arguments = arguments_of(
+    arguments = training_arguments(
         Training(batch_size=6), steps=3, batch=6, accumulation=1, seed=1, checkpoints=tmp_path,
         what="run",
     )  # fmt: skip
@@ -44,7 +45,7 @@ def test_on_a_cpu_there_are_no_gpu_hours_and_no_energy(run):
 
 
 def test_gpu_hours(run, monkeypatch):
-    monkeypatch.setattr(fitting, "device_label", lambda: "NVIDIA H200")
+    monkeypatch.setattr(run_facts, "device_label", lambda: "NVIDIA H200")
     facts = facts_of(run("model"))
     assert facts["gpu_hours"] == pytest.approx(facts["wall_seconds"] / 3600, abs=1e-6)
 
@@ -71,18 +72,18 @@ def test_energy_of_several_attempts_adds_up(run, monkeypatch, restart):
     # one look at the beginning; a look for each of a training row, a validation row and a checkpoint
     # of four, but none for the last checkpoint
     assert whole == 10 * (4 * 3 - 1)
-    real = callback.Watch.on_step_end
+    real = callback.RunCallback.on_step_end
 
     def stop(one, args, state, control, **rest):
         if state.global_step == 7:
             stopping.request("a test")
         return real(one, args, state, control, **rest)
 
-    monkeypatch.setattr(callback.Watch, "on_step_end", stop)
+    monkeypatch.setattr(callback.RunCallback, "on_step_end", stop)
     with pytest.raises(stopping.Interrupted):
         run("stopped")
     stopping.install()
-    monkeypatch.setattr(callback.Watch, "on_step_end", real)
+    monkeypatch.setattr(callback.RunCallback, "on_step_end", real)
     # the driver was loaded anew: the counter has begun again
     monkeypatch.setattr(callback, "gpu_energy", lambda: counter() - 4000)
     # the checkpoint where it stopped was looked at besides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from papertune.errors import TrainingError
@@ -60,51 +61,37 @@ class Form:
 
 
 def read_examples(
-    tokenizer: Any, pairs: Iterable[Pair], template: str, variant: ExampleForm, *, max_length: int
+    form: Form, pairs: Iterable[Pair], settings: ExampleForm, *, max_length: int
 ) -> Examples:
     """What training reads of pairs.
 
     Args:
-        tokenizer: Of the base.
-        template: Text of the answer template.
-        variant: Which texts, what of them the loss counts, and whether they are cut into blocks.
-            Packing whole examples is a matter of batches (:class:`papertune.examples.packing.Collator`).
+        form: In which the model will be asked.
+        settings: Which texts, what of them the loss counts, and how they are packed.
         max_length: Tokens per example.
-
-    Raises:
-        TrainingError: as :class:`Form`.
     """
-    form = Form(tokenizer, variant.asked, template)
-    if variant.variant in ("answer", "separate"):
-        questions = variant.variant == "separate"
+    if settings.variant in ("answer", "separate"):
+        questions = settings.variant == "separate"
         texts = (
             ("", text)
             for pair in pairs
             for text in [*([pair.question] if questions else []), form.completion(pair)]
         )
-        encoded = encode(tokenizer, texts, form.start)
+        encoded = encode(form.tokenizer, texts, form.start)
     else:
         encoded = form.tokens(pairs)
-    in_blocks = variant.packing == "blocks"
+    length = min(settings.length or max_length, max_length)
     found = labelled(
-        tokenizer,
+        form.tokenizer,
         encoded,
-        # a text may be of any length where all are cut
-        max_length=1 << 30 if in_blocks else max_length,
-        loss="all" if variant.loss == "all" else "completion",
+        # a text may be of any length where all are joined and cut
+        max_length=1 << 30 if settings.packing == "blocks" else max_length,
+        loss="all" if settings.loss == "all" else "completion",
         end=form.end,
     )
-    if not in_blocks:
-        return found
-    length = min(variant.length or max_length, max_length)
-    return Examples(blocks(found.rows, length), found.cut, found.rejected)
-
-
-def packed_row(variant: ExampleForm, max_length: int) -> int | None:
-    """Most tokens of a row that examples of a batch share; ``None`` where each has its own."""
-    if variant.packing != "whole":
-        return None
-    return min(variant.length or max_length, max_length)
+    if settings.packing == "blocks":
+        return replace(found, rows=blocks(found.rows, length))
+    return replace(found, packed=length if settings.packing == "whole" else None)
 
 
 def request_tokens(tokenizer: Any, prompt: str) -> list[int]:

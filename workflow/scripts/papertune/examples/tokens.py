@@ -18,11 +18,16 @@ Encoded = tuple[list[int], list[int]]  # the tokens of a prompt, and of what fol
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Tokenised examples, and how many were cut on the left or rejected as too long."""
+    """Tokenised examples, and how many were cut on the left or rejected as too long.
+
+    ``packed`` is the most tokens of a row that several of a batch share; ``None`` where each has
+    its own.
+    """
 
     rows: list[Row]
-    cut: int
-    rejected: int
+    cut: int = 0
+    rejected: int = 0
+    packed: int | None = None
 
 
 def start_tokens(tokenizer: Any) -> list[int]:

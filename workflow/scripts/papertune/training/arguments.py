@@ -7,7 +7,6 @@ from pathlib import Path
 from transformers import TrainingArguments
 
 from papertune.errors import TrainingError
-from papertune.jobs import distributed
 from papertune.models.loading import device_name, dtype_of
 from papertune.study.settings import Training
 
@@ -23,10 +22,9 @@ OPTIMIZERS: dict[str, dict[str, str]] = {
 
 
 class OneDevice(TrainingArguments):
-    """A process trains on one GPU, though it may see several.
+    """A process trains on one GPU, though it may see several: each GPU has a process of its own.
 
-    The Trainer would share out each batch to all that it sees (DataParallel), and so make another
-    batch of it; here a GPU has a process of its own (:mod:`papertune.jobs.team`).
+    The Trainer would share out each batch to all that it sees, and so make another batch of it.
     """
 
     @property
@@ -35,7 +33,7 @@ class OneDevice(TrainingArguments):
         return min(1, int(super().n_gpu))
 
 
-def arguments_of(
+def training_arguments(
     training: Training,
     *,
     steps: int,
@@ -45,7 +43,7 @@ def arguments_of(
     checkpoints: Path,
     what: str,
 ) -> TrainingArguments:
-    """The Trainer's arguments; when to validate, save and log is left to its callback.
+    """The update, its schedule, and how it is computed.
 
     Args:
         training: The run's settings.
@@ -59,40 +57,41 @@ def arguments_of(
     Raises:
         TrainingError: as :func:`warmup_steps`.
     """
+    on_gpu = device_name() == "cuda"
     return OneDevice(
         output_dir=str(checkpoints),
+        # the update
         max_steps=steps,
         per_device_train_batch_size=batch,
-        per_device_eval_batch_size=max(16, training.batch_size),
         gradient_accumulation_steps=accumulation,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=training.schedule,
-        warmup_steps=warmup_steps(training, steps, what),
+        train_sampling_strategy="sequential" if training.order == "given" else "random",
+        seed=seed,
+        **OPTIMIZERS[training.optimizer],
         weight_decay=training.weight_decay,
         adam_beta1=training.betas[0],
         adam_beta2=training.betas[1],
         max_grad_norm=training.clip,
-        train_sampling_strategy="sequential" if training.order == "given" else "random",
+        # the learning rate
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.schedule,
+        warmup_steps=warmup_steps(training, steps, what),
+        # the computation
+        bf16=str(dtype_of(training.precision)) == "torch.bfloat16",
         gradient_checkpointing=training.gradient_checkpointing,
         # the other kind needs inputs with a gradient, which adapters on a frozen base do not have
         gradient_checkpointing_kwargs={"use_reentrant": False},
-        **OPTIMIZERS[training.optimizer],
-        bf16=str(dtype_of(training.precision)) == "torch.bfloat16",
-        use_cpu=device_name() == "cpu",
-        seed=seed,
+        use_cpu=not on_gpu,
+        # the next batch goes to the GPU while it computes
+        dataloader_pin_memory=on_gpu,
+        accelerator_config={"non_blocking": on_gpu},
+        # the callback decides when to evaluate and save, and what is the best
         eval_strategy="steps",
-        eval_steps=steps,  # the callback chooses the steps
+        eval_steps=steps,
         save_steps=steps,
+        per_device_eval_batch_size=max(16, training.batch_size),
         logging_strategy="no",
-        load_best_model_at_end=distributed.is_first(),
-        metric_for_best_model="eval_loss",  # it wants one; the trainer itself knows better
-        greater_is_better=False,
-        include_num_input_tokens_seen="non_padding",
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
-        # the next batch goes to the GPU while it computes
-        dataloader_pin_memory=device_name() == "cuda",
-        accelerator_config={"non_blocking": device_name() == "cuda"},
         disable_tqdm=True,
         report_to="none",
     )

@@ -14,16 +14,16 @@ from papertune.answering.likelihood import predicted
 from papertune.examples.forms import Form
 from papertune.identity import share
 from papertune.metrics import METRICS, Metric
-from papertune.records import Answer, Pair
+from papertune.records import Pair
 from papertune.scores.embedding import Embeddings
-from papertune.study.settings import Embedder, Training
+from papertune.study.recipe import Recipe
 from papertune.training.history import LOSS, Criterion
 
 TEACHER_FORCED = "teacher_forced_bleu"
 
 
-class Judge:
-    """Has a model answer questions as it will be asked them later, greedily, and measures that.
+class AnswerScorer:
+    """Has a model answer questions as it will be asked them later, greedily, and scores that.
 
     ``teacher_forced_bleu`` generates nothing: it is the sentence BLEU of the tokens that the model
     finds likeliest at each place of the reference answer, given the reference before it. It is far
@@ -48,7 +48,7 @@ class Judge:
         batch_size: int,
         embeddings: Embeddings | None = None,
     ) -> None:
-        self.name, self.form, self.embeddings = name, form, embeddings
+        self.name, self.tokenizer, self.embeddings = name, form.tokenizer, embeddings
         self.metric: Metric = METRICS["bleu" if name == TEACHER_FORCED else name]
         self.sampling = Sampling(new_tokens)
         self._pairs = {pair.id: pair for pair in pairs}
@@ -68,12 +68,18 @@ class Judge:
 
     def measure(self, model: Any, batch: list[Row]) -> np.ndarray:
         """The sums of the metric's parts over a batch, for :meth:`value`."""
-        texts = self._forced(model, batch) if self.name == TEACHER_FORCED else None
-        if texts is None:
-            written = generate(model, self.form.tokenizer, batch, self.sampling)
-            texts = [one.text for one in written]
-        pairs = [self._pairs[key] for key, _ in batch]
-        answers = [_unmeasured(pair, text) for pair, text in zip(pairs, texts, strict=True)]
+        if self.name == TEACHER_FORCED:
+            likeliest = predicted(model, self.tokenizer, [self._encoded[key] for key, _ in batch])
+            texts = [self.tokenizer.decode(one, skip_special_tokens=True) for one in likeliest]
+        else:
+            texts = [one.text for one in generate(model, self.tokenizer, batch, self.sampling)]
+        unmeasured: dict[str, Any] = {
+            "reference_nll": 0.0, "reference_tokens": 0, "new_tokens": 0, "truncated": False,
+        }  # fmt: skip
+        answers = [
+            answer_of(self._pairs[key], text.strip(), **unmeasured)
+            for (key, _), text in zip(batch, texts, strict=True)
+        ]
         if self.embeddings is not None:
             self.embeddings.load(text for a in answers for text in (a.text, a.reference))
         sums = np.zeros(self.width)
@@ -87,38 +93,28 @@ class Judge:
         """The metric of all that was measured."""
         return float(self.metric.of_cell(sums))
 
-    def _forced(self, model: Any, batch: list[Row]) -> list[str]:
-        tokenizer, rows = self.form.tokenizer, [self._encoded[key] for key, _ in batch]
-        return [
-            tokenizer.decode(tokens, skip_special_tokens=True)
-            for tokens in predicted(model, tokenizer, rows)
-        ]
 
-
-def judge_of(
-    training: Training,
+def answer_scorer(
+    recipe: Recipe,
     form: Form,
     pairs: list[Pair],
-    *,
     folder: Path,
-    embedder: Embedder,
-    embedder_folder: Path | None,
+    embedder: Path | None,
     threads: int,
-) -> Judge | None:
-    """The judge that settings ask for; ``None`` where the validation loss chooses.
+) -> AnswerScorer | None:
+    """What the best model is chosen by; ``None`` where the validation loss is.
 
     Args:
         pairs: For validation; the sample is chosen by the hash of their ids.
         folder: Of the run; embeddings are kept there.
-        embedder: For ``similarity``, with the folder of one from the Hub.
-        threads: CPU threads.
+        embedder: The folder of an embedder from the Hub, for ``similarity``.
     """
+    training, embeddings = recipe.training, None
     if training.best_by == LOSS:
         return None
-    embeddings = None
     if training.best_by == "similarity":
-        embeddings = Embeddings(embedder, folder / "embeddings", embedder_folder, threads)
-    return Judge(
+        embeddings = Embeddings(recipe.embedder, folder / "embeddings", embedder, threads)
+    return AnswerScorer(
         training.best_by,
         form,
         sorted(pairs, key=lambda pair: share(pair.id, "judged"))[: training.best_sample],
@@ -126,8 +122,3 @@ def judge_of(
         batch_size=max(16, training.batch_size),
         embeddings=embeddings,
     )
-
-
-def _unmeasured(pair: Pair, text: str) -> Answer:
-    facts = {"reference_nll": 0.0, "reference_tokens": 0, "new_tokens": 0, "truncated": False}
-    return answer_of(pair, text.strip(), **facts)

@@ -27,8 +27,8 @@ class BrokenOff(Exception):
     """A validation was left before its end."""
 
 
-class Watch(TrainerCallback):
-    """Chooses when to validate and to save, times, logs and stops.
+class RunCallback(TrainerCallback):
+    """Chooses when to validate and to save and which model is the best; times, logs and stops.
 
     Args:
         steps: Of the whole run.
@@ -86,8 +86,9 @@ class Watch(TrainerCallback):
         if now - self.last >= PROGRESS_SECONDS and not due:
             self.last = now
             self._check_number("loss", float(self.loss), state)
-            rate = (state.global_step - self.first_step) / (now - self.start)
-            log.info("%s: step %d/%d (%.1f/s)", self.what, state.global_step, self.steps, rate)
+            log.info(
+                "%s: step %d/%d (%s)", self.what, state.global_step, self.steps, self._rate(state)
+            )
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Complete a row of the history and look at its losses."""
@@ -106,18 +107,20 @@ class Watch(TrainerCallback):
             raise BrokenOff
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Tell what the validation gave, and stop where it has gained nothing for long."""
-        row = history(state.log_history, self.criterion)[-1]
-        now = time.monotonic()
-        self.last = now
-        chosen = ("validation_loss", self.criterion.name)
+        """Tell what the validation gave and keep the best; stop without gain for long."""
+        best = self.criterion.best(state.log_history)
+        if best is not None and best["step"] == state.global_step:
+            state.best_metric, state.best_global_step = best[self.criterion.key], best["step"]
+        rows, self.last = history(state.log_history, self.criterion), time.monotonic()
+        row = rows[-1]
+        chosen = dict.fromkeys(("validation_loss", self.criterion.name))
         log.info(
-            "%s: step %d/%d, loss %.4f, %s (%.1f/s)",
+            "%s: step %d/%d, loss %.4f, %s (%s)",
             self.what, row["step"], self.steps, row["train_loss"],
-            ", ".join(f"{name.replace('_loss', '')} {row[name]:.4f}" for name in dict.fromkeys(chosen)),
-            (state.global_step - self.first_step) / max(now - self.start, 1e-9),
+            ", ".join(f"{name.replace('_loss', '')} {row[name]:.4f}" for name in chosen),
+            self._rate(state),
         )  # fmt: skip
-        self._look_for_divergence(state)
+        self._look_for_divergence(rows, state)
         if self._is_patience_over(state):
             log.info("%s: stops early, %s validations without gain", self.what, self.patience)
             control.should_training_stop = True
@@ -143,6 +146,10 @@ class Watch(TrainerCallback):
     def _seconds(self) -> float:
         return round(self.earlier + time.monotonic() - self.start, 3)
 
+    def _rate(self, state: TrainerState) -> str:
+        seconds = max(time.monotonic() - self.start, 1e-9)
+        return f"{(state.global_step - self.first_step) / seconds:.1f}/s"
+
     def _former(self, state: TrainerState) -> str | None:
         """The best checkpoint before this one: what is left should the newest and best be torn."""
         if state.best_global_step != state.global_step:
@@ -161,11 +168,6 @@ class Watch(TrainerCallback):
         return round(self.earlier_joules + used, 3)
 
     def _check_number(self, key: str, value: float, state: TrainerState) -> None:
-        """See that a loss is a number.
-
-        Raises:
-            TrainingError: it is none.
-        """
         if not math.isfinite(value):
             raise TrainingError(
                 f"the {key} is {value} at step {state.global_step}; "
@@ -174,16 +176,12 @@ class Watch(TrainerCallback):
                 hint="lower training.learning_rate, or set training.precision to fp32",
             )
 
-    def _look_for_divergence(self, state: TrainerState) -> None:
+    def _look_for_divergence(self, rows: list[dict[str, Any]], state: TrainerState) -> None:
         """Fail where the training loss has stayed far above its beginning.
 
         Of the training loss, as overfitting makes the validation loss rise too; from the larger of
         both first losses, and by a nat per token at least, so that a loss near zero may wander.
-
-        Raises:
-            TrainingError: it has.
         """
-        rows = history(state.log_history, self.criterion)
         if self.divergence is None or len(rows) <= DIVERGED:
             return
         first = max(rows[0]["train_loss"], rows[0]["validation_loss"])
@@ -200,6 +198,5 @@ class Watch(TrainerCallback):
             )
 
     def _is_patience_over(self, state: TrainerState) -> bool:
-        if self.patience is None:
-            return False
-        return self.criterion.without_gain(state.log_history) >= self.patience
+        gained = self.criterion.without_gain(state.log_history)
+        return self.patience is not None and gained >= self.patience

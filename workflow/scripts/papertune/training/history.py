@@ -16,7 +16,7 @@ class Criterion:
     """What the best checkpoint is chosen by, and what patience waits for.
 
     Args:
-        name: ``validation_loss``, or what a :class:`papertune.training.by_answers.Judge` measures.
+        name: ``validation_loss``, or what a :class:`papertune.training.by_answers.AnswerScorer` measures.
         higher_is_better: Which way is up.
     """
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.models.insides import bring_bitsandbytes
 from papertune.models.loading import device_name, load_config, load_model
+from papertune.study.methods import METHODS
 from papertune.study.recipe import Recipe
-from papertune.study.settings import Freeze, Lora
+from papertune.study.settings import Freeze, Lora, Training
 from papertune.study.settings.notation import nearest
-from papertune.training.fitting import check_optimizer
-from papertune.training.layers import where_layers_are
+
+PAGED = "paged_"
 
 
 def check(recipe: Recipe) -> None:
@@ -21,9 +23,27 @@ def check(recipe: Recipe) -> None:
     Raises:
         TrainingError: a baseline, or an optimiser that needs a GPU where there is none.
     """
-    if recipe.method == "baseline":
-        raise TrainingError("a baseline is not trained", hint="take another method")
+    if METHODS[recipe.method].trains == "nothing":
+        raise TrainingError(f"a {recipe.method} is not trained", hint="take another method")
     check_optimizer(recipe.training)
+
+
+def check_optimizer(training: Training) -> None:
+    """See that this machine can run the optimiser, and make it ready.
+
+    Raises:
+        TrainingError: it needs a GPU, and there is none.
+    """
+    if training.optimizer.startswith(PAGED) and device_name() == "cpu":
+        same = training.optimizer.removeprefix(PAGED).removesuffix("_32bit")
+        raise TrainingError(
+            f"the optimiser {training.optimizer} pages between the memories of a GPU and of the "
+            "machine, and there is no GPU here",
+            where="training.optimizer",
+            hint=f"take {same}, which makes the same updates without paging, or run on a GPU",
+        )
+    if training.optimizer.endswith("bit"):
+        bring_bitsandbytes()
 
 
 def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
@@ -43,10 +63,10 @@ def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
     Raises:
         TrainingError: layers or modules that the base does not have, or nothing left to train.
     """
-    where = Path(base).name
-    if recipe.method == "scratch":
+    where, weights = Path(base).name, METHODS[recipe.method].weights
+    if weights == "new":
         return new_weights(base, device)
-    quantized = recipe.quantization if recipe.method == "qlora" else None
+    quantized = recipe.quantization if weights == "4 bit" else None
     held = recipe.training.precision if recipe.with_adapters else "fp32"
     model = load_model(base, precision=held, quantization=quantized, device=device)
     frozen = frozen_modules(model, recipe.freeze, where) if recipe.freeze else []
@@ -88,12 +108,13 @@ def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
             f"freeze asks for {asked} layers, and the base has {count}", where=where
         )
     modules = dict(model.named_modules())
+    embedding = next(n for n, one in modules.items() if one is model.get_input_embeddings())
     for module in freeze.modules:
         if module not in modules:
             raise TrainingError(
                 f"freeze.modules: the base has no module {module!r}{nearest(module, modules)}",
                 where=where,
-                hint=f"for example {name}.0, or {_embedding(model)}",
+                hint=f"for example {name}.0, or {embedding}",
             )
     return [*(f"{name}.{number}" for number in sorted(numbers)), *freeze.modules]
 
@@ -154,7 +175,21 @@ def linear_modules(model: Any) -> list[str]:
     return [name for name, module in model.named_modules() if isinstance(module, kinds)]
 
 
-def _embedding(model: Any) -> str:
-    """The name of the token embedding."""
-    wanted = model.get_input_embeddings()
-    return next(name for name, module in model.named_modules() if module is wanted)
+def decoder_layers(model: Any) -> list[Any]:
+    """The decoder's layers, the lowest first."""
+    return list(model.get_submodule(where_layers_are(model)[0]))
+
+
+def where_layers_are(model: Any) -> tuple[str, int]:
+    """The name of the list that has the decoder's layers, and how many they are.
+
+    Raises:
+        TrainingError: the model has no such list.
+    """
+    import torch
+
+    count = model.config.get_text_config().num_hidden_layers
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return name, count
+    raise TrainingError(f"no layers found in {type(model).__name__}", hint="give freeze.modules")

@@ -15,7 +15,7 @@ from papertune.models.loading import device_name, set_up_torch
 from papertune.models.modelfolder import model_folder, write_facts
 from papertune.study.settings import Architecture, Pretraining, Tokenizer
 from papertune.training.corpus import Text, read_corpus
-from papertune.training.fitting import fit
+from papertune.training.train import fit
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 HELD_OUT = 0.02  # share of the texts that choose the checkpoint
@@ -133,40 +133,37 @@ def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any
 
 def make_model(architecture: Architecture, tokenizer: Any) -> Any:
     """A decoder with random weights; embeddings are tied."""
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    common: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": tokenizer.pad_token_id,
-        "tie_word_embeddings": True,
-        "initializer_range": architecture.init_std,
-    }
+    shape: dict[str, Any]
     if architecture.family == "gpt2":
-        return GPT2LMHeadModel(
-            GPT2Config(
-                n_embd=architecture.width,
-                n_layer=architecture.layers,
-                n_head=architecture.heads,
-                n_inner=architecture.intermediate,
-                n_positions=architecture.context,
-                activation_function=architecture.activation,
-                resid_pdrop=0.0,
-                embd_pdrop=0.0,
-                attn_pdrop=0.0,
-                **common,
-            )
-        )
-    return LlamaForCausalLM(
-        LlamaConfig(
-            hidden_size=architecture.width,
-            num_hidden_layers=architecture.layers,
-            num_attention_heads=architecture.heads,
-            num_key_value_heads=architecture.heads,
-            intermediate_size=architecture.intermediate,
-            max_position_embeddings=architecture.context,
-            hidden_act=architecture.activation,
-            **common,
-        )
+        shape = {
+            "n_embd": architecture.width,
+            "n_layer": architecture.layers,
+            "n_head": architecture.heads,
+            "n_inner": architecture.intermediate,
+            "n_positions": architecture.context,
+            "activation_function": architecture.activation,
+            **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0),
+        }
+    else:
+        shape = {
+            "hidden_size": architecture.width,
+            "num_hidden_layers": architecture.layers,
+            "num_attention_heads": architecture.heads,
+            "num_key_value_heads": architecture.heads,
+            "intermediate_size": architecture.intermediate,
+            "max_position_embeddings": architecture.context,
+            "hidden_act": architecture.activation,
+        }
+    config = AutoConfig.for_model(
+        architecture.family,
+        vocab_size=len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=True,
+        initializer_range=architecture.init_std,
+        **shape,
     )
+    return AutoModelForCausalLM.from_config(config, trust_remote_code=False)

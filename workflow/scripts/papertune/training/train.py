@@ -1,23 +1,38 @@
-"""Training on pairs: one function for every method."""
+"""A training whole: pairs become tokens, a base becomes a model, and a folder is left.
+
+:func:`train` serves every method, and :func:`fit` pre-training, too. The loop is the Trainer of
+transformers. What it lacks stands beside: leaving at any step and going on from there (``trainer``),
+when to evaluate, save and stop (``callback``), checkpoints that are whole (``checkpoints``), a batch
+that memory holds (``smaller_batch``), several processes (``several``).
+"""
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from papertune.examples.forms import Form, packed_row, read_examples
+from papertune.errors import TrainingError
+from papertune.examples.forms import Form, read_examples
+from papertune.examples.packing import Collator
+from papertune.examples.tokens import Examples, answer_loss
 from papertune.jobs import distributed
 from papertune.models.loading import context_of, load_tokenizer, set_up_torch
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.quantization import write_quantization
 from papertune.records import Pair, read_records
 from papertune.study.recipe import Recipe
-from papertune.study.settings import Answering
-from papertune.training.by_answers import judge_of
-from papertune.training.fitting import fit
-from papertune.training.methods import check, prepare
-from papertune.training.smaller_batch import memory_for
+from papertune.study.settings import Answering, Training
+from papertune.training.by_answers import AnswerScorer, answer_scorer
+from papertune.training.facts import recipe_facts, run_facts
+from papertune.training.history import Criterion
+from papertune.training.methods import check, check_optimizer, prepare
+from papertune.training.smaller_batch import first_that_fits, memory_for
 from papertune.training.subsets import choose
+
+if TYPE_CHECKING:  # jobs that train nothing do not load torch
+    from transformers import TrainerState
 
 
 def train(
@@ -34,80 +49,155 @@ def train(
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all, without any names.
 
-    Where several processes train (see :mod:`papertune.jobs.team`), all of them call it and one writes.
-
-    The loss counts the answer and the end token only, unless ``recipe.examples`` says
-    otherwise. Methods given the same settings share data, order, batch, steps and seed.
+    Where several processes train, all of them call it and one writes.
 
     Args:
-        recipe: How.
         train: JSONL of the pairs to train on.
         validation: JSONL of the pairs that choose the checkpoint.
         base: Folder of the base.
-        seed: Of order and of new weights.
+        seed: Of order, dropout and new weights.
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
         threads: CPU threads.
         embedder: Folder of an embedder from the Hub, where the recipe needs one.
 
     Raises:
-        TrainingError: unknown method, something that the base or this machine does not have,
-            nothing to train on, a loss that is no number or far above where it began, or not enough
-            memory.
+        TrainingError: as :func:`fit`, or something that the base or this machine does not have.
     """
-    train, validation, base = map(Path, (train, validation, base))
-    output, checkpoints = map(Path, (output, checkpoints))
     set_up_torch(threads, seed)
     check(recipe)
-    training, examples = recipe.training, recipe.examples
-    sharded = recipe.sharded and distributed.size() > 1
-    pairs = {path: list(read_records(path, Pair)) for path in (train, validation)}
-    chosen = {**pairs, train: choose(pairs[train], recipe.subset, str(train))}
-    tokenizer = load_tokenizer(base)
     what = f"{output.parent.name}/{output.name}"
+    sharded = recipe.sharded and distributed.size() > 1
+    # the base, with what the method adds to it and leaves as it is
+    tokenizer = load_tokenizer(base)
     with memory_for("the base", where=what):
         model = prepare(base, recipe, device="cpu" if sharded else None)
-    longest = min(training.max_length, context_of(model.config) or training.max_length)
-    read = {
-        path: read_examples(tokenizer, some, recipe.prompt, examples, max_length=longest)
-        for path, some in chosen.items()
-    }
+    # the pairs, as the tokens that the model reads; it will be asked in the same form
+    given, held_out = (list(read_records(path, Pair)) for path in (train, validation))
+    chosen = choose(given, recipe.subset, str(train))
+    form = Form(tokenizer, recipe.examples.asked, recipe.prompt)
+    longest = min(recipe.training.max_length, context_of(model.config) or 1 << 30)
+    examples, evaluated = (
+        read_examples(form, some, recipe.examples, max_length=longest)
+        for some in (chosen, held_out)
+    )
     facts = fit(
         model,
         tokenizer,
-        train=read[train],
-        validation=read[validation],
-        training=training,
+        train=examples,
+        validation=evaluated,
+        training=recipe.training,
         seed=seed,
         checkpoints=checkpoints,
         what=what,
-        packed=packed_row(examples, longest),
-        judge=judge_of(
-            training,
-            Form(tokenizer, examples.asked, recipe.prompt),
-            pairs[validation],
-            folder=checkpoints,
-            embedder=recipe.embedder,
-            embedder_folder=embedder,
-            threads=threads,
-        ),
+        scorer=answer_scorer(recipe, form, held_out, checkpoints, embedder, threads),
         sharded=sharded,
     )
     if not distributed.is_first():
         return
-    facts = {"method": recipe.method, **facts, "read": examples.model_dump()}
-    facts |= {part: settings.model_dump() for part, settings in recipe.parts.items()}
-    if recipe.subset:
-        facts["subset"] |= {"pairs": len(chosen[train]), "of": len(pairs[train])}
-    if hasattr(model, "peft_config"):
-        # a quantised weight holds several parameters in one number
-        facts["total_parameters"] = model.get_nb_trainable_parameters()[1]
-    facts["asked"] = {"form": examples.asked, "template": recipe.prompt}
+    facts |= recipe_facts(recipe, len(chosen), len(given))
     with model_folder(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         generation_defaults(model, tokenizer, Answering()).save_pretrained(folder)
-        if recipe.method == "qlora":
+        if recipe.in_4_bit:
             write_quantization(folder, recipe.quantization)
         write_facts(folder, facts)
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def fit(
+    model: Any,
+    tokenizer: Any,
+    *,
+    train: Examples,
+    validation: Examples,
+    training: Training,
+    seed: int,
+    checkpoints: Path,
+    what: str,
+    scorer: AnswerScorer | None = None,
+    sharded: bool = False,
+) -> dict[str, Any]:
+    """Train ``model`` in place; it is then the best of the checkpoints that were evaluated.
+
+    Of several processes that train it, only the first has the best model afterwards.
+
+    Args:
+        model: In float32; its trainable parameters are trained.
+        checkpoints: Folder that outlives a failed job; a run goes on from its newest whole
+            checkpoint. The caller removes it after success.
+        what: Names the run in the log.
+        scorer: Chooses the best by answers instead of by the validation loss.
+        sharded: Each of several processes holds a part of the model, which comes here in the
+            machine's memory.
+
+    Returns:
+        The facts of the run; ``history`` holds one row per validation.
+
+    Raises:
+        Interrupted: the job was asked to stop; the next attempt goes on from where it was.
+        TrainingError: nothing to train or validate on, an optimiser that this machine cannot run, a
+            loss that is no number or far above where it began, or a batch that memory does not hold.
+    """
+    distributed.check()
+    check_optimizer(training)
+    for purpose, examples in (("train", train), ("validate", validation)):
+        if not examples.rows:
+            raise TrainingError(
+                f"nothing to {purpose} on: no example fits into {training.max_length} tokens",
+                where=what,
+                hint="raise training.max_length, or look at what synthesis rejected",
+            )
+    steps = total_steps(len(train.rows), training)
+    criterion = scorer.criterion if scorer else Criterion()
+
+    def run(batch: int, accumulation: int, checkpoint: Path | None) -> TrainerState:
+        from papertune.training.arguments import training_arguments
+        from papertune.training.callback import RunCallback
+        from papertune.training.trainer import trainer_class
+
+        trainer = trainer_class(sharded)(
+            RunCallback(steps, training, what, criterion),
+            scorer,
+            model=model,
+            processing_class=tokenizer,
+            train_dataset=train.rows,
+            eval_dataset=validation.rows,
+            data_collator=Collator.of(model, tokenizer.pad_token_id, train.packed, what),
+            compute_loss_func=answer_loss,
+            args=training_arguments(
+                training,
+                steps=steps,
+                batch=batch,
+                accumulation=accumulation,
+                seed=seed,
+                checkpoints=checkpoints,
+                what=what,
+            ),
+        )
+        return trainer.run(checkpoint)
+
+    cached = model.config.use_cache
+    fitted = first_that_fits(run, model, training, checkpoints, what)
+    model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
+    return run_facts(model, fitted.state, criterion) | {
+        "planned_steps": steps,
+        "batch": fitted.batch,
+        "examples": {
+            "train": len(train.rows),
+            "validation": len(validation.rows),
+            "cut": train.cut + validation.cut,
+            "rejected": train.rejected + validation.rejected,
+        },
+        "seed": seed,
+        "settings": training.model_dump(),
+    }
+
+
+def total_steps(examples: int, training: Training) -> int:
+    """Optimiser updates of a run."""
+    if training.max_steps > 0:
+        return training.max_steps
+    per_epoch = math.ceil(math.ceil(examples / training.batch_size) / training.accumulation)
+    return max(1, math.ceil(training.epochs * per_epoch))

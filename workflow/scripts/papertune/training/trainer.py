@@ -3,6 +3,9 @@
 Asked to stop, it ends the step it is at, writes a checkpoint and leaves. A validation is broken
 off, as it may take longer than there is time; the next attempt begins with it. Where several
 processes train one model, they stop together and the first of them writes.
+
+This and ``several`` are the only places that use insides of the Trainer and of accelerate, those in
+:data:`INSIDES`; seen on transformers 5.19 and accelerate 1.15, and tested to be there.
 """
 
 from __future__ import annotations
@@ -15,48 +18,135 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import Trainer, TrainerState
+from accelerate.state import GradientState
+from transformers import PrinterCallback, Trainer, TrainerState
 
 from papertune.jobs import distributed
-from papertune.training.callback import BrokenOff, Watch
+from papertune.training.callback import BrokenOff, RunCallback
 from papertune.training.checkpoints import STATE, carried_by
 from papertune.training.smaller_batch import collect_garbage, halves, is_out_of_memory
 
 if TYPE_CHECKING:
-    from papertune.training.by_answers import Judge
+    from papertune.training.by_answers import AnswerScorer
 
 log = logging.getLogger(__name__)
+
+INSIDES: dict[type, tuple[str, ...]] = {
+    Trainer: (
+        "_load_from_checkpoint", "_prepare_inputs", "_get_train_sampler",
+        "_save_optimizer_and_scheduler", "_load_optimizer_and_scheduler",
+    ),
+    GradientState: ("_reset_state",),
+}  # fmt: skip
+# tied weights are saved once: nothing is missing when the best checkpoint comes back
+logging.getLogger("transformers.trainer").addFilter(
+    lambda record: "['lm_head.weight']" not in record.getMessage()
+)
+
+
+def trainer_class(sharded: bool) -> Any:
+    """The Trainer of one process, or of one of several, with all of the model or a part of it."""
+    if distributed.size() == 1:
+        return StoppableTrainer
+    if sharded:
+        from papertune.training.several.fsdp import ShardedTrainer
+
+        return ShardedTrainer
+    from papertune.training.several.ddp import TogetherTrainer
+
+    return TogetherTrainer
 
 
 class StoppableTrainer(Trainer):
     """Goes on from checkpoints between two rows of the history, and from before their validation.
 
     Args:
-        watch: The callback that decides; it is not among ``callbacks``.
-        judge: Measures answers at each validation, where the best model is chosen by them.
+        callback: Decides when to evaluate, save and stop; it is not among ``callbacks``.
+        scorer: Scores answers at each validation, where the best model is chosen by them.
         how: As of Trainer.
     """
 
     state: TrainerState
+    optimizer: Any
+    lr_scheduler: Any
 
-    def __init__(self, watch: Watch, judge: Judge | None = None, **how: Any) -> None:
-        self.watch, self.judge = watch, judge
-        super().__init__(callbacks=[watch], **how)
+    def __init__(
+        self, callback: RunCallback, scorer: AnswerScorer | None = None, **how: Any
+    ) -> None:
+        self.callback, self.scorer = callback, scorer
+        super().__init__(callbacks=[callback], **how)
+        self.remove_callback(PrinterCallback)
+
+    def run(self, checkpoint: Path | None) -> TrainerState:
+        """Train to the end, from a checkpoint on where there is one; the model is then the best.
+
+        Raises:
+            Interrupted: the job was asked to stop; a checkpoint has all that was done.
+            TrainingError: a loss is no number.
+        """
+        try:
+            if checkpoint is None:
+                self.train()
+            else:
+                self._go_on(checkpoint)
+        except (RuntimeError, MemoryError):
+            if distributed.size() == 1:
+                self._let_go()
+            raise
+        if distributed.is_first():
+            self.load_best()
+        return self.state
+
+    def _go_on(self, checkpoint: Path) -> None:
+        self.callback.carried = carried_by(checkpoint)
+        state = TrainerState.load_from_json(str(checkpoint / STATE))
+        validated = {row["step"] for row in state.log_history if "eval_loss" in row}
+        if self.callback.due(state.global_step) and state.global_step not in validated:
+            self._validate(checkpoint, state)
+        self.state = state
+        if not self.callback.is_over(state):  # the Trainer would take a step before it looked
+            self.train(resume_from_checkpoint=str(checkpoint))
+
+    def _validate(self, checkpoint: Path, state: TrainerState) -> None:
+        """The validation that an earlier attempt left out, written to its checkpoint."""
+        self._load_from_checkpoint(str(checkpoint))
+        self.state = state
+        self.callback.begin(state)
+        self.evaluate()
+        distributed.check()
+        if state.best_global_step == state.global_step:
+            state.best_model_checkpoint = str(checkpoint)
+        if distributed.is_first():
+            temporary = checkpoint / f".{STATE}"
+            state.save_to_json(str(temporary))
+            os.replace(temporary, checkpoint / STATE)
+
+    def load_best(self) -> None:
+        """Give the model the weights of the best checkpoint."""
+        self._load_from_checkpoint(str(self.state.best_model_checkpoint))
+
+    def _let_go(self) -> None:
+        """After a failure: keep no gradients, no wrapping of the model and no data."""
+        self.model.zero_grad(set_to_none=True)
+        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # else wrapped twice
+        self.accelerator.free_memory()
+        self.optimizer = self.lr_scheduler = None
+        GradientState._reset_state()  # it holds the loader of the epoch that was broken off
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **how: Any) -> Any:
         """As of Trainer; the number of tokens is not for the model."""
         inputs = {name: value for name, value in inputs.items() if name != "tokens"}
         return super().compute_loss(model, inputs, *arguments, **how)
 
-    def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
-        # counted where batches are made: the Trainer would wait for the GPU in every step, and
-        # count packed rows wrongly
-        self.state.num_input_tokens_seen += int(distributed.totals(inputs["tokens"])[0])
+    def training_step(self, model: Any, inputs: dict[str, Any], *rest: Any, **how: Any) -> Any:
+        """As of Trainer; loss and tokens are added up here.
 
-    def training_step(self, *arguments: Any, **how: Any) -> Any:
-        """As of Trainer; the loss is added up here, as the Trainer forgets it when it stops."""
-        loss = super().training_step(*arguments, **how)
-        self.watch.loss = self.watch.loss + loss
+        The Trainer forgets the loss when it stops. To count the tokens it would wait for the GPU in
+        every step, and it would count packed rows wrongly.
+        """
+        self.state.num_input_tokens_seen += int(distributed.totals(inputs["tokens"])[0])
+        loss = super().training_step(model, inputs, *rest, **how)
+        self.callback.loss = self.callback.loss + loss
         return loss
 
     def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
@@ -68,9 +158,9 @@ class StoppableTrainer(Trainer):
         return metrics
 
     def evaluation_loop(self, *arguments: Any, **how: Any) -> Any:
-        """As of Trainer; with what the judge says."""
+        """As of Trainer; with the score of the answers."""
         output = super().evaluation_loop(*arguments, **how)
-        output.metrics.update(self.judged())
+        output.metrics.update(self.answer_score())
         return output
 
     def prediction_step(
@@ -88,75 +178,22 @@ class StoppableTrainer(Trainer):
             if len(batch["labels"]) == 1 or not is_out_of_memory(error):
                 raise
         collect_garbage()
-        log.info("%s: a validation batch of %d is halved", self.watch.what, len(batch["labels"]))
+        log.info("%s: a validation batch of %d is halved", self.callback.what, len(batch["labels"]))
         parts = [(count, half) for count, half in halves(batch) if count]
         losses = [self.validation_loss(half) * count for count, half in parts]
         return sum(losses) / sum(count for count, _ in parts)
 
-    def judged(self) -> dict[str, float]:
-        """What the judge says of the model, together; nothing where there is none."""
-        judge = self.judge
-        if judge is None:
+    def answer_score(self) -> dict[str, float]:
+        """The score of the model's answers, together; nothing where none is asked for."""
+        scorer = self.scorer
+        if scorer is None:
             return {}
-        mine, sums = judge.batches[distributed.rank() :: distributed.size()], [0.0] * judge.width
+        mine, sums = scorer.batches[distributed.rank() :: distributed.size()], [0.0] * scorer.width
         self.model.eval()
-        for number in range(math.ceil(len(judge.batches) / distributed.size())):
+        for number in range(math.ceil(len(scorer.batches) / distributed.size())):
             if number < len(mine):
                 with self.accelerator.autocast():
-                    measured = judge.measure(self.model, mine[number])
+                    measured = scorer.measure(self.model, mine[number])
                 sums = [one + float(other) for one, other in zip(sums, measured, strict=True)]
             self.callback_handler.on_prediction_step(self.args, self.state, self.control)
-        return {judge.criterion.key: judge.value(np.array(distributed.totals(*sums)))}
-
-    def _determine_best_metric(self, metrics: Any, trial: Any) -> bool:
-        # the Trainer knows no other values that decide between equal ones
-        best = self.watch.criterion.best(self.state.log_history)
-        if best is None or best["step"] != self.state.global_step:
-            return False
-        self.state.best_metric = best[self.watch.criterion.key]
-        self.state.best_global_step = self.state.global_step
-        return True
-
-    def run(self, checkpoint: Path | None) -> TrainerState:
-        """Train to the end, from a checkpoint on where there is one; the model is then the best.
-
-        Raises:
-            Interrupted: the job was asked to stop; a checkpoint has all that was done.
-            TrainingError: a loss is no number.
-        """
-        if checkpoint is None:
-            self.train()
-            return self.state
-        self.watch.carried = carried_by(checkpoint)
-        state = TrainerState.load_from_json(str(checkpoint / STATE))
-        if self.watch.due(state.global_step) and not _validated(state):
-            self._validate(checkpoint, state)
-        if self.watch.is_over(state):
-            # the Trainer would take another step before it looked
-            self.state = state
-            if distributed.is_first():
-                self._load_best_model()
-        else:
-            self.train(resume_from_checkpoint=str(checkpoint))
-        return self.state
-
-    def _load_best_model(self) -> None:
-        self._load_from_checkpoint(str(self.state.best_model_checkpoint))
-
-    def _validate(self, checkpoint: Path, state: TrainerState) -> None:
-        """The validation that an earlier attempt left out, written to its checkpoint."""
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = state
-        self.watch.begin(state)
-        self.evaluate()
-        distributed.check()
-        if self._determine_best_metric(None, None):
-            state.best_model_checkpoint = str(checkpoint)
-        if distributed.is_first():
-            temporary = checkpoint / f".{STATE}"
-            state.save_to_json(str(temporary))
-            os.replace(temporary, checkpoint / STATE)
-
-
-def _validated(state: TrainerState) -> bool:
-    return any(row["step"] == state.global_step and "eval_loss" in row for row in state.log_history)
+        return {scorer.criterion.key: scorer.value(np.array(distributed.totals(*sums)))}

@@ -52,18 +52,17 @@ class TogetherTrainer(StoppableTrainer):
     """One of several processes, each with its part of every update and every validation.
 
     Args:
-        token: What the empty example consists of.
         how: As of Trainer; ``args`` has the batch and the accumulation of this process.
     """
 
     control: Any
     in_step = False  # whether all have to compute as often
 
-    def __init__(self, watch: Any, *, token: int, **how: Any) -> None:
-        self.examples = len(how["train_dataset"])
+    def __init__(self, callback: Any, scorer: Any = None, **how: Any) -> None:
+        self.examples, token = len(how["train_dataset"]), how["processing_class"].pad_token_id
         empty = {"input_ids": [token] * 2, "labels": [MASKED] * 2}
         how["train_dataset"] = [*how["train_dataset"], empty]
-        super().__init__(watch, **how)
+        super().__init__(callback, scorer, **how)
         if not distributed.is_first():  # or dropout would drop the same in all of them
             torch.manual_seed(self.args.seed + distributed.rank())
 
@@ -92,10 +91,10 @@ class TogetherTrainer(StoppableTrainer):
                     self._loss_of(batches[0])
                 # together: every process comes here as often
                 self.callback_handler.on_prediction_step(self.args, self.state, self.control)
-            judged = self.judged()
+            score = self.answer_score()
         except BrokenOff:
             return {}
-        metrics = {"eval_loss": distributed.totals(total)[0] / len(rows), **judged}
+        metrics = {"eval_loss": distributed.totals(total)[0] / len(rows), **score}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics

@@ -23,7 +23,7 @@ from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from papertune.jobs import distributed
 from papertune.models.loading import device_name
-from papertune.training.layers import decoder_layers
+from papertune.training.methods import decoder_layers
 from papertune.training.several.ddp import TogetherTrainer
 
 
@@ -39,12 +39,12 @@ class ShardedTrainer(TogetherTrainer):
     in_step = True
     model: Any
 
-    def __init__(self, watch: Any, *, model: Any, **how: Any) -> None:
+    def __init__(self, callback: Any, scorer: Any = None, *, model: Any, **how: Any) -> None:
         self.whole = model
         parts = in_parts(model, half=how["args"].bf16)
         if not distributed.is_first():
             model.to("meta")
-        super().__init__(watch, model=parts, **how)
+        super().__init__(callback, scorer, model=parts, **how)
         # it places its weights and shares its gradients by itself: nothing is to be wrapped
         self.is_distributed_loading_by_transformers = True
 
@@ -52,10 +52,10 @@ class ShardedTrainer(TogetherTrainer):
         """As of StoppableTrainer, but never halved: all processes compute as often."""
         return self.compute_loss(self.model, batch)
 
-    def judged(self) -> dict[str, float]:
+    def answer_score(self) -> dict[str, float]:
         """As of StoppableTrainer; the weights are put together, as answers differ in length."""
         with self._put_together():
-            return super().judged()
+            return super().answer_score()
 
     @contextmanager
     def _put_together(self) -> Iterator[None]:
@@ -103,7 +103,8 @@ class ShardedTrainer(TogetherTrainer):
                     full.copy_(weights[name])
                 part.copy_(distribute_tensor(full, part.device_mesh, part.placements))
 
-    def _load_best_model(self) -> None:  # the first process alone
+    def load_best(self) -> None:
+        """As of StoppableTrainer; by the first process alone."""
         super()._load_from_checkpoint(str(self.state.best_model_checkpoint), self.whole)
 
     def _save_optimizer_and_scheduler(self, output_dir: str | None) -> None:
