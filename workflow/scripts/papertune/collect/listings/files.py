@@ -67,7 +67,7 @@ def _item(fields: dict[str, Any], where: str) -> Document | Rejection:
     wrong = next((name for name, text in texts.items() if not isinstance(text, str)), "")
     title, doi, url = (str(texts[name]).strip() for name in ("title", "doi", "paper_url"))
     problem = f"{wrong} is no text" if wrong else "" if title else "no title"
-    identity, doi, page = located(doi, url)
+    identity, known, page = located(doi, url)
     try:
         identity = identity or (url and document_id(url))
     except ValueError as error:
@@ -84,5 +84,5 @@ def _item(fields: dict[str, Any], where: str) -> Document | Rejection:
         year=year_of(fields.get("year")) or 0,
         text=text,
         found_by="listing" if text else "",
-        doi=doi,
+        doi=known,
     )
