@@ -153,10 +153,10 @@ def reset(handler: Handler) -> None:
     handler.connection.close()
 
 
-def trickle(handler: Handler, parts: list[bytes], pause: float = 0.1) -> None:
-    """Send some bytes at a time."""
-    for part in parts:
-        handler.wfile.write(part)
+def trickle(handler: Handler, text: str, pause: float = 0.1) -> None:
+    """Send a character at a time."""
+    for character in text:
+        handler.wfile.write(character.encode())
         handler.wfile.flush()
         time.sleep(pause)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loopback import ABSTRACT, landing, serving
+from loopback import ABSTRACT, landing, serving, trickle
 from papertune.collect.web.browser import Browser, BrowserMissing, browser_available
 from papertune.collect.web.chromium import Chromium
 from papertune.collect.web.transport import HostStopped, PageError
@@ -45,13 +45,6 @@ def late(abstract: str = ABSTRACT, before: str = "", milliseconds: int = 100) ->
     )
 
 
-def alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.fixture(autouse=True, scope="module")
 def marked() -> Iterator[None]:
     """What is started here can be told by its environment from what other tests start."""
@@ -63,15 +56,11 @@ def marked() -> Iterator[None]:
 def processes() -> list[int]:
     """Living processes of browsers and their drivers that these tests have started."""
     found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            program = os.readlink(f"/proc/{name}/exe")
-            environment = Path(f"/proc/{name}/environ").read_bytes()
-        except OSError:
-            continue
-        ours = MARK.encode() in environment
-        if "chrom" in Path(program).name and ours and alive(int(name)):
-            found.append(int(name))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            ours = process.environ().get("PAPERTUNE_TEST") == MARK
+            if ours and "chrom" in process.exe() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
     return found
 
 
@@ -199,14 +188,9 @@ def test_a_page_opens_no_other(site, opened):
 
 def test_a_page_that_never_ends_loading(site, opened):
     def endless(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/html")
-        handler.end_headers()
+        handler.begin({"Content-Type": "text/html"})
         handler.wfile.write((handler.path.startswith("/with") and landing().encode()) or b"<p>wait")
-        for _ in range(600):
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-            time.sleep(0.1)
+        trickle(handler, " " * 600)
 
     site.answers["/bare"] = site.answers["/with"] = endless
     browser = opened(timeout=2)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from collecting import contents
 
 from papertune.collect.refresh import compare_listings, refresh_listings
 from papertune.collect.steps import list_documents
@@ -19,17 +20,6 @@ from papertune.study.experiment_file import load_experiment
 from snakemake_run import ROOT
 
 CACHE = "store/http"
-
-
-def contents(titles: dict[str, str]) -> str:
-    """A table of contents of url → title."""
-    entries = "".join(
-        f'<li class="entry inproceedings" id="conf/x/{url}"><nav class="publ"><ul>'
-        f'<li class="ee"><a href="{url}">view</a></li></ul></nav>'
-        f'<cite><span class="title">{title}.</span></cite></li>'
-        for url, title in titles.items()
-    )
-    return f"<html><title>dblp</title><ul class='publ-list'>{entries}</ul></html>"
 
 
 FIRST = {"https://a.example/1": "One", "https://a.example/2": "Two"}
@@ -53,7 +43,7 @@ class Venue:
         self.study = load_experiment(path)
 
     def show(self, year: int, titles: dict[str, str]) -> None:
-        self.site.page(f"/toc{year}", contents(titles))
+        self.site.page(f"/toc{year}", contents(titles.items()))
 
     def list(self, year: int) -> None:
         list_documents(

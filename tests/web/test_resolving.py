@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from collecting import Steps
 
 from loopback import ABSTRACT, landing
 from papertune.collect.identifiers import document_id
 from papertune.collect.listings.openalex import LOOKED_UP
-from papertune.collect.steps import fetch_documents, render_documents
 from papertune.errors import CollectError
-from papertune.records import Document, Rejection, read_records, write_records
-from papertune.study.settings.listings import FilesSource
+from papertune.records import Document, Rejection, write_records
 
 CUT = f"{ABSTRACT[:100].rsplit(' ', 1)[0]} …"
 
@@ -25,24 +24,16 @@ def indexed(text: str) -> str:
     return json.dumps({"id": "W1", "title": "A paper", "abstract_inverted_index": index})
 
 
-class Study:
+class Study(Steps):
     """Documents of one year, collected with resolvers in some order."""
 
     def __init__(self, folder, site, fetching) -> None:
-        self.folder, self.site = folder, site
-        self.fetching = fetching.model_copy(
-            update={
-                "contact": "https://example.org/us",  # no e-mail, so no mailto in the urls
-                "retries": 0,
-                "lookups": fetching.lookups.model_copy(
-                    # other hosts than the pages' own
-                    update={
-                        name: site.url(f"/{name}").replace("127.0.0.1", "localhost")
-                        for name in ("crossref", "openalex")
-                    }
-                ),
-            }
-        )
+        super().__init__(folder, fetching)
+        self.site, elsewhere = site, site.url("").replace("127.0.0.1", "localhost")
+        asked = {name: f"{elsewhere}/{name}" for name in ("crossref", "openalex")}
+        lookups = fetching.lookups.model_copy(update=asked)
+        # no e-mail as contact, so no mailto in the urls
+        self.change(contact="https://example.org/us", retries=0, lookups=lookups)
         self.documents: list[Document] = []
 
     def paper(self, name: str, **answers: tuple[int, str] | str) -> Document:
@@ -63,30 +54,12 @@ class Study:
 
     def collect(self, *resolvers: str) -> tuple[dict[str, Document], dict[str, Rejection]]:
         """What is found and what is missing, by the last part of the DOI, and the url."""
-        fetching = self.fetching.model_copy(update={"resolvers": list(resolvers)})
-        source = FilesSource(kind="files", path="papers.jsonl")
-        files = {
-            name: self.folder / f"{name}.jsonl"
-            for name in ("listing", "fetched", "documents", "missing")
-        }
-        write_records(files["listing"], self.documents)
-        kept = {"store": self.folder / "store", "cache": self.folder / "cache"}
-        listing, fetched = files["listing"], files["fetched"]
-        fetch_documents(source, fetching, listing=listing, output=fetched, **kept)
-        render_documents(
-            source,
-            fetching,
-            listing=listing,
-            fetched=fetched,
-            output=files["documents"],
-            missing=files["missing"],
-            **kept,
-        )
+        self.change(resolvers=list(resolvers))
+        write_records(self.file("listing"), self.documents)
+        self.fetch()
+        found, missing = self.render()
         names = {document.id: document.doi.partition("/")[2] for document in self.documents}
-        return (
-            {names[item.id]: item for item in read_records(files["documents"], Document)},
-            {names[item.key]: item for item in read_records(files["missing"], Rejection)},
-        )
+        return {names[item.id]: item for item in found}, {names[item.key]: item for item in missing}
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
-import socket
-import struct
 import subprocess
 import sys
 import time
@@ -14,52 +12,22 @@ import zlib
 from email.utils import formatdate
 
 import pytest
+from collecting import Steps
 
-from loopback import ABSTRACT, landing
-from papertune.collect.identifiers import document_id
-from papertune.collect.steps import fetch_documents, list_documents
+from loopback import ABSTRACT, landing, reset, trickle
 from papertune.collect.web import robots as robots_module
 from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
-from papertune.records import Document, read_records, write_records
-from papertune.study.settings.listings import DblpApiSource, FilesSource
+from papertune.records import Document
+from papertune.study.settings.listings import DblpApiSource
 from snakemake_run import ROOT
 
 HTML = {"Content-Type": "text/html"}
 
 
-class Study:
-    """Documents of one year with their landing pages."""
-
-    def __init__(self, folder, fetching) -> None:
-        self.folder = folder
-        self.fetching = fetching.model_copy(update={"retries": 0, "timeout": 0.5})
-
-    def fetch(self, *urls: str, **changes) -> dict[str, Document]:
-        """The documents of the urls after fetching."""
-        listed = [Document(document_id(url), f"Paper {url}", url, 2020) for url in urls]
-        write_records(self.folder / "listing.jsonl", listed)
-        fetch_documents(
-            FilesSource(kind="files", path="none"),
-            self.fetching.model_copy(update=changes),
-            listing=self.folder / "listing.jsonl",
-            output=self.folder / "fetched.jsonl",
-            store=self.folder / "store",
-            cache=self.folder / "cache",
-        )
-        fetched = read_records(self.folder / "fetched.jsonl", Document)
-        return {document.url: document for document in fetched}
-
-    def reasons(self, *urls: str, **changes) -> list[str]:
-        """The reason of each document, or an empty string where it has its text."""
-        done = self.fetch(*urls, **changes)
-        assert all(bool(done[url].text) != bool(done[url].reason) for url in urls)
-        return [done[url].reason for url in urls]
-
-
 @pytest.fixture
 def study(tmp_path, fetching):
-    return Study(tmp_path, fetching)
+    return Steps(tmp_path, fetching.model_copy(update={"retries": 0, "timeout": 0.5}))
 
 
 @pytest.fixture
@@ -68,7 +36,7 @@ def around(site, study):
 
     def fetch(url: str, **changes) -> Document:
         first, last = site.page("/first", landing()), site.page("/last", landing("So " + ABSTRACT))
-        done = study.fetch(first, url, last, **changes)
+        done = study.fetch_urls(first, url, last, **changes)
         assert (done[first].text, done[last].text) == (ABSTRACT, "So " + ABSTRACT)
         return done[url]
 
@@ -78,36 +46,17 @@ def around(site, study):
 # ---- faults that pass ------------------------------------------------------------------------
 
 
-def reset(handler):
-    """End the connection at once, without a word."""
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.close()
+def cut_off(headers, body=b"", end=None):
+    """A fault: the head and the beginning of an answer, and then nothing, or what ends it."""
 
+    def fault(handler):
+        handler.begin({"Content-Type": "text/html", **headers})
+        handler.wfile.write(body or landing().encode())
+        handler.wfile.flush()
+        if end:
+            end(handler)
 
-def reset_within(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/html")
-    handler.send_header("Content-Length", "5000")
-    handler.end_headers()
-    handler.wfile.write(landing().encode())
-    handler.wfile.flush()
-    reset(handler)
-
-
-def truncated(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/html")
-    handler.send_header("Content-Length", str(len(landing()) + 100))
-    handler.end_headers()
-    handler.wfile.write(landing().encode())
-
-
-def half_a_chunk(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/html")
-    handler.send_header("Transfer-Encoding", "chunked")
-    handler.end_headers()
-    handler.wfile.write(b"ffff\r\n" + landing().encode())
+    return fault
 
 
 def no_http(handler):
@@ -129,29 +78,25 @@ def never(handler):
 
 
 def slow_body(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/html")
-    handler.end_headers()
-    for character in landing() * 10:
-        handler.wfile.write(character.encode())
-        handler.wfile.flush()
-        time.sleep(0.1)
+    handler.begin(HTML)
+    trickle(handler, landing() * 10)
 
 
 def slow_head(handler):
-    for character in "HTTP/1.1 200 OK\r\n" + "X-Slow: yes\r\n" * 90:
-        handler.wfile.write(character.encode())
-        handler.wfile.flush()
-        time.sleep(0.1)
+    trickle(handler, "HTTP/1.1 200 OK\r\n" + "X-Slow: yes\r\n" * 90)
+
+
+TRUNCATED = cut_off({"Content-Length": str(len(landing()) + 100)})
+HALF_A_CHUNK = cut_off({"Transfer-Encoding": "chunked"}, b"ffff\r\n" + landing().encode())
 
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
         (reset, "connection"),
-        (reset_within, "connection"),
-        (truncated, "connection"),
-        (half_a_chunk, "connection"),
+        (cut_off({"Content-Length": "5000"}, end=reset), "connection"),
+        (TRUNCATED, "connection"),
+        (HALF_A_CHUNK, "connection"),
         (no_http, "connection"),
         (no_gzip, "connection"),
         (half_a_gzip, "connection"),
@@ -176,7 +121,7 @@ def test_what_may_pass_is_told_and_asked_again_by_the_next_job(site, study, arou
     assert not list((study.folder / "cache").rglob(f"*{document.url}*"))
     before = site.requests.copy()
     site.page("/bad", landing("Now " + ABSTRACT))
-    assert study.fetch(*map(site.url, ("/first", "/bad", "/last")))[document.url].text
+    assert study.fetch_urls(*map(site.url, ("/first", "/bad", "/last")))[document.url].text
     before["/bad"] += 1
     before["/robots.txt"] += 1
     assert site.requests == before, "what was there already was asked for again"
@@ -203,19 +148,13 @@ def test_too_many_requests_are_fewer_then(site, around, answer, least):
     assert max(pauses) >= least
 
 
-def test_bursts_of_server_errors_are_outlived(site, around):
-    url = site.then("/bad", (500, {}, "x"), (502, {}, "x"), (200, {}, landing()))
-    assert around(url, retries=2).text == ABSTRACT
-    assert site.requests["/bad"] == 3
-
-
 def test_429_for_ever_ends_that_host_alone_and_keeps_what_is_done(site, study):
     good = site.page("/good", landing())
     busy = site.page("/busy", "x", 429)
     later = site.page("/later", landing("So " + ABSTRACT))
     elsewhere = site.page("/other", landing("Or " + ABSTRACT)).replace("127.0.0.1", "localhost")
     with pytest.raises(CollectError, match="too many requests") as caught:
-        study.fetch(good, busy, later, elsewhere, retries=1)
+        study.fetch_urls(good, busy, later, elsewhere, retries=1)
     assert "2 of 4 documents" in str(caught.value)
     assert (site.requests["/busy"], site.requests["/later"]) == (2, 0)
     assert site.requests["/other"] == 1, "the other host was not asked"
@@ -323,33 +262,23 @@ def zeros(megabytes: int, layers: int = 1) -> bytes:
     return body
 
 
-def flood(handler):
-    """200 MB whose length nobody tells."""
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/html")
-    handler.send_header("Connection", "close")
-    handler.end_headers()
-    for _ in range(200):
-        handler.wfile.write(b"<p>" + b"x" * 1_000_000)
+def flood(status=200, **headers):
+    """200 MB after any head."""
+
+    def fault(handler):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        handler.begin({"Content-Type": "text/html", "Connection": "close", **named}, status)
+        for _ in range(200):
+            handler.wfile.write(b"<p>" + b"x" * 1_000_000)
+
+    return fault
 
 
-def away(handler):
-    """A redirect with 200 MB to it."""
-    handler.send_response(302)
-    handler.send_header("Location", "/flood")
-    handler.send_header("Connection", "close")
-    handler.end_headers()
-    for _ in range(200):
-        handler.wfile.write(b"x" * 1_000_000)
-
-
-def told(handler):
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/html")
-    handler.send_header("Content-Length", "200000000")
-    handler.end_headers()
-    for _ in range(200):
-        handler.wfile.write(b"x" * 1_000_000)
+FLOODS = {
+    "flood": flood(),
+    "told": flood(Content_Length="200000600"),
+    "away": flood(302, Location="/flood"),
+}
 
 
 @pytest.mark.slow
@@ -358,8 +287,8 @@ def test_memory_is_bounded_whatever_comes(site, tmp_path, fault):
     layers = 2 if fault == "double bomb" else 1
     packed = zeros(300, layers) if "bomb" in fault else b""
     bomb = (200, {**HTML, "Content-Encoding": ", ".join(["gzip"] * layers)}, packed)
-    site.answers["/flood"] = flood
-    site.answers["/bad"] = {"flood": flood, "told": told, "away": away}.get(fault, bomb)
+    site.answers["/flood"] = flood()
+    site.answers["/bad"] = FLOODS.get(fault, bomb)
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, tmp_path, site.page("/a", landing()), site.url("/bad")],
         env={"PYTHONPATH": str(ROOT / "workflow/scripts")},
@@ -375,16 +304,6 @@ def test_memory_is_bounded_whatever_comes(site, tmp_path, fault):
     assert float(grown) < 40, f"{grown} MB more"
 
 
-def test_too_large_is_that_documents_own(site, around):
-    site.answers["/bad"] = lambda _: (200, {**HTML, "Content-Encoding": "gzip"}, zeros(10))
-    assert around(site.url("/bad")).reason == "too_large"
-
-
-def test_an_answer_that_is_json_is_no_landing_page(site, around):
-    url = site.page("/bad", '{"error": "try later"}', Content_Type="application/json")
-    assert around(url).reason == "no_abstract_in_page"
-
-
 def test_html_where_json_was_expected_fails_the_listing_and_is_not_kept(site, study, monkeypatch):
     from papertune.collect.listings import dblp
 
@@ -395,23 +314,13 @@ def test_html_where_json_was_expected_fails_the_listing_and_is_not_kept(site, st
     site.page("/api?q=x&format=json&h=1&f=0", first, Content_Type="application/json")
     url = site.page("/api?q=x&format=json&h=1&f=1", "<html><p>We are down for maintenance")
 
-    def listing():
-        list_documents(
-            DblpApiSource(kind="dblp_api", query="x", url=site.url("/api")),
-            study.fetching,
-            2020,
-            output=study.folder / "listing.jsonl",
-            rejected=study.folder / "rejected.jsonl",
-            cache=study.folder / "cache",
-        )
-
+    study.source = DblpApiSource(kind="dblp_api", query="x", url=site.url("/api"))
     with pytest.raises(CollectError):
-        listing()
-    assert not (study.folder / "listing.jsonl").exists()
+        study.list()
+    assert not study.file("listing").exists()
     second = first.replace("10.1/1", "10.1/2")
     site.page(url.removeprefix(site.url("")), second, Content_Type="application/json")
-    listing()
-    assert len(list(read_records(study.folder / "listing.jsonl", Document))) == 2
+    assert len(study.list()[0]) == 2
 
 
 # ---- robots.txt ------------------------------------------------------------------------------
@@ -444,7 +353,7 @@ def test_a_robots_txt_is_believed_for_a_day(site, polite, monkeypatch):
         (lambda _: (429, HTML, b"x"), "robots_unreachable"),
         (never, "timeout"),
         (reset, "connection"),
-        (truncated, "connection"),
+        (TRUNCATED, "connection"),
     ],
     ids=["503", "429", "never", "reset", "truncated"],
 )

@@ -13,7 +13,6 @@ import time
 import pytest
 
 from loopback import ABSTRACT, landing
-from papertune.collect.web.dead_hosts import FAILURES
 from papertune.collect.web.pauses import HOST_DELAYS, least_delay
 from papertune.collect.web.per_host_pool import host_key, map_per_host
 from papertune.collect.web.session import PoliteSession
@@ -101,24 +100,6 @@ def test_nobody_named_is_an_error_that_says_what_to_set(site, polite, monkeypatc
     assert not site.requests
 
 
-def test_429_waits_as_long_as_retry_after_says(site, polite):
-    url = site.then("/a", (429, {"Retry-After": "1"}, "busy"), (200, {}, landing()))
-    start = time.monotonic()
-    assert ABSTRACT in polite().get(url).text
-    assert 1.0 <= time.monotonic() - start < 20
-    assert site.requests["/a"] == 2
-
-
-def test_retry_after_may_be_a_date(site, polite):
-    from email.utils import formatdate
-
-    soon = formatdate(time.time() + 2, usegmt=True)
-    url = site.then("/a", (503, {"Retry-After": soon}, "busy"), (200, {}, landing()))
-    start = time.monotonic()
-    polite().get(url)
-    assert time.monotonic() - start > 0.5
-
-
 def test_who_asks_for_an_hour_is_left_alone(site, polite):
     url = site.page("/a", "busy", 429, Retry_After="3600")
     session = polite()
@@ -138,13 +119,6 @@ def test_503_is_asked_again_with_growing_pauses(site, polite):
     assert third - second >= 0.1
 
 
-def test_503_for_good_is_a_passing_reason(site, polite):
-    with pytest.raises(PageError) as caught:
-        polite().get(site.page("/a", "x", 503))
-    assert (caught.value.reason, caught.value.passing) == ("http_503", True)
-    assert site.requests["/a"] == 3
-
-
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
 def test_a_refusal_is_final_and_asked_once(site, polite, status):
     with pytest.raises(PageError) as caught:
@@ -153,43 +127,13 @@ def test_a_refusal_is_final_and_asked_once(site, polite, status):
     assert site.requests["/a"] == 1
 
 
-def test_a_slow_page_times_out(site, polite):
-    def slow(_):
-        time.sleep(20)
-        return 200, {}, b"late"
-
-    site.answers["/a"] = slow
-    start = time.monotonic()
-    assert reason_of(polite(timeout=0.2, retries=1), site.url("/a")) == "timeout"
-    assert time.monotonic() - start < 15
-
-
-def test_a_page_that_trickles_times_out(site, polite):
-    def trickle(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/html")
-        handler.end_headers()
-        for _ in range(300):
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-            time.sleep(0.1)
-
-    site.answers["/a"] = trickle
-    start = time.monotonic()
-    assert reason_of(polite(timeout=0.3, retries=0), site.url("/a")) == "timeout"
-    assert time.monotonic() - start < 20
-
-
 def test_a_cut_connection_is_asked_again_and_half_a_page_never_kept(site, polite):
     whole = landing().encode()
 
     def cut_once(handler):
         if site.requests["/a"] > 1:
-            return 200, {"Content-Type": "text/html"}, whole
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/html")
-        handler.send_header("Content-Length", str(len(whole)))
-        handler.end_headers()
+            return 200, {}, whole
+        handler.begin({"Content-Type": "text/html", "Content-Length": str(len(whole))})
         handler.wfile.write(whole[:50])
         return None
 
@@ -198,41 +142,14 @@ def test_a_cut_connection_is_asked_again_and_half_a_page_never_kept(site, polite
     assert site.requests["/a"] == 2
 
 
-def test_a_host_that_nobody_answers_for_is_given_up(polite):
-    import socket
-
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    session = polite(retries=0)
-    for number in range(FAILURES - 1):
-        assert reason_of(session, f"http://127.0.0.1:{port}/{number}") == "connection"
-    with pytest.raises(HostStopped, match="did not answer"):
-        session.get(f"http://127.0.0.1:{port}/last")
-    sent = session.requests
-    with pytest.raises(HostStopped):
-        session.get(f"http://127.0.0.1:{port}/never")
-    assert session.requests == sent
-
-
 @pytest.mark.parametrize("told", [True, False])
 def test_too_large_is_refused_whether_the_length_is_told_or_not(site, polite, told):
     body = b"x" * 300_000
 
-    def large(handler):
-        if told:
-            return 200, {"Content-Type": "text/html"}, body
-        packed = gzip.compress(body)  # 300 bytes on the wire
-        return 200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, packed
-
-    site.answers["/a"] = large
+    packed = (200, {"Content-Encoding": "gzip"}, gzip.compress(body))  # 300 bytes on the wire
+    site.answers["/a"] = (200, {}, body) if told else packed
     assert reason_of(polite(), site.url("/a")) == "too_large"
     assert site.requests["/a"] == 1
-
-
-def test_a_pdf_is_no_page(site, polite):
-    url = site.page("/a.pdf", "%PDF-1.7", **{"Content_Type": "application/pdf"})
-    assert reason_of(polite(), url) == "not_html"
 
 
 def test_robots_txt_is_honoured_and_read_once(site, polite):
@@ -252,12 +169,6 @@ def test_an_interface_for_programs_is_not_for_robots_txt_to_forbid(site, polite)
         session.get(url, api=True)
     assert caught.value.text == '{"error": "no such site"}'
     assert session.get(url, api=True).text == "{}"
-
-
-def test_robots_txt_that_fails_allows_nothing_yet(site, polite):
-    site.page("/robots.txt", "broken", 500)
-    assert reason_of(polite(), site.page("/a", landing())) == "robots_unreachable"
-    assert site.requests["/a"] == 0
 
 
 def test_robots_txt_is_honoured_behind_a_redirect(site, polite):
@@ -296,15 +207,6 @@ def test_redirects_are_followed_and_a_rerun_asks_for_none(site, polite):
     assert again.requests == 0
 
 
-def test_a_redirect_loop_ends(site, polite):
-    assert reason_of(polite(), site.page("/a", "", 302, Location="/a")) == "redirects"
-
-
-@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://example.org/x", "javascript:1"])
-def test_a_redirect_leads_to_web_pages_only(site, polite, target):
-    assert reason_of(polite(), site.page("/a", "", 302, Location=target)) == "bad_url"
-
-
 @pytest.mark.parametrize("status", [200, 403, 429, 503])
 def test_a_challenge_with_any_status_is_an_error_and_never_kept(site, polite, status):
     url = site.page("/a", CHALLENGE, status)
@@ -320,14 +222,6 @@ def test_a_challenge_with_any_status_is_an_error_and_never_kept(site, polite, st
     assert site.requests["/b"] == 0
     site.page("/a", landing())
     assert ABSTRACT in polite().get(url).text
-
-
-def test_text_is_decoded_as_the_page_says(site, polite):
-    body = '<html><head><meta charset="iso-8859-1"></head><body>Zürich</body>'.encode("latin-1")
-    site.answers["/a"] = (200, {"Content-Type": "text/html"}, body)
-    assert "Zürich" in polite().get(site.url("/a")).text
-    site.answers["/b"] = (200, {"Content-Type": "text/html"}, "<p>Zürich – ∑".encode())
-    assert "Zürich – ∑" in polite().get(site.url("/b")).text
 
 
 def test_a_mapped_host_keeps_its_url_and_needs_no_contact(site, fetching, tmp_path, monkeypatch):
@@ -367,16 +261,12 @@ def test_chunked_and_packed_pages_are_read_whole(site, polite):
     whole = (landing() + "x" * 5000).encode()
 
     def chunked(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/html")
-        handler.send_header("Content-Encoding", "gzip")
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
+        packing = {"Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}
+        handler.begin({"Content-Type": "text/html", **packing})
         packed = gzip.compress(whole)
-        for part in (packed[:20], packed[20:]):
+        for part in (packed[:20], packed[20:], b""):
             handler.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
             handler.wfile.flush()
-        handler.wfile.write(b"0\r\n\r\n")
 
     site.answers["/a"] = chunked
     assert polite().get(site.url("/a")).text.encode() == whole
