@@ -1,0 +1,66 @@
+"""The house stays readable: imports go one way, and nothing grows beyond its measure."""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+
+import papertune
+
+LIBRARY = Path(papertune.__file__).parent
+MODULES = sorted(LIBRARY.rglob("*.py"))
+TREES = {path.relative_to(LIBRARY): ast.parse(path.read_text("utf-8")) for path in MODULES}
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """What a module imports, wherever it does so; by ``import_module``, too."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports say the whole name"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            # a name that comes from a table is that of a room below the one that loads it
+            found |= {
+                part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)
+            }
+    return found
+
+
+def room_of(parts: Sequence[str]) -> int:
+    """The place of a module's room, from the ground floor (0) up."""
+    return papertune.ROOMS.index(parts[0]) + 1 if parts[0] in papertune.ROOMS else 0
+
+
+def test_every_folder_is_a_room():
+    assert {path.name for path in LIBRARY.iterdir() if (path / "__init__.py").exists()} == set(
+        papertune.ROOMS
+    )
+    assert len(list(LIBRARY.glob("*.py"))) <= 8
+
+
+def test_no_module_imports_upwards():
+    upwards = [
+        f"{path} imports {name}"
+        for path, tree in TREES.items()
+        for name in imported(tree)
+        if name.startswith("papertune.") and room_of(name.split(".")[1:]) > room_of(path.parts)
+    ]
+    assert upwards == []
+
+
+def test_the_library_knows_nothing_of_snakemake():
+    assert [path for path, tree in TREES.items() if "snakemake" in str(imported(tree))] == []
+
+
+def test_no_module_is_long_and_no_function_is():
+    large = [path for path in MODULES if len(path.read_text("utf-8").splitlines()) > 320]
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                names = {argument.arg for argument in every} - {"self", "cls"}
+                if len(names) > 10 or node.end_lineno - node.lineno >= 100:
+                    large.append(f"{node.name} in {path}")
+    assert large == []
