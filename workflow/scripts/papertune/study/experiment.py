@@ -91,7 +91,7 @@ class Experiment(Settings):
     metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
     comparison: Comparison = Comparison()
     published: list[Published] = []
-    export: list[str] = cosmetic(
+    export: list[str] = Field(
         [], description="models of the target export; all trained ones where it is empty"
     )
     compute: Compute = Compute()

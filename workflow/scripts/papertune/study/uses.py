@@ -163,7 +163,7 @@ def _compared(layout: Layout) -> dict[str, Any]:
 
 def count_stages(layout: Layout) -> Uses:
     """From listing to score."""
-    return Uses(versions.REPORT, {}, {"layout": layout}, layout.experiment.identity())
+    return Uses(versions.REPORT, {}, {"layout": layout}, layout.experiment.splits.identity())
 
 
 def report(layout: Layout, *more: Any) -> Uses:

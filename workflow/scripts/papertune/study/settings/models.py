@@ -240,7 +240,7 @@ class Model(Settings):
     model_config = ConfigDict(json_schema_extra=_base_and_method_or_after)
 
     label: str = cosmetic("")
-    after: str = cosmetic("", description="the model that this one is a change of")
+    after: str = Field("", description="the model that this one is a change of")
     base: Name
     method: MethodName
     dataset: str = Field("", description="a generator; the experiment's dataset where it is empty")
@@ -250,10 +250,10 @@ class Model(Settings):
     lora: Lora = Lora()
     quantization: Quantization = Quantization()
     freeze: Freeze | None = None
-    sweep: dict[str, list[Any]] = cosmetic(
+    sweep: dict[str, list[Any]] = Field(
         {}, description="key → values; one model is made of each combination"
     )
-    seeds: list[int] = cosmetic([], description="the experiment's seeds where it is empty")
+    seeds: list[int] = Field([], description="the experiment's seeds where it is empty")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Model:

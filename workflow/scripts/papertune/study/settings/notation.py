@@ -123,7 +123,7 @@ class _Work:
             path: f"models.{name}.{path}" for path, _ in _leaves(values)
         }
         if own.get("after"):
-            before = self._before(name, own["after"])
+            before = self._before(name, str(own["after"]))
             taken = {
                 key: value
                 for key, value in self.values[before].items()
@@ -141,18 +141,18 @@ class _Work:
         self.made.setdefault(name, []).append(made)
         self.values[made], self.origins[made] = values, origins
 
-    def _before(self, name: str, after: Any) -> str:
+    def _before(self, name: str, after: str) -> str:
         """The model that a trial comes after."""
         if after in self.models:
-            self.resolve(str(after))
+            self.resolve(after)
         else:  # a single model of a sweep can be meant; its name begins with that of the sweep
             for written, model in self.models.items():
                 sweeps = isinstance(model, dict) and "sweep" in model
-                if sweeps and str(after).startswith(f"{written}-"):
+                if sweeps and after.startswith(f"{written}-"):
                     self.resolve(written)
         known = [made for several in self.made.values() for made in several]
         if after in self.values:
-            return str(after)
+            return after
         if after in self.made:
             raise ValueError(
                 f"models.{name}.after: {after!r} is a sweep; take one of "
@@ -161,7 +161,7 @@ class _Work:
         names = [*self.models, *known]
         raise ValueError(
             f"models.{name}.after: {after!r} is none of {', '.join(dict.fromkeys(names))}"
-            f"{nearest(str(after), names)}"
+            f"{nearest(after, names)}"
         )
 
     def _sweep(self, name: str, sweep: Any, values: Values, origins: dict[str, str]) -> None:

@@ -1,0 +1,349 @@
+"""Each setting, changed in turn: what depends on it is planned again, and nothing before that.
+
+Settings are found in the schema. What is marked cosmetic plans tables, figures and page at most.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import types
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pytest
+
+from papertune.errors import SettingsError
+from papertune.metrics import METRICS
+from papertune.study import uses
+from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
+from papertune.study.recipe import Recipe
+from papertune.study.settings import Settings
+from snakemake_run import ROOT
+
+REPORT = ("write_cost", "report")
+ORDER = (
+    *("list_documents", "find_texts", "synthesize", "describe_dataset", "pretrain_base"),
+    *("train", "answer", "score", "compare", "count_stages", "export_model", *REPORT),
+)
+# section of an experiment file → the first rule that may depend on it
+FIRST = {
+    "source": "list_documents", "splits": "list_documents", "fetching": "find_texts",
+    "instruction": "synthesize", "generators": "synthesize", "test_sets": "synthesize",
+    "dataset": "synthesize", "models": "synthesize",  # which has to write what a model trains on
+    "bases": "pretrain_base", "training": "train", "seeds": "train", "prompt": "train",
+    "embedder": "train", "answering": "answer", "metrics": "score", "comparison": "compare",
+    "export": "export_model",
+}  # fmt: skip
+SHOWN = ("published", "title", "question", "compute")
+FIRST |= dict.fromkeys(SHOWN, REPORT[0])
+TRIED = 4  # other values of a setting, as long as none has an effect
+YEARS = {"train": {"from": 2005, "to": 2006}, "test": {"from": 2008, "to": 2008}}
+COLUMNS = {"question": "q", "answer": "a"}
+SHA = "a" * 40
+# one of each branch of a union, with what it needs
+SOURCES: list[dict[str, Any]] = [
+    {"kind": "demo"},
+    {"kind": "dblp", "url": "https://a.example/{year}"},
+    {"kind": "dblp_api", "query": "a {year}"},
+    *({"kind": "dblp_sparql", key: value} for key, value in
+      {"streams": ["conf/isca"], "venues": ["ISCA"], "query": "a"}.items()),
+    {"kind": "dblp_snapshot", "path": "a.xml", "keys": ["conf/isca"]},
+    {"kind": "pmlr", "volumes": {2005: [1]}},
+    {"kind": "acl", "url": "https://a.example"},
+    {"kind": "acl_xml", "path": "a.xml"},
+    {"kind": "arxiv", "query": "a", "category": "cs.AR"},
+    *({"kind": "openalex", key: value} for key, value in
+      {"source": "S1", "issn": "1234-5678", "venue": "a"}.items()),
+    *({"kind": "crossref", key: value} for key, value in
+      {"issn": "1234-5678", "container_title": "a", "event": "a"}.items()),
+    {"kind": "semantic_scholar", "venue": "a"},
+    {"kind": "bibtex", "paths": ["a.bib"]},
+    {"kind": "files", "path": "a/{year}.jsonl"},
+    {"kind": "pdfs", "path": "a/{year}"},
+    {"kind": "stack_exchange", "site": "math"},
+    {"kind": "stack_dump", "site": "math", "path": "a.xml"},
+    {"kind": "wikipedia", "titles": ["a"]},
+    {"kind": "pairs", "path": "a.csv", "columns": COLUMNS},
+    {"kind": "pairs", "path": "a.csv", "columns": COLUMNS | {"year": "y"}},
+    {"kind": "hub_dataset", "dataset": "a/b", "revision": SHA, "columns": COLUMNS},
+]  # fmt: skip
+UNDATED = {"wikipedia", "pairs", "hub_dataset"}
+FULL = {
+    "generators": {
+        "rules": {"backend": "rules", "style": "cloze"},
+        "posts": {"backend": "source"},
+        "local": {
+            "backend": "transformers", "model": "a/b", "revision": SHA,
+            "prompt": "workflow/prompts/short.txt",
+        },
+        "served": {
+            "backend": "openai", "model": "a", "url": "http://a.example",
+            "prompt": "workflow/prompts/short.txt",
+        },
+    },
+    "bases": {
+        "hub": {"hub": "a/b", "revision": SHA},
+        "folder": {"path": "a"},
+        "own": {"pretrain": {"corpus": {"files": ["a.jsonl"]}}},
+    },
+    "models": {
+        "baseline": {"base": "hub", "method": "baseline"},
+        "full": {"base": "own", "method": "full", "subset": {"first": 3}},
+        "lora": {"base": "folder", "method": "lora", "subset": {"fraction": 0.5}},
+        "qlora": {"base": "hub", "method": "qlora", "freeze": {"first": 1, "last": 1}},
+        "judged": {"base": "hub", "method": "scratch", "training": {"best_by": "token_f1"}},
+        "packed": {"base": "hub", "method": "full", "examples": {"packing": "whole"}},
+    },
+    "embedder": {"model": "a/b", "revision": SHA},
+}  # fmt: skip
+
+
+def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
+    """Enough of them to have each setting where it counts, and the sections to look at in each."""
+    small = {"bases": {"a": {"path": "a"}}, "models": {"full": {"base": "a", "method": "full"}}}
+    generators = {"generators": {"rules": FULL["generators"]["rules"]}}
+    for source in SOURCES:
+        dated = source["kind"] not in UNDATED or "year" in source.get("columns", {})
+        splits = YEARS if dated else {"test": 0.5}
+        values = {"source": source, "splits": splits} | small | generators
+        yield Experiment.model_validate(values), ("source", "splits")
+    scored = {"kind": "stack_exchange", "site": "math"}
+    top = {"models": {"full": {"base": "hub", "method": "full", "subset": {"top": 3}}}}
+    for more in (
+        {"published": [{"test_set": "rules", "values": {"full": {"all": 0.5}}}]},
+        {"training": {"best_by": "token_f1"}},
+        {"source": scored} | top,
+    ):
+        values = {"source": SOURCES[0], "splits": YEARS} | FULL | more
+        yield Experiment.model_validate(values), tuple(FIRST)
+
+
+def plan(study: Experiment) -> dict[tuple[str, ...], Any]:
+    """Every job: its rule's param, and what of its input settings choose."""
+    layout = Layout("mine", study)
+    jobs: dict[tuple[str, ...], Any] = {}
+
+    def job(rule: Any, *files: Any, **wildcards: str) -> None:
+        given = uses.used_by(rule, layout, {"experiment": "mine", **wildcards})
+        jobs[rule.__name__, *wildcards.values()] = (given.identity(), files)
+
+    for part in study.parts:
+        job(uses.list_documents, year=str(part))
+        job(uses.find_texts, year=str(part))
+    for generator, split in layout.generated:
+        files = (*layout.documents(split), layout.generator_model(generator))
+        job(uses.synthesize, *files, generator=generator, split=split)
+        job(uses.describe_dataset, generator=generator)
+    for base in {model.base for model in study.models.values()}:
+        if pretrain := study.bases[base].pretrain:
+            files = (*layout.corpus_documents(base), *pretrain.corpus.files)
+            job(uses.pretrain_base, *files, base=base)
+    for model, seed in layout.models():
+        files = (layout.training_data(model, "train"), layout.base(model), layout.judge(model))
+        job(uses.train, *files, model=model, seed=str(seed))
+        if layout.model(model, seed).replace("models", "exports") in layout.exports():
+            job(uses.export_model, model=model, seed=str(seed))
+    for model, seed, test_set in layout.by_cell("answers"):
+        cell = {"model": model, "seed": str(seed), "test_set": test_set}
+        job(uses.answer, layout.base(model), **cell)
+        job(uses.score, layout.embedder(), **cell)
+    for rule in (uses.compare, uses.count_stages, uses.report, uses.write_cost):
+        job(rule)
+    return jobs
+
+
+def differing(before: dict[tuple[str, ...], Any], after: dict[tuple[str, ...], Any]) -> set[str]:
+    """The rules of the jobs that are planned otherwise."""
+    return {job[0] for job in {*before, *after} if before.get(job) != after.get(job)}
+
+
+def kinds_in(annotation: Any) -> Iterator[type[Settings]]:
+    """The classes of settings in an annotation, all branches of unions."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from kinds_in(inner)
+
+
+def schema(kind: type[Settings] = Experiment) -> set[type[Settings]]:
+    """Every class of settings that an experiment file can have."""
+    found, todo = {kind}, [kind]
+    while todo:
+        for field in todo.pop().model_fields.values():
+            new = set(kinds_in(field.annotation)) - found
+            found |= new
+            todo += new
+    return found
+
+
+def choices(annotation: Any) -> list[Any]:
+    """The values of the literals in an annotation."""
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    inner = (Union, types.UnionType, Annotated, list, tuple)
+    if get_origin(annotation) not in inner:
+        return []
+    return [value for one in get_args(annotation) for value in choices(one)]
+
+
+def is_free(annotation: Any) -> bool:
+    """Whether it is no name of a union's branch."""
+    return get_origin(annotation) is not Literal or len(get_args(annotation)) > 1
+
+
+def leaves(item: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[type[Settings], str, Any]]:
+    """Class, field and place of every setting of an experiment."""
+    if isinstance(item, Settings):
+        for name, field in type(item).model_fields.items():
+            value, place = getattr(item, name), (*path, field.alias or name)
+            inner = list(leaves(value, place))
+            if is_free(field.annotation):
+                yield from inner or [(type(item), name, place)]
+    elif isinstance(item, dict):
+        for key, value in item.items():
+            yield from leaves(value, (*path, key))
+    elif isinstance(item, list | tuple):
+        for number, value in enumerate(item):
+            yield from leaves(value, (*path, number))
+
+
+@pytest.fixture(scope="module")
+def prompts(tmp_path_factory):
+    """Templates of other texts, of answers and of generators."""
+    folder = tmp_path_factory.mktemp("prompts")
+    (folder / "answer.txt").write_text("Tell me: $question")
+    (folder / "generator.txt").write_text("Ask about $text")
+    return [str(path) for path in sorted(folder.iterdir())]
+
+
+def others(study: Experiment, annotation: Any, value: Any, prompts: list[str]) -> Iterator[Any]:
+    """Values that may be valid in a place, the likelier ones first."""
+    known: list[Any] = [
+        *choices(annotation),
+        *METRICS,
+        *study.models,
+        *study.generators,
+        *study.bases,
+    ]
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int | float):
+        yield from (value + 1, value * 2, value / 2, 0.7, 2006, 2009)
+    elif isinstance(value, list | tuple):
+        yield from ([*value, one] for one in [*known, "other", "conf/other", 7])
+        yield [value[0] / 2, *value[1:]] if value and isinstance(value[0], float) else value[:-1]
+        yield from ([one] for one in [*known, "transformer.wte"])
+    elif isinstance(value, dict):
+        yield from ({"epochs": 7.0}, {"training.epochs": [1, 2]}, {2005: [1, 2]}, {"year": "y"})
+        yield from ({"full": {"all": 0.7}}, {"column": "value"})
+    else:
+        yield from [*choices(annotation), *prompts, *known, 0.7, 7, 2000, "b" * 40, "2222-2222"]
+        yield from (f"{value}x", "other", "owner/other", "S2", "cs.CL", {"first": 1})
+
+
+def changed(
+    study: Experiment, place: tuple[Any, ...], annotation: Any, prompts: list[str]
+) -> Iterator[dict[tuple[str, ...], Any]]:
+    """What is planned with one setting changed, each time in another way."""
+    values = study.model_dump(by_alias=True)
+    *outer, last = place
+    inside = values
+    for key in outer:
+        inside = inside[key]
+    before = copy.deepcopy(inside[last])
+    for value in others(study, annotation, before, prompts):
+        if value == before:
+            continue
+        inside[last] = value
+        try:
+            other = Experiment.model_validate(copy.deepcopy(values))
+            planned = plan(other)
+        except (ValueError, SettingsError):
+            continue
+        if other != study:
+            yield planned
+
+
+def test_each_setting_plans_what_depends_on_it_and_nothing_before(prompts, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert set(FIRST) == set(Experiment.model_fields)
+    effects: dict[tuple[type[Settings], str], dict[str, set[str]]] = defaultdict(
+        lambda: defaultdict(set)
+    )
+    for study, sections in experiments():
+        before = plan(study)
+        for kind, name, place in leaves(study):
+            if place[0] not in sections:
+                continue
+            annotation = kind.model_fields[name].annotation
+            for after in islice(changed(study, place, annotation, prompts), TRIED):
+                rules = differing(before, after)
+                effects[kind, name][".".join(map(str, place))] |= rules
+                if rules - set(REPORT) or place[0] in SHOWN:
+                    break
+    wrong = []
+    for (kind, name), places in effects.items():
+        marks = kind.model_fields[name].json_schema_extra
+        planned = set().union(*places.values())
+        if isinstance(marks, dict) and marks.get("cosmetic"):
+            wrong += [(kind, name, places)] * (not planned <= set(REPORT))
+        else:
+            shown = next(iter(places)).partition(".")[0] in SHOWN
+            wrong += [(kind, name, places)] * (not planned - set(() if shown else REPORT))
+        for place, rules in places.items():
+            first = ORDER.index(FIRST[place.partition(".")[0]])
+            wrong += [(place, rules)] * (not rules <= set(ORDER[first:]))
+    assert not wrong, "\n".join(map(str, wrong))
+    unseen = {
+        f"{kind.__name__}.{name}"
+        for kind in schema()
+        for name, field in kind.model_fields.items()
+        if not [*kinds_in(field.annotation)] and is_free(field.annotation)
+        if (kind, name) not in effects
+    }
+    assert not unseen
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"gradient_checkpointing": True, "find_batch": True, "divergence": None}, True),
+        ({"best_sample": 8, "best_new_tokens": 9}, True),  # nothing is answered
+        ({"best_sample": 8, "best_by": "bleu"}, False),
+        ({"max_steps": 5, "epochs": 9}, False),
+        ({"optimizer": "sgd"}, False),
+    ],
+)
+def test_recipes_of_equal_effect_are_equal(change, same):
+    one, other = (Recipe(method="full", training=given) for given in ({}, change))
+    assert (one.identity() == other.identity()) is same
+    steps = [{"max_steps": 5, "epochs": epochs} for epochs in (1, 9)]
+    one, other = (Recipe(method="full", training=given) for given in steps)
+    assert one.identity() == other.identity()
+
+
+def test_a_prompt_counts_by_its_text_and_for_those_who_read_it(tmp_path):
+    study, _ = next(experiments())
+    (tmp_path / "copy.txt").write_text((ROOT / study.prompt).read_text())
+    values = study.model_dump(by_alias=True) | {"prompt": str(tmp_path / "copy.txt")}
+    assert differing(plan(study), plan(Experiment.model_validate(values))) <= set(REPORT)
+    values["models"]["full"]["examples"]["variant"] = "qa"  # which reads the question alone
+    (tmp_path / "other.txt").write_text("Tell me: $question")
+    other = values | {"prompt": str(tmp_path / "other.txt")}
+    one, two = (plan(Experiment.model_validate(some)) for some in (values, other))
+    assert differing(one, two) <= set(REPORT)
+
+
+def test_a_rule_and_its_script_go_through_the_same_door():
+    """And scripts have no other access to an experiment, but for the command `refresh`."""
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    for path in (ROOT / "workflow/scripts").glob("*.py"):
+        text = path.read_text()
+        assert "experiment_file" not in text or path.stem == "refresh"
+        taken = re.findall(r"job\(snakemake, uses\.(\w+)\)", text)
+        [rule] = re.findall(rf"\nrule {path.stem}:\n.*?\n    script:", rules, re.S) or [""]
+        assert re.findall(r"uses=used\(uses\.(\w+)\)", rule) == taken, path
