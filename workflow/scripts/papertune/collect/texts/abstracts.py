@@ -31,7 +31,7 @@ from papertune.collect.texts.publishers import (
     sciencedirect_abstract,
     selectors_of,
 )
-from papertune.collect.texts.text import clean
+from papertune.collect.texts.text import clean, words
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -50,18 +50,15 @@ _OUTSIDE = re.compile(
     r"related|recommend(?:ed|ations?|er)|similar|citing|references?|bibliography|sidebar|trending"
     r"|carousel|modal|popup|dialog|footer"
 )
-_META = (
-    "citation_abstract",
-    "dcterms.abstract",
-    "dc.description.abstract",
-    "dc.description",
-    "dcterms.description",
-    "eprints.abstract",
-    "bepress_citation_abstract",
-    "prism.abstract",
-    "abstract",
+_META = tuple(
+    re.findall(
+        r"\S+",
+        "citation_abstract dcterms.abstract dc.description.abstract dc.description"
+        " dcterms.description eprints.abstract bepress_citation_abstract prism.abstract abstract",
+    )
 )
 _DESCRIPTIONS = ("og:description", "description", "twitter:description")
+_NO_BOXES = words("body html a button input option svg i label li")
 _ARTICLES = {"ScholarlyArticle", "Article", "TechArticle", "Report", "CreativeWork", "Thesis"}
 _ARTICLES |= {"MedicalScholarlyArticle", "Chapter", "PublicationIssue"}
 
@@ -128,10 +125,7 @@ def _same(cut: str, whole: str) -> bool:
 
 
 def _cleaned(candidates: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for text, name in candidates:
-        cleaned = clean(text)
-        if cleaned:
-            yield cleaned, name
+    return ((cleaned, name) for text, name in candidates if (cleaned := clean(text)))
 
 
 # ---- extractors: (soup, html, url) → candidates (text or markup, name) ------------------------
@@ -206,11 +200,7 @@ def _nodes(data: Any, depth: int) -> Iterator[dict[str, Any]]:
 
 
 def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
-    named = [
-        element
-        for element in soup.find_all(_is_named_abstract, limit=24)
-        if not _is_elsewhere(element)
-    ]
+    named = [one for one in soup.find_all(_is_named_abstract, limit=24) if not _is_elsewhere(one)]
     held = {id(parent): element for element in named for parent in element.parents}
     ids = set(map(id, named))
     if sum(not any(id(parent) in ids for parent in one.parents) for one in named) > 4:
@@ -222,35 +212,21 @@ def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, s
     for string in soup.find_all(string=HEADING, limit=12):
         heading = string.parent
         # the heading's own box, where its words lie deeper in it
-        while (
-            heading is not None
-            and heading.parent is not None
-            and HEADING.match(short_text(heading.parent))
-        ):
+        while heading and heading.parent and HEADING.match(short_text(heading.parent)):
             heading = heading.parent
         if heading is None or heading.name in ("script", "style", "title", "a", "option", "button"):
             continue
         if not _is_elsewhere(heading):
             text = text_after(heading)
-            if not text.strip() and heading.parent is not None:
-                text = text_after(heading.parent)
-            yield text, "section"
+            yield (
+                text if text.strip() or not heading.parent else text_after(heading.parent),
+                "section",
+            )
 
 
 def _is_named_abstract(element: Tag) -> bool:
     """Called an abstract by its id, class or role in a vocabulary, in whatever spelling."""
-    if element.name in (
-        "body",
-        "html",
-        "a",
-        "button",
-        "input",
-        "option",
-        "svg",
-        "i",
-        "label",
-        "li",
-    ):
+    if element.name in _NO_BOXES:
         return False
     attributes = element.attrs
     if str(attributes.get("itemprop") or attributes.get("property") or "").endswith("abstract"):

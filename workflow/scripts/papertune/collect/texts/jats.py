@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from papertune.collect.texts.formulas import formulas_in_text
-from papertune.collect.texts.text import clean, label
+from papertune.collect.texts.text import clean, label, words
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -33,45 +33,20 @@ _NO_TAG = re.compile(
 _AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9A-Fa-f]+;)([A-Za-z]\w*;)?")
 _PREAMBLE = re.compile(r"\\documentclass.*?\\begin\s*\{document\}", re.DOTALL)
 _END = re.compile(r"\\end\s*\{document\}")
-_UNWANTED = {
-    "fn",
-    "fig",
-    "graphic",
-    "inline-graphic",
-    "inline-supplementary-material",
-    "supplementary-material",
-    "media",
-    "table-wrap",
-    "annotation",
-    "annotation-xml",
-    "object-id",
-}
-_FORMULAS = {"inline-formula", "disp-formula", "alternatives", "math", "tex-math"}
-_INLINE = (
-    {"b", "bold", "em", "email", "ext-link", "i", "italic", "inline-formula", "alternatives"}
-    | {"monospace", "named-content", "overline", "related-article", "related-object", "roman"}
-    | {"sans-serif", "sc", "span", "strike", "strong", "styled-content", "sub", "sup", "tt", "u"}
-    | {"underline", "uri", "xref", "article-title"}
+_UNWANTED = words(
+    "fn fig graphic inline-graphic inline-supplementary-material supplementary-material media"
+    " table-wrap annotation annotation-xml object-id"
 )
-_HEADINGS = {
-    "abstract",
-    "abstracts",
-    "summary",
-    "abstrakt",
-    "zusammenfassung",
-    "kurzfassung",
-    "résumé",
-    "resumen",
-    "resumo",
-    "riassunto",
-    "samenvatting",
-    "sammanfattning",
-    "streszczenie",
-    "аннотация",
-    "摘要",
-    "抄録",
-    "要旨",
-}
+_FORMULAS = words("inline-formula disp-formula alternatives math tex-math")
+_INLINE = words(
+    "b bold em email ext-link i italic inline-formula alternatives monospace named-content"
+    " overline related-article related-object roman sans-serif sc span strike strong"
+    " styled-content sub sup tt u underline uri xref article-title"
+)
+_HEADINGS = words(
+    "abstract abstracts summary abstrakt zusammenfassung kurzfassung résumé resumen resumo"
+    " riassunto samenvatting sammanfattning streszczenie аннотация 摘要 抄録 要旨"
+)
 
 
 def text_of(markup: str) -> str:

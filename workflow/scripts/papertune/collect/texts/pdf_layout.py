@@ -87,20 +87,18 @@ def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
         middle = (piece.bottom + piece.top) / 2
         row = next((one for one in spanning if one.bottom <= middle <= one.top), None)
         if row is not None:
-            place = edges.index(round(row.bottom, 1))
-            bands.setdefault((2 * place + 1, 0), []).append(piece)
+            key = (2 * edges.index(round(row.bottom, 1)) + 1, 0)
         else:
-            place = sum(1 for edge in edges if edge > middle)
-            side = 0 if (piece.left + piece.right) / 2 < gutter else 1
-            bands.setdefault((2 * place, side), []).append(piece)
-    columns = [bands[key] for key in sorted(bands)]
+            side = (piece.left + piece.right) / 2 >= gutter
+            key = (2 * sum(edge > middle for edge in edges), int(side))
+        bands.setdefault(key, []).append(piece)
     joined: list[list[Line]] = []
-    for key, column in zip(sorted(bands), columns, strict=True):
+    for key, column in sorted(bands.items(), key=lambda item: item[0]):
         # lines across the page that follow each other are one column
         if joined and key[0] % 2 and joined[-1][0] in spanning:
             joined[-1] += column
         else:
-            joined.append(list(column))
+            joined.append(column)
     return joined
 
 
@@ -201,7 +199,7 @@ def without_furniture(pages: list[list[Line]], heights: list[float]) -> list[lis
             line
             for line in lines
             if not _in_margin(line, height)
-            or not (_is_number(line.text) or (len(pages) > 1 and margins[_shape(line)] > 1))
+            or not (_NUMBER.fullmatch(line.text) or (len(pages) > 1 and margins[_shape(line)] > 1))
         ]
         for lines, height in zip(pages, heights, strict=True)
     ]
@@ -216,9 +214,4 @@ def _shape(line: Line) -> str:
     return re.sub(r"\d+|\W+", " ", line.text).strip().lower()
 
 
-def _is_number(text: str) -> bool:
-    return bool(
-        re.fullmatch(
-            r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", text, re.I
-        )
-    )
+_NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", re.I)

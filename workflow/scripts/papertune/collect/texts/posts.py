@@ -7,6 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from papertune.collect.identifiers import document_id
+from papertune.collect.texts.text import words
 from papertune.records import Document, Rejection
 
 if TYPE_CHECKING:
@@ -21,18 +22,13 @@ OWN_HOSTS = {
     "mathoverflow.net": "mathoverflow.net",
     "mathoverflow": "mathoverflow.net",
 }
-_BLOCKS = frozenset(
-    re.findall(
-        r"\w+",
-        "address article blockquote center dd details div dl dt figcaption figure footer h1 h2 h3 h4"
-        " h5 h6 header hr li ol p section summary table tbody td tfoot th thead tr ul",
-    )
+_BLOCKS = words(
+    "address article blockquote center dd details div dl dt figcaption figure footer h1 h2 h3"
+    " h4 h5 h6 header hr li ol p section summary table tbody td tfoot th thead tr ul"
 )
-_DROPPED = frozenset(
-    ("pre", "script", "style", "img", "svg", "video", "iframe", "del", "s", "strike", "aside")
-)
+_DROPPED = words("pre script style img svg video iframe del s strike aside")
 _CELLS = frozenset(("td", "th"))
-_LITERAL = frozenset(("code", "kbd", "samp", "tt"))
+_LITERAL = words("code kbd samp tt")
 _NOTICE_CLASS = re.compile(
     r"\b(post-notice|js-post-notice|s-notice|question-status|special-status)"
 )

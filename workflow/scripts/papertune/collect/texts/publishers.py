@@ -7,115 +7,82 @@ import re
 from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+
+from papertune.collect.identifiers import host_of
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
-# Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS, Science and many more
-_ATYPON = (
-    "section#abstract [role=paragraph]",
-    "section#abstract",
-    ".abstractSection.abstractInFull",
-    ".hlFld-Abstract",
-)
-# host suffix → (name, selectors in order); `@name` after a selector takes that attribute
-SELECTORS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "acm.org": ("acm", _ATYPON),
-    "ieee.org": ("ieee", (".abstract-text [xplmathjax]", ".abstract-text .u-mb-1 > div")),
-    "springer.com": (
-        "springer",
-        (
-            "#Abs1-content",
-            "section[data-title=Abstract]",
-            "section.Abstract",
-            "section#Abs1",
-            ".abstract-content",
-        ),
-    ),
-    "nature.com": ("nature", ("#Abs1-content", "section[data-title=Abstract]")),
-    "usenix.org": (
-        "usenix",
-        (
-            ".field-name-field-paper-description .field-items",
-            ".field-name-field-paper-description",
-            ".field-name-field-paper-description-long",
-        ),
-    ),
-    "sciencedirect.com": (
-        "sciencedirect",
-        (".Abstracts .abstract.author", ".abstract.svAbstract:not(.graphical, .highlights)"),
-    ),
-    "neurips.cc": ("neurips", ("p.paper-abstract", ".paper-abstract", "p.abstract")),
-    "nips.cc": ("neurips", ("p.paper-abstract", ".paper-abstract", "p.abstract")),
-    "ijcai.org": (
-        "ijcai",
-        (".proceedings-detail .row > .col-md-12:not(:has(.keywords))", "#content p:not(:has(i))"),
-    ),
-    "arxiv.org": ("arxiv", ("blockquote.abstract",)),
-    "aclanthology.org": ("acl", (".acl-abstract > span", ".acl-abstract")),
-    "aclweb.org": ("acl", (".acl-abstract > span", ".acl-abstract")),
-    "mlr.press": ("pmlr", ("#abstract", "div.abstract")),
-    "openreview.net": (
-        "openreview",
-        (
-            ".note-content-field:-soup-contains('Abstract') + .note-content-value",
-            ".note_content_field:-soup-contains('Abstract') + .note_content_value",
-        ),
-    ),
-    "thecvf.com": ("cvf", ("#abstract",)),
-    "aaai.org": ("aaai", ("section.item.abstract", ".abstract-text-wrap .attribute-output")),
-    "wiley.com": (
-        "wiley",
-        (
-            ".article-section__abstract .article-section__content",
-            "section.article-section__abstract",
-            "#abstract .para",
-            "#abstract",
-        ),
-    ),
-    "tandfonline.com": ("tandfonline", _ATYPON[2:]),
-    "acs.org": ("acs", ("p.articleBody_abstractText", ".article_abstract-content", *_ATYPON[1:])),
-    "sagepub.com": ("sage", _ATYPON),
-    "science.org": ("science", _ATYPON),
-    "iop.org": ("iop", (".wd-jnl-art-abstract", ".article-text.wd-jnl-art-abstract")),
-    "aps.org": ("aps", ("#abstract-section-content > p", "section.abstract .content > p")),
-    "aip.org": ("aip", (".hlFld-Abstract", "section.abstract")),
-    "projecteuclid.org": ("euclid", ("#divARTICLECONTENTTop .panel-body", ".abstract-text")),
-    "iospress.com": ("iospress", ("[data-abstract]@data-abstract",)),
-    "nber.org": ("nber", (".page-header__intro-inner",)),
-    "mdpi.com": ("mdpi", (".html-abstract .html-p", ".art-abstract")),
-    "oup.com": ("oup", ("section.abstract",)),
-    "cambridge.org": ("cambridge", (".abstract-content .abstract", "div.abstract")),
-    "dagstuhl.de": ("dagstuhl", ("section.abstract", "#abstract")),
-    "jmlr.org": ("jmlr", ("p.abstract",)),
-    "ndss-symposium.org": ("ndss", (".paper-data > p:not(:has(strong))",)),
-}
-
-# names that no other kind of page has (mark to look for first, name, selector): for mirrors, proxies
+# A host and all below it, the publisher's name, and selectors in their order. `@name` after a selector
+# takes that attribute. Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS and many more.
+_HOSTS = r"""
+acm.org acm: section#abstract [role=paragraph] || section#abstract ||
+    .abstractSection.abstractInFull || .hlFld-Abstract
+ieee.org ieee: .abstract-text [xplmathjax] || .abstract-text .u-mb-1 > div
+springer.com springer: #Abs1-content || section[data-title=Abstract] || section.Abstract ||
+    section#Abs1 || .abstract-content
+nature.com nature: #Abs1-content || section[data-title=Abstract]
+usenix.org usenix: .field-name-field-paper-description .field-items ||
+    .field-name-field-paper-description || .field-name-field-paper-description-long
+sciencedirect.com sciencedirect: .Abstracts .abstract.author || .abstract.svAbstract:not(.graphical,
+    .highlights)
+neurips.cc neurips: p.paper-abstract || .paper-abstract || p.abstract
+nips.cc neurips: p.paper-abstract || .paper-abstract || p.abstract
+ijcai.org ijcai: .proceedings-detail .row > .col-md-12:not(:has(.keywords)) || #content
+    p:not(:has(i))
+arxiv.org arxiv: blockquote.abstract
+aclanthology.org acl: .acl-abstract > span || .acl-abstract
+aclweb.org acl: .acl-abstract > span || .acl-abstract
+mlr.press pmlr: #abstract || div.abstract
+openreview.net openreview: .note-content-field:-soup-contains('Abstract') + .note-content-value ||
+    .note_content_field:-soup-contains('Abstract') + .note_content_value
+thecvf.com cvf: #abstract
+aaai.org aaai: section.item.abstract || .abstract-text-wrap .attribute-output
+wiley.com wiley: .article-section__abstract .article-section__content ||
+    section.article-section__abstract || #abstract .para || #abstract
+tandfonline.com tandfonline: .abstractSection.abstractInFull || .hlFld-Abstract
+acs.org acs: p.articleBody_abstractText || .article_abstract-content || section#abstract ||
+    .abstractSection.abstractInFull || .hlFld-Abstract
+sagepub.com sage: section#abstract [role=paragraph] || section#abstract ||
+    .abstractSection.abstractInFull || .hlFld-Abstract
+science.org science: section#abstract [role=paragraph] || section#abstract ||
+    .abstractSection.abstractInFull || .hlFld-Abstract
+iop.org iop: .wd-jnl-art-abstract || .article-text.wd-jnl-art-abstract
+aps.org aps: #abstract-section-content > p || section.abstract .content > p
+aip.org aip: .hlFld-Abstract || section.abstract
+projecteuclid.org euclid: #divARTICLECONTENTTop .panel-body || .abstract-text
+iospress.com iospress: [data-abstract]@data-abstract
+nber.org nber: .page-header__intro-inner
+mdpi.com mdpi: .html-abstract .html-p || .art-abstract
+oup.com oup: section.abstract
+cambridge.org cambridge: .abstract-content .abstract || div.abstract
+dagstuhl.de dagstuhl: section.abstract || #abstract
+jmlr.org jmlr: p.abstract
+ndss-symposium.org ndss: .paper-data > p:not(:has(strong))
+"""
+# names that no other kind of page has (a mark to look for first, name, selector): for mirrors, proxies
 # and pages saved without their address
-_ANYWHERE = (
-    ("Abs1-content", "springer", "#Abs1-content"),
-    (
-        "field-name-field-paper-description",
-        "usenix",
-        ".field-name-field-paper-description .field-items",
-    ),
-    (
-        "proceedings-detail",
-        "ijcai",
-        ".proceedings-detail .row > .col-md-12:not(:has(.keywords))",
-    ),
-    ("data-p13n-title", "iospress", "[data-p13n-title][data-abstract]@data-abstract"),
-    (
-        "note-content-field",
-        "openreview",
-        ".note-content-field:-soup-contains('Abstract') + .note-content-value.markdown-rendered",
-    ),
-)
+_ANYWHERE = r"""
+Abs1-content springer: #Abs1-content
+field-name-field-paper-description usenix: .field-name-field-paper-description .field-items
+proceedings-detail ijcai: .proceedings-detail .row > .col-md-12:not(:has(.keywords))
+data-p13n-title iospress: [data-p13n-title][data-abstract]@data-abstract
+note-content-field openreview: .note-content-field:-soup-contains('Abstract') +
+    .note-content-value.markdown-rendered
+"""
 
 _IEEE = re.compile(r"(?:xplGlobal|\bglobal)\.document\.metadata\s*=\s*(?=\{)")
+_TAGS = {"section-title": "title", "simple-para": "p", "abstract-sec": "div", "inf": "sub"}
 _DECODER = json.JSONDecoder()
+
+
+def _rows(table: str) -> list[tuple[str, str, list[str]]]:
+    """The key, name and selectors of each row; a row goes on in lines that are indented."""
+    rows = (row.partition(": ") for row in table.strip().replace("\n    ", " ").splitlines())
+    return [(*head.split(), selectors.split(" || ")) for head, _, selectors in rows]  # type: ignore[misc]
+
+
+SELECTORS, ANYWHERE = _rows(_HOSTS), _rows(_ANYWHERE)
 
 
 def selectors_of(hosts: set[str], html: str) -> Iterator[tuple[str, str]]:
@@ -123,13 +90,12 @@ def selectors_of(hosts: set[str], html: str) -> Iterator[tuple[str, str]]:
 
     Then of those whose pages are known by names that nobody else uses.
     """
-    for suffix, (name, selectors) in SELECTORS.items():
+    for suffix, name, selectors in SELECTORS:
         if any(host == suffix or host.endswith(f".{suffix}") for host in hosts):
-            for selector in selectors:
-                yield name, selector
-    for mark, name, selector in _ANYWHERE:
+            yield from ((name, selector) for selector in selectors)
+    for mark, name, selectors in ANYWHERE:
         if mark in html:
-            yield name, selector
+            yield from ((name, selector) for selector in selectors)
 
 
 def hosts_of(soup: BeautifulSoup, url: str) -> set[str]:
@@ -137,13 +103,7 @@ def hosts_of(soup: BeautifulSoup, url: str) -> set[str]:
     urls = [url]
     urls += [str(link.get("href") or "") for link in soup.find_all("link", rel="canonical")]
     urls += [str(meta.get("content") or "") for meta in soup.find_all("meta", property="og:url")]
-    hosts = set()
-    for item in urls:
-        try:
-            hosts.add((urlsplit(item).hostname or "").lower())
-        except ValueError:
-            continue
-    return hosts - {""}
+    return {host_of(item) for item in urls} - {""}
 
 
 def ieee_abstract(html: str) -> str:
@@ -165,13 +125,9 @@ def sciencedirect_abstract(html: str) -> str:
     for match in re.finditer(r'"abstracts"\s*:\s*(?=\{)', html):
         found = decode_at(html, match.end())
         for abstract in found.get("content", []) if isinstance(found, dict) else []:
-            if isinstance(abstract, dict) and (abstract.get("$") or {}).get("class") in (
-                None,
-                "author",
-            ):
-                text = _markup(abstract, top=True).strip()
-                if text:
-                    return text
+            kind = (abstract.get("$") or {}).get("class") if isinstance(abstract, dict) else ""
+            if kind in (None, "author") and (text := _markup(abstract, top=True).strip()):
+                return text
     return ""
 
 
@@ -186,9 +142,7 @@ def _markup(node: Any, *, top: bool = False) -> str:
         else _markup(child)
         for child in node.get("$$") or []
     )
-    tag = {"section-title": "title", "simple-para": "p", "abstract-sec": "div", "inf": "sub"}.get(
-        name, name
-    )
+    tag = _TAGS.get(name, name)
     if not re.fullmatch(r"[a-z][\w:-]*", tag):
         return inside
     return f"<{tag}>{inside}</{tag}>"

@@ -78,6 +78,11 @@ def label(heading: str) -> str:
     return heading if heading.endswith((":", ".", "?", "!")) else f"{heading}:"
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text as a set, for tables of names."""
+    return frozenset(text.split())
+
+
 def inner(element: _Element | None) -> str:
     """What stands in an element: its text and that of its markup, escaped as in HTML.
 
