@@ -298,14 +298,14 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
 
 def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Train as a job does, and say what that took."""
-    from papertune.jobs.team import Team, run
+    from papertune.jobs.workers import Workers, run
     from papertune.training.train import train
 
     case = Case(**values)
     recipe = case.recipe()
     run(
         train,
-        Team(each=case.processes, threads=case.processes),
+        Workers(each=case.processes, threads=case.processes),
         recipe=recipe,
         train=folder / "train.jsonl",
         validation=folder / "validation.jsonl",

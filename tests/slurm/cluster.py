@@ -1,7 +1,7 @@
 """A Slurm of the tests' own, on this machine: one CPU node, two nodes with two pretended GPUs each.
 
 The daemons are Debian's, the nodes several `slurmd` beside each other. GPU nodes are offline (see
-`cluster_network`). What is left of a killed test run goes when the next cluster starts.
+`cluster_setup`). What is left of a killed test run goes when the next cluster starts.
 """
 
 from __future__ import annotations
@@ -13,21 +13,33 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster_accounting import start_accounting
-from cluster_commands import Commands
-from cluster_files import (
+from cluster_processes import (
+    Commands,
+    has_stopped,
+    kill_with,
+    processes_with,
+    terminate_with,
+)
+from cluster_setup import (
+    CONFIGURATION,
+    FOLDER,
     GPU_NODES,
     GPUS_PER_NODE,
+    HERE,
+    LINKS,
+    LOCK,
     NODES,
+    THERE,
     Layout,
+    add_network,
+    clear,
     gres_conf,
+    inside,
+    lacking,
     slurm_conf,
     slurmdbd_conf,
+    start_accounting,
 )
-from cluster_network import GPU_NODES as GPU_NETWORK
-from cluster_network import add_network
-from cluster_place import CONFIGURATION, FOLDER, LINKS, LOCK, clear, lacking
-from cluster_processes import has_stopped, kill_with, processes_with, terminate_with
 from filelock import FileLock
 
 LOCK_SECONDS = 3600  # other test files with a cluster may come first
@@ -52,14 +64,11 @@ class Job:
     """What squeue says of a job."""
 
     id: int
-    name: str
     state: str
-    partition: str
     nodes: str
     comment: str
     workdir: str
     tres: dict[str, str]
-    restarts: int
 
     @property
     def rule(self) -> str:
@@ -130,14 +139,11 @@ class Cluster:
         return [
             Job(
                 id=job["job_id"],
-                name=job["name"],
                 state=job["job_state"],
-                partition=job["partition"],
                 nodes=job["nodes"],
                 comment=job["comment"],
                 workdir=job["current_working_directory"],
                 tres=_tres(job["tres_alloc_str"] or job["tres_req_str"]),
-                restarts=job["restart_cnt"],
             )
             for job in found["jobs"]
         ]
@@ -214,11 +220,6 @@ class Cluster:
             lambda: "is UP" in self.commands.run("scontrol", "ping", check=False), "slurmctld"
         )
 
-    def restart_controller(self) -> None:
-        """End slurmctld and start it again."""
-        self.stop_controller()
-        self.start_controller()
-
     def kill_node(self, node: str) -> None:
         """Kill a node's slurmd and all that runs there, and tell the controller that it is down."""
         kill_with(self._layout.node_log(node))
@@ -253,8 +254,7 @@ class Cluster:
 
     @property
     def _layout(self) -> Layout:
-        here, there = GPU_NETWORK.here, GPU_NETWORK.there
-        return Layout(self.folder, *((here, there) if self.offline else ("127.0.0.1",) * 2))
+        return Layout(self.folder, *((HERE, THERE) if self.offline else ("127.0.0.1",) * 2))
 
     def _start(self) -> None:
         self.offline = add_network()
@@ -299,7 +299,7 @@ class Cluster:
     def _start_node(self, node: str) -> None:
         command = ["slurmd", "-N", node]
         if self.offline and node in GPU_NODES:
-            command = GPU_NETWORK.inside(*command)
+            command = inside(*command)
         self.commands.daemon(*command)
 
     def _stop(self) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from cluster import Cluster
 
-from papertune.cluster.slurm_accounting import accounting, own_job
-from papertune.jobs.record import JobRecord, read_records_below
+from papertune.cluster.slurm_accounting import accounting
+from papertune.jobs.record import JobRecord, own_job, read_records_below
 from papertune.report.attempts import attempts
 from snakemake_run import ROOT
 

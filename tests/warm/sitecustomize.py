@@ -37,7 +37,8 @@ def hand_over(address: str, command: list[str]) -> None:
         sys.exit("the process with the libraries is gone")
     code = os.waitstatus_to_exitcode(int.from_bytes(status))
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # of the repository; `workflow.basedir` is, where this workflow is another one's module, that one's
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
@@ -21,8 +22,12 @@ from papertune.study.settings import NAME
 if workflow.is_main_process:
     if "--unlock" in sys.argv:
         running.forget_ended()
+        print(running.jobs_note(), end="", file=sys.stderr)
     else:
         print(running.lock_note(), end="", file=sys.stderr)
+    if workflow.output_settings.dryrun:
+        # a plan is as good where the directory is locked: no word of an error beside it
+        logger.addFilter(lambda record: "cannot be locked" not in record.getMessage())
 
 
 def begin_run(log, before=workflow._onstart):

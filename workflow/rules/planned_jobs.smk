@@ -1,6 +1,8 @@
 # What a run is about to make, and what that asks for. No rules; it needs to know those of all stages.
+import psutil
+
 from papertune.cluster import machine, memory as room, requests
-from papertune.jobs import offered
+from papertune.jobs import gpus
 
 
 def attempts_of(rule, wildcards, files):
@@ -88,7 +90,8 @@ def memory_there():
     rules = {rule.name: rule for rule in workflow.rules if rule.name in room.WORKS}
     if all(map(runs_here, rules.values())):
         return room.Offered(
-            dict.fromkeys(rules, offered.gpu_memory()), offered.machine_memory()
+            dict.fromkeys(rules, gpus.gpu_memory()),
+            float(psutil.virtual_memory().total),
         )
     said = {
         name: getattr(rule.resources.get(room.RESOURCE), "value", None)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from papertune.jobs.job import job
-from papertune.jobs.team import run, team_of
+from papertune.jobs.workers import run, workers_of
 from papertune.models.finished import BASES, place
 from papertune.study import uses
 from papertune.training.identities import pretraining_identity
@@ -18,7 +18,7 @@ with job(snakemake, uses.pretrain_base) as given:
         Path(snakemake.output.base),
         make=lambda folder, checkpoints: run(
             pretrain,
-            team_of(snakemake.resources, snakemake.threads),
+            workers_of(snakemake.resources, snakemake.threads),
             documents=documents,
             output=folder,
             checkpoints=checkpoints,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from papertune.jobs.job import job
-from papertune.jobs.team import run, team_of
+from papertune.jobs.workers import run, workers_of
 from papertune.models.finished import MODELS, place
 from papertune.models.modelcard import name_model
 from papertune.study import uses
@@ -22,7 +22,7 @@ with job(snakemake, uses.train) as given:
         Path(snakemake.output.model),
         make=lambda folder, checkpoints: run(
             train,
-            team_of(snakemake.resources, snakemake.threads),
+            workers_of(snakemake.resources, snakemake.threads),
             train=data[0],
             validation=data[1],
             base=base,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.jobs.full_disk import DiskFullError, full_disk_in_words
+from papertune.jobs.progress import DiskFullError, full_disk_in_words
 from papertune.records import Document, read_records, write_records
 from papertune.store import Store
 from snakemake_run import ROOT

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from papertune.cluster.slurm_accounting import accounting, own_job
+from papertune.cluster.slurm_accounting import accounting
 from papertune.jobs.meter import Meter, own_peak
-from papertune.jobs.record import JobRecord, folder_of, read_records_below
+from papertune.jobs.record import JobRecord, folder_of, own_job, read_records_below
 from snakemake_run import ROOT
 
 JOB = """

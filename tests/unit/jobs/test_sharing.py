@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from papertune.collect.web.pauses import HostPauses
-from papertune.jobs.sharing import work_for_group
+from papertune.jobs.job import work_for_group
 from papertune.records import atomic_write
 from papertune.store import Store
 

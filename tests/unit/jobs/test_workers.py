@@ -1,4 +1,4 @@
-"""Several processes in one job: what is dealt, what is told, and how they end."""
+"""Several processes in one job: what each is given, what is told, and how they end."""
 
 from __future__ import annotations
 
@@ -8,35 +8,38 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from papertune.jobs.workers import deal, divide, visible_gpus
+from papertune.errors import TrainingError
+from papertune.jobs.workers import Workers, deal, divide, visible_gpus, workers_of
 from snakemake_run import ROOT
+from worker_jobs import Job
 
-JOB = """
-import sys
-import shard_work
-from papertune.jobs.progress import job_log
-from papertune.jobs.workers import deal, run_shards
-with job_log(sys.argv[1]):
-    work, items = getattr(shard_work, sys.argv[3]), int(sys.argv[4])
-    run_shards(work, deal(list(range(items)), 3), threads=7, folder=sys.argv[2])
-"""
+pytestmark = pytest.mark.usefixtures("warm")
 
 
-def test_batches_are_dealt_like_cards():
-    assert deal("abcdefg", 3) == [["a", "d", "g"], ["b", "e"], ["c", "f"]]
-    assert deal("ab", 5) == [["a"], ["b"]]
-    assert deal("ab", 1) == [["a", "b"]]
+@pytest.mark.parametrize(
+    ("batches", "shards", "dealt"),
+    [("abcdefg", 3, ["adg", "be", "cf"]), ("ab", 5, ["a", "b"]), ("ab", 1, ["ab"])],
+)
+def test_batches_are_dealt_like_cards(batches, shards, dealt):
+    assert deal(batches, shards) == [list(part) for part in dealt]
 
 
-def test_gpus_are_divided_or_shared():
-    assert divide([], 2) == ["", ""]
-    assert divide(["0", "1", "2", "3"], 2) == ["0,1", "2,3"]
-    assert divide(["GPU-a", "GPU-b", "GPU-c"], 2) == ["GPU-a", "GPU-b,GPU-c"]
-    assert divide(["0", "1"], 3) == ["0", "1", "0"]
+@pytest.mark.parametrize(
+    ("gpus", "count", "divided"),
+    [
+        ([], 2, ["", ""]),
+        (["0", "1", "2", "3"], 2, ["0,1", "2,3"]),
+        (["GPU-a", "GPU-b", "GPU-c"], 2, ["GPU-a", "GPU-b,GPU-c"]),
+        (["0", "1"], 3, ["0", "1", "0"]),
+    ],
+)
+def test_gpus_are_divided_or_shared(gpus, count, divided):
+    assert divide(gpus, count) == divided
 
 
 @pytest.mark.parametrize(("given", "gpus"), [("2, 5", ["2", "5"]), ("MIG-a", ["MIG-a"]), ("", [])])
@@ -45,144 +48,179 @@ def test_the_gpus_are_those_that_the_job_was_given(monkeypatch, given, gpus):
     assert visible_gpus() == gpus
 
 
-class Job:
-    """A job of three workers in a folder."""
+@pytest.mark.parametrize(
+    ("asked", "workers"),
+    [
+        ({"gpu": 0}, Workers(1, 1, 4)),
+        ({"gpu": 4, "launcher": "srun"}, Workers(1, 4, 4)),
+        ({"gpu": 4, "nodes": 2, "launcher": "srun"}, Workers(2, 2, 4, "srun")),
+        ({"gpu": 0, "nodes": 2, "launcher": "srun"}, Workers(2, 1, 4, "srun")),
+        # on a machine without a launcher there is this node only, and the GPUs that it gives
+        ({"gpu": 1, "nodes": 2}, Workers(1, 1, 4)),
+    ],
+)
+def test_how_many_processes_a_job_has(asked, workers):
+    assert workers_of(asked, 4) == workers
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.log = folder / "work", folder / "job.log"
+
+def test_a_launcher_starts_one_on_each_node():
+    launcher = "srun -N {nodes} --ntasks-per-node={processes} -c {threads}"
+    command = ["srun", "-N", "2", "--ntasks-per-node=1", "-c", "8"]
+    assert Workers(2, 4, 8, launcher).command() == command
+    with pytest.raises(TrainingError, match="not a launcher: srun") as caught:
+        Workers(2, 4, 8, "srun {cpus}").command()
+    assert "launcher" in caught.value.where
+
+
+def test_one_process_loads_nothing_of_torch():
+    code = (
+        "import sys\nfrom papertune.jobs.workers import Workers, run\n"
+        "run(lambda threads: print(threads, 'torch' in sys.modules), Workers(threads=3))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")},
+    )  # fmt: skip
+    assert run.stdout == "3 False\n"
+
+
+class Shards(Job):
+    """A job of three workers that leave a file for each item that they begin and finish."""
+
+    def __init__(self, folder: Path, work: str = "slowly", items: int = 12) -> None:
+        self.folder = folder / "work"
         self.folder.mkdir()
-
-    def start(self, work: str, items: int = 12) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", JOB, *map(str, (self.log, self.folder, work, items))],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                "PYTHONPATH": f"{ROOT / 'workflow/scripts'}:{ROOT / 'tests'}",
-                "CUDA_VISIBLE_DEVICES": "4,5,6",
-            },
-        )
-
-    def wait_for(self, pattern: str, count: int) -> list[Path]:
-        end = time.monotonic() + 60
-        while len(found := sorted(self.folder.glob(pattern))) < count:
-            assert time.monotonic() < end and self.process.poll() is None, self.log.read_text()
-            time.sleep(0.01)
-        return found
-
-    def workers(self) -> list[int]:
-        return [int(path.name[4:]) for path in self.wait_for("pid-*", 3)]
-
-    def end(self) -> str:
-        """What it told, once it ended; no worker outlives it."""
-        told = self.process.communicate(timeout=60)[1]
-        assert not [pid for pid in self.workers_seen() if psutil.pid_exists(pid)]
-        return told
-
-    def workers_seen(self) -> list[int]:
-        return [int(path.name[4:]) for path in self.folder.glob("pid-*")]
+        parts = deal(list(range(items)), 3)
+        super().__init__(folder / "job.log", work, parts=parts, threads=7, folder=str(self.folder))
 
     def items(self, what: str) -> set[int]:
         return {int(path.name.partition("-")[0]) for path in self.folder.glob(f"*-{what}")}
 
+    def wait_for_items(self, what: str, count: int) -> None:
+        end = time.monotonic() + 60
+        while len(self.items(what)) < count:
+            assert time.monotonic() < end and self.process.poll() is None, self.said()
+            time.sleep(0.01)
+
 
 @pytest.fixture
-def job(tmp_path):
-    job = Job(tmp_path)
-    yield job
-    if job.process.poll() is None:
-        job.process.kill()
+def shards(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    jobs: list[Shards] = []
+
+    def start(*how: Any) -> Shards:
+        jobs.append(Shards(tmp_path, *how))
+        return jobs[0]
+
+    yield start
+    jobs[0].process.kill()
 
 
-def test_all_is_done_and_told(job):
-    job.start("slowly", 5)
-    told = job.end()
-    assert job.process.returncode == 0
+def test_all_is_done_and_told(shards):
+    job = shards("slowly", 5)
+    assert job.end() == 0
     assert job.items("done") == set(range(5))
-    seen = sorted(path.read_text() for path in job.folder.glob("pid-*"))
-    assert seen == ["2 4 [0, 3]", "2 5 [1, 4]", "2 6 [2]"]  # threads, GPU and part
-    for text in (told, job.log.read_text()):
-        for shard, count in (1, 2), (2, 2), (3, 1):
-            assert f"shard {shard}/3: items: {count}/{count}" in text
+    given = sorted(path.read_text() for path in job.folder.glob("worker-*"))
+    assert given == ["2 4 [0, 3]", "2 5 [1, 4]", "2 6 [2]"]  # threads, GPU and part
+    for shard, count in (1, 2), (2, 2), (3, 1):
+        assert f"shard {shard}/3: items: {count}/{count}" in job.said()
 
 
 @pytest.mark.parametrize("whom", ["the job", "a worker", "all"])
-def test_asked_to_stop_they_end_what_they_are_at(job, whom):
-    job.start("slowly")
-    workers = job.workers()
-    job.wait_for("*-begun", 4)
-    start = time.monotonic()
-    for pid in {"the job": [job.process.pid], "a worker": workers[1:2]}.get(
-        whom, [job.process.pid, *workers]
-    ):
-        os.kill(pid, signal.SIGTERM)
-    told = job.end()
-    assert job.process.returncode == 75
-    assert time.monotonic() - start < 3
-    assert job.items("begun") == job.items("done") and len(job.items("done")) < 9
-    assert "stopped by SIGTERM" in told and "Traceback" not in told
+def test_asked_to_stop_they_end_what_they_are_at(shards, whom):
+    job = shards()
+    job.wait_for_items("begun", 4)
+    start, workers = time.monotonic(), job.workers()
+    if whom != "the job":
+        for worker in workers[1:2] if whom == "a worker" else workers:
+            worker.terminate()
+    if whom != "a worker":
+        job.process.terminate()
+    assert job.end() == 75, job.said()
+    assert time.monotonic() - start < 5
+    assert job.items("begun") == job.items("done") and len(job.items("done")) < 10
+    assert "stopped by SIGTERM" in job.said() and "Traceback" not in job.said()
     if whom == "a worker":
-        assert "SIGTERM to shard" in told
+        assert "SIGTERM to shard 2/3" in job.said()
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.05, 0.1, 0.3])
-def test_a_signal_while_workers_start_is_not_lost(job, moment):
-    job.start("slowly")
-    while not (job.log.exists() and "3 processes" in job.log.read_text()):
-        time.sleep(0.005)
+@pytest.mark.parametrize("moment", [0.0, 0.1, 0.3])
+def test_a_signal_while_workers_start_is_not_lost(shards, moment):
+    job = shards()
+    job.wait_for("3 processes")
     time.sleep(moment)
     job.process.terminate()
-    told = job.end()
-    assert job.process.returncode == 75, told
+    assert job.end() == 75, job.said()
     assert job.items("begun") == job.items("done")
 
 
-def test_a_worker_that_is_killed_fails_the_job_and_the_others_end_well(job):
-    job.start("slowly")
-    victim = job.workers()[1]
-    job.wait_for("*-done", 3)
-    os.kill(victim, signal.SIGKILL)
-    told = job.end()
-    assert job.process.returncode == 1
-    for text in (told, job.log.read_text()):
-        assert "was killed by SIGKILL" in text and "compute.memory_mb" in text
-        assert "Traceback" not in text
-    assert len(job.items("begun") - job.items("done")) <= 1
-    assert len(job.items("done")) < 12
+def test_a_worker_that_is_killed_fails_the_job_and_the_others_end_well(shards):
+    job = shards()
+    job.wait_for_items("done", 3)
+    job.workers()[1].kill()
+    assert job.end() == 1
+    assert "shard 2/3 was killed by SIGKILL" in job.said()
+    assert "compute.memory_mb" in job.said() and "Traceback" not in job.said()
+    assert len(job.items("begun") - job.items("done")) <= 1 and len(job.items("done")) < 12
 
 
-def test_an_error_of_a_worker_is_the_jobs(job):
-    job.start("failing")
-    told = job.end()
-    assert job.process.returncode == 1
-    assert "generators.g: shard 2/3: no ink\n  What to do: buy some" in told
-    assert "Traceback" not in told
-    assert job.items("begun") == job.items("done") != set()
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        ("failing", "generators.g: shard 2/3: no ink\n  What to do: buy some"),
+        ("breaking", "shard 2/3: ValueError: odd"),
+    ],
+)
+def test_an_error_of_a_worker_is_the_jobs(shards, work, said):
+    job = shards(work)
+    assert job.end() == 1
+    assert said in job.said()
+    assert ("shard 2/3: Traceback" in job.said()) == (work == "breaking")
+    assert job.items("begun") == job.items("done")
 
 
-def test_an_error_that_nobody_expected_is_told_with_its_traceback(job):
-    job.start("breaking")
-    told = job.end()
-    assert job.process.returncode == 1
-    assert "shard 2/3 ended with status 1: ValueError: odd" in told
-    assert "shard 2/3: Traceback (most recent call last):" in job.log.read_text()
-
-
-def test_workers_do_not_outlive_a_killed_job(job):
-    job.start("slowly")
-    workers = [psutil.Process(pid) for pid in job.workers()]
+def test_workers_do_not_outlive_a_killed_job(shards):
+    job = shards()
+    job.wait_for_items("begun", 3)
+    workers = job.workers()
     job.process.kill()
-    gone, alive = psutil.wait_procs(workers, timeout=5)
-    assert len(gone) == 3 and not alive
+    assert len(workers) == 3 and not psutil.wait_procs(workers, timeout=10)[1]
     assert job.items("begun") == job.items("done")
-    job.process.communicate()
 
 
-def test_interrupt_from_the_keyboard_ends_them_at_once(job):
-    job.start("slowly")
-    job.workers()
+def test_interrupt_from_the_keyboard_ends_them_at_once(shards):
+    job = shards()
+    job.wait_for_items("begun", 3)
     job.process.send_signal(signal.SIGINT)
-    told = job.end()
-    assert job.process.returncode == -signal.SIGINT
-    assert told.count("KeyboardInterrupt") == 1
+    assert job.end() == -signal.SIGINT
+
+
+# ---- together -----------------------------------------------------------------
+
+
+def test_of_those_that_work_together_the_one_that_was_killed_is_named(tmp_path):
+    """The others fail of it."""
+    job = Job(tmp_path / "job.log", "in_step", workers={"each": 2, "threads": 5})
+    job.wait_for("step 3")
+    assert "2 processes: " in job.said()
+    job.workers()[1].kill()
+    assert job.end() == 1
+    assert "process 2/2 was killed by SIGKILL" in job.said()
+    assert "compute.memory_mb" in job.said()
+
+
+@pytest.mark.parametrize(
+    ("launcher", "status", "said"),
+    [
+        ("""sh -c '"$@" & "$@" & wait' sh""", 0, "2 processes: "),
+        ("""sh -c '"$@" & "$@" & "$@" & wait' sh""", 1, "started more than 2 processes"),
+        ("sh -c 'echo no such node; exit 4' sh", 1, "ended with status 4: no such node"),
+    ],
+)
+def test_a_launcher_starts_one_process_on_each_node(tmp_path, monkeypatch, launcher, status, said):
+    monkeypatch.chdir(tmp_path)
+    workers = {"nodes": 2, "each": 1, "launcher": launcher}
+    job = Job(tmp_path / "job.log", "in_step", workers=workers, steps=5)
+    assert job.end() == status, job.said()
+    assert said in job.said()
+    assert not list((tmp_path / ".snakemake").iterdir())

@@ -1,212 +1,239 @@
-"""Answering and synthesis in several processes: the same results, and nothing is asked twice."""
+"""Several processes that train one model: the result of one process, also after an interruption."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import threading
-import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from papertune.answering.inference import Task, answer
-from papertune.errors import GeneratorError, PapertuneError
-from papertune.generators.synthesis import synthesize
-from papertune.identity import fingerprint
-from papertune.records import Document, Pair, write_records
-from papertune.study.settings import Answering, Decoding, TransformersGenerator
-from papertune.study.splits import SplitOf
-from snakemake_run import ROOT
+from papertune.errors import TrainingError
+from papertune.study.settings import Lora, Training
+from papertune.training.several.ddp import share_out
 from tiny_models import make_model
+from tiny_training import Runs, bytes_of, facts_of, history_of, pairs, weights_of
+from worker_jobs import Job
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
+pytestmark = pytest.mark.usefixtures("warm")
 
-COUNT = 24
-BATCH = 2
-TOKENS = 30
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shards")
-    make_model(folder / "model", chat=True, context=512)
-    numbers = [(number, "the next cache miss " * (1 + number * 5 % 7)) for number in range(COUNT)]
-    write_records(
-        folder / "test.jsonl",
-        [
-            Pair(f"{n:016x}", f"{n:016x}", 2020, "read", text, "what", f"{n} percent", "g")
-            for n, text in numbers
-        ],
-    )
-    write_records(
-        folder / "2020.jsonl",
-        [Document(fingerprint(n), f"Tern {n}", "u", 2020, text) for n, text in numbers],
-    )
-    return folder
+# updates of 8 examples: 22 leave 6 for the last of an epoch, and one process's batch is empty then
+TRAINING = {"batch_size": 2, "accumulation": 4, "evaluations": 3}
 
 
-def run_answer(folder: Path, made: Path, shards: int) -> None:
-    task = Task(
-        model=folder / "model",
-        test_set=folder / "test.jsonl",
-        prompt="$context $question",
-        answering=Answering(max_new_tokens=TOKENS, batch_size=BATCH),
-    )
-    answer(
-        task,
-        output=made / "output.jsonl",
-        store=made / "store",
-        identity={"model": "m"},
-        threads=2,
-        shards=shards,
-    )
+class Study(Runs):
+    """What one process or two train: a base, one whose weights are tied, and pairs."""
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.llama, self.tied = self.base, make_model(folder / "tied", family="gpt2")
+        config = self.tied / "config.json"  # each process drops something else
+        none = dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), 0.0)
+        config.write_text(json.dumps(json.loads(config.read_text()) | none))
+        some = [replace(p, context=p.context * (1 + n % 3)) for n, p in enumerate(pairs(0, 42))]
+        self.data(some[:22], some[22:])
 
-def run_synthesize(folder: Path, made: Path, shards: int) -> None:
-    """A random model writes nothing readable: each document is asked twice and there is no pair."""
-    with pytest.raises(GeneratorError, match=f"not one pair from {COUNT} documents"):
-        synthesize(
-            generator_name="g",
-            generator=TransformersGenerator(
-                backend="transformers",
-                model="tiny",
-                prompt="p.txt",
-                batch_size=BATCH,
-                decoding=Decoding(max_new_tokens=TOKENS),
-                attempts=2,
-            ),
-            prompt="$pairs of $title: $text",
-            instruction="read",
-            documents=[folder / "2020.jsonl"],
-            mine=SplitOf("test", (2020, 2020), None, None),
-            output=made / "output.jsonl",
-            rejected=made / "rejected.jsonl",
-            store=made / "store",
-            model_folder=folder / "model",
-            threads=2,
-            shards=shards,
-        )
+    def arguments(self, name: str, **how: Any) -> dict[str, Any]:
+        self.base = self.tied if name.startswith("tied") else self.llama
+        lora = Lora(rank=4, alpha=32, dropout=0.0)
+        return super().arguments(name, **TRAINING | {"lora": lora} | how)
 
+    def start(self, name: str, runs: dict[str, dict[str, Any]], **also: Any) -> Job:
+        """Two processes that train models one after the other."""
+        wanted = [self.arguments(one, **how) for one, how in runs.items()]
+        log, workers = self.folder / f"{name}.log", {"each": 2, "threads": 2}
+        return Job(log, "train_several", workers=workers, runs=wanted, **also)
 
-STAGES = {"answer": (run_answer, COUNT), "synthesize": (run_synthesize, 2 * COUNT)}
-
-
-def lines_of(made: Path) -> list[dict]:
-    """The whole lines of the store, of all writers."""
-    files = list((made / "store").glob("*/*/*.jsonl"))
-    text = "".join(path.read_text() for path in files)
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-
-def results(made: Path) -> tuple[bytes, dict]:
-    """The output, and the store's values; no item is there twice."""
-    lines = lines_of(made)
-    values = {line["key"]: line["value"] for line in lines}
-    assert len(values) == len(lines)
-    output = made / "output.jsonl"
-    return output.read_bytes() if output.exists() else b"", values
+    def two(self, name: str, **how: Any) -> Path:
+        """One model, trained by two processes."""
+        job = self.start(name, {name: how})
+        assert job.end() == 0, job.said()
+        return self.folder / name / "seed-1"
 
 
 @pytest.fixture(scope="module")
-def undisturbed(folder, tmp_path_factory):
-    found = {}
-    for stage, (run, count) in STAGES.items():
-        run(folder, tmp_path_factory.mktemp(stage), 1)
-        found[stage] = results(tmp_path_factory.getbasetemp() / f"{stage}0")
-        assert len(found[stage][1]) == count
-    return found
+def study(tmp_path_factory):
+    return Study(tmp_path_factory.mktemp("study"))
 
 
-@pytest.mark.parametrize(("stage", "shards"), [("answer", 3), ("synthesize", 2)])
-def test_shards_change_nothing(folder, undisturbed, tmp_path, stage, shards):
-    STAGES[stage][0](folder, tmp_path, shards)
-    assert results(tmp_path) == undisturbed[stage]
-    writers = list((tmp_path / "store").glob("*/*/*.jsonl"))
-    assert len(writers) == shards * (STAGES[stage][1] // COUNT)
+def assert_close(ours: Path, theirs: Path, rtol: float, atol: float) -> None:
+    import torch
+
+    two, one = weights_of(ours), weights_of(theirs)
+    assert sorted(two) == sorted(one)
+    for key, values in one.items():
+        torch.testing.assert_close(two[key], values, rtol=rtol, atol=atol)
 
 
-def test_more_shards_than_batches(folder, undisturbed, tmp_path):
-    run_answer(folder, tmp_path, 1)
-    (path,) = (tmp_path / "store").glob("*/*/*.jsonl")
-    kept = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(kept[:-3]))  # of the last two batches
-    run_answer(folder, tmp_path, 4)
-    assert results(tmp_path) == undisturbed["answer"]
-    assert len(list((tmp_path / "store").glob("*/*/*.jsonl"))) == 1 + 2
+ANSWERS = {"best_by": "token_f1", "best_sample": 20, "best_new_tokens": 6, "max_steps": 2}
+AGAIN = {"gradient_checkpointing": True}
+# what two processes train, and what one is to train for it
+BY_TWO: dict[str, dict[str, Any]] = {
+    "full, ddp": {"method": "full"},
+    "lora, ddp": {"method": "lora"},
+    "full, fsdp": {"method": "full", "sharded": True},
+    "lora, fsdp": {"method": "lora", "sharded": True, **AGAIN},
+    "tied, ddp": {"precision": "bf16"},
+    "tied, fsdp": {"precision": "bf16", "sharded": True},
+    "answers, ddp": ANSWERS,
+    "answers, fsdp": ANSWERS | {"sharded": True},
+}
 
 
-def when_stored(made: Path, count: int, act) -> threading.Thread:
-    """Act once there are so many lines in the store."""
-
-    def wait() -> None:
-        while len(lines_of(made)) < count:
-            time.sleep(0.01)
-        act()
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    return thread
-
-
-def test_a_killed_worker_fails_the_job_and_the_rest_is_asked_by_others(
-    folder, undisturbed, tmp_path
-):
-    def kill_one() -> None:
-        workers = [
-            c for c in psutil.Process().children() if "papertune.jobs.workers" in c.cmdline()
-        ]
-        workers[0].kill()
-
-    thread = when_stored(tmp_path, 4, kill_one)
-    with pytest.raises(PapertuneError, match=r"shard \d/2 was killed by SIGKILL"):
-        run_answer(folder, tmp_path, 2)
-    thread.join()
-    assert not (tmp_path / "output.jsonl").exists()
-    assert 4 <= len(lines_of(tmp_path)) < COUNT
-    run_answer(folder, tmp_path, 1)
-    assert results(tmp_path) == undisturbed["answer"]  # what was finished was not asked again
+@pytest.fixture(scope="module")
+def trained(study):
+    """Model folders of two processes, and of one."""
+    job = study.start("two", BY_TWO, parts_of=str(study.tied))
+    assert job.end() == 0, job.said()
+    alone = {name: how for name, how in BY_TWO.items() if name.endswith("ddp")}
+    one = {name: study(f"{name}, one", **how) for name, how in alone.items()}
+    return {
+        name: (study.folder / name / "seed-1", one[name.replace("fsdp", "ddp")]) for name in BY_TWO
+    }
 
 
-CODE = """
-import sys
-from pathlib import Path
-import test_several as here
-from papertune.jobs.progress import job_log
-with job_log(sys.argv[1]):
-    here.STAGES[sys.argv[2]][0](Path(sys.argv[3]), Path(sys.argv[4]), int(sys.argv[5]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["full, ddp", "lora, ddp", "full, fsdp", "lora, fsdp"])
+def test_two_processes_train_what_one_trains(study, trained, name):
+    two, one = trained[name]
+    assert (facts_of(one)["processes"], facts_of(two)["processes"]) == (1, 2)
+    for fact in ("steps", "best_step", "tokens_seen", "examples", "trainable_parameters"):
+        assert facts_of(two)[fact] == facts_of(one)[fact]
+    again = AGAIN if name == "lora, fsdp" else {}
+    assert facts_of(two)["settings"] == facts_of(one)["settings"] | again
+    assert len(history_of(one)) == 3
+    for ours, theirs in zip(history_of(two), history_of(one), strict=True):
+        for row in (ours, theirs):  # the share of an epoch is one of batches
+            del row["epoch"]
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    assert_close(two, one, rtol=1e-4, atol=1e-4 if again else 1e-5)
+    before = weights_of(study.llama)
+    for key, values in weights_of(one).items():
+        if key in before:  # they have gone far from where they were
+            assert (values - before[key]).abs().max() > 1e-3
+    assert sorted(path.name for path in two.iterdir()) == sorted(p.name for p in one.iterdir())
+    if (one / "config.json").exists():
+        assert (two / "config.json").read_text() == (one / "config.json").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "value", "within"),
+    [
+        ("tied, ddp", "validation_loss", {"rel": 0.01}),
+        ("tied, fsdp", "validation_loss", {"rel": 0.01}),
+        ("answers, ddp", "token_f1", {"abs": 0.02}),
+        ("answers, fsdp", "token_f1", {"abs": 0.02}),
+    ],
+)
+def test_in_bf16_and_judged_by_answers_two_are_about_one(trained, name, value, within):
+    two, one = trained[name]
+    for ours, theirs in zip(history_of(two), history_of(one), strict=True):
+        assert ours[value] == pytest.approx(theirs[value], **within)
+    if value == "token_f1":
+        assert facts_of(two)["best_step"] == facts_of(one)["best_step"]
+
+
+@pytest.mark.slow
+def test_each_of_two_processes_holds_half_of_the_weights(study, trained):
+    for rank in (0, 1):
+        held = json.loads(Path(f"{study.tied}-{rank}.json").read_text())
+        assert held["processes"] == 2 and held["part"] == pytest.approx(0.5, abs=0.01)
+
+
+SMALL = """
+import torch
+from papertune.jobs import distributed
+from papertune.training.several.ddp import TogetherTrainer
+real = TogetherTrainer.training_step
+def step(trainer, model, inputs, *arguments, **rest):
+    loss = real(trainer, model, inputs, *arguments, **rest)
+    if distributed.rank() and trainer.state.global_step and len(inputs["labels"]) > 1:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    return loss
+TogetherTrainer.training_step = step
 """
 
 
-@pytest.mark.parametrize(("stage", "shards"), [("answer", 1), ("synthesize", 2)])
-def test_a_stopped_job_keeps_what_is_finished(folder, undisturbed, tmp_path, stage, shards):
-    tests = ROOT / "tests"
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-c", CODE, str(tmp_path / "job.log"), stage),
-            *(str(folder), str(tmp_path), str(shards)),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": ":".join(
-                [
-                    *map(str, (ROOT / "workflow/scripts", tests, tests / "unit/training")),
-                    os.environ["PYTHONPATH"],
-                ]
-            ),
-        },
-    )
-    when_stored(tmp_path, 4, lambda: process.send_signal(signal.SIGTERM)).join(60)
-    told = process.communicate(timeout=60)[1]
-    assert process.returncode == 75, told
-    assert "stopped by SIGTERM" in told and "Traceback" not in told
-    before = len(lines_of(tmp_path))
-    assert 4 <= before < STAGES[stage][1] and before % BATCH == 0
-    STAGES[stage][0](folder, tmp_path, 1)
-    assert results(tmp_path) == undisturbed[stage]
+@pytest.mark.slow
+def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monkeypatch):
+    """The second process fails in its second update, while the first waits for it."""
+    (script := study.folder / "small.py").write_text(SMALL)
+    short = {"max_steps": 2, "evaluations": 1}
+    one = study("memory-one", **short | {"batch_size": 1, "accumulation": 8})
+    monkeypatch.setenv("WARM_JOBS_FIRST", str(script))
+    job = study.start("memory-two", {"memory-two": short | {"find_batch": True}})
+    assert job.end() == 0, job.said()
+    assert "out of memory with a batch of 2; going on with 1" in job.said()
+    assert "all processes begin anew" in job.said()
+    two = study.folder / "memory-two/seed-1"
+    assert facts_of(two)["batch"] == {"size": 1, "accumulation": 4, "found": True}
+    for ours, theirs in zip(history_of(two), history_of(one), strict=True):
+        assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], rel=1e-4)
+
+
+def interrupted(study: Study, name: str, step: str, how: dict[str, Any]) -> Job:
+    """A job that is at some step."""
+    job = study.start(name, {name: how})
+    job.wait_for(step)
+    return job
+
+
+def assert_whole(checkpoints: Path) -> None:
+    left = list(checkpoints.glob("checkpoint-*"))
+    assert left and all((folder / "whole").exists() for folder in left)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["the job", "a process"])
+def test_stopped_at_one_step_they_go_on_as_if_nothing_had_happened(study, whom):
+    how = {"epochs": 24, "evaluations": 8}
+    undisturbed = study.folder / "undisturbed/seed-1"
+    if not undisturbed.exists():
+        study.two("undisturbed", **how)
+    name = f"stopped {whom}"
+    job = interrupted(study, name, "step 18/72", how)
+    (job.process if whom == "the job" else job.workers()[1]).send_signal(signal.SIGTERM)
+    assert job.end() == 75, job.said()
+    assert "the next attempt goes on from it" in job.said() and "Traceback" not in job.said()
+    assert_whole(study.checkpoints(name))
+    resumed = study.two(name, **how)
+    assert "going on from" in (study.folder / f"{name}.log").read_text()
+    assert history_of(resumed)[-1]["step"] == 72
+    assert bytes_of(resumed) == bytes_of(undisturbed)
+    for ours, theirs in zip(history_of(resumed), history_of(undisturbed), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("then", ["one process", "two with parts"])
+def test_processes_of_a_killed_job_stop_and_others_go_on(study, then):
+    """With parts or with whole weights, many or one: a checkpoint is the same."""
+    how = {"epochs": 12, "evaluations": 12}
+    name = f"left to {then}"
+    job = interrupted(study, name, "step 12/36", how | {"sharded": then == "one process"})
+    workers = job.workers()
+    job.process.kill()
+    assert workers and not psutil.wait_procs(workers, timeout=20)[1]
+    assert_whole(study.checkpoints(name))
+    assert not (study.folder / name).exists()
+    undisturbed = study.folder / "right/seed-1"
+    if not undisturbed.exists():
+        study("right", **how)
+    if then == "one process":
+        resumed = study(name, **how)
+    else:
+        resumed = study.two(name, **how | {"sharded": True})
+        assert "going on from" in (study.folder / f"{name}.log").read_text()
+    assert facts_of(resumed)["tokens_seen"] == facts_of(undisturbed)["tokens_seen"]
+    assert_close(resumed, undisturbed, rtol=1e-3, atol=1e-4)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_said():
+    assert share_out(Training(batch_size=4, accumulation=3), 6, "m") == (2, 1)
+    with pytest.raises(TrainingError, match="an update of 3 examples") as caught:
+        share_out(Training(batch_size=3, accumulation=1), 2, "m")
+    assert "with these settings 1, 3 processes can train" in caught.value.hint

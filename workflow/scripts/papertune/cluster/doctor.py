@@ -84,8 +84,8 @@ def _leftovers() -> Iterator[Finding]:
         return
     if jobs:
         yield doubt(
-            f"{len(jobs)} jobs of an earlier run of this directory are in the queue",
-            f"the next run waits for them; {leftovers.CHOICE}=cancel cancels them",
+            f"{len(jobs)} jobs of an earlier run of this directory are still at work",
+            f"the next run waits for them; {leftovers.CHOICE}=cancel ends them",
         )
 
 

@@ -1,29 +1,31 @@
-"""Jobs of a run that was killed go on in the queue: a new run waits for them, or cancels them.
+"""Jobs of a run that was killed go on, here or in the queue: a new run waits for them, or ends them.
 
-They would write the same results as the jobs of the new run. Every run that submits leaves its name
-in the folder, so that the queue is asked only where there may be such jobs, and so that jobs of
-another run which is at work are told from them.
+They would write the same results as the jobs of the new run. Jobs here have left records
+(:mod:`papertune.jobs.running`). Every run that submits leaves its name there, so that the queue is
+asked only where there may be such jobs, and so that jobs of another run which is at work are told
+from them.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from papertune.cluster import slurm
 from papertune.cluster.slurm import ClusterError, QueuedJob
 from papertune.jobs import running
+from papertune.jobs.record import JobRecord
 from papertune.records import atomic_write
 
 RUNS = Path(".snakemake", "papertune-submitted")
 CHOICE = "PAPERTUNE_LEFTOVERS"
-EVERY = 60.0  # seconds between two lines while nothing changes
+Job = QueuedJob | JobRecord
 
 
 def remember(run: str, folder: str | Path = ".") -> None:
@@ -34,8 +36,8 @@ def remember(run: str, folder: str | Path = ".") -> None:
         json.dump({"run": run, "host": host, "pid": pid}, stream)
 
 
-def left(folder: str | Path = ".") -> list[QueuedJob]:
-    """Jobs that runs of this folder have left in the queue; none where nothing was ever submitted.
+def left(folder: str | Path = ".") -> list[Job]:
+    """Jobs that runs of this folder have left; the queue is not asked where none was submitted.
 
     A run that is at work, or was killed and holds its locks still, keeps its jobs: whatever they
     write is locked.
@@ -43,28 +45,38 @@ def left(folder: str | Path = ".") -> list[QueuedJob]:
     Raises:
         ClusterError: the cluster does not say.
     """
+    at_work = running.runs(folder)
+    names = {run.name for run in at_work}
+    here: list[Job] = [job for job in running.left_jobs(folder) if job.run not in names]
     submitted = _submitted(folder)
     if not submitted:
-        return []
-    at_work = {(run.host, run.pid) for run in running.runs(folder)}
-    kept = {run for path, run, who in submitted if who in at_work}
-    here = os.path.realpath(folder)
-    found = [
+        return here
+    owners = {(run.host, run.pid) for run in at_work}
+    kept = {run for path, run, who in submitted if who in owners}
+    place = os.path.realpath(folder)
+    queued = [
         job
         for job in slurm.queue()
-        if job.of_a_run and job.run not in kept and os.path.realpath(job.folder) == here
+        if job.of_a_run and job.run not in kept and os.path.realpath(job.folder) == place
     ]
-    if not found:
+    if not queued:
         for path, run, _ in submitted:
             if run not in kept:
-                with suppress(OSError):
-                    path.unlink()
-    return found
+                path.unlink(missing_ok=True)
+    return [*here, *queued]
 
 
-def settle(
-    folder: str | Path = ".", *, pause: float = 10.0, say: Callable[[str], None] | None = None
-) -> None:
+def end(jobs: list[Job]) -> None:
+    """Have jobs end where their work allows, with everything finished on disk."""
+    for job in jobs:
+        if isinstance(job, JobRecord):
+            with suppress(ProcessLookupError):
+                os.kill(job.pid, signal.SIGTERM)
+    if queued := [job for job in jobs if isinstance(job, QueuedJob)]:
+        slurm.cancel(queued)
+
+
+def settle(folder: str | Path = ".") -> None:
     """Wait until no job of an earlier run is left, or cancel them all.
 
     ``PAPERTUNE_LEFTOVERS`` says which: ``wait`` (if it is not set), ``cancel``, or ``ignore`` where
@@ -72,13 +84,10 @@ def settle(
 
     Args:
         folder: The directory of the run.
-        pause: Seconds between two looks at the queue.
-        say: Takes lines for the terminal.
 
     Raises:
         ClusterError: the cluster does not say whether there are any, or the choice is unknown.
     """
-    say = say or _print
     choice = os.environ.get(CHOICE, "wait")
     if choice not in {"wait", "cancel", "ignore"}:
         raise ClusterError(
@@ -95,32 +104,29 @@ def settle(
         ) from None
     if not jobs:
         return
-    total = len(jobs)
-    say(f"An earlier run of this directory has left {_count(total)} in the queue:")
+    _say(f"An earlier run of this directory has left {_count(jobs)} at work:")
     for job in jobs:
-        say(f"  {job} ({job.state.lower()}, {job.id})")
+        _say(f"  {job}")
     if choice == "cancel":
-        slurm.cancel(jobs)
-        say(f"They are cancelled, as {CHOICE} says; what they have finished is kept.")
+        end(jobs)
+        _say(f"They are told to end, as {CHOICE} says; what they have finished is kept.")
     else:
-        say(
-            "This run goes on when they have ended, with what they finish. To cancel them instead: "
+        _say(
+            "This run goes on when they have ended, with what they finish. To end them instead: "
             f"Ctrl-C, then the same command with {CHOICE}=cancel before it."
         )
-    said = time.monotonic()
     while jobs:
-        time.sleep(pause)
-        before = len(jobs)
+        here = all(isinstance(job, JobRecord) for job in jobs)
+        time.sleep(1.0 if here else 10.0)
+        before = jobs
         try:
             jobs = left(folder)
         except ClusterError as error:  # no answer does not mean that they are gone
-            say(f"  the cluster does not answer: {error.what}")
+            _say(f"  the cluster does not answer: {error.what}")
             continue
-        total = max(total, len(jobs))
-        if jobs and (len(jobs) != before or time.monotonic() - said >= EVERY):
-            say(f"  {total - len(jobs)}/{total} ended; left: {_names(jobs)}")
-            said = time.monotonic()
-    say(f"  {total}/{total} ended.")
+        if jobs and len(jobs) != len(before):
+            _say(f"  {_count(jobs)} left, the first: {jobs[0]}")
+    _say("  All have ended.")
 
 
 def _submitted(folder: str | Path) -> list[tuple[Path, str, tuple[str, int]]]:
@@ -133,14 +139,9 @@ def _submitted(folder: str | Path) -> list[tuple[Path, str, tuple[str, int]]]:
     return found
 
 
-def _count(number: int) -> str:
-    return "1 job" if number == 1 else f"{number} jobs"
+def _count(jobs: list[Job]) -> str:
+    return "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
 
 
-def _names(jobs: list[QueuedJob], most: int = 4) -> str:
-    said = ", ".join(f"{job} ({job.state.lower()})" for job in jobs[:most])
-    return f"{said} and {len(jobs) - most} more" if len(jobs) > most else said
-
-
-def _print(line: str) -> None:
+def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

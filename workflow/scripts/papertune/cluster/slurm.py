@@ -60,7 +60,8 @@ class QueuedJob:
         return bool(uuid) and self.comment.startswith(("rule_", "group_"))
 
     def __str__(self) -> str:
-        what = self.comment.removeprefix("rule_").replace("_wildcards_", " ", 1)
+        rule = self.comment.removeprefix("rule_").replace("_wildcards_", " ", 1)
+        what = f"{rule} ({self.state.lower()}, {self.id})"
         return "".join(letter if letter.isprintable() else "?" for letter in what)
 
 

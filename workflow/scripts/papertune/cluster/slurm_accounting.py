@@ -1,9 +1,8 @@
-"""What Slurm knows of jobs that have run, and of the one that this process runs in."""
+"""What Slurm knows of jobs that have run."""
 
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from papertune.cluster.slurm import CUT, ClusterError, ask
 
 log = logging.getLogger("papertune")
 
-OWN_SECONDS, SACCT_SECONDS = 5, 60  # to wait for an answer
+SACCT_SECONDS = 60  # to wait for an answer
 FIELDS = (
     *("JobIDRaw", "State", "Submit", "Start", "End", "TotalCPU", "MaxRSS"),
     *("ReqTRES", "AllocTRES", "ConsumedEnergyRaw"),
@@ -48,16 +47,6 @@ class Usage:
     def final(self) -> bool:
         """Whether nothing of it will change any more."""
         return self.state in FINAL and self.ended is not None
-
-
-def own_job() -> tuple[str, float | None]:
-    """The id of the job that this process runs in, and when it was submitted; ``""`` in none."""
-    job = os.environ.get("SLURM_JOB_ID", "")
-    if not job:
-        return "", None
-    said = _ask(OWN_SECONDS, "scontrol", "--oneliner", "show", "job", job)
-    found = re.search(r"\bSubmitTime=(\S+)", said)
-    return job, _time(found[1]) if found else None
 
 
 def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, list[Usage]]:

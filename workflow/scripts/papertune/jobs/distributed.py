@@ -38,41 +38,29 @@ def is_first() -> bool:
     return _rank == 0
 
 
-def join(store: Any, rank: int, size: int, *, local: int) -> list[str]:
-    """Become one of the processes that were started together.
-
-    Args:
-        store: Of torch, the same for all; they meet there.
-        rank: The number of this process.
-        size: How many they are.
-        local: Its number among those on this node, and so of its GPU; without GPUs they talk by
-            gloo.
+def join() -> list[str]:
+    """Become one of the processes that were started together, as their environment says.
 
     Returns:
-        Where each of them runs.
+        Where each of them runs; without GPUs they talk by gloo.
     """
     global _rank, _size
     import torch
     import torch.distributed
 
-    on_gpu = device_name() == "cuda"
+    on_gpu, where = device_name() == "cuda", "CPU"
     if on_gpu:
-        local %= torch.cuda.device_count()  # a site may show each process one GPU only
+        # a site may show each process one GPU only
+        local = int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count()
         torch.cuda.set_device(local)
-    # accelerate looks here for who it is
-    names = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": local, "MASTER_ADDR": store.host}
-    os.environ.update({name: str(value) for name, value in names.items()})
+        os.environ["LOCAL_RANK"] = str(local)  # accelerate looks here
+        where = f"GPU {local}"
     torch.distributed.init_process_group(
-        "nccl" if on_gpu else "gloo",
-        store=store,
-        rank=rank,
-        world_size=size,
-        timeout=timedelta(seconds=SECONDS),
+        "nccl" if on_gpu else "gloo", timeout=timedelta(seconds=SECONDS)
     )
-    _rank, _size = rank, size
-    found: list[Any] = [None] * size
-    here = f"GPU {local}" if on_gpu else "CPU"
-    torch.distributed.all_gather_object(found, f"{socket.gethostname()} ({here})")
+    _rank, _size = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    found: list[Any] = [None] * _size
+    torch.distributed.all_gather_object(found, f"{socket.gethostname()} ({where})")
     return found
 
 

@@ -1,4 +1,4 @@
-"""GPUs of a job's own on a machine where no scheduler gives them out.
+"""The GPUs of this machine: which are a job's own, how busy they are, how much memory they have.
 
 Snakemake counts GPUs and does not tell jobs which are theirs: without this, all jobs that run at
 once would take the first one.
@@ -101,3 +101,29 @@ def driver_says(*fields: str, of: str = "") -> list[list[str]] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return [[cell.strip() for cell in line.split(",")] for line in said.splitlines() if line]
+
+
+def busy_share(asked: int) -> float | None:
+    """How many GPUs' worth of work the job's GPUs do just now: 1.5 is two at 75 %.
+
+    Args:
+        asked: GPUs that the job asked for: the first so many, where nothing says which it has.
+
+    Returns:
+        None where there is no tool, or a GPU says nothing (a part of a shared one).
+    """
+    chosen = os.environ.get(VISIBLE) or ",".join(map(str, range(asked)))
+    rows = driver_says("utilization.gpu", of=chosen)
+    try:
+        return None if rows is None else sum(float(row[0]) for row in rows) / 100
+    except ValueError:
+        return None
+
+
+def gpu_memory() -> float | None:
+    """Bytes of this machine's smallest GPU, as the driver's own tool says; None without one."""
+    rows = driver_says("memory.total")
+    try:
+        return min(float(row[0]) for row in rows) * 2**20 if rows else None
+    except ValueError:
+        return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from papertune.jobs.gpus import own_gpus
 from papertune.jobs.progress import job_log
-from papertune.jobs.record import jobs_folder
-from papertune.jobs.recording import recorded
-from papertune.jobs.sharing import work_for_group
-from papertune.jobs.team import team_of
+from papertune.jobs.record import jobs_folder, recorded
+from papertune.jobs.workers import workers_of
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
 from papertune.study.uses import Rule, used_by
@@ -29,7 +30,7 @@ def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
     wildcards = dict(snakemake.wildcards.items())
     asked = dict(snakemake.resources.items())
     # GPUs are those of all nodes already
-    nodes, memory = team_of(asked, snakemake.threads).nodes, _number(asked.get("mem_mb"))
+    nodes, memory = workers_of(asked, snakemake.threads).nodes, _number(asked.get("mem_mb"))
     gpus = _number(asked.get("gpu")) or 0
     record = recorded(
         jobs_folder(wildcards.pop("experiment", None)),
@@ -52,3 +53,11 @@ def _layout(snakemake: Any) -> Layout:
 def _number(value: Any) -> int | None:
     """A resource that is known; Snakemake gives a text where it is not."""
     return int(value) if isinstance(value, int | float) else None
+
+
+def work_for_group(folders: Iterable[str | Path]) -> None:
+    """Where a folder is shared (``chmod g+ws``), let the group use what this process makes there."""
+    shared = stat.S_ISGID | stat.S_IWGRP
+    for folder in map(Path, folders):
+        if folder.exists() and folder.stat().st_mode & shared == shared:
+            os.umask(os.umask(0) & ~stat.S_IRWXG)

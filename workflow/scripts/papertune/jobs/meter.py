@@ -10,27 +10,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from papertune.jobs.gpu_use import busy_share
+from papertune.jobs.gpus import busy_share
 
 FIRST, LATER = 1.0, 10.0  # seconds between two looks, early and later
 TELL = 60.0  # seconds between two reports
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """CPU seconds and peak memory (bytes) of a process and its children; seconds of busy GPUs.
-
-    ``gpu_seconds`` is None where no GPU said how busy it is.
-    """
-
-    cpu_seconds: float
-    peak_memory: int
-    gpu_seconds: float | None
 
 
 class Meter:
@@ -42,18 +30,15 @@ class Meter:
 
     Args:
         gpus: GPUs that the job asked for.
-        tell: Called with what was used so far, about once a minute.
+        tell: Called with this meter about once a minute.
     """
 
-    def __init__(self, gpus: int, tell: Callable[[Used], None]) -> None:
+    def __init__(self, gpus: int, tell: Callable[[Meter], None]) -> None:
         self.gpus, self.tell = gpus, tell
         self._process = psutil.Process()
-        self._pid = os.getpid()
         self._held = 0
         self._gpu_seconds: float | None = None
-        self._looked = time.monotonic()
         self._stop = threading.Event()
-        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._watch, name="meter", daemon=True)
 
     def __enter__(self) -> Meter:
@@ -64,8 +49,8 @@ class Meter:
         self._stop.set()
         self._thread.join(5)
 
-    def used(self) -> Used:
-        """What was used so far."""
+    def used(self) -> dict[str, Any]:
+        """What was used so far, as a record has it; no GPU seconds where no GPU says anything."""
         own = os.times()
         cpu = own.user + own.system + own.children_user + own.children_system
         held = 0
@@ -76,27 +61,24 @@ class Meter:
                 with suppress(psutil.Error):
                     cpu += sum(child.cpu_times()[:4])
                     held += child.memory_info().rss
-        with self._lock:
-            self._held = max(self._held, held)
-            return Used(cpu, max(self._held, own_peak()), self._gpu_seconds)
+        self._held = max(self._held, held)
+        busy = None if self._gpu_seconds is None else round(self._gpu_seconds, 1)
+        peak = max(self._held, own_peak())
+        return {"cpu_seconds": round(cpu, 2), "peak_memory": peak, "gpu_seconds": busy}
 
     def _watch(self) -> None:
-        wait, told = FIRST, time.monotonic()
+        wait, told, looked = FIRST, time.monotonic(), time.monotonic()
         while not self._stop.wait(wait):
             wait = min(wait * 2, LATER)
-            used = self.used()
-            self._look_at_gpus()
-            if time.monotonic() - told >= TELL and not self._stop.is_set():
-                told = time.monotonic()
-                self.tell(used)
-
-    def _look_at_gpus(self) -> None:
-        share = busy_share(self.gpus) if self.gpus else None
-        now = time.monotonic()
-        if share is not None:
-            with self._lock:
-                self._gpu_seconds = (self._gpu_seconds or 0.0) + share * (now - self._looked)
-        self._looked = now
+            self.used()
+            share = busy_share(self.gpus) if self.gpus else None
+            now = time.monotonic()
+            if share is not None:
+                self._gpu_seconds = (self._gpu_seconds or 0.0) + share * (now - looked)
+            looked = now
+            if now - told >= TELL and not self._stop.is_set():
+                told = now
+                self.tell(self)
 
 
 def own_peak() -> int:

@@ -7,15 +7,31 @@ attempt leaves one that says ``running``; it was ``seen`` last when it was writt
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
+import socket
+import subprocess
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
+import psutil
+
+from papertune.jobs import stopping
+from papertune.jobs.meter import Meter
 from papertune.records import atomic_write
 
+log = logging.getLogger("papertune")
+
 RUNNING, OK, FAILED, INTERRUPTED = "running", "ok", "failed", "interrupted"
+# how a script ends when it was told to stop, or all is well; anything else is a failure
+ENDS: dict[object, str] = {None: OK, 0: OK, stopping.STATUS: INTERRUPTED}
+RUN = "PAPERTUNE_RUN"  # tells jobs whose they are: that run's name, and its own job of the cluster
+OWN_SECONDS = 5  # for the cluster to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +40,7 @@ class JobRecord:
 
     ``job`` is the id that the cluster gave it, empty where it ran without one. ``attempt`` counts
     from 1 since the job last came to a good end. ``gpu_seconds`` is time that GPUs were busy.
+    ``run`` is the run that started it, empty where a queue did.
     """
 
     rule: str
@@ -44,11 +61,17 @@ class JobRecord:
     cpu_seconds: float | None = None
     peak_memory: int | None = None  # bytes
     gpu_seconds: float | None = None
+    run: str = ""
 
     @property
     def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """The job, whichever attempt: its rule and its wildcards besides the experiment."""
         return self.rule, tuple(sorted(self.wildcards.items()))
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
+        what = " ".join([self.rule, *self.wildcards.values()])
+        return f"{what} (process {self.pid}, since {since})"
 
 
 def jobs_folder(experiment: str | None) -> Path:
@@ -79,22 +102,111 @@ def read_records_below(folders: Iterable[str | Path]) -> list[JobRecord]:
         record
         for folder in folders
         for path in Path(folder).rglob("*.json")
-        if not path.name.startswith(".") and (record := _read(path))
+        if not path.name.startswith(".") and (record := read_record(path))
     ]
     return sorted(found, key=lambda record: record.started)
 
 
-def next_attempt(folder: Path) -> int:
-    """The number of the attempt that starts now: one more than have failed since the last good end."""
-    number = 1
-    for record in read_records_below([folder]):
-        number = 1 if record.status == OK else number + 1
-    return number
-
-
-def _read(path: Path) -> JobRecord | None:
+def read_record(path: Path) -> JobRecord | None:
+    """What a file says; None where it is no record."""
     try:
         record = JobRecord(**json.loads(path.read_text(encoding="utf-8")))
         return record if isinstance(record.started, float) else None
     except (OSError, ValueError, TypeError):
         return None
+
+
+def own_job() -> tuple[str, float | None]:
+    """The id of Slurm's job that this process runs in, and when it was submitted; ``""`` in none."""
+    job = os.environ.get("SLURM_JOB_ID", "")
+    if not job:
+        return "", None
+    try:
+        said = subprocess.run(
+            ["scontrol", "--oneliner", "show", "job", job],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=OWN_SECONDS,
+            check=True,
+            env=os.environ | {"SLURM_TIME_FORMAT": "standard"},
+        ).stdout
+        return job, datetime.fromisoformat(said.partition(" SubmitTime=")[2].split()[0]).timestamp()
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        log.info("scontrol: %s", error)
+        return job, None
+
+
+@contextmanager
+def recorded(
+    jobs: str | Path,
+    *,
+    rule: str,
+    wildcards: Mapping[str, str],
+    threads: int,
+    gpu: int,
+    memory_mb: int | None,
+    runtime: int | None,
+) -> Iterator[None]:
+    """Record the work that is done inside; a record that cannot be written stops no work.
+
+    Args:
+        jobs: The folder of an experiment's records.
+        rule: The rule of the job.
+        wildcards: Its wildcards besides the experiment, in the order of the folders.
+        threads: CPU threads, as all that follows as it was asked for.
+        gpu: GPUs.
+        memory_mb: Memory.
+        runtime: Minutes.
+    """
+    folder = folder_of(jobs, rule, wildcards)
+    attempt = 1  # one more than have failed since the last good end
+    for earlier in read_records_below([folder]):
+        attempt = 1 if earlier.status == OK else attempt + 1
+    number, submitted = own_job()
+    run, _, queued = os.environ.get(RUN, "").partition(" ")
+    writable = True
+    record = JobRecord(
+        rule=rule,
+        wildcards=dict(wildcards),
+        attempt=attempt,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        job=number,
+        threads=threads,
+        gpu=gpu,
+        memory_mb=memory_mb,
+        runtime=runtime,
+        submitted=submitted,
+        started=psutil.Process().create_time(),  # imports are part of the cost
+        seen=time.time(),
+        run=run if queued == number else "",
+    )
+
+    def write(meter: Meter | None = None, status: str = RUNNING) -> None:
+        nonlocal record, writable
+        now = time.time()
+        record = replace(record, seen=now, status=status, ended=None if status == RUNNING else now)
+        if meter:
+            record = replace(record, **meter.used())
+        try:
+            write_record(folder, record)
+        except OSError as error:
+            if writable:
+                log.warning("what this job takes cannot be recorded: %s", error)
+            writable = False
+
+    write()
+    meter, status = Meter(gpu, write), FAILED
+    try:
+        with meter:
+            yield
+        status = OK
+    except SystemExit as end:
+        status = ENDS.get(end.code, FAILED)
+        raise
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        raise
+    finally:
+        write(meter, status)

@@ -1,7 +1,7 @@
 """Who is at work in a directory: Snakemake says that it is locked, this says by whom.
 
 Every run writes a file of its own under ``.snakemake/`` and deletes it when it ends. What a killed
-run left is deleted once Snakemake's locks are gone.
+run left is deleted once Snakemake's locks are gone. Its jobs live on: their records tell of them.
 
 ``snakemake refresh`` replaces listings that other runs read, and Snakemake locks nothing for it, as
 its rule declares no file. So it and other runs keep out of each other's way by these files.
@@ -21,7 +21,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from papertune.errors import BusyError
+from papertune.jobs.record import RUN, RUNNING, JobRecord, read_record
 from papertune.records import atomic_write
 
 RUNS = Path(".snakemake", "papertune-runs")
@@ -44,48 +47,36 @@ class Run:
     refreshes: bool = False
 
     @property
+    def name(self) -> str:
+        """Of its file, and what its jobs have in their records."""
+        return f"{self.host}-{self.pid}"
+
+    @property
     def alive(self) -> bool | None:
         """Whether it still runs; None where that cannot be seen from this host."""
-        import psutil
-
-        if self.host != socket.gethostname():
-            return None
-        try:
-            process = psutil.Process(self.pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            # a number that another process has got since is not this run
-            return abs(process.create_time() - self.started) < SAME
-        except psutil.NoSuchProcess:
-            return False
-        except psutil.Error:
-            return None
+        return None if self.host != socket.gethostname() else _lives(self.pid, self.started)
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
-        said = (
-            f"{self.user} on {self.host}, process {self.pid}, since {since}: {self.command[:200]}"
-        )
-        return "".join(letter if letter.isprintable() else "?" for letter in said)
+        said = f"{self.user} on {self.host}, process {self.pid}, since {since}: {self.command}"
+        return "".join(letter if letter.isprintable() else "?" for letter in said[:300])
 
 
 def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     """Say that this process's run is at work in the folder, until the process ends."""
-    import psutil
-
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # containers have users without names
         user = f"user {os.getuid()}"
-    host, pid = socket.gethostname(), os.getpid()
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    run = Run(user, host, pid, psutil.Process().create_time(), command, refreshes)
-    path = Path(folder, RUNS, f"{host}-{pid}.json").absolute()
+    started = psutil.Process().create_time()
+    run = Run(user, socket.gethostname(), os.getpid(), started, command, refreshes)
+    path = Path(folder, RUNS, f"{run.name}.json").absolute()
+    os.environ[RUN] = f"{run.name} {os.environ.get('SLURM_JOB_ID', '')}"
 
     def end() -> None:
-        if os.getpid() == pid:  # children that were forked end too
-            with suppress(OSError):
-                path.unlink()
+        if os.getpid() == run.pid:  # children that were forked end too
+            _delete(path)
 
     # where nothing can be written, Snakemake itself says so better
     with suppress(OSError), atomic_write(path) as stream:
@@ -107,6 +98,19 @@ def runs(folder: str | Path = ".") -> list[Run]:
     return found
 
 
+def left_jobs(folder: str | Path = ".") -> list[JobRecord]:
+    """Jobs that go on here although their run was killed; a queue knows of those in it."""
+    at_work = {run.name for _, run in _written(folder) if run.alive is not False}
+    host, found = socket.gethostname(), []
+    for path in Path(folder).glob("logs/*/jobs/**/*.json"):
+        pid = path.stem.rpartition("-")[2]
+        if pid.isdigit() and psutil.pid_exists(int(pid)) and (job := read_record(path)):
+            ours = job.run and job.run not in at_work and job.host == host
+            if ours and job.status == RUNNING and _lives(job.pid, job.started):
+                found.append(job)
+    return found
+
+
 def forget_ended(folder: str | Path = ".") -> None:
     """Take the user's word (``--unlock``) that runs which cannot be seen from here have ended."""
     for path, run in _written(folder):
@@ -121,8 +125,6 @@ def locked(folder: str | Path = ".") -> bool:
 
 def at_work(folder: str | Path = ".") -> list[Run]:
     """Other runs that are, or may be, at work in a folder; not the one this process belongs to."""
-    import psutil
-
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
         run for run in runs(folder) if run.alive is not False and not (run.alive and run.pid in own)
@@ -159,16 +161,19 @@ def lock_note(folder: str | Path = ".") -> str:
     found = runs(folder)  # of no lock too: it deletes what killed runs left
     if not locked(folder):
         found = [run for run in found if run.refreshes]
-    return "".join(f"{_state(run)}: {run}\n  What to do: {_what_to_do(run)}\n" for run in found)
+    states = {
+        None: "A run on another host is, or was, at work in this directory",
+        True: "Another run is at work in this directory",
+        False: "A run was killed and left this directory locked",
+    }
+    notes = [f"{states[run.alive]}: {run}\n  What to do: {_what_to_do(run)}\n" for run in found]
+    return "".join(notes) + jobs_note(folder)
 
 
-def _state(run: Run) -> str:
-    alive = run.alive
-    if alive is None:
-        return "A run on another host is, or was, at work in this directory"
-    if alive:
-        return "Another run is at work in this directory"
-    return "A run was killed and left this directory locked"
+def jobs_note(folder: str | Path = ".") -> str:
+    """Which jobs of killed runs go on; else empty."""
+    said = "".join(f"  {job}\n" for job in left_jobs(folder))
+    return said and f"Jobs of a killed run are still at work; the next run waits for them:\n{said}"
 
 
 def _what_to_do(run: Run) -> str:
@@ -192,6 +197,29 @@ def _stop(pid: int) -> str:
     return said
 
 
+def _lives(pid: int, started: float) -> bool | None:
+    """Whether a process still runs; None where that is not to be seen."""
+    try:
+        process = psutil.Process(pid)
+        # a number that another process has got since is not this one
+        same = abs(process.create_time() - started) < SAME
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return None
+
+
+def _written(folder: str | Path) -> list[tuple[Path, Run]]:
+    found = []
+    for path in _files(Path(folder, RUNS)):
+        with suppress(OSError, ValueError, TypeError):
+            run = Run(**json.loads(path.read_text(encoding="utf-8")))
+            if isinstance(run.pid, int) and isinstance(run.started, float):
+                found.append((path, run))
+    return found
+
+
 def _files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -199,19 +227,6 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def _written(folder: str | Path) -> list[tuple[Path, Run]]:
-    return [(path, run) for path in _files(Path(folder, RUNS)) if (run := _read(path))]
-
-
 def _delete(path: Path) -> None:
     with suppress(OSError):
         path.unlink()
-
-
-def _read(path: Path) -> Run | None:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        run = Run(**values)
-        return run if isinstance(run.pid, int) and isinstance(run.started, float) else None
-    except (OSError, ValueError, TypeError):
-        return None

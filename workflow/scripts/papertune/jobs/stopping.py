@@ -54,6 +54,11 @@ def requested() -> bool:
     return _request is not None
 
 
+def cause() -> str:
+    """What asked the process to stop; empty if nothing did."""
+    return _request[0] if _request else ""
+
+
 def check() -> None:
     """End the job here if it was asked to stop; call it where everything finished is on disk.
 

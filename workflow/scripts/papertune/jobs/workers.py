@@ -1,8 +1,9 @@
-"""One job's batches, dealt to several processes that each load the model.
+"""The processes that share a job's work, on this node or on several.
 
-A worker is a fresh process, so that it can have GPUs of its own, with what it is to do in a JSON
-file. It writes what it finishes into the store, under a name of its own as every writer does; the
-job waits, tells what the workers tell, and reads the store when all have ended.
+Those that train one model together meet through ``torch.distributed``; shards each have a part of
+the work and keep what they finish in the store. Both are started by torch's elastic agent (what
+``torchrun`` runs): one on this node, or one on each node that a profile's ``launcher`` starts. All
+have one end of a pipe from the job: when it closes, the job was told to stop or is gone.
 """
 
 from __future__ import annotations
@@ -10,39 +11,116 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import signal
+import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, TrainingError, TryAgain
 from papertune.jobs import stopping
-from papertune.jobs.children import PYTHON, Child, tell_parent
-from papertune.jobs.full_disk import full_disk_in_words
+from papertune.jobs.agent import COMMAND, FAILED, HERE, STOPPED
 
 log = logging.getLogger("papertune")
 
-LOOK = 0.1  # seconds between two looks at the workers
+LIBRARY = Path(__file__).parents[2]
+LOOK = 0.1  # seconds between two looks at the processes
+AT_ONCE = 5.0  # seconds within which failures have one cause
+LAST = 5.0  # seconds that last words may take to come
 
 Batch = TypeVar("Batch")
 
 
-def deal(batches: Sequence[Batch], shards: int) -> list[list[Batch]]:
-    """The batches of each shard, like cards: batches that lie together take about as long."""
-    return [list(batches[first::shards]) for first in range(min(shards, len(batches)))]
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The processes of a job: on each node so many, one for each GPU where there are GPUs.
+
+    Args:
+        nodes: How many nodes.
+        each: Processes on each node.
+        threads: CPU threads on each node; its processes share them.
+        launcher: The command that runs another one on so many nodes, once on each, with
+            ``{nodes}``, ``{processes}`` (which is 1) and ``{threads}`` (of a node) in it.
+    """
+
+    nodes: int = 1
+    each: int = 1
+    threads: int = 1
+    launcher: str = ""
+
+    @property
+    def size(self) -> int:
+        """How many processes."""
+        return self.nodes * self.each
+
+    @property
+    def threads_each(self) -> int:
+        """CPU threads of a process."""
+        return max(1, self.threads // self.each)
+
+    def command(self) -> list[str]:
+        """The launcher with its numbers.
+
+        Raises:
+            TrainingError: it asks for something else.
+        """
+        values = {"nodes": self.nodes, "processes": 1, "threads": self.threads}
+        try:
+            return shlex.split(self.launcher.format(**values))
+        except (LookupError, ValueError) as error:
+            raise TrainingError(
+                f"not a launcher: {self.launcher} ({error})",
+                where="set-resources: train: launcher, in the profile",
+                hint="it may have {nodes}, {processes} and {threads} in it",
+            ) from None
+
+
+def workers_of(resources: Mapping[str, Any], threads: int) -> Workers:
+    """The processes of a job, by what it asked for.
+
+    Args:
+        resources: ``gpu`` and ``mem_mb`` …, of a job of several nodes also ``nodes``, with the GPUs
+            of all nodes; ``launcher`` from the profile. Without one, this is the only node.
+        threads: Of the job, on each node.
+    """
+    launcher, nodes = str(resources.get("launcher") or ""), resources.get("nodes") or 1
+    if nodes == 1 or not launcher:
+        nodes, launcher = 1, ""
+    return Workers(nodes, max(1, (resources.get("gpu") or 0) // nodes), threads, launcher)
+
+
+def run(work: Callable[..., None], workers: Workers, **arguments: Any) -> None:
+    """Have all processes do ``work(threads=…, **arguments)`` together; one is this process.
+
+    Args:
+        work: A function of a module that asks :mod:`papertune.jobs.distributed` who it is; its
+            annotations say how to read its arguments from JSON.
+        workers: The processes.
+        arguments: For all of them; they can be written as JSON.
+
+    Raises:
+        Interrupted: the job or a process was asked to stop; all have ended at the same step.
+        PapertuneError: a process failed; the others were ended.
+    """
+    if workers.size == 1:
+        work(threads=workers.threads, **arguments)
+        return
+    while True:
+        try:
+            return _launch(work, workers, arguments)
+        except TryAgain as error:
+            log.warning("%s: all processes begin anew", error)
 
 
 def run_shards(
-    work: Callable[..., None],
-    parts: Sequence[Sequence[Any]],
-    *,
-    threads: int,
-    **arguments: Any,
+    work: Callable[..., None], parts: Sequence[Sequence[Any]], *, threads: int, **arguments: Any
 ) -> None:
     """Have each part worked on by a process of its own, ``work(part, threads=…, **arguments)``.
 
@@ -56,30 +134,14 @@ def run_shards(
         Interrupted: the job or a worker was asked to stop; every worker has ended its batch.
         PapertuneError: a worker failed; the others have ended the batch they were at.
     """
-    stopping.check()
-    count = len(parts)
-    gpus = divide(visible_gpus(), count)
-    log.info("%d processes%s", count, f" on GPUs {gpus}" if any(gpus) else "")
-    name = f"{work.__module__}:{work.__qualname__}"
-    workers: list[_Worker] = []
-    with tempfile.TemporaryDirectory(prefix="papertune-shards-") as folder:
-        try:
-            for number, part in enumerate(parts, start=1):
-                task = {
-                    "work": name,
-                    "part": part,
-                    "arguments": {**arguments, "threads": max(1, threads // count)},
-                }
-                path = Path(folder, f"{number}.json")
-                path.write_text(json.dumps(task, ensure_ascii=False), encoding="utf-8")
-                workers.append(_Worker(f"shard {number}/{count}", path, gpus[number - 1]))
-            failed = _wait(workers)
-        finally:
-            for worker in workers:
-                worker.end()
-        if failed is not None:
-            raise failed.error()
-    stopping.check()
+    gpus = divide(visible_gpus(), len(parts))
+    log.info("%d processes%s", len(parts), f" on GPUs {gpus}" if any(gpus) else "")
+    _launch(work, Workers(each=len(parts), threads=threads), arguments, parts=parts, gpus=gpus)
+
+
+def deal(batches: Sequence[Batch], shards: int) -> list[list[Batch]]:
+    """The batches of each shard, like cards: batches that lie together take about as long."""
+    return [list(batches[first::shards]) for first in range(min(shards, len(batches)))]
 
 
 def visible_gpus() -> list[str]:
@@ -104,87 +166,136 @@ def divide(gpus: Sequence[str], count: int) -> list[str]:
     ]
 
 
-class _Worker(Child):
-    """A process with a part of the work."""
+def _launch(
+    work: Callable[..., None], workers: Workers, arguments: dict[str, Any], **parts: Any
+) -> None:
+    """Start all processes and wait until they have ended.
 
-    def __init__(self, name: str, task: Path, gpus: str) -> None:
-        self._failure = task.with_suffix(".failure")
-        command = [*PYTHON, "papertune.jobs.workers", str(task), str(self._failure)]
-        super().__init__(name, command, **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}))
-
-    def error(self) -> PapertuneError:
-        """Why it failed."""
-        if self._failure.exists():
-            failure = json.loads(self._failure.read_text(encoding="utf-8"))
-            failure["what"] = f"{self.name}: {failure['what']}"
-            return PapertuneError(**failure)
-        status = self.status() or 0
-        if status < 0:
-            return PapertuneError(
-                f"{self.name} was killed by {signal.Signals(-status).name}",
-                hint="most often memory ran out, as every shard holds a model of its own: raise "
-                "compute.memory_mb or lower compute.shards; what is finished is kept",
-            )
-        return PapertuneError(
-            f"{self.name} ended with status {status}: {self.last}",
-            hint="what it told stands in the log; what is finished is kept",
-        )
-
-
-def _wait(workers: list[_Worker]) -> _Worker | None:
-    """Wait until all have ended; once one has not ended well or the job is to stop, ask them to.
-
-    Returns:
-        The first that failed.
+    Raises:
+        TryAgain: a process found that they have to begin anew, and left word how.
     """
-    failed = None
-    asked = False
-    while True:
-        statuses = [worker.status() for worker in workers]
-        for worker, status in zip(workers, statuses, strict=True):
-            if status in (stopping.STATUS, -signal.SIGTERM):
-                if not asked:
-                    stopping.request(f"SIGTERM to {worker.name}")
-            elif status and failed is None:
-                failed = worker
-        if None not in statuses:
-            return failed
-        asked = asked or failed is not None or stopping.requested()
-        if asked:
-            for worker in workers:  # again and again: the first may have come before it could hear
-                worker.stop()
-        time.sleep(LOOK)
+    from pydantic_core import to_json
+
+    stopping.check()
+    store, meet = None, None
+    if workers.launcher:
+        from torch.distributed import TCPStore
+
+        store = TCPStore(HERE, 0, is_master=True, wait_for_workers=False)
+        meet = {"places": _addresses(), "port": store.port}
+    task = {
+        "work": f"{work.__module__}:{work.__qualname__}",
+        "arguments": {**arguments, "threads": workers.threads_each},
+        "nodes": workers.nodes,
+        "each": workers.each,
+        "meet": meet,
+        **parts,
+    }
+    # all nodes see the folder of the run
+    shared = Path(".snakemake").absolute() if workers.launcher else None
+    if shared:
+        shared.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="papertune-workers-", dir=shared) as folder:
+        path = Path(folder, "task.json")
+        path.write_bytes(to_json(task))
+        told = _Told([*workers.command(), sys.executable, *COMMAND, str(path)], workers)
+        try:
+            told.wait()
+        finally:
+            told.end()
+    del store
+    told.judge()
 
 
-# ---- in the worker ----------------------------------------------------------------------------
+class _Told:
+    """The agent, or what starts one on each node, and what all processes tell."""
+
+    def __init__(self, command: list[str], workers: Workers) -> None:
+        threads = str(workers.threads_each)
+        path = os.pathsep.join(filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")]))
+        # accelerate would choose the threads; no advice on how to go through parameters
+        ours = {"PYTHONPATH": path, "OMP_NUM_THREADS": threads, "TORCH_CPP_LOG_LEVEL": "ERROR"}
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # its end tells them that the job is over
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | ours,
+        )
+        self.last = ""  # line that was told
+        self.stopped = ""  # what stopped one of them
+        self.failures: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._relay, daemon=True)
+        self._reader.start()
+
+    def _relay(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            text = line.decode("utf-8", errors="replace").rstrip().rpartition("\r")[2]
+            level, _, said = text.partition(" ")
+            if level == FAILED:
+                self.failures += json.loads(said)
+            elif level == STOPPED:
+                self.stopped = self.stopped or said
+            else:
+                number = logging.getLevelNamesMapping().get(level)
+                self.last = text if number is None else said
+                log.log(number or logging.INFO, "%s", self.last)
+
+    def wait(self) -> None:
+        """Wait until all have ended; tell them if the job is to stop."""
+        assert self.process.stdin is not None
+        while self.process.poll() is None:
+            if stopping.requested() or self.stopped:
+                self.process.stdin.close()
+            time.sleep(LOOK)
+
+    def end(self) -> None:
+        """See that all have ended and that everything they told is in the log."""
+        self.process.kill()  # those that it has started die with it
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            self._reader.join(LAST)
+            if pipe is not None and not self._reader.is_alive():
+                pipe.close()
+
+    def judge(self) -> None:
+        """Say how it went.
+
+        Raises:
+            Interrupted: they were told to stop.
+            PapertuneError: one failed.
+        """
+        status = self.process.returncode
+        said = sorted(self.failures, key=_rank_of_cause)
+        first = [one for one in said if one["at"] - min(f["at"] for f in said) < AT_ONCE]
+        if first and first[0].get("signal") != signal.SIGTERM:
+            kind = TryAgain if first[0].get("again") else PapertuneError
+            raise kind(first[0]["what"], where=first[0]["where"], hint=first[0]["hint"])
+        if first or self.stopped or status in (-signal.SIGTERM, 128 + signal.SIGTERM):
+            stopping.request(self.stopped or "SIGTERM to its processes")
+        stopping.check()
+        if status:
+            raise PapertuneError(
+                f"the processes ended with status {status}: {self.last}",
+                hint="what they told stands in the log; the next attempt goes on from what is kept",
+            )
 
 
-def _main(task: Path, failure: Path) -> int:
-    tell_parent()
-    stopping.install()
-    threading.Thread(target=_stop_when_alone, daemon=True).start()
-    told = json.loads(task.read_text(encoding="utf-8"))
-    module, _, name = told["work"].partition(":")
-    try:
-        with full_disk_in_words():
-            getattr(import_module(module), name)(told["part"], **told["arguments"])
-    except stopping.Interrupted:
-        return stopping.STATUS
-    except PapertuneError as error:
-        values = {"what": error.what, "where": error.where, "hint": error.hint}
-        failure.write_text(json.dumps(values), encoding="utf-8")
-        return 1
-    except KeyboardInterrupt:  # the job was told, too, and says so
-        return 128 + signal.SIGINT
-    return 0
+def _rank_of_cause(failure: dict[str, Any]) -> tuple[int, float]:
+    """Others fail of one that was killed, and are told to end after one that has failed."""
+    number = failure.get("signal")
+    return 1 if number is None else 2 if number == signal.SIGTERM else 0, failure["at"]
 
 
-def _stop_when_alone() -> None:
-    """Ask this process to stop when the one that started it is gone."""
-    while os.read(0, 1):
-        pass
-    stopping.request("the end of its job")
+def _addresses() -> list[str]:
+    """This node by its name and by its addresses: on some networks only one of them is known."""
+    import psutil
 
-
-if __name__ == "__main__":
-    sys.exit(_main(Path(sys.argv[1]), Path(sys.argv[2])))
+    found = [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family == socket.AF_INET and not address.address.startswith("127.")
+    ]
+    return [socket.gethostname(), *found]

@@ -33,7 +33,7 @@ def pretrain(
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
 
-    Where several processes train (see :mod:`papertune.jobs.team`), all of them call it and one writes.
+    Where several processes train (see :mod:`papertune.jobs.workers`), all of them call it and one writes.
 
     Args:
         base: What to build and what it reads.

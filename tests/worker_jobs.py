@@ -1,0 +1,154 @@
+"""Jobs whose work several processes share, and what such processes do in tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import validate_call
+from pydantic_core import to_json
+
+from papertune.errors import GeneratorError
+from papertune.jobs import distributed
+from papertune.jobs.progress import progress
+from papertune.training.train import train
+from snakemake_run import ROOT
+
+log = logging.getLogger("papertune")
+
+JOB = """
+import json, sys, worker_jobs
+from papertune.jobs.progress import job_log
+from papertune.jobs.workers import Workers, run, run_shards
+with job_log(sys.argv[1]):
+    told = json.loads(sys.argv[2])
+    work = getattr(worker_jobs, told.pop("work"))
+    if "parts" in told:
+        run_shards(work, **told)
+    else:
+        run(work, Workers(**told.pop("workers")), **told)
+"""
+
+
+class Job:
+    """A job in a process of its own, as a script's.
+
+    Args:
+        log: Its log.
+        work: A function of this module.
+        told: ``parts`` and ``threads`` of shards, or ``workers`` of those that work together; the
+            rest is for the function.
+    """
+
+    def __init__(self, log: Path, work: str, **told: Any) -> None:
+        self.log = log
+        log.write_text("")
+        path = [str(ROOT / "workflow/scripts"), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]
+        ours = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "JOB_LOG": str(log)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", JOB, str(log), to_json({"work": work, **told}).decode()],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | ours,
+        )
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, text: str) -> None:
+        end = time.monotonic() + 90
+        while text not in self.said():
+            assert time.monotonic() < end and self.process.poll() is None, self.said()
+            time.sleep(0.01)
+
+    def workers(self) -> list[psutil.Process]:
+        return workers_of(JOB_LOG=str(self.log))
+
+    def end(self) -> int:
+        """Its exit status; none of its processes outlives it."""
+        try:
+            self.process.communicate(timeout=120)
+        finally:
+            self.process.kill()
+        assert not psutil.wait_procs(self.workers(), timeout=5)[1]
+        return self.process.returncode
+
+
+def workers_of(**environment: str) -> list[psutil.Process]:
+    """Processes that share work and have inherited some variables, by rank."""
+    found = {}
+    for process in psutil.process_iter(["cmdline"]):
+        if "papertune.jobs.agent" in (process.info["cmdline"] or []):
+            with contextlib.suppress(psutil.Error):
+                theirs = process.environ()
+                if "RANK" in theirs and environment.items() <= theirs.items():
+                    found[theirs["RANK"]] = process
+    return [found[rank] for rank in sorted(found)]
+
+
+# ---- what the processes do ----------------------------------------------------
+
+
+def slowly(part: list[int], *, folder: str, threads: int) -> None:
+    """Two files per item, half a second apart; one that says what this process was given."""
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "none")
+    Path(folder, f"worker-{part[0]}").write_text(f"{threads} {gpus} {part}")
+    for item in progress(part, len(part), "items"):
+        Path(folder, f"{item}-begun").touch()
+        time.sleep(0.5)
+        Path(folder, f"{item}-done").touch()
+
+
+def failing(part: list[int], *, folder: str, threads: int) -> None:
+    """The shard with item 1 fails with an error for people, soon after it began."""
+    if 1 in part:
+        time.sleep(0.7)
+        raise GeneratorError("no ink", where="generators.g", hint="buy some")
+    slowly(part, folder=folder, threads=threads)
+
+
+def breaking(part: list[int], *, folder: str, threads: int) -> None:
+    """The shard with item 1 fails with an error that nobody expected."""
+    if 1 in part:
+        raise ValueError("odd")
+    slowly(part, folder=folder, threads=threads)
+
+
+def in_step(threads: int, steps: int = 1000) -> None:
+    """Steps that all take together; each ends where the others do."""
+    for step in range(steps):
+        distributed.check()
+        if distributed.is_first():
+            log.info("step %d", step)
+        time.sleep(0.02)
+
+
+def train_several(threads: int, runs: list[dict[str, Any]], parts_of: str = "") -> None:
+    """Train several models, one after the other.
+
+    Args:
+        parts_of: A base of which each process writes how much of it is its part.
+    """
+    for run in runs:
+        validate_call(train)(**run | {"threads": threads})
+    if parts_of:
+        held = {"part": _part_of(Path(parts_of)), "processes": distributed.size()}
+        Path(f"{parts_of}-{distributed.rank()}.json").write_text(json.dumps(held))
+
+
+def _part_of(base: Path) -> float:
+    from papertune.models.loading import load_model
+    from papertune.training.several.fsdp import in_parts
+
+    model = load_model(base, device="cpu")
+    parts = in_parts(model, half=False)
+    own = sum(part.to_local().numel() for part in parts.parameters())
+    return own / sum(weight.numel() for weight in model.parameters())

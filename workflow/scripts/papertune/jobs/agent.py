@@ -1,0 +1,242 @@
+"""What runs beside a job: torch's elastic agent on each node, and each process that it starts.
+
+The agent names the process that failed, ends the others and tells the job. ``torchrun`` is the same
+agent; here it meets at an address that the job has chosen, and reads no pickle from the network.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from contextlib import suppress
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import PapertuneError, TrainingError, TryAgain
+from papertune.jobs import distributed, stopping
+from papertune.jobs.progress import full_disk_in_words, quieten
+
+log = logging.getLogger("papertune")
+
+COMMAND = ("-P", "-m", "papertune.jobs.agent")  # -P: no module of the working directory
+HERE = "127.0.0.1"
+CONNECT = 5.0  # seconds until an address counts as none that leads to the job
+START = timedelta(minutes=10)  # in which all nodes have to start
+FAILED, STOPPED = "WORKER-FAILED", "WORKER-STOPPED"  # lines for the job, not for its log
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
+
+
+def run_agent(task: dict[str, Any], path: str) -> int:
+    """Start this node's processes and wait for them; tell the job of those that failed."""
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    # they hear it themselves: the agent would kill them where a step takes longer than 30 s
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        node, endpoint, _server = _meet(task)
+    except TrainingError as error:
+        _tell([_failure(error)])
+        return 1
+    with tempfile.TemporaryDirectory(prefix="papertune-agent-") as logs:
+        config = LaunchConfig(
+            min_nodes=task["nodes"],
+            max_nodes=task["nodes"],
+            nproc_per_node=task["each"],
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+            run_id="papertune",
+            rdzv_backend="static",
+            rdzv_endpoint=endpoint,
+            rdzv_configs={"rank": node, "timeout": START.total_seconds()},
+            max_restarts=0,
+            signals_to_handle="SIGINT",
+        )
+        try:
+            elastic_launch(config, sys.executable)(*COMMAND, path)
+        except ChildFailedError as error:
+            _tell([_found(task, rank, failure) for rank, failure in error.failures.items()])
+            return 1
+        except SignalException:
+            return 128 + signal.SIGINT
+    return 0
+
+
+def _meet(task: dict[str, Any]) -> tuple[int, str, Any]:
+    """This node's number, where all nodes meet, and, on the first, the server that is there.
+
+    Raises:
+        TrainingError: no way to the job, or too many or too few nodes.
+    """
+    from torch.distributed import DistStoreError, TCPStore
+
+    nodes, hint = task["nodes"], "see launcher in the profile"
+    node, here, store = 0, HERE, None
+    if task["meet"]:
+        here, store = _way_to_job(**task["meet"])
+        node = store.add("nodes", 1) - 1
+    if node >= nodes:
+        raise TrainingError(f"the launcher started more than {nodes} processes", hint=hint)
+    server = None
+    if node == 0:
+        # another one of this process shares its port
+        server = TCPStore(here, 0, None, True, wait_for_workers=False, multi_tenant=True)
+        if store is None:
+            return node, f"{here}:{server.port}", server
+        store.set("endpoint", f"{here}:{server.port}")
+    assert store is not None
+    if node + 1 == nodes:
+        store.set("all", "")
+    try:
+        store.wait(["all", "endpoint"], START)
+    except DistStoreError:
+        raise TrainingError(
+            f"{store.add('nodes', 0)} of {nodes} processes started within "
+            f"{START.total_seconds():.0f} s",
+            hint=hint,
+        ) from None
+    return node, store.get("endpoint").decode(), server
+
+
+def _way_to_job(places: list[str], port: int) -> tuple[str, Any]:
+    """This node's address on the way to the job, and the job's store there.
+
+    Raises:
+        TrainingError: none of the places leads to it.
+    """
+    from torch.distributed import TCPStore
+
+    for place in places:
+        with suppress(OSError), socket.create_connection((place, port), CONNECT) as line:
+            here = line.getsockname()[0]
+            if here.startswith("127.") and place != places[-1]:
+                continue  # the job's own node, by an address that no other has
+            return here, TCPStore(place, port, is_master=False)
+    raise TrainingError(
+        f"no way from {socket.gethostname()} to {', '.join(places)}, port {port}",
+        hint="ask your site how nodes reach each other",
+    )
+
+
+def _found(task: dict[str, Any], rank: int, failure: Any) -> dict[str, Any]:
+    """What the job is told of a process that failed, which said why or did not."""
+    if said := failure.error_file_data.get("papertune"):
+        return dict(said)
+    code = failure.exitcode
+    if code < 0:
+        return {
+            "what": f"{_who(task, rank)} was killed by {signal.Signals(-code).name}",
+            "hint": "most often memory ran out, as each process holds a model of its own: raise "
+            "compute.memory_mb, or lower compute.shards; what is finished is kept",
+            "where": "",
+            "at": failure.timestamp,
+            "signal": -code,
+        }
+    return {
+        "what": f"{_who(task, rank)} ended with status {code}",
+        "hint": "what it told stands in the log; what is finished is kept",
+        "where": "",
+        "at": failure.timestamp,
+    }
+
+
+def run_worker(task: dict[str, Any]) -> int:
+    """Be one of the processes."""
+    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    rank, shard = int(os.environ["RANK"]), "parts" in task
+    if shard:
+        for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):  # libraries are to know nothing of others
+            del os.environ[name]
+        if task["gpus"][rank]:
+            os.environ["CUDA_VISIBLE_DEVICES"] = task["gpus"][rank]
+    who = _who(task, rank)
+    tell_job(logging.WARNING if rank and not shard else logging.INFO, who if rank or shard else "")
+    stopping.install()
+    threading.Thread(target=_stop_when_alone, daemon=True).start()
+    module, _, name = task["work"].partition(":")
+    try:
+        if not shard:
+            places = distributed.join()
+            log.info("%d processes: %s", len(places), ", ".join(places))
+        with full_disk_in_words():
+            work = getattr(import_module(module), name)
+            if shard:
+                work(task["parts"][rank], **task["arguments"])
+            else:
+                from pydantic import validate_call
+
+                validate_call(work)(**task["arguments"])
+                distributed.leave()
+        return 0
+    except stopping.Interrupted:
+        if (cause := stopping.cause()) in signal.Signals.__members__:  # the job does not know
+            print(STOPPED, f"{cause} to {who}", flush=True)
+        return 0  # the others end when they are told, not when the agent has no more patience
+    except PapertuneError as error:
+        failure = _failure(error, f"{who}: " if shard else "")
+    except Exception as error:
+        for line in traceback.format_exc().splitlines():
+            log.error("%s", line)
+        failure = _failure(
+            PapertuneError(
+                f"{who}: {type(error).__name__}: {error}",
+                hint="its traceback stands in the log; if it lost another process, that one was "
+                "killed or its node died",
+            )
+        )
+    said = {"message": failure["what"], "papertune": failure}
+    Path(os.environ[ERROR_FILE]).write_text(json.dumps(said), encoding="utf-8")
+    return 1
+
+
+def tell_job(level: int = logging.INFO, who: str = "") -> None:
+    """Have what is logged told so that the job knows its level, and ``who`` says it."""
+    form = f"%(levelname)s {f'{who}: ' if who else ''}%(message)s"
+    logging.basicConfig(level=level, format=form, stream=sys.stderr, force=True)
+    quieten()
+
+
+def _who(task: dict[str, Any], rank: int) -> str:
+    number = f"{rank + 1}/{task['nodes'] * task['each']}"
+    return f"shard {number}" if "parts" in task else f"process {number}"
+
+
+def _failure(error: PapertuneError, who: str = "") -> dict[str, Any]:
+    said = {"what": f"{who}{error.what}", "where": error.where, "hint": error.hint}
+    return {**said, "again": isinstance(error, TryAgain), "at": time.time()}
+
+
+def _tell(failures: list[dict[str, Any]]) -> None:
+    print(FAILED, json.dumps(failures), flush=True)
+
+
+def _stop_when_alone() -> None:
+    """Ask this process to stop when its job says so, or is gone."""
+    while os.read(0, 1):
+        pass
+    stopping.request("its job or the end of it")
+
+
+def main(path: str) -> int:
+    """Be the agent, or, where that has started it, one of its processes."""
+    task = json.loads(Path(path).read_text(encoding="utf-8"))
+    if ERROR_FILE in os.environ:
+        return run_worker(task)
+    tell_job(logging.ERROR)
+    return run_agent(task, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
