@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from papertune.jobs import stopping
-from papertune.models.loading import device_name
 
 # a process that dies is noticed at once; this is for one that hangs, and it has to be longer than
 # the first process needs to write a checkpoint
@@ -48,7 +47,7 @@ def join() -> list[str]:
     import torch
     import torch.distributed
 
-    on_gpu, where = device_name() == "cuda", "CPU"
+    on_gpu, where = torch.cuda.is_available(), "CPU"
     if on_gpu:
         # a site may show each process one GPU only
         local = int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count()
@@ -81,7 +80,8 @@ def totals(*values: float) -> list[float]:
     import torch
     import torch.distributed
 
-    sums = torch.tensor(values, dtype=torch.float64, device=device_name())
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    sums = torch.tensor(values, dtype=torch.float64, device=device)
     torch.distributed.all_reduce(sums)
     found: list[float] = sums.tolist()
     return found
