@@ -58,7 +58,7 @@ def test_years(issued, year):
     ],
 )
 def test_venues(work, named, whole, fits):
-    assert crossref._is_of(work, named, whole=whole) is fits
+    assert crossref._is_of(work, named, exactly=whole) is fits
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from papertune.collect.identifiers import arxiv_id, document_id, doi_of
-from papertune.collect.listings.services import (
-    Service,
-    ask,
-    judged,
-    listed,
-    no_answer,
-    not_understood,
-    whole_number,
-)
+from papertune.collect.identifiers import arxiv_id, arxiv_url, doi_of
+from papertune.collect.listings.entries import entry_item
+from papertune.collect.listings.services import Service, judged, whole, whole_number
 from papertune.collect.lookups import Outcome
 from papertune.collect.texts.text import clean
 from papertune.collect.texts.titles import best_match, searchable
@@ -162,7 +155,7 @@ def _page(
             entries, total = _feed(session, url, refresh or attempt > 0)
         except PageError as error:
             if error.reason in ("http_400", "http_404"):
-                raise not_understood(error, SERVICE) from None
+                raise SERVICE.not_understood(error) from None
             raise
         if entries or more_after >= total:
             return entries, total
@@ -177,14 +170,14 @@ def _feed(session: PoliteSession, url: str, refresh: bool) -> tuple[list[Entry],
     """The entries of an answer and how many there are in all."""
     from lxml import etree
 
-    page = ask(session, url, SERVICE, refresh=refresh)
+    page = SERVICE.ask(session, url, refresh)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     try:
         root = etree.fromstring(page.text.encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise no_answer(session, page, SERVICE) from None
+        raise SERVICE.no_answer(session, page) from None
     if root.tag != f"{{{_SPACES['a']}}}feed":
-        raise no_answer(session, page, SERVICE)
+        raise SERVICE.no_answer(session, page)
     found = root.findall("a:entry", _SPACES)
     for entry in found:
         if "/api/errors" in _text(entry, "a:id") or (
@@ -220,9 +213,10 @@ def _document(entry: Entry, year: int) -> Document | Rejection:
         return Rejection("list", entry.id or entry.title, "bad_item", entry.summary[:200])
     if entry.withdrawn:
         return Rejection("list", entry.id, "withdrawn", entry.title)
-    url = f"https://arxiv.org/abs/{entry.id}"
-    found = Document(id=document_id(url), title=entry.title, url=url, year=year, doi=entry.doi)
-    return listed(found, entry.summary)
+    url, text = arxiv_url(entry.id), whole(entry.summary)
+    found = entry_item(entry.id, entry.title, year, url=url, text=text)
+    # a DOI may come later, and must not make another document of it
+    return replace(found, doi=entry.doi) if isinstance(found, Document) else found
 
 
 def _text(element: _Element, path: str) -> str:
