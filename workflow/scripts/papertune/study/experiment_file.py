@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -126,19 +126,11 @@ def _as_written(problem: str, values: dict[str, Any]) -> str:
 
 def _explain(problem: Any) -> str:
     """One line about one problem: the key as the user wrote it, what is wrong, the nearest right key."""
-    tags = {*_kinds(parts.Source), *_kinds(parts.Generator)}
-    trail = [str(part) for part in problem["loc"]]
+    keys = [str(part) for part in problem["loc"]]
     # pydantic names the branch of a union as if it were a key
-    keys = [
-        p
-        for i, p in enumerate(trail)
-        if not (
-            p in tags
-            and i > 0
-            and trail[0] in {"source", "generators"}
-            and i == (1 if trail[0] == "source" else 2)
-        )
-    ]
+    branch = {"source": 1, "generators": 2}.get(keys[0], 0) if keys else 0
+    if branch:
+        del keys[branch : branch + 1]
     where = ".".join(keys) or "the file"
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown key{nearest(keys[-1], _known_keys())}"
@@ -148,16 +140,6 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "value_error":
         return f"{where}: {message}" if keys else message
     return f"{where}: {message} (it is {problem['input']!r})"
-
-
-def _kinds(union: Any) -> set[str]:
-    """The tags of a union of settings."""
-    kinds, how = get_args(union)[:2]
-    return {
-        str(tag)
-        for kind in get_args(kinds)
-        for tag in get_args(kind.model_fields[how.discriminator].annotation)
-    }
 
 
 def _known_keys() -> set[str]:
