@@ -9,15 +9,15 @@ makes the same documents again, byte for byte.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import io
 import json
 import logging
 import os
+import shutil
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -94,35 +94,26 @@ def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "st
             differs. Nothing of a file is left that is not as the manifest says.
     """
     written = 0
+    again = "copy the bundle again"
     try:
         with tarfile.open(bundle) as tar:
             sums = _manifest(tar, bundle)
             for member in progress(tar, len(sums) + 1, "files"):
                 if member.name == MANIFEST:
                     continue
-                if member.name not in sums:
-                    raise CollectError(
-                        f"a file that its manifest does not name: {member.name!r}",
-                        where=str(bundle),
-                        hint="take the bundle as `make bundle` wrote it",
-                    )
-                place = _place(member.name, Path(folder), Path(store), bundle)
                 source = tar.extractfile(member)
-                if source is None:
-                    raise CollectError(f"not a file: {member.name!r}", where=str(bundle))
+                if source is None or member.name not in sums:
+                    what = f"a file that its manifest does not name: {member.name!r}"
+                    hint = "take the bundle as `make bundle` wrote it"
+                    raise CollectError(what, where=str(bundle), hint=hint)
+                place = _place(member.name, Path(folder), Path(store), bundle)
                 written += _write(source, place, sums.pop(member.name), member.mtime)
     except (OSError, tarfile.TarError, ValueError, KeyError) as error:
-        raise CollectError(
-            f"cannot be unpacked: {error}",
-            where=str(bundle),
-            hint="copy the bundle again, and see that there is room",
-        ) from None
+        what, hint = f"cannot be unpacked: {error}", f"{again}, and see that there is room"
+        raise CollectError(what, where=str(bundle), hint=hint) from None
     if sums:
-        raise CollectError(
-            f"{len(sums)} files of its manifest are missing, {next(iter(sums))} for one",
-            where=str(bundle),
-            hint="copy the bundle again",
-        )
+        what = f"{len(sums)} files of its manifest are missing, {next(iter(sums))} for one"
+        raise CollectError(what, where=str(bundle), hint=again)
     return written
 
 
@@ -131,11 +122,8 @@ def _manifest(tar: tarfile.TarFile, bundle: str | Path) -> dict[str, str]:
     stream = tar.extractfile(first) if first and first.name == MANIFEST else None
     values = json.load(stream) if stream else {}
     if values.get("format") != FORMAT:
-        raise CollectError(
-            "not a bundle of this version",
-            where=str(bundle),
-            hint="`make bundle EXPERIMENTS=…` writes one where there is internet",
-        )
+        hint = "`make bundle EXPERIMENTS=…` writes one where there is internet"
+        raise CollectError("not a bundle of this version", where=str(bundle), hint=hint)
     return dict(values["files"])
 
 
@@ -143,11 +131,9 @@ def _place(name: str, folder: Path, store: Path, bundle: str | Path) -> Path:
     """Where a file goes; never outside of results and the store."""
     parts = PurePosixPath(name).parts
     if ".." in parts or PurePosixPath(name).is_absolute() or parts[0] not in ("results", "store"):
-        raise CollectError(
-            f"a file that belongs nowhere here: {name!r}",
-            where=str(bundle),
-            hint="this is no bundle of ours; unpack nothing of it",
-        )
+        what = f"a file that belongs nowhere here: {name!r}"
+        hint = "this is no bundle of ours; unpack nothing of it"
+        raise CollectError(what, where=str(bundle), hint=hint)
     return folder / store / Path(*parts[1:]) if parts[0] == "store" else folder / name
 
 
@@ -155,26 +141,18 @@ def _write(source: IO[bytes], place: Path, wanted: str, modified: float) -> bool
     """Write a file that is not there yet; False where it is there already."""
     if place.exists():
         if file_digest(place) != wanted:
-            raise CollectError(
-                "is there already and differs from the bundle's",
-                where=str(place),
-                hint="unpack into an empty folder, or delete the file if the bundle's is wanted",
-            )
+            what = "is there already and differs from the bundle's"
+            hint = "unpack into an empty folder, or delete the file if the bundle's is wanted"
+            raise CollectError(what, where=str(place), hint=hint)
         return False
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = place.with_name(f".{place.name}.unpacked")
     try:
-        found = hashlib.sha256()
         with open(temporary, "wb") as stream:
-            while chunk := source.read(1 << 20):
-                found.update(chunk)
-                stream.write(chunk)
-        if found.hexdigest() != wanted:
-            raise CollectError(
-                "differs from what its manifest says",
-                where=place.name,
-                hint="copy the bundle again",
-            )
+            shutil.copyfileobj(source, stream)
+        if file_digest(temporary) != wanted:
+            what, hint = "differs from what its manifest says", "copy the bundle again"
+            raise CollectError(what, where=place.name, hint=hint)
         os.utime(temporary, (modified, modified))  # snakemake goes by time stamps
         os.replace(temporary, place)
     finally:
@@ -188,18 +166,17 @@ def _member(name: str, size: int, modified: int = 0) -> tarfile.TarInfo:
     return member
 
 
-def _lines(arguments: list[str]) -> Iterator[str]:
+def _main() -> None:
     parser = argparse.ArgumentParser(prog="papertune.collect.bundle", description=__doc__)
     parser.add_argument("bundle", help="a file that `make bundle` wrote")
     parser.add_argument("--store", default="store", help="as in config/config.yaml")
-    chosen = parser.parse_args(arguments)
-    written = unpack(chosen.bundle, store=chosen.store)
-    yield f"{chosen.bundle}: {written} files unpacked; a run now asks no site for them"
+    chosen = parser.parse_args()
+    try:
+        written = unpack(chosen.bundle, store=chosen.store)
+    except PapertuneError as error:
+        sys.exit(str(error))
+    print(f"{chosen.bundle}: {written} files unpacked; a run now asks no site for them")
 
 
 if __name__ == "__main__":
-    try:
-        for line in _lines(sys.argv[1:]):
-            print(line)
-    except PapertuneError as error:
-        sys.exit(str(error))
+    _main()

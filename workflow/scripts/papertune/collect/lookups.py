@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from papertune.collect.web.per_host_pool import host_key, map_per_host
 from papertune.collect.web.transport import HostStopped
@@ -82,7 +81,7 @@ def work(
         CollectError: at the end, if a host was given up; everything finished is then in the store.
     """
     outcomes = {
-        document.id: outcome_of(kept.get(document.id))
+        document.id: Outcome(**kept.get(document.id))
         for document in documents
         if document.id in kept
     }
@@ -111,11 +110,6 @@ def work(
             hint=stopped[0].hint,
         )
     return outcomes
-
-
-def outcome_of(value: dict[str, Any]) -> Outcome:
-    """An outcome as the store keeps it."""
-    return Outcome(**value)
 
 
 def with_outcome(document: Document, outcome: Outcome | None) -> Document:

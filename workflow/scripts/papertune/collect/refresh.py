@@ -33,14 +33,10 @@ class Changes:
 
     def lines(self) -> list[str]:
         """One line for each document, with title and url, and of changed ones what changed."""
-        return [
-            *(f"added: {item.title} ({item.url})" for item in self.added),
-            *(
-                f"changed ({_differing(before, now)}): {now.title} ({now.url})"
-                for before, now in self.changed
-            ),
-            *(f"vanished: {item.title} ({item.url})" for item in self.vanished),
-        ]
+        told = [("added", item) for item in self.added]
+        told += [(f"changed ({_differing(old, new)})", new) for old, new in self.changed]
+        told += [("vanished", item) for item in self.vanished]
+        return [f"{what}: {item.title} ({item.url})" for what, item in told]
 
 
 def compare_listings(before: list[Document], now: list[Document]) -> Changes:
