@@ -14,11 +14,9 @@ from papertune.collect.web.browser import browser_available
 from papertune.demo.papers import papers
 from papertune.errors import CollectError
 from papertune.study.settings.listings import (
-    DblpApiSource,
     DblpSource,
     DemoSource,
     FilesSource,
-    PmlrSource,
 )
 
 needs_browser = pytest.mark.skipif(
@@ -172,66 +170,6 @@ def test_a_refreshed_listing_shows_what_is_new(site, steps):
     site.page("/toc2020", contents(site.url("/1"), site.url("/2")))
     assert len(steps.list()[0]) == 1
     assert len(steps.list(refresh=True)[0]) == 2
-
-
-def test_the_search_api_is_read_page_by_page(site, fetching, tmp_path, monkeypatch):
-    from papertune.collect.listings import dblp
-
-    monkeypatch.setattr(dblp, "PAGE_SIZE", 2)
-
-    def hit(number, **info):
-        values = {"title": f"Paper {number}.", "year": "2020", "key": f"k{number}"}
-        return {"info": {**values, "ee": f"https://doi.org/10.1/{number}", **info}}
-
-    hits = [
-        hit(1),
-        hit(2, ee=["https://example.org/2.pdf", "https://example.org/2"]),
-        hit(3, type="Editorship"),
-        hit(4, year="2019"),
-        hit(5, ee=None),
-    ]
-    for first in (0, 2, 4):
-        some = hits[first : first + 2]
-        answer = {"@total": "5", "@sent": str(len(some)), "hit": some[0] if first == 4 else some}
-        site.page(
-            f"/api?q=toc%3A2020%3A&format=json&h=2&f={first}",
-            json.dumps({"result": {"hits": answer}}),
-            Content_Type="application/json",
-        )
-    source = DblpApiSource(kind="dblp_api", query="toc:{year}:", url=site.url("/api"))
-    listed, rejected = Steps(tmp_path, fetching, source).list()
-    assert [(d.title, d.url) for d in listed] == [
-        ("Paper 1", "https://doi.org/10.1/1"),
-        ("Paper 2", "https://example.org/2"),
-    ]
-    assert [item.reason for item in rejected] == ["proceedings_volume", "other_year", "no_link"]
-
-
-@pytest.mark.parametrize(
-    "answer", ["{}", "[]", "<html>Sorry", '{"result": {"hits": {"@total": "x"}}}']
-)
-def test_an_api_answer_that_is_none_is_an_error(site, fetching, tmp_path, answer):
-    site.page("/api?q=x&format=json&h=1000&f=0", answer, Content_Type="application/json")
-    source = DblpApiSource(kind="dblp_api", query="x", url=site.url("/api"))
-    with pytest.raises(CollectError, match="/api"):
-        Steps(tmp_path, fetching, source).list()
-
-
-def test_a_volume_page_of_pmlr(site, fetching, tmp_path):
-    paper = """<div class="paper"><p class="title">{title}</p><p class="details">A, B</p>
-      <p class="links">[<a href="{link}">abs</a>][<a href="a.pdf">Download PDF</a>]</p></div>"""
-    site.page(
-        "/v9/",
-        paper.format(title="On <i>small</i> things", link="/v9/a.html")
-        + paper.format(title="No page", link="b.pdf"),
-    )
-    source = PmlrSource(kind="pmlr", volumes={2020: [9]}, url=site.url("/v{volume}/"))
-    steps = Steps(tmp_path, fetching, source)
-    listed, rejected = steps.list()
-    assert [(d.title, d.url) for d in listed] == [("On small things", site.url("/v9/a.html"))]
-    assert [(item.key, item.reason) for item in rejected] == [("v9#2", "no_link")]
-    with pytest.raises(CollectError, match="no volume is given for 2021"):
-        steps.list(2021)
 
 
 def test_a_file_row_without_abstract_is_fetched(site, fetching, tmp_path):

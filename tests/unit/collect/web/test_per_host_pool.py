@@ -21,8 +21,8 @@ def items(*names_and_counts):
     return [(name, n) for name, count in names_and_counts for n in range(count)]
 
 
-def lane_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("lane-")]
+def pool_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("per-host-")]
 
 
 def test_one_host_in_order_and_several_at_once():
@@ -34,6 +34,7 @@ def test_one_host_in_order_and_several_at_once():
             assert item[0] not in running, "one host twice at once"
             running.add(item[0])
             most = max(most, len(running))
+        assert pool_threads()
         time.sleep(0.005)
         with together:
             running.remove(item[0])
@@ -46,7 +47,7 @@ def test_one_host_in_order_and_several_at_once():
     for name in "abcde":
         numbers = [item[1] for item, _ in done if item[0] == name]
         assert numbers == sorted(numbers)
-    assert not lane_threads()
+    assert not pool_threads()
 
 
 def test_the_longest_line_is_begun_at_once_for_it_decides_how_long_all_takes():
@@ -57,14 +58,14 @@ def test_the_longest_line_is_begun_at_once_for_it_decides_how_long_all_takes():
         with alone:
             begun.append(item)
         if len(begun) <= 4:
-            together.wait(30)  # until each lane has one
+            together.wait(30)  # until each thread has one
 
     done = list(map_per_host(todo, host, work, threads=4))
     assert sorted(done) == sorted((item, None) for item in todo), "four were never at work at once"
     assert ("long", 0) in begun[:4]
 
 
-def test_with_one_lane_everything_is_done_here_in_order():
+def test_with_one_thread_everything_is_done_here_in_order():
     todo = [("a", 1), ("b", 1), ("a", 2)]
     done = list(map_per_host(todo, host, lambda _: threading.current_thread(), threads=1))
     assert done == [(item, threading.main_thread()) for item in todo]
@@ -86,7 +87,7 @@ def test_an_items_exception_is_its_result(threads):
 
 
 @pytest.mark.parametrize("error", [stopping.Interrupted("stop"), KeyboardInterrupt()])
-def test_what_ends_the_job_in_one_lane_ends_all(error):
+def test_what_ends_the_job_in_one_thread_ends_all(error):
     begun = []
 
     def work(item):
@@ -101,7 +102,7 @@ def test_what_ends_the_job_in_one_lane_ends_all(error):
     assert count < 50
     time.sleep(0.1)
     assert len(begun) == count, "something was begun after the end"
-    assert not lane_threads()
+    assert not pool_threads()
 
 
 def test_a_job_that_is_asked_to_stop_does(monkeypatch):
@@ -115,7 +116,7 @@ def test_a_job_that_is_asked_to_stop_does(monkeypatch):
             if len(got) == 5:
                 stopping._request = ("SIGTERM", time.monotonic())
     assert len(got) == 5
-    assert not lane_threads()
+    assert not pool_threads()
 
 
 def test_who_takes_no_more_ends_the_threads():
@@ -123,7 +124,7 @@ def test_who_takes_no_more_ends_the_threads():
     done = map_per_host(items(("a", 99), ("b", 99)), host, begun.append, threads=2)
     next(done)
     done.close()
-    assert not lane_threads()
+    assert not pool_threads()
 
 
 def test_a_thread_that_hangs_is_left_behind(monkeypatch):
@@ -143,7 +144,7 @@ def test_a_thread_that_hangs_is_left_behind(monkeypatch):
     release.set()
 
 
-def test_the_lane_of_a_doi_is_its_registrant():
+def test_the_host_key_of_a_doi_is_its_registrant():
     assert host_key("https://doi.org/10.1145/1.2") == "10.1145"
     assert host_key("http://dx.doi.org/10.1109/X") == "10.1109"
     assert host_key("https://Example.org:8080/a") == "example.org"

@@ -85,7 +85,10 @@ class _Pool:
         self._change = threading.Condition()
         self.results: queue.SimpleQueue = queue.SimpleQueue()
         # a thread that waits for an answer must not keep the process from ending
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=self._run, name=f"per-host-{number}", daemon=True)
+            for number in range(1, count + 1)
+        ]
         for thread in self._threads:
             thread.start()
 
