@@ -64,4 +64,5 @@ def _shape(family: str, width: int, layers: int, context: int) -> dict[str, Any]
         return shape | {"alibi": False, "multi_query": True, "new_decoder_architecture": False}
     if family == "gemma2":
         shape["head_dim"] = 32
-    return shape | {"intermediate_size": 2 * width, "max_position_embeddings": context}
+    shape |= {"num_key_value_heads": 2, "intermediate_size": 2 * width}
+    return shape | {"max_position_embeddings": context}

@@ -100,3 +100,12 @@ def weights_of(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load
 
     return dict(load(bytes_of(folder)))
+
+
+def assert_same(folder: Path, other: Path) -> None:
+    """Two runs had the same steps, losses, tokens and choice, and made the same bytes."""
+    assert bytes_of(folder) == bytes_of(other)
+    assert history_of(folder) == history_of(other)
+    ours, theirs = facts_of(folder), facts_of(other)
+    measured = {"wall_seconds", "tokens_per_second", "peak_memory_bytes"}
+    assert {key for key in theirs if ours[key] != theirs[key]} <= measured

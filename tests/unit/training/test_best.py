@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import signal
-
 import pytest
 
 from papertune.answering.inference import Task, answer
 from papertune.answering.likelihood import predicted
 from papertune.examples.forms import Form
 from papertune.examples.tokens import encode
-from papertune.jobs import stopping
 from papertune.metrics import METRICS
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, read_records
 from papertune.study.settings import Answering, Pretraining
 from papertune.training.by_answers import TEACHER_FORCED, AnswerScorer
-from papertune.training.callback import RunCallback
 from papertune.training.history import Criterion
-from tiny_training import PROMPT, Runs, bytes_of, facts_of, history_of, pairs
+from tiny_training import PROMPT, Runs, assert_same, bytes_of, facts_of, history_of, pairs
 
 # answers get better while one contradiction, of which the model is ever surer, spoils the loss
 LONG = {"epochs": 24, "evaluations": 12, "batch_size": 8, "learning_rate": 1e-2}
@@ -28,11 +22,9 @@ BY_ANSWERS = LONG | {"best_by": "exact_match", "best_new_tokens": 6}
 
 
 @pytest.fixture
-def run(tmp_path):
-    runs = Runs(tmp_path)
-    wrong = dataclasses.replace(pairs(8, 1)[0], id="x", answer="no no no no no no no no no")
-    runs.data(pairs(0, 18), [*pairs(0, 6), wrong])
-    return runs
+def run(run):
+    run.data(pairs(0, 18), [*pairs(0, 6), *pairs(8, 1, id="x", answer="no " * 8 + "no")])
+    return run
 
 
 def exact_match(folder, run) -> float:
@@ -83,33 +75,12 @@ def test_patience_goes_by_what_the_best_is_chosen_by(run, way):
         assert bytes_of(folder) == bytes_of(whole)
 
 
-@pytest.mark.parametrize(("event", "count"), [("on_prediction_step", 10), ("on_step_end", 22)])
-def test_a_stopped_run_keeps_its_choice(run, monkeypatch, event, count):
+@pytest.mark.parametrize("moment", [("on_prediction_step", 10), ("on_step_end", 22)])
+def test_a_stopped_run_keeps_its_choice(run, stopped, moment):
     """Stopped while the fifth validation's questions are answered, or between two validations."""
     how = BY_ANSWERS | {"patience": 6}
     undisturbed = run("undisturbed", **how)
-    before, calls = signal.getsignal(signal.SIGTERM), []
-    stopping.install()
-    real = getattr(RunCallback, event)
-
-    def called(watch, *arguments, **rest):
-        calls.append(1)
-        if len(calls) == count:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return real(watch, *arguments, **rest)
-
-    monkeypatch.setattr(RunCallback, event, called)
-    try:
-        with pytest.raises(stopping.Interrupted):
-            run("stopped", **how)
-        stopping.install()
-        resumed = run("stopped", **how)
-    finally:
-        stopping.install()
-        signal.signal(signal.SIGTERM, before)
-    assert history_of(resumed) == history_of(undisturbed)
-    assert bytes_of(resumed) == bytes_of(undisturbed)
-    assert facts_of(resumed)["best_value"] == facts_of(undisturbed)["best_value"]
+    assert_same(stopped(moment, **how), undisturbed)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
 import math
-import os
-import signal
+from contextlib import nullcontext
+from functools import cache
 
 import pytest
 
 from papertune.answering.inference import Task, answer
 from papertune.errors import TrainingError
-from papertune.jobs import stopping
 from papertune.models.loading import load_model, load_tokenizer, set_up_torch
 from papertune.models.quantization import quantization_of
 from papertune.records import Answer, Pair, read_records, write_records
@@ -27,19 +24,13 @@ from papertune.study.settings import (
     Subset,
     Training,
 )
-from papertune.training import train as training
 from papertune.training.callback import RunCallback
 from papertune.training.methods import frozen_modules, prepare
 from papertune.training.subsets import choose
 from papertune.training.train import fit
 from tiny_models import make_model
-from tiny_training import pairs
+from tiny_training import Runs, bytes_of, facts_of, history_of, pairs, weights_of
 
-QUICK = {"epochs": 2, "batch_size": 4, "learning_rate": 5e-3, "max_length": 96, "evaluations": 2}
-SHAPE = {
-    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 2,
-    "num_key_value_heads": 1, "max_position_embeddings": 128, "initializer_range": 0.3,
-}  # fmt: skip
 LLAMA = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 # architecture → its linear layers, as reports name them
 MODULES = {
@@ -53,94 +44,25 @@ MODULES = {
 LAYERS = {"gpt2": "transformer.h", "falcon": "transformer.h"}  # others have model.layers
 
 
-def make_base(folder, family):
-    """Random weights in a family's architecture, of three layers, with a tokenizer."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    make_model(folder)
-    tokenizer = load_tokenizer(folder)
-    own = {
-        "gpt2": {"n_embd": 64, "n_layer": 3, "n_head": 2, "n_positions": 128, "initializer_range": 0.3},
-        "gemma2": SHAPE | {"head_dim": 32},
-        "falcon": {
-            "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2, "alibi": False,
-            "multi_query": True, "new_decoder_architecture": False, "initializer_range": 0.3,
-        },
-    }.get(family, SHAPE)  # fmt: skip
-    config = AutoConfig.for_model(
-        family, vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
-        pad_token_id=tokenizer.pad_token_id, **own,
-    )  # fmt: skip
-    torch.manual_seed(3)
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """Makes a base of a family, once."""
+    """Makes a base of a family, of three layers, once."""
     root = tmp_path_factory.mktemp("bases")
 
+    @cache
     def made(family):
         set_up_torch(1)
-        return root / family if (root / family).exists() else make_base(root / family, family)
+        return make_model(root / family, family=family, width=64, layers=3)
 
     return made
 
 
 @pytest.fixture
 def run(base, tmp_path):
-    write_records(tmp_path / "train.jsonl", pairs(0, 24))
-    write_records(tmp_path / "validation.jsonl", pairs(24, 6))
-
-    def start(name, *, family="llama", method="full", seed=1, lora=None, **changes):
-        parts = {
-            key: changes.pop(key)
-            for key in ("quantization", "freeze", "subset", "examples")
-            if key in changes
-        }
-        output = tmp_path / name / f"seed-{seed}"
-        training.train(
-            Recipe(
-                method=method,
-                training=Training.model_validate(QUICK | changes),
-                lora=Lora.model_validate({"rank": 4, "alpha": 32} | (lora or {})),
-                prompt="$instruction $context $question",
-                **parts,
-            ),
-            train=tmp_path / "train.jsonl",
-            validation=tmp_path / "validation.jsonl",
-            base=base(family),
-            seed=seed,
-            output=output,
-            checkpoints=tmp_path / "checkpoints" / name,
-            threads=1,
-        )
-        return output
-
-    return start
-
-
-def facts_of(folder):
-    return json.loads((folder / "training.json").read_text())
-
-
-def history_of(folder):
-    with (folder / "history.csv").open() as stream:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
-
-
-def weights_of(folder):
-    from safetensors.torch import load_file
-
-    (path,) = folder.glob("*.safetensors")
-    return load_file(path)
-
-
-def bytes_of(folder):
-    (path,) = folder.glob("*.safetensors")
-    return path.read_bytes()
+    runs = Runs(tmp_path, base=base("llama"))
+    return lambda name, family="llama", **how: runs(
+        name, **{"base": base(family), "evaluations": 2, **how}
+    )
 
 
 def changed(folder, base):
@@ -241,15 +163,6 @@ def test_a_quantised_model_answers(run, base, tmp_path):
     assert asked == len(list(read_records(answers, Answer))) == 6
 
 
-def test_qlora_goes_on_from_a_checkpoint(run, stop_at):
-    undisturbed = run("undisturbed", method="qlora")
-    stop_at(7)
-    with pytest.raises(stopping.Interrupted):
-        run("stopped", method="qlora")
-    stopping.install()
-    assert bytes_of(run("stopped", method="qlora")) == bytes_of(undisturbed)
-
-
 @pytest.mark.skipif(
     "not __import__('torch').cuda.is_available()", reason="bf16 in 4 bit is for GPUs"
 )
@@ -263,13 +176,13 @@ def test_on_a_gpu_the_computation_in_4_bit_is_bf16(base):
 
 def test_adapters_are_on_the_named_modules(run):
     targets = ["q_proj", "v_proj"]
-    output = run("named", method="qlora", lora={"target_modules": targets})
+    output = run("named", method="qlora", lora=Lora(rank=4, target_modules=targets))
     assert adapters(output) == {(n, kind) for n in range(3) for kind in targets}
 
 
 def test_a_named_module_that_is_not_there_is_said_before_training(run):
     with pytest.raises(TrainingError, match="no linear module 'q_projj'") as error:
-        run("named", method="lora", lora={"target_modules": ["v_proj", "q_projj"]})
+        run("named", method="lora", lora=Lora(target_modules=["v_proj", "q_projj"]))
     assert "did you mean 'q_proj'" in str(error.value) and "down_proj" in error.value.hint
 
 
@@ -450,38 +363,6 @@ def test_paged_optimisers(run, optimisers, name):
     assert optimisers[0].args.optim_bits == (8 if "8bit" in name else 32)
 
 
-@pytest.fixture
-def stop_at(monkeypatch):
-    """Asks the run to stop at a step."""
-    before = signal.getsignal(signal.SIGTERM)
-
-    def at(step):
-        stopping.install()
-        ended = RunCallback.on_step_end
-
-        def asked(watch, args, state, control, **rest):
-            if state.global_step == step:
-                os.kill(os.getpid(), signal.SIGTERM)
-                monkeypatch.setattr(RunCallback, "on_step_end", ended)
-            return ended(watch, args, state, control, **rest)
-
-        monkeypatch.setattr(RunCallback, "on_step_end", asked)
-
-    yield at
-    stopping.install()
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.mark.parametrize("name", ["adamw_8bit", "adafactor", "sgd"])
-def test_optimisers_go_on_from_a_checkpoint(run, stop_at, name):
-    undisturbed = run("undisturbed", optimizer=name)
-    stop_at(7)
-    with pytest.raises(stopping.Interrupted):
-        run("stopped", optimizer=name)
-    stopping.install()
-    assert bytes_of(run("stopped", optimizer=name)) == bytes_of(undisturbed)
-
-
 # ---- schedules and the rest of the hyperparameters ---------------------------------------------
 
 
@@ -573,8 +454,7 @@ def test_a_diverging_run_stops_and_says_where_the_best_model_is(run, tmp_path):
 
 
 def test_a_run_that_overfits_does_not_diverge(run, tmp_path):
-    wrong = [dataclasses.replace(pair, answer="purple 9") for pair in pairs(24, 6)]
-    write_records(tmp_path / "validation.jsonl", wrong)
+    write_records(tmp_path / "validation.jsonl", pairs(24, 6, answer="purple 9"))
     rows = history_of(run("over", learning_rate=5e-2, epochs=8, evaluations=8, divergence=1.01))
     assert rows[-1]["validation_loss"] > 1.01 * rows[0]["validation_loss"]
 
@@ -590,37 +470,16 @@ def test_a_run_that_overfits_does_not_diverge(run, tmp_path):
     ],
 )
 def test_when_a_loss_counts_as_diverging(losses, diverges):
-    from transformers import TrainerState
+    from transformers import TrainerControl, TrainerState
 
     rows = [
         {"step": n, "epoch": n, "loss": loss, "eval_loss": losses[0]}
         for n, loss in enumerate(losses)
     ]
-    state, watch = TrainerState(log_history=rows), RunCallback(100, Training(), "run")
-    try:
-        watch._look_for_divergence(state)
-    except TrainingError:
-        assert diverges
-    else:
-        assert not diverges
-
-
-def test_a_loss_that_is_no_number_names_the_last_good_checkpoint(run, monkeypatch, tmp_path):
-    logged = RunCallback.on_log
-
-    def broken(watch, args, state, control, **rest):
-        if state.global_step >= 6 and "loss" in state.log_history[-1]:
-            watch.loss = math.nan
-        return logged(watch, args, state, control, **rest)
-
-    monkeypatch.setattr(RunCallback, "on_log", broken)
-    with pytest.raises(TrainingError, match="the loss is nan at step 6") as error:
-        run("broken", evaluations=4)
-    kept = tmp_path / "checkpoints" / "broken" / "checkpoint-3"
-    assert "of step 3 with a validation loss of" in str(error.value) and str(kept) in str(
-        error.value
-    )
-    assert (kept / "whole").exists()
+    state, callback = TrainerState(log_history=rows), RunCallback(100, Training(), "run")
+    callback.begin(state)
+    with pytest.raises(TrainingError, match="diverges") if diverges else nullcontext():
+        callback.on_evaluate(None, state, TrainerControl())
 
 
 # ---- subsets ----------------------------------------------------------------------------------
@@ -690,7 +549,7 @@ def test_training_reads_of_a_pair_what_the_variant_says(run):
 def test_what_is_trained_stays_in_float32_and_a_base_under_adapters_need_not(
     tmp_path, method, held
 ):
-    base = make_base(tmp_path / "base", "llama")
+    base = make_model(tmp_path / "base")
     recipe = Recipe(method=method, training=Training(precision="bf16"))
     model = prepare(base, recipe)
     trained = {str(p.dtype) for p in model.parameters() if p.requires_grad}

@@ -1,4 +1,4 @@
-"""Killed without notice, torn checkpoints, and how much disk a run takes."""
+"""Stopped, killed without notice, torn checkpoints, and how much disk a run takes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
 from papertune.models.modelfolder import model_folder
+from papertune.training import train as training
 from papertune.training.callback import RunCallback
 from papertune.training.checkpoints import (
     Carried,
@@ -22,15 +23,91 @@ from papertune.training.checkpoints import (
     remove_others,
 )
 from papertune.training.smaller_batch import START
-from tiny_training import Runs, bytes_of, facts_of, history_of
+from papertune.training.trainer import INSIDES
+from tiny_training import assert_same, facts_of, history_of, pairs
 
 # 24 updates of 6 an epoch, with a checkpoint after every third
 LONG = {"epochs": 4, "evaluations": 8}
 
+MOMENTS = {
+    "before the first step": [("on_train_begin", 1)],
+    "at the first step": [("on_step_end", 1)],
+    "in the middle of an epoch": [("on_step_end", 2)],
+    "at the end of an epoch": [("on_step_end", 6)],
+    "at a step with a validation": [("on_step_end", 7)],
+    "in the first validation": [("on_prediction_step", 1)],
+    "in a later validation": [("on_prediction_step", 4)],
+    "while a checkpoint is written": [("on_save", 2)],
+    "at the last step": [("on_step_end", 14)],
+    "at the last validation": [("on_prediction_step", 8)],
+    "at the last checkpoint": [("on_save", 4)],
+    "twice between two validations": [("on_step_end", 8), ("on_step_end", 1)],
+    "in a validation, and again where it is made up for": [
+        ("on_prediction_step", 5),
+        ("on_prediction_step", 1),
+    ],
+    "again and again": [("on_step_end", 2), ("on_step_end", 3), ("on_prediction_step", 2)],
+}
 
-@pytest.fixture
-def run(tmp_path):
-    return Runs(tmp_path)
+
+def test_what_is_used_of_the_trainers_insides_is_there():
+    assert not [(kind, name) for kind, names in INSIDES.items() for name in names
+                if not hasattr(kind, name)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "moment"),
+    [
+        *(("lora", moment) for moment in MOMENTS),
+        ("full", "in a later validation"),
+        ("full", "at the last step"),
+        ("full", "twice between two validations"),
+    ],
+)
+def test_a_stopped_run_goes_on_as_if_nothing_had_happened(run, stopped, method, moment):
+    # dropout draws random numbers; the run ends in the middle of its third epoch, and a validation
+    # has two batches
+    run.data(validation=pairs(24, 18))
+    lora = {"rank": 4, "alpha": 32, "dropout": 0.2}
+    how = {"method": method, "max_steps": 14, "accumulation": 1, "lora": lora}
+    undisturbed = run("undisturbed", **how)
+    assert_same(stopped(*MOMENTS[moment], **how), undisturbed)
+    assert not run.checkpoints("stopped").exists()
+
+
+@pytest.mark.parametrize(
+    "how", [{"method": "qlora"}, *({"optimizer": o} for o in ("adamw_8bit", "adafactor", "sgd"))]
+)
+def test_every_optimiser_and_4_bit_go_on_from_a_checkpoint(run, stopped, how):
+    undisturbed = run("undisturbed", **how)
+    assert_same(stopped(("on_step_end", 7), **how), undisturbed)
+
+
+def test_a_signal_while_the_model_is_saved_costs_no_step(run, stopped, monkeypatch):
+    """Snakemake, which has the same signal, throws the result away."""
+    undisturbed, trained = run("undisturbed"), []
+    real = stopping.install
+
+    def install():
+        if run.checkpoints("stopped").exists():  # the last attempt
+            monkeypatch.setattr(RunCallback, "on_step_end", lambda *_, **__: trained.append(1))
+        real()
+
+    monkeypatch.setattr(stopping, "install", install)
+    assert_same(stopped(("write_facts", 1, training)), undisturbed)
+    assert not trained
+
+
+@pytest.mark.parametrize("validation", ["best", "last"])
+def test_a_validation_that_is_made_up_for_counts_as_any(run, stopped, validation):
+    # of the last one patience has enough, the best one's weights are kept
+    run.data(validation=pairs(24, 6, answer="purple 9"))
+    how = {"learning_rate": 5e-2, "epochs": 10, "evaluations": 20, "patience": 2}
+    undisturbed = run("undisturbed", **how)
+    facts, steps = facts_of(undisturbed), [row["step"] for row in history_of(undisturbed)]
+    assert facts["best_step"] < facts["steps"] == steps[-1] < facts["planned_steps"]
+    step = {"best": facts["best_step"], "last": steps[-1]}[validation]
+    assert_same(stopped(("on_prediction_step", steps.index(step) + 1), **how), undisturbed)
 
 
 def killed(run, name: str, event: str, count: int, **how) -> None:
@@ -66,11 +143,7 @@ def test_killed_again_and_again_it_comes_to_what_an_undisturbed_run_does(run, me
     ]:
         killed(run, "killed", event, count, **how)
     assert not (run.folder / "killed" / "seed-1").exists()
-    resumed = run("killed", **how)
-    assert bytes_of(resumed) == bytes_of(undisturbed)
-    assert history_of(resumed) == history_of(undisturbed)
-    for fact in ("steps", "best_step", "best_value", "tokens_seen"):
-        assert facts_of(resumed)[fact] == facts_of(undisturbed)[fact]
+    assert_same(run("killed", **how), undisturbed)
     assert not run.checkpoints("killed").exists()
 
 
@@ -100,8 +173,7 @@ def test_a_torn_checkpoint_is_seen_and_the_one_before_taken(run, tear, caplog):
     resumed = run("torn", **LONG)
     assert f"{newest} is not whole" in caplog.text
     assert f"going on from {before}" in caplog.text
-    assert bytes_of(resumed) == bytes_of(undisturbed)
-    assert history_of(resumed) == history_of(undisturbed)
+    assert_same(resumed, undisturbed)
 
 
 def checkpoint(folder, step: int, best: int | None = None):
@@ -160,27 +232,31 @@ def test_disk_use_is_bounded(run, monkeypatch, find_batch):
     assert not run.checkpoints("model").exists()
 
 
-def test_a_loss_that_is_no_number_makes_no_checkpoint_where_a_job_is_stopped(run, monkeypatch):
-    """Between two validations nobody has looked at it yet."""
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_loss_that_is_no_number_makes_no_checkpoint(run, monkeypatch, asked):
+    """Between two validations, where a job is stopped, nobody has looked at it yet."""
     before, real, calls = signal.getsignal(signal.SIGTERM), RunCallback.on_step_end, []
 
-    def broken(watch, *arguments, **rest):
+    def broken(callback, *arguments, **rest):
         calls.append(1)
         if len(calls) == 5:
-            watch.loss = math.nan
-            os.kill(os.getpid(), signal.SIGTERM)
-        return real(watch, *arguments, **rest)
+            callback.loss = math.nan
+            if asked:
+                os.kill(os.getpid(), signal.SIGTERM)
+        return real(callback, *arguments, **rest)
 
     monkeypatch.setattr(RunCallback, "on_step_end", broken)
     stopping.install()
     try:
-        with pytest.raises(TrainingError, match="the loss is nan at step 5") as error:
+        with pytest.raises(
+            TrainingError, match=f"the loss is nan at step {5 if asked else 6}"
+        ) as e:
             run("broken", **LONG)
     finally:
         stopping.install()
         signal.signal(signal.SIGTERM, before)
     kept = run.checkpoints("broken") / "checkpoint-3"
-    assert str(kept) in str(error.value)
+    assert "of step 3 with a validation loss of" in str(e.value) and str(kept) in str(e.value)
     assert newest_whole(run.checkpoints("broken")) == kept
 
 

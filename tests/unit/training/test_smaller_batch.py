@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,22 +11,15 @@ import sys
 import pytest
 
 from papertune.errors import TrainingError
-from papertune.examples.packing import Collator
 from papertune.examples.tokens import pad
-from papertune.models.loading import load_model, load_tokenizer
 from papertune.training import smaller_batch
 from papertune.training.smaller_batch import halves, is_out_of_memory, remembered, smaller
 from papertune.training.trainer import StoppableTrainer
 from snakemake_run import ROOT
-from tiny_training import Runs, bytes_of, facts_of, history_of
+from tiny_training import bytes_of, facts_of, history_of, pairs, weights_of
 
 # of 8 examples an update, whatever the batch
 UPDATE = {"batch_size": 8, "accumulation": 1, "epochs": 4, "evaluations": 3}
-
-
-@pytest.fixture
-def run(tmp_path):
-    return Runs(tmp_path)
 
 
 @pytest.fixture
@@ -89,9 +83,7 @@ def test_after_a_checkpoint_it_goes_on_from_there_and_remembers(run, small_gpu, 
     assert facts_of(found)["batch"] == {"size": 4, "accumulation": 2, "found": True}
     for ours, theirs in zip(history_of(found), history_of(large), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3)
-    from safetensors.torch import load_file
-
-    ours, theirs = (load_file(folder / "model.safetensors") for folder in (found, large))
+    ours, theirs = weights_of(found), weights_of(large)
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-2, atol=1e-3)
 
@@ -225,49 +217,27 @@ def test_how_it_is_known(error, is_one):
     assert is_out_of_memory(error) == is_one
 
 
-@pytest.mark.parametrize("limit", [None, 24])
-def test_the_validation_loss_of_halves_is_that_of_the_whole(run, limit, monkeypatch):
-    """Also where rows are packed; the halves have other numbers of counted tokens."""
-    import torch
+@pytest.mark.parametrize("packing", ["none", "whole"])
+def test_a_validation_batch_that_memory_does_not_hold_is_halved(run, monkeypatch, packing):
+    """The loss is that of the whole; the halves have other numbers of counted tokens."""
+    some = [dataclasses.replace(p, answer="red " * (1 + i % 4)) for i, p in enumerate(pairs(24, 7))]
+    run.data(validation=some)
+    how = {"epochs": 1, "evaluations": 2, "examples": {"packing": packing}}
+    whole, real, sizes = run("whole", **how), StoppableTrainer.compute_loss, []
 
-    model, tokenizer = load_model(run.base, precision="fp32"), load_tokenizer(run.base)
-    collate = Collator.of(model, tokenizer.pad_token_id, limit, "run")
-    rows = [
-        {"input_ids": [*range(5, 6 + 2 * n)], "labels": [-100] * n + [*range(5 + n, 6 + 2 * n)]}
-        for n in range(3, 10)
-    ]
-    batch = collate(rows)
-    trainer = StoppableTrainer.__new__(StoppableTrainer)
-    trainer.model, trainer.callback = model, type("Watch", (), {"what": "run"})
-    sizes = []
-
-    def loss_of(most):
-        def compute(model, inputs, **_):
-            from papertune.examples.tokens import answer_loss
-
+    def compute(trainer, model, inputs, *arguments, **rest):
+        if not model.training:
             sizes.append(len(inputs["labels"]))
-            if sizes[-1] > most:
+            if sizes[-1] > 1:
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-            inputs = {k: v for k, v in inputs.items() if k != "tokens"}
-            labels = inputs.pop("labels")
-            return answer_loss(model(**inputs), labels)
+        return real(trainer, model, inputs, *arguments, **rest)
 
-        monkeypatch.setattr(trainer, "compute_loss", compute, raising=False)
-        with torch.no_grad():
-            return float(trainer.validation_loss(batch))
-
-    whole = loss_of(100)
-    assert loss_of(2) == pytest.approx(whole, rel=1e-5)
-    assert max(sizes) > 2 and min(sizes) <= 2
-    with pytest.raises(RuntimeError, match="allocate"):
-        loss_of(0)
-    assert sum(count for count, _ in halves(batch)) == int((batch["labels"] != -100).sum())
+    monkeypatch.setattr(StoppableTrainer, "compute_loss", compute)
+    for row, other in zip(history_of(run("halved", **how)), history_of(whole), strict=True):
+        assert row == pytest.approx(other, rel=1e-5)
+    assert max(sizes) > 1 == min(sizes)
 
 
 def test_padding_alone_is_no_half():
-    assert [
-        count for count, _ in halves(pad([{"input_ids": [1, 2], "labels": [1, 2]}] * 3, 0))
-    ] == [
-        1,
-        2,
-    ]
+    batch = pad([{"input_ids": [1, 2], "labels": [1, 2]}] * 3, 0)
+    assert [count for count, _ in halves(batch)] == [1, 2]

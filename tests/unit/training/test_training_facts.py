@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import signal
 import sys
 import types
 
 import pytest
 
-from papertune.jobs import stopping
 from papertune.study.settings import Training
 from papertune.training import callback, energy
 from papertune.training import facts as run_facts
+from papertune.training import train as training
 from papertune.training.arguments import training_arguments
-from tiny_training import Runs, facts_of
-
-
-@pytest.fixture
-def run(tmp_path):
-    return Runs(tmp_path)
+from tiny_training import facts_of
 
 
 def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
@@ -50,44 +44,22 @@ def test_gpu_hours(run, monkeypatch):
     assert facts["gpu_hours"] == pytest.approx(facts["wall_seconds"] / 3600, abs=1e-6)
 
 
-@pytest.fixture
-def restart():
-    """What asks a run to stop is forgotten afterwards."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    stopping.install()
-    signal.signal(signal.SIGTERM, before)
-
-
-def test_energy_of_several_attempts_adds_up(run, monkeypatch, restart):
-    """A counter that goes on by 10 J at each look, from any beginning."""
-    looks = []
+def test_energy_of_several_attempts_adds_up(run, monkeypatch, stopped):
+    """A counter that goes on by 10 J at each look, and begins anew with each attempt."""
+    looks, attempts, set_up = [], [], training.set_up_torch
 
     def counter():
         looks.append(1)
-        return 5000.0 + 10.0 * len(looks)
+        return 9000.0 - 1000 * len(attempts) + 10 * len(looks)
 
+    monkeypatch.setattr(training, "set_up_torch", lambda *a: (attempts.append(1), set_up(*a)))
     monkeypatch.setattr(callback, "gpu_energy", counter)
     whole = facts_of(run("whole"))["energy_joules"]
     # one look at the beginning; a look for each of a training row, a validation row and a checkpoint
     # of four, but none for the last checkpoint
     assert whole == 10 * (4 * 3 - 1)
-    real = callback.RunCallback.on_step_end
-
-    def stop(one, args, state, control, **rest):
-        if state.global_step == 7:
-            stopping.request("a test")
-        return real(one, args, state, control, **rest)
-
-    monkeypatch.setattr(callback.RunCallback, "on_step_end", stop)
-    with pytest.raises(stopping.Interrupted):
-        run("stopped")
-    stopping.install()
-    monkeypatch.setattr(callback.RunCallback, "on_step_end", real)
-    # the driver was loaded anew: the counter has begun again
-    monkeypatch.setattr(callback, "gpu_energy", lambda: counter() - 4000)
     # the checkpoint where it stopped was looked at besides
-    assert facts_of(run("stopped"))["energy_joules"] == whole + 10
+    assert facts_of(stopped(("on_step_end", 7)))["energy_joules"] == whole + 10
 
 
 def test_energy_is_not_known_where_an_attempt_did_not_know_it(run, monkeypatch):

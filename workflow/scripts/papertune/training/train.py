@@ -1,9 +1,8 @@
 """A training whole: pairs become tokens, a base becomes a model, and a folder is left.
 
 :func:`train` serves every method, and :func:`fit` pre-training, too. The loop is the Trainer of
-transformers. What it lacks stands beside: leaving at any step and going on from there (``trainer``),
-when to evaluate, save and stop (``callback``), checkpoints that are whole (``checkpoints``), a batch
-that memory holds (``smaller_batch``), several processes (``several``).
+transformers; beside it stands what it lacks: leaving at any step and going on (``trainer``), when to
+evaluate, save and stop (``callback``), whole checkpoints, a batch that memory holds, and several.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def train(
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all, without any names.
 
-    Where several processes train, all of them call it and one writes.
+    Of several processes that train, all call it and one writes.
 
     Args:
         train: JSONL of the pairs to train on.
@@ -58,7 +57,6 @@ def train(
         seed: Of order, dropout and new weights.
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
-        threads: CPU threads.
         embedder: Folder of an embedder from the Hub, where the recipe needs one.
 
     Raises:
@@ -129,16 +127,15 @@ def fit(
             checkpoint. The caller removes it after success.
         what: Names the run in the log.
         scorer: Chooses the best by answers instead of by the validation loss.
-        sharded: Each of several processes holds a part of the model, which comes here in the
-            machine's memory.
+        sharded: Each of several processes holds a part of the model; it comes here as a whole.
 
     Returns:
         The facts of the run; ``history`` holds one row per validation.
 
     Raises:
         Interrupted: the job was asked to stop; the next attempt goes on from where it was.
-        TrainingError: nothing to train or validate on, an optimiser that this machine cannot run, a
-            loss that is no number or far above where it began, or a batch that memory does not hold.
+        TrainingError: nothing to train or validate on, an optimiser that cannot run here, a loss
+            that is no number or far above its beginning, or a batch that memory does not hold.
     """
     distributed.check()
     check_optimizer(training)
