@@ -1,5 +1,23 @@
 """Papertune: collect documents, have pairs written about them, fine-tune, and score.
 
 The library knows nothing of Snakemake; the scripts beside this package call it with plain
-arguments. Imports go one way: errors, identity → records → store → settings → everything else.
+arguments. `docs/architecture.md` leads through its rooms.
 """
+
+# A room imports from those before it only. What lies directly in this package is the ground floor,
+# and imports from no room.
+ROOMS = (
+    "study",
+    "jobs",
+    "demo",
+    "collect",
+    "examples",
+    "models",
+    "answering",
+    "scores",
+    "generators",
+    "training",
+    "footprint",
+    "cluster",
+    "report",
+)
