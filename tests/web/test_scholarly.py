@@ -189,13 +189,6 @@ def test_arxiv_an_empty_page_is_asked_for_again(api, polite):
         list(arxiv.list_documents(polite(), source, 2019))
 
 
-def test_arxiv_nothing_found_is_no_error_of_the_api(api, polite):
-    api.answer = lambda path, query: (200, feed())
-    source = ArxivSource(kind="arxiv", query="ti:x AND jr:{year}", url=api.url)
-    assert list(arxiv.list_documents(polite(), source, 2020)) == []
-    assert api.asked[0][1]["search_query"] == "ti:x AND jr:2020"
-
-
 @pytest.mark.parametrize("status", [200, 400])
 def test_arxiv_an_error_is_an_entry(api, polite, status):
     api.answer = lambda path, query: (status, ERROR)
@@ -211,34 +204,6 @@ def test_arxiv_more_than_it_gives_is_said(api, polite):
     source = ArxivSource(kind="arxiv", query="all:testing", url=api.url)
     with pytest.raises(CollectError, match="214881 papers"):
         list(arxiv.list_documents(polite(), source, 2020))
-
-
-def test_arxiv_looks_up_by_identifier(api, polite):
-    api.answer = lambda path, query: (200, feed(entry("2003.00001v1", "Another Name By Now")))
-    for given in (
-        document(url="https://arxiv.org/abs/2003.00001v3"),
-        document(doi="10.48550/arxiv.2003.00001"),
-    ):
-        assert arxiv.resolve(polite(), given, api.lookups()) == Outcome(TEXT, "arxiv")
-        assert api.asked[-1][1]["id_list"] == "2003.00001"
-    api.answer = lambda path, query: (200, feed())
-    gone = document(url="https://arxiv.org/abs/2003.99999")
-    assert arxiv.resolve(polite(), gone, api.lookups()).reason == "not_found"
-
-
-def test_arxiv_looks_up_by_title(api, polite):
-    page = feed(entry("2003.00001v1", "Small models on long pages"), entry("2003.00002v1"))
-    api.answer = lambda path, query: (200, page)
-    given = document(title=f"{TITLE}: a &amp; $b$, then a lot more")
-    assert arxiv.resolve(polite(), given, api.lookups()).reason == "other_title"
-    assert (
-        api.asked[-1][1]["search_query"]
-        == 'ti:"small models that read long pages a b then a lot more"'
-    )
-    assert arxiv.resolve(polite(), document(), api.lookups()) == Outcome(TEXT, "arxiv:title")
-    early = document(year=2016)
-    assert arxiv.resolve(polite(), early, api.lookups()).reason == "other_title"
-    assert arxiv.resolve(polite(), document(title="Preface"), api.lookups()).reason == "no_doi"
 
 
 # ---- OpenAlex ---------------------------------------------------------------------------------
@@ -269,45 +234,6 @@ def work(number=1, title=TITLE, text=TEXT, year=2020, **more):
 def works(*results, cursor=None):
     meta = {"count": len(results), "per_page": 100, "next_cursor": cursor}
     return {"meta": meta, "results": list(results), "group_by": []}
-
-
-def test_openalex_lists_by_cursor(api, polite):
-    pages = {"*": ([1, 2], "Ils="), "Ils=": ([3], "Ilt+/="), "Ilt+/=": ([], None)}
-
-    def answer(path, query):
-        numbers, cursor = pages[query["cursor"]]
-        return 200, works(*(work(number, f"Paper {number}") for number in numbers), cursor=cursor)
-
-    api.answer = answer
-    source = OpenAlexSource(kind="openalex", source="s1983995261", url=api.url)
-    documents, rejected = split(openalex.list_documents(polite(), source, 2020))
-    assert [paper.doi for paper in documents] == ["10.1234/ab.1", "10.1234/ab.2", "10.1234/ab.3"]
-    assert not rejected
-    assert documents[0].url == "https://doi.org/10.1234/ab.1"
-    assert documents[0].id == document_id("10.1234/ab.1")
-    assert (documents[0].text, documents[0].found_by) == (TEXT, "listing")
-    path, query = api.asked[0]
-    assert path == "/works"
-    assert query["filter"] == "primary_location.source.id:S1983995261,publication_year:2020"
-    assert "abstract_inverted_index" in query["select"]
-    assert query["mailto"] == "tests@example.org"
-    assert int(query["per_page"]) <= 100
-
-
-def test_openalex_half_a_listing_is_none(api, polite):
-    half = works(work(), cursor=None)
-    half["meta"]["count"] = 7
-    api.answer = lambda path, query: (200, half)
-    source = OpenAlexSource(kind="openalex", issn="2167-8359", url=api.url)
-    with pytest.raises(CollectError, match="1 of 7 works"):
-        list(openalex.list_documents(polite(), source, 2020))
-
-
-def test_openalex_knows_arxivs_papers_by_their_doi(api, polite):
-    api.answer = lambda path, query: (200, work())
-    given = document(url="https://arxiv.org/abs/2003.00001v2")
-    assert openalex.resolve(polite(), given, api.lookups()).text == TEXT
-    assert api.asked[0][0] == "/works/doi:10.48550/arxiv.2003.00001"
 
 
 def test_openalex_rejects_what_is_no_paper_with_its_reason(api, polite):
@@ -372,41 +298,6 @@ def test_openalex_finds_a_venue_by_name_or_says_what_there_is(api, polite):
         listed("Leaves")
 
 
-def test_openalex_looks_up_by_doi_then_by_title(api, polite):
-    def answer(path, query):
-        if path == "/works/doi:10.1234/ab(1)2-<3>#x":
-            return 200, work()
-        if path.startswith("/works/doi:"):
-            return 404, "<!doctype html><title>404 Not Found</title>"
-        return 200, works(work(2, "Small models"), work(3, text="Abstract " + TEXT))
-
-    api.answer = answer
-    by_doi = document(doi="10.1234/ab(1)2-<3>#x")
-    assert openalex.resolve(polite(), by_doi, api.lookups()) == Outcome(TEXT, "openalex")
-    in_url = document(url="https://doi.org/10.1234/AB(1)2-%3C3%3E%23x")
-    assert openalex.resolve(polite(), in_url, api.lookups()) == Outcome(TEXT, "openalex")
-    unknown = document(doi="10.9999/none")
-    assert openalex.resolve(polite(), unknown, api.lookups()) == Outcome(TEXT, "openalex:title")
-    assert api.asked[-1][1]["search.title"] == "small models that read long pages"
-    other = document(title="Large Models That Write Short Pages")
-    assert openalex.resolve(polite(), other, api.lookups()).reason == "other_title"
-    later = document(year=2024)
-    assert openalex.resolve(polite(), later, api.lookups()).reason == "other_title"
-    nameless = document(title="Editorial")
-    assert openalex.resolve(polite(), nameless, api.lookups()).reason == "no_doi"
-
-
-def test_openalex_has_no_abstract_or_half_of_one(api, polite):
-    def resolved(text):
-        api.answer = lambda path, query: (200, work(text=text))
-        return openalex.resolve(polite(), document(doi=f"10.1234/{len(text or '')}"), api.lookups())
-
-    assert resolved(None) == Outcome(reason="no_abstract")
-    assert resolved("No abstract available.") == Outcome(reason="no_abstract")
-    half = TEXT[:150].rsplit(" ", 1)[0] + "..."
-    assert resolved(half) == Outcome(half, "openalex", "truncated")
-
-
 @pytest.mark.parametrize(
     ("status", "headers"), [(429, {"Retry-After": "86000"}), (403, {}), (401, {})]
 )
@@ -454,31 +345,6 @@ def message(*items, total=None, cursor="next=="):
         "message-version": "1.0.0",
         "message": inner,
     }
-
-
-def test_crossref_lists_by_cursor(api, polite):
-    pages = {"*": [1, 2], "a+/b==": [3]}
-
-    def answer(path, query):
-        items = [deposit(number, f"Paper {number}") for number in pages[query["cursor"]]]
-        return 200, message(*items, total=3, cursor="a+/b==")
-
-    api.answer = answer
-    source = CrossrefSource(kind="crossref", issn="1234-567x", url=api.url)
-    documents, rejected = split(crossref.list_documents(polite(), source, 2020))
-    assert [paper.doi for paper in documents] == ["10.5555/ab.1", "10.5555/ab.2", "10.5555/ab.3"]
-    assert not rejected
-    assert (documents[0].text, documents[0].found_by) == (TEXT, "listing")
-    assert documents[0].url == "https://doi.org/10.5555/ab.1"
-    assert len(api.asked) == 2
-    path, query = api.asked[0]
-    assert path == "/works"
-    assert set(query["filter"].split(",")) == {
-        "from-pub-date:2020-01-01",
-        "until-pub-date:2020-12-31",
-        "issn:1234-567X",
-    }
-    assert query["mailto"] == "tests@example.org"
 
 
 def test_crossref_rejects_what_is_no_paper_with_its_reason(api, polite):
@@ -547,46 +413,6 @@ def test_crossref_a_title_with_a_comma_fits_into_no_filter(api, polite):
     assert "container-title" not in api.asked[0][1]["filter"]
 
 
-def test_crossref_half_a_listing_is_none(api, polite):
-    api.answer = lambda path, query: (
-        200,
-        message(*([deposit()] if query["cursor"] == "*" else []), total=5),
-    )
-    source = CrossrefSource(kind="crossref", issn="1234-5678", url=api.url)
-    with pytest.raises(CollectError, match="1 of 5 works"):
-        list(crossref.list_documents(polite(), source, 2020))
-
-
-def test_crossref_looks_up_by_doi_then_by_title(api, polite):
-    def answer(path, query):
-        if path == "/works/10.5555/ab(1)<2>;3-4.co;2":
-            return 200, {"status": "ok", "message-type": "work", "message": deposit()}
-        if path.startswith("/works/"):
-            return 404, "Resource not found."
-        return 200, message(
-            deposit(2, "Small models"),
-            deposit(3, "Small models", subtitle=["that read long pages"]),
-            total=58628,
-        )
-
-    api.answer = answer
-    by_doi = document(doi="10.5555/ab(1)<2>;3-4.co;2")
-    assert crossref.resolve(polite(), by_doi, api.lookups()) == Outcome(TEXT, "crossref")
-    unknown = document(doi="10.9999/none")
-    assert crossref.resolve(polite(), unknown, api.lookups()) == Outcome(TEXT, "crossref:title")
-    assert api.asked[-1][1]["query.bibliographic"] == "small models that read long pages"
-    other = document(title="Large Models That Write Short Pages")
-    assert crossref.resolve(polite(), other, api.lookups()).reason == "other_title"
-    nameless = document(title="Editorial", doi="10.9999/none")
-    assert crossref.resolve(polite(), nameless, api.lookups()).reason == "not_found"
-
-
-def test_crossref_has_often_no_abstract(api, polite):
-    api.answer = lambda path, query: (200, {"status": "ok", "message": deposit(text=None)})
-    given = document(doi="10.5555/ab.1")
-    assert crossref.resolve(polite(), given, api.lookups()) == Outcome(reason="no_abstract")
-
-
 # ---- Semantic Scholar -------------------------------------------------------------------------
 
 
@@ -601,28 +427,6 @@ def paper(number=1, title=TITLE, text=TEXT, year=2020, ids=None, **more):
         "year": year,
         **more,
     }
-
-
-def test_semantic_scholar_lists_by_token(api, polite, monkeypatch):
-    monkeypatch.setenv("S2_API_KEY", "s2-key-of-mine")
-    pages = {"": ([1, 2], "PCOB"), "PCOB": ([3], None)}
-
-    def answer(path, query):
-        numbers, token = pages[query.get("token", "")]
-        data = [paper(number, f"Paper {number}") for number in numbers]
-        return 200, {"total": 3, **({"token": token} if token else {}), "data": data}
-
-    api.answer = answer
-    source = SemanticScholarSource(kind="semantic_scholar", venue="Long Pages", url=api.url)
-    documents, rejected = split(semantic_scholar.list_documents(polite(), source, 2020))
-    assert [one.doi for one in documents] == ["10.1234/ab.1", "10.1234/ab.2", "10.1234/ab.3"]
-    assert not rejected
-    assert (documents[0].text, documents[0].found_by) == (TEXT, "listing")
-    assert {headers.get("x-api-key") for headers in api.headers} == {"s2-key-of-mine"}
-    path, query = api.asked[0]
-    assert path == "/paper/search/bulk"
-    assert (query["venue"], query["year"]) == ("Long Pages", "2020")
-    assert "tldr" not in query["fields"]
 
 
 def test_semantic_scholar_landing_pages_and_rejections(api, polite):
@@ -648,48 +452,6 @@ def test_semantic_scholar_landing_pages_and_rejections(api, polite):
     assert [reason for _, reason in rejected] == ["other_year", "front_matter", "no_title"]
 
 
-def test_semantic_scholar_looks_up_by_identifier_then_by_title(api, polite):
-    def answer(path, query):
-        if path in ("/paper/DOI:10.1234/ab<1>", "/paper/ARXIV:2003.00001"):
-            return 200, paper()
-        if path == "/paper/search/match" and query["query"].startswith("small"):
-            return 200, {"data": [{**paper(3), "matchScore": 131.8}]}
-        if path == "/paper/search/match" and query["query"].startswith("large"):
-            return 200, {"data": [{**paper(3), "matchScore": 31.8}]}
-        if path == "/paper/search/match":
-            return 404, {"error": "Title match not found"}
-        return 404, {"error": "Paper with id DOI:x not found"}
-
-    api.answer = answer
-
-    def resolved(**how):
-        return semantic_scholar.resolve(polite(), document(**how), api.lookups())
-
-    assert resolved(doi="10.1234/ab<1>") == Outcome(TEXT, "semantic_scholar")
-    assert resolved(url="https://arxiv.org/pdf/2003.00001v2") == Outcome(TEXT, "semantic_scholar")
-    assert resolved(doi="10.9999/none") == Outcome(TEXT, "semantic_scholar:title")
-    assert resolved(title="Large Models That Write Short Pages").reason == "other_title"
-    assert resolved(title="Nobody Has Heard of This").reason == "not_found"
-    assert resolved(title="Editorial").reason == "no_doi"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "",
-        "Notice: This paper's abstract has been elided by the publisher. Paper or abstract "
-        "available at the publisher's page, which is subject to the license by the author.",
-    ],
-)
-def test_semantic_scholar_an_abstract_that_may_not_be_passed_on_is_none(api, polite, text):
-    shown = paper(text=text, tldr={"model": "tldr@v2.0.0", "text": TEXT})
-    api.answer = lambda path, query: (200, shown)
-    given = document(doi="10.1234/ab.1")
-    found = semantic_scholar.resolve(polite(), given, api.lookups())
-    assert found == Outcome(reason="no_abstract")
-
-
 def test_semantic_scholar_without_a_key_too_many_ask(api, polite):
     body = {"message": "Too Many Requests. Please wait and try again", "code": "429"}
     api.answer = lambda path, query: (429, body) if len(api.asked) < 2 else (200, paper())
@@ -712,6 +474,144 @@ def source_of(kind, url):
     }[kind]
     classes = (ArxivSource, OpenAlexSource, CrossrefSource, SemanticScholarSource)
     return dict(zip(KINDS, classes, strict=True))[kind](kind=kind, url=url, **how)
+
+
+def made(kind, number, title=TITLE, text=TEXT, year=2020):
+    if kind == "arxiv":
+        return entry(f"2003.{number:05}v1", title, text or "", f"{year}-03-01T00:00:00Z")
+    return {"openalex": work, "crossref": deposit, "semantic_scholar": paper}[kind](
+        number, title, text, year
+    )
+
+
+def answered(kind, *items, total=None, cursor=""):
+    """An answer of works; more follow at the cursor."""
+    if kind == "arxiv":
+        return feed(*items, total=total)
+    if kind == "crossref":
+        return message(*items, total=total, cursor=cursor)
+    if kind == "semantic_scholar":
+        return {"total": len(items), "data": list(items), **({"token": cursor} if cursor else {})}
+    answer = works(*items, cursor=cursor or None)
+    answer["meta"]["count"] = len(items) if total is None else total
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "path", "said"),
+    [
+        ("openalex", "*", "/works", {
+            "filter": "primary_location.source.issn:1234-5678,publication_year:2020",
+            "mailto": "tests@example.org",
+        }),
+        ("crossref", "*", "/works", {
+            "filter": "from-pub-date:2020-01-01,until-pub-date:2020-12-31,issn:1234-5678",
+            "mailto": "tests@example.org",
+        }),
+        ("semantic_scholar", "", "/paper/search/bulk", {"venue": "Pages", "year": "2020"}),
+    ],
+)  # fmt: skip
+def test_a_listing_goes_from_page_to_page(api, polite, kind, first, path, said):
+    pages = {first: ([1, 2], "a+/b=="), "a+/b==": ([3], "c")} | {"c": ([], "")}
+
+    def answer(path, query):
+        numbers, cursor = pages[query.get("cursor", query.get("token", ""))]
+        items = [made(kind, number, f"Paper {number}") for number in numbers]
+        return 200, answered(kind, *items, total=3, cursor=cursor)
+
+    api.answer = answer
+    listed = MODULES[kind].list_documents(polite(), source_of(kind, api.url), 2020)
+    documents, rejected = split(listed)
+    assert [one.title for one in documents] == ["Paper 1", "Paper 2", "Paper 3"]
+    assert not rejected
+    first_one = documents[0]
+    assert (first_one.text, first_one.found_by) == (TEXT, "listing")
+    assert first_one.url == f"https://doi.org/{first_one.doi}"
+    assert first_one.id == document_id(first_one.doi)
+    assert api.asked[0][0] == path
+    assert said.items() <= api.asked[0][1].items()
+
+
+@pytest.mark.parametrize("kind", ["openalex", "crossref"])
+def test_half_a_listing_is_none(api, polite, kind):
+    api.answer = lambda path, query: (
+        200,
+        answered(kind, *([made(kind, 1)] if query["cursor"] == "*" else []), total=5, cursor="x"),
+    )
+    with pytest.raises(CollectError, match="1 of 5 works"):
+        list(MODULES[kind].list_documents(polite(), source_of(kind, api.url), 2020))
+
+
+IN_ARXIV = {"url": "https://arxiv.org/abs/2003.00001v3"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "path", "query"),
+    [
+        ("arxiv", IN_ARXIV, "", {"id_list": "2003.00001"}),
+        ("arxiv", {"doi": "10.48550/arxiv.2003.00001"}, "", {"id_list": "2003.00001"}),
+        ("openalex", {"doi": "10.1234/ab(1)2-<3>#x"}, "/works/doi:10.1234/ab(1)2-<3>#x", {}),
+        ("openalex", {"url": "https://doi.org/10.1234/AB%3C3%3E"}, "/works/doi:10.1234/ab<3>", {}),
+        ("openalex", IN_ARXIV, "/works/doi:10.48550/arxiv.2003.00001", {}),
+        ("crossref", {"doi": "10.5555/ab(1)<2>;3-4.co;2"}, "/works/10.5555/ab(1)<2>;3-4.co;2", {}),
+        ("semantic_scholar", {"doi": "10.1234/ab<1>"}, "/paper/DOI:10.1234/ab<1>", {}),
+        ("semantic_scholar", IN_ARXIV, "/paper/ARXIV:2003.00001", {}),
+    ],
+)
+def test_a_paper_is_looked_up_by_its_identifier(api, polite, tmp_path, kind, given, path, query):
+    half = TEXT[:150].rsplit(" ", 1)[0] + "..."
+    elided = "Notice: This paper's abstract has been elided by the publisher. Ask there for it."
+    for number, (shown, outcome) in enumerate(
+        (
+            (TEXT, Outcome(TEXT, kind)),
+            (half, Outcome(half, kind, "truncated")),
+            (None, Outcome(reason="no_abstract")),
+            (elided if kind == "semantic_scholar" else "N/A", Outcome(reason="no_abstract")),
+        )
+    ):
+        one = made(kind, 1, "Another Name By Now", shown)
+        answer = {"status": "ok", "message": one} if kind == "crossref" else one
+        answer = feed(one) if kind == "arxiv" else answer
+        api.answer = lambda path, query, answer=answer: (200, answer)
+        session = polite()
+        session.cache.folder = tmp_path / str(number)  # nothing of the last one
+        assert MODULES[kind].resolve(session, document(**given), api.lookups()) == outcome
+        assert api.asked[-1][0] == path or not path
+        assert query.items() <= api.asked[-1][1].items()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_paper_is_looked_up_by_its_title_where_no_identifier_is_known(api, polite, kind):
+    name = {
+        "arxiv": "search_query",
+        "openalex": "search.title",
+        "crossref": "query.bibliographic",
+        "semantic_scholar": "query",
+    }[kind]
+
+    def answer(path, query):
+        if name not in query:
+            return (200, feed()) if kind == "arxiv" else (404, "Resource not found.")
+        if "nobody" in query[name]:
+            nothing = kind == "semantic_scholar"
+            return (404, {"error": "Title match not found"}) if nothing else (200, answered(kind))
+        return 200, answered(kind, made(kind, 2, "Small models"), made(kind, 3))
+
+    api.answer = answer
+
+    def resolved(**given):
+        return MODULES[kind].resolve(polite(), document(**given), api.lookups())
+
+    by_title = Outcome(TEXT, f"{kind}:title")
+    assert resolved() == by_title
+    assert "small models that read long pages" in api.asked[-1][1][name]
+    if kind != "arxiv":  # of which each paper has a number
+        assert resolved(doi="10.9999/none") == by_title
+        assert resolved(title="Editorial", doi="10.9999/none").reason == "not_found"
+    assert resolved(title="Large Models That Write Short Pages").reason == "other_title"
+    assert resolved(year=2024).reason == "other_title"
+    assert resolved(title="Nobody Has Heard of This").reason == "not_found"
+    assert resolved(title="Editorial").reason == "no_doi"
 
 
 @pytest.mark.parametrize("kind", KINDS)

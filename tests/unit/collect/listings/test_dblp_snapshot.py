@@ -91,11 +91,7 @@ def test_what_is_no_paper_is_counted_under_its_key(listed, made, reason):
 @pytest.mark.parametrize(
     ("how", "said", "hint"),
     [
-        (
-            {"keys": ["conf/none/"]},
-            "no record under conf/none/",
-            "beginnings of DBLP's keys",
-        ),
+        ({"keys": ["conf/none/"]}, "no record under conf/none/", "beginnings of DBLP's keys"),
         ({"year": 1950}, "nothing of 1950", "years 2020–2020"),
         ({"tail": "<inproceedings key='conf/x/cut'><title>"}, "not the XML", "download"),
         ({"head": "<html>", "tail": "</html>"}, "its root is <html>", "dblp.org/xml"),

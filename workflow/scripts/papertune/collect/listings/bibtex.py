@@ -154,11 +154,7 @@ def plain(text: str, decoder: LatexNodes2Text) -> str:
 
 
 def _decoder() -> LatexNodes2Text:
-    from pylatexenc.latex2text import (
-        LatexNodes2Text,
-        MacroTextSpec,
-        get_default_latex_context_db,
-    )
+    from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
 
     logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)
     macros = [MacroTextSpec("url", simplify_repl="%s")]

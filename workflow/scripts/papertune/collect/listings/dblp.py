@@ -190,13 +190,7 @@ def whole(text: str) -> str:
 
 
 def dblp_item(
-    *,
-    key: str,
-    title: str,
-    links: list[str],
-    year: int,
-    kinds: Iterable[str] = (),
-    doi: str = "",
+    *, key: str, title: str, links: list[str], year: int, kinds: Iterable[str] = (), doi: str = ""
 ) -> Document | Rejection:
     """The document of one of DBLP's entries, or why it is none.
 

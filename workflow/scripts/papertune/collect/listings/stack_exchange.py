@@ -231,10 +231,7 @@ def _answers(
 
 
 def _pair(
-    source: StackExchangeSource,
-    question: dict[str, Any],
-    answers: list[dict[str, Any]],
-    year: int,
+    source: StackExchangeSource, question: dict[str, Any], answers: list[dict[str, Any]], year: int
 ) -> Document | Rejection:
     number = _number(question)
     key, title = question_url(source.site, number), clean_title(_plain(question.get("title")))
