@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from papertune.collect.listings.services import json_object
 from papertune.collect.texts.wikipedia_text import Section, sections_of_extract, sections_of_html
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -154,7 +154,7 @@ class Wiki:
         code = info = ""
         for attempt in range(TRIES):
             page = self._session.get(url, refresh=self._refresh or attempt > 0, api=True)
-            answer = _json(page.text)
+            answer = json_object(page.text) or {}
             error = answer.get("error") or {}
             code, info = str(error.get("code", "")), str(error.get("info", ""))
             if code in NO_PAGE or (not code and {"query", "parse", "batchcomplete"} & set(answer)):
@@ -184,11 +184,3 @@ def canonical(title: str) -> str:
     """A title as the wiki compares it: spaces for underscores, a capital first letter."""
     text = " ".join(title.replace("_", " ").split())
     return text[:1].upper() + text[1:]
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

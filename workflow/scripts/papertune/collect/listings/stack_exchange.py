@@ -10,7 +10,6 @@ from __future__ import annotations
 import calendar
 import html
 import itertools
-import json
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+from papertune.collect.listings.services import json_object
 from papertune.collect.texts.posts import (
     clean_post,
     clean_title,
@@ -151,11 +151,11 @@ class _Api:
             )
         except PageError as error:
             # the API's errors have status 400 and say in JSON which it is
-            said = _json(error.text)
+            said = json_object(error.text) or {}
             if error.reason == "http_400":
                 raise self._refused(url, said) from None
             raise
-        answer = _json(page.text)
+        answer = json_object(page.text) or {}
         if "error_id" in answer or not isinstance(answer.get("items"), list):
             self._session.cache.forget(url)
             if "error_id" in answer:
@@ -275,12 +275,3 @@ def _score(post: dict[str, Any]) -> int:
 def _plain(title: Any) -> str:
     """A title of a safe filter has entities and no markup."""
     return html.unescape(str(title or ""))
-
-
-def _json(text: str) -> dict[str, Any]:
-    """The object of an answer; empty where there is none."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
