@@ -51,13 +51,6 @@ def read_contents(
 ) -> Iterator[Document | Rejection]:
     """The entries of a table of contents.
 
-    Args:
-        session: The source's session.
-        template: The url; ``{year}`` stands for the year. Without it, entries of other years
-            are passed over.
-        year: The year asked for.
-        refresh: Ask the site even if the page is in the cache.
-
     Raises:
         CollectError: the page cannot be had, is a challenge, or has no entry.
     """

@@ -28,12 +28,6 @@ def list_documents(
     A document's id comes from its path within the folder, so that a corrected file is the same
     document with another text.
 
-    Args:
-        session: Not used: nothing is asked for over the network.
-        source: Where the files are and what is taken from them.
-        year: Stands for ``{year}`` in the path; 0 where the path has none.
-        refresh: Not used: files are read each time.
-
     Raises:
         CollectError: there is no such folder, or no PDF in it.
     """

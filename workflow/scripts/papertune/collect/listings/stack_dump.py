@@ -53,7 +53,7 @@ SELECT question, answer, score FROM (
 ) WHERE place = 1 ORDER BY score DESC, question LIMIT ?
 """
 _JOIN = """
-SELECT chosen.question, chosen.answer, chosen.score, asked.title, asked.body, answered.body
+SELECT chosen.question, chosen.score, asked.title, asked.body, answered.body
 FROM chosen
 LEFT JOIN post AS asked ON asked.id = chosen.question
 LEFT JOIN post AS answered ON answered.id = chosen.answer
@@ -69,12 +69,6 @@ def list_documents(
     A question is in the listing if it and one of its answers have the scores asked for; the best
     answer is the one with the highest score, and of equals the accepted one.
 
-    Args:
-        session: Not used: nothing is fetched.
-        source: The dump, the least scores and how many pairs.
-        year: The year in which questions were asked, in UTC.
-        refresh: Not used: the file is read in any case.
-
     Raises:
         CollectError: the file cannot be read, is no dump of posts, or ends too early.
     """
@@ -86,8 +80,16 @@ def list_documents(
         database.execute("CREATE INDEX answers ON answer (parent)")
         database.execute(_SELECT, (-1 if source.limit is None else source.limit,))
         _bring_texts(database, path)
-        for row in database.execute(_JOIN):
-            yield _document(source.site, year, *row)
+        for question, score, title, body, answered in database.execute(_JOIN):
+            yield pair_document(
+                site=source.site,
+                number=question,
+                title=clean_title(title or ""),
+                body=clean_post(body or ""),
+                answer=clean_post(answered or ""),
+                score=score,
+                year=year,
+            )
 
 
 def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -223,27 +225,6 @@ def _bring_texts(database: sqlite3.Connection, path: Path) -> None:
             if not left:  # the rest of the file has been checked in the first pass
                 break
     database.execute("COMMIT")
-
-
-def _document(
-    site: str,
-    year: int,
-    question: int,
-    answer: int,
-    score: int,
-    title: str | None,
-    body: str | None,
-    answered: str | None,
-) -> Document | Rejection:
-    return pair_document(
-        site=site,
-        number=question,
-        title=clean_title(title or ""),
-        body=clean_post(body or ""),
-        answer=clean_post(answered or ""),
-        score=score,
-        year=year,
-    )
 
 
 def _tags(text: str) -> list[str]:

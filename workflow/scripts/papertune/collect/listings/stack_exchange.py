@@ -58,12 +58,6 @@ def list_documents(
 
     The best answer is the one with the highest score, and of equals the accepted one.
 
-    Args:
-        session: The source's session.
-        source: The site, tags, the least scores and how many pairs.
-        year: The year in which questions were asked, in UTC.
-        refresh: Ask again even if pages are in the cache.
-
     Raises:
         CollectError: the API refuses, its quota is used up, or it gives something else.
     """

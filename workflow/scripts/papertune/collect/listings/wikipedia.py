@@ -18,12 +18,6 @@ def list_documents(
 ) -> Iterator[Document | Rejection]:
     """The pages of titles, then those of categories and their subcategories, each once.
 
-    Args:
-        session: The source's session.
-        source: Titles, categories, and what of a page becomes a document.
-        year: Not used: a page has no year, and its documents have 0.
-        refresh: Ask again even if pages are in the cache.
-
     Raises:
         CollectError: the API refuses or gives something else.
     """
