@@ -46,9 +46,7 @@ def test_an_unknown_key_is_named_with_its_nearest(tmp_path, values):
 def test_an_unknown_hyperparameter_of_a_model_is_named(tmp_path, values):
     values["models"]["lora"]["training"] = {"learning_rat": 1}
     text = complaint(tmp_path, values)
-    assert (
-        "models.lora.training: unknown key 'learning_rat' (did you mean 'learning_rate'?)" in text
-    )
+    assert "models.lora.training.learning_rat: unknown key (did you mean 'learning_rate'?)" in text
 
 
 def test_the_key_of_a_source_or_generator_is_written_as_the_user_wrote_it(tmp_path, values):

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
+from pydantic.fields import FieldInfo
 
 from papertune.errors import SettingsError
 from papertune.metrics import METRICS
@@ -246,7 +247,7 @@ def others(study: Experiment, annotation: Any, value: Any, prompts: list[str]) -
 
 
 def changed(
-    study: Experiment, place: tuple[Any, ...], annotation: Any, prompts: list[str]
+    study: Experiment, place: tuple[Any, ...], field: FieldInfo, prompts: list[str]
 ) -> Iterator[dict[tuple[str, ...], Any]]:
     """What is planned with one setting changed, each time in another way."""
     values = study.model_dump(by_alias=True)
@@ -254,8 +255,8 @@ def changed(
     inside = values
     for key in outer:
         inside = inside[key]
-    before = copy.deepcopy(inside[last])
-    for value in others(study, annotation, before, prompts):
+    before = inside[last] if isinstance(inside, list) or last in inside else field.default
+    for value in others(study, field.annotation, before, prompts):
         if value == before:
             continue
         inside[last] = value
@@ -279,8 +280,8 @@ def test_each_setting_plans_what_depends_on_it_and_nothing_before(prompts, monke
         for kind, name, place in leaves(study):
             if place[0] not in sections:
                 continue
-            annotation = kind.model_fields[name].annotation
-            for after in islice(changed(study, place, annotation, prompts), TRIED):
+            field = kind.model_fields[name]
+            for after in islice(changed(study, place, field, prompts), TRIED):
                 rules = differing(before, after)
                 effects[kind, name][".".join(map(str, place))] |= rules
                 if rules - set(REPORT) or place[0] in SHOWN:

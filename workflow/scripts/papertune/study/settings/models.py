@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from papertune.study.methods import METHODS
 from papertune.study.settings.base import Name, Settings, added, cosmetic
@@ -246,7 +246,7 @@ class Model(Settings):
     dataset: str = Field("", description="a generator; the experiment's dataset where it is empty")
     subset: Subset | None = None
     examples: ExampleForm = added(ExampleForm(), description="what training reads of a pair")
-    training: dict[str, Any] = {}
+    training: Training = Training()
     lora: Lora = Lora()
     quantization: Quantization = Quantization()
     freeze: Freeze | None = None
@@ -254,6 +254,10 @@ class Model(Settings):
         {}, description="key → values; one model is made of each combination"
     )
     seeds: list[int] = Field([], description="the experiment's seeds where it is empty")
+
+    @field_serializer("training")
+    def _own(self, training: Training) -> dict[str, Any]:
+        return training.model_dump(include=training.model_fields_set)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Model:

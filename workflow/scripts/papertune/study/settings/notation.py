@@ -21,31 +21,23 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, get_args
 
 from papertune.study.methods import METHODS
 from papertune.study.settings.base import NAME, Settings
-from papertune.study.settings.forms import ExampleForm
 from papertune.study.settings.models import (
     PARTS,
-    Freeze,
-    Lora,
     Model,
-    Quantization,
-    Subset,
-    Training,
 )
 
 Origins = dict[str, dict[str, str]]  # model → its key → that key as the user wrote it
 Values = dict[str, Any]
 
 NESTED: dict[str, type[Settings]] = {
-    "training": Training,
-    "lora": Lora,
-    "quantization": Quantization,
-    "freeze": Freeze,
-    "subset": Subset,
-    "examples": ExampleForm,
+    name: kind
+    for name, field in Model.model_fields.items()
+    for kind in (field.annotation, *get_args(field.annotation))
+    if isinstance(kind, type) and issubclass(kind, Settings)
 }
 NOT_SWEPT = {"label", "after", "sweep", "seeds", *NESTED}
 SHORT = {"training.learning_rate": "", "lora.rank": "r"}  # other keys stand there by their own name
