@@ -107,7 +107,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     assert "disabled" in refused, refused
     study.run(None, "--unlock")
     process = study.start(profile)
-    left = r"An earlier run of this directory has left \d jobs? in the queue:.* train small_full_1 "
+    left = r"An earlier run of this directory has left \d jobs? at work:.* train small_full_1 "
     wait_until(lambda: re.search(left, study.said(), re.DOTALL), process)
     cluster.thaw(last.id)
     assert process.wait(300) == 0, study.said()[-4000:]

@@ -115,8 +115,8 @@ def test_a_run_waits_for_what_a_killed_one_has_left_and_makes_nothing_twice(clus
     place.go()
     said, _ = again.communicate(timeout=60)
     assert again.returncode == 0, said
-    assert "An earlier run of this directory has left 2 jobs in the queue:" in said
-    assert "slow a (running, " in said and "2/2 ended." in said
+    assert "An earlier run of this directory has left 2 jobs at work:" in said
+    assert "slow a (running, " in said and "All have ended." in said
     assert "Nothing to be done" in said
     assert sorted(place.log) == ["begin a", "begin b", "end a", "end b"]
     assert states(cluster, place) == ["COMPLETED"] * 2
@@ -140,7 +140,7 @@ def test_leftovers_are_cancelled_where_the_user_says_so(cluster, place):
     place.go()
     said, _ = again.communicate(timeout=60)
     assert again.returncode == 0, said
-    assert "They are cancelled" in said
+    assert "told to end" in said
     assert sorted(place.log[:4]) == ["begin a", "begin a", "begin b", "begin b"]
     assert sorted(place.log[4:]) == ["end a", "end b"]
 
