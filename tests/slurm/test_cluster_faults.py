@@ -13,6 +13,8 @@ import pytest
 from cluster import Cluster
 from cluster_study import ClusterStudy, site_profile
 
+from small_disk import fill, small_disk
+
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 JOBS = {"train": 1, "answer": 2, "score": 2, "compare": 1, "count_stages": 1}
@@ -56,23 +58,8 @@ def running(cluster: Cluster, rule: str, beside: set[int] = frozenset()) -> Call
 
 @pytest.fixture
 def disk(tmp_path) -> Iterator[Path]:
-    """A small file system of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=20M,mode=755", "tmpfs", str(folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this machine does not let root mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """A file that leaves no room for another byte."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space left"):
-        while True:
-            stream.write(b"\0" * 4096)
-    return filler
+    with small_disk(tmp_path / "disk", "20M") as folder:
+        yield folder
 
 
 def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):

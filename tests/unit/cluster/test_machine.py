@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +14,7 @@ from papertune.cluster.machine import HubModel
 from papertune.cluster.slurm import ClusterError
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
+from small_disk import fill, small_disk
 from snakemake_run import ROOT
 
 MODEL = HubModel("lab/small", "a" * 40, "models/lab--small/" + "a" * 40)
@@ -154,18 +154,11 @@ def test_folders_of_one_disk_are_looked_at_once(tmp_path):
 
 
 def test_a_small_or_full_disk_is_named(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small file system can be mounted by root only")
-    try:
+    with small_disk(tmp_path / "disk", "1M") as disk:
         assert [item.state for item in machine.check_folders([disk / "store"])] == ["doubt", "ok"]
-        (disk / "filler").write_bytes(bytes(1_000_000))
+        fill(disk)
         _, probe = machine.check_folders([disk / "store"])
         assert probe.state == "wrong" and "No space left on device" in probe.text
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_clock_that_goes_wrong_is_named(monkeypatch, tmp_path):

@@ -12,76 +12,57 @@ import pytest
 from papertune.jobs.progress import DiskFullError, full_disk_in_words
 from papertune.records import Document, read_records, write_records
 from papertune.store import Store
+from small_disk import fill, resize, small_disk
 from snakemake_run import ROOT
 
 BIG = "x" * 300_000
 
 
-def mount(folder: Path, size: str, *options: str) -> None:
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", ",".join([*options, f"size={size}"]), "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("a small file system can be mounted by root only")
-
-
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 256 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount(folder, "256k")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path / "disk", "256k") as folder:
+        yield folder
 
 
 def document(text: str) -> Document:
     return Document("1" * 16, "Title", "https://x.example/1", 2020, text)
 
 
-def test_a_result_stays_as_it_was(small_disk):
-    path = small_disk / "d.jsonl"
+def test_a_result_stays_as_it_was(disk):
+    path = disk / "d.jsonl"
     write_records(path, [document("short")])
     with pytest.raises(OSError, match="No space left"):
         write_records(path, [document(BIG)])
     assert [item.text for item in read_records(path, Document)] == ["short"]
-    assert os.listdir(small_disk) == ["d.jsonl"]
+    assert os.listdir(disk) == ["d.jsonl"]
 
 
-def test_the_store_keeps_what_it_has_and_goes_on_when_there_is_room(small_disk):
-    store = Store(small_disk, "answer", {})
+def test_the_store_keeps_what_it_has_and_goes_on_when_there_is_room(disk):
+    store = Store(disk, "answer", {})
     store.add({"a": 1})
     with pytest.raises(OSError, match="No space left"):
         store.add({"b": BIG})
     assert "b" not in store
-    again = Store(small_disk, "answer", {})
+    again = Store(disk, "answer", {})
     assert (again.get("a"), again.missing(["a", "b"])) == (1, ["b"])
     for torn in again.folder.glob("*.jsonl"):
         if torn.stat().st_size > 1000:
             torn.unlink()  # the person made room
     again.add({"b": 2})
-    assert Store(small_disk, "answer", {}).get("b") == 2
-
-
-def fill(folder: Path) -> None:
-    with (folder / "filler").open("wb", buffering=0) as stream, pytest.raises(OSError):
-        while True:
-            stream.write(bytes(4096))
+    assert Store(disk, "answer", {}).get("b") == 2
 
 
 @pytest.mark.parametrize("log_there", [False, True])
-def test_a_job_says_that_the_disk_is_full(small_disk, tmp_path, log_there):
+def test_a_job_says_that_the_disk_is_full(disk, tmp_path, log_there):
     code = (
         "import sys\nfrom papertune.jobs.progress import job_log\n"
         "from papertune.records import Document, write_records\n"
         "with job_log(sys.argv[1]):\n"
         f"    write_records(sys.argv[2], [Document('1', 't', 'u', 2020, 'x' * {len(BIG)})])\n"
     )
-    target, log = small_disk / "d.jsonl", (small_disk if log_there else tmp_path) / "job.log"
+    target, log = disk / "d.jsonl", (disk if log_there else tmp_path) / "job.log"
     if log_there:
-        fill(small_disk)
+        fill(disk)
     run = subprocess.run(
         [sys.executable, "-c", code, str(log), str(target)],
         capture_output=True,
@@ -97,13 +78,13 @@ def test_a_job_says_that_the_disk_is_full(small_disk, tmp_path, log_there):
 
 
 @pytest.mark.parametrize("library", ["safetensors", "torch"])
-def test_libraries_that_have_words_of_their_own_for_it_are_understood(small_disk, library):
+def test_libraries_that_have_words_of_their_own_for_it_are_understood(disk, library):
     import torch
     from safetensors.torch import save_file
 
     save = {"safetensors": save_file, "torch": torch.save}[library]
     with pytest.raises(DiskFullError, match="is full"), full_disk_in_words():
-        save({"weight": torch.zeros(200_000)}, small_disk / "weights")
+        save({"weight": torch.zeros(200_000)}, disk / "weights")
 
 
 def test_other_errors_stay_as_they_are():
@@ -116,18 +97,18 @@ def test_other_errors_stay_as_they_are():
 # a checkpoint takes 572 kB: there is room for one, but not for the next one's weights or optimizer
 @pytest.mark.parametrize("size", ["700k", "900k"])
 def test_training_whose_disk_was_full_goes_on_when_there_is_room(
-    small_disk, tmp_path, monkeypatch, caplog, size
+    disk, tmp_path, monkeypatch, caplog, size
 ):
     from tiny_training import Runs, bytes_of
 
     runs = Runs(tmp_path)
     undisturbed = runs("undisturbed")
-    monkeypatch.setattr(runs, "checkpoints", lambda name: small_disk / name)
-    mount(small_disk, size, "remount")
+    monkeypatch.setattr(runs, "checkpoints", lambda name: disk / name)
+    resize(disk, size)
     with pytest.raises(DiskFullError, match="is full"), full_disk_in_words():
         runs("disturbed")
-    mount(small_disk, "4m", "remount")
+    resize(disk, "4m")
     with caplog.at_level("INFO"):
         disturbed = runs("disturbed")
-    assert f"going on from {small_disk}/disturbed/checkpoint-3" in caplog.text
+    assert f"going on from {disk}/disturbed/checkpoint-3" in caplog.text
     assert bytes_of(disturbed) == bytes_of(undisturbed)
