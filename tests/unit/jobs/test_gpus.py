@@ -84,17 +84,16 @@ def test_what_a_scheduler_has_chosen_stays(machine, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "said", ["echo GPU-a, [N/A]", "exit 9", "echo GPU-a, Enabled; echo GPU-b, Enabled"]
+    ("count", "says"),
+    [
+        (1, "echo GPU-a, [N/A]"),
+        (1, "exit 9"),
+        (1, "echo GPU-a, Enabled; echo GPU-b, Enabled"),
+        (0, "touch $0.asked"),
+    ],
 )
-def test_without_a_choice_nothing_is_chosen(machine, said):
-    machine.write_text(f"#!/bin/sh\n{said}\n")
-    with own_gpus(1):
+def test_without_a_choice_nothing_is_chosen(machine, count, says):
+    machine.write_text(f"#!/bin/sh\n{says}\n")
+    with own_gpus(count):
         assert VISIBLE not in os.environ
-
-
-def test_a_job_without_gpus_does_not_ask_for_them(machine):
-    asked = machine.with_name("asked")
-    machine.write_text(f"#!/bin/sh\ntouch {asked}\n")
-    with own_gpus(0):
-        assert VISIBLE not in os.environ
-    assert not asked.exists()
+    assert not machine.with_name("nvidia-smi.asked").exists(), "no GPU was wanted"
