@@ -21,7 +21,10 @@ from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Any
+
+import psutil
 
 from papertune.errors import PapertuneError, TrainingError, TryAgain
 from papertune.jobs import distributed, stopping
@@ -44,8 +47,8 @@ def run_agent(task: dict[str, Any], path: str) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    # they hear it themselves: the agent would kill them where a step takes longer than 30 s
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    # not torch's way, which is to kill them where a step takes longer than 30 s
+    signal.signal(signal.SIGTERM, _pass_on)
     try:
         node, endpoint, _server = _meet(task)
     except TrainingError as error:
@@ -72,6 +75,12 @@ def run_agent(task: dict[str, Any], path: str) -> int:
         except SignalException:
             return 128 + signal.SIGINT
     return 0
+
+
+def _pass_on(number: int, frame: FrameType | None) -> None:
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            child.send_signal(number)
 
 
 def _meet(task: dict[str, Any]) -> tuple[int, str, Any]:
