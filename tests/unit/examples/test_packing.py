@@ -9,6 +9,7 @@ import pytest
 from papertune.errors import TrainingError
 from papertune.examples.packing import Collator, arrange, blocks, pack, way_of
 from papertune.examples.tokens import MASKED, answer_loss, pad
+from tiny_training import Runs, facts_of, history_of, weights_of
 
 COMMON = {"vocab_size": 120, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -196,48 +197,14 @@ def test_tokens_are_counted_without_padding_and_empty_examples():
 def test_a_packed_run_is_the_padded_one(tmp_path):
     import torch
 
-    from papertune.examples.tokens import Examples
-    from papertune.models.loading import load_model, load_tokenizer, set_up_torch
-    from papertune.study.settings import Training
-    from papertune.training.train import fit
-    from tiny_models import make_model
-
-    # of this model end and padding are one token, which counts all the same
-    folder = make_model(tmp_path / "base", family="gpt2")
-    training = Training(
-        epochs=2, batch_size=4, accumulation=2, learning_rate=5e-3, max_length=64, evaluations=3
-    )
-    found = []
-    for packed in (None, 40):
-        set_up_torch(1, seed=1)
-        model = load_model(folder, precision="fp32")
-        for module in model.modules():  # or padded and packed examples would lose other parts
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
-        facts = fit(
-            model,
-            load_tokenizer(folder),
-            train=Examples(examples(22), packed=packed),
-            validation=Examples(examples(20, seed=2), packed=packed),
-            training=training,
-            seed=1,
-            checkpoints=tmp_path / f"checkpoints-{packed}",
-            what="model/seed-1",
-        )
-        found.append((model, facts))
-    (padded, theirs), (model, ours) = found
-    assert ours["tokens_seen"] == 2 * sum(len(row["input_ids"]) for row in examples(22))
+    run = Runs(tmp_path)
+    how = {"accumulation": 2, "evaluations": 3}
+    padded = run("padded", **how)
+    packed = run("packed", examples={"packing": "whole", "length": 90}, **how)
     for fact in ("steps", "best_step", "tokens_seen", "examples"):
-        assert ours[fact] == theirs[fact]
-    for row, other in zip(ours["history"], theirs["history"], strict=True):
-        for kind in ("train_loss", "validation_loss", "learning_rate"):
-            assert row[kind] == pytest.approx(other[kind], rel=1e-4)
-    theirs = dict(padded.named_parameters())
-    for name, one in model.named_parameters():
-        other = theirs[name]
-        if name.endswith("c_attn.bias"):
-            # what is added to all keys changes no softmax: its gradient is rounding, which Adam
-            # brings to full size
-            query, _, value = one.chunk(3)
-            one, other = torch.cat([query, value]), torch.cat([*other.chunk(3)[::2]])
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+        assert facts_of(packed)[fact] == facts_of(padded)[fact]
+    for row, other in zip(history_of(packed), history_of(padded), strict=True):
+        assert row == pytest.approx(other, rel=1e-4)
+    theirs = weights_of(padded)
+    for name, one in weights_of(packed).items():
+        torch.testing.assert_close(one, theirs[name], rtol=1e-3, atol=1e-4)

@@ -25,7 +25,7 @@ from papertune.study.settings import (
     Training,
 )
 from papertune.training.callback import RunCallback
-from papertune.training.methods import frozen_modules, prepare
+from papertune.training.methods import prepare
 from papertune.training.subsets import choose
 from papertune.training.train import fit
 from tiny_models import make_model
@@ -236,11 +236,6 @@ def test_adapters_leave_out_frozen_layers(run, method):
 def test_what_cannot_be_frozen_is_said(run, method, freeze, message):
     with pytest.raises(TrainingError, match=message):
         run("wrong", method=method, freeze=Freeze(**freeze))
-
-
-def test_a_whole_layer_is_named_by_its_number(base):
-    model = load_model(base("gpt2"))
-    assert frozen_modules(model, Freeze(last=2), "gpt2") == ["transformer.h.1", "transformer.h.2"]
 
 
 def test_scratch_has_the_shape_of_the_base_and_none_of_its_weights(run, base):
@@ -513,12 +508,6 @@ def test_subsets_take_whole_documents():
     rest = choose(some[20:], Subset(fraction=0.5), "here")
     assert {pair.document for pair in rest} == set(half) & {p.document for p in some[20:]}
     assert choose(some, None, "here") == some
-
-
-def test_the_best_of_documents_without_a_score_cannot_be_told():
-    with pytest.raises(TrainingError, match="document d0 has no score") as error:
-        choose(pairs(0, 3), Subset(top=2), "pairs.jsonl")
-    assert "fraction" in error.value.hint and error.value.where == "pairs.jsonl"
 
 
 def test_a_fraction_of_nothing_is_an_error():

@@ -1,0 +1,32 @@
+"""What rules and the web's rooms use of the insides of Snakemake and urllib3 is there.
+
+Seen on Snakemake 9 and urllib3 2.8; of transformers and bitsandbytes see the rooms of models and
+training.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+
+def test_of_snakemake():
+    from snakemake.api import Workflow  # first: the modules import each other
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    whole = inspect.getsource(Workflow)
+    assert "self._localrules" in whole and "self._onstart" in whole
+    assert "self._executor" in inspect.getsource(JobScheduler)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip"])
+def test_of_urllib3(encoding):
+    from urllib3.connection import HTTPConnection
+    from urllib3.response import GzipDecoder, _get_decoder
+
+    connection = HTTPConnection("example.org")
+    assert connection._dns_host == "example.org" and callable(connection._new_conn)
+    decoder = _get_decoder(encoding)
+    assert isinstance(decoder, GzipDecoder)
+    assert decoder._state == 0 and decoder._obj.eof is False
