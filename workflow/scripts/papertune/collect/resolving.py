@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 from papertune.collect.lookups import Outcome
 from papertune.collect.texts.abstracts import best_abstract
@@ -89,13 +90,9 @@ def _resolver(
         return lambda document: _landing(session, document)
     module = import_module(f"papertune.collect.listings.{name}")
 
-    def look_up(document: Document) -> Outcome:
-        # without a title, an API is asked by identifiers only
-        asked = document if fetching.lookups.by_title else replace(document, title="")
-        outcome: Outcome = module.resolve(session, asked, fetching.lookups)
-        return outcome
-
-    return look_up
+    # without a title, an API is asked by identifiers only
+    how: dict[str, Any] = {} if fetching.lookups.by_title else {"title": ""}
+    return lambda document: module.resolve(session, replace(document, **how), fetching.lookups)
 
 
 def _landing(session: PoliteSession, document: Document) -> Outcome:

@@ -137,10 +137,8 @@ def _linear(node: Tag, depth: int = 0) -> str:
     if depth > 60:
         return " ".join(node.get_text(" ").split())  # no formula that a person has written
     if not children:
-        text = " ".join(
-            "".join(part for part in node.children if isinstance(part, NavigableString)).split()
-        )
-        text = re.sub("[\u2061-\u2064]", "", text)
+        strings = (part for part in node.children if isinstance(part, NavigableString))
+        text = re.sub("[\u2061-\u2064]", "", " ".join("".join(strings).split()))
         return f" {text} " if name == "mo" and text in _RELATIONS else text
     parts = [_linear(child, depth + 1) for child in children]
     if name == "semantics":

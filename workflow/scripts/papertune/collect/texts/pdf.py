@@ -159,19 +159,12 @@ def _opened(data: bytes, where: str) -> pypdfium2.PdfDocument:
             raise pypdfium2.PdfiumError("no pages")
         return document
     except pypdfium2.PdfiumError as error:
+        reason, what = "pdf_damaged", f"no PDF, or a broken one ({error})"
+        hint = "get the file again; it may be cut off, or a web page with the name of a PDF"
         if "password" in str(error).lower() or "security" in str(error).lower():
-            raise PdfError(
-                "pdf_encrypted",
-                "the file asks for a password",
-                where=where,
-                hint="save a copy without one",
-            ) from None
-        raise PdfError(
-            "pdf_damaged",
-            f"no PDF, or a broken one ({error})",
-            where=where,
-            hint="get the file again; it may be cut off, or a web page with the name of a PDF",
-        ) from None
+            reason, what = "pdf_encrypted", "the file asks for a password"
+            hint = "save a copy without one"
+        raise PdfError(reason, what, where=where, hint=hint) from None
 
 
 def _page(document: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], float]:

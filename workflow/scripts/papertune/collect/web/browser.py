@@ -122,17 +122,13 @@ class Browser:
 
     def _judge(self, browser: Chromium, url: str, why: str) -> None:
         """Raise what an error of the browser says about the page; a death by itself says nothing."""
+        if browser.ended_for:
+            self.close()
         if browser.ended_for == "memory":
-            self.close()
-            most = self.session.fetching.browser_megabytes
-            raise PageError(
-                url,
-                "browser_memory",
-                f"the page takes more than {most} MB in the browser",
-                hint="raise fetching.browser_megabytes if the page is wanted",
-            ) from None
+            what = f"the page takes more than {self.session.fetching.browser_megabytes} MB in the browser"
+            hint = "raise fetching.browser_megabytes if the page is wanted"
+            raise PageError(url, "browser_memory", what, hint=hint) from None
         if browser.ended_for == "time":
-            self.close()
             raise timed_out(url, self.session.fetching.timeout) from None
         if "net::ERR_SOCKS" in why and browser.proxy is not None and browser.proxy.refused:
             raise private(url, browser.proxy.refused) from None

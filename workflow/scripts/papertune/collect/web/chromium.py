@@ -24,27 +24,17 @@ from papertune.collect.web.socks_proxy import SocksProxy
 
 log = logging.getLogger("papertune")
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # containers and root have no user namespaces to build one with
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--disable-extensions",
-    "--disable-notifications",
-    "--deny-permission-prompts",
-    "--disable-breakpad",  # its handler outlives the browser
-    "--disable-crash-reporter",
-    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-    "--blink-settings=imagesEnabled=false",
-    "--disable-features=HttpsUpgrades,Translate,MediaRouter,OptimizationHints",
-)
+# no sandbox: containers and root have no user namespaces to build one with; no breakpad: its handler
+# outlives the browser
+_FLAGS = """
+headless=new no-sandbox disable-gpu disable-quic disable-dev-shm-usage no-first-run
+no-default-browser-check disable-background-networking disable-component-update disable-default-apps
+disable-sync disable-extensions disable-notifications deny-permission-prompts disable-breakpad
+disable-crash-reporter force-webrtc-ip-handling-policy=disable_non_proxied_udp
+blink-settings=imagesEnabled=false
+disable-features=HttpsUpgrades,Translate,MediaRouter,OptimizationHints
+"""
+FLAGS = tuple(f"--{flag}" for flag in _FLAGS.split())
 PREFERENCES = {
     "download_restrictions": 3,  # none at all
     "download.prompt_for_download": False,
