@@ -258,11 +258,6 @@ def test_what_is_no_answer_is_an_error_and_not_kept(listed, said, message):
     assert titles(listed(api, titles=["Sluice"])) == ["Sluice"]
 
 
-def test_titles_or_categories_must_be_named():
-    with pytest.raises(ValueError, match="titles or categories"):
-        WikipediaSource(kind="wikipedia")
-
-
 def test_who_asks_is_named(listed, site):
     listed(Api("Sluice"), titles=["Sluice"])
     assert {one.headers["User-Agent"] for one in site.asked} == {

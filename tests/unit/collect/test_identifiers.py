@@ -6,7 +6,14 @@ import hashlib
 
 import pytest
 
-from papertune.collect.identifiers import arxiv_id, canonical_url, document_id, doi_of, located
+from papertune.collect.identifiers import (
+    arxiv_id,
+    canonical_url,
+    document_id,
+    doi_of,
+    host_of,
+    located,
+)
 
 DOI = "10.1145/3579371.ab"
 DOIS = [
@@ -115,3 +122,18 @@ def test_any_other_address_is_its_canonical_url():
         "https://x.example/a",
     )
     assert located("n/a", "") == located("", "") == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://A.example/x", "a.example"),
+        ("http://a.example:80", "a.example"),
+        ("http://[broken", ""),
+        ("http://a.example:99999/", ""),
+        ("file:///etc/passwd", ""),
+        ("https://a.example/\ud800", ""),
+    ],
+)
+def test_hosts(url, host):
+    assert host_of(url) == host

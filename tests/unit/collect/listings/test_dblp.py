@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.collect.identifiers import document_id, host_of
+from papertune.collect.identifiers import host_of
 from papertune.collect.listings import dblp
 from papertune.collect.web.page_cache import Page
 from papertune.collect.web.session import PoliteSession
@@ -52,14 +52,6 @@ def test_titles_lose_dblps_own_full_stop_only(listed):
     assert [item.title for item in items] == ["One & Two", "What?", "And so on..."]
 
 
-def test_a_doi_is_one_document_however_it_is_written(listed):
-    one, other = listed(
-        entry("a", "A.", "https://doi.org/10.1145/AB.1"),
-        entry("b", "B.", "http://dx.doi.org/10.1145/ab.1"),
-    )
-    assert one.id == other.id
-
-
 @pytest.mark.parametrize(
     ("made", "reason"),
     [
@@ -99,18 +91,6 @@ def test_what_dblp_calls_an_entry_says_why_it_is_no_paper(listed, kind, reason):
     assert (item.key, item.reason, item.detail) == ("k", reason, "A Title")
 
 
-def test_the_doi_comes_from_the_links_and_makes_the_id(listed):
-    mixed, encoded, none = listed(
-        entry("a", "A.", "https://doi.org/10.1145/AB.1"),
-        entry("b", "B.", "https://doi.org/10.1002/(SICI)1097%3C1::AID%3E3.0.CO;2-A"),
-        entry("c", "C.", "https://e.example/c"),
-    )
-    assert mixed.doi == "10.1145/ab.1"
-    assert encoded.doi == "10.1002/(sici)1097<1::aid>3.0.co;2-a"
-    assert encoded.id == document_id("10.1002/(SICI)1097<1::AID>3.0.CO;2-A")
-    assert none.doi == ""
-
-
 def test_a_contents_page_of_many_years_gives_the_year_asked_for(listed):
     items = listed(
         entry("a", "A.", "https://e.example/a", year="2019"),
@@ -142,22 +122,6 @@ def test_the_landing_page_among_the_links(links, chosen):
 def test_a_page_without_entries_is_an_error(listed):
     with pytest.raises(CollectError, match=r"x2020\.html: no entry"):
         listed()
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://A.example/x", "a.example"),
-        ("http://a.example:80", "a.example"),
-        ("http://[broken", ""),
-        ("http://a.example:99999/", ""),
-        ("file:///etc/passwd", ""),
-        ("10.1145/1", ""),
-        ("https://a.example/\ud800", ""),
-    ],
-)
-def test_hosts(url, host):
-    assert host_of(url) == host
 
 
 # ---- the search API ---------------------------------------------------------------------------

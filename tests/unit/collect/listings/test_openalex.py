@@ -7,11 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from papertune.collect.listings import openalex
 from papertune.collect.listings.openalex import abstract_of
-from papertune.study.settings.scholarly import Lookups, OpenAlexSource
 
 
 def test_words_come_in_the_order_of_their_places():
@@ -55,24 +53,6 @@ def test_what_publishers_left_in_the_words(said, text):
     for place, word in enumerate(said.split()):
         index.setdefault(word, []).append(place)
     assert abstract_of({"abstract_inverted_index": index}) == text
-
-
-@pytest.mark.parametrize(
-    "how", [{}, {"issn": "1234-5678", "venue": "x"}, {"issn": "12345678"}, {"source": "W12"}]
-)
-def test_a_venue_is_named_in_one_way(how):
-    with pytest.raises(ValidationError):
-        OpenAlexSource(kind="openalex", **how)
-
-
-def test_a_base_url_may_end_in_a_slash():
-    assert Lookups(openalex="https://api.openalex.org/") == Lookups()
-
-
-def test_title_match_is_a_share():
-    for value in (0, 1.1):
-        with pytest.raises(ValidationError):
-            Lookups(title_match=value)
 
 
 FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")
