@@ -122,28 +122,6 @@ def test_two_experiments_of_one_name_are_refused(tmp_path, values):
         load_named(["isca", str(tmp_path / "isca.yaml")], [EXPERIMENTS])
 
 
-def test_labels_and_resources_are_in_no_identity(tmp_path, values):
-    before = load(tmp_path, values)
-    values["models"]["lora"]["label"] = "another"
-    values["generators"]["gemma"].update(label="another", batch_size=3)
-    values["compute"] = {"gpu": 2}
-    values["answering"]["batch_size"] = 1
-    after = load(tmp_path, values)
-    assert before.recipe_of("lora").identity() == after.recipe_of("lora").identity()
-    assert before.generators["gemma"].identity() == after.generators["gemma"].identity()
-    assert before.answering.identity() == after.answering.identity()
-
-
-def test_what_changes_a_result_is_in_its_identity(tmp_path, values):
-    before = load(tmp_path, values)
-    values["models"]["lora"]["training"]["learning_rate"] = 1e-3
-    values["generators"]["gemma"]["decoding"]["temperature"] = 0.5
-    after = load(tmp_path, values)
-    assert before.recipe_of("lora").identity() != after.recipe_of("lora").identity()
-    assert before.recipe_of("full").identity() == after.recipe_of("full").identity()
-    assert before.generators["gemma"].identity() != after.generators["gemma"].identity()
-
-
 def test_a_model_takes_the_shared_hyperparameters_with_its_own_on_top(values, tmp_path):
     experiment = load(tmp_path, values)
     assert experiment.training_of("full").epochs == experiment.training_of("lora").epochs == 15
