@@ -207,7 +207,7 @@ def prepare(here: Here) -> None:
 
     from papertune import versions
     from papertune.identity import digest
-    from papertune.records import Pair, read_records
+    from papertune.pairfile import read_pairs
     from papertune.store import Store
     from papertune.study.prompts import answer_prompt
 
@@ -231,7 +231,7 @@ def prepare(here: Here) -> None:
             },
         )
         for name in here.experiment.test_set_names:
-            pairs = iter(read_records(here.splits("datasets")[name, "test"], Pair))
+            pairs = iter(read_pairs(here.splits("datasets")[name, "test"]))
             for _ in itertools.islice(pairs, ASKED):
                 pass
             while some := list(itertools.islice(pairs, 1000)):

@@ -112,7 +112,8 @@ def start(flags: list[str], command: list[str]) -> tuple[float, list[str], Count
 
 def prepare(folder: Path) -> None:
     """A tiny base and pairs."""
-    from papertune.records import Pair, write_records
+    from papertune.pairfile import write_pairs
+    from papertune.records import Pair
     from tiny_models import make_model
 
     make_model(folder / "base")
@@ -121,7 +122,7 @@ def prepare(folder: Path) -> None:
         for n in range(16)
     ]
     for split in ("train", "validation"):
-        write_records(folder / f"{split}.jsonl", pairs)
+        write_pairs(folder / f"{split}.parquet", pairs)
 
 
 def train_there(folder: Path, method: str, threads: int) -> None:
@@ -148,8 +149,8 @@ def train_there(folder: Path, method: str, threads: int) -> None:
             training=Training(epochs=1, batch_size=4, max_length=64),
             prompt="$instruction $context $question",
         ),
-        train=folder / "train.jsonl",
-        validation=folder / "validation.jsonl",
+        train=folder / "train.parquet",
+        validation=folder / "validation.parquet",
         base=folder / "base",
         seed=1,
         output=folder / "model",

@@ -269,7 +269,8 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from papertune.records import Pair, write_records
+    from papertune.pairfile import write_pairs
+    from papertune.records import Pair
     from papertune.study.settings import Tokenizer
     from papertune.training.corpus import Text
     from papertune.training.pretraining import make_tokenizer
@@ -292,7 +293,7 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
             Pair(f"{n}", f"{n}", 2020, "Answer", f"{n} {long}", "What is it?", answer, "made")
             for n in range(count)
         )
-        write_records(folder / f"{split}.jsonl", pairs)
+        write_pairs(folder / f"{split}.parquet", pairs)
     return {}
 
 
@@ -307,8 +308,8 @@ def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         train,
         Workers(each=case.processes, threads=case.processes),
         recipe=recipe,
-        train=folder / "train.jsonl",
-        validation=folder / "validation.jsonl",
+        train=folder / "train.parquet",
+        validation=folder / "validation.parquet",
         base=folder / "base",
         seed=1,
         output=folder / "model",

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from papertune.collect.identifiers import document_id
 from papertune.jobs.record import OK, JobRecord
+from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import (
     Answer,
     Document,
     Pair,
     Rejection,
     pair_id,
-    read_records,
     write_records,
 )
 from papertune.report.cost import cost_table
@@ -203,7 +203,7 @@ def _pairs(layout: Layout, documents: list[Document], hostile: str) -> None:
                 rejected.append(
                     Rejection("synthesize", document.id, "ungrounded", f"It is{hostile}")
                 )
-        write_records(path, pairs)
+        write_pairs(path, pairs)
         write_records(rejections[generator, split], rejected)
 
 
@@ -211,7 +211,7 @@ def _answers(layout: Layout, draw: random.Random, hostile: str) -> None:
     experiment, scores = layout.experiment, layout.by_cell("scores")
     for (model, seed, test_set), path in layout.by_cell("answers").items():
         answers = []
-        for pair in read_records(layout.by_split("datasets")[test_set, "test"], Pair):
+        for pair in read_pairs(layout.by_split("datasets")[test_set, "test"]):
             right = draw.random() < SKILL[model, test_set]
             text = pair.answer if right else draw.choice(SYSTEMS) + " of the cache suite"
             nll = draw.uniform(0.1, 1) if right else draw.uniform(3, 9)

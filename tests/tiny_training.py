@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from papertune.models.loading import set_up_torch
-from papertune.records import Pair, write_records
+from papertune.pairfile import write_pairs
+from papertune.records import Pair
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Lora, Training
 from papertune.training import train as training
@@ -43,14 +44,14 @@ class Runs:
     def __init__(self, folder: Path, family: str = "llama", base: Path | None = None) -> None:
         set_up_torch(1)
         self.folder, self.base = folder, base or make_model(folder / "base", family=family)
-        self.train, self.validation = folder / "train.jsonl", folder / "validation.jsonl"
+        self.train, self.validation = folder / "train.parquet", folder / "validation.parquet"
         self.data(pairs(0, 24), pairs(24, 6))
 
     def data(self, train: list[Pair] | None = None, validation: list[Pair] | None = None) -> None:
         """Other pairs to train on or to validate with."""
         for path, some in ((self.train, train), (self.validation, validation)):
             if some is not None:
-                write_records(path, some)
+                write_pairs(path, some)
 
     def checkpoints(self, name: str) -> Path:
         return self.folder / "checkpoints" / name

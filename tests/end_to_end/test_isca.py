@@ -21,7 +21,7 @@ import yaml
 from loopback import serving
 from papertune.demo.pages import LIBRARY, contents, landing, landing_path
 from papertune.demo.papers import Paper, papers
-from papertune.records import Pair, read_records
+from papertune.pairfile import read_pairs
 from papertune.report.counts import read_counts, total
 from papertune.study.prompts import GENERATOR_FIELDS, fill, read_template
 from papertune.study.settings import Architecture, Corpus, Pretraining, Tokenizer, Training
@@ -147,7 +147,7 @@ def test_every_paper_is_accounted_for(isca):
 
 def test_both_generators_wrote_pairs_with_their_prompts_and_revisions(isca):
     folder = isca / "results/isca/pairs"
-    made = {name: list(read_records(folder / name / "test.jsonl", Pair)) for name in QUESTIONS}
+    made = {name: list(read_pairs(folder / name / "test.parquet")) for name in QUESTIONS}
     for name, pairs in made.items():
         assert {pair.question for pair in pairs} == {QUESTIONS[name]}
         assert {pair.year for pair in pairs} <= {2022, 2023, 2024}

@@ -11,7 +11,8 @@ import yaml
 
 from end_to_end.conftest import small_study, write_study
 from papertune.demo.papers import papers
-from papertune.records import Document, Pair, read_records
+from papertune.pairfile import read_pairs
+from papertune.records import Document, read_records
 from papertune.study.experiment import Splits
 from papertune.study.splits import split_of
 from snakemake_run import planned, snakemake
@@ -100,7 +101,7 @@ def test_pairs_without_years_from_a_file_to_the_report(tmp_path):
     assert len(documents) == 30 and all(document.question for document in documents)
     seen = {}
     for split in ("train", "validation", "test"):
-        pairs = list(read_records(tmp_path / f"results/small/datasets/people/{split}.jsonl", Pair))
+        pairs = list(read_pairs(tmp_path / f"results/small/datasets/people/{split}.parquet"))
         assert pairs and all(pair.context == "" for pair in pairs)
         seen[split] = {pair.document for pair in pairs}
     assert sum(map(len, seen.values())) == 30 == len(set.union(*seen.values()))

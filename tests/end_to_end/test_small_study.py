@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import small_study, write_study
-from papertune.records import Answer, Document, Pair, read_records
+from papertune.pairfile import read_pairs
+from papertune.records import Answer, Document, read_records
 from papertune.report.counts import read_counts, total
 from snakemake_run import planned, snakemake
 
@@ -43,7 +44,7 @@ def test_no_document_is_in_two_splits_and_every_pair_says_what_made_it(small):
     folder = small / "results/small/datasets/extractive"
     documents = {}
     for split in ("train", "validation", "test"):
-        pairs = list(read_records(folder / f"{split}.jsonl", Pair))
+        pairs = list(read_pairs(folder / f"{split}.parquet"))
         documents[split] = {pair.document for pair in pairs}
         for pair in pairs:
             assert pair.provenance["backend"] == "rules"
@@ -64,7 +65,7 @@ def test_every_question_is_answered_once_by_every_model(small):
     for test_set in ("extractive", "cloze"):
         questions = [
             pair.id
-            for pair in read_records(small / f"results/small/datasets/{test_set}/test.jsonl", Pair)
+            for pair in read_pairs(small / f"results/small/datasets/{test_set}/test.parquet")
         ]
         for run in ("baseline/seed-0", "full/seed-1", "lora/seed-1"):
             path = small / f"results/small/answers/{run}/{test_set}.jsonl"

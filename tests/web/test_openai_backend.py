@@ -14,7 +14,8 @@ from papertune.generators import open_backend, openai_backend
 from papertune.generators.protocol import Request
 from papertune.generators.synthesis import synthesize
 from papertune.jobs import stopping
-from papertune.records import Document, Pair, Rejection, read_records, write_records
+from papertune.pairfile import read_pairs
+from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study.settings import Decoding, OpenAIGenerator
 from papertune.study.splits import SplitOf
 
@@ -232,7 +233,7 @@ def study(tmp_path):
             instruction="read",
             documents=[tmp_path / "2020.jsonl"],
             mine=SplitOf("test", (2011, 2022), None, None),
-            output=tmp_path / "pairs.jsonl",
+            output=tmp_path / "pairs.parquet",
             rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
         )
@@ -249,7 +250,7 @@ def test_a_killed_server_costs_only_what_was_not_finished(server, study):
     counts = study(server.url, concurrency=8, timeout=7)  # neither is part of the identity
     assert (counts.asked, counts.from_store, counts.pairs) == (3, 5, 8)
     assert len(server.bodies) == 9
-    pairs = list(read_records(study.folder / "pairs.jsonl", Pair))
+    pairs = list(read_pairs(study.folder / "pairs.parquet"))
     assert [pair.document for pair in pairs] == sorted(pair.document for pair in pairs)
 
 
@@ -270,6 +271,6 @@ def test_the_key_is_written_nowhere(server, study, caplog):
     server.faults["Title 5"] = [status(400, f"bad key {KEY}")]
     study(server.url)
     assert f"Bearer {KEY}" in server.keys
-    written = [p.read_text() for p in study.folder.rglob("*") if p.is_file()]
-    assert len(written) >= 4 and not any(KEY in text for text in written)
+    written = [path.read_bytes() for path in study.folder.rglob("*") if path.is_file()]
+    assert len(written) >= 4 and not any(KEY.encode() in text for text in written)
     assert KEY not in caplog.text and "HTTP 400" in caplog.text

@@ -12,7 +12,7 @@ rule synthesize:
             layout(wildcards).generator_model(wildcards.generator)
         ),
     output:
-        pairs="results/{experiment}/datasets/{generator}/{split}.jsonl",
+        pairs="results/{experiment}/datasets/{generator}/{split}.parquet",
         rejected="results/{experiment}/rejected/pairs/{generator}/{split}.jsonl",
     log:
         "logs/{experiment}/datasets/{generator}/{split}.log",

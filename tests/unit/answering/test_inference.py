@@ -13,7 +13,8 @@ from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
 from papertune.examples.tokens import encode
 from papertune.models.loading import load_model, load_tokenizer
-from papertune.records import Answer, Pair, read_records, write_records
+from papertune.pairfile import write_pairs
+from papertune.records import Answer, Pair, read_records
 from papertune.study.settings import Answering
 from tiny_models import make_model
 
@@ -47,9 +48,9 @@ def run(tmp_path, folder):
     """Has a model answer pairs; gives how many were asked, and all answers."""
 
     def asked(items, name="answers", model=folder, base=None, identity=None, **answering):
-        write_records(tmp_path / "test.jsonl", items)
+        write_pairs(tmp_path / "test.parquet", items)
         task = Task(
-            model=model, base=base, test_set=tmp_path / "test.jsonl", prompt=PROMPT,
+            model=model, base=base, test_set=tmp_path / "test.parquet", prompt=PROMPT,
             answering=Answering(**{"max_new_tokens": 12, **answering}),
         )  # fmt: skip
         output, store = tmp_path / f"{name}.jsonl", tmp_path / f"store-{name}"

@@ -9,7 +9,8 @@ from papertune.errors import TrainingError
 from papertune.examples.forms import Form, read_examples
 from papertune.examples.tokens import MASKED, encode, labelled, shortened, start_tokens
 from papertune.models.loading import load_model, load_tokenizer
-from papertune.records import Answer, Pair, read_records, write_records
+from papertune.pairfile import write_pairs
+from papertune.records import Answer, Pair, read_records
 from papertune.study.settings import Answering, ExampleForm, Settings, added
 from tiny_models import make_model
 
@@ -240,11 +241,11 @@ def test_answers_are_those_to_what_was_asked(tmp_path, folder, asked):
     tokenizer.chat_template = CHATML
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
-    write_records(tmp_path / "test.jsonl", pairs())
+    write_pairs(tmp_path / "test.parquet", pairs())
 
     def ask(asked):
         task = Task(
-            model=tmp_path / "model", test_set=tmp_path / "test.jsonl", prompt=TEMPLATE,
+            model=tmp_path / "model", test_set=tmp_path / "test.parquet", prompt=TEMPLATE,
             asked=asked, answering=Answering(max_new_tokens=6),
         )  # fmt: skip
         output, store = tmp_path / "answers.jsonl", tmp_path / "store"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from papertune.generators.cleaning import clean
-from papertune.generators.reading import read_pairs
+from papertune.generators.reading import pairs_in
 
 Q1, A1 = "What does Tern predict?", "Tern predicts the next cache miss."
 Q2, A2 = "How much energy does Tern save?", "It saves 12% of the energy."
@@ -90,12 +90,12 @@ TEXT_SHAPES = {
 
 @pytest.mark.parametrize("text", JSON_SHAPES.values(), ids=JSON_SHAPES.keys())
 def test_json_in_any_dress(text):
-    assert [(q, " ".join(a.split())) for q, a in read_pairs(text)] == BOTH
+    assert [(q, " ".join(a.split())) for q, a in pairs_in(text)] == BOTH
 
 
 @pytest.mark.parametrize("text", TEXT_SHAPES.values(), ids=TEXT_SHAPES.keys())
 def test_labelled_and_numbered_text(text):
-    assert read_pairs(text) == BOTH
+    assert pairs_in(text) == BOTH
 
 
 @pytest.mark.parametrize(
@@ -121,24 +121,24 @@ def test_labelled_and_numbered_text(text):
     ],
 )
 def test_nothing_is_made_up(text):
-    assert read_pairs(text) == []
+    assert pairs_in(text) == []
 
 
 def test_of_a_cut_text_the_last_answer_must_end():
     text = f"Q1: {Q1}\nA1: {A1}\nQ2: {Q2}\nA2: It saves 12% of the"
-    assert read_pairs(text, cut=True) == [(Q1, A1)]
-    assert read_pairs(f"Q1: {Q1}\nA1: {A1}", cut=True) == [(Q1, A1)]
-    assert read_pairs(f"1. {Q1}\n{A1}\n2. {Q2}\nIt saves", cut=True) == [(Q1, A1)]
+    assert pairs_in(text, cut=True) == [(Q1, A1)]
+    assert pairs_in(f"Q1: {Q1}\nA1: {A1}", cut=True) == [(Q1, A1)]
+    assert pairs_in(f"1. {Q1}\n{A1}\n2. {Q2}\nIt saves", cut=True) == [(Q1, A1)]
 
 
 def test_a_whole_answer_before_the_cut_is_kept():
-    assert read_pairs(f'[{{"question": "{Q1}", "answer": "{A1}"') == [(Q1, A1)]
+    assert pairs_in(f'[{{"question": "{Q1}", "answer": "{A1}"') == [(Q1, A1)]
 
 
 def test_quotes_apostrophes_and_latex_in_nearly_json():
     text = r"""[{"question": "What is "hot" code?", "answer": "It's code with cost \(\mathcal{O}(n)\)."},
     {"question": "What is \nabla f?", "answer": "The gradient of f, \frac{1}{2}\text{ of it}."},]"""
-    assert read_pairs(text) == [
+    assert pairs_in(text) == [
         ('What is "hot" code?', r"It's code with cost \(\mathcal{O}(n)\)."),
         (r"What is \nabla f?", r"The gradient of f, \frac{1}{2}\text{ of it}."),
     ]
@@ -157,12 +157,12 @@ def test_research_question_and_approach():
         '[{"research question": "How can caches be explained?"},\n'
         '{"approach": "The paper builds\\nA tree\\nA probe"}]',
     ):
-        assert read_pairs(text) == [pair]
+        assert pairs_in(text) == [pair]
 
 
 def test_a_nested_answer_becomes_lines():
     text = '["How is it done?", {"Architecture": "Tree", "Steps": ["Grow", "Prune"]}]'
-    assert read_pairs(text) == [("How is it done?", "Architecture: Tree\nSteps:\nGrow\nPrune")]
+    assert pairs_in(text) == [("How is it done?", "Architecture: Tree\nSteps:\nGrow\nPrune")]
 
 
 def test_a_label_inside_an_answer_is_text():
@@ -170,7 +170,7 @@ def test_a_label_inside_an_answer_is_text():
         "**Question**: How?\n**Approach**: Two parts.\n"
         "- **Question**: an encoder.\n- **Answer**: a decoder."
     )
-    assert read_pairs(text) == [("How?", "Two parts.\nQuestion: an encoder.\nAnswer: a decoder.")]
+    assert pairs_in(text) == [("How?", "Two parts.\nQuestion: an encoder.\nAnswer: a decoder.")]
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,8 @@ def test_raw_outputs_of_real_models():
     for gold in sorted(folder.glob("*_gold.json")):
         wanted = [(item["Q"], item["A"]) for item in json.loads(gold.read_text())["QA"]]
         raw = gold.with_name(gold.name.replace("_gold.json", "_raw.txt"))
-        assert read_pairs(raw.read_text()) == wanted, raw
+        assert pairs_in(raw.read_text()) == wanted, raw
     for raw in sorted(folder.glob("[0-9][0-9][0-9].txt")):
-        ((question, answer),) = read_pairs(raw.read_text())
+        ((question, answer),) = pairs_in(raw.read_text())
         assert question.endswith("?") and len(answer) > 150, raw
         assert "**" not in question + answer and "think>" not in answer, raw

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from papertune.demo.papers import papers
-from papertune.generators.rules import GAP, write_pairs
+from papertune.generators.rules import GAP, pairs_about
 from papertune.records import Document
 from papertune.sentences import sentences
 
@@ -26,7 +26,7 @@ def document(text: str, key: str = "0123456789abcdef") -> Document:
 
 
 def pairs_of(text: str, style: str, count: int = 9) -> dict[str, str]:
-    return dict(write_pairs(document(" ".join(text.split())), style, count))
+    return dict(pairs_about(document(" ".join(text.split())), style, count))
 
 
 def test_extractive_asks_what_the_text_answers():
@@ -50,7 +50,7 @@ def test_cloze_is_another_kind_of_question():
 def test_promises_hold_for_every_demo_paper(style):
     for year in range(2005, 2025):
         for paper in papers(year, 12, 1):
-            pairs = write_pairs(document(paper.abstract, paper.key), style, 3)
+            pairs = pairs_about(document(paper.abstract, paper.key), style, 3)
             assert len(pairs) == 3
             check_promises(paper.abstract, pairs)
 
@@ -71,7 +71,7 @@ def test_the_same_document_gives_the_same_pairs(style):
 @pytest.mark.parametrize("style", ["extractive", "cloze"])
 @pytest.mark.parametrize("text", ["", "Short.", "x" * 5000, "a " * 5000, "!?.,;" * 500, "$$\\x{"])
 def test_odd_texts_give_few_pairs_and_no_failure(style, text):
-    pairs = write_pairs(document(text), style, 3)
+    pairs = pairs_about(document(text), style, 3)
     check_promises(text, pairs)
     assert len(pairs) <= 3
 
@@ -96,5 +96,5 @@ def test_nearly_every_real_abstract_gives_a_pair(style):
         pytest.skip("PAPERTUNE_FIXTURES names no folder with real abstracts beside it")
     rows = [json.loads(line) for path in files for line in path.read_text("utf-8").splitlines()]
     texts = [row["abstract"] for row in rows if row["abstract"].strip()]
-    counts = [len(write_pairs(document(text), style, 3)) for text in texts]
+    counts = [len(pairs_about(document(text), style, 3)) for text in texts]
     assert sum(count > 0 for count in counts) >= 0.97 * len(texts)

@@ -11,7 +11,8 @@ from papertune.errors import GeneratorError
 from papertune.generators import rules_backend
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
-from papertune.records import Document, Pair, Rejection, read_records, write_records
+from papertune.pairfile import read_pairs
+from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study.experiment import Splits
 from papertune.study.settings import (
     Decoding,
@@ -53,14 +54,14 @@ def study(tmp_path):
             instruction="read",
             documents=files,
             mine=SplitOf.of(split, SPLITS),
-            output=tmp_path / "pairs.jsonl",
+            output=tmp_path / "pairs.parquet",
             rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
             model_folder=folder,
         )
         return (
             counts,
-            list(read_records(tmp_path / "pairs.jsonl", Pair)),
+            list(read_pairs(tmp_path / "pairs.parquet")),
             list(read_records(tmp_path / "rejected.jsonl", Rejection)),
         )
 
@@ -139,10 +140,10 @@ def test_only_new_and_changed_documents_are_asked_about(study):
     documents = [document(n) for n in range(5)]
     counts, *_ = study(documents)
     assert (counts.asked, counts.from_store) == (5, 0)
-    first = (study.folder / "pairs.jsonl").read_bytes()
+    first = (study.folder / "pairs.parquet").read_bytes()
     counts, *_ = study(documents)
     assert (counts.asked, counts.from_store) == (0, 5)
-    assert (study.folder / "pairs.jsonl").read_bytes() == first
+    assert (study.folder / "pairs.parquet").read_bytes() == first
 
     counts, pairs, _ = study([*documents, document(9)])
     assert (counts.asked, counts.from_store) == (1, 5)
@@ -167,9 +168,9 @@ def test_what_is_cosmetic_asks_nobody_and_what_counts_asks_all(study):
 def test_the_output_does_not_depend_on_the_order_of_the_input(study):
     documents = [document(n, 2010 + n % 3) for n in range(12)]
     study(documents)
-    first = (study.folder / "pairs.jsonl").read_bytes()
+    first = (study.folder / "pairs.parquet").read_bytes()
     _, pairs, _ = study(documents[::-1])
-    assert (study.folder / "pairs.jsonl").read_bytes() == first
+    assert (study.folder / "pairs.parquet").read_bytes() == first
     assert [(p.year, p.document) for p in pairs] == sorted((p.year, p.document) for p in pairs)
 
 
@@ -187,7 +188,7 @@ def test_every_document_is_in_the_pairs_or_in_the_rejections(study):
 def test_zero_is_an_error_and_leaves_no_file(study):
     with pytest.raises(GeneratorError, match="not one pair from 2 documents"):
         study([document(1, text="Short."), document(2, text="Too.")])
-    assert not (study.folder / "pairs.jsonl").exists()
+    assert not (study.folder / "pairs.parquet").exists()
     assert not (study.folder / "rejected.jsonl").exists()
     with pytest.raises(GeneratorError, match="no document is in the split"):
         study([document(1, 2010)], split="train")
@@ -195,7 +196,7 @@ def test_zero_is_an_error_and_leaves_no_file(study):
 
 def test_a_killed_run_keeps_its_batches(study, monkeypatch):
     monkeypatch.setattr(rules_backend, "BATCH", 3)
-    real, seen = rules_backend.write_pairs, []
+    real, seen = rules_backend.pairs_about, []
 
     def dies_at_the_eighth(item, style, count):
         seen.append(item.id)
@@ -203,11 +204,11 @@ def test_a_killed_run_keeps_its_batches(study, monkeypatch):
             raise KeyboardInterrupt
         return real(item, style, count)
 
-    monkeypatch.setattr(rules_backend, "write_pairs", dies_at_the_eighth)
+    monkeypatch.setattr(rules_backend, "pairs_about", dies_at_the_eighth)
     documents = [document(n) for n in range(10)]
     with pytest.raises(KeyboardInterrupt):
         study(documents)
-    assert not (study.folder / "pairs.jsonl").exists()
+    assert not (study.folder / "pairs.parquet").exists()
     counts, pairs, _ = study(documents)
     assert (counts.asked, counts.from_store) == (4, 6)
     assert len({pair.document for pair in pairs}) == 10

@@ -30,7 +30,7 @@ def run(run):
 def exact_match(folder, run) -> float:
     """Of the finished model, by the stage that answers test sets."""
     task = Task(
-        model=folder, test_set=run.folder / "validation.jsonl", prompt=PROMPT,
+        model=folder, test_set=run.folder / "validation.parquet", prompt=PROMPT,
         answering=Answering(max_new_tokens=6),
     )  # fmt: skip
     output = run.folder / "answers.jsonl"

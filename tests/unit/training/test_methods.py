@@ -13,7 +13,8 @@ from papertune.answering.inference import Task, answer
 from papertune.errors import TrainingError
 from papertune.models.loading import load_model, load_tokenizer, set_up_torch
 from papertune.models.quantization import quantization_of
-from papertune.records import Answer, Pair, read_records, write_records
+from papertune.pairfile import read_pairs, write_pairs
+from papertune.records import Answer, read_records
 from papertune.study.recipe import Recipe
 from papertune.study.settings import (
     Answering,
@@ -91,7 +92,7 @@ def validation_loss(model, tokenizer, folder):
 
     texts = [
         (answer_prompt("$instruction $context $question", pair), completion(pair))
-        for pair in read_records(folder / "validation.jsonl", Pair)
+        for pair in read_pairs(folder / "validation.parquet")
     ]
     rows = labelled(tokenizer, encode(tokenizer, texts), max_length=96).rows
     batch = pad(rows, tokenizer.pad_token_id)
@@ -155,7 +156,7 @@ def test_another_quantisation_is_another_base(run, change):
 def test_a_quantised_model_answers(run, base, tmp_path):
     output = run("q", method="qlora")
     task = Task(
-        model=output, base=base("llama"), test_set=tmp_path / "validation.jsonl",
+        model=output, base=base("llama"), test_set=tmp_path / "validation.parquet",
         prompt="$instruction $context $question", answering=Answering(max_new_tokens=4),
     )  # fmt: skip
     answers = tmp_path / "answers.jsonl"
@@ -521,7 +522,7 @@ def test_training_sees_the_subset_only(run, tmp_path):
     assert facts["examples"]["train"] == 10 and facts["examples"]["validation"] == 6
     assert facts["subset"]["first"] == 10
     assert (facts["subset"]["pairs"], facts["subset"]["of"]) == (10, 24)
-    write_records(tmp_path / "train.jsonl", pairs(0, 10))
+    write_pairs(tmp_path / "train.parquet", pairs(0, 10))
     assert bytes_of(run("those")) == bytes_of(output)
 
 

@@ -8,7 +8,8 @@ import yaml
 from papertune.collect.listings import stack_dump, table_pairs
 from papertune.errors import SettingsError, TrainingError
 from papertune.generators.synthesis import synthesize
-from papertune.records import Document, Pair, read_records, write_records
+from papertune.pairfile import read_pairs
+from papertune.records import Document, write_records
 from papertune.study.experiment import Splits
 from papertune.study.experiment_file import load_experiment
 from papertune.study.settings import RulesGenerator, SourceGenerator, Subset
@@ -30,10 +31,10 @@ def dataset(tmp_path):
         synthesize(
             generator_name="people", generator=generator, prompt="", instruction="Answer",
             documents=[tmp_path / "2012.jsonl"], mine=SplitOf.of("train", SPLITS),
-            output=tmp_path / "train.jsonl", rejected=tmp_path / "rejected.jsonl",
+            output=tmp_path / "train.parquet", rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
         )  # fmt: skip
-        return list(read_records(tmp_path / "train.jsonl", Pair))
+        return list(read_pairs(tmp_path / "train.parquet"))
 
     return made
 
@@ -105,5 +106,5 @@ def test_a_row_without_a_score_is_named_when_the_best_are_asked_for(dataset):
     pairs = dataset(some, SourceGenerator(backend="source"))
     assert "score" not in pairs[1].provenance
     with pytest.raises(TrainingError, match="document 2 has no score") as error:
-        choose(pairs, Subset(top=1), "train.jsonl")
+        choose(pairs, Subset(top=1), "train.parquet")
     assert "every row" in error.value.hint

@@ -6,7 +6,6 @@ then renamed. Reading is lazy, line by line, so that memory does not grow with t
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -120,8 +119,8 @@ def pair_id(document: str, question: str, answer: str) -> str:
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[IO[str]]:
-    """Open a UTF-8 text file that appears under its name only once it is whole and on disk.
+def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[Any]]:
+    """Open a file, UTF-8 or binary, that has its name only once it is whole and on disk.
 
     Raises:
         OSError: as the file system says (a full disk, say); the old file is then untouched.
@@ -130,7 +129,8 @@ def atomic_write(path: str | Path) -> Iterator[IO[str]]:
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+        form: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": "\n"}
+        with os.fdopen(descriptor, "wb" if binary else "w", **form) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -189,7 +189,8 @@ def digest_of_lines(lines: Iterable[Any]) -> str:
 
 def to_line(record: Any) -> str:
     """One JSON line of a record, with its newline; keys in the order of the fields."""
-    return json.dumps(dataclasses.asdict(record), ensure_ascii=False) + "\n"
+    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return json.dumps(values, ensure_ascii=False) + "\n"
 
 
 def from_dict(kind: type[Record], values: dict[str, Any], where: str = "") -> Record:
@@ -224,34 +225,8 @@ def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         RecordError: a line is no JSON object; names file and line.
     """
-    for number, _, values in _json_lines(path):
-        yield number, values
-
-
-def read_placed(path: str | Path, kind: type[Record]) -> Iterator[tuple[int, Record]]:
-    """Byte offsets and records of a JSONL file: for those who hold places, not records, in memory.
-
-    Raises:
-        RecordError: as :func:`read_records`.
-    """
-    for number, offset, values in _json_lines(path):
-        yield offset, from_dict(kind, values, where=f"{path}:{number}")
-
-
-def read_at(path: str | Path, kind: type[Record], offsets: Iterable[int]) -> Iterator[Record]:
-    """The records that :func:`read_placed` found at these offsets."""
-    with open(path, "rb") as stream:
-        for offset in offsets:
-            stream.seek(offset)
-            yield from_dict(kind, json.loads(stream.readline()), where=str(path))
-
-
-def _json_lines(path: str | Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Line numbers, byte offsets and objects."""
-    offset = 0
     with open(path, "rb") as stream:
         for number, line in enumerate(stream, start=1):
-            start, offset = offset, offset + len(line)
             if not line.strip():
                 continue
             try:
@@ -264,4 +239,4 @@ def _json_lines(path: str | Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
                 ) from None
             if not isinstance(values, dict):
                 raise RecordError("not a JSON object", where=f"{path}:{number}")
-            yield number, start, values
+            yield number, values

@@ -20,7 +20,8 @@ from papertune.jobs import stopping
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
 from papertune.models.loading import load_config, load_model, load_tokenizer, set_up_torch
-from papertune.records import Answer, Pair, read_at, read_placed, read_records, write_records
+from papertune.pairfile import read_pairs, read_pairs_at
+from papertune.records import Answer, Pair, write_records
 from papertune.store import Store
 from papertune.study.prompts import answer_prompt
 from papertune.study.settings import Answering
@@ -60,7 +61,7 @@ class Task(BaseModel):
 
     def read(self, form: Form, places: Iterable[int]) -> Iterator[Encoded]:
         """The tokens of the questions and reference answers at places of the test set."""
-        return form.tokens(read_at(self.test_set, Pair, places))
+        return form.tokens(read_pairs_at(self.test_set, places))
 
 
 def answer(
@@ -91,7 +92,7 @@ def answer(
     # places in the file, never its texts: memory does not grow with what is asked about
     placed = [
         (digest([answer_prompt(task.prompt, pair), pair.answer]), place)
-        for place, pair in read_placed(task.test_set, Pair)
+        for place, pair in enumerate(read_pairs(task.test_set))
     ]
     if not placed:
         raise PapertuneError("the test set has no pairs", where=str(task.test_set))
@@ -112,7 +113,7 @@ def answer(
         else:
             answer_batches(todo, **work)
         finished.read_again()
-    pairs = read_records(task.test_set, Pair)
+    pairs = read_pairs(task.test_set)
     write_records(
         output,
         (

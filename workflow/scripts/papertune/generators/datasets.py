@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from papertune.records import Pair, atomic_write, read_records
+from papertune.pairfile import read_columns
+from papertune.records import atomic_write
 
 CARD = """---
 pretty_name: {quoted}
@@ -33,8 +34,8 @@ by the year of the document: no document is in two splits.
 {rows}
 
 Fields: `instruction`, `context` (the document's text), `question`, `answer` (the reference),
-`document` (its id), `year`, `generator`, and `provenance`: backend, model, revision, prompt
-(hash) and decoding that made the pair, and the document's score where its source has one.
+`document` (its id), `year`, `generator`, and `provenance`, as JSON: backend, model, revision,
+prompt (hash) and decoding that made the pair, and the document's score where its source has one.
 
 ```python
 from datasets import load_dataset
@@ -59,7 +60,7 @@ def describe_dataset(
     """Write the card (README.md) that tells people and ``datasets.load_dataset`` what is here.
 
     Args:
-        splits: The split files of the folder, ``train.jsonl`` and so on.
+        splits: The split files of the folder, ``train.parquet`` and so on.
         output: The card.
         title: The experiment's title.
         name: Stands in for the title where there is none.
@@ -67,14 +68,10 @@ def describe_dataset(
     """
     rows, files, total = [], [], 0
     for path in sorted(splits):
-        pairs, documents, years = 0, set(), set()
-        for pair in read_records(path, Pair):
-            pairs += 1
-            documents.add(pair.document)
-            years.add(pair.year)
-        total += pairs
+        documents, years = read_columns(path, "document", "year")
+        total += len(years)
         span = f"{min(years)}–{max(years)}"
-        rows.append(f"| {path.stem} | {pairs} | {len(documents)} | {span} |")
+        rows.append(f"| {path.stem} | {len(years)} | {len(set(documents))} | {span} |")
         files.append(f"  - split: {path.stem}\n    path: {path.name}")
     limits = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")]
     size = next((word for limit, word in limits if total < limit), "100K<n<1M")

@@ -32,7 +32,7 @@ _LATEX = re.compile(
 )
 
 
-def read_pairs(text: str, *, cut: bool = False) -> Pairs:
+def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     """The question–answer pairs in a model's raw output, cleaned, in their order.
 
     Args:

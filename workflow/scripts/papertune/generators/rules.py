@@ -187,7 +187,7 @@ _CLAUSE = re.compile(
 Pairs = list[tuple[str, str]]
 
 
-def write_pairs(
+def pairs_about(
     document: Document, style: Literal["extractive", "cloze"], count: int
 ) -> list[tuple[str, str]]:
     """At most ``count`` (question, answer) pairs about a document.

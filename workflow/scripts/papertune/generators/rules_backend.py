@@ -8,7 +8,7 @@ from typing import Any
 
 from papertune import versions
 from papertune.generators.protocol import Request, Written
-from papertune.generators.rules import write_pairs
+from papertune.generators.rules import pairs_about
 from papertune.study.settings import RulesGenerator
 
 BATCH = 64  # documents per append to the store
@@ -28,7 +28,7 @@ class RulesBackend:
         """Pairs of each document, in batches of 64."""
         batch: list[Written] = []
         for request in requests:
-            pairs = write_pairs(request.document, self._settings.style, self._settings.pairs)
+            pairs = pairs_about(request.document, self._settings.style, self._settings.pairs)
             batch.append(Written(request, pairs=tuple((q, a) for q, a in pairs)))
             if len(batch) == BATCH:
                 yield batch

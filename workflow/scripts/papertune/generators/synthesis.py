@@ -21,8 +21,9 @@ from papertune.generators.asking import Asking, item_of
 from papertune.generators.checking import check_pairs, is_refusal
 from papertune.generators.offsets import Place, places_of
 from papertune.generators.protocol import Backend, decoding_of
-from papertune.generators.reading import read_pairs
+from papertune.generators.reading import pairs_in
 from papertune.identity import fingerprint
+from papertune.pairfile import write_pairs
 from papertune.records import (
     Pair,
     Rejection,
@@ -167,7 +168,7 @@ class _Job:
         if ready:
             pairs = [(question, answer) for question, answer in value["pairs"]]
         else:
-            pairs = read_pairs(value["text"], cut=value["cut"])
+            pairs = pairs_in(value["text"], cut=value["cut"])
         if isinstance(self.generator, SourceGenerator):  # people's words are not for rules to judge
             return _Judged(pairs, [], "" if pairs else "the document has no question")
         kept, rejected = check_pairs(
@@ -215,37 +216,41 @@ def _write(
     """Pairs and rejections of every document, in order, both files whole or not at all."""
     counts = job.counts
     reasons: Counter[str] = Counter()
-    with atomic_write(rejected) as refused, atomic_write(output) as pairs:
+    with atomic_write(rejected) as refused:
 
         def reject(rejection: Rejection) -> None:
             counts.rejected[rejection.reason] += 1
             refused.write(to_line(rejection))
 
+        def pairs() -> Iterator[Pair]:
+            for place in places:
+                whys = []
+                for attempt in range(1, attempts + 1):
+                    judged = job.judge(place, attempt)
+                    for reason, detail in judged.rejected:
+                        reject(Rejection("synthesize", place.id, reason, detail))
+                    for pair in _pairs(job, place, judged.kept, attempt):
+                        counts.pairs += 1
+                        yield pair
+                    if judged.kept:
+                        break
+                    whys.append(f"attempt {attempt}: {judged.why}" if attempts > 1 else judged.why)
+                    reasons[judged.why.split(":")[0]] += 1
+                else:
+                    reject(Rejection("synthesize", place.id, "no_pairs", "; ".join(whys)))
+
+            if not counts.pairs:
+                told = ", ".join(f"{why} ({count})" for why, count in reasons.most_common(3))
+                raise GeneratorError(
+                    f"not one pair from {len(places)} documents: {told}",
+                    where=f"generators.{job.name}",
+                    hint="look at the raw outputs in the store's folder "
+                    f"{job.finished.folder}, then at the prompt, max_new_tokens and grounding",
+                )
+
         for rejection in repeated:
             reject(rejection)
-        for place in places:
-            whys = []
-            for attempt in range(1, attempts + 1):
-                judged = job.judge(place, attempt)
-                for reason, detail in judged.rejected:
-                    reject(Rejection("synthesize", place.id, reason, detail))
-                for pair in _pairs(job, place, judged.kept, attempt):
-                    pairs.write(to_line(pair))
-                    counts.pairs += 1
-                if judged.kept:
-                    break
-                whys.append(f"attempt {attempt}: {judged.why}" if attempts > 1 else judged.why)
-                reasons[judged.why.split(":")[0]] += 1
-            else:
-                reject(Rejection("synthesize", place.id, "no_pairs", "; ".join(whys)))
-        if not counts.pairs:
-            told = ", ".join(f"{why} ({count})" for why, count in reasons.most_common(3))
-            raise GeneratorError(
-                f"not one pair from {len(places)} documents: {told}",
-                where=f"generators.{job.name}",
-                hint="look at the raw outputs in the store's folder "
-                f"{job.finished.folder}, then at the prompt, max_new_tokens and grounding",
-            )
+        write_pairs(output, pairs())
 
 
 def _pairs(job: _Job, place: Place, kept: list[tuple[str, str]], attempt: int) -> Iterator[Pair]:

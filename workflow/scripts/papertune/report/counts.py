@@ -10,7 +10,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from papertune.records import Answer, Document, Pair, Rejection, Score, atomic_write, read_records
+from papertune.pairfile import read_pairs
+from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 from papertune.study.splits import split_of
@@ -81,7 +82,7 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
             add("split", split or "none", "kept", "", "documents")
     reject("collect", layout.by_year("missing"), "documents")
     for key, path in layout.by_split("datasets").items():
-        of_documents = Counter(pair.document for pair in read_records(path, Pair))
+        of_documents = Counter(pair.document for pair in read_pairs(path))
         add("synthesize", "/".join(key), "kept", "", "documents", len(of_documents))
         add("synthesize", "/".join(key), "kept", "", "pairs", of_documents.total())
     reject("synthesize", layout.by_split("rejected/pairs"), "pairs")

@@ -78,8 +78,9 @@ class Layout:
 
     def by_split(self, stage: str) -> dict[tuple[str, str], str]:
         """(generator, split) → file of a stage, ``datasets`` or ``rejected/pairs``."""
+        ending = "parquet" if stage == "datasets" else "jsonl"
         return {
-            (generator, split): f"{self.root}/{stage}/{generator}/{split}.jsonl"
+            (generator, split): f"{self.root}/{stage}/{generator}/{split}.{ending}"
             for generator, split in self.generated
         }
 
@@ -170,7 +171,7 @@ class Layout:
 
     def training_data(self, model: str, split: str) -> str:
         """One split of the dataset that a model is trained on."""
-        return f"{self.root}/datasets/{self.experiment.dataset_of(model)}/{split}.jsonl"
+        return f"{self.root}/datasets/{self.experiment.dataset_of(model)}/{split}.parquet"
 
     def corpus_documents(self, base: str) -> list[str]:
         """What a base reads: training documents only, never what it is tested on."""

@@ -20,7 +20,7 @@ from papertune.jobs import distributed
 from papertune.models.loading import context_of, load_tokenizer, set_up_torch
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.quantization import write_quantization
-from papertune.records import Pair, read_records
+from papertune.pairfile import read_pairs
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Training
 from papertune.training.by_answers import AnswerScorer, answer_scorer
@@ -71,7 +71,7 @@ def train(
     with memory_for("the base", where=what):
         model = prepare(base, recipe, device="cpu" if sharded else None)
     # the pairs, as the tokens that the model reads; it will be asked in the same form
-    given, held_out = (list(read_records(path, Pair)) for path in (train, validation))
+    given, held_out = (list(read_pairs(path)) for path in (train, validation))
     chosen = choose(given, recipe.subset, str(train))
     form = Form(tokenizer, recipe.examples.asked, recipe.prompt)
     longest = min(recipe.training.max_length, context_of(model.config) or 1 << 30)
