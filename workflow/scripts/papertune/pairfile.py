@@ -6,7 +6,6 @@ pairs give equal bytes. ``provenance`` is JSON, as its keys differ from generato
 
 from __future__ import annotations
 
-import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 from papertune.errors import RecordError
 from papertune.records import Pair, atomic_write
 
-ROWS, CHARACTERS = 2048, 2**21  # of a group, at most: one is in memory at once
+ROWS, CHARACTERS = 2048, 2**20  # of a group, at most: one is in memory at once
 SHARED = ("instruction", "context", "generator", "provenance")  # texts of many pairs
 NAMES = tuple(Pair.__dataclass_fields__)
 TEXT, SHARED_TEXT = pa.string(), pa.dictionary(pa.int32(), pa.string())
@@ -107,21 +106,6 @@ def read_columns(path: str | Path, *names: str) -> list[list[Any]]:
     with _opened(path) as file:
         table = file.read(columns=list(names))
         return [table[name].to_pylist() for name in names]
-
-
-def pairs_digest(path: str | Path) -> str:
-    """SHA-256, in hex, of what can be learned from a file: not of who wrote it, or its name.
-
-    Raises:
-        RecordError: it is no such file.
-    """
-    total = hashlib.sha256()
-    for pair in read_pairs(path):
-        texts = [pair.id, pair.document, pair.instruction, pair.context]
-        total.update(
-            json.dumps([*texts, pair.question, pair.answer, pair.provenance.get("score")]).encode()
-        )
-    return total.hexdigest()
 
 
 def _opened(path: str | Path) -> pq.ParquetFile:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from papertune.models.origin import UNKNOWN, base_facts, data_facts
-from papertune.records import Pair, atomic_write, read_records
+from papertune.pairfile import read_pairs
+from papertune.records import atomic_write
 from papertune.study.layout import Origin
 from papertune.study.methods import METHODS
 
@@ -112,7 +113,7 @@ def name_model(folder: Path, origin: Origin, base: Path, train: Path, validation
         validation: File of the pairs that choose the checkpoint.
     """
     files = [train, validation]
-    pairs, others = (list(read_records(path, Pair)) for path in files)
+    pairs, others = (list(read_pairs(path)) for path in files)
     names = {"experiment": origin.experiment, "model": origin.model}
     data = data_facts(pairs, others, files, origin)
     add_facts(folder, {"origin": names, "base": base_facts(base, origin), "data": data})

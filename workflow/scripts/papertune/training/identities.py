@@ -11,7 +11,8 @@ from typing import Any
 
 from papertune import versions
 from papertune.models.loading import weights_digest
-from papertune.records import Pair, digest_of_lines, read_records
+from papertune.pairfile import read_pairs
+from papertune.records import digest_of_lines
 from papertune.scores.embedding import embedder_identity
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Pretraining, Subset
@@ -59,7 +60,7 @@ def settings_of_pretraining(pretraining: Pretraining) -> dict[str, Any]:
 
 def _read(data: list[Path], subset: Subset | None) -> Iterator[list[Any]]:
     for path, some in zip(data, (subset, None), strict=True):
-        pairs = choose(list(read_records(path, Pair)), some, str(path))
+        pairs = choose(list(read_pairs(path)), some, str(path))
         yield [len(pairs)]
         for pair in pairs:
             yield [pair.id, pair.instruction, pair.context, pair.question, pair.answer]
