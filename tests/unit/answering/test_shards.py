@@ -17,6 +17,7 @@ from papertune.answering.inference import Task, answer
 from papertune.errors import GeneratorError, PapertuneError
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
+from papertune.pairfile import write_pairs
 from papertune.records import Document, Pair, write_records
 from papertune.study.settings import Answering, Decoding, TransformersGenerator
 from papertune.study.splits import SplitOf
@@ -36,8 +37,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
     make_model(folder / "model", chat=True, context=512)
     numbers = [(number, "the next cache miss " * (1 + number * 5 % 7)) for number in range(COUNT)]
-    write_records(
-        folder / "test.jsonl",
+    write_pairs(
+        folder / "test.parquet",
         [
             Pair(f"{n:016x}", f"{n:016x}", 2020, "read", text, "what", f"{n} percent", "g")
             for n, text in numbers
@@ -53,7 +54,7 @@ def folder(tmp_path_factory):
 def run_answer(folder: Path, made: Path, shards: int) -> None:
     task = Task(
         model=folder / "model",
-        test_set=folder / "test.jsonl",
+        test_set=folder / "test.parquet",
         prompt="$context $question",
         answering=Answering(max_new_tokens=TOKENS, batch_size=BATCH),
     )

@@ -75,7 +75,8 @@ def test_a_column_of_scores_does_so_for_ready_made_pairs(dataset, tmp_path):
     columns = {"question": "asked", "answer": "answered", "score": "votes", "year": "year"}
     source = PairsSource(kind="pairs", path=str(path), columns=columns)
     pairs = dataset(
-        list(table_pairs.read(source, 2012)), SourceGenerator(backend="source")
+        [document for *_, document in table_pairs.read(source, 2012)],
+        SourceGenerator(backend="source"),
     )
     assert titles(choose(pairs, Subset(top=1), "here")) == {"What is 2?"}
 
