@@ -450,7 +450,7 @@ def test_a_diverging_run_stops_and_says_where_the_best_model_is(run, tmp_path):
 
 
 def test_a_run_that_overfits_does_not_diverge(run, tmp_path):
-    write_records(tmp_path / "validation.jsonl", pairs(24, 6, answer="purple 9"))
+    write_pairs(tmp_path / "validation.parquet", pairs(24, 6, answer="purple 9"))
     rows = history_of(run("over", learning_rate=5e-2, epochs=8, evaluations=8, divergence=1.01))
     assert rows[-1]["validation_loss"] > 1.01 * rows[0]["validation_loss"]
 
