@@ -19,11 +19,7 @@ from papertune.study.layout import Layout
 
 log = logging.getLogger("papertune")
 
-COLUMNS = (
-    "Stage|Model or generator|Numbers from|Jobs|Attempts|Queue time (h:mm:ss)|Wall time (h:mm:ss)"
-    "|CPU hours asked|CPU hours used|GPU hours asked|GPU hours used"
-    "|Peak memory (MiB)|Memory asked (MiB)|Energy (kWh)"
-)
+COLUMNS = ("Stage", "Model or generator", "Numbers from", "Jobs", "Attempts")
 COST = "Estimated cost (GPU hours asked × price)"
 TOTAL, OTHER = "Total", "Other runs"
 DAY = 86_400.0
@@ -69,8 +65,10 @@ def cost_table(
             asked GPUs for, whether busy or not, at that price.
     """
     made, other = _apart(attempts(records, accounted), jobs)
-    measures = MEASURES if price is None else {**MEASURES, **_priced(price)}
-    columns = [*COLUMNS.split("|"), *([] if price is None else [COST])]
+    measures = dict(MEASURES)
+    if price is not None:
+        measures[COST] = ("gpu_asked", lambda seconds: f"{seconds / 3600 * price:.2f}")
+    columns = [*COLUMNS, *measures]
     rows = []
     for row in dict.fromkeys(jobs.values()):
         of_row = [job for job in jobs if jobs[job] == row]
@@ -162,26 +160,19 @@ def _mebibytes(size: float) -> str:
     return f"{size / 2**20:.0f}"
 
 
-# column → which number of an attempt it shows, and how
+# heading → which number of an attempt stands below it, and how
 Measures = dict[str, tuple[str, Callable[[float], str]]]
 MEASURES: Measures = {
-    name: (name, show)
-    for name, show in {
-        "queue": _clock,
-        "wall": _clock,
-        "cpu_asked": _hours,
-        "cpu_used": _hours,
-        "gpu_asked": _hours,
-        "gpu_used": _hours,
-        "memory_used": _mebibytes,
-        "memory_asked": _mebibytes,
-        "energy": _kilowatt_hours,
-    }.items()
+    "Queue time (h:mm:ss)": ("queue", _clock),
+    "Wall time (h:mm:ss)": ("wall", _clock),
+    "CPU hours asked": ("cpu_asked", _hours),
+    "CPU hours used": ("cpu_used", _hours),
+    "GPU hours asked": ("gpu_asked", _hours),
+    "GPU hours used": ("gpu_used", _hours),
+    "Peak memory (MiB)": ("memory_used", _mebibytes),
+    "Memory asked (MiB)": ("memory_asked", _mebibytes),
+    "Energy (kWh)": ("energy", _kilowatt_hours),
 }
-
-
-def _priced(price: float) -> Measures:
-    return {COST: ("gpu_asked", lambda seconds: f"{seconds / 3600 * price:.2f}")}
 
 
 def _cells(jobs: list[list[Attempt]], measures: Measures) -> list[str]:
