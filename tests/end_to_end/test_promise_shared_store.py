@@ -26,7 +26,7 @@ def test_two_runs_on_one_store_corrupt_nothing_and_a_third_asks_nothing(tmp_path
     made = [
         {
             path.relative_to(study.folder): path.read_bytes()
-            for path in (study.folder / "results/mine/datasets").rglob("*.jsonl")
+            for path in (study.folder / "results/mine/datasets").rglob("*.parquet")
         }
         for study in studies
     ]

@@ -124,12 +124,16 @@ class Store:
                     offset += len(line)
 
 
+_START, _MIDDLE = b'{"key": ', b', "value": '
+
+
 def _key_of(line: bytes) -> str | None:
-    """The key of a whole store line, None of a torn or foreign one."""
-    if not line.endswith(b"\n"):
+    """The key of a whole store line, None of a torn or foreign one; the value is not parsed."""
+    end = line.find(_MIDDLE)
+    if not line.startswith(_START) or end < 0 or not line.endswith(b"}\n") or b"\0" in line:
         return None
     try:
-        item = json.loads(line)
-        return item["key"] if "value" in item else None
-    except (ValueError, TypeError, KeyError):
+        key = json.loads(line[len(_START) : end])
+    except ValueError:
         return None
+    return key if isinstance(key, str) else None
