@@ -104,7 +104,8 @@ class FilesStudy:
 
     def run(self, *arguments: str, **how: Any) -> str:
         how.setdefault("snakefile", self.snakefile)
-        return snakemake(self.folder, "--config", "experiments=mine", *arguments, **how).stdout
+        named = ("--config", f"experiments={self.file.stem}")
+        return snakemake(self.folder, *named, *arguments, **how).stdout
 
     def log(self, name: str) -> str:
         return (self.folder / "logs/mine" / f"{name}.log").read_text()

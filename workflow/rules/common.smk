@@ -30,10 +30,15 @@ if workflow.is_main_process:
         logger.addFilter(lambda record: "cannot be locked" not in record.getMessage())
 
 
+def replaces():
+    """Whether this run replaces or deletes what others may be reading."""
+    return not {"refresh", "prune"}.isdisjoint(workflow.dag_settings.targets)
+
+
 def begin_run(log, before=workflow._onstart):
     """What comes before the first job."""
     before(log)
-    running.begin(refreshes="refresh" in workflow.dag_settings.targets)
+    running.begin(refreshes=replaces())
     make_way()
     check_run()
 

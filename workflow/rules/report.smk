@@ -152,3 +152,22 @@ rule write_page:
         uses=used(uses.report),
     script:
         "../scripts/write_page.py"
+
+
+# Deletes from the store what no experiment refers to: neither the named ones nor any in config/.
+rule prune:
+    input:
+        nobody_else,
+    log:
+        "logs/prune.log",
+    localrule: True
+    conda:
+        "../../envs/models.yaml"
+    params:
+        files=[
+            str(path.resolve())
+            for folder in (Path(), Path(workflow.basedir), ROOT)
+            for path in folder.glob("config/experiments/*.yaml")
+        ],
+    script:
+        "../scripts/prune.py"

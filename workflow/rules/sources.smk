@@ -33,7 +33,7 @@ def web(wildcards):
 def make_way():
     """End this run where it and another one would replace and read the same listings."""
     try:
-        running.make_way(refreshes="refresh" in workflow.dag_settings.targets)
+        running.make_way(refreshes=replaces())
     except PapertuneError as error:
         raise WorkflowError(str(error)) from None
 

@@ -20,7 +20,7 @@ from papertune.generators import open_backend
 from papertune.generators.asking import Asking, item_of
 from papertune.generators.checking import check_pairs, is_refusal
 from papertune.generators.offsets import Place, places_of
-from papertune.generators.protocol import Backend, decoding_of
+from papertune.generators.protocol import decoding_of
 from papertune.generators.reading import pairs_in
 from papertune.identity import fingerprint
 from papertune.pairfile import write_pairs
@@ -95,7 +95,7 @@ def synthesize(
         )
     backend = open_backend(generator, folder=model_folder, threads=threads)
     what = f"{generator_name}/{mine.split}"
-    identity = _identity(generator, prompt, backend)
+    identity = asking_identity(generator, prompt) | {"backend": backend.version()}
     asking = Asking(generator, prompt, backend, store, identity, what)
     job = _Job(generator_name, instruction, asking)
     counts = job.counts
@@ -126,17 +126,12 @@ def synthesize(
     return counts
 
 
-def _identity(generator: Generator, prompt: str, backend: Backend) -> dict[str, Any]:
-    """What a raw output depends on; what is only used to judge it is left out."""
+def asking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
+    """What a raw output depends on beside its backend's version, and not what only judges it."""
     settings = generator.identity()
     for judging in ("grounding", "attempts"):
         settings.pop(judging, None)
-    return {
-        "generator": settings,
-        "prompt": prompt,
-        "version": versions.ASK,
-        "backend": backend.version(),
-    }
+    return {"generator": settings, "prompt": prompt, "version": versions.ASK}
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.identity import fingerprint
+from papertune.models.loading import weights_digest
 from papertune.models.modelfolder import model_folder
 from papertune.records import atomic_write, umask
 from papertune.store import IDENTITY
@@ -98,7 +99,8 @@ def _move(made: Path, folder: Path, identity: Mapping[str, Any]) -> None:
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
         files[path.name] = path.stat().st_size
-    _write_json(made / IDENTITY, {"identity": identity, "files": files})
+    weights = weights_digest(made)
+    _write_json(made / IDENTITY, {"identity": identity, "files": files, "weights": weights})
     folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
         try:

@@ -150,7 +150,7 @@ def load_model(
 
 # what of a model folder is loaded, and what only tells of it
 READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-NOT_READ = "training.json"
+NOT_READ = ("training.json", "identity.json")
 
 
 def weights_digest(folder: str | Path) -> str:
@@ -164,7 +164,7 @@ def weights_digest(folder: str | Path) -> str:
     paths = sorted(path for kind in READ for path in Path(_folder(folder)).glob(kind))
     if not any(path.suffix == ".safetensors" for path in paths):
         raise TrainingError("a model folder without safetensors weights", where=str(folder))
-    read = {path.name: file_digest(path) for path in paths if path.name != NOT_READ}
+    read = {path.name: file_digest(path) for path in paths if path.name not in NOT_READ}
     if "adapter_config.json" in read:
         settings = json.loads(Path(folder, "adapter_config.json").read_text("utf-8"))
         read["adapter_config.json"] = settings | {"base_model_name_or_path": ""}

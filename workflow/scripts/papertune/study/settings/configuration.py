@@ -27,6 +27,8 @@ class Configuration(Settings):
         "resources", min_length=1, description="folder of what experiments share"
     )
 
+    yes: bool = Field(False, description="`snakemake prune` deletes without asking")
+
     @field_validator("experiments")
     @classmethod
     def _once(cls, names: list[str]) -> list[str]:

@@ -1,0 +1,160 @@
+"""Promise: a model is made again only when what makes it changes, and so are pairs and answers.
+
+Where Snakemake plans a job for a file's time or name, the job finds its result in the store.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from end_to_end.conftest import FilesStudy
+from snakemake_run import ROOT, snakemake
+
+pytestmark = pytest.mark.slow
+
+WORK = ("synthesize", "answer", "embed", "models", "bases", "checkpoints")
+CLONED = ("Snakefile", "workflow", "config", "envs")
+
+
+def work_of(study: FilesStudy) -> dict[str, list[str]]:
+    """What the store has, per kind of work: lines of what was asked, the names of models."""
+    found = {}
+    for kind in WORK:
+        folder = study.folder / "store" / kind
+        lines = [line for path in folder.rglob("*.jsonl") for line in path.read_text().splitlines()]
+        found[kind] = sorted(lines) or sorted(path.name for path in folder.glob("*"))
+    return found
+
+
+def touch(folder: Path) -> None:
+    """Every file, and what was made of others before these."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file():
+            os.utime(path)
+
+
+def results_lost(study: FilesStudy, clone: Path) -> FilesStudy:
+    shutil.rmtree(study.folder / "results")
+    return study
+
+
+def everything_touched(study: FilesStudy, clone: Path) -> FilesStudy:
+    for folder in (study.folder / "results", study.folder / "data", clone):
+        touch(folder)
+    return study
+
+
+def fresh_clone(study: FilesStudy, clone: Path) -> FilesStudy:
+    """As ``git clone`` and ``cp -r`` make it: no times and no links are kept."""
+    folder = study.folder.with_name("fresh")
+    shutil.copytree(study.folder, folder, copy_function=shutil.copyfile)
+    shutil.rmtree(study.folder)
+    return FilesStudy(folder, study.one_file)
+
+
+def scripts_commented(study: FilesStudy, clone: Path) -> FilesStudy:
+    for path in (clone / "workflow/scripts").rglob("*.py"):
+        path.write_text(f"{path.read_text()}\n# a comment\n")
+    return study
+
+
+def experiment_renamed(study: FilesStudy, clone: Path) -> FilesStudy:
+    study.file = study.file.rename(study.file.with_name("renamed.yaml"))
+    return study
+
+
+def generator_renamed(study: FilesStudy, clone: Path) -> FilesStudy:
+    def rename(values):
+        values["generators"]["renamed"] = values["generators"].pop("extractive")
+        values["dataset"] = "renamed"
+
+    study.change(rename)
+    return study
+
+
+def folder_moved(study: FilesStudy, clone: Path) -> FilesStudy:
+    folder = study.folder.rename(study.folder.with_name("moved"))
+    return FilesStudy(folder, study.one_file)
+
+
+CASES: list[Callable[[FilesStudy, Path], FilesStudy]] = [
+    results_lost,
+    everything_touched,
+    fresh_clone,
+    scripts_commented,
+    experiment_renamed,
+    generator_renamed,
+    folder_moved,
+]
+
+
+@pytest.mark.parametrize("change", CASES, ids=lambda change: change.__name__)
+def test_nothing_is_trained_asked_or_answered_again(study, tmp_path, change):
+    clone = tmp_path / "clone"
+    for name in CLONED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        clone.mkdir(exist_ok=True)
+        copy(ROOT / name, clone / name)
+    before, made = work_of(study), tables(study)
+    study = change(study, clone)
+    shutil.rmtree(study.folder / "logs")
+    study.run(snakefile=clone / "Snakefile")
+    assert work_of(study) == before
+    for path in (study.folder / "logs").rglob("*.log"):
+        text = path.read_text()
+        assert not re.search(r"asked [1-9]", text), (path, text)
+        if path.match("bases/*.log") or path.match("models/*/*.log"):
+            assert "found in the store" in text
+    assert tables(study) == made
+    model = study.folder / "results" / study.file.stem / "models/lora/seed-1"
+    assert f"{study.file.stem} / lora" in (model / "README.md").read_text()
+
+
+def test_prune_deletes_what_no_experiment_refers_to_and_asks_before(study):
+    def prune(*configuration: str) -> tuple[str, dict[str, set[str]]]:
+        named = ("--config", "experiments=mine", *configuration)
+        told = snakemake(study.folder, "prune", *named).stdout
+        folders = (study.folder / "store").glob("*/*")
+        kinds: dict[str, set[str]] = {kind: set() for kind in WORK}
+        for path in folders:
+            kinds.setdefault(path.parent.name, set()).add(path.name)
+        return told, kinds
+
+    shutil.copytree(study.folder / "results", study.folder / "kept", copy_function=os.link)
+    shutil.rmtree(study.folder / "results")  # what is not there is not known, and stays
+    _, whole = prune("yes=true")
+    assert [len(whole[kind]) for kind in ("models", "bases", "answer", "synthesize")] == [
+        1,
+        1,
+        2,
+        2,
+    ]
+    (study.folder / "kept").rename(study.folder / "results")
+    assert prune("yes=true")[1] == whole
+
+    def change(values: dict[str, Any]) -> None:
+        del values["models"]["lora"]
+
+    study.change(change)
+    told, kinds = prune()
+    assert kinds == whole and re.search(r"2 of \d+ folders of store, [\d.]+ MB", told)
+    _, kinds = prune("yes=true")
+    assert not kinds["models"] and len(kinds["answer"]) == 1
+    assert all(kinds[kind] == whole[kind] for kind in whole if kind not in ("models", "answer"))
+    assert next((study.folder / "results").rglob("adapter_model.safetensors")).stat().st_size
+
+
+def tables(study: FilesStudy) -> dict[str, list[str]]:
+    """The lines of the tables that tell no times, in whatever order test sets are named."""
+    folder = study.folder / "results" / study.file.stem / "tables"
+    return {
+        path.name: sorted(path.read_text().replace("renamed", "extractive").splitlines())
+        for path in folder.glob("m*.csv")
+    }

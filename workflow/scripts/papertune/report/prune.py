@@ -1,0 +1,185 @@
+"""What the store has that no experiment refers to, and deleting it when somebody says so.
+
+A folder of the store says in ``identity.json`` what it was made for. An experiment refers to it if
+all that is known of what the experiment makes agrees: what a model was trained on, say, is known
+only where the data is there. What does not say what it is stays.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from papertune import versions
+from papertune.answering.inference import Task
+from papertune.errors import PapertuneError
+from papertune.generators.synthesis import asking_identity
+from papertune.models.finished import BASES, MODELS, UNFINISHED
+from papertune.models.loading import weights_digest
+from papertune.scores.embedding import embedder_identity
+from papertune.store import IDENTITY
+from papertune.study.layout import Layout
+from papertune.training.identities import (
+    pretraining_identity,
+    settings_of_pretraining,
+    settings_of_training,
+    training_identity,
+)
+
+log = logging.getLogger("papertune")
+
+Identity = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A folder of the store, what it says that it was made for, and the digest of its weights."""
+
+    folder: Path
+    kind: str
+    identity: Identity
+    weights: str = ""
+
+    def agrees(self, references: Iterable[Identity]) -> bool:
+        """Whether one of them, as far as it is known, is what the folder was made for."""
+        return any(
+            all(self.identity.get(key) == value for key, value in one.items()) for one in references
+        )
+
+    def size(self) -> int:
+        """Bytes that its deletion frees: not those that results link to."""
+        states = [path.stat() for path in self.folder.rglob("*") if path.is_file()]
+        return sum(state.st_size for state in states if state.st_nlink == 1)
+
+
+def prune(store: Path, layouts: Iterable[Layout], agree: Callable[[str], bool]) -> list[Path]:
+    """Delete what no experiment refers to, once that is agreed to.
+
+    Args:
+        store: The store's root.
+        layouts: Of all experiments whose work is to stay.
+        agree: Is asked a question that says how much it is.
+
+    Returns:
+        What was deleted.
+    """
+    kept = list(_kept(store))
+    references: dict[str, list[Identity]] = {}
+    missing: set[str] = set()
+    for layout in layouts:
+        for kind, identity in _References(layout, kept, missing).all():
+            references.setdefault(kind, []).append(identity)
+    if missing:
+        said = ", ".join(sorted(missing))
+        log.info("results of %s are not all here: what agrees with the settings stays", said)
+    unwanted = [one for one in kept if not one.agrees(references.get(one.kind, []))]
+    total = 0
+    for one in unwanted:
+        total += one.size()
+        log.info("no experiment refers to %s (%.1f MB)", one.folder, one.size() / 1e6)
+    said = f"{len(unwanted)} of {len(kept)} folders of {store}, {total / 1e6:,.1f} MB"
+    if not unwanted or not agree(f"Delete {said}?"):
+        log.info("nothing was deleted; no experiment refers to %s", said)
+        return []
+    for one in unwanted:
+        shutil.rmtree(one.folder.rename(one.folder.with_name(f".{one.folder.name}.pruned")))
+    log.info("deleted %s", said)
+    return [one.folder for one in unwanted]
+
+
+def _kept(store: Path) -> Iterator[Kept]:
+    for path in sorted(store.glob(f"*/*/{IDENTITY}")):
+        kind = path.parts[-3]
+        try:
+            said = json.loads(path.read_text("utf-8"))
+            if kind in (MODELS, BASES, UNFINISHED):
+                kind, identity = said.get("kind", kind), said["identity"]
+                yield Kept(path.parent, kind, identity, said.get("weights", ""))
+            elif kind == "answer":
+                yield Kept(path.parent, kind, said | said["model"])
+            elif kind in ("synthesize", "embed", "fetch", "render"):
+                yield Kept(path.parent, kind, said)
+        except (OSError, ValueError, LookupError, TypeError):
+            log.warning("%s cannot be read, and its folder stays", path)
+
+
+@dataclass(frozen=True, slots=True)
+class _References:
+    """What an experiment refers to, as far as it is known."""
+
+    layout: Layout
+    kept: list[Kept]
+    missing: set[str]  # experiments of which not all is known
+
+    def all(self) -> Iterator[tuple[str, Identity]]:
+        """Kind of the folder, and what it may have been made for."""
+        layout, study = self.layout, self.layout.experiment
+        for stage in ("fetch", "render"):
+            yield stage, {"version": versions.COLLECT, "fetching": study.fetching.identity()}
+        for name, generator in study.generators.items():
+            yield "synthesize", asking_identity(generator, study.generator_template(name))
+        embedder = self._known(_embedder, layout)
+        yield "embed", {"version": versions.EMBED, **embedder}
+        for base in study.bases:
+            if made := self._pretrained(base):
+                yield BASES, made
+        for model in study.models:
+            yield from self._of_model(model)
+
+    def _of_model(self, model: str) -> Iterator[tuple[str, Identity]]:
+        """Itself, and its answers."""
+        layout, study = self.layout, self.layout.experiment
+        base = Path(layout.base(model))
+        embedder = Path(judge) if (judge := layout.judge(model)) else None
+        data = [Path(layout.training_data(model, split)) for split in ("train", "validation")]
+        recipe = study.recipe_of(model)
+        task = Task(
+            model=base, test_set=base, prompt=recipe.prompt,
+            asked=recipe.examples.asked, answering=study.answering,
+        )  # fmt: skip
+        settings = task.identity({})
+        del settings["model"]
+        for seed in study.seeds_of(model):
+            kind, made = BASES, self._pretrained(study.models[model].base)
+            if model in layout.trained:
+                known = self._known(training_identity, recipe, seed, data, base, embedder)
+                kind, made = MODELS, {**settings_of_training(recipe, seed), **known}
+                yield MODELS, made
+            found = [one for one in self.kept if one.kind == kind and made and one.agrees([made])]
+            weights = [{"model": one.weights} for one in found if one.weights]
+            known = {} if weights else self._known(_weights, layout.model(model, seed))
+            # all in its form, where it has results but is itself gone
+            if not weights and (known or Path(layout.root).is_dir()):
+                weights = [dict(known)]
+            for one in weights:
+                yield "answer", {**settings, **one}
+
+    def _pretrained(self, name: str) -> dict[str, Any]:
+        """What a base from scratch was made of; nothing for other bases."""
+        pretraining = self.layout.experiment.bases[name].pretrain
+        if pretraining is None:
+            return {}
+        documents = [Path(path) for path in self.layout.corpus_documents(name)]
+        known = self._known(pretraining_identity, pretraining, documents)
+        return {**settings_of_pretraining(pretraining), **known}
+
+    def _known(self, identity: Callable[..., Identity], *of: Any) -> Identity:
+        """An identity, or nothing of it where something that it is made of is not there."""
+        try:
+            return identity(*of)
+        except (OSError, PapertuneError):
+            self.missing.add(self.layout.name)
+            return {}
+
+
+def _weights(folder: str) -> Identity:
+    return {"model": weights_digest(folder)}
+
+
+def _embedder(layout: Layout) -> Identity:
+    return {"model": embedder_identity(layout.experiment.embedder, layout.embedder())}

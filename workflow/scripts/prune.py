@@ -1,0 +1,25 @@
+"""Delete from the store what no experiment refers to: tells how much that is, and asks before."""
+
+import sys
+from pathlib import Path
+
+from papertune.jobs.job import job
+from papertune.report.prune import prune
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
+
+
+def agree(question):
+    """Whether somebody says yes: in the configuration, or on the terminal if there is one."""
+    if snakemake.config["yes"] or not sys.stdin.isatty():
+        return snakemake.config["yes"]
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() in ("y", "yes")
+
+
+with job(snakemake):
+    layouts = [
+        Layout(Path(path).stem, load_experiment(path), snakemake.config["resources"])
+        for path in {*snakemake.params.files, *snakemake.config["files"].values()}
+    ]
+    prune(Path(snakemake.config["store"]), layouts, agree)
