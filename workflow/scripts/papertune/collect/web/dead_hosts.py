@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.web.transport import HostStopped, PageError
@@ -16,26 +17,21 @@ class DeadHosts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hosts: dict[str, HostStopped] = {}
-        self._failures: dict[str, int] = {}
+        self._failures: Counter[str] = Counter()
 
     def check(self, url: str) -> None:
         """Raise HostStopped where the url's host is dead."""
-        with self._lock:
-            error = self._hosts.get(host_of(url))
-        if error:
+        if error := self._hosts.get(host_of(url)):
             raise error
 
     def add(self, url: str, what: str, hint: str) -> HostStopped:
         """Ask the url's host no more; returns the error to raise."""
-        error = HostStopped(what, where=url, hint=hint)
-        with self._lock:
-            self._hosts[host_of(url)] = error
+        error = self._hosts[host_of(url)] = HostStopped(what, where=url, hint=hint)
         return error
 
     def answered(self, url: str) -> None:
         """The url's host has answered: earlier failures do not count any more."""
-        with self._lock:
-            self._failures.pop(host_of(url), None)
+        self._failures.pop(host_of(url), None)
 
     def failed(self, error: PageError) -> None:
         """Count a page that could not be had.
@@ -49,12 +45,11 @@ class DeadHosts:
             hint = "run again later with a longer fetching.delay"
         elif error.reason in ("connection", "timeout"):
             with self._lock:
-                count = self._failures[host] = self._failures.get(host, 0) + 1
-            if count < FAILURES:
+                self._failures[host] += 1
+            if self._failures[host] < FAILURES:
                 return
             what = f"{host} did not answer {FAILURES} times in a row ({error.what})"
             hint = "check the network (compute nodes often have none), then run again"
         else:
             return
-        hint += "; finished documents are in the store"
-        raise self.add(error.where, what, hint) from None
+        raise self.add(error.where, what, f"{hint}; finished documents are in the store") from None

@@ -51,10 +51,10 @@ class PageCache:
                 raise ValueError(f"it holds {page.url}, or was changed since it was written")
             return page
         except FileNotFoundError:
-            return None
+            pass
         except (OSError, ValueError, TypeError) as error:
             log.warning("%s: unreadable, the page is fetched again (%s)", path, error)
-            return None
+        return None
 
     def write(self, page: Page) -> None:
         """Keep a page, whole or not at all."""

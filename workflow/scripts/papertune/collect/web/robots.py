@@ -13,13 +13,7 @@ from protego import Protego
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.web.pauses import LOOK, Alive
-from papertune.collect.web.transport import (
-    REDIRECTS,
-    PageError,
-    body_of,
-    joined,
-    redirect_target,
-)
+from papertune.collect.web.transport import REDIRECTS, PageError, body_of, redirect_target
 
 AGE = 24 * 3600.0  # seconds; RFC 9309 asks not to believe one for longer
 ROBOTS_BYTES = 500 * 1024  # what RFC 9309 asks crawlers to read at least
@@ -60,19 +54,14 @@ class Robots:
             if not host_of(current):
                 break  # it leads to no web page: there is none
             with closing(self._send(current)) as response:
-                target = redirect_target(current, response, self._timeout)
-                if target:
-                    current = joined(current, target)
-                    continue
-                if response.status_code >= 500 or response.status_code == 429:
-                    raise PageError(
-                        url,
-                        "robots_unreachable",
-                        f"robots.txt cannot be read (status {response.status_code})",
-                        passing=True,
-                    )
-                if response.status_code == 200:
+                current = redirect_target(current, response, self._timeout) or current
+                status = response.status_code
+                if status >= 500 or status == 429:
+                    what = f"robots.txt cannot be read (status {status})"
+                    raise PageError(url, "robots_unreachable", what, passing=True)
+                if status == 200:
                     body = body_of(current, response, ROBOTS_BYTES, self._timeout, cut=True)
                     return body.decode("utf-8-sig", "replace")
-            break
+                if not response.is_redirect:
+                    break
         return ""

@@ -7,46 +7,36 @@ private address that the experiment does not allow. Pages are kept on disk.
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
+import random
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import cast
+from urllib.parse import urlsplit
 
 import requests
 
 from papertune.collect.identifiers import host_of
+from papertune.collect.web import transport
 from papertune.collect.web.addresses import Allowed, PrivateAddress
 from papertune.collect.web.challenges import challenge_of, decoded
-from papertune.collect.web.contact import AGENT, check_contact, contact_of, user_agent
 from papertune.collect.web.credentials import Credentials
 from papertune.collect.web.dead_hosts import DeadHosts
 from papertune.collect.web.page_cache import Page, PageCache
-from papertune.collect.web.pauses import HostPauses, Slot, least_delay
-from papertune.collect.web.retrying import retrying
+from papertune.collect.web.pauses import HostPauses, Slot, least_delay, nap
 from papertune.collect.web.robots import Robots
-from papertune.collect.web.transport import (
-    REDIRECTS,
-    HostStopped,
-    PageError,
-    body_of,
-    check_media,
-    check_status,
-    joined,
-    new_session,
-    port_of,
-    private,
-    redirect_target,
-    retry_after,
-    send,
-)
+from papertune.collect.web.transport import PATIENCE, REDIRECTS, HostStopped, PageError
+from papertune.errors import CollectError
 from papertune.jobs import stopping
 from papertune.study.settings import Fetching
 
-__all__ = ["HostStopped", "Page", "PageError", "PoliteSession"]
-
 log = logging.getLogger("papertune")
+
+AGENT = "Papertune"
+VERSION = "0.1"
 
 
 class PoliteSession:
@@ -81,7 +71,7 @@ class PoliteSession:
         self._given: dict[str, None] = {}  # in their order
         self._dead_hosts = DeadHosts()
         self._robots = Robots(self._send, fetching.timeout, self.check)
-        self._threads = threading.local()  # requests' sessions are not for several threads
+        self._threads = threading.local()  # requests' sessions are for one thread each
         self._sessions: list[requests.Session] = []
         self._closed = False
 
@@ -106,13 +96,13 @@ class PoliteSession:
 
     @property
     def contact(self) -> str:
-        """Who asks."""
-        return contact_of(self.fetching)
+        """Whom a site's operator can write to: ``fetching.contact``, else ``$PAPERTUNE_CONTACT``."""
+        return (self.fetching.contact or os.environ.get("PAPERTUNE_CONTACT", "")).strip()
 
     @property
     def user_agent(self) -> str:
         """``Papertune/0.1 (+contact)``."""
-        return user_agent(self.contact)
+        return f"{AGENT}/{VERSION} (+{self.contact or 'loopback'})"
 
     def get(
         self,
@@ -128,13 +118,12 @@ class PoliteSession:
         Args:
             url: An http or https url; the page is kept under it.
             refresh: Ask again even if the page is in the cache.
-            headers: Sent with the request, and neither kept nor logged. A redirect to another
-                host takes none but ``Accept``, ``Accept-Language`` and ``Content-Type`` along.
-            secret: Query parameters, such as an API's key, that are added to what is sent to the
-                url's host alone. They are in no cache file, log or error, nor in ``landed``;
-                where the page says them again, its text has ``***``.
-            api: It is an interface for programs whose documentation invites them. Its robots.txt,
-                which tells crawlers that its answers are no pages, is not asked then.
+            headers: Sent with the request, and neither kept nor logged. Of them a redirect to
+                another host gets ``Accept``, ``Accept-Language`` and ``Content-Type`` alone.
+            secret: Query parameters, such as an API's key, that are sent to the url's host alone.
+                They are in no cache file, log or error; where the page says them, it has ``***``.
+            api: It is for programs, and its documentation invites them: its robots.txt, which
+                tells crawlers that its answers are no pages, is not asked.
 
         Raises:
             PageError: the page cannot be had; other pages of the host may.
@@ -145,9 +134,7 @@ class PoliteSession:
         if page is None:
             try:
                 with ending_at_once():
-                    self.check()
-                    ask = retrying(self.fetching.retries, self.backoff, self.check)
-                    page = ask(self._get_once, url, Credentials(url, headers, secret), api)
+                    page = self._get(url, Credentials(url, headers, secret), api)
             except PageError as error:
                 self._dead_hosts.failed(error)
                 raise
@@ -184,13 +171,11 @@ class PoliteSession:
         self._check_host(url)
         rules = self._robots.rules(url)
         if not rules.can_fetch(url, AGENT):
-            raise PageError(
-                url,
-                "robots",
-                "the site's robots.txt forbids this page",
-                hint="ask the site for permission, or give these documents as local files "
-                "(source kind: files)",
+            hint = (
+                "ask the site for permission, or give these documents as files (source kind: files)"
             )
+            what = "the site's robots.txt forbids this page"
+            raise PageError(url, "robots", what, hint=hint)
         return float(rules.crawl_delay(AGENT) or 0)
 
     def stop(self, url: str, what: str, hint: str) -> HostStopped:
@@ -201,8 +186,7 @@ class PoliteSession:
         self, url: str, text: str, headers: Mapping[str, str] | None = None
     ) -> None:
         """Raise HostStopped where the text is a bot challenge in place of a page."""
-        kind = challenge_of(text, headers)
-        if kind:
+        if kind := challenge_of(text, headers):
             raise self.stop(
                 url,
                 f"a bot challenge ({kind}) in place of the page",
@@ -211,7 +195,27 @@ class PoliteSession:
                 "titles, urls and abstracts into a file and use source kind 'files'",
             )
 
-    # ---- one request ----------------------------------------------------------
+    # ---- requests -------------------------------------------------------------
+
+    def _get(self, url: str, credentials: Credentials, api: bool) -> Page:
+        """Ask, and again after errors that may pass: after growing pauses or as the host says."""
+        for attempt in itertools.count():
+            self.check()
+            try:
+                return self._get_once(url, credentials, api)
+            except PageError as error:
+                asked = error.retry_after
+                last = attempt == self.fetching.retries
+                if last or not error.passing or (asked or 0) > PATIENCE:
+                    raise
+                jitter = random.SystemRandom().random()
+                if asked is None:
+                    pause = min(self.backoff * 2**attempt * (1 + jitter), 60.0)
+                else:
+                    pause = asked + jitter * min(self.backoff, 1.0)
+                log.info("%s; asking again in %.1f s", error, pause)
+                nap(pause, self.check)
+        raise AssertionError("unreachable")
 
     def _get_once(self, url: str, credentials: Credentials, api: bool) -> Page:
         current = url
@@ -219,9 +223,9 @@ class PoliteSession:
             invited = api and host_of(current) == host_of(url)
             crawl_delay = 0.0 if invited else self.allow(current)
             with closing(self._send(current, crawl_delay, credentials)) as response:
-                target = redirect_target(current, response, self.fetching.timeout)
+                target = transport.redirect_target(current, response, self.fetching.timeout)
                 if target:
-                    current = credentials.stripped(joined(current, target))
+                    current = credentials.stripped(target)
                     continue
                 text = credentials.hidden(self._text_of(current, response, credentials))
                 self._dead_hosts.answered(current)
@@ -230,45 +234,44 @@ class PoliteSession:
         raise PageError(url, "redirects", f"more than {REDIRECTS} redirects")
 
     def _send(
-        self, url: str, crawl_delay: float = 0.0, credentials: Credentials | None = None
+        self, url: str, crawl_delay: float = 0.0, own: Credentials | None = None
     ) -> requests.Response:
         with self._slot(url, crawl_delay) as slot:
             self._check_host(url)  # another thread may have been told to stop meanwhile
             with self._lock:
                 self.requests += 1
-            response = send(self._http, url, self.fetching.timeout, credentials)
+            response = transport.send(self._http(), url, self.fetching.timeout, own)
             if response.status_code in (429, 503):
                 # all others that ask this host wait, too
-                asked = retry_after(response)
-                default = self.backoff if response.status_code == 429 else 0.0
-                slot.rest = default if asked is None else asked
+                asked = transport.retry_after(response)
+                busy = self.backoff if response.status_code == 429 else 0.0
+                slot.rest = busy if asked is None else asked
             return response
 
-    @property
     def _http(self) -> requests.Session:
         """The thread's own session."""
-        if not hasattr(self._threads, "http"):
-            self._threads.http = new_session(self.user_agent, self.allowed_hosts, self.hosts)
+        http: requests.Session | None = getattr(self._threads, "http", None)
+        if http is None:
+            http = transport.new_session(self.user_agent, self.allowed_hosts, self.hosts)
+            self._threads.http = http
             with self._lock:
-                self._sessions.append(self._threads.http)
-        return cast("requests.Session", self._threads.http)
+                self._sessions.append(http)
+        return http
 
     def _text_of(self, url: str, response: requests.Response, credentials: Credentials) -> str:
         """The text of a page that is there and is one."""
         response.reason = credentials.hidden(response.reason or "")
-        check_media(url, response)
+        transport.check_media(url, response)
         limit = int(self.fetching.max_megabytes * 1e6)
-        body = body_of(url, response, limit, self.fetching.timeout)
+        body = transport.body_of(url, response, limit, self.fetching.timeout)
         text = decoded(body, response.headers.get("Content-Type", "").lower())
         self.check_challenge(url, text, response.headers)  # they come with any status
         try:
-            check_status(url, response)
+            transport.check_status(url, response)
         except PageError as error:
             error.text = credentials.hidden(text)[:2000]  # where an API says what is wrong
             raise
         return text
-
-    # ---- manners --------------------------------------------------------------
 
     def _check_host(self, url: str) -> None:
         """Raise where the url's host is asked no more, or not at all."""
@@ -276,11 +279,20 @@ class PoliteSession:
         host = host_of(url)
         if host in self.hosts:
             return
-        check_contact(self.contact)
+        contact = self.contact
+        if not (contact and contact.isascii() and contact.isprintable()):
+            raise CollectError(
+                f"the contact {contact!r} names nobody whom a site can write to",
+                where="fetching.contact",
+                hint="set fetching.contact in the experiment or the environment variable "
+                "PAPERTUNE_CONTACT to your e-mail address or a page of you, in plain ASCII",
+            )
+        parts = urlsplit(url)
         try:
-            self.allowed_hosts.check_written(host, port_of(url))
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            self.allowed_hosts.check_written(host, port)
         except PrivateAddress as error:
-            raise private(url, error) from None
+            raise transport.private(url, error) from None
 
     @contextmanager
     def _slot(self, url: str, crawl_delay: float) -> Iterator[Slot]:

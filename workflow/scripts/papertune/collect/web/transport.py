@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -102,8 +102,6 @@ def send(
     """Ask for a url once; redirects are not followed and the body is not read yet.
 
     Args:
-        http: The session that sends it.
-        url: What is asked for, and named in errors.
         timeout: Seconds to connect, and between two parts of the answer.
         credentials: What is sent besides and named nowhere.
 
@@ -127,16 +125,20 @@ def send(
 
 
 def redirect_target(url: str, response: requests.Response, timeout: float) -> str:
-    """Where an answer redirects to, or an empty string; its body, if it is short, is read away."""
+    """Where an answer redirects to, or an empty string; its body, if it is short, is read away.
+
+    What is no url stays as the site wrote it.
+    """
     if not response.is_redirect:
         return ""
     with suppress(PageError):  # the connection can be used again after that, and is lost else
         body_of(url, response, FEW_BYTES, timeout, cut=True)
     target = response.headers["Location"]
-    try:
-        return target.encode("latin-1").decode()  # as it came, and as it is meant
-    except UnicodeError:
-        return target
+    with suppress(UnicodeError):
+        target = target.encode("latin-1").decode()  # as it came, and as it is meant
+    with suppress(ValueError):
+        target = urljoin(url, target)
+    return target
 
 
 def body_of(
@@ -147,12 +149,8 @@ def body_of(
     Raises:
         PageError: larger (with ``cut`` it gives the first ``limit`` bytes), later, or cut off.
     """
-    too_large = PageError(
-        url,
-        "too_large",
-        f"larger than {limit / 1e6:g} MB",
-        hint="raise fetching.max_megabytes if the page is wanted",
-    )
+    hint = "raise fetching.max_megabytes if the page is wanted"
+    too_large = PageError(url, "too_large", f"larger than {limit / 1e6:g} MB", hint=hint)
     length = response.headers.get("Content-Length", "")
     if length.isdigit() and int(length) > limit and not cut:
         raise too_large
@@ -213,20 +211,6 @@ def check_media(url: str, response: requests.Response) -> None:
 def private(url: str, error: PrivateAddress) -> PageError:
     """The error of a url that leads to an address which is not asked."""
     return PageError(url, "private_address", str(error), hint=HINT)
-
-
-def port_of(url: str) -> int:
-    """The port of an http or https url that has passed :func:`host_of`."""
-    parts = urlsplit(url)
-    return parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def joined(url: str, target: str) -> str:
-    """Where a redirect leads; what is no url stays as the site wrote it."""
-    try:
-        return urljoin(url, target)
-    except ValueError:
-        return target
 
 
 def timed_out(url: str, timeout: float) -> PageError:
