@@ -1,4 +1,4 @@
-"""Files of rows, in a folder of their own."""
+"""Files of rows in a folder of their own, and pages that need no network."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+
+from papertune.collect.web.page_cache import Page
+from papertune.collect.web.session import PoliteSession
+from papertune.study.settings import Fetching
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +39,15 @@ def written():
         return name
 
     return write
+
+
+@pytest.fixture
+def cached(tmp_path):
+    """Give a session a page in its cache."""
+    session = PoliteSession(Fetching(), tmp_path / "cache")
+
+    def keep(url, text, media="text/html"):
+        session.cache.write(Page(url, url, media, text))
+        return session
+
+    return keep

@@ -9,15 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from papertune.collect.listings import dblp_sparql
-from papertune.collect.web.page_cache import Page
-from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
-from papertune.records import Document
-from papertune.study.settings import Fetching
 from papertune.study.settings.listings import DblpSparqlSource
 
 NAMES = ("publ", "title", "year", "doi", "primary", "link", "type")
-CLASS = "https://dblp.org/rdf/schema#"
+DOI, PAGE = "https://doi.org/10.1145/A.1", "https://e.example/a"
 
 
 def source(**settings):
@@ -37,79 +33,62 @@ def answer(*rows, names=NAMES):
     return json.dumps({"head": {"vars": list(names)}, "results": {"bindings": bindings}})
 
 
-def row(key="conf/x/A", title="A.", kind="Inproceedings", **more):
-    values = {"publ": f"https://dblp.org/rec/{key}", "title": title, "year": "2020"}
-    return {**values, "type": CLASS + kind, **more}
+def row(key="conf/x/A", kind="Inproceedings", **more):
+    values = {"publ": f"https://dblp.org/rec/{key}", "title": "A.", "year": "2020"}
+    return {**values, "type": f"https://dblp.org/rdf/schema#{kind}", **more}
 
 
 @pytest.fixture
-def asked(tmp_path):
-    def read(text, wanted=None, year=2020):
-        wanted = wanted or source()
-        session = PoliteSession(Fetching(), tmp_path)
-        url = f"{wanted.url}?{urlencode({'query': dblp_sparql.query_of(wanted, year)})}"
-        session.cache.write(Page(url, url, dblp_sparql.RESULTS, text))
-        return list(dblp_sparql.list_documents(session, wanted, year))
+def asked(cached):
+    def read(text, **settings):
+        wanted = source(**settings)
+        url = f"{wanted.url}?{urlencode({'query': dblp_sparql.query_of(wanted, 2020)})}"
+        session = cached(url, text, dblp_sparql.RESULTS)
+        return list(dblp_sparql.list_documents(session, wanted, 2020))
 
     return read
 
 
-def test_the_rows_of_a_paper_are_one_paper(asked):
-    doi, page = "https://doi.org/10.1145/A.1", "https://e.example/a"
-    items = asked(
-        answer(
-            row(doi=doi, primary=doi, link=doi),
-            row(doi=doi, primary=doi, link=page),
-            row(doi=doi, primary=doi, link=page, kind="Publication"),
-            row("conf/x/B", "B &amp; <i>C</i>.", link="https://e.example/b"),
-        )
-    )
-    assert [(item.title, item.url, item.doi) for item in items] == [
-        ("A", doi, "10.1145/a.1"),
-        ("B & C", "https://e.example/b", ""),
+@pytest.mark.parametrize(
+    ("rows", "url", "doi"),
+    [
+        (
+            [
+                row(doi=DOI, primary=DOI, link=DOI),
+                row(doi=DOI, primary=DOI, link=PAGE),
+                row(doi=DOI, primary=DOI, link=PAGE, kind="Publication"),
+            ],
+            DOI,
+            "10.1145/a.1",
+        ),
+        ([row(doi=DOI)], DOI.lower(), "10.1145/a.1"),
+        ([row(primary="https://e.example/z", link=PAGE)], "https://e.example/z", ""),
+        ([row(link=PAGE)], PAGE, ""),
+    ],
+)
+def test_the_rows_of_a_paper_are_one_paper(asked, rows, url, doi):
+    paper, other = asked(answer(*rows, row("conf/x/B", title="B.", link=PAGE)))
+    assert (paper.title, paper.url, paper.doi) == ("A", url, doi)
+    assert other.title == "B"
+
+
+def test_what_is_no_paper_is_counted_under_dblps_key(asked):
+    rows = row(kind="Editorship", link=PAGE), row("B", link=PAGE, year="2019"), row("C")
+    assert [(item.key, item.reason) for item in asked(answer(*rows))] == [
+        ("conf/x/A", "proceedings_volume"),
+        ("B", "other_year"),
+        ("C", "no_link"),
     ]
 
 
-def test_the_primary_page_comes_before_the_others(asked):
-    primary, other = "https://e.example/z", "https://e.example/a"
-    [paper] = asked(answer(row(primary=primary, link=other), row(primary=primary, link=primary)))
-    assert paper.url == primary
-
-
-def test_a_doi_without_a_link_is_a_link(asked):
-    assert (
-        asked(answer(row(doi="https://doi.org/10.1145/A.1")))[0].url
-        == "https://doi.org/10.1145/a.1"
-    )
-
-
-@pytest.mark.parametrize(
-    ("made", "reason"),
-    [
-        (row(kind="Editorship", link="https://e.example/1"), "proceedings_volume"),
-        (row(kind="Withdrawn", link="https://e.example/1"), "withdrawn"),
-        (row(link="https://e.example/1") | {"year": "2019"}, "other_year"),
-        (row(), "no_link"),
-        (row(title="Front Matter.", link="https://e.example/1"), "front_matter"),
-    ],
-)
-def test_what_is_no_paper_is_counted_under_dblps_key(asked, made, reason):
-    rejection, paper = asked(answer(made, row("conf/x/B", link="https://e.example/b")))
-    assert (rejection.key, rejection.reason) == ("conf/x/A", reason)
-    assert isinstance(paper, Document)
-
-
 def test_a_query_of_ones_own_may_give_titles_and_links_only(asked):
-    own = source(query="SELECT ?title ?link WHERE { … {year} }")
-    rows = [{"title": "A.", "link": "https://e.example/a"}, {"title": "B."}]
-    paper, rejection = asked(answer(*rows, names=("title", "link")), own)
+    rows = [{"title": "A.", "link": PAGE}, {"title": "B."}]
+    own = "SELECT ?title ?link WHERE { … {year} }"
+    paper, rejection = asked(answer(*rows, names=("title", "link")), query=own)
     assert paper.title == "A"
     assert (rejection.key, rejection.reason) == ("row 2", "no_link")
-
-
-def test_a_query_without_titles_is_told_what_it_lacks(asked):
     with pytest.raises(CollectError, match=r"the query gives link, paper") as caught:
-        asked(answer(names=("paper", "link")), source(query="SELECT …"))
+        asked(answer(names=("paper", "link")), query="SELECT …")
     assert "?title" in caught.value.hint
 
 
