@@ -146,7 +146,7 @@ def test_every_paper_is_accounted_for(isca):
 
 
 def test_both_generators_wrote_pairs_with_their_prompts_and_revisions(isca):
-    folder = isca / "results/isca/pairs"
+    folder = isca / "results/isca/datasets"
     made = {name: list(read_pairs(folder / name / "test.parquet")) for name in QUESTIONS}
     for name, pairs in made.items():
         assert {pair.question for pair in pairs} == {QUESTIONS[name]}
