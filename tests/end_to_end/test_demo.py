@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.collect.web.browser import browser_available
+from papertune.collect.web.chromium import find_browser
 from papertune.records import Document, Rejection, read_records
 from papertune.report.counts import read_counts, total
 from papertune.scores.matrix import find_cell, read_matrix
@@ -49,7 +49,7 @@ def test_240_papers_are_accounted_for(demo):
     assert total(rows, "list", outcome="kept") == 240
     assert total(rows, "collect", outcome="kept") + len(missing) == 240
     reasons = sorted(item.reason for item in missing)
-    if browser_available():
+    if find_browser():
         assert reasons == ["http_404", "no_abstract"]
     else:
         assert set(reasons) == {"http_404", "needs_browser"}

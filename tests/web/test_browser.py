@@ -19,15 +19,13 @@ import psutil
 import pytest
 
 from loopback import ABSTRACT, landing, serving, trickle
-from papertune.collect.web.browser import Browser, BrowserMissing, browser_available
-from papertune.collect.web.chromium import Chromium
+from papertune.collect.web.browser import Browser
+from papertune.collect.web.chromium import BrowserMissing, Chromium, find_browser
 from papertune.collect.web.transport import HostStopped, PageError
 from snakemake_run import ROOT
 
 pytestmark = [
-    pytest.mark.skipif(
-        not browser_available(), reason="no Chromium with its driver on this machine"
-    ),
+    pytest.mark.skipif(not find_browser(), reason="no Chromium with its driver on this machine"),
     pytest.mark.browser,
     pytest.mark.slow,
 ]

@@ -10,7 +10,7 @@ from collecting import Steps
 from collecting import contents as table_of_contents
 
 from loopback import ABSTRACT, landing
-from papertune.collect.web.browser import browser_available
+from papertune.collect.web.chromium import find_browser
 from papertune.demo.papers import papers
 from papertune.errors import CollectError
 from papertune.study.settings.listings import (
@@ -20,7 +20,7 @@ from papertune.study.settings.listings import (
 )
 
 needs_browser = pytest.mark.skipif(
-    not browser_available(), reason="no Chromium with its driver on this machine"
+    not find_browser(), reason="no Chromium with its driver on this machine"
 )
 
 

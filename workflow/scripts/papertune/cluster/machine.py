@@ -147,7 +147,7 @@ def check_source(layout: Layout) -> Iterator[Finding]:
 
 def check_browser(layout: Layout) -> Iterator[Finding]:
     """Chromium, where pages may have to be rendered."""
-    from papertune.collect.web.browser import HOW_TO_GET_ONE, find_browser
+    from papertune.collect.web.chromium import HOW_TO_GET_ONE, find_browser
 
     left = [path for path in layout.documents() if not Path(path).exists()]
     if not left or "browser" not in layout.experiment.fetching.resolvers:

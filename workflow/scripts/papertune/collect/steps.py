@@ -13,6 +13,8 @@ from papertune import versions
 from papertune.collect.listings import listing as listings
 from papertune.collect.lookups import NOT_RENDERED, Outcome, counted, rejection, with_outcome, work
 from papertune.collect.resolving import APIS, resolve, resolvers
+from papertune.collect.web.browser import Browser
+from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing, find_browser
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
@@ -167,20 +169,13 @@ def render_documents(
     Raises:
         CollectError: a challenge, or no document at all has a text and no browser may help.
     """
-    from papertune.collect.web.browser import (
-        HOW_TO_GET_ONE,
-        Browser,
-        BrowserMissing,
-        browser_available,
-    )
-
     asked = {document.id: document for document in read_records(fetched, Document)}
     listed = read_records(listing, Document)
     documents = [asked.get(document.id, document) for document in listed]
     _, after = in_order(source, fetching)
     wanted = [document for document in documents if after and not is_whole(document)]
     kept = Store(store, "render", _identity(source, fetching, documents))
-    why_not = "" if browser_available() else HOW_TO_GET_ONE
+    why_not = "" if find_browser() else HOW_TO_GET_ONE
     with (
         _session(source, fetching, cache, _year_of(documents)) as session,
         Browser(session) as browser,

@@ -5,44 +5,29 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.texts.abstracts import find_abstract
 from papertune.collect.web.addresses import PrivateAddress
-from papertune.collect.web.chromium import BrowserMissing, Chromium, find_browser, said
+from papertune.collect.web.chromium import Chromium, said
 from papertune.collect.web.pauses import LOOK
 from papertune.collect.web.session import PoliteSession, ending_at_once
 from papertune.collect.web.transport import PageError, private, timed_out
 
-__all__ = ["HOW_TO_GET_ONE", "Browser", "BrowserMissing", "browser_available", "find_browser"]
-
 log = logging.getLogger("papertune")
 
-HOW_TO_GET_ONE = (
-    "install Chromium and its driver (Debian: apt-get install chromium chromium-driver; "
-    "conda-forge: chromium and python-chromedriver-binary; or name others in PAPERTUNE_CHROMIUM "
-    "and PAPERTUNE_CHROMEDRIVER), then snakemake --forcerun render_documents"
-)
 TIRED = 0.6  # of the memory that it may take: with more it starts afresh before the next page
 SLACK = 15.0  # seconds over timeout and patience before a page that hangs is ended
 NOTHING = "about:blank"
-
-
-def browser_available() -> bool:
-    """Whether pages can be rendered on this machine."""
-    return find_browser() is not None
 
 
 class Browser:
     """One browser for all pages of a job, one page at a time, whichever thread asks.
 
     It is started with the first page and again when it dies, after ``fetching.browser_pages``
-    pages, and when its memory comes near to ``fetching.browser_megabytes``.
-
-    Args:
-        session: Whose manners, User-Agent and mapped hosts the browser takes over.
-        patience: Seconds that a loaded page's scripts get to write the abstract.
+    pages, and when its memory comes near to ``fetching.browser_megabytes``. Its manners, User-Agent
+    and mapped hosts are the session's; a loaded page's scripts get ``patience`` seconds to write
+    the abstract.
     """
 
     def __init__(self, session: PoliteSession, *, patience: float = 5.0) -> None:
@@ -59,9 +44,9 @@ class Browser:
 
     def close(self) -> None:
         """Stop the browser, if it runs."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.close()
+        if self._running is not None:
+            self._running.close()
+        self._running = None
 
     def abstract(self, url: str) -> tuple[str, str] | None:
         """The abstract of a rendered page and its extractor, as :func:`find_abstract` gives them.
@@ -85,16 +70,16 @@ class Browser:
         from selenium.common.exceptions import TimeoutException, WebDriverException
         from urllib3.exceptions import HTTPError
 
+        timeout = self.session.fetching.timeout
         for attempt in (1, 2):
             browser = self._ready()
-            fetching = self.session.fetching
-            browser.deadline = time.monotonic() + fetching.timeout + self.patience + SLACK
+            browser.deadline = time.monotonic() + timeout + self.patience + SLACK
             browser.pages += 1
             try:
                 return self._look(browser, url)
             except TimeoutException:
                 self.close()  # its script does not even let the page be read
-                raise timed_out(url, fetching.timeout) from None
+                raise timed_out(url, timeout) from None
             except (WebDriverException, HTTPError, OSError) as error:
                 why = said(error)
                 self._judge(browser, url, why)
@@ -107,13 +92,13 @@ class Browser:
 
     def _ready(self) -> Chromium:
         """The browser, started or started afresh."""
-        running, fetching = self._running, self.session.fetching
-        if running is not None and (
-            running.ended_for
-            or running.pages >= fetching.browser_pages
-            or running.megabytes() > TIRED * fetching.browser_megabytes
+        now, fetching = self._running, self.session.fetching
+        if now is not None and (
+            now.ended_for
+            or now.pages >= fetching.browser_pages
+            or now.megabytes() > TIRED * fetching.browser_megabytes
         ):
-            log.info("the browser starts afresh after %d pages", running.pages)
+            log.info("the browser starts afresh after %d pages", now.pages)
             self.close()
         if self._running is None:
             self._running = Chromium(self.session)
@@ -122,14 +107,15 @@ class Browser:
 
     def _judge(self, browser: Chromium, url: str, why: str) -> None:
         """Raise what an error of the browser says about the page; a death by itself says nothing."""
+        fetching = self.session.fetching
         if browser.ended_for:
             self.close()
         if browser.ended_for == "memory":
-            what = f"the page takes more than {self.session.fetching.browser_megabytes} MB in the browser"
+            what = f"the page takes more than {fetching.browser_megabytes} MB in the browser"
             hint = "raise fetching.browser_megabytes if the page is wanted"
             raise PageError(url, "browser_memory", what, hint=hint) from None
         if browser.ended_for == "time":
-            raise timed_out(url, self.session.fetching.timeout) from None
+            raise timed_out(url, fetching.timeout) from None
         if "net::ERR_SOCKS" in why and browser.proxy is not None and browser.proxy.refused:
             raise private(url, browser.proxy.refused) from None
         if "net::ERR_BLOCKED_BY_CLIENT" in why:
@@ -143,8 +129,13 @@ class Browser:
         from selenium.common.exceptions import TimeoutException
 
         driver, late = browser.driver, False
-        # what the page before left must not be taken for this one's
-        _leave(driver)
+        # what the page before left, or opened, must not be taken for this one's
+        first, *others = driver.window_handles
+        for handle in others:
+            driver.switch_to.window(handle)
+            driver.close()
+        driver.switch_to.window(first)
+        driver.get(NOTHING)
         if browser.proxy is not None:
             browser.proxy.refused = None
         try:
@@ -179,17 +170,6 @@ class Browser:
         if host_of(landed) != host_of(url):
             self.session.asked(landed)
         return landed
-
-
-def _leave(driver: Any) -> None:
-    """Close what pages have opened, and leave the page."""
-    first, *others = driver.window_handles
-    for handle in others:
-        driver.switch_to.window(handle)
-        driver.close()
-    if others:
-        driver.switch_to.window(first)
-    driver.get(NOTHING)
 
 
 def _file(url: str) -> PageError:

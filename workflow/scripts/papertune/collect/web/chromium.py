@@ -21,6 +21,7 @@ import psutil
 from papertune.collect.web.pauses import one_of
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.socks_proxy import SocksProxy
+from papertune.study.settings import Fetching
 
 log = logging.getLogger("papertune")
 
@@ -53,6 +54,11 @@ QUIET = (
     "window.alert = window.print = () => {}; window.confirm = () => false;"
     "window.prompt = window.open = () => null"
 )
+HOW_TO_GET_ONE = (
+    "install Chromium and its driver (Debian: apt-get install chromium chromium-driver; "
+    "conda-forge: chromium and python-chromedriver-binary; or name others in PAPERTUNE_CHROMIUM "
+    "and PAPERTUNE_CHROMEDRIVER), then snakemake --forcerun render_documents"
+)
 LOOK = 0.25  # seconds between two looks at the browser's memory
 
 
@@ -80,9 +86,6 @@ class Chromium:
     the environment names a proxy, that resolves the names, and only what urls say can be judged; a
     page that a redirect leads there is asked of the proxy, and refused once it has come.
 
-    Args:
-        session: Whose manners, User-Agent and mapped hosts the browser takes over.
-
     Raises:
         BrowserMissing: it does not start.
     """
@@ -92,21 +95,21 @@ class Chromium:
         self.pages = 0
         self.ended_for = ""  # "memory" or "time", once the watch has ended it
         self.deadline = float("inf")  # on the monotonic clock; the watch ends a page that hangs
+        self._service: Any = None  # the driver
         self._closing = threading.Event()
         self._stack = ExitStack()
         self.proxy: SocksProxy | None = None
         self.driver: Any = None
         try:
-            self._start()
+            self._start(session, session.fetching)
         except BaseException:
             self.close()
             raise
 
-    def _start(self) -> None:
+    def _start(self, session: PoliteSession, fetching: Fetching) -> None:
         from selenium import webdriver
         from selenium.common.exceptions import WebDriverException
 
-        fetching, session = self._session.fetching, self._session
         found = find_browser()
         if found is None:
             raise BrowserMissing("no Chromium with its driver on this machine")
@@ -127,11 +130,9 @@ class Chromium:
             options.add_argument(flag)
         try:
             # explicit paths: Selenium's own manager would go and download
-            service = webdriver.ChromeService(
-                executable_path=driver, popen_kw={"start_new_session": True}
-            )
+            service = webdriver.ChromeService(driver, popen_kw={"start_new_session": True})
             self._service = service
-            self._stack.callback(self._end_all, service)
+            self._stack.callback(self._end_all)
             with _driver_past_the_proxy():
                 self.driver = webdriver.Chrome(options=options, service=service)
             tell = self.driver.execute_cdp_cmd
@@ -146,12 +147,11 @@ class Chromium:
             self.driver.set_script_timeout(fetching.timeout)
         except (WebDriverException, OSError) as error:
             raise BrowserMissing(f"{binary} does not start ({said(error)})") from None
-        self._stack.callback(self._guard(service.process.pid))
+        self._guard(service.process.pid)
         threading.Thread(target=self._watch, name="browser-watch", daemon=True).start()
 
     def _way_out(self) -> list[str]:
-        session = self._session
-        proxies = getproxies()
+        session, proxies = self._session, getproxies()
         ways = [f"{kind}={proxies[kind]}" for kind in ("http", "https") if kind in proxies]
         if ways and not session.hosts:
             # who is allowed by name may be a neighbour that the proxy does not know
@@ -198,12 +198,13 @@ class Chromium:
 
     def _processes(self) -> list[int]:
         """The driver's session: itself, the browser and all that the browser has started."""
-        process: Any = getattr(self._service, "process", None)
+        leader: Any = getattr(self._service, "process", None)
         found = []
-        for one in psutil.pids() if process else []:
-            with suppress(OSError):
-                if os.getsid(one) == process.pid:
-                    found.append(one)
+        for process in psutil.pids() if leader else []:
+            with suppress(OSError, psutil.Error):
+                ours = os.getsid(process) == leader.pid
+                if ours and psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
         return found
 
     def _kill(self) -> None:
@@ -211,17 +212,17 @@ class Chromium:
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
 
-    def _end_all(self, service: Any) -> None:
+    def _end_all(self) -> None:
         self._kill()
         with suppress(Exception):  # takes note of the driver's end
-            service.stop()
+            self._service.stop()
         end = time.monotonic() + 5
-        while time.monotonic() < end and any(map(_alive, self._processes())):
+        while time.monotonic() < end and self._processes():
             self._kill()
             time.sleep(0.02)
 
-    def _guard(self, leader: int) -> Any:
-        """A process that ends the browser when this one is killed; returns what calls it off."""
+    def _guard(self, leader: int) -> None:
+        """A process that ends the browser when this one is killed, until the browser is closed."""
         guard = subprocess.Popen(
             ["sh", "-c", f"read _; [ $? = 0 ] || kill -9 -{leader}"],
             stdin=subprocess.PIPE,
@@ -229,12 +230,7 @@ class Chromium:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-
-        def call_off() -> None:
-            with suppress(OSError):
-                guard.communicate(b"\n", timeout=5)
-
-        return call_off
+        self._stack.callback(guard.communicate, b"\n", timeout=5)
 
 
 @contextmanager
@@ -255,10 +251,3 @@ def _driver_past_the_proxy() -> Iterator[None]:
 def said(error: BaseException) -> str:
     """The first line of what Selenium says; stack traces of the browser follow it."""
     return (getattr(error, "msg", None) or str(error) or type(error).__name__).split("\n")[0]
-
-
-def _alive(process: int) -> bool:
-    try:
-        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
