@@ -41,10 +41,7 @@ class PrivateAddress(Exception):
 
 
 class Allowed:
-    """Judges hosts and their addresses.
-
-    ``hosts`` are names, addresses, or either with a port, that may be asked wherever they lead.
-    """
+    """Judges hosts; ``hosts``, with a port or without, may be asked wherever they lead."""
 
     def __init__(self, hosts: Iterable[str] = ()) -> None:
         self._hosts = {_host_and_port(host) for host in hosts}
@@ -55,11 +52,7 @@ class Allowed:
         return (name, None) in self._hosts or (name, port) in self._hosts
 
     def check_written(self, host: str, port: int | None) -> None:
-        """Judge what the url alone says, without asking a name server.
-
-        Raises:
-            PrivateAddress: an address that is not global, or the machine itself.
-        """
+        """Judge what the url alone says, without a name server; raises PrivateAddress."""
         address = _written_address(host)
         if address and not is_global(address) and not self.by_name(host, port):
             raise PrivateAddress(host, address)
@@ -97,10 +90,7 @@ def is_global(address: str) -> bool:
 
 
 class GuardedAdapter(HTTPAdapter):
-    """Connects to no address that is not allowed; a proxy's own address is the user's choice.
-
-    What it raises is :class:`PrivateAddress`, before anything is sent.
-    """
+    """Raises PrivateAddress before a connection; a proxy's own address is the user's choice."""
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
@@ -109,16 +99,12 @@ class GuardedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """As usual, with guarded connections."""
         super().init_poolmanager(*args, **kwargs)
+        guarded = ((HTTPConnectionPool, _Guarded), (HTTPSConnectionPool, _GuardedTLS))
         self.poolmanager.pool_classes_by_scheme = {
             pool.scheme: type(
-                pool.__name__,
-                (pool,),
-                {"ConnectionCls": partial(connection, allowed=self._allowed)},
+                pool.__name__, (pool,), {"ConnectionCls": partial(own, allowed=self._allowed)}
             )
-            for pool, connection in (
-                (HTTPConnectionPool, _Guarded),
-                (HTTPSConnectionPool, _GuardedTLS),
-            )
+            for pool, own in guarded
         }
 
 
@@ -158,25 +144,21 @@ class _Guard:
             addresses = self._allowed.addresses(name, own.port)
         except OSError as error:
             raise NameResolutionError(name, own, error) from error  # type: ignore[arg-type]
-        failed: Exception = AssertionError("a name without an address")
         try:
-            for address in addresses:
+            for number, address in enumerate(addresses, 1):
                 own._dns_host = address  # the name would be resolved again, and not to the same
                 try:
                     return super()._new_conn()  # type: ignore[misc]
-                except (NewConnectionError, ConnectTimeoutError) as error:
-                    failed = error
-            raise failed
+                except (NewConnectionError, ConnectTimeoutError):
+                    if number == len(addresses):
+                        raise
+            raise AssertionError("a name without an address")
         finally:
             own._dns_host = name  # certificates are for the name
 
 
-class _Guarded(_Guard, HTTPConnection):
-    pass
-
-
-class _GuardedTLS(_Guard, HTTPSConnection):
-    pass
+_Guarded = type("_Guarded", (_Guard, HTTPConnection), {})
+_GuardedTLS = type("_GuardedTLS", (_Guard, HTTPSConnection), {})
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None]:

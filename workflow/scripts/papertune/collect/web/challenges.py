@@ -4,53 +4,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 
 # Marks that only a challenge page has. An ordinary page behind Cloudflare carries
 # /cdn-cgi/challenge-platform/scripts/…, so that path alone is none.
 MARKS = {
-    "_cf_chl_opt": "Cloudflare",
-    'id="challenge-error-text"': "Cloudflare",
-    "cf-browser-verification": "Cloudflare",
-    "/.within.website/x/cmd/anubis": "Anubis",
-    'id="anubis_challenge"': "Anubis",
-    "window.gokuprops": "AWS WAF",
-    "geo.captcha-delivery.com": "DataDome",
-    'id="px-captcha"': "PerimeterX",
-    "_fs-ch-": "Fastly",
-    "cf-error-details": "Cloudflare",
-    "incapsula incident id": "Imperva",
-    "your support id is": "F5",
-    "errors.edgesuite.net": "Akamai",
-    "validate.perfdrive.com": "Radware",
-    "sucuri_cloudproxy": "Sucuri",
-    "imunify360": "Imunify360",
-    "/.well-known/ddos-guard/js-challenge": "DDoS-Guard",
-    "kpsdk": "Kasada",
+    "Cloudflare": (
+        *("_cf_chl_opt", 'id="challenge-error-text"', "cf-browser-verification"),
+        "cf-error-details",
+    ),
+    "Anubis": ("/.within.website/x/cmd/anubis", 'id="anubis_challenge"'),
+    "AWS WAF": ("window.gokuprops",),
+    "DataDome": ("geo.captcha-delivery.com",),
+    "PerimeterX": ('id="px-captcha"',),
+    "Fastly": ("_fs-ch-",),
+    "Imperva": ("incapsula incident id",),
+    "F5": ("your support id is",),
+    "Akamai": ("errors.edgesuite.net",),
+    "Radware": ("validate.perfdrive.com",),
+    "Sucuri": ("sucuri_cloudproxy",),
+    "Imunify360": ("imunify360",),
+    "DDoS-Guard": ("/.well-known/ddos-guard/js-challenge",),
+    "Kasada": ("kpsdk",),
 }
-TITLES = {
-    "just a moment...": "Cloudflare",
-    "attention required! | cloudflare": "Cloudflare",
-    "making sure you're not a bot!": "Anubis",
-    "making sure you’re not a bot!": "Anubis",
-    "client challenge": "Fastly",
-    "human verification": "AWS WAF",
-    "pardon our interruption": "Imperva",
-    "pardon our interruption...": "Imperva",
-    "ddos-guard": "DDoS-Guard",
+TITLES = {  # patterns of whole titles in lower case
+    "Cloudflare": r"just a moment.*|attention required! \| cloudflare"
+    r"|please wait\W* \| cloudflare.*|access denied \| .* cloudflare.*",
+    "Anubis": r"making sure you['’]re not a bot!",
+    "Fastly": "client challenge",
+    "AWS WAF": "human verification",
+    "Imperva": r"pardon our interruption(\.\.\.)?",
+    "DDoS-Guard": "ddos-guard",
     "security check": "security check",
-    "bot verification": "bot check",
-    "bot detection": "bot check",
-    "robot check": "bot check",
-    "validate user": "bot check",
-    "are you a robot?": "bot check",
+    "bot check": r"bot (verification|detection)|robot check|validate user|are you a robot\?",
+    "F5": "request rejected",
+    "Akamai": "access denied",
+    "Radware": "radware (captcha|bot).*",
+    "Vercel": "vercel security checkpoint.*",
+    "Imunify360": "one moment, please.*",
+    "PerimeterX": "(jstor: )?access check|access to this page has been denied.*",
+    "Google": r"https?://scholar\.google\S+|sorry\W*",
 }
-TITLE = re.compile(
-    r"(?P<Cloudflare>just a moment|please wait\W* \| cloudflare|access denied \| .* cloudflare)"
-    r"|(?P<F5>request rejected$)|(?P<Akamai>access denied$)|(?P<Radware>radware (?:captcha|bot))"
-    r"|(?P<Vercel>vercel security checkpoint)|(?P<Imunify360>one moment, please)"
-    r"|(?P<PerimeterX>(?:jstor: )?access check$|access to this page has been denied)"
-    r"|(?P<Google>https?://scholar\.google\S+$|sorry\W*$)"
-)
 # These stand on ordinary pages too (a comment form, a notice), so only an almost empty page counts.
 WEAK = re.compile(
     r"class=[\"'][^\"']*\b(g-recaptcha|h-captcha|cf-turnstile)\b|_incapsula_resource"
@@ -63,43 +57,28 @@ WEAK = re.compile(
     re.IGNORECASE,
 )
 FEW_WORDS = 150
-WESTERN = re.compile(
-    r"(iso[-_]?8859[-_]?1|latin[-_]?1|windows[-_]?1252|cp1252|us-ascii|ascii)$", re.I
-)
+WESTERN = re.compile(r"(iso[-_]?8859[-_]?1|latin[-_]?1|windows[-_]?1252|cp1252|(us-)?ascii)$", re.I)
 WIDE = re.compile(r"(utf|ucs)[-_]?(16|32|2|4)", re.I)
 
 
 def challenge_of(text: str, headers: Mapping[str, str] | None = None) -> str:
-    """Whose challenge a page is, or an empty string where it is none.
-
-    Args:
-        text: The HTML.
-        headers: Response headers, where there are any.
-    """
+    """Whose challenge an HTML page is, or an empty string where it is none."""
     if headers and headers.get("cf-mitigated", "").lower() == "challenge":
         return "Cloudflare"
     if "<" not in text[:2000]:
         return ""
     lowered = text.lower()
     title = re.search(r"<title[^>]*>(.*?)</title>", lowered[:20000], re.DOTALL)
-    if title:
-        named = " ".join(title[1].replace("&#39;", "'").split())
-        pattern = TITLE.match(named)
-        kind = TITLES.get(named) or (str(pattern.lastgroup) if pattern else "")
-        if kind and _words(text) < 4 * FEW_WORDS:
-            return kind
-    for mark, kind in MARKS.items():
-        if mark in lowered and _words(text) < 4 * FEW_WORDS:
-            return kind
-    if WEAK.search(text) and _words(text) < FEW_WORDS:
-        return "captcha"
-    return ""
-
-
-def _words(text: str) -> int:
-    """How many words a reader sees."""
+    named = " ".join(title[1].replace("&#39;", "'").split()) if title else ""
+    by_title = (kind for kind, pattern in TITLES.items() if re.fullmatch(pattern, named))
+    by_mark = (kind for kind, marks in MARKS.items() if any(mark in lowered for mark in marks))
+    sure = next(chain(by_title, by_mark), "")
+    few = 4 * FEW_WORDS if sure else FEW_WORDS
+    if not (sure or WEAK.search(text)):
+        return ""
+    # what a reader sees
     seen = re.sub(r"(?is)<(script|style|template|svg)\b.*?</\1\s*>|<!--.*?-->", " ", text)
-    return len(re.sub(r"<[^>]*>", " ", seen).split())
+    return (sure or "captcha") if len(re.sub(r"<[^>]*>", " ", seen).split()) < few else ""
 
 
 def decoded(body: bytes, media: str) -> str:

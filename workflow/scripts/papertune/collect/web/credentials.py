@@ -18,11 +18,7 @@ class Credentials:
     """The headers and secret query parameters of one request, for the host that it asks alone.
 
     Another host that it redirects to gets only headers that ask for a media type or a language.
-
-    Args:
-        url: The url that is asked for, without the secret.
-        headers: Sent to this host.
-        secret: Query parameters that are added to what is asked of it; empty ones are not.
+    Empty parameters of ``secret`` are not sent.
     """
 
     def __init__(
@@ -42,25 +38,25 @@ class Credentials:
 
     def address(self, url: str) -> str:
         """The url as it is sent: with the secret, if it leads to the host that the secret is for."""
-        if not self._secret or not self._is_for(url):
-            return url
-        parts = urlsplit(url)
-        query = "&".join(filter(None, (parts.query, urlencode(self._secret))))
-        return urlunsplit(parts._replace(query=query))
+        if self._secret and self._is_for(url):
+            parts = urlsplit(url)
+            query = "&".join(filter(None, (parts.query, urlencode(self._secret))))
+            url = urlunsplit(parts._replace(query=query))
+        return url
 
     def headers(self, url: str) -> dict[str, str]:
         """The headers that are sent to a url's host."""
-        named = self._headers.items()
-        return {k: v for k, v in named if self._is_for(url) or k.lower() in HARMLESS}
+        if self._is_for(url):
+            return self._headers
+        return {name: v for name, v in self._headers.items() if name.lower() in HARMLESS}
 
     def stripped(self, url: str) -> str:
         """A url that a site gave, without the parameters that give the secret back to it."""
         with suppress(ValueError):  # what is no url has none
             parts = urlsplit(url)
-            fields = parts.query.split("&")
-            open_ones = [field for field in fields if not self._tells(field)]
-            if len(open_ones) < len(fields):
-                url = urlunsplit(parts._replace(query="&".join(open_ones)))
+            fields = [field for field in parts.query.split("&") if not self._tells(field)]
+            if fields != parts.query.split("&"):
+                url = urlunsplit(parts._replace(query="&".join(fields)))
         return self.hidden(url)
 
     def hidden(self, text: str) -> str:
@@ -88,19 +84,17 @@ class Credentials:
         return to == own or (own[0] == "http" and to == ("https", own[1], 443))
 
 
-class _Hide(logging.Filter):
-    """Takes the secret of the thread's request out of a line; urllib3 logs whole urls."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        credentials = getattr(_now, "credentials", None)
-        if credentials is not None:
-            record.msg, record.args = credentials.hidden(record.getMessage()), ()
-        return True
+def _hide(record: logging.LogRecord) -> bool:
+    """Take the secret of the thread's request out of a line; urllib3 logs whole urls."""
+    credentials = getattr(_now, "credentials", None)
+    if credentials is not None:
+        record.msg, record.args = credentials.hidden(record.getMessage()), ()
+    return True
 
 
 _now = threading.local()
 for _name in ("connectionpool", "connection", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_name}").addFilter(_Hide())
+    logging.getLogger(f"urllib3.{_name}").addFilter(_hide)
 
 
 def _origin(url: str) -> tuple[str, str, int]:

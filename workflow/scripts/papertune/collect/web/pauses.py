@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import itertools
 import logging
 import os
 import threading
@@ -40,9 +41,9 @@ Alive = Callable[[], None]
 
 def least_delay(host: str) -> float:
     """The seconds of :data:`HOST_DELAYS` for a host: its own, else those of the domain above."""
-    parts = host.rstrip(".").split(".")
-    names = (".".join(parts[first:]) for first in range(len(parts)))
-    return next((HOST_DELAYS[name] for name in names if name in HOST_DELAYS), 0.0)
+    while host and host not in HOST_DELAYS:
+        host = host.partition(".")[2]
+    return HOST_DELAYS.get(host, 0.0)
 
 
 class Slot:
@@ -54,15 +55,12 @@ class Slot:
 class HostPauses:
     """When each host was last asked, and until when it wants to rest: one small file per host.
 
-    Whoever asks has the file locked from before the pause until the answer, so requests to a host
-    go one after another with the pause between them, whichever thread, job or run sends them. The
-    lock is ``flock``: it holds on local disks, on NFS (from Linux 2.6.12 on, unless mounted with
-    ``nolock`` or ``local_lock``) and on Lustre mounted with ``flock``, and goes with its process.
-    Where there is none, the times alone keep the pause: two processes that ask in the same moment
-    may then ask too early, so jobs should go one at a time there (resource ``web``).
-
-    Args:
-        folder: Shared by all that ask the same hosts.
+    The file is locked from before the pause until the answer, so requests to a host go one after
+    another with the pause between them, whichever thread, job or run sends them. The lock is
+    ``flock``: it holds on local disks, on NFS (from Linux 2.6.12 on, unless mounted with ``nolock``
+    or ``local_lock``) and on Lustre mounted with ``flock``, and goes with its process. Where there
+    is none, the times alone keep the pause: two processes that ask in the same moment may then ask
+    too early, so jobs should go one at a time there (resource ``web``).
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -75,7 +73,12 @@ class HostPauses:
         What ``alive`` raises while waiting ends the wait.
         """
         with locked(self._path(host), alive) as file:
-            nap(_pause(file, delay), alive)
+            (asked, rest), now = _read(file), time.time()
+            # a clock that was put back, or another machine's, must make no pause longer than it is
+            pause = max(min(asked + delay - now, delay), min(rest - now, LONGEST_REST))
+            if pause > 30:
+                log.info("%s: waiting %.0f s, as the site or fetching.delay asks", host, pause)
+            nap(pause, alive)
             _write(file, time.time(), 0.0)  # a killed job has asked, too
             slot = Slot()
             try:
@@ -83,19 +86,7 @@ class HostPauses:
             finally:
                 # from the answer on: a host that is slow to answer gets its rest all the same
                 now = time.time()
-                rest = now + slot.rest if 0 < slot.rest <= LONGEST_REST else 0.0
-                _write(file, now, rest)
-
-    def pause(self, host: str, delay: float) -> float:
-        """Seconds until a host may be asked again."""
-        try:
-            file = os.open(self._path(host), os.O_RDONLY)
-        except FileNotFoundError:
-            return 0.0
-        try:
-            return _pause(file, delay)
-        finally:
-            os.close(file)
+                _write(file, now, now + slot.rest if 0 < slot.rest <= LONGEST_REST else 0.0)
 
     def asked(self, host: str, alive: Alive = stopping.check) -> None:
         """The host has just been asked by other means."""
@@ -135,16 +126,14 @@ def locked(path: Path, alive: Alive | None = stopping.check) -> Iterator[int]:
 @contextmanager
 def one_of(folder: Path, name: str, count: int, alive: Alive = stopping.check) -> Iterator[None]:
     """Wait for one of ``count`` places, and have it within, over all jobs that share a folder."""
-    told = False
-    while True:
+    for attempt in itertools.count():
         for number in range(1, count + 1):
             with locked(folder / f"{name}-{number}", None) as file:
                 if file >= 0:
                     yield
                     return
-        if not told:
+        if not attempt:
             log.info("waiting: %d of %d places for a %s are taken", count, count, name)
-            told = True
         nap(LOOK, alive)
 
 
@@ -174,14 +163,6 @@ def nap(seconds: float, alive: Alive = stopping.check) -> None:
 
 _locks: dict[str, threading.Lock] = {}
 _locks_lock = threading.Lock()
-
-
-def _pause(file: int, delay: float) -> float:
-    asked, rest = _read(file)
-    now = time.time()
-    # a clock that was put back, or another machine's, must not make a pause longer than it is
-    pause = min(max(asked + delay - now, 0.0), delay)
-    return max(pause, min(max(rest - now, 0.0), LONGEST_REST))
 
 
 def _read(file: int) -> tuple[float, float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import queue
+import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from heapq import heappop, heappush
+from queue import SimpleQueue
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -47,8 +49,7 @@ def map_per_host(
     Args:
         items: What is to be done.
         host_of_item: Items of the same host are worked on one after another.
-        work: Runs in other threads; what it uses must stand that.
-        threads: How many items are worked on at once.
+        work: Runs in as many ``threads``; what it uses must stand that.
 
     Yields:
         Each item with what ``work`` returned or raised, in the order in which they are finished.
@@ -66,57 +67,46 @@ def map_per_host(
         for item in listed:
             yield item, _result_of(_tried(work, item))
         return
-    pool = _Pool([*queues.values()], work, count)
+    todo: SimpleQueue[deque[Item] | None] = SimpleQueue()
+    results: SimpleQueue[tuple[deque[Item], Item, Any]] = SimpleQueue()
+    order = itertools.count()
+    idle: list[tuple[int, int, deque[Item]]] = []
+
+    def run() -> None:
+        while own := todo.get():
+            item = own.popleft()
+            results.put((own, item, _tried(work, item)))
+
+    def line_up(own: deque[Item]) -> None:
+        # the host with most to ask decides how long it takes: it must never wait
+        heappush(idle, (-len(own), next(order), own))
+
+    for own in queues.values():
+        line_up(own)
+    # a thread that waits for an answer must not keep the process from ending
+    pool = [
+        threading.Thread(target=run, name=f"per-host-{number}", daemon=True)
+        for number in range(count)
+    ]
+    for thread in pool:
+        thread.start()
+        todo.put(heappop(idle)[-1])
     try:
         for _ in listed:
             with stopping.at_once():
-                item, result = pool.results.get()
-            yield item, _result_of(result)
+                own, item, result = results.get()
+            result = _result_of(result)
+            if own:
+                line_up(own)
+            if idle:
+                todo.put(heappop(idle)[-1])
+            yield item, result
     finally:
-        pool.stop()
-
-
-class _Pool:
-    """Threads that take the longest queue's first item, each queue in one thread at a time."""
-
-    def __init__(self, queues: list[deque], work: Callable, count: int) -> None:
-        self._work = work
-        self._idle, self._left = queues, len(queues)  # with items; these and those in work
-        self._change = threading.Condition()
-        self.results: queue.SimpleQueue = queue.SimpleQueue()
-        # a thread that waits for an answer must not keep the process from ending
-        self._threads = [
-            threading.Thread(target=self._run, name=f"per-host-{number}", daemon=True)
-            for number in range(1, count + 1)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        with self._change:
-            self._left = 0
-            self._change.notify_all()
+        for _ in pool:
+            todo.put(None)
         end = time.monotonic() + GRACE
-        for thread in self._threads:
+        for thread in pool:
             thread.join(max(end - time.monotonic(), 0.0))
-
-    def _run(self) -> None:
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._idle or not self._left)
-                if not self._left:
-                    return
-                # the host with most to ask decides how long it takes: it must never wait
-                sizes = [len(one) for one in self._idle]
-                own = self._idle.pop(sizes.index(max(sizes)))
-            item = own.popleft()
-            self.results.put((item, _tried(self._work, item)))
-            with self._change:
-                if own:
-                    self._idle.append(own)
-                elif self._left:
-                    self._left -= 1
-                self._change.notify_all()
 
 
 def _tried(work: Callable, item: object) -> Any:

@@ -302,9 +302,6 @@ class PoliteSession:
             yield Slot()
             return
         delay = max(self.fetching.delay, crawl_delay, least_delay(host))
-        pause = self.pauses.pause(host, delay)
-        if pause > 30:
-            log.info("%s: waiting %.0f s, as the site or fetching.delay asks", host, pause)
         with self.pauses.slot(host, delay, self.check) as slot:
             yield slot
 

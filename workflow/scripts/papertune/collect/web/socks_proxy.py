@@ -7,7 +7,6 @@ names to a SOCKS proxy to resolve, so nothing that it asks for passes by what is
 from __future__ import annotations
 
 import ipaddress
-import logging
 import selectors
 import socket
 import socketserver
@@ -16,8 +15,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from papertune.collect.web.addresses import Allowed, PrivateAddress
-
-log = logging.getLogger("papertune")
 
 # RFC 1928
 VERSION, CONNECT, NO_PASSWORD = 5, 1, 0
@@ -29,7 +26,6 @@ class SocksProxy(socketserver.ThreadingTCPServer):
     """Runs until it is closed.
 
     Args:
-        allowed: Judges hosts and their addresses.
         hosts: Host name → (address, port) for servers of our own.
         timeout: Seconds to connect.
     """
@@ -45,9 +41,7 @@ class SocksProxy(socketserver.ThreadingTCPServer):
         self.refused: PrivateAddress | None = None  # the last one; whoever asks forgets it before
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port: int = self.server_address[1]
-        threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        ).start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
         """Let nothing through any more."""
@@ -58,24 +52,17 @@ class SocksProxy(socketserver.ThreadingTCPServer):
         """A browser that hangs up is no error."""
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A connection to a host.
-
-        Raises:
-            PrivateAddress: it leads to an address that is not allowed.
-            OSError: nobody is there.
-        """
-        if host.lower() in self._hosts:
-            return socket.create_connection(self._hosts[host.lower()], self._patience)
+        """A connection to a host; raises PrivateAddress, or OSError where nobody is there."""
+        own = self._hosts.get(host.lower())
         try:
-            addresses = self._allowed.addresses(host, port)
+            addresses = [own] if own else [(a, port) for a in self._allowed.addresses(host, port)]
         except PrivateAddress as error:
             self.refused = error
-            log.debug("the browser was refused: %s", error)
             raise
         for address in addresses[:-1]:
             with suppress(OSError):
-                return socket.create_connection((address, port), self._patience)
-        return socket.create_connection((addresses[-1], port), self._patience)
+                return socket.create_connection(address, self._patience)
+        return socket.create_connection(addresses[-1], self._patience)
 
 
 class _Handler(socketserver.StreamRequestHandler):
