@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 
 from papertune.collect.identifiers import document_id
@@ -20,76 +17,67 @@ TEXT = (
     "=== Later ===\nA later one was made of iron, and it was lost in a flood of the river.\n\n\n"
     "== References ==\nA book about gates and what they are good for in our time.\n"
 )
+DISAMBIGUATION = "Mercury (disambiguation)"
 
 
 class Api:
-    """Stands for the site's table of answers; speaks as the API does."""
+    """Speaks as the API does; ``errors`` come in turn before answers, ``always`` in their place."""
 
-    def __init__(self, *pages, redirects=None, categories=None, size=2):
-        self.pages = set(pages)
-        self.redirects, self.categories = redirects or {}, categories or {}
-        self.size = size
-        self.asked: list[dict[str, str]] = []
-        self.errors: list[dict] = []  # in turn, before answers
-        self.last_error: dict = {}
+    def __init__(self, *pages, redirects=None, categories=None, errors=(), always=None):
+        self.pages, self.redirects = set(pages), redirects or {}
+        self.categories = categories or {}
+        self.errors, self.always = list(errors), always
+        self.asked = []
         self.version_1 = False
 
-    def get(self, path, default):
-        parts = urlsplit(path)
-        if parts.path != "/w/api.php":
-            return default
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    def __call__(self, handler):
+        query = handler.asked.query
+        if handler.asked.path != "/w/api.php":
+            return 404, {}, "none"
         self.asked.append(query)
         assert (query["format"], query["maxlag"]) == ("json", "5")
-        error = self.errors.pop(0) if self.errors else self.last_error
-        body = error or getattr(self, query["action"])(query)
-        return 200, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(body).encode()
+        error = self.errors.pop(0) if self.errors else self.always
+        return 200, {}, error or getattr(self, query.get("list", query["action"]))(query)
+
+    def categorymembers(self, query):
+        members = self.categories.get(query["cmtitle"], [])
+        if query["cmtype"] == "page":
+            members = [title for title in members if not title.startswith("Category:")]
+        first = int(query.get("cmcontinue", "page|0|0").split("|")[2])
+        chosen = [
+            {"pageid": 1, "ns": 14 if title.startswith("Category:") else 0, "title": title}
+            for title in members[first : first + 2]
+        ]
+        more = {"cmcontinue": f"page|0|{first + 2}", "continue": "-||"}
+        answer = {"batchcomplete": True, "query": {"categorymembers": chosen}}
+        return {**answer, **({"continue": more} if len(members) > first + 2 else {})}
 
     def query(self, query):
-        if query.get("list") == "categorymembers":
-            members = self.categories.get(query["cmtitle"], [])
-            if query["cmtype"] == "page":
-                members = [title for title in members if not title.startswith("Category:")]
-            first = int(query.get("cmcontinue", "page|0|0").split("|")[2])
-            chosen = [
-                {"pageid": 1, "ns": 14 if t.startswith("Category:") else 0, "title": t}
-                for t in members[first : first + self.size]
-            ]
-            answer = {"batchcomplete": True, "query": {"categorymembers": chosen}}
-            if len(members) > first + self.size:
-                answer["continue"] = {
-                    "cmcontinue": f"page|0|{first + self.size}",
-                    "continue": "-||",
-                }
-            return answer
         assert query["explaintext"] == "1" and query["redirects"] == "1"
         title = query["titles"].replace("_", " ")
         if title.startswith("de:"):
             return {"batchcomplete": True, "query": {"interwiki": [{"title": title, "iw": "de"}]}}
         title = self.redirects.get(title, title)
-        page = {"ns": 0, "title": title}
+        page = {"ns": 0, "title": title, "pageid": 3, "extract": TEXT.format(title=title)}
         if title.startswith("Talk:"):
-            page |= {"ns": 1, "pageid": 3, "extract": "Talk of people, and they say a lot."}
+            page["ns"] = 1
         elif title not in self.pages:
-            page |= {"missing": "" if self.version_1 else True}
-        else:
-            page |= {"pageid": 3, "extract": TEXT.format(title=title)}
-            if "(disambiguation)" in title:
-                page["pageprops"] = {"disambiguation": ""}
+            page = {"ns": 0, "title": title, "missing": "" if self.version_1 else True}
+        elif title == DISAMBIGUATION:
+            page["pageprops"] = {"disambiguation": ""}
         pages = {"3": page} if self.version_1 else [page]
         return {"batchcomplete": True, "query": {"pages": pages}}
 
     def parse(self, query):
         title = self.redirects.get(query["page"], query["page"])
         if title not in self.pages:
-            info = "The page you specified doesn't exist."
-            return {"error": {"code": "missingtitle", "info": info}, "servedby": "mw1"}
+            return {"error": {"code": "missingtitle", "info": "The page doesn't exist."}}
         html = "".join(
             f"<h2>{line.strip('= ')}</h2>" if line.startswith("=") else f"<p>{line}</p>"
             for line in TEXT.format(title=title).split("\n")
         )
         html = f'<div class="mw-parser-output"><table><tr><td>Box.</td></tr></table>{html}</div>'
-        properties = {"disambiguation": ""} if "(disambiguation)" in title else {}
+        properties = {"disambiguation": ""} if title == DISAMBIGUATION else {}
         return {"parse": {"title": title, "pageid": 3, "text": html, "properties": properties}}
 
 
@@ -98,19 +86,17 @@ def listed(site, polite, monkeypatch):
     monkeypatch.setattr(mediawiki, "LAG_PAUSE", 0.01)
 
     def read(api, refresh=False, **settings):
-        site.answers = api
+        site.otherwise = api
+        settings = settings if "categories" in settings else {"titles": ["Sluice"], **settings}
         source = WikipediaSource(kind="wikipedia", url=site.url("/w/api.php"), **settings)
         return list(list_documents(polite(), source, 0, refresh=refresh))
 
     return read
 
 
-def reasons(items):
-    return [(i.key, i.reason) for i in items if not isinstance(i, Document)]
-
-
-def titles(items):
-    return [i.title for i in items if isinstance(i, Document)]
+def said(items):
+    """Titles of documents, and titles with reasons of what is none."""
+    return [i.title if isinstance(i, Document) else (i.key, i.reason) for i in items]
 
 
 @pytest.mark.parametrize("text", ["extracts", "html"])
@@ -126,28 +112,30 @@ def test_a_page_is_a_document_without_a_year(listed, site, text):
         "A later one was made of iron, and it was lost in a flood of the river.",
         found_by="listing",
     )
+    assert {one.headers["User-Agent"] for one in site.asked} == {
+        "Papertune/0.1 (+tests@example.org)"
+    }
 
 
 @pytest.mark.parametrize("text", ["extracts", "html"])
 def test_what_is_no_article_has_its_reason(listed, text):
-    api = Api("Sluice", "Mercury (disambiguation)", redirects={"Gate": "Sluice"})
-    named = ["Gate", "Sluice", "sluice", "Nothing", "Mercury (disambiguation)"]
-    items = listed(api, titles=named, text=text)
-    assert titles(items) == ["Sluice"]
-    assert reasons(items) == [
+    api = Api("Sluice", DISAMBIGUATION, redirects={"Gate": "Sluice"})
+    named = ["Gate", "Sluice", "sluice", "Nothing", DISAMBIGUATION]
+    assert said(listed(api, titles=named, text=text)) == [
+        "Sluice",
         ("Sluice", "duplicate"),
         ("sluice", "duplicate"),
         ("Nothing", "missing"),
-        ("Mercury (disambiguation)", "disambiguation"),
+        (DISAMBIGUATION, "disambiguation"),
     ]
 
 
 def test_titles_that_are_no_articles_of_this_wiki(listed):
     api = Api("Sluice")
     api.version_1 = True
-    items = listed(api, titles=["Sluice", "Nothing", "Talk:Sluice", "A|B", "de:Schleuse"])
-    assert titles(items) == ["Sluice"]
-    assert reasons(items) == [
+    named = ["Sluice", "Nothing", "Talk:Sluice", "A|B", "de:Schleuse"]
+    assert said(listed(api, titles=named)) == [
+        "Sluice",
         ("Nothing", "missing"),
         ("Talk:Sluice", "no_article"),
         ("A|B", "invalid_title"),
@@ -168,98 +156,64 @@ CATEGORIES = {
 )
 def test_categories_are_walked_to_their_depth_and_each_once(listed, depth, found):
     api = Api(*"ABCDEF", categories=CATEGORIES)
-    items = listed(api, categories=["Gates"], depth=depth)
-    assert "".join(titles(items)) == found
+    items = said(listed(api, categories=["Gates"], depth=depth))
+    assert [item for item in items if isinstance(item, str)] == list(found)
     asked = [
-        query["cmtitle"] for query in api.asked if "cmcontinue" not in query and "list" in query
+        query["cmtitle"] for query in api.asked if "list" in query and "cmcontinue" not in query
     ]
     assert len(asked) == len(set(asked))
 
 
-def test_a_category_that_is_misspelt_is_told(listed):
-    items = listed(Api("A"), titles=["A"], categories=["Category:Gtaes"])
-    assert reasons(items) == [("Category:Gtaes", "empty_category")]
-
-
-def test_the_limit_counts_documents(listed):
+def test_a_category_that_is_misspelt_is_told_and_the_limit_counts_documents(listed):
+    assert said(listed(Api(), categories=["Category:Gtaes"])) == [
+        ("Category:Gtaes", "empty_category")
+    ]
     api = Api(*"ABC", categories={"Category:X": ["none", "A", "B", "C"]})
-    items = listed(api, categories=["X"], limit=2)
-    assert titles(items) == ["A", "B"]
+    assert said(listed(api, categories=["X"], limit=2)) == [("none", "missing"), "A", "B"]
     assert "C" not in {query.get("titles") for query in api.asked}
 
 
 def test_sections_are_documents_of_their_own(listed, site):
-    lead, history = listed(Api("Sluice"), titles=["Sluice"], unit="section", min_words=5)
+    lead, history = listed(Api("Sluice"), unit="section", min_words=5)
     assert (lead.title, lead.url) == ("Sluice", site.url("/wiki/Sluice"))
     assert (history.title, history.url) == ("Sluice: History", site.url("/wiki/Sluice#History"))
     assert history.text.endswith("in a flood of the river.")
     assert len({lead.id, history.id}) == 2
 
 
-def test_short_texts_and_headings_left_out(listed):
+def test_short_texts_headings_left_out_and_first_sentences(listed):
     api = Api("Sluice")
-    items = listed(api, titles=["Sluice"], unit="section", min_words=18, skip=["history"])
-    assert [item.reason for item in items] == ["too_short"]
-    [none] = listed(api, titles=["Sluice"], min_words=1000)
-    assert none.reason == "too_short"
+    for how in ({"unit": "section", "min_words": 18, "skip": ["history"]}, {"min_words": 1000}):
+        assert [item.reason for item in listed(api, **how)] == ["too_short"]
+    [page] = listed(api, sentences=3)
+    ending = "It is raised by hand.\nThe oldest Sluice was made by monks, as is written."
+    assert page.text.endswith(ending)
 
 
-def test_a_document_can_have_its_first_sentences_only(listed):
-    [page] = listed(Api("Sluice"), titles=["Sluice"], sentences=3)
-    assert page.text.endswith(
-        "It is raised by hand.\nThe oldest Sluice was made by monks, as is written."
-    )
-
-
-LAG = {
-    "error": {
-        "code": "maxlag",
-        "info": "Waiting for db1: 5.2 seconds lagged.",
-        "host": "db1",
-        "lag": 0.01,
-        "type": "db",
-    }
-}
+LAG = {"error": {"code": "maxlag", "info": "Waiting for db1: 5.2 seconds lagged.", "lag": 0.01}}
+LIMITED = {"error": {"code": "ratelimited", "info": "You've exceeded your limit."}}
+BAD_VALUE = {"error": {"code": "badvalue", "info": "Unrecognized value."}}
 
 
 def test_a_wiki_that_lags_behind_is_waited_for_and_its_error_not_kept(listed):
-    api = Api("Sluice")
-    api.errors = [LAG, {"error": {"code": "ratelimited", "info": "You've exceeded your limit."}}]
-    assert titles(listed(api, titles=["Sluice"])) == ["Sluice"]
-    assert len(api.asked) == 3
-    assert titles(listed(api, titles=["Sluice"])) == ["Sluice"]
-    assert len(api.asked) == 3, "the answer was kept"
-    assert titles(listed(api, titles=["Sluice"], refresh=True)) == ["Sluice"]
-    assert len(api.asked) == 4
-
-
-def test_a_wiki_that_stays_busy_is_an_error(listed):
-    api = Api("Sluice")
-    api.last_error = LAG
-    with pytest.raises(CollectError, match="busy") as caught:
-        listed(api, titles=["Sluice"])
-    assert "lagged" in caught.value.what
-    assert len(api.asked) == mediawiki.TRIES
+    api = Api("Sluice", errors=[LAG, LIMITED])
+    for refresh, asked in ((False, 3), (False, 3), (True, 4)):
+        assert said(listed(api, refresh)) == ["Sluice"]
+        assert len(api.asked) == asked
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("error", "message", "asked"),
     [
-        ({"error": {"code": "badvalue", "info": "Unrecognized value."}}, "Unrecognized value"),
-        ({"something": "else"}, "something"),
+        (LAG, r"busy \(.*lagged", mediawiki.TRIES),
+        (BAD_VALUE, r"Unrecognized value(?s:.*)source\.language", 1),
+        ({"something": "else"}, r"something(?s:.*)source\.language", 1),
     ],
 )
-def test_what_is_no_answer_is_an_error_and_not_kept(listed, said, message):
-    api = Api("Sluice")
-    api.errors = [said]
-    with pytest.raises(CollectError, match=message) as caught:
-        listed(api, titles=["Sluice"])
-    assert "source.language" in caught.value.hint
-    assert titles(listed(api, titles=["Sluice"])) == ["Sluice"]
-
-
-def test_who_asks_is_named(listed, site):
-    listed(Api("Sluice"), titles=["Sluice"])
-    assert {one.headers["User-Agent"] for one in site.asked} == {
-        "Papertune/0.1 (+tests@example.org)"
-    }
+def test_what_is_no_answer_is_an_error_and_not_kept(listed, error, message, asked):
+    api = Api("Sluice", always=error)
+    with pytest.raises(CollectError, match=message):
+        listed(api)
+    assert len(api.asked) == asked
+    api.always = None
+    assert said(listed(api)) == ["Sluice"]

@@ -6,58 +6,47 @@ import pytest
 
 from papertune.collect.identifiers import document_id
 from papertune.collect.listings import acl
-from papertune.collect.web.page_cache import Page
-from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document
-from papertune.study.settings import Fetching
 from papertune.study.settings.listings import AclSource, AclXmlSource
 
-META = '<meta><booktitle>Proceedings of X</booktitle><year>{}</year><url hash="a">x</url></meta>'
 
-
-def paper(number, title="A Title", more="", url=""):
-    address = f'<url hash="ab12">{url}</url>' if url else ""
-    return (
-        f'<paper id="{number}"><title>{title}</title><author><first>A</first><last>B</last>'
-        f"</author>{address}{more}</paper>"
-    )
+def paper(number, title="A Title", more=""):
+    author = "<author><first>A</first><last>B</last></author>"
+    return f'<paper id="{number}"><title>{title}</title>{author}{more}</paper>'
 
 
 def volume(name, *papers, year=2021):
-    front = f'<frontmatter><url hash="0f">2021.x-{name}.0</url></frontmatter>'
-    return f'<volume id="{name}" type="proceedings">{META.format(year)}{front}{"".join(papers)}</volume>'
+    return (
+        f'<volume id="{name}" type="proceedings"><meta><year>{year}</year><url hash="a">x</url></meta>'
+        f'<frontmatter><url hash="0f">2021.x-{name}.0</url></frontmatter>{"".join(papers)}</volume>'
+    )
 
 
 def collection(*volumes, name="2021.x"):
-    body = "".join(volumes)
     head = "<?xml version='1.0' encoding='UTF-8'?>"
-    return f'{head}\n<collection id="{name}">{body}<event id="e"/></collection>'
+    return f'{head}\n<collection id="{name}">{"".join(volumes)}<event id="e"/></collection>'
 
 
 @pytest.fixture
-def session(tmp_path):
-    return PoliteSession(Fetching(), tmp_path / "cache")
-
-
-@pytest.fixture
-def listed(session, tmp_path):
+def listed(written):
     def read(text, volumes=(), year=2021):
-        (tmp_path / f"{year}.x.xml").write_text(text, encoding="utf-8")
-        path = str(tmp_path / "{year}.x.xml")
-        source = AclXmlSource(kind="acl_xml", path=path, volumes=list(volumes))
-        return list(acl.list_xml(session, source, year))
+        if text is not None:
+            written(text, f"{year}.x.xml")
+        source = AclXmlSource(kind="acl_xml", path="{year}.x.xml", volumes=list(volumes))
+        return list(acl.list_xml(None, source, year))
 
     return read
 
 
-def test_a_paper_has_its_abstract_and_doi(listed):
+def test_papers_with_and_without_abstract_and_doi(listed):
     more = (
-        "<abstract>We parse <tex-math>O(n^2)</tex-math> faster &amp; <b>well</b>: é "
-        "10<sup>5</sup>.</abstract><doi>10.18653/V1/2021.x-main.1</doi><revision id='1' href='v1'/>"
+        "<url>2021.x-main.1</url><abstract>We parse <tex-math>O(n^2)</tex-math> faster &amp; "
+        "<b>well</b>: é 10<sup>5</sup>.</abstract><doi>10.18653/V1/2021.x-main.1</doi><revision/>"
     )
     title = "<fixed-case>BERT</fixed-case> is <i>not</i> <fixed-case>E</fixed-case>nough"
-    front, found = listed(collection(volume("main", paper(1, title, more, "2021.x-main.1"))))
+    text = collection(volume("main", paper(1, title, more), paper(7)))
+    front, found, bare = listed(text)
     assert (front.key, front.reason) == ("2021.x-main.0", "front_matter")
     assert found == Document(
         id=document_id("10.18653/v1/2021.x-main.1"),
@@ -68,36 +57,24 @@ def test_a_paper_has_its_abstract_and_doi(listed):
         found_by="listing",
         doi="10.18653/v1/2021.x-main.1",
     )
+    assert bare.url == "https://aclanthology.org/2021.x-main.7/"
+    assert (bare.id, bare.text, bare.found_by) == (document_id(bare.url), "", "")
 
 
-def test_a_paper_without_abstract_or_doi_is_still_to_be_asked_for(listed):
-    found = listed(collection(volume("main", paper(7))))[1]
-    assert (found.url, found.text, found.found_by) == (
-        "https://aclanthology.org/2021.x-main.7/",
-        "",
-        "",
+def test_what_is_no_paper_is_counted_under_its_id(listed):
+    papers = (
+        paper(1, more='<retracted date="2022-05-06">Wrong track.</retracted>'),
+        paper(2, more='<removed date="2022-05-06"/>'),
+        paper(3, "Preface"),
+        paper(4, ""),
     )
-    assert found.id == document_id(found.url)
-
-
-@pytest.mark.parametrize(
-    ("made", "reason", "detail"),
-    [
-        (
-            paper(1, more='<retracted date="2022-05-06">Wrong track.</retracted>'),
-            "retracted",
-            "Wrong",
-        ),
-        (paper(1, more='<removed date="2022-05-06"/>'), "removed", "A Title"),
-        (paper(1, "Preface"), "front_matter", "Preface"),
-        (paper(1, ""), "no_title", ""),
-    ],
-)
-def test_what_is_no_paper_is_counted_under_its_id(listed, made, reason, detail):
-    _, rejection, found = listed(collection(volume("main", made, paper(2))))
-    assert (rejection.stage, rejection.key, rejection.reason) == ("list", "2021.x-main.1", reason)
-    assert detail in rejection.detail
-    assert isinstance(found, Document)
+    rejections = listed(collection(volume("main", *papers)))[1:]
+    assert [(item.key, item.reason, item.detail) for item in rejections] == [
+        ("2021.x-main.1", "retracted", "A Title (Wrong track.)"),
+        ("2021.x-main.2", "removed", "A Title"),
+        ("2021.x-main.3", "front_matter", "Preface"),
+        ("2021.x-main.4", "no_title", "https://aclanthology.org/2021.x-main.4/"),
+    ]
 
 
 @pytest.mark.parametrize("wanted", ["short", "{year}.x-short"])
@@ -106,39 +83,34 @@ def test_the_volumes_asked_for(listed, wanted):
     assert [item.title for item in listed(text, [wanted])[1:]] == ["Short"]
 
 
-def test_a_year_that_the_file_does_not_have_is_an_error(listed):
-    text = collection(volume("long", year=2020), volume("short", year=2021))
-    with pytest.raises(CollectError, match=r"no volume of 2019 but long \(2020\), short \(2021\)"):
-        listed(text, year=2019)
-    with pytest.raises(CollectError, match="no volume of 2021") as caught:
-        listed(text, ["demo"])
-    assert "long, short" in caught.value.hint
-
-
 @pytest.mark.parametrize(
     ("name", "number", "key"),
     [("P18", "1", "P18-1003"), ("W18", "2", "W18-0203"), ("D19", "51", "D19-5103")],
 )
 def test_ids_before_2020_are_made_as_the_anthology_made_them(listed, name, number, key):
-    year = 2000 + int(name[1:])
     made = f'<volume id="{number}"><meta/>{paper(3)}</volume>'
-    assert [item.url for item in listed(collection(made, name=name), year=year)] == [
-        f"https://aclanthology.org/{key}/"
-    ]
+    [found] = listed(collection(made, name=name), year=2000 + int(name[1:]))
+    assert found.url == f"https://aclanthology.org/{key}/"
+
+
+TWO_YEARS = collection(volume("long", year=2020), volume("short"))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "wanted", "said"),
     [
-        ("<html><body>", "not XML"),
-        ("<html></html>", "its root is <html>"),
-        ('<volume id="P18"><paper id="1000"/></volume>', "its root is <volume>"),
-        ("", "not XML"),
+        ("<html><body>", {}, "not XML"),
+        ("", {}, "not XML"),
+        ("<html></html>", {}, "its root is <html>"),
+        ('<volume id="P18"><paper id="1000"/></volume>', {}, "its root is <volume>"),
+        (None, {}, r"2021\.x\.xml: cannot read"),
+        (TWO_YEARS, {"year": 2019}, r"no volume of 2019 but long \(2020\), short \(2021\)"),
+        (TWO_YEARS, {"volumes": ["demo"]}, "no volume of 2021(?s:.*)long, short"),
     ],
 )
-def test_what_is_no_file_of_the_anthology_is_an_error(listed, text, said):
+def test_a_file_that_does_not_serve_is_an_error(listed, text, wanted, said):
     with pytest.raises(CollectError, match=said):
-        listed(text)
+        listed(text, **wanted)
 
 
 def test_entities_of_its_own_are_not_expanded(listed, tmp_path):
@@ -148,18 +120,12 @@ def test_entities_of_its_own_are_not_expanded(listed, tmp_path):
     assert "SECRET" not in listed(text)[1].title
 
 
-def test_a_file_under_a_url_is_fetched(session):
+def test_a_file_under_a_url_is_fetched(cached):
     url = "https://acl.example/2021.x.xml"
-    text = collection(volume("main", paper(1, "Größe")))
-    session.cache.write(Page(url, url, "text/plain", text.replace("UTF-8", "ISO-8859-1")))
+    text = collection(volume("main", paper(1, "Größe"))).replace("UTF-8", "ISO-8859-1")
     source = AclXmlSource(kind="acl_xml", path=url.replace("2021", "{year}"))
-    _, found = acl.list_xml(session, source, 2021)
+    _, found = acl.list_xml(cached(url, text, "text/plain"), source, 2021)
     assert found.title == "Größe"
-
-
-def test_a_file_that_is_not_there_is_an_error(session):
-    with pytest.raises(CollectError, match=r"none\.xml: cannot read"):
-        list(acl.list_xml(session, AclXmlSource(kind="acl_xml", path="none.xml"), 2021))
 
 
 # ---- the pages --------------------------------------------------------------------------------
@@ -167,27 +133,24 @@ def test_a_file_that_is_not_there_is_an_error(session):
 
 def entry(key, title="A Title", abstract="", gone=False, tag="p"):
     style = ' style="text-decoration: line-through"' if gone else ""
-    made = (
+    card = (
+        f'<div class="card abstract-collapse" id="abstract-{key.replace(".", "--")}">'
+        f'<div class="card-body p-3 small">{abstract}</div></div>'
+    )
+    return (
         f'<{tag} class="d-sm-flex align-items-stretch"><span class="d-block mr-2 list-button-row">'
         f'<a class="badge" href="https://acl.example/{key}.pdf">pdf</a></span>'
         f'<span class="d-block"{style}><strong><a class="align-middle" href="/{key}/">{title}</a>'
-        f'</strong><br><a href="/people/a-b/">A B</a></span></{tag}>'
+        f'</strong><br><a href="/people/a-b/">A B</a></span></{tag}>{card if abstract else ""}'
     )
-    if abstract:
-        made += (
-            f'<div class="card abstract-collapse" id="abstract-{key.replace(".", "--")}">'
-            f'<div class="card-body p-3 small">{abstract}</div></div>'
-        )
-    return made
 
 
 @pytest.fixture
-def shown(session):
+def shown(cached):
     def read(*entries, template="https://acl.example/events/x-{year}/", volumes=(), year=2021):
-        url = template.replace("{year}", str(year))
         head = "<h2 id='title'><a href='/2021.x-main.pdf'>Proceedings</a></h2>"
         page = f"<html><body>{head}{''.join(entries)}</body></html>"
-        session.cache.write(Page(url, url, "text/html", page))
+        session = cached(template.replace("{year}", str(year)), page)
         source = AclSource(kind="acl", url=template, volumes=list(volumes))
         return list(acl.list_pages(session, source, year))
 
@@ -196,15 +159,12 @@ def shown(session):
 
 @pytest.mark.parametrize("tag", ["p", "div"])
 def test_a_page_gives_titles_and_abstracts(shown, tag):
-    front, found, bare = shown(
+    title = "<span class='acl-fixed-case'>BERT</span> &amp; Co"
+    front, found, bare, gone = shown(
         entry("2021.x-main.0", "Proceedings of X", tag=tag),
-        entry(
-            "2021.x-main.1",
-            "<span class='acl-fixed-case'>BERT</span> &amp; Co",
-            "We <i>do</i>.",
-            tag=tag,
-        ),
-        entry("2021.x-main.2", tag=tag),
+        entry("2021.x-main.1", title, "We <i>do</i>.", tag=tag),
+        entry("P18-1003", tag=tag),
+        entry("P18-1002", gone=True, tag=tag),
     )
     assert (front.key, front.reason) == ("2021.x-main.0", "front_matter")
     assert found == Document(
@@ -215,13 +175,8 @@ def test_a_page_gives_titles_and_abstracts(shown, tag):
         text="We do.",
         found_by="listing",
     )
-    assert (bare.text, bare.found_by) == ("", "")
-
-
-def test_retracted_papers_of_a_page_are_rejections(shown):
-    rejection, found = shown(entry("P18-1002", gone=True), entry("P18-1003"))
-    assert (rejection.key, rejection.reason) == ("P18-1002", "retracted")
-    assert found.url == "https://acl.example/P18-1003/"
+    assert (bare.url, bare.text, bare.found_by) == ("https://acl.example/P18-1003/", "", "")
+    assert (gone.key, gone.reason) == ("P18-1002", "retracted")
 
 
 def test_the_volumes_of_an_event(shown):
@@ -230,20 +185,16 @@ def test_the_volumes_of_an_event(shown):
     with pytest.raises(CollectError, match=r"none of the volumes 2021\.y-long") as caught:
         shown(*entries, volumes=["{year}.y-long"])
     assert "2021.x-long, 2021.w-1, 2021.x-longer" in caught.value.hint
-
-
-def test_a_page_of_many_years_gives_the_year_asked_for(shown):
-    entries = [entry("2020.x-1.1", "B"), entry("P98-1001", "A"), entry("P01-1001", "C")]
-    for year, title in ((2020, "B"), (1998, "A"), (2001, "C")):
-        items = shown(*entries, template="https://acl.example/venues/x/", year=year)
-        assert [item.title for item in items] == [title]
-
-
-def test_a_page_without_papers_is_an_error(shown):
+    people = "<strong><a href='/people/x/'>x</a></strong><strong><a href='http://[x'>y</a></strong>"
     with pytest.raises(CollectError, match="no paper of the ACL Anthology"):
-        shown(
-            "<strong><a href='/people/x/'>x</a></strong><strong><a href='http://[x'>y</a></strong>"
-        )
+        shown(people)
+
+
+@pytest.mark.parametrize(("year", "title"), [(2020, "B"), (1998, "A"), (2001, "C")])
+def test_a_page_of_many_years_gives_the_year_asked_for(shown, year, title):
+    entries = [entry("2020.x-1.1", "B"), entry("P98-1001", "A"), entry("P01-1001", "C")]
+    items = shown(*entries, template="https://acl.example/venues/x/", year=year)
+    assert [item.title for item in items] == [title]
 
 
 @pytest.mark.parametrize(
