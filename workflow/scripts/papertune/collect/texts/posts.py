@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from papertune.collect.identifiers import document_id
-from papertune.collect.texts.text import words
+from papertune.collect.texts.text import folded, raised, words
 from papertune.records import Document, Rejection
 
 if TYPE_CHECKING:
-    from lxml.html import HtmlElement
+    from lxml.etree import _Element
 
-OWN_HOSTS = {
-    "stackoverflow": "stackoverflow.com",
-    "serverfault": "serverfault.com",
-    "superuser": "superuser.com",
-    "askubuntu": "askubuntu.com",
-    "stackapps": "stackapps.com",
-    "mathoverflow.net": "mathoverflow.net",
-    "mathoverflow": "mathoverflow.net",
-}
+_OWN = words("stackoverflow serverfault superuser askubuntu stackapps")
+OWN_HOSTS = {name: f"{name}.com" for name in _OWN}
+OWN_HOSTS |= dict.fromkeys(("mathoverflow", "mathoverflow.net"), "mathoverflow.net")
 _BLOCKS = words(
     "address article blockquote center dd details div dl dt figcaption figure footer h1 h2 h3"
-    " h4 h5 h6 header hr li ol p section summary table tbody td tfoot th thead tr ul"
+    " h4 h5 h6 header hr li ol p section summary table tbody tfoot thead tr ul"
 )
 _DROPPED = words("pre script style img svg video iframe del s strike aside")
-_CELLS = frozenset(("td", "th"))
 _LITERAL = words("code kbd samp tt")
 _NOTICE_CLASS = re.compile(
     r"\b(post-notice|js-post-notice|s-notice|question-status|special-status)"
@@ -129,17 +122,10 @@ def clean_post(body: str) -> str:
     Args:
         body: The post's HTML.
     """
-    from lxml import etree, html
+    from lxml import html
 
-    if not body.strip():
-        return ""
-    try:
-        root = html.fragment_fromstring(_CONTROL.sub("", body), create_parent="div")
-    except (etree.ParserError, ValueError):
-        return ""
-    parts: list[str] = []
-    _walk(root, parts, False)
-    lines = [" ".join(line.split()) for line in "".join(parts).split("\n")]
+    page = html.document_fromstring(f"<html><body>{_CONTROL.sub('', body)}</body></html>")
+    lines = [" ".join(line.split()) for line in folded(page.body, _said, _written).split("\n")]
     text = "\n".join(line for line in lines if line and not re.fullmatch(r"(-|\d+\.|\|)", line))
     return _unsigned(_tidied(normalised(text)))
 
@@ -181,68 +167,47 @@ def pair_document(
 # ---- parts ------------------------------------------------------------------------------------
 
 
-def _walk(element: HtmlElement, parts: list[str], literal: bool) -> None:
-    """Append the text of an element and of what is in it; blocks stand on lines of their own."""
-    parts.append(_said(element.text, literal))
-    number = 0
-    for child in element:
-        tag = child.tag if isinstance(child.tag, str) else ""  # comments have none
-        if tag == "li" and element.tag in ("ol", "ul"):
-            number += 1
-            parts.append(f"\n{number}. " if element.tag == "ol" else "\n- ")
-        elif tag in _CELLS and child.getprevious() is not None:
-            parts.append(" | ")
-        elif tag in _BLOCKS and tag not in _CELLS and not _first_of_item(child):
-            parts.append("\n")
-        if tag == "br":
-            parts.append("\n")
-        elif tag in ("sup", "sub"):
-            parts.append(_raised(child, "^" if tag == "sup" else "_"))
-        elif tag == "a":
-            parts.append(_linked(child, literal))
-        elif tag and tag not in _DROPPED and not _is_notice(child, tag):
-            _walk(child, parts, literal or tag in _LITERAL)
-        if tag == "pre" or (tag in _BLOCKS and tag not in _CELLS):
-            parts.append("\n")
-        parts.append(_said(child.tail, literal))
+def _said(element: _Element, inside: str) -> str:
+    """What stands for an element: blocks stand on lines of their own; nobody else is named."""
+    tag, parent = str(element.tag), element.getparent()
+    before = "\n" if tag in _BLOCKS else ""
+    after = "\n" if tag == "pre" else before
+    if tag == "li" and parent is not None and parent.tag in ("ol", "ul"):
+        number = 1 + sum(1 for _ in element.itersiblings("li", preceding=True))
+        before = f"\n{number}. " if parent.tag == "ol" else "\n- "
+    elif element.getprevious() is not None:
+        before = " | " if tag in ("td", "th") else before
+    elif parent is not None and parent.tag == "li" and not (parent.text or "").strip():
+        before = ""  # the item's mark stands there
+    target = (element.get("href") or "").strip() if tag == "a" else ""
+    if tag == "br":
+        inside = "\n"
+    elif tag in ("sup", "sub"):
+        inside = raised(_words(element), "^" if tag == "sup" else "_")
+    elif target.lower().startswith("mailto:"):
+        inside = _REMOVED
+    elif _USER_PAGE.match(target):
+        inside = "another user"
+    elif tag in _DROPPED or _is_notice(element):
+        inside = ""
+    return f"{before}{inside}{after}"
 
 
-def _said(text: str | None, literal: bool) -> str:
+def _written(text: str, element: _Element) -> str:
     """What stands in the page: breaks of its lines are spaces, and users are not named."""
-    flat = re.sub(r"\s+", " ", text or "")
-    flat = _EMAIL.sub(_REMOVED, flat)
-    return flat if literal else _MENTION.sub("", flat)
+    flat = _EMAIL.sub(_REMOVED, re.sub(r"\s+", " ", text))
+    around = {element.tag, *(parent.tag for parent in element.iterancestors())}
+    return flat if "@" not in flat or around & _LITERAL else _MENTION.sub("", flat)
 
 
-def _first_of_item(element: HtmlElement) -> bool:
-    """Whether a paragraph begins an item of a list, whose mark is written already."""
-    parent: Any = element.getparent()
-    return parent.tag == "li" and element.getprevious() is None and not (parent.text or "").strip()
+def _words(element: _Element) -> str:
+    return " ".join("".join(map(str, element.itertext())).split())
 
 
-def _raised(element: HtmlElement, mark: str) -> str:
-    text = " ".join(element.text_content().split())
-    return f"{mark}{text}" if len(text) < 2 or text.isalnum() else f"{mark}({text})" if text else ""
-
-
-def _linked(element: HtmlElement, literal: bool) -> str:
-    """A link's text; other users and addresses are not named."""
-    target = (element.get("href") or "").strip()
-    if target.lower().startswith("mailto:"):
-        return _REMOVED
-    if _USER_PAGE.match(target):
-        return "another user"
-    parts: list[str] = []
-    _walk(element, parts, literal)
-    return "".join(parts)
-
-
-def _is_notice(element: HtmlElement, tag: str) -> bool:
+def _is_notice(element: _Element) -> bool:
     if _NOTICE_CLASS.search(element.get("class") or ""):
         return True
-    if tag not in ("p", "blockquote", "h2", "h3"):
-        return False
-    text = " ".join(element.text_content().split())
+    text = _words(element) if element.tag in ("p", "blockquote", "h2", "h3") else ""
     return len(text) < 600 and bool(_NOTICE.match(text))
 
 

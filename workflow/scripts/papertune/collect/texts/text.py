@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from papertune.collect.texts.formulas import formulas_in_text
@@ -29,7 +30,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc"
     "\ud800-\udfff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
-# what typesetting made of letters: ligatures, and the alphabets of mathematics
+# ligatures, and the alphabets of mathematics
 _TYPESET = re.compile("[\ufb00-\ufb06\U0001d400-\U0001d7ff]+")
 # "Abstract interpretation …" is a sentence, "Abstract: …" and "ABSTRACT We …" have a heading
 _LABEL = re.compile(
@@ -44,9 +45,6 @@ _TITLE = re.compile(
     r"<((?:jats:)?title|h[1-6])\b[^<>]*>\s*([^<>]{2,60}?)\s*</\1\s*>", re.IGNORECASE
 )
 _HEADING = re.compile(r"(?:abstract|summary|résumé|zusammenfassung)[:.]?", re.IGNORECASE)
-
-_KEPT = ("sub", "sup", "tex-math")  # what these mark is lost without them: 10<sup>5</sup>
-_APART = ("br", "p", "par")
 
 
 def clean(text: str) -> str:
@@ -78,9 +76,39 @@ def label(heading: str) -> str:
     return heading if heading.endswith((":", ".", "?", "!")) else f"{heading}:"
 
 
+def raised(text: str, mark: str) -> str:
+    """What stands above (or below) the line behind its mark: ``^2``, ``^(-x+1)``."""
+    if len(text) == 1 or text.isalnum():
+        return f"{mark}{text}"
+    return f"{mark}({text})" if text else ""
+
+
 def words(text: str) -> frozenset[str]:
     """The words of a text as a set, for tables of names."""
     return frozenset(text.split())
+
+
+def folded(
+    element: _Element,
+    said: Callable[[_Element, str], str],
+    text: Callable[[str, _Element], str] = lambda text, _: text,
+) -> str:
+    """What stands in an element of lxml, made from the inside out; comments say nothing.
+
+    Args:
+        said: What stands for a child, by the child and what stands in it.
+        text: What stands for a string, by the string and the element that it is directly in.
+    """
+    from lxml.etree import Entity
+
+    parts = [text(element.text or "", element)]
+    for child in element:
+        if isinstance(child.tag, str):
+            parts.append(said(child, folded(child, said, text)))
+        elif child.tag is Entity:  # left alone by the parser
+            parts.append(str(child.text))
+        parts.append(text(child.tail or "", element))
+    return "".join(parts)
 
 
 def inner(element: _Element | None) -> str:
@@ -90,19 +118,13 @@ def inner(element: _Element | None) -> str:
     """
     if element is None:
         return ""
-    parts = [html.escape(element.text or "", quote=False)]
-    for child in element:
-        if not isinstance(child.tag, str):  # an entity, a comment, an instruction
-            text = str(child.text or "")
-            said = text if text.startswith("&") and text.endswith(";") else ""
-        else:
-            said = inner(child)
-            if child.tag in _KEPT:
-                said = f"<{child.tag}>{said}</{child.tag}>"
-            elif child.tag in _APART:
-                said = f" {said} "
-        parts += [said, html.escape(child.tail or "", quote=False)]
-    return "".join(parts)
+    return folded(element, _kept, lambda text, _: html.escape(text, quote=False))
+
+
+def _kept(element: _Element, inside: str) -> str:
+    if element.tag in ("sub", "sup", "tex-math"):  # 10<sup>5</sup> is not 105
+        return f"<{element.tag}>{inside}</{element.tag}>"
+    return f" {inside} " if element.tag in ("br", "p", "par") else inside
 
 
 def _without_tags(text: str) -> str:

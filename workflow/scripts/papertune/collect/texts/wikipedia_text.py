@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from papertune.collect.texts.formulas import is_gone
+from papertune.collect.texts.markup import parsed
+from papertune.collect.texts.text import raised, words
+
 if TYPE_CHECKING:
     from bs4 import Tag
 
@@ -39,10 +43,8 @@ _JUNK = (
     " .coordinates, #coordinates, #siteSub, #contentSub, #jump-to-nav, .navigation-not-searchable,"
     ' .mw-cite-backlink, .stub, .asbox, .rellink, .magnify, [role="navigation"], [role="note"]'
 )
-_BLOCKS = frozenset(
-    ("p", "div", "section", "article", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "center")
-)
-_HEADINGS = {"h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_BLOCKS = "p, div, section, article, ul, ol, li, dl, dt, dd, blockquote, center"
+_END, _HEADING = "\x02", "\x03"  # of a paragraph, and on both sides of a heading, in an HTML's text
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\x00-\x08\x0b-\x1f]")
 _MARK = re.compile(
     r"(?<=[.,;:!?)\"”’»])(?:\[(?:\d{1,3}|[a-z]|(?:note|nb|n|lower-alpha) ?\d+)\])+"
@@ -51,13 +53,12 @@ _MARK = re.compile(
     r" whom\?|original research\??|note \d+|nb \d+)[^\[\]]{0,20}\]",
     re.IGNORECASE,
 )
-_HEADING_LINE = re.compile(r"^(={2,6})\s*(.+?)\s*\1$")
 _TEX_START = re.compile(r"\{\\(?:display|text|script|scriptscript)style\b\s*")
 # the lines in which an extract spells a formula, before its TeX
 _SPELLED = re.compile(r"(?:[ \t]*\n(?:[ \t]{2,}[^\n]*)?)*[ \t]*\Z")
 _AFTER = re.compile(r"(?:[ \t]*\n[ \t]+(?=\n|\S|\Z)\n?)*")  # and after it
 _ENDS = re.compile(r"[.!?…。！？:;][\"'”’»)\]]*$")
-_ORDINALS = frozenset(("st", "nd", "rd", "th", "e", "er", "re", "o", "a"))  # 19th is no power
+_ORDINALS = words("st nd rd th e er re o a")  # 19th is no power
 WORDS_OF_PROSE = 8  # what is shorter and no sentence is an item of a list of names
 
 
@@ -76,14 +77,7 @@ def sections_of_extract(text: str) -> list[Section]:
     Args:
         text: What ``prop=extracts`` gives with ``explaintext`` and ``exsectionformat=wiki``.
     """
-    found = [Section()]
-    for line in _with_tex(text).split("\n"):
-        heading = _HEADING_LINE.match(line.strip())
-        if heading:
-            found.append(Section(tidied(heading[2]), len(heading[1])))
-        else:
-            _add(found[-1], line)
-    return found
+    return _sections(_with_tex(text).split("\n"), "=")
 
 
 def sections_of_html(text: str) -> list[Section]:
@@ -92,9 +86,7 @@ def sections_of_html(text: str) -> list[Section]:
     Tables, boxes, code, pictures, marks of references, links to edit and pronunciations are
     dropped; a formula is its TeX, ``$a^2$``.
     """
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(text, "lxml")
+    soup = parsed(text)
     root = (
         soup.select_one("#mw-content-text .mw-parser-output")
         or soup.select_one(".mw-parser-output")
@@ -102,16 +94,24 @@ def sections_of_html(text: str) -> list[Section]:
         or soup
     )
     for formula in root.select(".mwe-math-element, math"):
-        if formula.parent is not None and not formula.decomposed:
+        if not is_gone(formula):
             formula.replace_with(f" {_tex_of(formula)} ")
     for junk in root.select(_JUNK):
-        if not junk.decomposed:
+        if not is_gone(junk):
             junk.decompose()
-    found = [Section()]
-    line: list[str] = []
-    _walk(root, found, line)
-    _flush(found, line)
-    return found
+    for heading in root.select("h2, h3, h4, h5, h6"):
+        mark, title = _HEADING * int(heading.name[1]), tidied(heading.get_text())
+        heading.replace_with(f"{_END}{mark}{title}{mark}{_END}" if title else _END)
+    for script in root.select("sup, sub"):
+        said = "".join(script.get_text().split())
+        mark = "^" if script.name == "sup" else "_"
+        script.replace_with(said if said.lower() in _ORDINALS else raised(said, mark))
+    for line_break in root.select("br"):
+        line_break.replace_with(" ")
+    for block in root.select(_BLOCKS):
+        block.insert_before(_END)
+        block.insert_after(_END)
+    return _sections(root.get_text().split(_END), _HEADING)
 
 
 def without_boilerplate(sections: Iterable[Section], skip: Iterable[str] = ()) -> list[Section]:
@@ -149,59 +149,24 @@ def _kept_call(match: re.Match[str]) -> str:
     return match[0] if match[0] in ("()", "[]") and re.match(r"[\w.]", before) else ""
 
 
-def _add(section: Section, line: str) -> None:
-    """A paragraph, if it is prose: a list of names or a stray sign is none."""
-    text = tidied(line)
-    prose = _ENDS.search(text) or len(text.split()) >= WORDS_OF_PROSE or "$" in text
-    if prose and re.search(r"\w", text):
-        section.paragraphs.append(text)
-
-
-def _flush(found: list[Section], line: list[str]) -> None:
-    _add(found[-1], "".join(line))
-    line.clear()
-
-
-def _walk(element: Tag, found: list[Section], line: list[str]) -> None:
-    """The text of an element: blocks are paragraphs, headings begin sections."""
-    from bs4 import Comment, NavigableString
-
-    for child in element.children:
-        if isinstance(child, NavigableString):
-            if not isinstance(child, Comment):
-                line.append(str(child))
+def _sections(lines: Iterable[str], mark: str) -> list[Section]:
+    """Headings between marks begin sections; a list of names or a stray sign is no paragraph."""
+    heading = re.compile(rf"\s*({mark}{{2,6}})\s*(.+?)\s*\1\s*$", re.DOTALL)
+    found = [Section()]
+    for line in lines:
+        if head := heading.match(line):
+            found.append(Section(tidied(head[2]), len(head[1])))
             continue
-        name = child.name
-        if name in _HEADINGS:
-            _flush(found, line)
-            heading = tidied(child.get_text())
-            if heading:
-                found.append(Section(heading, _HEADINGS[name]))
-        elif name == "br":
-            line.append(" ")
-        elif name in ("sup", "sub"):
-            line.append(_raised(child.get_text(), "^" if name == "sup" else "_"))
-        elif name in _BLOCKS:
-            _flush(found, line)
-            _walk(child, found, line)
-            _flush(found, line)
-        else:
-            _walk(child, found, line)
-
-
-def _raised(text: str, mark: str) -> str:
-    text = "".join(text.split())
-    if text.lower() in _ORDINALS:
-        return text
-    return (
-        f"{mark}({text})" if len(text) > 1 and not text.isalnum() else f"{mark}{text}" * bool(text)
-    )
+        text = tidied(line)
+        prose = _ENDS.search(text) or len(text.split()) >= WORDS_OF_PROSE or "$" in text
+        if prose and re.search(r"\w", text):
+            found[-1].paragraphs.append(text)
+    return found
 
 
 def _tex_of(formula: Tag) -> str:
     """A formula as ``$…$``: of its annotation, else of the picture that stands for it."""
-    annotation = formula.find("annotation")
-    picture = formula.find("img")
+    annotation, picture = formula.find("annotation"), formula.find("img")
     tex = annotation.get_text() if annotation else ""
     tex = tex or str((picture.get("alt") if picture else "") or formula.get("alttext") or "")
     return f"${_unwrapped(tex)}$" if tex.strip() else formula.get_text(" ", strip=True)
