@@ -53,7 +53,7 @@ class Api:
         self.questions, self.page_size, self.quota = questions, page_size, quota
         self.error, self.separate, self.wrapper = error, separate, wrapper
         self.asked = []
-        self.fields = set(FIELDS)  # of a filter that was made before
+        self.fields = set(FIELDS.split(";"))  # of a filter that was made before
 
     def __call__(self, handler):
         if not handler.asked.path.startswith("/2.3/"):

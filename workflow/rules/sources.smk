@@ -1,5 +1,5 @@
 # What the rules of collecting ask about sources and about other runs. No rules.
-from papertune.collect.listings.listing import watched, watched_digest
+from papertune.collect.listings.by_year import digest
 from papertune.study.splits import chooser
 
 
@@ -10,15 +10,17 @@ def part(wildcards):
 
 def listed_file(wildcards):
     """The user's own files, if the source is such. Their time stamps do not count, rows do."""
-    paths = watched(study(wildcards).source, part(wildcards))
+    source = study(wildcards).source
+    paths = source.files_of(part(wildcards)) if source.watched else []
     return [ancient(str(path)) for path in paths]
 
 
 def listed_rows(wildcards):
     """The digest of the part's rows: a file with all years reruns only the years that changed."""
     chosen = study(wildcards)
-    mine = chooser(part(wildcards), chosen.splits)
-    return watched_digest(chosen.source, part(wildcards), mine)
+    if not chosen.source.watched:
+        return None
+    return digest(chosen.source, part(wildcards), chooser(part(wildcards), chosen.splits))
 
 
 # what the stage collect makes of each year, in its order

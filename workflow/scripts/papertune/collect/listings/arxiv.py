@@ -175,9 +175,9 @@ def _feed(session: PoliteSession, url: str, refresh: bool) -> tuple[list[Entry],
     try:
         root = etree.fromstring(page.text.encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise SERVICE.no_answer(session, page) from None
+        raise SERVICE.no_answer(session, url, page.text) from None
     if root.tag != f"{{{_SPACES['a']}}}feed":
-        raise SERVICE.no_answer(session, page)
+        raise SERVICE.no_answer(session, url, page.text)
     found = root.findall("a:entry", _SPACES)
     for entry in found:
         if "/api/errors" in _text(entry, "a:id") or (

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -27,10 +27,9 @@ from papertune.records import Document, Rejection
 from papertune.study.experiment import Part
 from papertune.study.settings import Source
 
-log = logging.getLogger("papertune")
-
 FOLDER = Path(".snakemake", "papertune-rows")
 VERSION = 1  # of what stands there
+UNUSED = 14 * 24 * 3600  # seconds after which rows that no plan looked at are deleted
 ALL, UNDATED = "all", "undated"
 
 # where a row stands, its year (None where it says none), and what it is
@@ -86,30 +85,36 @@ def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> st
 
 def _parted(source: Source, year: int) -> Path:
     """The folder of the rows by year, or of all rows together for year 0."""
-    files = source.files_of(year)
     try:
-        states = [(str(path.resolve()), path.stat()) for path in files]
+        states = [(str(path.resolve()), path.stat()) for path in source.files_of(year)]
     except OSError as error:
         raise unreadable(Path(error.filename), error) from None
-    stamps = [[state.st_mtime_ns, state.st_size] for _, state in states]
-    place = FOLDER / fingerprint([VERSION, source.identity(), [n for n, _ in states], bool(year)])
-    folder = place / fingerprint(stamps)
-    if not folder.exists():
-        place.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=place, prefix="."))
+    names = [name for name, _ in states]
+    place = FOLDER / fingerprint([VERSION, source.identity(), names, bool(year)])
+    folder = place / fingerprint([[state.st_mtime_ns, state.st_size] for _, state in states])
+    place.mkdir(parents=True, exist_ok=True)
+    os.utime(place)
+    if folder.exists():
+        return folder
+    with tempfile.TemporaryDirectory(dir=place, prefix=".", ignore_cleanup_errors=True) as made:
+        _part(source, year, Path(made))
         try:
-            _part(source, year, made)
-            shutil.rmtree(folder, ignore_errors=True)
             os.rename(made, folder)
         except OSError:
-            if not folder.exists():  # somebody else was as quick
+            if not folder.exists():  # else somebody was as quick
                 raise
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-        for other in place.iterdir():  # of the files as they were before
-            if other != folder and not other.name.startswith("."):
-                shutil.rmtree(other, ignore_errors=True)
+    before = [other for other in place.iterdir() if other != folder and other.name[0] != "."]
+    # of these files as they were, and of settings that nobody has any more
+    for other in [*before, *filter(_is_unused, FOLDER.iterdir())]:
+        shutil.rmtree(other, ignore_errors=True)
     return folder
+
+
+def _is_unused(place: Path) -> bool:
+    try:
+        return place.stat().st_mtime < time.time() - UNUSED
+    except OSError:
+        return False  # somebody else deletes it
 
 
 def _part(source: Source, year: int, folder: Path) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from papertune.collect.listings import by_year
 from papertune.records import Document, Rejection
-from papertune.study.experiment import Part
 from papertune.study.settings import Source
 
 
@@ -33,13 +31,3 @@ def items(
     lister: Callable[..., Iterator[Document | Rejection]]
     lister = getattr(import_module(module), function)
     return lister(session, source, year, refresh=refresh)
-
-
-def watched(source: Source, part: Part) -> list[Path]:
-    """The files that a plan looks into, if the source is such files."""
-    return source.files_of(part) if source.watched else []
-
-
-def watched_digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> str | None:
-    """:func:`by_year.digest` of watched files; None where the source is none."""
-    return by_year.digest(source, part, mine) if source.watched else None

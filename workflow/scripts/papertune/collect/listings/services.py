@@ -75,7 +75,7 @@ class Service:
         page = self.ask(session, url, refresh)
         answer = json_object(page.text)
         if answer is None:
-            raise self.no_answer(session, page)
+            raise self.no_answer(session, url, page.text)
         return answer
 
     def works(
@@ -97,7 +97,7 @@ class Service:
             raise
         works = within(answer, self.works_at)
         if not isinstance(works, list):
-            raise self.no_answer(session, Page(url, url, "", str(answer)))
+            raise self.no_answer(session, url, str(answer))
         return answer, [work for work in works if isinstance(work, dict)]
 
     def pages(
@@ -143,7 +143,7 @@ class Service:
             else:
                 work = within(answer, self.one_at)
                 if not isinstance(work, dict):
-                    raise self.no_answer(session, Page(known, known, "", str(answer)))
+                    raise self.no_answer(session, known, str(answer))
                 return judged(self.abstract(work), self.found_by)
         words = searchable(document.title)
         if not words:
@@ -169,19 +169,19 @@ class Service:
             hint="open the url in a browser: it says what is wrong",
         )
 
-    def no_answer(self, session: PoliteSession, page: Page) -> HostStopped | PageError:
+    def no_answer(self, session: PoliteSession, url: str, said: str) -> HostStopped | PageError:
         """The error for what is no answer of the service; it is not kept in the cache."""
-        session.cache.forget(page.url)
-        start = " ".join(page.text.split())[:80]
-        if re.match(r"\s*<(?:!doctype\s+html|html|head|body|title)\b", page.text, re.IGNORECASE):
+        session.cache.forget(url)
+        start = " ".join(said.split())[:80]
+        if re.match(r"\s*<(?:!doctype\s+html|html|head|body|title)\b", said, re.IGNORECASE):
             return session.stop(
-                page.url,
+                url,
                 f"a page for people in place of {self.name}'s answer: {start!r}",
                 "open the url in a browser. A login page or a proxy's notice is your network's: ask "
                 "from another one; a challenge or maintenance passes: run again later",
             )
         what = f"not an answer of {self.name}: {start!r}"
-        return PageError(page.url, "bad_answer", what, passing=True)
+        return PageError(url, "bad_answer", what, passing=True)
 
 
 def json_object(text: str) -> Work | None:

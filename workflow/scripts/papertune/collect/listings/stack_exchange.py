@@ -1,8 +1,7 @@
 """Stack Exchange's API, version 2.3: a year's best questions of a site with their best answers.
 
-The environment variable ``STACKEXCHANGE_KEY`` may have a key (free, from stackapps.com): 10,000
-requests a day in place of 300, and pages behind the 25th. Authors are not asked for: a filter
-names the fields that are.
+``$STACKEXCHANGE_KEY`` may have a key (free, from stackapps.com): 10,000 requests a day in place of
+300, and pages behind the 25th. Authors are not asked for: a filter names the fields that are.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from papertune.collect.listings.services import json_object
+from papertune.collect.listings.services import Service, Work, json_object
 from papertune.collect.texts.posts import (
     clean_post,
     clean_title,
@@ -38,14 +37,12 @@ KEY = "STACKEXCHANGE_KEY"
 PAGE_SIZE = 100  # the most that the API gives
 OPEN_PAGES = 25  # pages behind this one need a key
 FIELDS = (
-    *(f".{name}" for name in ("items", "has_more", "backoff", "quota_max", "quota_remaining")),
-    *(f".{name}" for name in ("error_id", "error_name", "error_message")),
-    *(f"question.{name}" for name in ("question_id", "title", "body", "score", "creation_date")),
-    *(f"question.{name}" for name in ("answer_count", "answers")),
-    *(f"answer.{name}" for name in ("answer_id", "question_id", "body", "score", "is_accepted")),
-    "filter.filter",
+    ".items;.has_more;.backoff;.quota_max;.quota_remaining;.error_id;.error_name;.error_message;"
+    "question.question_id;question.title;question.body;question.score;question.creation_date;"
+    "question.answer_count;question.answers;answer.answer_id;answer.question_id;answer.body;"
+    "answer.score;answer.is_accepted;filter.filter"
 )
-_HINT_KEY = (
+_HINT = (
     f"set the environment variable {KEY} to a key (free, from stackapps.com: 10,000 requests a day "
     "in place of 300)"
 )
@@ -63,8 +60,6 @@ def list_documents(
     """
     api = _Api(session, source, refresh)
     asked = {
-        "order": "desc",
-        "sort": "votes",
         "min": source.min_score,
         "fromdate": calendar.timegm((year, 1, 1, 0, 0, 0)),
         "todate": calendar.timegm((year, 12, 31, 23, 59, 59)),
@@ -74,11 +69,11 @@ def list_documents(
     pairs = 0
     for questions in api.pages("questions", asked):
         # a question may be on two pages, when votes were given between the two requests
-        fresh = [question for question in questions if _number(question) not in seen]
-        seen.update(map(_number, fresh))
+        fresh = [question for question in questions if question["question_id"] not in seen]
+        seen.update(question["question_id"] for question in fresh)
         answers = _answers(api, source, fresh)
         for question in fresh:
-            item = _pair(source, question, answers.get(_number(question), []), year)
+            item = _pair(source, question, answers[question["question_id"]], year)
             yield item
             pairs += isinstance(item, Document)
             if pairs == source.limit:
@@ -93,73 +88,58 @@ class _Api:
 
     def __init__(self, session: PoliteSession, source: StackExchangeSource, refresh: bool) -> None:
         self._session, self._source, self._refresh = session, source, refresh
-        self._key = os.environ.get(KEY, "").strip()
         self._left: int | None = None  # requests of today's quota
-        self._filter = ""
+        # the same fields are the same filter for ever
+        asked = {"base": "none", "include": FIELDS, "unsafe": "false"}
+        _, made = self._ask(f"filters/create?{urlencode(asked)}", False, "filter", str)
+        self._filter = made[0]["filter"] if made else "none"
 
-    def pages(self, method: str, asked: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-        """The items of each page of a method's answers."""
-        self._filter = self._filter or self._make_filter()
+    def pages(self, method: str, asked: dict[str, Any]) -> Iterator[list[Work]]:
+        """The items of each page of a method's answers, the best first."""
+        order = {"order": "desc", "sort": "votes", "site": self._source.site}
         for page in itertools.count(1):
-            query = {"page": page, "pagesize": PAGE_SIZE, **asked}
-            url = self._url(method, {**query, "site": self._source.site, "filter": self._filter})
-            if page > OPEN_PAGES and not self._key:
+            query = {"page": page, "pagesize": PAGE_SIZE, **asked, **order, "filter": self._filter}
+            if page > OPEN_PAGES and not _secret(self._session):
                 raise CollectError(
                     f"Stack Exchange gives {OPEN_PAGES * PAGE_SIZE} items to those without a key",
-                    where=url,
-                    hint=f"{_HINT_KEY}, or set source.limit, or raise source.min_score",
+                    where=self._source.url,
+                    hint=f"{_HINT}, or set source.limit, or raise source.min_score",
                 )
-            answer = self._ask(url, self._refresh)
-            items = answer["items"]
-            if not all(isinstance(item, dict) and _number(item) for item in items):
-                self._session.cache.forget(url)
-                raise self._bad(url, "posts without the number of their question")
+            path = f"{method}?{urlencode(query)}"
+            answer, items = self._ask(path, self._refresh, "question_id", int)
             yield items
             if not answer.get("has_more"):
                 return
 
-    def _make_filter(self) -> str:
-        asked = {"base": "none", "include": ";".join(FIELDS), "unsafe": "false"}
-        url = self._url("filters/create", asked)
-        # the same fields are the same filter for ever
-        items = self._ask(url, refresh=False)["items"]
-        if not items or not isinstance(items[0].get("filter"), str):
-            raise self._bad(url, "an answer without a filter")
-        return str(items[0]["filter"])
-
-    def _url(self, method: str, query: dict[str, Any]) -> str:
-        return f"{self._source.url.rstrip('/')}/{method}?{urlencode(query)}"
-
-    def _ask(self, url: str, refresh: bool) -> dict[str, Any]:
-        """An answer, and the rest that it asks for before the method is asked again."""
+    def _ask(self, path: str, refresh: bool, name: str, kind: type) -> tuple[Work, list[Work]]:
+        """An answer and its items, which have a field of a kind, after the rest that it asks for."""
+        url = f"{self._source.url.rstrip('/')}/{path}"
         if self._left == 0 and (refresh or not self._session.cache.path(url).exists()):
             raise CollectError(
                 "Stack Exchange's quota for today is used up",
                 where=url,
-                hint=f"run again tomorrow, or {_HINT_KEY}, or set source.limit",
+                hint=f"run again tomorrow, or {_HINT}, or set source.limit",
             )
         before = self._session.requests
         try:
-            page = self._session.get(
-                url, refresh=refresh, secret={"key": self._key} if self._key else None, api=True
-            )
+            answer = SERVICE.ask_json(self._session, url, refresh)
         except PageError as error:
-            # the API's errors have status 400 and say in JSON which it is
-            said = json_object(error.text) or {}
-            if error.reason == "http_400":
-                raise self._refused(url, said) from None
-            raise
-        answer = json_object(page.text) or {}
-        if "error_id" in answer or not isinstance(answer.get("items"), list):
-            self._session.cache.forget(url)
-            if "error_id" in answer:
-                raise self._refused(url, answer)
-            raise self._bad(url, repr(" ".join(page.text.split())[:80]))
+            if error.reason != "http_400":
+                raise
+            # the API's errors have this status and say in JSON which it is
+            raise self._refused(url, json_object(error.text) or {}) from None
+        if "error_id" in answer:
+            raise self._refused(url, answer)
+        items = answer.get("items")
+        if not isinstance(items, list) or not all(
+            isinstance(item, dict) and isinstance(item.get(name), kind) for item in items
+        ):
+            raise SERVICE.no_answer(self._session, url, str(answer))
         if self._session.requests > before:  # not from the cache
             self._heed(url, answer)
-        return answer
+        return answer, items
 
-    def _heed(self, url: str, answer: dict[str, Any]) -> None:
+    def _heed(self, url: str, answer: Work) -> None:
         left = answer.get("quota_remaining")
         if isinstance(left, int):
             self._left = left
@@ -178,8 +158,9 @@ class _Api:
             with stopping.at_once():
                 stopping.pause(rest)
 
-    def _refused(self, url: str, said: dict[str, Any]) -> CollectError:
+    def _refused(self, url: str, said: Work) -> CollectError:
         """The error that the API tells: a used-up quota, or something that it does not take."""
+        self._session.cache.forget(url)
         name, message = str(said.get("error_name", "")), str(said.get("error_message", ""))
         wait = re.search(r"(\d+) seconds", message)
         if name == "throttle_violation":
@@ -187,7 +168,7 @@ class _Api:
             return CollectError(
                 f"Stack Exchange takes no more requests from here: {message}",
                 where=url,
-                hint=f"run again{when}, or {_HINT_KEY}",
+                hint=f"run again{when}, or {_HINT}",
             )
         return CollectError(
             f"Stack Exchange refuses the request: {message or name or 'status 400'}",
@@ -196,76 +177,62 @@ class _Api:
             "right, the quota of requests may be used up: run again tomorrow",
         )
 
-    def _bad(self, url: str, what: str) -> CollectError:
-        return CollectError(
-            f"not an answer of Stack Exchange's API: {what}",
-            where=url,
-            hint="check source.url; a proxy or a login page may stand between",
-        )
-
 
 def _answers(
-    api: _Api, source: StackExchangeSource, questions: list[dict[str, Any]]
-) -> dict[int, list[dict[str, Any]]]:
+    api: _Api, source: StackExchangeSource, questions: list[Work]
+) -> dict[int, list[Work]]:
     """The answers to each question; those that are not with it are asked for, a hundred at once."""
-    answers = {_number(question): question.get("answers") or [] for question in questions}
+    answers = {question["question_id"]: question.get("answers") or [] for question in questions}
     cut = [
-        _number(question)
+        question["question_id"]
         for question in questions
-        if int(question.get("answer_count") or 0) > len(answers[_number(question)])
+        if int(question.get("answer_count") or 0) > len(answers[question["question_id"]])
     ]
     if cut:
         answers.update({number: [] for number in cut})
         method = f"questions/{';'.join(map(str, cut))}/answers"
-        asked = {"order": "desc", "sort": "votes", "min": source.min_answer_score}
-        for page in api.pages(method, asked):
+        for page in api.pages(method, {"min": source.min_answer_score}):
             for answer in page:
-                answers.setdefault(_number(answer), []).append(answer)
+                answers.setdefault(answer["question_id"], []).append(answer)
     return answers
 
 
 def _pair(
-    source: StackExchangeSource, question: dict[str, Any], answers: list[dict[str, Any]], year: int
+    source: StackExchangeSource, question: Work, answers: list[Work], year: int
 ) -> Document | Rejection:
-    number = _number(question)
-    key, title = question_url(source.site, number), clean_title(_plain(question.get("title")))
+    number, body = question["question_id"], question.get("body") or ""
+    # a title of a safe filter has entities and no markup
+    title = clean_title(html.unescape(str(question.get("title") or "")))
+    key = question_url(source.site, number)
     if source.code == "reject":
         answers = [answer for answer in answers if not has_code_block(answer.get("body") or "")]
-        if has_code_block(question.get("body") or ""):
+        if has_code_block(body):
             return Rejection("list", key, "code", title)
     good = [answer for answer in answers if _score(answer) >= source.min_answer_score]
     if not good:
-        return Rejection(
-            "list", key, "no_answer", f"{title}: none of {len(answers)} answers may be taken"
-        )
+        detail = f"{title}: none of {len(answers)} answers may be taken"
+        return Rejection("list", key, "no_answer", detail)
     best = max(
-        good,
-        key=lambda answer: (
-            _score(answer),
-            bool(answer.get("is_accepted")),
-            -int(answer.get("answer_id") or 0),
-        ),
+        good, key=lambda one: (_score(one), bool(one.get("is_accepted")), -one.get("answer_id", 0))
     )
     return pair_document(
         site=source.site,
         number=number,
         title=title,
-        body=clean_post(question.get("body") or ""),
+        body=clean_post(body),
         answer=clean_post(best.get("body") or ""),
         score=_score(question),
         year=year,
     )
 
 
-def _number(post: dict[str, Any]) -> int:
-    number = post.get("question_id")
-    return number if isinstance(number, int) else 0
-
-
-def _score(post: dict[str, Any]) -> int:
+def _score(post: Work) -> int:
     return int(post.get("score") or 0)
 
 
-def _plain(title: Any) -> str:
-    """A title of a safe filter has entities and no markup."""
-    return html.unescape(str(title or ""))
+def _secret(session: PoliteSession) -> dict[str, str]:
+    key = os.environ.get(KEY, "").strip()
+    return {"key": key} if key else {}
+
+
+SERVICE = Service("Stack Exchange's API", f"run again later, or {_HINT}", secret=_secret)
