@@ -39,42 +39,30 @@ def write_pdf(
     title: str = "",
 ) -> Path:
     """A paper of two columns, drawn column by column or line by line across both."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
     from matplotlib.backends.backend_pdf import PdfPages
+    from matplotlib.figure import Figure
 
-    with (
-        pyplot.rc_context({"pdf.fonttype": 42, "font.family": "serif"}),
-        PdfPages(path, metadata={"Title": title}) as pdf,
-    ):
+    with PdfPages(path, metadata={"Title": title}) as pdf:
         for page in range(pages):
-            figure = pyplot.figure(figsize=(8.27, 11.69))
+            figure = Figure(figsize=(8.27, 11.69))
             figure.text(0.5, 0.97, "Proceedings of the Made-up Venue", ha="center", size=8)
             figure.text(0.5, 0.02, str(100 + page), ha="center", size=8)
-            top = 0.93
+            top, left = 0.93, [""]
             if page == 0:
                 figure.text(0.5, 0.92, TITLE, ha="center", size=17)
                 figure.text(0.5, 0.89, "Anna Author and Ben Writer", ha="center", size=11)
                 top = 0.85
-            left = [*(["Abstract", *textwrap.wrap(ABSTRACT, 44)] if page == 0 else []), ""]
-            left += ["1 Introduction", ""] if page == 0 else []
+                left = ["Abstract", *textwrap.wrap(ABSTRACT, 44), "", "1 Introduction", ""]
             left += textwrap.wrap(prose(f"L{page}x", 160), 44)
             right = textwrap.wrap(prose(f"R{page}x", 160), 44)
             if page == pages - 1:
                 right += ["", *last]
-            drawn = [
-                (column, row, line)
-                for column, lines in enumerate((left, right))
-                for row, line in enumerate(lines)
-            ]
+            drawn = [(0, *item) for item in enumerate(left)] + [(1, *i) for i in enumerate(right)]
             if interleaved:
                 drawn.sort(key=lambda item: item[1])
             for column, row, line in drawn:
-                figure.text(0.08 + 0.45 * column, top - row * 0.0165, line, size=9)
+                figure.text(0.08 + 0.45 * column, top - row * 0.0165, line, size=9, family="serif")
             pdf.savefig(figure)
-            pyplot.close(figure)
     return path
 
 
@@ -152,28 +140,17 @@ def test_the_title_in_the_metadata_counts_if_the_first_page_has_it(tmp_path):
 
 def write_locked(path: Path) -> Path:
     """A PDF whose password nobody knows."""
+    owner, user = b"41" * 32, b"42" * 32
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] >>",
-        b"<< /Filter /Standard /V 1 /R 2 /P -4 /O <"
-        + b"41" * 32
-        + b"> /U <"
-        + b"42" * 32
-        + b"> >>",
+        b"<< /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>" % (owner, user),
     ]
-    body, places = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, start=1):
-        places.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    path.write_bytes(
-        body
-        + b"xref\n0 5\n0000000000 65535 f \n"
-        + table
-        + b"trailer\n<< /Size 5 /Root 1 0 R /Encrypt 4 0 R /ID [<00> <00>] >>\n"
-        + b"startxref\n%d\n%%%%EOF\n" % len(body)
+    body = b"%PDF-1.4\n" + b"".join(
+        b"%d 0 obj\n%s\nendobj\n" % item for item in enumerate(objects, start=1)
     )
+    path.write_bytes(body + b"trailer\n<< /Root 1 0 R /Encrypt 4 0 R /ID [<00> <00>] >>\n%%EOF\n")
     return path
 
 
@@ -187,24 +164,23 @@ def write_scan(path: Path) -> Path:
     return path
 
 
-def refused(source: Path | bytes, **limits: float) -> str:
+def refused(path: Path, content: bytes | None = None, **limits: float) -> str:
+    if content is not None:
+        path.write_bytes(content)
     with pytest.raises(PdfError) as error:
-        read_pdf(source, **limits)
-    assert error.value.hint
+        read_pdf(path, **limits)
+    assert error.value.hint and str(path) in str(error.value)
     return error.value.reason
 
 
 def test_what_is_refused_and_why(tmp_path):
-    whole = write_pdf(tmp_path / "a.pdf")
-    assert refused(write_locked(tmp_path / "locked.pdf")) == "pdf_encrypted"
-    assert refused(write_scan(tmp_path / "scan.pdf")) == "pdf_scanned"
-    assert refused(whole.read_bytes()[:3000]) == "pdf_damaged"
-    assert refused(b"<html>Not found</html>") == "pdf_damaged"
-    assert refused(b"") == "pdf_damaged"
-    assert refused(whole, max_pages=1) == "pdf_too_long"
-    assert refused(whole, max_megabytes=0.001) == "pdf_too_long"
-    assert refused(whole.read_bytes(), max_megabytes=0.001) == "pdf_too_long"
-    assert refused(whole, max_seconds=0.0) == "pdf_too_long"
+    whole, other = write_pdf(tmp_path / "a.pdf"), tmp_path / "b.pdf"
+    assert refused(write_locked(other)) == "pdf_encrypted"
+    assert refused(write_scan(other)) == "pdf_scanned"
+    for damaged in (whole.read_bytes()[:3000], b"<html>Not found</html>", b""):
+        assert refused(other, damaged) == "pdf_damaged"
+    for limits in ({"max_pages": 1}, {"max_megabytes": 0.001}, {"max_seconds": 0.0}):
+        assert refused(whole, **limits) == "pdf_too_long"
 
 
 def listed(path: str, year: int = 0, **settings: object) -> list[Document | Rejection]:

@@ -6,6 +6,7 @@ Pages carry a formula up to four times: a picture, MathML, TeX and what a script
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,13 +28,26 @@ _ACCENTS = dict(zip("^ˆ~˜∼¯‾−→⃗˙.¨ˇ", "̂̂̃̃̃̄̄̄⃗⃗̇�
 _RELATIONS = set("=<>≤≥≠≈∼≃≅≡∈∉⊂⊆⊃⊇→←↔⇒⇔↦∝≪≫≲≳")
 _PREAMBLE = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.DOTALL)
 _DELIMITERS = ((r"\(", r"\)"), (r"\[", r"\]"), ("$$", "$$"), ("$", "$"))
+_STYLE = re.compile(r"^\\(?:display|text)style\s*")
+# MathML of so many children: {p[0]} as it is, {g[0]} in brackets where it needs them
+_LINEAR = {
+    ("mfrac", 2): "{g[0]}/{g[1]}",
+    ("mroot", 2): "({p[0]})^(1/{p[1]})",
+    ("msup", 2): "{p[0]}^{g[1]}",
+    ("mover", 2): "{p[0]}^{g[1]}",
+    ("msub", 2): "{p[0]}_{g[1]}",
+    ("munder", 2): "{p[0]}_{g[1]}",
+    ("msubsup", 3): "{p[0]}_{g[1]}^{g[2]}",
+    ("munderover", 3): "{p[0]}_{g[1]}^{g[2]}",
+}
+_BETWEEN = {"mfenced": ", ", "mtr": ", ", "mtable": "; "}
 
 
 def formulas_in_text(text: str) -> str:
     """Text with markup in it, its formulas replaced; what only looks like tags stays."""
     if "</" not in text or len(text) > _LONGEST:
         return text
-    return _ISLAND.sub(lambda match: _escaped(_read_island(match[0])), text)
+    return _ISLAND.sub(lambda match: escape(_read_island(match[0]), quote=False), text)
 
 
 def replace_formulas(soup: BeautifulSoup | Tag) -> None:
@@ -65,12 +79,9 @@ def is_gone(element: Tag) -> bool:
 def _read_island(markup: str) -> str:
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(_without_prefixes(markup), "html.parser")
-    return _read(soup)
-
-
-def _without_prefixes(markup: str) -> str:
-    return re.sub(r"(</?)(?:mml|m|jats|ce|ali):", r"\1", markup)
+    return _read(
+        BeautifulSoup(re.sub(r"(</?)(?:mml|m|jats|ce|ali):", r"\1", markup), "html.parser")
+    )
 
 
 def _read(element: Tag) -> str:
@@ -95,21 +106,15 @@ def _tex(source: str) -> str:
     """TeX in dollars; as it is where nothing in it needs TeX to be read."""
     inside = _PREAMBLE.search(source)
     source = " ".join((inside[1] if inside else source).split())
-    had_delimiters = False
+    bare = source
     for opening, closing in _DELIMITERS:
-        if (
-            len(source) > len(opening + closing)
-            and source.startswith(opening)
-            and source.endswith(closing)
-            and "$" not in source[len(opening) : -len(closing)]
-        ):
-            source = source[len(opening) : -len(closing)].strip()
-            had_delimiters = True
+        inner = source.removeprefix(opening).removesuffix(closing)
+        if len(inner) == len(source) - len(opening + closing) and inner and "$" not in inner:
+            bare = inner.strip()
             break
-    source = re.sub(r"^\\(?:display|text)style\s*", "", source)
+    had_delimiters, source = bare != source, _STYLE.sub("", bare)
     while source.startswith("{") and source.endswith("}") and _is_one_group(source):
-        source = source[1:-1].strip()
-        source = re.sub(r"^\\(?:display|text)style\s*", "", source)
+        source = _STYLE.sub("", source[1:-1].strip())
     if not source:
         return ""
     if had_delimiters or re.search(r"[\\^_{}]", source):
@@ -143,35 +148,21 @@ def _linear(node: Tag, depth: int = 0) -> str:
     parts = [_linear(child, depth + 1) for child in children]
     if name == "semantics":
         return parts[0]
-    if name == "mfrac" and len(parts) == 2:
-        return f"{_group(parts[0])}/{_group(parts[1])}"
     if name == "msqrt":
         return f"√({''.join(parts).strip()})"
-    if name == "mroot" and len(parts) == 2:
-        return f"({parts[0]})^(1/{parts[1]})"
-    if name == "mover" and len(parts) == 2 and parts[1].strip() in _ACCENTS:
-        return parts[0] + _ACCENTS[parts[1].strip()]
-    if name in ("msup", "mover") and len(parts) == 2:
-        prime = parts[1].strip() in ("′", "″", "'", "*", "∗", "†")
-        return parts[0] + (parts[1].strip() if prime else f"^{_group(parts[1])}")
-    if name in ("msub", "munder") and len(parts) == 2:
-        return f"{parts[0]}_{_group(parts[1])}"
-    if name in ("msubsup", "munderover") and len(parts) == 3:
-        return f"{parts[0]}_{_group(parts[1])}^{_group(parts[2])}"
-    if name == "mfenced":
-        opening, closing = str(node.get("open", "(")), str(node.get("close", ")"))
-        return opening + ", ".join(part.strip() for part in parts) + closing
-    if name == "mtr":
-        return ", ".join(part.strip() for part in parts)
-    if name == "mtable":
-        return "; ".join(part.strip() for part in parts)
+    last = parts[-1].strip()
+    if name == "mover" and len(parts) == 2 and last in _ACCENTS:
+        return parts[0] + _ACCENTS[last]
+    if name in ("msup", "mover") and len(parts) == 2 and last in ("′", "″", "'", "*", "∗", "†"):
+        return parts[0] + last
+    if form := _LINEAR.get((name, len(parts))):
+        return form.format(p=parts, g=[_group(part) for part in parts])
+    if name in _BETWEEN:
+        ends = (node.get("open", "("), node.get("close", ")")) if name == "mfenced" else ("", "")
+        return str(ends[0]) + _BETWEEN[name].join(map(str.strip, parts)) + str(ends[1])
     return "".join(parts)
 
 
 def _group(part: str) -> str:
     part = part.strip()
     return part if re.fullmatch(r"[\w.∞+−*′-]?\w*", part) else f"({part})"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

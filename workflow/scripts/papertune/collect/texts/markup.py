@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+import warnings
+from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -55,8 +57,6 @@ _MORE = re.compile(
 
 def parsed(html: str) -> BeautifulSoup:
     """A page as a tree."""
-    import warnings
-
     from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 
     with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
@@ -149,18 +149,17 @@ def text_after(heading: Tag) -> str:
     for sibling in heading.next_siblings:
         name = getattr(sibling, "name", None)
         if not name:
-            parts.append(str(sibling).replace("&", "&amp;").replace("<", "&lt;"))
+            parts.append(escape(str(sibling), quote=False))
             continue
         heads = [sibling] if name in HEADINGS else sibling.find_all(HEADINGS)
         if any(head.name <= rank or is_other(head.get_text()) for head in heads):
             break
-        if name not in HEADINGS and _is_label_of_other(sibling):
+        if name in HEADINGS:
+            parts.append(f" {label(sibling.get_text(' ', strip=True))} ")
+        elif _is_label_of_other(sibling):
             break
-        parts.append(
-            f" {label(sibling.get_text(' ', strip=True))} "
-            if name in HEADINGS
-            else (" " if BLOCK_TAG.match(f"<{name}>") else "") + inner_text(sibling)
-        )
+        else:
+            parts += [" " * bool(BLOCK_TAG.match(f"<{name}>")), inner_text(sibling)]
     return "".join(parts)
 
 

@@ -10,18 +10,13 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from papertune.collect.texts.is_abstract import is_abstract
-from papertune.collect.texts.pdf_layout import (
-    Letter,
-    Line,
-    lines_of,
-    without_furniture,
-)
+from papertune.collect.texts.pdf_layout import Line, lines_of, without_furniture
 from papertune.collect.texts.pdf_text import HYPHEN, joined, paragraphs, plain, without_references
 from papertune.collect.texts.text import clean
 from papertune.errors import CollectError
@@ -48,11 +43,19 @@ _NO_TITLE = re.compile(
 )
 
 
+_HINTS = {
+    "pdf_scanned": "run it through text recognition (ocrmypdf) first",
+    "pdf_too_long": "raise max_pages, max_megabytes or max_seconds, or take a part of it",
+    "pdf_damaged": "get the file again; it may be cut off, or a web page with the name of a PDF",
+    "pdf_encrypted": "save a copy without a password",
+}
+
+
 class PdfError(CollectError):
     """A PDF that no text is taken from; ``reason`` is a short word that is counted."""
 
-    def __init__(self, reason: str, what: str, *, where: str = "", hint: str = "") -> None:
-        super().__init__(what, where=where, hint=hint)
+    def __init__(self, reason: str, what: str, path: Path) -> None:
+        super().__init__(what, where=str(path), hint=_HINTS[reason])
         self.reason = reason
 
 
@@ -66,7 +69,7 @@ class Paper:
 
 
 def read_pdf(
-    source: Path | bytes,
+    path: Path,
     *,
     max_pages: int = 60,
     max_megabytes: float = 50.0,
@@ -75,7 +78,7 @@ def read_pdf(
     """Title and text of a paper.
 
     Args:
-        source: The file or its bytes.
+        path: The file.
         max_pages: Longer ones are refused.
         max_megabytes: Larger ones are refused before they are opened.
         max_seconds: Reading stops, and refuses the file, after the page that passes this.
@@ -85,15 +88,13 @@ def read_pdf(
             ``pdf_too_long``.
         OSError: the file cannot be read.
     """
-    data = source if isinstance(source, bytes) else _bytes(source, max_megabytes)
-    where = "" if isinstance(source, bytes) else str(source)
-    if len(data) > max_megabytes * 1e6:
-        raise _too_long(f"{len(data) / 1e6:.0f} MB", where)
-    document = _opened(data, where)
-    try:
+    megabytes = path.stat().st_size / 1e6
+    if megabytes > max_megabytes:
+        raise PdfError("pdf_too_long", f"larger than is asked for: {megabytes:.0f} MB", path)
+    with closing(_opened(path)) as document:
         count = len(document)
         if count > max_pages:
-            raise _too_long(f"{count} pages", where)
+            raise PdfError("pdf_too_long", f"more pages than are asked for: {count}", path)
         started = time.monotonic()
         pages, heights = [], []
         for number in range(count):
@@ -101,22 +102,16 @@ def read_pdf(
             pages.append(lines)
             heights.append(height)
             if time.monotonic() - started > max_seconds:
-                raise _too_long(f"{number + 1} of {count} pages in {max_seconds:.0f} s", where)
+                much = f"{number + 1} of {count} pages in {max_seconds:.0f} s"
+                raise PdfError("pdf_too_long", f"slower than is asked for: {much}", path)
         named = str(document.get_metadata_dict().get("Title") or "")
-    finally:
-        document.close()
     letters = sum(len(line.text) for lines in pages for line in lines)
-    if letters < _LETTERS_A_PAGE * max(count, 1) and letters < 2000:
-        raise PdfError(
-            "pdf_scanned",
-            f"{letters} letters on {count} pages: pictures of pages, without text",
-            where=where,
-            hint="run it through text recognition (ocrmypdf) first",
-        )
+    if letters < min(_LETTERS_A_PAGE * count, 2000):
+        what = f"{letters} letters on {count} pages: pictures of pages, without text"
+        raise PdfError("pdf_scanned", what, path)
     title = _title(named, pages[0])
-    pages = without_furniture(pages, heights)
-    lines = list(without_references([line for page in pages for line in page]))
-    return Paper(title, paragraphs(lines), count)
+    lines = [line for page in without_furniture(pages, heights) for line in page]
+    return Paper(title, paragraphs(without_references(lines)), count)
 
 
 def abstract_of(text: str) -> str:
@@ -131,81 +126,42 @@ def abstract_of(text: str) -> str:
     return abstract if is_abstract(abstract) else ""
 
 
-# ---- opening -----------------------------------------------------------------------------------
-
-
-def _bytes(path: Path, max_megabytes: float) -> bytes:
-    size = path.stat().st_size
-    if size > max_megabytes * 1e6:
-        raise _too_long(f"{size / 1e6:.0f} MB", str(path))
-    return path.read_bytes()
-
-
-def _too_long(how: str, where: str) -> PdfError:
-    return PdfError(
-        "pdf_too_long",
-        f"more than is asked for: {how}",
-        where=where,
-        hint="raise max_pages or max_megabytes, or take a part of it",
-    )
-
-
-def _opened(data: bytes, where: str) -> pypdfium2.PdfDocument:
+def _opened(path: Path) -> pypdfium2.PdfDocument:
     import pypdfium2
 
+    data = path.read_bytes()
     try:
         document = pypdfium2.PdfDocument(data)
         if len(document) == 0:
             raise pypdfium2.PdfiumError("no pages")
         return document
     except pypdfium2.PdfiumError as error:
-        reason, what = "pdf_damaged", f"no PDF, or a broken one ({error})"
-        hint = "get the file again; it may be cut off, or a web page with the name of a PDF"
         if "password" in str(error).lower() or "security" in str(error).lower():
-            reason, what = "pdf_encrypted", "the file asks for a password"
-            hint = "save a copy without one"
-        raise PdfError(reason, what, where=where, hint=hint) from None
+            raise PdfError("pdf_encrypted", "the file asks for a password", path) from None
+        raise PdfError("pdf_damaged", f"no PDF, or a broken one ({error})", path) from None
 
 
 def _page(document: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], float]:
-    """A page's lines and its height; a page that is broken has none."""
+    """A page's lines and its height; a page that is broken has none.
+
+    Only of upright letters: stamps along the margin stand on their side.
+    """
     import pypdfium2
-
-    try:
-        page = document[number]
-    except pypdfium2.PdfiumError:
-        return [], 0.0
-    try:
-        left, bottom, right, top = page.get_bbox()
-        letters = (
-            (char, x0 - left, y0 - bottom, x1 - left, y1 - bottom)
-            for char, x0, y0, x1, y1 in _letters(page)
-        )
-        return lines_of(letters, number, right - left), top - bottom
-    finally:
-        page.close()
-
-
-def _letters(page: pypdfium2.PdfPage) -> Iterator[Letter]:
-    """Upright letters with their boxes; stamps along the margin stand on their side."""
     import pypdfium2.raw as raw
 
-    text = page.get_textpage()
+    letters = []
     try:
-        for index in range(min(text.count_chars(), _MOST_LETTERS)):
-            code = raw.FPDFText_GetUnicode(text, index)
-            char = chr(code) if code else " "
-            if abs(raw.FPDFText_GetCharAngle(text, index)) > 0.1 and not char.isspace():
-                continue
-            if code == 0xFFFE:
-                char = HYPHEN
-            x0, y0, x1, y1 = text.get_charbox(index, loose=True)
-            yield char, x0, y0, x1, y1
-    finally:
-        text.close()
-
-
-# ---- text --------------------------------------------------------------------------------------
+        with closing(document[number]) as page, closing(page.get_textpage()) as text:
+            left, bottom, right, top = page.get_bbox()
+            for index in range(min(text.count_chars(), _MOST_LETTERS)):
+                code = raw.FPDFText_GetUnicode(text, index)
+                char = HYPHEN if code == 0xFFFE else chr(code or 32)
+                if char.isspace() or abs(raw.FPDFText_GetCharAngle(text, index)) <= 0.1:
+                    x0, y0, x1, y1 = text.get_charbox(index, loose=True)
+                    letters.append((char, x0 - left, y0 - bottom, x1 - left, y1 - bottom))
+    except pypdfium2.PdfiumError:
+        return [], 0.0
+    return lines_of(letters, number, right - left), top - bottom
 
 
 def _title(named: str, lines: list[Line]) -> str:

@@ -17,7 +17,7 @@ from statistics import median
 Letter = tuple[str, float, float, float, float]  # character, left, bottom, right, top
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """A line of one column, in points from the page's lower left corner.
 
@@ -42,36 +42,31 @@ class Line:
 
 def lines_of(letters: Iterable[Letter], page: int, width: float) -> list[Line]:
     """A page's lines in the order in which they are read."""
-    pieces = list(_pieces(letters, page))
-    return [line for column in _columns(pieces, width) for line in _spaced(_rows(column))]
+    columns = _columns(_pieces(letters, page), width)
+    return [line for column in columns for line in _spaced(_rows(column))]
 
 
-def _pieces(letters: Iterable[Letter], page: int) -> Iterator[Line]:
+def _pieces(letters: Iterable[Letter], page: int) -> list[Line]:
     """Runs of letters on one line without a gap that may be a gutter."""
-    text: list[str] = []
-    left = bottom = right = top = 0.0
+    pieces: list[Line] = []
     for char, x0, y0, x1, y1 in letters:
+        last = pieces[-1] if pieces else Line("", 0, 0, -1, 0)
         if char.isspace():
-            if text and text[-1] != " ":
-                text.append(" ")
+            last.text = f"{last.text.rstrip()} "
             continue
-        size = top - bottom
-        overlap = min(y1, top) - max(y0, bottom)
-        if text and (
-            overlap < 0.4 * min(size, y1 - y0) or x0 - right > 0.8 * size or x0 < right - 2 * size
+        if (
+            not pieces
+            or min(y1, last.top) - max(y0, last.bottom) < 0.4 * min(last.size, y1 - y0)
+            or x0 - last.right > 0.8 * last.size
+            or x0 < last.right - 2 * last.size
         ):
-            yield Line("".join(text).strip(), left, bottom, right, top, page)
-            text = []
-        if text:
-            # an index or a power is no reason to make the line higher
-            if y1 - y0 > 1.15 * size:
-                bottom, top = y0, y1
-            right = max(right, x1)
-        else:
-            left, bottom, right, top = x0, y0, x1, y1
-        text.append(char)
-    if text:
-        yield Line("".join(text).strip(), left, bottom, right, top, page)
+            last = Line("", x0, y0, x1, y1, page)
+            pieces.append(last)
+        elif y1 - y0 > 1.15 * last.size:  # an index or a power makes the line no higher
+            last.bottom, last.top = y0, y1
+        last.right = max(last.right, x1)
+        last.text += char
+    return [replace(piece, text=piece.text.strip()) for piece in pieces]
 
 
 def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
@@ -105,19 +100,14 @@ def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
 def _gutter(pieces: list[Line], width: float) -> float | None:
     """Where a page of two columns is empty from top to bottom but for a few lines."""
     letters = sum(len(piece.text) for piece in pieces)
-    best: tuple[int, list[int]] = (letters, [])
-    for step in range(int(0.3 * width), int(0.7 * width), 2):
-        crossing = sum(
-            len(piece.text) for piece in pieces if piece.left < step - 1 and piece.right > step + 1
-        )
-        if crossing < best[0]:
-            best = (crossing, [step])
-        elif crossing == best[0]:
-            best[1].append(step)
-    fewest, places = best
-    if not places or fewest > 0.5 * letters:
+    crossing = {
+        x: sum(len(piece.text) for piece in pieces if piece.left < x - 1 and piece.right > x + 1)
+        for x in range(int(0.3 * width), int(0.7 * width), 2)
+    }
+    fewest = min(crossing.values(), default=letters)
+    if not crossing or fewest > 0.5 * letters:
         return None
-    gutter = median(places)
+    gutter = median(x for x, count in crossing.items() if count == fewest)
     left = [piece for piece in pieces if piece.right <= gutter + 3]
     right = [piece for piece in pieces if piece.left >= gutter - 3]
     # both sides must hold lines of prose: a list or a table has short ones
@@ -159,21 +149,18 @@ def _spaced(lines: list[Line]) -> Iterator[Line]:
     ]
     usual = median(gaps) if gaps else 0.0
     width = max(line.right for line in lines) - edge
-    for place, line in enumerate(lines):
-        above = lines[place - 1] if place else None
-        apart = False
-        if above is not None:
-            gap = above.bottom - line.bottom
-            indented = 0.6 * line.size < line.left - edge < 4 * line.size
-            apart = (
-                gap > max(1.35 * usual, 1.25 * line.size)
-                or abs(line.size - above.size) > 0.12 * max(line.size, above.size)
-                or (indented and abs(above.left - edge) < 0.5 * line.size)
-                or is_heading(line.text)
-                or is_heading(above.text)
-                or (above.right - edge < 0.6 * width and above.text.endswith((".", ":", "?")))
-            )
-        yield replace(line, apart=apart, first=above is None)
+    yield replace(lines[0], first=True)
+    for above, line in pairwise(lines):
+        indented = 0.6 * line.size < line.left - edge < 4 * line.size
+        apart = (
+            above.bottom - line.bottom > max(1.35 * usual, 1.25 * line.size)
+            or abs(line.size - above.size) > 0.12 * max(line.size, above.size)
+            or (indented and abs(above.left - edge) < 0.5 * line.size)
+            or is_heading(line.text)
+            or is_heading(above.text)
+            or (above.right - edge < 0.6 * width and above.text.endswith((".", ":", "?")))
+        )
+        yield replace(line, apart=apart)
 
 
 _HEADING = re.compile(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
 from papertune.collect.texts.pdf_layout import Line, is_heading
 
@@ -24,29 +23,22 @@ _STAMP = re.compile(
 )
 
 
-def without_references(lines: list[Line]) -> Iterator[Line]:
+def without_references(lines: list[Line]) -> list[Line]:
     """All lines but those from the list of references to the appendix or the end."""
+    end = len(lines)
     heads = [place for place, line in enumerate(lines) if _REFERENCES.match(line.text)]
-    start = next((place for place in reversed(heads) if place > 0.3 * len(lines)), len(lines))
-    inside = False
-    for place, line in enumerate(lines):
-        if place == start:
-            inside = True
-        elif inside and _APPENDIX.match(line.text):
-            inside = False
-        if not inside:
-            yield line
+    start = next((place for place in reversed(heads) if place > 0.3 * end), end)
+    after = (place for place in range(start + 1, end) if _APPENDIX.match(lines[place].text))
+    return lines[:start] + lines[next(after, end) :]
 
 
 def paragraphs(lines: list[Line]) -> str:
     """Running text, its paragraphs apart by an empty line; stamps of publishers left out."""
     parts: list[list[str]] = []
-    above: Line | None = None
-    for line in lines:
+    for above, line in zip([None, *lines], lines, strict=False):
         if above is None or _begins(line, above):
             parts.append([])
         parts[-1].append(line.text)
-        above = line
     hyphened = set(re.findall(r"\b\w+-\w+\b", " ".join(line.text for line in lines).lower()))
     texts = (joined(paragraph, hyphened) for paragraph in parts)
     return "\n\n".join(text for text in texts if text and not _STAMP.match(text))
@@ -75,13 +67,12 @@ def joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset()) 
     for line in lines:
         line = line.strip()
         broken = re.search(rf"(\w+)[-\u2010{HYPHEN}]$", text)
-        if not broken or not line or not re.match(r"\w", line):
+        end = re.match(r"\w+", line)
+        if not broken or not end:
             text = f"{text} {line}" if text else line
             continue
-        end = re.match(r"\w+", line)
-        word = f"{broken[1]}-{end[0] if end else ''}".lower()
-        keep = word in hyphened or not line[0].islower()
-        text = text[:-1] + ("-" if keep else "") + line
+        word = f"{broken[1]}-{end[0]}".lower()
+        text = text[:-1] + ("-" if word in hyphened or not line[0].islower() else "") + line
     # PDFium also marks hyphens within what this module takes for one line
     text = re.sub(rf"(?<=\w){HYPHEN}\s*(?=[a-z])", "", text).replace(HYPHEN, "-")
     return plain(text)
