@@ -8,7 +8,6 @@ goes on where it ends, the fuller one is taken.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from papertune.collect.texts.markup import (
     short_text,
     text_after,
 )
-from papertune.collect.texts.page_data import abstracts_in_scripts, same_title, title_of
+from papertune.collect.texts.page_data import abstracts_in_scripts, json_of, same_title, title_of
 from papertune.collect.texts.publishers import (
     hosts_of,
     ieee_abstract,
@@ -50,17 +49,17 @@ _OUTSIDE = re.compile(
     r"related|recommend(?:ed|ations?|er)|similar|citing|references?|bibliography|sidebar|trending"
     r"|carousel|modal|popup|dialog|footer"
 )
-_META = tuple(
-    re.findall(
-        r"\S+",
-        "citation_abstract dcterms.abstract dc.description.abstract dc.description"
-        " dcterms.description eprints.abstract bepress_citation_abstract prism.abstract abstract",
-    )
+_META = re.split(
+    " ",
+    "citation_abstract dcterms.abstract dc.description.abstract dc.description dcterms.description"
+    " eprints.abstract bepress_citation_abstract prism.abstract abstract",
 )
 _DESCRIPTIONS = ("og:description", "description", "twitter:description")
 _NO_BOXES = words("body html a button input option svg i label li")
-_ARTICLES = {"ScholarlyArticle", "Article", "TechArticle", "Report", "CreativeWork", "Thesis"}
-_ARTICLES |= {"MedicalScholarlyArticle", "Chapter", "PublicationIssue"}
+_ARTICLES = words(
+    "ScholarlyArticle Article TechArticle Report CreativeWork Thesis MedicalScholarlyArticle"
+    " Chapter PublicationIssue"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +86,7 @@ def find_abstract(html: str, url: str) -> tuple[str, str] | None:
 
 
 def best_abstract(html: str, url: str) -> Found | None:
-    """The fullest abstract that a landing page has, marked where it is cut off.
-
-    Args:
-        html: The page as it came, or as a browser wrote it.
-        url: Where it came from; chooses the publisher's extractors.
-    """
+    """The fullest abstract that a landing page has, marked where it is cut off."""
     soup = parsed(html)
     found = [
         Found(text, name, is_cut(text))
@@ -109,11 +103,9 @@ def best_abstract(html: str, url: str) -> Found | None:
         goes_on = is_fuller(other.text, first.text) and (first.truncated or not other.truncated)
         if goes_on or (first.truncated > other.truncated and _same(first.text, other.text)):
             first = other
-    if first.truncated:
+    if first.truncated and len(first.text) < 80:
         # what is cut before it says what it is about is worth less than another's whole
-        others = [other for other in found if not other.truncated]
-        if others and len(first.text) < 80:
-            return others[0]
+        return next((other for other in found if not other.truncated), first)
     return first
 
 
@@ -132,60 +124,46 @@ def _cleaned(candidates: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]
 
 
 def _publisher(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
-    text = ieee_abstract(html)
-    if text:
-        yield text, "publisher:ieee"
-    hosts = hosts_of(soup, url)
-    for name, selector in selectors_of(hosts, html):
+    yield ieee_abstract(html), "publisher:ieee"
+    for name, selector in selectors_of(hosts_of(soup, url), html):
         css, _, attribute = selector.partition("@")
         for element in soup.select(css, limit=5):
             if attribute:
                 yield str(element.get(attribute, "")), f"publisher:{name}"
             elif not _is_elsewhere(element) and not _is_headed_other(element):
                 yield inner_text(element), f"publisher:{name}"
-    if '"abstracts"' in html:
-        yield sciencedirect_abstract(html), "publisher:sciencedirect"
+    yield sciencedirect_abstract(html), "publisher:sciencedirect"
 
 
 def _scripts(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
-    for text in abstracts_in_scripts(soup):
-        yield text, "script:json"
+    return ((text, "script:json") for text in abstracts_in_scripts(soup))
 
 
 def _metas(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
     found = _meta_contents(soup)
-    for name in _META:
-        for content in found.get(name, []):
-            yield content, f"meta:{name}"
+    return ((content, f"meta:{name}") for name in _META for content in found.get(name, []))
 
 
 def _meta_contents(soup: BeautifulSoup) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for meta in soup.find_all("meta"):
-        for key in ("name", "property", "itemprop"):
-            name = str(meta.get(key) or "").lower()
-            if name in _META or name in _DESCRIPTIONS:
-                found.setdefault(name, []).append(str(meta.get("content") or ""))
-                break
+        names = (str(meta.get(key) or "").lower() for key in ("name", "property", "itemprop"))
+        if name := next((one for one in names if one in _META or one in _DESCRIPTIONS), ""):
+            found.setdefault(name, []).append(str(meta.get("content") or ""))
     return found
 
 
 def _json_ld(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
     title = title_of(soup)
     for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
-        try:
-            data = json.loads(script.string or "", strict=False)
-        except (ValueError, RecursionError):
-            continue
-        for node in _nodes(data, 0):
+        for node in _nodes(json_of(script.string or ""), 0):
             if not same_title(str(node.get("headline") or node.get("name") or ""), title):
                 continue
             kinds = node.get("@type") or []
             articles = _ARTICLES & set([kinds] if isinstance(kinds, str) else map(str, kinds))
-            if isinstance(node.get("abstract"), str):
-                yield node["abstract"], "json-ld:abstract"
-            if articles and isinstance(node.get("description"), str):
-                yield node["description"], "json-ld:description"
+            for key in ("abstract", "description") if articles else ("abstract",):
+                if isinstance(node.get(key), str):
+                    yield node[key], f"json-ld:{key}"
 
 
 def _nodes(data: Any, depth: int) -> Iterator[dict[str, Any]]:
@@ -218,10 +196,8 @@ def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, s
             continue
         if not _is_elsewhere(heading):
             text = text_after(heading)
-            yield (
-                text if text.strip() or not heading.parent else text_after(heading.parent),
-                "section",
-            )
+            around = heading.parent if not text.strip() else None
+            yield text_after(around) if around else text, "section"
 
 
 def _is_named_abstract(element: Tag) -> bool:
@@ -232,23 +208,19 @@ def _is_named_abstract(element: Tag) -> bool:
     if str(attributes.get("itemprop") or attributes.get("property") or "").endswith("abstract"):
         return element.name != "meta"
     names = [str(attributes.get("id") or ""), *map(str, attributes.get("class") or [])]
-    for name in names:
-        if "bstract" not in name and "BSTRACT" not in name:
-            continue
-        words = {word.lower() for word in _WORD.findall(name)}
-        if words & {"abstract", "abstracts"} and not any(map(_NOT_NAMED.fullmatch, words)):
-            return True
-    return False
+    named = [_words(name) for name in names if "bstract" in name or "BSTRACT" in name]
+    return any(
+        words & {"abstract", "abstracts"} and not any(map(_NOT_NAMED.fullmatch, words))
+        for words in named
+    )
 
 
 def _is_headed_other(element: Tag) -> bool:
     """Its first heading says that it is something else: a graphical abstract, highlights."""
     heading = element.find([*HEADINGS, "strong", "b"])
     before = element.find_previous_sibling(HEADINGS)
-    return any(
-        other is not None and is_other(short_text(other))
-        for other in (heading if heading is not None and _opens(element, heading) else None, before)
-    )
+    opening = heading if heading is not None and _opens(element, heading) else None
+    return any(other is not None and is_other(short_text(other)) for other in (opening, before))
 
 
 def _opens(element: Tag, heading: Tag) -> bool:
@@ -267,8 +239,13 @@ def _is_elsewhere(element: Tag) -> bool:
 
 
 def _is_outside(name: str) -> bool:
-    words = {word.lower() for word in _WORD.findall(name)}
+    words = _words(name)
     return any(map(_OUTSIDE.fullmatch, words)) and not words & {"with", "has", "wrap", "wrapper"}
+
+
+def _words(name: str) -> set[str]:
+    """The words of a class or an id, in whatever spelling."""
+    return {word.lower() for word in _WORD.findall(name)}
 
 
 def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
@@ -278,5 +255,7 @@ def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
         for content in found.get(name, []):
             # these mostly describe the site: an abstract has words of its title
             shared = title & set(re.findall(r"\w{4,}", content.lower()))
-            if name.startswith("og:") or len(shared) >= max(2, 0.3 * len(title)):
-                yield content, name if name.startswith("og:") else f"meta:{name}"
+            if name.startswith("og:"):
+                yield content, name
+            elif len(shared) >= max(2, 0.3 * len(title)):
+                yield content, f"meta:{name}"

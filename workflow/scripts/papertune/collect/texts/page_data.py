@@ -41,16 +41,13 @@ def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
     for source in sources:
         for owner, text in _owned(_loaded(source), 0):
             owners.setdefault(clean(text), []).append(owner)
-    if len(found) == 1:
-        [(cleaned, value)] = found.items()
-        named = owners.get(cleaned, [])
-        return [value] if not named or any(same_title(owner, title) for owner in named) else []
     mine = [
         value
         for cleaned, value in found.items()
-        if title and any(same_title(owner, title) for owner in owners.get(cleaned, []))
+        if any(same_title(owner, title) for owner in owners.get(cleaned, []))
+        or (len(found) == 1 and cleaned not in owners)
     ]
-    return mine if len(mine) == 1 else []
+    return mine if len(mine) == 1 and (title or len(found) == 1) else []
 
 
 def same_title(one: str, other: str) -> bool:
@@ -77,9 +74,14 @@ def _sources(soup: BeautifulSoup) -> Iterator[str]:
 def _loaded(source: str) -> Any:
     """What a script is, or assigns, as JSON."""
     source = source.strip()
-    if source[:1] not in "{[":
-        start = re.search(r"=\s*(?=[{\[])", source)
-        return decode_at(source, start.end()) if start else None
+    if source[:1] in "{[":
+        return json_of(source)
+    start = re.search(r"=\s*(?=[{\[])", source)
+    return decode_at(source, start.end()) if start else None
+
+
+def json_of(source: str) -> Any:
+    """A script's JSON, or None where it is none."""
     try:
         return json.loads(source, strict=False)
     except (ValueError, RecursionError):
@@ -94,11 +96,9 @@ def _owned(data: Any, depth: int) -> Iterator[tuple[str, str]]:
         title = _value(data.get("title")) or _value(data.get("name"))
         if title:
             yield from ((title, _value(data[key])) for key in _KEYS if _value(data.get(key)))
-        for item in data.values():
-            yield from _owned(item, depth + 1)
-    elif isinstance(data, list):
-        for item in data:
-            yield from _owned(item, depth + 1)
+        data = list(data.values())
+    for item in data if isinstance(data, list) else []:
+        yield from _owned(item, depth + 1)
 
 
 def _value(field: Any) -> str:

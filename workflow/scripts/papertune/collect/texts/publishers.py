@@ -13,7 +13,7 @@ from papertune.collect.identifiers import host_of
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
-# A host and all below it, the publisher's name, and selectors in their order. `@name` after a selector
+# Hosts and all below them, the publisher's name, and selectors in their order. `@name` after a selector
 # takes that attribute. Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS and many more.
 _HOSTS = r"""
 acm.org acm: section#abstract [role=paragraph] || section#abstract ||
@@ -26,13 +26,11 @@ usenix.org usenix: .field-name-field-paper-description .field-items ||
     .field-name-field-paper-description || .field-name-field-paper-description-long
 sciencedirect.com sciencedirect: .Abstracts .abstract.author || .abstract.svAbstract:not(.graphical,
     .highlights)
-neurips.cc neurips: p.paper-abstract || .paper-abstract || p.abstract
-nips.cc neurips: p.paper-abstract || .paper-abstract || p.abstract
+neurips.cc,nips.cc neurips: p.paper-abstract || .paper-abstract || p.abstract
 ijcai.org ijcai: .proceedings-detail .row > .col-md-12:not(:has(.keywords)) || #content
     p:not(:has(i))
 arxiv.org arxiv: blockquote.abstract
-aclanthology.org acl: .acl-abstract > span || .acl-abstract
-aclweb.org acl: .acl-abstract > span || .acl-abstract
+aclanthology.org,aclweb.org acl: .acl-abstract > span || .acl-abstract
 mlr.press pmlr: #abstract || div.abstract
 openreview.net openreview: .note-content-field:-soup-contains('Abstract') + .note-content-value ||
     .note_content_field:-soup-contains('Abstract') + .note_content_value
@@ -90,12 +88,12 @@ def selectors_of(hosts: set[str], html: str) -> Iterator[tuple[str, str]]:
 
     Then of those whose pages are known by names that nobody else uses.
     """
-    for suffix, name, selectors in SELECTORS:
-        if any(host == suffix or host.endswith(f".{suffix}") for host in hosts):
-            yield from ((name, selector) for selector in selectors)
-    for mark, name, selectors in ANYWHERE:
-        if mark in html:
-            yield from ((name, selector) for selector in selectors)
+    known = [
+        row
+        for row in SELECTORS
+        if any(f".{host}".endswith(f".{end}") for end in row[0].split(",") for host in hosts)
+    ] + [row for row in ANYWHERE if row[0] in html]
+    return ((name, selector) for _, name, selectors in known for selector in selectors)
 
 
 def hosts_of(soup: BeautifulSoup, url: str) -> set[str]:
@@ -136,16 +134,12 @@ def _markup(node: Any, *, top: bool = False) -> str:
     if not isinstance(node, dict):
         return ""
     name = str(node.get("#name") or "")
-    inside = escape(str(node.get("_") or ""), quote=False) + "".join(
-        ""
-        if top and isinstance(child, dict) and child.get("#name") == "section-title"
-        else _markup(child)
-        for child in node.get("$$") or []
-    )
+    inside = escape(str(node.get("_") or ""), quote=False)
+    for child in node.get("$$") or []:
+        if not (top and isinstance(child, dict) and child.get("#name") == "section-title"):
+            inside += _markup(child)
     tag = _TAGS.get(name, name)
-    if not re.fullmatch(r"[a-z][\w:-]*", tag):
-        return inside
-    return f"<{tag}>{inside}</{tag}>"
+    return f"<{tag}>{inside}</{tag}>" if re.fullmatch(r"[a-z][\w:-]*", tag) else inside
 
 
 def decode_at(text: str, start: int) -> Any:

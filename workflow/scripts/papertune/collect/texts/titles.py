@@ -27,24 +27,26 @@ _NOTICE = re.compile(
     r"|comment on|comments on|review of|book review|poster|abstract)\b"
 )
 _ROMAN = {"ii", "iii", "iv", "vi", "vii", "viii", "ix"}
-_RETRACTED = re.compile(r"^\W*(?:retracted|withdrawn|retraction|withdrawal)\b", re.IGNORECASE)
-_CORRECTION = re.compile(
-    r"^\W*(?:(?:author|publisher) )?(?:erratum|errata|corrigend(?:um|a)|correction(?:s)?)\b"
-    r"(?=\W*$|\s*(?:to|for|on)\b|\s*[:.–-])",
-    re.IGNORECASE,
-)
-_FRONT_MATTER = re.compile(
-    r"^\W*(?:(?:front|back|end)[ -]?(?:matter|cover)|cover(?: (?:image|page|picture))?|title ?page.*"
-    r"|(?:table of )?contents|(?:volume )?table of contents|copyright(?: (?:page|notice))?"
-    r"|preface|foreword|prologue|masthead|imprint|editorial board|issue (?:information|editorial)"
-    r"|(?:publication|society|publisher'?s?) information|information for authors"
-    r"|(?:author|subject|keyword) index|index(?: of authors)?|author list|blank page|call for papers"
-    r"|(?:list of |additional )?(?:reviewers|referees|sponsors)|committees?"
-    r"|(?:organi[sz]ing|program(?:me)?|conference|steering|technical) committee(?: members)?"
-    r"|(?:message|welcome)(?: message)? (?:from|by) .*(?:chairs?|committee|editors?|president)s?"
-    r"|welcome)\W*$",
-    re.IGNORECASE,
-)
+_NO_PAPER = {
+    "front_matter": re.compile(
+        r"^\W*(?:(?:front|back|end)[ -]?(?:matter|cover)|cover(?: (?:image|page|picture))?|title ?page.*"
+        r"|(?:table of )?contents|(?:volume )?table of contents|copyright(?: (?:page|notice))?"
+        r"|preface|foreword|prologue|masthead|imprint|editorial board|issue (?:information|editorial)"
+        r"|(?:publication|society|publisher'?s?) information|information for authors"
+        r"|(?:author|subject|keyword) index|index(?: of authors)?|author list|blank page|call for papers"
+        r"|(?:list of |additional )?(?:reviewers|referees|sponsors)|committees?"
+        r"|(?:organi[sz]ing|program(?:me)?|conference|steering|technical) committee(?: members)?"
+        r"|(?:message|welcome)(?: message)? (?:from|by) .*(?:chairs?|committee|editors?|president)s?"
+        r"|welcome)\W*$",
+        re.IGNORECASE,
+    ),
+    "retracted": re.compile(r"^\W*(?:retracted|withdrawn|retraction|withdrawal)\b", re.IGNORECASE),
+    "correction": re.compile(
+        r"^\W*(?:(?:author|publisher) )?(?:erratum|errata|corrigend(?:um|a)|correction(?:s)?)\b"
+        r"(?=\W*$|\s*(?:to|for|on)\b|\s*[:.–-])",
+        re.IGNORECASE,
+    ),
+}
 
 
 def normalised(title: str) -> str:
@@ -78,19 +80,18 @@ def best_match(
 
     Args:
         title: The title looked for.
-        year: Its year, or 0 where it is not known.
+        year: Its year; 0 where it is not known.
         candidates: The titles each has (with and without a subtitle), its year and itself. Of
             equals the first is taken.
         threshold: The least :func:`similarity`.
     """
-    best, found = 0.0, None
-    for titles, published, item in candidates:
-        if year and published and abs(published - year) > 1:
-            continue
-        alike = max((similarity(title, own) for own in titles), default=0.0)
-        if alike >= threshold and alike > best:
-            best, found = alike, item
-    return found
+    fitting = (
+        (max((similarity(title, own) for own in titles), default=0.0), item)
+        for titles, published, item in candidates
+        if not (year and published and abs(published - year) > 1)
+    )
+    alike = [pair for pair in fitting if pair[0] >= threshold and pair[0] > 0]
+    return max(alike, key=lambda pair: pair[0])[1] if alike else None
 
 
 def searchable(title: str) -> str:
@@ -104,11 +105,7 @@ def searchable(title: str) -> str:
 
 def no_paper(title: str) -> str:
     """Why an entry of a listing is no paper by its title, or an empty string."""
-    if _FRONT_MATTER.match(title):
-        return "front_matter"
-    if _RETRACTED.match(title):
-        return "retracted"
-    return "correction" if _CORRECTION.match(title) else ""
+    return next((reason for reason, form in _NO_PAPER.items() if form.match(title)), "")
 
 
 @lru_cache(maxsize=4096)
