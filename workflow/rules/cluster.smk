@@ -6,7 +6,7 @@ import os
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from papertune.cluster import doctor, leftovers, memory as room, plan, slurm
+from papertune.cluster import doctor, findings, leftovers, memory as room, plan, slurm
 
 
 include: "planned_jobs.smk"
@@ -48,15 +48,16 @@ def check_run():
             )
             return
         room.ask_hub(LAYOUTS.values())
-        fits = room.check_memory(tasks_of_run(), memory_there())
-        if not slurm.submits(executor):
-            for finding in doctor.check_before_starting(fits):
-                print(finding, file=sys.stderr)
-        else:
-            for finding in doctor.check_before_submitting(
-                executor, kinds_of_run(), models_of_run(), EXPERIMENTS, folders, fits
-            ):
-                print(finding, file=sys.stderr)
+        found = [*room.check_memory(tasks_of_run(), memory_there())]
+        submits = slurm.submits(executor)
+        if submits:
+            found[:0] = doctor.before_submitting(
+                executor, kinds_of_run(), models_of_run(), EXPERIMENTS, folders
+            )
+        what = "submitted" if submits else "started"
+        for finding in findings.doubts_unless_wrong(found, what):
+            print(finding, file=sys.stderr)
+        if submits:
             leftovers.remember(executor.run_uuid)
             note_settings()
     except PapertuneError as error:

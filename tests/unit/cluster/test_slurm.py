@@ -10,15 +10,21 @@ from snakemake_executor_plugin_slurm import ExecutorSettings
 
 from papertune.cluster import slurm
 from papertune.cluster.checks import check_status
-from papertune.cluster.slurm import ClusterError, Configuration, read_configuration, read_queue
-from papertune.cluster.slurm_partitions import minutes_of, read_sinfo
+from papertune.cluster.slurm import (
+    ClusterError,
+    Configuration,
+    read_configuration,
+    read_queue,
+    seconds_of,
+)
+from papertune.cluster.slurm_partitions import read_sinfo
 
-# sinfo --noheader --exact --format=%P|%a|%l|%D|%c|%m|%G|%f|%t
+# sinfo --noheader --exact --format=%P|%a|%l|%D|%c|%m|%G|%t
 SINFO = """\
-cpu*|up|1:00:00|1|16|64000|(null)|(null)|idle
-gpu|up|2-03:00:00|1|16|64000|gpu:toy:2|(null)|drain
-gpu|up|2-03:00:00|1|16|64000|gpu:toy:2|(null)|mix
-urgent|down|infinite|2|16|64000|gpu:toy:2|(null)|down
+cpu*|up|1:00:00|1|16|64000|(null)|idle
+gpu|up|2-03:00:00|1|16|64000|gpu:toy:2|drain
+gpu|up|2-03:00:00|1|16|64000|gpu:toy:2|mix
+urgent|down|infinite|2|16|64000|gpu:toy:2|down
 """
 # scontrol show config, shortened
 CONFIG = """\
@@ -46,16 +52,10 @@ def test_partitions_are_read_with_their_nodes():
     cpu, gpu, urgent = read_sinfo(SINFO)
     assert (cpu.name, cpu.default, cpu.up, cpu.minutes) == ("cpu", True, True, 60)
     assert (gpu.name, gpu.default, gpu.minutes) == ("gpu", False, 51 * 60)
-    assert [(dict(shape.gpus), shape.up) for shape in gpu.shapes] == [
-        ({"toy": 2}, 0),
-        ({"toy": 2}, 1),
-    ]
+    assert [(shape.gpus, shape.up) for shape in gpu.shapes] == [({"toy": 2}, 0), ({"toy": 2}, 1)]
     assert (urgent.up, urgent.minutes, urgent.shapes[0].up) == (False, None, 0)
-    assert (cpu.shapes[0].cpus, cpu.shapes[0].memory_mb, dict(cpu.shapes[0].gpus)) == (
-        16,
-        64000,
-        {},
-    )
+    (shape,) = cpu.shapes
+    assert (shape.cpus, shape.memory_mb, shape.gpus) == (16, 64000, {})
 
 
 @pytest.mark.parametrize(
@@ -70,21 +70,23 @@ def test_partitions_are_read_with_their_nodes():
     ],
 )
 def test_gpus_of_a_node_are_counted_by_model(gres, gpus):
-    (partition,) = read_sinfo(f"gpu|up|1:00:00|1|16|64000|{gres}|ib,a|idle~\n")
+    (partition,) = read_sinfo(f"gpu|up|1:00:00|1|16|64000|{gres}|idle~\n")
     assert dict(partition.shapes[0].gpus) == gpus
     assert partition.shapes[0].up == 1
 
 
 @pytest.mark.parametrize("state", ["down*", "drng", "idle*", "maint", "drain$"])
 def test_nodes_that_take_no_jobs_do_not_count(state):
-    (partition,) = read_sinfo(f"gpu|up|1:00:00|3|16|64000|(null)|(null)|{state}\n")
+    (partition,) = read_sinfo(f"gpu|up|1:00:00|3|16|64000|(null)|{state}\n")
     assert partition.shapes[0].up == 0
 
 
-def test_limits_of_time_are_read():
-    assert minutes_of("infinite") is None
-    assert minutes_of("10:30") == 10.5
-    assert minutes_of("1-00:00:00") == 1440
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("infinite", None), ("10:30", 630), ("1-00:00:00", 86400), ("00:01.500", 1.5)],
+)
+def test_durations_are_read(said, seconds):
+    assert seconds_of(said) == seconds
 
 
 def test_the_configuration_says_what_runs_depend_on():
@@ -99,16 +101,20 @@ def test_jobs_of_snakemake_are_told_from_others():
     train, wrap, foreign = read_queue(QUEUE)
     assert train.of_a_run and not wrap.of_a_run and not foreign.of_a_run
     assert (train.id, train.folder, train.state) == ("15_2", "/tmp/d", "PENDING")
-    assert str(train) == "train isca_lora_1"
+    assert str(train) == "train isca_lora_1 (pending, 15_2)"
 
 
-def test_a_command_that_is_not_there_or_hangs_or_fails_is_an_error_in_words():
-    with pytest.raises(ClusterError, match="no-such-command is not installed"):
-        slurm.ask("no-such-command")
-    with pytest.raises(ClusterError, match="sleep did not answer within"):
-        slurm.ask("sleep", "10", seconds=0.1)
-    with pytest.raises(ClusterError, match=r"sh: second$"):
-        slurm.ask("sh", "-c", "echo first >&2; echo second >&2; exit 3")
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["no-such-command"], "no-such-command is not installed"),
+        (["sleep", "10"], "sleep did not answer within"),
+        (["sh", "-c", "echo first >&2; echo second >&2; exit 3"], r"sh: second$"),
+    ],
+)
+def test_a_command_that_is_not_there_or_hangs_or_fails_is_an_error_in_words(command, said):
+    with pytest.raises(ClusterError, match=said):
+        slurm.ask(*command, seconds=0.1)
 
 
 # ---- who tells how jobs ended -------------------------------------------------
@@ -127,20 +133,12 @@ def status(chosen: str, accounting: bool, age: int, first_look: int = 20):
     return finding.state, settings.status_command, settings.status_attempts > 5
 
 
-def test_without_accounting_only_the_queue_is_asked():
+@pytest.mark.parametrize(("chosen", "state"), [("squeue", "ok"), ("sacct", "doubt")])
+def test_without_accounting_only_a_queue_that_remembers_is_asked(chosen, state):
     # not "squeue": while the controller is away, the plugin would turn from that to sacct
-    assert status("squeue", accounting=False, age=300) == ("ok", "only squeue", True)
-    assert status("sacct", accounting=False, age=300) == ("doubt", "only squeue", True)
-
-
-@pytest.mark.parametrize("age", [120, 0])
-def test_a_queue_that_forgets_too_early_is_refused_without_accounting(age):
-    assert status("squeue", accounting=False, age=age)[0] == "wrong"
-    assert status("sacct", accounting=False, age=age)[0] == "wrong"
-
-
-def test_a_late_first_look_needs_a_longer_memory():
-    assert status("squeue", accounting=False, age=300, first_look=120)[0] == "wrong"
+    assert status(chosen, accounting=False, age=300) == (state, "only squeue", True)
+    for age, first_look in ((120, 20), (0, 20), (300, 120)):
+        assert status(chosen, accounting=False, age=age, first_look=first_look)[0] == "wrong"
 
 
 def test_accounting_that_does_not_answer_is_none(monkeypatch, tmp_path):

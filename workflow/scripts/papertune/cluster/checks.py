@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from papertune.cluster import slurm
@@ -15,6 +17,8 @@ from papertune.cluster.slurm_partitions import Partition, partitions
 
 PROFILE = "profiles/slurm/config.yaml, or your copy of it"
 APART = 30.0  # seconds by which two clocks may differ
+PATIENCE = 1_000_000  # questions without an answer until the executor gives its jobs up
+LONGEST_PAUSE = 180  # seconds for which it may not look at its jobs
 
 
 def check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
@@ -35,31 +39,31 @@ def check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
         return
     try:
         slurm.check_controller()
-        configuration = slurm.configuration()
+        configuration = slurm.read_configuration(slurm.ask("scontrol", "show", "config"))
         there = partitions()
     except ClusterError as error:
         yield wrong(error.what, "wait until `scontrol ping` says UP; your site knows since when")
         return
     yield fine(f"Slurm {configuration.version} answers")
-    yield from _clock(configuration)
+    if (apart := abs(time.time() - configuration.now)) > APART:
+        yield doubt(
+            f"this machine's clock and the cluster's are {apart:.0f} seconds apart",
+            "tell your site: results may look older than what they are made from",
+        )
     yield from check_status(executor, configuration)
     yield from check_asks(executor, kinds, there)
 
 
-def _clock(configuration: Configuration) -> Iterator[Finding]:
-    apart = time.time() - configuration.now
-    if abs(apart) > APART:
-        yield doubt(
-            f"this machine's clock and the cluster's are {abs(apart):.0f} seconds apart",
-            "tell your site: results may look older than what they are made from",
-        )
-
-
 def check_status(executor: Any, configuration: Configuration) -> Iterator[Finding]:
-    """Which command tells how jobs ended; the other one is taken where only that one knows."""
+    """Which command tells how jobs ended; the other one is taken where only that one knows.
+
+    The executor is told to ask it for as long as it takes to get an answer. By itself it gives its
+    jobs up after a few questions without one, as while the controller is restarted, and then waits
+    for them for ever.
+    """
     settings = executor.workflow.executor_settings
     first_look = settings.init_seconds_before_status_checks or 0
-    needed = max(3 * first_look, slurm.LONGEST_PAUSE + 20)
+    needed = max(3 * first_look, LONGEST_PAUSE + 20)
     unsafe = {}
     if configuration.forgets_after < needed:
         unsafe["squeue"] = (
@@ -70,7 +74,7 @@ def check_status(executor: Any, configuration: Configuration) -> Iterator[Findin
         unsafe["sacct"] = "the cluster keeps no accounting"
     else:
         try:
-            slurm.check_accounting()
+            slurm.ask("sacct", "--allocations", "--noheader", "--starttime=now", seconds=5)
         except ClusterError as error:
             unsafe["sacct"] = f"its accounting does not answer ({error.what})"
     chosen = settings.status_command or "squeue"
@@ -90,7 +94,10 @@ def check_status(executor: Any, configuration: Configuration) -> Iterator[Findin
         )
         return
     command = other if chosen in unsafe else chosen
-    slurm.watch_with(executor, command, only=bool(unsafe))
+    # while the controller is away the executor would turn from squeue to sacct, which may know
+    # nothing; it does not if the name it is given is none that it knows
+    settings.status_command = f"only {command}" if unsafe and command == "squeue" else command
+    settings.status_attempts = max(settings.status_attempts, PATIENCE)
 
 
 def check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> Iterator[Finding]:
@@ -110,7 +117,10 @@ def check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> 
     questions: list[tuple[tuple[Ask, ...], list[str], list[str]]] = []
     for attempts, rules in alike.values():
         try:
-            questions.append((attempts, rules, _options(executor, attempts[0], rules[0])))
+            ask = attempts[0]
+            threads = ask.number("_cores") or 1
+            wanted = slurm.options(executor, rules[0], ask.resources, threads)
+            questions.append((attempts, rules, wanted))
         except ClusterError as error:
             yield wrong(
                 f"{', '.join(rules)}: {error.what}", error.hint or f"see `your site` in {PROFILE}"
@@ -118,10 +128,6 @@ def check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> 
     with ThreadPoolExecutor(4) as pool:  # a busy controller takes its time for each
         for found in pool.map(lambda one: list(_check_kind(*one, there=there)), questions):
             yield from found
-
-
-def _options(executor: Any, ask: Ask, rule: str) -> list[str]:
-    return slurm.options(executor, rule, ask.resources, ask.number("_cores") or 1)
 
 
 def _check_kind(
@@ -187,8 +193,14 @@ def _check_later(
 def _advice(refused: str, instead: list[str], there: list[Partition]) -> str:
     said = refused.lower()
     if "account" in said:
-        known = slurm.accounts()
-        yours = f"; yours are {', '.join(known)}" if known else ""
+        yours = ""
+        with suppress(ClusterError, KeyError, OSError):  # KeyError: a user without a name
+            known = slurm.ask(
+                *("sacctmgr", "--noheader", "--parsable2", "list", "associations"),
+                *(f"user={getpass.getuser()}", "format=account"),
+                seconds=5,
+            )
+            yours = "; yours are " * bool(known) + ", ".join(sorted(set(known.split())))
         return f"set slurm_account in {PROFILE}{yours}"
     if "qos" in said:
         return f"set or delete qos in {PROFILE}; `sacctmgr show associations` lists yours"

@@ -8,7 +8,7 @@ from typing import Any
 
 from papertune.cluster import leftovers, machine, slurm
 from papertune.cluster.checks import check_cluster
-from papertune.cluster.findings import Finding, doubt, fine, stop_if_wrong
+from papertune.cluster.findings import Finding, doubt, fine
 from papertune.cluster.machine import HubModel
 from papertune.cluster.requests import Kind
 from papertune.cluster.slurm import ClusterError
@@ -34,13 +34,12 @@ def examine(
     Raises:
         ClusterError: something is wrong.
     """
-    found = []
+    states = []
     for finding in chain(_all(executor, kinds, layouts, folders), fits):
         print(finding, flush=True)
-        found.append(finding)
-    bad = sum(finding.state == "wrong" for finding in found)
-    doubts = sum(finding.state == "doubt" for finding in found)
-    verdict = f"{bad or 'none'} of {len(found)} checks found something wrong (!!)"
+        states.append(finding.state)
+    bad, doubts = states.count("wrong"), states.count("doubt")
+    verdict = f"{bad or 'none'} of {len(states)} checks found something wrong (!!)"
     print(f"\n{verdict}; {doubts or 'no'} line{'s' * (doubts != 1)} with a doubt (!)")
     if bad:
         raise ClusterError(verdict)
@@ -58,7 +57,14 @@ def _all(
         )
     else:
         yield fine("no cluster here: jobs run on this machine")
-    yield from _leftovers()
+    try:
+        if jobs := leftovers.left():
+            yield doubt(
+                f"{len(jobs)} jobs of an earlier run of this directory are still at work",
+                f"the next run waits for them; {leftovers.CHOICE}=cancel ends them",
+            )
+    except ClusterError:  # said already
+        pass
     yield from machine.check_folders(folders)
     for layout in layouts.values():
         yield from machine.check_source(layout)
@@ -68,36 +74,21 @@ def _all(
 
 
 def _on_cluster() -> bool:
-    if slurm.missing_tools():
-        return False
     try:
         slurm.check_controller()
     except ClusterError:
         return False
-    return True
+    return not slurm.missing_tools()
 
 
-def _leftovers() -> Iterator[Finding]:
-    try:
-        jobs = leftovers.left()
-    except ClusterError:  # said already
-        return
-    if jobs:
-        yield doubt(
-            f"{len(jobs)} jobs of an earlier run of this directory are still at work",
-            f"the next run waits for them; {leftovers.CHOICE}=cancel ends them",
-        )
-
-
-def check_before_submitting(
+def before_submitting(
     executor: Any,
     kinds: Iterable[Kind],
     models: Iterable[HubModel],
     experiments: Iterable[str],
     folders: Iterable[str],
-    fits: Iterable[Finding] = (),
 ) -> Iterator[Finding]:
-    """What is worth a word before a run submits its first job.
+    """What is looked at before a run submits its first job.
 
     Args:
         executor: What Snakemake runs jobs with.
@@ -105,27 +96,7 @@ def check_before_submitting(
         models: What the run is going to download.
         experiments: The run's experiments.
         folders: Where results and finished work lie.
-        fits: What is found of the memory of models.
-
-    Raises:
-        ClusterError: it would surely fail.
     """
-    found = [
-        *check_cluster(executor, kinds),
-        *machine.check_folders(folders),
-        *machine.check_models(models, experiments),
-        *fits,
-    ]
-    yield from (finding for finding in found if finding.state == "doubt")
-    stop_if_wrong(found)
-
-
-def check_before_starting(fits: Iterable[Finding]) -> Iterator[Finding]:
-    """What is worth a word before a run on this machine starts.
-
-    Raises:
-        ClusterError: it would surely fail.
-    """
-    found = list(fits)
-    yield from (finding for finding in found if finding.state == "doubt")
-    stop_if_wrong(found, "started")
+    yield from check_cluster(executor, kinds)
+    yield from machine.check_folders(folders)
+    yield from machine.check_models(models, experiments)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 from papertune.cluster.slurm import ClusterError
 
@@ -13,50 +13,42 @@ MARKS = {"ok": "ok", "doubt": "! ", "wrong": "!!"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's."""
+    """One line of the doctor's; ``state`` is one of :data:`MARKS`."""
 
-    state: Literal["ok", "doubt", "wrong"]
+    state: str
     text: str
     hint: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{MARKS[self.state]} {self.text}"]
-        if self.hint:
-            lines.append(f"   What to do: {self.hint}")
-        return "\n".join(lines)
+        return f"{MARKS[self.state]} {self.text}" + self.advice
+
+    @property
+    def advice(self) -> str:
+        """What to do, on a line of its own; empty where there is nothing to do."""
+        return f"\n   What to do: {self.hint}" if self.hint else ""
 
 
-def fine(text: str) -> Finding:
-    """All is well."""
-    return Finding("ok", text)
+fine = partial(Finding, "ok")
+doubt = partial(Finding, "doubt")  # it may go wrong, or is worse than it could be
+wrong = partial(Finding, "wrong")  # with this, jobs fail or never start
 
 
-def doubt(text: str, hint: str = "") -> Finding:
-    """It may go wrong, or is worse than it could be."""
-    return Finding("doubt", text, hint)
-
-
-def wrong(text: str, hint: str) -> Finding:
-    """With this, jobs fail or never start."""
-    return Finding("wrong", text, hint)
-
-
-def stop_if_wrong(findings: Iterable[Finding], what: str = "submitted") -> None:
-    """End a run before it submits anything.
+def doubts_unless_wrong(findings: Iterable[Finding], what: str) -> Iterator[Finding]:
+    """What is worth a word before a run does anything.
 
     Args:
         findings: What was found.
-        what: Was not done.
+        what: Is not done where something is wrong: ``submitted`` or ``started``.
 
     Raises:
         ClusterError: something is wrong; says what, and what to do, of each thing.
     """
-    bad = [item for item in findings if item.state == "wrong"]
+    found = list(findings)
+    yield from (item for item in found if item.state == "doubt")
+    bad = [item for item in found if item.state == "wrong"]
     if len(bad) == 1:
         raise ClusterError(f"nothing was {what}: {bad[0].text}", hint=bad[0].hint)
     if bad:
-        listed = "\n".join(
-            f"{number}. {item.text}\n   What to do: {item.hint}"
-            for number, item in enumerate(bad, 1)
-        )
-        raise ClusterError(f"nothing was {what}, as {len(bad)} things are wrong:\n{listed}")
+        listed = (f"\n{number}. {item.text}{item.advice}" for number, item in enumerate(bad, 1))
+        said = f"nothing was {what}, as {len(bad)} things are wrong:"
+        raise ClusterError(said + "".join(listed))

@@ -30,10 +30,9 @@ Job = QueuedJob | JobRecord
 
 def remember(run: str, folder: str | Path = ".") -> None:
     """Leave the name that the jobs of this process's run bear, before the first is submitted."""
-    host, pid = socket.gethostname(), os.getpid()
-    path = Path(folder, RUNS, f"{host}-{pid}.json").absolute()
+    path = Path(folder, RUNS, f"{socket.gethostname()}-{os.getpid()}.json").absolute()
     with atomic_write(path) as stream:
-        json.dump({"run": run, "host": host, "pid": pid}, stream)
+        json.dump({"run": run}, stream)
 
 
 def left(folder: str | Path = ".") -> list[Job]:
@@ -45,14 +44,15 @@ def left(folder: str | Path = ".") -> list[Job]:
     Raises:
         ClusterError: the cluster does not say.
     """
-    at_work = running.runs(folder)
-    names = {run.name for run in at_work}
+    names = {run.name for run in running.runs(folder)}
     here: list[Job] = [job for job in running.left_jobs(folder) if job.run not in names]
-    submitted = _submitted(folder)
+    submitted: dict[Path, str] = {}
+    for path in Path(folder, RUNS).glob("*.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            submitted[path] = json.loads(path.read_text(encoding="utf-8"))["run"]
     if not submitted:
         return here
-    owners = {(run.host, run.pid) for run in at_work}
-    kept = {run for path, run, who in submitted if who in owners}
+    kept = {run for path, run in submitted.items() if path.stem in names}
     place = os.path.realpath(folder)
     queued = [
         job
@@ -60,20 +60,10 @@ def left(folder: str | Path = ".") -> list[Job]:
         if job.of_a_run and job.run not in kept and os.path.realpath(job.folder) == place
     ]
     if not queued:
-        for path, run, _ in submitted:
+        for path, run in submitted.items():
             if run not in kept:
                 path.unlink(missing_ok=True)
     return [*here, *queued]
-
-
-def end(jobs: list[Job]) -> None:
-    """Have jobs end where their work allows, with everything finished on disk."""
-    for job in jobs:
-        if isinstance(job, JobRecord):
-            with suppress(ProcessLookupError):
-                os.kill(job.pid, signal.SIGTERM)
-    if queued := [job for job in jobs if isinstance(job, QueuedJob)]:
-        slurm.cancel(queued)
 
 
 def settle(folder: str | Path = ".") -> None:
@@ -81,9 +71,6 @@ def settle(folder: str | Path = ".") -> None:
 
     ``PAPERTUNE_LEFTOVERS`` says which: ``wait`` (if it is not set), ``cancel``, or ``ignore`` where
     the user knows that there are none.
-
-    Args:
-        folder: The directory of the run.
 
     Raises:
         ClusterError: the cluster does not say whether there are any, or the choice is unknown.
@@ -108,7 +95,13 @@ def settle(folder: str | Path = ".") -> None:
     for job in jobs:
         _say(f"  {job}")
     if choice == "cancel":
-        end(jobs)
+        # they end where their work allows, with everything finished on disk
+        for job in jobs:
+            if isinstance(job, JobRecord):
+                with suppress(ProcessLookupError):
+                    os.kill(job.pid, signal.SIGTERM)
+        if queued := [job.id for job in jobs if isinstance(job, QueuedJob)]:
+            slurm.ask("scancel", *queued, seconds=60)
         _say(f"They are told to end, as {CHOICE} says; what they have finished is kept.")
     else:
         _say(
@@ -127,16 +120,6 @@ def settle(folder: str | Path = ".") -> None:
         if jobs and len(jobs) != len(before):
             _say(f"  {_count(jobs)} left, the first: {jobs[0]}")
     _say("  All have ended.")
-
-
-def _submitted(folder: str | Path) -> list[tuple[Path, str, tuple[str, int]]]:
-    """The names of runs that have submitted jobs here, and who they were."""
-    found = []
-    for path in sorted(Path(folder, RUNS).glob("*.json")):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            values = json.loads(path.read_text(encoding="utf-8"))
-            found.append((path, values["run"], (values["host"], values["pid"])))
-    return found
 
 
 def _count(jobs: list[Job]) -> str:

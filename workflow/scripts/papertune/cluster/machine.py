@@ -8,8 +8,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -25,8 +26,7 @@ APART = 5.0  # seconds by which a file's time may differ from the clock
 SECONDS = 4.0  # to wait for a server
 
 
-@dataclass(frozen=True, slots=True)
-class HubModel:
+class HubModel(NamedTuple):
     """A model of the Hub at one revision, and the folder where it is to lie."""
 
     name: str
@@ -37,38 +37,38 @@ class HubModel:
 def check_folders(folders: Iterable[str | Path]) -> Iterator[Finding]:
     """Space, number of files, quota and clock of the file systems that folders lie on."""
     seen = set()
-    for folder in folders:
-        path = _existing(Path(folder))
+    for folder in map(Path, folders):
+        path = folder.absolute()
+        while not path.exists():  # it will be made there
+            path = path.parent
         device = path.stat().st_dev
         if device not in seen:
             seen.add(device)
-            yield from _space(Path(folder), path)
-            yield from _probe(Path(folder), path)
+            yield _space(folder, path)
+            yield _probe(folder, path)
             yield from _lustre_quota(path)
-    yield from _quota()
+    # quota(1) prints, and ends with a status, where a limit is passed; else it is silent
+    if shutil.which("quota"):
+        try:
+            said = ask("quota", "--quiet", "--quiet-refuse", seconds=5)
+        except ClusterError as error:
+            said = error.what
+        if said := " ".join(said.split()):
+            yield doubt(f"a quota is passed: {said[:200]}", "`quota -s` shows it")
 
 
-def _existing(path: Path) -> Path:
-    """The folder itself, or the one that it will be made in."""
-    path = path.absolute()
-    while not path.exists():
-        path = path.parent
-    return path
-
-
-def _space(folder: Path, path: Path) -> Iterator[Finding]:
+def _space(folder: Path, path: Path) -> Finding:
     has = os.statvfs(path)
     free = has.f_bavail * has.f_frsize
     files = has.f_favail if has.f_files else None  # some file systems do not count them
     room = f"{free / GIGABYTE:.0f} GB" + ("" if files is None else f" and {files} files")
     text = f"{folder}: room for {room}"
     if free < LITTLE or (files is not None and files < FEW):
-        yield doubt(text, "make room, or put a link to a folder elsewhere in its place")
-    else:
-        yield fine(text)
+        return doubt(text, "make room, or put a link to a folder elsewhere in its place")
+    return fine(text)
 
 
-def _probe(folder: Path, path: Path) -> Iterator[Finding]:
+def _probe(folder: Path, path: Path) -> Finding:
     """Write a file: it shows a full quota, and the time that the file system goes by."""
     try:
         with tempfile.NamedTemporaryFile(dir=path, prefix=".papertune-check-") as file:
@@ -78,64 +78,59 @@ def _probe(folder: Path, path: Path) -> Iterator[Finding]:
             os.fsync(file.fileno())
             made, after = os.stat(file.name).st_mtime, time.time()
     except OSError as error:
-        yield wrong(
+        return wrong(
             f"{folder} cannot be written to: {error.strerror}",
             "see to permissions and quota, or run where you may write",
         )
-        return
     apart = max(before - made, made - after, 0.0)
     if apart > APART:
-        yield doubt(
+        return doubt(
             f"{folder}: this machine's clock and the file system's are {apart:.0f} seconds apart",
             "tell your site: results may look older than what they are made from",
         )
-    else:
-        yield fine(f"{folder} can be written to, and its clock is this machine's")
-
-
-def _quota() -> Iterator[Finding]:
-    """quota(1) prints, and ends with a status, where a limit is passed; else it is silent."""
-    if shutil.which("quota") is None:
-        return
-    try:
-        said = ask("quota", "--quiet", "--quiet-refuse", seconds=5).strip()
-    except ClusterError as error:
-        said = error.what
-    if said:
-        yield doubt(f"a quota is passed: {' '.join(said.split())[:200]}", "`quota -s` shows it")
+    return fine(f"{folder} can be written to, and its clock is this machine's")
 
 
 def _lustre_quota(path: Path) -> Iterator[Finding]:
     """An asterisk marks what is over its limit."""
-    if shutil.which("lfs") is None:
-        return
-    try:
+    # no such command, no name of the user, or not a Lustre file system
+    with suppress(ClusterError, KeyError, OSError):
         said = ask("lfs", "quota", "-q", "-u", getpass.getuser(), str(path), seconds=5)
-    except (ClusterError, KeyError, OSError):  # not a Lustre file system
-        return
-    if "*" in said:
-        yield doubt(f"a quota of {path} is passed", f"`lfs quota -h {path}` shows it")
+        if "*" in said:
+            yield doubt(f"a quota of {path} is passed", f"`lfs quota -h {path}` shows it")
 
 
-def answers(url: str, token: str = "") -> int | None:
-    """The status with which a server answers a HEAD request; None where nobody answers."""
+def _answer(url: str, method: str = "HEAD", token: str = "") -> requests.Response | None:
+    """What a server answers; None where nobody does."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        said = requests.head(url, timeout=SECONDS, allow_redirects=False, headers=headers)
-    except requests.RequestException:
-        return None
-    return said.status_code
+    follow = method == "GET"
+    with suppress(requests.RequestException):
+        return requests.request(
+            method, url, timeout=SECONDS, allow_redirects=follow, headers=headers
+        )
+    return None
+
+
+def hub_is_offline() -> bool:
+    """Whether the user has told the Hub's library to ask nobody."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def ask_hub_for(model: HubModel, method: str = "HEAD") -> requests.Response | None:
+    """What the Hub answers who asks for a model's config.json; None where it does not answer."""
+    from huggingface_hub import constants, get_token  # slow to load, seldom needed
+
+    url = f"{constants.ENDPOINT}/{model.name}/resolve/{model.revision}/config.json"
+    return _answer(url, method, get_token() or "")
 
 
 def check_source(layout: Layout) -> Iterator[Finding]:
     """Whether the source's server is within reach, where not all is collected yet."""
-    source = layout.experiment.source
-    url = getattr(source, "url", "")
-    left = [path for path in layout.documents() if not Path(path).exists()]
-    if not url or not left:
+    url = getattr(layout.experiment.source, "url", "")
+    if not url or _is_collected(layout):
         return
     host = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
-    if answers(host) is None:
+    if _answer(host) is None:
         yield wrong(
             f"{host} does not answer: {layout.name} is not collected yet",
             "start where there is internet (a login or data-transfer node; set https_proxy if your "
@@ -145,12 +140,15 @@ def check_source(layout: Layout) -> Iterator[Finding]:
         yield fine(f"{host} answers")
 
 
+def _is_collected(layout: Layout) -> bool:
+    return all(Path(path).exists() for path in layout.documents())
+
+
 def check_browser(layout: Layout) -> Iterator[Finding]:
     """Chromium, where pages may have to be rendered."""
     from papertune.collect.web.chromium import HOW_TO_GET_ONE, find_browser
 
-    left = [path for path in layout.documents() if not Path(path).exists()]
-    if not left or "browser" not in layout.experiment.fetching.resolvers:
+    if "browser" not in layout.experiment.fetching.resolvers or _is_collected(layout):
         return
     if found := find_browser():
         yield fine(f"Chromium is there: {found[0]}")
@@ -166,11 +164,7 @@ def hub_models(layout: Layout) -> list[HubModel]:
     study = layout.experiment
     wanted = [
         *((base.hub, base.revision) for base in study.bases.values() if base.hub),
-        *(
-            (item.model, item.revision)
-            for item in study.generators.values()
-            if item.backend == "transformers"
-        ),
+        *((g.model, g.revision) for g in study.generators.values() if g.backend == "transformers"),
         *([(study.embedder.model, study.embedder.revision)] if layout.embedder() else []),
     ]
     return [
@@ -193,28 +187,28 @@ def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iter
     names = ", ".join(model.name for model in missing)
     text = f"not downloaded yet: {names}"
     command = f"snakemake --until download_base --config experiments={','.join(experiments)}"
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    if hub_is_offline():
         yield wrong(f"{text}, and HF_HUB_OFFLINE is set", f"unset it and run: {command}")
         return
-    from huggingface_hub import constants, get_token  # slow to load, seldom needed
+    from huggingface_hub import constants, get_token
 
-    hub, token = constants.ENDPOINT, get_token() or ""
+    hub = constants.ENDPOINT
     for model in missing:
-        status = answers(f"{hub}/{model.name}/resolve/{model.revision}/config.json", token)
-        if status is None:
+        said = ask_hub_for(model)
+        if said is None:
             yield wrong(
                 f"{text}, and {hub} does not answer",
                 f"where there is internet and this directory is seen, run: {command}; or put the "
                 f"files of each into its folder ({model.folder})",
             )
             return
-        if status in {401, 403}:
+        if said.status_code in {401, 403}:
             yield wrong(
                 f"the Hub does not give {model.name} to you",
                 f"agree to its licence on {hub}/{model.name} if it is gated, and set HF_TOKEN"
-                + ("" if token else ", which is not set"),
+                + ("" if get_token() else ", which is not set"),
             )
-        elif status == 404:
+        elif said.status_code == 404:
             yield wrong(
                 f"the Hub has no {model.name} at {model.revision}",
                 "check the id and the 40 hex digits of the revision",

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import requests
-
 from papertune.cluster.findings import Finding, doubt, fine, wrong
-from papertune.cluster.machine import SECONDS
+from papertune.cluster.machine import HubModel, ask_hub_for, hub_is_offline
 from papertune.footprint.advice import GB
-from papertune.footprint.study import Task, Verdict, judge, remember
+from papertune.footprint.study import Task, judge, remember
 from papertune.study.layout import Layout
 
 RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
@@ -61,36 +59,27 @@ def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
 
 def show_memory(tasks: Iterable[Task], offered: Offered) -> str:
     """What each task takes, as lines of a plan; empty where there are none."""
-    lines = [_line(verdict) for verdict in judge(tasks, offered.to)]
+    lines, marks = [], {True: "ok", False: "!!", None: "  "}
+    for verdict in judge(tasks, offered.to):
+        lines.append(f"  {marks[verdict.fits]} {verdict}\n")
+        if verdict.advice:
+            lines.append(f"     {verdict.advice}\n")
     return "".join(["\nMemory at most (an estimate):\n", *lines]) if lines else ""
-
-
-def _line(verdict: Verdict) -> str:
-    mark = {True: "ok", False: "!!", None: "  "}[verdict.fits]
-    advice = f"     {verdict.advice}\n" if verdict.advice else ""
-    return f"  {mark} {verdict}\n{advice}"
 
 
 def ask_hub(layouts: Iterable[Layout]) -> None:
     """Read the sizes of bases that are not here yet; where nobody answers they stay unknown."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    if hub_is_offline():
         return
     for layout in layouts:
         for base in layout.experiment.bases.values():
             folder = layout.hub(base.hub, base.revision) if base.hub else ""
             if not folder or Path(folder).exists():
                 continue
-            from huggingface_hub import constants, get_token  # slow to load, seldom needed
-
-            token = get_token() or ""
-            url = f"{constants.ENDPOINT}/{base.hub}/resolve/{base.revision}/config.json"
-            headers = {"Authorization": f"Bearer {token}"} if token else {}
-            try:
-                said = requests.get(url, timeout=SECONDS, headers=headers)
-                said.raise_for_status()
-                remember(folder, said.json())
-            except (requests.RequestException, ValueError):  # check_models says why
-                continue
+            said = ask_hub_for(HubModel(base.hub, base.revision, folder), "GET")
+            if said is not None and said.ok:  # check_models says why not
+                with suppress(ValueError):
+                    remember(folder, said.json())
 
 
 def gigabytes(value: float | None) -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from papertune.cluster.requests import Kind
 
 HEAD = ("rule", "jobs", "runs", "GPUs", "CPUs", "memory", "time", "GPU-hours")
@@ -13,11 +11,6 @@ def gpu_hours(kind: Kind, attempts: int = 1) -> float:
     """GPU-hours that jobs ask for if each takes so many attempts, every one to its time limit."""
     asks = kind.attempts[:attempts]
     return kind.jobs * sum(ask.gpus * (ask.minutes or 0) / 60 for ask in asks)
-
-
-def submissions(kinds: Iterable[Kind]) -> int:
-    """How many jobs are submitted to the cluster, where each succeeds at once."""
-    return sum(kind.jobs for kind in kinds if not kind.here)
 
 
 def show_plan(kinds: list[Kind]) -> str:
@@ -41,7 +34,7 @@ def _row(kind: Kind) -> tuple[str, ...]:
     if kind.here:
         return (kind.rule, str(kind.jobs), "here", "", "", "", "", "")
     ask = kind.attempts[0]
-    hours = gpu_hours(kind)
+    hours, minutes = gpu_hours(kind), ask.minutes
     nodes = f"{ask.nodes} × " if ask.nodes > 1 else ""
     return (
         kind.rule,
@@ -50,19 +43,15 @@ def _row(kind: Kind) -> tuple[str, ...]:
         f"{nodes}{ask.gpus_each} {ask.model}".strip() if ask.gpus else "",
         f"{nodes}{ask.cpus}",
         f"{nodes}{ask.memory_mb / 1000:g} GB" if ask.memory_mb else "",
-        _time(ask.minutes),
+        "" if minutes is None else f"{minutes // 60}:{minutes % 60:02d} h",
         f"{hours:g}" if hours else "",
     )
 
 
-def _time(minutes: int | None) -> str:
-    return "" if minutes is None else f"{minutes // 60}:{minutes % 60:02d} h"
-
-
 def _sums(kinds: list[Kind]) -> list[str]:
     submitted = [kind for kind in kinds if not kind.here]
-    here = sum(kind.jobs for kind in kinds if kind.here)
-    said = [f"Submitted to the cluster: {_jobs(submissions(kinds))}. Run here: {_jobs(here)}."]
+    there, here = (sum(kind.jobs for kind in kinds if kind.here is here) for here in (False, True))
+    said = [f"Submitted to the cluster: {_jobs(there)}. Run here: {_jobs(here)}."]
     once = sum(gpu_hours(kind) for kind in submitted)
     if not once:
         return said

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import le
 from typing import Any
 
 from papertune.cluster.slurm import PARTITION
@@ -104,9 +105,9 @@ def kinds_of(jobs: Iterable[tuple[str, bool, Iterable[Mapping[str, Any]]]]) -> l
             Ask({name: values[name] for name in sorted(values) if name not in UNASKED})
             for values in attempts
         )
-        key = repr((rule, here, asks))
-        jobs_before = found[key].jobs if key in found else 0
-        found[key] = Kind(rule, here, asks, jobs_before + 1)
+        kind = Kind(rule, here, asks)
+        before = found.setdefault(repr(kind), replace(kind, jobs=0))
+        found[repr(kind)] = replace(kind, jobs=before.jobs + 1)
     return list(found.values())
 
 
@@ -136,9 +137,22 @@ def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
     lacks = []
     if ask.minutes and partition.minutes is not None and ask.minutes > partition.minutes:
         lacks.append(f"lets jobs run for {partition.minutes:.0f} minutes, not {ask.minutes}")
-    fitting = [shape for shape in partition.shapes if _fits(ask, shape)]
+    wanted = ask.gpus_each, ask.memory_mb or 0, ask.cpus
+    has = [_has(shape, ask.model) for shape in partition.shapes]
+    fitting = [
+        shape
+        for shape, amounts in zip(partition.shapes, has, strict=True)
+        if all(map(le, wanted, amounts))
+    ]
     if not fitting:
-        lacks.append(_largest(ask, partition.shapes))
+        units = f"{ask.model} GPUs".strip(), "MB of memory", "CPUs"
+        most = map(max, zip(*has, (0, 0, 0), strict=True))
+        much = [
+            f"has no node with {amount} {unit} (at most {limit})"
+            for amount, unit, limit in zip(wanted, units, most, strict=True)
+            if amount > limit
+        ]
+        lacks += much[:1] or ["has no node with all of it at once"]
     elif (there := sum(shape.nodes for shape in fitting)) < ask.nodes:
         lacks.append(f"has {there} such nodes, not {ask.nodes}")
     elif partition.up and not ever and (up := sum(shape.up for shape in fitting)) < ask.nodes:
@@ -148,30 +162,6 @@ def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
     return lacks
 
 
-def _gpus(shape: Shape, model: str) -> int:
-    return shape.gpus.get(model, 0) if model else max(shape.gpus.values(), default=0)
-
-
-def _fits(ask: Ask, shape: Shape) -> bool:
-    return (
-        ask.cpus <= shape.cpus
-        and (ask.memory_mb or 0) <= shape.memory_mb
-        and ask.gpus_each <= _gpus(shape, ask.model)
-    )
-
-
-def _largest(ask: Ask, shapes: Iterable[Shape]) -> str:
-    """The first thing of which no node has enough, or that no node has enough of everything."""
-    shapes = list(shapes)
-    for wanted, unit, most in (
-        (
-            ask.gpus_each,
-            f"{ask.model} GPUs".strip(),
-            max((_gpus(s, ask.model) for s in shapes), default=0),
-        ),
-        (ask.memory_mb or 0, "MB of memory", max((s.memory_mb for s in shapes), default=0)),
-        (ask.cpus, "CPUs", max((s.cpus for s in shapes), default=0)),
-    ):
-        if wanted > most:
-            return f"has no node with {wanted} {unit} (at most {most})"
-    return "has no node with all of it at once"
+def _has(shape: Shape, model: str) -> tuple[int, int, int]:
+    gpus = shape.gpus.get(model, 0) if model else max(shape.gpus.values(), default=0)
+    return gpus, shape.memory_mb, shape.cpus

@@ -5,13 +5,12 @@ Every question ends after some seconds, answered or not.
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -23,8 +22,6 @@ from papertune.errors import PapertuneError
 TOOLS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
 EXECUTOR = "snakemake_executor_plugin_slurm"  # the module of what submits, a plugin of Snakemake
 PARTITION = "slurm_partition"  # the resource that names a partition
-PATIENCE = 1_000_000  # questions without an answer until it gives its jobs up
-LONGEST_PAUSE = 180  # seconds for which the plugin may not look at its jobs
 SECONDS = 10.0
 CUT = "\x1f"
 
@@ -91,8 +88,19 @@ def ask(*command: str, seconds: float = SECONDS) -> str:
     except subprocess.TimeoutExpired:
         raise ClusterError(f"{command[0]} did not answer within {seconds:.0f} seconds") from None
     if done.returncode != 0:
-        raise ClusterError(f"{command[0]}: {_last_line(done.stderr or done.stdout)}")
+        said = (done.stderr or done.stdout).splitlines()
+        lines = [line.strip() for line in said if line.strip() and not line.startswith("*")]
+        raise ClusterError(f"{command[0]}: {(lines or ['failed and said nothing'])[-1]}")
     return done.stdout
+
+
+def seconds_of(duration: str) -> float | None:
+    """Seconds of ``[days-][hours:]minutes:seconds``; None for anything else."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", duration)
+    if not found:
+        return None
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def check_controller() -> None:
@@ -101,18 +109,8 @@ def check_controller() -> None:
     Raises:
         ClusterError: it does not answer.
     """
-    said = ask("scontrol", "ping", seconds=5)
-    if " is UP" not in said:
+    if " is UP" not in (said := ask("scontrol", "ping", seconds=5)):
         raise ClusterError(f"the controller does not answer: {said.strip()}")
-
-
-def configuration() -> Configuration:
-    """What the controller says of itself.
-
-    Raises:
-        ClusterError: it does not answer.
-    """
-    return read_configuration(ask("scontrol", "show", "config"))
 
 
 def read_configuration(text: str) -> Configuration:
@@ -128,28 +126,6 @@ def read_configuration(text: str) -> Configuration:
     )
 
 
-def check_accounting() -> None:
-    """Ask the accounting for nothing.
-
-    Raises:
-        ClusterError: it does not answer.
-    """
-    ask("sacct", "--allocations", "--noheader", "--starttime=now", seconds=5)
-
-
-def accounts() -> list[str]:
-    """The accounts that this user may use, where the accounting knows; else none."""
-    try:
-        said = ask(
-            *("sacctmgr", "--noheader", "--parsable2", "list", "associations"),
-            *(f"user={getpass.getuser()}", "format=account"),
-            seconds=5,
-        )
-    except (ClusterError, KeyError, OSError):
-        return []
-    return sorted(set(said.split()))
-
-
 def queue() -> list[QueuedJob]:
     """This user's jobs that are queued, running or about to be gone.
 
@@ -158,41 +134,14 @@ def queue() -> list[QueuedJob]:
     """
     # the comment is last: it may have any character
     form = CUT.join(("%i", "%j", "%T", "%Z", "%k"))
-    user = str(os.getuid())  # users in containers may have no name
-    said = ask("squeue", "--noheader", "--array", f"--user={user}", f"--format={form}")
-    return read_queue(said)
+    user = f"--user={os.getuid()}"  # users in containers may have no name
+    return read_queue(ask("squeue", "--noheader", "--array", user, f"--format={form}"))
 
 
 def read_queue(text: str) -> list[QueuedJob]:
     """The rows that :func:`queue` asks for."""
     rows = [line.split(CUT, 4) for line in text.split("\n")]
     return [QueuedJob(*row) for row in rows if len(row) == 5]
-
-
-def cancel(jobs: Iterable[QueuedJob]) -> None:
-    """Cancel jobs; they are in the queue for some seconds more.
-
-    Raises:
-        ClusterError: the controller does not answer.
-    """
-    ask("scancel", *(job.id for job in jobs), seconds=60)
-
-
-def watch_with(executor: Any, command: str, *, only: bool) -> None:
-    """Have the executor ask one command how jobs ended, for as long as it takes to get an answer.
-
-    By itself it gives its jobs up after a few questions without an answer, as while the controller
-    is restarted, and then waits for them for ever.
-
-    Args:
-        executor: Snakemake's, as it runs.
-        command: ``squeue`` or ``sacct``.
-        only: The other command knows nothing. While the controller is away the executor would turn
-            from squeue to sacct; it does not if the name it is given is none that it knows.
-    """
-    settings = executor.workflow.executor_settings
-    settings.status_command = f"only {command}" if only and command == "squeue" else command
-    settings.status_attempts = max(settings.status_attempts, PATIENCE)
 
 
 def submits(executor: Any) -> bool:
@@ -203,19 +152,13 @@ def submits(executor: Any) -> bool:
 def options(executor: Any, rule: str, resources: Mapping[str, Any], threads: int) -> list[str]:
     """The very options that the executor would give to sbatch for such a job.
 
-    Args:
-        executor: Snakemake's, as it runs.
-        rule: The job's rule.
-        resources: All of the job's resources.
-        threads: The job's threads.
-
     Raises:
         ClusterError: the executor would not submit it.
     """
     # the plugin's own functions are what is submitted with; where it runs, they are there
-    submit_string = import_module(f"{EXECUTOR}.submit_string")
-    utils = import_module(f"{EXECUTOR}.utils")
-    validation = import_module(f"{EXECUTOR}.validation")
+    submit_string, utils, validation = (
+        import_module(f"{EXECUTOR}.{name}") for name in ("submit_string", "utils", "validation")
+    )
     job = SimpleNamespace(name=rule, resources=_Resources(resources), threads=threads)
     try:
         validation.validate_slurm_extra(job)
@@ -251,9 +194,7 @@ class _Resources(dict[str, Any]):
 def refusal(wanted: list[str], partition: str = "") -> str:
     """Why sbatch would not take a job with these options, in Slurm's words; else empty.
 
-    Args:
-        wanted: Options of sbatch.
-        partition: Asked instead of the one that the options name.
+    A partition that is given is asked instead of the one that the options name.
 
     Raises:
         ClusterError: no answer.
@@ -266,8 +207,3 @@ def refusal(wanted: list[str], partition: str = "") -> str:
             raise
         return error.what.removeprefix("sbatch: ").removeprefix("allocation failure: ")
     return ""
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("*")]
-    return lines[-1].strip() if lines else "failed and said nothing"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from papertune.cluster.slurm import CUT, ClusterError, ask
+from papertune.cluster.slurm import CUT, ClusterError, ask, seconds_of
 
 log = logging.getLogger("papertune")
 
@@ -63,11 +63,16 @@ def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, lis
     if not ids:
         return {}
     window = [f"--starttime={datetime.fromtimestamp(since):%Y-%m-%dT%H:%M:%S}"] if since else []
-    said = _ask(
-        SACCT_SECONDS,
-        *("sacct", f"--jobs={','.join(ids)}", "--duplicates", "--noheader", "--noconvert"),
-        *("--parsable2", f"--delimiter={CUT}", f"--format={','.join(FIELDS)}", *window),
-    )
+    try:
+        said = ask(
+            *("env", "SLURM_TIME_FORMAT=%s", "sacct", f"--jobs={','.join(ids)}", "--duplicates"),
+            *("--noheader", "--noconvert", "--parsable2", f"--delimiter={CUT}"),
+            *(f"--format={','.join(FIELDS)}", *window),
+            seconds=SACCT_SECONDS,
+        )
+    except ClusterError as error:
+        log.info("sacct: %s", error)
+        return {}
     return read_sacct(said)
 
 
@@ -93,7 +98,10 @@ def read_sacct(text: str) -> dict[str, list[Usage]]:
 
 
 def _start(job: str, row: dict[str, str]) -> Usage:
-    given, asked = _tres(row["AllocTRES"]), _tres(row["ReqTRES"])
+    given, asked = (
+        dict(item.split("=", 1) for item in row[name].split(",") if "=" in item)
+        for name in ("AllocTRES", "ReqTRES")
+    )
     memory = _bytes(asked.get("mem", ""))
     return Usage(
         job=job,
@@ -107,19 +115,10 @@ def _start(job: str, row: dict[str, str]) -> Usage:
         or sum(_whole(n) or 0 for name, n in given.items() if name.startswith("gres/gpu:"))
         or None,
         memory_mb=memory // 2**20 if memory else None,
-        cpu_seconds=_duration(row["TotalCPU"]),
+        cpu_seconds=seconds_of(row["TotalCPU"]) or None,  # none was not measured
         peak_memory=_bytes(row["MaxRSS"]) or None,
         energy=_whole(row["ConsumedEnergyRaw"]) or None,  # 0 where nothing measures it
     )
-
-
-def _ask(seconds: float, *command: str) -> str:
-    """What a command says; nothing where it is not there, fails or does not answer in time."""
-    try:
-        return ask("env", "SLURM_TIME_FORMAT=%s", *command, seconds=seconds)
-    except ClusterError as error:
-        log.info("%s: %s", command[0], error)
-        return ""
 
 
 def _time(text: str) -> float | None:
@@ -130,19 +129,6 @@ def _time(text: str) -> float | None:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         return None  # Unknown, None
-
-
-def _duration(text: str) -> float | None:
-    """Seconds of ``[days-][hours:]minutes:seconds``; a job that took none was not measured."""
-    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text)
-    if not found:
-        return None
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds or None
-
-
-def _tres(text: str) -> dict[str, str]:
-    return dict(item.split("=", 1) for item in text.split(",") if "=" in item)
 
 
 def _bytes(text: str) -> int | None:

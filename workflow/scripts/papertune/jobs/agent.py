@@ -52,7 +52,7 @@ def run_agent(task: dict[str, Any], path: str) -> int:
     try:
         node, endpoint, _server = _meet(task)
     except TrainingError as error:
-        _tell([_failure(error)])
+        print(FAILED, json.dumps([_failure(error)]), flush=True)
         return 1
     with tempfile.TemporaryDirectory(prefix="papertune-agent-") as logs:
         config = LaunchConfig(
@@ -70,7 +70,8 @@ def run_agent(task: dict[str, Any], path: str) -> int:
         try:
             elastic_launch(config, sys.executable)(*COMMAND, path)
         except ChildFailedError as error:
-            _tell([_found(task, rank, failure) for rank, failure in error.failures.items()])
+            found = [_found(task, rank, failure) for rank, failure in error.failures.items()]
+            print(FAILED, json.dumps(found), flush=True)
             return 1
         except SignalException:
             return 128 + signal.SIGINT
@@ -84,28 +85,25 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
 
 
 def _meet(task: dict[str, Any]) -> tuple[int, str, Any]:
-    """This node's number, where all nodes meet, and, on the first, the server that is there.
-
-    Raises:
-        TrainingError: no way to the job, or too many or too few nodes.
-    """
+    """This node's number, where all nodes meet, and, on the first, the server that is there."""
     from torch.distributed import DistStoreError, TCPStore
 
     nodes, hint = task["nodes"], "see launcher in the profile"
-    node, here, store = 0, HERE, None
-    if task["meet"]:
-        here, store = _way_to_job(**task["meet"])
-        node = store.add("nodes", 1) - 1
-    if node >= nodes:
-        raise TrainingError(f"the launcher started more than {nodes} processes", hint=hint)
-    server = None
-    if node == 0:
+
+    def serve(here: str) -> tuple[str, Any]:
         # another one of this process shares its port
         server = TCPStore(here, 0, None, True, wait_for_workers=False, multi_tenant=True)
-        if store is None:
-            return node, f"{here}:{server.port}", server
-        store.set("endpoint", f"{here}:{server.port}")
-    assert store is not None
+        return f"{here}:{server.port}", server
+
+    if not task["meet"]:
+        return 0, *serve(HERE)
+    here, store = _way_to_job(**task["meet"])
+    node, server = store.add("nodes", 1) - 1, None
+    if node >= nodes:
+        raise TrainingError(f"the launcher started more than {nodes} processes", hint=hint)
+    if node == 0:
+        endpoint, server = serve(here)
+        store.set("endpoint", endpoint)
     if node + 1 == nodes:
         store.set("all", "")
     try:
@@ -120,11 +118,7 @@ def _meet(task: dict[str, Any]) -> tuple[int, str, Any]:
 
 
 def _way_to_job(places: list[str], port: int) -> tuple[str, Any]:
-    """This node's address on the way to the job, and the job's store there.
-
-    Raises:
-        TrainingError: none of the places leads to it.
-    """
+    """This node's address on the way to the job, and the job's store there."""
     from torch.distributed import TCPStore
 
     for place in places:
@@ -143,22 +137,16 @@ def _found(task: dict[str, Any], rank: int, failure: Any) -> dict[str, Any]:
     """What the job is told of a process that failed, which said why or did not."""
     if said := failure.error_file_data.get("papertune"):
         return dict(said)
-    code = failure.exitcode
+    who, code, when = _who(task, rank), failure.exitcode, {"at": failure.timestamp}
     if code < 0:
-        return {
-            "what": f"{_who(task, rank)} was killed by {signal.Signals(-code).name}",
-            "hint": "most often memory ran out, as each process holds a model of its own: raise "
+        error = PapertuneError(
+            f"{who} was killed by {signal.Signals(-code).name}",
+            hint="most often memory ran out, as each process holds a model of its own: raise "
             "compute.memory_mb, or lower compute.shards; what is finished is kept",
-            "where": "",
-            "at": failure.timestamp,
-            "signal": -code,
-        }
-    return {
-        "what": f"{_who(task, rank)} ended with status {code}",
-        "hint": "what it told stands in the log; what is finished is kept",
-        "where": "",
-        "at": failure.timestamp,
-    }
+        )
+        return _failure(error) | when | {"signal": -code}
+    hint = "what it told stands in the log; what is finished is kept"
+    return _failure(PapertuneError(f"{who} ended with status {code}", hint=hint)) | when
 
 
 def run_worker(task: dict[str, Any]) -> int:
@@ -225,10 +213,6 @@ def _who(task: dict[str, Any], rank: int) -> str:
 def _failure(error: PapertuneError, who: str = "") -> dict[str, Any]:
     said = {"what": f"{who}{error.what}", "where": error.where, "hint": error.hint}
     return {**said, "again": isinstance(error, TryAgain), "at": time.time()}
-
-
-def _tell(failures: list[dict[str, Any]]) -> None:
-    print(FAILED, json.dumps(failures), flush=True)
 
 
 def _stop_when_alone() -> None:

@@ -29,30 +29,28 @@ def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
     work_for_group(snakemake.config[folder] for folder in ("store", "resources"))
     wildcards = dict(snakemake.wildcards.items())
     asked = dict(snakemake.resources.items())
-    # GPUs are those of all nodes already
-    nodes, memory = workers_of(asked, snakemake.threads).nodes, _number(asked.get("mem_mb"))
-    gpus = _number(asked.get("gpu")) or 0
+    # a resource that is not known is a text; GPUs are those of all nodes already
+    memory, gpus, runtime = (
+        int(value) if isinstance(value := asked.get(name), int | float) else None
+        for name in ("mem_mb", "gpu", "runtime")
+    )
+    nodes = workers_of(asked, snakemake.threads).nodes
     record = recorded(
         jobs_folder(wildcards.pop("experiment", None)),
-        rule=snakemake.rule,
-        wildcards=wildcards,
+        snakemake.rule,
+        wildcards,
         threads=snakemake.threads * nodes,
-        gpu=gpus,
+        gpu=gpus or 0,
         memory_mb=memory * nodes if memory else None,
-        runtime=_number(asked.get("runtime")),
+        runtime=runtime,
     )
-    with record, job_log(snakemake.log[0]), own_gpus(gpus // nodes):
+    with record, job_log(snakemake.log[0]), own_gpus((gpus or 0) // nodes):
         yield used_by(rule, _layout(snakemake), snakemake.wildcards).arguments if rule else {}
 
 
 def _layout(snakemake: Any) -> Layout:
     name, config = snakemake.wildcards.experiment, snakemake.config
     return Layout(name, load_experiment(config["files"][name]), config["resources"])
-
-
-def _number(value: Any) -> int | None:
-    """A resource that is known; Snakemake gives a text where it is not."""
-    return int(value) if isinstance(value, int | float) else None
 
 
 def work_for_group(folders: Iterable[str | Path]) -> None:

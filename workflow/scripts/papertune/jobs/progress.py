@@ -52,43 +52,25 @@ def job_log(path: str | Path) -> Iterator[None]:
     try:
         with full_disk_in_words():
             yield
-    except stopping.Interrupted as end:
-        log.error("%s\n  Log: %s", end, path)
-        sys.exit(stopping.STATUS)
-    except PapertuneError as error:
-        if error.__cause__ is not None:
-            _append(path, traceback.format_exc())
-        log.error("%s\n  Log: %s", error, path)
-        sys.exit(1)
-    except OSError as error:
-        _append(path, traceback.format_exc())
-        where = f": {error.filename}" if error.filename else ""
-        log.error("%s%s\n  Log: %s", error.strerror or error, where, path)
-        sys.exit(1)
     except Exception as error:
-        _append(path, traceback.format_exc())
-        log.error("%s: %s (traceback in %s)", type(error).__name__, error, path)
-        sys.exit(1)
+        if not isinstance(error, PapertuneError) or error.__cause__ is not None:
+            with suppress(OSError), path.open("a", encoding="utf-8") as stream:
+                stream.write(traceback.format_exc())
+        if isinstance(error, PapertuneError):
+            log.error("%s\n  Log: %s", error, path)
+        elif isinstance(error, OSError):
+            where = f": {error.filename}" if error.filename else ""
+            log.error("%s%s\n  Log: %s", error.strerror or error, where, path)
+        else:
+            log.error("%s: %s (traceback in %s)", type(error).__name__, error, path)
+        sys.exit(stopping.STATUS if isinstance(error, stopping.Interrupted) else 1)
 
 
 def quieten() -> None:
     """Let libraries tell only what matters of what they do."""
-    for chatty in (
-        "httpx",
-        "httpx2",
-        "httpcore",
-        "httpcore2",
-        "urllib3",
-        "filelock",
-        "selenium",
-        "absl",
-    ):
+    clients = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
+    for chatty in (*clients, "filelock", "selenium", "absl"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def _append(path: Path, text: str) -> None:
-    with suppress(OSError), path.open("a", encoding="utf-8") as stream:
-        stream.write(text)
 
 
 def progress(

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -85,11 +86,7 @@ def folder_of(jobs: str | Path, rule: str, wildcards: Mapping[str, str]) -> Path
 
 
 def write_record(folder: Path, record: JobRecord) -> None:
-    """Write a record, in the place of the same attempt's earlier one.
-
-    Raises:
-        OSError: as the file system says.
-    """
+    """Write a record, in the place of the same attempt's earlier one."""
     start = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(record.started))
     with atomic_write(folder / f"{start}-{record.host}-{record.pid}.json") as stream:
         json.dump(asdict(record), stream, indent=1)
@@ -98,13 +95,8 @@ def write_record(folder: Path, record: JobRecord) -> None:
 
 def read_records_below(folders: Iterable[str | Path]) -> list[JobRecord]:
     """All records below some folders, by start; what cannot be read is no record."""
-    found = [
-        record
-        for folder in folders
-        for path in Path(folder).rglob("*.json")
-        if not path.name.startswith(".") and (record := read_record(path))
-    ]
-    return sorted(found, key=lambda record: record.started)
+    paths = (path for folder in folders for path in Path(folder).rglob("[!.]*.json"))
+    return sorted(filter(None, map(read_record, paths)), key=lambda record: record.started)
 
 
 def read_record(path: Path) -> JobRecord | None:
@@ -139,14 +131,7 @@ def own_job() -> tuple[str, float | None]:
 
 @contextmanager
 def recorded(
-    jobs: str | Path,
-    *,
-    rule: str,
-    wildcards: Mapping[str, str],
-    threads: int,
-    gpu: int,
-    memory_mb: int | None,
-    runtime: int | None,
+    jobs: str | Path, rule: str, wildcards: Mapping[str, str], **asked: Any
 ) -> Iterator[None]:
     """Record the work that is done inside; a record that cannot be written stops no work.
 
@@ -154,10 +139,7 @@ def recorded(
         jobs: The folder of an experiment's records.
         rule: The rule of the job.
         wildcards: Its wildcards besides the experiment, in the order of the folders.
-        threads: CPU threads, as all that follows as it was asked for.
-        gpu: GPUs.
-        memory_mb: Memory.
-        runtime: Minutes.
+        asked: What it asked for: ``threads``, ``gpu``, ``memory_mb`` and ``runtime``.
     """
     folder = folder_of(jobs, rule, wildcards)
     attempt = 1  # one more than have failed since the last good end
@@ -173,10 +155,7 @@ def recorded(
         host=socket.gethostname(),
         pid=os.getpid(),
         job=number,
-        threads=threads,
-        gpu=gpu,
-        memory_mb=memory_mb,
-        runtime=runtime,
+        **asked,
         submitted=submitted,
         started=psutil.Process().create_time(),  # imports are part of the cost
         seen=time.time(),
@@ -197,7 +176,7 @@ def recorded(
             writable = False
 
     write()
-    meter, status = Meter(gpu, write), FAILED
+    meter, status = Meter(record.gpu, write), FAILED
     try:
         with meter:
             yield

@@ -74,6 +74,7 @@ def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     path = Path(folder, RUNS, f"{run.name}.json").absolute()
     os.environ[RUN] = f"{run.name} {os.environ.get('SLURM_JOB_ID', '')}"
 
+    @atexit.register
     def end() -> None:
         if os.getpid() == run.pid:  # children that were forked end too
             _delete(path)
@@ -81,7 +82,6 @@ def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     # where nothing can be written, Snakemake itself says so better
     with suppress(OSError), atomic_write(path) as stream:
         json.dump(asdict(run), stream)
-    atexit.register(end)
 
 
 def runs(folder: str | Path = ".") -> list[Run]:
@@ -120,15 +120,14 @@ def forget_ended(folder: str | Path = ".") -> None:
 
 def locked(folder: str | Path = ".") -> bool:
     """Whether any run has locked files of the folder."""
-    return bool(_files(Path(folder, LOCKS)))
+    return any(Path(folder, LOCKS).glob("[!.]*"))
 
 
 def at_work(folder: str | Path = ".") -> list[Run]:
     """Other runs that are, or may be, at work in a folder; not the one this process belongs to."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return [
-        run for run in runs(folder) if run.alive is not False and not (run.alive and run.pid in own)
-    ]
+    found = [(run, run.alive) for run in runs(folder)]
+    return [run for run, alive in found if alive is None or (alive and run.pid not in own)]
 
 
 def make_way(folder: str | Path = ".", *, refreshes: bool = False) -> None:
@@ -144,13 +143,12 @@ def make_way(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     Raises:
         BusyError: another run is in the way.
     """
+    others = {True: ("a refresh", "replaces"), False: ("another run", "may just be reading")}
     for run in at_work(folder):
         if refreshes or run.refreshes:
-            raise BusyError(
-                f"{'a refresh' if run.refreshes else 'another run'} is at work here and "
-                f"{'replaces' if run.refreshes else 'may just be reading'} the listings: {run}",
-                hint=_what_to_do(run),
-            )
+            who, does = others[run.refreshes]
+            said = f"{who} is at work here and {does} the listings: {run}"
+            raise BusyError(said, hint=_what_to_do(run))
 
 
 def lock_note(folder: str | Path = ".") -> str:
@@ -177,24 +175,20 @@ def jobs_note(folder: str | Path = ".") -> str:
 
 
 def _what_to_do(run: Run) -> str:
-    alive = run.alive
+    alive, pid = run.alive, run.pid
     if alive:
-        return f"wait until it ends, or stop it and run again: {_stop(run.pid)}."
+        stop = f"`kill {pid}` lets its jobs finish first"
+        with suppress(OSError):  # it may have ended by now
+            # its jobs are in its group; a script's own group has the script in it too
+            if os.getpgid(pid) == pid:
+                stop += f", `kill -- -{pid}` stops them too (finished work is kept)"
+        return f"wait until it ends, or stop it and run again: {stop}."
     if alive is None:
         return (
-            f"look there whether it still runs (ssh {run.host} ps -p {run.pid}). "
+            f"look there whether it still runs (ssh {run.host} ps -p {pid}). "
             "If so, wait; if not, run your command once with --unlock, and again without."
         )
     return "run your command once with --unlock, and again without; finished work is kept."
-
-
-def _stop(pid: int) -> str:
-    said = f"`kill {pid}` lets its jobs finish first"
-    with suppress(OSError):  # it may have ended by now
-        # its jobs are in its group; a script's own group has the script in it too
-        if os.getpgid(pid) == pid:
-            said += f", `kill -- -{pid}` stops them too (finished work is kept)"
-    return said
 
 
 def _lives(pid: int, started: float) -> bool | None:
@@ -212,19 +206,12 @@ def _lives(pid: int, started: float) -> bool | None:
 
 def _written(folder: str | Path) -> list[tuple[Path, Run]]:
     found = []
-    for path in _files(Path(folder, RUNS)):
+    for path in sorted(Path(folder, RUNS).glob("[!.]*")):
         with suppress(OSError, ValueError, TypeError):
             run = Run(**json.loads(path.read_text(encoding="utf-8")))
             if isinstance(run.pid, int) and isinstance(run.started, float):
                 found.append((path, run))
     return found
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
-        return []
 
 
 def _delete(path: Path) -> None:

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,11 +67,7 @@ class Workers:
         return max(1, self.threads // self.each)
 
     def command(self) -> list[str]:
-        """The launcher with its numbers.
-
-        Raises:
-            TrainingError: it asks for something else.
-        """
+        """The launcher with its numbers; raises TrainingError if it asks for something else."""
         values = {"nodes": self.nodes, "processes": 1, "threads": self.threads}
         try:
             return shlex.split(self.launcher.format(**values))
@@ -126,9 +123,8 @@ def run_shards(
 
     Args:
         work: A function of a module; it keeps what it finishes in the store.
-        parts: What each is given, as JSON values.
+        parts: What each is given, as JSON values like the arguments for all of them.
         threads: CPU threads of this job; they and its GPUs are divided.
-        arguments: For all of them, as JSON values.
 
     Raises:
         Interrupted: the job or a worker was asked to stop; every worker has ended its batch.
@@ -156,14 +152,10 @@ def visible_gpus() -> list[str]:
 
 def divide(gpus: Sequence[str], count: int) -> list[str]:
     """The GPUs of each of ``count`` workers, comma-separated; where they are few, they are shared."""
-    if not gpus:
-        return [""] * count
     if len(gpus) < count:
-        return [gpus[number % len(gpus)] for number in range(count)]
-    return [
-        ",".join(gpus[number * len(gpus) // count : (number + 1) * len(gpus) // count])
-        for number in range(count)
-    ]
+        return [(gpus or [""])[number % max(1, len(gpus))] for number in range(count)]
+    ends = [number * len(gpus) // count for number in range(count + 1)]
+    return [",".join(gpus[first:end]) for first, end in pairwise(ends)]
 
 
 def _launch(
@@ -177,12 +169,14 @@ def _launch(
     from pydantic_core import to_json
 
     stopping.check()
-    store, meet = None, None
+    store = meet = shared = None
     if workers.launcher:
         from torch.distributed import TCPStore
 
         store = TCPStore(HERE, 0, is_master=True, wait_for_workers=False)
         meet = {"places": _addresses(), "port": store.port}
+        shared = Path(".snakemake").absolute()  # all nodes see the folder of the run
+        shared.mkdir(exist_ok=True)
     task = {
         "work": f"{work.__module__}:{work.__qualname__}",
         "arguments": {**arguments, "threads": workers.threads_each},
@@ -191,10 +185,6 @@ def _launch(
         "meet": meet,
         **parts,
     }
-    # all nodes see the folder of the run
-    shared = Path(".snakemake").absolute() if workers.launcher else None
-    if shared:
-        shared.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="papertune-workers-", dir=shared) as folder:
         path = Path(folder, "task.json")
         path.write_bytes(to_json(task))
@@ -225,12 +215,13 @@ class _Told:
         self.last = ""  # line that was told
         self.stopped = ""  # what stopped one of them
         self.failures: list[dict[str, Any]] = []
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self._stdin, self._stdout = self.process.stdin, self.process.stdout
         self._reader = threading.Thread(target=self._relay, daemon=True)
         self._reader.start()
 
     def _relay(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self._stdout:
             text = line.decode("utf-8", errors="replace").rstrip().rpartition("\r")[2]
             level, _, said = text.partition(" ")
             if level == FAILED:
@@ -244,30 +235,29 @@ class _Told:
 
     def wait(self) -> None:
         """Wait until all have ended; tell them if the job is to stop."""
-        assert self.process.stdin is not None
         while self.process.poll() is None:
             if stopping.requested() or self.stopped:
-                self.process.stdin.close()
+                self._stdin.close()
             time.sleep(LOOK)
 
     def end(self) -> None:
         """See that all have ended and that everything they told is in the log."""
         self.process.kill()  # those that it has started die with it
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            self._reader.join(LAST)
-            if pipe is not None and not self._reader.is_alive():
-                pipe.close()
+        self._reader.join(LAST)
+        if not self._reader.is_alive():
+            self._stdin.close()
+            self._stdout.close()
 
     def judge(self) -> None:
-        """Say how it went.
+        """Raise Interrupted if they were told to stop, and PapertuneError if one failed."""
 
-        Raises:
-            Interrupted: they were told to stop.
-            PapertuneError: one failed.
-        """
-        status = self.process.returncode
-        said = sorted(self.failures, key=_rank_of_cause)
+        def rank(failure: dict[str, Any]) -> tuple[int, float]:
+            """Others fail of one that was killed, and are told to end after one has failed."""
+            number = failure.get("signal")
+            return 1 if number is None else 2 if number == signal.SIGTERM else 0, failure["at"]
+
+        status, said = self.process.returncode, sorted(self.failures, key=rank)
         first = [one for one in said if one["at"] - min(f["at"] for f in said) < AT_ONCE]
         if first and first[0].get("signal") != signal.SIGTERM:
             kind = TryAgain if first[0].get("again") else PapertuneError
@@ -280,12 +270,6 @@ class _Told:
                 f"the processes ended with status {status}: {self.last}",
                 hint="what they told stands in the log; the next attempt goes on from what is kept",
             )
-
-
-def _rank_of_cause(failure: dict[str, Any]) -> tuple[int, float]:
-    """Others fail of one that was killed, and are told to end after one that has failed."""
-    number = failure.get("signal")
-    return 1 if number is None else 2 if number == signal.SIGTERM else 0, failure["at"]
 
 
 def _addresses() -> list[str]:
