@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import warnings
 from dataclasses import replace
@@ -46,12 +47,10 @@ LIKE_LLAMA = {
 }
 GPT2 = {"n_embd": 48, "n_layer": 3, "n_head": 4, "n_positions": 64, "vocab_size": 211}
 NO_DROPOUT = {"resid_pdrop": 0.0, "attn_pdrop": 0.0, "embd_pdrop": 0.0}
-FALCON = {
-    "hidden_size": 48,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "vocab_size": 211,
-}
+COMMON = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+FALCON = {name: LIKE_LLAMA[name] for name in COMMON}
+BIG_FALCON = {"new_decoder_architecture": True, "num_kv_heads": 2, "bias": True}
+OLD_FALCON = {"parallel_attn": False, "multi_query": False, "bias": True}
 BASES = {
     "gpt2": ("gpt2", GPT2 | NO_DROPOUT),
     "gpt2, other sizes": ("gpt2", GPT2 | NO_DROPOUT | {"n_inner": 100}),
@@ -65,14 +64,8 @@ BASES = {
     "gemma2": ("gemma2", LIKE_LLAMA),
     "gemma3": ("gemma3_text", LIKE_LLAMA),
     "falcon": ("falcon", FALCON),
-    "falcon 40b": (
-        "falcon",
-        FALCON | {"new_decoder_architecture": True, "num_kv_heads": 2, "bias": True},
-    ),
-    "falcon, in sequence": (
-        "falcon",
-        FALCON | {"parallel_attn": False, "multi_query": False, "bias": True},
-    ),
+    "falcon 40b": ("falcon", FALCON | BIG_FALCON),
+    "falcon, in sequence": ("falcon", FALCON | OLD_FALCON),
 }
 
 
@@ -109,36 +102,21 @@ def test_parameters_of_a_base_from_scratch_are_those_that_it_will_have(family):
     assert from_scratch(shape, words).parameters == sum(p.numel() for p in made.parameters())
 
 
-METHODS = {
-    "every weight": (Recipe(method="full"), lambda m: m),
-    "LoRA": (Recipe(method="lora", lora=Lora(rank=5)), lambda m: _adapted(m, 5, "all-linear")),
-    "LoRA by name": (
-        Recipe(method="lora", lora=Lora(rank=3, target_modules=["q_proj", "down_proj"])),
-        lambda m: _adapted(m, 3, ["q_proj", "down_proj"]),
-    ),
-    "LoRA by pattern": (
-        Recipe(method="lora", lora=Lora(rank=3, target_modules=r".*\.(up|gate)_proj")),
-        lambda m: _adapted(m, 3, r".*\.(up|gate)_proj"),
-    ),
-}
-
-
-def _adapted(made, rank: int, targets):
+def adapted(made, targets="all-linear", dropout: float = 0.0):
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(task_type="CAUSAL_LM", r=rank, target_modules=targets)
+    config = LoraConfig(r=5, target_modules=targets, lora_dropout=dropout)
     return get_peft_model(made, config)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_trained_parameters_are_those_that_get_gradients(name):
-    recipe, change = METHODS[name]
+@pytest.mark.parametrize("targets", ["all-linear", ["q_proj", "down_proj"], r".*\.(up|gate)_proj"])
+def test_trained_parameters_are_those_that_get_gradients(targets):
     made = model("llama", LIKE_LLAMA)
     arch = architecture_of(made.config.to_dict())
-    changed = change(made)
-    assert sizes.trained(recipe, arch) == sum(
-        p.numel() for p in changed.parameters() if p.requires_grad
-    )
+    assert sizes.trained(Recipe(method="full"), arch) == sum(p.numel() for p in made.parameters())
+    recipe = Recipe(method="lora", lora=Lora(rank=5, target_modules=targets))
+    expected = sum(p.numel() for p in adapted(made, targets).parameters() if p.requires_grad)
+    assert sizes.trained(recipe, arch) == expected
 
 
 @pytest.mark.parametrize(
@@ -204,34 +182,23 @@ def test_a_layer_keeps_what_is_estimated(name, role, half):
         made = model(family, values, layers)
         arch = architecture_of(made.config.to_dict())
         if role in ("adapters", "dropout"):
-            from peft import LoraConfig, get_peft_model
-
-            dropout = 0.1 if role == "dropout" else 0.0
-            made = get_peft_model(
-                made, LoraConfig(r=5, lora_dropout=dropout, target_modules="all-linear")
-            )
+            made = adapted(made, dropout=0.1 if role == "dropout" else 0.0)
         if role == "passed":
             for path, parameter in made.named_parameters():
                 parameter.requires_grad_(f"{arch.stem}." not in path)
         sizes.append(kept(made, half))
-    adapted = arch.linears if role in ("adapters", "dropout") else ()
-    how = Kept(
-        "adapters" if role == "dropout" else role,
-        half=half,
-        adapted=adapted,
-        rank=5,
-        dropout=role == "dropout",
-    )
+    how = Kept("adapters" if role == "dropout" else role, half, dropout=role == "dropout")
+    if how.role == "adapters":
+        how = replace(how, adapted=arch.linears, rank=5)
     estimate = ROWS * LENGTH * kept_by_layer(arch, how, LENGTH)
     assert estimate == pytest.approx(sizes[1] - sizes[0], rel=0.01)
 
 
 # ---- what it comes to ---------------------------------------------------------------------------
 
-GPT2_SMALL = architecture_of(
-    {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024}
-    | {"vocab_size": 50257}
-)
+GPT2_CONFIG = {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12}
+GPT2_CONFIG |= {"n_positions": 1024, "vocab_size": 50257}
+GPT2_SMALL = architecture_of(GPT2_CONFIG)
 FALCON_7B = architecture_of(
     {"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32, "vocab_size": 65024}
     | {"num_attention_heads": 71}
@@ -317,7 +284,7 @@ def test_an_unknown_architecture_counts_its_weights_and_says_so(tmp_path):
     arch = read_architecture(tmp_path)
     assert not arch.exact
     assert arch.parameters == pytest.approx(sum(p.numel() for p in made.parameters()))
-    assert "opt is not known" in training_peak(arch, recipe(), CPU).note
+    assert "opt is not known" in arch.note
 
 
 @pytest.mark.parametrize("config", [{}, {"model_type": "gpt2"}, {"hidden_size": "wide"}])
@@ -334,15 +301,11 @@ def test_a_config_without_sizes_tells_nothing(config, tmp_path):
 def test_what_would_fit_is_named_with_its_own_estimate():
     big = recipe(batch_size=8, max_length=1024)
     said = what_would_fit(GPT2_SMALL, big, GPU, 9e9)
-    for change, changed in {
-        "training.gradient_checkpointing: true": recipe(
-            batch_size=8, max_length=1024, gradient_checkpointing=True
-        ),
-        "training.batch_size: 2 with accumulation: 4": recipe(
-            batch_size=2, accumulation=4, max_length=1024
-        ),
+    for change, how in {
+        "training.gradient_checkpointing: true": {"batch_size": 8, "gradient_checkpointing": True},
+        "training.batch_size: 2 with accumulation: 4": {"batch_size": 2, "accumulation": 4},
     }.items():
-        size = training_peak(GPT2_SMALL, changed, GPU).device
+        size = training_peak(GPT2_SMALL, recipe(max_length=1024, **how), GPU).device
         assert f"{change} ({size / 1e9:.1f} GB)" in said, said
         assert size <= 9e9
     assert "method: lora" in said and "method: qlora" in said
@@ -378,10 +341,7 @@ def isca(tmp_path: Path, **changes) -> Layout:
     layout = Layout("isca", experiment.model_copy(update={"compute": compute}), str(tmp_path))
     base = Path(layout.base("full"))
     base.mkdir(parents=True)
-    values = {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12}
-    (base / "config.json").write_text(
-        json.dumps(values | {"n_positions": 1024, "vocab_size": 50257})
-    )
+    (base / "config.json").write_text(json.dumps(GPT2_CONFIG))
     return layout
 
 
@@ -404,9 +364,8 @@ def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):
 def test_a_batch_that_is_found_by_itself_has_to_fit_at_its_smallest(tmp_path):
     layout = isca(tmp_path)
     training = layout.experiment.training.model_copy(update={"find_batch": True})
-    finding = replace(
-        layout, experiment=layout.experiment.model_copy(update={"training": training})
-    )
+    changed = layout.experiment.model_copy(update={"training": training})
+    finding = replace(layout, experiment=changed)
     for one, state in ((layout, "wrong"), (finding, "ok")):
         task = Task(one, "train", "full")
         (found,) = check_memory([task], Offered({"train": 8e9}))
@@ -427,22 +386,14 @@ def test_what_jobs_ask_for_is_said_or_estimated_and_grows(tmp_path):
     assert memory_mb(Task(four, "train", "full")) == 4 * asked[0]
 
 
-def test_a_base_that_is_not_here_yet_is_said_to_be_unknown(tmp_path):
-    layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"), str(tmp_path))
-    task = Task(layout, "train", "full")
-    assert peak_of(task) is None
-    (found,) = check_memory([task], Offered())
-    assert found.state == "doubt" and "download_base" in found.hint
-
-
-def test_the_hub_tells_the_sizes_of_a_base_that_is_not_here(tmp_path, monkeypatch):
+def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_path, monkeypatch):
     from huggingface_hub import constants
 
-    sizes = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024}
-    config = {"model_type": "gpt2", "vocab_size": 9, **sizes}
     layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"), str(tmp_path))
     task = Task(layout, "train", "full")
-    with serving((200, {}, config)) as hub:
+    (found,) = check_memory([task], Offered())
+    assert found.state == "doubt" and "download_base" in found.hint
+    with serving((200, {}, GPT2_CONFIG | {"vocab_size": 9})) as hub:
         monkeypatch.setattr(constants, "ENDPOINT", hub.url())
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         ask_hub([layout])
@@ -455,15 +406,12 @@ def test_the_hub_tells_the_sizes_of_a_base_that_is_not_here(tmp_path, monkeypatc
 
 
 def test_planning_loads_no_torch():
-    import subprocess
-
     code = (
         "import sys; import papertune.footprint.study, papertune.cluster.memory\n"
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT / "workflow/scripts")}
-    )
+    path = {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=path)
 
 
 # ---- and what it really takes -------------------------------------------------------------------

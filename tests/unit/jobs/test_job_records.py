@@ -18,8 +18,7 @@ from snakemake_run import ROOT
 JOB = """
 import os, signal, subprocess, sys, time
 from types import SimpleNamespace
-from papertune.jobs import stopping
-from papertune.jobs import meter
+from papertune.jobs import meter, stopping
 from papertune.errors import PapertuneError
 from papertune.jobs.job import job
 
@@ -38,18 +37,15 @@ with job(snakemake):
 """
 SPIN = "end = time.process_time() + 0.6\n    while time.process_time() < end: pass"
 HOLD = "import time; held = bytes(range(256)) * 400_000; time.sleep(1)"
+LIBRARY = {"PYTHONPATH": str(ROOT / "workflow/scripts")}
 WAIT = "while True: time.sleep(0.05); stopping.check()"
 
 
 def start(folder: Path, work: str, gpu: int = 0, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", JOB % {"work": work, "gpu": gpu}],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "scripts"), **environment},
-    )
+        [sys.executable, "-c", JOB % {"work": work, "gpu": gpu}], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | LIBRARY | environment,
+    )  # fmt: skip
 
 
 def records(folder: Path) -> list[JobRecord]:
@@ -146,14 +142,8 @@ def test_wildcards_cannot_lead_out_of_the_folder():
 def test_a_small_process_of_a_big_one_is_small():
     big = bytes(range(256)) * 800_000
     code = "from papertune.jobs.meter import own_peak; print(own_peak())"
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "scripts")},
-        check=True,
-    )
-    assert int(answer.stdout) < len(big) < own_peak()
+    said = subprocess.check_output([sys.executable, "-c", code], env=os.environ | LIBRARY)
+    assert int(said) < len(big) < own_peak()
 
 
 # ---- GPUs -------------------------------------------------------------------

@@ -26,12 +26,9 @@ with job_log(sys.argv[1]):
 
 
 def start(code: str, *arguments: Path | str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow/scripts")},
-    )
+    env = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
 
 
 def wait_for(path: Path, text: str, seconds: float = 60) -> None:
@@ -59,16 +56,6 @@ def test_a_job_ends_after_the_item_it_is_at(tmp_path, times):
         assert "Traceback" not in text
 
 
-def test_an_ignored_signal_is_heard_all_the_same(tmp_path):
-    log, done = tmp_path / "job.log", tmp_path / "done"
-    ignored = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-    process = start(JOB.format(before=ignored), log, done)
-    wait_for(done, "0\n")
-    process.terminate()
-    process.communicate(timeout=30)
-    assert process.returncode == 75
-
-
 @pytest.mark.parametrize(("last", "status"), [("1", 0), ("0", 75)])
 def test_a_job_that_has_done_its_work_ends_well(tmp_path, last, status):
     code = (
@@ -81,13 +68,19 @@ def test_a_job_that_has_done_its_work_ends_well(tmp_path, last, status):
     assert process.returncode == status
 
 
-def test_interrupt_from_the_keyboard_stays_as_it_is(tmp_path):
-    log, done = tmp_path / "job.log", tmp_path / "done"
-    process = start(JOB.format(before=""), log, done)
-    wait_for(done, "0\n")
-    process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=30)[1]
-    assert process.returncode == -signal.SIGINT and "KeyboardInterrupt" in told
+@pytest.mark.parametrize(
+    ("before", "number", "status", "said"),
+    [
+        # a signal that was ignored is heard all the same; the keyboard's stays as it is
+        ("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)", 15, 75, "SIGTERM: ending"),
+        ("", signal.SIGINT, -signal.SIGINT, "KeyboardInterrupt"),
+    ],
+)
+def test_which_signals_are_heard(tmp_path, before, number, status, said):
+    process = start(JOB.format(before=before), tmp_path / "job.log", tmp_path / "done")
+    wait_for(tmp_path / "done", "0\n")
+    process.send_signal(number)
+    assert said in process.communicate(timeout=30)[1] and process.returncode == status
 
 
 def test_the_log_has_the_whole_traceback_of_what_nobody_expected(tmp_path):

@@ -42,7 +42,7 @@ def test_gpus_are_divided_or_shared(gpus, count, divided):
     assert divide(gpus, count) == divided
 
 
-@pytest.mark.parametrize(("given", "gpus"), [("2, 5", ["2", "5"]), ("MIG-a", ["MIG-a"]), ("", [])])
+@pytest.mark.parametrize(("given", "gpus"), [("2, 5", ["2", "5"]), ("", [])])
 def test_the_gpus_are_those_that_the_job_was_given(monkeypatch, given, gpus):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
     assert visible_gpus() == gpus

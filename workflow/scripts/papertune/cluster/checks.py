@@ -102,39 +102,35 @@ def check_status(executor: Any, configuration: Configuration) -> Iterator[Findin
 
 def check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> Iterator[Finding]:
     """Whether each kind of job would be taken and has a node to run on, in every attempt."""
-    alike: dict[str, tuple[tuple[Ask, ...], list[str]]] = {}
+    alike: dict[str, list[Kind]] = {}
     for kind in kinds:
         if not kind.here:
-            _, rules = alike.setdefault(repr(kind.attempts), (kind.attempts, []))
-            if kind.rule not in rules:
-                rules.append(kind.rule)
-    for attempts, rules in alike.values():
-        if attempts[0].nodes > 1 and not attempts[0].resources.get("launcher"):
+            alike.setdefault(repr(kind.attempts), []).append(kind)
+    questions: list[tuple[tuple[Ask, ...], str, list[str]]] = []
+    for first, *others in alike.values():
+        ask = first.attempts[0]
+        rules = ", ".join(dict.fromkeys(kind.rule for kind in (first, *others)))
+        if ask.nodes > 1 and not ask.resources.get("launcher"):
             yield wrong(
-                f"{', '.join(rules)}: nothing starts processes on {attempts[0].nodes} nodes",
+                f"{rules}: nothing starts processes on {ask.nodes} nodes",
                 f"set launcher in {PROFILE} (profiles/slurm has one), or compute.nodes to 1",
             )
-    questions: list[tuple[tuple[Ask, ...], list[str], list[str]]] = []
-    for attempts, rules in alike.values():
         try:
-            ask = attempts[0]
             threads = ask.number("_cores") or 1
-            wanted = slurm.options(executor, rules[0], ask.resources, threads)
-            questions.append((attempts, rules, wanted))
+            wanted = slurm.options(executor, first.rule, ask.resources, threads)
+            questions.append((first.attempts, rules, wanted))
         except ClusterError as error:
-            yield wrong(
-                f"{', '.join(rules)}: {error.what}", error.hint or f"see `your site` in {PROFILE}"
-            )
+            yield wrong(f"{rules}: {error.what}", error.hint or f"see `your site` in {PROFILE}")
     with ThreadPoolExecutor(4) as pool:  # a busy controller takes its time for each
         for found in pool.map(lambda one: list(_check_kind(*one, there=there)), questions):
             yield from found
 
 
 def _check_kind(
-    attempts: tuple[Ask, ...], rules: list[str], wanted: list[str], *, there: list[Partition]
+    attempts: tuple[Ask, ...], rules: str, wanted: list[str], *, there: list[Partition]
 ) -> Iterator[Finding]:
     ask = attempts[0]
-    who = f"{', '.join(rules)} ({ask})"
+    who = f"{rules} ({ask})"
     asked = [
         item for item in there if (item.name in ask.partitions if ask.partitions else item.default)
     ]
@@ -173,9 +169,7 @@ def _refused(wanted: list[str], partition: Partition) -> bool:
         return True
 
 
-def _check_later(
-    attempts: tuple[Ask, ...], rules: list[str], fit: list[Partition]
-) -> Iterator[Finding]:
+def _check_later(attempts: tuple[Ask, ...], rules: str, fit: list[Partition]) -> Iterator[Finding]:
     """Later attempts ask for more; one that no partition lets run would wait for ever."""
     for number, ask in enumerate(attempts[1:], 2):
         lacks = {item.name: why_not(ask, item, ever=True) for item in fit}
@@ -183,7 +177,7 @@ def _check_later(
             reasons = [f"{name} {reason}" for name, found in lacks.items() for reason in found]
             most = max((item.minutes or 0 for item in fit), default=0)
             yield doubt(
-                f"attempt {number} of {', '.join(rules)} would wait for ever: {'; '.join(reasons)}",
+                f"attempt {number} of {rules} would wait for ever: {'; '.join(reasons)}",
                 f"keep later attempts to {most:.0f} minutes: compute.longest in the experiment's "
                 f"file, or runtime under set-resources in {PROFILE}",
             )

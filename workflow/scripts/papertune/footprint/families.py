@@ -18,12 +18,8 @@ TIED = ("gpt2", "falcon", "gemma", "gemma2", "gemma3_text")  # unless they say o
 # what a config.json may leave out, as transformers fills it in
 DEFAULTS: dict[str, dict[str, Any]] = {
     "gpt2": {"activation_function": "gelu_new", "resid_pdrop": 0.1, "attn_pdrop": 0.1},
-    "falcon": {
-        "multi_query": True,
-        "parallel_attn": True,
-        "activation": "gelu",
-        "max_position_embeddings": 2048,
-    },
+    "falcon": {"multi_query": True, "parallel_attn": True, "activation": "gelu"}
+    | {"max_position_embeddings": 2048},
     "mistral": {"num_key_value_heads": 8, "intermediate_size": 14336},
     "qwen3": {"head_dim": 128},
     "gemma": {"head_dim": 256},
@@ -62,7 +58,7 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture | None:
     config = {**config, **(config.get("text_config") or {})}
     family = str(config.get("model_type", ""))
     given = {name: value for name, value in config.items() if value is not None}
-    values = {**DEFAULTS.get(family, {}), **given}
+    values = DEFAULTS.get(family, {}) | given
     read = {"gpt2": _gpt2, "falcon": _falcon}.get(family, _llama_like)
     try:
         return read(values, _sizes(values, family))
@@ -71,22 +67,10 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture | None:
 
 
 def from_scratch(architecture: FromScratch, tokenizer: Tokenizer) -> Architecture:
-    """The architecture of a base that is pre-trained here (``pretraining.make_model``)."""
-    smallest = tokenizer.kind == "characters"
-    config = {
-        "model_type": architecture.family,
-        "hidden_size": architecture.width,
-        "num_hidden_layers": architecture.layers,
-        "num_attention_heads": architecture.heads,
-        "intermediate_size": architecture.intermediate,
-        "max_position_embeddings": architecture.context,
-        "hidden_act": architecture.activation,
-        "vocab_size": ALPHABET if smallest else max(tokenizer.vocabulary, ALPHABET),
-        "tie_word_embeddings": True,
-        "resid_pdrop": 0.0,
-        "attn_pdrop": 0.0,
-    }
-    found = architecture_of(config)
+    """The architecture of a base that is pre-trained here."""
+    tokens = ALPHABET if tokenizer.kind == "characters" else max(tokenizer.vocabulary, ALPHABET)
+    config = {"model_type": architecture.family, "vocab_size": tokens}
+    found = architecture_of(config | architecture.config)
     assert found is not None
     return found
 
@@ -130,8 +114,9 @@ def _gpt2(config: Mapping[str, Any], sizes: dict[str, Any]) -> Architecture:
 
 
 def _falcon(config: Mapping[str, Any], sizes: dict[str, Any]) -> Architecture:
-    width, heads, head = sizes["width"], sizes["heads"], sizes["head_dim"]
-    inner = sizes["intermediate"]
+    width, inner, heads, head = (
+        sizes[name] for name in ("width", "intermediate", "heads", "head_dim")
+    )
     new, bias = bool(config.get("new_decoder_architecture")), bool(config.get("bias"))
     shared = not new and bool(config["multi_query"])
     kv_heads = 1 if shared else int(config.get("num_kv_heads") or heads)
@@ -188,11 +173,7 @@ def _llama_like(config: Mapping[str, Any], sizes: dict[str, Any]) -> Architectur
 
 
 def _first(config: Mapping[str, Any], names: tuple[str, ...], default: Any = None) -> Any:
-    """The value under the first of several names.
-
-    Raises:
-        KeyError: none is there, and no default is given.
-    """
+    """The value under the first of several names; KeyError if there is none, and no default."""
     found = next((config[name] for name in names if config.get(name) is not None), default)
     if found is None:
         raise KeyError(names[0])
@@ -200,11 +181,7 @@ def _first(config: Mapping[str, Any], names: tuple[str, ...], default: Any = Non
 
 
 def _parameters_in(file: Path) -> int:
-    """Numbers in a safetensors file, by its header: 8 bytes of length, then JSON with shapes.
-
-    See https://huggingface.co/docs/safetensors (format).
-    """
+    """Numbers in a safetensors file, by its header: 8 bytes of length, then JSON with shapes."""
     with file.open("rb") as stream:
         header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    header.pop("__metadata__", None)
-    return sum(math.prod(tensor["shape"]) for tensor in header.values())
+    return sum(math.prod(tensor.get("shape", [0])) for tensor in header.values())

@@ -51,7 +51,6 @@ class Peak:
     phases: dict[str, float]  # what each phase takes besides these
     device: int  # in the memory where it is computed: the GPU's, or the machine's
     host: int  # in the machine's memory, by one process
-    note: str = ""  # what is not known for sure
 
     @property
     def tensors(self) -> float:
@@ -77,14 +76,12 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
         if recipe.in_4_bit:
             through = arch.largest * FP32
         device = CUDA_CONTEXT + int((weights + state + max(phases.values())) * SLACK)
-        return Peak(
-            weights, state, phases, device, libraries + CUDA_HOST + through + paged, note_of(arch)
-        )
+        return Peak(weights, state, phases, device, libraries + CUDA_HOST + through + paged)
     # the first process keeps all weights; a file's pages are there with what is read of it
     kept = whole if machine.sharded else 0
     most = kept + weights + state + int(max(phases.values()))
     host = libraries + max(most, whole + arch.parameters * FP32)
-    return Peak(weights, state, phases, host, host, note_of(arch))
+    return Peak(weights, state, phases, host, host)
 
 
 def _phases(arch: Architecture, recipe: Recipe, machine: Machine) -> dict[str, float]:
@@ -231,20 +228,14 @@ def answering_peak(
     if machine.on_gpu:
         device = CUDA_CONTEXT + int((weights + most) * SLACK)
         through = arch.largest * FP32 if recipe.in_4_bit else arch.parameters * number
-        return Peak(weights, 0, phases, device, libraries + CUDA_HOST + through, note_of(arch))
+        return Peak(weights, 0, phases, device, libraries + CUDA_HOST + through)
     # the file's pages are there with the weights
     host = libraries + weights + max(int(sum(phases.values())), arch.parameters * FP32)
-    return Peak(weights, 0, phases, host, host, note_of(arch))
+    return Peak(weights, 0, phases, host, host)
 
 
 def exporting_peak(arch: Architecture) -> Peak:
     """The most that merging an adapter takes: the base in float32, and its weights once more."""
     weights = arch.parameters * FP32
     host = LIBRARIES + 2 * weights
-    return Peak(weights, 0, {"merging": weights}, host, host, note_of(arch))
-
-
-def note_of(arch: Architecture) -> str:
-    """What of an estimate is a guess; empty where nothing is."""
-    name = arch.family or "this architecture"
-    return "" if arch.exact else f"{name} is not known: a generous guess"
+    return Peak(weights, 0, {"merging": weights}, host, host)

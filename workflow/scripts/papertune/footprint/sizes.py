@@ -40,7 +40,7 @@ def row(recipe: Recipe, arch: Architecture) -> tuple[int, int]:
 
 
 def batch(recipe: Recipe, machine: Machine) -> int:
-    """Examples that a process computes at once (as ``together.share_out`` has it)."""
+    """Examples that a process computes at once (as :func:`several.ddp.share_out` has it)."""
     size = recipe.training.batch_size
     share = max(1, size * recipe.training.accumulation // machine.processes)
     return max(count for count in range(1, size + 1) if share % count == 0)
@@ -65,21 +65,20 @@ def frozen_layers(recipe: Recipe, arch: Architecture) -> set[int]:
 
 def embedding_trained(recipe: Recipe, arch: Architecture) -> bool:
     """Whether the token embedding is among what is trained."""
-    if recipe.with_adapters:
-        return False
     named = EMBEDDINGS + ((HEAD,) if arch.tied else ())
-    return not any(module.endswith(named) for module in _modules(recipe))
+    return not (recipe.with_adapters or _is_frozen(recipe, named))
 
 
 def head_trained(recipe: Recipe, arch: Architecture) -> bool:
     """Whether the head is."""
-    if arch.tied or recipe.with_adapters:
+    if arch.tied:
         return embedding_trained(recipe, arch)
-    return HEAD not in _modules(recipe)
+    return not (recipe.with_adapters or _is_frozen(recipe, (HEAD,)))
 
 
-def _modules(recipe: Recipe) -> list[str]:
-    return recipe.freeze.modules if recipe.freeze else []
+def _is_frozen(recipe: Recipe, named: tuple[str, ...]) -> bool:
+    modules = recipe.freeze.modules if recipe.freeze else []
+    return any(module.endswith(named) for module in modules)
 
 
 def adapter(recipe: Recipe, arch: Architecture) -> int:

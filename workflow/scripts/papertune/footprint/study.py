@@ -57,12 +57,9 @@ class Task:
 def tasks_of(layout: Layout) -> list[Task]:
     """All kinds of job of an experiment that run a language model of its own."""
     study = layout.experiment
+    pretrained = [name for name, base in study.bases.items() if base.pretrain]
     return [
-        *(
-            Task(layout, "pretrain_base", name)
-            for name, base in study.bases.items()
-            if base.pretrain
-        ),
+        *(Task(layout, "pretrain_base", name) for name in pretrained),
         *(Task(layout, "train", name) for name in layout.trained),
         *(Task(layout, "answer", name) for name in study.models),
     ]
@@ -112,6 +109,7 @@ class Verdict:
     peak: Peak | None  # None where its base is not known yet
     room: float | None = None  # bytes that a GPU has, or the machine; None where not known
     advice: str = ""  # what would fit, where it does not
+    note: str = ""  # what of it is a guess
 
     @property
     def fits(self) -> bool | None:
@@ -127,14 +125,14 @@ class Verdict:
         said = f"{self.task} takes about {in_gb(self.peak.device)} of {what}"
         if self.fits is not None:
             said += f", {'and' if self.fits else 'but'} {in_gb(self.room or 0)} are there"
-        return f"{said} ({self.peak.note})" if self.peak.note else said
+        return said + self.note
 
 
 def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterator[Verdict]:
     """Compare tasks with the memory that they are given; ``room`` says how many bytes."""
     for task in tasks:
-        verdict = Verdict(task, peak_of(task), room(task))
         arch, recipe, machine = _architecture(task), _recipe(task), _machine(task)
+        verdict = Verdict(task, peak_of(task), room(task), note=arch.note if arch else "")
         if verdict.fits is False and arch and task.trains and recipe.training.find_batch:
             # training finds a batch that fits, down to a single example
             training = recipe.training.model_copy(update={"batch_size": 1})

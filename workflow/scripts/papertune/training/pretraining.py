@@ -135,35 +135,13 @@ def make_model(architecture: Architecture, tokenizer: Any) -> Any:
     """A decoder with random weights; embeddings are tied."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    shape: dict[str, Any]
-    if architecture.family == "gpt2":
-        shape = {
-            "n_embd": architecture.width,
-            "n_layer": architecture.layers,
-            "n_head": architecture.heads,
-            "n_inner": architecture.intermediate,
-            "n_positions": architecture.context,
-            "activation_function": architecture.activation,
-            **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0),
-        }
-    else:
-        shape = {
-            "hidden_size": architecture.width,
-            "num_hidden_layers": architecture.layers,
-            "num_attention_heads": architecture.heads,
-            "num_key_value_heads": architecture.heads,
-            "intermediate_size": architecture.intermediate,
-            "max_position_embeddings": architecture.context,
-            "hidden_act": architecture.activation,
-        }
     config = AutoConfig.for_model(
         architecture.family,
         vocab_size=len(tokenizer),
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        tie_word_embeddings=True,
         initializer_range=architecture.init_std,
-        **shape,
+        **architecture.config,
     )
     return AutoModelForCausalLM.from_config(config, trust_remote_code=False)

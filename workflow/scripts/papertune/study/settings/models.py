@@ -10,6 +10,16 @@ from papertune.study.methods import METHODS
 from papertune.study.settings.base import Name, Settings, added, cosmetic
 from papertune.study.settings.forms import ExampleForm
 
+# names of sizes in configurations of GPT-2, and in those of models like Llama
+LIKE_LLAMA = {
+    "n_embd": "hidden_size",
+    "n_layer": "num_hidden_layers",
+    "n_head": "num_attention_heads",
+    "n_inner": "intermediate_size",
+    "n_positions": "max_position_embeddings",
+    "activation_function": "hidden_act",
+}
+
 
 def _base_and_method_or_after(schema: dict[str, Any]) -> None:
     """A model that comes after another needs neither base nor method of its own."""
@@ -164,6 +174,24 @@ class Architecture(Settings):
     activation: Literal["relu", "gelu", "silu"] = "relu"
     context: int = Field(256, ge=32, description="tokens")
     init_std: float = Field(0.02, gt=0)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its shape under the names of transformers' configurations."""
+        shape: dict[str, Any] = {
+            "n_embd": self.width,
+            "n_layer": self.layers,
+            "n_head": self.heads,
+            "n_inner": self.intermediate,
+            "n_positions": self.context,
+            "activation_function": self.activation,
+        }
+        if self.family == "gpt2":
+            shape |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+        else:
+            shape = {LIKE_LLAMA[name]: value for name, value in shape.items()}
+            shape["num_key_value_heads"] = self.heads
+        return {**shape, "tie_word_embeddings": True}
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Architecture:
