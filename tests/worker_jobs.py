@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,11 @@ class Job:
         return self.log.read_text()
 
     def wait_for(self, text: str) -> None:
+        self.wait_until(lambda: text in self.said())
+
+    def wait_until(self, sign: Callable[[], bool]) -> None:
         end = time.monotonic() + 90
-        while text not in self.said():
+        while not sign():
             assert time.monotonic() < end and self.process.poll() is None, self.said()
             time.sleep(0.01)
 
@@ -107,18 +111,13 @@ def slowly(part: list[int], *, folder: str, threads: int) -> None:
         Path(folder, f"{item}-done").touch()
 
 
-def failing(part: list[int], *, folder: str, threads: int) -> None:
-    """The shard with item 1 fails with an error for people, soon after it began."""
+def failing(part: list[int], *, folder: str, threads: int, odd: bool = False) -> None:
+    """The shard with item 1 fails with an error for people, soon after it began, or at once."""
     if 1 in part:
+        if odd:  # one that nobody expected
+            raise ValueError("odd")
         time.sleep(0.7)
         raise GeneratorError("no ink", where="generators.g", hint="buy some")
-    slowly(part, folder=folder, threads=threads)
-
-
-def breaking(part: list[int], *, folder: str, threads: int) -> None:
-    """The shard with item 1 fails with an error that nobody expected."""
-    if 1 in part:
-        raise ValueError("odd")
     slowly(part, folder=folder, threads=threads)
 
 
@@ -139,16 +138,14 @@ def train_several(threads: int, runs: list[dict[str, Any]], parts_of: str = "") 
     """
     for run in runs:
         validate_call(train)(**run | {"threads": threads})
-    if parts_of:
-        held = {"part": _part_of(Path(parts_of)), "processes": distributed.size()}
-        Path(f"{parts_of}-{distributed.rank()}.json").write_text(json.dumps(held))
-
-
-def _part_of(base: Path) -> float:
+    if not parts_of:
+        return
     from papertune.models.loading import load_model
     from papertune.training.several.fsdp import in_parts
 
-    model = load_model(base, device="cpu")
+    model = load_model(Path(parts_of), device="cpu")
     parts = in_parts(model, half=False)
     own = sum(part.to_local().numel() for part in parts.parameters())
-    return own / sum(weight.numel() for weight in model.parameters())
+    part = own / sum(weight.numel() for weight in model.parameters())
+    held = {"part": part, "processes": distributed.size()}
+    Path(f"{parts_of}-{distributed.rank()}.json").write_text(json.dumps(held))

@@ -97,6 +97,4 @@ def memory_there():
         name: getattr(rule.resources.get(room.RESOURCE), "value", None)
         for name, rule in rules.items()
     }
-    return room.Offered(
-        {name: room.gigabytes(size) for name, size in said.items() if size}
-    )
+    return room.Offered({name: size * 10**9 for name, size in said.items() if size})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from papertune.cluster.plan import gpu_hours, show_plan
-from papertune.cluster.requests import Ask, kinds_of, results_of, why_not
+from papertune.cluster.requests import ask_of, kinds_of, results_of, why_not
 from papertune.cluster.slurm_partitions import read_sinfo
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
@@ -20,7 +20,7 @@ FITS = {"gpu": 1, "_cores": 4, "mem_mb": 32000, "runtime": 240}
 
 def lacks(text: str = PARTITION, *, ever: bool = False, **resources) -> list[str]:
     (partition,) = read_sinfo(text)
-    return why_not(Ask(FITS | resources), partition, ever=ever)
+    return why_not(ask_of(FITS | resources), partition, ever=ever)
 
 
 def test_what_fits_lacks_nothing():
@@ -68,10 +68,12 @@ def test_nodes_that_are_down_may_come_back():
 
 
 def test_a_job_in_words():
-    assert str(Ask(FITS)) == "1 GPU, 4 CPUs, 32000 MB, 240 minutes"
-    assert str(Ask(FITS | {"nodes": 2, "gpu": 4})).startswith("2 nodes with 2 GPU each, 4 CPUs, ")
-    assert str(Ask({"gpu": 2, "gpu_model": "a100"})) == "2 a100 GPU, 1 CPU"
-    assert Ask({"slurm_partition": "gpu, long"}).partitions == ["gpu", "long"]
+    assert str(ask_of(FITS)) == "1 GPU, 4 CPUs, 32000 MB, 240 minutes"
+    assert str(ask_of(FITS | {"nodes": 2, "gpu": 4})).startswith(
+        "2 nodes with 2 GPU each, 4 CPUs, "
+    )
+    assert str(ask_of({"gpu": 2, "gpu_model": "a100"})) == "2 a100 GPU, 1 CPU"
+    assert ask_of({"slurm_partition": "gpu, long"}).partitions == ["gpu", "long"]
 
 
 def attempts(minutes: int, gpu: int = 0, **more):

@@ -120,17 +120,13 @@ def test_two_processes_train_what_one_trains(study, trained, name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 @pytest.mark.parametrize(
     ("name", "value", "within"),
-    [
-        ("tied, ddp", "validation_loss", {"rel": 0.01}),
-        ("tied, fsdp", "validation_loss", {"rel": 0.01}),
-        ("answers, ddp", "token_f1", {"abs": 0.02}),
-        ("answers, fsdp", "token_f1", {"abs": 0.02}),
-    ],
+    [("tied", "validation_loss", {"rel": 0.01}), ("answers", "token_f1", {"abs": 0.02})],
 )
-def test_in_bf16_and_judged_by_answers_two_are_about_one(trained, name, value, within):
-    two, one = trained[name]
+def test_in_bf16_and_judged_by_answers_two_are_about_one(trained, name, parallel, value, within):
+    two, one = trained[f"{name}, {parallel}"]
     for ours, theirs in zip(history_of(two), history_of(one), strict=True):
         assert ours[value] == pytest.approx(theirs[value], **within)
     if value == "token_f1":

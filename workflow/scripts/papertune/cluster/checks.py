@@ -116,8 +116,7 @@ def check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> 
                 f"set launcher in {PROFILE} (profiles/slurm has one), or compute.nodes to 1",
             )
         try:
-            threads = ask.number("_cores") or 1
-            wanted = slurm.options(executor, first.rule, ask.resources, threads)
+            wanted = slurm.options(executor, first.rule, ask.resources, ask.threads)
             questions.append((first.attempts, rules, wanted))
         except ClusterError as error:
             yield wrong(f"{rules}: {error.what}", error.hint or f"see `your site` in {PROFILE}")

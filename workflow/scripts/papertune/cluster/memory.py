@@ -9,7 +9,6 @@ from pathlib import Path
 
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.machine import HubModel, ask_hub_for, hub_is_offline
-from papertune.footprint.advice import GB
 from papertune.footprint.study import Task, judge, remember
 from papertune.study.layout import Layout
 
@@ -80,8 +79,3 @@ def ask_hub(layouts: Iterable[Layout]) -> None:
             if said is not None and said.ok:  # check_models says why not
                 with suppress(ValueError):
                     remember(folder, said.json())
-
-
-def gigabytes(value: float | None) -> float | None:
-    """Bytes of so many gigabytes."""
-    return None if value is None else value * GB

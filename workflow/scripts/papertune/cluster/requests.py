@@ -22,53 +22,15 @@ class Ask:
 
     resources: Mapping[str, Any]
 
-    def number(self, name: str) -> int | None:
-        """A resource that is a number; None where it is left to the site."""
-        value = self.resources.get(name)
-        return int(value) if isinstance(value, int | float) else None
-
-    @property
-    def nodes(self) -> int:
-        """How many nodes."""
-        return self.number("nodes") or 1
-
-    @property
-    def gpus(self) -> int:
-        """How many GPUs, on all nodes together."""
-        return self.number("gpu") or 0
-
-    @property
-    def gpus_each(self) -> int:
-        """How many GPUs on each node."""
-        return -(-self.gpus // self.nodes)
-
-    @property
-    def model(self) -> str:
-        """The kind of GPU; empty where any will do."""
-        return str(self.resources.get("gpu_model") or "")
-
-    @property
-    def cpus(self) -> int:
-        """How many CPUs on each node."""
-        if self.gpus and (each := self.number("cpus_per_gpu")):
-            return each * self.gpus_each
-        return self.number("cpus_per_task") or self.number("_cores") or 1
-
-    @property
-    def memory_mb(self) -> int | None:
-        """Memory on each node."""
-        each = self.number("mem_mb_per_cpu")
-        return each * self.cpus if each else self.number("mem_mb")
-
-    @property
-    def minutes(self) -> int | None:
-        """The time limit."""
-        return self.number("runtime")
-
-    @property
-    def partitions(self) -> list[str]:
-        """The partitions that it names; none where the site's default will do."""
-        return re.findall(r"[^,\s]+", str(self.resources.get(PARTITION) or ""))
+    threads: int
+    nodes: int
+    gpus: int  # on all nodes together
+    model: str  # of the GPUs; empty where any will do
+    gpus_each: int  # on each node, as CPUs and memory
+    cpus: int
+    memory_mb: int | None  # None is left to the site
+    minutes: int | None
+    partitions: list[str]  # none where the site's default will do
 
     def __str__(self) -> str:
         said = [f"{self.cpus} CPU{'s' * (self.cpus > 1)}"]
@@ -81,6 +43,27 @@ class Ask:
         if self.minutes:
             said.append(f"{self.minutes} minutes")
         return ", ".join(said)
+
+
+def ask_of(resources: Mapping[str, Any]) -> Ask:
+    """What a job with these resources asks for; one that is no number yet is left to the site."""
+    number = {n: int(value) for n, value in resources.items() if isinstance(value, int | float)}.get
+    threads, nodes, gpus = number("_cores") or 1, number("nodes") or 1, number("gpu") or 0
+    each = -(-gpus // nodes)
+    cpus = each * (number("cpus_per_gpu") or 0) or number("cpus_per_task") or threads
+    memory, per_cpu = number("mem_mb"), number("mem_mb_per_cpu")
+    return Ask(
+        resources,
+        threads,
+        nodes,
+        gpus,
+        model=str(resources.get("gpu_model") or ""),
+        gpus_each=each,
+        cpus=cpus,
+        memory_mb=per_cpu * cpus if per_cpu else memory,
+        minutes=number("runtime"),
+        partitions=re.findall(r"[^,\s]+", str(resources.get(PARTITION) or "")),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +85,7 @@ def kinds_of(jobs: Iterable[tuple[str, bool, Iterable[Mapping[str, Any]]]]) -> l
     found: dict[str, Kind] = {}
     for rule, here, attempts in jobs:
         asks = tuple(
-            Ask({name: values[name] for name in sorted(values) if name not in UNASKED})
+            ask_of({name: values[name] for name in sorted(values) if name not in UNASKED})
             for values in attempts
         )
         kind = Kind(rule, here, asks)

@@ -1,6 +1,6 @@
 """Asks Slurm: whether it answers, what is in the queue, what it would refuse.
 
-Every question ends after some seconds, answered or not.
+Every question ends after some seconds; one that gets no answer raises a ClusterError.
 """
 
 from __future__ import annotations
@@ -68,11 +68,7 @@ def missing_tools() -> list[str]:
 
 
 def ask(*command: str, seconds: float = SECONDS) -> str:
-    """What a command prints.
-
-    Raises:
-        ClusterError: it is not installed, fails, or does not answer in time.
-    """
+    """What a command prints; ClusterError where it is missing, fails or does not answer in time."""
     try:
         done = subprocess.run(
             command,
@@ -104,11 +100,7 @@ def seconds_of(duration: str) -> float | None:
 
 
 def check_controller() -> None:
-    """Ask whether the controller is there: other commands try for long before they give up.
-
-    Raises:
-        ClusterError: it does not answer.
-    """
+    """Ask whether the controller is there: other commands try for long before they give up."""
     if " is UP" not in (said := ask("scontrol", "ping", seconds=5)):
         raise ClusterError(f"the controller does not answer: {said.strip()}")
 
@@ -127,11 +119,7 @@ def read_configuration(text: str) -> Configuration:
 
 
 def queue() -> list[QueuedJob]:
-    """This user's jobs that are queued, running or about to be gone.
-
-    Raises:
-        ClusterError: the controller does not answer.
-    """
+    """This user's jobs that are queued, running or about to be gone."""
     # the comment is last: it may have any character
     form = CUT.join(("%i", "%j", "%T", "%Z", "%k"))
     user = f"--user={os.getuid()}"  # users in containers may have no name
@@ -150,11 +138,7 @@ def submits(executor: Any) -> bool:
 
 
 def options(executor: Any, rule: str, resources: Mapping[str, Any], threads: int) -> list[str]:
-    """The very options that the executor would give to sbatch for such a job.
-
-    Raises:
-        ClusterError: the executor would not submit it.
-    """
+    """The options that the executor would give to sbatch; ClusterError where it would not submit."""
     # the plugin's own functions are what is submitted with; where it runs, they are there
     submit_string, utils, validation = (
         import_module(f"{EXECUTOR}.{name}") for name in ("submit_string", "utils", "validation")
@@ -195,9 +179,6 @@ def refusal(wanted: list[str], partition: str = "") -> str:
     """Why sbatch would not take a job with these options, in Slurm's words; else empty.
 
     A partition that is given is asked instead of the one that the options name.
-
-    Raises:
-        ClusterError: no answer.
     """
     instead = [f"--partition={partition}"] if partition else []  # the last one counts
     try:

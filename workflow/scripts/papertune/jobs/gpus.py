@@ -9,13 +9,12 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 log = logging.getLogger("papertune")
 
@@ -74,30 +73,20 @@ def _taken(gpu: str) -> IO[str] | None:
 
 def _present() -> list[str]:
     """The GPUs of this machine by their unique names; none where they are cut up."""
-    rows = driver_says("uuid", "mig.mode.current") or []
+    rows = _driver_says("uuid", "mig.mode.current") or []
     return [] if any(row[1:] == ["Enabled"] for row in rows) else [row[0] for row in rows]
 
 
-def driver_says(*fields: str, of: str = "") -> list[list[str]] | None:
-    """What the driver's own tool says of each GPU; None where it says nothing.
+def _driver_says(*fields: str, of: str = "") -> list[list[str]] | None:
+    """What the driver's own tool says of some GPUs, or of each; None where it says nothing.
 
-    Args:
-        fields: As ``nvidia-smi --help-query-gpu`` names them.
-        of: The GPUs, comma-separated; all of them unless given.
+    Fields are as ``nvidia-smi --help-query-gpu`` names them.
     """
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return None
     query = [f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
+    command = ["nvidia-smi", *([f"--id={of}"] if of else []), *query]
+    how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        said = subprocess.run(
-            [tool, *([f"--id={of}"] if of else []), *query],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=True,
-        ).stdout
+        said = subprocess.check_output(command, text=True, timeout=SECONDS, **how)
     except (OSError, subprocess.SubprocessError):
         return None
     return [[cell.strip() for cell in line.split(",")] for line in said.splitlines() if line]
@@ -113,17 +102,19 @@ def busy_share(asked: int) -> float | None:
         None where there is no tool, or a GPU says nothing (a part of a shared one).
     """
     chosen = os.environ.get(VISIBLE) or ",".join(map(str, range(asked)))
-    rows = driver_says("utilization.gpu", of=chosen)
-    try:
-        return None if rows is None else sum(float(row[0]) for row in rows) / 100
-    except ValueError:
-        return None
+    shares = _numbers("utilization.gpu", of=chosen)
+    return None if shares is None else sum(shares) / 100
 
 
 def gpu_memory() -> float | None:
     """Bytes of this machine's smallest GPU, as the driver's own tool says; None without one."""
-    rows = driver_says("memory.total")
+    sizes = _numbers("memory.total")
+    return min(sizes) * 2**20 if sizes else None
+
+
+def _numbers(field: str, of: str = "") -> list[float] | None:
+    rows = _driver_says(field, of=of)
     try:
-        return min(float(row[0]) for row in rows) * 2**20 if rows else None
+        return None if rows is None else [float(row[0]) for row in rows]
     except ValueError:
         return None

@@ -114,15 +114,14 @@ def own_job() -> tuple[str, float | None]:
     if not job:
         return "", None
     try:
-        said = subprocess.run(
+        said = subprocess.check_output(
             ["scontrol", "--oneliner", "show", "job", job],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stderr=subprocess.DEVNULL,
             text=True,
             timeout=OWN_SECONDS,
-            check=True,
             env=os.environ | {"SLURM_TIME_FORMAT": "standard"},
-        ).stdout
+        )
         return job, datetime.fromisoformat(said.partition(" SubmitTime=")[2].split()[0]).timestamp()
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         log.info("scontrol: %s", error)
