@@ -14,6 +14,7 @@ from papertune.cluster.machine import HubModel
 from papertune.cluster.slurm import ClusterError
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
+from processes import program
 from small_disk import fill, small_disk
 from snakemake_run import ROOT
 
@@ -179,9 +180,7 @@ def test_a_clock_that_goes_wrong_is_named(monkeypatch, tmp_path):
 )
 def test_a_passed_quota_is_a_doubt(monkeypatch, tmp_path, tool, prints, status, states):
     """The tools cannot run here: they need disks of their kind."""
-    program = tmp_path / tool
-    program.write_text(f"#!/bin/sh\necho '{prints}'\nexit {status}\n")
-    program.chmod(0o755)
+    program(tmp_path / tool, f"echo '{prints}'\nexit {status}")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(machine, "LITTLE", 0)
     assert [item.state for item in machine.check_folders([tmp_path])] == states

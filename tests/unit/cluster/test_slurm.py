@@ -18,6 +18,7 @@ from papertune.cluster.slurm import (
     seconds_of,
 )
 from papertune.cluster.slurm_partitions import read_sinfo
+from processes import program
 
 # sinfo --noheader --exact --format=%P|%a|%l|%D|%c|%m|%G|%t
 SINFO = """\
@@ -142,12 +143,10 @@ def test_without_accounting_only_a_queue_that_remembers_is_asked(chosen, state):
 
 
 def test_accounting_that_does_not_answer_is_none(monkeypatch, tmp_path):
-    program = tmp_path / "sacct"
-    program.write_text("#!/bin/sh\necho 'sacct: error: slurm_persist_conn_open' >&2; exit 1\n")
-    program.chmod(0o755)
+    program(tmp_path / "sacct", "echo 'sacct: error: slurm_persist_conn_open' >&2; exit 1")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert status("sacct", accounting=True, age=300) == ("doubt", "only squeue", True)
-    program.write_text("#!/bin/sh\n")
+    program(tmp_path / "sacct", "")
     assert status("sacct", accounting=True, age=300) == ("ok", "sacct", True)
     assert status("squeue", accounting=True, age=60) == ("doubt", "sacct", True)
     assert status("squeue", accounting=True, age=300) == ("ok", "squeue", True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +31,7 @@ from papertune.study.settings import (
     Training,
 )
 from papertune.study.settings import Architecture as FromScratch
+from processes import python
 from snakemake_run import ROOT
 
 LIKE_LLAMA = {
@@ -410,8 +409,7 @@ def test_planning_loads_no_torch():
         "import sys; import papertune.footprint.study, papertune.cluster.memory\n"
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
-    path = {"PYTHONPATH": str(ROOT / "workflow/scripts")}
-    subprocess.run([sys.executable, "-c", code], check=True, env=path)
+    assert python(code).wait() == 0
 
 
 # ---- and what it really takes -------------------------------------------------------------------

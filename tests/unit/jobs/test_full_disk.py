@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from papertune.jobs.progress import DiskFullError, full_disk_in_words
 from papertune.records import Document, read_records, write_records
 from papertune.store import Store
+from processes import python
 from small_disk import fill, resize, small_disk
-from snakemake_run import ROOT
 
 BIG = "x" * 300_000
 
@@ -62,13 +60,11 @@ def test_a_job_says_that_the_disk_is_full(disk, tmp_path, log_there):
     target, log = disk / "d.jsonl", (disk if log_there else tmp_path) / "job.log"
     if log_there:
         fill(disk)
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(log), str(target)], capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}, check=False,
-    )  # fmt: skip
-    assert run.returncode == 1 and not target.exists()
-    assert "is full (No space left on device)" in run.stderr
-    assert "What to do: make room" in run.stderr and "Traceback" not in run.stderr
+    job = python(code, log, target)
+    said = job.communicate()[1]
+    assert job.returncode == 1 and not target.exists()
+    assert "is full (No space left on device)" in said and "What to do: make room" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("library", ["safetensors", "torch"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from papertune.jobs.gpus import VISIBLE, own_gpus
-from snakemake_run import ROOT
+from processes import program, python
 
 JOB = """
 import logging, os, sys
@@ -27,11 +26,8 @@ with own_gpus(int(sys.argv[1])):
 @pytest.fixture
 def machine(tmp_path, monkeypatch) -> Path:
     """A machine with three GPUs, as far as its driver's tool says; returns that tool."""
-    tool = tmp_path / "bin/nvidia-smi"
-    tool.parent.mkdir()
     lines = "".join(f"echo GPU-{name}, [N/A]\n" for name in "abc")
-    tool.write_text(f"#!/bin/sh\n{lines}")
-    tool.chmod(0o755)
+    tool = program(tmp_path / "bin/nvidia-smi", lines)
     monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -42,13 +38,7 @@ def machine(tmp_path, monkeypatch) -> Path:
 @contextmanager
 def job(gpus: int) -> Iterator[tuple[list[str], subprocess.Popen[str]]]:
     """A job that has taken its GPUs and works; what it told."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", JOB, str(gpus)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")},
-    )
+    process = python(JOB, gpus, stdin=subprocess.PIPE, stderr=None)
     assert process.stdout is not None
     said = [process.stdout.readline().strip()]
     if "shared" in said[0]:
@@ -88,7 +78,7 @@ def test_where_too_few_are_free_some_are_shared_and_that_is_said(machine):
     ],
 )
 def test_without_a_choice_nothing_is_chosen(machine, monkeypatch, count, says, chosen):
-    machine.write_text(f"#!/bin/sh\n{says}\n")
+    program(machine, says)
     for name, value in chosen.items():
         monkeypatch.setenv(name, value)
     with own_gpus(count):

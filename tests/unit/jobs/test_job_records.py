@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from papertune.cluster.slurm_accounting import accounting
 from papertune.jobs.meter import own_peak
 from papertune.jobs.record import JobRecord, folder_of, own_job, read_records_below
-from snakemake_run import ROOT
+from processes import program, python
 
 JOB = """
 import os, signal, subprocess, sys, time
@@ -37,15 +36,11 @@ with job(snakemake):
 """
 SPIN = "end = time.process_time() + 0.6\n    while time.process_time() < end: pass"
 HOLD = "import time; held = bytes(range(256)) * 400_000; time.sleep(1)"
-LIBRARY = {"PYTHONPATH": str(ROOT / "workflow/scripts")}
 WAIT = "while True: time.sleep(0.05); stopping.check()"
 
 
 def start(folder: Path, work: str, gpu: int = 0, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", JOB % {"work": work, "gpu": gpu}], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | LIBRARY | environment,
-    )  # fmt: skip
+    return python(JOB % {"work": work, "gpu": gpu}, cwd=folder, environment=environment)
 
 
 def records(folder: Path) -> list[JobRecord]:
@@ -141,9 +136,8 @@ def test_wildcards_cannot_lead_out_of_the_folder():
 
 def test_a_small_process_of_a_big_one_is_small():
     big = bytes(range(256)) * 800_000
-    code = "from papertune.jobs.meter import own_peak; print(own_peak())"
-    said = subprocess.check_output([sys.executable, "-c", code], env=os.environ | LIBRARY)
-    assert int(said) < len(big) < own_peak()
+    process = python("from papertune.jobs.meter import own_peak; print(own_peak())")
+    assert int(process.communicate()[0]) < len(big) < own_peak()
 
 
 # ---- GPUs -------------------------------------------------------------------
@@ -151,10 +145,7 @@ def test_a_small_process_of_a_big_one_is_small():
 
 def driver(folder: Path, says: str) -> dict[str, str]:
     """A stand-in for the driver's tool, which notes what it was asked."""
-    (folder / "bin").mkdir()
-    tool = folder / "bin" / "nvidia-smi"
-    tool.write_text(f'#!/bin/sh\necho "$@" >> {folder}/asked.txt\n{says}\n')
-    tool.chmod(0o755)
+    program(folder / "bin/nvidia-smi", f'echo "$@" >> {folder}/asked.txt\n{says}')
     return {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
 
 
@@ -184,9 +175,7 @@ def test_what_gpus_do_not_say_is_not_known(tmp_path, gpu, says, asked):
 def test_without_a_cluster_nothing_is_asked(tmp_path, monkeypatch):
     asked = tmp_path / "asked.txt"
     for name in ("sacct", "scontrol"):
-        tool = tmp_path / name
-        tool.write_text(f"#!/bin/sh\necho {name} >> {asked}\nexit 1\n")
-        tool.chmod(0o755)
+        program(tmp_path / name, f"echo {name} >> {asked}\nexit 1")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert own_job() == ("", None)

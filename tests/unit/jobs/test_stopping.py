@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from snakemake_run import ROOT
+from processes import python
 
 JOB = """
 import sys, time
@@ -25,12 +22,6 @@ with job_log(sys.argv[1]):
 """
 
 
-def start(code: str, *arguments: Path | str) -> subprocess.Popen[str]:
-    env = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
-
-
 def wait_for(path: Path, text: str, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not (path.exists() and text in path.read_text()):
@@ -41,7 +32,7 @@ def wait_for(path: Path, text: str, seconds: float = 60) -> None:
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_job_ends_after_the_item_it_is_at(tmp_path, times):
     log, done = tmp_path / "job.log", tmp_path / "done"
-    process = start(JOB.format(before=""), log, done)
+    process = python(JOB.format(before=""), log, done)
     wait_for(done, "2\n")
     for _ in range(times):  # a second signal kills no earlier
         process.send_signal(signal.SIGTERM)
@@ -63,7 +54,7 @@ def test_a_job_that_has_done_its_work_ends_well(tmp_path, last, status):
         "with job_log(sys.argv[1]):\n    for item in progress(range(2), 2, 'work'):\n"
         "        if str(item) == sys.argv[2]:\n            os.kill(os.getpid(), signal.SIGTERM)\n"
     )
-    process = start(code, tmp_path / "job.log", last)
+    process = python(code, tmp_path / "job.log", last)
     process.communicate(timeout=30)
     assert process.returncode == status
 
@@ -77,7 +68,7 @@ def test_a_job_that_has_done_its_work_ends_well(tmp_path, last, status):
     ],
 )
 def test_which_signals_are_heard(tmp_path, before, number, status, said):
-    process = start(JOB.format(before=before), tmp_path / "job.log", tmp_path / "done")
+    process = python(JOB.format(before=before), tmp_path / "job.log", tmp_path / "done")
     wait_for(tmp_path / "done", "0\n")
     process.send_signal(number)
     assert said in process.communicate(timeout=30)[1] and process.returncode == status
@@ -90,7 +81,7 @@ def test_the_log_has_the_whole_traceback_of_what_nobody_expected(tmp_path):
         "    logging.getLogger('papertune').info('hello')\n    raise ValueError('odd')\n"
     )
     (tmp_path / "job.log").write_text("an older log")
-    process = start(code, tmp_path / "job.log")
+    process = python(code, tmp_path / "job.log")
     told = process.communicate(timeout=30)[1]
     assert process.returncode == 1 and "ValueError: odd (traceback in" in told
     lines = (tmp_path / "job.log").read_text().splitlines()
@@ -114,7 +105,7 @@ def test_who_waits_for_a_network_ends_at_once(tmp_path):
     """A site that never answers does not keep a job from ending."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/page"
-        process = start(WAITING, tmp_path / "job.log", tmp_path / "http", url)
+        process = python(WAITING, tmp_path / "job.log", tmp_path / "http", url)
         connection, _ = deaf.accept()
         with connection:
             process.terminate()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ import pytest
 
 from papertune.errors import TrainingError
 from papertune.jobs.workers import Workers, deal, divide, workers_of
-from snakemake_run import ROOT
+from processes import python
 from worker_jobs import Job
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -68,8 +65,7 @@ def test_one_process_loads_nothing_of_torch():
         "import sys\nfrom papertune.jobs.workers import Workers, run\n"
         "run(lambda threads: print(threads, 'torch' in sys.modules), Workers(threads=3))"
     )
-    env = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
-    assert subprocess.check_output([sys.executable, "-c", code], env=env) == b"3 False\n"
+    assert python(code).communicate()[0] == "3 False\n"
 
 
 class Shards(Job):

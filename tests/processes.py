@@ -1,0 +1,31 @@
+"""Processes of tests: Python that has the library, and programs that stand in for a site's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from snakemake_run import ROOT
+
+LIBRARY = {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+
+
+def python(
+    code: str, *arguments: object, environment: dict[str, str] | None = None, **how: Any
+) -> subprocess.Popen[str]:
+    """Code in a process of its own; what it tells is there to be read."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    env = os.environ | LIBRARY | (environment or {})
+    return subprocess.Popen(command, text=True, env=env, **pipes | how)
+
+
+def program(path: Path, script: str) -> Path:
+    """A shell script that can be run."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
