@@ -153,19 +153,13 @@ def _check_kind(
         )
         return
     text = "; ".join([f"Slurm refuses it: {refused}"] * bool(refused) + reasons)
-    instead = [
-        item.name
-        for item in there
-        if item not in asked and not why_not(ask, item) and not _refused(wanted, item)
-    ]
+    instead = []
+    for item in there:
+        with suppress(ClusterError):
+            fits = item not in asked and not why_not(ask, item)
+            if fits and not slurm.refusal(wanted, item.name):
+                instead.append(item.name)
     yield wrong(f"{who}: {text}", _advice(refused, instead, there))
-
-
-def _refused(wanted: list[str], partition: Partition) -> bool:
-    try:
-        return bool(slurm.refusal(wanted, partition.name))
-    except ClusterError:
-        return True
 
 
 def _check_later(attempts: tuple[Ask, ...], rules: str, fit: list[Partition]) -> Iterator[Finding]:
@@ -174,7 +168,7 @@ def _check_later(attempts: tuple[Ask, ...], rules: str, fit: list[Partition]) ->
         lacks = {item.name: why_not(ask, item, ever=True) for item in fit}
         if fit and all(lacks.values()):
             reasons = [f"{name} {reason}" for name, found in lacks.items() for reason in found]
-            most = max((item.minutes or 0 for item in fit), default=0)
+            most = max(item.minutes or 0 for item in fit)
             yield doubt(
                 f"attempt {number} of {rules} would wait for ever: {'; '.join(reasons)}",
                 f"keep later attempts to {most:.0f} minutes: compute.longest in the experiment's "

@@ -61,7 +61,7 @@ def _kinds(recipe: Recipe, methods: bool) -> Iterator[list[tuple[str, Recipe]]]:
 
 
 def _checkpointed(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
-    saved = _with_training(recipe, gradient_checkpointing=True)
+    saved = with_training(recipe, gradient_checkpointing=True)
     name = f"{before}{CHECKPOINTS}"
     return [(name, saved), *_smaller_batches(f"{name}, ", saved)]
 
@@ -73,11 +73,12 @@ def _smaller_batches(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
     while batch % 2 == 0:
         batch, accumulation = batch // 2, accumulation * 2
         name = f"{before}batch_size: {batch} with accumulation: {accumulation}"
-        smaller = _with_training(recipe, batch_size=batch, accumulation=accumulation)
+        smaller = with_training(recipe, batch_size=batch, accumulation=accumulation)
         found.append((name, smaller))
     return found
 
 
-def _with_training(recipe: Recipe, **changes: object) -> Recipe:
+def with_training(recipe: Recipe, **changes: object) -> Recipe:
+    """The recipe with other settings of training."""
     training = recipe.training.model_copy(update=changes)
     return recipe.model_copy(update={"training": training})

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from papertune.footprint.advice import in_gb, what_would_fit
+from papertune.footprint.advice import in_gb, what_would_fit, with_training
 from papertune.footprint.architecture import Architecture
 from papertune.footprint.families import architecture_of, from_scratch, read_architecture
 from papertune.footprint.peaks import Peak, answering_peak, exporting_peak, training_peak
@@ -135,8 +135,7 @@ def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterat
         verdict = Verdict(task, peak_of(task), room(task), note=arch.note if arch else "")
         if verdict.fits is False and arch and task.trains and recipe.training.find_batch:
             # training finds a batch that fits, down to a single example
-            training = recipe.training.model_copy(update={"batch_size": 1})
-            least = recipe.model_copy(update={"training": training})
+            least = with_training(recipe, batch_size=1)
             verdict = replace(verdict, peak=training_peak(arch, least, machine))
         if verdict.fits is False and arch:
             advice = "lower answering.batch_size or answering.max_new_tokens, or take a larger GPU"

@@ -83,8 +83,7 @@ def totals(*values: float) -> list[float]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     sums = torch.tensor(values, dtype=torch.float64, device=device)
     torch.distributed.all_reduce(sums)
-    found: list[float] = sums.tolist()
-    return found
+    return sums.tolist()
 
 
 def mean(value: float) -> float:
@@ -100,8 +99,7 @@ def of_first(value: Value) -> Value:
 
     carrier: list[Any] = [value]
     torch.distributed.broadcast_object_list(carrier, src=0)
-    found: Value = carrier[0]
-    return found
+    return carrier[0]
 
 
 def asked_to_stop() -> bool:
@@ -114,10 +112,6 @@ def asked_to_stop() -> bool:
 
 
 def check() -> None:
-    """End the job here if any process was asked to stop, together.
-
-    Raises:
-        Interrupted: one of them was.
-    """
+    """End the job here (Interrupted) if any process was asked to stop, together."""
     if asked_to_stop():
         stopping.check()
