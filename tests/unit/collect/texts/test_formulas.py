@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from papertune.collect.texts.abstracts import best_abstract
+from papertune.collect.texts.abstracts import Found, best_abstract
 from papertune.collect.texts.text import clean
 
 MATHML = "<math><msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup><mo>≤</mo><mi>n</mi></math>"
@@ -124,11 +124,17 @@ def test_a_formula_in_a_page_is_said_once(formula, text):
             "</jats:p></jats:sec><jats:sec><jats:title>Methods:</jats:title><jats:p>We did.</jats:p>",
             "Background: It was. Methods: We did.",
         ),
-        ("<title>Abstract</title><p>It is.</p>", "It is."),
         ("10<jats:sup>5</jats:sup> cells", "10^5 cells"),
         ("a <b and b> c", "a <b and b> c"),
         ("Abstract We ask", "We ask"),
         ("Abstract data types are", "Abstract data types are"),
+        ("Abstract: We show", "We show"),
+        ("ABSTRACT We show", "We show"),
+        ("AbstractWe show", "We show"),
+        ("Abstraction helps", "Abstraction helps"),
+        ("Summary: short", "short"),
+        ("<p>two &amp;amp; three</p>", "two & three"),
+        ("Cafe\u0301 and\xa0 space, half \ud83d pair", "Café and space, half pair"),
     ],
 )
 def test_what_apis_give(raw, text):
@@ -141,62 +147,31 @@ def test_formulas_in_the_data_of_xplore():
         "</inline-formula>\n can be <i>captured</i> by a matrix. <p>We need a <i>single</i> ordering.</p>"
     )
     html = f"<script>xplGlobal.document.metadata={json.dumps({'abstract': abstract})};</script>"
-    found = best_abstract(html, "https://ieeexplore.ieee.org/document/1")
-    assert found is not None
-    assert found.text == (
-        "The topology of a graph $G$ can be captured by a matrix. We need a single ordering."
+    assert best_abstract(html, "https://ieeexplore.ieee.org/document/1") == Found(
+        "The topology of a graph $G$ can be captured by a matrix. We need a single ordering.",
+        "publisher:ieee",
     )
 
 
+def node(name: str, *inside: dict[str, object] | str) -> dict[str, object]:
+    """A part of ScienceDirect's data: XML as JSON."""
+    if inside and all(isinstance(part, str) for part in inside):
+        return {"#name": name, "_": "".join(map(str, inside))}
+    parts = [node("__text__", part) if isinstance(part, str) else part for part in inside]
+    return {"#name": name, "$$": parts}
+
+
 def test_formulas_in_the_data_of_sciencedirect():
-    state = {
-        "abstracts": {
-            "content": [
-                {
-                    "#name": "abstract",
-                    "$": {"class": "author-highlights"},
-                    "$$": [
-                        {"#name": "simple-para", "_": "One highlight of the paper is this one."}
-                    ],
-                },
-                {
-                    "#name": "abstract",
-                    "$": {"class": "author"},
-                    "$$": [
-                        {"#name": "section-title", "_": "Abstract"},
-                        {
-                            "#name": "abstract-sec",
-                            "$$": [
-                                {"#name": "section-title", "_": "Background"},
-                                {
-                                    "#name": "simple-para",
-                                    "$$": [
-                                        {"#name": "__text__", "_": "A bound of "},
-                                        {
-                                            "#name": "math",
-                                            "$$": [
-                                                {
-                                                    "#name": "mfrac",
-                                                    "$$": [
-                                                        {"#name": "mi", "_": "n"},
-                                                        {"#name": "mn", "_": "2"},
-                                                    ],
-                                                }
-                                            ],
-                                        },
-                                        {"#name": "__text__", "_": " if p<q, for H"},
-                                        {"#name": "inf", "_": "2"},
-                                        {"#name": "__text__", "_": "O and others."},
-                                    ],
-                                },
-                            ],
-                        },
-                    ],
-                },
-            ]
-        }
-    }
-    html = f'<script type="application/json">{json.dumps(state)}</script>'
-    found = best_abstract(html, "https://www.sciencedirect.com/science/article/pii/1")
-    assert found is not None
-    assert found.text == "Background: A bound of n/2 if p<q, for H2O and others."
+    highlights = node("abstract", node("simple-para", "One highlight of the paper is this one."))
+    half = node("math", node("mfrac", node("mi", "n"), node("mn", "2")))
+    said = node(
+        "simple-para", "A bound of ", half, " if p<q, for H", node("inf", "2"), "O and others."
+    )
+    part = node("abstract-sec", node("section-title", "Background"), said)
+    own = node("abstract", node("section-title", "Abstract"), part)
+    content = [highlights | {"$": {"class": "author-highlights"}}, own | {"$": {"class": "author"}}]
+    state = json.dumps({"abstracts": {"content": content}})
+    html = f'<script type="application/json">{state}</script>'
+    assert best_abstract(html, "https://www.sciencedirect.com/science/article/pii/1") == Found(
+        "Background: A bound of n/2 if p<q, for H2O and others.", "publisher:sciencedirect"
+    )

@@ -79,19 +79,12 @@ def test_structured_abstracts_keep_their_labels(body):
     assert found is not None and found.text == STRUCTURED
 
 
-def test_a_prefix_gives_way_to_the_fuller():
+def test_a_prefix_gives_way_to_the_fuller_but_what_follows_makes_none_fuller():
     html = page(f'<div class="abstract"><p>{ONE}</p><p>{TWO}</p></div>')
     html = html.replace("<title>", f'<meta name="citation_abstract" content="{ONE}"><title>')
     assert best_abstract(html, URL) == Found(TEXT, "section")
-
-
-def test_what_follows_the_abstract_does_not_make_it_fuller():
     head = f'<meta name="citation_abstract" content="{TEXT}">'
-    for tail in (
-        "Keywords: model, page",
-        "© 2021 The Authors",
-        "Published in: A Venue 2020, pp. 1-9",
-    ):
+    for tail in ("Keywords: model, page", "© 2021 The Authors", "Published in: A Venue, pp. 1-9"):
         html = page(f'<div class="abstract">{TEXT} {tail}</div>', head)
         assert best_abstract(html, URL) == Found(TEXT, "meta:citation_abstract")
 

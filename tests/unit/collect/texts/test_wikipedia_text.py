@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from papertune.collect.texts.wikipedia_text import (
+    Section,
     sections_of_extract,
     sections_of_html,
     tidied,
@@ -48,24 +49,16 @@ Official website
 """
 
 
+def shown(sections: list[Section]) -> list[str]:
+    return [f"{part.level} {part.heading}: {' | '.join(part.paragraphs)}" for part in sections]
+
+
 def test_an_extract_has_its_sections_and_no_boilerplate():
-    sections = without_boilerplate(sections_of_extract(EXTRACT))
-    assert [(part.heading, part.level, part.paragraphs) for part in sections] == [
-        (
-            "",
-            1,
-            [
-                "A sluice is a gate that holds back water in a canal or a mill.",
-                "It is raised by hand.",
-            ],
-        ),
-        ("History", 2, []),
-        (
-            "Early gates",
-            3,
-            ["The first gates were made of planks, as the records of the abbey show."],
-        ),
-        ("Uses", 2, ["A mill needs a head of water."]),
+    assert shown(without_boilerplate(sections_of_extract(EXTRACT))) == [
+        "1 : A sluice is a gate that holds back water in a canal or a mill. | It is raised by hand.",
+        "2 History: ",
+        "3 Early gates: The first gates were made of planks, as the records of the abbey show.",
+        "2 Uses: A mill needs a head of water.",
     ]
 
 
@@ -166,26 +159,12 @@ cm high since the 19<sup>th</sup> century, of CO<sub>2</sub>.<sup class="noprint
 
 
 def test_html_has_its_prose_and_nothing_else():
-    sections = without_boilerplate(sections_of_html(PAGE))
-    assert [(part.heading, part.level, part.paragraphs) for part in sections] == [
-        (
-            "",
-            1,
-            [
-                "A sluice (from exclusa) is a gate for water. It is 10^2 cm high since the 19th "
-                "century, of CO_2."
-            ],
-        ),
-        (
-            "Flow",
-            2,
-            [
-                "The flow is $Q=ab$, as is known.",
-                "It may also be measured:",
-                "with a float that is timed by hand.",
-            ],
-        ),
-        ("Old rules", 3, ["One rule is old."]),
+    assert shown(without_boilerplate(sections_of_html(PAGE))) == [
+        "1 : A sluice (from exclusa) is a gate for water. It is 10^2 cm high since the 19th century, of"
+        " CO_2.",
+        "2 Flow: The flow is $Q=ab$, as is known. | It may also be measured: | with a float that is "
+        "timed by hand.",
+        "3 Old rules: One rule is old.",
     ]
 
 
