@@ -66,50 +66,32 @@ def write_pdf(
     return path
 
 
-def order(text: str) -> list[tuple[int, int, int]]:
-    found = re.findall(r"([LR])(\d)x(\d+)", text)
-    return [(int(page), "LR".index(side), int(number)) for side, page, number in found]
-
-
 @pytest.mark.parametrize("interleaved", [False, True])
 def test_two_columns_are_read_one_after_the_other(tmp_path, interleaved):
     paper = read_pdf(write_pdf(tmp_path / "a.pdf", interleaved=interleaved, pages=3))
-    places = order(paper.text)
+    found = re.findall(r"([LR])(\d)x(\d+)", paper.text)
+    places = [(int(page), "LR".index(side), int(number)) for side, page, number in found]
     assert len(places) == 3 * 2 * 54
     assert places == sorted(places)
     assert (paper.title, paper.pages) == (TITLE, 3)
+    assert abstract_of(paper.text) == ABSTRACT.replace("ﬃ", "ffi")
+    # neither running heads nor page numbers
+    assert "Made-up Venue" not in paper.text
+    assert not re.search(r"\b10[01]\b", paper.text)
+    assert "\n\n1 Introduction\n\n" in paper.text
 
 
-def test_running_heads_page_numbers_and_ligatures_go(tmp_path):
-    text = read_pdf(write_pdf(tmp_path / "a.pdf")).text
-    assert "Made-up Venue" not in text
-    assert not re.search(r"\b10[01]\b", text)
-    assert "efficient" in text
-    assert "\n\n1 Introduction\n\n" in text
-
-
-def test_words_broken_at_line_ends_are_whole_again(tmp_path):
-    lines = ("Words may be bro-", "ken, a state-of-the-", "art one stays, as does the Moller-")
-    lines += ("Plesset method. A state-of-the-art one is known.",)
-    text = read_pdf(write_pdf(tmp_path / "a.pdf", last=lines)).text
-    assert "Words may be broken, a state-of-the-art one stays" in text
-    assert "the Moller-Plesset method." in text
-
-
-def test_references_are_cut_and_the_appendix_stays(tmp_path):
-    last = ("We conclude.", "", "References", "[1] A. Writer. A cited work. 2019.")
+def test_words_broken_at_line_ends_are_whole_and_references_are_cut(tmp_path):
+    last = ("Words may be bro-", "ken, a state-of-the-", "art one stays, as does the Moller-")
+    last += ("Plesset method. A state-of-the-art one is known.", "", "References")
+    last += ("[1] A. Writer. A cited work. 2019.",)
     text = read_pdf(write_pdf(tmp_path / "a.pdf", last=last)).text
-    assert text.endswith("We conclude.")
-    text = read_pdf(
-        write_pdf(tmp_path / "b.pdf", last=(*last, "", "Appendix A", "More of it."))
-    ).text
+    assert "Words may be broken, a state-of-the-art one stays" in text
+    assert text.endswith("the Moller-Plesset method. A state-of-the-art one is known.")
+    appendix = ("", "Appendix A", "More of it.")
+    text = read_pdf(write_pdf(tmp_path / "b.pdf", last=(*last, *appendix))).text
     assert "cited work" not in text
     assert text.endswith("More of it.")
-
-
-def test_the_abstract_out_of_the_text(tmp_path):
-    text = read_pdf(write_pdf(tmp_path / "a.pdf", interleaved=True)).text
-    assert abstract_of(text) == ABSTRACT.replace("ﬃ", "ffi")
 
 
 @pytest.mark.parametrize(
@@ -124,11 +106,7 @@ def test_the_abstract_out_of_the_text(tmp_path):
 )
 def test_abstracts_of_papers_of_several_houses(before, after):
     assert abstract_of(f"{before}{ABSTRACT}{after}") == ABSTRACT.replace("ﬃ", "ffi")
-
-
-def test_a_text_without_a_headed_abstract_has_none():
     assert abstract_of("A Title\n\nAbstract interpretation is a theory.\n\n1 Introduction") == ""
-    assert abstract_of("") == ""
 
 
 def test_the_title_in_the_metadata_counts_if_the_first_page_has_it(tmp_path):
@@ -209,13 +187,6 @@ def test_a_folder_of_pdfs(tmp_path):
     assert document.id in {getattr(item, "id", "") for item in listed(str(moved))}
 
 
-def test_the_abstract_only(tmp_path):
-    write_pdf(tmp_path / "a.pdf")
-    [document] = listed(str(tmp_path / "*.pdf"), part="abstract")
-    assert isinstance(document, Document)
-    assert document.text == ABSTRACT.replace("ﬃ", "ffi")
-
-
 def test_folders_by_year(tmp_path):
     for year in (2020, 2021):
         (tmp_path / str(year)).mkdir()
@@ -225,19 +196,16 @@ def test_folders_by_year(tmp_path):
     assert isinstance(first, Document) and isinstance(second, Document)
     assert (first.year, second.year) == (2020, 2021)
     assert first.id != second.id
-    [single] = listed(str(tmp_path / "{year}" / "a.pdf"), 2020)
-    assert isinstance(single, Document)
-    with pytest.raises(CollectError, match="have years"):
-        listed(template)
-    with pytest.raises(CollectError, match="without years"):
-        listed(str(tmp_path), 2020)
-
-
-def test_an_empty_or_missing_folder_is_a_failure(tmp_path):
-    with pytest.raises(CollectError, match="no PDF"):
-        listed(str(tmp_path))
-    with pytest.raises(CollectError, match="no such folder"):
-        listed(str(tmp_path / "nowhere"))
+    [single] = listed(str(tmp_path / "{year}" / "a.pdf"), 2020, part="abstract")
+    assert isinstance(single, Document) and single.text == ABSTRACT.replace("ﬃ", "ffi")
+    for path, year, why in (
+        (template, 0, "have years"),
+        (str(tmp_path), 2020, "without years"),
+        (str(tmp_path / "nowhere"), 0, "no such folder"),
+        (str(tmp_path / "*.pdf"), 0, "no PDF"),
+    ):
+        with pytest.raises(CollectError, match=why):
+            listed(path, year)
 
 
 FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")

@@ -20,7 +20,6 @@ from papertune.collect.texts.posts import (
     ("body", "text"),
     [
         ("", ""),
-        ("  \n", ""),
         ("<!-- language: lang-js -->", ""),
         ("<p>One.</p>\n\n<p>Two\nlines.</p>", "One.\nTwo lines."),
         ("<p>One<br>Two</p>", "One\nTwo"),
@@ -45,12 +44,15 @@ from papertune.collect.texts.posts import (
             "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>",
             "a | b\n1 | 2",
         ),
-        ("<p>Let $a_i &lt; b$ and $$\\sum_{i=0}^n x_i$$ hold.</p>", None),
+        ("<p>Let $a_i &lt; b$ and $$\\sum_i^n x_i$$.</p>", "Let $a_i < b$ and $$\\sum_i^n x_i$$."),
+        ("<p>Add <code>@Override</code> to it.</p>", "Add @Override to it."),
+        ("<p>a <b>b<p>c</b> <", "a b\nc <"),
+        ("<p>a\x00\x0bb\ud800</p>", "ab"),
+        ("<div>" * 100 + "end", "end"),
     ],
 )
 def test_markup_becomes_lines(body, text):
-    expected = "Let $a_i < b$ and $$\\sum_{i=0}^n x_i$$ hold." if text is None else text
-    assert clean_post(body) == expected
+    assert clean_post(body) == text
 
 
 @pytest.mark.parametrize(
@@ -147,20 +149,13 @@ def test_what_looks_like_a_person_stays(text):
     assert clean_post(f"<p>{text}</p>") == text
 
 
-def test_annotations_in_code_are_no_mentions():
-    assert clean_post("<p>Add <code>@Override</code> to it.</p>") == "Add @Override to it."
-
-
 @pytest.mark.parametrize("state", ["closed", "duplicate", "on hold", "Solved"])
 def test_a_title_loses_its_state(state):
     assert clean_title(f"How do I sort [1, 2]? [{state}]") == "How do I sort [1, 2]?"
 
 
-def test_broken_and_deep_markup_gives_text():
-    assert clean_post("<p>a <b>b<p>c</b> <") == "a b\nc <"
-    assert clean_post("<p>a\x00\x0bb\ud800</p>") == "ab"
-    assert clean_post("<div>" * 100 + "end") == "end"
-    assert clean_post("<div>" * 5000 + "end") in ("", "end"), "no crash"
+def test_very_deep_markup_does_no_harm():
+    assert clean_post("<div>" * 5000 + "end") in ("", "end")
 
 
 def test_blocks_of_code_are_seen():
