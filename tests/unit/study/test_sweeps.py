@@ -243,7 +243,7 @@ def test_what_is_resolved_can_be_resolved_again(load):
         ("  a: {base: small, method: freeze, freeze: {}}", "models.a.freeze: give at least one"),
         (
             "  a: {base: small, method: full, subset: {first: 3, fraction: 0.5}}",
-            "models.a.subset: a subset has exactly one of top, first, fraction",
+            "models.a.subset: give exactly one of top, first, fraction",
         ),
         (
             "  a: {base: small, method: full, training: {warmup: 2.5}}",

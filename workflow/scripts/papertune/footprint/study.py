@@ -60,7 +60,7 @@ def tasks_of(layout: Layout) -> list[Task]:
     pretrained = [name for name, base in study.bases.items() if base.pretrain]
     return [
         *(Task(layout, "pretrain_base", name) for name in pretrained),
-        *(Task(layout, "train", name) for name in layout.trained),
+        *(Task(layout, "train", name) for name in layout.experiment.trained),
         *(Task(layout, "answer", name) for name in study.models),
     ]
 

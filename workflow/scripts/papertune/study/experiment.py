@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -10,6 +11,7 @@ from papertune.metrics import METRICS
 from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, QUESTION, read_template
 from papertune.study.recipe import Recipe
 from papertune.study.settings import (
+    PARTS,
     Answering,
     Base,
     Comparison,
@@ -30,8 +32,6 @@ from papertune.study.settings.notation import expand, nearest
 
 # that compute.parallel: fsdp can cut up the state of
 SHARDED_OPTIMIZERS = ("adamw", "sgd")
-
-
 # a file of listings or documents holds those of a year, or of this part where there are no years
 Part = int | Literal["train", "test"]
 
@@ -48,20 +48,18 @@ class Splits(Settings):
 
     @model_validator(mode="after")
     def _apart(self) -> Splits:
-        if not isinstance(self.test, Years):
-            if self.train is not None:
-                raise ValueError(
-                    "test is a share of all documents, so train can have no years; give both years, "
-                    "or leave train away"
-                )
-            return self
-        if self.train is None:
-            raise ValueError("train: missing; it has years as test has")
-        shared = sorted(set(self.train.span()) & set(self.test.span()))
-        if shared:
+        if isinstance(self.test, Years) != isinstance(self.train, Years):
             raise ValueError(
-                f"train and test overlap in {shared[0]}–{shared[-1]}; a document belongs to one split"
+                "train: give years to both train and test; where test is a share of all documents, "
+                "leave train away"
             )
+        if isinstance(self.test, Years) and self.train:
+            first = max(self.train.first, self.test.first)
+            last = min(self.train.last, self.test.last)
+            if first <= last:
+                raise ValueError(
+                    f"train and test overlap in {first}–{last}; a document belongs to one split"
+                )
         return self
 
 
@@ -106,51 +104,39 @@ class Experiment(Settings):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Experiment:
-        generators = list(self.generators)
-        for key, name, known in [
-            ("dataset", self.dataset or generators[0], generators),
-            *(("test_sets", name, generators) for name in self.test_sets),
-            *(("metrics", name, METRICS) for name in self.metrics),
-            *((f"models.{m}.base", model.base, self.bases) for m, model in self.models.items()),
-            *(
-                (f"models.{m}.dataset", model.dataset, generators)
-                for m, model in self.models.items()
-                if model.dataset
+        generators, models = self.generators, self.models
+        checks: list[tuple[str, Iterable[str], Collection[str]]] = [
+            ("dataset", {self.dataset} - {""}, generators),
+            ("test_sets", self.test_sets, generators),
+            ("metrics", self.metrics, METRICS),
+            ("comparison.metric", {self.comparison.metric}, self.metrics),
+            ("comparison.baseline", {self.comparison.baseline} - {""}, models),
+            ("export", self.export, self.trained),
+            ("published.test_set", [table.test_set for table in self.published], generators),
+            (
+                "published.values",
+                [name for table in self.published for name in table.values],
+                models,
             ),
-            ("comparison.metric", self.comparison.metric, self.metrics),
-            *(
-                [("comparison.baseline", self.comparison.baseline, self.models)]
-                if self.comparison.baseline
-                else []
-            ),
-            *(
-                ("export", name, [m for m in self.models if self.models[m].method != "baseline"])
-                for name in self.export
-            ),
-            *(("published.test_set", table.test_set, generators) for table in self.published),
-            *(
-                ("published.values", model, self.models)
-                for table in self.published
-                for model in table.values
-            ),
-        ]:
-            if name not in known:
-                raise ValueError(
-                    f"{key}: {name!r} is none of {', '.join(known)}{nearest(name, known)}"
-                )
+            *((f"models.{name}.base", {model.base}, self.bases) for name, model in models.items()),
+            *((f"models.{m}.dataset", {models[m].dataset} - {""}, generators) for m in models),
+        ]
+        for key, names, known in checks:
+            for name in sorted({*names}.difference(known)):
+                some = ", ".join(known)
+                raise ValueError(f"{key}: {name!r} is none of {some}{nearest(name, known)}")
         self._check_years()
         self._check_scores()
         self._check_optimizers()
         return self
 
     def _check_years(self) -> None:
-        by_year, wanted = bool(self.years), self.source.years
-        if by_year and wanted == "none":
+        if self.years and self.source.years == "none":
             raise ValueError(
                 "splits: documents of this source have no years; give test as a share, such as 0.2, "
                 "and no train"
             )
-        if not by_year and wanted == "needed":
+        if not self.years and self.source.years == "needed":
             raise ValueError(
                 "splits.test: documents of this source are listed by year; give years to train and test"
             )
@@ -164,15 +150,15 @@ class Experiment(Settings):
                 )
 
     def _check_optimizers(self) -> None:
-        trained: dict[str, tuple[str, Training]] = {
-            f"models.{name}": (model.method, self.training_of(name))
-            for name, model in self.models.items()
-            if model.method != "baseline"
-        }
-        for name, base in self.bases.items():
-            if base.pretrain:
-                trained[f"bases.{name}.pretrain"] = ("pretrain", base.pretrain.training)
-        for where, (method, training) in trained.items():
+        trained = [
+            *((f"models.{m}", self.models[m].method, self.training_of(m)) for m in self.trained),
+            *(
+                (f"bases.{name}.pretrain", "pretrain", base.pretrain.training)
+                for name, base in self.bases.items()
+                if base.pretrain
+            ),
+        ]
+        for where, method, training in trained:
             if self.compute.shards_weights(method) and training.optimizer not in SHARDED_OPTIMIZERS:
                 raise ValueError(
                     f"{where}: the state of the optimiser {training.optimizer} cannot be cut up for "
@@ -199,6 +185,11 @@ class Experiment(Settings):
         return [*self.years_of(split)] or ["test" if split == "test" else "train"]
 
     @property
+    def trained(self) -> list[str]:
+        """The models that are adapted at all."""
+        return [name for name, model in self.models.items() if model.method != "baseline"]
+
+    @property
     def test_set_names(self) -> list[str]:
         """The generators that write test sets."""
         return list(self.test_sets or self.generators)
@@ -209,9 +200,7 @@ class Experiment(Settings):
 
     def seeds_of(self, model: str) -> list[int]:
         """A baseline is not trained, so it has one seed only."""
-        if self.models[model].method == "baseline":
-            return [0]
-        return list(self.models[model].seeds or self.seeds)
+        return list(self.models[model].seeds or self.seeds) if model in self.trained else [0]
 
     def training_of(self, model: str) -> Training:
         """The experiment's hyperparameters with the model's own on top."""
@@ -223,13 +212,8 @@ class Experiment(Settings):
         """All that makes a model besides its base, its data and its seed."""
         chosen = self.models[model]
         return Recipe(
-            method=chosen.method,
+            **{name: getattr(chosen, name) for name in ("method", "examples", *PARTS)},
             training=self.training_of(model),
-            lora=chosen.lora,
-            quantization=chosen.quantization,
-            freeze=chosen.freeze,
-            subset=chosen.subset,
-            examples=chosen.examples,
             prompt=self.answer_template(model),
             embedder=self.embedder,
             sharded=self.compute.shards_weights(chosen.method),
@@ -269,5 +253,5 @@ class Experiment(Settings):
     @property
     def baseline(self) -> str:
         """The model that others are held against, or an empty string where there is none."""
-        named = [name for name, model in self.models.items() if model.method == "baseline"]
-        return self.comparison.baseline or (named[0] if named else "")
+        named = (name for name, model in self.models.items() if model.method == "baseline")
+        return self.comparison.baseline or next(named, "")

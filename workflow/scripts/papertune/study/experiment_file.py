@@ -1,22 +1,47 @@
-"""Finding, reading and explaining experiment files."""
+"""Finding, reading and explaining experiment files, and ``config/config.yaml`` that names them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 import papertune.study.settings as parts
 from papertune.errors import SettingsError
 from papertune.study.experiment import Experiment, Splits
-from papertune.study.settings import NAME, Configuration, Settings
+from papertune.study.settings import NAME, Settings
 from papertune.study.settings.notation import as_written, expand, nearest
 
 Checked = TypeVar("Checked", bound=Settings)
+
+
+class Configuration(Settings):
+    """What a run makes and where it keeps what outlives it."""
+
+    experiments: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1, description="names of files in config/experiments, or paths"
+    )
+    store: str = Field("store", min_length=1, description="folder of finished per-item work")
+    resources: str = Field("resources", min_length=1, description="folder that experiments share")
+    yes: bool = Field(False, description="`snakemake prune` deletes without asking")
+
+    @field_validator("experiments", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        """``--config experiments=demo,isca`` gives one text."""
+        return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("experiments")
+    @classmethod
+    def _once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("an experiment is named twice")
+        return names
 
 
 def check_configuration(values: dict[str, Any]) -> Configuration:
@@ -35,9 +60,8 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
         SettingsError: there is none; names the nearest.
     """
     if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-        if path.is_file():
-            return path
+        if Path(name).is_file():
+            return Path(name)
         raise SettingsError("no such experiment file", where=name)
     known = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
     if name in known:
@@ -103,25 +127,17 @@ def _checked(kind: type[Checked], values: dict[str, Any], where: str) -> Checked
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        written = [_as_written(_explain(item), values) for item in error.errors()]
+        models, origins = values.get("models"), {}
+        with suppress(ValueError):  # the problem is one of the notation itself
+            origins = expand(models)[1] if isinstance(models, dict) else {}
+        written = [as_written(_explain(item), origins) for item in error.errors()]
         problems = list(dict.fromkeys(written))  # of a sweep, each model has the same one
+        lines = "".join(f"\n  - {problem}" for problem in problems)
         raise SettingsError(
-            "; ".join(problems) if len(problems) == 1 else "\n  - " + "\n  - ".join(problems),
+            problems[0] if len(problems) == 1 else lines,
             where=where,
             hint="config/README.md explains every key",
         ) from None
-
-
-def _as_written(problem: str, values: dict[str, Any]) -> str:
-    """The problem with its key as it stands in the file, before sweeps and trials were resolved."""
-    if not problem.startswith("models."):
-        return problem
-    try:
-        _, origins = expand(values["models"])
-    except ValueError:  # the problem is one of the notation itself
-        return problem
-    key, colon, message = problem.partition(": ")
-    return f"{as_written(key, origins)}{colon}{message}"
 
 
 def _explain(problem: Any) -> str:
@@ -145,7 +161,7 @@ def _explain(problem: Any) -> str:
 def _known_keys() -> set[str]:
     """Every key that any part of an experiment file can have."""
     found = set()
-    for kind in [*vars(parts).values(), Experiment, Splits]:
+    for kind in [*vars(parts).values(), Configuration, Experiment, Splits]:
         if isinstance(kind, type) and issubclass(kind, Settings):
             found |= {field.alias or name for name, field in kind.model_fields.items()}
     return found

@@ -10,44 +10,26 @@ from papertune.study.experiment import Experiment, Part
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a model's own files do not say: names in the experiment, and where its base is from.
-
-    Args:
-        experiment: Its name.
-        model: The model's name in it.
-        base: The base's name in it.
-        hub: The base's id on the Hub; empty for another one.
-        revision: Its commit.
-        scratch: The base was pre-trained here from random weights.
-        source: The kind of the documents' source.
-        dataset: The generator whose pairs train.
-    """
+    """What a model's own files do not say: names in the experiment, and where its base is from."""
 
     experiment: str = ""
     model: str = ""
     base: str = ""
-    hub: str = ""
-    revision: str = ""
-    scratch: bool = False
-    source: str = ""
-    dataset: str = ""
+    hub: str = ""  # the base's id on the Hub; empty for another one
+    revision: str = ""  # its commit
+    scratch: bool = False  # the base was pre-trained here from random weights
+    source: str = ""  # the kind of the documents' source
+    dataset: str = ""  # the generator whose pairs train
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The files of an experiment, by year, by (generator, split), by (model, seed, test set).
-
-    Args:
-        name: The experiment's name.
-        experiment: Its settings.
-        resources: The folder of what experiments share.
-        results: The folder of all experiments' results.
-    """
+    """The files of an experiment, by year, by (generator, split), by (model, seed, test set)."""
 
     name: str
     experiment: Experiment
-    resources: str = "resources"
-    results: str = "results"
+    resources: str = "resources"  # the folder of what experiments share
+    results: str = "results"  # the folder of all experiments' results
 
     @property
     def root(self) -> str:
@@ -68,13 +50,10 @@ class Layout:
     def generated(self) -> list[tuple[str, str]]:
         """(generator, split) of every dataset that models are trained on or tested with."""
         study = self.experiment
-        tests = [(name, "test") for name in study.test_set_names]
-        training = [
-            (study.dataset_of(model), split)
-            for model in self.trained
-            for split in ("train", "validation")
-        ]
-        return sorted({*tests, *training})
+        found = {(name, "test") for name in study.test_set_names}
+        for name in map(study.dataset_of, self.experiment.trained):
+            found |= {(name, "train"), (name, "validation")}
+        return sorted(found)
 
     def by_split(self, stage: str) -> dict[tuple[str, str], str]:
         """(generator, split) → file of a stage, ``datasets`` or ``rejected/pairs``."""
@@ -89,28 +68,19 @@ class Layout:
         names = sorted({generator for generator, _ in self.generated})
         return [f"{self.root}/datasets/{name}/README.md" for name in names]
 
-    @property
-    def trained(self) -> list[str]:
-        """The models that are adapted at all."""
-        models = self.experiment.models
-        return [name for name in models if models[name].method != "baseline"]
-
     def models(self) -> dict[tuple[str, int], str]:
         """(model, seed) → folder of every trained model."""
         return {
-            (model, seed): f"{self.root}/models/{model}/seed-{seed}"
-            for model in self.trained
+            (model, seed): self.model(model, seed)
+            for model in self.experiment.trained
             for seed in self.experiment.seeds_of(model)
         }
 
     def exports(self) -> list[str]:
         """Folders of the models that are to be exported."""
-        chosen = self.experiment.export or self.trained
-        return [
-            f"{self.root}/exports/{model}/seed-{seed}"
-            for model, seed in self.models()
-            if model in chosen
-        ]
+        chosen = self.experiment.export or self.experiment.trained
+        folder = f"{self.root}/exports"
+        return [f"{folder}/{name}/seed-{seed}" for name, seed in self.models() if name in chosen]
 
     def exported_scores(self, model: str, seed: int | str) -> dict[tuple[str, int, str], str]:
         """Scores that an exported model's card shows: its own, and those of the baseline."""
@@ -144,13 +114,12 @@ class Layout:
         """The folder of a model's base, wherever the base comes from."""
         name = self.experiment.models[model].base
         base = self.experiment.bases[name]
-        if base.hub:
-            return self.hub(base.hub, base.revision)
-        return base.path or f"{self.root}/bases/{name}"
+        local = base.path or f"{self.root}/bases/{name}"
+        return self.hub(base.hub, base.revision) if base.hub else local
 
     def model(self, model: str, seed: int | str) -> str:
         """A trained model's folder; the base's own for a baseline, which is not adapted at all."""
-        if model not in self.trained:
+        if model not in self.experiment.trained:
             return self.base(model)
         return f"{self.root}/models/{model}/seed-{seed}"
 
@@ -176,11 +145,8 @@ class Layout:
     def corpus_documents(self, base: str) -> list[str]:
         """What a base reads: training documents only, never what it is tested on."""
         pretrain = self.experiment.bases[base].pretrain
-        return (
-            []
-            if pretrain is None or pretrain.corpus.documents == "none"
-            else self.documents("train")
-        )
+        reads = pretrain is not None and pretrain.corpus.documents != "none"
+        return self.documents("train") if reads else []
 
     def judge(self, model: str) -> str | None:
         """The folder of the embedder that chooses a model's best checkpoint, if one does so."""
@@ -190,7 +156,7 @@ class Layout:
     def embedder(self) -> str | None:
         """The folder of the embedder, if one is needed and does not come with a package."""
         study, embedder = self.experiment, self.experiment.embedder
-        judged = (study.training_of(model).best_by for model in self.trained)
+        judged = (study.training_of(model).best_by for model in self.experiment.trained)
         if embedder.packaged or "similarity" not in {*study.metrics, *judged}:
             return None
         return self.hub(embedder.model, embedder.revision) if embedder.revision else embedder.model

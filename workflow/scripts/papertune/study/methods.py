@@ -8,21 +8,13 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What a method starts from and what it trains; see :func:`papertune.training.methods.prepare`.
+    """What a method starts from and what it trains; see :func:`papertune.training.methods.prepare`."""
 
-    Args:
-        says: In the card of a model, what was trained.
-        trains: Every weight that is not frozen, low-rank adapters, or nothing.
-        weights: Those of the base, the same in 4 bit, or new ones.
-        uses: The parts of a model's settings that it uses, besides base, dataset and training.
-        needs: Those of them that have to be given.
-    """
-
-    says: str
-    trains: Literal["weights", "adapters", "nothing"] = "weights"
-    weights: Literal["base", "4 bit", "new"] = "base"
-    uses: tuple[str, ...] = ("subset",)
-    needs: tuple[str, ...] = ()
+    says: str  # in the card of a model
+    trains: Literal["weights", "adapters", "nothing"] = "weights"  # those that are not frozen
+    weights: Literal["base", "4 bit", "new"] = "base"  # what it starts from
+    uses: tuple[str, ...] = ("subset",)  # parts of a model's settings
+    needs: tuple[str, ...] = ()  # those of them that have to be given
 
 
 METHODS = {

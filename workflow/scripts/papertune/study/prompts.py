@@ -34,16 +34,12 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
         raise SettingsError(f"cannot read the prompt: {error.strerror}", where=str(path)) from None
     template = Template(text)
     if not template.is_valid():
-        raise SettingsError(
-            "a lone $ in the prompt",
-            where=str(path),
-            hint=f"write $$ for a dollar sign; names are {known}",
-        )
+        hint = f"write $$ for a dollar sign; names are {known}"
+        raise SettingsError("a lone $ in the prompt", where=str(path), hint=hint)
     for name in template.get_identifiers():
         if name not in fields:
-            raise SettingsError(
-                f"unknown name ${name} in the prompt", where=str(path), hint=f"names are {known}"
-            )
+            wrong = f"unknown name ${name} in the prompt"
+            raise SettingsError(wrong, where=str(path), hint=f"names are {known}")
     return text.rstrip("\n")
 
 
@@ -54,10 +50,7 @@ def fill(template: str, values: Mapping[str, object]) -> str:
 
 def answer_prompt(template: str, pair: Pair) -> str:
     """What a model reads before it writes the answer to a pair's question."""
-    return fill(
-        template,
-        {"instruction": pair.instruction, "context": pair.context, "question": pair.question},
-    )
+    return fill(template, {name: getattr(pair, name) for name in ANSWER_FIELDS})
 
 
 def question_prompt(pair: Pair) -> str:

@@ -24,22 +24,7 @@ from papertune.study.settings import (
 
 
 class Recipe(Settings):
-    """How a model is made of a base and of pairs.
-
-    Args:
-        method: ``full`` (every weight), ``freeze`` (some of them), ``scratch`` (every weight, from
-            new ones), ``lora`` (low-rank adapters), ``qlora`` (the same on a base in 4 bit), or
-            ``baseline`` (none).
-        training: The hyperparameters.
-        lora: Of the adapters.
-        quantization: Of the base, for ``qlora``.
-        freeze: What of the base stays as it is, and gets no adapters.
-        subset: Which of the pairs to train on; all of them unless given.
-        examples: What to read of a pair, and how batches are packed.
-        prompt: Text of the answer template.
-        embedder: For ``training.best_by: similarity``.
-        sharded: Several processes hold a part of the model each, instead of all of it.
-    """
+    """How a model is made of a base and of pairs."""
 
     method: MethodName
     training: Training = Training()
@@ -48,9 +33,9 @@ class Recipe(Settings):
     freeze: Freeze | None = None
     subset: Subset | None = None
     examples: ExampleForm = ExampleForm()
-    prompt: str = ""
-    embedder: Embedder = Embedder()
-    sharded: bool = cosmetic(False)
+    prompt: str = ""  # text of the answer template
+    embedder: Embedder = Embedder()  # for training.best_by: similarity
+    sharded: bool = cosmetic(False)  # several processes hold a part of the model each
 
     @property
     def with_adapters(self) -> bool:
@@ -72,13 +57,7 @@ class Recipe(Settings):
         """Equal for recipes that make the same model: what has no effect is left out."""
         if self.method == "baseline":
             return {"method": self.method}
-        values: dict[str, Any] = {
-            "method": self.method,
-            "training": self.training.identity(),
-            "examples": self.examples.identity(),
-            "prompt": self.prompt,
-            **{part: settings.identity() for part, settings in self.parts.items()},
-        }
+        counted = {"method", "training", "examples", "prompt", *self.parts}
         if self.training.best_by == "similarity":
-            values["embedder"] = self.embedder.identity()
-        return values
+            counted.add("embedder")
+        return {key: value for key, value in super().identity().items() if key in counted}

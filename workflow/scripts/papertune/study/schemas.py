@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from papertune.study.experiment import Experiment
-from papertune.study.settings import Configuration, Settings
+from papertune.study.experiment_file import Configuration
+from papertune.study.settings import Settings
 
 KINDS: dict[str, type[Settings]] = {"config": Configuration, "experiment": Experiment}
 

@@ -39,18 +39,13 @@ def chooser(part: Part, splits: Splits) -> PartOf | None:
 class SplitOf:
     """Whether a document is of a split.
 
-    Args:
-        split: ``train``, ``validation`` or ``test``.
-        years: First and last year of the documents that train, or test, where years decide.
-        test: Else the share of all documents that tests, by the hash of their ids.
-        validation: The share of the training documents that validates. It is chosen by the hash
-            of the document's id, so a document stays where it is when others are added.
+    Shares are chosen by the hash of a document's id, so it stays where it is when others are added.
     """
 
     split: str
-    years: tuple[int, int] | None
-    test: float | None
-    validation: float | None
+    years: tuple[int, int] | None  # the first and last to train, or test, with, where years decide
+    test: float | None  # else the share of all documents that tests
+    validation: float | None  # the share of the training documents that validates
 
     @classmethod
     def of(cls, split: str, splits: Splits) -> SplitOf:
@@ -65,15 +60,13 @@ class SplitOf:
 
     def __call__(self, document: Document) -> bool:
         """Whether it is."""
-        if self.years is not None and not self.years[0] <= document.year <= self.years[1]:
+        if self.years and not self.years[0] <= document.year <= self.years[1]:
             return False
-        if self.test is not None and (share(document.id, "test") < self.test) != (
-            self.split == "test"
-        ):
-            return False
-        if self.validation is None:
-            return True
-        return (share(document.id, "validation") < self.validation) == (self.split == "validation")
+        return all(
+            (share(document.id, chosen) < limit) == (self.split == chosen)
+            for chosen, limit in (("test", self.test), ("validation", self.validation))
+            if limit is not None
+        )
 
 
 def split_of(document: Document, splits: Splits) -> str | None:

@@ -20,20 +20,13 @@ from papertune.study.splits import SplitOf, chooser
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """What a job takes from the settings, as arguments of what its script calls.
+    """What a job takes from the settings, as arguments of what its script calls."""
 
-    Args:
-        version: The constants of the stage; see :mod:`papertune.versions`.
-        counted: What its results depend on, but for marks of :func:`cosmetic`.
-        beside: What they do not depend on: names that stand in paths anyway, how much is done at
-            once.
-        shown: Counts, too, and is no argument: labels, where they are shown.
-    """
-
-    version: int | list[int]
-    counted: Mapping[str, Any]
+    version: int | list[int]  # the constants of the stage; see papertune.versions
+    counted: Mapping[str, Any]  # what its results depend on, but for marks of `cosmetic`
+    # what they do not depend on: names that stand in paths anyway, how much is done at once
     beside: Mapping[str, Any] = field(default_factory=dict)
-    shown: Any = None
+    shown: Any = None  # counts, too, and is no argument: labels, where they are shown
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -76,26 +69,21 @@ def find_texts(layout: Layout, year: str) -> Uses:
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
     """Of one generator about one split."""
     study = layout.experiment
-    return Uses(
-        [versions.RULES, versions.ASK, versions.SYNTHESIZE],
-        {
-            "generator": study.generators[generator],
-            "prompt": study.generator_template(generator),
-            "instruction": study.instruction,
-            "mine": SplitOf.of(split, study.splits),
-        },
-        {"generator_name": generator, "shards": study.compute.shards},
-    )
+    chosen = {
+        "generator": study.generators[generator],
+        "prompt": study.generator_template(generator),
+        "instruction": study.instruction,
+        "mine": SplitOf.of(split, study.splits),
+    }
+    version = [versions.RULES, versions.ASK, versions.SYNTHESIZE]
+    return Uses(version, chosen, {"generator_name": generator, "shards": study.compute.shards})
 
 
 def describe_dataset(layout: Layout, generator: str) -> Uses:
     """The card has the title that the experiment has when it is written."""
     study = layout.experiment
-    return Uses(
-        versions.DATASET,
-        {"generator": study.generators[generator].identity()},
-        {"title": study.title, "name": f"{layout.name}-{generator}"},
-    )
+    about = {"title": study.title, "name": f"{layout.name}-{generator}"}
+    return Uses(versions.DATASET, {"generator": study.generators[generator].identity()}, about)
 
 
 # ---- models ------------------------------------------------------------------------------------
@@ -127,16 +115,9 @@ def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
 
 def export_model(layout: Layout, model: str, seed: str) -> Uses:
     """With the results that its card shows."""
-    study = layout.experiment
-    return Uses(
-        versions.EXPORT,
-        {
-            "cells": list(layout.exported_scores(model, seed)),
-            **_compared(layout),
-            "answering": study.answering,
-        },
-        {"origin": layout.origin(model)},
-    )
+    cells = {"cells": list(layout.exported_scores(model, seed))}
+    chosen = {**cells, **_compared(layout), "answering": layout.experiment.answering}
+    return Uses(versions.EXPORT, chosen, {"origin": layout.origin(model)})
 
 
 # ---- scores and report -------------------------------------------------------------------------
@@ -156,9 +137,8 @@ def compare(layout: Layout) -> Uses:
 
 
 def _compared(layout: Layout) -> dict[str, Any]:
-    study = layout.experiment
     chosen = ("metrics", "baseline", "comparison")
-    return {name: getattr(study, name) for name in chosen}
+    return {name: getattr(layout.experiment, name) for name in chosen}
 
 
 def count_stages(layout: Layout) -> Uses:

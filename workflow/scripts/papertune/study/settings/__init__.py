@@ -7,7 +7,6 @@ Fields marked :func:`cosmetic` never enter an identity: changing them reruns not
 
 from papertune.study.settings.base import NAME, Name, Settings, Years, added, cosmetic
 from papertune.study.settings.collect import Fetching, Resolver
-from papertune.study.settings.configuration import Configuration
 from papertune.study.settings.evaluate import (
     PACKAGED_EMBEDDER,
     Comparison,
@@ -15,13 +14,13 @@ from papertune.study.settings.evaluate import (
     Embedder,
     Published,
 )
-from papertune.study.settings.forms import ExampleForm
 from papertune.study.settings.models import (
     PARTS,
     Answering,
     Architecture,
     Base,
     Corpus,
+    ExampleForm,
     Freeze,
     Lora,
     MethodName,

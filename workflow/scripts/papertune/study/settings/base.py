@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,6 +28,16 @@ class Settings(BaseModel):
     """Immutable, and every unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    one_of: ClassVar[tuple[str, ...]] = ()  # of these fields exactly one has to be given
+    some_of: ClassVar[tuple[str, ...]] = ()  # of these fields at least one
+
+    @model_validator(mode="after")
+    def _are_given(self) -> Self:
+        if self.one_of and sum(bool(getattr(self, name)) for name in self.one_of) != 1:
+            raise ValueError(f"give exactly one of {', '.join(self.one_of)}")
+        if self.some_of and not any(getattr(self, name) for name in self.some_of):
+            raise ValueError(f"give at least one of {', '.join(self.some_of)}")
+        return self
 
     def identity(self) -> dict[str, Any]:
         """The fields that results depend on, as JSON values."""

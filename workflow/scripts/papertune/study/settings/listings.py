@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from papertune.study.settings.base import Settings, cosmetic
 
@@ -29,10 +29,12 @@ class ListedSource(Settings):
     # everything else is listed once, and again by `snakemake refresh`
     watched: ClassVar[bool] = False
 
+    undated: ClassVar[Literal["needed", "none", "either"]] = "needed"  # `years` of other paths
+
     @property
     def years(self) -> Literal["needed", "none", "either"]:
         """Whether documents are split by year: they must be, cannot be, or as one likes."""
-        return "needed"
+        return "needed" if "{year}" in getattr(self, "path", "") else self.undated
 
     @property
     def has_scores(self) -> bool:
@@ -48,7 +50,7 @@ class ListedSource(Settings):
 class DemoSource(ListedSource):
     """The built-in venue, served over HTTP on loopback by the jobs that need it."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.demo:list_documents"
+    lister = "papertune.collect.listings.demo:list_documents"
     kind: Literal["demo"]
     seed: int = 1
     papers_per_year: int = Field(12, ge=1)
@@ -57,7 +59,7 @@ class DemoSource(ListedSource):
 class DblpSource(ListedSource):
     """DBLP's table-of-contents pages; ``{year}`` in the url stands for the year."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.dblp:list_documents"
+    lister = "papertune.collect.listings.dblp:list_documents"
     kind: Literal["dblp"]
     url: str
 
@@ -65,7 +67,7 @@ class DblpSource(ListedSource):
 class DblpApiSource(ListedSource):
     """DBLP's search API (JSON); ``{year}`` in the query stands for the year."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.dblp:search"
+    lister = "papertune.collect.listings.dblp:search"
     kind: Literal["dblp_api"]
     query: str
     url: str = "https://dblp.org/search/publ/api"
@@ -74,7 +76,7 @@ class DblpApiSource(ListedSource):
 class PmlrSource(ListedSource):
     """Volume pages of the Proceedings of Machine Learning Research: year → volume numbers."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.pmlr:read_volumes"
+    lister = "papertune.collect.listings.pmlr:read_volumes"
     kind: Literal["pmlr"]
     volumes: dict[int, list[int]]
     url: str = "https://proceedings.mlr.press/v{volume}/"
@@ -83,44 +85,31 @@ class PmlrSource(ListedSource):
 class FilesSource(ListedSource):
     """Local JSON, JSONL or CSV files; ``{year}`` in the path stands for the year, if it is there."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.files:read"
-    rows: ClassVar[bool] = True
-    watched: ClassVar[bool] = True
+    lister = "papertune.collect.listings.files:read"
+    rows = True
+    watched = True
+    undated = "either"
     kind: Literal["files"]
     path: str
-
-    @property
-    def years(self) -> Literal["needed", "either"]:
-        """By the path."""
-        return "needed" if "{year}" in self.path else "either"
 
 
 class DblpSparqlSource(ListedSource):
     """DBLP's SPARQL endpoint: streams (``conf/isca``), venues (``ISCA``), or a query of one's own."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.dblp_sparql:list_documents"
+    lister = "papertune.collect.listings.dblp_sparql:list_documents"
+    one_of = ("streams", "venues", "query")
     kind: Literal["dblp_sparql"]
     streams: list[Stream] = []
     venues: list[Text] = []
     query: str = ""
     url: str = "https://sparql.dblp.org/sparql"
 
-    @model_validator(mode="after")
-    def _one_question(self) -> DblpSparqlSource:
-        given = [name for name in ("streams", "venues", "query") if getattr(self, name)]
-        if len(given) != 1:
-            raise ValueError(
-                "give one of streams (such as conf/isca), venues (such as ISCA) and query, "
-                f"not {' and '.join(given) or 'none'}"
-            )
-        return self
-
 
 class DblpSnapshotSource(ListedSource):
     """A snapshot of DBLP on disk (``dblp.xml`` or ``dblp.xml.gz``) and the keys wanted of it."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.dblp_snapshot:read"
-    rows: ClassVar[bool] = True
+    lister = "papertune.collect.listings.dblp_snapshot:read"
+    rows = True
     kind: Literal["dblp_snapshot"]
     path: Text
     keys: list[Text] = Field(min_length=1)
@@ -129,7 +118,7 @@ class DblpSnapshotSource(ListedSource):
 class AclXmlSource(ListedSource):
     """An XML file of the ACL Anthology, local or under a url; ``{year}`` stands for the year."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.acl:list_xml"
+    lister = "papertune.collect.listings.acl:list_xml"
     kind: Literal["acl_xml"]
     path: Text
     volumes: list[Text] = []
@@ -139,7 +128,7 @@ class AclXmlSource(ListedSource):
 class AclSource(ListedSource):
     """A volume's or an event's page of the ACL Anthology; ``{year}`` stands for the year."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.acl:list_pages"
+    lister = "papertune.collect.listings.acl:list_pages"
     kind: Literal["acl"]
     url: Text
     volumes: list[Text] = []
@@ -148,9 +137,9 @@ class AclSource(ListedSource):
 class BibtexSource(ListedSource):
     """BibTeX files; ``{year}`` in a path stands for the year, if it is there."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.bibtex:read"
-    rows: ClassVar[bool] = True
-    watched: ClassVar[bool] = True
+    lister = "papertune.collect.listings.bibtex:read"
+    rows = True
+    watched = True
     kind: Literal["bibtex"]
     paths: list[Text] = Field(min_length=1)
 
@@ -161,15 +150,11 @@ class PdfsSource(ListedSource):
     Without ``{year}`` the files are undated and listed with year 0.
     """
 
-    lister: ClassVar[str] = "papertune.collect.listings.pdf_folder:list_documents"
+    lister = "papertune.collect.listings.pdf_folder:list_documents"
+    undated = "none"
     kind: Literal["pdfs"]
     path: str
     part: Literal["whole", "abstract"] = "whole"
     max_pages: int = Field(60, ge=1, description="longer files are rejected")
     max_megabytes: float = Field(50.0, gt=0, description="larger files are rejected")
     max_seconds: float = cosmetic(60.0, gt=0, description="of reading one file")
-
-    @property
-    def years(self) -> Literal["needed", "none"]:
-        """By the path."""
-        return "needed" if "{year}" in self.path else "none"

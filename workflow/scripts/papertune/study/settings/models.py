@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from papertune.study.methods import METHODS
 from papertune.study.settings.base import Name, Settings, added, cosmetic
-from papertune.study.settings.forms import ExampleForm
 
 # names of sizes in configurations of GPT-2, and in those of models like Llama
 LIKE_LLAMA = {
@@ -27,6 +33,12 @@ def _base_and_method_or_after(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"required": required}, {"required": ["after"]}]
 
 
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = Literal[tuple(METHODS)]
+
+
 class Training(Settings):
     """Hyperparameters of one run; every method and pre-training use the same ones."""
 
@@ -41,24 +53,18 @@ class Training(Settings):
         "adamw", description="8 bit and paged ones are of bitsandbytes; paged ones need a GPU"
     )
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
-    warmup: float = Field(
-        0.0, ge=0, description="below 1 a fraction of the updates, from 1 on their number"
-    )
+    warmup: float = Field(0.0, ge=0, description="fraction of the updates; from 1 on their number")
     weight_decay: float = Field(0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    max_length: int = Field(
-        1024, ge=8, description="tokens per example; longer ones are cut on the left"
-    )
+    max_length: int = Field(1024, ge=8, description="tokens; longer examples are cut on the left")
     order: Literal["shuffled", "given"] = "shuffled"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     gradient_checkpointing: bool = cosmetic(
         False, description="less memory and more time: what layers gave is computed again"
     )
     evaluations: int = Field(10, ge=1, description="validations per run, evenly spaced")
-    patience: int | None = Field(
-        None, ge=1, description="stop after so many validations without gain"
-    )
+    patience: int | None = Field(None, ge=1, description="validations without gain, then it stops")
     best_by: Literal[
         "validation_loss",
         "similarity",
@@ -68,22 +74,16 @@ class Training(Settings):
         "token_f1",
         "exact_match",
         "teacher_forced_bleu",
-    ] = added(
-        "validation_loss",
-        description="what the best checkpoint is chosen by, and what patience waits for",
-    )
+    ] = added("validation_loss", description="chooses the best checkpoint; patience waits for it")
     best_sample: int = added(
         64, ge=1, description="validation pairs that are answered for it, where it is a metric"
     )
     best_new_tokens: int = added(64, ge=1, description="most tokens of such an answer")
     find_batch: bool = cosmetic(
-        False,
-        description="halve a batch that memory does not hold; the update keeps its examples",
+        False, description="halve a batch that memory does not hold; updates keep their examples"
     )
     divergence: float | None = cosmetic(
-        3.0,
-        gt=1,
-        description="fail where the training loss stays above so many times its beginning",
+        3.0, gt=1, description="fail where the loss stays above so many times its beginning"
     )
 
     def identity(self) -> dict[str, Any]:
@@ -100,11 +100,45 @@ class Training(Settings):
     @field_validator("warmup")
     @classmethod
     def _whole_updates(cls, warmup: float) -> float:
-        if warmup > 1 and warmup != int(warmup):
-            raise ValueError(
-                "below 1 it is a fraction of the updates, from 1 on their whole number"
-            )
+        if warmup > 1 and not warmup.is_integer():
+            raise ValueError("below 1 it is a fraction of the updates, from 1 on a whole number")
         return warmup
+
+
+class ExampleForm(Settings):
+    """A dataset variant: which texts pairs become, what the loss counts, how batches are packed.
+
+    ``prompt_qa``: the experiment's prompt, then the answer. ``qa``: the question alone, then the
+    answer. ``answer``: the answer as a text of its own. ``separate``: question and answer as two
+    texts. ``chat``: the prompt as a user's turn and the answer as the model's, in the chat template
+    of the base's tokenizer.
+    """
+
+    variant: Literal["prompt_qa", "qa", "answer", "separate", "chat"] = "prompt_qa"
+    loss: Literal["answer", "all"] = Field(
+        "answer", description="tokens that the loss counts; texts without a prompt count whole"
+    )
+    packing: Literal["none", "whole", "blocks"] = Field(
+        "none",
+        description="whole: the examples of a batch share rows, each with attention of its own; "
+        "blocks: the texts are joined and cut into blocks, which then are the examples",
+    )
+    length: int | None = Field(
+        None, ge=8, description="tokens of a packed row or a block; training.max_length if null"
+    )
+
+    @property
+    def asked(self) -> Literal["prompt", "question", "chat"]:
+        """The form in which a model is asked: that of training, else that of its base."""
+        return (
+            "question" if self.variant == "qa" else "chat" if self.variant == "chat" else "prompt"
+        )
+
+    @model_validator(mode="after")
+    def _length_of_something(self) -> ExampleForm:
+        if self.length is not None and self.packing == "none":
+            raise ValueError("length is of packed rows or blocks; set packing: whole or blocks")
+        return self
 
 
 class Lora(Settings):
@@ -126,34 +160,20 @@ class Quantization(Settings):
 class Freeze(Settings):
     """What of the base stays as it is: layers of the decoder, counted from 0, or named modules."""
 
+    some_of = ("first", "last", "layers", "modules")
     first: int = Field(0, ge=0, description="so many layers nearest to the input")
     last: int = Field(0, ge=0, description="so many layers nearest to the output")
-    layers: list[int] = Field([], description="single layers by number")
+    layers: list[NonNegativeInt] = Field([], description="single layers by number")
     modules: list[str] = Field([], description="modules by name, with all that they hold")
-
-    @model_validator(mode="after")
-    def _something(self) -> Freeze:
-        if not (self.first or self.last or self.layers or self.modules):
-            raise ValueError("give at least one of first, last, layers, modules")
-        if any(number < 0 for number in self.layers):
-            raise ValueError("layers are counted from 0")
-        return self
 
 
 class Subset(Settings):
     """Which training documents' pairs are used; a document's pairs stay together."""
 
+    one_of = ("top", "first", "fraction")
     top: int | None = Field(None, ge=1, description="so many documents of the highest score")
-    first: int | None = Field(
-        None, ge=1, description="so many documents, in the order of the pairs"
-    )
+    first: int | None = Field(None, ge=1, description="so many, in the order of the pairs")
     fraction: float | None = Field(None, gt=0, lt=1, description="share, by hash of the document")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Subset:
-        if sum(value is not None for value in (self.top, self.first, self.fraction)) != 1:
-            raise ValueError("a subset has exactly one of top, first, fraction")
-        return self
 
 
 class Tokenizer(Settings):
@@ -225,44 +245,35 @@ class Pretraining(Settings):
     @model_validator(mode="after")
     def _by_loss(self) -> Pretraining:
         if self.training.best_by != "validation_loss":
-            raise ValueError(
-                "training.best_by: nothing is asked of a base in pre-training; it can only be "
-                "validation_loss"
-            )
+            raise ValueError("training.best_by: in pre-training it can only be validation_loss")
         return self
 
 
 class Base(Settings):
     """Exactly one of: a Hub id with its revision, a local folder, a base pre-trained here."""
 
+    one_of = ("hub", "path", "pretrain")
     hub: str = ""
     revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
     path: str = ""
     pretrain: Pretraining | None = None
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Base:
-        if sum([bool(self.hub), bool(self.path), self.pretrain is not None]) != 1:
-            raise ValueError("a base has exactly one of hub, path, pretrain")
+    def _with_revision(self) -> Base:
         if self.hub and not self.revision:
             raise ValueError(
-                "a Hub base needs revision: the 40 hex digits of a commit, so that it stays the same"
+                "a Hub base needs revision: a commit, 40 hex digits; it stays the same"
             )
         return self
 
 
-if TYPE_CHECKING:
-    MethodName = str
-else:
-    MethodName = Literal[tuple(METHODS)]
 PARTS = tuple(dict.fromkeys(part for method in METHODS.values() for part in method.uses))
 
 
 class Model(Settings):
     """A named (base, method, hyperparameters, dataset). ``training`` overrides the experiment's.
 
-    ``after`` and ``sweep`` are resolved before (:mod:`papertune.study.settings.notation`): ``after`` is
-    kept to tell where a trial comes from, ``sweep`` is empty by then.
+    ``sweep`` is resolved before (:mod:`papertune.study.settings.notation`) and empty by then.
     """
 
     model_config = ConfigDict(json_schema_extra=_base_and_method_or_after)
@@ -278,9 +289,7 @@ class Model(Settings):
     lora: Lora = Lora()
     quantization: Quantization = Quantization()
     freeze: Freeze | None = None
-    sweep: dict[str, list[Any]] = Field(
-        {}, description="key → values; one model is made of each combination"
-    )
+    sweep: dict[str, list[Any]] = Field({}, description="key → values; a model per combination")
     seeds: list[int] = Field([], description="the experiment's seeds where it is empty")
 
     @field_serializer("training")
@@ -315,7 +324,7 @@ class Answering(Settings):
     def _engine_is_gone(cls, values: Any) -> Any:
         if isinstance(values, dict) and "engine" in values:
             raise ValueError(
-                "answering.engine is gone, models answer through transformers: remove the key; "
-                "a model that a server such as vLLM runs is a generator with backend: openai"
+                "engine is gone, models answer through transformers: remove the key; a model on "
+                "a server such as vLLM is a generator with backend: openai"
             )
         return values

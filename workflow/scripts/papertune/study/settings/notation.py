@@ -20,15 +20,12 @@ import difflib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, get_args
 
 from papertune.study.methods import METHODS
 from papertune.study.settings.base import NAME, Settings
-from papertune.study.settings.models import (
-    PARTS,
-    Model,
-)
+from papertune.study.settings.models import PARTS, Model
 
 Origins = dict[str, dict[str, str]]  # model → its key → that key as the user wrote it
 Values = dict[str, Any]
@@ -39,7 +36,15 @@ NESTED: dict[str, type[Settings]] = {
     for kind in (field.annotation, *get_args(field.annotation))
     if isinstance(kind, type) and issubclass(kind, Settings)
 }
-NOT_SWEPT = {"label", "after", "sweep", "seeds", *NESTED}
+# every key that a sweep can have
+SWEPT = [
+    *(
+        key
+        for key in Model.model_fields
+        if key not in {"label", "after", "sweep", "seeds", *NESTED}
+    ),
+    *(f"{part}.{key}" for part, kind in NESTED.items() for key in kind.model_fields),
+]
 SHORT = {"training.learning_rate": "", "lora.rank": "r"}  # other keys stand there by their own name
 OWN = ("label", "sweep", "after")  # what a trial does not take over from the one before
 MOST = 200  # models of one sweep
@@ -61,11 +66,9 @@ def expand(models: Mapping[str, Any]) -> tuple[Values, Origins]:
         ValueError: ``after`` or ``sweep`` cannot be resolved; names the key.
     """
     work = _Work(models)
-    for name in models:
-        work.resolve(name)
     found: dict[str, str] = {}
     for name in models:
-        for made in work.made[name]:
+        for made in work.resolve(name):
             if made in found:
                 raise ValueError(
                     f"models.{name}: makes another model {made!r}; models.{found[made]} makes one"
@@ -74,18 +77,15 @@ def expand(models: Mapping[str, Any]) -> tuple[Values, Origins]:
     return {made: work.values[made] for made in found}, {made: work.origins[made] for made in found}
 
 
-def as_written(key: str, origins: Origins) -> str:
-    """``models.<model>.<key>`` as the user wrote it, whatever it was resolved to."""
-    match = re.match(r"models\.([^.:]+)\.?(.*)", key)
-    if not match or match[1] not in origins:
-        return key
-    model, inner = match[1], match[2]
-    parts = inner.split(".") if inner else []
-    for count in range(len(parts), -1, -1):
-        written = origins[model].get(".".join(parts[:count]))
-        if written is not None:
-            return ".".join([written, *parts[count:]])
-    return key
+def as_written(problem: str, origins: Origins) -> str:
+    """``models.<model>.<key>: …`` with the key as the user wrote it, whatever it was resolved to."""
+    key, colon, message = problem.partition(": ")
+    match key.split("."):
+        case ["models", model, *parts] if model in origins:
+            starts = [".".join(parts[:count]) for count in range(len(parts) + 1)]
+            known = max(n for n, start in enumerate(starts) if start in origins[model])
+            key = ".".join([origins[model][starts[known]], *parts[known:]])
+    return f"{key}{colon}{message}"
 
 
 class _Work:
@@ -98,36 +98,30 @@ class _Work:
         self.origins: Origins = {}
         self.under_way: list[str] = []
 
-    def resolve(self, name: str) -> None:
+    def resolve(self, name: str) -> list[str]:
         """Make the models of one name, those that it comes after first."""
         if name in self.made:
-            return
-        own = self.models[name]
-        if not isinstance(own, dict):
-            self._keep(name, name, own, {"": f"models.{name}"})
-            return
+            return self.made[name]
         if name in self.under_way:
             circle = " → ".join([*self.under_way[self.under_way.index(name) :], name])
             raise ValueError(f"models.{name}.after: goes round in a circle, {circle}")
         self.under_way.append(name)
-        values = {key: value for key, value in own.items() if key != "sweep"}
-        origins = {"": f"models.{name}"} | {
-            path: f"models.{name}.{path}" for path, _ in _leaves(values)
-        }
-        if own.get("after"):
-            before = self._before(name, str(own["after"]))
-            taken = {
-                key: value
-                for key, value in self.values[before].items()
-                if key not in OWN and not _is_unused(key, own.get("method"))
-            }
-            values = _merged(taken, values)
-            origins = self.origins[before] | origins
-        if own.get("sweep", {}) != {}:
-            self._sweep(name, own["sweep"], values, origins)
-        else:
+        values, origins = self.models[name], {"": f"models.{name}"}
+        sweep = {}
+        if isinstance(values, dict):
+            sweep = values.get("sweep", {})
+            values = {key: value for key, value in values.items() if key != "sweep"}
+            origins |= {path: f"models.{name}.{path}" for path in _paths(values)}
+            if values.get("after"):
+                before = self._before(name, str(values["after"]))
+                values = _merged(self._taken(before, values.get("method")), values)
+                origins = self.origins[before] | origins
+        if sweep == {}:
             self._keep(name, name, values, origins)
+        else:
+            self._sweep(name, sweep, values, origins)
         self.under_way.pop()
+        return self.made[name]
 
     def _keep(self, name: str, made: str, values: Any, origins: dict[str, str]) -> None:
         self.made.setdefault(name, []).append(made)
@@ -135,35 +129,33 @@ class _Work:
 
     def _before(self, name: str, after: str) -> str:
         """The model that a trial comes after."""
-        if after in self.models:
-            self.resolve(after)
-        else:  # a single model of a sweep can be meant; its name begins with that of the sweep
-            for written, model in self.models.items():
-                sweeps = isinstance(model, dict) and "sweep" in model
-                if sweeps and after.startswith(f"{written}-"):
-                    self.resolve(written)
-        known = [made for several in self.made.values() for made in several]
+        for written, model in self.models.items():
+            # a single model of a sweep can be meant; its name begins with that of the sweep
+            sweeps = isinstance(model, dict) and "sweep" in model and after not in self.models
+            if after == written or (sweeps and after.startswith(f"{written}-")):
+                self.resolve(written)
         if after in self.values:
             return after
+        where = f"models.{name}.after: {after!r}"
         if after in self.made:
-            raise ValueError(
-                f"models.{name}.after: {after!r} is a sweep; take one of "
-                f"{', '.join(self.made[after])}"
-            )
-        names = [*self.models, *known]
-        raise ValueError(
-            f"models.{name}.after: {after!r} is none of {', '.join(dict.fromkeys(names))}"
-            f"{nearest(after, names)}"
-        )
+            raise ValueError(f"{where} is a sweep; take one of {', '.join(self.made[after])}")
+        names = dict.fromkeys([*self.models, *self.values])
+        raise ValueError(f"{where} is none of {', '.join(names)}{nearest(after, names)}")
+
+    def _taken(self, before: str, method: Any) -> Values:
+        """What a trial takes over: not what a method of its own has no use for."""
+        known = METHODS.get(str(method))
+        unused = {*PARTS} - {*known.uses} if known else set()
+        values = self.values[before]
+        return {key: values[key] for key in values if key not in {*OWN, *unused}}
 
     def _sweep(self, name: str, sweep: Any, values: Values, origins: dict[str, str]) -> None:
         where = f"models.{name}.sweep"
-        if not isinstance(sweep, dict) or not sweep:
+        if not isinstance(sweep, dict):
             raise ValueError(f"{where}: not a mapping of keys to lists of values")
-        known = _keys()
         for key, choices in sweep.items():
-            if key not in known:
-                raise ValueError(f"{where}: unknown key {key!r}{nearest(str(key), known)}")
+            if key not in SWEPT:
+                raise ValueError(f"{where}: unknown key {key!r}{nearest(str(key), SWEPT)}")
             if not isinstance(choices, list) or not choices:
                 raise ValueError(f"{where}.{key}: not a list of values")
         combinations = list(itertools.product(*sweep.values()))
@@ -176,19 +168,12 @@ class _Work:
                 raise ValueError(f"{where}: {change} makes no name of its own, but {made!r}")
             of_this = values
             for key, value in change.items():
-                *outer, inner = key.split(".")
-                nested = {inner: value}
-                of_this = _merged(of_this, {outer[0]: nested} if outer else nested)
+                outer, _, inner = key.rpartition(".")
+                of_this = _merged(of_this, {outer: {inner: value}} if outer else {inner: value})
             if values.get("label"):
-                of_this["label"] = ", ".join(
-                    [values["label"], *(f"{k.split('.')[-1]} {v}" for k, v in change.items())]
-                )
+                words = [f"{key.split('.')[-1]} {value}" for key, value in change.items()]
+                of_this["label"] = ", ".join([values["label"], *words])
             self._keep(name, made, of_this, origins | {key: f"{where}.{key}" for key in change})
-
-
-def _is_unused(part: str, method: Any) -> bool:
-    """Whether a trial with a method of its own has no use for a part of the one before."""
-    return part in PARTS and method in METHODS and part not in METHODS[method].uses
 
 
 def _merged(before: Values, change: Values) -> Values:
@@ -196,53 +181,34 @@ def _merged(before: Values, change: Values) -> Values:
 
     A part of which exactly one key is to be given (``subset``) is replaced as a whole.
     """
-    merged = dict(before)
+    merged = before | change
     for key, value in change.items():
-        if isinstance(value, dict) and isinstance(merged.get(key), dict) and key != "subset":
-            merged[key] = _merged(merged[key], value)
-        else:
-            merged[key] = value
+        if isinstance(value, dict) and isinstance(before.get(key), dict) and key != "subset":
+            merged[key] = _merged(before[key], value)
     return merged
 
 
-def _leaves(values: Values, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every dotted key and its value."""
+def _paths(values: Values, prefix: str = "") -> Iterator[str]:
+    """Every dotted key."""
     for key, value in values.items():
-        yield f"{prefix}{key}", value
+        yield f"{prefix}{key}"
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-
-
-def _keys() -> list[str]:
-    """Every key that a sweep can have."""
-    inner = [f"{part}.{key}" for part, kind in NESTED.items() for key in kind.model_fields]
-    return [*(key for key in Model.model_fields if key not in NOT_SWEPT), *inner]
+            yield from _paths(value, f"{prefix}{key}.")
 
 
 def _word(key: str, value: Any) -> str:
     """What a value adds to a model's name: 1e-5, r8, alpha16, schedule-cosine."""
-    text = _number(value)
     short = SHORT.get(key, key.rpartition(".")[2])
-    if text is not None:
-        return f"{short}{text}"
+    # YAML 1.1 reads 1e-5, without a dot, as text
+    if re.fullmatch(r"[+-]?\d*\.?\d+(e[+-]?\d+)?", str(value), re.IGNORECASE):
+        return f"{short}{_number(Decimal(str(value)).normalize())}"
     words = value if isinstance(value, list) else ["none" if value is None else value]
     text = re.sub(r"[^a-z0-9_]+", "-", "-".join(map(str, words)).lower()).strip("-")
     return f"{short}-{text}" if "." in key else text
 
 
-def _number(value: Any) -> str | None:
-    """A number without a dot: 5e-5, 15e-5, 8; None for what is no number.
-
-    YAML 1.1 reads ``1e-5``, without a dot, as text.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        exact = Decimal(str(value)).normalize()
-    except InvalidOperation:
-        return None
-    if not exact.is_finite():
-        return None
+def _number(exact: Decimal) -> str:
+    """A number without a dot: 5e-5, 15e-5, 8."""
     if exact == exact.to_integral_value() and abs(exact) < 10**6:
         return str(int(exact))
     sign, digits, exponent = exact.as_tuple()

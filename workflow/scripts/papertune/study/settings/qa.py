@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from papertune.study.settings.base import Settings
 from papertune.study.settings.listings import ListedSource
-
-Site = r"^[a-z0-9][a-z0-9.-]*$"
-Code = Literal["remove", "reject"]
 
 
 class PostsSource(ListedSource):
     """Questions of a Stack Exchange site with their best answers."""
 
-    site: str = Field(pattern=Site, description="the site by name: stackoverflow, math")
+    site: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="by name: stackoverflow, math")
     tags: list[str] = Field([], description="a question has all of them")
     min_score: int = 1
     min_answer_score: int = 1
     limit: int | None = Field(None, ge=1, description="pairs of a year, best questions first")
-    code: Code = Field("remove", description="or reject: no post with a code block is taken")
+    code: Literal["remove", "reject"] = Field("remove", description="code blocks, or their posts")
 
     @property
     def has_scores(self) -> bool:
@@ -32,7 +29,7 @@ class PostsSource(ListedSource):
 class StackExchangeSource(PostsSource):
     """Questions of a Stack Exchange site with their best answers, by the API, year by year."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.stack_exchange:list_documents"
+    lister = "papertune.collect.listings.stack_exchange:list_documents"
     kind: Literal["stack_exchange"]
     url: str = "https://api.stackexchange.com/2.3"
 
@@ -40,7 +37,7 @@ class StackExchangeSource(PostsSource):
 class StackDumpSource(PostsSource):
     """Questions of a Stack Exchange data dump with their best answers."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.stack_dump:list_documents"
+    lister = "papertune.collect.listings.stack_dump:list_documents"
     kind: Literal["stack_dump"]
     path: str = Field(description="Posts.xml, or Posts.xml.gz, .bz2 or .xz")
 
@@ -48,7 +45,9 @@ class StackDumpSource(PostsSource):
 class WikipediaSource(ListedSource):
     """Pages of a Wikipedia, by titles and by categories. They have no year."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.wikipedia:list_documents"
+    lister = "papertune.collect.listings.wikipedia:list_documents"
+    undated = "none"
+    some_of = ("titles", "categories")
     kind: Literal["wikipedia"]
     language: str = Field("en", pattern=r"^[a-z][a-z-]*$")
     titles: list[str] = []
@@ -61,17 +60,6 @@ class WikipediaSource(ListedSource):
     min_words: int = Field(20, ge=1, description="of a document; shorter ones are rejected")
     sentences: int | None = Field(None, ge=1, description="of a document, from its beginning")
     url: str = "https://{language}.wikipedia.org/w/api.php"
-
-    @property
-    def years(self) -> Literal["none"]:
-        """A page has no year."""
-        return "none"
-
-    @model_validator(mode="after")
-    def _has_pages(self) -> WikipediaSource:
-        if not self.titles and not self.categories:
-            raise ValueError("name titles or categories")
-        return self
 
 
 class Columns(Settings):
@@ -89,7 +77,8 @@ class Columns(Settings):
 class TableSource(ListedSource):
     """Ready-made pairs in a table; undated unless a column has the year."""
 
-    rows: ClassVar[bool] = True
+    rows = True
+    undated = "none"
     columns: Columns
     where: dict[str, str | int | float | bool] = Field(
         {}, description="column → value: other rows are passed over"
@@ -97,9 +86,9 @@ class TableSource(ListedSource):
     limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the table")
 
     @property
-    def years(self) -> Literal["needed", "none"]:
+    def years(self) -> Literal["needed", "none", "either"]:
         """By the column or the path that says them."""
-        return "needed" if self.columns.year or "{year}" in getattr(self, "path", "") else "none"
+        return "needed" if self.columns.year else super().years
 
     @property
     def has_scores(self) -> bool:
@@ -113,8 +102,8 @@ class PairsSource(TableSource):
     Undated, unless a column has the year or the path has ``{year}``.
     """
 
-    lister: ClassVar[str] = "papertune.collect.listings.table_pairs:read"
-    watched: ClassVar[bool] = True
+    lister = "papertune.collect.listings.table_pairs:read"
+    watched = True
     kind: Literal["pairs"]
     path: str
 
@@ -122,7 +111,7 @@ class PairsSource(TableSource):
 class HubDatasetSource(TableSource):
     """Ready-made pairs in a data set of the Hugging Face Hub; undated without a year."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.hub_datasets:read"
+    lister = "papertune.collect.listings.hub_datasets:read"
     kind: Literal["hub_dataset"]
     dataset: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="owner/name")
     revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="a commit, 40 hex digits")

@@ -6,9 +6,9 @@ API keys are no settings: they come from the environment only (``OPENALEX_API_KE
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from papertune.study.settings.base import Settings
 from papertune.study.settings.listings import ListedSource
@@ -28,17 +28,12 @@ class ArxivSource(ListedSource):
     first submitted in the year.
     """
 
-    lister: ClassVar[str] = "papertune.collect.listings.arxiv:list_documents"
+    lister = "papertune.collect.listings.arxiv:list_documents"
+    some_of = ("query", "category")
     kind: Literal["arxiv"]
     query: str = Field("", description='in arXiv\'s language: abs:"branch prediction"')
     category: str = Field("", pattern=r"^(?:[A-Za-z-]+(?:\.[A-Za-z*-]+)?)?$", examples=["cs.AR"])
     url: Url = ARXIV
-
-    @model_validator(mode="after")
-    def _something(self) -> ArxivSource:
-        if not self.query and not self.category:
-            raise ValueError("neither query nor category; give one, such as category: cs.AR")
-        return self
 
 
 class OpenAlexSource(ListedSource):
@@ -48,17 +43,13 @@ class OpenAlexSource(ListedSource):
     it is set.
     """
 
-    lister: ClassVar[str] = "papertune.collect.listings.openalex:list_documents"
+    lister = "papertune.collect.listings.openalex:list_documents"
+    one_of = ("source", "issn", "venue")
     kind: Literal["openalex"]
     source: str = Field("", pattern=r"^(?:[Ss]\d+)?$", description="OpenAlex id: S1983995261")
     issn: str = Field("", pattern=ISSN)
     venue: str = Field("", description="the name as OpenAlex spells it, or an abbreviation of it")
     url: Url = OPENALEX
-
-    @model_validator(mode="after")
-    def _one_way(self) -> OpenAlexSource:
-        _exactly_one(source=self.source, issn=self.issn, venue=self.venue)
-        return self
 
 
 class CrossrefSource(ListedSource):
@@ -68,7 +59,8 @@ class CrossrefSource(ListedSource):
     part of the conference's name.
     """
 
-    lister: ClassVar[str] = "papertune.collect.listings.crossref:list_documents"
+    lister = "papertune.collect.listings.crossref:list_documents"
+    one_of = ("issn", "container_title", "event")
     kind: Literal["crossref"]
     issn: str = Field("", pattern=ISSN)
     container_title: str = Field("", description="the exact title of the journal or proceedings")
@@ -80,16 +72,11 @@ class CrossrefSource(ListedSource):
     )
     url: Url = CROSSREF
 
-    @model_validator(mode="after")
-    def _one_way(self) -> CrossrefSource:
-        _exactly_one(issn=self.issn, container_title=self.container_title, event=self.event)
-        return self
-
 
 class SemanticScholarSource(ListedSource):
     """Semantic Scholar: the papers of one venue and year. $S2_API_KEY is used where it is set."""
 
-    lister: ClassVar[str] = "papertune.collect.listings.semantic_scholar:list_documents"
+    lister = "papertune.collect.listings.semantic_scholar:list_documents"
     kind: Literal["semantic_scholar"]
     venue: str = Field(min_length=1, description="its name or ISO 4 abbreviation")
     query: str = Field("", description="only papers whose title or abstract has these words")
@@ -105,9 +92,3 @@ class Lookups(Settings):
     semantic_scholar: Url = SEMANTIC_SCHOLAR
     by_title: bool = Field(False, description="search for the title where no identifier is known")
     title_match: float = Field(0.9, gt=0, le=1, description="least likeness of two titles")
-
-
-def _exactly_one(**given: str) -> None:
-    """Raise ValueError unless one of the ways to name a venue is used."""
-    if sum(map(bool, given.values())) != 1:
-        raise ValueError(f"give exactly one of {', '.join(given)}")

@@ -9,53 +9,28 @@ from typing import Annotated
 
 from pydantic import Field
 
-from papertune.study.settings.listings import (
-    AclSource,
-    AclXmlSource,
-    BibtexSource,
-    DblpApiSource,
-    DblpSnapshotSource,
-    DblpSource,
-    DblpSparqlSource,
-    DemoSource,
-    FilesSource,
-    PdfsSource,
-    PmlrSource,
-)
-from papertune.study.settings.qa import (
-    HubDatasetSource,
-    PairsSource,
-    StackDumpSource,
-    StackExchangeSource,
-    WikipediaSource,
-)
-from papertune.study.settings.scholarly import (
-    ArxivSource,
-    CrossrefSource,
-    OpenAlexSource,
-    SemanticScholarSource,
-)
+from papertune.study.settings import listings, qa, scholarly
 
 Source = Annotated[
-    DemoSource
-    | DblpSource
-    | DblpApiSource
-    | DblpSparqlSource
-    | DblpSnapshotSource
-    | PmlrSource
-    | AclSource
-    | AclXmlSource
-    | ArxivSource
-    | OpenAlexSource
-    | CrossrefSource
-    | SemanticScholarSource
-    | BibtexSource
-    | FilesSource
-    | PdfsSource
-    | StackExchangeSource
-    | StackDumpSource
-    | WikipediaSource
-    | PairsSource
-    | HubDatasetSource,
+    listings.DemoSource
+    | listings.DblpSource
+    | listings.DblpApiSource
+    | listings.DblpSparqlSource
+    | listings.DblpSnapshotSource
+    | listings.PmlrSource
+    | listings.AclSource
+    | listings.AclXmlSource
+    | scholarly.ArxivSource
+    | scholarly.OpenAlexSource
+    | scholarly.CrossrefSource
+    | scholarly.SemanticScholarSource
+    | listings.BibtexSource
+    | listings.FilesSource
+    | listings.PdfsSource
+    | qa.StackExchangeSource
+    | qa.StackDumpSource
+    | qa.WikipediaSource
+    | qa.PairsSource
+    | qa.HubDatasetSource,
     Field(discriminator="kind"),
 ]
