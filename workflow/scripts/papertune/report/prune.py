@@ -146,7 +146,7 @@ class _References:
         del settings["model"]
         for seed in study.seeds_of(model):
             kind, made = BASES, self._pretrained(study.models[model].base)
-            if model in layout.trained:
+            if model in layout.experiment.trained:
                 known = self._known(training_identity, recipe, seed, data, base, embedder)
                 kind, made = MODELS, {**settings_of_training(recipe, seed), **known}
                 yield MODELS, made
