@@ -6,6 +6,7 @@ Fields marked :func:`cosmetic` never enter an identity: changing them reruns not
 """
 
 from papertune.study.settings.base import NAME, Name, Settings, Years, added, cosmetic
+from papertune.study.settings.bases import Architecture, Base, Corpus, Pretraining, Tokenizer
 from papertune.study.settings.collect import Fetching, Resolver
 from papertune.study.settings.evaluate import (
     PACKAGED_EMBEDDER,
@@ -17,18 +18,13 @@ from papertune.study.settings.evaluate import (
 from papertune.study.settings.models import (
     PARTS,
     Answering,
-    Architecture,
-    Base,
-    Corpus,
     ExampleForm,
     Freeze,
     Lora,
     MethodName,
     Model,
-    Pretraining,
     Quantization,
     Subset,
-    Tokenizer,
     Training,
 )
 from papertune.study.settings.sources import Source

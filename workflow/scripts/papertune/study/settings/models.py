@@ -1,4 +1,4 @@
-"""Settings of bases, of training and of answering."""
+"""Settings of models, of training and of answering."""
 
 from __future__ import annotations
 
@@ -15,16 +15,6 @@ from pydantic import (
 
 from papertune.study.methods import METHODS
 from papertune.study.settings.base import Name, Settings, added, cosmetic
-
-# names of sizes in configurations of GPT-2, and in those of models like Llama
-LIKE_LLAMA = {
-    "n_embd": "hidden_size",
-    "n_layer": "num_hidden_layers",
-    "n_head": "num_attention_heads",
-    "n_inner": "intermediate_size",
-    "n_positions": "max_position_embeddings",
-    "activation_function": "hidden_act",
-}
 
 
 def _base_and_method_or_after(schema: dict[str, Any]) -> None:
@@ -174,97 +164,6 @@ class Subset(Settings):
     top: int | None = Field(None, ge=1, description="so many documents of the highest score")
     first: int | None = Field(None, ge=1, description="so many, in the order of the pairs")
     fraction: float | None = Field(None, gt=0, lt=1, description="share, by hash of the document")
-
-
-class Tokenizer(Settings):
-    """Trained on the base's own pre-training texts."""
-
-    kind: Literal["bpe", "characters"] = "bpe"
-    vocabulary: int = Field(1536, ge=64, description="tokens, specials included; bpe only")
-
-
-class Architecture(Settings):
-    """A decoder from scratch."""
-
-    family: Literal["gpt2", "llama"] = "llama"
-    width: int = Field(64, ge=8)
-    layers: int = Field(2, ge=1)
-    heads: int = Field(2, ge=1)
-    intermediate: int = Field(160, ge=8)
-    activation: Literal["relu", "gelu", "silu"] = "relu"
-    context: int = Field(256, ge=32, description="tokens")
-    init_std: float = Field(0.02, gt=0)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Its shape under the names of transformers' configurations."""
-        shape: dict[str, Any] = {
-            "n_embd": self.width,
-            "n_layer": self.layers,
-            "n_head": self.heads,
-            "n_inner": self.intermediate,
-            "n_positions": self.context,
-            "activation_function": self.activation,
-        }
-        if self.family == "gpt2":
-            shape |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
-        else:
-            shape = {LIKE_LLAMA[name]: value for name, value in shape.items()}
-            shape["num_key_value_heads"] = self.heads
-        return {**shape, "tie_word_embeddings": True}
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Architecture:
-        if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
-        return self
-
-
-class Corpus(Settings):
-    """What a base from scratch reads: the training documents only, and files of one's own.
-
-    ``plain``: the text as it is. ``recall``: text and the beginning of a sentence as prompt, the
-    rest of the sentence as completion. ``none``: files only. Files are JSONL with ``text``, or
-    ``prompt`` and ``completion``.
-    """
-
-    documents: Literal["plain", "recall", "none"] = "plain"
-    files: list[str] = []
-    loss: Literal["completion", "all"] = "completion"
-
-
-class Pretraining(Settings):
-    """How a base is made here from scratch."""
-
-    tokenizer: Tokenizer = Tokenizer()
-    architecture: Architecture = Architecture()
-    corpus: Corpus = Corpus()
-    training: Training = Training()
-    seed: int = 1
-
-    @model_validator(mode="after")
-    def _by_loss(self) -> Pretraining:
-        if self.training.best_by != "validation_loss":
-            raise ValueError("training.best_by: in pre-training it can only be validation_loss")
-        return self
-
-
-class Base(Settings):
-    """Exactly one of: a Hub id with its revision, a local folder, a base pre-trained here."""
-
-    one_of = ("hub", "path", "pretrain")
-    hub: str = ""
-    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
-    path: str = ""
-    pretrain: Pretraining | None = None
-
-    @model_validator(mode="after")
-    def _with_revision(self) -> Base:
-        if self.hub and not self.revision:
-            raise ValueError(
-                "a Hub base needs revision: a commit, 40 hex digits; it stays the same"
-            )
-        return self
 
 
 PARTS = tuple(dict.fromkeys(part for method in METHODS.values() for part in method.uses))
