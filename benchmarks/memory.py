@@ -172,12 +172,17 @@ def render_documents(here: Here) -> None:
 
 def synthesize(here: Here) -> None:
     """Both generators, every split."""
+    from papertune.generators.asking import Writer
     from papertune.generators.synthesis import synthesize
     from papertune.study import uses
 
     for (name, split), output in here.splits("datasets").items():
+        given = uses.synthesize(here.layout, name, split).arguments
+        mine, shards = given.pop("mine"), given.pop("shards")
         synthesize(
-            **uses.synthesize(here.layout, name, split).arguments,
+            Writer(**given),
+            mine=mine,
+            shards=shards,
             documents=[Path(path) for path in here.layout.documents(split)],
             output=output,
             rejected=here.splits("rejected/pairs")[name, split],

@@ -19,7 +19,7 @@ from snakemake_run import ROOT, snakemake
 
 pytestmark = pytest.mark.slow
 
-WORK = ("synthesize", "answer", "embed", "models", "bases", "checkpoints")
+WORK = ("pairs", "answer", "embed", "models", "bases", "checkpoints")
 CLONED = ("Snakefile", "workflow", "config", "envs")
 
 
@@ -130,12 +130,7 @@ def test_prune_deletes_what_no_experiment_refers_to_and_asks_before(study):
     shutil.copytree(study.folder / "results", study.folder / "kept", copy_function=os.link)
     shutil.rmtree(study.folder / "results")  # what is not there is not known, and stays
     _, whole = prune("yes=true")
-    assert [len(whole[kind]) for kind in ("models", "bases", "answer", "synthesize")] == [
-        1,
-        1,
-        2,
-        2,
-    ]
+    assert [len(whole[kind]) for kind in ("models", "bases", "answer", "pairs")] == [1, 1, 2, 2]
     (study.folder / "kept").rename(study.folder / "results")
     assert prune("yes=true")[1] == whole
 

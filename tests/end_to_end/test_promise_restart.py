@@ -97,7 +97,7 @@ def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path)
     assert fetched.items() <= stored(tmp_path, "fetch").items(), "fetched pages were lost"
     newest = max(int(path.parts[-2].partition("-")[2]) for path in tmp_path.glob(whole))
     logs = ""
-    for stage in ("synthesize", "answer"):
+    for stage in ("pairs", "answer"):
         kill_when(tmp_path, study, f"store/{stage}/*/*.jsonl")
         logs += (tmp_path / "logs/small/bases/small.log").read_text()
     went_on = re.search(r"going on from \S*/checkpoint-(\d+)\n", logs)
@@ -106,7 +106,7 @@ def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path)
     assert answered
     snakemake(tmp_path, "--config", f"experiments={study}")
     assert tables(tmp_path) == tables(small)
-    for stage in ("fetch", "synthesize", "answer"):
+    for stage in ("fetch", "pairs", "answer"):
         twice = {key: count for key, count in stored(tmp_path, stage).items() if count > 1}
         assert not twice, f"{stage}: finished work was done again"
     assert answered.items() <= stored(tmp_path, "answer").items()

@@ -10,7 +10,8 @@ import pytest
 from chat_server import reply, serving, status
 
 from papertune.errors import GeneratorError
-from papertune.generators import open_backend, openai_backend
+from papertune.generators import asking, open_backend, openai_backend
+from papertune.generators.asking import Writer
 from papertune.generators.protocol import Request
 from papertune.generators.synthesis import synthesize
 from papertune.jobs import stopping
@@ -227,10 +228,11 @@ def study(tmp_path):
 
     def run(url, **values):
         return synthesize(
-            generator_name="chat",
-            generator=settings(url, **values),
-            prompt="$pairs pairs about $title $text 1",
-            instruction="read",
+            Writer(
+                name="chat",
+                generator=settings(url, **values),
+                prompt="$pairs pairs about $title $text 1",
+            ),
             documents=[tmp_path / "2020.jsonl"],
             mine=SplitOf("test", (2011, 2022), None, None),
             output=tmp_path / "pairs.parquet",
@@ -242,7 +244,7 @@ def study(tmp_path):
     return run
 
 
-def test_a_killed_server_costs_only_what_was_not_finished(server, study):
+def test_a_killed_server_costs_only_what_was_not_finished(server, study, monkeypatch):
     server.faults["Title 5"] = [status(401)]
     with pytest.raises(GeneratorError):
         study(server.url, concurrency=1)
@@ -252,6 +254,9 @@ def test_a_killed_server_costs_only_what_was_not_finished(server, study):
     assert len(server.bodies) == 9
     pairs = list(read_pairs(study.folder / "pairs.parquet"))
     assert [pair.document for pair in pairs] == sorted(pair.document for pair in pairs)
+    monkeypatch.setattr(asking, "judge", None)  # nothing is read and checked twice
+    study(server.url)
+    assert list(read_pairs(study.folder / "pairs.parquet")) == pairs
 
 
 def test_a_document_is_asked_again_until_it_is_given_up(server, study):

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
+from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.jobs.job import job
 from papertune.study import uses
 
 with job(snakemake, uses.synthesize) as given:
+    mine, shards = given.pop("mine"), given.pop("shards")
     synthesize(
+        Writer(**given, folder=snakemake.input.model or None),
         documents=[Path(path) for path in snakemake.input.documents],
+        mine=mine,
         output=Path(snakemake.output.pairs),
         rejected=Path(snakemake.output.rejected),
         store=Path(snakemake.config["store"]),
-        model_folder=Path(snakemake.input.model) if snakemake.input.model else None,
         threads=snakemake.threads,
-        **given,
+        shards=shards,
     )

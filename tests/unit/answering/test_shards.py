@@ -15,6 +15,7 @@ import pytest
 
 from papertune.answering.inference import Task, answer
 from papertune.errors import GeneratorError, PapertuneError
+from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
 from papertune.pairfile import write_pairs
@@ -72,23 +73,24 @@ def run_synthesize(folder: Path, made: Path, shards: int) -> None:
     """A random model writes nothing readable: each document is asked twice and there is no pair."""
     with pytest.raises(GeneratorError, match=f"not one pair from {COUNT} documents"):
         synthesize(
-            generator_name="g",
-            generator=TransformersGenerator(
-                backend="transformers",
-                model="tiny",
-                prompt="p.txt",
-                batch_size=BATCH,
-                decoding=Decoding(max_new_tokens=TOKENS),
-                attempts=2,
+            Writer(
+                name="g",
+                generator=TransformersGenerator(
+                    backend="transformers",
+                    model="tiny",
+                    prompt="p.txt",
+                    batch_size=BATCH,
+                    decoding=Decoding(max_new_tokens=TOKENS),
+                    attempts=2,
+                ),
+                prompt="$pairs of $title: $text",
+                folder=folder / "model",
             ),
-            prompt="$pairs of $title: $text",
-            instruction="read",
             documents=[folder / "2020.jsonl"],
             mine=SplitOf("test", (2020, 2020), None, None),
             output=made / "output.jsonl",
             rejected=made / "rejected.jsonl",
             store=made / "store",
-            model_folder=folder / "model",
             threads=2,
             shards=shards,
         )
@@ -99,7 +101,7 @@ STAGES = {"answer": (run_answer, COUNT), "synthesize": (run_synthesize, 2 * COUN
 
 def lines_of(made: Path) -> list[dict]:
     """The whole lines of the store, of all writers."""
-    files = list((made / "store").glob("*/*/*.jsonl"))
+    files = [path for stage in STAGES for path in (made / "store" / stage).glob("*/*.jsonl")]
     text = "".join(path.read_text() for path in files)
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
@@ -127,7 +129,7 @@ def undisturbed(folder, tmp_path_factory):
 def test_shards_change_nothing(folder, undisturbed, tmp_path, stage, shards):
     STAGES[stage][0](folder, tmp_path, shards)
     assert results(tmp_path) == undisturbed[stage]
-    writers = list((tmp_path / "store").glob("*/*/*.jsonl"))
+    writers = list((tmp_path / "store" / stage).glob("*/*.jsonl"))
     assert len(writers) == shards * (STAGES[stage][1] // COUNT)
 
 

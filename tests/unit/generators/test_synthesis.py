@@ -1,6 +1,7 @@
 """Synthesis as a stage: whom it asks, what it keeps, what it says about the rest."""
 
 import json
+import shutil
 import tracemalloc
 from dataclasses import replace
 
@@ -8,7 +9,8 @@ import pytest
 
 from papertune import versions
 from papertune.errors import GeneratorError
-from papertune.generators import rules_backend
+from papertune.generators import asking, direct_backends
+from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
 from papertune.pairfile import read_pairs
@@ -48,16 +50,14 @@ def study(tmp_path):
             files.append(tmp_path / f"{year}.jsonl")
             write_records(files[-1], [item for item in documents if item.year == year])
         counts = synthesize(
-            generator_name=name,
-            generator=generator,
-            prompt=prompt,
-            instruction="read",
+            Writer(
+                name=name, generator=generator, prompt=prompt, instruction="read", folder=folder
+            ),
             documents=files,
             mine=SplitOf.of(split, SPLITS),
             output=tmp_path / "pairs.parquet",
             rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
-            model_folder=folder,
         )
         return (
             counts,
@@ -155,6 +155,19 @@ def test_only_new_and_changed_documents_are_asked_about(study):
     assert any("Tern7" in pair.context for pair in pairs)
 
 
+def test_only_new_documents_are_read_and_checked(study, monkeypatch):
+    checked = []
+    real = asking.judge
+    monkeypatch.setattr(asking, "judge", lambda *of: checked.append(of[2].id) or real(*of))
+    documents = [document(n) for n in range(5)]
+    whole = study([*documents, document(9)])[1:]
+    shutil.rmtree(study.folder / "store")
+    study(documents)
+    checked.clear()
+    assert study([*documents, document(9)])[1:] == whole
+    assert checked == [document(9).id]
+
+
 def test_what_is_cosmetic_asks_nobody_and_what_counts_asks_all(study):
     documents = [document(n) for n in range(4)]
     study(documents)
@@ -195,8 +208,8 @@ def test_zero_is_an_error_and_leaves_no_file(study):
 
 
 def test_a_killed_run_keeps_its_batches(study, monkeypatch):
-    monkeypatch.setattr(rules_backend, "BATCH", 3)
-    real, seen = rules_backend.pairs_about, []
+    monkeypatch.setattr(direct_backends, "BATCH", 3)
+    real, seen = direct_backends.pairs_about, []
 
     def dies_at_the_eighth(item, style, count):
         seen.append(item.id)
@@ -204,7 +217,7 @@ def test_a_killed_run_keeps_its_batches(study, monkeypatch):
             raise KeyboardInterrupt
         return real(item, style, count)
 
-    monkeypatch.setattr(rules_backend, "pairs_about", dies_at_the_eighth)
+    monkeypatch.setattr(direct_backends, "pairs_about", dies_at_the_eighth)
     documents = [document(n) for n in range(10)]
     with pytest.raises(KeyboardInterrupt):
         study(documents)
@@ -247,6 +260,7 @@ def test_a_models_raw_outputs_are_kept_and_read_again(study, tiny, monkeypatch):
             line["value"]["text"] = "Q: What does it predict?\nA: Misses of the shared cache."
             line["value"]["cut"] = False
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    shutil.rmtree(study.folder / "store" / "pairs")
 
     counts, pairs, _ = study(documents, generator=generator, prompt=PROMPT, folder=tiny)
     assert (counts.asked, counts.requests, counts.pairs) == (0, 0, 5)
@@ -280,10 +294,7 @@ def test_memory_does_not_grow_with_the_texts(study):
         del documents
         tracemalloc.start()
         synthesize(
-            generator_name="g",
-            generator=RULES,
-            prompt="",
-            instruction="",
+            Writer(name="g", generator=RULES),
             documents=[year],
             mine=SplitOf.of("test", SPLITS),
             output=study.folder / f"pairs-{count}.jsonl",

@@ -7,6 +7,7 @@ import yaml
 
 from papertune.collect.listings import stack_dump, table_pairs
 from papertune.errors import SettingsError, TrainingError
+from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.pairfile import read_pairs
 from papertune.records import Document, write_records
@@ -29,7 +30,7 @@ def dataset(tmp_path):
     def made(documents, generator):
         write_records(tmp_path / "2012.jsonl", documents)
         synthesize(
-            generator_name="people", generator=generator, prompt="", instruction="Answer",
+            Writer(name="people", generator=generator, instruction="Answer"),
             documents=[tmp_path / "2012.jsonl"], mine=SplitOf.of("train", SPLITS),
             output=tmp_path / "train.parquet", rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",

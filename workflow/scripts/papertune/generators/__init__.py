@@ -1,7 +1,4 @@
-"""What writes pairs: one module per backend behind the protocol of ``protocol.py``.
-
-A new backend is one module and one line here.
-"""
+"""What writes pairs: one module per backend behind the protocol of ``protocol.py``."""
 
 from __future__ import annotations
 
@@ -11,26 +8,19 @@ from pathlib import Path
 from papertune.generators.protocol import Backend
 from papertune.study.settings import Generator
 
-BACKENDS = {
-    "rules": ("papertune.generators.rules_backend", "RulesBackend"),
-    "source": ("papertune.generators.source_backend", "SourceBackend"),
-    "transformers": ("papertune.generators.transformers_backend", "TransformersBackend"),
-    "openai": ("papertune.generators.openai_backend", "OpenAIBackend"),
-}
-
 
 def open_backend(generator: Generator, *, folder: Path | None, threads: int) -> Backend:
     """The backend of a generator; nothing is loaded or connected before the first request.
 
     Args:
-        generator: Its settings.
+        generator: Its settings, which name the backend's class.
         folder: Where its model lies on this machine (``transformers`` only).
         threads: CPU threads of this job.
 
     Raises:
         GeneratorError: the settings cannot work on this machine.
     """
-    module, name = BACKENDS[generator.backend]
+    module, _, name = generator.opened_as.partition(":")
     backend: Backend = getattr(import_module(module), name)(
         generator, folder=folder, threads=threads
     )

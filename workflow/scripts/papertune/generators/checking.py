@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
+from typing import Any
 
+from papertune.generators.reading import pairs_in
 from papertune.records import Document
+from papertune.study.settings import Generator, SourceGenerator
 
 SHORTEST_QUESTION = 3  # words
 LONGEST_QUESTION = 100
@@ -38,6 +41,44 @@ _FUNCTION_WORDS = frozenset(
     would yes yet you your"""
     )
 )
+
+
+def judge(generator: Generator, written: Mapping[str, Any], document: Document) -> dict[str, Any]:
+    """Read and check what a generator wrote about a document.
+
+    Args:
+        generator: Its settings say how many pairs are kept, and how well they are grounded.
+        written: ``pairs``, or a model's ``text`` and whether it is ``cut``, or a lasting ``error``.
+        document: What the pairs are about.
+
+    Returns:
+        ``document``, its id; ``kept`` pairs; (reason, detail) of those ``rejected``; ``why`` there
+        is no pair.
+    """
+    ready, error = written.get("pairs"), written.get("error")
+    kept: list[tuple[str, str]] = []
+    rejected: list[tuple[str, str]] = []
+    why = error or ""
+    if isinstance(generator, SourceGenerator):  # people's words are not for rules to judge
+        kept = list(ready or ())
+        why = "" if kept else "the document has no question"
+    elif not error:
+        pairs = ready if ready is not None else pairs_in(written["text"], cut=written["cut"])
+        grounding = getattr(generator, "grounding", None)
+        kept, rejected = check_pairs(pairs, document, most=generator.pairs, grounding=grounding)
+        if not kept:
+            why = "every pair was rejected" if pairs else _nothing(written)
+    return {"document": document.id, "kept": kept, "rejected": rejected, "why": why}
+
+
+def _nothing(written: Mapping[str, Any]) -> str:
+    """Why there is not one pair in what was written."""
+    if written.get("pairs") is not None:
+        return "the rules found nothing to ask about"
+    text = written["text"].strip()
+    if not text:
+        return "empty output"
+    return f"{'refusal' if is_refusal(text) else 'unreadable output'}: {text[:200]}"
 
 
 def check_pairs(

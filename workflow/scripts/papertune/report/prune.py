@@ -18,7 +18,7 @@ from typing import Any
 from papertune import versions
 from papertune.answering.inference import Task
 from papertune.errors import PapertuneError
-from papertune.generators.synthesis import asking_identity
+from papertune.generators.asking import asking_identity, checking_identity
 from papertune.models.finished import BASES, MODELS, UNFINISHED
 from papertune.models.loading import weights_digest
 from papertune.scores.embedding import embedder_identity
@@ -102,7 +102,7 @@ def _kept(store: Path) -> Iterator[Kept]:
                 yield Kept(path.parent, kind, identity, said.get("weights", ""))
             elif kind == "answer":
                 yield Kept(path.parent, kind, said | said["model"])
-            elif kind in ("synthesize", "embed", "fetch", "render"):
+            elif kind in ("synthesize", "pairs", "embed", "fetch", "render"):
                 yield Kept(path.parent, kind, said)
         except (OSError, ValueError, LookupError, TypeError):
             log.warning("%s cannot be read, and its folder stays", path)
@@ -122,7 +122,9 @@ class _References:
         for stage in ("fetch", "render"):
             yield stage, {"version": versions.COLLECT, "fetching": study.fetching.identity()}
         for name, generator in study.generators.items():
-            yield "synthesize", asking_identity(generator, study.generator_template(name))
+            template = study.generator_template(name)
+            yield "synthesize", asking_identity(generator, template)
+            yield "pairs", checking_identity(generator, template)
         embedder = self._known(_embedder, layout)
         yield "embed", {"version": versions.EMBED, **embedder}
         for base in study.bases:

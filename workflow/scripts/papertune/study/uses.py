@@ -76,7 +76,7 @@ def synthesize(layout: Layout, generator: str, split: str) -> Uses:
         "mine": SplitOf.of(split, study.splits),
     }
     version = [versions.RULES, versions.ASK, versions.SYNTHESIZE]
-    return Uses(version, chosen, {"generator_name": generator, "shards": study.compute.shards})
+    return Uses(version, chosen, {"name": generator, "shards": study.compute.shards})
 
 
 def describe_dataset(layout: Layout, generator: str) -> Uses:

@@ -1,8 +1,11 @@
-"""Settings of generators."""
+"""Every kind of generator, told apart by ``backend``: the only registry.
+
+A new one is a class of settings that names its backend's class, in the union below.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,7 +22,13 @@ class Decoding(Settings):
 
 
 class GeneratorSettings(Settings):
-    """What every backend has: a label, how many pairs it is to write per document."""
+    """What every backend has: a label, how many pairs it is to write per document.
+
+    ``opened_as`` is a module and its class that :mod:`papertune.generators.protocol` describes; it
+    is made of ``(settings, *, folder, threads)``.
+    """
+
+    opened_as: ClassVar[str]
 
     label: str = cosmetic("")
     pairs: int = Field(3, ge=1, description="pairs asked for per document")
@@ -28,6 +37,7 @@ class GeneratorSettings(Settings):
 class RulesGenerator(GeneratorSettings):
     """Built-in rules, no weights: ``extractive`` (wh-questions) or ``cloze``."""
 
+    opened_as: ClassVar[str] = "papertune.generators.direct_backends:RulesBackend"
     backend: Literal["rules"]
     style: Literal["extractive", "cloze"]
 
@@ -35,6 +45,7 @@ class RulesGenerator(GeneratorSettings):
 class SourceGenerator(GeneratorSettings):
     """The pairs that documents come with: a post and its best answer, a sentence and its translation."""
 
+    opened_as: ClassVar[str] = "papertune.generators.direct_backends:SourceBackend"
     backend: Literal["source"]
     pairs: Literal[1] = 1
 
@@ -59,6 +70,7 @@ class PromptedGenerator(GeneratorSettings):
 class TransformersGenerator(PromptedGenerator):
     """A model on this machine. ``model`` is a Hub id (then ``revision``, 40 hex digits) or a folder."""
 
+    opened_as: ClassVar[str] = "papertune.generators.transformers_backend:TransformersBackend"
     backend: Literal["transformers"]
     revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
     batch_size: int = cosmetic(8, ge=1)
@@ -67,6 +79,7 @@ class TransformersGenerator(PromptedGenerator):
 class OpenAIGenerator(PromptedGenerator):
     """An OpenAI-compatible server such as vLLM or Ollama. The key comes from the environment."""
 
+    opened_as: ClassVar[str] = "papertune.generators.openai_backend:OpenAIBackend"
     backend: Literal["openai"]
     # a server may move: which model it serves is in `model`
     url: str = cosmetic(min_length=1)
