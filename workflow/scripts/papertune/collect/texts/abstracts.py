@@ -23,8 +23,9 @@ from papertune.collect.texts.markup import (
     short_text,
     text_after,
 )
-from papertune.collect.texts.page_data import abstracts_in_scripts, json_of, same_title, title_of
+from papertune.collect.texts.page_data import abstracts_in_scripts, same_title, title_of
 from papertune.collect.texts.publishers import (
+    decode_at,
     hosts_of,
     ieee_abstract,
     sciencedirect_abstract,
@@ -156,7 +157,7 @@ def _meta_contents(soup: BeautifulSoup) -> dict[str, list[str]]:
 def _json_ld(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
     title = title_of(soup)
     for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
-        for node in _nodes(json_of(script.string or ""), 0):
+        for node in _nodes(decode_at((script.string or "").strip(), 0), 0):
             if not same_title(str(node.get("headline") or node.get("name") or ""), title):
                 continue
             kinds = node.get("@type") or []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -73,19 +72,8 @@ def _sources(soup: BeautifulSoup) -> Iterator[str]:
 
 def _loaded(source: str) -> Any:
     """What a script is, or assigns, as JSON."""
-    source = source.strip()
-    if source[:1] in "{[":
-        return json_of(source)
-    start = re.search(r"=\s*(?=[{\[])", source)
+    start = re.match(r"\s*(?=[{\[])", source) or re.search(r"=\s*(?=[{\[])", source)
     return decode_at(source, start.end()) if start else None
-
-
-def json_of(source: str) -> Any:
-    """A script's JSON, or None where it is none."""
-    try:
-        return json.loads(source, strict=False)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _owned(data: Any, depth: int) -> Iterator[tuple[str, str]]:

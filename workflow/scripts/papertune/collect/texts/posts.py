@@ -109,18 +109,16 @@ def has_code_block(body: str) -> bool:
 
 
 def clean_title(title: str) -> str:
-    """A title without its state (``[closed]``), normalised."""
-    return " ".join(without_personal_data(normalised(_STATE.sub("", title))).split())
+    """A title without its state (``[closed]``), addresses and mentions of users, normalised."""
+    text = _EMAIL.sub("", normalised(_STATE.sub("", title)))
+    return " ".join(_MENTION.sub("", text).split())
 
 
 def clean_post(body: str) -> str:
-    """The text of a post: a line for each paragraph and each item of a list.
+    """The text of a post's HTML: a line for each paragraph and each item of a list.
 
     Blocks of code, pictures, struck text and the site's notices are removed, and so are e-mail
     addresses, mentions of users and signatures. Inline code and formulas (``$…$``) stay.
-
-    Args:
-        body: The post's HTML.
     """
     from lxml import html
 
@@ -136,11 +134,6 @@ def normalised(text: str) -> str:
     text = re.sub(r"[₀-₎ₙ]+", lambda match: "_" + match[0].translate(_LOWERED), text)
     text = _FRACTION.sub(" ", text).translate(_PUNCTUATION)
     return unicodedata.normalize("NFKC", text).translate(_PUNCTUATION)
-
-
-def without_personal_data(text: str) -> str:
-    """The text without e-mail addresses and mentions of users."""
-    return _MENTION.sub("", _EMAIL.sub("", text))
 
 
 def pair_document(
@@ -162,9 +155,6 @@ def pair_document(
         question=f"{title}\n{body}".strip(),
         score=float(score),
     )
-
-
-# ---- parts ------------------------------------------------------------------------------------
 
 
 def _said(element: _Element, inside: str) -> str:

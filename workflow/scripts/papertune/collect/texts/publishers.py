@@ -71,7 +71,7 @@ note-content-field openreview: .note-content-field:-soup-contains('Abstract') +
 
 _IEEE = re.compile(r"(?:xplGlobal|\bglobal)\.document\.metadata\s*=\s*(?=\{)")
 _TAGS = {"section-title": "title", "simple-para": "p", "abstract-sec": "div", "inf": "sub"}
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)
 
 
 def _rows(table: str) -> list[tuple[str, str, list[str]]]:

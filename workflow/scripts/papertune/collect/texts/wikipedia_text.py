@@ -140,9 +140,6 @@ def tidied(text: str) -> str:
     return " ".join(text.split())
 
 
-# ---- parts ------------------------------------------------------------------------------------
-
-
 def _kept_call(match: re.Match[str]) -> str:
     """``f()`` and ``a[]`` are of a program; brackets after a space lost what was in them."""
     before = match.string[match.start() - 1 : match.start()]
