@@ -83,7 +83,7 @@ def find_abstract(html: str, url: str) -> tuple[str, str] | None:
         Text and extractor (``meta:citation_abstract``, ``script:json``, ``section`` …), or None.
     """
     found = best_abstract(html, url)
-    return None if found is None or found.truncated else (found.text, found.found_by)
+    return (found.text, found.found_by) if found and not found.truncated else None
 
 
 def best_abstract(html: str, url: str) -> Found | None:
@@ -220,13 +220,10 @@ def _is_headed_other(element: Tag) -> bool:
     """Its first heading says that it is something else: a graphical abstract, highlights."""
     heading = element.find([*HEADINGS, "strong", "b"])
     before = element.find_previous_sibling(HEADINGS)
-    opening = heading if heading is not None and _opens(element, heading) else None
-    return any(other is not None and is_other(short_text(other)) for other in (opening, before))
-
-
-def _opens(element: Tag, heading: Tag) -> bool:
     first = next(iter(element.stripped_strings), "")
-    return first != "" and first == next(iter(heading.stripped_strings), "")
+    if heading is not None and next(iter(heading.stripped_strings), "") != first:
+        heading = None  # it comes later
+    return any(other is not None and is_other(short_text(other)) for other in (heading, before))
 
 
 def _is_elsewhere(element: Tag) -> bool:

@@ -107,13 +107,13 @@ def _tex(source: str) -> str:
     inside = _PREAMBLE.search(source)
     source = " ".join((inside[1] if inside else source).split())
     bare = source
-    for opening, closing in _DELIMITERS:
-        inner = source.removeprefix(opening).removesuffix(closing)
-        if len(inner) == len(source) - len(opening + closing) and inner and "$" not in inner:
+    for begin, end in _DELIMITERS:
+        inner = source.removeprefix(begin).removesuffix(end)
+        if len(inner) == len(source) - len(begin + end) and inner and "$" not in inner:
             bare = inner.strip()
             break
     had_delimiters, source = bare != source, _STYLE.sub("", bare)
-    while source.startswith("{") and source.endswith("}") and _is_one_group(source):
+    while source.startswith("{") and closing(source, 0) == len(source):
         source = _STYLE.sub("", source[1:-1].strip())
     if not source:
         return ""
@@ -122,13 +122,15 @@ def _tex(source: str) -> str:
     return source
 
 
-def _is_one_group(source: str) -> bool:
+def closing(text: str, start: int) -> int:
+    """Where the group that begins at ``start`` ends; the end of the line where it never does."""
     depth = 0
-    for place, char in enumerate(source):
-        depth += (char == "{") - (char == "}")
+    for match in re.finditer(r"\\.|[{}]", text[start:]):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
         if depth == 0:
-            return place == len(source) - 1
-    return False
+            return start + match.end()
+    line = text.find("\n", start)
+    return len(text) if line < 0 else line
 
 
 def _linear(node: Tag, depth: int = 0) -> str:

@@ -134,7 +134,7 @@ def _rows(column: list[Line]) -> list[Line]:
         high = max(row, key=lambda item: len(item.text))
         text = row[0].text
         for before, piece in pairwise(row):
-            text += (" " if piece.left - before.right > 0.15 * high.size else "") + piece.text
+            text += " " * (piece.left - before.right > 0.15 * high.size) + piece.text
         lines.append(replace(high, text=text, left=row[0].left, right=max(p.right for p in row)))
     return lines
 
@@ -178,16 +178,17 @@ def is_heading(text: str) -> bool:
 
 def without_furniture(pages: list[list[Line]], heights: list[float]) -> list[list[Line]]:
     """The pages without running heads, feet and page numbers."""
-    margins: Counter[str] = Counter()
+    margins: Counter[str] = Counter()  # on how many pages a line stands there
     for lines, height in zip(pages, heights, strict=True):
         margins.update({_shape(line) for line in lines if _in_margin(line, height)})
+
+    def stays(line: Line, height: float) -> bool:
+        return not _in_margin(line, height) or not (
+            _NUMBER.fullmatch(line.text) or margins[_shape(line)] > 1
+        )
+
     return [
-        [
-            line
-            for line in lines
-            if not _in_margin(line, height)
-            or not (_NUMBER.fullmatch(line.text) or (len(pages) > 1 and margins[_shape(line)] > 1))
-        ]
+        [line for line in lines if stays(line, height)]
         for lines, height in zip(pages, heights, strict=True)
     ]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from papertune.collect.texts.formulas import is_gone
+from papertune.collect.texts.formulas import closing, is_gone
 from papertune.collect.texts.markup import parsed
 from papertune.collect.texts.text import raised, words
 
@@ -172,29 +172,15 @@ def _tex_of(formula: Tag) -> str:
 def _unwrapped(tex: str) -> str:
     tex = " ".join(tex.split())
     start = _TEX_START.match(tex)
-    if start and tex.endswith("}"):
-        tex = tex[start.end() : -1]
-    return tex.strip()
+    return tex[start.end() : -1].strip() if start and tex.endswith("}") else tex
 
 
 def _with_tex(text: str) -> str:
     """An extract with ``$…$`` in place of formulas, which it spells in lines before their TeX."""
     parts, position = [], 0
     while start := _TEX_START.search(text, position):
-        end = _closing(text, start.start())
+        end = closing(text, start.start())
         before = text[position : start.start()]
         parts.append(_SPELLED.sub("", before) + f" ${_unwrapped(text[start.start() : end])}$ ")
-        rest = _AFTER.match(text, end)
-        position = rest.end() if rest else end
+        position = _AFTER.match(text, end).end()  # type: ignore[union-attr]
     return "".join(parts) + text[position:]
-
-
-def _closing(text: str, start: int) -> int:
-    """Where the group that begins at ``start`` ends; the end of the line where it never does."""
-    depth = 0
-    for match in re.finditer(r"\\.|[{}]", text[start:]):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if depth == 0:
-            return start + match.end()
-    line = text.find("\n", start)
-    return len(text) if line < 0 else line
