@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import copy
 import re
-import types
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import islice
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from itertools import chain, islice
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic.fields import FieldInfo
@@ -162,32 +161,18 @@ def differing(before: dict[tuple[str, ...], Any], after: dict[tuple[str, ...], A
     return {job[0] for job in {*before, *after} if before.get(job) != after.get(job)}
 
 
-def kinds_in(annotation: Any) -> Iterator[type[Settings]]:
-    """The classes of settings in an annotation, all branches of unions."""
+def schema(annotation: Any = Experiment) -> set[type[Settings]]:
+    """Every class of settings in an annotation and in their fields, all branches of unions."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from kinds_in(inner)
-
-
-def schema(kind: type[Settings] = Experiment) -> set[type[Settings]]:
-    """Every class of settings that an experiment file can have."""
-    found, todo = {kind}, [kind]
-    while todo:
-        for field in todo.pop().model_fields.values():
-            new = set(kinds_in(field.annotation)) - found
-            found |= new
-            todo += new
-    return found
+        inner = [field.annotation for field in annotation.model_fields.values()]
+        return {annotation}.union(*map(schema, inner))
+    return set().union(*map(schema, get_args(annotation)))
 
 
 def choices(annotation: Any) -> list[Any]:
     """The values of the literals in an annotation."""
     if get_origin(annotation) is Literal:
         return list(get_args(annotation))
-    inner = (Union, types.UnionType, Annotated, list, tuple)
-    if get_origin(annotation) not in inner:
-        return []
     return [value for one in get_args(annotation) for value in choices(one)]
 
 
@@ -204,12 +189,9 @@ def leaves(item: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[type[Setting
             inner = list(leaves(value, place))
             if is_free(field.annotation):
                 yield from inner or [(type(item), name, place)]
-    elif isinstance(item, dict):
-        for key, value in item.items():
+    elif isinstance(item, dict | list | tuple):
+        for key, value in item.items() if isinstance(item, dict) else enumerate(item):
             yield from leaves(value, (*path, key))
-    elif isinstance(item, list | tuple):
-        for number, value in enumerate(item):
-            yield from leaves(value, (*path, number))
 
 
 @pytest.fixture(scope="module")
@@ -223,13 +205,8 @@ def prompts(tmp_path_factory):
 
 def others(study: Experiment, annotation: Any, value: Any, prompts: list[str]) -> Iterator[Any]:
     """Values that may be valid in a place, the likelier ones first."""
-    known: list[Any] = [
-        *choices(annotation),
-        *METRICS,
-        *study.models,
-        *study.generators,
-        *study.bases,
-    ]
+    named = (METRICS, study.models, study.generators, study.bases)
+    known: list[Any] = [*choices(annotation), *chain(*named)]
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int | float):
@@ -272,9 +249,7 @@ def changed(
 def test_each_setting_plans_what_depends_on_it_and_nothing_before(prompts, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert set(FIRST) == set(Experiment.model_fields)
-    effects: dict[tuple[type[Settings], str], dict[str, set[str]]] = defaultdict(
-        lambda: defaultdict(set)
-    )
+    effects: dict[Any, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for study, sections in experiments():
         before = plan(study)
         for kind, name, place in leaves(study):
@@ -303,28 +278,26 @@ def test_each_setting_plans_what_depends_on_it_and_nothing_before(prompts, monke
         f"{kind.__name__}.{name}"
         for kind in schema()
         for name, field in kind.model_fields.items()
-        if not [*kinds_in(field.annotation)] and is_free(field.annotation)
+        if not schema(field.annotation) and is_free(field.annotation)
         if (kind, name) not in effects
     }
     assert not unseen
 
 
 @pytest.mark.parametrize(
-    ("change", "same"),
+    ("one", "other", "same"),
     [
-        ({"gradient_checkpointing": True, "find_batch": True, "divergence": None}, True),
-        ({"best_sample": 8, "best_new_tokens": 9}, True),  # nothing is answered
-        ({"best_sample": 8, "best_by": "bleu"}, False),
-        ({"max_steps": 5, "epochs": 9}, False),
-        ({"optimizer": "sgd"}, False),
+        ({}, {"gradient_checkpointing": True, "find_batch": True, "divergence": None}, True),
+        ({}, {"best_sample": 8, "best_new_tokens": 9}, True),  # nothing is answered
+        ({}, {"best_sample": 8, "best_by": "bleu"}, False),
+        ({}, {"max_steps": 5, "epochs": 9}, False),
+        ({"max_steps": 5}, {"max_steps": 5, "epochs": 9}, True),
+        ({}, {"optimizer": "sgd"}, False),
     ],
 )
-def test_recipes_of_equal_effect_are_equal(change, same):
-    one, other = (Recipe(method="full", training=given) for given in ({}, change))
-    assert (one.identity() == other.identity()) is same
-    steps = [{"max_steps": 5, "epochs": epochs} for epochs in (1, 9)]
-    one, other = (Recipe(method="full", training=given) for given in steps)
-    assert one.identity() == other.identity()
+def test_recipes_of_equal_effect_are_equal(one, other, same):
+    first, second = (Recipe(method="full", training=given).identity() for given in (one, other))
+    assert (first == second) is same
 
 
 def test_a_prompt_counts_by_its_text_and_for_those_who_read_it(tmp_path):

@@ -74,12 +74,8 @@ class Experiment(Settings):
     instruction: str = "Read the abstract and answer the question"
     prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
     generators: dict[Name, Generator] = Field(min_length=1)
-    dataset: str = Field(
-        "", description="the generator whose pairs train; the first where it is empty"
-    )
-    test_sets: list[str] = Field(
-        [], description="generators that write test sets; all where it is empty"
-    )
+    dataset: str = Field("", description="the generator whose pairs train; the first where empty")
+    test_sets: list[str] = Field([], description="generators of test sets; all where it is empty")
     bases: dict[Name, Base] = Field(min_length=1)
     training: Training = Training()
     models: dict[Name, Model] = Field(min_length=1)
@@ -89,9 +85,7 @@ class Experiment(Settings):
     metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
     comparison: Comparison = Comparison()
     published: list[Published] = []
-    export: list[str] = Field(
-        [], description="models of the target export; all trained ones where it is empty"
-    )
+    export: list[str] = Field([], description="models to export; all trained ones where empty")
     compute: Compute = Compute()
 
     @model_validator(mode="before")

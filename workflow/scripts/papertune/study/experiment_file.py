@@ -11,9 +11,8 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-import papertune.study.settings as parts
 from papertune.errors import SettingsError
-from papertune.study.experiment import Experiment, Splits
+from papertune.study.experiment import Experiment
 from papertune.study.settings import NAME, Settings
 from papertune.study.settings.notation import as_written, expand, nearest
 
@@ -132,21 +131,17 @@ def _checked(kind: type[Checked], values: dict[str, Any], where: str) -> Checked
             origins = expand(models)[1] if isinstance(models, dict) else {}
         written = [as_written(_explain(item), origins) for item in error.errors()]
         problems = list(dict.fromkeys(written))  # of a sweep, each model has the same one
-        lines = "".join(f"\n  - {problem}" for problem in problems)
-        raise SettingsError(
-            problems[0] if len(problems) == 1 else lines,
-            where=where,
-            hint="config/README.md explains every key",
-        ) from None
+        text = problems[0] if len(problems) == 1 else "\n  - ".join(["", *problems])
+        hint = "config/README.md explains every key"
+        raise SettingsError(text, where=where, hint=hint) from None
 
 
 def _explain(problem: Any) -> str:
     """One line about one problem: the key as the user wrote it, what is wrong, the nearest right key."""
     keys = [str(part) for part in problem["loc"]]
     # pydantic names the branch of a union as if it were a key
-    branch = {"source": 1, "generators": 2}.get(keys[0], 0) if keys else 0
-    if branch:
-        del keys[branch : branch + 1]
+    branch = {"source": 1, "generators": 2}.get(keys[0] if keys else "", len(keys))
+    del keys[branch : branch + 1]
     where = ".".join(keys) or "the file"
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown key{nearest(keys[-1], _known_keys())}"
@@ -158,10 +153,7 @@ def _explain(problem: Any) -> str:
     return f"{where}: {message} (it is {problem['input']!r})"
 
 
-def _known_keys() -> set[str]:
-    """Every key that any part of an experiment file can have."""
-    found = set()
-    for kind in [*vars(parts).values(), Configuration, Experiment, Splits]:
-        if isinstance(kind, type) and issubclass(kind, Settings):
-            found |= {field.alias or name for name, field in kind.model_fields.items()}
-    return found
+def _known_keys(kind: type[Settings] = Settings) -> set[str]:
+    """Every key that settings of a kind can have."""
+    found = {field.alias or name for name, field in kind.model_fields.items()}
+    return found.union(*map(_known_keys, kind.__subclasses__()))

@@ -9,9 +9,6 @@ from typing import Any
 
 from papertune.study.experiment import Experiment
 from papertune.study.experiment_file import Configuration
-from papertune.study.settings import Settings
-
-KINDS: dict[str, type[Settings]] = {"config": Configuration, "experiment": Experiment}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -21,7 +18,7 @@ def schemas() -> dict[str, dict[str, Any]]:
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **kind.model_json_schema(by_alias=True),
         }
-        for name, kind in KINDS.items()
+        for name, kind in (("config", Configuration), ("experiment", Experiment))
     }
 
 

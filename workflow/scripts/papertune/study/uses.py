@@ -46,9 +46,6 @@ def used_by(rule: Rule, layout: Layout, wildcards: Mapping[str, str]) -> Uses:
     return rule(layout, **{k: value for k, value in wildcards.items() if k != "experiment"})
 
 
-# ---- documents ---------------------------------------------------------------------------------
-
-
 def list_documents(layout: Layout, year: str) -> Uses:
     """Of one year or part."""
     study = layout.experiment
@@ -61,9 +58,6 @@ def find_texts(layout: Layout, year: str) -> Uses:
     """Fetching and rendering."""
     study = layout.experiment
     return Uses(versions.COLLECT, {"source": study.source, "fetching": study.fetching})
-
-
-# ---- pairs -------------------------------------------------------------------------------------
 
 
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
@@ -84,9 +78,6 @@ def describe_dataset(layout: Layout, generator: str) -> Uses:
     study = layout.experiment
     about = {"title": study.title, "name": f"{layout.name}-{generator}"}
     return Uses(versions.DATASET, {"generator": study.generators[generator].identity()}, about)
-
-
-# ---- models ------------------------------------------------------------------------------------
 
 
 def pretrain_base(layout: Layout, base: str) -> Uses:
@@ -118,9 +109,6 @@ def export_model(layout: Layout, model: str, seed: str) -> Uses:
     cells = {"cells": list(layout.exported_scores(model, seed))}
     chosen = {**cells, **_compared(layout), "answering": layout.experiment.answering}
     return Uses(versions.EXPORT, chosen, {"origin": layout.origin(model)})
-
-
-# ---- scores and report -------------------------------------------------------------------------
 
 
 def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:

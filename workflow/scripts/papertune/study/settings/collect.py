@@ -15,9 +15,7 @@ Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing
 class Fetching(Settings):
     """Who is asked for texts, and how."""
 
-    contact: str = cosmetic(
-        "", description="e-mail or url in the User-Agent; else $PAPERTUNE_CONTACT"
-    )
+    contact: str = cosmetic("", description="e-mail or url for servers; else $PAPERTUNE_CONTACT")
     delay: float = cosmetic(1.0, ge=0, description="seconds between two requests to one host")
     timeout: float = cosmetic(30.0, gt=0, description="seconds")
     retries: int = cosmetic(5, ge=0)
@@ -34,6 +32,4 @@ class Fetching(Settings):
     )
     browsers: int = cosmetic(1, ge=1, description="browsers at once, over all jobs of the machine")
     browser_pages: int = cosmetic(200, ge=1, description="pages after which it starts afresh")
-    browser_megabytes: int = cosmetic(
-        2000, ge=200, description="memory beyond which a browser is ended and starts afresh"
-    )
+    browser_megabytes: int = cosmetic(2000, ge=200, description="beyond which it starts afresh")

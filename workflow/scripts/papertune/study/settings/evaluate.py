@@ -29,9 +29,7 @@ class Comparison(Settings):
     """How the matrix is made."""
 
     metric: str = "similarity"
-    baseline: str = Field(
-        "", description="the model that others are held against; the first baseline else"
-    )
+    baseline: str = Field("", description="what others are held against; else the first baseline")
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: int = Field(5000, ge=100)
     correction: Literal["holm", "fdr_bh"] = "holm"
@@ -51,22 +49,14 @@ class Published(Settings):
 class Compute(Settings):
     """What jobs ask for; none of it changes a result on the same kind of device."""
 
-    gpu: int = cosmetic(
-        0, ge=0, description="GPUs of a job that runs a language model, on each node"
-    )
+    gpu: int = cosmetic(0, ge=0, description="GPUs of a job with a language model, on each node")
     nodes: int = cosmetic(1, ge=1, description="nodes of a job that trains")
-    parallel: Literal["ddp", "fsdp"] = cosmetic(
-        "ddp", description="whether each GPU of a job that trains holds the model, or a part of it"
-    )
+    parallel: Literal["ddp", "fsdp"] = cosmetic("ddp", description="fsdp: a GPU holds a part only")
     threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
-    memory_mb: int | None = cosmetic(
-        None, ge=500, description="estimated for each job of a model where it is null"
-    )
+    memory_mb: int | None = cosmetic(None, ge=500, description="estimated per job where null")
     runtime: int = cosmetic(240, ge=1, description="minutes of the first attempt")
     longest: int = cosmetic(1440, ge=1, description="minutes that no later attempt goes beyond")
-    gpu_hour_price: float | None = cosmetic(
-        None, ge=0, description="what an hour of a GPU costs, in whatever currency; for estimates"
-    )
+    gpu_hour_price: float | None = cosmetic(None, ge=0, description="in whatever currency")
     shards: int = cosmetic(1, ge=1, description="parts of a synthesis or answering job, a GPU each")
 
     @property

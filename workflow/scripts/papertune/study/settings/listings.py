@@ -145,10 +145,7 @@ class BibtexSource(ListedSource):
 
 
 class PdfsSource(ListedSource):
-    """A folder of PDFs, or a glob; ``{year}`` in the path stands for the year, if it is there.
-
-    Without ``{year}`` the files are undated and listed with year 0.
-    """
+    """A folder of PDFs, or a glob; ``{year}`` in the path is the year, without it there is none."""
 
     lister = "papertune.collect.listings.pdf_folder:list_documents"
     undated = "none"

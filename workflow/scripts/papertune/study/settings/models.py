@@ -39,9 +39,7 @@ class Training(Settings):
     learning_rate: float = Field(5e-5, gt=0)
     optimizer: Literal[
         "adamw", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"
-    ] = added(
-        "adamw", description="8 bit and paged ones are of bitsandbytes; paged ones need a GPU"
-    )
+    ] = added("adamw", description="8 bit: of bitsandbytes; paged: on a GPU")
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
     warmup: float = Field(0.0, ge=0, description="fraction of the updates; from 1 on their number")
     weight_decay: float = Field(0.0, ge=0)
@@ -50,9 +48,7 @@ class Training(Settings):
     max_length: int = Field(1024, ge=8, description="tokens; longer examples are cut on the left")
     order: Literal["shuffled", "given"] = "shuffled"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    gradient_checkpointing: bool = cosmetic(
-        False, description="less memory and more time: what layers gave is computed again"
-    )
+    gradient_checkpointing: bool = cosmetic(False, description="less memory and more time")
     evaluations: int = Field(10, ge=1, description="validations per run, evenly spaced")
     patience: int | None = Field(None, ge=1, description="validations without gain, then it stops")
     best_by: Literal[
@@ -113,9 +109,7 @@ class ExampleForm(Settings):
         description="whole: the examples of a batch share rows, each with attention of its own; "
         "blocks: the texts are joined and cut into blocks, which then are the examples",
     )
-    length: int | None = Field(
-        None, ge=8, description="tokens of a packed row or a block; training.max_length if null"
-    )
+    length: int | None = Field(None, ge=8, description="of a row or block; else max_length")
 
     @property
     def asked(self) -> Literal["prompt", "question", "chat"]:

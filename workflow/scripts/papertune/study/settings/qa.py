@@ -80,9 +80,7 @@ class TableSource(ListedSource):
     rows = True
     undated = "none"
     columns: Columns
-    where: dict[str, str | int | float | bool] = Field(
-        {}, description="column → value: other rows are passed over"
-    )
+    where: dict[str, str | int | float | bool] = Field({}, description="column → value of rows")
     limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the table")
 
     @property
@@ -97,10 +95,7 @@ class TableSource(ListedSource):
 
 
 class PairsSource(TableSource):
-    """Ready-made pairs in a local CSV, TSV, JSONL, JSON or Parquet file.
-
-    Undated, unless a column has the year or the path has ``{year}``.
-    """
+    """Ready-made pairs in a local CSV, TSV, JSONL, JSON or Parquet file, maybe one for each year."""
 
     lister = "papertune.collect.listings.table_pairs:read"
     watched = True

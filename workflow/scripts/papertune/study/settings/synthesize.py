@@ -56,14 +56,9 @@ class PromptedGenerator(GeneratorSettings):
     model: str
     prompt: str = Field(description="path of a prompt template")
     decoding: Decoding = Decoding()
-    attempts: int = Field(
-        2, ge=1, description="how often a document is asked before it is given up"
-    )
+    attempts: int = Field(2, ge=1, description="at a document, before it is given up")
     grounding: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="share of an answer's content words that must stand in the text",
+        0.5, ge=0, le=1, description="share of an answer's content words that the text must have"
     )
 
 
