@@ -79,9 +79,8 @@ def is_gone(element: Tag) -> bool:
 def _read_island(markup: str) -> str:
     from bs4 import BeautifulSoup
 
-    return _read(
-        BeautifulSoup(re.sub(r"(</?)(?:mml|m|jats|ce|ali):", r"\1", markup), "html.parser")
-    )
+    plain = re.sub(r"(</?)(?:mml|m|jats|ce|ali):", r"\1", markup)
+    return _read(BeautifulSoup(plain, "html.parser"))
 
 
 def _read(element: Tag) -> str:
@@ -113,7 +112,7 @@ def _tex(source: str) -> str:
             bare = inner.strip()
             break
     had_delimiters, source = bare != source, _STYLE.sub("", bare)
-    while source.startswith("{") and closing(source, 0) == len(source):
+    while source[:1] == "{" and source[-1] == "}" and closing(source, 0) == len(source):
         source = _STYLE.sub("", source[1:-1].strip())
     if not source:
         return ""
