@@ -27,6 +27,20 @@ if TYPE_CHECKING:
 FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
 LONGEST_PAUSE = 60.0  # also the most that a server's Retry-After can ask for
 MOST_FAILURES = 5  # documents in a row that failed after all tries: then the server is down
+PASSING = {408, 409, 425, 429}  # statuses that another try may not meet, as those from 500 on
+
+# statuses that concern more than a document, what they mean, and what to do
+_URL = "set url to end before /chat/completions, most often in /v1"
+_KEY = "the server refuses the key"
+_FATAL = [
+    ({401, 403}, _KEY, "set the environment variable {key}"),
+    (
+        {404},
+        "the server has no model {model!r} or no such path",
+        f"set model to a name the server serves (ask its /models), and {_URL}",
+    ),
+    ({301, 302, 303, 307, 308, 405}, "this is no chat completions server", _URL),
+]
 
 
 class _Passing(Exception):
@@ -69,12 +83,9 @@ class OpenAIBackend:
         failures = 0
         limit = self._settings.concurrency
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        limits = httpx.Limits(max_connections=limit)
         with (
-            httpx.Client(
-                headers=headers,
-                timeout=self._settings.timeout,
-                limits=httpx.Limits(max_connections=limit),
-            ) as client,
+            httpx.Client(headers=headers, timeout=self._settings.timeout, limits=limits) as client,
             ThreadPoolExecutor(limit, thread_name_prefix="generator") as pool,
         ):
             try:
@@ -99,9 +110,7 @@ class OpenAIBackend:
                     stopping.check()
                     if fatal:
                         raise fatal[0].exception() or AssertionError
-                    passing = [
-                        written for written in batch if written.error and not written.lasting
-                    ]
+                    passing = [one for one in batch if one.error and not one.lasting]
                     failures = failures + len(passing) if len(passing) == len(batch) else 0
                     if failures >= MOST_FAILURES:
                         raise GeneratorError(
@@ -120,9 +129,10 @@ class OpenAIBackend:
         """
         from tenacity import Retrying, retry_if_exception_type
 
+        most = self._settings.retries
         tries = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=self._enough,
+            stop=lambda state: state.attempt_number > most or stopping.requested(),
             wait=_pause,
             sleep=stopping.pause,
             reraise=True,
@@ -134,26 +144,18 @@ class OpenAIBackend:
                 raise error.fatal from None
             return Written(request, error=self._without_key(str(error)))
 
-    def _enough(self, state: RetryCallState) -> bool:
-        return state.attempt_number > self._settings.retries or stopping.requested()
-
     def _post(self, client: httpx.Client, request: Request) -> Written:
         import httpx
 
         if stopping.requested():
             raise _Passing("not asked: the job was asked to stop")
-        decoding = decoding_of(self._settings.decoding, request.attempt)
+        decoding = decoding_of(self._settings.decoding, request.attempt).model_dump()
+        decoding["max_tokens"] = decoding.pop("max_new_tokens")
+        messages = [{"role": "user", "content": request.prompt}]
         try:
             response = client.post(
                 self._address,
-                json={
-                    "model": self._settings.model,
-                    "messages": [{"role": "user", "content": request.prompt}],
-                    "temperature": decoding.temperature,
-                    "top_p": decoding.top_p,
-                    "max_tokens": decoding.max_new_tokens,
-                    "seed": decoding.seed,
-                },
+                json={"model": self._settings.model, "messages": messages, **decoding},
             )
         except httpx.ConnectError as error:
             dead = GeneratorError(
@@ -167,38 +169,20 @@ class OpenAIBackend:
             raise _Passing(f"{type(error).__name__}: {error}") from None
         if response.status_code == 200:
             return _reply(request, response)
-        self._refuse(response)
-        return Written(
-            request,
-            error=f"HTTP {response.status_code}: {self._told(response)}",
-            lasting=True,
-        )
-
-    def _refuse(self, response: httpx.Response) -> None:
-        """Raise for statuses that concern more than this document."""
-        status, told = response.status_code, self._told(response)
-        if status in {408, 409, 425, 429} or status >= 500:
-            raise _Passing(f"HTTP {status}: {told}", _retry_after(response))
-        if status in {401, 403}:
+        told = f"HTTP {response.status_code}: {self._told(response)}"
+        if response.status_code in PASSING or response.status_code >= 500:
+            raise _Passing(told, _retry_after(response))
+        if found := [advice for codes, *advice in _FATAL if response.status_code in codes]:
+            [(what, hint)] = found
+            if what is _KEY and not self._key:
+                hint += " (it is not set now)"
+            values = {"model": self._settings.model, "key": self._settings.key_variable}
             raise GeneratorError(
-                f"the server refuses the key (HTTP {status}): {told}",
-                where=self._settings.url,
-                hint=f"set the environment variable {self._settings.key_variable}"
-                + ("" if self._key else " (it is not set now)"),
-            )
-        if status == 404:
-            raise GeneratorError(
-                f"the server has no model {self._settings.model!r} or no such path: {told}",
+                f"{what.format(**values)} ({told})",
                 where=self._address,
-                hint="set model to a name the server serves (ask its /models), and url to end "
-                "before /chat/completions, most often in /v1",
+                hint=hint.format(**values),
             )
-        if status in {301, 302, 303, 307, 308, 405}:
-            raise GeneratorError(
-                f"this is no chat completions server (HTTP {status})",
-                where=self._address,
-                hint="set url to end before /chat/completions, most often in /v1",
-            )
+        return Written(request, error=told, lasting=True)
 
     def _told(self, response: httpx.Response) -> str:
         """What the server says about an error, in short, never with the key."""
