@@ -81,8 +81,6 @@ def _read_json(text: str) -> Pairs:
         try:
             value, end = decoder.raw_decode(text, bracket.start())
         except (json.JSONDecodeError, RecursionError):
-            value, end = None, -1
-        if end < 0:
             value, end = _repair(text, bracket.start())
         if end > 0 and (_pairs_in(value) or _is_part(value)):
             values.append(value)
@@ -93,26 +91,26 @@ def _read_json(text: str) -> Pairs:
 
 def _repair_all(text: str) -> Any:
     """The first value in brackets that is whole, repaired with everything it holds."""
-    from json_repair import loads
-
     for bracket in re.finditer(r"[\[{](?=\s*[\"'“])", text):
         end, whole = _span(text, bracket.start(), nested=True)
         if whole:
-            try:
-                return loads(text[bracket.start() : end], skip_json_loads=True)
-            except (ValueError, RecursionError, IndexError):
-                return None
+            return _loads(text[bracket.start() : end])
     return None
+
+
+def _loads(text: str) -> Any:
+    from json_repair import loads
+
+    try:
+        return loads(text, skip_json_loads=True)
+    except (ValueError, RecursionError, IndexError):
+        return None
 
 
 def _is_part(value: Any) -> bool:
     """A list such as ``["question", "How …"]``, one half of a pair."""
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and (_name(value[0]) in _QUESTION_NAMES | _ANSWER_NAMES)
-    )
+    named = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
+    return named and _name(value[0]) in _QUESTION_NAMES | _ANSWER_NAMES
 
 
 def _repair(text: str, start: int) -> tuple[Any, int]:
@@ -120,30 +118,16 @@ def _repair(text: str, start: int) -> tuple[Any, int]:
 
     One that holds others is left to them, so that a cut or a fault costs one pair and no more.
     """
-    from json_repair import loads
-
     end, whole = _span(text, start)
     piece = text[start:end]
-    if not whole:
-        if not _QUOTED_NAME.search(piece):
-            return None, -1
-    elif text[start] == "[" and not _is_list_of_strings(piece):
+    begin = _QUOTED_NAME if not whole else _STRINGS if text[start] == "[" else None
+    if (begin and not begin.match(piece)) or not piece.strip("[{ \n"):
         return None, -1
-    if not piece.strip("[{ \n"):
-        return None, -1
-    try:
-        return loads(piece, skip_json_loads=True), end
-    except (ValueError, RecursionError, IndexError):
-        return None, -1
+    return _loads(piece), end
 
 
-_QUOTED_NAME = re.compile(r"""^\{\s*["'“]?(?:q|question|query)\s*\d*["'”]?\s*:""", re.I)
-
-
-def _is_list_of_strings(piece: str) -> bool:
-    return bool(re.match(r"""\[\s*["'“]""", piece))
-
-
+_QUOTED_NAME = re.compile(r"""\{\s*["'“]?(?:q|question|query)\s*\d*["'”]?\s*:""", re.I)
+_STRINGS = re.compile(r"""\[\s*["'“]""")
 _CLOSING = re.compile(r"""\s*(?:[}\]:]|,\s*(?:["'“{\[}\]]|[\w-]+\s*:|$)|$)""")
 
 
@@ -154,11 +138,8 @@ def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool]:
     apostrophes and quotes inside an answer do no harm. Of a value cut inside a string, the string
     is left out.
     """
-    depth = 0
-    quote = ""
-    opened = start
-    before = ""
-    position = start
+    depth, quote, before = 0, "", ""
+    opened = position = start
     while position < len(text):
         char = text[position]
         if quote:
@@ -191,10 +172,8 @@ def _name(key: object) -> str:
 
 def _pairs_in(value: Any) -> Pairs:
     """The pairs of a JSON value of any of the shapes that models make."""
-    if isinstance(value, list):
-        return _pairs_in_list(value)
     if not isinstance(value, dict):
-        return []
+        return _pairs_in_list(value) if isinstance(value, list) else []
     questions = [_string(v) for k, v in value.items() if _name(k) in _QUESTION_NAMES]
     answers = [_string(v) for k, v in value.items() if _name(k) in _ANSWER_NAMES]
     if questions and answers:
@@ -205,14 +184,8 @@ def _pairs_in(value: Any) -> Pairs:
     ]
     if columns[0] and columns[1]:
         return [(_string(q), _string(a)) for q, a in zip(*columns, strict=False)]
-    mapped = [
-        (key, item)
-        for key, item in value.items()
-        if isinstance(item, str) and key.strip().endswith("?")
-    ]
-    if mapped:
-        return mapped
-    return [pair for item in value.values() for pair in _pairs_in(item)]
+    mapped = [(k, v) for k, v in value.items() if isinstance(v, str) and k.strip().endswith("?")]
+    return mapped or [pair for item in value.values() for pair in _pairs_in(item)]
 
 
 def _pairs_in_list(value: list[Any]) -> Pairs:
@@ -232,9 +205,9 @@ def _pairs_in_list(value: list[Any]) -> Pairs:
             name, content = item
         else:
             continue
-        kind = "question" if _name(name) in _QUESTION_NAMES else "answer"
-        if _name(name) in _QUESTION_NAMES | _ANSWER_NAMES:
-            parts[kind].append(_string(content))
+        for kind, names in (("question", _QUESTION_NAMES), ("answer", _ANSWER_NAMES)):
+            if _name(name) in names:
+                parts[kind].append(_string(content))
     return [(q, a) for q, a in zip(parts["question"], parts["answer"], strict=False) if q and a]
 
 
