@@ -281,17 +281,14 @@ def _inside(subject: str) -> str:
 
 
 def _cloze(text: str, rng: random.Random) -> Iterator[Pairs]:
-    strong: Pairs = []
-    weak: Pairs = []
+    groups: dict[bool, Pairs] = {True: [], False: []}  # strong ones, weak ones
     for sentence in sentences(text):
         gaps = list(_gaps(sentence))
         # one gap per sentence, so that pairs spread over the text
-        for group, wanted in ((strong, True), (weak, False)):
-            spans = [span for span, is_strong in gaps if is_strong == wanted]
-            if spans:
+        for strong, group in groups.items():
+            if spans := [span for span, is_strong in gaps if is_strong == strong]:
                 group.append(_gapped(sentence, *rng.choice(spans)))
-    yield strong
-    yield weak
+    yield from groups.values()
 
 
 def _gaps(sentence: str) -> Iterator[tuple[tuple[int, int], bool]]:

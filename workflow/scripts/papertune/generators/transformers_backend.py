@@ -7,13 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from papertune.answering.generation import (
-    Row,
-    Sampling,
-    batches,
-    generate,
-    room_for,
-)
+from papertune.answering.generation import Row, Sampling, batches, generate, room_for
 from papertune.errors import GeneratorError
 from papertune.examples.forms import request_tokens
 from papertune.generators.protocol import Request, Written, decoding_of
@@ -43,7 +37,6 @@ class TransformersBackend:
         self._settings, self._folder, self._threads = settings, folder, threads
         self._model: Any = None
         self._tokenizer: Any = None
-        self._config: Any = None
 
     def version(self) -> dict[str, Any]:
         """The weights of a local folder; a Hub model is named by its revision."""
@@ -52,7 +45,9 @@ class TransformersBackend:
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Batches as they are written; see :class:`~papertune.generators.protocol.Backend`."""
         for window in self._windows(requests):
-            self._load()
+            if self._model is None:
+                set_up_torch(self._threads, self._settings.decoding.seed)
+                self._model = load_model(self._folder)
             yield from self._write_window(window)
 
     def cut(self, requests: Iterable[Request], wanted: Container[str]) -> Iterator[list[str]]:
@@ -61,32 +56,23 @@ class TransformersBackend:
             if any(request.key in wanted for request in window):
                 rows, too_long = self._rows(window)
                 whole = [[one.request.key for one in too_long]]
-                whole += [[key for key, _ in batch] for batch in self._batches(rows)]
-                for keys in whole:
-                    if batch := [key for key in keys if key in wanted]:
-                        yield batch
+                for batch in batches(rows, self._settings.batch_size):
+                    whole.append([key for key, _ in batch])
+                yield from filter(None, ([key for key in keys if key in wanted] for keys in whole))
 
     def _windows(self, requests: Iterable[Request]) -> Iterator[list[Request]]:
         rest = iter(requests)
         while window := list(islice(rest, self._settings.batch_size * WINDOW)):
             yield window
 
-    def _batches(self, rows: list[Row]) -> list[list[Row]]:
-        return batches(rows, self._settings.batch_size)
-
     def _write_window(self, window: list[Request]) -> Iterator[list[Written]]:
         by_key = {request.key: request for request in window}
         decoding = decoding_of(self._settings.decoding, window[0].attempt)
-        sampling = Sampling(
-            max_new_tokens=decoding.max_new_tokens,
-            temperature=decoding.temperature,
-            top_p=decoding.top_p,
-            seed=decoding.seed,
-        )
+        sampling = Sampling(**decoding.model_dump())
         rows, too_long = self._rows(window)
         if too_long:
             yield too_long
-        for batch in self._batches(rows):
+        for batch in batches(rows, self._settings.batch_size):
             written = generate(self._model, self._tokenizer, batch, sampling)
             yield [
                 Written(by_key[key], text=one.text, cut=one.truncated)
@@ -98,8 +84,7 @@ class TransformersBackend:
         if self._tokenizer is None:
             set_up_torch(self._threads, self._settings.decoding.seed)
             self._tokenizer = load_tokenizer(self._folder)
-            self._config = load_config(self._folder)
-        room, _ = room_for(self._config, self._settings.decoding.max_new_tokens)
+        room, _ = room_for(load_config(self._folder), self._settings.decoding.max_new_tokens)
         rows: list[Row] = []
         too_long = []
         for request in window:
@@ -111,8 +96,3 @@ class TransformersBackend:
             else:
                 rows.append((request.key, tokens))
         return rows, too_long
-
-    def _load(self) -> None:
-        if self._model is None:
-            set_up_torch(self._threads, self._settings.decoding.seed)
-            self._model = load_model(self._folder)
