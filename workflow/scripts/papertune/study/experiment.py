@@ -119,12 +119,11 @@ class Experiment(Settings):
             for name in sorted({*names}.difference(known)):
                 some = ", ".join(known)
                 raise ValueError(f"{key}: {name!r} is none of {some}{nearest(name, known)}")
-        self._check_years()
-        self._check_scores()
+        self._check_documents()
         self._check_optimizers()
         return self
 
-    def _check_years(self) -> None:
+    def _check_documents(self) -> None:
         if self.years and self.source.years == "none":
             raise ValueError(
                 "splits: documents of this source have no years; give test as a share, such as 0.2, "
@@ -134,8 +133,6 @@ class Experiment(Settings):
             raise ValueError(
                 "splits.test: documents of this source are listed by year; give years to train and test"
             )
-
-    def _check_scores(self) -> None:
         for name, model in self.models.items():
             if model.subset and model.subset.top is not None and not self.source.has_scores:
                 raise ValueError(
@@ -194,7 +191,8 @@ class Experiment(Settings):
 
     def seeds_of(self, model: str) -> list[int]:
         """A baseline is not trained, so it has one seed only."""
-        return list(self.models[model].seeds or self.seeds) if model in self.trained else [0]
+        chosen = self.models[model]
+        return [0] if chosen.method == "baseline" else list(chosen.seeds or self.seeds)
 
     def training_of(self, model: str) -> Training:
         """The experiment's hyperparameters with the model's own on top."""

@@ -78,9 +78,9 @@ class Layout:
 
     def exports(self) -> list[str]:
         """Folders of the models that are to be exported."""
-        chosen = self.experiment.export or self.experiment.trained
-        folder = f"{self.root}/exports"
-        return [f"{folder}/{name}/seed-{seed}" for name, seed in self.models() if name in chosen]
+        chosen, folder = self.experiment.export, f"{self.root}/exports"
+        models = ((model, seed) for model, seed in self.models() if not chosen or model in chosen)
+        return [f"{folder}/{model}/seed-{seed}" for model, seed in models]
 
     def exported_scores(self, model: str, seed: int | str) -> dict[tuple[str, int, str], str]:
         """Scores that an exported model's card shows: its own, and those of the baseline."""
@@ -119,7 +119,7 @@ class Layout:
 
     def model(self, model: str, seed: int | str) -> str:
         """A trained model's folder; the base's own for a baseline, which is not adapted at all."""
-        if model not in self.experiment.trained:
+        if self.experiment.models[model].method == "baseline":
             return self.base(model)
         return f"{self.root}/models/{model}/seed-{seed}"
 

