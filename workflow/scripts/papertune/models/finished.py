@@ -16,7 +16,7 @@ from typing import Any
 
 from papertune.identity import fingerprint
 from papertune.models.loading import weights_digest
-from papertune.models.modelfolder import model_folder
+from papertune.models.modelfolder import model_folder, on_disk
 from papertune.records import atomic_write, umask
 from papertune.store import IDENTITY
 
@@ -40,7 +40,6 @@ def place(
     A job that is killed in between loses nothing, and of two at once the first one's model stays.
 
     Args:
-        store: The store's root.
         kind: :data:`MODELS` or :data:`BASES`.
         identity: All that the model depends on (JSON values).
         output: The folder to make in results; one that is there is replaced.
@@ -73,9 +72,9 @@ def is_whole(folder: Path) -> bool:
         files = json.loads((folder / IDENTITY).read_text("utf-8"))["files"]
         wrong = [n for n, size in files.items() if (folder / n).stat().st_size != size]
     except FileNotFoundError as error:
-        wrong = [error.filename] if folder.exists() else []
-        if not wrong:
+        if not folder.exists():
             return False
+        wrong = [error.filename]
     except (OSError, ValueError, LookupError, AttributeError) as error:
         wrong = [str(error)]
     if wrong:
@@ -93,14 +92,11 @@ def link_or_copy(path: Path, target: Path) -> None:
 
 def _move(made: Path, folder: Path, identity: Mapping[str, Any]) -> None:
     """Give a whole model its place in the store, with its identity in it."""
-    files = {}
-    for path in sorted(path for path in made.iterdir() if path.name != IDENTITY):
+    paths = sorted(path for path in made.iterdir() if path.name != IDENTITY)
+    for path in paths:
         path.chmod(0o666 & ~umask())  # safetensors writes for nobody else to read
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
-        files[path.name] = path.stat().st_size
-    weights = weights_digest(made)
-    _write_json(made / IDENTITY, {"identity": identity, "files": files, "weights": weights})
+    known = {"identity": identity, "files": on_disk(paths), "weights": weights_digest(made)}
+    _write_json(made / IDENTITY, known)
     folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
         try:

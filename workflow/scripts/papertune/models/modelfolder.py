@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -91,6 +92,16 @@ def model_folder(output: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def on_disk(paths: Iterable[Path]) -> dict[str, int]:
+    """Wait until files are on disk, and say how many bytes each of their names has."""
+    sizes = {}
+    for path in paths:
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+        sizes[path.name] = path.stat().st_size
+    return sizes
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:

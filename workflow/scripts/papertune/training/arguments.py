@@ -10,15 +10,8 @@ from papertune.errors import TrainingError
 from papertune.models.loading import device_name, dtype_of
 from papertune.study.settings import Training
 
-# the Trainer's own AdamW is its default
-OPTIMIZERS: dict[str, dict[str, str]] = {
-    "adamw": {},
-    "adamw_8bit": {"optim": "adamw_bnb_8bit"},
-    "paged_adamw_8bit": {"optim": "paged_adamw_8bit"},
-    "paged_adamw_32bit": {"optim": "paged_adamw_32bit"},
-    "adafactor": {"optim": "adafactor"},
-    "sgd": {"optim": "sgd"},
-}
+# what the Trainer calls by another name
+OPTIMIZERS = {"adamw": TrainingArguments.default_optim, "adamw_8bit": "adamw_bnb_8bit"}
 
 
 class OneDevice(TrainingArguments):
@@ -46,7 +39,6 @@ def training_arguments(
     """The update, its schedule, and how it is computed.
 
     Args:
-        training: The run's settings.
         steps: Updates of the whole run.
         batch: Examples that this process computes at once.
         accumulation: So many of which make its part of an update.
@@ -55,9 +47,15 @@ def training_arguments(
         what: Names the run in the error.
 
     Raises:
-        TrainingError: as :func:`warmup_steps`.
+        TrainingError: the learning rate would rise over all updates of the run or more.
     """
-    on_gpu = device_name() == "cuda"
+    on_gpu, warmup = device_name() == "cuda", training.warmup
+    if warmup >= steps:
+        raise TrainingError(
+            f"a warm-up of {warmup:.0f} updates, and the run has {steps}",
+            where=what,
+            hint="lower training.warmup, or give it as a fraction below 1",
+        )
     return OneDevice(
         output_dir=str(checkpoints),
         # the update
@@ -66,7 +64,7 @@ def training_arguments(
         gradient_accumulation_steps=accumulation,
         train_sampling_strategy="sequential" if training.order == "given" else "random",
         seed=seed,
-        **OPTIMIZERS[training.optimizer],
+        optim=OPTIMIZERS.get(training.optimizer, training.optimizer),
         weight_decay=training.weight_decay,
         adam_beta1=training.betas[0],
         adam_beta2=training.betas[1],
@@ -74,7 +72,7 @@ def training_arguments(
         # the learning rate
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.schedule,
-        warmup_steps=warmup_steps(training, steps, what),
+        warmup_steps=round(warmup * steps) if warmup < 1 else int(warmup),
         # the computation
         bf16=str(dtype_of(training.precision)) == "torch.bfloat16",
         gradient_checkpointing=training.gradient_checkpointing,
@@ -95,20 +93,3 @@ def training_arguments(
         disable_tqdm=True,
         report_to="none",
     )
-
-
-def warmup_steps(training: Training, steps: int, what: str) -> int:
-    """Updates over which the learning rate rises.
-
-    Raises:
-        TrainingError: they are all updates of the run or more.
-    """
-    if training.warmup < 1:
-        return round(training.warmup * steps)
-    if training.warmup >= steps:
-        raise TrainingError(
-            f"a warm-up of {training.warmup:.0f} updates, and the run has {steps}",
-            where=what,
-            hint="lower training.warmup, or give it as a fraction below 1",
-        )
-    return int(training.warmup)

@@ -17,6 +17,7 @@ from papertune.metrics import METRICS, Metric
 from papertune.records import Pair
 from papertune.scores.embedding import Embeddings
 from papertune.study.recipe import Recipe
+from papertune.study.settings import Training
 from papertune.training.history import LOSS, Criterion
 
 TEACHER_FORCED = "teacher_forced_bleu"
@@ -30,31 +31,27 @@ class AnswerScorer:
     higher than BLEU of answers, and there to compare with work that reports it.
 
     Args:
-        name: A metric, or ``teacher_forced_bleu``.
+        training: Says the metric, of how many questions, and how long answers may be.
         form: How the model is asked.
-        pairs: Questions and reference answers.
-        new_tokens: Most tokens of an answer.
-        batch_size: Questions that are answered at once.
+        pairs: For validation; the sample of them is chosen by the hash of their ids.
         embeddings: For ``similarity``.
     """
 
     def __init__(
         self,
-        name: str,
+        training: Training,
         form: Form,
         pairs: Iterable[Pair],
-        *,
-        new_tokens: int,
-        batch_size: int,
         embeddings: Embeddings | None = None,
     ) -> None:
-        self.name, self.tokenizer, self.embeddings = name, form.tokenizer, embeddings
-        self.metric: Metric = METRICS["bleu" if name == TEACHER_FORCED else name]
-        self.sampling = Sampling(new_tokens)
-        self._pairs = {pair.id: pair for pair in pairs}
+        self.name, self.tokenizer, self.embeddings = training.best_by, form.tokenizer, embeddings
+        self.metric: Metric = METRICS["bleu" if self.name == TEACHER_FORCED else self.name]
+        self.sampling = Sampling(training.best_new_tokens)
+        some = sorted(pairs, key=lambda pair: share(pair.id, "judged"))[: training.best_sample]
+        self._pairs = {pair.id: pair for pair in some}
         self._encoded = dict(zip(self._pairs, form.tokens(self._pairs.values()), strict=True))
         rows = [(key, prompt) for key, (prompt, _) in self._encoded.items()]
-        self.batches: list[list[Row]] = batches(rows, batch_size)
+        self.batches: list[list[Row]] = batches(rows, max(16, training.batch_size))
 
     @property
     def criterion(self) -> Criterion:
@@ -105,20 +102,12 @@ def answer_scorer(
     """What the best model is chosen by; ``None`` where the validation loss is.
 
     Args:
-        pairs: For validation; the sample is chosen by the hash of their ids.
         folder: Of the run; embeddings are kept there.
         embedder: The folder of an embedder from the Hub, for ``similarity``.
     """
-    training, embeddings = recipe.training, None
-    if training.best_by == LOSS:
+    embeddings = None
+    if recipe.training.best_by == LOSS:
         return None
-    if training.best_by == "similarity":
+    if recipe.training.best_by == "similarity":
         embeddings = Embeddings(recipe.embedder, folder / "embeddings", embedder, threads)
-    return AnswerScorer(
-        training.best_by,
-        form,
-        sorted(pairs, key=lambda pair: share(pair.id, "judged"))[: training.best_sample],
-        new_tokens=training.best_new_tokens,
-        batch_size=max(16, training.batch_size),
-        embeddings=embeddings,
-    )
+    return AnswerScorer(recipe.training, form, pairs, embeddings)

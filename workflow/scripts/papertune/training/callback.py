@@ -32,20 +32,16 @@ class RunCallback(TrainerCallback):
 
     Args:
         steps: Of the whole run.
-        training: The run's settings.
         what: Names the run in the log.
-        criterion: What the best model is chosen by.
     """
 
     def __init__(
         self, steps: int, training: Training, what: str, criterion: Criterion | None = None
     ) -> None:
-        self.steps, self.patience, self.what = steps, training.patience, what
-        self.divergence, self.criterion = training.divergence, criterion or Criterion()
-        self.points = {
-            max(1, round(steps * (i + 1) / training.evaluations))
-            for i in range(training.evaluations)
-        }
+        self.steps, self.training, self.what = steps, training, what
+        self.criterion = criterion or Criterion()
+        count = training.evaluations
+        self.points = {max(1, round(steps * (i + 1) / count)) for i in range(count)}
         self.carried = Carried()
         self.loss: Any = 0.0  # sum over the steps since the last row; a tensor from the first on
 
@@ -59,11 +55,11 @@ class RunCallback(TrainerCallback):
 
     def begin(self, state: TrainerState) -> None:
         """Start or go on where ``state`` is."""
-        rows = (row.get("seconds", 0.0) for row in state.log_history)
-        self.earlier = max(self.carried.seconds, *rows, 0.0)
-        used = [row["joules"] for row in state.log_history if row.get("joules") is not None]
-        known = self.carried.joules is not None
-        self.earlier_joules = max(self.carried.joules or 0.0, *used, 0.0) if known else None
+        rows, joules = state.log_history, self.carried.joules
+        self.earlier = max(self.carried.seconds, *(row.get("seconds", 0.0) for row in rows), 0.0)
+        if joules is not None:
+            joules = max(joules, *(row.get("joules") or 0.0 for row in rows), 0.0)
+        self.earlier_joules = joules
         self.start = self.last = time.monotonic()
         self.counted = gpu_energy()
         self.first_step = state.global_step
@@ -95,7 +91,9 @@ class RunCallback(TrainerCallback):
         row = state.log_history[-1]
         row["seconds"], row["joules"] = self._seconds(), self._joules()
         if "loss" in row:
-            row["loss"] = self._mean_loss() / (state.global_step - self.logged)
+            # a process has the loss of its own examples
+            mean = distributed.mean(float(self.loss))
+            row["loss"] = mean / (state.global_step - self.logged)
             self.loss, self.logged = 0.0, state.global_step
         for key in ("loss", "eval_loss", "grad_norm"):
             if key in row:
@@ -122,26 +120,25 @@ class RunCallback(TrainerCallback):
         )  # fmt: skip
         self._look_for_divergence(rows, state)
         if self._is_patience_over(state):
-            log.info("%s: stops early, %s validations without gain", self.what, self.patience)
+            patience = self.training.patience
+            log.info("%s: stops early, %s validations without gain", self.what, patience)
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """The checkpoint is whole once all have come here; leave if asked to."""
-        loss = self._mean_loss()
+        loss, step = distributed.mean(float(self.loss)), state.global_step
         self._check_number("loss", loss, state)
-        steps = state.global_step - self.logged
-        carried = Carried(loss, steps, self._seconds(), self._joules())
+        carried = Carried(loss, step - self.logged, self._seconds(), self._joules())
         if distributed.is_first():
-            checkpoints = Path(args.output_dir)
-            newest = checkpoints / f"checkpoint-{state.global_step}"
-            mark_whole(newest, carried)
+            kept = [f"checkpoint-{step}", state.best_model_checkpoint]
+            if state.best_global_step == step:
+                # the best one before is what is left should this one be torn
+                former = self.criterion.best([r for r in state.log_history if r["step"] < step])
+                kept.append(f"checkpoint-{former['step']}" if former else None)
+            mark_whole(Path(args.output_dir, kept[0]), carried)
             # not before: the one that a kill would have gone on from is among them
-            remove_others(checkpoints, newest, state.best_model_checkpoint, self._former(state))
+            remove_others(Path(args.output_dir), *kept)
         distributed.check()
-
-    def _mean_loss(self) -> float:
-        """The sum of the losses since the last row; a process has that of its own examples."""
-        return distributed.mean(float(self.loss))
 
     def _seconds(self) -> float:
         return round(self.earlier + time.monotonic() - self.start, 3)
@@ -149,14 +146,6 @@ class RunCallback(TrainerCallback):
     def _rate(self, state: TrainerState) -> str:
         seconds = max(time.monotonic() - self.start, 1e-9)
         return f"{(state.global_step - self.first_step) / seconds:.1f}/s"
-
-    def _former(self, state: TrainerState) -> str | None:
-        """The best checkpoint before this one: what is left should the newest and best be torn."""
-        if state.best_global_step != state.global_step:
-            return None
-        earlier = [row for row in state.log_history if row["step"] < state.global_step]
-        former = self.criterion.best(earlier)
-        return f"checkpoint-{former['step']}" if former else None
 
     def _joules(self) -> float | None:
         """That the GPUs of all processes have used so far, together; None where one does not say."""
@@ -182,10 +171,10 @@ class RunCallback(TrainerCallback):
         Of the training loss, as overfitting makes the validation loss rise too; from the larger of
         both first losses, and by a nat per token at least, so that a loss near zero may wander.
         """
-        if self.divergence is None or len(rows) <= DIVERGED:
+        if self.training.divergence is None or len(rows) <= DIVERGED:
             return
         first = max(rows[0]["train_loss"], rows[0]["validation_loss"])
-        limit = max(self.divergence * first, first + 1.0)
+        limit = max(self.training.divergence * first, first + 1.0)
         last = [row["train_loss"] for row in rows[-DIVERGED:]]
         if min(last) > limit:
             raise TrainingError(
@@ -198,5 +187,5 @@ class RunCallback(TrainerCallback):
             )
 
     def _is_patience_over(self, state: TrainerState) -> bool:
-        gained = self.criterion.without_gain(state.log_history)
-        return self.patience is not None and gained >= self.patience
+        patience = self.training.patience
+        return patience is not None and self.criterion.without_gain(state.log_history) >= patience

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from papertune.models.modelfolder import on_disk
 from papertune.records import atomic_write
 
 log = logging.getLogger(__name__)
@@ -36,20 +36,15 @@ class Carried:
 
 def mark_whole(folder: Path, carried: Carried) -> None:
     """Say that a checkpoint is finished, once all of it is on disk."""
-    files = {}
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.name.startswith(NOT_LISTED):
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
-            files[path.name] = path.stat().st_size
+    paths = (p for p in sorted(folder.iterdir()) if not p.name.startswith(NOT_LISTED))
+    files = on_disk(path for path in paths if path.is_file())
     with atomic_write(folder / WHOLE) as stream:
         json.dump(asdict(carried) | {"files": files}, stream)
 
 
 def carried_by(folder: Path) -> Carried:
     """What a whole checkpoint carries."""
-    said = _marker(folder)
-    return Carried(**{f.name: said[f.name] for f in fields(Carried) if f.name in said})
+    return Carried(**{k: v for k, v in _marker(folder).items() if k in Carried.__slots__})
 
 
 def newest_whole(checkpoints: Path) -> Path | None:
@@ -85,14 +80,11 @@ def _what_is_wrong(folder: Path) -> str:
         return "it was not finished"
     try:
         files, _ = _marker(folder).get("files", {}), _state(folder)
-    except (OSError, ValueError) as error:
+        for name, size in files.items():
+            if (there := (folder / name).stat().st_size) != size:
+                return f"{name} has {there} bytes of {size}"
+    except (OSError, ValueError) as error:  # a file is missing, or torn
         return str(error)
-    for name, size in files.items():
-        path = folder / name
-        if not path.exists():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size} bytes of {size}"
     return ""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from papertune.errors import RecordError, TrainingError
 from papertune.records import Document, read_json_lines, read_records
@@ -13,8 +13,7 @@ from papertune.sentences import sentences
 from papertune.study.settings import Corpus
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text for pre-training; the loss may count the completion only."""
 
     prompt: str
@@ -22,11 +21,7 @@ class Text:
 
 
 def read_corpus(corpus: Corpus, documents: list[Path]) -> Iterator[Text]:
-    """The texts of a corpus: those of the files first, then those of the documents.
-
-    Args:
-        corpus: Which texts; see :class:`papertune.study.settings.Corpus`.
-        documents: JSONL files of training documents.
+    """The texts of a corpus: those of its files first, then those of JSONL files of documents.
 
     Raises:
         RecordError: a line without the right keys; names file and line.
@@ -46,18 +41,17 @@ def read_corpus(corpus: Corpus, documents: list[Path]) -> Iterator[Text]:
 
 
 def _text(line: dict[str, object], where: str) -> Text:
-    keys = set(line)
-    if keys not in ({"text"}, {"prompt", "completion"}) or not all(
-        isinstance(value, str) for value in line.values()
-    ):
-        raise RecordError(
-            f"neither 'text' nor 'prompt' and 'completion', but {', '.join(sorted(keys)) or 'nothing'}",
-            where=where,
-            hint='write {"text": …} or {"prompt": …, "completion": …}, all of them strings',
-        )
-    if "text" in keys:
-        return Text("", str(line["text"]))
-    return Text(str(line["prompt"]), str(line["completion"]))
+    if set(line) in ({"text"}, {"prompt", "completion"}):
+        match line:
+            case {"text": str(text)}:
+                return Text("", text)
+            case {"prompt": str(prompt), "completion": str(completion)}:
+                return Text(prompt, completion)
+    raise RecordError(
+        f"not 'text' or 'prompt' and 'completion', but {', '.join(sorted(line)) or 'nothing'}",
+        where=where,
+        hint='write {"text": …} or {"prompt": …, "completion": …}, all of them strings',
+    )
 
 
 def _texts_of(document: Document, how: str) -> Iterator[Text]:

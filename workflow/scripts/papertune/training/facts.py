@@ -11,13 +11,7 @@ from papertune.training.history import Criterion, history
 
 
 def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
-    """What a run took and gave.
-
-    Args:
-        model: As trained.
-        state: The Trainer's, at the end.
-        criterion: What the best checkpoint was chosen by.
-    """
+    """What a run took and gave; ``state`` is the Trainer's at the end."""
     rows = history(state.log_history, criterion)
     best = criterion.best(state.log_history) or {}
     seconds, device = rows[-1]["seconds"], device_label()

@@ -17,17 +17,6 @@ from papertune.study.settings.notation import nearest
 PAGED = "paged_"
 
 
-def check(recipe: Recipe) -> None:
-    """Find out before anything is loaded what cannot be trained here.
-
-    Raises:
-        TrainingError: a baseline, or an optimiser that needs a GPU where there is none.
-    """
-    if METHODS[recipe.method].trains == "nothing":
-        raise TrainingError(f"a {recipe.method} is not trained", hint="take another method")
-    check_optimizer(recipe.training)
-
-
 def check_optimizer(training: Training) -> None:
     """See that this machine can run the optimiser, and make it ready.
 
@@ -57,15 +46,23 @@ def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
 
     Args:
         base: Folder of the base.
-        recipe: Its method and what belongs to that.
         device: Where the model is, the best of this machine unless given.
 
     Raises:
-        TrainingError: layers or modules that the base does not have, or nothing left to train.
+        TrainingError: a baseline, layers or modules that the base does not have, or nothing left
+            to train.
     """
-    where, weights = Path(base).name, METHODS[recipe.method].weights
+    where, weights = base.name, METHODS[recipe.method].weights
+    if METHODS[recipe.method].trains == "nothing":
+        raise TrainingError(f"a {recipe.method} is not trained", hint="take another method")
     if weights == "new":
-        return new_weights(base, device)
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        model = AutoModelForCausalLM.from_config(
+            load_config(base), dtype=torch.float32, trust_remote_code=False
+        )
+        return model.to(device or device_name())
     quantized = recipe.quantization if weights == "4 bit" else None
     held = recipe.training.precision if recipe.with_adapters else "fp32"
     model = load_model(base, precision=held, quantization=quantized, device=device)
@@ -79,22 +76,8 @@ def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
     return model
 
 
-def new_weights(base: Path, device: str | None = None) -> Any:
-    """A model of the base's shape with random weights, as its architecture initialises them."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_config(
-        load_config(base), dtype=torch.float32, trust_remote_code=False
-    )
-    return model.to(device or device_name())
-
-
 def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
-    """Names of the modules that stay as they are.
-
-    Args:
-        where: Names the base in the error.
+    """Names of the modules that stay as they are; ``where`` names the base in the error.
 
     Raises:
         TrainingError: the model has no such layer or module.
@@ -119,7 +102,7 @@ def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
     return [*(f"{name}.{number}" for number in sorted(numbers)), *freeze.modules]
 
 
-def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str] | None = None) -> Any:
+def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str]) -> Any:
     """The model frozen, with trainable low-rank adapters.
 
     Args:
@@ -129,11 +112,14 @@ def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str] | Non
     Raises:
         TrainingError: a module that adapters are asked for is not there, or none is left.
     """
+    import torch
     from peft import LoraConfig, get_peft_model
+    from transformers.pytorch_utils import Conv1D
 
+    kinds = (torch.nn.Linear, Conv1D)  # quantised ones are nn.Linear too
+    linear = [name for name, module in model.named_modules() if isinstance(module, kinds)]
     targets = lora.target_modules
     for target in targets if isinstance(targets, list) else []:
-        linear = linear_modules(model)
         if not any(f".{path}".endswith(f".{target}") for path in linear):
             known = sorted({path.rpartition(".")[2] for path in linear})
             raise TrainingError(
@@ -142,19 +128,13 @@ def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str] | Non
                 where=name,
                 hint=f"take all-linear, or some of {', '.join(known)}",
             )
-    left_out = "|".join(rf"{re.escape(path)}(\..*)?" for path in without or [])
+    left_out = "|".join(rf"{re.escape(path)}(\..*)?" for path in without)
     try:
-        adapted = get_peft_model(
-            model,
-            LoraConfig(
-                task_type="CAUSAL_LM",
-                r=lora.rank,
-                lora_alpha=lora.alpha,
-                lora_dropout=lora.dropout,
-                target_modules=targets,
-                exclude_modules=left_out or None,
-            ),
-        )
+        config = LoraConfig(
+            task_type="CAUSAL_LM", r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout,
+            target_modules=targets, exclude_modules=left_out or None,
+        )  # fmt: skip
+        adapted = get_peft_model(model, config)
     except ValueError as error:  # no module is left, or a pattern matches none
         raise TrainingError(
             f"no module gets an adapter: {error}",
@@ -164,15 +144,6 @@ def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str] | Non
     # the name only: the same run elsewhere gives the same files
     adapted.peft_config["default"].base_model_name_or_path = name
     return adapted
-
-
-def linear_modules(model: Any) -> list[str]:
-    """Names of all modules that adapters can be on; peft's ``all-linear`` leaves out the head."""
-    import torch
-    from transformers.pytorch_utils import Conv1D
-
-    kinds = (torch.nn.Linear, Conv1D)  # quantised ones are nn.Linear too
-    return [name for name, module in model.named_modules() if isinstance(module, kinds)]
 
 
 def decoder_layers(model: Any) -> list[Any]:

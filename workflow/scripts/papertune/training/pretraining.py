@@ -33,20 +33,17 @@ def pretrain(
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
 
-    Where several processes train (see :mod:`papertune.jobs.workers`), all of them call it and one writes.
+    Of several processes that train (see :mod:`papertune.jobs.workers`), all call it and one writes.
 
     Args:
-        base: What to build and what it reads.
         documents: JSONL files of training documents.
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
-        threads: CPU threads.
         sharded: Several processes hold a part of the model each, instead of all of it.
 
     Raises:
         TrainingError: no text to read, or a loss that is no number.
     """
-    output, checkpoints = Path(output), Path(checkpoints)
     set_up_torch(threads, base.seed)
     texts = list(read_corpus(base.corpus, documents))
     if not texts:
@@ -54,28 +51,15 @@ def pretrain(
     tokenizer = make_tokenizer(texts, base.tokenizer, base.architecture.context)
     sharded = sharded and distributed.size() > 1
     model = make_model(base.architecture, tokenizer).to("cpu" if sharded else device_name())
-    read, held = _held_out(texts, last=base.training.order == "given")
     longest = min(base.training.max_length, base.architecture.context)
     train, validation = (
-        labelled(
-            tokenizer,
-            encode(tokenizer, ((text.prompt, text.completion) for text in some)),
-            max_length=longest,
-            loss=base.corpus.loss,
-        )
-        for some in (read, held)
+        labelled(tokenizer, encode(tokenizer, some), max_length=longest, loss=base.corpus.loss)
+        for some in _held_out(texts, last=base.training.order == "given")
     )
     facts = fit(
-        model,
-        tokenizer,
-        train=train,
-        validation=validation,
-        training=base.training,
-        seed=base.seed,
-        checkpoints=checkpoints,
-        what=output.name,
-        sharded=sharded,
-    )
+        model, tokenizer, train=train, validation=validation, training=base.training,
+        seed=base.seed, checkpoints=checkpoints, what=output.name, sharded=sharded,
+    )  # fmt: skip
     if not distributed.is_first():
         return
     with model_folder(output) as folder:
@@ -93,8 +77,7 @@ def _held_out(texts: list[Text], *, last: bool) -> tuple[list[Text], list[Text]]
     count = min(MOST_HELD_OUT, math.ceil(HELD_OUT * len(texts)))
     by_chance = sorted(range(len(texts)), key=lambda i: share(str(i), "held out"))
     held = set(range(len(texts) - count, len(texts)) if last else by_chance[:count])
-    some = [text for i, text in enumerate(texts) if i not in held]
-    return some, [texts[i] for i in sorted(held)]
+    return [text for i, text in enumerate(texts) if i not in held], [texts[i] for i in sorted(held)]
 
 
 def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any:
@@ -120,15 +103,11 @@ def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=specials, initial_alphabet=letters, show_progress=False
     )
-    core.train_from_iterator((text.prompt + text.completion for text in texts), trainer)
+    core.train_from_iterator(map("".join, texts), trainer)
     return PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        bos_token=BEGIN,
-        eos_token=END,
-        pad_token=PAD,
-        model_max_length=context,
-        clean_up_tokenization_spaces=False,
-    )
+        tokenizer_object=core, bos_token=BEGIN, eos_token=END, pad_token=PAD,
+        model_max_length=context, clean_up_tokenization_spaces=False,
+    )  # fmt: skip
 
 
 def make_model(architecture: Architecture, tokenizer: Any) -> Any:

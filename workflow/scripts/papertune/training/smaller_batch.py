@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from papertune.training.checkpoints import newest_whole
 
 log = logging.getLogger(__name__)
 
-FOUND = "batch.json"  # in the folder of a run's checkpoints
-START = "start.safetensors"
+FOUND, START = "batch.json", "start.safetensors"  # in the folder of a run's checkpoints
 # of torch's allocator on a CPU, of the CUDA libraries (which raise no error of their own kind), of
 # oneDNN and of the Linux kernel
 SIGNS = (
@@ -31,21 +29,13 @@ SIGNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """The state of a run at its end, and the batch that memory held."""
-
-    state: Any
-    batch: dict[str, Any]
-
-
 def first_that_fits(
     run: Callable[[int, int, Path | None], Any],
     model: Any,
     training: Training,
     checkpoints: Path,
     what: str,
-) -> Fitted:
+) -> tuple[Any, dict[str, Any]]:
     """Run a training, with ``find_batch`` in smaller batches of the same update until memory holds one.
 
     Args:
@@ -54,43 +44,61 @@ def first_that_fits(
         model: Has the weights of the beginning.
         what: Names the run in errors.
 
+    Returns:
+        The state of the run at its end, and the batch that memory held.
+
     Raises:
         TrainingError: no batch fits, or the update cannot be shared out to the processes.
         TryAgain: one of several processes has no memory; all begin anew with a smaller batch.
     """
+    from safetensors.torch import load_file, save_file
+
     from papertune.training.several.ddp import share_out
 
     checkpoints.mkdir(parents=True, exist_ok=True)
     given = share_out(training, distributed.size(), what)
     batch, accumulation = remembered(checkpoints, *given)
     # the first one deletes what is not whole
-    newest = newest_whole(checkpoints) if distributed.is_first() else None
-    newest = distributed.of_first(newest)
+    newest = distributed.of_first(newest_whole(checkpoints) if distributed.is_first() else None)
     if training.find_batch and newest is None and distributed.size() == 1:
-        write_start(model, checkpoints)
+        # what training will change, until there is a checkpoint to go back to
+        trained = [(n, p.detach()) for n, p in model.named_parameters() if p.requires_grad]
+        save_file({n: p.contiguous() for n, p in trained}, checkpoints / f".{START}")
+        (checkpoints / f".{START}").replace(checkpoints / START)
     while True:
         try:
             state = run(batch, accumulation, newest)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            told = said(error)
+            told = _first_line(error)
         else:
             found = (batch, accumulation) != given
-            return Fitted(state, {"size": batch, "accumulation": accumulation, "found": found})
+            return state, {"size": batch, "accumulation": accumulation, "found": found}
         # outside of the handler, whose traceback would keep the batch's memory alive
         less = smaller(batch, accumulation) if training.find_batch else None
         if less is None:
-            raise _too_large(told, batch, accumulation, what, finding=training.find_batch)
+            finding = (
+                "training.find_batch: true finds a batch that fits, for the same update, or halve "
+                f"training.batch_size ({batch}) and double training.accumulation ({accumulation}), "
+            ) * (batch > 1 and not training.find_batch)
+            raise TrainingError(
+                f"out of memory with a batch of {batch}: {told}",
+                where=what,
+                hint=f"{finding}training.gradient_checkpointing: true, a smaller "
+                "training.max_length, method lora or qlora; or a larger GPU, on a CPU more "
+                "compute.memory_mb",
+            )
         log.warning("%s: out of memory with a batch of %d; going on with %d", what, batch, less[0])
         batch, accumulation = less
-        remember(checkpoints, batch, accumulation)
+        with atomic_write(checkpoints / FOUND) as stream:  # later attempts begin with it
+            json.dump({"batch": batch, "accumulation": accumulation}, stream)
         if distributed.size() > 1:  # the others wait for this one
             raise TryAgain("out of memory", where=what)
         collect_garbage()
         newest = newest_whole(checkpoints)
         if newest is None:
-            back_to_start(model, checkpoints)
+            model.load_state_dict(load_file(checkpoints / START), strict=False)
 
 
 def smaller(batch: int, accumulation: int) -> tuple[int, int] | None:
@@ -100,58 +108,29 @@ def smaller(batch: int, accumulation: int) -> tuple[int, int] | None:
     return (fitting[-1], update // fitting[-1]) if fitting else None
 
 
-def remember(checkpoints: Path, batch: int, accumulation: int) -> None:
-    """Have later attempts of this run begin with a batch."""
-    with atomic_write(checkpoints / FOUND) as stream:
-        json.dump({"batch": batch, "accumulation": accumulation}, stream)
-
-
 def remembered(checkpoints: Path, batch: int, accumulation: int) -> tuple[int, int]:
     """The batch that an earlier attempt found for an update of this size, else the given one."""
     try:
         size = int(json.loads((checkpoints / FOUND).read_text(encoding="utf-8"))["batch"])
     except (OSError, ValueError, KeyError, TypeError):
         return batch, accumulation
-    if 1 <= size <= batch and (batch * accumulation) % size == 0:
-        return size, batch * accumulation // size
-    return batch, accumulation
-
-
-def write_start(model: Any, checkpoints: Path) -> None:
-    """Keep the weights that training will change, until there is a checkpoint to go back to."""
-    from safetensors.torch import save_file
-
-    trained = {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
-    temporary = checkpoints / f".{START}"
-    save_file(trained, temporary)
-    temporary.replace(checkpoints / START)
-
-
-def back_to_start(model: Any, checkpoints: Path) -> None:
-    """Give a model the weights that :func:`write_start` kept."""
-    from safetensors.torch import load_file
-
-    model.load_state_dict(load_file(checkpoints / START), strict=False)
+    fits = 1 <= size <= batch and (batch * accumulation) % size == 0
+    return (size, batch * accumulation // size) if fits else (batch, accumulation)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory, of a GPU or of the machine, did not suffice."""
     import torch
 
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError | OSError) and any(
-        sign in str(error).lower() for sign in SIGNS
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError | OSError)
+        and any(sign in str(error).lower() for sign in SIGNS)
     )
 
 
 @contextmanager
 def memory_for(what: str, *, where: str) -> Iterator[None]:
-    """Say what to do where memory does not hold what is done within.
-
-    Args:
-        what: What memory would have to hold.
-        where: Names the run in the error.
+    """Say what to do where memory does not hold ``what`` is made within; ``where`` names the run.
 
     Raises:
         TrainingError: memory did not suffice.
@@ -162,7 +141,7 @@ def memory_for(what: str, *, where: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise TrainingError(
-            f"memory does not hold {what}: {said(error)}",
+            f"memory does not hold {what}: {_first_line(error)}",
             where=where,
             hint="take method lora or qlora, a smaller base, a larger GPU or more "
             "compute.memory_mb",
@@ -182,8 +161,7 @@ def halves(batch: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """The two halves of a batch's rows, each with how many of its tokens the loss counts."""
     import torch
 
-    rows = len(batch["labels"])
-    found = []
+    rows, found = len(batch["labels"]), []
     for part in (slice(rows // 2), slice(rows // 2, rows)):
         half = {
             # which logits to keep is said for all rows together
@@ -194,24 +172,5 @@ def halves(batch: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     return found
 
 
-def said(error: BaseException) -> str:
-    """What an allocator told, in a line."""
+def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _too_large(told: str, batch: int, accumulation: int, where: str, *, finding: bool) -> Exception:
-    """The error where memory does not hold a batch, with what would help."""
-    help_ = ["training.gradient_checkpointing: true", "a smaller training.max_length"]
-    if batch > 1 and not finding:
-        help_ = [
-            "training.find_batch: true finds a batch that fits, for the same update",
-            f"or halve training.batch_size ({batch}) and double training.accumulation "
-            f"({accumulation})",
-            *help_,
-        ]
-    help_.append("method lora or qlora")
-    return TrainingError(
-        f"out of memory with a batch of {batch}: {told}",
-        where=where,
-        hint=", ".join(help_) + "; or a larger GPU, on a CPU more compute.memory_mb",
-    )

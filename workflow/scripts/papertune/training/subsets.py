@@ -24,7 +24,7 @@ def choose(pairs: list[Pair], subset: Subset | None, where: str) -> list[Pair]:
         return pairs
     documents = list(dict.fromkeys(pair.document for pair in pairs))
     if subset.top is not None:
-        scores = _scores(pairs, where)
+        scores = {pair.document: _score(pair, where) for pair in pairs}
         ranked = sorted(documents, key=lambda document: -scores[document])  # stable where equal
         taken = set(ranked[: subset.top])
     elif subset.first is not None:
@@ -41,18 +41,14 @@ def choose(pairs: list[Pair], subset: Subset | None, where: str) -> list[Pair]:
     return chosen
 
 
-def _scores(pairs: list[Pair], where: str) -> dict[str, float]:
-    """Document → its score, which pairs carry in their provenance."""
-    scores: dict[str, float] = {}
-    for pair in pairs:
-        score = pair.provenance.get("score")
-        if isinstance(score, bool) or not isinstance(score, int | float):
-            raise TrainingError(
-                f"document {pair.document} has no score, so the best cannot be told",
-                where=where,
-                hint="see to it that every row of the source has a score; or, where all have one, "
-                "delete the pairs and run again (they then get it, and nobody is asked); or take "
-                "subset: {first: …} or {fraction: …}",
-            )
-        scores[pair.document] = float(score)
-    return scores
+def _score(pair: Pair, where: str) -> float:
+    score = pair.provenance.get("score")
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise TrainingError(
+            f"document {pair.document} has no score, so the best cannot be told",
+            where=where,
+            hint="see to it that every row of the source has a score; or, where all have one, "
+            "delete the pairs and run again (they then get it, and nobody is asked); or take "
+            "subset: {first: …} or {fraction: …}",
+        )
+    return float(score)

@@ -26,7 +26,7 @@ from papertune.study.settings import Answering, Training
 from papertune.training.by_answers import AnswerScorer, answer_scorer
 from papertune.training.facts import recipe_facts, run_facts
 from papertune.training.history import Criterion
-from papertune.training.methods import check, check_optimizer, prepare
+from papertune.training.methods import check_optimizer, prepare
 from papertune.training.smaller_batch import first_that_fits, memory_for
 from papertune.training.subsets import choose
 
@@ -51,8 +51,8 @@ def train(
     Of several processes that train, all call it and one writes.
 
     Args:
-        train: JSONL of the pairs to train on.
-        validation: JSONL of the pairs that choose the checkpoint.
+        train: File of the pairs to train on.
+        validation: File of the pairs that choose the checkpoint.
         base: Folder of the base.
         seed: Of order, dropout and new weights.
         output: The model folder to make; one that is there is replaced.
@@ -63,14 +63,13 @@ def train(
         TrainingError: as :func:`fit`, or something that the base or this machine does not have.
     """
     set_up_torch(threads, seed)
-    check(recipe)
+    check_optimizer(recipe.training)  # before anything is loaded
     what = f"{output.parent.name}/{output.name}"
     sharded = recipe.sharded and distributed.size() > 1
-    # the base, with what the method adds to it and leaves as it is
     tokenizer = load_tokenizer(base)
     with memory_for("the base", where=what):
         model = prepare(base, recipe, device="cpu" if sharded else None)
-    # the pairs, as the tokens that the model reads; it will be asked in the same form
+    # it will be asked in the same form
     given, held_out = (list(read_pairs(path)) for path in (train, validation))
     chosen = choose(given, recipe.subset, str(train))
     form = Form(tokenizer, recipe.examples.asked, recipe.prompt)
@@ -122,7 +121,6 @@ def fit(
     Of several processes that train it, only the first has the best model afterwards.
 
     Args:
-        model: In float32; its trainable parameters are trained.
         checkpoints: Folder that outlives a failed job; a run goes on from its newest whole
             checkpoint. The caller removes it after success.
         what: Names the run in the log.
@@ -146,7 +144,8 @@ def fit(
                 where=what,
                 hint="raise training.max_length, or look at what synthesis rejected",
             )
-    steps = total_steps(len(train.rows), training)
+    per_epoch = math.ceil(math.ceil(len(train.rows) / training.batch_size) / training.accumulation)
+    steps = training.max_steps if training.max_steps > 0 else math.ceil(training.epochs * per_epoch)
     criterion = scorer.criterion if scorer else Criterion()
 
     def run(batch: int, accumulation: int, checkpoint: Path | None) -> TrainerState:
@@ -154,6 +153,10 @@ def fit(
         from papertune.training.callback import RunCallback
         from papertune.training.trainer import trainer_class
 
+        args = training_arguments(
+            training, steps=steps, batch=batch, accumulation=accumulation, seed=seed,
+            checkpoints=checkpoints, what=what,
+        )  # fmt: skip
         trainer = trainer_class(sharded)(
             RunCallback(steps, training, what, criterion),
             scorer,
@@ -163,38 +166,20 @@ def fit(
             eval_dataset=validation.rows,
             data_collator=Collator.of(model, tokenizer.pad_token_id, train.packed, what),
             compute_loss_func=answer_loss,
-            args=training_arguments(
-                training,
-                steps=steps,
-                batch=batch,
-                accumulation=accumulation,
-                seed=seed,
-                checkpoints=checkpoints,
-                what=what,
-            ),
+            args=args,
         )
         return trainer.run(checkpoint)
 
     cached = model.config.use_cache
-    fitted = first_that_fits(run, model, training, checkpoints, what)
+    state, batch = first_that_fits(run, model, training, checkpoints, what)
     model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
-    return run_facts(model, fitted.state, criterion) | {
+    return run_facts(model, state, criterion) | {
         "planned_steps": steps,
-        "batch": fitted.batch,
+        "batch": batch,
         "examples": {
-            "train": len(train.rows),
-            "validation": len(validation.rows),
-            "cut": train.cut + validation.cut,
-            "rejected": train.rejected + validation.rejected,
+            "train": len(train.rows), "validation": len(validation.rows),
+            "cut": train.cut + validation.cut, "rejected": train.rejected + validation.rejected,
         },
         "seed": seed,
         "settings": training.model_dump(),
-    }
-
-
-def total_steps(examples: int, training: Training) -> int:
-    """Optimiser updates of a run."""
-    if training.max_steps > 0:
-        return training.max_steps
-    per_epoch = math.ceil(math.ceil(examples / training.batch_size) / training.accumulation)
-    return max(1, math.ceil(training.epochs * per_epoch))
+    }  # fmt: skip

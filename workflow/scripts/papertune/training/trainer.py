@@ -63,7 +63,6 @@ class StoppableTrainer(Trainer):
     Args:
         callback: Decides when to evaluate, save and stop; it is not among ``callbacks``.
         scorer: Scores answers at each validation, where the best model is chosen by them.
-        how: As of Trainer.
     """
 
     state: TrainerState
@@ -90,48 +89,41 @@ class StoppableTrainer(Trainer):
             else:
                 self._go_on(checkpoint)
         except (RuntimeError, MemoryError):
-            if distributed.size() == 1:
-                self._let_go()
+            if distributed.size() == 1:  # keep no gradients, no wrapping of the model and no data
+                self.model.zero_grad(set_to_none=True)
+                self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+                self.accelerator.free_memory()
+                self.optimizer = self.lr_scheduler = None
+                GradientState._reset_state()  # it holds the loader of the epoch that was broken off
             raise
         if distributed.is_first():
             self.load_best()
         return self.state
 
     def _go_on(self, checkpoint: Path) -> None:
+        """From a checkpoint, first making up for a validation that an earlier attempt left out."""
         self.callback.carried = carried_by(checkpoint)
         state = TrainerState.load_from_json(str(checkpoint / STATE))
         validated = {row["step"] for row in state.log_history if "eval_loss" in row}
         if self.callback.due(state.global_step) and state.global_step not in validated:
-            self._validate(checkpoint, state)
+            self._load_from_checkpoint(str(checkpoint))
+            self.state = state
+            self.callback.begin(state)
+            self.evaluate()
+            distributed.check()
+            if state.best_global_step == state.global_step:
+                state.best_model_checkpoint = str(checkpoint)
+            if distributed.is_first():
+                temporary = checkpoint / f".{STATE}"
+                state.save_to_json(str(temporary))
+                os.replace(temporary, checkpoint / STATE)
         self.state = state
         if not self.callback.is_over(state):  # the Trainer would take a step before it looked
             self.train(resume_from_checkpoint=str(checkpoint))
 
-    def _validate(self, checkpoint: Path, state: TrainerState) -> None:
-        """The validation that an earlier attempt left out, written to its checkpoint."""
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = state
-        self.callback.begin(state)
-        self.evaluate()
-        distributed.check()
-        if state.best_global_step == state.global_step:
-            state.best_model_checkpoint = str(checkpoint)
-        if distributed.is_first():
-            temporary = checkpoint / f".{STATE}"
-            state.save_to_json(str(temporary))
-            os.replace(temporary, checkpoint / STATE)
-
     def load_best(self) -> None:
         """Give the model the weights of the best checkpoint."""
         self._load_from_checkpoint(str(self.state.best_model_checkpoint))
-
-    def _let_go(self) -> None:
-        """After a failure: keep no gradients, no wrapping of the model and no data."""
-        self.model.zero_grad(set_to_none=True)
-        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # else wrapped twice
-        self.accelerator.free_memory()
-        self.optimizer = self.lr_scheduler = None
-        GradientState._reset_state()  # it holds the loader of the epoch that was broken off
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **how: Any) -> Any:
         """As of Trainer; the number of tokens is not for the model."""
@@ -152,10 +144,9 @@ class StoppableTrainer(Trainer):
     def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
         """As of Trainer; a validation that is broken off finds no best model."""
         try:
-            metrics: dict[str, float] = super().evaluate(*arguments, **how)
+            return dict(super().evaluate(*arguments, **how))
         except BrokenOff:
             return {}
-        return metrics
 
     def evaluation_loop(self, *arguments: Any, **how: Any) -> Any:
         """As of Trainer; with the score of the answers."""
