@@ -20,10 +20,8 @@ class Form:
     """How a model is asked, and so what comes before and after an answer in training.
 
     Args:
-        tokenizer: Of the model.
         asked: ``prompt`` (the experiment's template), ``question`` (the question alone), ``chat``
             (the template's text as a user's turn).
-        template: Text of the answer template.
 
     Raises:
         TrainingError: ``chat`` with a tokenizer that has no chat template, or one that writes
@@ -55,9 +53,8 @@ class Form:
 
     def completion(self, pair: Pair) -> str:
         """What the model is to write."""
-        if self.asked == "chat":
-            return f"{self.lead}{pair.answer.strip()}"
-        return completion(pair)
+        chat = self.asked == "chat"
+        return f"{self.lead}{pair.answer.strip()}" if chat else completion(pair)
 
 
 def read_examples(
@@ -70,16 +67,11 @@ def read_examples(
         settings: Which texts, what of them the loss counts, and how they are packed.
         max_length: Tokens per example.
     """
+    encoded = form.tokens(pairs)
     if settings.variant in ("answer", "separate"):
-        questions = settings.variant == "separate"
-        texts = (
-            ("", text)
-            for pair in pairs
-            for text in [*([pair.question] if questions else []), form.completion(pair)]
-        )
+        read = [lambda pair: pair.question] * (settings.variant == "separate") + [form.completion]
+        texts = (("", text(pair)) for pair in pairs for text in read)
         encoded = encode(form.tokenizer, texts, form.start)
-    else:
-        encoded = form.tokens(pairs)
     length = min(settings.length or max_length, max_length)
     found = labelled(
         form.tokenizer,

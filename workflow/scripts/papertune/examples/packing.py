@@ -66,12 +66,11 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way) -> Any:
     """
     import torch
 
-    kinds = ("input_ids", "labels", "position_ids", "example")
-    filling = dict(zip(kinds, (pad_token, MASKED, 0, 0), strict=True))
-    filled: dict[str, list[list[int]]] = {kind: [] for kind in kinds}
+    filling = {"input_ids": pad_token, "labels": MASKED, "position_ids": 0, "example": 0}
+    filled: dict[str, list[list[int]]] = {kind: [] for kind in filling}
     for members in arrange([len(row["input_ids"]) for row in rows], limit):
-        for kind in kinds:
-            filled[kind].append([])
+        for found in filled.values():
+            found.append([])
         for number, member in enumerate(members, 1):
             ids, labels = rows[member]["input_ids"], rows[member]["labels"]
             filled["input_ids"][-1] += ids
@@ -80,8 +79,8 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way) -> Any:
             filled["example"][-1] += [number] * len(ids)
     longest = max(map(len, filled["input_ids"]))
     made = {
-        kind: torch.tensor([row + [filling[kind]] * (longest - len(row)) for row in filled[kind]])
-        for kind in kinds
+        kind: torch.tensor([row + [fill] * (longest - len(row)) for row in filled[kind]])
+        for kind, fill in filling.items()
     }
     labels, example = made.pop("labels"), made.pop("example")
     before = (labels[:, 1:] != MASKED).any(dim=0).nonzero().flatten()
@@ -108,12 +107,8 @@ def way_of(model: Any, what: str) -> Way:
     ``mask``: a mask of every pair of places, for Falcon and OPT; ``added mask`` where a model adds
     it to its attention instead of choosing by it.
 
-    Args:
-        model: A causal language model.
-        what: Names the run in the error.
-
     Raises:
-        TrainingError: none does.
+        TrainingError: none does; ``what`` names the run in it.
     """
     ways: list[Way] = []
     if takes(model, "position_ids") and takes(model, "logits_to_keep"):
@@ -149,12 +144,9 @@ def _keeps_apart(model: Any, way: Way) -> bool:
 
     def logits(*rows: Row) -> Any:
         batch = pack(list(rows), 0, 1 << 30, way=way)
+        batch = {k: v.to(model.device) if torch.is_tensor(v) else v for k, v in batch.items()}
         batch |= {"labels": None, "logits_to_keep": len(rows[-1]["input_ids"])}
-        on_device = {
-            key: value.to(model.device) if torch.is_tensor(value) else value
-            for key, value in batch.items()
-        }
-        return model(**on_device).logits.float()
+        return model(**batch).logits.float()
 
     last, training = row(9, 5), model.training
     model.eval()

@@ -8,9 +8,7 @@ from itertools import islice
 from typing import Any
 
 MASKED = -100  # labels that no loss counts
-AT_ONCE = (
-    1000  # texts that are tokenised together: what a tokenizer tells of them takes much memory
-)
+AT_ONCE = 1000  # texts tokenised together: what a tokenizer tells of them takes much memory
 
 Row = dict[str, list[int]]  # input_ids and labels of an example
 Encoded = tuple[list[int], list[int]]  # the tokens of a prompt, and of what follows it

@@ -29,14 +29,7 @@ def download_model(model: str, revision: str, output: Path) -> None:
         PapertuneError: the Hub cannot be reached, the model is gated or unknown, or has no
             safetensors weights.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub import errors, snapshot_download
 
     partial = output.with_name(f"{output.name}.partial")  # kept on failure: downloads go on
     where = f"{model} at {revision}"
@@ -44,31 +37,22 @@ def download_model(model: str, revision: str, output: Path) -> None:
     try:
         with stopping.at_once():
             snapshot_download(
-                model,
-                revision=revision,
-                local_dir=partial,
-                allow_patterns=WANTED,
+                model, revision=revision, local_dir=partial, allow_patterns=WANTED,
                 ignore_patterns=UNWANTED,
+            )  # fmt: skip
+    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
+        if isinstance(error, errors.GatedRepoError):
+            what = "the model asks for agreement to its licence"
+            hint = f"agree on the page of {model}, then set HF_TOKEN in the environment"
+        elif isinstance(error, errors.RevisionNotFoundError | errors.RepositoryNotFoundError):
+            what = "no such model or revision on the Hub, or it is private"
+            hint = "check the id and the 40 hex digits of the revision; private ones need HF_TOKEN"
+        else:
+            what = f"the Hub could not be reached ({type(error).__name__})"
+            hint = "run this on a machine with internet, or put the model's files into " + str(
+                output
             )
-    except GatedRepoError:
-        raise PapertuneError(
-            "the model asks for agreement to its licence",
-            where=where,
-            hint=f"agree on the page of {model}, then set HF_TOKEN in the environment",
-        ) from None
-    except (RevisionNotFoundError, RepositoryNotFoundError):
-        raise PapertuneError(
-            "no such model or revision on the Hub, or it is private",
-            where=where,
-            hint="check the id and the 40 hex digits of the revision; private ones need HF_TOKEN",
-        ) from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise PapertuneError(
-            f"the Hub could not be reached ({type(error).__name__})",
-            where=where,
-            hint="run this on a machine with internet, or put the model's files into "
-            f"{output} yourself",
-        ) from None
+        raise PapertuneError(what, where=where, hint=hint) from None
     if not any(partial.glob("*.safetensors")):
         raise PapertuneError(
             "the model has no safetensors weights, and others are not loaded",

@@ -22,13 +22,9 @@ def leave_out_what_few_need() -> None:
     nothing here runs under.
     """
     with _hidden("sklearn", "scipy", "datasets", "trio"):
-        from transformers.utils import (
-            is_datasets_available,
-            is_scipy_available,
-            is_sklearn_available,
-        )
+        from transformers import utils
 
-        is_datasets_available(), is_scipy_available(), is_sklearn_available()
+        utils.is_datasets_available(), utils.is_scipy_available(), utils.is_sklearn_available()
     with _hidden("bitsandbytes"), suppress(ImportError):  # not every stage has peft
         from peft import import_utils
 
@@ -42,11 +38,8 @@ def bring_bitsandbytes() -> None:
 
     # on a CPU it tells of faster code that it would have to download
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    for kept in (
-        is_bitsandbytes_available,
-        import_utils.is_bnb_available,
-        import_utils.is_bnb_4bit_available,
-    ):
+    own = import_utils.is_bnb_available, import_utils.is_bnb_4bit_available
+    for kept in (is_bitsandbytes_available, *own):
         kept.cache_clear()
 
 

@@ -25,12 +25,7 @@ ENVIRONMENT = {
 
 
 def set_up_torch(threads: int, seed: int = 0) -> None:
-    """Make torch quiet, offline and repeatable in this process.
-
-    Args:
-        threads: CPU threads of this job.
-        seed: Seeds Python, NumPy and torch.
-    """
+    """Make torch quiet, offline and repeatable; the seed is Python's, NumPy's and torch's."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     # adapters name their base by its name, not by a path that would break when folders move
@@ -58,11 +53,9 @@ def dtype_of(precision: str) -> Any:
     """The torch dtype of ``auto``, ``fp32`` or ``bf16``; auto is bf16 where the GPU has it."""
     import torch
 
-    if precision == "bf16":
-        return torch.bfloat16
-    if precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported():
-        return torch.bfloat16
-    return torch.float32
+    able = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    half = precision == "bf16" or (precision == "auto" and able)
+    return torch.bfloat16 if half else torch.float32
 
 
 def context_of(config: Any) -> int | None:
@@ -73,10 +66,8 @@ def context_of(config: Any) -> int | None:
 
 def end_tokens(model: Any, tokenizer: Any) -> set[int]:
     """Every token that ends an answer: the tokenizer's, and those the model's own settings name."""
-    ends = {tokenizer.eos_token_id}
     own = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    ends.update(own if isinstance(own, list) else [own])
-    return {end for end in ends if end is not None}
+    return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
 
 
 def load_tokenizer(folder: str | Path) -> Any:
@@ -92,11 +83,7 @@ def load_tokenizer(folder: str | Path) -> Any:
 
 
 def load_config(folder: str | Path, *, base: str | Path | None = None) -> Any:
-    """The configuration of the model that :func:`load_model` would load; same arguments.
-
-    Raises:
-        TrainingError: as :func:`load_model`.
-    """
+    """The configuration of the model that :func:`load_model` would load; same arguments, errors."""
     from transformers import AutoConfig
 
     return AutoConfig.from_pretrained(
@@ -129,9 +116,11 @@ def load_model(
     from transformers import AutoModelForCausalLM
 
     quantization = quantization or quantization_of(folder)
-    how: dict[str, Any] = {"dtype": dtype_of(precision)}
-    if quantization:
-        how = quantized(quantization)
+    how = (
+        quantized(quantization, dtype_of("auto"))
+        if quantization
+        else {"dtype": dtype_of(precision)}
+    )
     model = AutoModelForCausalLM.from_pretrained(
         _whole_model(folder, base),
         local_files_only=True,
@@ -186,9 +175,6 @@ def _is_adapter(folder: str | Path) -> bool:
 
 def _folder(folder: str | Path) -> str:
     if not Path(folder).is_dir():
-        raise TrainingError(
-            "no such model folder",
-            where=str(folder),
-            hint="base models are brought by the rule download_base on a machine with internet",
-        )
+        hint = "base models are brought by the rule download_base on a machine with internet"
+        raise TrainingError("no such model folder", where=str(folder), hint=hint)
     return str(folder)

@@ -16,10 +16,6 @@ def merged_model(adapter: Path, base: Path) -> tuple[Any, str]:
     The sum is made in float32. It is then rounded to the precision in which the base's weights are
     stored, which is that of the result. An adapter of a quantised base goes onto the weights that
     it was trained on: those of 4 bit, written out again.
-
-    Args:
-        adapter: Folder of the adapter.
-        base: Folder of its base.
     """
     from peft import PeftModel
 
@@ -29,11 +25,9 @@ def merged_model(adapter: Path, base: Path) -> tuple[Any, str]:
         _write_out(model, base, quantization)
     model = PeftModel.from_pretrained(model, adapter, local_files_only=True).merge_and_unload()
     stored = getattr(load_config(base), "dtype", None) or model.dtype
-    onto = (
-        f"its base in 4 bit ({quantization.type}), written out again"
-        if quantization
-        else "its base"
-    )
+    onto = "its base"
+    if quantization:
+        onto += f" in 4 bit ({quantization.type}), written out again"
     kept = str(stored).removeprefix("torch.")
     return model.to(stored), (
         f"The adapters are merged into the weights of {onto}, in float32, and stored as {kept}."

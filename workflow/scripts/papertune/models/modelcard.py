@@ -8,6 +8,7 @@ shown as text, never as markup.
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -76,14 +77,14 @@ def write_card(folder: Path, *, results: Results | None = None, merged: str = ""
     """Write a model folder's README.md from its ``training.json`` and ``history.csv``.
 
     Args:
-        folder: The model folder.
         results: What it scored; nothing before scoring.
         merged: How adapters were brought into the base's weights; empty where they were not.
     """
     facts = read_facts(folder)
-    front = _front(facts, results, merged)
-    with atomic_write(Path(folder) / "README.md") as stream:
-        stream.write(f"---\n{front}\n---\n\n{_body(facts, results, merged)}")
+    adapter = METHODS[facts["method"]].trains == "adapters" and not merged
+    front, body = _front(facts, results, adapter), _body(facts, results, merged, adapter)
+    with atomic_write(folder / "README.md") as stream:
+        stream.write(f"---\n{front}\n---\n\n{body}")
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -103,15 +104,7 @@ def add_facts(folder: Path, facts: Mapping[str, Any], name: str = "training.json
 
 
 def name_model(folder: Path, origin: Origin, base: Path, train: Path, validation: Path) -> None:
-    """Write what tells of names and of where data lies, in new files: training makes none of it.
-
-    Args:
-        folder: The model folder.
-        origin: Names in the experiment.
-        base: The base's folder.
-        train: File of the pairs to train on.
-        validation: File of the pairs that choose the checkpoint.
-    """
+    """Write what tells of names and of where data lies, in new files: training makes none of it."""
     files = [train, validation]
     pairs, others = (list(read_pairs(path)) for path in files)
     names = {"experiment": origin.experiment, "model": origin.model}
@@ -125,7 +118,7 @@ def name_model(folder: Path, origin: Origin, base: Path, train: Path, validation
 def text(value: object) -> str:
     """Anybody's words in one line of Markdown: no markup, no HTML, no links."""
     line = " ".join(str(value).split())
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = html.escape(line, quote=False)
     line = re.sub(r"([\\`*_{}\[\]()#!|~$@])", r"\\\1", line)
     line = line.replace("://", ":\\//")  # or it would become a link
     return re.sub(r"(?i)\bwww\.", r"www\\.", line)
@@ -133,21 +126,20 @@ def text(value: object) -> str:
 
 def block(value: str, kind: str = "") -> str:
     """Anybody's lines as a code block, whose fence is longer than any in it."""
-    longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
-    fence = "`" * max(3, longest + 1)
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", value))])
     return f"{fence}{kind}\n{value}\n{fence}"
 
 
 # ---- parts ------------------------------------------------------------------------------------
 
 
-def _front(facts: Mapping[str, Any], results: Results | None, merged: str) -> str:
+def _front(facts: Mapping[str, Any], results: Results | None, adapter: bool) -> str:
     """The front matter, which the Hub reads."""
     from huggingface_hub import ModelCardData
 
     origin, base = facts["origin"], facts["base"]
-    adapter = METHODS[facts["method"]].trains == "adapters" and not merged
     evaluated = results.evaluations if results else None
+    name = f"{origin['experiment']}/{origin['model']}/seed-{facts['seed']}"
     data = ModelCardData(
         license=base["licence"],
         library_name="peft" if adapter else "transformers",
@@ -155,15 +147,13 @@ def _front(facts: Mapping[str, Any], results: Results | None, merged: str) -> st
         base_model=base["hub"] or None,
         base_model_relation=("adapter" if adapter else "finetune") if base["hub"] else None,
         tags=["papertune", facts["method"], "question-answering"],
-        model_name=f"{origin['experiment']}/{origin['model']}/seed-{facts['seed']}"
-        if evaluated
-        else None,
+        model_name=name if evaluated else None,
         eval_results=evaluated or None,
     )
     return str(data.to_yaml()).strip()
 
 
-def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str:
+def _body(facts: Mapping[str, Any], results: Results | None, merged: str, adapter: bool) -> str:
     origin, base, data = facts["origin"], facts["base"], facts["data"]
     name = f"{origin['experiment']} / {origin['model']}, seed {facts['seed']}"
     local = "pre-trained here from random weights" if base["scratch"] else "a local folder"
@@ -171,7 +161,16 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str
     if base["licence"] == UNKNOWN:
         licence = "unknown: nothing in the base's folder names one"
     years = "{}–{}".format(*data["years"]) if data["years"] else "they have none"
-    loads_base = METHODS[facts["method"]].trains == "adapters" and not merged
+    subset = ""
+    if chosen := facts.get("subset"):
+        kind = next(key for key in ("top", "first", "fraction") if chosen.get(key) is not None)
+        subset = f"{kind} {chosen[kind]}: {chosen['pairs']:,} of {chosen['of']:,} pairs"
+    settings = {key: facts[key] for key in SETTINGS if key in facts}
+    took = [
+        (label, form.format(facts[key]))
+        for key, (label, form) in TOOK.items()
+        if facts.get(key) not in (None, 0.0)
+    ]
     parts = [
         f"# {text(name)}",
         "A language model that answers questions about documents; "
@@ -184,7 +183,7 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str
             ("Origin", "Hugging Face Hub" if base["hub"] else local),
             ("Licence of the base", licence),
         ),
-        *(["## Loading", block(LOADING, "python")] if loads_base else []),
+        *(["## Loading", block(LOADING, "python")] if adapter else []),
         "## Data",
         _table(
             ("Source of the documents", data["source"]),
@@ -192,7 +191,7 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str
             ("Documents", f"{data['documents']:,}"),
             ("Pairs to train on", f"{data['pairs']['train']:,}"),
             ("Pairs that chose the checkpoint", f"{data['pairs']['validation']:,}"),
-            ("Subset", _subset(facts.get("subset"))),
+            ("Subset", subset),
             ("Written by", data["dataset"]),
             *(("", json.dumps(writer, ensure_ascii=False)) for writer in data["writers"]),
             ("SHA-256 of the pairs", data["sha256"]),
@@ -201,17 +200,8 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str
         ASKED[facts["asked"]["form"]],
         block(facts["asked"]["template"], "text"),
         "## Training",
-        _table(
-            *(
-                (label, form.format(facts[key]))
-                for key, (label, form) in TOOK.items()
-                if facts.get(key) not in (None, 0.0)
-            )
-        ),
-        block(
-            json.dumps({k: facts[k] for k in SETTINGS if k in facts}, indent=1, ensure_ascii=False),
-            "json",
-        ),
+        _table(*took),
+        block(json.dumps(settings, indent=1, ensure_ascii=False), "json"),
         *(["## Results", results.markdown] if results else []),
         "## Intended use and limits",
         LIMITS,
@@ -224,10 +214,3 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str) -> str
 def _table(*rows: tuple[str, Any]) -> str:
     shown = [f"| {key} | {text(value)} |" for key, value in rows if value not in ("", None)]
     return "\n".join(["| | |", "| --- | --- |", *shown])
-
-
-def _subset(subset: Mapping[str, Any] | None) -> str:
-    if not subset:
-        return ""
-    kind = next(key for key in ("top", "first", "fraction") if subset.get(key) is not None)
-    return f"{kind} {subset[kind]}: {subset['pairs']:,} of {subset['of']:,} pairs"

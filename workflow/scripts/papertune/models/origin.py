@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from yaml import YAMLError
+
 from papertune.identity import canonical
 from papertune.records import Pair, files_digest
 from papertune.study.layout import Origin
@@ -32,13 +34,9 @@ def base_facts(folder: Path, origin: Origin) -> dict[str, Any]:
     """The base of a model, with its licence as far as its folder says one."""
     licence, said_by = licence_of(folder)
     return {
-        "name": origin.base,
-        "hub": origin.hub,
-        "revision": origin.revision,
-        "scratch": origin.scratch,
-        "licence": licence,
-        "licence_said_by": said_by,
-    }
+        "name": origin.base, "hub": origin.hub, "revision": origin.revision,
+        "scratch": origin.scratch, "licence": licence, "licence_said_by": said_by,
+    }  # fmt: skip
 
 
 def licence_of(folder: Path) -> tuple[str, str]:
@@ -47,13 +45,38 @@ def licence_of(folder: Path) -> tuple[str, str]:
     The card's front matter is asked first, then ``config.json``, then the title of a licence file.
     A file of another title is a licence all the same: ``other``.
     """
-    folder = Path(folder)
-    named = _in_card(folder / "README.md") or _in_config(folder / "config.json")
-    if named:
-        return named
+    from huggingface_hub.repocard import metadata_load
+
+    for name, read in (
+        ("README.md", metadata_load),
+        ("config.json", lambda path: json.loads(path.read_text("utf-8"))),
+    ):
+        try:
+            licence = _named(read(folder / name) or {})
+        except (OSError, ValueError, YAMLError):  # not there, or one that nobody can read
+            continue
+        if licence:
+            return licence, name
     for path in sorted(folder.glob("LICENSE*")) + sorted(folder.glob("LICENCE*")):
-        return _of_text(path), path.name
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            title = " ".join(re.sub(r"[^a-z0-9. -]+", " ", stream.read(400).lower()).split())
+        known = (one for said, one in _TITLES.items() if title.startswith(said))
+        return next(known, "other"), path.name
     return UNKNOWN, ""
+
+
+def _named(said: Any) -> str:
+    """``license`` of a card or a configuration; one of no common name stands in ``license_name``."""
+    if not isinstance(said, dict):
+        return ""
+    value = said.get("license")
+    values = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
+    name = said.get("license_name")
+    if values == ["other"] and isinstance(name, str):
+        values = [name]
+    # in the form of the Hub's identifiers
+    found = "-".join(values[0].strip().lower().split()) if values and values[0] else ""
+    return found if not found or _IDENTIFIER.fullmatch(found) else "other"
 
 
 def data_facts(
@@ -63,7 +86,6 @@ def data_facts(
 
     Args:
         train: Pairs to train on, of which a model may take a subset.
-        validation: Pairs that choose the checkpoint.
         files: Of both; the digest is SHA-256 over them in this order.
     """
     years = [pair.year for pair in train if pair.year]
@@ -80,42 +102,3 @@ def data_facts(
         "writers": [json.loads(writer) for writer in sorted(writers)],
         "sha256": files_digest(files),
     }
-
-
-def _in_card(path: Path) -> tuple[str, str] | None:
-    """``license`` of a card's front matter; a licence of no common name stands in license_name."""
-    from huggingface_hub.repocard import metadata_load
-    from yaml import YAMLError
-
-    try:
-        said = metadata_load(path) or {}
-    except (OSError, ValueError, YAMLError):  # no card, or one that nobody can read
-        return None
-    value = said.get("license")
-    values = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
-    name = said.get("license_name")
-    if values == ["other"] and isinstance(name, str) and _identifier(name) != "other":
-        return _identifier(name), path.name
-    return (_identifier(values[0]), path.name) if values else None
-
-
-def _in_config(path: Path) -> tuple[str, str] | None:
-    try:
-        said = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    value = said.get("license") if isinstance(said, dict) else None
-    return (_identifier(value), path.name) if isinstance(value, str) and value else None
-
-
-def _of_text(path: Path) -> str:
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        words = re.sub(r"[^a-z0-9. -]+", " ", stream.read(400).lower()).split()
-    text = " ".join(words)
-    return next((name for title, name in _TITLES.items() if text.startswith(title)), "other")
-
-
-def _identifier(name: str) -> str:
-    """A licence's name in the form of the Hub's identifiers, ``other`` where it is none."""
-    found = "-".join(name.strip().lower().split())
-    return found if _IDENTIFIER.fullmatch(found) else "other"

@@ -34,15 +34,18 @@ def write_quantization(folder: Path, quantization: Quantization) -> None:
         stream.write(quantization.model_dump_json(indent=1) + "\n")
 
 
-def quantized(quantization: Quantization) -> dict[str, Any]:
-    """Arguments of ``from_pretrained`` for a quantised model; :func:`finish_quantized` follows."""
+def quantized(quantization: Quantization, computed: Any) -> dict[str, Any]:
+    """Arguments of ``from_pretrained`` for a quantised model; :func:`finish_quantized` follows.
+
+    Args:
+        computed: The torch dtype that it computes in.
+    """
     bring_bitsandbytes()
     import torch
     from transformers import BitsAndBytesConfig
 
     quantize_falcon_too()
     on_gpu = torch.cuda.is_available()
-    bf16 = on_gpu and torch.cuda.is_bf16_supported()
     return {
         "dtype": torch.float32,
         "device_map": {"": torch.cuda.current_device() if on_gpu else "cpu"},
@@ -50,16 +53,13 @@ def quantized(quantization: Quantization) -> dict[str, Any]:
             load_in_4bit=True,
             bnb_4bit_quant_type=quantization.type,
             bnb_4bit_use_double_quant=quantization.double,
-            bnb_4bit_compute_dtype=torch.bfloat16 if bf16 else torch.float32,
+            bnb_4bit_compute_dtype=computed,
         ),
     }
 
 
 def finish_quantized(model: Any, dtype: Any, where: str) -> None:
     """Bring what is not quantised into another precision, and keep the weights as they are.
-
-    Args:
-        where: Names the base in the error.
 
     Raises:
         TrainingError: an architecture with linear layers that were left as they are.
@@ -69,10 +69,9 @@ def finish_quantized(model: Any, dtype: Any, where: str) -> None:
     head = model.get_output_embeddings()
     left = [
         name
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear)
-        and module is not head
-        and module.weight.is_floating_point()
+        for name, layer in model.named_modules()
+        if isinstance(layer, torch.nn.Linear) and layer is not head
+        if layer.weight.is_floating_point()
     ]
     if left:
         raise TrainingError(
