@@ -1,10 +1,12 @@
 """Answering on tiny random models: batches change nothing, the store is used, the facts are right."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
 
+import tiny_training
 from papertune.answering import generation, inference, likelihood
 from papertune.answering.generation import Sampling, batches, generate, row_sampler
 from papertune.answering.inference import Task, answer
@@ -32,15 +34,13 @@ def loaded(folder):
 
 
 def pairs(count=9):
+    """Of other lengths each."""
     return [
-        Pair(
-            id=f"{number:016x}", document=f"{number // 3:016x}", year=2020, instruction="read",
-            context="the next cache miss " * (1 + number * 5 % 4),
-            question="what does it save " * (1 + number % 3),
-            answer="energy and " * (number % 4) + f"{number} percent", generator="g",
+        replace(
+            pair, context=pair.context * (1 + n * 5 % 3), answer=f"{pair.answer} " * (1 + n % 4)
         )
-        for number in range(count)
-    ]  # fmt: skip
+        for n, pair in enumerate(tiny_training.pairs(0, count))
+    ]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_greedy_answers_are_those_of_plain_generate(run, loaded):
     model, tokenizer = loaded
     for pair, got in zip(pairs(), answers, strict=True):
         assert (got.pair, got.question, got.reference) == (pair.id, pair.question, pair.answer)
-        text = PROMPT.replace("$instruction", "read").replace("$context", pair.context)
+        text = PROMPT.replace("$instruction", "Answer").replace("$context", pair.context)
         ids = torch.tensor([tokenizer(text.replace("$question", pair.question))["input_ids"]])
         out = model.generate(ids, max_new_tokens=12, do_sample=False, pad_token_id=0)
         new = out[0, ids.shape[1] :]
@@ -99,12 +99,10 @@ def test_reference_nll_is_the_sum_over_the_answer_only(loaded, monkeypatch):
             logits = model(torch.tensor([before + own])).logits[0].double()
         places = logits.log_softmax(-1)[len(before) - 1 : -1]
         wanted = -sum(float(place[token]) for place, token in zip(places, own, strict=True))
-        assert count == len(own)
-        assert nll == pytest.approx(wanted, abs=1e-3)
+        assert (nll, count) == (pytest.approx(wanted, abs=1e-3), len(own))
     monkeypatch.setattr(likelihood, "LOGITS", 5000)  # in small portions
-    assert [n for n, _ in reference_nll(model, tokenizer, examples)] == pytest.approx(
-        [n for n, _ in got], abs=1e-3
-    )
+    for one, other in zip(reference_nll(model, tokenizer, examples), got, strict=True):
+        assert one == pytest.approx(other, abs=1e-3)
 
 
 def test_only_new_questions_are_asked(run, monkeypatch):
@@ -116,6 +114,8 @@ def test_only_new_questions_are_asked(run, monkeypatch):
     assert run(pairs(9)[::-1], batch_size=2)[0] == 0
     with pytest.raises(TypeError):  # another model is another identity
         run(pairs(9), identity={"model": "n"})
+    with pytest.raises(PapertuneError, match="no pairs"):
+        run([])
 
 
 def test_a_killed_run_keeps_its_batches(tmp_path, run, monkeypatch):
@@ -151,11 +151,8 @@ def test_long_prompts_lose_their_beginning_and_it_is_said(run, caplog):
 def test_an_adapter_answers_with_its_base(tmp_path, run, folder):
     from peft import LoraConfig, get_peft_model
 
-    model = get_peft_model(
-        load_model(folder),
-        LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False),
-    )
-    model.save_pretrained(tmp_path / "adapter")
+    config = LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    get_peft_model(load_model(folder), config).save_pretrained(tmp_path / "adapter")
     _, own = run(pairs(), "own")
     _, adapted = run(pairs(), "adapted", model=tmp_path / "adapter", base=folder)
     assert [a.reference_nll for a in own] != [a.reference_nll for a in adapted]
@@ -174,11 +171,6 @@ def test_what_ends_a_text_does_not_end_a_question(loaded):
     ((tokens, own),) = form.tokens(pairs(1))
     assert tokens == tokenizer(form.prompt(*pairs(1)))["input_ids"][:-1]
     assert tokens[0] == tokenizer.eos_token_id and own[-1] != tokenizer.eos_token_id
-
-
-def test_an_empty_test_set_is_an_error(run):
-    with pytest.raises(PapertuneError, match="no pairs"):
-        run([])
 
 
 def test_memory_that_does_not_hold_a_batch_halves_it(loaded, monkeypatch):

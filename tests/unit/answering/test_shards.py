@@ -38,71 +38,53 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
     make_model(folder / "model", chat=True, context=512)
     numbers = [(number, "the next cache miss " * (1 + number * 5 % 7)) for number in range(COUNT)]
-    write_pairs(
-        folder / "test.parquet",
-        [
-            Pair(f"{n:016x}", f"{n:016x}", 2020, "read", text, "what", f"{n} percent", "g")
-            for n, text in numbers
-        ],
-    )
-    write_records(
-        folder / "2020.jsonl",
-        [Document(fingerprint(n), f"Tern {n}", "u", 2020, text) for n, text in numbers],
-    )
+    pairs = [
+        Pair(f"{n:016x}", f"{n:016x}", 2020, "read", text, "what", f"{n} percent", "g")
+        for n, text in numbers
+    ]
+    write_pairs(folder / "test.parquet", pairs)
+    documents = [Document(fingerprint(n), f"Tern {n}", "u", 2020, text) for n, text in numbers]
+    write_records(folder / "2020.jsonl", documents)
     return folder
 
 
 def run_answer(folder: Path, made: Path, shards: int) -> None:
     task = Task(
-        model=folder / "model",
-        test_set=folder / "test.parquet",
-        prompt="$context $question",
+        model=folder / "model", test_set=folder / "test.parquet", prompt="$context $question",
         answering=Answering(max_new_tokens=TOKENS, batch_size=BATCH),
-    )
-    answer(
-        task,
-        output=made / "output.jsonl",
-        store=made / "store",
-        identity={"model": "m"},
-        threads=2,
-        shards=shards,
-    )
+    )  # fmt: skip
+    how = {"output": made / "output.jsonl", "store": made / "store", "identity": {"model": "m"}}
+    answer(task, threads=2, shards=shards, **how)
 
 
 def run_synthesize(folder: Path, made: Path, shards: int) -> None:
     """A random model writes nothing readable: each document is asked twice and there is no pair."""
+    generator = TransformersGenerator(
+        backend="transformers", model="tiny", prompt="p.txt", batch_size=BATCH, attempts=2,
+        decoding=Decoding(max_new_tokens=TOKENS),
+    )  # fmt: skip
     with pytest.raises(GeneratorError, match=f"not one pair from {COUNT} documents"):
         synthesize(
             Writer(
-                name="g",
-                generator=TransformersGenerator(
-                    backend="transformers",
-                    model="tiny",
-                    prompt="p.txt",
-                    batch_size=BATCH,
-                    decoding=Decoding(max_new_tokens=TOKENS),
-                    attempts=2,
-                ),
-                prompt="$pairs of $title: $text",
+                name="g", generator=generator, prompt="$pairs of $title: $text",
                 folder=folder / "model",
             ),
-            documents=[folder / "2020.jsonl"],
-            mine=SplitOf("test", (2020, 2020), None, None),
-            output=made / "output.jsonl",
-            rejected=made / "rejected.jsonl",
-            store=made / "store",
-            threads=2,
-            shards=shards,
-        )
+            documents=[folder / "2020.jsonl"], mine=SplitOf("test", (2020, 2020), None, None),
+            output=made / "output.jsonl", rejected=made / "rejected.jsonl",
+            store=made / "store", threads=2, shards=shards,
+        )  # fmt: skip
 
 
 STAGES = {"answer": (run_answer, COUNT), "synthesize": (run_synthesize, 2 * COUNT)}
 
 
+def stores(made: Path) -> list[Path]:
+    return [path for stage in STAGES for path in (made / "store" / stage).glob("*/*.jsonl")]
+
+
 def lines_of(made: Path) -> list[dict]:
     """The whole lines of the store, of all writers."""
-    files = [path for stage in STAGES for path in (made / "store" / stage).glob("*/*.jsonl")]
-    text = "".join(path.read_text() for path in files)
+    text = "".join(path.read_text() for path in stores(made))
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
@@ -129,18 +111,17 @@ def undisturbed(folder, tmp_path_factory):
 def test_shards_change_nothing(folder, undisturbed, tmp_path, stage, shards):
     STAGES[stage][0](folder, tmp_path, shards)
     assert results(tmp_path) == undisturbed[stage]
-    writers = list((tmp_path / "store" / stage).glob("*/*.jsonl"))
-    assert len(writers) == shards * (STAGES[stage][1] // COUNT)
+    assert len(stores(tmp_path)) == shards * (STAGES[stage][1] // COUNT)
 
 
 def test_more_shards_than_batches(folder, undisturbed, tmp_path):
     run_answer(folder, tmp_path, 1)
-    (path,) = (tmp_path / "store").glob("*/*/*.jsonl")
+    (path,) = stores(tmp_path)
     kept = path.read_text().splitlines(keepends=True)
     path.write_text("".join(kept[:-3]))  # of the last two batches
     run_answer(folder, tmp_path, 4)
     assert results(tmp_path) == undisturbed["answer"]
-    assert len(list((tmp_path / "store").glob("*/*/*.jsonl"))) == 1 + 2
+    assert len(stores(tmp_path)) == 1 + 2
 
 
 def when_stored(made: Path, count: int, act) -> threading.Thread:
@@ -184,24 +165,13 @@ with job_log(sys.argv[1]):
 
 @pytest.mark.parametrize(("stage", "shards"), [("answer", 1), ("synthesize", 2)])
 def test_a_stopped_job_keeps_what_is_finished(folder, undisturbed, tmp_path, stage, shards):
-    tests = ROOT / "tests"
+    folders = ("workflow/scripts", "tests", "tests/unit/answering")
+    path = ":".join([*(str(ROOT / one) for one in folders), os.environ["PYTHONPATH"]])
+    arguments = [tmp_path / "job.log", stage, folder, tmp_path, shards]
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-c", CODE, str(tmp_path / "job.log"), stage),
-            *(str(folder), str(tmp_path), str(shards)),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": ":".join(
-                [
-                    *map(str, (ROOT / "workflow/scripts", tests, tests / "unit/answering")),
-                    os.environ["PYTHONPATH"],
-                ]
-            ),
-        },
-    )
+        [sys.executable, "-c", CODE, *map(str, arguments)],
+        stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
     when_stored(tmp_path, 4, lambda: process.send_signal(signal.SIGTERM)).join(60)
     told = process.communicate(timeout=60)[1]
     assert process.returncode == 75, told

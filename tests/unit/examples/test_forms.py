@@ -7,7 +7,7 @@ import pytest
 from papertune.answering.inference import Task, answer
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form, read_examples
-from papertune.examples.tokens import MASKED, encode, labelled, shortened, start_tokens
+from papertune.examples.tokens import MASKED, shortened
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.pairfile import write_pairs
 from papertune.records import Answer, Pair, read_records
@@ -15,6 +15,7 @@ from papertune.study.settings import Answering, ExampleForm, Settings, added
 from tiny_models import make_model
 
 TEMPLATE = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
+ASKED, ANSWERED = "Question: what does it save 0\nAnswer:", " energy and 0 percent<end>"
 GEMMA = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'assistant' %}"
     "{% set role = 'model' %}{% else %}{% set role = m['role'] %}{% endif %}"
@@ -59,12 +60,8 @@ def with_beginning(tokenizer):
     """Its own encoding begins with a token, as that of Llama, Gemma and Mistral."""
     from tokenizers.processors import TemplateProcessing
 
-    tokenizer.add_special_tokens(
-        {
-            "bos_token": "<s>",
-            "additional_special_tokens": ["<start_of_turn>", "<end_of_turn>"],
-        }
-    )
+    turns = ["<start_of_turn>", "<end_of_turn>"]
+    tokenizer.add_special_tokens({"bos_token": "<s>", "additional_special_tokens": turns})
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
     )
@@ -86,18 +83,9 @@ def shown(tokenizer, row) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("variant", "whole", "counted"),
     [
-        (
-            "prompt_qa",
-            "read\nAbstract: the next cache miss \nQuestion: what does it save 0\nAnswer:"
-            " energy and 0 percent<end>",
-            " energy and 0 percent<end>",
-        ),
-        (
-            "qa",
-            "Question: what does it save 0\nAnswer: energy and 0 percent<end>",
-            " energy and 0 percent<end>",
-        ),
-        ("answer", " energy and 0 percent<end>", " energy and 0 percent<end>"),
+        ("prompt_qa", f"read\nAbstract: the next cache miss \n{ASKED}{ANSWERED}", ANSWERED),
+        ("qa", f"{ASKED}{ANSWERED}", ANSWERED),
+        ("answer", ANSWERED, ANSWERED),
         ("separate", "what does it save 0<end>", "what does it save 0<end>"),
     ],
 )
@@ -106,7 +94,7 @@ def test_variants_read_different_texts(plain, variant, whole, counted):
     assert len(found.rows) == (8 if variant == "separate" else 4) and not found.rejected
     assert shown(plain, found.rows[0]) == (whole, counted)
     if variant == "separate":
-        assert shown(plain, found.rows[1])[0] == " energy and 0 percent<end>"
+        assert shown(plain, found.rows[1])[0] == ANSWERED
 
 
 @pytest.mark.parametrize("variant", ["prompt_qa", "qa", "chat"])
@@ -116,16 +104,6 @@ def test_loss_on_all_tokens(plain, variant):
     assert [row["input_ids"] for row in masked] == [row["input_ids"] for row in whole]
     assert all(row["labels"] == row["input_ids"] for row in whole)
     assert all(row["labels"][0] == MASKED for row in masked)
-
-
-def test_the_default_reads_what_was_always_read(plain):
-    texts = [
-        (f"read\nAbstract: {p.context}\nQuestion: {p.question}\nAnswer:", f" {p.answer}")
-        for p in pairs()
-    ]
-    assert read(plain).rows == labelled(plain, encode(plain, texts), max_length=256).rows
-    assert start_tokens(plain) == []
-    assert plain.decode(read(plain).rows[0]["input_ids"]).startswith("read\nAbstract")
 
 
 @pytest.mark.parametrize("variant", ["prompt_qa", "qa", "chat"])
@@ -164,9 +142,7 @@ def test_a_chat_example_is_what_the_template_writes(plain):
     assert shown(tokenizer, row)[1] == "energy and 0 percent<end_of_turn><end>"
     # one end is enough where the template writes it
     tokenizer.chat_template = MISTRAL
-    assert shown(tokenizer, read(tokenizer, variant="chat").rows[0])[1] == (
-        " energy and 0 percent<end>"
-    )
+    assert shown(tokenizer, read(tokenizer, variant="chat").rows[0])[1] == ANSWERED
 
 
 @pytest.mark.parametrize(
@@ -197,39 +173,33 @@ def test_answering_cuts_in_the_same_way(plain, folder):
     tokenizer, model = with_beginning(plain), load_model(folder)
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     begin, text = tokenizer.bos_token_id, [i % 300 + 2 for i in range(400)]
-    room = 256 - 8
-    short = [begin, *text[-room + 1 :]]
-    written = [
-        generate(model, tokenizer, [("k", row)], Sampling(8)) for row in ([begin, *text], short)
-    ]
-    assert written[0] == written[1]
     own = tokenizer(" energy", add_special_tokens=False)["input_ids"]
+
+    def both(room):
+        return [begin, *text], [begin, *text[-room + 1 :]]
+
+    written = [generate(model, tokenizer, [("k", row)], Sampling(8)) for row in both(256 - 8)]
+    assert written[0] == written[1]
     room = 256 - len(own)
-    short = [begin, *text[-room + 1 :]]
-    long, same = reference_nll(model, tokenizer, [([begin, *text], own), (short, own)])
-    assert long == pytest.approx(same, abs=1e-3)
-    (without,) = reference_nll(model, tokenizer, [(text[-room:], own)])
-    assert without != pytest.approx(same, abs=1e-3)
+    rows = [(row, own) for row in (*both(room), text[-room:])]
+    long, same, without = reference_nll(model, tokenizer, rows)
+    assert long == pytest.approx(same, abs=1e-3) != without
 
 
 def test_blocks_are_joined_texts(plain):
+    def joined(rows, key="input_ids"):
+        return [token for row in rows for token in row[key] if token != MASKED]
+
     rows, cut = read(plain).rows, read(plain, packing="blocks", length=20).rows
-    tokens = [token for row in cut for token in row["input_ids"]]
     assert max(len(row["input_ids"]) for row in cut) == 20
-    # a block of prompts only teaches nothing and is left out
-    everything = [token for row in rows for token in row["input_ids"]]
     whole = read(plain, packing="blocks", length=20, loss="all").rows
-    assert [token for row in whole for token in row["input_ids"]] == everything
-    assert len(tokens) < len(everything)
-    assert sum(t != MASKED for row in cut for t in row["labels"]) == sum(
-        t != MASKED for row in rows for t in row["labels"]
-    )
+    assert joined(whole) == joined(rows)
+    # a block of prompts only teaches nothing and is left out
+    assert len(joined(cut)) < len(joined(rows)) and joined(cut, "labels") == joined(rows, "labels")
     # texts longer than an example may be cut too, but no block is longer
     blocks = read(plain, packing="blocks", max_length=16, length=20)
     assert max(len(row["input_ids"]) for row in blocks.rows) == 16 and not blocks.rejected
-
-
-def test_whole_examples_are_packed_in_batches_only(plain):
+    # whole examples are packed in batches only
     assert read(plain, packing="whole", length=20).rows == read(plain).rows
 
 
@@ -243,22 +213,21 @@ def test_answers_are_those_to_what_was_asked(tmp_path, folder, asked):
     tokenizer.save_pretrained(tmp_path / "model")
     write_pairs(tmp_path / "test.parquet", pairs())
 
+    output, store = tmp_path / "answers.jsonl", tmp_path / "store"
+
     def ask(asked):
         task = Task(
             model=tmp_path / "model", test_set=tmp_path / "test.parquet", prompt=TEMPLATE,
             asked=asked, answering=Answering(max_new_tokens=6),
         )  # fmt: skip
-        output, store = tmp_path / "answers.jsonl", tmp_path / "store"
         return answer(task, output=output, store=store, identity={"model": "m"})
 
     ask("prompt")
     assert ask(asked) == (0 if asked == "prompt" else 4)  # others than those
     read = Form(tokenizer, asked, TEMPLATE).tokens(pairs())
-    answers = read_records(tmp_path / "answers.jsonl", Answer)
-    for (tokens, _), got in zip(read, answers, strict=True):
-        out = model.generate(
-            torch.tensor([tokens]), max_new_tokens=6, do_sample=False, pad_token_id=0
-        )
+    how = {"max_new_tokens": 6, "do_sample": False, "pad_token_id": 0}
+    for (tokens, _), got in zip(read, read_records(output, Answer), strict=True):
+        out = model.generate(torch.tensor([tokens]), **how)
         text = tokenizer.decode(out[0, len(tokens) :], skip_special_tokens=True)
         assert got.text == text.strip()
 

@@ -86,12 +86,11 @@ def test_a_merged_model_is_the_adapter_on_its_base(trained, tmp_path, family, me
     torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-3)
     # the adapter does something, and what is merged is not the base alone
     assert (logits(load_model(base), tokenizer) - wanted).abs().max() > 0.05
-    written = whole.generate(**tokenizer("Cache 1 is", return_tensors="pt"))
-    assert (
-        3
-        < written.shape[1]
-        <= tokenizer("Cache 1 is", return_tensors="pt")["input_ids"].shape[1] + 7
-    )
+    asked = tokenizer("Cache 1 is", return_tensors="pt")
+    assert 3 < whole.generate(**asked).shape[1] <= asked["input_ids"].shape[1] + 7
+    own = json.loads((model / "generation_config.json").read_text())
+    assert own["eos_token_id"] == tokenizer.eos_token_id
+    assert own["pad_token_id"] == tokenizer.pad_token_id and not own.get("do_sample")
     said = "4 bit (nf4), written out again" if method == "qlora" else "the weights of its base"
     assert said in (folder / "README.md").read_text()
 
@@ -105,10 +104,9 @@ def test_a_merged_model_is_stored_as_its_base_is(trained, bases, tmp_path):
     load_tokenizer(bases["llama"]).save_pretrained(half)
     model, base = trained("lora", base=half)
     folder = exported(model, base, tmp_path / "export")
-    whole = AutoModelForCausalLM.from_pretrained(folder)
+    whole, tokenizer = AutoModelForCausalLM.from_pretrained(folder), load_tokenizer(folder)
     assert whole.dtype == torch.bfloat16
     assert "stored as bfloat16" in (folder / "README.md").read_text()
-    tokenizer = load_tokenizer(folder)
     wanted = logits(load_model(model, base=base, precision="fp32"), tokenizer)
     torch.testing.assert_close(logits(whole, tokenizer), wanted, rtol=0.05, atol=0.5)
 
@@ -126,16 +124,6 @@ def test_a_whole_model_is_linked_and_its_own_folder_stays(trained, bases, tmp_pa
     assert (folder / "LICENSE").exists()
     exported(model, base, folder)  # again, in the place of the one before
     assert (model / "model.safetensors").read_bytes() == before["model.safetensors"]
-
-
-def test_a_model_folder_says_how_answers_end(trained):
-    for method in ("lora", "full"):
-        model, base = trained(method)
-        said = json.loads((model / "generation_config.json").read_text())
-        tokenizer = load_tokenizer(base)
-        assert said["eos_token_id"] == tokenizer.eos_token_id
-        assert said["pad_token_id"] == tokenizer.pad_token_id
-        assert said["max_new_tokens"] == 64 and not said.get("do_sample")
 
 
 def test_the_card_is_made_from_the_facts(trained):
@@ -208,8 +196,6 @@ def test_words_of_others_are_no_markup(hostile):
     for mark in "`*_[]()#!|~$@":
         assert shown.count(mark) == shown.count("\\" + mark), shown
     assert "www." not in shown
-
-
-def test_a_prompt_cannot_end_its_code_block():
+    # a prompt cannot end its code block
     shown = block("a\n````\n# b", "text").splitlines()
     assert (shown[0], shown[-1]) == ("`````text", "`````")

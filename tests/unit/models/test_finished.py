@@ -64,16 +64,14 @@ def test_names_are_the_results_own(maker):
     assert json.loads((maker.kept[0] / "training.json").read_text()) == {}
 
 
-@pytest.mark.parametrize("damage", ["short", "gone", "no identity", "torn identity"])
-def test_a_damaged_model_is_made_again_and_that_is_said(maker, damage, caplog):
+@pytest.mark.parametrize("damaged", [WEIGHTS, "identity.json"])
+@pytest.mark.parametrize("damage", ["torn", "gone"])
+def test_a_damaged_model_is_made_again_and_that_is_said(maker, damage, damaged, caplog):
     maker("a/m/seed-1")
     [folder] = maker.kept
-    if damage == "short":
-        (folder / WEIGHTS).write_text("w")
-    elif damage == "torn identity":
-        (folder / "identity.json").write_text('{"iden')
-    else:
-        (folder / (WEIGHTS if damage == "gone" else "identity.json")).unlink()
+    (folder / damaged).unlink()
+    if damage == "torn":
+        (folder / damaged).write_text('{"iden')
     assert (maker("b/m/seed-1") / WEIGHTS).read_text() == "weights"
     assert maker.made == 2 and "is damaged" in caplog.text
     assert maker.kept == [folder]
@@ -85,10 +83,8 @@ def test_a_kill_after_the_making_loses_nothing(maker, step, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        if step == "rename":
-            patch.setattr("papertune.models.finished._move", killed)
-        else:
-            patch.setattr("papertune.models.finished.link_or_copy", killed)
+        inside = {"rename": "_move", "link": "link_or_copy"}[step]
+        patch.setattr(f"papertune.models.finished.{inside}", killed)
         with pytest.raises(KeyboardInterrupt):
             maker("a/m/seed-1")
     assert not (maker.folder / "a/m/seed-1").exists()

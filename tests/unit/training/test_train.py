@@ -21,19 +21,15 @@ def bases(tmp_path_factory):
     root = tmp_path_factory.mktemp("bases")
     texts = [{"prompt": f"Cache {i} is", "completion": f" {COLOURS[i % 6]}."} for i in range(40)]
     (root / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
+    shape = {"width": 16, "layers": 1, "intermediate": 32, "context": 96}
     for family in ("llama", "gpt2"):
-        settings = Pretraining.model_validate(
-            {
-                "tokenizer": {"vocabulary": 300},
-                "architecture": {"family": family, "width": 16, "layers": 1, "intermediate": 32}
-                | {"context": 96},
-                "corpus": {"documents": "none", "files": [str(root / "texts.jsonl")]},
-                "training": QUICK,
-            }
-        )
-        pretraining.pretrain(
-            settings, documents=[], output=root / family, checkpoints=root / "c", threads=1
-        )
+        settings = Pretraining.model_validate({
+            "tokenizer": {"vocabulary": 300}, "training": QUICK,
+            "architecture": {"family": family, **shape},
+            "corpus": {"documents": "none", "files": [str(root / "texts.jsonl")]},
+        })  # fmt: skip
+        how = {"documents": [], "output": root / family, "checkpoints": root / "c", "threads": 1}
+        pretraining.pretrain(settings, **how)
     return root
 
 
@@ -101,9 +97,8 @@ def test_every_method_learns_and_writes_a_whole_folder(bases, family, method, tm
     assert facts["steps"] == 36 and facts["examples"]["train"] == 24
     assert facts["tokens_seen"] > 0 and facts["peak_memory_bytes"] > 0
     assert (facts["trainable_parameters"] < facts["total_parameters"]) == (method == "lora")
-    names = {path.name for path in output.iterdir()}
-    assert ("adapter_model.safetensors" if method == "lora" else "model.safetensors") in names
-    assert not [name for name in names if name.endswith((".bin", ".pt", ".pth", ".pkl"))]
+    kinds = {path.suffix for path in output.iterdir()}
+    assert ".safetensors" in kinds and not kinds & {".bin", ".pt", ".pth", ".pkl"}
     assert not run.checkpoints("model").exists()
     assert load_model(output, base=bases / family).num_parameters() > 0
 
@@ -113,12 +108,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run, method)
     one = bytes_of(run("one", method=method))
     assert bytes_of(run("two", method=method)) == one
     assert bytes_of(run("one", method=method, seed=2)) != one
-
-
-def test_given_order_does_not_shuffle(run):
-    # without dropout the seed changes nothing but the order
-    given = [bytes_of(run("given", seed=seed, order="given")) for seed in (1, 2)]
-    assert given[0] == given[1]
+    if method == "full":
+        # without dropout the seed changes nothing but the order
+        given = [bytes_of(run("given", seed=seed, order="given")) for seed in (1, 2)]
+        assert given[0] == given[1]
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,9 @@ def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
     assert arguments.eval_batch_size == 16
 
 
-def test_on_a_cpu_there_are_no_gpu_hours_and_no_energy(run):
+def test_gpu_hours_and_energy_are_of_gpus(run, monkeypatch):
     facts = facts_of(run("model"))
     assert facts["gpu_hours"] == 0.0 and facts["energy_joules"] is None
-
-
-def test_gpu_hours(run, monkeypatch):
     monkeypatch.setattr(run_facts, "device_label", lambda: "NVIDIA H200")
     facts = facts_of(run("model"))
     assert facts["gpu_hours"] == pytest.approx(facts["wall_seconds"] / 3600, abs=1e-6)
@@ -68,48 +65,24 @@ def test_energy_is_not_known_where_an_attempt_did_not_know_it(run, monkeypatch):
     assert facts_of(run("model"))["energy_joules"] is None
 
 
-class NVMLError(Exception):
-    """As of pynvml."""
-
-
-def library(energy_of):
-    """What of pynvml is used, as there is no GPU to ask."""
-    return types.SimpleNamespace(
-        NVMLError=NVMLError,
-        nvmlInit=lambda: None,
-        nvmlDeviceGetHandleByUUID=lambda name: f"handle of {name}",
-        nvmlDeviceGetTotalEnergyConsumption=energy_of,
-    )
-
-
-@pytest.fixture
-def gpu(monkeypatch):
+@pytest.mark.parametrize(
+    ("counters", "joules"),
+    [({"GPU-1-2-3": 12_345}, 12.345), ({}, None), (None, None)],
+    ids=["this process's GPU", "one without a counter", "no library"],
+)
+def test_joules_are_those_of_this_process_gpu(monkeypatch, counters, joules):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
-    monkeypatch.setattr(
-        torch.cuda, "get_device_properties", lambda n: types.SimpleNamespace(uuid=f"{n}-2-3")
-    )
+    uuid = lambda n: types.SimpleNamespace(uuid=f"{n}-2-3")  # noqa: E731
+    monkeypatch.setattr(torch.cuda, "get_device_properties", uuid)
+    # what of pynvml is used, as there is no GPU to ask
+    library = counters is not None and types.SimpleNamespace(
+        NVMLError=KeyError, nvmlInit=lambda: None, nvmlDeviceGetHandleByUUID=str,
+        nvmlDeviceGetTotalEnergyConsumption=counters.__getitem__,
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "pynvml", library or None)
     energy._counter.cache_clear()
-    yield lambda nvml: monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    assert energy.gpu_energy() == joules
     energy._counter.cache_clear()
-
-
-def test_joules_are_those_of_this_process_gpu(gpu):
-    asked = []
-    gpu(library(lambda handle: asked.append(handle) or 12_345))
-    assert energy.gpu_energy() == 12.345
-    assert asked == ["handle of GPU-1-2-3"]
-
-
-def test_without_the_library_or_a_counter_energy_is_not_known(gpu):
-    gpu(None)
-    assert energy.gpu_energy() is None
-    energy._counter.cache_clear()
-
-    def refused(_):
-        raise NVMLError
-
-    gpu(library(refused))
-    assert energy.gpu_energy() is None
