@@ -30,19 +30,28 @@ def training_identity(
         base: The base's folder.
         embedder: The folder of an embedder that is not the packaged one.
     """
-    settings = {"recipe": recipe.identity(), "seed": seed, "version": versions.TRAIN}
-    known = settings | {"base": weights_digest(base)}
+    known = settings_of_training(recipe, seed) | {"base": weights_digest(base)}
     if recipe.training.best_by == "similarity":
         known["embedder"] = embedder_identity(recipe.embedder, embedder)
     return known | {"data": digest_of_lines(_read(data, recipe.subset))}
 
 
+def settings_of_training(recipe: Recipe, seed: int) -> dict[str, Any]:
+    """The part of it that is known without any file."""
+    return {"recipe": recipe.identity(), "seed": seed, "version": versions.TRAIN}
+
+
 def pretraining_identity(pretraining: Pretraining, documents: list[Path]) -> dict[str, Any]:
     """What a base from scratch depends on; the content of its own files, not where they lie."""
     texts = digest_of_lines(map(list, read_corpus(pretraining.corpus, documents)))
+    return settings_of_pretraining(pretraining) | {"texts": texts}
+
+
+def settings_of_pretraining(pretraining: Pretraining) -> dict[str, Any]:
+    """The part of it that is known without any file."""
     settings = pretraining.identity()
     del settings["corpus"]["files"]
-    return {"pretraining": settings, "version": versions.PRETRAIN, "texts": texts}
+    return {"pretraining": settings, "version": versions.PRETRAIN}
 
 
 def _read(data: list[Path], subset: Subset | None) -> Iterator[list[Any]]:
