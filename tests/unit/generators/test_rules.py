@@ -52,6 +52,7 @@ def test_promises_hold_for_every_demo_paper(style):
         for paper in papers(year, 12, 1):
             pairs = pairs_about(document(paper.abstract, paper.key), style, 3)
             assert len(pairs) == 3
+            assert pairs == pairs_about(document(paper.abstract, paper.key), style, 3)
             check_promises(paper.abstract, pairs)
 
 
@@ -64,11 +65,6 @@ def check_promises(text, pairs):
 
 
 @pytest.mark.parametrize("style", ["extractive", "cloze"])
-def test_the_same_document_gives_the_same_pairs(style):
-    assert pairs_of(REAL, style, 3) == pairs_of(REAL, style, 3)
-
-
-@pytest.mark.parametrize("style", ["extractive", "cloze"])
 @pytest.mark.parametrize("text", ["", "Short.", "x" * 5000, "a " * 5000, "!?.,;" * 500, "$$\\x{"])
 def test_odd_texts_give_few_pairs_and_no_failure(style, text):
     pairs = pairs_about(document(text), style, 3)
@@ -77,15 +73,8 @@ def test_odd_texts_give_few_pairs_and_no_failure(style, text):
 
 
 def test_sentences_are_not_cut_at_abbreviations():
-    found = sentences(
-        "We follow Smith et al. (2011), i.e. the first. Then J. Doe won. Is it so? Yes."
-    )
-    assert found == [
-        "We follow Smith et al. (2011), i.e. the first.",
-        "Then J. Doe won.",
-        "Is it so?",
-        "Yes.",
-    ]
+    parts = ["We follow Smith et al. (2011), i.e. the first.", "Then J. Doe won.", "Is it?", "Yes."]
+    assert sentences(" ".join(parts)) == parts
 
 
 @pytest.mark.parametrize("style", ["extractive", "cloze"])
