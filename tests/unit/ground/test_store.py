@@ -4,24 +4,14 @@ from papertune.store import Store
 
 
 def test_finished_items_are_found_again(tmp_path):
-    Store(tmp_path, "answer", {"model": 1}).add({"a": {"text": "é"}, "b": 2})
-    again = Store(tmp_path, "answer", {"model": 1})
-    assert again.get("a") == {"text": "é"}
-    assert again.get("b") == 2
-    assert again.missing(["b", "c", "a", "c"]) == ["c"]
-
-
-def test_another_identity_is_another_folder(tmp_path):
-    Store(tmp_path, "answer", {"model": 1}).add({"a": 1})
-    assert "a" not in Store(tmp_path, "answer", {"model": 2})
-
-
-def test_items_are_readable_in_the_process_that_wrote_them(tmp_path):
-    store = Store(tmp_path, "answer", {})
-    store.add({"a": 1})
+    store = Store(tmp_path, "answer", {"model": 1})
+    store.add({"a": {"text": "é"}})
     store.add({"b": [1, 2], "c": "x"})
-    assert [store.get(key) for key in "abc"] == [1, [1, 2], "x"]
-    assert len(store) == 3
+    for one in (store, Store(tmp_path, "answer", {"model": 1})):
+        assert [one.get(key) for key in "abc"] == [{"text": "é"}, [1, 2], "x"]
+        assert one.missing(["b", "d", "a", "d"]) == ["d"]
+        assert len(one) == 3
+    assert "a" not in Store(tmp_path, "answer", {"model": 2})
 
 
 def test_a_torn_last_line_is_ignored_and_done_again(tmp_path):
