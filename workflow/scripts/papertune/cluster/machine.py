@@ -46,7 +46,11 @@ def check_folders(folders: Iterable[str | Path]) -> Iterator[Finding]:
             seen.add(device)
             yield _space(folder, path)
             yield _probe(folder, path)
-            yield from _lustre_quota(path)
+            # no such command, no name of the user, or not a Lustre file system
+            with suppress(ClusterError, KeyError, OSError):
+                said = ask("lfs", "quota", "-q", "-u", getpass.getuser(), str(path), seconds=5)
+                if "*" in said:  # it marks what is over its limit
+                    yield doubt(f"a quota of {path} is passed", f"`lfs quota -h {path}` shows it")
     # quota(1) prints, and ends with a status, where a limit is passed; else it is silent
     if shutil.which("quota"):
         try:
@@ -89,15 +93,6 @@ def _probe(folder: Path, path: Path) -> Finding:
             "tell your site: results may look older than what they are made from",
         )
     return fine(f"{folder} can be written to, and its clock is this machine's")
-
-
-def _lustre_quota(path: Path) -> Iterator[Finding]:
-    """An asterisk marks what is over its limit."""
-    # no such command, no name of the user, or not a Lustre file system
-    with suppress(ClusterError, KeyError, OSError):
-        said = ask("lfs", "quota", "-q", "-u", getpass.getuser(), str(path), seconds=5)
-        if "*" in said:
-            yield doubt(f"a quota of {path} is passed", f"`lfs quota -h {path}` shows it")
 
 
 def _answer(url: str, method: str = "HEAD", token: str = "") -> requests.Response | None:

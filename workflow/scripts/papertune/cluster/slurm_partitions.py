@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -44,10 +45,13 @@ def read_sinfo(text: str) -> list[Partition]:
     for line in text.splitlines():
         name, available, limit, nodes, cpus, memory, gres, state = line.split("|")
         usable = re.sub(r"\W+$", "", state) in UP and "*" not in state
+        gpus: Counter[str] = Counter()
+        for model, count in re.findall(r"(?:^|,)gpu:(?:([^:,()]+):)?(\d+)", gres):
+            gpus[model] += int(count)  # of ``gpu:a100:4(S:0-1),gpu:2``
         shape = Shape(
             cpus=int(cpus.rstrip("+")),
             memory_mb=int(memory.rstrip("+")),
-            gpus=_gpus(gres),
+            gpus=gpus,
             nodes=int(nodes),
             up=int(nodes) if usable else 0,
         )
@@ -56,11 +60,3 @@ def read_sinfo(text: str) -> list[Partition]:
         minutes = None if seconds is None else seconds / 60
         found[key] = Partition(key, key != name, available == "up", minutes, (*before, shape))
     return list(found.values())
-
-
-def _gpus(gres: str) -> dict[str, int]:
-    """``gpu:a100:4(S:0-1),gpu:2`` → what a node has, by model."""
-    counts: dict[str, int] = {}
-    for model, count in re.findall(r"(?:^|,)gpu:(?:([^:,()]+):)?(\d+)", gres):
-        counts[model] = counts.get(model, 0) + int(count)
-    return counts

@@ -45,12 +45,12 @@ def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
         runtime=runtime,
     )
     with record, job_log(snakemake.log[0]), own_gpus((gpus or 0) // nodes):
-        yield used_by(rule, _layout(snakemake), snakemake.wildcards).arguments if rule else {}
-
-
-def _layout(snakemake: Any) -> Layout:
-    name, config = snakemake.wildcards.experiment, snakemake.config
-    return Layout(name, load_experiment(config["files"][name]), config["resources"])
+        if rule is None:
+            yield {}
+            return
+        name, config = snakemake.wildcards.experiment, snakemake.config
+        layout = Layout(name, load_experiment(config["files"][name]), config["resources"])
+        yield used_by(rule, layout, snakemake.wildcards).arguments
 
 
 def work_for_group(folders: Iterable[str | Path]) -> None:

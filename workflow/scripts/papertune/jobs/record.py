@@ -64,11 +64,6 @@ class JobRecord:
     gpu_seconds: float | None = None
     run: str = ""
 
-    @property
-    def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        """The job, whichever attempt: its rule and its wildcards besides the experiment."""
-        return self.rule, tuple(sorted(self.wildcards.items()))
-
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
         what = " ".join([self.rule, *self.wildcards.values()])
