@@ -122,16 +122,13 @@ def test_a_record_that_cannot_be_written_stops_no_work(tmp_path):
     assert err.count("cannot be recorded") == 1
 
 
-def test_what_cannot_be_read_is_no_record(tmp_path):
+def test_what_cannot_be_read_is_no_record_and_wildcards_cannot_lead_elsewhere(tmp_path):
+    assert folder_of("jobs", "r", {"hub": "a/../b", "n": ".."}) == Path("jobs/r/a_.._b/_")
     run(tmp_path, "pass")
     folder = tmp_path / "logs/mine/jobs/train"
     for name, text in (("a", "{"), ("b", "[]"), ("c", '{"rule": "train"}'), ("d", "\xff")):
         (folder / f"{name}.json").write_text(text, encoding="latin-1")
     assert len(records(tmp_path)) == 1
-
-
-def test_wildcards_cannot_lead_out_of_the_folder():
-    assert folder_of("jobs", "r", {"hub": "a/../b", "n": ".."}) == Path("jobs/r/a_.._b/_")
 
 
 def test_a_small_process_of_a_big_one_is_small():
