@@ -55,5 +55,5 @@ def test_many_writers_at_once_lose_nothing(tmp_path):
         writer.join()
         assert writer.exitcode == 0
     store = Store(tmp_path, "answer", {})
-    assert sorted(map(int, store.keys())) == list(range(150))
+    assert len(store) == 150
     assert all(store.get(str(number)) == number * number for number in range(150))

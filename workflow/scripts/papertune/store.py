@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,6 @@ class Store:
 
     def __len__(self) -> int:
         return len(self._index)
-
-    def keys(self) -> Iterator[str]:
-        """The keys of the finished items."""
-        return iter(self._index)
 
     def get(self, key: str) -> Any:
         """The value of a finished item.

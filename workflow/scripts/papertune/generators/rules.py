@@ -87,83 +87,49 @@ _NUMBER = (
 _PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), question)
     for pattern, question in [
-        (
-            rf"\b(?P<change>{_any(_CHANGE)}) (?:the |its |their )?(?P<what>[^,.;]{{2,50}}?) "
-            rf"by (?P<answer>{_NUMBER})",
-            "By how much is {what} {change}?",
-        ),
-        (
-            r"\b(?P<subject>[A-Z][\w-]*[a-z][\w-]*), (?P<answer>an? [\w -]{3,60}?)"
-            r"(?= (?:that|which|for|to|with|in|based|whose)\b|[,.;])",
-            "What is {subject}?",
-        ),
-        (
-            r"\b(?P<what>(?:an?|the) [\w -]{3,50}?),? (?:called|named|termed|dubbed|known as) "
-            r"(?:the )?(?P<answer>\W?[A-Za-z][\w-]*(?: [A-Z][\w-]*){0,3})",
-            "What is {what} called?",
-        ),
-        (
-            rf"(?<=[a-z,] )(?P<answer>[A-Z][\w-]*(?: [A-Z][\w-]*){{0,3}}) (?P<noun>{_any(_NAMED)})\b",
-            "Which {noun} {be} named?",
-        ),
-        (
-            r"(?P<answer>\d[\d.]*\s?(?:%|percent)) of (?:the |all |its )?(?P<what>[a-z][\w-]*(?: [a-z]\w+)?)",
-            "What share of {what} is named?",
-        ),
-        (
-            r"(?P<subject>[Tt]he (?:main|key|central|basic|core|primary|only) [\w-]+(?: of [\w-]+)?)"
-            rf" (?P<is>is|are) {_PHRASE}",
-            "What {is} {subject}?",
-        ),
-        (
-            r"(?P<subject>(?:[A-Z][\w-]*|[Tt]he [\w-]+)(?: [\w-]+){0,5}?) (?P<is>is|are|was|were) "
-            rf"(?P<verb>limited|dominated|caused|driven|governed|motivated|inspired) by {_PHRASE}",
-            "What {is} {subject} {verb} by?",
-        ),
-        (
-            r"(?P<subject>[A-Za-z][\w-]*(?: [\w-]+){0,5}?) have (?:long )?(?:been )?"
-            rf"(?P<verb>struggled with|held back by|suffered from|focused on) {_PHRASE}",
-            "What have {subject} {been}{verb}?",
-        ),
-        (
-            rf"(?P<subject>[A-Z][\w-]*(?: [\w-]+){{0,3}}?) suffer from {_PHRASE}",
-            "What do {subject} suffer from?",
-        ),
-        (
-            rf"(?:^|, |that |while ){_SUBJECT} (?P<verb>{_any(_USE)}) (?!that\b){_PHRASE}",
-            "What does {subject} {plain}?",
-        ),
-        (
-            rf"{_WE} (?P<verb>{_any(_FIND)}) (?!that\b|whether\b|how\b){_PHRASE}",
-            "What do the authors {verb}?",
-        ),
-        (
-            rf"{_WE} (?P<verb>{_any(_MAKE)})s? (?!that\b|[A-Z][\w-]*,){_PHRASE}",
-            "What do the authors {verb}?",
-        ),
-        (
-            rf"{_WE} (?P<verb>{_any(_CLAIM)})s? that {_STRAIGHT}(?P<answer>[^;:]+?)(?=[,;:]|[.?!]?$)",
-            "What do the authors {verb}?",
-        ),
-        (
-            rf"\b[Tt]he (?P<noun>problem|question|task|setting|notion|concept) of {_PHRASE}",
-            "Which {noun} is discussed?",
-        ),
-        (
-            rf"^(?:In [^,]+, )?{_NOT}(?P<subject>[A-Z][\w-]*(?: [\w-]+){{0,4}}?) (?P<is>is|are) (?P<answer>"
-            rf"(?:an?|the|one of) [^\s,;:]+(?: [^\s,;:]+){{0,15}}?){_STOPS}",
-            "What {is} {subject}?",
-        ),
-        (
-            r"\bby (?P<verb>using|combining|exploiting|applying|means of) " + _PHRASE,
-            "By {verb} what is it done?",
-        ),
-        (
-            r"\b(?P<answer>\d+|two|three|four|five|six) (?P<noun>(?:[a-z-]+ )?[a-z]{3,}s)\b",
-            "How many {noun} are named?",
-        ),
+        (rf"\b(?P<change>{_any(_CHANGE)}) (?:the |its |their )?(?P<what>[^,.;]{{2,50}}?) "
+         rf"by (?P<answer>{_NUMBER})",
+         "By how much is {what} {change}?"),
+        (r"\b(?P<subject>[A-Z][\w-]*[a-z][\w-]*), (?P<answer>an? [\w -]{3,60}?)"
+         r"(?= (?:that|which|for|to|with|in|based|whose)\b|[,.;])",
+         "What is {subject}?"),
+        (r"\b(?P<what>(?:an?|the) [\w -]{3,50}?),? (?:called|named|termed|dubbed|known as) "
+         r"(?:the )?(?P<answer>\W?[A-Za-z][\w-]*(?: [A-Z][\w-]*){0,3})",
+         "What is {what} called?"),
+        (rf"(?<=[a-z,] )(?P<answer>[A-Z][\w-]*(?: [A-Z][\w-]*){{0,3}}) (?P<noun>{_any(_NAMED)})\b",
+         "Which {noun} {be} named?"),
+        (r"(?P<answer>\d[\d.]*\s?(?:%|percent)) of (?:the |all |its )?(?P<what>[a-z][\w-]*(?: [a-z]\w+)?)",
+         "What share of {what} is named?"),
+        (r"(?P<subject>[Tt]he (?:main|key|central|basic|core|primary|only) [\w-]+(?: of [\w-]+)?)"
+         rf" (?P<is>is|are) {_PHRASE}",
+         "What {is} {subject}?"),
+        (r"(?P<subject>(?:[A-Z][\w-]*|[Tt]he [\w-]+)(?: [\w-]+){0,5}?) (?P<is>is|are|was|were) "
+         rf"(?P<verb>limited|dominated|caused|driven|governed|motivated|inspired) by {_PHRASE}",
+         "What {is} {subject} {verb} by?"),
+        (r"(?P<subject>[A-Za-z][\w-]*(?: [\w-]+){0,5}?) have (?:long )?(?:been )?"
+         rf"(?P<verb>struggled with|held back by|suffered from|focused on) {_PHRASE}",
+         "What have {subject} {been}{verb}?"),
+        (rf"(?P<subject>[A-Z][\w-]*(?: [\w-]+){{0,3}}?) suffer from {_PHRASE}",
+         "What do {subject} suffer from?"),
+        (rf"(?:^|, |that |while ){_SUBJECT} (?P<verb>{_any(_USE)}) (?!that\b){_PHRASE}",
+         "What does {subject} {plain}?"),
+        (rf"{_WE} (?P<verb>{_any(_FIND)}) (?!that\b|whether\b|how\b){_PHRASE}",
+         "What do the authors {verb}?"),
+        (rf"{_WE} (?P<verb>{_any(_MAKE)})s? (?!that\b|[A-Z][\w-]*,){_PHRASE}",
+         "What do the authors {verb}?"),
+        (rf"{_WE} (?P<verb>{_any(_CLAIM)})s? that {_STRAIGHT}(?P<answer>[^;:]+?)(?=[,;:]|[.?!]?$)",
+         "What do the authors {verb}?"),
+        (rf"\b[Tt]he (?P<noun>problem|question|task|setting|notion|concept) of {_PHRASE}",
+         "Which {noun} is discussed?"),
+        (rf"^(?:In [^,]+, )?{_NOT}(?P<subject>[A-Z][\w-]*(?: [\w-]+){{0,4}}?) (?P<is>is|are) (?P<answer>"
+         rf"(?:an?|the|one of) [^\s,;:]+(?: [^\s,;:]+){{0,15}}?){_STOPS}",
+         "What {is} {subject}?"),
+        (r"\bby (?P<verb>using|combining|exploiting|applying|means of) " + _PHRASE,
+         "By {verb} what is it done?"),
+        (r"\b(?P<answer>\d+|two|three|four|five|six) (?P<noun>(?:[a-z-]+ )?[a-z]{3,}s)\b",
+         "How many {noun} are named?"),
     ]
-]
+]  # fmt: skip
 _WORD = r"[A-Za-z][A-Za-z]*(?:-[A-Za-z]+)*(?![\w\\$^}(-])"
 # what follows an article or a preposition: the best that can be told of noun phrases without a parser
 _RUN = re.compile(
