@@ -27,12 +27,9 @@ def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
     found: dict[str, str] = {}
     sources = list(_sources(soup))
     for source in sources:
-        for match in _FIELD.finditer(source):
-            value = decode_at(source, match.end())
-            if isinstance(value, str):
-                cleaned = clean(value)
-                if is_abstract(cleaned):
-                    found.setdefault(cleaned, value)
+        for value in (decode_at(source, match.end()) for match in _FIELD.finditer(source)):
+            if isinstance(value, str) and is_abstract(cleaned := clean(value)):
+                found.setdefault(cleaned, value)
     if not found:
         return []
     title = title_of(soup)

@@ -123,6 +123,9 @@ def clean_post(body: str) -> str:
     from lxml import html
 
     page = html.document_fromstring(f"<html><body>{_CONTROL.sub('', body)}</body></html>")
+    for numbered in page.iter("ol"):
+        for number, item in enumerate(numbered.iterchildren("li"), start=1):
+            item.set("value", str(number))
     lines = [" ".join(line.split()) for line in folded(page.body, _said, _written).split("\n")]
     text = "\n".join(line for line in lines if line and not re.fullmatch(r"(-|\d+\.|\|)", line))
     return _unsigned(_tidied(normalised(text)))
@@ -163,8 +166,7 @@ def _said(element: _Element, inside: str) -> str:
     before = "\n" if tag in _BLOCKS else ""
     after = "\n" if tag == "pre" else before
     if tag == "li" and parent is not None and parent.tag in ("ol", "ul"):
-        number = 1 + sum(1 for _ in element.itersiblings("li", preceding=True))
-        before = f"\n{number}. " if parent.tag == "ol" else "\n- "
+        before = f"\n{element.get('value')}. " if parent.tag == "ol" else "\n- "
     elif element.getprevious() is not None:
         before = " | " if tag in ("td", "th") else before
     elif parent is not None and parent.tag == "li" and not (parent.text or "").strip():

@@ -101,16 +101,15 @@ def sections_of_html(text: str) -> list[Section]:
             junk.decompose()
     for heading in root.select("h2, h3, h4, h5, h6"):
         mark, title = _HEADING * int(heading.name[1]), tidied(heading.get_text())
-        heading.replace_with(f"{_END}{mark}{title}{mark}{_END}" if title else _END)
+        heading.string = f"{_END}{mark}{title}{mark}{_END}" if title else _END
     for script in root.select("sup, sub"):
         said = "".join(script.get_text().split())
         mark = "^" if script.name == "sup" else "_"
-        script.replace_with(said if said.lower() in _ORDINALS else raised(said, mark))
-    for line_break in root.select("br"):
-        line_break.replace_with(" ")
-    for block in root.select(_BLOCKS):
-        block.insert_before(_END)
-        block.insert_after(_END)
+        script.string = said if said.lower() in _ORDINALS else raised(said, mark)
+    for element in root.select(f"br, {_BLOCKS}"):
+        mark = " " if element.name == "br" else _END
+        element.insert(0, mark)
+        element.append(mark)
     return _sections(root.get_text().split(_END), _HEADING)
 
 
