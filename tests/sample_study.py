@@ -14,14 +14,7 @@ from pathlib import Path
 from papertune.collect.identifiers import document_id
 from papertune.jobs.record import OK, JobRecord
 from papertune.pairfile import read_pairs, write_pairs
-from papertune.records import (
-    Answer,
-    Document,
-    Pair,
-    Rejection,
-    pair_id,
-    write_records,
-)
+from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
 from papertune.report.cost import cost_table
 from papertune.report.counts import count_stages
 from papertune.report.expected import jobs_of
@@ -53,25 +46,17 @@ SETTINGS = {
     "seeds": [1, 2],
     "published": [
         {
-            "title": "Similarity by year, extractive questions",
-            "source": "an earlier report",
-            "metric": "token_f1",
-            "test_set": "extractive",
-            "values": {
-                "baseline": {"2022": 0.0846, "all": 0.0765},
-                "full": {"2022": 0.6882, "all": 0.7123},
-            },
+            **{"title": "Similarity by year", "source": "an earlier report"},
+            **{"metric": "token_f1", "test_set": "extractive"},
+            "values": {"baseline": {"2022": 0.0846}, "full": {"2022": 0.6882, "all": 0.7123}},
         }
     ],
 }
-# (model, test set) → chance of a right answer
+# model → chance of a right answer to each test set
 SKILL = {
-    ("baseline", "extractive"): 0.02,
-    ("baseline", "cloze"): 0.02,
-    ("full", "extractive"): 0.8,
-    ("full", "cloze"): 0.12,
-    ("lora", "extractive"): 0.62,
-    ("lora", "cloze"): 0.03,
+    "baseline": {"extractive": 0.02, "cloze": 0.02},
+    "full": {"extractive": 0.8, "cloze": 0.12},
+    "lora": {"extractive": 0.62, "cloze": 0.03},
 }
 SYSTEMS = ["Zoraflux", "Kelvaris", "Mirotep", "Quandrel", "Tessivon", "Brontalis", "Oxalune"]
 SUITES = ["the Larch suite", "the Pinyon benchmarks", "six server traces", "the Alder kernels"]
@@ -106,17 +91,14 @@ def write_report(study: Study, output: Path, **more) -> str:
     return output.read_text(encoding="utf-8")
 
 
-def make_study(
-    folder: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12, **settings
-) -> Study:
+def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12) -> Study:
     """Write a study; ``hostile`` is put into every title, question, answer and label."""
-    values = json.loads(json.dumps(SETTINGS)) | settings
+    values = json.loads(json.dumps(SETTINGS))
     values |= {"metrics": metrics, "comparison": {"metric": metrics[0], "resamples": 1000}}
-    if hostile:
-        values["title"] += hostile
-        values["question"] += hostile
-        values["models"]["full"]["label"] += hostile
-        values["generators"]["cloze"]["label"] += hostile
+    values["title"] += hostile
+    values["question"] += hostile
+    values["models"]["full"]["label"] += hostile
+    values["generators"]["cloze"]["label"] += hostile
     study = Study(Layout("demo", Experiment.model_validate(values), results=str(folder)))
     draw = random.Random(7)
     documents = _documents(study.layout, draw, per_year, hostile)
@@ -147,10 +129,8 @@ def _documents(layout: Layout, draw: random.Random, per_year: int, hostile: str)
             if hostile and number == 0:
                 url = f"javascript:window.pwned={year}"
             text = (
-                f"{system} is a predictor for last-level caches. It cuts misses by "
-                f"{draw.randint(5, 60)}.{draw.randint(0, 9)}% on {suite}. The design was simulated "
-                f"with {draw.choice(['Cyclone', 'Mesa', 'Tarn'])} and needs "
-                f"{draw.randint(2, 64)} KB of storage.{hostile}"
+                f"{system} is a predictor for caches. It cuts misses by {draw.randint(5, 60)}% on "
+                f"{suite}. It was simulated with {draw.choice(['Cyclone', 'Mesa', 'Tarn'])}.{hostile}"
             )
             title = f"{system}: prediction for caches, part {number + 1}{hostile}"
             item = Document(document_id(url), title, url, year)
@@ -164,12 +144,8 @@ def _documents(layout: Layout, draw: random.Random, per_year: int, hostile: str)
             how = ("meta:citation_abstract", "section", "script", "browser:section")[number % 4]
             kept.append(Document(item.id, title, url, year, text, how))
         front = [Rejection("list", f"{year}-0", "front_matter", "Welcome from the chairs")]
-        for stage, records in (
-            ("listings", listed),
-            ("rejected/listings", front),
-            ("documents", kept),
-            ("missing", missing),
-        ):
+        files = {"listings": listed, "rejected/listings": front, "missing": missing}
+        for stage, records in (files | {"documents": kept}).items():
             write_records(layout.by_year(stage)[year], records)
         every += kept
     return every
@@ -200,9 +176,8 @@ def _pairs(layout: Layout, documents: list[Document], hostile: str) -> None:
                     )
                 )  # fmt: skip
             if len(pairs) % 5 == 0:
-                rejected.append(
-                    Rejection("synthesize", document.id, "ungrounded", f"It is{hostile}")
-                )
+                said = ("synthesize", document.id, "ungrounded", f"It is{hostile}")
+                rejected.append(Rejection(*said))
         write_pairs(path, pairs)
         write_records(rejections[generator, split], rejected)
 
@@ -212,7 +187,7 @@ def _answers(layout: Layout, draw: random.Random, hostile: str) -> None:
     for (model, seed, test_set), path in layout.by_cell("answers").items():
         answers = []
         for pair in read_pairs(layout.by_split("datasets")[test_set, "test"]):
-            right = draw.random() < SKILL[model, test_set]
+            right = draw.random() < SKILL[model][test_set]
             text = pair.answer if right else draw.choice(SYSTEMS) + " of the cache suite"
             nll = draw.uniform(0.1, 1) if right else draw.uniform(3, 9)
             answers.append(
@@ -231,18 +206,11 @@ def _models(layout: Layout, draw: random.Random) -> None:
         folder, full = Path(path), model == "full"
         folder.mkdir(parents=True)
         facts = {
-            "trainable_parameters": 188_224 if full else 36_864,
-            "total_parameters": 188_224 if full else 225_088,
-            "steps": 230,
-            "tokens_seen": 254_310 + seed,
-            "wall_seconds": (31 if full else 41) + draw.random() * 3,
-            "tokens_per_second": 8203.2 if full else 6204.9,
-            "peak_memory_bytes": 612_400_000 if full else 590_200_000,
-            "device": "cpu",
-            "best_validation_loss": 0.51 if full else 0.83,
-            "best_step": 207,
-            "versions": {"torch": "2.13.0", "transformers": "5.19.0"},
-        }
+            "trainable_parameters": 188_224 if full else 36_864, "total_parameters": 188_224,
+            "steps": 230, "tokens_seen": 254_310 + seed, "wall_seconds": 31 + draw.random() * 3,
+            "tokens_per_second": 8203.2, "peak_memory_bytes": 612_400_000, "device": "cpu",
+            "best_validation_loss": 0.51, "best_step": 207, "versions": {"torch": "2.13.0"},
+        }  # fmt: skip
         (folder / "training.json").write_text(json.dumps(facts))
         lines = ["step,epoch,train_loss,validation_loss"]
         for step in range(10, 231, 10):

@@ -44,8 +44,7 @@ def browser():
 def opened(tmp_path_factory):
     root = tmp_path_factory.mktemp("page")
     study = make_study(root, metrics=["token_f1"], hostile=HOSTILE, per_year=6)
-    output = root / "report.html"
-    write_report(study, output)
+    write_report(study, output := root / "report.html")
     driver = browser()
     driver.get(output.as_uri())
     yield driver
@@ -58,8 +57,12 @@ def texts(driver, selector):
     )
 
 
+def pwned(driver):
+    return driver.execute_script("return window.pwned ?? null")
+
+
 def test_nothing_hostile_ran_and_the_console_is_quiet(opened):
-    assert opened.execute_script("return window.pwned ?? null") is None
+    assert pwned(opened) is None
     assert opened.execute_script("return document.scripts.length") == 2
     assert opened.execute_script("return document.images.length") == 0
     # a refused script, style or request would be an error here
@@ -76,11 +79,11 @@ def test_every_link_is_a_web_address_or_a_place_on_the_page(opened):
     links = opened.execute_script("return [...document.links].map(a => a.getAttribute('href'))")
     assert links
     assert all(link.startswith(("#", "https://", "http://")) for link in links)
-    opened.execute_script("document.querySelectorAll('article *').forEach(e => e.click())")
     opened.execute_script(
+        "document.querySelectorAll('article *').forEach(e => e.click());"
         "document.querySelectorAll('*').forEach(e => e.dispatchEvent(new Event('mouseover')))"
     )
-    assert opened.execute_script("return window.pwned ?? null") is None
+    assert pwned(opened) is None
     for handle in opened.window_handles[1:]:  # papers that the clicks opened
         opened.switch_to.window(handle)
         opened.close()
@@ -94,16 +97,13 @@ def test_the_policy_stops_a_script_that_got_in_all_the_same(opened):
         "const d = document.createElement('div'); d.innerHTML = '<img src=x onerror=\"pwned=8\">';"
         "document.body.append(d);"
     )
-    assert opened.execute_script("return window.pwned ?? null") is None
+    assert pwned(opened) is None
 
 
 def set_value(driver, name, value, event):
     driver.execute_script(
-        "const e = document.getElementById(arguments[0]); e.value = arguments[1];"
-        "e.dispatchEvent(new Event(arguments[2]))",
-        name,
-        value,
-        event,
+        f"const e = document.getElementById('{name}'); e.value = '{value}';"
+        f"e.dispatchEvent(new Event('{event}'))"
     )
 
 
@@ -133,8 +133,6 @@ def test_search_year_set_and_paging_work(opened):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_its_window(opened, width):
-    opened.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
-    )
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     assert opened.execute_script("return document.documentElement.scrollWidth") <= width

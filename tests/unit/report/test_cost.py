@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from papertune.cluster.slurm import CUT
 from papertune.cluster.slurm_accounting import Usage, read_sacct
 from papertune.jobs.record import JobRecord, folder_of, jobs_folder, write_record
 from papertune.report.attempts import attempts
-from papertune.report.cost import cost_table, write_cost
+from papertune.report.cost import COST, cost_table, write_cost
 from papertune.report.expected import STAGES, job_of, jobs_of
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
@@ -22,6 +23,9 @@ from snakemake_run import ROOT
 
 T = 1_795_259_660.0
 TRAIN = {"model": "full", "seed": "1"}
+EXPERIMENT = Experiment.model_validate(
+    SETTINGS | {"metrics": ["token_f1"], "comparison": {"metric": "token_f1"}}
+)
 JOBS = {job_of("train", TRAIN): ("train", "Full"), job_of("score", TRAIN): ("score", "Full")}
 
 
@@ -52,37 +56,66 @@ def rows(records, accounted=None, jobs=JOBS) -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(names, row, strict=True)) for row in table.rows}
 
 
-# ---- which attempts count ---------------------------------------------------
+def check(records, accounted=None, **expected: str) -> None:
+    """Rows (``other`` is that of other runs) have these cells, headings before them."""
+    found = rows(records, accounted)
+    for stage, cells in expected.items():
+        row = found["Other runs" if stage == "other" else stage]
+        assert set(cells.split(", ")) <= {f"{name} {cell}".strip() for name, cell in row.items()}
+
+
+# ---- which attempts count, and what is not known ------------------------------
+
+
+PAGE = record(0, rule="write_page", wildcards={})
+BASE = record(0, rule="download_base", wildcards={"hub": "a--b", "revision": "0" * 40})
 
 
 def test_attempts_that_came_to_nothing_count_with_the_one_that_made_the_result():
-    row = rows([record(0, "failed"), record(200, "interrupted"), record(400)])["train"]
-    assert (row["Jobs"], row["Attempts"], row["Wall time"]) == ("1", "3", "0:05:00")
-    assert (row["CPU hours asked"], row["CPU hours used"]) == ("0.333", "0.167")
-    assert (row["Peak memory"], row["Memory asked"]) == ("500", "1000")
-    assert (row["GPU hours asked"], row["GPU hours used"], row["Energy"]) == ("0", "0", "")
+    check(
+        [record(0, "failed"), record(200, "interrupted"), record(400)],
+        train="Jobs 1, Attempts 3, Wall time 0:05:00, CPU hours asked 0.333, CPU hours used 0.167, "
+        "Peak memory 500, Memory asked 1000, GPU hours asked 0, GPU hours used 0, Energy, "
+        "Queue time 0:00:00",
+    )
 
 
-def test_only_the_newest_result_counts_and_what_it_replaced_stands_apart():
-    found = rows([record(0, "failed"), record(200), record(400, "failed"), record(600)])
-    assert found["train"]["Attempts"] == "2"
-    assert found["train"]["Wall time"] == "0:03:20"
-    other = found["Other runs"]
-    assert (other["Jobs"], other["Attempts"], other["Wall time"]) == ("1", "2", "0:03:20")
-
-
-def test_an_attempt_after_the_result_did_not_make_it():
-    found = rows([record(0), record(200, "failed")])
-    assert (found["train"]["Attempts"], found["Other runs"]["Attempts"]) == ("1", "1")
-
-
-def test_jobs_that_the_experiment_has_no_more_stand_apart_and_the_page_counts_nowhere():
+def test_what_did_not_make_the_newest_result_stands_apart():
+    check(
+        [record(0, "failed"), record(200), record(400, "failed"), record(600)],
+        train="Attempts 2, Wall time 0:03:20",
+        other="Jobs 1, Attempts 2, Wall time 0:03:20",
+    )
+    check([record(0), record(200, "failed")], train="Attempts 1", other="Attempts 1")
+    # jobs that the experiment has no more; the page counts nowhere
     gone = record(0, wildcards={"model": "gone", "seed": "1"})
-    page = record(0, rule="write_page", wildcards={})
-    base = record(0, rule="download_base", wildcards={"hub": "a--b", "revision": "0" * 40})
-    found = rows([gone, page, base, record(0)])
-    assert found["Other runs"]["Attempts"] == found["Total"]["Attempts"] == "1"
-    assert "Other runs" not in rows([page, base, record(0)])
+    check([gone, PAGE, BASE, record(0)], Total="Attempts 1", other="Attempts 1")
+    assert "Other runs" not in rows([PAGE, BASE, record(0)])
+
+
+def test_what_is_not_known_is_no_zero():
+    # of a killed attempt, a part is
+    check(
+        [record(0, "running", took=60, cpu_seconds=None), record(100)],
+        train="Attempts 2, Wall time ≥ 0:02:40, CPU hours used ≥ 0.056, Peak memory ≥ 500, "
+        "Memory asked 1000",
+    )
+    # a job without a record is no job without cost
+    check(
+        [record(0)],
+        score="Jobs 1, Attempts 0, Numbers from, Wall time, CPU hours asked, Peak memory, Energy",
+        train="Wall time 0:01:40",
+        Total="Wall time ≥ 0:01:40",
+    )
+    # nobody looked how busy GPUs were
+    check([record(0, gpu=2)], train="GPU hours asked 0.056, GPU hours used")
+    looked = [record(200, "failed", gpu=2), record(0, gpu=2, gpu_seconds=90.0)]
+    check(looked, train="GPU hours used ≥ 0.025")
+    # when a job began to wait
+    check([record(10, job="7")], train="Queue time")
+    # but jobs that asked for no memory are no gap
+    asked = [record(0, memory_mb=None), record(0, rule="score")]
+    check(asked, train="Memory asked", Total="Memory asked 1000")
 
 
 def test_a_generators_work_is_one_stage_wherever_it_is_done():
@@ -90,42 +123,6 @@ def test_a_generators_work_is_one_stage_wherever_it_is_done():
     jobs = {job_of("synthesize", wildcards): ("synthesize", "Cloze")}
     done = [record(0, rule="synthesize_here", wildcards=wildcards)]
     assert rows(done, jobs=jobs)["synthesize"]["Attempts"] == "1"
-
-
-# ---- what is not known ------------------------------------------------------
-
-
-def test_a_killed_attempt_took_at_least_what_was_known_of_it():
-    row = rows([record(0, "running", took=60, cpu_seconds=None), record(100)])["train"]
-    assert row["Attempts"] == "2"
-    assert row["Wall time"] == "≥ 0:02:40"
-    assert row["CPU hours used"] == "≥ 0.056"
-    assert row["Peak memory"] == "≥ 500"
-    assert row["Memory asked"] == "1000"
-
-
-def test_a_job_without_a_record_is_no_job_without_cost():
-    found = rows([record(0)])
-    row = found["score"]
-    assert (row["Jobs"], row["Attempts"]) == ("1", "0")
-    assert not any(
-        row[name] for name in row if name not in ("Stage", "Model or generator", "Jobs", "Attempts")
-    )
-    assert found["Total"]["Wall time"] == "≥ 0:01:40"
-    assert not found["train"]["Wall time"].startswith("≥")
-
-
-def test_busy_gpus_are_unknown_where_nobody_looked():
-    row = rows([record(0, gpu=2)])["train"]
-    assert (row["GPU hours asked"], row["GPU hours used"]) == ("0.056", "")
-    row = rows([record(0, gpu=2, gpu_seconds=90.0), record(200, "failed", gpu=2)][::-1])["train"]
-    assert row["GPU hours used"] == "≥ 0.025"
-
-
-def test_jobs_that_asked_for_no_memory_are_no_gap():
-    done = [record(0, memory_mb=None), record(0, rule="score")]
-    found = rows(done)
-    assert (found["train"]["Memory asked"], found["Total"]["Memory asked"]) == ("", "1000")
 
 
 # ---- the cluster's accounting -----------------------------------------------
@@ -136,67 +133,47 @@ def test_the_accounting_completes_and_corrects_records():
     said = usage(
         "7", 0, 120, cpus=8, gpus=2, cpu_seconds=300, peak_memory=600 * 2**20, energy=36_000
     )
-    row = rows([done], {"7": [said]})["train"]
-    assert (row["Queue time"], row["Wall time"], row["Numbers from"]) == (
-        "0:00:50",
-        "0:02:00",
-        "accounting",
+    check(
+        [done],
+        {"7": [said]},
+        train="Queue time 0:00:50, Wall time 0:02:00, Numbers from accounting, "
+        "CPU hours asked 0.267, CPU hours used 0.083, GPU hours asked 0.067, GPU hours used, "
+        "Peak memory 600, Energy 0.010",
     )
-    assert (row["CPU hours asked"], row["CPU hours used"]) == ("0.267", "0.083")
-    assert (row["GPU hours asked"], row["GPU hours used"]) == ("0.067", "")
-    assert (row["Peak memory"], row["Energy"]) == ("600", "0.010")
-
-
-def test_without_accounting_the_queue_is_known_from_the_job_itself():
-    row = rows([record(10, job="7", submitted=T - 20)])["train"]
-    assert (row["Queue time"], row["Numbers from"]) == ("0:00:30", "records")
-    assert rows([record(10, job="7")])["train"]["Queue time"] == ""
-    assert rows([record(10)])["train"]["Queue time"] == "0:00:00"
+    check([done], train="Queue time 0:00:30, Numbers from records")
 
 
 def test_the_accounting_tells_the_end_of_a_killed_attempt():
     killed = record(10, "running", took=60, job="7")
     said = usage("7", 0, 3600, state="TIMEOUT")
-    found = rows([killed, record(4000, job="8")], {"7": [said]})["train"]
-    assert (found["Wall time"], found["Numbers from"]) == ("1:01:40", "both")
+    tried = [killed, record(4000, job="8")]
+    check(tried, {"7": [said]}, train="Wall time 1:01:40, Numbers from both")
 
 
 def test_every_start_of_a_requeued_job_counts_for_its_own_attempt():
-    first, again = record(5, "running", took=20, job="3"), record(305, job="3")
-    starts = [usage("3", 0, 40, state="REQUEUED"), usage("3", 300, 110)]
-    walls = [attempt.wall for attempt in attempts([first, again], {"3": starts})]
-    assert walls == [40, 110]
-
-
-def test_starts_right_after_each_other_are_told_apart():
-    first, again = record(2, "failed", took=3, job="3"), record(12, took=4, job="3")
+    tried = [record(2, "running", took=3, job="3"), record(12, took=4, job="3")]
     starts = [usage("3", 0, 6, state="REQUEUED"), usage("3", 10, 8)]
-    found = attempts([first, again], {"3": starts})
-    assert [attempt.wall for attempt in found] == [6, 8]
+    assert [attempt.wall for attempt in attempts(tried, {"3": starts})] == [6, 8]
 
 
 @pytest.mark.parametrize(
-    "inside",
+    ("inside", "end"),
     [
         # Snakemake itself ran in a job, and went on for long
-        [record(5, job="7")],
+        ([record(5, job="7")], {}),
         # two jobs shared one of the cluster's
-        [record(5, job="7", took=3000), record(5, job="7", took=3000, rule="score")],
+        ([record(5, job="7", took=3000), record(5, job="7", took=3000, rule="score")], {}),
         # an id that was given again years later
-        [record(-90_000_000, job="7", took=3500)],
+        ([record(-90_000_000, job="7", took=3500)], {}),
+        # the cluster's still runs
+        ([record(5, job="7", took=3500)], {"ended": None, "state": "RUNNING"}),
     ],
 )
-def test_a_clusters_job_that_an_attempt_does_not_fill_is_not_its_own(inside):
-    found = attempts(inside, {"7": [usage("7", 0, 3600, energy=9)]})
+def test_a_clusters_job_that_an_attempt_does_not_fill_is_not_its_own(inside, end):
+    found = attempts(inside, {"7": [usage("7", 0, 3600, energy=9, **end)]})
     for attempt, written in zip(found, inside, strict=True):
         assert (attempt.source, attempt.energy) == ("records", None)
         assert attempt.wall == written.ended - written.started
-
-
-def test_a_job_that_still_runs_is_not_taken_for_ended():
-    said = usage("7", 0, 1, ended=None, state="RUNNING")
-    [attempt] = attempts([record(5, job="7")], {"7": [said]})
-    assert (attempt.source, attempt.wall) == ("records", 100)
 
 
 # what sacct of Slurm 22.05 said of a GPU job, a job that was put back into the queue (told apart
@@ -237,35 +214,35 @@ def test_what_sacct_says_is_read():
     assert [job for job in found if not found[job][-1].final] == ["6"]
 
 
-def row_of_sacct(**fields: str) -> Usage:
-    values = {
+@pytest.mark.parametrize(
+    ("fields", "name", "value"),
+    [
+        ({"AllocTRES": "cpu=8,gres/gpu:a100=2,gres/gpu:v100=1"}, "gpus", 3),
+        ({"AllocTRES": "cpu=8,gres/gpu=2,gres/gpu:a100=2"}, "gpus", 2),
+        ({"TotalCPU": "1-02:03:04"}, "cpu_seconds", 26 * 3600 + 184),
+        ({"ReqTRES": "cpu=1,mem=1.50G"}, "memory_mb", 1536),
+        ({"ConsumedEnergyRaw": "1234"}, "energy", 1234),
+        ({"MaxRSS": "2048K"}, "peak_memory", 2 * 2**20),
+        ({"End": "None"}, "ended", None),
+        ({"End": "None"}, "final", False),
+        ({"Start": "2026-11-21T11:14:20"}, "final", True),
+    ],
+)
+def test_what_other_sites_say_is_read_too(fields, name, value):
+    usual = {
         "JobIDRaw": "9", "State": "COMPLETED", "Submit": "1795259660", "Start": "1795259661",
         "End": "1795259664", "TotalCPU": "00:01", "MaxRSS": "", "ReqTRES": "cpu=1,mem=1G",
         "AllocTRES": "cpu=1,mem=1G", "ConsumedEnergyRaw": "",
     }  # fmt: skip
-    return read_sacct(CUT.join((values | fields).values()))["9"][0]
-
-
-def test_what_other_sites_say_is_read_too():
-    assert row_of_sacct(AllocTRES="cpu=8,gres/gpu:a100=2,gres/gpu:v100=1").gpus == 3
-    assert row_of_sacct(AllocTRES="cpu=8,gres/gpu=2,gres/gpu:a100=2").gpus == 2
-    assert row_of_sacct(TotalCPU="1-02:03:04").cpu_seconds == 26 * 3600 + 184
-    assert row_of_sacct(ReqTRES="cpu=1,mem=1.50G").memory_mb == 1536
-    assert row_of_sacct(ConsumedEnergyRaw="1234").energy == 1234
-    assert row_of_sacct(MaxRSS="2048K").peak_memory == 2 * 2**20
-    local = row_of_sacct(Start="2026-11-21T11:14:21", End="None")
-    assert (local.started is None, local.ended, local.final) == (False, None, False)
+    found = read_sacct(CUT.join((usual | fields).values()))["9"][0]
+    assert getattr(found, name) == value and found.started is not None
 
 
 # ---- an experiment's jobs ---------------------------------------------------
 
 
 def test_an_experiments_jobs_are_those_that_are_planned():
-    values = json.loads(json.dumps(SETTINGS)) | {"metrics": ["token_f1"]}
-    values["comparison"] = {"metric": "token_f1"}
-    counts: dict[str, int] = {}
-    for stage, _ in jobs_of(Layout("demo", Experiment.model_validate(values))).values():
-        counts[stage] = counts.get(stage, 0) + 1
+    counts = Counter(stage for stage, _ in jobs_of(Layout("demo", EXPERIMENT)).values())
     assert counts == {
         "list_documents": 20, "fetch_documents": 20, "render_documents": 20, "synthesize": 4,
         "pretrain_base": 1, "train": 4, "answer": 10, "score": 10, "compare": 1,
@@ -275,20 +252,16 @@ def test_an_experiments_jobs_are_those_that_are_planned():
 
 def test_every_stage_is_a_rule():
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    for stage in STAGES:
-        assert f"rule {stage}:" in rules
+    assert not [stage for stage in STAGES if f"rule {stage}:" not in rules]
 
 
 def test_a_price_makes_an_estimate_of_the_hours_that_gpus_were_held():
     records = [record(0, "running", took=3600, gpu=2), record(4000, took=1800, gpu=2)]
     table = cost_table(records, {}, JOBS, 2.5)
-    name = "Estimated cost (GPU hours asked × price)"
-    assert table.columns[-1] == name
-    found = {row[0]: row[-1] for row in table.rows}
+    assert table.columns[-1] == COST not in cost_table(records, {}, JOBS).columns
     # 2 GPUs for an hour at least, then for half an hour; what used none costs nothing
-    assert found["train"] == "≥ 7.50"
-    assert found["Total"] == "≥ 7.50"
-    assert name not in cost_table(records, {}, JOBS).columns
+    found = {row[0]: row[-1] for row in table.rows}
+    assert (found["train"], found["Total"]) == ("≥ 7.50", "≥ 7.50")
 
 
 # ---- files ------------------------------------------------------------------
@@ -298,12 +271,9 @@ def test_a_price_makes_an_estimate_of_the_hours_that_gpus_were_held():
 def layout(tmp_path, monkeypatch) -> Layout:
     """An experiment in the working directory, with the records of one job."""
     monkeypatch.chdir(tmp_path)
-    experiment = Experiment.model_validate(
-        SETTINGS | {"metrics": ["token_f1"], "comparison": {"metric": "token_f1"}}
-    )
     for written in (record(0, "failed", job="7"), record(200, job="8")):
         write_record(folder_of(jobs_folder("mine"), "train", TRAIN), written)
-    return Layout("mine", experiment)
+    return Layout("mine", EXPERIMENT)
 
 
 def cost_rows() -> dict[tuple[str, str], dict[str, str]]:
@@ -314,8 +284,8 @@ def cost_rows() -> dict[tuple[str, str], dict[str, str]]:
 def test_the_table_is_written_in_three_ways_and_mentions_all_jobs(layout):
     write_cost(layout, "results/mine/tables")
     found = cost_rows()
-    assert found["train", "Full fine-tuning"]["Attempts"] == "2"
-    assert found["train", "Full fine-tuning"]["Jobs"] == "2"
+    tuned = found["train", "Full fine-tuning"]
+    assert (tuned["Attempts"], tuned["Jobs"]) == ("2", "2")
     assert found["train", "LoRA"]["Attempts"] == "0"
     assert found["Total", ""]["Jobs"] == "90"
     text = Path("results/mine/tables/cost.tex").read_text()

@@ -11,9 +11,8 @@ from sample_study import make_study
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return make_study(
-        tmp_path_factory.mktemp("study"), metrics=["token_f1"], hostile=" <b>&$x_1 & $\\frac"
-    )
+    folder = tmp_path_factory.mktemp("study")
+    return make_study(folder, metrics=["token_f1"], hostile=" <b>&$x_1 & $\\frac", per_year=4)
 
 
 def draw(study, folder):
@@ -28,16 +27,11 @@ def test_figures_are_the_same_again_and_say_what_they_show(study, tmp_path):
         ElementTree.fromstring(text)
         assert "dc:date" not in text
     assert "Full fine-tuning &lt;b&gt;&amp;$x_1" in first["matrix"]
-    assert "Validation loss" in first["loss"]
-    assert "Peak memory" in first["cost"]
     assert "test years" in first["documents"]
-
-
-def test_a_model_has_one_colour_in_every_figure(study, tmp_path):
-    texts = draw(study, tmp_path)
+    # a model has one colour in every figure
     assert colour(study.experiment, "lora") == COLOURS[2]
     for name in ("matrix", "loss", "cost"):
-        assert COLOURS[2] in texts[name]
+        assert COLOURS[2] in first[name]
 
 
 def test_no_training_still_gives_figures(study, tmp_path):

@@ -1,22 +1,16 @@
 """Counts that add up, and tables that can be pasted anywhere."""
 
 import csv
+import dataclasses
 import shutil
 import subprocess
 
 import pytest
 
-from papertune.records import Answer, read_records, write_records
-from papertune.report.counts import Count, count_stages, problems, read_counts, total
+from papertune.report.counts import problems, read_counts, total
 from papertune.report.tables import number, p_text, write_published, write_tables
 from papertune.report.tabular import Table, to_latex, to_markdown, to_text
 from papertune.scores.matrix import find_cell, read_matrix
-from sample_study import make_study
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return make_study(tmp_path_factory.mktemp("study"), metrics=["token_f1", "perplexity"])
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +45,9 @@ def test_counts_add_up_from_listing_to_score(study):
 )
 def test_an_item_dropped_in_silence_is_named(study, stage, unit):
     rows = read_counts(study.made_from["counts"])
-    at = next(
-        i for i, r in enumerate(rows) if (r.stage, r.unit, r.outcome) == (stage, unit, "kept")
-    )
-    row = rows[at]
-    fewer = [*rows[:at], Count(*[getattr(row, k) for k in row.__slots__[:-1]], row.count - 1)]
-    assert problems([*fewer, *rows[at + 1 :]], study.experiment)
+    row = next(r for r in rows if (r.stage, r.unit, r.outcome) == (stage, unit, "kept"))
+    rows[rows.index(row)] = dataclasses.replace(row, count=row.count - 1)
+    assert problems(rows, study.experiment)
 
 
 # ---- tables -----------------------------------------------------------------
@@ -92,11 +83,8 @@ def test_published_figures_stand_beside_the_measured(study, tables):
     assert row[5] == f"{cell.mean - 0.6882:+.3f}".replace("-", "−")
 
 
-def test_every_year_has_its_column(tables):
+def test_every_year_has_its_column_and_training_the_facts_of_its_json(tables):
     assert tables["years"].columns == ["Test set", "Model", "2022", "2023", "2024", "all"]
-
-
-def test_training_facts_come_from_training_json(tables):
     row = tables["training"].rows[0]
     assert row[:4] == ["Full fine-tuning", "1", "188,224", "188,224"]
     assert len(tables["training"].rows) == 4
@@ -120,16 +108,12 @@ def test_numbers_and_p_values():
 HARSH = Table("T & T", ["A|B", "50%"], [["x_1 & {y}\n$z$ #~^\\", "0.1 [0, 1]*†−"]])
 
 
-def test_markdown_and_text_cannot_be_broken_by_a_cell():
+def test_no_form_can_be_broken_by_a_cell():
     lines = to_markdown(HARSH).splitlines()
     assert len(lines) == 3
     assert lines[0] == "| A\\|B | 50% |"
     assert len(to_text(HARSH).splitlines()) == 5
-
-
-def test_latex_is_escaped():
     text = to_latex(HARSH)
-    assert "\\toprule" in text and "\\bottomrule" in text
     assert "x\\_1 \\& \\{y\\} \\$z\\$" in text
     assert "50\\%" in text
 
@@ -145,11 +129,3 @@ def test_latex_compiles(tables, tmp_path):
         cwd=tmp_path,
         check=True,
     )
-
-
-def test_a_lost_answer_shows_in_the_counts(tmp_path):
-    study = make_study(tmp_path, metrics=["token_f1"], per_year=2)
-    path = study.layout.by_cell("answers")["lora", 2, "cloze"]
-    write_records(path, list(read_records(path, Answer))[:-3])
-    rows = count_stages(study.layout, tmp_path / "counts.csv")
-    assert any("answers of lora/cloze" in problem for problem in problems(rows, study.experiment))

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from papertune.cluster.slurm_accounting import Usage
-from papertune.jobs.record import OK, JobRecord
+from papertune.jobs.record import JobRecord
 
 # seconds that the work may begin before its job does or end after it (clocks differ), and that the
 # job may take before and after the work
 EARLY, LATE = 60.0, 600.0
-RECORDS, ACCOUNTING = "records", "accounting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +33,6 @@ class Attempt:
     energy: float | None
     source: str
     at_least: bool
-
-    @property
-    def ok(self) -> bool:
-        """Whether it came to a good end."""
-        return self.record.status == OK
 
 
 def attempts(records: Iterable[JobRecord], accounted: Mapping[str, list[Usage]]) -> list[Attempt]:
@@ -70,12 +64,11 @@ def _start_of(record: JobRecord, starts: Iterable[Usage]) -> Usage | None:
 
 
 def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:
-    submitted, wall = record.submitted, (record.ended or record.seen) - record.started
-    began, threads, gpus, memory = record.started, record.threads, record.gpu, record.memory_mb
+    began, ended, submitted = record.started, record.ended or record.seen, record.submitted
+    threads, gpus, memory = record.threads, record.gpu, record.memory_mb
     cpu, peak = record.cpu_seconds, record.peak_memory
-    at_least = record.ended is None
-    if usage is not None and usage.started is not None and usage.ended is not None:
-        began, wall = usage.started, usage.ended - usage.started
+    if usage is not None:
+        began, ended = usage.started or began, usage.ended or ended
         submitted = usage.submitted or submitted
         threads = usage.cpus or threads
         gpus = gpus if usage.gpus is None else usage.gpus
@@ -84,10 +77,11 @@ def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:
         cpu = usage.cpu_seconds or cpu
         # looked at now and then, so the job itself may have seen more
         peak = max(filter(None, (peak, usage.peak_memory)), default=None)
-        at_least = False
+    queue = None if submitted is None else max(began - submitted, 0.0)
+    wall = ended - began
     return Attempt(
         record=record,
-        queue=_queue(record, submitted, began),
+        queue=queue if record.job else 0.0,
         wall=wall,
         cpu_asked=wall * threads,
         cpu_used=cpu,
@@ -96,12 +90,6 @@ def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:
         memory_asked=None if memory is None else memory * 2**20,
         memory_used=peak,
         energy=None if usage is None else usage.energy,
-        source=RECORDS if usage is None else ACCOUNTING,
-        at_least=at_least,
+        source="records" if usage is None else "accounting",
+        at_least=usage is None and record.ended is None,
     )
-
-
-def _queue(record: JobRecord, submitted: float | None, began: float) -> float | None:
-    if not record.job:
-        return 0.0
-    return None if submitted is None else max(began - submitted, 0.0)

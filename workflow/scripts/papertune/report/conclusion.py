@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from papertune.metrics import METRICS
 from papertune.report.tables import number, p_text
-from papertune.scores.matrix import ALL_YEARS, Cell, find_cell
+from papertune.scores.matrix import ALL_YEARS, Cell
 from papertune.study.experiment import Experiment
 
 NOTHING = "Nothing to compare: the experiment has no baseline, or no model beside it."
 CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini and Hochberg"}
+
+# (model, test set) → its cell of the comparison's metric
+Judged = Mapping[tuple[str, str], Cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,100 +28,95 @@ class Conclusion:
 
 def conclude(cells: list[Cell], experiment: Experiment) -> Conclusion:
     """Which models beat the baseline, on which test set, and whether a change of writer matters."""
+    which = (experiment.comparison.metric, ALL_YEARS)
+    judged = {(c.model, c.test_set): c for c in cells if (c.metric, c.year) == which}
     trained = [m for m, model in experiment.models.items() if model.method != "baseline"]
     findings = [
-        _finding(cell, experiment)
+        _finding(judged[model, test_set], experiment)
         for model in trained
         for test_set in experiment.test_set_names
-        if (cell := _cell(cells, experiment, model, test_set)) is not None
+        if (model, test_set) in judged
     ]
-    return Conclusion(_headline(cells, experiment, trained), findings, _caveats(cells, experiment))
+    return Conclusion(
+        _headline(judged, experiment, trained), findings, _caveats([*judged.values()], experiment)
+    )
 
 
-def _cell(cells: list[Cell], experiment: Experiment, model: str, test_set: str) -> Cell | None:
-    return find_cell(cells, model=model, test_set=test_set, metric=experiment.comparison.metric)
-
-
-def _headline(cells: list[Cell], experiment: Experiment, trained: list[str]) -> str:
+def _headline(judged: Judged, experiment: Experiment, trained: list[str]) -> str:
     if not experiment.baseline or not trained:
         return NOTHING
-
-    def better(model: str, test_set: str) -> bool:
-        cell = _cell(cells, experiment, model, test_set)
-        return cell is not None and cell.better() is True
+    sets = experiment.test_set_names
+    better = {key for key, cell in judged.items() if cell.better()}
 
     def names(models: list[str]) -> str:
         return _and([experiment.model_label(model) for model in models])
 
-    base, sets = experiment.model_label(experiment.baseline), experiment.test_set_names
-    gained = [m for m in trained if better(m, experiment.dataset_of(m))]
+    gained = [m for m in trained if (m, experiment.dataset_of(m)) in better]
     if not gained:
-        elsewhere = [m for m in trained if any(better(m, name) for name in sets)]
+        elsewhere = [m for m in trained if any((m, name) in better for name in sets)]
         if elsewhere:
             return (
                 f"Not where it was trained to: {names(elsewhere)} gained, but only on questions "
                 "by another writer than that of the training pairs."
             )
         return (
-            f"No gain could be shown: no fine-tuned model is measurably better than "
-            f"{base} on questions by {_and([experiment.set_label(name) for name in sets])}."
+            "No gain could be shown: no fine-tuned model is measurably better than "
+            f"{names([experiment.baseline])} on questions by "
+            f"{_and([experiment.set_label(name) for name in sets])}."
         )
     others = {m: [name for name in sets if name != experiment.dataset_of(m)] for m in gained}
-    yes = f"Yes: {names(gained)} {'answers' if len(gained) == 1 else 'answer'} better than {base}"
+    answers = "answers" if len(gained) == 1 else "answer"
+    yes = f"Yes: {names(gained)} {answers} better than {names([experiment.baseline])}"
     if not any(others.values()):
         return f"{yes}. Whether the gain survives a change of question writer was not asked."
-    kept = [m for m in gained if others[m] and all(better(m, name) for name in others[m])]
-    lost = [m for m in gained if m not in kept]
+    kept = [m for m in gained if others[m] and all((m, name) in better for name in others[m])]
     if not kept:
         return (
             f"{yes} on questions by the writer of the training pairs. That the gain survives a "
             "change of question writer could not be shown."
         )
     # how much of the gain is left: surviving says nothing about size
-    left = ", ".join(_shrunk(cells, experiment, model, others[model]) for model in kept)
-    if not lost:
+    left = ", ".join(_shrunk(judged, experiment, model, others[model]) for model in kept)
+    if kept == gained:
         return f"{yes}, and the gain survives a change of question writer ({left})."
     return (
         f"{yes}. The gain of {names(kept)} survives a change of question writer ({left}); "
-        f"for {names(lost)} that could not be shown."
+        f"for {names([m for m in gained if m not in kept])} that could not be shown."
     )
 
 
-def _shrunk(cells: list[Cell], experiment: Experiment, model: str, others: list[str]) -> str:
+def _shrunk(judged: Judged, experiment: Experiment, model: str, others: list[str]) -> str:
     """A model's gain on its own writer's questions, and the least of those on the others'."""
-    own = _cell(cells, experiment, model, experiment.dataset_of(model))
-    left = [cell for name in others if (cell := _cell(cells, experiment, model, name))]
-    least = min(left, key=lambda cell: abs(cell.difference or 0))
+    own, *gains = (
+        judged[model, name].difference or 0.0 for name in (experiment.dataset_of(model), *others)
+    )
     metric = experiment.comparison.metric
     return " becomes ".join(
-        number(cell.difference if cell else None, metric, signed=True) for cell in (own, least)
+        number(gain, metric, signed=True) for gain in (own, min(gains, key=abs))
     )
 
 
 def _finding(cell: Cell, experiment: Experiment) -> str:
-    def signed(value: float | None) -> str:
-        return number(value, cell.metric, signed=True)
-
-    own = cell.test_set == experiment.dataset_of(cell.model)
     said = (
         f"{experiment.model_label(cell.model)}, questions by {experiment.set_label(cell.test_set)}, "
-        f"{'which wrote' if own else 'which did not write'} its training pairs: "
-        f"{number(cell.mean, cell.metric)}"
+        f"which {'wrote' if cell.test_set == experiment.dataset_of(cell.model) else 'did not write'} "
+        f"its training pairs: {number(cell.mean, cell.metric)}"
     )
     if cell.difference is None or cell.p_corrected is None:
         return f"{said}; no comparison was possible."
+    change, low, high = (
+        number(value, cell.metric, signed=True)
+        for value in (cell.difference, cell.difference_low, cell.difference_high)
+    )
     verdict = {True: "better", False: "worse", None: "no measurable difference"}[cell.better()]
     return (
-        f"{said}, {signed(cell.difference)} "
-        f"[{signed(cell.difference_low)}, {signed(cell.difference_high)}] against "
-        f"{experiment.model_label(experiment.baseline)}, "
+        f"{said}, {change} [{low}, {high}] against {experiment.model_label(experiment.baseline)}, "
         f"corrected p {p_text(cell.p_corrected, '= ')}: {verdict}."
     )
 
 
-def _caveats(cells: list[Cell], experiment: Experiment) -> list[str]:
+def _caveats(judged: list[Cell], experiment: Experiment) -> list[str]:
     how, metric = experiment.comparison, METRICS[experiment.comparison.metric]
-    judged = [cell for cell in cells if cell.metric == how.metric and cell.year == ALL_YEARS]
     tests = sum(cell.p is not None for cell in judged)
     said = [
         f"Judged by {metric.label.lower()} ({metric.unit}). Intervals are {how.confidence:.0%}, "

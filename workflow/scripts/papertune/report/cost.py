@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from papertune.cluster.slurm_accounting import Usage, accounting
-from papertune.jobs.record import JobRecord, jobs_folder, read_records_below
+from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.records import atomic_write
 from papertune.report.attempts import Attempt, attempts
 from papertune.report.expected import STAGES, Job, job_of, jobs_of
@@ -21,21 +21,16 @@ log = logging.getLogger("papertune")
 
 COLUMNS = ("Stage", "Model or generator", "Numbers from", "Jobs", "Attempts")
 COST = "Estimated cost (GPU hours asked × price)"
-TOTAL, OTHER = "Total", "Other runs"
 DAY = 86_400.0
 
 
 def write_cost(layout: Layout, folder: str | Path) -> Table:
-    """Write ``cost`` as .csv, .md and .tex.
-
-    Args:
-        layout: The experiment and where things lie.
-        folder: Where tables go.
-    """
+    """Write ``cost`` into a folder, as .csv, .md and .tex."""
     records = read_records_below([jobs_folder(layout.name), jobs_folder(None)])
     accounted = _accounting(records, jobs_folder(layout.name).with_name("accounting.json"))
-    price = layout.experiment.compute.gpu_hour_price
-    table = cost_table(records, accounted, jobs_of(layout), price)
+    table = cost_table(
+        records, accounted, jobs_of(layout), layout.experiment.compute.gpu_hour_price
+    )
     write_table(Path(folder, "cost"), table)
     return table
 
@@ -68,15 +63,14 @@ def cost_table(
     measures = dict(MEASURES)
     if price is not None:
         measures[COST] = ("gpu_asked", lambda seconds: f"{seconds / 3600 * price:.2f}")
-    columns = [*COLUMNS, *measures]
-    rows = []
-    for row in dict.fromkeys(jobs.values()):
-        of_row = [job for job in jobs if jobs[job] == row]
-        rows.append([*row, *_cells([made[job] for job in of_row], measures)])
-    rows.append([TOTAL, "", *_cells(list(made.values()), measures)])
+    of_row: dict[tuple[str, str], list[list[Attempt]]] = {}
+    for job, row in jobs.items():
+        of_row.setdefault(row, []).append(made[job])
+    of_row["Total", ""] = list(made.values())
     if other:
-        rows.append([OTHER, "", *_cells(list(other.values()), measures)])
-    return Table("What it cost", columns, rows, left=3)
+        of_row["Other runs", ""] = list(other.values())
+    rows = [[*row, *_cells(tried, measures)] for row, tried in of_row.items()]
+    return Table("What it cost", [*COLUMNS, *measures], rows, left=3)
 
 
 def _apart(
@@ -90,12 +84,12 @@ def _apart(
     made, other = {}, {}
     for job in jobs:
         mine = by_job.pop(job, [])
-        good = [place for place, attempt in enumerate(mine) if attempt.ok]
+        good = [place for place, attempt in enumerate(mine) if attempt.record.status == OK]
         last = good[-1] + 1 if good else len(mine)
         first = good[-2] + 1 if len(good) > 1 else 0
         made[job] = mine[first:last]
-        if mine[:first] + mine[last:]:
-            other[job] = mine[:first] + mine[last:]
+        if rest := mine[:first] + mine[last:]:
+            other[job] = rest
     shared = {"download_base", "write_archive"}  # another experiment's, if not this one's
     kept = {job: mine for job, mine in by_job.items() if job[0] in STAGES and job[0] not in shared}
     return made, other | kept
@@ -110,7 +104,11 @@ def _accounting(records: Iterable[JobRecord], memory: Path) -> dict[str, list[Us
     What it said of jobs that have ended is kept: it forgets them after some months.
     """
     started = {record.job: record.started for record in reversed(list(records)) if record.job}
-    known = _remembered(memory)
+    try:
+        kept = json.loads(memory.read_text(encoding="utf-8"))
+        known = {job: [Usage(**values) for values in usages] for job, usages in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        known = {}  # it is asked again
     asked = {job: start for job, start in started.items() if job not in known}
     found = accounting(asked, min(asked.values()) - DAY) if asked else {}
     if asked:
@@ -123,14 +121,6 @@ def _accounting(records: Iterable[JobRecord], memory: Path) -> dict[str, list[Us
     return known | found
 
 
-def _remembered(memory: Path) -> dict[str, list[Usage]]:
-    try:
-        kept = json.loads(memory.read_text(encoding="utf-8"))
-        return {job: [Usage(**values) for values in usages] for job, usages in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}  # it is asked again
-
-
 # ---- cells ------------------------------------------------------------------
 
 
@@ -140,20 +130,12 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
-def _hours(seconds: float) -> str:
-    return _digits(seconds / 3600)
-
-
-def _kilowatt_hours(joules: float) -> str:
-    return _digits(joules / 3.6e6)
-
-
-def _digits(value: float) -> str:
-    if not value:
+def _hours(amount: float, unit: float = 3600) -> str:
+    if not amount:
         return "0"
-    if value < 0.0001:
-        return "<0.0001"
-    return f"{value:.{4 if value < 0.01 else 3 if value < 10 else 1}f}"
+    value = amount / unit
+    digits = 4 if value < 0.01 else 3 if value < 10 else 1
+    return "<0.0001" if value < 0.0001 else f"{value:.{digits}f}"
 
 
 def _mebibytes(size: float) -> str:
@@ -171,7 +153,7 @@ MEASURES: Measures = {
     "GPU hours used": ("gpu_used", _hours),
     "Peak memory (MiB)": ("memory_used", _mebibytes),
     "Memory asked (MiB)": ("memory_asked", _mebibytes),
-    "Energy (kWh)": ("energy", _kilowatt_hours),
+    "Energy (kWh)": ("energy", lambda joules: _hours(joules, 3.6e6)),
 }
 
 
@@ -180,9 +162,7 @@ def _cells(jobs: list[list[Attempt]], measures: Measures) -> list[str]:
     tried = [attempt for job in jobs for attempt in job]
     sources = {attempt.source for attempt in tried}
     said = "both" if len(sources) > 1 else "".join(sources)
-    measured = [
-        _cell(tried, measure, show, complete=all(jobs)) for measure, show in measures.values()
-    ]
+    measured = (_cell(tried, *how, complete=all(jobs)) for how in measures.values())
     return [said, str(len(jobs)), str(len(tried)), *measured]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from papertune.pairfile import read_pairs
 from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
@@ -51,11 +54,6 @@ class Count:
         """The part in tables, where years of a stage are added up."""
         return "" if self.stage in ("list", "collect") else self.part
 
-    @property
-    def order(self) -> int:
-        """The place of its stage on the way through."""
-        return list(STAGES).index(self.stage)
-
 
 def count_stages(layout: Layout, output: str | Path) -> list[Count]:
     """Count every record of an experiment and write ``counts.csv``, one line per :class:`Count`."""
@@ -68,8 +66,8 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
         for key, path in files.items():
             part = "/".join(key) if isinstance(key, tuple) else key
             for item in read_records(path, Rejection):
-                whole = item.reason in WHOLE
-                add(stage, part, "rejected", item.reason, "documents" if whole else unit)
+                of = "documents" if item.reason in WHOLE else unit
+                add(stage, part, "rejected", item.reason, of)
 
     for year, path in layout.by_year("listings").items():
         add("list", year, "kept", "", "documents", sum(1 for _ in read_records(path, Document)))
@@ -82,9 +80,9 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
             add("split", split or "none", "kept", "", "documents")
     reject("collect", layout.by_year("missing"), "documents")
     for key, path in layout.by_split("datasets").items():
-        of_documents = Counter(pair.document for pair in read_pairs(path))
-        add("synthesize", "/".join(key), "kept", "", "documents", len(of_documents))
-        add("synthesize", "/".join(key), "kept", "", "pairs", of_documents.total())
+        pairs = Counter(pair.document for pair in read_pairs(path))
+        for unit, count in (("documents", len(pairs)), ("pairs", pairs.total())):
+            add("synthesize", "/".join(key), "kept", "", unit, count)
     reject("synthesize", layout.by_split("rejected/pairs"), "pairs")
     for (model, _, test_set), path in layout.by_cell("answers").items():
         for answer in read_records(path, Answer):
@@ -93,12 +91,13 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
     for (model, _, test_set), path in layout.by_cell("scores").items():
         found = sum(1 for _ in read_records(path, Score))
         add("score", f"{model}/{test_set}", "kept", "", "answers", found)
+    order = list(STAGES).index
     rows = [Count(*key, count) for key, count in counts.items()]
-    rows.sort(key=lambda row: (row.order, row.part, row.outcome, row.reason))
+    rows.sort(key=lambda row: (order(row.stage), row.part, row.outcome, row.reason))
     with atomic_write(output) as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(field.name for field in fields(Count))
-        writer.writerows(astuple(row) for row in rows)
+        writer.writerow(field.name for field in dataclasses.fields(Count))
+        writer.writerows(map(dataclasses.astuple, rows))
     for problem in problems(rows, layout.experiment):
         log.warning("counts do not add up: %s", problem)
     return rows
@@ -107,10 +106,7 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
 def read_counts(path: str | Path) -> list[Count]:
     """The rows of :func:`count_stages`."""
     with open(path, encoding="utf-8", newline="") as stream:
-        return [
-            Count(**{**row, "count": int(row["count"])})  # type: ignore[arg-type]
-            for row in csv.DictReader(stream)
-        ]
+        return TypeAdapter(list[Count]).validate_python(list(csv.DictReader(stream)))
 
 
 def total(rows: list[Count], stage: str, **which: str) -> int:
@@ -129,14 +125,14 @@ def problems(rows: list[Count], experiment: Experiment) -> list[str]:
 
 
 def _compared(rows: list[Count], experiment: Experiment) -> Iterator[tuple[str, int, int]]:
-    def parts(stage: str) -> list[str]:
-        return list(dict.fromkeys(row.part for row in rows if row.stage == stage))
-
-    for year in parts("list"):
+    parts = {
+        stage: dict.fromkeys(row.part for row in rows if row.stage == stage) for stage in STAGES
+    }
+    for year in parts["list"]:
         listed = total(rows, "list", part=year, outcome="kept")
         found = total(rows, "collect", part=year)
         yield f"documents of {year}, with text or missing", listed, found
-    for part in parts("synthesize"):
+    for part in parts["synthesize"]:
         asked = total(rows, "split", part=part.rsplit("/", 1)[1])
         repeated = total(rows, "synthesize", part=part, reason="repeated_document")
         found = total(rows, "synthesize", part=part, unit="documents") - repeated

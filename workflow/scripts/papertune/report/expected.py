@@ -14,15 +14,12 @@ STAGES = (
     *("synthesize", "write_archive", "pretrain_base", "train"),
     *("answer", "score", "compare"),
 )
-# a generator's work is one stage, wherever it is done
-SAME_STAGE = {"synthesize_here": "synthesize"}
-
 Job = tuple[str, tuple[tuple[str, str], ...]]  # stage, wildcards
 
 
 def job_of(rule: str, wildcards: Mapping[str, str]) -> Job:
-    """A job, by its stage and its wildcards besides the experiment."""
-    return SAME_STAGE.get(rule, rule), tuple(sorted(wildcards.items()))
+    """A job, by its stage and its wildcards; a generator's work is one stage wherever it is done."""
+    return rule.removesuffix("_here"), tuple(sorted(wildcards.items()))
 
 
 def jobs_of(layout: Layout) -> dict[Job, tuple[str, str]]:

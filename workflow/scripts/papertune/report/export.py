@@ -59,15 +59,13 @@ def export_model(
         TrainingError: a folder is not there.
         EvaluationError: scores of different questions.
     """
-    model, base, output = Path(model), Path(base), Path(output)
     set_up_torch(threads)
     with model_folder(output) as folder:
         merged = _write_weights(model, base, folder, answering)
         for name in ("training.json", "history.csv"):
             shutil.copyfile(model / name, folder / name)
-        for pattern in LICENCES:
-            for path in base.glob(pattern):
-                shutil.copyfile(path, folder / path.name)
+        for path in (path for pattern in LICENCES for path in base.glob(pattern)):
+            shutil.copyfile(path, folder / path.name)
         results = None
         if scores:
             cells = compare(
@@ -102,12 +100,9 @@ def _results(cells: list[Cell], experiment: str) -> Results:
 
     rows = [
         [
-            cell.test_set,
-            METRICS[cell.metric].label,
-            interval(cell).rstrip(BETTER + WORSE),
+            *(cell.test_set, METRICS[cell.metric].label, interval(cell).rstrip(BETTER + WORSE)),
             number(cell.difference, cell.metric, signed=True),
-            str(cell.questions),
-            str(cell.documents),
+            *map(str, (cell.questions, cell.documents)),
         ]
         for cell in cells
     ]

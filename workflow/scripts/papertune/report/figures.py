@@ -29,11 +29,7 @@ def draw_figures(
 ) -> None:
     """Draw ``<name>.svg`` for every one of :data:`NAMES`.
 
-    Args:
-        layout: Labels and order, and where ``training.json`` and ``history.csv`` of models lie.
-        folder: Where figures go.
-        matrix: ``matrix.csv`` of :func:`papertune.scores.matrix.compare`.
-        counts: ``counts.csv`` of :func:`papertune.report.counts.count_stages`.
+    They show ``matrix.csv``, ``counts.csv``, and ``training.json`` and ``history.csv`` of models.
     """
     experiment, folder = layout.experiment, Path(folder)
     documents_figure(read_counts(counts), experiment, folder / "documents.svg")
@@ -56,21 +52,14 @@ def short(label: str) -> str:
 
 def bare_ticks(axes: Any, ticks: Sequence[float], labels: list[str]) -> None:
     """Label the rows of a figure, without marks at the axis."""
-    axes.set_yticks(ticks, labels)
+    axes.set_yticks(ticks, map(short, labels))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
 
 
 @contextmanager
 def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterator[Any]:
-    """Axes of a figure (one, or a list of ``columns``) that is written to ``path`` at the end.
-
-    Args:
-        path: The SVG file.
-        width: Inches.
-        height: Inches.
-        columns: Axes side by side.
-    """
+    """Axes of a figure in inches (one, or a list of ``columns``); written to ``path`` at the end."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -90,10 +79,8 @@ def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterato
         "axes.axisbelow": True,
         "grid.linewidth": 0.6,
         "grid.alpha": 0.25,
-        "grid.color": INK,
-        **dict.fromkeys(
-            ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
-        ),
+        **dict.fromkeys(("grid.color", "text.color", "axes.labelcolor", "axes.edgecolor"), INK),
+        **dict.fromkeys(("xtick.color", "ytick.color"), INK),
     }
     with matplotlib.rc_context(settings):
         figure, axes = pyplot.subplots(
@@ -115,13 +102,10 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
         for outcome in ("kept", "rejected")
     )
     with canvas(path, 6.4, 2.8) as axes:
-        for label, tested, shade in (
-            ("training and validation" + kind, False, COLOURS[1]),
-            ("test" + kind, True, COLOURS[2]),
-        ):
+        for tested, label in enumerate(("training and validation", "test")):
             pairs = zip(parts, kept, strict=True)
             heights = [count if (part in test) == tested else 0 for part, count in pairs]
-            axes.bar(years, heights, color=shade, label=label, width=0.75)
+            axes.bar(years, heights, color=COLOURS[1 + tested], label=label + kind, width=0.75)
         if any(missing):
             axes.bar(
                 years, missing, bottom=kept, width=0.75, label="no text found",
@@ -130,9 +114,8 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
         axes.set_ylabel("documents")
         axes.set_xlim(years[0] - 0.6, years[-1] + 0.6)
         axes.margins(y=0.06)
-        if experiment.years:
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        else:
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if not experiment.years:
             axes.set_xticks(years, [])
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(axis="y")
@@ -153,7 +136,7 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
             for place, model in enumerate(models):
                 position += 1
                 ticks.append(position)
-                labels.append(short(experiment.model_label(model)))
+                labels.append(experiment.model_label(model))
                 cell = find_cell(cells, model=model, test_set=test_set, metric=name)
                 if cell is None or cell.mean is None:
                     continue
@@ -202,7 +185,7 @@ def loss_figure(
 def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, path: Path) -> None:
     """Training time and peak memory: a bar per model (mean of its seeds), a dot per seed."""
     models = [m for m in experiment.models if any(key[0] == m for key in facts)]
-    labels = [short(experiment.model_label(model)) for model in models]
+    labels = [experiment.model_label(model) for model in models]
     with canvas(path, 6.4, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
         for axes, key, unit, title in (
             (both[0], "wall_seconds", 1, "Training time (s)"),

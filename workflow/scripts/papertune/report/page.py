@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +61,16 @@ def write_page(
     Args:
         layout: What was asked, labels, settings, and where answers, scores and documents lie.
         output: The HTML file.
-        matrix: ``matrix.csv`` of :func:`papertune.scores.matrix.compare`.
-        counts: ``counts.csv`` of :func:`papertune.report.counts.count_stages`.
-        cost: ``cost.csv`` of :func:`papertune.report.cost.write_cost`.
+        matrix: ``matrix.csv``, as ``counts`` and ``cost`` are files of the same names.
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
         questions: Questions per test set to show at most.
     """
     experiment = layout.experiment
+    metric, sets = experiment.comparison.metric, experiment.test_set_names
     cells, rows = read_matrix(matrix), read_counts(counts)
-    shown, missing_total, need_browser = missing_documents(layout.by_year("missing"))
     facts = read_training(layout)
+    versions = [values.get("versions") or {} for values in facts.values()]
+    libraries = {f"{library} {version}" for of in versions for library, version in of.items()}
     style = (PARTS / "style.css").read_text(encoding="utf-8") + _model_colours(experiment)
     script = (PARTS / "script.js").read_text(encoding="utf-8")
     data = answers_side_by_side(layout, limit=questions, budget=BYTES)
@@ -85,9 +84,12 @@ def write_page(
         shown=[(s["label"], len(s["questions"]), s["total"]) for s in data["sets"]],
         conclusion=conclude(cells, experiment),
         facts=_facts(experiment, rows, cells),
-        matrix=_matrix(cells, experiment),
+        matrix={
+            model: [find_cell(cells, model=model, test_set=name, metric=metric) for name in sets]
+            for model in experiment.models
+        },
         colours=len(COLOURS),
-        metric=METRICS[experiment.comparison.metric],
+        metric=METRICS[metric],
         metrics=[(METRICS[name], describe(name)) for name in experiment.metrics],
         tables={
             "years": years_table(cells, experiment),
@@ -97,16 +99,14 @@ def write_page(
             "cost": without_empty_columns(read_table(cost, "What it cost", left=3)),
         },
         sources=sorted({table.source for table in experiment.published if table.source}),
-        versions=_versions(facts),
+        versions=", ".join(sorted(libraries)),
         figures={
             name: (inline(Path(figures, f"{name}.svg").read_text("utf-8"), name, label), label)
             for name, label in FIGURES.items()
         },
         stages=stage_rows(rows),
         problems=problems(rows, experiment),
-        missing=shown,
-        missing_total=missing_total,
-        need_browser=need_browser,
+        **missing_documents(layout.by_year("missing")),
         settings=settings_text(experiment),
     )
     with atomic_write(output) as stream:
@@ -155,22 +155,3 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
         (f"{len(experiment.models)}", "models"),
         (f"{max(c.seeds for c in tested) if tested else 0}", "seeds at most"),
     ]
-
-
-def _matrix(cells: list[Cell], experiment: Experiment) -> dict[str, list[Cell | None]]:
-    """Model → its cells, a test set each."""
-    metric, sets = experiment.comparison.metric, experiment.test_set_names
-    return {
-        model: [find_cell(cells, model=model, test_set=name, metric=metric) for name in sets]
-        for model in experiment.models
-    }
-
-
-def _versions(facts: Mapping[Any, Any]) -> str:
-    """The library versions that models were trained with."""
-    found = {
-        f"{library} {version}"
-        for values in facts.values()
-        for library, version in (values.get("versions") or {}).items()
-    }
-    return ", ".join(sorted(found))

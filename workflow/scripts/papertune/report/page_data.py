@@ -24,10 +24,8 @@ LONGEST = 4000  # characters of a text on the page
 def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str, Any]:
     """The answers of each model's first seed, question by question, as JSON values.
 
-    Args:
-        layout: Order, labels, the metric to show, and where answers, scores and documents lie.
-        limit: Questions per test set at most; chosen by the hash of their ids.
-        budget: Bytes of JSON at most, all test sets together.
+    At most ``limit`` questions per test set, chosen by the hash of their ids, and ``budget`` bytes
+    of JSON, all test sets together.
     """
     experiment = layout.experiment
     metric, names = experiment.comparison.metric, experiment.test_set_names
@@ -38,13 +36,11 @@ def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str
         keys = [(model, seed, test_set) for model, seed in first.items()]
         total, chosen = _choose(answers[keys[0]], limit)
         for key in keys:
+            values = {s.pair: s.values.get(metric) for s in read_records(scores[key], Score)}
             for answer in read_records(answers[key], Answer):
                 if answer.pair in chosen:
-                    chosen[answer.pair]["answers"][key[0]] = [_cut(answer.text), None]
-            for score in read_records(scores[key], Score):
-                if score.pair in chosen:
-                    value = number(score.values.get(metric), metric)
-                    chosen[score.pair]["answers"][key[0]][1] = value
+                    shown = [_cut(answer.text), number(values.get(answer.pair), metric)]
+                    chosen[answer.pair]["answers"][key[0]] = shown
         # the smallest hashes first, until the budget is spent
         kept, spent = [], 0
         for pair in sorted(chosen, key=_order):
@@ -54,8 +50,7 @@ def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str
             kept.append(chosen[pair])
         kept.sort(key=lambda item: (item["year"], item["document"], item["question"]))
         wanted |= {item["document"] for item in kept}
-        label = experiment.set_label(test_set)
-        sets.append({"label": label, "total": total, "questions": kept})
+        sets.append({"label": experiment.set_label(test_set), "total": total, "questions": kept})
     return {
         "metric": metric,
         "models": [
@@ -90,15 +85,13 @@ def _choose(path: str | Path, limit: int) -> tuple[int, dict[str, Any]]:
 
 def _documents(layout: Layout, wanted: set[str], budget: int) -> dict[str, dict[str, str]]:
     shown: dict[str, dict[str, str]] = {}
-    spent = 0
-    for path in layout.documents("test"):
-        for document in read_records(path, Document):
-            if document.id in wanted:
-                values = {"title": _cut(document.title), "url": safe_url(document.url)}
-                spent += len(json.dumps(document.text))
-                if spent <= budget:
-                    values["text"] = _cut(document.text)
-                shown[document.id] = values
+    every = (item for path in layout.documents("test") for item in read_records(path, Document))
+    for document in every:
+        if document.id in wanted:
+            shown[document.id] = {"title": _cut(document.title), "url": safe_url(document.url)}
+            budget -= len(json.dumps(document.text))
+            if budget >= 0:
+                shown[document.id]["text"] = _cut(document.text)
     return shown
 
 
@@ -122,7 +115,7 @@ def embed_json(value: Any) -> str:
 def stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
     """The way through, one row per stage and part: what was kept, what was rejected and why."""
     lines: dict[tuple[str, str], dict[str, Counter[str]]] = {}
-    for row in sorted(rows, key=lambda row: row.order):
+    for row in rows:
         line = lines.setdefault(
             (row.stage, row.shown_part), {key: Counter() for key in ("kept", "how", "rejected")}
         )
@@ -138,16 +131,17 @@ def stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
     ]
 
 
-def missing_documents(
-    files: Mapping[Part, str], limit: int = 300
-) -> tuple[list[dict[str, str]], int, int]:
+def missing_documents(files: Mapping[Part, str], limit: int = 300) -> dict[str, Any]:
     """The first missing documents, how many there are, and how many of them need a browser."""
     found = [(year, item) for year, path in files.items() for item in read_records(path, Rejection)]
-    shown = [
-        {"year": str(year), "reason": item.reason.replace("_", " "), "detail": item.detail}
-        for year, item in found[:limit]
-    ]
-    return shown, len(found), sum(item.reason == "needs_browser" for _, item in found)
+    return {
+        "missing": [
+            {"year": str(year), "reason": item.reason.replace("_", " "), "detail": item.detail}
+            for year, item in found[:limit]
+        ],
+        "missing_total": len(found),
+        "need_browser": sum(item.reason == "needs_browser" for _, item in found),
+    }
 
 
 def settings_text(experiment: Experiment) -> str:

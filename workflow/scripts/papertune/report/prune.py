@@ -45,11 +45,9 @@ class Kept:
     identity: Identity
     weights: str = ""
 
-    def agrees(self, references: Iterable[Identity]) -> bool:
-        """Whether one of them, as far as it is known, is what the folder was made for."""
-        return any(
-            all(self.identity.get(key) == value for key, value in one.items()) for one in references
-        )
+    def agrees(self, reference: Identity) -> bool:
+        """Whether that, as far as it is known, is what the folder was made for."""
+        return all(self.identity.get(key) == value for key, value in reference.items())
 
     def size(self) -> int:
         """Bytes that its deletion frees: not those that results link to."""
@@ -58,15 +56,12 @@ class Kept:
 
 
 def prune(store: Path, layouts: Iterable[Layout], agree: Callable[[str], bool]) -> list[Path]:
-    """Delete what no experiment refers to, once that is agreed to.
+    """Delete what no experiment refers to, once that is agreed to; returns what was deleted.
 
     Args:
         store: The store's root.
         layouts: Of all experiments whose work is to stay.
         agree: Is asked a question that says how much it is.
-
-    Returns:
-        What was deleted.
     """
     kept = list(_kept(store))
     references: dict[str, list[Identity]] = {}
@@ -77,19 +72,18 @@ def prune(store: Path, layouts: Iterable[Layout], agree: Callable[[str], bool]) 
     if missing:
         said = ", ".join(sorted(missing))
         log.info("results of %s are not all here: what agrees with the settings stays", said)
-    unwanted = [one for one in kept if not one.agrees(references.get(one.kind, []))]
-    total = 0
-    for one in unwanted:
-        total += one.size()
-        log.info("no experiment refers to %s (%.1f MB)", one.folder, one.size() / 1e6)
-    said = f"{len(unwanted)} of {len(kept)} folders of {store}, {total / 1e6:,.1f} MB"
+    unwanted = [one for one in kept if not any(map(one.agrees, references.get(one.kind, [])))]
+    sizes = {one.folder: one.size() / 1e6 for one in unwanted}
+    for folder, size in sizes.items():
+        log.info("no experiment refers to %s (%.1f MB)", folder, size)
+    said = f"{len(sizes)} of {len(kept)} folders of {store}, {sum(sizes.values()):,.1f} MB"
     if not unwanted or not agree(f"Delete {said}?"):
         log.info("nothing was deleted; no experiment refers to %s", said)
         return []
-    for one in unwanted:
-        shutil.rmtree(one.folder.rename(one.folder.with_name(f".{one.folder.name}.pruned")))
+    for folder in sizes:
+        shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}.pruned")))
     log.info("deleted %s", said)
-    return [one.folder for one in unwanted]
+    return list(sizes)
 
 
 def _kept(store: Path) -> Iterator[Kept]:
@@ -125,11 +119,9 @@ class _References:
             template = study.generator_template(name)
             yield "synthesize", asking_identity(generator, template)
             yield "pairs", checking_identity(generator, template)
-        embedder = self._known(_embedder, layout)
-        yield "embed", {"version": versions.EMBED, **embedder}
-        for base in study.bases:
-            if made := self._pretrained(base):
-                yield BASES, made
+        embedder = self._known(embedder_identity, study.embedder, layout.embedder())
+        yield "embed", {"version": versions.EMBED, **({"model": embedder} if embedder else {})}
+        yield from ((BASES, made) for base in study.bases if (made := self._pretrained(base)))
         for model in study.models:
             yield from self._of_model(model)
 
@@ -152,14 +144,14 @@ class _References:
                 known = self._known(training_identity, recipe, seed, data, base, embedder)
                 kind, made = MODELS, {**settings_of_training(recipe, seed), **known}
                 yield MODELS, made
-            found = [one for one in self.kept if one.kind == kind and made and one.agrees([made])]
-            weights = [{"model": one.weights} for one in found if one.weights]
-            known = {} if weights else self._known(_weights, layout.model(model, seed))
+            found = [one for one in self.kept if one.kind == kind and made and one.agrees(made)]
+            weights = [one.weights for one in found if one.weights]
+            if not weights and (known := self._known(weights_digest, layout.model(model, seed))):
+                weights = [known]
+            yield from (("answer", {**settings, "model": one}) for one in weights)
             # all in its form, where it has results but is itself gone
-            if not weights and (known or Path(layout.root).is_dir()):
-                weights = [dict(known)]
-            for one in weights:
-                yield "answer", {**settings, **one}
+            if not weights and Path(layout.root).is_dir():
+                yield "answer", settings
 
     def _pretrained(self, name: str) -> dict[str, Any]:
         """What a base from scratch was made of; nothing for other bases."""
@@ -170,18 +162,10 @@ class _References:
         known = self._known(pretraining_identity, pretraining, documents)
         return {**settings_of_pretraining(pretraining), **known}
 
-    def _known(self, identity: Callable[..., Identity], *of: Any) -> Identity:
+    def _known(self, identity: Callable[..., Any], *of: Any) -> Any:
         """An identity, or nothing of it where something that it is made of is not there."""
         try:
             return identity(*of)
         except (OSError, PapertuneError):
             self.missing.add(self.layout.name)
             return {}
-
-
-def _weights(folder: str) -> Identity:
-    return {"model": weights_digest(folder)}
-
-
-def _embedder(layout: Layout) -> Identity:
-    return {"model": embedder_identity(layout.experiment.embedder, layout.embedder())}

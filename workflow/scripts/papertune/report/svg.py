@@ -13,15 +13,10 @@ FONT = re.compile(r"(?:(bold|\d+) )?([\d.]+)px")
 
 
 def inline(text: str, name: str, label: str) -> str:
-    """An SVG element for HTML.
+    """A figure as an SVG element for HTML; ``name`` is put before ids, ``label`` is read out.
 
     Style attributes become presentation attributes, because the page's policy forbids inline
-    styles; dark ink becomes the page's text colour, the white ground nothing; ids get a prefix.
-
-    Args:
-        text: A figure of :mod:`papertune.report.figures`.
-        name: The prefix of its ids.
-        label: What a screen reader says.
+    styles; dark ink becomes the page's text colour, the white ground nothing.
     """
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
@@ -31,16 +26,13 @@ def inline(text: str, name: str, label: str) -> str:
             if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
                 parent.remove(child)
     for element in root.iter():
-        for key, value in _style(element.attrib.pop("style", "")).items():
-            element.set(key, value)
-        for key, value in list(element.attrib.items()):
+        element.attrib |= _style(element.attrib.pop("style", ""))
+        for key, value in element.attrib.items():
             element.set(key, _rename(key, value, name))
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
-    # what the style element said of everything
-    root.set("stroke-linejoin", "round")
-    root.set("role", "img")
-    root.set("aria-label", label)
+    # joins are what the style element said of everything
+    root.attrib |= {"stroke-linejoin": "round", "role": "img", "aria-label": label}
     return ElementTree.tostring(root, encoding="unicode")
 
 

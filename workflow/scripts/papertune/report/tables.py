@@ -20,7 +20,7 @@ from papertune.study.layout import Layout
 BETTER, WORSE = "*", "†"
 NONE = "–"
 # heading → key of training.json, format, divisor
-FACTS = {
+FACTS: dict[str, tuple[str, str, float]] = {
     "Trained parameters": ("trainable_parameters", ",.0f", 1),
     "All parameters": ("total_parameters", ",.0f", 1),
     "Steps": ("steps", ",.0f", 1),
@@ -38,13 +38,8 @@ def write_tables(
 ) -> dict[str, Table]:
     """Write comparison, metrics, years, training and stages, each as .csv, .md and .tex.
 
+    They are made of ``matrix.csv``, ``counts.csv`` and the ``training.json`` of models.
     ``matrix.txt`` is the comparison as text for a terminal.
-
-    Args:
-        layout: The experiment, and where the ``training.json`` of its models lie.
-        folder: Where tables go.
-        matrix: ``matrix.csv`` of :func:`papertune.scores.matrix.compare`.
-        counts: ``counts.csv`` of :func:`papertune.report.counts.count_stages`.
     """
     experiment, cells = layout.experiment, read_matrix(matrix)
     tables = {
@@ -91,9 +86,7 @@ def interval(cell: Cell) -> str:
 
 def p_text(p: float | None, equals: str = "") -> str:
     """``0.012``, ``< 0.001``; ``equals`` stands before the former."""
-    if p is None:
-        return NONE
-    return f"{equals}{p:.3f}" if p >= 0.001 else "< 0.001"
+    return NONE if p is None else f"{equals}{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 # ---- the tables -------------------------------------------------------------
@@ -124,11 +117,8 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
             experiment.model_label(cell.model),
             interval(cell),
             number(cell.difference, cell.metric, signed=True),
-            p_text(cell.p),
-            p_text(cell.p_corrected),
-            str(cell.questions),
-            str(cell.documents),
-            str(cell.seeds),
+            *map(p_text, (cell.p, cell.p_corrected)),
+            *map(str, (cell.questions, cell.documents, cell.seeds)),
         ]
         for test_set in experiment.test_set_names
         for metric in experiment.metrics
@@ -157,30 +147,31 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
     """Measured beside published, by year and over all."""
     rows = []
     for table in experiment.published:
-        which = {"test_set": table.test_set, "metric": table.metric}
-        for model, values in table.values.items():
-            for year, value in values.items():
-                cell = find_cell(cells, **which, model=model, year=str(year))
-                mean = cell.mean if cell else None
-                rows.append(
-                    [
-                        table.title or METRICS[table.metric].label,
-                        experiment.model_label(model),
-                        str(year),
-                        number(value, table.metric),
-                        interval(cell).rstrip(BETTER + WORSE) if cell else NONE,
-                        number(None if mean is None else mean - value, table.metric, signed=True),
-                    ]
-                )
+        name = table.metric
+        every = [(m, y, value) for m, of in table.values.items() for y, value in of.items()]
+        for model, year, value in every:
+            which = {"test_set": table.test_set, "metric": name}
+            cell = find_cell(cells, **which, model=model, year=str(year))
+            mean = cell.mean if cell else None
+            change = None if mean is None else mean - value
+            rows.append(
+                [
+                    *(table.title or METRICS[name].label, experiment.model_label(model), str(year)),
+                    number(value, name),
+                    interval(cell).rstrip(BETTER + WORSE) if cell else NONE,
+                    number(change, name, signed=True),
+                ]
+            )
     columns = ["Table", "Model", "Year", "Published", "Measured", "Difference"]
     return Table("Measured beside published", columns, rows, left=3)
 
 
 def read_training(layout: Layout) -> dict[tuple[str, int], Any]:
     """(model, seed) → the facts of its ``training.json``, where it is there."""
-    paths = {key: Path(folder, "training.json") for key, folder in layout.models().items()}
     return {
-        key: json.loads(path.read_text("utf-8")) for key, path in paths.items() if path.exists()
+        key: json.loads(path.read_text("utf-8"))
+        for key, folder in layout.models().items()
+        if (path := Path(folder, "training.json")).exists()
     }
 
 
@@ -190,14 +181,10 @@ def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment)
     def shown(value: Any, form: str, divisor: float) -> str:
         return NONE if value is None else format(value / divisor, form) if form else str(value)
 
-    rows = [
-        [
-            experiment.model_label(model),
-            str(seed),
-            *(shown(values.get(key), form, divisor) for key, form, divisor in FACTS.values()),
-        ]
-        for (model, seed), values in facts.items()
-    ]
+    rows = []
+    for (model, seed), values in facts.items():
+        said = [shown(values.get(key), form, unit) for key, form, unit in FACTS.values()]
+        rows.append([experiment.model_label(model), str(seed), *said])
     return Table("Training", ["Model", "Seed", *FACTS], rows)
 
 

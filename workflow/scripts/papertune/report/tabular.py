@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 from papertune.records import atomic_write
@@ -31,10 +32,9 @@ def write_table(path: str | Path, table: Table) -> None:
     """Write ``path`` with the endings .csv, .md and .tex."""
     with atomic_write(f"{path}.csv") as stream:
         csv.writer(stream, lineterminator="\n").writerows([table.columns, *table.rows])
-    with atomic_write(f"{path}.md") as stream:
-        stream.write(to_markdown(table))
-    with atomic_write(f"{path}.tex") as stream:
-        stream.write(to_latex(table))
+    for ending, text in (("md", to_markdown(table)), ("tex", to_latex(table))):
+        with atomic_write(f"{path}.{ending}") as stream:
+            stream.write(text)
 
 
 def read_table(path: str | Path, title: str, left: int = 1) -> Table:
@@ -46,12 +46,8 @@ def read_table(path: str | Path, title: str, left: int = 1) -> Table:
 
 def without_empty_columns(table: Table) -> Table:
     """The table without the columns of numbers that say nothing in any row."""
-    kept = [
-        place
-        for place in range(len(table.columns))
-        if place < table.left or any(row[place] for row in table.rows)
-    ]
-    columns, *rows = [[row[place] for place in kept] for row in (table.columns, *table.rows)]
+    said = [i < table.left or any(row[i] for row in table.rows) for i in range(len(table.columns))]
+    columns, *rows = [list(compress(row, said)) for row in (table.columns, *table.rows)]
     return Table(table.title, columns, rows, table.left)
 
 
