@@ -1,9 +1,11 @@
 """Intervals, p-values and the matrix, against simulation, SciPy and values made by hand."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from papertune.errors import EvaluationError
 from papertune.metrics import METRICS, part_keys
@@ -15,62 +17,52 @@ from papertune.study.settings import Comparison
 MEAN = METRICS["similarity"]
 
 
-def clustered(rng, documents=40, questions=3, effect=0.0):
-    """Sums per document of (value, 1): questions of a document share a part of their value."""
-    shared = rng.normal(effect, 0.3, size=(documents, 1))
-    values = shared + rng.normal(0, 0.2, size=(documents, questions))
-    return np.stack([values.sum(axis=1), np.full(documents, questions)], axis=1).astype(float)
+def counted(values):
+    """Sums of (value, 1) per row; of a flat array, every value is a row."""
+    rows = values.reshape(len(values), -1)
+    return np.stack([rows.sum(axis=1), np.full(len(rows), float(rows.shape[1]))], axis=1)
 
 
-def test_interval_covers_the_truth_as_often_as_it_says():
+def clustered(rng, effect=0.0, *, alone=False):
+    """Sums per document: questions of a document share a part of their value."""
+    values = rng.normal(effect, 0.3, size=(40, 1)) + rng.normal(0, 0.2, size=(40, 3))
+    return counted(values.ravel() if alone else values)
+
+
+@pytest.mark.parametrize(
+    ("alone", "least", "most"),
+    [
+        (False, 0.90, 0.985),
+        (True, 0, 0.88),  # why documents are resampled, not every question on its own
+    ],
+)
+def test_interval_of_documents_covers_the_truth_as_often_as_it_says(alone, least, most):
     rng = np.random.default_rng(0)
     hits = 0
     for trial in range(300):
-        low, high = interval(
-            bootstrap(clustered(rng, effect=0.5), MEAN, resamples=300, seed=trial)[0], 0.95
-        )
+        sums = clustered(rng, effect=0.5, alone=alone)
+        low, high = interval(bootstrap(sums, MEAN, resamples=300, seed=trial)[0], 0.95)
         hits += low <= 0.5 <= high
-    assert 0.90 <= hits / 300 <= 0.985
-
-
-def test_resampling_questions_instead_of_documents_would_cover_too_little():
-    """Why documents are resampled: the same data with every question on its own."""
-    rng = np.random.default_rng(0)
-    hits = 0
-    for trial in range(200):
-        shared = rng.normal(0.5, 0.3, size=(40, 1))
-        values = (shared + rng.normal(0, 0.2, size=(40, 3))).ravel()
-        alone = np.stack([values, np.ones(120)], axis=1)
-        low, high = interval(bootstrap(alone, MEAN, resamples=300, seed=trial)[0], 0.95)
-        hits += low <= 0.5 <= high
-    assert hits / 200 < 0.88
+    assert least <= hits / 300 <= most
 
 
 def test_p_is_about_uniform_where_there_is_no_difference():
     rng = np.random.default_rng(1)
-    values = []
-    for trial in range(400):
-        resampled, value = bootstrap(clustered(rng), MEAN, resamples=299, seed=trial)
-        values.append(p_value(resampled, float(value)))
-    values = np.array(values)
+    drawn = [bootstrap(clustered(rng), MEAN, resamples=299, seed=trial) for trial in range(400)]
+    values = np.array([p_value(resampled, float(value)) for resampled, value in drawn])
     assert 0.02 <= (values < 0.05).mean() <= 0.09
     assert 0.42 <= (values < 0.5).mean() <= 0.58
 
 
 def test_p_finds_a_difference_and_never_is_zero():
-    resampled, value = bootstrap(
-        clustered(np.random.default_rng(2), effect=0.5), MEAN, resamples=999, seed=1
-    )
+    sums = clustered(np.random.default_rng(2), effect=0.5)
+    resampled, value = bootstrap(sums, MEAN, resamples=999, seed=1)
     assert p_value(resampled, float(value)) == 1 / 1000
 
 
 def test_interval_agrees_with_scipys_bootstrap_of_plain_means():
-    from scipy import stats
-
     values = np.random.default_rng(3).normal(1, 1, 50)
-    ours = interval(
-        bootstrap(np.stack([values, np.ones(50)], axis=1), MEAN, resamples=4000, seed=1)[0], 0.95
-    )
+    ours = interval(bootstrap(counted(values), MEAN, resamples=4000, seed=1)[0], 0.95)
     theirs = stats.bootstrap(
         (values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(9)
     ).confidence_interval
@@ -78,15 +70,10 @@ def test_interval_agrees_with_scipys_bootstrap_of_plain_means():
 
 
 def test_p_agrees_with_the_paired_t_test():
-    from scipy import stats
-
     differences = np.random.default_rng(4).normal(0.12, 0.5, 80)
-    resampled, value = bootstrap(
-        np.stack([differences, np.ones(80)], axis=1), MEAN, resamples=5000, seed=1
-    )
-    assert p_value(resampled, float(value)) == pytest.approx(
-        stats.ttest_1samp(differences, 0).pvalue, abs=0.02
-    )
+    resampled, value = bootstrap(counted(differences), MEAN, resamples=5000, seed=1)
+    theirs = stats.ttest_1samp(differences, 0).pvalue
+    assert p_value(resampled, float(value)) == pytest.approx(theirs, abs=0.02)
 
 
 def test_one_document_has_no_interval_and_equal_scores_no_width():
@@ -109,49 +96,45 @@ def test_holm_by_hand():
 # ---- the matrix -------------------------------------------------------------
 
 
-def write_scores(folder, model, seed, test_set, value, *, documents=20, only=None, missing=()):
+def write_scores(folder, model, seed, test_set, value, *, only=None, missing=()):
     """Two questions per document, years 2022 and 2023 by turns; ``value(document, question)``."""
     path = folder / model / f"seed-{seed}" / f"{test_set}.jsonl"
     records = []
-    for document in range(documents):
-        for question in range(2):
-            pair = f"{test_set}-{document}-{question}"
-            if only is not None and pair not in only:
-                continue
-            score = value(document, question)
-            values = {"similarity": None if pair in missing else score}
-            values |= dict(zip(part_keys("perplexity"), (score * 10, 5.0), strict=True))
+    for document, question in product(range(20), range(2)):
+        pair = f"{test_set}-{document}-{question}"
+        score = value(document, question)
+        values = {"similarity": None if pair in missing else score}
+        values |= dict(zip(part_keys("perplexity"), (score * 10, 5.0), strict=True))
+        if only is None or pair in only:
             records.append(Score(pair, f"d{document}", 2022 + document % 2, values))
     write_records(path, records)
     return path
 
 
-def make(folder, how=None, **more):
-    rng = np.random.default_rng(5)
-    noise = rng.normal(0, 0.05, size=(3, 20, 2))
-    files = {}
-    for test_set in ("own", "other"):
-        gain = 0.4 if test_set == "own" else 0.0
-        files["baseline", 0, test_set] = write_scores(
-            folder, "baseline", 0, test_set, lambda d, q: 0.2 + noise[0, d, q]
-        )
-        for seed in (1, 2):
-            files["full", seed, test_set] = write_scores(
-                folder,
-                "full",
-                seed,
-                test_set,
-                lambda d, q, s=seed, g=gain: 0.2 + g + 0.1 * (s == 2) * (g > 0) + noise[s, d, q],
-            )
+def compared(files, folder, metrics=("similarity",), baseline="baseline", **how):
+    """(model, test set, metric, year) → cell."""
     cells = compare(
         files,
         folder / "matrix.csv",
-        metrics=["similarity", "perplexity"],
-        baseline="baseline",
-        comparison=how or Comparison(resamples=500),
-        **more,
+        metrics=list(metrics),
+        baseline=baseline,
+        comparison=Comparison(**{"resamples": 100, **how}),
     )
-    return files, {(c.model, c.test_set, c.metric, c.year): c for c in cells}, noise
+    return {(c.model, c.test_set, c.metric, c.year): c for c in cells}
+
+
+def make(folder, **how):
+    """A baseline at 0.2 and two seeds of a model, at 0.6 and 0.7 where it gains: cells and noise."""
+    noise = np.random.default_rng(5).normal(0, 0.05, size=(3, 20, 2))
+    files = {}
+    for test_set, gains in (("own", (0.0, 0.4, 0.5)), ("other", (0.0, 0.0, 0.0))):
+        for seed, gain in enumerate(gains):
+            model = "full" if seed else "baseline"
+            files[model, seed, test_set] = write_scores(
+                folder, model, seed, test_set, lambda d, q, s=seed, g=gain: 0.2 + g + noise[s, d, q]
+            )
+    how = {"resamples": 500, **how}
+    return compared(files, folder, ("similarity", "perplexity"), **how), noise
 
 
 @pytest.fixture
@@ -160,7 +143,7 @@ def matrix(tmp_path):
 
 
 def test_mean_is_over_questions_and_seeds(matrix):
-    _, cells, noise = matrix
+    cells, noise = matrix
     cell = cells["full", "own", "similarity", "all"]
     expected = 0.2 + 0.4 + 0.05 + noise[1:].mean()
     assert cell.mean == pytest.approx(expected)
@@ -171,7 +154,7 @@ def test_mean_is_over_questions_and_seeds(matrix):
 
 
 def test_years_and_perplexity_are_made_right(matrix):
-    _, cells, noise = matrix
+    cells, noise = matrix
     year = cells["full", "own", "similarity", "2023"]
     assert year.mean == pytest.approx(0.65 + noise[1:, 1::2].mean())
     assert (year.questions, year.p) == (20, None)
@@ -180,7 +163,7 @@ def test_years_and_perplexity_are_made_right(matrix):
 
 
 def test_a_true_gain_is_found_and_no_gain_is_not(matrix):
-    _, cells, _ = matrix
+    cells, _ = matrix
     own, other = (cells["full", name, "similarity", "all"] for name in ("own", "other"))
     assert own.p == pytest.approx(1 / 501)
     assert own.p_corrected == pytest.approx(2 / 501)  # a matrix of one model × two test sets
@@ -192,7 +175,7 @@ def test_a_true_gain_is_found_and_no_gain_is_not(matrix):
 
 
 def test_the_file_comes_back_and_is_the_same_again(matrix, tmp_path):
-    _, cells, _ = matrix
+    cells, _ = matrix
     again = read_matrix(tmp_path / "matrix.csv")
     assert [c.model for c in again] == [c.model for c in cells.values()]
     assert again[0].mean == pytest.approx(next(iter(cells.values())).mean)
@@ -200,77 +183,41 @@ def test_the_file_comes_back_and_is_the_same_again(matrix, tmp_path):
     before = (tmp_path / "matrix.csv").read_bytes()
     make(tmp_path)
     assert (tmp_path / "matrix.csv").read_bytes() == before
-    make(tmp_path, Comparison(resamples=500, seed=2))
+    make(tmp_path, seed=2)
     assert (tmp_path / "matrix.csv").read_bytes() != before
 
 
 def test_missing_values_are_left_out_of_both_sides(tmp_path):
-    files = {
+    cells = compared({
         ("baseline", 0, "own"): write_scores(
             tmp_path, "baseline", 0, "own", lambda d, q: float(q), missing={"own-0-1"}
         ),
         ("full", 1, "own"): write_scores(tmp_path, "full", 1, "own", lambda d, q: q + 0.5),
-    }
-    cells = {
-        c.model: c
-        for c in compare(
-            files,
-            tmp_path / "m.csv",
-            metrics=["similarity"],
-            baseline="baseline",
-            comparison=Comparison(resamples=100),
-        )
-        if c.year == "all"
-    }
-    assert cells["baseline"].questions == 39
-    assert cells["full"].questions == 40
-    assert cells["full"].difference == pytest.approx(0.5)
+    }, tmp_path)  # fmt: skip
+    baseline, full = (cells[model, "own", "similarity", "all"] for model in ("baseline", "full"))
+    assert (baseline.questions, full.questions) == (39, 40)
+    assert full.difference == pytest.approx(0.5)
 
 
 def test_a_metric_defined_for_no_answer_gives_an_empty_cell(tmp_path):
     every = {f"own-{d}-{q}" for d in range(20) for q in range(2)}
-    files = {
-        (model, 0, "own"): write_scores(
-            tmp_path, model, 0, "own", lambda d, q: 0.5, missing=every if model == "full" else ()
-        )
-        for model in ("baseline", "full")
-    }
-    cells = compare(
-        files,
-        tmp_path / "m.csv",
-        metrics=["similarity"],
-        baseline="baseline",
-        comparison=Comparison(resamples=100),
-    )
-    empty = next(c for c in cells if c.model == "full")
+    cells = compared({
+        (model, 0, "own"): write_scores(tmp_path, model, 0, "own", lambda d, q: 0.5, missing=missing)
+        for model, missing in (("baseline", ()), ("full", every))
+    }, tmp_path)  # fmt: skip
+    empty = cells["full", "own", "similarity", "all"]
     assert (empty.mean, empty.low, empty.p, empty.questions) == (None, None, None, 0)
 
 
-def test_other_questions_are_a_failure(tmp_path):
+def test_other_questions_and_no_scores_are_failures(tmp_path):
+    asked = {"baseline": None, "full": {"own-0-0", "own-1-0"}}
     files = {
-        ("baseline", 0, "own"): write_scores(tmp_path, "baseline", 0, "own", lambda d, q: 0.1),
-        ("full", 1, "own"): write_scores(
-            tmp_path, "full", 1, "own", lambda d, q: 0.1, only={"own-0-0", "own-1-0"}
-        ),
+        (model, 0, "own"): write_scores(tmp_path, model, 0, "own", lambda d, q: 0.1, only=only)
+        for model, only in asked.items()
     }
     with pytest.raises(EvaluationError, match="other questions"):
-        compare(
-            files,
-            tmp_path / "m.csv",
-            metrics=["similarity"],
-            baseline="baseline",
-            comparison=Comparison(),
-        )
-
-
-def test_no_scores_are_a_failure(tmp_path):
-    path = tmp_path / "empty.jsonl"
-    path.write_text("")
+        compared(files, tmp_path)
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("")
     with pytest.raises(EvaluationError, match="no scores"):
-        compare(
-            {("full", 1, "own"): path},
-            tmp_path / "m.csv",
-            metrics=["similarity"],
-            baseline="",
-            comparison=Comparison(),
-        )
+        compared({("full", 1, "own"): empty}, tmp_path, baseline="")

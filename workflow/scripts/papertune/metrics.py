@@ -35,21 +35,19 @@ class Metric:
     """One way to judge answers."""
 
     label: str  # how people call it
-    unit: str  # range or unit of a cell's value
-    higher_is_better: bool
     description: str  # what it measures and how, for the report
     # the parts of one answer, None where the metric is not defined for it
     measure: Callable[[Answer, Embeddings | None], Parts | None]
     parts: tuple[str, ...] = ()  # names of the parts; none for a plain mean
     # sums of parts, shape (..., parts), to values, shape (...)
     combine: Callable[[np.ndarray], np.ndarray] | None = None
+    unit: str = "0 to 1"  # range or unit of a cell's value
+    higher_is_better: bool = True
     digits: int = 3  # after the point, in tables
 
     def of_answer(self, parts: Parts) -> float:
         """The value of a single answer."""
-        if self.combine is None:
-            return parts[0]
-        return float(self.combine(np.array(parts)))
+        return parts[0] if self.combine is None else float(self.combine(np.array(parts)))
 
     def of_cell(self, sums: np.ndarray) -> np.ndarray:
         """The value of a cell from sums of parts, shape (..., parts); mean metrics: (sum, count)."""
@@ -84,12 +82,8 @@ def bleu(answer: Answer, _: Embeddings | None) -> Parts:
     )
     if not reference or not hypothesis:
         return (0.0,)
-    value = sentence_bleu(
-        [reference],
-        hypothesis,
-        smoothing_function=SmoothingFunction().method1,
-        auto_reweigh=True,
-    )
+    smoothing = SmoothingFunction().method1
+    value = sentence_bleu([reference], hypothesis, smoothing_function=smoothing, auto_reweigh=True)
     return (float(value),)
 
 
@@ -122,15 +116,6 @@ def combine_bleu(sums: np.ndarray) -> np.ndarray:
         score = 100 * np.exp(precision + brevity)
     # an answer too short for 4-grams in all its cell, or with no match at all, scores nothing
     return np.where((ngrams > 0).all(axis=-1) & matches.any(axis=-1), score, 0.0)
-
-
-def corpus_bleu_signature() -> str:
-    """sacrebleu's signature of the corpus BLEU used here."""
-    from sacrebleu.metrics import BLEU
-
-    metric = BLEU()
-    metric.corpus_score(["a"], [["a"]])  # the number of references is known only after a use
-    return str(metric.get_signature())
 
 
 @cache
@@ -188,25 +173,20 @@ def repetition(answer: Answer, _: Embeddings | None) -> Parts:
 # ---- the registry -----------------------------------------------------------
 
 BLEU_PARTS = (
-    "answer_length",
-    "reference_length",
-    *(f"matches_{n}" for n in range(1, 5)),
-    *(f"ngrams_{n}" for n in range(1, 5)),
+    *("answer_length", "reference_length"),
+    *(f"{what}_{n}" for what in ("matches", "ngrams") for n in range(1, 5)),
 )
 
 METRICS: dict[str, Metric] = {
     "similarity": Metric(
         "Similarity",
-        "cosine, −1 to 1",
-        True,
         "Cosine of the sentence embeddings of the answer and the reference answer: closeness in "
         "meaning. Unrelated texts get about 0 to 0.2; an empty answer gets 0.",
         similarity,
+        unit="cosine, −1 to 1",
     ),
     "bleu": Metric(
         "BLEU (sentence)",
-        "0 to 1",
-        True,
         "Word sequences of up to four that the answer shares with the reference, per answer "
         "(NLTK, Treebank tokens, smoothing method 1: 0.1 in the place of zero matches; shorter "
         "sequences for answers of fewer than four tokens).",
@@ -214,64 +194,61 @@ METRICS: dict[str, Metric] = {
     ),
     "corpus_bleu": Metric(
         "BLEU (corpus)",
-        "0 to 100",
-        True,
         "BLEU over all answers of a cell at once, as sacrebleu computes it. Not the mean of "
         "sentence BLEU.",
         corpus_bleu,
         BLEU_PARTS,
         combine_bleu,
+        unit="0 to 100",
         digits=1,
     ),
     "rouge_l": Metric(
         "ROUGE-L",
-        "0 to 1",
-        True,
         "F1 of the longest sequence of words, gaps allowed, that answer and reference share "
         "(rouge-score, no stemming; counts Latin letters and digits only).",
         rouge_l,
     ),
     "token_f1": Metric(
         "Token F1",
-        "0 to 1",
-        True,
         "F1 of the words that answer and reference share in any order, without case, punctuation "
         "and articles (as in SQuAD).",
         token_f1,
     ),
     "exact_match": Metric(
         "Exact match",
-        "0 to 1",
-        True,
         "Share of answers that equal the reference, without case, punctuation and articles.",
         exact_match,
     ),
     "perplexity": Metric(
         "Perplexity",
-        "1 or more",
-        False,
         "How surprised the model is by the reference answer: exp of the mean negative "
         "log-likelihood per token. Comparable only between models with the same tokenizer.",
         perplexity,
         ("nll", "tokens"),
         combine_perplexity,
+        unit="1 or more",
+        higher_is_better=False,
         digits=2,
     ),
     "repetition": Metric(
         "Repetition",
-        "0 to 1",
-        False,
         "Share of an answer's sequences of four words that repeat an earlier one. Answers of "
         "fewer than four words repeat nothing.",
         repetition,
+        higher_is_better=False,
     ),
 }
 
 
 def describe(name: str) -> str:
     """A metric's description for the report, with sacrebleu's signature where there is one."""
-    text = METRICS[name].description
-    return f"{text} Signature: {corpus_bleu_signature()}." if name == "corpus_bleu" else text
+    if name != "corpus_bleu":
+        return METRICS[name].description
+    from sacrebleu.metrics import BLEU
+
+    metric = BLEU()
+    metric.corpus_score(["a"], [["a"]])  # the number of references is known only after a use
+    return f"{METRICS[name].description} Signature: {metric.get_signature()}."
 
 
 def part_keys(name: str) -> list[str]:

@@ -23,8 +23,7 @@ class Embeddings:
     Args:
         embedder: Which model; the packaged MiniLM by default.
         store: The store's folder.
-        folder: Where a model of the Hub was brought. The packaged one and a folder named in
-            ``embedder`` need none.
+        folder: Where a model of the Hub was brought; others need none.
         threads: CPU threads.
 
     Raises:
@@ -40,11 +39,8 @@ class Embeddings:
     ) -> None:
         self._folder = _model_folder(embedder, folder)
         self._threads = threads
-        self._store = Store(
-            store,
-            "embed",
-            {"version": versions.EMBED, "model": embedder_identity(embedder, folder)},
-        )
+        identity = {"version": versions.EMBED, "model": embedder_identity(embedder, folder)}
+        self._store = Store(store, "embed", identity)
         self._vectors: dict[str, np.ndarray] = {}
         self._model: Any = None
 
@@ -53,15 +49,17 @@ class Embeddings:
         keys = {text: digest(text) for text in texts}
         new = set(self._store.missing(keys.values()))
         self._store.add(self._embed({text: key for text, key in keys.items() if key in new}))
-        self._vectors = {text: _unpack(self._store.get(key)) for text, key in keys.items()}
+        stored = {text: base64.b64decode(self._store.get(key)) for text, key in keys.items()}
+        self._vectors = {
+            text: np.frombuffer(packed, dtype="<f4") for text, packed in stored.items()
+        }
 
     def cosine(self, first: str, second: str) -> float:
         """Cosine of two loaded texts, from -1 to 1. A text that is blank is like nothing: 0."""
         if not first.strip() or not second.strip():
             return 0.0
-        return float(
-            np.dot(self._vectors[first].astype(float), self._vectors[second].astype(float))
-        )
+        one, other = (self._vectors[text].astype(float) for text in (first, second))
+        return float(np.dot(one, other))
 
     def _embed(self, keys: dict[str, str]) -> dict[str, str]:
         if not keys:
@@ -88,7 +86,8 @@ class Embeddings:
             normalize_embeddings=True,
             show_progress_bar=False,
         )
-        return {key: _pack(vector) for key, vector in zip(keys.values(), vectors, strict=True)}
+        packed = (base64.b64encode(vector.astype("<f4").tobytes()) for vector in vectors)
+        return {key: one.decode() for key, one in zip(keys.values(), packed, strict=True)}
 
 
 def _model_folder(embedder: Embedder, folder: str | Path | None) -> Path:
@@ -118,11 +117,3 @@ def embedder_identity(embedder: Embedder, folder: str | Path | None = None) -> A
         return embedder.identity()
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
-
-
-def _pack(vector: np.ndarray) -> str:
-    return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
-
-
-def _unpack(text: str) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(text), dtype="<f4")

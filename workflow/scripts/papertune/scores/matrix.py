@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from papertune.errors import EvaluationError
 from papertune.metrics import METRICS, Metric, part_keys
@@ -69,11 +70,7 @@ class Questions:
 
 
 def read_questions(path: str | Path) -> Questions:
-    """The questions of a scores file.
-
-    Raises:
-        EvaluationError: there are none.
-    """
+    """The questions of a scores file; an error if there are none."""
     pairs: dict[str, int] = {}
     documents: dict[str, int] = {}
     rows, years = [], []
@@ -152,45 +149,33 @@ def compare(
             parts = reference if model == baseline else read_parts(paths, questions, metrics)
             for name in metrics:
                 other = reference[name] if baseline in by_model and model != baseline else None
-                where = (model, test_set, name)
-                cells += _cells(*where, parts[name], other, questions, comparison)
+                where = {"model": model, "test_set": test_set, "metric": name}
+                cells += _cells(where, parts[name], other, questions, comparison)
             log.info("compare: %s on %s done", model, test_set)
-    cells = _corrected(cells, comparison.correction)
+    _correct(cells, comparison.correction)
     write_matrix(output, cells)
     return cells
 
 
 def _cells(
-    model: str,
-    test_set: str,
-    name: str,
+    where: dict[str, Any],
     parts: np.ndarray,
     baseline: np.ndarray | None,
     questions: Questions,
     how: Comparison,
 ) -> Iterator[Cell]:
     """One metric of one model on one test set: over all years, then year by year."""
-    years = np.unique(questions.years)
-    for year in [None, *years]:
-        rows = np.full(len(questions.years), True) if year is None else questions.years == year
-        documents = questions.documents[rows]
-        mine = parts[:, rows]
+    metric = METRICS[where["metric"]]
+    for year in [ALL_YEARS, *np.unique(questions.years)]:
+        rows = slice(None) if year == ALL_YEARS else questions.years == year
+        documents, mine = questions.documents[rows], parts[:, rows]
         mean = _seed_mean(mine)
-        numbers = _one(mine, mean, documents, METRICS[name], how)
-        tested: dict[str, Any] = {}
+        numbers = _one(mine, mean, documents, metric, how)
         if baseline is not None:
-            tested = _against(mean, _seed_mean(baseline[:, rows]), documents, METRICS[name], how)
-            if year is not None:
-                tested["p"] = None  # years are shown, not tested: more tests would cost power
-        yield Cell(
-            model=model,
-            test_set=test_set,
-            metric=name,
-            year=ALL_YEARS if year is None else str(year),
-            seeds=len(parts),
-            **numbers,
-            **tested,
-        )
+            numbers |= _against(mean, _seed_mean(baseline[:, rows]), documents, metric, how)
+            if year != ALL_YEARS:
+                numbers["p"] = None  # years are shown, not tested: more tests would cost power
+        yield Cell(**where, year=str(year), seeds=len(parts), **numbers)
 
 
 def _seed_mean(parts: np.ndarray) -> np.ndarray:
@@ -256,15 +241,13 @@ def _against(
     }
 
 
-def _corrected(cells: list[Cell], method: str) -> list[Cell]:
+def _correct(cells: list[Cell], method: str) -> None:
     """Correct over the matrix of each metric: models × test sets."""
-    cells = list(cells)
     for metric in dict.fromkeys(cell.metric for cell in cells):
         tested = [i for i, c in enumerate(cells) if c.metric == metric and c.p is not None]
         corrected = correct([cells[i].p or 0.0 for i in tested], method)
         for i, p in zip(tested, corrected, strict=True):
             cells[i] = dataclasses.replace(cells[i], p_corrected=p)
-    return cells
 
 
 def write_matrix(path: str | Path, cells: list[Cell]) -> None:
@@ -281,17 +264,9 @@ def write_matrix(path: str | Path, cells: list[Cell]) -> None:
 
 def read_matrix(path: str | Path) -> list[Cell]:
     """The cells of :func:`write_matrix`."""
-    kinds: dict[str, Any] = dict.fromkeys(("model", "test_set", "metric", "year"), str)
-    kinds |= dict.fromkeys(("questions", "documents", "seeds"), int)
-
-    def cell(row: dict[str, str]) -> Cell:
-        values: dict[str, Any] = {
-            key: kinds.get(key, float)(text) if text else None for key, text in row.items()
-        }
-        return Cell(**values)
-
     with open(path, encoding="utf-8", newline="") as stream:
-        return [cell(row) for row in csv.DictReader(stream)]
+        rows = [{key: text or None for key, text in row.items()} for row in csv.DictReader(stream)]
+    return TypeAdapter(list[Cell]).validate_python(rows)
 
 
 def find_cell(cells: list[Cell], **which: str) -> Cell | None:

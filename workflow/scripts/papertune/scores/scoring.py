@@ -32,10 +32,8 @@ def score_answers(
         answers: JSONL of answers.
         output: JSONL of scores, one per answer in the same order.
         metrics: Names of :data:`METRICS`.
-        embedder: The model behind ``similarity``.
-        store: The store's folder; embeddings are kept there.
+        embedder: The model behind ``similarity``; its embeddings are kept in ``store``.
         embedder_folder: Where a Hub embedder was brought; the others need none.
-        threads: CPU threads.
         batch: Answers held in memory at a time.
 
     Raises:
@@ -45,12 +43,11 @@ def score_answers(
     with open(answers, "rb") as stream:
         total = sum(1 for line in stream if line.strip())
     if not total:
-        raise EvaluationError(
-            "no answers to score", where=str(answers), hint="see the log of the rule answer"
-        )
-    embeddings = (
-        Embeddings(embedder, store, embedder_folder, threads) if "similarity" in metrics else None
-    )
+        hint = "see the log of the rule answer"
+        raise EvaluationError("no answers to score", where=str(answers), hint=hint)
+    embeddings = None
+    if "similarity" in metrics:
+        embeddings = Embeddings(embedder, store, embedder_folder, threads)
     logging.getLogger("absl").setLevel(logging.WARNING)  # rouge-score announces its tokenizer
     scores = _score_all(read_records(answers, Answer), metrics, embeddings, batch)
     return write_records(output, progress(scores, total, f"score {answers}"))

@@ -37,10 +37,8 @@ def bootstrap(
 
     def statistic(rows: np.ndarray, axis: int) -> np.ndarray:
         # rows: (..., documents), -1 is the axis of the documents
-        sums = clusters[rows.astype(np.intp)].sum(axis=np.ndim(rows) - 1)
-        return (
-            np.moveaxis(metric.of_cell(sums), 0, -1) if np.ndim(rows) > 1 else metric.of_cell(sums)
-        )
+        values = metric.of_cell(clusters[rows.astype(np.intp)].sum(axis=np.ndim(rows) - 1))
+        return np.moveaxis(values, 0, -1) if np.ndim(rows) > 1 else values
 
     result = stats.bootstrap(
         (np.arange(count),),
