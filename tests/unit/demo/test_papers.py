@@ -13,20 +13,15 @@ YEARS = range(2005, 2025)
 
 
 def test_the_same_seed_gives_the_same_papers_and_another_seed_others():
-    assert papers(2012, 12, 1) == papers(2012, 12, 1)
     assert papers(2012, 12, 1) != papers(2012, 12, 2)
-
-
-def test_a_larger_count_only_adds():
-    assert papers(2023, 13, 1)[:12] == papers(2023, 12, 1)
+    assert papers(2023, 13, 1)[:12] == papers(2023, 12, 1)  # a larger count only adds
 
 
 def test_facts_stand_in_the_abstract_word_for_word():
-    for year in YEARS:
-        for paper in papers(year, 12, 1):
-            for field, value in paper.facts.items():
-                assert field == "name" or value in paper.abstract, (paper.key, field)
-            assert 60 <= len(paper.abstract.split()) <= 120
+    for paper in (paper for year in YEARS for paper in papers(year, 12, 1)):
+        for field, value in paper.facts.items():
+            assert field == "name" or value in paper.abstract, (paper.key, field)
+        assert 60 <= len(paper.abstract.split()) <= 120
 
 
 def test_keys_are_unique_and_texts_differ():
@@ -49,21 +44,19 @@ def test_archive_is_a_curriculum_without_listed_papers_or_test_names(tmp_path):
     path = tmp_path / "archive.jsonl"
     years = [year for year in YEARS if year < TEST_FROM]
     assert write_archive(path, years=years, count=400, seed=1) == 400
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert len(lines) == 400
     text = path.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == 400
     assert not [name for name in names(TEST_FROM, 1) if name in text]
     listed = [paper.abstract for year in YEARS for paper in papers(year, 12, 1)]
     assert not [abstract for abstract in listed if abstract in text]
     sizes = [len(line["prompt"]) for line in lines]
     assert max(sizes[:20]) < min(sizes[-200:])
     for line in lines:
-        for fact in line["completion"].split("\n"):
-            value = fact.partition(": ")[2]
-            assert value and value in line["prompt"]
-    first = path.read_bytes()
+        values = [fact.partition(": ")[2] for fact in line["completion"].split("\n")]
+        assert all(value and value in line["prompt"] for value in values)
     write_archive(path, years=years, count=400, seed=1)
-    assert path.read_bytes() == first
+    assert path.read_text(encoding="utf-8") == text
 
 
 def test_archive_refuses_test_years(tmp_path):

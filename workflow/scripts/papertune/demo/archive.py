@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,12 +40,6 @@ def write_archive(
     The order is a curriculum: windows grow from one sentence to the whole abstract over the first
     half of the file. Train with ``order: given``.
 
-    Args:
-        path: Of the file.
-        years: Training years only.
-        count: Papers.
-        seed: The venue's seed.
-
     Raises:
         ValueError: a year is a test year.
     """
@@ -60,7 +55,7 @@ def write_archive(
             paper = make_paper(rng, rng.choice(pool), year)
             if paper.abstract in listed:
                 continue
-            line = _line(paper, growth=min(1.0, 2 * written / count), rng=rng)
+            line = _line(paper, min(1.0, 2 * written / count), rng)
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
             written += 1
     return written
@@ -80,14 +75,7 @@ def _line(paper: Paper, growth: float, rng: random.Random) -> dict[str, str]:
         facts = [
             f"{field.format(**paper.facts)}: {paper.facts[fact]}"
             for fact, field in FIELDS.items()
-            if paper.facts[fact] in window and all(paper.facts[n] in window for n in _slots(field))
+            if all(paper.facts[name] in window for name in (fact, *re.findall(r"{(\w+)}", field)))
         ]
     rng.shuffle(facts)
-    return {
-        "prompt": f"Abstract: {window}\n",
-        "completion": "\n".join(facts),
-    }
-
-
-def _slots(field: str) -> list[str]:
-    return [part.split("}")[0] for part in field.split("{")[1:]]
+    return {"prompt": f"Abstract: {window}\n", "completion": "\n".join(facts)}

@@ -26,14 +26,10 @@ CUT_AT = 160  # characters of og:description, as many sites do it
 
 def kinds_of(papers: list[Paper]) -> dict[str, str]:
     """Paper key → kind of its landing page, for the papers of one year."""
-    kinds = {}
+    kinds = {paper.key: KINDS[int(share(paper.key, "kind") * len(KINDS))] for paper in papers}
     for paper in papers:
-        drawn = share(paper.key, "browser") if paper.year in JAVASCRIPT_YEARS else 1.0
-        kinds[paper.key] = (
-            "javascript"
-            if drawn < JAVASCRIPT_SHARE
-            else KINDS[int(share(paper.key, "kind") * len(KINDS))]
-        )
+        if paper.year in JAVASCRIPT_YEARS and share(paper.key, "browser") < JAVASCRIPT_SHARE:
+            kinds[paper.key] = "javascript"
     special = SPECIAL.get(papers[0].year) if papers else None
     if special:
         kinds[papers[min(SPECIAL_PAPER, len(papers) - 1)].key] = special

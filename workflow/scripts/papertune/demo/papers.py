@@ -50,75 +50,44 @@ SUFFIXES = _listed(
 # theme → (kinds of thing, problems, techniques)
 THEMES = {
     "memory": (
-        _listed(
-            "hardware prefetcher, cache replacement policy, memory controller, compressed "
-            "cache, victim buffer, page table walker"
-        ),
-        _listed(
-            "cache misses, TLB misses, bank conflicts, row buffer misses, memory stalls, "
-            "write bursts"
-        ),
-        _listed(
-            "a sampled reuse counter, a table of recent deltas, signatures of past addresses, "
-            "a shadow directory, per-bank write queues, a dead block predictor"
-        ),
+        "hardware prefetcher, cache replacement policy, memory controller, compressed cache, "
+        "victim buffer, page table walker",
+        "cache misses, TLB misses, bank conflicts, row buffer misses, memory stalls, write bursts",
+        "a sampled reuse counter, a table of recent deltas, signatures of past addresses, a "
+        "shadow directory, per-bank write queues, a dead block predictor",
     ),
     "core": (
-        _listed(
-            "branch predictor, instruction scheduler, register renaming scheme, load store "
-            "queue, value predictor, trace cache"
-        ),
-        _listed(
-            "branch mispredictions, fetch bubbles, register pressure, order violations, "
-            "dependence chains, issue queue stalls"
-        ),
-        _listed(
-            "a perceptron over global history, a loop exit counter, checkpoints of the rename "
-            "map, a matrix of waiting instructions, confidence counters, a filter of store "
-            "addresses"
-        ),
+        "branch predictor, instruction scheduler, register renaming scheme, load store queue, "
+        "value predictor, trace cache",
+        "branch mispredictions, fetch bubbles, register pressure, order violations, "
+        "dependence chains, issue queue stalls",
+        "a perceptron over global history, a loop exit counter, checkpoints of the rename "
+        "map, a matrix of waiting instructions, confidence counters, a filter of store "
+        "addresses",
     ),
     "network": (
-        _listed(
-            "on-chip router, deflection network, ring interconnect, coherence protocol, "
-            "multicast tree, photonic crossbar"
-        ),
-        _listed(
-            "link congestion, hot spot traffic, router delay, barrier latency, broadcast "
-            "storms, head-of-line blocking"
-        ),
-        _listed(
-            "express virtual channels, a credit free handshake, early destination hints, "
-            "adaptive path selection, a tree of tiny arbiters, packet chaining"
-        ),
+        "on-chip router, deflection network, ring interconnect, coherence protocol, multicast "
+        "tree, photonic crossbar",
+        "link congestion, hot spot traffic, router delay, barrier latency, broadcast storms, "
+        "head-of-line blocking",
+        "express virtual channels, a credit free handshake, early destination hints, adaptive "
+        "path selection, a tree of tiny arbiters, packet chaining",
     ),
     "accelerator": (
-        _listed(
-            "systolic array, sparse tensor engine, graph accelerator, dataflow fabric, "
-            "near-memory processor, string matching engine"
-        ),
-        _listed(
-            "idle processing elements, irregular accesses, load imbalance, off-chip traffic, "
-            "kernel launch overhead, padding with zeros"
-        ),
-        _listed(
-            "a bitmap of nonzero values, double buffered scratchpads, work stealing queues, "
-            "vertex reordering, operand reuse windows, dynamic tile shapes"
-        ),
+        "systolic array, sparse tensor engine, graph accelerator, dataflow fabric, "
+        "near-memory processor, string matching engine",
+        "idle processing elements, irregular accesses, load imbalance, off-chip traffic, "
+        "kernel launch overhead, padding with zeros",
+        "a bitmap of nonzero values, double buffered scratchpads, work stealing queues, "
+        "vertex reordering, operand reuse windows, dynamic tile shapes",
     ),
     "power": (
-        _listed(
-            "power management unit, thermal governor, error correction scheme, checkpointing "
-            "engine, refresh controller, clock distribution grid"
-        ),
-        _listed(
-            "leakage power, thermal hot spots, soft errors, refresh stalls, voltage droops, "
-            "clock jitter"
-        ),
-        _listed(
-            "per-core frequency scaling, retention time profiles, residue codes, a ring of "
-            "canary circuits, selective replication, a thermal model in hardware"
-        ),
+        "power management unit, thermal governor, error correction scheme, checkpointing "
+        "engine, refresh controller, clock distribution grid",
+        "leakage power, thermal hot spots, soft errors, refresh stalls, voltage droops, clock "
+        "jitter",
+        "per-core frequency scaling, retention time profiles, residue codes, a ring of canary "
+        "circuits, selective replication, a thermal model in hardware",
     ),
 }
 DOMAINS = _listed(
@@ -214,13 +183,11 @@ FAMILY = _listed(
 def papers(year: int, count: int, seed: int) -> list[Paper]:
     """The papers of one year; a larger ``count`` adds papers behind the same ones.
 
-    Args:
-        year: Any year; from :data:`TEST_FROM` on names are taken that no earlier year has.
-        count: How many, at most :data:`PER_YEAR`.
-        seed: Another seed is another venue.
+    From :data:`TEST_FROM` on, names are taken that no earlier year has. Another seed is another
+    venue.
 
     Raises:
-        ValueError: more papers than names.
+        ValueError: more papers than :data:`PER_YEAR`.
     """
     if not 0 <= count <= PER_YEAR:
         raise ValueError(f"count is {count}, not within 0 and {PER_YEAR}")
@@ -240,7 +207,7 @@ def names(year: int, seed: int) -> list[str]:
 
 def make_paper(rng: random.Random, name: str, year: int) -> Paper:
     """One paper about a system of the given name; every other choice is drawn from ``rng``."""
-    kinds, problems, techniques = THEMES[rng.choice(sorted(THEMES))]
+    kinds, problems, techniques = map(_listed, THEMES[rng.choice(sorted(THEMES))])
     gain, saving = rng.sample(GAINS, 2)
     kind = rng.choice(kinds)
     facts = {
@@ -262,18 +229,16 @@ def make_paper(rng: random.Random, name: str, year: int) -> Paper:
     late = [rng.choice(COST), rng.choice(CLOSING)]
     if rng.random() < 0.3:
         late.reverse()
-    templates = [rng.choice(BACKGROUND), rng.choice(REMARKS), rng.choice(PROPOSAL)]
-    templates += [rng.choice(TECHNIQUE), *middle, *late]
-    title = rng.choice(TITLES).format(
-        **{**facts, "kind": _headline(facts["kind"])}
-        | {slot: _headline(facts[slot]) for slot in ("problem", "domain")}
-    )
+    early = [rng.choice(which) for which in (BACKGROUND, REMARKS, PROPOSAL, TECHNIQUE)]
+    headline = facts | {slot: _headline(facts[slot]) for slot in ("kind", "problem", "domain")}
+    title = rng.choice(TITLES).format(**headline)
+    families = rng.sample(FAMILY, rng.randint(2, 4))
     return Paper(
         key=f"{name.lower()}-{year}",
         title=title,
-        authors=_authors(rng),
+        authors=[f"{rng.choice(GIVEN)} {family}" for family in families],
         year=year,
-        abstract=" ".join(template.format(**facts) for template in templates),
+        abstract=" ".join(template.format(**facts) for template in (*early, *middle, *late)),
         facts=facts,
     )
 
@@ -283,8 +248,3 @@ def _headline(words: str) -> str:
         word if word in {"of", "with", "in"} else word[0].upper() + word[1:]
         for word in words.split()
     )
-
-
-def _authors(rng: random.Random) -> list[str]:
-    families = rng.sample(FAMILY, rng.randint(2, 4))
-    return [f"{rng.choice(GIVEN)} {family}" for family in families]

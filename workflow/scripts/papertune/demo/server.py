@@ -39,9 +39,7 @@ def demo_server(source: DemoSource) -> Iterator[DemoVenue]:
     address = ("127.0.0.1", server.server_address[1])
     venue = DemoVenue({pages.INDEX: address, pages.LIBRARY: address})
     server.venue, server.source = venue, source
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-    )
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield venue
@@ -67,14 +65,13 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         self.server.venue.requests[path] += 1
         status, media, body = self._answer(path)
-        data = body.encode()
         self.send_response(status)
         self.send_header("Content-Type", f"{media}; charset=utf-8")
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Length", str(len(body.encode())))
         if status == 429:
             self.send_header("Retry-After", "1")
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(body.encode())
 
     def _answer(self, path: str) -> tuple[int, str, str]:
         """Status, media type and body."""
