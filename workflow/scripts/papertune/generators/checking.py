@@ -99,16 +99,16 @@ def check_pairs(
     kept: list[tuple[str, str]] = []
     rejected: list[tuple[str, str]] = []
     questions: set[str] = set()
-    words = _content_words(f"{document.title}\n{document.text}")
+    words = frozenset[str]()
+    if grounding is not None:
+        words = _content_words(f"{document.title}\n{document.text}")
     for question, answer in pairs:
         reason = _fault(question, answer)
         if not reason and normalised(question) in questions:
             reason = "duplicate"
         detail = f"{question[:200]} → {answer[:200]}"
-        if not reason and grounding is not None:
-            share = _share(answer, words)
-            if share < grounding:
-                reason, detail = "ungrounded", f"{share:.2f} of the answer's words: {detail}"
+        if not reason and grounding is not None and (share := _share(answer, words)) < grounding:
+            reason, detail = "ungrounded", f"{share:.2f} of the answer's words: {detail}"
         if not reason and len(kept) == most:
             reason = "surplus"
         if reason:
@@ -131,20 +131,16 @@ def normalised(text: str) -> str:
 
 def _fault(question: str, answer: str) -> str:
     """Why a pair is none by itself, or an empty string."""
-    if not normalised(question) or not normalised(answer):
-        return "empty"
-    if is_refusal(answer) or is_refusal(question):
-        return "refusal"
-    if normalised(question) == normalised(answer):
-        return "answer_is_question"
-    length = len(question.split())
-    if length < SHORTEST_QUESTION:
-        return "question_too_short"
-    if length > LONGEST_QUESTION:
-        return "question_too_long"
-    if len(answer.split()) > LONGEST_ANSWER:
-        return "answer_too_long"
-    return ""
+    asked, said, words = normalised(question), normalised(answer), len(question.split())
+    faults = {
+        "empty": not asked or not said,
+        "refusal": is_refusal(answer) or is_refusal(question),
+        "answer_is_question": asked == said,
+        "question_too_short": words < SHORTEST_QUESTION,
+        "question_too_long": words > LONGEST_QUESTION,
+        "answer_too_long": len(answer.split()) > LONGEST_ANSWER,
+    }
+    return next((reason for reason, found in faults.items() if found), "")
 
 
 def _share(answer: str, words: frozenset[str]) -> float:

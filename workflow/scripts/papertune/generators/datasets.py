@@ -75,14 +75,13 @@ def describe_dataset(
         files.append(f"  - split: {path.stem}\n    path: {path.name}")
     limits = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")]
     size = next((word for limit, word in limits if total < limit), "100K<n<1M")
+    card = CARD.format(
+        title=title or name,
+        quoted=json.dumps(title or name, ensure_ascii=False),  # JSON strings are YAML
+        size=size,
+        files="\n".join(files),
+        rows="\n".join(rows),
+        generator=json.dumps(generator, indent=2, ensure_ascii=False),
+    )
     with atomic_write(output) as stream:
-        stream.write(
-            CARD.format(
-                title=title or name,
-                quoted=json.dumps(title or name, ensure_ascii=False),  # JSON strings are YAML
-                size=size,
-                files="\n".join(files),
-                rows="\n".join(rows),
-                generator=json.dumps(generator, indent=2, ensure_ascii=False),
-            )
-        )
+        stream.write(card)
