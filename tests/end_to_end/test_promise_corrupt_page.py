@@ -10,8 +10,8 @@ import pytest
 
 from end_to_end.conftest import small_study, write_study
 from papertune.collect.web.page_cache import PageCache
-from papertune.demo.pages import CONTENTS
 from papertune.records import Document, read_records
+from papertune.study.settings.listings import DemoSource
 from snakemake_run import snakemake
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def test_pages_that_broke_are_fetched_again_and_no_others(tmp_path):
         )
     ]
     broken = {
-        kept(tmp_path, CONTENTS.format(year=YEARS[0])): cut,
+        kept(tmp_path, DemoSource.url.format(year=YEARS[0])): cut,
         found[0]: cut,
         found[1]: garble,
         found[2]: change,

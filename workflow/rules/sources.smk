@@ -20,7 +20,9 @@ def listed_rows(wildcards):
     chosen = study(wildcards)
     if not chosen.source.watched:
         return None
-    return digest(chosen.source, part(wildcards), chooser(part(wildcards), chosen.splits))
+    return digest(
+        chosen.source, part(wildcards), chooser(part(wildcards), chosen.splits)
+    )
 
 
 # what the stage collect makes of each year, in its order

@@ -13,7 +13,7 @@ from papertune.collect.identifiers import host_of
 from papertune.collect.listings import dblp
 from papertune.errors import CollectError
 from papertune.records import Document
-from papertune.study.settings.listings import DblpApiSource
+from papertune.study.settings.listings import DblpApiSource, DblpSource
 
 LINK = "https://e.example/1"
 
@@ -93,7 +93,7 @@ def entry(key, title="A.", kind="inproceedings", year="2020", ee=True):
 def listed(cached):
     def read(*entries, template="https://dblp.example/db/conf/x/x{year}.html"):
         session = cached(template.replace("{year}", "2020"), f"<ul>{''.join(entries)}</ul>")
-        return list(dblp.read_contents(session, template, 2020))
+        return list(dblp.list_documents(session, DblpSource(kind="dblp", url=template), 2020))
 
     return read
 

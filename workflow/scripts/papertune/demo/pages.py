@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from html import escape
+from urllib.parse import urlsplit
 
 from papertune.demo.papers import Paper
 from papertune.identity import share
+from papertune.study.settings.listings import DemoSource
 
-INDEX = "index.papertune.example"
+INDEX = urlsplit(DemoSource.url).netloc
 LIBRARY = "library.papertune.example"
-CONTENTS = f"http://{INDEX}/db/conf/pt/pt{{year}}.html"
 KINDS = ("meta", "section", "script", "cut")  # read without a browser, in equal parts
 JAVASCRIPT_YEARS = range(2018, 2022)  # when the publisher had many of its pages written by a script
 JAVASCRIPT_SHARE = 1 / 3

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from papertune.collect.identifiers import doi_of, host_of
 from papertune.collect.listings.entries import entry_item
+from papertune.collect.listings.services import json_object, whole_number, within
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
-from papertune.study.settings.listings import DblpApiSource, DblpSource
-
-if TYPE_CHECKING:
-    from bs4 import Tag
+from papertune.study.settings.listings import DblpApiSource, DblpSource, DemoSource
 
 PAGE_SIZE = 1000  # hits per request: the most that the API gives
 MOST_HITS = 10000  # the API gives no hits behind this offset
@@ -40,14 +37,7 @@ _NO_PAPERS = {
 
 
 def list_documents(
-    session: PoliteSession, source: DblpSource, year: int, *, refresh: bool = False
-) -> Iterator[Document | Rejection]:
-    """The entries of a source's table of contents, as :func:`read_contents` gives them."""
-    return read_contents(session, source.url, year, refresh=refresh)
-
-
-def read_contents(
-    session: PoliteSession, template: str, year: int, *, refresh: bool = False
+    session: PoliteSession, source: DblpSource | DemoSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
     """The entries of a table of contents.
 
@@ -56,7 +46,7 @@ def read_contents(
     """
     from bs4 import BeautifulSoup
 
-    url = template.replace("{year}", str(year))
+    url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
     entries = BeautifulSoup(page.text, "lxml").select("li.entry")
     if not entries:
@@ -69,14 +59,14 @@ def read_contents(
     for entry in entries:
         published = entry.select_one('[itemprop="datePublished"]')
         printed = str(published.get("content") or published.get_text()) if published else ""
-        if "{year}" not in template and printed.strip()[:4] != str(year):
+        if "{year}" not in source.url and printed.strip()[:4] != str(year):
             continue
-        key = str(entry.get("id") or entry.get("data-key") or "") or url
         title = entry.select_one("span.title")
+        links = entry.select("li.ee a[href]") or entry.select("li.drop-down .head a[href]")
         yield dblp_item(
-            key=key,
+            key=str(entry.get("id") or entry.get("data-key") or url),
             title=title.decode_contents() if title else "",
-            links=_links(entry),
+            links=[str(link.get("href")) for link in links],
             year=year,
             kinds=map(str, entry.get("class") or []),
         )
@@ -91,10 +81,10 @@ def search(
         CollectError: a page cannot be had, is a challenge or no JSON, or there are more hits than
             the API gives.
     """
-    query = source.query.replace("{year}", str(year))
+    query = quote(source.query.replace("{year}", str(year)))
     first = 0
     while True:
-        url = f"{source.url}?q={quote(query)}&format=json&h={PAGE_SIZE}&f={first}"
+        url = f"{source.url}?q={query}&format=json&h={PAGE_SIZE}&f={first}"
         hits = _hits(session.get(url, refresh=refresh, api=True).text, url)
         total = int(hits.get("@total") or 0)
         found = _listed(hits.get("hit"))
@@ -103,7 +93,7 @@ def search(
             if isinstance(info, dict):
                 yield _from_hit(info, year)
             else:
-                yield Rejection("list", url, "bad_item", whole(str(hit))[:200])
+                yield Rejection("list", url, "bad_item", writable(str(hit))[:200])
         first += len(found)
         if first >= total:
             return
@@ -115,21 +105,10 @@ def search(
             )
 
 
-def json_answer(text: str, url: str, service: str) -> Any:
-    """What a service of DBLP's answered.
-
-    Raises:
-        CollectError: it is no JSON: a page for people, perhaps one that asks for a human.
-    """
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise _no_answer(text, url, service) from None
-
-
-def _no_answer(text: str, url: str, service: str) -> CollectError:
+def no_answer(said: str, url: str, service: str) -> CollectError:
+    """The error for what is no answer: a page for people, perhaps one that asks for a human."""
     return CollectError(
-        f"not an answer of {service}: {' '.join(text.split())[:80]!r}",
+        f"not an answer of {service}: {' '.join(said.split())[:80]!r}",
         where=url,
         hint="open the url in a browser: it must give JSON. If it shows a page that asks for a "
         "human, use DBLP's SPARQL endpoint or a snapshot (source kinds dblp_sparql, dblp_snapshot)",
@@ -137,14 +116,10 @@ def _no_answer(text: str, url: str, service: str) -> CollectError:
 
 
 def _hits(text: str, url: str) -> dict[str, Any]:
-    service = "DBLP's search API"
-    answer = json_answer(text, url, service)
-    try:
-        hits = answer["result"]["hits"]
-        int(hits.get("@total") or 0)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise _no_answer(text, url, service) from None
-    return dict(hits)
+    hits = within(json_object(text), ("result", "hits"))
+    if not isinstance(hits, dict) or whole_number(hits.get("@total") or 0) is None:
+        raise no_answer(text, url, "DBLP's search API")
+    return hits
 
 
 def _from_hit(info: dict[str, Any], year: int) -> Document | Rejection:
@@ -174,10 +149,10 @@ def _text(value: Any) -> str:
     """The text of what the API gives as text, as a number or as ``{"@attribute": …, "text": …}``."""
     if isinstance(value, dict):
         value = value.get("text")
-    return whole(str(value)).strip() if isinstance(value, str | int) else ""
+    return writable(str(value)).strip() if isinstance(value, str | int) else ""
 
 
-def whole(text: str) -> str:
+def writable(text: str) -> str:
     """The text with a question mark for each half of a surrogate pair: UTF-8 cannot say these."""
     return text.encode("utf-8", "replace").decode()
 
@@ -202,12 +177,6 @@ def dblp_item(
         return Rejection("list", key, _NO_PAPERS[kind], title)
     doi = next(filter(None, map(doi_of, [doi, *links])), "")
     return entry_item(key, title, year, doi=doi, url=landing(links))
-
-
-def _links(entry: Tag) -> list[str]:
-    """The links to electronic editions, in DBLP's order."""
-    found = entry.select("li.ee a[href]") or entry.select("nav.publ li.drop-down .head a[href]")
-    return [str(link.get("href")) for link in found]
 
 
 def landing(links: list[str]) -> str:

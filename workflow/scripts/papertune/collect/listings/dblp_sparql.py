@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlencode
 
-from papertune.collect.listings.dblp import dblp_item, json_answer, whole
+from papertune.collect.listings.dblp import dblp_item, no_answer, writable
+from papertune.collect.listings.services import json_object
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError
@@ -42,18 +41,6 @@ SELECT DISTINCT ?publ ?title ?year ?doi ?primary ?link ?type WHERE {
 ORDER BY ?publ ?link"""
 
 
-@dataclass(slots=True)
-class Paper:
-    """What the rows of one paper say together."""
-
-    title: str = ""
-    year: str = ""
-    doi: str = ""
-    primary: str = ""
-    links: list[str] = field(default_factory=list)
-    kinds: set[str] = field(default_factory=set)
-
-
 def list_documents(
     session: PoliteSession, source: DblpSparqlSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
@@ -70,7 +57,6 @@ def list_documents(
     url = f"{source.url}?{urlencode({'query': query_of(source, year)})}"
     try:
         page = session.get(url, refresh=refresh, headers={"Accept": RESULTS}, api=True)
-        answer = json_answer(page.text, source.url, SERVICE)
     except PageError as error:
         if error.reason != "http_400":
             raise
@@ -80,18 +66,21 @@ def list_documents(
             hint="try the query at https://sparql.dblp.org/: source.query must be a whole SELECT "
             "with its PREFIX lines; streams are written as conf/isca or journals/pacmpl",
         ) from None
-    for key, paper in _papers(answer, source.url).items():
-        if paper.year and paper.year[:4] != str(year):
-            yield Rejection("list", key, "other_year", f"{clean(paper.title)} ({paper.year})")
+    for key, rows in _papers(page.text, source.url).items():
+        said = {name: list(dict.fromkeys(row[name] for row in rows if row.get(name)))
+                for name in ("title", "year", "doi", "primary", "link", "type")}  # fmt: skip
+        first = {name: next(iter(values), "") for name, values in said.items()}
+        if first["year"] and first["year"][:4] != str(year):
+            detail = f"{clean(first['title'])} ({first['year']})"
+            yield Rejection("list", key, "other_year", detail)
             continue
-        links = [paper.primary, *paper.links]
         yield dblp_item(
             key=key,
-            title=paper.title,
-            links=[link for link in dict.fromkeys(links) if link],
+            title=first["title"],
+            links=[*said["primary"][:1], *said["link"]],
             year=year,
-            kinds=sorted(paper.kinds),
-            doi=paper.doi,
+            kinds=sorted(re.split(r"[#/]", kind)[-1] for kind in said["type"]),
+            doi=first["doi"],
         )
 
 
@@ -107,18 +96,22 @@ def query_of(source: DblpSparqlSource, year: int) -> str:
     return QUERY % (wanted, year, "publishedIn")
 
 
-def _papers(answer: Any, url: str) -> dict[str, Paper]:
+def _papers(text: str, url: str) -> dict[str, list[dict[str, str]]]:
     """The rows by paper, in the order of the answer."""
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        raise no_answer(text, url, SERVICE) from None
     try:
         names = set(answer["head"]["vars"])
         rows = [
-            {str(name): whole(str(cell["value"])) for name, cell in row.items()}
+            {str(name): writable(str(cell["value"])) for name, cell in row.items()}
             for row in answer["results"]["bindings"]
         ]
     except (KeyError, TypeError, AttributeError):
-        said = answer.get("exception") if isinstance(answer, dict) else None
+        said = (json_object(text) or {}).get("exception", answer)
         raise CollectError(
-            f"not SPARQL's JSON: {' '.join(str(said or answer).split())[:200]}",
+            f"not SPARQL's JSON: {' '.join(str(said).split())[:200]}",
             where=url,
             hint="source.url must be a SPARQL endpoint such as https://sparql.dblp.org/sparql, "
             "and the query a SELECT",
@@ -130,16 +123,8 @@ def _papers(answer: Any, url: str) -> dict[str, Paper]:
             hint="it must SELECT ?title and one of ?doi, ?primary and ?link; ?publ, ?year and "
             "?type are of use too",
         )
-    papers: dict[str, Paper] = {}
+    papers: dict[str, list[dict[str, str]]] = {}
     for number, row in enumerate(rows, start=1):
         key = row.get("publ", "").removeprefix(RECORDS) or f"row {number}"
-        paper = papers.setdefault(key, Paper())
-        paper.title = paper.title or row.get("title", "")
-        paper.year = paper.year or row.get("year", "")
-        paper.doi = paper.doi or row.get("doi", "")
-        paper.primary = paper.primary or row.get("primary", "")
-        if row.get("link") and row["link"] not in paper.links:
-            paper.links.append(row["link"])
-        if row.get("type"):
-            paper.kinds.add(re.split(r"[#/]", row["type"])[-1])
+        papers.setdefault(key, []).append(row)
     return papers

@@ -50,7 +50,8 @@ class ListedSource(Settings):
 class DemoSource(ListedSource):
     """The built-in venue, served over HTTP on loopback by the jobs that need it."""
 
-    lister = "papertune.collect.listings.demo:list_documents"
+    lister = "papertune.collect.listings.dblp:list_documents"
+    url: ClassVar[str] = "http://index.papertune.example/db/conf/pt/pt{year}.html"
     kind: Literal["demo"]
     seed: int = 1
     papers_per_year: int = Field(12, ge=1)
