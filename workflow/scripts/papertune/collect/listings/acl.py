@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 # 2021.naacl-main.208, and P18-1001 before 2020
-_NEW = re.compile(r"(?P<year>\d{4})\.[a-z0-9_]+-[a-z0-9_]+\.(?P<number>\d+)")
-_OLD = re.compile(r"(?P<letter>[A-Z])(?P<year>\d{2})-(?P<number>\d{4})")
-_TOC_HINT = (
-    "source.url must be a page such as https://aclanthology.org/volumes/{year}.acl-long/ or "
-    "https://aclanthology.org/events/acl-{year}/"
-)
+_NEW = re.compile(r"\d{4}\.[a-z0-9_]+-[a-z0-9_]+\.\d+")
+_OLD = re.compile(r"[A-Z]\d{2}-\d{4}")
 
 
 # ---- the XML ----------------------------------------------------------------------------------
@@ -50,8 +46,9 @@ def list_xml(
         name = volume.get("id", "")
         if wanted and not wanted & {name, f"{collection}-{name}"}:
             continue
-        found.append((name, _year(volume, collection)))
-        if found[-1][1] != str(year):
+        printed = volume.findtext("meta/year", "").strip() or year_of(f"{collection}-{name}.0")
+        found.append((name, printed))
+        if printed != str(year):
             continue
         for paper in volume.iterchildren("frontmatter", "paper"):
             yield _from_xml(paper, _id(paper, collection, name), year, source.url)
@@ -105,11 +102,6 @@ def _root(body: bytes, where: str) -> _Element:
             hint="files of the Anthology before 2019 have another shape; take today's",
         )
     return root
-
-
-def _year(volume: _Element, collection: str) -> str:
-    printed = volume.findtext("meta/year", "").strip()
-    return printed or year_of(f"{collection}-{volume.get('id', '')}.0")
 
 
 def _id(paper: _Element, collection: str, volume: str) -> str:
@@ -168,14 +160,16 @@ def list_pages(
         raise CollectError(
             "no paper of the ACL Anthology on this page",
             where=url,
-            hint=f"open it in a browser; {_TOC_HINT}",
+            hint="open it in a browser; source.url must be a page such as https://aclanthology.org/"
+            "volumes/{year}.acl-long/ or https://aclanthology.org/events/acl-{year}/",
         )
     taken = {key: link for key, link in listed.items() if not wanted or volume_of(key) in wanted}
     if not taken:
+        there = list(dict.fromkeys(map(volume_of, listed)))
         raise CollectError(
             f"none of the volumes {', '.join(wanted)} on this page",
             where=url,
-            hint=f"it has {_some(map(volume_of, listed))}; see source.volumes",
+            hint=f"it has {', '.join(there[:8])}{' …' if there[8:] else ''}; see source.volumes",
         )
     for key, link in taken.items():
         if "{year}" not in source.url and year_of(key) != str(year):
@@ -188,10 +182,10 @@ def _from_page(key: str, link: Tag, card: Tag | None, url: str, year: int) -> Do
     title = clean(link.decode_contents())
     if any("line-through" in str(parent.get("style")) for parent in link.parents):
         return Rejection("list", key, "retracted", title)
-    if _first_of_volume(key):
+    number = key.removeprefix(volume_of(key)).lstrip(".")
+    if not number.strip("0"):  # paper 0 of a volume
         return Rejection("list", key, "front_matter", title)
-    body = (card.select_one(".card-body") or card) if card else None
-    text = clean(body.decode_contents()) if body else ""
+    text = clean((card.select_one(".card-body") or card).decode_contents()) if card else ""
     return entry_item(key, title, year, url=url, text=text)
 
 
@@ -220,15 +214,3 @@ def year_of(key: str) -> str:
         return key[:4]
     short = re.match(r"[A-Z](\d\d)-", key)
     return (f"19{short[1]}" if int(short[1]) >= 50 else f"20{short[1]}") if short else ""
-
-
-def _first_of_volume(key: str) -> bool:
-    """Whether an id is that of a volume's front matter: paper 0."""
-    found = _NEW.fullmatch(key)
-    number = found["number"] if found else key.removeprefix(volume_of(key))
-    return not number.strip("0")
-
-
-def _some(names: Iterable[str]) -> str:
-    unique = list(dict.fromkeys(names))
-    return ", ".join(unique[:8]) + (" …" if len(unique) > 8 else "")

@@ -23,17 +23,8 @@ from papertune.study.settings.listings import DblpSnapshotSource
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-RECORDS = (
-    "article",
-    "inproceedings",
-    "proceedings",
-    "book",
-    "incollection",
-    "phdthesis",
-    "mastersthesis",
-    "www",
-    "data",
-)
+RECORDS = ("article", "inproceedings", "proceedings", "book", "incollection", "phdthesis",
+           "mastersthesis", "www", "data")  # fmt: skip
 WHERE_TO_GET_ONE = "get a snapshot from https://dblp.org/xml/ (dblp.xml.gz is enough)"
 
 
@@ -73,21 +64,22 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
     first = True
     try:
         with _opened(path) as stream:
-            events = iterparse(
-                stream,
-                events=("end",),
-                tag=RECORDS,
-                no_network=True,
-                load_dtd=False,
-                resolve_entities=False,
-            )
+            safely: dict[str, Any] = dict.fromkeys(("load_dtd", "resolve_entities"), False)
+            events = iterparse(stream, events=("end",), tag=RECORDS, no_network=True, **safely)
             for _, element in events:
                 if first:
                     _check(element, path)
                     first = False
                 key = element.get("key", "")
-                if key.startswith(prefixes) or _any(element, "crossref", prefixes):
-                    yield _record(element)
+                volumes = (child.text or "" for child in element.iterchildren("crossref"))
+                if any(name.startswith(prefixes) for name in (key, *volumes)):
+                    yield {
+                        "key": key,
+                        "title": inner(element.find("title")),
+                        "links": [link.text or "" for link in element.iterchildren("ee")],
+                        "kinds": [str(element.tag), element.get("publtype", "")],
+                        "year": element.findtext("year", "").strip(),
+                    }
                 element.clear()
                 parent = element.getparent()
                 while parent is not None and element.getprevious() is not None:
@@ -115,30 +107,10 @@ def _opened(path: Path) -> IO[bytes]:
 def _check(element: _Element, path: Path) -> None:
     """Refuse a file that is no snapshot, or that brings entities of its own."""
     tree = element.getroottree()
+    own, wrong = tree.docinfo.internalDTD, ""
     if tree.getroot().tag != "dblp":
-        raise CollectError(
-            f"its root is <{tree.getroot().tag}>, not <dblp>",
-            where=str(path),
-            hint=WHERE_TO_GET_ONE,
-        )
-    own = tree.docinfo.internalDTD
-    if own is not None and any(True for _ in own.iterentities()):
-        raise CollectError(
-            "it declares entities of its own, as no snapshot of DBLP does",
-            where=str(path),
-            hint=WHERE_TO_GET_ONE,
-        )
-
-
-def _any(element: _Element, tag: str, prefixes: tuple[str, ...]) -> bool:
-    return any((child.text or "").startswith(prefixes) for child in element.iterchildren(tag))
-
-
-def _record(element: _Element) -> dict[str, Any]:
-    return {
-        "key": element.get("key", ""),
-        "title": inner(element.find("title")),
-        "links": [link.text or "" for link in element.iterchildren("ee")],
-        "kinds": [str(element.tag), element.get("publtype", "")],
-        "year": element.findtext("year", "").strip(),
-    }
+        wrong = f"its root is <{tree.getroot().tag}>, not <dblp>"
+    elif own is not None and any(True for _ in own.iterentities()):
+        wrong = "it declares entities of its own, as no snapshot of DBLP does"
+    if wrong:
+        raise CollectError(wrong, where=str(path), hint=WHERE_TO_GET_ONE)

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from xml.parsers import expat
 
 from papertune.collect.texts.posts import clean_post, clean_title, has_code_block, pair_document
@@ -31,7 +31,7 @@ log = logging.getLogger("papertune")
 
 BLOCK = 1 << 20  # bytes that are parsed at once
 BATCH = 10_000  # rows that are written to the database at once
-_OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _HINT = (
     "source.path is the dump's Posts.xml or Posts.xml.gz, .bz2, .xz, taken from the folder that "
     "snakemake runs in; unpack a .7z first"
@@ -51,6 +51,9 @@ SELECT question, answer, score FROM (
         ) AS place
     FROM question JOIN answer ON answer.parent = question.id
 ) WHERE place = 1 ORDER BY score DESC, question LIMIT ?
+"""
+_KEEP = """
+INSERT OR IGNORE INTO post SELECT id, :title, :body FROM wanted WHERE id = :id
 """
 _JOIN = """
 SELECT chosen.question, chosen.score, asked.title, asked.body, answered.body
@@ -117,7 +120,9 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
     parser.StartElementHandler = start
     try:
-        with _open(path) as stream:
+        if path.suffix.lower() == ".7z":
+            raise OSError("a .7z archive")
+        with _OPENERS.get(path.suffix.lower(), open)(path, "rb") as stream:
             while block := stream.read(BLOCK):
                 stopping.check()
                 parser.Parse(block, False)
@@ -141,29 +146,20 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 # ---- parts ------------------------------------------------------------------------------------
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".7z":
-        raise OSError("a .7z archive")
-    opener: Callable[..., IO[bytes]] = _OPENERS.get(path.suffix.lower(), open)
-    return opener(path, "rb")
-
-
 def _select(
     database: sqlite3.Connection, path: Path, source: StackDumpSource, year: int
 ) -> Iterator[Rejection]:
     """First pass: the numbers of the posts that may be chosen; rows that cannot be read."""
-    questions: list[tuple[int, int, int]] = []
-    answers: list[tuple[int, int, int]] = []
+    rows: dict[str, list[tuple[int, int, int]]] = {"question": [], "answer": []}
     passed: Counter[str] = Counter()
     wanted = {tag.lower() for tag in source.tags}
 
     def write() -> None:
         database.execute("BEGIN")
-        database.executemany("INSERT OR IGNORE INTO question VALUES (?, ?, ?)", questions)
-        database.executemany("INSERT INTO answer VALUES (?, ?, ?)", answers)
+        for table, values in rows.items():
+            database.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", values)
+            values.clear()
         database.execute("COMMIT")
-        questions.clear()
-        answers.clear()
 
     for line, row in read_posts(path):
         kind = row.get("PostTypeId")
@@ -175,28 +171,26 @@ def _select(
             parent = int(row["ParentId"]) if kind == "2" else 0
             accepted = int(row.get("AcceptedAnswerId") or 0)
             asked = int(row["CreationDate"][:4]) if kind == "1" else year
-        except KeyError as error:
-            yield Rejection("list", f"{path}:{line}", "bad_row", f"no {error}")
-            continue
-        except ValueError as error:
-            yield Rejection("list", f"{path}:{line}", "bad_row", str(error)[:200])
+        except (KeyError, ValueError) as error:
+            said = f"no {error}" if isinstance(error, KeyError) else str(error)
+            yield Rejection("list", f"{path}:{line}", "bad_row", said[:200])
             continue
         if source.code == "reject" and has_code_block(row.get("Body", "")):
             passed["has a block of code"] += 1
         elif kind == "2":
             if score >= source.min_answer_score:
-                answers.append((parent, score, number))
+                rows["answer"].append((parent, score, number))
             else:
                 passed["answer below min_answer_score"] += 1
         elif asked != year:
             passed["question of another year"] += 1
         elif score < source.min_score:
             passed["question below min_score"] += 1
-        elif wanted and not wanted <= set(_tags(row.get("Tags", ""))):
+        elif not wanted <= {*re.findall(r"[^<>|]+", row.get("Tags", "").lower())}:  # |a|b|, <a><b>
             passed["question without the tags"] += 1
         else:
-            questions.append((number, score, accepted))
-        if len(questions) + len(answers) >= BATCH:
+            rows["question"].append((number, score, accepted))
+        if sum(map(len, rows.values())) >= BATCH:
             write()
     write()
     said = ", ".join(f"{count} × {reason}" for reason, count in sorted(passed.items()))
@@ -210,23 +204,12 @@ def _bring_texts(database: sqlite3.Connection, path: Path) -> None:
         "INSERT OR IGNORE INTO wanted SELECT question FROM chosen UNION SELECT answer FROM chosen"
     )
     (left,) = database.execute("SELECT count(*) FROM wanted").fetchone()
-    look = "SELECT 1 FROM wanted WHERE id = ?"
     database.execute("BEGIN")
     for _, row in read_posts(path):
         number = row.get("Id", "")
-        if row.get("PostTypeId") not in ("1", "2") or not number.isdigit():
-            continue
-        if database.execute(look, (int(number),)).fetchone():
-            database.execute(
-                "INSERT OR IGNORE INTO post VALUES (?, ?, ?)",
-                (int(number), row.get("Title", ""), row.get("Body", "")),
-            )
-            left -= 1
+        if row.get("PostTypeId") in ("1", "2") and number.isdigit():
+            text = {"id": int(number), "title": row.get("Title", ""), "body": row.get("Body", "")}
+            left -= database.execute(_KEEP, text).rowcount
             if not left:  # the rest of the file has been checked in the first pass
                 break
     database.execute("COMMIT")
-
-
-def _tags(text: str) -> list[str]:
-    """Tags in both forms: ``<a><b>`` and, in newer dumps, ``|a|b|``."""
-    return re.findall(r"[^<>|]+", text.lower())
