@@ -133,17 +133,13 @@ def resolve(session: PoliteSession, document: Document, lookups: Lookups) -> Out
 
 
 def _query(source: ArxivSource, year: int) -> str:
-    parts = []
-    if source.category:
-        parts.append(f"cat:{source.category}")
-    if source.query:
-        query = source.query.replace("{year}", str(year))
-        parts.append(f"({query})" if " " in query and source.category else query)
-    if "{year}" not in source.query:
-        if len(parts) == 1 and " " in parts[0]:
-            parts = [f"({parts[0]})"]
-        parts.append(f"submittedDate:[{year}01010000 TO {year}12312359]")
-    return " AND ".join(parts)
+    dated = "{year}" in source.query
+    query = source.query.replace("{year}", str(year))
+    if " " in query and (source.category or not dated):
+        query = f"({query})"
+    category = f"cat:{source.category}" if source.category else ""
+    days = "" if dated else f"submittedDate:[{year}01010000 TO {year}12312359]"
+    return " AND ".join(filter(None, (category, query, days)))
 
 
 def _page(
@@ -180,17 +176,11 @@ def _feed(session: PoliteSession, url: str, refresh: bool) -> tuple[list[Entry],
         raise SERVICE.no_answer(session, url, page.text)
     found = root.findall("a:entry", _SPACES)
     for entry in found:
-        if "/api/errors" in _text(entry, "a:id") or (
-            _text(entry, "a:title") == "Error" and not arxiv_id(_text(entry, "a:id"))
-        ):
-            session.cache.forget(page.url)
-            raise PageError(
-                url,
-                "api_error",
-                f"arXiv says: {_text(entry, 'a:summary')}",
-                passing=True,
-                hint="look at the query in the url",
-            )
+        name = _text(entry, "a:id")
+        if "/api/errors" in name or (_text(entry, "a:title") == "Error" and not arxiv_id(name)):
+            session.cache.forget(url)
+            said, hint = f"arXiv says: {_text(entry, 'a:summary')}", "look at the query in the url"
+            raise PageError(url, "api_error", said, passing=True, hint=hint)
     entries = [_entry(entry) for entry in found]
     total = whole_number(_text(root, "search:totalResults"))
     return entries, len(entries) if total is None else total

@@ -59,67 +59,49 @@ def _loaded(source: HubDatasetSource) -> Any:
             _check(source, builder, where)
             builder.download_and_prepare()
             return builder.as_dataset(split=source.split)
+    except CollectError:
+        raise
     except DatasetNotFoundError as error:
-        gated = "gated" in str(error)
-        raise CollectError(
-            "the data set asks for agreement to its terms"
-            if gated
-            else "no such data set or revision on the Hub, or it is private",
-            where=where,
-            hint=f"agree on the page of {source.dataset}, then set HF_TOKEN in the environment"
-            if gated
-            else "check the id and the 40 hex digits of the revision; private ones need HF_TOKEN",
-        ) from None
+        what = "no such data set or revision on the Hub, or it is private"
+        hint = "check the id and the 40 hex digits of the revision; private ones need HF_TOKEN"
+        if "gated" in str(error):
+            what = "the data set asks for agreement to its terms"
+            hint = f"agree on the page of {source.dataset}, then set HF_TOKEN in the environment"
     except RevisionNotFoundError:
-        raise CollectError(
-            "no such revision of the data set", where=where, hint="check the 40 hex digits"
-        ) from None
+        what, hint = "no such revision of the data set", "check the 40 hex digits"
     except (DatasetGenerationError, ArrowInvalid) as error:
-        raise CollectError(
-            f"its files cannot be read ({_line(error.__cause__ or error)})",
-            where=where,
-            hint="download them again (HF_HOME has what came), or choose another revision",
-        ) from None
-    except (DataFilesNotFoundError, RuntimeError) as error:
-        # scripts are refused with a RuntimeError
-        raise CollectError(
-            f"no data files that can be read ({_line(error)})",
-            where=where,
-            hint=f"data sets must be {', '.join(FORMATS)} files; many others have a copy as "
-            "Parquet: take the commit of the branch refs/convert/parquet as source.revision",
-        ) from None
+        what = f"its files cannot be read ({_line(error.__cause__ or error)})"
+        hint = "download them again (HF_HOME has what came), or choose another revision"
+    except (DataFilesNotFoundError, RuntimeError) as error:  # the latter refuses scripts
+        what = f"no data files that can be read ({_line(error)})"
+        hint = (
+            f"data sets must be {', '.join(FORMATS)} files; many others have a copy as Parquet: "
+            "take the commit of the branch refs/convert/parquet as source.revision"
+        )
     except ValueError as error:  # no such configuration; the message names those that are
-        raise CollectError(
-            f"cannot be loaded ({_line(error)})",
-            where=where,
-            hint="set source.config and source.split to what the data set has",
-        ) from None
+        what = f"cannot be loaded ({_line(error)})"
+        hint = "set source.config and source.split to what the data set has"
     except (HfHubHTTPError, OSError) as error:
-        raise CollectError(
-            f"the Hub could not be reached ({type(error).__name__})",
-            where=where,
-            hint="list documents on a machine with internet; or give the rows as a local file "
-            "(source kind: pairs)",
-        ) from None
+        what = f"the Hub could not be reached ({type(error).__name__})"
+        hint = (
+            "list documents on a machine with internet; or give the rows as a local file "
+            "(source kind: pairs)"
+        )
+    raise CollectError(what, where=where, hint=hint)
 
 
 def _check(source: HubDatasetSource, builder: Any, where: str) -> None:
     """Raise where nothing should be downloaded."""
     kind = type(builder).__module__.rpartition(".")[2]
     cached = kind == "cache"  # of an earlier listing, as the Hub cannot be reached
-    if kind not in FORMATS and not cached:
-        raise CollectError(
-            f"its data files are of kind {kind}",
-            where=where,
-            hint=f"only {', '.join(FORMATS)} are read",
-        )
     splits = [str(name) for name in (builder.info.splits if cached else builder.config.data_files)]
-    if source.split not in splits:
-        raise CollectError(
-            f"no split {source.split!r}",
-            where=where,
-            hint=f"set source.split to one of {', '.join(splits)}",
-        )
+    if kind not in FORMATS and not cached:
+        what, hint = f"its data files are of kind {kind}", f"only {', '.join(FORMATS)} are read"
+    elif source.split not in splits:
+        what, hint = f"no split {source.split!r}", f"source.split is one of {', '.join(splits)}"
+    else:
+        return
+    raise CollectError(what, where=where, hint=hint)
 
 
 def _line(error: BaseException) -> str:

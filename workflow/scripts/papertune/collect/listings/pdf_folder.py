@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from papertune.collect.identifiers import document_id
@@ -47,19 +48,13 @@ def list_documents(
 
 
 def files_of(template: str, year: int) -> tuple[Path, list[Path]]:
-    """The folder that names are relative to, and the PDFs in it.
-
-    Raises:
-        CollectError: there is no such folder, or no PDF in it.
-    """
+    """The folder that names are relative to, and the PDFs in it; there must be one."""
     pattern = template.replace("{year}", str(year))
     if Path(pattern).is_dir():
         folder = Path(pattern)
         found = [path for path in folder.rglob("*") if path.suffix.lower() == ".pdf"]
     else:
-        wildcards = [pattern.find(char) for char in "*?[" if char in pattern]
-        fixed = pattern[: min(wildcards, default=len(pattern))]
-        folder = Path(os.path.dirname(fixed) or ".")
+        folder = Path(os.path.dirname(re.split(r"[*?[]", pattern)[0]) or ".")
         found = [Path(name) for name in glob.glob(pattern, recursive=True)]
     # some systems leave companions of files behind: ._paper.pdf
     files = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
@@ -76,13 +71,11 @@ def files_of(template: str, year: int) -> tuple[Path, list[Path]]:
 def _document(
     path: Path, key: str, name: str, source: PdfsSource, year: int
 ) -> Document | Rejection:
+    limits: dict[str, Any] = source.model_dump(
+        include={"max_pages", "max_megabytes", "max_seconds"}
+    )
     try:
-        paper = read_pdf(
-            path,
-            max_pages=source.max_pages,
-            max_megabytes=source.max_megabytes,
-            max_seconds=source.max_seconds,
-        )
+        paper = read_pdf(path, **limits)
     except PdfError as error:
         return Rejection("list", str(path), error.reason, error.what)
     except OSError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -32,13 +34,7 @@ def read(source: PairsSource, year: int) -> Iterator[Located]:
 
 
 class Table:
-    """What a configuration makes of a table's rows.
-
-    Args:
-        source: Which column is what, which rows, and how many of a year.
-        place: The table, for people; rows are named below it.
-        name: The table, for identities.
-    """
+    """What a configuration makes of a table's rows: ``place`` is for people, ``name`` for ids."""
 
     def __init__(self, source: TableSource, place: str, name: str) -> None:
         self._columns, self._where, self._limit = source.columns, source.where, source.limit
@@ -47,11 +43,7 @@ class Table:
         self._unseen = {column for column in named if column}
 
     def pairs(self, rows: Iterable[Numbered], fixed: int | None = None) -> Iterator[Located]:
-        """The documents of all years, and the rows that are none.
-
-        Args:
-            rows: Lines and rows.
-            fixed: The year of all rows, where no column says it.
+        """The documents of all years, and the rows that are none; ``fixed`` is a year for all.
 
         Raises:
             CollectError: a column that was named is in none of the rows.
@@ -64,7 +56,7 @@ class Table:
                 yield key, fixed, Rejection("list", key, "bad_row", row)
                 continue
             first = first or row
-            self._unseen -= {column for column in self._unseen if _has(row, column)}
+            self._unseen -= {c for c in self._unseen if c in row or value_of(row, c) is not None}
             if not all(_same(value_of(row, name), value) for name, value in self._where.items()):
                 continue
             year = year_of(value_of(row, self._columns.year)) if self._columns.year else fixed
@@ -134,10 +126,6 @@ def value_of(row: Row, column: str) -> Any:
     return value
 
 
-def _has(row: Row, column: str) -> bool:
-    return column in row or value_of(row, column) is not None
-
-
 def _names(row: Row) -> list[str]:
     """The columns of a row, those of objects with their fields."""
     names: list[str] = []
@@ -160,8 +148,8 @@ def _text(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     # half a surrogate pair cannot be written as UTF-8
-    text = value.encode("utf-8", "ignore").decode("utf-8").replace("\r\n", "\n")
-    text = text.replace("\r", "\n").replace("\x00", "").replace("\ufeff", "")
+    text = re.sub("\r\n?", "\n", value.encode("utf-8", "ignore").decode("utf-8"))
+    text = re.sub("[\x00\ufeff]", "", text)
     return unicodedata.normalize("NFC", text).strip()
 
 
@@ -170,4 +158,4 @@ def _number(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         return None
-    return number if number - number == 0 else None  # neither infinite nor not a number
+    return number if math.isfinite(number) else None
