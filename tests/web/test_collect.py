@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 
 import pytest
 from collecting import Steps
@@ -11,13 +12,10 @@ from collecting import contents as table_of_contents
 
 from loopback import ABSTRACT, landing
 from papertune.collect.web.chromium import find_browser
+from papertune.demo.pages import KINDS, SPECIAL, kinds_of
 from papertune.demo.papers import papers
 from papertune.errors import CollectError
-from papertune.study.settings.listings import (
-    DblpSource,
-    DemoSource,
-    FilesSource,
-)
+from papertune.study.settings.listings import DblpSource, DemoSource, FilesSource
 
 needs_browser = pytest.mark.skipif(
     not find_browser(), reason="no Chromium with its driver on this machine"
@@ -50,25 +48,16 @@ def test_each_document_has_its_own_outcome(site, steps, caplog):
     assert [document.url for document in listed] == [fine, gone, bare, large, closed, ill, pdf]
     assert [item.reason for item in rejected] == ["duplicate"]
     fetched = steps.fetch()
-    assert [document.reason for document in fetched] == [
-        "",
-        "http_404",
-        "no_abstract_in_page",
-        "too_large",
-        "robots",
-        "http_500",
-        "not_html",
-    ]
-    assert fetched[0].text == ABSTRACT
-    assert fetched[0].found_by == "section"
+    reasons = ["http_404", "no_abstract_in_page", "too_large", "robots", "http_500", "not_html"]
+    assert [document.reason for document in fetched] == ["", *reasons]
+    assert (fetched[0].text, fetched[0].found_by) == (ABSTRACT, "section")
     found, missing = steps.render()
     assert [document.id for document in found] == [listed[0].id]
-    assert [item.key for item in missing] == [document.id for document in listed[1:]]
-    by_reason = {item.reason: item for item in missing}
-    assert "Paper 1" in by_reason["http_404"].detail
-    assert gone in by_reason["http_404"].detail
-    assert {item.stage for item in missing} == {"collect"}
-    assert [item.reason for item in missing].count("no_abstract_in_page") == 1
+    assert [(item.stage, item.key, item.reason) for item in missing] == [
+        ("collect", document.id, reason)
+        for document, reason in zip(listed[1:], reasons, strict=True)
+    ]
+    assert "Paper 1" in missing[0].detail and gone in missing[0].detail
 
 
 def test_a_rerun_asks_only_for_what_may_be_there_now(site, steps):
@@ -108,8 +97,6 @@ def test_a_challenge_fails_the_job_after_what_is_done_is_kept(site, steps):
 
 
 def test_five_dead_connections_fail_the_job(steps, site):
-    import socket
-
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
@@ -164,14 +151,6 @@ def test_a_listing_that_is_none_is_an_error(site, steps, body):
     assert len(steps.list()[0]) == 1, "what was none was kept"
 
 
-def test_a_refreshed_listing_shows_what_is_new(site, steps):
-    site.page("/toc2020", contents(site.url("/1")))
-    assert len(steps.list()[0]) == 1
-    site.page("/toc2020", contents(site.url("/1"), site.url("/2")))
-    assert len(steps.list()[0]) == 1
-    assert len(steps.list(refresh=True)[0]) == 2
-
-
 def test_a_file_row_without_abstract_is_fetched(site, fetching, tmp_path):
     rows = [
         {"title": "A", "paper_url": site.page("/a", landing()), "year": 2020, "abstract": ""},
@@ -192,8 +171,8 @@ def test_files_with_abstracts_need_neither_contact_nor_network(tmp_path, fetchin
     path = tmp_path / "rows.jsonl"
     row = {"title": "A", "doi": "10.1000/a", "year": 2020, "abstract": ABSTRACT}
     path.write_text(json.dumps(row))
-    anonymous = fetching.model_copy(update={"contact": ""})
-    steps = Steps(tmp_path, anonymous, FilesSource(kind="files", path=str(path)))
+    steps = Steps(tmp_path, fetching, FilesSource(kind="files", path=str(path)))
+    steps.change(contact="")
     steps.list()
     steps.fetch()
     assert len(steps.render()[0]) == 1
@@ -203,15 +182,17 @@ def test_files_with_abstracts_need_neither_contact_nor_network(tmp_path, fetchin
 
 
 def demo(tmp_path, fetching, year):
-    anonymous = fetching.model_copy(update={"contact": "", "delay": 60})
-    steps = Steps(tmp_path, anonymous, DemoSource(kind="demo"))
-    listed, rejected = steps.list(year)
-    return steps, listed, rejected
+    steps = Steps(tmp_path, fetching, DemoSource(kind="demo"))
+    steps.change(contact="", delay=60)
+    return steps, *steps.list(year)
+
+
+def are_true(documents, year) -> bool:
+    truth = {paper.title: paper.abstract for paper in papers(year, 12, 1)}
+    return all(document.text == truth[document.title] for document in documents)
 
 
 def test_the_demo_has_each_kind_of_page_and_each_fault_once():
-    from papertune.demo.pages import KINDS, SPECIAL, kinds_of
-
     kinds = [kind for year in range(2005, 2025) for kind in kinds_of(papers(year, 12, 1)).values()]
     assert len(kinds) == 240
     assert {*KINDS, "javascript", *SPECIAL.values()} == set(kinds)
@@ -230,8 +211,7 @@ def test_the_demo_without_a_browser(tmp_path, fetching, monkeypatch):
     steps.fetch()
     found, missing = steps.render()
     assert len(found) + len(missing) == 12
-    truth = {paper.title: paper.abstract for paper in papers(2012, 12, 1)}
-    assert all(document.text == truth[document.title] for document in found)
+    assert are_true(found, 2012)
     assert {item.reason for item in missing} <= {"needs_browser"}
 
 
@@ -245,8 +225,6 @@ def test_the_demo_is_the_same_on_every_port(tmp_path, fetching):
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_browser_reads_what_javascript_writes(tmp_path, fetching):
-    from papertune.demo.pages import kinds_of
-
     year = next(
         year for year in range(2005, 2025) if "javascript" in kinds_of(papers(year, 12, 1)).values()
     )
@@ -256,6 +234,5 @@ def test_a_browser_reads_what_javascript_writes(tmp_path, fetching):
     steps.change(timeout=20)
     found, missing = steps.render()
     assert not missing
-    truth = {paper.title: paper.abstract for paper in papers(year, 12, 1)}
-    assert all(document.text == truth[document.title] for document in found)
+    assert are_true(found, year)
     assert sum(document.found_by == "browser:section" for document in found) == len(before)

@@ -63,13 +63,8 @@ def no_http(handler):
     handler.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
 
 
-def no_gzip(handler):
-    return 200, {**HTML, "Content-Encoding": "gzip"}, landing().encode()
-
-
-def half_a_gzip(handler):
-    packed = gzip.compress((landing() + "x" * 5000).encode())
-    return 200, {**HTML, "Content-Encoding": "gzip"}, packed[:-30]
+PACKED = {"Content-Type": "text/html", "Content-Encoding": "gzip"}
+HALF_A_GZIP = gzip.compress((landing() + "x" * 5000).encode())[:-30]
 
 
 def never(handler):
@@ -98,15 +93,12 @@ HALF_A_CHUNK = cut_off({"Transfer-Encoding": "chunked"}, b"ffff\r\n" + landing()
         (TRUNCATED, "connection"),
         (HALF_A_CHUNK, "connection"),
         (no_http, "connection"),
-        (no_gzip, "connection"),
-        (half_a_gzip, "connection"),
+        ((200, PACKED, landing()), "connection"),
+        ((200, PACKED, HALF_A_GZIP), "connection"),
         (never, "timeout"),
         (slow_body, "timeout"),
         (slow_head, "timeout"),
-        (lambda _: (500, HTML, b"x"), "http_500"),
-        (lambda _: (502, HTML, b"x"), "http_502"),
-        (lambda _: (503, HTML, b"x"), "http_503"),
-        (lambda _: (408, HTML, b"x"), "http_408"),
+        *(((status, HTML, "x"), f"http_{status}") for status in (500, 502, 503, 408)),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -128,19 +120,12 @@ def test_what_may_pass_is_told_and_asked_again_by_the_next_job(site, study, arou
 
 
 @pytest.mark.parametrize(
-    ("answer", "least"),
-    [
-        ((429, {}, "busy"), 0.0),
-        ((429, {"Retry-After": "1"}, "busy"), 1.0),
-        ((429, {"Retry-After": "date"}, "busy"), 1.0),
-        ((503, {"Retry-After": "1"}, "busy"), 1.0),
-    ],
+    ("status", "asked", "least"), [(429, "", 0), (429, "1", 1), (429, "date", 1), (503, "1", 1)]
 )
-def test_too_many_requests_are_fewer_then(site, around, answer, least):
-    status, headers, body = answer
-    if headers.get("Retry-After") == "date":
-        headers = {"Retry-After": formatdate(time.time() + 3, usegmt=True)}
-    url = site.then("/bad", (status, headers, body), (200, {}, landing()))
+def test_too_many_requests_are_fewer_then(site, around, status, asked, least):
+    when = formatdate(time.time() + 3, usegmt=True) if asked == "date" else asked
+    headers = {"Retry-After": when} if asked else {}
+    url = site.then("/bad", (status, headers, "busy"), (200, {}, landing()))
     assert around(url, retries=1).text == ABSTRACT
     assert site.requests["/bad"] == 2
     # nobody was asked anything in between, this page or another
@@ -224,14 +209,13 @@ def test_a_charset_that_is_not_the_pages(site, around, header, inside, coded):
     spoken = SPOKEN.replace("ﬁ", "fi") if coded == "cp1252" else SPOKEN
     text = landing(spoken).replace("<head>", f'<head><meta charset="{inside}">' * bool(inside))
     media = "text/html" + f"; charset={header}" * bool(header)
-    site.answers["/bad"] = (200, {"Content-Type": media}, text.encode(coded))
-    assert "naïve" in around(site.url("/bad")).text
+    assert "naïve" in around(site.page("/bad", text.encode(coded), Content_Type=media)).text
 
 
 def test_one_torn_character_does_not_spoil_the_others(site, around):
     body = landing(SPOKEN).encode() + b"<p>Torn: \xe2\x80</p>"
-    site.answers["/bad"] = (200, {"Content-Type": "text/html; charset=utf-8"}, body)
-    assert "naïve" in around(site.url("/bad")).text
+    url = site.page("/bad", body, Content_Type="text/html; charset=utf-8")
+    assert "naïve" in around(url).text
 
 
 MEASURE = r"""
@@ -349,8 +333,8 @@ def test_a_robots_txt_is_believed_for_a_day(site, polite, monkeypatch):
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (lambda _: (503, HTML, b"x"), "robots_unreachable"),
-        (lambda _: (429, HTML, b"x"), "robots_unreachable"),
+        ((503, HTML, b"x"), "robots_unreachable"),
+        ((429, HTML, b"x"), "robots_unreachable"),
         (never, "timeout"),
         (reset, "connection"),
         (TRUNCATED, "connection"),
@@ -359,9 +343,9 @@ def test_a_robots_txt_is_believed_for_a_day(site, polite, monkeypatch):
 )
 def test_a_robots_txt_that_fails_closes_its_host_for_now(site, study, fault, reason):
     def robots(handler):
-        if handler.headers["Host"].startswith("localhost"):
-            return fault(handler)
-        return 404, HTML, b""
+        if not handler.headers["Host"].startswith("localhost"):
+            return 404, HTML, b""
+        return fault(handler) if callable(fault) else fault
 
     site.answers["/robots.txt"] = robots
     here = site.page("/here", landing())

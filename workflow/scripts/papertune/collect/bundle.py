@@ -16,14 +16,13 @@ import os
 import shutil
 import sys
 import tarfile
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from papertune.errors import CollectError, PapertuneError
 from papertune.jobs.progress import progress
-from papertune.records import file_digest
+from papertune.records import atomic_write, file_digest
 
 log = logging.getLogger("papertune")
 
@@ -46,34 +45,25 @@ def pack(results: Iterable[str | Path], store: str | Path, output: str | Path) -
         How many files it has.
     """
     files = {PurePosixPath(path).as_posix(): Path(path) for path in results}
-    for stage in STAGES:
-        for path in sorted(Path(store, stage).rglob("*")):
-            inside = path.relative_to(store)
-            if path.is_file() and LEFT_OUT not in inside.parts and not path.name.startswith("."):
-                files[f"store/{inside.as_posix()}"] = path
+    for path in (path for stage in STAGES for path in Path(store, stage).rglob("*")):
+        inside = path.relative_to(store)
+        if path.is_file() and LEFT_OUT not in inside.parts and not path.name.startswith("."):
+            files[f"store/{inside.as_posix()}"] = path
     target = Path(output)
-    target.parent.mkdir(parents=True, exist_ok=True)
     sums = {
         name: file_digest(path)
         for name, path in progress(sorted(files.items()), len(files), "files to hash")
     }
     manifest = json.dumps({"format": FORMAT, "files": sums}, indent=1).encode()
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                tar.addfile(_member(MANIFEST, len(manifest)), io.BytesIO(manifest))
-                for name in sums:
-                    with open(files[name], "rb") as source:
-                        stat = os.fstat(source.fileno())
-                        tar.addfile(_member(name, stat.st_size, int(stat.st_mtime)), source)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with (
+        atomic_write(target, binary=True) as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        tar.addfile(_member(MANIFEST, len(manifest)), io.BytesIO(manifest))
+        for name in sums:
+            with open(files[name], "rb") as source:
+                stat = os.fstat(source.fileno())
+                tar.addfile(_member(name, stat.st_size, int(stat.st_mtime)), source)
     log.info("%s: %d files, %.1f MB", target, len(files), target.stat().st_size / 1e6)
     return len(files)
 

@@ -80,11 +80,8 @@ def work(
     Raises:
         CollectError: at the end, if a host was given up; everything finished is then in the store.
     """
-    outcomes = {
-        document.id: Outcome(**kept.get(document.id))
-        for document in documents
-        if document.id in kept
-    }
+    asked_before = (document.id for document in documents if document.id in kept)
+    outcomes = {key: Outcome(**kept.get(key)) for key in asked_before}
     open_ones = [document for document in documents if document.id not in outcomes]
     stopped: list[HostStopped] = []
     if outcomes:
@@ -125,10 +122,11 @@ def with_outcome(document: Document, outcome: Outcome | None) -> Document:
     )
 
 
-def counted(reasons: Iterable[str]) -> str:
-    """``3 × robots, 1 × timeout``"""
-    counts = Counter(reasons)
-    return ", ".join(f"{count} × {reason}" for reason, count in counts.most_common())
+def counted(items: Iterable[Document | Rejection]) -> str:
+    """`` (3 × robots, 1 × timeout)`` by their reasons, or nothing for none."""
+    counts = Counter(item.reason for item in items).most_common()
+    listed = ", ".join(f"{count} × {reason}" for reason, count in counts)
+    return f" ({listed})" if listed else ""
 
 
 def rejection(document: Document, why_not: str) -> Rejection:

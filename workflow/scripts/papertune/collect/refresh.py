@@ -34,7 +34,10 @@ class Changes:
     def lines(self) -> list[str]:
         """One line for each document, with title and url, and of changed ones what changed."""
         told = [("added", item) for item in self.added]
-        told += [(f"changed ({_differing(old, new)})", new) for old, new in self.changed]
+        for old, new in self.changed:
+            names = (part.name for part in fields(Document))
+            differing = [name for name in names if getattr(old, name) != getattr(new, name)]
+            told.append((f"changed ({', '.join(differing)})", new))
         told += [("vanished", item) for item in self.vanished]
         return [f"{what}: {item.title} ({item.url})" for what, item in told]
 
@@ -136,8 +139,3 @@ def _counted(changes: Changes) -> str:
         return "nothing new"
     parts = ("added", "changed", "vanished")
     return ", ".join(f"{len(getattr(changes, part))} {part}" for part in parts)
-
-
-def _differing(before: Document, now: Document) -> str:
-    names = (part.name for part in fields(Document))
-    return ", ".join(name for name in names if getattr(before, name) != getattr(now, name))

@@ -66,17 +66,14 @@ def list_documents(
                 if isinstance(item, Rejection):
                     rejections.append(item)
                 elif item.id in documents:
-                    first = documents[item.id]
-                    rejections.append(
-                        Rejection("list", item.id, "duplicate", f"{item.title} ({first.url})")
-                    )
+                    detail = f"{item.title} ({documents[item.id].url})"
+                    rejections.append(Rejection("list", item.id, "duplicate", detail))
                 else:
                     documents[item.id] = item
-            reasons = counted(item.reason for item in rejections)
+            reasons = counted(rejections)
             if not documents:
                 raise CollectError(
-                    f"the listing of {part} has no document"
-                    + (f" (rejected: {reasons})" if reasons else ""),
+                    f"the listing of {part} has no document, {len(rejections)} rejected{reasons}",
                     where=_place(source),
                     hint="open it in a browser; check the source's url, query or path, and the years",
                 )
@@ -88,13 +85,7 @@ def list_documents(
             raise
     write_records(output, documents.values())
     write_records(rejected, rejections)
-    log.info(
-        "%s: %d documents, %d rejected%s",
-        part,
-        len(documents),
-        len(rejections),
-        f" ({reasons})" if reasons else "",
-    )
+    log.info("%s: %d documents, %d rejected%s", part, len(documents), len(rejections), reasons)
 
 
 def fetch_documents(
@@ -126,21 +117,13 @@ def fetch_documents(
     with _session(source, fetching, cache, _year_of(documents)) as session:
         chain = resolvers(before, session, fetching)
         outcomes = work(
-            wanted,
-            lambda document: resolve(document, chain),
-            kept,
-            "documents",
-            threads=fetching.hosts,
+            wanted, lambda one: resolve(one, chain), kept, "documents", threads=fetching.hosts
         )
     finished = [with_outcome(document, outcomes.get(document.id)) for document in wanted]
     write_records(output, finished)
-    reasons = counted(document.reason for document in finished if not document.text)
-    log.info(
-        "%d of %d documents have their text%s",
-        len(documents) - sum(not document.text for document in finished),
-        len(documents),
-        f"; not yet: {reasons}" if reasons else "",
-    )
+    lost = [document for document in finished if not document.text]
+    found = len(documents) - len(lost)
+    log.info("%d of %d documents have their text%s", found, len(documents), counted(lost))
 
 
 def render_documents(
@@ -206,8 +189,7 @@ def render_documents(
     lost = [document for document in finished if not document.text]
     if not found and any(document.reason != "needs_browser" for document in lost):
         raise CollectError(
-            f"not one of {len(lost)} documents has a text "
-            f"({counted(document.reason for document in lost)})",
+            f"not one of {len(lost)} documents has a text{counted(lost)}",
             where=lost[0].url,
             hint="open some of the pages in a browser: if they show abstracts, their markup is new "
             "to papertune/collect/texts/publishers.py; else give the abstracts as local files "
@@ -215,10 +197,7 @@ def render_documents(
         )
     write_records(output, found)
     write_records(missing, [rejection(document, why_not) for document in lost])
-    reasons = counted(document.reason for document in lost)
-    log.info(
-        "%d documents, %d missing%s", len(found), len(lost), f" ({reasons})" if reasons else ""
-    )
+    log.info("%d documents, %d missing%s", len(found), len(lost), counted(lost))
     waiting = sum(document.reason == "needs_browser" for document in lost)
     if waiting:
         log.warning("%d documents need a browser: %s", waiting, why_not)
@@ -258,12 +237,9 @@ def _session(
 
 def in_order(source: Source, fetching: Fetching) -> tuple[list[Resolver], list[Resolver]]:
     """The resolvers that are asked before the browser; the browser, if it is asked, and the others."""
-    names = [
-        name
-        for name in dict.fromkeys(fetching.resolvers)
-        # the built-in venue is known to nobody else
-        if source.kind != "demo" or name not in APIS
-    ]
+    asked = dict.fromkeys(fetching.resolvers)
+    # the built-in venue is known to no API
+    names = [name for name in asked if source.kind != "demo" or name not in APIS]
     place = names.index("browser") if "browser" in names else len(names)
     return names[:place], names[place:]
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from papertune.records import atomic_write
 
 log = logging.getLogger("papertune")
-_writing = threading.Lock()  # the umask that a new file is given is the process's, not the thread's
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class PageCache:
 
     def write(self, page: Page) -> None:
         """Keep a page, whole or not at all."""
-        with _writing, atomic_write(self.path(page.url)) as stream:
+        with atomic_write(self.path(page.url)) as stream:
             json.dump({**asdict(page), "sha256": _sha256(page)}, stream)
 
     def forget(self, url: str) -> None:
