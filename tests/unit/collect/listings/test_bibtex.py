@@ -65,38 +65,30 @@ def test_latex_is_read_as_people_read_it(listed, latex, text):
     assert (found.title, found.text) == (text, text)
 
 
+DOI, DOI_URL, PDF = "10.1145/a.1", "https://doi.org/10.1145/a.1", "https://e.example/a.pdf"
+ESCAPED = r"\url{https://e.example/a\_b\%20c?x=1\&y=2}"
+
+
 @pytest.mark.parametrize(
     ("fields", "url", "doi"),
     [
-        (
-            {"url": "", "doi": "https://doi.org/10.1145/A.1"},
-            "https://doi.org/10.1145/a.1",
-            "10.1145/a.1",
-        ),
+        ({"url": "", "doi": "https://doi.org/10.1145/A.1"}, DOI_URL, DOI),
         (
             {"url": "", "doi": r"10.1145/a{\_}b\_c"},
             "https://doi.org/10.1145/a_b_c",
             "10.1145/a_b_c",
         ),
-        ({"url": "https://doi.org/10.1145/A.1"}, "https://doi.org/10.1145/A.1", "10.1145/a.1"),
-        (
-            {"url": r"\url{https://e.example/a\_b\%20c?x=1\&y=2}"},
-            "https://e.example/a_b%20c?x=1&y=2",
-            "",
-        ),
-        (
-            {"url": "https://e.example/a.pdf", "doi": "10.1145/A.1"},
-            "https://doi.org/10.1145/a.1",
-            "10.1145/a.1",
-        ),
-        ({"url": "https://e.example/a.pdf"}, "https://e.example/a.pdf", ""),
+        ({"url": "https://doi.org/10.1145/A.1"}, "https://doi.org/10.1145/A.1", DOI),
+        ({"url": ESCAPED}, "https://e.example/a_b%20c?x=1&y=2", ""),
+        ({"url": PDF, "doi": "10.1145/A.1"}, DOI_URL, DOI),
+        ({"url": PDF}, PDF, ""),
         (
             {"url": "", "eprint": "2001.00001v2", "archiveprefix": "arXiv"},
             "https://arxiv.org/abs/2001.00001",
             "",
         ),
         ({"url": "", "eprint": "cs/0101001"}, "https://arxiv.org/abs/cs/0101001", ""),
-        ({"url": "not a url", "doi": "10.1145/A.1"}, "https://doi.org/10.1145/a.1", "10.1145/a.1"),
+        ({"url": "not a url", "doi": "10.1145/A.1"}, DOI_URL, DOI),
     ],
 )
 def test_the_address_of_an_entry(listed, fields, url, doi):

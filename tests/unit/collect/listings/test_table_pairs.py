@@ -30,14 +30,9 @@ def test_columns_are_mapped_also_within_objects(listed):
     [pair] = listed(
         ROWS,
         year=2020,
-        columns={
-            "question": "translation.en",
-            "answer": "translation.de",
-            "year": "year",
-            "score": "rate",
-            "id": "id",
-        },
-    )
+        columns={"question": "translation.en", "answer": "translation.de", "year": "year",
+                 "score": "rate", "id": "id"},
+    )  # fmt: skip
     assert pair == Document(
         id=pair.id,
         title="A dog.",
@@ -50,20 +45,17 @@ def test_columns_are_mapped_also_within_objects(listed):
     )
 
 
-def test_lists_are_entered_by_place(listed):
-    rows = [{"question": "Who?", "answers": {"text": ["Ann", "Bob"]}}]
-    columns = {"question": "question", "answer": "answers.text.1"}
-    assert [pair.text for pair in listed(rows, columns=columns)] == ["Bob"]
-
-
-def test_a_column_with_a_dot_in_its_name_is_itself(listed):
-    [pair] = listed([{"q.x": "Why?", "a": "So."}], columns={"question": "q.x", "answer": "a"})
-    assert pair.question == "Why?"
-
-
-def test_lines_of_a_program_stay(listed):
-    code = "def f(x):\n    return x\n"
-    assert listed([{"q": "Write f.", "a": code}])[0].text == code.rstrip()
+@pytest.mark.parametrize(
+    ("row", "columns", "text"),
+    [
+        ({"q": "Who?", "a": {"text": ["Ann", "Bob"]}}, {"answer": "a.text.1"}, "Bob"),
+        ({"q": "Why?", "a.x": "So.", "a": {"x": "No."}}, {"answer": "a.x"}, "So."),
+        ({"q": "Write f.", "a": "def f(x):\r\n    return x\n"}, {}, "def f(x):\n    return x"),
+    ],
+)
+def test_lists_are_entered_by_place_dots_may_be_names_and_lines_stay(listed, row, columns, text):
+    [pair] = listed([row], columns={"question": "q", "answer": "a", **columns})
+    assert pair.text == text
 
 
 def test_a_context_stands_before_the_question(listed):

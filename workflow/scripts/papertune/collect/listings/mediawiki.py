@@ -32,13 +32,7 @@ NO_PAGE = {
 
 
 class Wiki:
-    """One wiki's API.
-
-    Args:
-        session: The source's session.
-        source: Which wiki; titles, categories and their depth.
-        refresh: Ask again even if answers are in the cache.
-    """
+    """One wiki's API; ``refresh`` asks again even if answers are in the cache."""
 
     def __init__(self, session: PoliteSession, source: WikipediaSource, refresh: bool) -> None:
         self._session, self._source, self._refresh = session, source, refresh
@@ -78,17 +72,9 @@ class Wiki:
         """A page's title, redirects followed, and the sections of its plain text."""
         if re.search(r"[<>\[\]{}|#]", title):
             return Rejection("list", title, "invalid_title", "a title has none of <>[]{}|#")
-        answer = self._ask(
-            {
-                "action": "query",
-                "prop": "extracts|pageprops",
-                "explaintext": 1,
-                "exsectionformat": "wiki",
-                "ppprop": "disambiguation",
-                "redirects": 1,
-                "titles": title,
-            }
-        )
+        asked = {"action": "query", "redirects": 1, "titles": title, "prop": "extracts|pageprops"}
+        form = {"explaintext": 1, "exsectionformat": "wiki", "ppprop": "disambiguation"}
+        answer = self._ask({**asked, **form})
         pages = (answer.get("query") or {}).get("pages") or []
         page = next(iter(pages.values() if isinstance(pages, dict) else pages), None)
         if page is None:
@@ -106,20 +92,11 @@ class Wiki:
 
     def html(self, title: str) -> tuple[str, list[Section]] | Rejection:
         """A page's title, redirects followed, and the sections of its HTML."""
-        asked = {
-            "action": "parse",
-            "page": title,
-            "prop": "text|properties",
-            "redirects": 1,
-            "disableeditsection": 1,
-            "disabletoc": 1,
-            "disablelimitreport": 1,
-        }
-        answer = self._ask(asked)
-        code = str((answer.get("error") or {}).get("code", ""))
-        if code:
-            said = str(answer["error"].get("info", ""))
-            return Rejection("list", title, NO_PAGE[code], said)
+        asked = {"action": "parse", "redirects": 1, "page": title, "prop": "text|properties"}
+        form = {"disableeditsection": 1, "disabletoc": 1, "disablelimitreport": 1}
+        answer = self._ask({**asked, **form})
+        if error := answer.get("error"):
+            return Rejection("list", title, NO_PAGE[error["code"]], str(error.get("info", "")))
         page = answer.get("parse") or {}
         found = str(page.get("title") or title)
         properties = page.get("properties") or {}
@@ -139,13 +116,11 @@ class Wiki:
             "cmtype": "page|subcat" if categories_too else "page",
             "cmlimit": 500,
         }
-        more: dict[str, Any] = {}
-        while True:
+        more: dict[str, Any] | None = {}
+        while more is not None:
             answer = self._ask({**asked, **more})
             yield from (answer.get("query") or {}).get("categorymembers") or []
-            more = answer.get("continue") or {}
-            if not more:
-                return
+            more = answer.get("continue") or None
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         """An answer; a page that is not there is one too."""
@@ -166,18 +141,13 @@ class Wiki:
             log.info("%s is busy (%s); asking again in %.0f s", self._api, info or code, pause)
             with stopping.at_once():
                 stopping.pause(pause)
+        said = f"refuses: {info or code}" if code else f"gives {' '.join(page.text.split())[:80]!r}"
+        what = f"the MediaWiki API {said}"
+        hint = "check source.language and source.url; open the url in a browser: it must give JSON"
         if code in BUSY:
-            raise CollectError(
-                f"the wiki is busy ({info or code})",
-                where=url,
-                hint="run again later; the pages so far are kept",
-            )
-        what = f"refuses: {info or code}" if code else f"gives {' '.join(page.text.split())[:80]!r}"
-        raise CollectError(
-            f"the MediaWiki API {what}",
-            where=url,
-            hint="check source.language and source.url; open the url in a browser: it must give JSON",
-        )
+            what = f"the wiki is busy ({info or code})"
+            hint = "run again later; the pages so far are kept"
+        raise CollectError(what, where=url, hint=hint)
 
 
 def canonical(title: str) -> str:

@@ -108,14 +108,11 @@ def _cutter(source: WikipediaSource, page: list[str]) -> Callable[[list[str]], l
     split = learned_splitter("\n".join(page))
 
     def cut(paragraphs: list[str]) -> list[str]:
-        found: list[str] = []
-        left = most
+        found, left = [], most
         for paragraph in paragraphs:
             some = split(paragraph)[:left]
-            found.append(" ".join(some))
+            found += [" ".join(some)] if some else []
             left -= len(some)
-            if left <= 0:
-                break
         return found
 
     return cut
