@@ -177,7 +177,7 @@ def test_a_clusters_job_that_an_attempt_does_not_fill_is_not_its_own(inside, end
 
 
 # what sacct of Slurm 22.05 said of a GPU job, a job that was put back into the queue (told apart
-# from its second start by --duplicates), a job array, a cancelled and a held job
+# from its second start by --duplicates), a short, a cancelled and a held job
 SACCT = """\
 1|COMPLETED|1795259660|1795259661|1795259664|00:02.018||billing=2,cpu=2,gres/gpu=1,mem=400M,node=1|billing=2,cpu=2,gres/gpu=1,mem=400M,node=1|0
 1.batch|COMPLETED|1795259661|1795259661|1795259664|00:00.061|10928128||cpu=2,gres/gpu=1,mem=400M,node=1|0
@@ -185,8 +185,6 @@ SACCT = """\
 3|REQUEUED|1795259660|1795259661|1795259665|00:01.885||billing=1,cpu=1,gres/gpu=2,mem=200M,node=1|billing=1,cpu=1,gres/gpu=2,mem=200M,node=1|0
 3.batch|CANCELLED|1795259661|1795259661|1795259665|00:00.011|11079680||cpu=1,gres/gpu=2,mem=200M,node=1|0
 3.0|COMPLETED|1795259661|1795259661|1795259664|00:01.874|111300608||cpu=1,gres/gpu=2,mem=200M,node=1|0
-4|COMPLETED|1795259660|1795259661|1795259662|00:00.002||billing=1,cpu=1,mem=200M,node=1|billing=1,cpu=1,mem=200M,node=1|
-4.batch|COMPLETED|1795259661|1795259661|1795259662|00:00.002|3166208||cpu=1,mem=200M,node=1|0
 2|COMPLETED|1795259660|1795259661|1795259662|00:00.002||billing=1,cpu=1,mem=200M,node=1|billing=1,cpu=1,mem=200M,node=1|
 2.batch|COMPLETED|1795259661|1795259661|1795259662|00:00.002|3477504||cpu=1,mem=200M,node=1|0
 3|COMPLETED|1795259665|1795259671|1795259679|00:02.068||billing=1,cpu=1,gres/gpu=2,mem=200M,node=1|billing=1,cpu=1,gres/gpu=2,mem=200M,node=1|0

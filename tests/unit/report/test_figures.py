@@ -35,14 +35,11 @@ def test_figures_are_the_same_again_and_say_what_they_show(study, tmp_path):
 
 
 def test_no_training_still_gives_figures(study, tmp_path):
-    untrained = replace(study.layout, results="nowhere")
-    draw_figures(untrained, tmp_path, **study.made_from)
+    draw_figures(replace(study.layout, results="nowhere"), tmp_path, **study.made_from)
     assert (tmp_path / "loss.svg").exists()
 
 
 def test_history_leaves_out_what_a_row_does_not_have(tmp_path):
     (tmp_path / "h.csv").write_text("step,loss,validation_loss\n1,2.5,\n2,,1.5\n")
-    assert read_history(tmp_path / "h.csv") == [
-        {"step": 1, "loss": 2.5},
-        {"step": 2, "validation_loss": 1.5},
-    ]
+    without = [{"step": 1, "loss": 2.5}, {"step": 2, "validation_loss": 1.5}]
+    assert read_history(tmp_path / "h.csv") == without
