@@ -114,11 +114,10 @@ def _venue(work: Work) -> str:
 
 def _titles(work: Work) -> list[str]:
     """The title as it is, and with the subtitle."""
-    titles, subtitles = work.get("title") or [], work.get("subtitle") or []
-    title = clean(without_preambles(str(titles[0]))) if isinstance(titles, list) and titles else ""
-    subtitle = ""
-    if isinstance(subtitles, list) and subtitles:
-        subtitle = clean(without_preambles(str(subtitles[0])))
+    title, subtitle = (
+        clean(without_preambles(str(said[0]))) if isinstance(said, list) and said else ""
+        for said in (work.get("title"), work.get("subtitle"))
+    )
     if not title or not subtitle or normalised(subtitle) in normalised(title):
         return [title] if title else []
     return [title, f"{title.rstrip(':')}: {subtitle}"]

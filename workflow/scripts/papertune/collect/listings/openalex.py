@@ -84,22 +84,16 @@ def resolve(session: PoliteSession, document: Document, lookups: Lookups) -> Out
 
 
 def abstract_of(work: Work) -> str:
-    """The text of ``abstract_inverted_index``: the words in the order of their places.
-
-    A place without a word is passed over.
-    """
+    """The text of ``abstract_inverted_index``: the words in the order of their places."""
     index = work.get("abstract_inverted_index")
-    if not isinstance(index, dict):
-        return ""
     placed = [
         (place, str(word))
-        for word, places in index.items()
-        if isinstance(places, list)
-        for place in places
+        for word, places in (index.items() if isinstance(index, dict) else ())
+        for place in (places if isinstance(places, list) else ())
         if isinstance(place, int)
     ]
-    placed.sort(key=lambda pair: pair[0])
-    text = without_preambles(" ".join(word for _, word in placed))
+    words = [word for _, word in sorted(placed, key=lambda pair: pair[0])]
+    text = without_preambles(" ".join(words))
     return clean(_LABEL.sub("", text_of(text) if "<" in text else clean(text), count=1))
 
 
