@@ -107,11 +107,9 @@ def test_what_ends_the_job_in_one_thread_ends_all(error):
 
 def test_a_job_that_is_asked_to_stop_does(monkeypatch):
     monkeypatch.setattr(stopping, "_request", None)
-    got = []
+    todo, got = items(("a", 100), ("b", 100)), []
     with pytest.raises(stopping.Interrupted):
-        for item, _ in map_per_host(
-            items(("a", 100), ("b", 100)), host, lambda _: time.sleep(0.01), threads=2
-        ):
+        for item, _ in map_per_host(todo, host, lambda _: time.sleep(0.01), threads=2):
             got.append(item)
             if len(got) == 5:
                 stopping._request = ("SIGTERM", time.monotonic())
@@ -119,29 +117,18 @@ def test_a_job_that_is_asked_to_stop_does(monkeypatch):
     assert not pool_threads()
 
 
-def test_who_takes_no_more_ends_the_threads():
-    begun = []
-    done = map_per_host(items(("a", 99), ("b", 99)), host, begun.append, threads=2)
-    next(done)
-    done.close()
-    assert not pool_threads()
-
-
-def test_a_thread_that_hangs_is_left_behind(monkeypatch):
-
+def test_who_takes_no_more_ends_the_threads_and_leaves_behind_what_hangs(monkeypatch):
     monkeypatch.setattr(per_host_pool, "GRACE", 0.2)
-    release = threading.Event()
-
-    def work(item):
-        if item[0] == "a":
-            release.wait(20)
-
-    start = time.monotonic()
-    done = map_per_host(items(("a", 1), ("b", 1)), host, work, threads=2)
+    release, start = threading.Event(), time.monotonic()
+    todo = items(("a", 99), ("b", 99))
+    done = map_per_host(todo, host, lambda item: item[0] == "a" and release.wait(20), threads=2)
     assert next(done)[0] == ("b", 0)
     done.close()
     assert time.monotonic() - start < 5
+    (hanging,) = pool_threads()
     release.set()
+    hanging.join(5)
+    assert not hanging.is_alive()
 
 
 def test_the_host_key_of_a_doi_is_its_registrant():

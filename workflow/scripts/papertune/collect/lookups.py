@@ -113,13 +113,8 @@ def with_outcome(document: Document, outcome: Outcome | None) -> Document:
     """The document with what asking for it gave, after whatever was tried before."""
     if outcome is None:
         return document
-    return replace(
-        document,
-        text=outcome.text,
-        found_by=outcome.found_by,
-        reason=outcome.reason,
-        tried=[*document.tried, *outcome.tried],
-    )
+    values = {name: getattr(outcome, name) for name in ("text", "found_by", "reason")}
+    return replace(document, **values, tried=[*document.tried, *outcome.tried])
 
 
 def counted(items: Iterable[Document | Rejection]) -> str:

@@ -100,8 +100,6 @@ def fetch_documents(
     """Find the texts of a year's documents wherever no browser is needed.
 
     Args:
-        source: Where documents come from.
-        fetching: How pages are asked for.
         listing: JSONL of Document.
         output: JSONL of those that the listing has no text of, in its order, with text or reason.
         store: The store's root; each outcome that will not pass is kept under stage ``fetch``.
@@ -140,8 +138,6 @@ def render_documents(
     """Ask the browser and whoever comes after it, and part the documents into found and missing.
 
     Args:
-        source: Where documents come from.
-        fetching: Who is asked, and how.
         listing: JSONL of Document.
         fetched: JSONL of those that the listing has no text of, with text or reason.
         output: JSONL of Document, all with text.
