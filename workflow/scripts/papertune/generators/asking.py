@@ -145,6 +145,7 @@ class Asking:
             if len(items) == BATCH:
                 self.checked.add(items)
                 items = {}
+                stopping.check()
         self.checked.add(items)
 
     def result(self, place: Place, attempt: int) -> dict[str, Any]:

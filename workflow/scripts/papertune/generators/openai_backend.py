@@ -98,10 +98,8 @@ class OpenAIBackend:
                         return
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     if stopping.requested() or any(future.exception() for future in done):
-                        for future in waiting:
-                            future.cancel()
-                        done |= wait(waiting).done  # those on their way are worth having
-                        done = {future for future in done if not future.cancelled()}
+                        # those on their way are worth having
+                        done |= wait({one for one in waiting if not one.cancel()}).done
                         waiting = set()
                     fatal = [future for future in done if future.exception()]
                     batch = [future.result() for future in done if not future.exception()]
@@ -202,11 +200,12 @@ def _reply(request: Request, response: httpx.Response) -> Written:
     try:
         choice = response.json()["choices"][0]
         text = choice["message"]["content"] or ""
+        cut = choice.get("finish_reason") == "length"
         if not isinstance(text, str):
             raise TypeError(type(text).__name__)
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise _Passing(f"a reply that is no chat completion ({type(error).__name__})") from None
-    return Written(request, text=text, cut=choice.get("finish_reason") == "length")
+    return Written(request, text=text, cut=cut)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

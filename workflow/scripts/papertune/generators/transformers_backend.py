@@ -17,7 +17,7 @@ from papertune.models.loading import (
     load_tokenizer,
     set_up_torch,
     weights_digest,
-)
+)  # fmt: skip
 from papertune.study.settings import TransformersGenerator
 
 WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
