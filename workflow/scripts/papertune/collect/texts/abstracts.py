@@ -9,7 +9,7 @@ goes on where it ends, the fuller one is taken.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -141,17 +141,17 @@ def _scripts(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, st
 
 
 def _metas(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
-    found = _meta_contents(soup)
-    return ((content, f"meta:{name}") for name in _META for content in found.get(name, []))
+    return ((content, f"meta:{name}") for name, content in _meta_contents(soup, _META))
 
 
-def _meta_contents(soup: BeautifulSoup) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _meta_contents(soup: BeautifulSoup, names: Sequence[str]) -> list[tuple[str, str]]:
+    """The contents of a page's meta tags of these names, in the names' order."""
+    found = []
     for meta in soup.find_all("meta"):
-        names = (str(meta.get(key) or "").lower() for key in ("name", "property", "itemprop"))
-        if name := next((one for one in names if one in _META or one in _DESCRIPTIONS), ""):
-            found.setdefault(name, []).append(str(meta.get("content") or ""))
-    return found
+        keys = (str(meta.get(key) or "").lower() for key in ("name", "property", "itemprop"))
+        if name := next((key for key in keys if key in (*_META, *_DESCRIPTIONS)), ""):
+            found.append((name, str(meta.get("content") or "")))
+    return sorted((pair for pair in found if pair[0] in names), key=lambda p: names.index(p[0]))
 
 
 def _json_ld(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
@@ -247,13 +247,11 @@ def _words(name: str) -> set[str]:
 
 
 def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
-    found = _meta_contents(soup)
     title = set(re.findall(r"\w{4,}", title_of(soup).lower()))
-    for name in _DESCRIPTIONS:
-        for content in found.get(name, []):
-            # these mostly describe the site: an abstract has words of its title
-            shared = title & set(re.findall(r"\w{4,}", content.lower()))
-            if name.startswith("og:"):
-                yield content, name
-            elif len(shared) >= max(2, 0.3 * len(title)):
-                yield content, f"meta:{name}"
+    for name, content in _meta_contents(soup, _DESCRIPTIONS):
+        # these mostly describe the site: an abstract has words of its title
+        shared = title & set(re.findall(r"\w{4,}", content.lower()))
+        if name.startswith("og:"):
+            yield content, name
+        elif len(shared) >= max(2, 0.3 * len(title)):
+            yield content, f"meta:{name}"
