@@ -134,6 +134,7 @@ FIELDS = {  # of a model a
     "method: full, training: {optimizer: adam}": ".training.optimizer: Input should be 'adamw'",
 }
 SERIES = {
+    "a: 3, b: {after: a}": "models.a: not a mapping of keys",
     f"m: {{{FULL}, sweep: {{training.epochs: [1]}}}}, m-epochs1: {{{FULL}}}": (
         "models.m-epochs1: makes another model 'm-epochs1'; models.m makes one"
     ),

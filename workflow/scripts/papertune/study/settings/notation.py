@@ -147,6 +147,8 @@ class _Work:
         known = METHODS.get(str(method))
         unused = {*PARTS} - {*known.uses} if known else set()
         values = self.values[before]
+        if not isinstance(values, dict):
+            raise ValueError(f"models.{before}: not a mapping of keys")
         return {key: values[key] for key in values if key not in {*OWN, *unused}}
 
     def _sweep(self, name: str, sweep: Any, values: Values, origins: dict[str, str]) -> None:
