@@ -13,7 +13,7 @@ import pytest
 
 from papertune.errors import TrainingError
 from papertune.study.settings import Lora, Training
-from papertune.training.several.ddp import share_out
+from papertune.training.smaller_batch import share_out
 from tiny_models import make_model
 from tiny_training import Runs, bytes_of, facts_of, history_of, pairs, weights_of
 from worker_jobs import Job

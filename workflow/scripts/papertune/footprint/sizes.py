@@ -40,7 +40,7 @@ def row(recipe: Recipe, arch: Architecture) -> tuple[int, int]:
 
 
 def batch(recipe: Recipe, machine: Machine) -> int:
-    """Examples that a process computes at once (as :func:`several.ddp.share_out` has it)."""
+    """Examples that a process computes at once (as :func:`smaller_batch.share_out` has it)."""
     size = recipe.training.batch_size
     share = max(1, size * recipe.training.accumulation // machine.processes)
     return max(count for count in range(1, size + 1) if share % count == 0)

@@ -53,8 +53,6 @@ def first_that_fits(
     """
     from safetensors.torch import load_file, save_file
 
-    from papertune.training.several.ddp import share_out
-
     checkpoints.mkdir(parents=True, exist_ok=True)
     given = share_out(training, distributed.size(), what)
     batch, accumulation = remembered(checkpoints, *given)
@@ -174,3 +172,28 @@ def halves(batch: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def share_out(training: Training, processes: int, what: str) -> tuple[int, int]:
+    """Batch and accumulation of each process, so that an update has as many examples as with one.
+
+    Args:
+        what: Names the run in the error.
+
+    Raises:
+        TrainingError: the examples of an update cannot be shared out evenly.
+    """
+    update = training.batch_size * training.accumulation
+    if update % processes:
+        fitting = [str(n) for n in range(1, update + 1) if update % n == 0]
+        raise TrainingError(
+            f"an update of {update} examples (training.batch_size {training.batch_size} × "
+            f"accumulation {training.accumulation}) cannot be shared out evenly to {processes} "
+            "processes (compute.nodes × compute.gpu)",
+            where=what,
+            hint=f"with these settings {', '.join(fitting)} processes can train; or change the "
+            "batch, which makes another model",
+        )
+    share = update // processes
+    batch = max(n for n in range(1, training.batch_size + 1) if share % n == 0)
+    return batch, share // batch

@@ -27,6 +27,7 @@ from papertune.training.by_answers import AnswerScorer, answer_scorer
 from papertune.training.facts import recipe_facts, run_facts
 from papertune.training.history import Criterion
 from papertune.training.methods import check_optimizer, prepare
+from papertune.training.several import trainer_class
 from papertune.training.smaller_batch import first_that_fits, memory_for
 from papertune.training.subsets import choose
 
@@ -151,7 +152,6 @@ def fit(
     def run(batch: int, accumulation: int, checkpoint: Path | None) -> TrainerState:
         from papertune.training.arguments import training_arguments
         from papertune.training.callback import RunCallback
-        from papertune.training.trainer import trainer_class
 
         args = training_arguments(
             training, steps=steps, batch=batch, accumulation=accumulation, seed=seed,

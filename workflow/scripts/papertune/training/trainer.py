@@ -44,19 +44,6 @@ logging.getLogger("transformers.trainer").addFilter(
 )
 
 
-def trainer_class(sharded: bool) -> Any:
-    """The Trainer of one process, or of one of several, with all of the model or a part of it."""
-    if distributed.size() == 1:
-        return StoppableTrainer
-    if sharded:
-        from papertune.training.several.fsdp import ShardedTrainer
-
-        return ShardedTrainer
-    from papertune.training.several.ddp import TogetherTrainer
-
-    return TogetherTrainer
-
-
 class StoppableTrainer(Trainer):
     """Goes on from checkpoints between two rows of the history, and from before their validation.
 

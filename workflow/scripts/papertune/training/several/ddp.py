@@ -15,37 +15,10 @@ import torch
 from accelerate.data_loader import SeedableRandomSampler
 from torch.utils.data import Sampler, SequentialSampler
 
-from papertune.errors import TrainingError
 from papertune.examples.tokens import MASKED
 from papertune.jobs import distributed
-from papertune.study.settings import Training
 from papertune.training.callback import BrokenOff
 from papertune.training.trainer import StoppableTrainer
-
-
-def share_out(training: Training, processes: int, what: str) -> tuple[int, int]:
-    """Batch and accumulation of each process, so that an update has as many examples as with one.
-
-    Args:
-        what: Names the run in the error.
-
-    Raises:
-        TrainingError: the examples of an update cannot be shared out evenly.
-    """
-    update = training.batch_size * training.accumulation
-    if update % processes:
-        fitting = [str(n) for n in range(1, update + 1) if update % n == 0]
-        raise TrainingError(
-            f"an update of {update} examples (training.batch_size {training.batch_size} × "
-            f"accumulation {training.accumulation}) cannot be shared out evenly to {processes} "
-            "processes (compute.nodes × compute.gpu)",
-            where=what,
-            hint=f"with these settings {', '.join(fitting)} processes can train; or change the "
-            "batch, which makes another model",
-        )
-    share = update // processes
-    batch = max(n for n in range(1, training.batch_size + 1) if share % n == 0)
-    return batch, share // batch
 
 
 class TogetherTrainer(StoppableTrainer):
