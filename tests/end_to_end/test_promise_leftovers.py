@@ -55,7 +55,7 @@ def study_with(folder: Path, url: str) -> FilesStudy:
             "concurrency": 1,
         }
         values["test_sets"] = ["extractive", "service"]
-        values["training"]["max_steps"] = 60
+        values["training"]["max_steps"] = 300
 
     study.change(change)
     return study
