@@ -14,8 +14,6 @@ that the process computed, as others may take the machine meanwhile. Rounds alte
 are compared.
 """
 
-from __future__ import annotations
-
 import argparse
 import random
 import statistics

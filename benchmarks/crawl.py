@@ -8,8 +8,6 @@ robots.txt included, times the delay) and their ratio. Ends with status 1 where 
 1.1, or where two requests to one host came closer together than the delay.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import sys

@@ -3,8 +3,6 @@
 python benchmarks/dblp_snapshot.py [--entries 100000]
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import subprocess

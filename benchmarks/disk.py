@@ -6,8 +6,6 @@ Makes a study up to a target and prints the bytes below ``results/`` by folder, 
 against those of the input. A file under several names counts once.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

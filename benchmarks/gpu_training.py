@@ -19,8 +19,6 @@ per token 6 for each weight and 12 × layers × width × length for attention. O
 as it has no gradient. What is computed again does not count.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -6,8 +6,6 @@ Makes the datasets of a study, adds a row and makes them again. Counted is the p
 and system, of that second run: of Snakemake with all jobs that it starts, and of the jobs alone.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import resource

@@ -6,8 +6,6 @@ Lists a file of rows year by year as the jobs of a run do, after a plan has aske
 each. The alternative is one year: a file that is read once per run has a ratio near 1.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

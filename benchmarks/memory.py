@@ -9,8 +9,6 @@ out: a tiny random model answers 64 questions of each test set, the answers to t
 the store beforehand; embeddings are made of what is new, and the answers have few distinct texts.
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

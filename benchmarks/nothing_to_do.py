@@ -7,8 +7,6 @@ one rule, the alternative: what is above 1 is the price of reading, checking and
 The start of Python and Snakemake is part of both.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

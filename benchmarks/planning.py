@@ -7,8 +7,6 @@ datasets, and times ``snakemake -n`` of the whole study in turns. The alternativ
 one: a plan that does not grow with the documents has the ratio 1.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

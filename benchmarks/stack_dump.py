@@ -7,8 +7,6 @@ each in a process of its own, with a limit and without, and prints posts per sec
 of the peak memories. Needs about 1 kB of disk for each post, twice.
 """
 
-from __future__ import annotations
-
 import argparse
 import random
 import subprocess

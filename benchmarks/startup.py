@@ -7,8 +7,6 @@ Prints the seconds until its first update is done, of which the least disturbed 
 libraries it has imported that the method does not need, and the packages whose import took longest.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

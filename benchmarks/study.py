@@ -10,8 +10,6 @@ Documents are those of 20 years, the last one tests. Training, pre-training and 
 small and fixed, so that what grows is the work per document.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

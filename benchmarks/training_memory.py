@@ -9,8 +9,6 @@ most resident memory of the whole process, on a GPU what torch had given out at 
 GPU the estimate may be 5 % too small and 20 % too large, on a CPU nothing and 50 %.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

@@ -15,8 +15,6 @@ On a CPU the seconds are those that the process computed, as others may take the
 Rounds alternate, and medians are compared.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import importlib.util

@@ -1,7 +1,5 @@
 """How tests are dealt to processes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

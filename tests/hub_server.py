@@ -1,7 +1,5 @@
 """The part of the Hub's API that is used, spoken by a server on loopback."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

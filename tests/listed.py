@@ -1,7 +1,5 @@
 """What a source lists, in two parts."""
 
-from __future__ import annotations
-
 from papertune.collect.listings import by_year
 from papertune.records import Document, Rejection
 

@@ -1,7 +1,5 @@
 """A real HTTP server on loopback that answers, or fails, as a test says."""
 
-from __future__ import annotations
-
 import json
 import socket
 import struct

@@ -1,7 +1,5 @@
 """Processes of tests: Python that has the library, and programs that stand in for a site's."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -4,8 +4,6 @@ Models "answer" by drawing from right, half-right and wrong answers, so that tab
 the page have something to show without any training.
 """
 
-from __future__ import annotations
-
 import json
 import random
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A small file system of its own, to see what a full disk does."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager

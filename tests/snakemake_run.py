@@ -1,7 +1,5 @@
 """Runs Snakemake as a user does, in a folder of its own."""
 
-from __future__ import annotations
-
 import atexit
 import multiprocessing
 import os

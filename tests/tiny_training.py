@@ -1,7 +1,5 @@
 """Training runs that take a second each: a random model, and pairs that it can learn by heart."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import json

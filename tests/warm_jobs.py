@@ -4,8 +4,6 @@ A job is a process with its own folder, environment, limits, network and output,
 third-party libraries are there when it starts, and nothing of the project.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import ctypes

@@ -1,7 +1,5 @@
 """Jobs whose work several processes share, and what such processes do in tests."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

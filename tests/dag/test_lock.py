@@ -1,7 +1,5 @@
 """Two runs at once in one directory: the second is told who is in its way and how to go on."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What a dry-run plans: jobs per year, per generator and split, per model, seed and test set."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Small studies that run in about a minute; tests copy them or leave them as they are."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable
@@ -110,12 +108,12 @@ class FilesStudy:
     def log(self, name: str) -> str:
         return (self.folder / "logs/mine" / f"{name}.log").read_text()
 
-    def copy(self, folder: Path) -> FilesStudy:
+    def copy(self, folder: Path) -> "FilesStudy":
         shutil.copytree(self.folder, folder, symlinks=True)
         return FilesStudy(folder, self.one_file)
 
 
-def new_files_study(folder: Path, one_file: bool) -> FilesStudy:
+def new_files_study(folder: Path, one_file: bool) -> "FilesStudy":
     """Five papers a year, a base of almost nothing, one seed; not run yet."""
     folder.mkdir(exist_ok=True)
     study = FilesStudy(folder, one_file)
@@ -145,7 +143,7 @@ def new_files_study(folder: Path, one_file: bool) -> FilesStudy:
 
 
 @pytest.fixture(scope="session")
-def file_per_year(tmp_path_factory) -> FilesStudy:
+def file_per_year(tmp_path_factory) -> "FilesStudy":
     """A finished study of one local file per year; copy it before a change."""
     study = new_files_study(tmp_path_factory.mktemp("per-year"), one_file=False)
     study.run()
@@ -153,7 +151,7 @@ def file_per_year(tmp_path_factory) -> FilesStudy:
 
 
 @pytest.fixture(scope="session")
-def one_file(tmp_path_factory) -> FilesStudy:
+def one_file(tmp_path_factory) -> "FilesStudy":
     """A finished study of one local file for all years; copy it before a change."""
     study = new_files_study(tmp_path_factory.mktemp("one-file"), one_file=True)
     study.run()
@@ -161,12 +159,12 @@ def one_file(tmp_path_factory) -> FilesStudy:
 
 
 @pytest.fixture
-def study(file_per_year, tmp_path) -> FilesStudy:
+def study(file_per_year, tmp_path) -> "FilesStudy":
     """A copy of a finished study, to change and to run again."""
     return file_per_year.copy(tmp_path / "study")
 
 
 @pytest.fixture(params=["file_per_year", "one_file"])
-def either_study(request, tmp_path) -> FilesStudy:
+def either_study(request, tmp_path) -> "FilesStudy":
     """The same, for both ways to lay out the files."""
     return request.getfixturevalue(request.param).copy(tmp_path / "study")

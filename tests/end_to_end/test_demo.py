@@ -1,7 +1,5 @@
 """The demo as it comes along: what a newcomer sees must be true."""
 
-from __future__ import annotations
-
 import html
 import json
 from pathlib import Path

@@ -6,8 +6,6 @@ published figures are untouched; the source's address, the first year to train o
 validation and the numbers of epochs and seeds change.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Promise: what was collected in one place is made again in another one without a network."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Promise: a kept page whose file is broken is fetched again, and nothing else is."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An export is made beside what is there: it trains and answers nothing."""
 
-from __future__ import annotations
-
 import pytest
 
 from snakemake_run import planned

@@ -3,8 +3,6 @@
 Where Snakemake plans a job for a file's time or name, the job finds its result in the store.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

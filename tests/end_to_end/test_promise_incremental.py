@@ -1,7 +1,5 @@
 """Promise: only what depends on a change is made again, and a dry-run says so truly."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

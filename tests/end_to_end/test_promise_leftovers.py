@@ -1,7 +1,5 @@
 """Promise: nothing is made or paid for twice, also where jobs outlive the run that was killed."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Promise: `snakemake refresh` replaces only listings that changed; the next run does only those."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Promise: kill anything at any moment and start again; at most the batch in flight is lost."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Promise: two directories may share one store, also at the same time."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,8 +1,6 @@
 """Promise: documents without years are split by a share, and a new one stays what it is: one to
 train with, or one to test with, which trains nothing."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

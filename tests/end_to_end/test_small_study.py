@@ -1,7 +1,5 @@
 """A whole study in small: what it leaves behind, and that running it again gives the same."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

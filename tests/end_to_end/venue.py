@@ -1,7 +1,5 @@
 """A site on loopback and a study of it."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The daemons are Debian's, the nodes several `slurmd` beside each other. GPU node
 `cluster_setup`). What is left of a killed test run goes when the next cluster starts.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import stat
@@ -100,7 +98,7 @@ class Cluster:
         self._lock = FileLock(LOCK)
         self._database: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> "Cluster":
         if reason := lacking(self.with_accounting):
             raise Unavailable(reason)
         self._lock.acquire(timeout=LOCK_SECONDS)

@@ -5,8 +5,6 @@ open (each has its log or data there). That holds after a crash too, where a pid
 name a number that another process has by now.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import time

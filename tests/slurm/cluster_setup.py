@@ -9,8 +9,6 @@ this machine, and no route beyond it. The addresses are of the range kept for me
 (RFC 2544), which nobody has.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """A small study that runs on the tests' cluster, by the profile as a user would edit it."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -58,7 +56,7 @@ class ClusterStudy:
         self.folder = folder
         self.file = folder / "small.yaml"
 
-    def make(self, **changes: Any) -> ClusterStudy:
+    def make(self, **changes: Any) -> "ClusterStudy":
         """Write its settings, its documents and its base."""
         self.folder.mkdir(parents=True, exist_ok=True)
         values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())

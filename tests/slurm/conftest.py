@@ -1,7 +1,5 @@
 """Lends each test a running Slurm, with or without accounting."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -4,8 +4,6 @@ The plugin waits ten seconds longer every time it asks and no job has ended; stu
 would do little else.
 """
 
-from __future__ import annotations
-
 import asyncio
 
 

@@ -1,7 +1,5 @@
 """A processor of which a process gets a part only, by the kernel's control groups."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """What jobs of a real cluster record of themselves, and what its accounting adds."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 import time

@@ -1,8 +1,6 @@
 """Whatever a cluster does to its jobs: the tables are those of an undisturbed run, and nothing that
 had finished ran twice."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import time

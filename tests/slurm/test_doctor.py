@@ -1,7 +1,5 @@
 """The doctor, and the checks before the first submission, on a real cluster."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """Jobs of a run that was killed, and what the next run makes of them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

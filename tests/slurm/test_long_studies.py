@@ -1,7 +1,5 @@
 """The demo runs through Slurm whole, beside a training that outlives its time limits."""
 
-from __future__ import annotations
-
 import csv
 import subprocess
 from collections.abc import Iterator

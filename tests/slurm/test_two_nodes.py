@@ -1,7 +1,5 @@
 """One model that two tasks on two nodes train is the model that one process trains."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The steps of collecting one year in one folder, and a table of contents in DBLP's way."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -46,7 +44,7 @@ class Steps:
         list_documents(self.source, self.fetching, year, **files, cache=cache, **how)
         return self.read("listing"), self.read("rejected", Rejection)
 
-    def fetch(self) -> list[Document]:
+    def fetch(self) -> "list[Document]":
         files = {"listing": self.file("listing"), "output": self.file("fetched")}
         fetch_documents(self.source, self.fetching, **files, **self.kept)
         return self.read("fetched")
@@ -69,7 +67,7 @@ class Steps:
         finally:
             self.fetching = before
 
-    def reasons(self, *urls: str) -> list[str]:
+    def reasons(self, *urls: str) -> "list[str]":
         """The reason of each document, or an empty string where it has its text."""
         done = self.fetch_urls(*urls)
         assert all(bool(done[url].text) != bool(done[url].reason) for url in urls)

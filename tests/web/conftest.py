@@ -1,7 +1,5 @@
 """A site on loopback, and polite sessions that may ask it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

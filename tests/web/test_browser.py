@@ -1,7 +1,5 @@
 """The browser against real pages with real faults, with a real Chromium."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

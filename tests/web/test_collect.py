@@ -1,7 +1,5 @@
 """List, fetch and render over HTTP: a venue on loopback, the demo venue, a real browser."""
 
-from __future__ import annotations
-
 import json
 import logging
 import socket

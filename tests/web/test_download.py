@@ -1,7 +1,5 @@
 """Bringing a model from a Hub: a server on loopback that speaks the part of its API that is used."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Scholarly listings over HTTP: what a server on loopback gives in place of a listing."""
 
-from __future__ import annotations
-
 from urllib.parse import urlencode
 
 import pytest

@@ -1,7 +1,5 @@
 """Listing again over HTTP: what is printed, what is replaced, what stays."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 import time
@@ -49,7 +47,7 @@ class Venue:
     def rejected(self, year: int) -> Path:
         return Path(f"results/mine/rejected/listings/{year}.jsonl")
 
-    def titles(self, year: int) -> list[str]:
+    def titles(self, year: int) -> "list[str]":
         return [item.title for item in read_records(self.listing(year), Document)]
 
     def refresh(self, **fetching) -> None:

@@ -1,7 +1,5 @@
 """Texts from whoever has them, in the experiment's order: over HTTP, through the steps of collecting."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The scholarly APIs as servers on loopback that answer in their shapes, faults included."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

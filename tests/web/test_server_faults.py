@@ -1,7 +1,5 @@
 """Faults of sites: what the document's record says, and that the others are none the worse."""
 
-from __future__ import annotations
-
 import gzip
 import itertools
 import json

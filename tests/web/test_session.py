@@ -1,7 +1,5 @@
 """The polite session against a real server with real faults."""
 
-from __future__ import annotations
-
 import gzip
 import itertools
 import json

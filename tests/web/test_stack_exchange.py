@@ -1,7 +1,5 @@
 """Stack Exchange's API against a server on loopback that answers as it does."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """Wikipedia's pages through a MediaWiki API on loopback."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.collect.identifiers import document_id

@@ -1,7 +1,5 @@
 """Answering and synthesis in several processes: the same results, and nothing is asked twice."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """What the machine that Snakemake runs on has: room, clock, internet, models, a browser."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

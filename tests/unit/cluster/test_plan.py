@@ -1,7 +1,5 @@
 """The plan and the doctor, asked for as a user does."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """What jobs ask for, whether a partition has it, and what a plan adds up to."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.cluster.plan import gpu_hours, show_plan

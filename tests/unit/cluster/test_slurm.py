@@ -1,7 +1,5 @@
 """What Slurm's commands print, as Slurm 22.05 printed it, and what is read out of it."""
 
-from __future__ import annotations
-
 import time
 from types import SimpleNamespace
 

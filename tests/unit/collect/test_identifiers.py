@@ -1,7 +1,5 @@
 """One document has one id, however its DOI, arXiv number or url is written."""
 
-from __future__ import annotations
-
 import hashlib
 
 import pytest

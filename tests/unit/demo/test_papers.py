@@ -1,7 +1,5 @@
 """The demo venue's papers and its archive."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """What training reads of a pair, and that answering asks in the same form."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.answering.inference import Task, answer

@@ -1,7 +1,5 @@
 """Packing changes neither the loss of an example nor which tokens count, whatever the architecture."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,5 @@
 """The estimate of memory: parameters, what layers keep, what it says where a model does not fit."""
 
-from __future__ import annotations
-
 import json
 import warnings
 from dataclasses import replace

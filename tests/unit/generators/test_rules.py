@@ -1,7 +1,5 @@
 """Pairs written by rules."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A full disk: a clear error, and nothing that was made before is lost."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """Which GPUs jobs take that run at once on a machine without a scheduler."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator

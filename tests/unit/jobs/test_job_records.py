@@ -1,7 +1,5 @@
 """The records that jobs leave of themselves, made by real processes."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """A store that a group shares: every member goes on with what the others have finished."""
 
-from __future__ import annotations
-
 import os
 import stat
 import tempfile

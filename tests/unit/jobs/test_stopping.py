@@ -1,7 +1,5 @@
 """SIGTERM ends a job between two items, with what is finished on disk; the log says so."""
 
-from __future__ import annotations
-
 import signal
 import socket
 import time

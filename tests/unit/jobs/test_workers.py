@@ -1,7 +1,5 @@
 """Several processes in one job: what each is given, what is told, and how they end."""
 
-from __future__ import annotations
-
 import signal
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Model folders as others get them: cards from facts, whole weights, settings of generation."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -1,7 +1,5 @@
 """Finished models in the store: made once, linked into results, and never written through."""
 
-from __future__ import annotations
-
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """What is used of other libraries' insides is still there, and still does what it is used for."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -4,8 +4,6 @@ Seen on Snakemake 9 and urllib3 2.8; of transformers and bitsandbytes see the ro
 training.
 """
 
-from __future__ import annotations
-
 import inspect
 
 import pytest

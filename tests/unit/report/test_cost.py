@@ -1,7 +1,5 @@
 """The cost table: which attempts count, what completes them, and what is not known."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import json

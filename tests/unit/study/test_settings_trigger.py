@@ -3,8 +3,6 @@
 Settings are found in the schema. What is marked cosmetic plans tables, figures and page at most.
 """
 
-from __future__ import annotations
-
 import copy
 import re
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Trial series and sweeps: what short notations stand for, and errors that name what was written."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Runs of training, and runs that are stopped."""
 
-from __future__ import annotations
-
 import os
 import signal
 

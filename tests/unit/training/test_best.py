@@ -1,7 +1,5 @@
 """The best checkpoint: by validation loss, or by what the model answers."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.answering.inference import Task, answer

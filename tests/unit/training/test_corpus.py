@@ -1,7 +1,5 @@
 """What a base from scratch reads."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.errors import RecordError, TrainingError

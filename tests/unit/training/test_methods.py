@@ -1,7 +1,5 @@
 """Every method and every setting of training, for real, on models small enough for a test."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from contextlib import nullcontext

@@ -1,7 +1,5 @@
 """Stopped, killed without notice, torn checkpoints, and how much disk a run takes."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

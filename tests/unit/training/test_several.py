@@ -1,7 +1,5 @@
 """Several processes that train one model: the result of one process, also after an interruption."""
 
-from __future__ import annotations
-
 import json
 import signal
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Batches that memory does not hold."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

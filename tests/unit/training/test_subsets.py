@@ -1,7 +1,5 @@
 """The best of a source: from its votes to the pairs that a model is trained on."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

@@ -1,7 +1,5 @@
 """Training for real, with models small enough for a test."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """What a run tells of its devices: one for each process, GPU hours, energy, cost."""
 
-from __future__ import annotations
-
 import itertools
 import sys
 import types

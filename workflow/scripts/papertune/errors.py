@@ -1,7 +1,5 @@
 """Errors written for people: what was wrong, where, and what to do."""
 
-from __future__ import annotations
-
 
 class PapertuneError(Exception):
     """A failure that the user can act on; scripts print it without a traceback.

@@ -4,8 +4,6 @@ An identity holds what changes a result (text, prompt, model and revision, decod
 hyperparameters, seed, the stage's version) and nothing else: no labels, threads or partitions.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

@@ -6,8 +6,6 @@ adds up negative log-likelihoods and tokens, corpus BLEU adds up matching n-gram
 right for a cell and for every resample of it, which a mean of per-answer values would not be.
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections import Counter

@@ -4,8 +4,6 @@ A text that many pairs share stands in the file, and in memory, once for each gr
 pairs give equal bytes. ``provenance`` is JSON, as its keys differ from generator to generator.
 """
 
-from __future__ import annotations
-
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator

@@ -4,8 +4,6 @@ Files are written whole or not at all: to a temporary file in the same folder, f
 then renamed. Reading is lazy, line by line, so that memory does not grow with the documents.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Sentences of English scientific prose, without any data to download."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

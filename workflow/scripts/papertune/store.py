@@ -6,8 +6,6 @@ work of this stage depends on, the key that of the item. Every process writes a 
 database: that is what works on NFS and Lustre with many jobs at once.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """Files of rows in a folder of their own, and pages that need no network."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The ACL Anthology's XML and pages, small ones in the shape of the real ones."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.collect.identifiers import document_id

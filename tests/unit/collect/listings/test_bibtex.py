@@ -1,7 +1,5 @@
 """BibTeX files as people and publishers write them."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.collect.identifiers import document_id

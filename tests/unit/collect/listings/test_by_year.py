@@ -1,7 +1,5 @@
 """Local rows parted by year: read once, digested by year, each document once."""
 
-from __future__ import annotations
-
 import os
 import time
 

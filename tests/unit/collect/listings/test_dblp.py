@@ -1,7 +1,5 @@
 """DBLP's pages and answers, read from the cache: no network, the real session."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

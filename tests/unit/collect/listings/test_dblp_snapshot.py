@@ -1,7 +1,5 @@
 """Snapshots of DBLP, small ones, read as the large ones are."""
 
-from __future__ import annotations
-
 import gzip
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Answers of DBLP's SPARQL endpoint, read from the cache: no network, the real session."""
 
-from __future__ import annotations
-
 import json
 from urllib.parse import urlencode
 

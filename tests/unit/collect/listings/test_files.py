@@ -1,7 +1,5 @@
 """Listings out of local files, and what a bad row costs."""
 
-from __future__ import annotations
-
 import pytest
 
 from listed import rows_of

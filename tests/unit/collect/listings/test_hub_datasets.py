@@ -1,7 +1,5 @@
 """Data sets of a Hub: a server on loopback that speaks the part of its API that is used."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """Volume pages of PMLR, read from the cache: no network, the real session."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.collect.identifiers import document_id

@@ -1,7 +1,5 @@
 """Tables of every kind, row by row."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is taken of the answers of arXiv, Crossref, OpenAlex and Semantic Scholar, saved ones too."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

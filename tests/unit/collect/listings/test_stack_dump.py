@@ -1,7 +1,5 @@
 """A data dump's Posts.xml: which pairs are chosen, and what a bad file says."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma

@@ -1,7 +1,5 @@
 """Ready-made pairs: which columns are what, and what a bad row costs."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.collect.listings import by_year

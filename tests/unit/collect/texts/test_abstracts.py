@@ -1,7 +1,5 @@
 """The cascade of extractors on small pages of the shapes that publishers use."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Formulas once, indices and powers readable: in pages and in what APIs give."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

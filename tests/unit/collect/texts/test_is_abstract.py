@@ -1,7 +1,5 @@
 """What is an abstract, what only stands in its place, and which of two is the fuller."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.collect.texts.is_abstract import (

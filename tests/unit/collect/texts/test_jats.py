@@ -1,7 +1,5 @@
 """JATS into text, on small inputs of the shapes that publishers deposit."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The text of PDFs: order of columns, words, running heads, references, and what is refused."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

@@ -1,7 +1,5 @@
 """Posts into text: what goes, what stays, and that nobody is named."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Small pages of the shapes that publishers have used over the years, and what stands around."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Titles: the same one in different hands, others that look alike, and what is no paper."""
 
-from __future__ import annotations
-
 import pytest
 
 from papertune.collect.texts.titles import best_match, no_paper, normalised, searchable, similarity

@@ -1,7 +1,5 @@
 """Text of wiki pages: from extracts, from HTML, and into sentences."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

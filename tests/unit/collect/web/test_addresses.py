@@ -1,7 +1,5 @@
 """Which addresses requests may lead to."""
 
-from __future__ import annotations
-
 import socket
 
 import pytest

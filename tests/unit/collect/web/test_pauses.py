@@ -1,7 +1,5 @@
 """The pause between two requests to one host, whoever asks."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import itertools

@@ -1,7 +1,5 @@
 """Hosts in parallel, each in its order."""
 
-from __future__ import annotations
-
 import threading
 import time
 

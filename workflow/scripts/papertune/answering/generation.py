@@ -4,8 +4,6 @@ What a row gets does not depend on the rows beside it: sampling draws from a ran
 generator per row, seeded by the row's key.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

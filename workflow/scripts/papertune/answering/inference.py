@@ -1,7 +1,5 @@
 """A model answers the questions of a test set, and says how likely the reference answers are."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How likely a model finds reference answers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from papertune.answering.generation import left_padded

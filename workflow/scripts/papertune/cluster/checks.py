@@ -1,7 +1,5 @@
 """Whether the cluster is there and takes what an experiment's jobs ask for."""
 
-from __future__ import annotations
-
 import getpass
 import time
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """All checks: at length when the user asks, in short before a run submits its first job."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any

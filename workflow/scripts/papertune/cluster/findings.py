@@ -1,7 +1,5 @@
 """What a check found: it is fine, it may go wrong, or it surely goes wrong; and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial

@@ -6,8 +6,6 @@ asked only where there may be such jobs, and so that jobs of another run which i
 from them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

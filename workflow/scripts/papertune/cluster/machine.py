@@ -1,7 +1,5 @@
 """Whether the machine that Snakemake runs on has what the jobs that run here need."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import shutil

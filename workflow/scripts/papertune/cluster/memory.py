@@ -1,7 +1,5 @@
 """Whether the models of a run fit the memory that is there, said before anything is submitted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field

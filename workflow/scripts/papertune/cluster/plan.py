@@ -1,7 +1,5 @@
 """What a run would submit, before it does: jobs, what each asks for, and the sum."""
 
-from __future__ import annotations
-
 from papertune.cluster.requests import Kind
 
 HEAD = ("rule", "jobs", "runs", "GPUs", "CPUs", "memory", "time", "GPU-hours")

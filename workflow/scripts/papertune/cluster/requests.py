@@ -1,7 +1,5 @@
 """What jobs ask the cluster for, and whether a partition has it. Jobs that ask alike are one kind."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

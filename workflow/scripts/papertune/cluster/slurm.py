@@ -3,8 +3,6 @@
 Every question ends after some seconds; one that gets no answer raises a ClusterError.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """What Slurm knows of jobs that have run."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What Slurm's partitions have: kinds of node, time limits."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping

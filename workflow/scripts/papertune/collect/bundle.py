@@ -6,8 +6,6 @@ of the stage's results, the pages and the outcomes that they were made from, and
 makes the same documents again, byte for byte.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import json

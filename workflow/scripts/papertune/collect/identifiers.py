@@ -4,8 +4,6 @@ The same document has one id wherever it was listed: the hash of its DOI in lowe
 its arXiv abstract, or of its canonical url.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit

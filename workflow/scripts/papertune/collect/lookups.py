@@ -1,7 +1,5 @@
 """What asking for each document gave, kept as soon as it is known, in words for people too."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Listing again: what was added, changed or vanished since, and only those listings replaced."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Scholarly APIs are asked with a document's DOI or arXiv number, its landing page
 a browser. The first whole text is taken; a beginning only if nobody has the whole.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The three steps of collecting, as the scripts call them: list, fetch, render."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ line has a ``prompt`` (the beginning of an abstract) and a ``completion`` (its f
 one ``field: value`` a line, in other words than any question uses): reading for it means finding.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import re

@@ -5,8 +5,6 @@ are published. Three papers are special, each in a year of its own: one page has
 answers 429 before it answers 200, one is gone.
 """
 
-from __future__ import annotations
-
 import json
 from html import escape
 from urllib.parse import urlsplit

@@ -6,8 +6,6 @@ guessed from another one: a model has to read. Years from :data:`TEST_FROM` on u
 own, so that no name of a test paper is known from training.
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 

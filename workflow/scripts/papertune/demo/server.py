@@ -1,7 +1,5 @@
 """The demo venue over HTTP on loopback, started and stopped by the job that needs it."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections import Counter

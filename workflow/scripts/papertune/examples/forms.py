@@ -1,7 +1,5 @@
 """Forms: the texts that pairs become, the same in training and when the model is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any

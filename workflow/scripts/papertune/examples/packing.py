@@ -4,8 +4,6 @@ Packed examples have positions that start anew and attention that does not cross
 is what it is alone.
 """
 
-from __future__ import annotations
-
 import inspect
 import math
 from dataclasses import dataclass
@@ -182,7 +180,7 @@ class Collator:
     way: Way = "positions"
 
     @classmethod
-    def of(cls, model: Any, pad_token: int, limit: int | None, what: str) -> Collator:
+    def of(cls, model: Any, pad_token: int, limit: int | None, what: str) -> "Collator":
         """The collator for a model.
 
         Raises:

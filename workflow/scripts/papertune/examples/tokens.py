@@ -1,7 +1,5 @@
 """Tokenised examples: what of a text the loss counts, and how they are padded into batches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice

@@ -8,8 +8,6 @@ each head of queries), values and the result of attention. They follow Korthikan
 scores.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """What would fit where a model does not: the same update in smaller steps, or another method."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

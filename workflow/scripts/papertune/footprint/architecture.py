@@ -1,7 +1,5 @@
 """What a decoder is made of: sizes, modules and numbers of parameters."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

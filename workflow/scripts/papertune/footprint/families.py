@@ -1,7 +1,5 @@
 """The architecture of a model folder, read from its config.json as transformers reads it."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

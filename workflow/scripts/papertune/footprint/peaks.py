@@ -18,8 +18,6 @@ gradients, what layers keep (with checkpointing, too) and the largest logits cou
 for a batch whose examples are all as long as ``max_length``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from papertune.answering.likelihood import LOGITS as LIKELIHOOD_LOGITS

@@ -1,7 +1,5 @@
 """What of an architecture a recipe trains, and in which form it holds the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from papertune.footprint.activations import BF16, FP32, Role

@@ -1,7 +1,5 @@
 """The memory of an experiment's models: what their jobs ask for, and whether a GPU holds them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace

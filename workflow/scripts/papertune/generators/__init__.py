@@ -1,7 +1,5 @@
 """What writes pairs: one module per backend behind the protocol of ``protocol.py``."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 

@@ -6,8 +6,6 @@ document is read and checked once. Each attempt at a document is one item of bot
 is cheap to make again and is only in the second.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain

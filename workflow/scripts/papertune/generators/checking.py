@@ -1,7 +1,5 @@
 """Which of the pairs about a document are kept, and why the others are not."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache

@@ -1,7 +1,5 @@
 """Taking decoration out of what a model wrote, and leaving maths and code as they are."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """The card of a dataset: the pairs of one generator, split by split, in a folder to load."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Backends without a model: the built-in rules, and the pairs that documents come with."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any

@@ -1,7 +1,5 @@
 """The documents of a split by their places in files: memory holds no texts."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

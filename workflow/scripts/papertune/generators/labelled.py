@@ -1,7 +1,5 @@
 """Pairs in labelled text (``Q1:``, ``**Question:**``, ``### Answer``) and in numbered questions."""
 
-from __future__ import annotations
-
 import re
 
 Pairs = list[tuple[str, str]]

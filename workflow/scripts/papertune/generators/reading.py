@@ -5,8 +5,6 @@ do not matter. What is nearly JSON is repaired object by object. Only then label
 (``Q1:``, ``**Question:**``, ``### Answer``) and, last, numbered questions with text below them.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

@@ -5,8 +5,6 @@ contain its answer, and no question and no answer comes twice for one document. 
 taken depends on the document's id and text only.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Iterator

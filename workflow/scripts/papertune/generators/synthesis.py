@@ -4,8 +4,6 @@ Memory holds one line of bookkeeping per document and never the texts: documents
 place in the files, and what was kept of them by their place in the store.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A generator's model on this machine, in batches."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 from pathlib import Path

@@ -4,8 +4,6 @@ The agent names the process that failed, ends the others and tells the job. ``to
 agent; here it meets at an address that the job has chosen, and reads no pickle from the network.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import logging

@@ -4,8 +4,6 @@ A process alone answers itself, and nothing of torch's machinery is loaded for i
 have to call every function that says "together", at the same place of their work.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 from datetime import timedelta

@@ -4,8 +4,6 @@ Snakemake counts GPUs and does not tell jobs which are theirs: without this, all
 once would take the first one.
 """
 
-from __future__ import annotations
-
 import fcntl
 import logging
 import os

@@ -1,7 +1,5 @@
 """What every script does around its work: a log, a record of what it took, errors in a sentence."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterable, Iterator

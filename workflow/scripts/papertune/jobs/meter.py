@@ -1,7 +1,5 @@
 """Measures what a process and its children use, from a thread beside the work."""
 
-from __future__ import annotations
-
 import os
 import re
 import resource
@@ -33,7 +31,7 @@ class Meter:
         tell: Called with this meter about once a minute.
     """
 
-    def __init__(self, gpus: int, tell: Callable[[Meter], None]) -> None:
+    def __init__(self, gpus: int, tell: "Callable[[Meter], None]") -> None:
         self.gpus, self.tell = gpus, tell
         self._process = psutil.Process()
         self._held = 0
@@ -41,7 +39,7 @@ class Meter:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="meter", daemon=True)
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> "Meter":
         self._thread.start()
         return self
 

@@ -1,7 +1,5 @@
 """Logs of jobs: one file per job, a line on the terminal, progress with done/total and rate."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

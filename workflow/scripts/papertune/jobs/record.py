@@ -4,8 +4,6 @@ A record is written when the attempt starts, now and then while it runs, and whe
 attempt leaves one that says ``running``; it was ``seen`` last when it was written last.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

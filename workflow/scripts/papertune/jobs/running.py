@@ -7,8 +7,6 @@ run left is deleted once Snakemake's locks are gone. Its jobs live on: their rec
 its rule declares no file. So it and other runs keep out of each other's way by these files.
 """
 
-from __future__ import annotations
-
 import atexit
 import getpass
 import json

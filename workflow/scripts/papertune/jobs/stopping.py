@@ -5,8 +5,6 @@ what is finished is on disk, and end the job there; its next attempt goes on fro
 for a network has nothing to lose and ends at once.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

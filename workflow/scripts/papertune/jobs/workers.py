@@ -6,8 +6,6 @@ the work and keep what they finish in the store. Both are started by torch's ela
 have one end of a pipe from the job: when it closes, the job was told to stop or is gone.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """Bringing models of the Hub to this machine, before any offline job needs them."""
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

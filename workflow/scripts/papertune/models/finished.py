@@ -4,8 +4,6 @@ A folder gets its name whole, with ``identity.json`` in it, and nobody writes in
 Results are hard links to its files, and files of their own where these tell names.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -4,8 +4,6 @@ Seen on transformers 5.19, peft 0.21 and bitsandbytes 0.50; ``tests/unit/models/
 where they change. Of the Trainer, see :mod:`papertune.training.trainer`.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 from collections.abc import Iterator

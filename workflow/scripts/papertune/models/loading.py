@@ -1,7 +1,5 @@
 """Loading language models from local folders: offline, safetensors only, no code from outside."""
 
-from __future__ import annotations
-
 import json
 import os
 import warnings

@@ -1,7 +1,5 @@
 """Adapters brought into the weights of their base: a model that needs neither peft nor the base."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -5,8 +5,6 @@ Names, prompts and what the base's own card says come from people, pages and mod
 shown as text, never as markup.
 """
 
-from __future__ import annotations
-
 import csv
 import html
 import json

@@ -1,7 +1,5 @@
 """A model folder: written whole or not at all, with the facts of the run that made it."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

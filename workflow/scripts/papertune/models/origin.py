@@ -1,7 +1,5 @@
 """Where a model comes from: its base and the base's licence, its data and who wrote that."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Sequence

@@ -5,8 +5,6 @@ quantised. Weights are quantised from float32 in either place; the rest of the m
 another precision.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What one attempt took: its own record, completed and corrected by the cluster's accounting."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

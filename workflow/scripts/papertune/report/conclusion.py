@@ -1,7 +1,5 @@
 """What the matrix says, in plain words and no more than it says."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

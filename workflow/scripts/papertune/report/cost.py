@@ -1,7 +1,5 @@
 """The table of what an experiment's results cost, by stage and by model or generator."""
 
-from __future__ import annotations
-
 import json
 import logging
 import math

@@ -1,7 +1,5 @@
 """Counts from listing to score: what each stage kept, what it rejected and why."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import logging

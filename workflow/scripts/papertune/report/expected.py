@@ -1,7 +1,5 @@
 """The jobs whose results an experiment's matrix is made of, and the rows of the cost table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A trained model as one folder for others: whole weights, tokenizer, settings, card with results."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Figures of the report as SVG: the same input gives the same bytes."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

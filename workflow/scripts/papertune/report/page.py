@@ -1,7 +1,5 @@
 """The page: one HTML file that opens from disk, loads nothing and runs only its own script."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from pathlib import Path

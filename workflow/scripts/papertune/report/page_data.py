@@ -1,7 +1,5 @@
 """What the page shows beside tables and figures: answers side by side, counts, what is missing."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -5,8 +5,6 @@ all that is known of what the experiment makes agrees: what a model was trained 
 only where the data is there. What does not say what it is stays.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import shutil

@@ -1,7 +1,5 @@
 """Figures for inlining in the page: they take its text colour, and a strict policy lets them be."""
 
-from __future__ import annotations
-
 import re
 from xml.etree import ElementTree
 

@@ -1,7 +1,5 @@
 """Tables of the report as CSV, Markdown and LaTeX, and the matrix as text for a terminal."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

@@ -1,7 +1,5 @@
 """A table of text cells, and the ways to write it: CSV, Markdown, LaTeX, plain text."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sentence embeddings, each text embedded once and kept in the store."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The matrix: mean scores with their intervals, and whether a model beats the baseline."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import logging

@@ -1,7 +1,5 @@
 """Score files of answers, in batches, so that memory does not grow with them."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice

@@ -6,8 +6,6 @@ parts per document (see :mod:`papertune.metrics`), so that means, perplexity and
 the same way.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from papertune.metrics import Metric

@@ -1,7 +1,5 @@
 """An experiment as a whole: its settings, checked together, and what rules ask of them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
@@ -47,7 +45,7 @@ class Splits(Settings):
     validation: float = Field(0.1, gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _apart(self) -> Splits:
+    def _apart(self) -> "Splits":
         if isinstance(self.test, Years) != isinstance(self.train, Years):
             raise ValueError(
                 "train: give years to both train and test; where test is a share of all documents, "
@@ -97,7 +95,7 @@ class Experiment(Settings):
         return values
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Experiment:
+    def _names_exist(self) -> "Experiment":
         generators, models = self.generators, self.models
         checks: list[tuple[str, Iterable[str], Collection[str]]] = [
             ("dataset", {self.dataset} - {""}, generators),

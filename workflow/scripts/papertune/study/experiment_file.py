@@ -1,7 +1,5 @@
 """Finding, reading and explaining experiment files, and ``config/config.yaml`` that names them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Where everything of an experiment lies; rules and scripts ask the same map."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How a base is adapted. A new method is one entry here, which settings, training and cards read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

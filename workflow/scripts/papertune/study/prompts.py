@@ -1,7 +1,5 @@
 """Prompt templates: text files with ``$names``, filled without evaluating anything."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template

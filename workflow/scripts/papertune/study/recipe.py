@@ -4,8 +4,6 @@ It is what training takes, what the memory of a job is estimated from, and what 
 model is made again.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from papertune.study.methods import METHODS

@@ -1,7 +1,5 @@
 """The JSON schemas of the configuration, for editors: ``python -m papertune.study.schemas FOLDER``."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

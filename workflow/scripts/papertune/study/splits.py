@@ -4,8 +4,6 @@ Choices are frozen objects that hold just what decides, so that a change of anot
 is none of theirs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from papertune.identity import share
@@ -48,7 +46,7 @@ class SplitOf:
     validation: float | None  # the share of the training documents that validates
 
     @classmethod
-    def of(cls, split: str, splits: Splits) -> SplitOf:
+    def of(cls, split: str, splits: Splits) -> "SplitOf":
         """What of an experiment's splits decides about one of them."""
         years = splits.test if split == "test" else splits.train
         return cls(

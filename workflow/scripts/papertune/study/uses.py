@@ -4,8 +4,6 @@ A rule's param is the identity of what its function gives here, and its script g
 and nothing else of the experiment. So no result depends on a setting that does not trigger it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """What the Trainer of transformers is told of a run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from transformers import TrainingArguments

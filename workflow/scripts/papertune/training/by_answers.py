@@ -1,7 +1,5 @@
 """How well a model in training answers: a metric on a sample of the validation pairs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any

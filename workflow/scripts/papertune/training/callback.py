@@ -1,7 +1,5 @@
 """What a run does between its steps: when it validates and saves, what it tells, when it ends."""
 
-from __future__ import annotations
-
 import logging
 import math
 import time

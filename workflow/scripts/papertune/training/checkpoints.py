@@ -4,8 +4,6 @@ A run that is killed while it writes a checkpoint goes on from the one before; s
 newest checkpoint was torn later, by a disk or a node that failed.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import shutil

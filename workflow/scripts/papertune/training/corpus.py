@@ -1,7 +1,5 @@
 """What a base from scratch reads: the training documents, and files of one's own."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from pathlib import Path

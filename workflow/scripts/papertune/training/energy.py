@@ -1,7 +1,5 @@
 """The energy that a GPU has used, where its driver counts it."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import import_module
 from typing import Any

@@ -1,7 +1,5 @@
 """The facts of a run, which its model folder keeps in ``training.json``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from papertune.jobs import distributed

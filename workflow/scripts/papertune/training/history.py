@@ -1,7 +1,5 @@
 """The rows of a run's history, and which of its validations was the best one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Of the data it is what training reads, not a file's bytes, a generator's key or an experiment's name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How a method prepares a base: which weights it starts from, and which of them are trained."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

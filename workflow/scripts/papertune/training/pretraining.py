@@ -1,7 +1,5 @@
 """A base from scratch: its tokenizer, its random weights and its first reading."""
 
-from __future__ import annotations
-
 import math
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """When memory does not hold a batch: noticing it, and finding a smaller one for the same update."""
 
-from __future__ import annotations
-
 import gc
 import json
 import logging

@@ -1,7 +1,5 @@
 """Subsets of training pairs: whole documents, chosen by score, by order or by hash."""
 
-from __future__ import annotations
-
 from papertune.errors import TrainingError
 from papertune.identity import share
 from papertune.records import Pair

@@ -5,8 +5,6 @@ A plan wants a digest of each year's rows and each year's job wants its rows: bo
 whatever their years; the others are rejections that say where it stands.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ Abstracts come in JATS, and only where the publisher deposited them. The contact
 request, which Crossref rewards with a faster pool.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode

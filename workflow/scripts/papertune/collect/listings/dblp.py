@@ -1,7 +1,5 @@
 """DBLP: table-of-contents pages (HTML) and the search API (JSON)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -4,8 +4,6 @@ The schema is described at https://dblp.org/rdf/docu/. A paper comes in as many 
 links, DOIs and classes; rows of one ``?publ`` are one paper.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The entry of a listing as a document, or why it is none: the same for all who list papers."""
 
-from __future__ import annotations
-
 from papertune.collect.identifiers import located
 from papertune.collect.texts.titles import no_paper
 from papertune.records import Document, Rejection

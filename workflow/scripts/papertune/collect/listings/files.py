@@ -5,8 +5,6 @@ A row has ``title``, ``paper_url`` or ``doi``, ``year`` and ``abstract``; the ab
 rejection with file and line; the others go on.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

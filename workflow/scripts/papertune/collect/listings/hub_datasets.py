@@ -4,8 +4,6 @@ Read from data files alone, by ``datasets``: it runs no code of a repository. Wh
 downloaded stays in ``HF_HOME``; a listing of the same revision then needs no network.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from typing import Any

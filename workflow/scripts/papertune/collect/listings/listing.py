@@ -1,7 +1,5 @@
 """What a source lists: by the lister that its settings name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any

@@ -1,7 +1,5 @@
 """The MediaWiki API: pages and categories, one question at a time, as its etiquette asks."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterator

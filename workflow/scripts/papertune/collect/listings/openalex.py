@@ -4,8 +4,6 @@
 DOI costs nothing, a page of a listing little, a search for a title ten times as much.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

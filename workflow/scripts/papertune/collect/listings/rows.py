@@ -3,8 +3,6 @@
 Python's own readers know the line that a row stands in, and leave ``007`` and ``nan`` as they are.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import json

@@ -5,8 +5,6 @@ common. Some publishers do not let it pass abstracts on: those are missing, and 
 model wrote is no abstract.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What scholarly APIs answer: asked for with their manners, read as what they promise, judged."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator

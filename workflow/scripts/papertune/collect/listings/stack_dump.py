@@ -5,8 +5,6 @@ read twice: for what selects a post (numbers, kept in a private temporary databa
 for the texts of the posts that were selected. Nothing in memory grows with the dump.
 """
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import logging

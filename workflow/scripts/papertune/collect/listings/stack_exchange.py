@@ -4,8 +4,6 @@
 300, and pages behind the 25th. Authors are not asked for: a filter names the fields that are.
 """
 
-from __future__ import annotations
-
 import calendar
 import html
 import itertools

@@ -1,7 +1,5 @@
 """Ready-made pairs in local tables: translations, problems and their solutions, exams."""
 
-from __future__ import annotations
-
 import math
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Wikipedia's pages by titles and categories, through the MediaWiki API."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 

@@ -4,8 +4,6 @@ Every function takes text that :func:`papertune.collect.texts.text.clean` has be
 a landing page, an API, a feed, a PDF.
 """
 
-from __future__ import annotations
-
 import re
 
 _ENDS = re.compile(r"[.!?。！？][)\]\"'”’»*†\d]*$|[$)\]”\"»]$")

@@ -5,8 +5,6 @@ are made of letters by their boxes, columns found by the gutter that few lines c
 heads by what comes back on other pages.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Lines of a paper as running text: words whole, paragraphs apart, no references."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

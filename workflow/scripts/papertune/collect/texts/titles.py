@@ -1,7 +1,5 @@
 """Titles: the same one written differently, and those of what is no paper."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

@@ -9,8 +9,6 @@ Then only what the url itself says can be judged: an address written as such, an
 name that the proxy resolves to a private address is up to the proxy.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import socket
 import time

@@ -1,7 +1,5 @@
 """Pages that only JavaScript writes, rendered by headless Chromium through Selenium."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -36,7 +34,7 @@ class Browser:
         self._running: Chromium | None = None
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> "Browser":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,5 @@
 """Bot challenges in place of pages, and bytes into text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from itertools import chain

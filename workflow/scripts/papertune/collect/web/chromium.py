@@ -1,7 +1,5 @@
 """One run of headless Chromium: how it is started, watched and ended."""
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

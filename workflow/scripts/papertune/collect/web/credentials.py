@@ -1,7 +1,5 @@
 """What goes with a request and is kept nowhere: an API's key, as a header or in the query."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Hosts that a session asks no more: they set a challenge, want a long rest, or do not answer."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 

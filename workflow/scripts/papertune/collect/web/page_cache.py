@@ -4,8 +4,6 @@ Plain JSON files, written whole: requests-cache and hishel keep SQLite, which NF
 and CacheControl keeps each hop of a redirect by itself and every challenge page.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

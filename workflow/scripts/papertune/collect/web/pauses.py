@@ -1,7 +1,5 @@
 """When a host may be asked: one pause for all threads, jobs and runs that share a folder."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import itertools

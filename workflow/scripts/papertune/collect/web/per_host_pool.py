@@ -1,7 +1,5 @@
 """Hosts in parallel, the requests to one host one after another."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 import time

@@ -1,7 +1,5 @@
 """The robots.txt of each site: read once, again after a day, and by one thread at a time."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

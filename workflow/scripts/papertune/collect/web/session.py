@@ -5,8 +5,6 @@ again with exponential backoff and jitter or after the time that Retry-After giv
 private address that the experiment does not allow. Pages are kept on disk.
 """
 
-from __future__ import annotations
-
 import itertools
 import logging
 import os
@@ -88,7 +86,7 @@ class PoliteSession:
         if self._closed:
             raise stopping.Interrupted("the session is closed")
 
-    def __enter__(self) -> PoliteSession:
+    def __enter__(self) -> "PoliteSession":
         return self
 
     def __exit__(self, *_: object) -> None:

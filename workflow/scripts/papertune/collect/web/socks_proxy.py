@@ -4,8 +4,6 @@ A page may load, redirect to or connect to anything, over HTTP, TLS or WebSocket
 names to a SOCKS proxy to resolve, so nothing that it asks for passes by what is judged here.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import selectors
 import socket

@@ -1,7 +1,5 @@
 """One request and its answer: what can go wrong has a reason, a size limit and an end."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from contextlib import suppress

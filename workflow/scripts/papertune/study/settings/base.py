@@ -1,7 +1,5 @@
 """What all settings have in common: immutable, no unknown keys, an identity."""
 
-from __future__ import annotations
-
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, ClassVar, Self
 
@@ -71,7 +69,7 @@ class Years(Settings):
     last: int = Field(alias="to", ge=1600, le=2200)
 
     @model_validator(mode="after")
-    def _not_empty(self) -> Years:
+    def _not_empty(self) -> "Years":
         if self.last < self.first:
             raise ValueError(
                 f"no years from {self.first} to {self.last}; put the earlier one in 'from'"

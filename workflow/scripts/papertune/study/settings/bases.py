@@ -1,7 +1,5 @@
 """Settings of bases, and of how one is pre-trained here."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -50,7 +48,7 @@ class Architecture(Settings):
         return {**shape, "tie_word_embeddings": True}
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> Architecture:
+    def _heads_divide(self) -> "Architecture":
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
         return self
@@ -79,7 +77,7 @@ class Pretraining(Settings):
     seed: int = 1
 
     @model_validator(mode="after")
-    def _by_loss(self) -> Pretraining:
+    def _by_loss(self) -> "Pretraining":
         if self.training.best_by != "validation_loss":
             raise ValueError("training.best_by: in pre-training it can only be validation_loss")
         return self
@@ -95,7 +93,7 @@ class Base(Settings):
     pretrain: Pretraining | None = None
 
     @model_validator(mode="after")
-    def _with_revision(self) -> Base:
+    def _with_revision(self) -> "Base":
         if self.hub and not self.revision:
             raise ValueError(
                 "a Hub base needs revision: a commit, 40 hex digits; it stays the same"

@@ -1,7 +1,5 @@
 """Settings of collecting: who is asked for texts, and how."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Settings of scoring, comparing and reporting, and what jobs ask for."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Settings of sources that are read page by page or file by file, and what all sources say."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 

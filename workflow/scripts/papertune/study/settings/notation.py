@@ -14,8 +14,6 @@ only::
 The last one stands for four models: lora-1e-5-r8, lora-1e-5-r64, lora-5e-5-r8, lora-5e-5-r64.
 """
 
-from __future__ import annotations
-
 import difflib
 import itertools
 import re

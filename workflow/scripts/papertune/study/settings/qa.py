@@ -1,7 +1,5 @@
 """Settings of sources of questions and answers, of encyclopaedias and of ready-made pairs."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -4,8 +4,6 @@ API keys are no settings: they come from the environment only (``OPENALEX_API_KE
 ``S2_API_KEY``) and enter no identity.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field

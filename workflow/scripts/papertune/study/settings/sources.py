@@ -3,8 +3,6 @@
 A new kind is a class of settings that names its lister, in this union.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -3,8 +3,6 @@
 A new one is a class of settings that names its backend's class, in the union below.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

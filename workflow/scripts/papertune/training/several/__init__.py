@@ -1,7 +1,5 @@
 """Training by more than one process."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from papertune.jobs import distributed

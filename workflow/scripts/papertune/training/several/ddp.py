@@ -5,8 +5,6 @@ their tokens once. Where the last update of an epoch has too few examples for al
 get an empty one, which no loss and no count of tokens sees.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -6,8 +6,6 @@ layer is put together while it is computed (Zhao et al. 2023, *PyTorch FSDP*; to
 fewer, or with whole weights in each.
 """
 
-from __future__ import annotations
-
 import copy
 import os
 from collections.abc import Iterator
