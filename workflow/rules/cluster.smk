@@ -31,7 +31,7 @@ def note_settings():
 
 def check_run():
     """Before the first job: the whole doctor if asked for, else what ends in failure for sure."""
-    executor = workflow.scheduler._executor
+    executor = executor_of_run()
     folders = ["results", config["store"], RESOURCES]
     try:
         if "doctor" in workflow.dag_settings.targets:

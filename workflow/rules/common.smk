@@ -18,6 +18,10 @@ from papertune.study.layout import Layout
 from papertune.study import uses
 from papertune.study.settings import NAME
 
+
+include: "insides.smk"
+
+
 # Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
 if workflow.is_main_process:
     if "--unlock" in sys.argv:
@@ -35,16 +39,14 @@ def replaces():
     return not {"refresh", "prune"}.isdisjoint(workflow.dag_settings.targets)
 
 
-def begin_run(log, before=workflow._onstart):
+def begin_run():
     """What comes before the first job."""
-    before(log)
     running.begin(refreshes=replaces())
     make_way()
     check_run()
 
 
-# Snakemake passes over the `onstart:` of a module
-workflow._onstart = begin_run
+before_first_job(begin_run)
 
 
 # an error in the configuration ends with what to do, not with a traceback

@@ -15,11 +15,7 @@ def attempts_of(rule, wildcards, files):
 
 def runs_here(rule):
     """Whether a rule's jobs are not submitted; a dry-run, too, knows it by the number of nodes."""
-    return (
-        workflow.resource_settings.nodes is None
-        or rule.norun
-        or rule.name in workflow._localrules
-    )
+    return workflow.resource_settings.nodes is None or is_local(rule)
 
 
 def kinds_of_run():
