@@ -1,12 +1,13 @@
 # Checks before anything is submitted, the plan of a dry-run, and order where a run was killed while
 # its jobs went on. No rules. What is known of a kind of cluster stands in papertune/cluster/.
 import atexit
+import itertools
 import os
 
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from papertune.cluster import doctor, findings, leftovers, memory as room, plan, slurm
+from papertune.cluster import doctor, findings, leftovers, machine, requests, slurm
 
 
 include: "planned_jobs.smk"
@@ -35,20 +36,16 @@ def check_run():
     folders = ["results", config["store"], RESOURCES]
     try:
         if "doctor" in workflow.dag_settings.targets:
-            room.ask_hub(LAYOUTS.values())
+            machine.ask_hub(LAYOUTS.values())
             tasks = [
                 task for item in LAYOUTS.values() for task in footprint.tasks_of(item)
             ]
-            doctor.examine(
-                executor,
-                kinds_of_experiments(),
-                LAYOUTS,
-                folders,
-                room.check_memory(tasks, memory_there()),
-            )
+            found = doctor.examine(executor, kinds_of_experiments(), LAYOUTS, folders)
+            fits = machine.check_memory(tasks, memory_there())
+            findings.show_all(itertools.chain(found, fits))
             return
-        room.ask_hub(LAYOUTS.values())
-        found = [*room.check_memory(tasks_of_run(), memory_there())]
+        machine.ask_hub(LAYOUTS.values())
+        found = [*machine.check_memory(tasks_of_run(), memory_there())]
         submits = slurm.submits(executor)
         if submits:
             found[:0] = doctor.before_submitting(
@@ -91,8 +88,8 @@ def show_errors():
 def write_plan(path, folder):
     """Write what a dry-run has found out, seen from the folder of the run."""
     os.chdir(folder)
-    text = plan.show_plan(kinds_of_run())
-    text += room.show_memory(tasks_of_run(), memory_there())
+    text = requests.show_plan(kinds_of_run())
+    text += machine.show_memory(tasks_of_run(), memory_there())
     Path(path).write_text(text, encoding="utf-8")
 
 

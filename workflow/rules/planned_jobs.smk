@@ -1,7 +1,7 @@
 # What a run is about to make, and what that asks for. No rules; it needs to know those of all stages.
 import psutil
 
-from papertune.cluster import machine, memory as room, requests
+from papertune.cluster import machine, requests
 from papertune.jobs import gpus
 
 
@@ -69,28 +69,28 @@ def tasks_of_run():
     found = {
         (
             job.wildcards.experiment,
-            room.WORKS.index(job.rule.name),
+            machine.WORKS.index(job.rule.name),
             job.wildcards.get("model") or job.wildcards.get("base"),
         )
         for job in workflow.dag.needrun_jobs()
-        if job.rule.name in room.WORKS
+        if job.rule.name in machine.WORKS
     }
     return [
-        footprint.Task(LAYOUTS[experiment], room.WORKS[work], name)
+        footprint.Task(LAYOUTS[experiment], machine.WORKS[work], name)
         for experiment, work, name in sorted(found)
     ]
 
 
 def memory_there():
     """What one GPU has, by rule, as the profile says or as this machine's driver does."""
-    rules = {rule.name: rule for rule in workflow.rules if rule.name in room.WORKS}
+    rules = {rule.name: rule for rule in workflow.rules if rule.name in machine.WORKS}
     if all(map(runs_here, rules.values())):
-        return room.Offered(
+        return machine.Offered(
             dict.fromkeys(rules, gpus.gpu_memory()),
             float(psutil.virtual_memory().total),
         )
     said = {
-        name: getattr(rule.resources.get(room.RESOURCE), "value", None)
+        name: getattr(rule.resources.get(machine.RESOURCE), "value", None)
         for name, rule in rules.items()
     }
-    return room.Offered({name: size * 10**9 for name, size in said.items() if size})
+    return machine.Offered({name: size * 10**9 for name, size in said.items() if size})

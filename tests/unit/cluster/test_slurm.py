@@ -7,15 +7,17 @@ import pytest
 from snakemake_executor_plugin_slurm import ExecutorSettings
 
 from papertune.cluster import slurm
-from papertune.cluster.checks import check_status
+from papertune.cluster.doctor import check_status
 from papertune.cluster.slurm import (
+    CUT,
     ClusterError,
     Configuration,
+    Partition,
     read_configuration,
+    read_partitions,
     read_queue,
     seconds_of,
 )
-from papertune.cluster.slurm_partitions import read_sinfo
 from processes import program
 
 # sinfo --noheader --exact --format=%P|%a|%l|%D|%c|%m|%G|%t
@@ -47,8 +49,12 @@ QUEUE = f"""\
 """
 
 
+def nodes(text: str) -> list[Partition]:
+    return read_partitions(text.replace("|", CUT))
+
+
 def test_partitions_are_read_with_their_nodes():
-    cpu, gpu, urgent = read_sinfo(SINFO)
+    cpu, gpu, urgent = nodes(SINFO)
     assert (cpu.name, cpu.default, cpu.up, cpu.minutes) == ("cpu", True, True, 60)
     assert (gpu.name, gpu.default, gpu.minutes) == ("gpu", False, 51 * 60)
     assert [(shape.gpus, shape.up) for shape in gpu.shapes] == [({"toy": 2}, 0), ({"toy": 2}, 1)]
@@ -69,14 +75,14 @@ def test_partitions_are_read_with_their_nodes():
     ],
 )
 def test_gpus_of_a_node_are_counted_by_model(gres, gpus):
-    (partition,) = read_sinfo(f"gpu|up|1:00:00|1|16|64000|{gres}|idle~\n")
+    (partition,) = nodes(f"gpu|up|1:00:00|1|16|64000|{gres}|idle~\n")
     assert dict(partition.shapes[0].gpus) == gpus
     assert partition.shapes[0].up == 1
 
 
 @pytest.mark.parametrize("state", ["down*", "drng", "idle*", "maint", "drain$"])
 def test_nodes_that_take_no_jobs_do_not_count(state):
-    (partition,) = read_sinfo(f"gpu|up|1:00:00|3|16|64000|(null)|{state}\n")
+    (partition,) = nodes(f"gpu|up|1:00:00|3|16|64000|(null)|{state}\n")
     assert partition.shapes[0].up == 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loopback import serving
-from papertune.cluster.memory import Offered, ask_hub, check_memory, show_memory
+from papertune.cluster.machine import Offered, ask_hub, check_memory, show_memory
 from papertune.footprint import sizes
 from papertune.footprint.activations import Kept, kept_by_layer
 from papertune.footprint.advice import what_would_fit
@@ -404,7 +404,7 @@ def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_
 
 def test_planning_loads_no_torch():
     code = (
-        "import sys; import papertune.footprint.study, papertune.cluster.memory\n"
+        "import sys; import papertune.footprint.study, papertune.cluster.machine\n"
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     assert python(code).wait() == 0

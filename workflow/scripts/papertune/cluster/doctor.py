@@ -1,53 +1,40 @@
-"""All checks: at length when the user asks, in short before a run submits its first job."""
+"""What would keep a run from ending well: all checks, of the cluster and of this machine."""
 
+import getpass
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 from papertune.cluster import leftovers, machine, slurm
-from papertune.cluster.checks import check_cluster
-from papertune.cluster.findings import Finding, doubt, fine
+from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.machine import HubModel
-from papertune.cluster.requests import Kind
-from papertune.cluster.slurm import ClusterError
+from papertune.cluster.requests import Ask, Kind, why_not
+from papertune.cluster.slurm import ClusterError, Configuration, Partition
 from papertune.study.layout import Layout
+
+PROFILE = "profiles/slurm/config.yaml, or your copy of it"
+APART = 30.0  # seconds by which two clocks may differ
+PATIENCE = 1_000_000  # questions without an answer until the executor gives its jobs up
+ONE = Lock()  # the executor guesses what is not said, once
+LONGEST_PAUSE = 180  # seconds for which it may not look at its jobs
 
 
 def examine(
-    executor: Any,
-    kinds: Iterable[Kind],
-    layouts: Mapping[str, Layout],
-    folders: Iterable[str],
-    fits: Iterable[Finding] = (),
-) -> None:
-    """Print what every check finds, for whole runs of the experiments.
+    executor: Any, kinds: Iterable[Kind], layouts: Mapping[str, Layout], folders: Iterable[str]
+) -> Iterator[Finding]:
+    """What the user is told who asks for the doctor, for whole runs of the experiments.
 
     Args:
         executor: What Snakemake runs jobs with.
         kinds: What whole runs submit.
         layouts: The experiments.
         folders: Where results and finished work lie.
-        fits: What is found of the memory of models.
-
-    Raises:
-        ClusterError: something is wrong.
     """
-    states = []
-    for finding in chain(_all(executor, kinds, layouts, folders), fits):
-        print(finding, flush=True)
-        states.append(finding.state)
-    bad, doubts = states.count("wrong"), states.count("doubt")
-    verdict = f"{bad or 'none'} of {len(states)} checks found something wrong (!!)"
-    print(f"\n{verdict}; {doubts or 'no'} line{'s' * (doubts != 1)} with a doubt (!)")
-    if bad:
-        raise ClusterError(verdict)
-
-
-def _all(
-    executor: Any, kinds: Iterable[Kind], layouts: Mapping[str, Layout], folders: Iterable[str]
-) -> Iterator[Finding]:
     if slurm.submits(executor):
-        yield from check_cluster(executor, kinds)
+        yield from _check_cluster(executor, kinds)
     elif _on_cluster():
         yield doubt(
             "this machine belongs to a cluster, but with this profile jobs run on it",
@@ -55,14 +42,12 @@ def _all(
         )
     else:
         yield fine("no cluster here: jobs run on this machine")
-    try:
+    with suppress(ClusterError):  # said already
         if jobs := leftovers.left():
             yield doubt(
                 f"{len(jobs)} jobs of an earlier run of this directory are still at work",
                 f"the next run waits for them; {leftovers.CHOICE}=cancel ends them",
             )
-    except ClusterError:  # said already
-        pass
     yield from machine.check_folders(folders)
     for layout in layouts.values():
         yield from machine.check_source(layout)
@@ -86,15 +71,176 @@ def before_submitting(
     experiments: Iterable[str],
     folders: Iterable[str],
 ) -> Iterator[Finding]:
-    """What is looked at before a run submits its first job.
+    """What is looked at before a run of experiments submits its first job, of ``kinds``.
 
-    Args:
-        executor: What Snakemake runs jobs with.
-        kinds: What the run submits.
-        models: What the run is going to download.
-        experiments: The run's experiments.
-        folders: Where results and finished work lie.
+    Where finished jobs would be looked for in a place that does not know them, and another does,
+    the executor is told to look there: it would wait for them for ever.
     """
-    yield from check_cluster(executor, kinds)
+    yield from _check_cluster(executor, kinds)
     yield from machine.check_folders(folders)
     yield from machine.check_models(models, experiments)
+
+
+def _check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
+    """Ask the cluster everything; what cannot be asked any more is left out."""
+    if missing := slurm.missing_tools():
+        yield wrong(
+            f"this profile submits to a cluster, and there is none here: {', '.join(missing)} not found",
+            "start on a login node of the cluster, or leave --profile away to run on this machine",
+        )
+        return
+    try:
+        slurm.check_controller()
+        configuration = slurm.read_configuration(slurm.ask("scontrol", "show", "config"))
+        there = slurm.partitions()
+    except ClusterError as error:
+        yield wrong(error.what, "wait until `scontrol ping` says UP; your site knows since when")
+        return
+    yield fine(f"Slurm {configuration.version} answers")
+    if (apart := abs(time.time() - configuration.now)) > APART:
+        yield doubt(
+            f"this machine's clock and the cluster's are {apart:.0f} seconds apart",
+            "tell your site: results may look older than what they are made from",
+        )
+    yield from check_status(executor, configuration)
+    yield from _check_asks(executor, kinds, there)
+
+
+def check_status(executor: Any, configuration: Configuration) -> Iterator[Finding]:
+    """Which command tells how jobs ended; the other one is taken where only that one knows.
+
+    The executor is told to ask it for as long as it takes to get an answer. By itself it gives its
+    jobs up after a few questions without one, as while the controller is restarted, and then waits
+    for them for ever.
+    """
+    settings = executor.workflow.executor_settings
+    needed = max(3 * (settings.init_seconds_before_status_checks or 0), LONGEST_PAUSE + 20)
+    unsafe = {}
+    if configuration.forgets_after < needed:
+        unsafe["squeue"] = (
+            f"the queue forgets jobs {configuration.forgets_after} seconds after their end "
+            f"(MinJobAge), and Snakemake may look only after {needed}"
+        )
+    if not configuration.accounting:
+        unsafe["sacct"] = "the cluster keeps no accounting"
+    else:
+        try:
+            slurm.ask("sacct", "--allocations", "--noheader", "--starttime=now", seconds=5)
+        except ClusterError as error:
+            unsafe["sacct"] = f"its accounting does not answer ({error.what})"
+    command = chosen = settings.status_command or "squeue"
+    if len(unsafe) == 2:
+        yield wrong(
+            f"nothing tells how jobs ended: {unsafe['squeue']}; {unsafe['sacct']}. "
+            "A run would wait for ever",
+            f"ask your site for accounting, or for a MinJobAge of at least {needed} seconds",
+        )
+        return
+    if chosen in unsafe:
+        command = "squeue" if chosen == "sacct" else "sacct"
+        yield doubt(
+            f"{chosen} would not tell how jobs ended: {unsafe[chosen]}; {command} is asked instead",
+            f"set slurm-status-command: {command} in {PROFILE}",
+        )
+    else:
+        yield fine(f"{chosen} tells how jobs ended")
+    # while the controller is away the executor would turn from squeue to sacct, which may know
+    # nothing; it does not if the name it is given is none that it knows
+    settings.status_command = f"only {command}" if unsafe and command == "squeue" else command
+    settings.status_attempts = max(settings.status_attempts, PATIENCE)
+
+
+def _check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> Iterator[Finding]:
+    """Whether each kind of job would be taken and has a node to run on, in every attempt."""
+    alike: dict[str, list[Kind]] = {}
+    for kind in kinds:
+        if not kind.here:
+            alike.setdefault(repr(kind.attempts), []).append(kind)
+    with ThreadPoolExecutor(4) as pool:  # a busy controller takes its time for each
+        for found in pool.map(lambda same: [*_check_kind(executor, same, there)], alike.values()):
+            yield from found
+
+
+def _check_kind(executor: Any, same: list[Kind], there: list[Partition]) -> Iterator[Finding]:
+    """Whether jobs that ask for the same would be taken."""
+    attempts, rules = same[0].attempts, ", ".join(dict.fromkeys(kind.rule for kind in same))
+    ask = attempts[0]
+    if ask.nodes > 1 and not ask.resources.get("launcher"):
+        yield wrong(
+            f"{rules}: nothing starts processes on {ask.nodes} nodes",
+            f"set launcher in {PROFILE} (profiles/slurm has one), or compute.nodes to 1",
+        )
+    who = f"{rules} ({ask})"
+    asked = [
+        item for item in there if (item.name in ask.partitions if ask.partitions else item.default)
+    ]
+    try:
+        with ONE:
+            wanted = slurm.options(executor, same[0].rule, ask.resources, ask.threads)
+    except ClusterError as error:
+        yield wrong(f"{rules}: {error.what}", error.hint or f"see `your site` in {PROFILE}")
+        return
+    try:
+        refused = slurm.refusal(wanted)
+    except ClusterError as error:
+        yield doubt(f"{who}: {error.what}", "try again when the cluster is less busy")
+        return
+    # what the site's own tools for partitions do not show is left to its answer
+    fit = [item for item in asked if not why_not(ask, item)]
+    if not refused and (fit or not asked):
+        yield fine(f"{who}: {'/'.join(item.name for item in fit) or 'the cluster'} takes it")
+        yield from _check_later(attempts, rules, fit)
+        return
+    reasons = [f"{item.name} {reason}" for item in asked for reason in why_not(ask, item)]
+    only_now = asked and all(not why_not(ask, item, ever=True) for item in asked)
+    if reasons and only_now and (not refused or "node" in refused.lower()):
+        yield doubt(
+            f"{who}: {'; '.join(reasons)}",
+            "jobs wait until nodes come back; `sinfo` shows their state",
+        )
+        return
+    text = "; ".join([f"Slurm refuses it: {refused}"] * bool(refused) + reasons)
+    instead = []
+    with suppress(ClusterError):
+        fits = [item.name for item in there if item not in asked and not why_not(ask, item)]
+        instead = [name for name in fits if not slurm.refusal(wanted, name)]
+    yield wrong(f"{who}: {text}", _advice(refused, instead, there))
+
+
+def _check_later(attempts: tuple[Ask, ...], rules: str, fit: list[Partition]) -> Iterator[Finding]:
+    """Later attempts ask for more; one that no partition lets run would wait for ever."""
+    for number, ask in enumerate(attempts[1:], 2):
+        lacks = {item.name: why_not(ask, item, ever=True) for item in fit}
+        if fit and all(lacks.values()):
+            reasons = [f"{name} {reason}" for name, found in lacks.items() for reason in found]
+            most = max(item.minutes or 0 for item in fit)
+            yield doubt(
+                f"attempt {number} of {rules} would wait for ever: {'; '.join(reasons)}",
+                f"keep later attempts to {most:.0f} minutes: compute.longest in the experiment's "
+                f"file, or runtime under set-resources in {PROFILE}",
+            )
+            return
+
+
+def _advice(refused: str, instead: list[str], there: list[Partition]) -> str:
+    said = refused.lower()
+    if "account" in said:
+        advice = f"set slurm_account in {PROFILE}"
+        with suppress(ClusterError, KeyError, OSError):  # KeyError: a user without a name
+            who = ("list", "associations", f"user={getpass.getuser()}", "format=account")
+            known = slurm.ask("sacctmgr", "--noheader", "--parsable2", *who, seconds=5).split()
+            advice += "; yours are " * bool(known) + ", ".join(sorted(set(known)))
+        return advice
+    if "qos" in said:
+        return f"set or delete qos in {PROFILE}; `sacctmgr show associations` lists yours"
+    if instead:
+        return f"{' or '.join(instead)} would take it: set slurm_partition in {PROFILE}"
+    if "partition" in said:
+        names = ", ".join(item.name for item in there)
+        return f"set slurm_partition in {PROFILE} to one of {names}"
+    if "feature" in said:
+        return f"set or delete constraint in {PROFILE}; `sinfo -o '%P %f'` lists features"
+    return (
+        "no partition takes it: ask for less under compute in the experiment's file, or for "
+        f"something else under `your site` in {PROFILE}"
+    )

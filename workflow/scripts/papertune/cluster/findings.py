@@ -11,24 +11,37 @@ MARKS = {"ok": "ok", "doubt": "! ", "wrong": "!!"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's; ``state`` is one of :data:`MARKS`."""
+    """A line of the doctor's; ``state`` is one of :data:`MARKS`, ``hint`` what to do about it."""
 
     state: str
     text: str
     hint: str = ""
 
     def __str__(self) -> str:
-        return f"{MARKS[self.state]} {self.text}" + self.advice
-
-    @property
-    def advice(self) -> str:
-        """What to do, on a line of its own; empty where there is nothing to do."""
-        return f"\n   What to do: {self.hint}" if self.hint else ""
+        advice = f"\n   What to do: {self.hint}" if self.hint else ""
+        return f"{MARKS[self.state]} {self.text}{advice}"
 
 
 fine = partial(Finding, "ok")
 doubt = partial(Finding, "doubt")  # it may go wrong, or is worse than it could be
 wrong = partial(Finding, "wrong")  # with this, jobs fail or never start
+
+
+def show_all(findings: Iterable[Finding]) -> None:
+    """Print findings as they come, and what they come to.
+
+    Raises:
+        ClusterError: something is wrong.
+    """
+    states = []
+    for finding in findings:
+        print(finding, flush=True)
+        states.append(finding.state)
+    bad, doubts = states.count("wrong"), states.count("doubt")
+    verdict = f"{bad or 'none'} of {len(states)} checks found something wrong (!!)"
+    print(f"\n{verdict}; {doubts or 'no'} line{'s' * (doubts != 1)} with a doubt (!)")
+    if bad:
+        raise ClusterError(verdict)
 
 
 def doubts_unless_wrong(findings: Iterable[Finding], what: str) -> Iterator[Finding]:
@@ -47,6 +60,6 @@ def doubts_unless_wrong(findings: Iterable[Finding], what: str) -> Iterator[Find
     if len(bad) == 1:
         raise ClusterError(f"nothing was {what}: {bad[0].text}", hint=bad[0].hint)
     if bad:
-        listed = (f"\n{number}. {item.text}{item.advice}" for number, item in enumerate(bad, 1))
+        listed = (f"\n{number}. {str(item)[3:]}" for number, item in enumerate(bad, 1))
         said = f"nothing was {what}, as {len(bad)} things are wrong:"
         raise ClusterError(said + "".join(listed))

@@ -1,12 +1,13 @@
-"""Whether the machine that Snakemake runs on has what the jobs that run here need."""
+"""Whether the machine that Snakemake runs on has what jobs need: room, internet, models, memory."""
 
 import getpass
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -15,13 +16,15 @@ import requests
 
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.slurm import ClusterError, ask
+from papertune.footprint.study import Task, judge, remember
 from papertune.study.layout import Layout
 
 GIGABYTE = 10**9
 LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes, and files that may still be made, worth a word
 PROBE = 100_000  # bytes written to see whether a quota is full
 APART = 5.0  # seconds by which a file's time may differ from the clock
-SECONDS = 4.0  # to wait for a server
+RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
+WORKS = ("pretrain_base", "train", "answer")
 
 
 class HubModel(NamedTuple):
@@ -96,20 +99,18 @@ def _probe(folder: Path, path: Path) -> Finding:
 def _answer(url: str, method: str = "HEAD", token: str = "") -> requests.Response | None:
     """What a server answers; None where nobody does."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    follow = method == "GET"
     with suppress(requests.RequestException):
-        return requests.request(
-            method, url, timeout=SECONDS, allow_redirects=follow, headers=headers
-        )
+        follow = method == "GET"
+        return requests.request(method, url, timeout=4, allow_redirects=follow, headers=headers)
     return None
 
 
-def hub_is_offline() -> bool:
+def _hub_is_offline() -> bool:
     """Whether the user has told the Hub's library to ask nobody."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def ask_hub_for(model: HubModel, method: str = "HEAD") -> requests.Response | None:
+def _ask_hub_for(model: HubModel, method: str = "HEAD") -> requests.Response | None:
     """What the Hub answers who asks for a model's config.json; None where it does not answer."""
     from huggingface_hub import constants, get_token  # slow to load, seldom needed
 
@@ -181,14 +182,14 @@ def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iter
     names = ", ".join(model.name for model in missing)
     text = f"not downloaded yet: {names}"
     command = f"snakemake --until download_base --config experiments={','.join(experiments)}"
-    if hub_is_offline():
+    if _hub_is_offline():
         yield wrong(f"{text}, and HF_HUB_OFFLINE is set", f"unset it and run: {command}")
         return
     from huggingface_hub import constants, get_token
 
     hub = constants.ENDPOINT
     for model in missing:
-        said = ask_hub_for(model)
+        said = _ask_hub_for(model)
         if said is None:
             yield wrong(
                 f"{text}, and {hub} does not answer",
@@ -209,3 +210,62 @@ def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iter
             )
         else:
             yield fine(f"{model.name} is not downloaded yet; the run does it here, or: {command}")
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Bytes of memory of one GPU, by rule, and of this machine; None is what is not known."""
+
+    gpus: Mapping[str, float | None] = field(default_factory=dict)
+    machine: float | None = None  # nor asked for, where it is the cluster's matter
+
+    def to(self, task: Task) -> float | None:
+        """What a task is given."""
+        return self.gpus.get(task.work) if task.on_gpu else self.machine
+
+
+def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
+    """What each task takes, and whether there is as much."""
+    asked, unknown = False, []
+    for verdict in judge(tasks, offered.to):
+        if verdict.peak is None:
+            unknown.append(str(verdict.task))
+        elif verdict.fits is False:
+            # a machine without a GPU may have room elsewhere, such as swap space
+            say = wrong if verdict.task.on_gpu else doubt
+            yield say(str(verdict), verdict.advice)
+        else:
+            yield fine(str(verdict))
+            asked |= verdict.fits is None and verdict.task.on_gpu
+    if unknown:
+        yield doubt(
+            f"nothing is known yet of the memory of {', '.join(unknown)}: the base is not here",
+            "snakemake --until download_base brings it; then look again",
+        )
+    if asked:
+        yield fine(f"how much memory the GPUs have is not known: set {RESOURCE} in the profile")
+
+
+def show_memory(tasks: Iterable[Task], offered: Offered) -> str:
+    """What each task takes, as lines of a plan; empty where there are none."""
+    lines, marks = [], {True: "ok", False: "!!", None: "  "}
+    for verdict in judge(tasks, offered.to):
+        lines.append(f"  {marks[verdict.fits]} {verdict}\n")
+        if verdict.advice:
+            lines.append(f"     {verdict.advice}\n")
+    return "".join(["\nMemory at most (an estimate):\n", *lines]) if lines else ""
+
+
+def ask_hub(layouts: Iterable[Layout]) -> None:
+    """Read the sizes of bases that are not here yet; where nobody answers they stay unknown."""
+    if _hub_is_offline():
+        return
+    for layout in layouts:
+        for base in layout.experiment.bases.values():
+            folder = layout.hub(base.hub, base.revision) if base.hub else ""
+            if not folder or Path(folder).exists():
+                continue
+            said = _ask_hub_for(HubModel(base.hub, base.revision, folder), "GET")
+            if said is not None and said.ok:  # check_models says why not
+                with suppress(ValueError):
+                    remember(folder, said.json())

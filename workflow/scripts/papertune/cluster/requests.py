@@ -1,4 +1,7 @@
-"""What jobs ask the cluster for, and whether a partition has it. Jobs that ask alike are one kind."""
+"""What jobs ask the cluster for, whether a partition has it, and the plan of a run.
+
+Jobs that ask alike are one kind.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,20 +9,21 @@ from dataclasses import dataclass, replace
 from operator import le
 from typing import Any
 
-from papertune.cluster.slurm import PARTITION
-from papertune.cluster.slurm_partitions import Partition, Shape
+from tabulate import tabulate
+
+from papertune.cluster.slurm import PARTITION, Partition, Shape
 from papertune.study.layout import Layout
 
 # differ from job to job or from machine to machine, and are not asked for
 UNASKED = {"_nodes", "tmpdir", "disk_mb", "disk_mib", "mem_mib"}
+HEAD = ("rule", "jobs", "runs", "GPUs", "CPUs", "memory", "time", "GPU-hours")
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a job asks for in one attempt: Snakemake's resources, threads among them."""
+    """What a job asks for in one attempt: Snakemake's resources, and what they come to."""
 
     resources: Mapping[str, Any]
-
     threads: int
     nodes: int
     gpus: int  # on all nodes together
@@ -73,6 +77,11 @@ class Kind:
     attempts: tuple[Ask, ...]
     jobs: int = 1
 
+    def gpu_hours(self, attempts: int = 1) -> float:
+        """GPU-hours asked for if each job takes so many attempts, every one to its time limit."""
+        asks = self.attempts[:attempts]
+        return self.jobs * sum(ask.gpus * (ask.minutes or 0) / 60 for ask in asks)
+
 
 def kinds_of(jobs: Iterable[tuple[str, bool, Iterable[Mapping[str, Any]]]]) -> list[Kind]:
     """Jobs by what they ask for, in the order in which they first appear.
@@ -120,11 +129,7 @@ def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
         lacks.append(f"lets jobs run for {partition.minutes:.0f} minutes, not {ask.minutes}")
     wanted = ask.gpus_each, ask.memory_mb or 0, ask.cpus
     has = [_has(shape, ask.model) for shape in partition.shapes]
-    fitting = [
-        shape
-        for shape, amounts in zip(partition.shapes, has, strict=True)
-        if all(map(le, wanted, amounts))
-    ]
+    fitting = [s for s, had in zip(partition.shapes, has, strict=True) if all(map(le, wanted, had))]
     if not fitting:
         units = f"{ask.model} GPUs".strip(), "MB of memory", "CPUs"
         most = map(max, zip(*has, (0, 0, 0), strict=True))
@@ -146,3 +151,37 @@ def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
 def _has(shape: Shape, model: str) -> tuple[int, int, int]:
     gpus = shape.gpus.get(model, 0) if model else max(shape.gpus.values(), default=0)
     return gpus, shape.memory_mb, shape.cpus
+
+
+def show_plan(kinds: list[Kind]) -> str:
+    """The plan as text: a row for each kind of job, then what they come to."""
+    if not kinds:
+        return "Nothing to be done.\n"
+    sides = ["left", "right", "left", *["right"] * 5]
+    table = tabulate([_row(kind) for kind in kinds], HEAD, disable_numparse=True, colalign=sides)
+    jobs = [sum(kind.jobs for kind in kinds if kind.here is here) for here in (False, True)]
+    there, here = (f"{number} job{'s' * (number != 1)}" for number in jobs)
+    said = f"{table}\n\nSubmitted to the cluster: {there}. Run here: {here}.\n"
+    if once := sum(kind.gpu_hours() for kind in kinds):
+        said += f"GPU-hours asked for: {once:g}, if every job takes all of its time.\n"
+        if (most := max(len(kind.attempts) for kind in kinds)) > 1:
+            worst = sum(kind.gpu_hours(most) for kind in kinds)
+            said += f"At most {worst:g}, if every job also fails until its last attempt ({most}).\n"
+    return said
+
+
+def _row(kind: Kind) -> list[str]:
+    if kind.here:
+        return [kind.rule, str(kind.jobs), "here", *[""] * 5]
+    ask = kind.attempts[0]
+    nodes = f"{ask.nodes} × " if ask.nodes > 1 else ""
+    return [
+        kind.rule,
+        str(kind.jobs),
+        "cluster",
+        f"{nodes}{ask.gpus_each} {ask.model}".strip() if ask.gpus else "",
+        f"{nodes}{ask.cpus}",
+        f"{nodes}{ask.memory_mb / 1000:g} GB" if ask.memory_mb else "",
+        "" if ask.minutes is None else f"{ask.minutes // 60}:{ask.minutes % 60:02d} h",
+        f"{kind.gpu_hours():g}" if kind.gpu_hours() else "",
+    ]

@@ -1,4 +1,4 @@
-"""Asks Slurm: whether it answers, what is in the queue, what it would refuse.
+"""Asks Slurm: whether it answers, what is in the queue, what it has, what it would refuse.
 
 Every question ends after some seconds; one that gets no answer raises a ClusterError.
 """
@@ -8,8 +8,9 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from types import SimpleNamespace
@@ -20,8 +21,13 @@ from papertune.errors import PapertuneError
 TOOLS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
 EXECUTOR = "snakemake_executor_plugin_slurm"  # the module of what submits, a plugin of Snakemake
 PARTITION = "slurm_partition"  # the resource that names a partition
-SECONDS = 10.0
-CUT = "\x1f"
+CUT = "\x1f"  # between the columns of a table
+QUEUE = {"id": "%i", "run": "%j", "state": "%T", "folder": "%Z", "comment": "%k"}
+NODES = {
+    **{"name": "%P", "available": "%a", "limit": "%l", "nodes": "%D"},
+    **{"cpus": "%c", "memory": "%m", "gres": "%G", "state": "%t"},
+}
+UP = {"idle", "mix", "alloc", "comp", "plnd"}  # states of nodes that take jobs
 
 
 class ClusterError(PapertuneError):
@@ -61,11 +67,11 @@ class QueuedJob:
 
 
 def missing_tools() -> list[str]:
-    """The commands that are not there; none of them on a machine without Slurm."""
+    """The commands that are not there: all of them on a machine without Slurm."""
     return [name for name in TOOLS if shutil.which(name) is None]
 
 
-def ask(*command: str, seconds: float = SECONDS) -> str:
+def ask(*command: str, seconds: float = 10) -> str:
     """What a command prints; ClusterError where it is missing, fails or does not answer in time."""
     try:
         done = subprocess.run(
@@ -116,18 +122,69 @@ def read_configuration(text: str) -> Configuration:
     )
 
 
+def rows_of(text: str, columns: Iterable[str]) -> list[dict[str, str]]:
+    """The rows of a table whose columns stand between :data:`CUT`; other lines are passed over."""
+    names = list(columns)
+    rows = (line.split(CUT, len(names) - 1) for line in text.split("\n"))
+    return [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)]
+
+
 def queue() -> list[QueuedJob]:
     """This user's jobs that are queued, running or about to be gone."""
-    # the comment is last: it may have any character
-    form = CUT.join(("%i", "%j", "%T", "%Z", "%k"))
     user = f"--user={os.getuid()}"  # users in containers may have no name
-    return read_queue(ask("squeue", "--noheader", "--array", user, f"--format={form}"))
+    return read_queue(
+        ask("squeue", "--noheader", "--array", user, f"--format={CUT.join(QUEUE.values())}")
+    )
 
 
 def read_queue(text: str) -> list[QueuedJob]:
     """The rows that :func:`queue` asks for."""
-    rows = [line.split(CUT, 4) for line in text.split("\n")]
-    return [QueuedJob(*row) for row in rows if len(row) == 5]
+    return [QueuedJob(**row) for row in rows_of(text, QUEUE)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Nodes that are alike: what each has, how many they are, and how many take jobs now."""
+
+    cpus: int
+    memory_mb: int
+    gpus: Mapping[str, int]  # model → how many; the model is "" where the site names none
+    nodes: int
+    up: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition; ``minutes`` is the longest time that a job may ask for, None where any will do."""
+
+    name: str
+    default: bool
+    up: bool
+    minutes: float | None
+    shapes: list[Shape] = field(default_factory=list)
+
+
+def partitions() -> list[Partition]:
+    """What this user sees of the partitions; raises ClusterError as :func:`ask` does."""
+    form = f"--format={CUT.join(NODES.values())}"
+    return read_partitions(ask("sinfo", "--noheader", "--exact", form))
+
+
+def read_partitions(text: str) -> list[Partition]:
+    """The rows that :func:`partitions` asks for: one for each kind of node and its state."""
+    found: dict[str, Partition] = {}
+    for row in rows_of(text, NODES):
+        usable = re.sub(r"\W+$", "", row["state"]) in UP and "*" not in row["state"]
+        gpus: Counter[str] = Counter()
+        for model, count in re.findall(r"(?:^|,)gpu:(?:([^:,()]+):)?(\d+)", row["gres"]):
+            gpus[model] += int(count)  # of ``gpu:a100:4(S:0-1),gpu:2``
+        cpus, memory, nodes = (int(row[name].rstrip("+")) for name in ("cpus", "memory", "nodes"))
+        name, seconds = row["name"].rstrip("*"), seconds_of(row["limit"])  # None for ``infinite``
+        minutes = None if seconds is None else seconds / 60
+        new = Partition(name, name != row["name"], row["available"] == "up", minutes)
+        shape = Shape(cpus, memory, gpus, nodes, up=nodes if usable else 0)
+        found.setdefault(name, new).shapes.append(shape)
+    return list(found.values())
 
 
 def submits(executor: Any) -> bool:

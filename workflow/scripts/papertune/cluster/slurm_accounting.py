@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from papertune.cluster.slurm import CUT, ClusterError, ask, seconds_of
+from papertune.cluster.slurm import CUT, ClusterError, ask, rows_of, seconds_of
 
 log = logging.getLogger("papertune")
 
-SACCT_SECONDS = 60  # to wait for an answer
 FIELDS = (
     *("JobIDRaw", "State", "Submit", "Start", "End", "TotalCPU", "MaxRSS"),
     *("ReqTRES", "AllocTRES", "ConsumedEnergyRaw"),
@@ -66,7 +65,7 @@ def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, lis
             *("env", "SLURM_TIME_FORMAT=%s", "sacct", f"--jobs={','.join(ids)}", "--duplicates"),
             *("--noheader", "--noconvert", "--parsable2", f"--delimiter={CUT}"),
             *(f"--format={','.join(FIELDS)}", *window),
-            seconds=SACCT_SECONDS,
+            seconds=60,
         )
     except ClusterError as error:
         log.info("sacct: %s", error)
@@ -77,18 +76,13 @@ def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, lis
 def read_sacct(text: str) -> dict[str, list[Usage]]:
     """The rows that :func:`accounting` asks for: those of a job's steps follow its own."""
     starts: list[Usage] = []
-    for line in text.splitlines():
-        values = line.split(CUT)
-        if len(values) != len(FIELDS):
-            continue
-        row = dict(zip(FIELDS, values, strict=True))
+    for row in rows_of(text, FIELDS):
         job, _, step = row["JobIDRaw"].partition(".")
         if not step:
             starts.append(_start(job, row))
         elif starts and starts[-1].job == job:
-            peaks = [starts[-1].peak_memory, _bytes(row["MaxRSS"])]
-            known = [peak for peak in peaks if peak]
-            starts[-1] = replace(starts[-1], peak_memory=max(known, default=None))
+            peak = max(starts[-1].peak_memory or 0, _bytes(row["MaxRSS"]) or 0)
+            starts[-1] = replace(starts[-1], peak_memory=peak or None)
     found: dict[str, list[Usage]] = {}
     for start in sorted(starts, key=lambda start: start.submitted or 0):
         found.setdefault(start.job, []).append(start)
