@@ -10,9 +10,9 @@ import pytest
 from chat_server import reply, serving, status
 
 from papertune.errors import GeneratorError
-from papertune.generators import asking, open_backend, openai_backend
+from papertune.generators import asking, openai_backend
 from papertune.generators.asking import Writer
-from papertune.generators.protocol import Request
+from papertune.generators.backends import Request, open_backend
 from papertune.generators.synthesis import synthesize
 from papertune.jobs import stopping
 from papertune.pairfile import read_pairs

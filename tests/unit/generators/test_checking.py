@@ -2,7 +2,7 @@
 
 import pytest
 
-from papertune.generators.checking import check_pairs, is_refusal
+from papertune.generators.checking import _REFUSAL, check_pairs
 from papertune.records import Document
 
 DOCUMENT = Document(
@@ -76,7 +76,7 @@ def test_grounding_is_a_threshold_and_can_be_off():
     ["I'm sorry, but", "I can’t help", "Unfortunately, I", "I am unable to", "N/A", "Sorry, no."],
 )
 def test_refusals(text):
-    assert is_refusal(text)
+    assert _REFUSAL.match(text)
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_refusals(text):
     ["I/O is saved", "A cannot-link constraint", "It is unable to scale", "An AI planner"],
 )  # fmt: skip
 def test_no_refusals(text):
-    assert not is_refusal(text)
+    assert not _REFUSAL.match(text)

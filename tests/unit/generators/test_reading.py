@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.generators.cleaning import clean
+from papertune.generators.plain_text import clean
 from papertune.generators.reading import pairs_in
 
 Q1, A1 = "What does Tern predict?", "Tern predicts the next cache miss."

@@ -9,7 +9,7 @@ import pytest
 
 from papertune import versions
 from papertune.errors import GeneratorError
-from papertune.generators import asking, direct_backends
+from papertune.generators import asking, backends
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
@@ -202,8 +202,8 @@ def test_zero_is_an_error_and_leaves_no_file(study):
 
 
 def test_a_killed_run_keeps_its_batches(study, monkeypatch):
-    monkeypatch.setattr(direct_backends, "BATCH", 3)
-    real, seen = direct_backends.pairs_about, []
+    monkeypatch.setattr(backends, "BATCH", 3)
+    real, seen = backends.pairs_about, []
 
     def dies_at_the_eighth(item, style, count):
         seen.append(item.id)
@@ -211,7 +211,7 @@ def test_a_killed_run_keeps_its_batches(study, monkeypatch):
             raise KeyboardInterrupt
         return real(item, style, count)
 
-    monkeypatch.setattr(direct_backends, "pairs_about", dies_at_the_eighth)
+    monkeypatch.setattr(backends, "pairs_about", dies_at_the_eighth)
     documents = [document(n) for n in range(10)]
     with pytest.raises(KeyboardInterrupt):
         study(documents)

@@ -4,8 +4,8 @@ import pytest
 
 from papertune.errors import GeneratorError
 from papertune.examples.forms import request_tokens
-from papertune.generators import open_backend, transformers_backend
-from papertune.generators.protocol import Request, decoding_of
+from papertune.generators import transformers_backend
+from papertune.generators.backends import Request, decoding_of, open_backend
 from papertune.models.loading import load_tokenizer
 from papertune.records import Document
 from papertune.study.settings import Decoding, TransformersGenerator

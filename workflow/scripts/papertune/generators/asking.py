@@ -6,8 +6,10 @@ document is read and checked once. Each attempt at a document is one item of bot
 is cheap to make again and is only in the second.
 """
 
+import json
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,20 +17,65 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from papertune import versions
-from papertune.generators import open_backend
+from papertune.generators.backends import Request, Written, open_backend
 from papertune.generators.checking import judge
-from papertune.generators.documents import Place
-from papertune.generators.protocol import BatchBackend, Request, Written
+from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
+from papertune.records import Document, Rejection, from_dict
 from papertune.store import Store
 from papertune.study.prompts import fill
 from papertune.study.settings import Generator, PromptedGenerator
+from papertune.study.splits import SplitOf
 
 BATCH = 1024  # documents that are checked per append to the store
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a document of the split stands, in the order of the output: memory holds no texts."""
+
+    year: int
+    id: str
+    key: str  # the digest of what a generator sees of it
+    path: Path
+    offset: int
+
+    def document(self) -> Document:
+        """Read it."""
+        with open(self.path, "rb") as stream:
+            stream.seek(self.offset)
+            return from_dict(Document, json.loads(stream.readline()), where=str(self.path))
+
+    def item(self, attempt: int) -> str:
+        """The store's key of an attempt at it."""
+        return f"{self.key}/{attempt}"
+
+
+def places_of(files: list[Path], mine: SplitOf) -> tuple[list[Place], list[Rejection]]:
+    """The split's documents in the order of the output, and those that came twice."""
+    found: dict[str, Place] = {}
+    repeated = []
+    for path in files:
+        with open(path, "rb") as stream:
+            end = 0
+            for number, line in enumerate(stream, start=1):
+                offset, end, where = end, end + len(line), f"{path}:{number}"
+                if not line.strip():
+                    continue
+                one = from_dict(Document, json.loads(line), where=where)
+                if not mine(one):
+                    continue
+                if one.id in found:
+                    repeated.append(Rejection("synthesize", one.id, "repeated_document", where))
+                    continue
+                # a question only where there is one, so that keys stay
+                seen = [one.id, one.title, one.text, *([one.question] if one.question else [])]
+                found[one.id] = Place(one.year, one.id, digest(seen), path, offset)
+    return sorted(found.values()), repeated
 
 
 class Writer(BaseModel):
@@ -42,24 +89,19 @@ class Writer(BaseModel):
     instruction: str = ""  # goes into every pair
     folder: Path | None = None  # where the model of a ``transformers`` generator lies
 
-    @property
-    def attempts(self) -> int:
-        """How often a document may be asked about."""
-        return getattr(self.generator, "attempts", 1)
-
 
 def asking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
     """What a raw output depends on beside its backend's version, and not what only judges it."""
     settings = generator.identity()
-    for judging in ("grounding", "attempts"):
-        settings.pop(judging, None)
+    settings.pop("grounding", None)
+    settings.pop("attempts", None)  # each is for itself
     return {"generator": settings, "prompt": prompt, "version": versions.ASK}
 
 
 def checking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
     """What pairs that are kept depend on beside the backend's version."""
     settings = generator.identity()
-    settings.pop("attempts", None)  # each is for itself
+    settings.pop("attempts", None)
     version = [versions.ASK, versions.SYNTHESIZE]
     return {"generator": settings, "prompt": prompt, "version": version}
 
@@ -87,9 +129,8 @@ class Asking:
 
     def missing(self, places: Iterable[Place], attempt: int) -> list[Place]:
         """Those that the generator was not asked about in this attempt."""
-        items = ((item_of(place, attempt), place) for place in places)
-        done = [self.checked] if self.raw is None else [self.checked, self.raw]
-        return [place for item, place in items if not any(item in store for store in done)]
+        done = [store for store in (self.checked, self.raw) if store is not None]
+        return [one for one in places if not any(one.item(attempt) in store for store in done)]
 
     def ask(self, places: list[Place], attempt: int, shards: int) -> None:
         """Ask about those of the places that are missing.
@@ -105,11 +146,10 @@ class Asking:
             GeneratorError: as the backend says.
         """
         stopping.check()
-        missing = {item_of(place, attempt): place for place in self.missing(places, attempt)}
-        if not isinstance(self.backend, BatchBackend):
-            batches = self.backend.write(self._requests(missing.values(), attempt))
-            return self._keep(batches, len(missing))
+        missing = {place.item(attempt): place for place in self.missing(places, attempt)}
         cut = self.backend.cut(self._requests(places, attempt), missing)
+        if cut is None:
+            return self.write([list(missing.values())], attempt)
         todo: Iterable[list[Place]] = ([missing[key] for key in batch] for batch in cut)
         if shards > 1:
             todo = list(todo)
@@ -127,17 +167,22 @@ class Asking:
                 return self.raw.read_again()
         self.write(todo, attempt, len(missing))
 
-    def write(self, batches: Iterable[list[Place]], attempt: int, count: int) -> None:
+    def write(self, batches: Iterable[list[Place]], attempt: int, count: int | None = None) -> None:
         """Ask about batches as they are, in this process; ``count`` is of their documents."""
+        if count is None:
+            batches = list(batches)
+            count = sum(map(len, batches))
         written = (self.backend.write(self._requests(batch, attempt)) for batch in batches)
-        self._keep(chain.from_iterable(written), count)
+        for one in progress(self._stored(chain.from_iterable(written)), count, self.what):
+            if one.error:
+                log.warning("%s: document %s: %s", self.what, one.request.document.id, one.error)
 
     def check(self, places: Iterable[Place], attempt: int) -> None:
         """Read and check what was written and was not checked before."""
         assert self.raw is not None
         items: dict[str, Any] = {}
         for place in places:
-            item = item_of(place, attempt)
+            item = place.item(attempt)
             if item in self.raw and item not in self.checked:
                 items[item] = judge(self.writer.generator, self.raw.get(item), place.document())
             if len(items) == BATCH:
@@ -148,55 +193,33 @@ class Asking:
 
     def result(self, place: Place, attempt: int) -> dict[str, Any]:
         """What an attempt gave, as :func:`papertune.generators.checking.judge` says it."""
-        item = item_of(place, attempt)
+        item = place.item(attempt)
         if item in self.checked:
             return dict(self.checked.get(item))
         return {"kept": [], "rejected": [], "why": self.failed.get(item, "not asked")}
 
     def _requests(self, places: Iterable[Place], attempt: int) -> Iterator[Request]:
         for place in places:
-            document = place.document()
-            text = ""
-            if self.writer.prompt:
+            document, text = place.document(), self.writer.prompt
+            if text:
                 given = {"title": document.title, "text": document.text}
-                text = fill(self.writer.prompt, given | {"pairs": self.writer.generator.pairs})
-            yield Request(item_of(place, attempt), document, text, attempt)
-
-    def _keep(self, batches: Iterable[list[Written]], count: int) -> None:
-        for written in progress(self._stored(batches), count, self.what):
-            if written.error:
-                log.warning(
-                    "%s: document %s: %s", self.what, written.request.document.id, written.error
-                )
+                text = fill(text, given | {"pairs": self.writer.generator.pairs})
+            yield Request(place.item(attempt), document, text, attempt)
 
     def _stored(self, batches: Iterable[list[Written]]) -> Iterator[Written]:
         for batch in batches:
-            items = {}
+            items: dict[str, Any] = {}
             for written in batch:
-                document = written.request.document
+                key, document = written.request.key, written.request.document
                 if written.error and not written.lasting:
-                    self.failed[written.request.key] = written.error
+                    self.failed[key] = written.error
                 elif self.raw is None:
-                    value = {"pairs": written.pairs}
-                    items[written.request.key] = judge(self.writer.generator, value, document)
+                    items[key] = judge(self.writer.generator, {"pairs": written.pairs}, document)
                 else:
-                    items[written.request.key] = _raw(written)
+                    value = {name: getattr(written, name) for name in ("text", "cut", "error")}
+                    items[key] = {"document": document.id, **value}
             (self.checked if self.raw is None else self.raw).add(items)
             yield from batch
-
-
-def _raw(written: Written) -> dict[str, Any]:
-    return {
-        "document": written.request.document.id,
-        "text": written.text,
-        "cut": written.cut,
-        "error": written.error,
-    }
-
-
-def item_of(place: Place, attempt: int) -> str:
-    """The store's key of an attempt at a document."""
-    return f"{place.key}/{attempt}"
 
 
 def write_batches(
@@ -210,5 +233,4 @@ def write_batches(
 ) -> None:
     """Ask a model that runs here about batches of documents: what one process of several does."""
     places = TypeAdapter(list[list[Place]]).validate_python(batches)
-    asking = Asking(Writer.model_validate(writer), Path(store), what, threads)
-    asking.write(places, attempt, sum(map(len, batches)))
+    Asking(Writer.model_validate(writer), Path(store), what, threads).write(places, attempt)

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
+from papertune.generators.plain_text import Pairs
 from papertune.generators.reading import pairs_in
 from papertune.records import Document
 from papertune.study.settings import Generator, SourceGenerator
@@ -27,7 +28,7 @@ _REFUSAL = re.compile(
 )
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     _WORD.findall(
         """a about above after again all also an and any are as at be because been before being below
     between both but by can cannot could did do does doing down during each either few for from
@@ -53,35 +54,30 @@ def judge(generator: Generator, written: Mapping[str, Any], document: Document) 
         ``document``, its id; ``kept`` pairs; (reason, detail) of those ``rejected``; ``why`` there
         is no pair.
     """
-    ready, error = written.get("pairs"), written.get("error")
-    kept: list[tuple[str, str]] = []
-    rejected: list[tuple[str, str]] = []
-    why = error or ""
+    ready, why = written.get("pairs"), written.get("error") or ""
+    kept: Pairs = []
+    rejected: Pairs = []
     if isinstance(generator, SourceGenerator):  # people's words are not for rules to judge
         kept = list(ready or ())
         why = "" if kept else "the document has no question"
-    elif not error:
+    elif not why:
         pairs = ready if ready is not None else pairs_in(written["text"], cut=written["cut"])
         grounding = getattr(generator, "grounding", None)
         kept, rejected = check_pairs(pairs, document, most=generator.pairs, grounding=grounding)
-        if not kept:
-            why = "every pair was rejected" if pairs else _nothing(written)
+        if pairs:
+            why = "" if kept else "every pair was rejected"
+        elif ready is not None:
+            why = "the rules found nothing to ask about"
+        elif text := written["text"].strip():
+            why = f"{'refusal' if _REFUSAL.match(text) else 'unreadable output'}: {text[:200]}"
+        else:
+            why = "empty output"
     return {"document": document.id, "kept": kept, "rejected": rejected, "why": why}
-
-
-def _nothing(written: Mapping[str, Any]) -> str:
-    """Why there is not one pair in what was written."""
-    if written.get("pairs") is not None:
-        return "the rules found nothing to ask about"
-    text = written["text"].strip()
-    if not text:
-        return "empty output"
-    return f"{'refusal' if is_refusal(text) else 'unreadable output'}: {text[:200]}"
 
 
 def check_pairs(
     pairs: Iterable[tuple[str, str]], document: Document, *, most: int, grounding: float | None
-) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+) -> tuple[Pairs, Pairs]:
     """Keep what is a pair about the document.
 
     Args:
@@ -94,74 +90,54 @@ def check_pairs(
     Returns:
         The pairs kept, in their order, and (reason, detail) of each one rejected.
     """
-    kept: list[tuple[str, str]] = []
-    rejected: list[tuple[str, str]] = []
+    kept: Pairs = []
+    rejected: Pairs = []
     questions: set[str] = set()
     words = frozenset[str]()
     if grounding is not None:
         words = _content_words(f"{document.title}\n{document.text}")
     for question, answer in pairs:
-        reason = _fault(question, answer)
-        if not reason and normalised(question) in questions:
-            reason = "duplicate"
-        detail = f"{question[:200]} → {answer[:200]}"
-        if not reason and grounding is not None and (share := _share(answer, words)) < grounding:
-            reason, detail = "ungrounded", f"{share:.2f} of the answer's words: {detail}"
-        if not reason and len(kept) == most:
-            reason = "surplus"
-        if reason:
-            rejected.append((reason, detail))
-        else:
+        asked, said, length = _plain(question), _plain(answer), len(question.split())
+        own = frozenset[str]() if grounding is None else _content_words(answer)
+        share = len(own & words) / len(own) if own else 1.0  # of "Yes." all is in the text
+        faults = {
+            "empty": not asked or not said,
+            "refusal": _REFUSAL.match(answer) or _REFUSAL.match(question),
+            "answer_is_question": asked == said,
+            "question_too_short": length < SHORTEST_QUESTION,
+            "question_too_long": length > LONGEST_QUESTION,
+            "answer_too_long": len(answer.split()) > LONGEST_ANSWER,
+            "duplicate": asked in questions,
+            "ungrounded": grounding is not None and share < grounding,
+            "surplus": len(kept) == most,
+        }
+        reason = next((name for name, found in faults.items() if found), None)
+        if reason is None:
             kept.append((question, answer))
-            questions.add(normalised(question))
+            questions.add(asked)
+            continue
+        detail = f"{question[:200]} → {answer[:200]}"
+        if reason == "ungrounded":
+            detail = f"{share:.2f} of the answer's words: {detail}"
+        rejected.append((reason, detail))
     return kept, rejected
 
 
-def is_refusal(text: str) -> bool:
-    """Whether a text begins as models do that will not or cannot answer."""
-    return bool(_REFUSAL.match(text))
-
-
-def normalised(text: str) -> str:
+def _plain(text: str) -> str:
     """Words in lower case without punctuation: what two equal questions have in common."""
     return " ".join(re.findall(r"\w+", text.lower()))
-
-
-def _fault(question: str, answer: str) -> str:
-    """Why a pair is none by itself, or an empty string."""
-    asked, said, words = normalised(question), normalised(answer), len(question.split())
-    faults = {
-        "empty": not asked or not said,
-        "refusal": is_refusal(answer) or is_refusal(question),
-        "answer_is_question": asked == said,
-        "question_too_short": words < SHORTEST_QUESTION,
-        "question_too_long": words > LONGEST_QUESTION,
-        "answer_too_long": len(answer.split()) > LONGEST_ANSWER,
-    }
-    return next((reason for reason, found in faults.items() if found), "")
-
-
-def _share(answer: str, words: frozenset[str]) -> float:
-    """The share of the answer's content words among ``words``; 1 where it has none ("Yes.")."""
-    own = _content_words(answer)
-    return len(own & words) / len(own) if own else 1.0
 
 
 def _content_words(text: str) -> frozenset[str]:
     """Stems of the words that are no function words, and the numbers."""
     return frozenset(
-        _stem(word) for word in _WORD.findall(text.lower()) if word not in _FUNCTION_WORDS
+        _stem(word) for word in _WORD.findall(text.lower()) if word not in FUNCTION_WORDS
     )
 
 
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
     """``predicts`` and ``predicting`` are grounded in ``predict`` (Porter 2, English)."""
-    return str(_stemmer().stem(word))
-
-
-@cache
-def _stemmer():  # type: ignore[no-untyped-def]
     from nltk.stem.snowball import SnowballStemmer
 
-    return SnowballStemmer("english")
+    return str(SnowballStemmer("english").stem(word))

@@ -57,12 +57,7 @@ def describe_dataset(
 ) -> None:
     """Write the card (README.md) that tells people and ``datasets.load_dataset`` what is here.
 
-    Args:
-        splits: The split files of the folder, ``train.parquet`` and so on.
-        output: The card.
-        title: The experiment's title.
-        name: Stands in for the title where there is none.
-        generator: What wrote the pairs.
+    ``splits`` are the files of its folder; ``name`` stands in for a title that is empty.
     """
     rows, files, total = [], [], 0
     for path in sorted(splits):

@@ -7,16 +7,22 @@ do not matter. What is nearly JSON is repaired object by object. Only then label
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from papertune.generators.cleaning import clean, clean_line
-from papertune.generators.labelled import read_labelled, read_numbered, unlabelled
+from papertune.generators.plain_text import (
+    Pairs,
+    clean,
+    clean_line,
+    read_labelled,
+    read_numbered,
+    unlabelled,
+)
 
-Pairs = list[tuple[str, str]]
-
-_THINKING = re.compile(r"<(think(?:ing)?|reasoning)>.*?</\1>", re.S | re.I)
-_THINKING_END = re.compile(r"^.*</(?:think(?:ing)?|reasoning)>", re.S | re.I)
-_THINKING_START = re.compile(r"<(?:think(?:ing)?|reasoning)>", re.I)
+_TAG = r"(?:think(?:ing)?|reasoning)>"
+_THOUGHT = re.compile(rf"<({_TAG[:-1]})>.*?</\1>", re.S | re.I)
+_END_OF_THOUGHT = re.compile(rf"^.*</{_TAG}", re.S | re.I)
+_THINKING = re.compile(f"<{_TAG}", re.I)
 
 _QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questiontext"}
 _ANSWER_NAMES = {"a", "answer", "approach", "response", "ans", "reply", "answertext"}
@@ -41,7 +47,13 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     Returns:
         Pairs, each with a question and an answer; empty where nothing could be read.
     """
-    text, unfinished = _without_thinking(text)
+    # the opening tag of a thought is often part of the prompt
+    text = _END_OF_THOUGHT.sub("", _THOUGHT.sub("", text))
+    unfinished = False
+    if start := _THINKING.search(text):
+        # of a thought without an end only whole JSON is read: labels in it are drafts
+        unfinished = not text[: start.start()].strip()
+        text = text[start.end() :] if unfinished else text[: start.start()]
     pairs = _read_json(text)
     if not pairs and not unfinished:
         pairs = read_labelled(text, cut) or read_numbered(text, cut)
@@ -49,25 +61,9 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     return [(question, answer) for question, answer in cleaned if question and answer]
 
 
-def _without_thinking(text: str) -> tuple[str, bool]:
-    """The text without its thoughts, and whether it ends inside one.
-
-    Of an unfinished thought only whole JSON is read: labels in it are drafts.
-    """
-    text = _THINKING.sub("", text)
-    text = _THINKING_END.sub("", text)  # the opening tag is often part of the prompt
-    if start := _THINKING_START.search(text):
-        before, after = text[: start.start()], text[start.end() :]
-        return (before, False) if before.strip() else (after, True)
-    return text, False
-
-
-# ---- JSON -------------------------------------------------------------------
-
-
 def _read_json(text: str) -> Pairs:
     """Pairs of every whole or repairable JSON value in the text."""
-    if '"' not in text and "'" not in text and "“" not in text:
+    if not re.search("[\"'“]", text):
         return []
     text = _LATEX.sub(r"\\\\", text)
     values: list[Any] = []
@@ -83,17 +79,14 @@ def _read_json(text: str) -> Pairs:
         if end > 0 and (_pairs_in(value) or _is_part(value)):
             values.append(value)
             position = end
-    pairs = [pair for value in values for pair in _pairs_in(value)]
-    return pairs or _pairs_in(values) or _pairs_in(_repair_all(text))
-
-
-def _repair_all(text: str) -> Any:
-    """The first value in brackets that is whole, repaired with everything it holds."""
-    for bracket in re.finditer(r"[\[{](?=\s*[\"'“])", text):
-        end, whole = _span(text, bracket.start(), nested=True)
-        if whole:
-            return _loads(text[bracket.start() : end])
-    return None
+    pairs = [pair for value in values for pair in _pairs_in(value)] or _pairs_in(values)
+    if not pairs:
+        # the first value in brackets that is whole, repaired with everything it holds
+        for bracket in re.finditer(r"[\[{](?=\s*[\"'“])", text):
+            end, whole = _span(text, bracket.start(), nested=True)
+            if whole:
+                return _pairs_in(_loads(text[bracket.start() : end]))
+    return pairs
 
 
 def _loads(text: str) -> Any:
@@ -103,12 +96,6 @@ def _loads(text: str) -> Any:
         return loads(text, skip_json_loads=True)
     except (ValueError, RecursionError, IndexError):
         return None
-
-
-def _is_part(value: Any) -> bool:
-    """A list such as ``["question", "How …"]``, one half of a pair."""
-    named = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
-    return named and _name(value[0]) in _QUESTION_NAMES | _ANSWER_NAMES
 
 
 def _repair(text: str, start: int) -> tuple[Any, int]:
@@ -168,14 +155,31 @@ def _name(key: object) -> str:
     return re.sub(r"[^a-z]", "", str(key).lower())
 
 
+def _is_part(value: Any, names: set[str] = _QUESTION_NAMES | _ANSWER_NAMES) -> bool:
+    """A list such as ``["question", "How …"]``, one half of a pair."""
+    named = isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str)
+    return named and _name(value[0]) in names
+
+
+def _joined(parts: Iterable[Any]) -> Pairs:
+    """Pairs of the questions and the answers among named parts, in their order."""
+    parts = list(parts)
+    questions, answers = (
+        [_string(part[1]) for part in parts if _is_part(part, names)]
+        for names in (_QUESTION_NAMES, _ANSWER_NAMES)
+    )
+    return [(q, a) for q, a in zip(questions, answers, strict=False) if q and a]
+
+
 def _pairs_in(value: Any) -> Pairs:
     """The pairs of a JSON value of any of the shapes that models make."""
+    if isinstance(value, list):
+        return _pairs_in_list(value)
     if not isinstance(value, dict):
-        return _pairs_in_list(value) if isinstance(value, list) else []
-    questions = [_string(v) for k, v in value.items() if _name(k) in _QUESTION_NAMES]
-    answers = [_string(v) for k, v in value.items() if _name(k) in _ANSWER_NAMES]
-    if questions and answers:
-        return [(q, a) for q, a in zip(questions, answers, strict=False) if q and a]
+        return []
+    names = {_name(key) for key in value}
+    if names & _QUESTION_NAMES and names & _ANSWER_NAMES:
+        return _joined(value.items())
     columns = [
         next((v for k, v in value.items() if _name(k) in names and isinstance(v, list)), None)
         for names in _PLURALS
@@ -192,21 +196,11 @@ def _pairs_in_list(value: list[Any]) -> Pairs:
     if pairs:
         return pairs
     if len(value) == 2 and isinstance(value[0], str):
-        question, answer = unlabelled(value[0]), value[1]
-        if question.endswith("?") and _string(answer):
-            return [(question, unlabelled(_string(answer)))]
-    parts: dict[str, list[str]] = {"question": [], "answer": []}
-    for item in value:
-        if isinstance(item, dict) and len(item) == 1:
-            name, content = next(iter(item.items()))
-        elif _is_part(item):
-            name, content = item
-        else:
-            continue
-        for kind, names in (("question", _QUESTION_NAMES), ("answer", _ANSWER_NAMES)):
-            if _name(name) in names:
-                parts[kind].append(_string(content))
-    return [(q, a) for q, a in zip(parts["question"], parts["answer"], strict=False) if q and a]
+        question, answer = unlabelled(value[0]), _string(value[1])
+        if question.endswith("?") and answer:
+            return [(question, unlabelled(answer))]
+    alone = [item for item in value if isinstance(item, dict) and len(item) == 1]
+    return _joined(next(iter(item.items())) if item in alone else item for item in value)
 
 
 def _string(value: Any) -> str:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from papertune.generators.checking import FUNCTION_WORDS
+from papertune.generators.plain_text import Pairs
 from papertune.records import Document
 from papertune.sentences import sentences
 
@@ -23,10 +25,12 @@ _MAKE = (
     "establish devise offer build suggest"
 )
 _CLAIM = "show prove demonstrate find conclude argue observe establish"
-_USE = {"uses": "use", "employs": "employ", "exploits": "exploit", "leverages": "leverage"}
-_USE |= {"combines": "combine", "achieves": "achieve", "attains": "attain", "requires": "require"}
-_USE |= {"yields": "yield", "provides": "provide", "guarantees": "guarantee", "obtains": "obtain"}
-_USE |= {"admits": "admit", "enjoys": "enjoy", "relies on": "rely on", "depends on": "depend on"}
+_USES = (
+    "use employ exploit leverage combine achieve attain require yield provide guarantee obtain "
+    "admit enjoy"
+)
+_USE = {f"{verb}s": verb for verb in _USES.split()}
+_USE |= {"relies on": "rely on", "depends on": "depend on"}
 _CHANGE = {"improves": "improved", "increases": "increased", "raises": "raised"}
 _CHANGE |= {"reduces": "reduced", "cuts": "cut", "lowers": "lowered", "saves": "saved"}
 _CHANGE |= {"boosts": "boosted", "decreases": "decreased", "speeds up": "sped up"}
@@ -36,20 +40,13 @@ _NAMED = (
     "algorithms? inequality theorem conjecture model method process distribution divergence "
     "dimension entropy game assumption estimator norm lemma"
 )
-_PLAIN = (
-    "a about above after again all also although am among an and any are as at be because been "
-    "before being below between both but by can cannot could did do does doing down during each "
-    "either even every few first for from further had has have having hence here how however i if "
-    "in into is it its itself just known last less like made make many may might more most much "
-    "must neither no nor not now of off on once one only or other our out over own per rather same "
-    "second several should show shows since so some such than that the their them then there "
-    "therefore these they this those three through thus to too towards two under until up upon "
-    "use used uses using very via was we well were what when where whether which while who whom "
-    "whose why will with within without would yet you your paper work authors results study"
+_NO_STOP = "he her hers him his me my shall she theirs us yes"
+_MORE_STOP = (
+    "although am among authors even every first hence known last less like made make many much one "
+    "paper results second several show shows since study three towards two use used uses using well "
+    "work"
 )
-_STOP = frozenset(_PLAIN.split())
-
-
+_STOP = (FUNCTION_WORDS - {*_NO_STOP.split()}) | {*_MORE_STOP.split()}
 # words that end a noun phrase, as far as a list can tell
 _VERBS = frozenset(
     f"{_FIND} {_MAKE} {_CLAIM} {' '.join(_USE)} {' '.join(_CHANGE)} run runs act confirms hold "
@@ -148,12 +145,8 @@ _CLAUSE = re.compile(
     r"(?=[,;:]|[.?!]?$)"
 )
 
-Pairs = list[tuple[str, str]]
 
-
-def pairs_about(
-    document: Document, style: Literal["extractive", "cloze"], count: int
-) -> list[tuple[str, str]]:
+def pairs_about(document: Document, style: Literal["extractive", "cloze"], count: int) -> Pairs:
     """At most ``count`` (question, answer) pairs about a document.
 
     Args:

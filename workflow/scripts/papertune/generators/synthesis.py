@@ -1,21 +1,16 @@
-"""One generator writes pairs about the documents of one split.
-
-Memory holds one line of bookkeeping per document and never the texts: documents are read by their
-place in the files, and what was kept of them by their place in the store.
-"""
+"""One generator writes pairs about the documents of one split."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from papertune import versions
 from papertune.errors import GeneratorError
-from papertune.generators.asking import Asking, Writer
-from papertune.generators.documents import Place, places_of
-from papertune.generators.protocol import decoding_of
+from papertune.generators.asking import Asking, Place, Writer, places_of
+from papertune.generators.backends import decoding_of
 from papertune.identity import fingerprint
 from papertune.pairfile import write_pairs
 from papertune.records import Pair, Rejection, atomic_write, pair_id, to_line
@@ -75,9 +70,10 @@ def synthesize(
         )
     what = f"{writer.name}/{mine.split}"
     asking = Asking(writer, store, what, threads)
+    attempts = getattr(writer.generator, "attempts", 1)
     counts = Counts(documents=len(places))
     left = places
-    for attempt in range(1, writer.attempts + 1):
+    for attempt in range(1, attempts + 1):
         wanted = len(asking.missing(left, attempt))
         counts.requests += wanted
         if attempt == 1:
@@ -87,93 +83,65 @@ def synthesize(
             asking.ask(left, attempt, shards)
         if asking.raw is not None:
             asking.check(left, attempt)
-        if attempt < writer.attempts:
+        if attempt < attempts:
             left = [place for place in left if not asking.result(place, attempt)["kept"]]
-    _write(asking, places, repeated, counts, output, rejected)
+    with atomic_write(rejected) as stream:  # both files whole or not at all
+
+        def reject(*what: str) -> None:
+            one = Rejection("synthesize", *what)
+            counts.rejected[one.reason] += 1
+            stream.write(to_line(one))
+
+        for one in repeated:
+            reject(one.key, one.reason, one.detail)
+        write_pairs(output, _pairs(asking, places, attempts, counts, reject))
     log.info(
         "%s: asked %d documents, %d from the store (%d requests); %d pairs; rejected: %s",
-        what,
-        counts.asked,
-        counts.from_store,
-        counts.requests,
-        counts.pairs,
+        *(what, counts.asked, counts.from_store, counts.requests, counts.pairs),
         dict(sorted(counts.rejected.items())) or "none",
     )
     return counts
 
 
-def _write(
+def _pairs(
     asking: Asking,
     places: list[Place],
-    repeated: list[Rejection],
+    attempts: int,
     counts: Counts,
-    output: Path,
-    rejected: Path,
-) -> None:
-    """Pairs and rejections of every document, in order, both files whole or not at all."""
-    attempts = asking.writer.attempts
+    reject: Callable[[str, str, str], None],
+) -> Iterator[Pair]:
+    """What was kept of every document, in order; what was not goes to ``reject``."""
     reasons: Counter[str] = Counter()
-    with atomic_write(rejected) as refused:
-
-        def reject(key: str, reason: str, detail: str) -> None:
-            counts.rejected[reason] += 1
-            refused.write(to_line(Rejection("synthesize", key, reason, detail)))
-
-        def pairs() -> Iterator[Pair]:
-            for place in places:
-                whys = []
-                for attempt in range(1, attempts + 1):
-                    found = asking.result(place, attempt)
-                    for reason, detail in found["rejected"]:
-                        reject(place.id, reason, detail)
-                    if found["kept"]:
-                        counts.pairs += len(found["kept"])
-                        yield from _pairs(asking.writer, place, found["kept"], attempt)
-                        break
-                    why = found["why"]
-                    whys.append(f"attempt {attempt}: {why}" if attempts > 1 else why)
-                    reasons[why.split(":")[0]] += 1
-                else:
-                    reject(place.id, "no_pairs", "; ".join(whys))
-            if not counts.pairs:
-                told = ", ".join(f"{why} ({count})" for why, count in reasons.most_common(3))
-                folder = (asking.raw or asking.checked).folder
-                raise GeneratorError(
-                    f"not one pair from {len(places)} documents: {told}",
-                    where=f"generators.{asking.writer.name}",
-                    hint=f"look at the raw outputs in the store's folder {folder}, then at the "
-                    "prompt, max_new_tokens and grounding",
-                )
-
-        for one in repeated:
-            reject(one.key, one.reason, one.detail)
-        write_pairs(output, pairs())
-
-
-def _pairs(writer: Writer, place: Place, kept: list[list[str]], attempt: int) -> Iterator[Pair]:
-    document = place.document()
-    provenance = _provenance(writer, attempt)
-    if document.score is not None:
-        provenance["score"] = document.score  # by which subsets choose
-    # the answer to a question of the source is the document's text, which must not be given away
-    context = "" if isinstance(writer.generator, SourceGenerator) else document.text
-    for question, answer in kept:
-        yield Pair(
-            id=pair_id(place.id, question, answer),
-            document=place.id,
-            year=place.year,
-            instruction=writer.instruction,
-            context=context,
-            question=question,
-            answer=answer,
-            generator=writer.name,
-            provenance=provenance,
+    for place in places:
+        whys = []
+        for attempt in range(1, attempts + 1):
+            found = asking.result(place, attempt)
+            for reason, detail in found["rejected"]:
+                reject(place.id, reason, detail)
+            if found["kept"]:
+                counts.pairs += len(found["kept"])
+                yield from _of_document(asking.writer, place, found["kept"], attempt)
+                break
+            why = found["why"]
+            whys.append(f"attempt {attempt}: {why}" if attempts > 1 else why)
+            reasons[why.split(":")[0]] += 1
+        else:
+            reject(place.id, "no_pairs", "; ".join(whys))
+    if not counts.pairs:
+        told = ", ".join(f"{why} ({count})" for why, count in reasons.most_common(3))
+        raise GeneratorError(
+            f"not one pair from {len(places)} documents: {told}",
+            where=f"generators.{asking.writer.name}",
+            hint=f"look at the raw outputs in the store's folder "
+            f"{(asking.raw or asking.checked).folder}, then at the prompt, max_new_tokens and "
+            "grounding",
         )
 
 
-def _provenance(writer: Writer, attempt: int) -> dict[str, Any]:
-    """What made the pairs of an attempt."""
-    generator = writer.generator
+def _of_document(
+    writer: Writer, place: Place, kept: list[list[str]], attempt: int
+) -> Iterator[Pair]:
+    document, generator = place.document(), writer.generator
     made: dict[str, Any] = {"backend": generator.backend}
     if isinstance(generator, RulesGenerator):
         made["style"] = generator.style
@@ -185,4 +153,20 @@ def _provenance(writer: Writer, attempt: int) -> dict[str, Any]:
             "decoding": decoding_of(generator.decoding, attempt).identity(),
             "attempt": attempt,
         }
-    return made | {"version": versions.SYNTHESIZE}
+    made["version"] = versions.SYNTHESIZE
+    if document.score is not None:
+        made["score"] = document.score  # by which subsets choose
+    # the answer to a question of the source is the document's text, which must not be given away
+    context = "" if isinstance(generator, SourceGenerator) else document.text
+    for question, answer in kept:
+        yield Pair(
+            id=pair_id(place.id, question, answer),
+            document=place.id,
+            year=place.year,
+            instruction=writer.instruction,
+            context=context,
+            question=question,
+            answer=answer,
+            generator=writer.name,
+            provenance=made,
+        )

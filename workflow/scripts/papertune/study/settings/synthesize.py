@@ -22,7 +22,7 @@ class Decoding(Settings):
 class GeneratorSettings(Settings):
     """What every backend has: a label, how many pairs it is to write per document.
 
-    ``opened_as`` is a module and its class that :mod:`papertune.generators.protocol` describes; it
+    ``opened_as`` is a module and its class that :mod:`papertune.generators.backends` describes; it
     is made of ``(settings, *, folder, threads)``.
     """
 
@@ -35,7 +35,7 @@ class GeneratorSettings(Settings):
 class RulesGenerator(GeneratorSettings):
     """Built-in rules, no weights: ``extractive`` (wh-questions) or ``cloze``."""
 
-    opened_as: ClassVar[str] = "papertune.generators.direct_backends:RulesBackend"
+    opened_as: ClassVar[str] = "papertune.generators.backends:RulesBackend"
     backend: Literal["rules"]
     style: Literal["extractive", "cloze"]
 
@@ -43,7 +43,7 @@ class RulesGenerator(GeneratorSettings):
 class SourceGenerator(GeneratorSettings):
     """The pairs that documents come with: a post and its best answer, a sentence and its translation."""
 
-    opened_as: ClassVar[str] = "papertune.generators.direct_backends:SourceBackend"
+    opened_as: ClassVar[str] = "papertune.generators.backends:SourceBackend"
     backend: Literal["source"]
     pairs: Literal[1] = 1
 

@@ -1,0 +1,129 @@
+"""What a backend takes and gives, and those without a model: rules, and pairs of the source."""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from papertune import versions
+from papertune.generators.rules import Pairs, pairs_about
+from papertune.records import Document
+from papertune.study.settings import Decoding, Generator
+
+BATCH = 64  # documents per append to the store
+RETRY_TEMPERATURE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One document to write pairs about; ``prompt`` is the filled template (empty for rules)."""
+
+    key: str
+    document: Document
+    prompt: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came back for one request.
+
+    Either ``text`` as the model wrote it (``cut`` where it ran into the token limit), or ``pairs``
+    from a backend that needs no reading, or ``error``. An error that would come again is
+    ``lasting`` and goes to the store; another one is asked again in the next run.
+    """
+
+    request: Request
+    text: str = ""
+    cut: bool = False
+    pairs: Pairs | None = None
+    error: str = ""
+    lasting: bool = False
+
+
+class Backend:
+    """Takes requests as it can use them; loads and connects nothing before the first one.
+
+    Args:
+        settings: The generator's.
+        folder: Where its model lies on this machine (``transformers`` only).
+        threads: CPU threads of this job.
+
+    Raises:
+        GeneratorError: the settings cannot work on this machine.
+    """
+
+    def __init__(self, settings: Any, *, folder: Path | None, threads: int) -> None:
+        self.settings, self.folder, self.threads = settings, folder, threads
+
+    def version(self) -> dict[str, Any]:
+        """What results depend on besides the settings (part of the store's identity)."""
+        return {}
+
+    def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
+        """Batches as they finish, in any order; every request comes back exactly once.
+
+        Raises:
+            GeneratorError: no request can be answered (a dead server, a missing model).
+        """
+        raise NotImplementedError
+
+    def cut(
+        self, requests: Iterable[Request], wanted: Container[str]
+    ) -> Iterable[list[str]] | None:
+        """The keys of the batches to :meth:`write`, of a model whose batches processes can share.
+
+        Args:
+            requests: All of them: the batches of some are those of all, less the others.
+            wanted: Keys of those to be written.
+        """
+        return None
+
+
+class SourceBackend(Backend):
+    """A document's own question with its text as the answer, as they are."""
+
+    def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
+        """The pairs of each document, in batches."""
+        rest = iter(requests)
+        while batch := list(islice(rest, BATCH)):
+            yield [Written(one, pairs=self.pairs(one.document)) for one in batch]
+
+    def pairs(self, document: Document) -> Pairs:
+        """None where it has no question."""
+        return [(document.question, document.text)] if document.question else []
+
+
+class RulesBackend(SourceBackend):
+    """Writes pairs by rules; see ``rules.py``."""
+
+    def version(self) -> dict[str, Any]:
+        """The version of the rules: other rules write other pairs."""
+        return {"rules": versions.RULES}
+
+    def pairs(self, document: Document) -> Pairs:
+        """As many as the rules find, at most those that are asked for."""
+        return pairs_about(document, self.settings.style, self.settings.pairs)
+
+
+def open_backend(generator: Generator, *, folder: Path | None, threads: int) -> Backend:
+    """The backend that a generator's settings name; see :class:`Backend`."""
+    module, _, name = generator.opened_as.partition(":")
+    backend: Backend = getattr(import_module(module), name)(
+        generator, folder=folder, threads=threads
+    )
+    return backend
+
+
+def decoding_of(decoding: Decoding, attempt: int) -> Decoding:
+    """The decoding of an attempt: asked again, a model must not repeat what gave nothing.
+
+    The first attempt is as configured; later ones have another seed and at least a temperature
+    of 0.7, for greedy decoding would write the same again.
+    """
+    if attempt == 1:
+        return decoding
+    warm = max(decoding.temperature, RETRY_TEMPERATURE)
+    return decoding.model_copy(update={"seed": decoding.seed + attempt - 1, "temperature": warm})
