@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.collect.texts.jats import text_of
+from papertune.collect.texts.text import text_of
 
 MATH = 'xmlns:mml="http://www.w3.org/1998/Math/MathML"'
 

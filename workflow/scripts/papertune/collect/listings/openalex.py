@@ -13,8 +13,7 @@ from papertune.collect.identifiers import arxiv_id, doi_of, doi_url
 from papertune.collect.listings.entries import entry_item
 from papertune.collect.listings.services import Service, Work, mailto, whole, whole_number, within
 from papertune.collect.lookups import Outcome
-from papertune.collect.texts.jats import text_of, without_preambles
-from papertune.collect.texts.text import clean
+from papertune.collect.texts.text import clean, text_of, without_preambles
 from papertune.collect.texts.titles import normalised
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError

@@ -75,19 +75,19 @@ def _document(
         include={"max_pages", "max_megabytes", "max_seconds"}
     )
     try:
-        paper = read_pdf(path, **limits)
+        title, text = read_pdf(path, **limits)
     except PdfError as error:
         return Rejection("list", str(path), error.reason, error.what)
     except OSError as error:
         return Rejection("list", str(path), "unreadable", error.strerror or str(error))
-    text = abstract_of(paper.text) if source.part == "abstract" else paper.text
+    text = abstract_of(text) if source.part == "abstract" else text
     if not text:
         return Rejection("list", str(path), "no_abstract", "the text has no headed abstract")
     if source.part == "abstract" and is_cut(text):
         return Rejection("list", str(path), "truncated", text[-200:])
     return Document(
         id=document_id(f"pdf:{quote(key)}"),
-        title=paper.title or path.stem,
+        title=title or path.stem,
         url=name,
         year=year,
         text=text,

@@ -6,12 +6,12 @@ boilerplate and is taken only where it is none of them. Where the first is cut o
 goes on where it ends, the fuller one is taken.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from bs4 import BeautifulSoup, Tag
 
 from papertune.collect.texts.is_abstract import is_abstract, is_cut, is_description, is_fuller
 from papertune.collect.texts.markup import (
@@ -23,18 +23,16 @@ from papertune.collect.texts.markup import (
     short_text,
     text_after,
 )
-from papertune.collect.texts.page_data import abstracts_in_scripts, same_title, title_of
 from papertune.collect.texts.publishers import (
+    abstracts_in_scripts,
     decode_at,
-    hosts_of,
     ieee_abstract,
+    same_title,
     sciencedirect_abstract,
     selectors_of,
+    title_of,
 )
 from papertune.collect.texts.text import clean, words
-
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 # words beside "abstract" in a class or id of something else than the abstract's text
@@ -126,7 +124,7 @@ def _cleaned(candidates: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]
 
 def _publisher(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
     yield ieee_abstract(html), "publisher:ieee"
-    for name, selector in selectors_of(hosts_of(soup, url), html):
+    for name, selector in selectors_of(soup, url, html):
         css, _, attribute = selector.partition("@")
         for element in soup.select(css, limit=5):
             if attribute:

@@ -3,14 +3,10 @@
 Pages carry a formula up to four times: a picture, MathML, TeX and what a script made of them.
 """
 
-from __future__ import annotations
-
 import re
 from html import escape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 
 _NAMES = "inline-formula|disp-formula|display-formula|inline-equation|alternatives|tex-math|math"
 _ISLAND = re.compile(rf"<((?:[a-z]+:)?(?:{_NAMES}))\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
@@ -77,8 +73,6 @@ def is_gone(element: Tag) -> bool:
 
 
 def _read_island(markup: str) -> str:
-    from bs4 import BeautifulSoup
-
     plain = re.sub(r"(</?)(?:mml|m|jats|ce|ali):", r"\1", markup)
     return _read(BeautifulSoup(plain, "html.parser"))
 
@@ -134,8 +128,6 @@ def closing(text: str, start: int) -> int:
 
 def _linear(node: Tag, depth: int = 0) -> str:
     """MathML in one line: ``x_i^2``, ``(a+b)/c``, ``√(n)``."""
-    from bs4 import NavigableString, Tag
-
     name = node.name.split(":")[-1].lower()
     if name in ("annotation", "annotation-xml", "mphantom", "mspace", "none", "mprescripts"):
         return ""

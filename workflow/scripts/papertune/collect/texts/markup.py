@@ -1,19 +1,15 @@
 """From a parsed page to text: what belongs to an abstract's element and what only lies in it."""
 
-from __future__ import annotations
-
 import copy
 import re
 import warnings
 from html import escape
 from itertools import islice
-from typing import TYPE_CHECKING
+
+from bs4 import BeautifulSoup, Comment, Tag, XMLParsedAsHTMLWarning
 
 from papertune.collect.texts.formulas import is_gone, replace_formulas
 from papertune.collect.texts.text import BLOCK_TAG, label, scripts
-
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", "div", "p", "th")
@@ -57,8 +53,6 @@ _MORE = re.compile(
 
 def parsed(html: str) -> BeautifulSoup:
     """A page as a tree."""
-    from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
-
     with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
         if "<mml:" in html:
@@ -85,8 +79,6 @@ def inner_text(element: Tag) -> str:
     Without its own heading, scripts, buttons, keywords and all that follows a heading of something
     else; with the labels of a structured abstract; with each formula once.
     """
-    from bs4 import Comment
-
     part = copy.copy(element)
     for comment in part.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()

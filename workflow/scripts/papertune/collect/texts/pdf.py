@@ -5,25 +5,21 @@ comes from :mod:`papertune.collect.texts.pdf_layout`. Scanned, encrypted, damage
 refused with the reason; nothing is recognised from pictures.
 """
 
-from __future__ import annotations
-
 import re
 import time
 import unicodedata
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pypdfium2
+from pypdfium2 import raw
 
 from papertune.collect.texts.is_abstract import is_abstract
-from papertune.collect.texts.pdf_layout import Line, lines_of, without_furniture
-from papertune.collect.texts.pdf_text import HYPHEN, joined, paragraphs, plain, without_references
-from papertune.collect.texts.text import clean
+from papertune.collect.texts.pdf_layout import Line, is_heading, lines_of, without_furniture
+from papertune.collect.texts.text import clean, letters
 from papertune.errors import CollectError
 
-if TYPE_CHECKING:
-    import pypdfium2
-
+_HYPHEN = "\x02"  # PDFium's mark of a hyphen that ends a line
 _LETTERS_A_PAGE = 100  # fewer, on average, is a scan with a stamp on it
 _MOST_LETTERS = 40_000  # of one page: more is a plot drawn with letters
 _ABSTRACT = re.compile(
@@ -41,8 +37,19 @@ _NO_TITLE = re.compile(
     r"manuscript|main|\d+)\s*\d*\s*$|^(?:doi|arxiv)?:?\s*10\.\d{4}|proceedings of",
     re.IGNORECASE,
 )
-
-
+_REFERENCES = re.compile(
+    r"^(?:\d{1,2}\.?\s+|[IVX]+\.\s+)?(?:R\s?EFERENCES|References|B\s?IBLIOGRAPHY|Bibliography"
+    r"|L\s?ITERATURE(?: CITED)?|Literature(?: Cited)?|Works Cited|References and Notes)\s*:?$"
+)
+_APPENDIX = re.compile(
+    r"^(?:A\s?PPENDI(?:X|CES)|Appendi(?:x|ces)|Supplementary Materials?|SUPPLEMENTARY)\b.{0,60}$"
+)
+_STAMP = re.compile(
+    r"^(?:permission to make digital or hard copies|copyright (?:©|\(c\)|\d{4}|held by)|©\s?\d{4}"
+    r"|\(c\) \d{4}|authorized licensed use|arxiv:\d{4}\.\d+|\d{3}-\d-\d{4}-\d{4}-\d/\d\d/\$"
+    r"|this work is licensed under|978-\d)",
+    re.IGNORECASE,
+)
 _HINTS = {
     "pdf_scanned": "run it through text recognition (ocrmypdf) first",
     "pdf_too_long": "raise max_pages, max_megabytes or max_seconds, or take a part of it",
@@ -59,23 +66,10 @@ class PdfError(CollectError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """What a PDF says: paragraphs are apart by an empty line."""
-
-    title: str
-    text: str
-    pages: int
-
-
 def read_pdf(
-    path: Path,
-    *,
-    max_pages: int = 60,
-    max_megabytes: float = 50.0,
-    max_seconds: float = 60.0,
-) -> Paper:
-    """Title and text of a paper.
+    path: Path, *, max_pages: int = 60, max_megabytes: float = 50.0, max_seconds: float = 60.0
+) -> tuple[str, str]:
+    """Title and text of a paper; its paragraphs are apart by an empty line.
 
     Args:
         path: The file.
@@ -95,23 +89,18 @@ def read_pdf(
         count = len(document)
         if count > max_pages:
             raise PdfError("pdf_too_long", f"more pages than are asked for: {count}", path)
-        started = time.monotonic()
-        pages, heights = [], []
+        started, pages = time.monotonic(), []
         for number in range(count):
-            lines, height = _page(document, number)
-            pages.append(lines)
-            heights.append(height)
+            pages.append(_page(document, number))
             if time.monotonic() - started > max_seconds:
                 much = f"{number + 1} of {count} pages in {max_seconds:.0f} s"
                 raise PdfError("pdf_too_long", f"slower than is asked for: {much}", path)
         named = str(document.get_metadata_dict().get("Title") or "")
-    letters = sum(len(line.text) for lines in pages for line in lines)
-    if letters < min(_LETTERS_A_PAGE * count, 2000):
-        what = f"{letters} letters on {count} pages: pictures of pages, without text"
+    found = sum(len(line.text) for lines in pages for line in lines)
+    if found < min(_LETTERS_A_PAGE * count, 2000):
+        what = f"{found} letters on {count} pages: pictures of pages, without text"
         raise PdfError("pdf_scanned", what, path)
-    title = _title(named, pages[0])
-    lines = [line for page in without_furniture(pages, heights) for line in page]
-    return Paper(title, paragraphs(without_references(lines)), count)
+    return _title(named, pages[0]), _paragraphs(_without_references(without_furniture(pages)))
 
 
 def abstract_of(text: str) -> str:
@@ -127,8 +116,6 @@ def abstract_of(text: str) -> str:
 
 
 def _opened(path: Path) -> pypdfium2.PdfDocument:
-    import pypdfium2
-
     data = path.read_bytes()
     try:
         document = pypdfium2.PdfDocument(data)
@@ -141,50 +128,109 @@ def _opened(path: Path) -> pypdfium2.PdfDocument:
         raise PdfError("pdf_damaged", f"no PDF, or a broken one ({error})", path) from None
 
 
-def _page(document: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], float]:
-    """A page's lines and its height; a page that is broken has none.
+def _page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
+    """A page's lines; a page that is broken has none.
 
     Only of upright letters: stamps along the margin stand on their side.
     """
-    import pypdfium2
-    import pypdfium2.raw as raw
-
-    letters = []
+    found = []
     try:
         with closing(document[number]) as page, closing(page.get_textpage()) as text:
             left, bottom, right, top = page.get_bbox()
             for index in range(min(text.count_chars(), _MOST_LETTERS)):
                 code = raw.FPDFText_GetUnicode(text, index)
-                char = HYPHEN if code == 0xFFFE else chr(code or 32)
+                char = _HYPHEN if code == 0xFFFE else chr(code or 32)
                 if char.isspace() or abs(raw.FPDFText_GetCharAngle(text, index)) <= 0.1:
                     x0, y0, x1, y1 = text.get_charbox(index, loose=True)
-                    letters.append((char, x0 - left, y0 - bottom, x1 - left, y1 - bottom))
+                    found.append((char, x0 - left, y0 - bottom, x1 - left, y1 - bottom))
     except pypdfium2.PdfiumError:
-        return [], 0.0
-    return lines_of(letters, number, right - left), top - bottom
+        return []
+    return lines_of(found, number, right - left, top - bottom)
 
 
 def _title(named: str, lines: list[Line]) -> str:
     """The title in the metadata if the first page has it, else the first page's largest text."""
-    named = clean(plain(named))
-    words = _same("".join(line.text for line in lines))
-    good = len(named) >= 8 and " " in named and not _NO_TITLE.search(named)
-    if good and _same(named) in words:
+    named = clean(_plain(named))
+    if len(named) < 8 or " " not in named or _NO_TITLE.search(named):
+        named = ""
+    page, wanted = (
+        letters(unicodedata.normalize("NFKC", text))
+        for text in ("".join(line.text for line in lines), named)
+    )
+    if named and wanted in page:
         return named
     upper = [line for line in lines if sum(char.isalpha() for char in line.text) >= 4]
     upper = upper[: max(10, len(upper) // 3)]
-    if not upper:
-        return named if good else ""
-    largest = max(line.size for line in upper)
+    largest = max((line.size for line in upper), default=0)
     found: list[str] = []
     for line in upper:
         if line.size >= 0.93 * largest:
             found.append(line.text)
         elif found:
             break
-    title = clean(joined(found))
-    return title if 8 <= len(title) <= 300 else (named if good else title[:300])
+    title = clean(_joined(found))
+    return title if 8 <= len(title) <= 300 else named or title[:300]
 
 
-def _same(text: str) -> str:
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).lower()
+def _without_references(lines: list[Line]) -> list[Line]:
+    """All lines but those from the list of references to the appendix or the end."""
+    end = len(lines)
+    heads = [place for place, line in enumerate(lines) if _REFERENCES.match(line.text)]
+    start = next((place for place in reversed(heads) if place > 0.3 * end), end)
+    after = (place for place in range(start + 1, end) if _APPENDIX.match(lines[place].text))
+    return lines[:start] + lines[next(after, end) :]
+
+
+def _paragraphs(lines: list[Line]) -> str:
+    """Running text, its paragraphs apart by an empty line; stamps of publishers left out."""
+    parts: list[list[str]] = []
+    for above, line in zip([None, *lines], lines, strict=False):
+        if above is None or _begins(line, above):
+            parts.append([])
+        parts[-1].append(line.text)
+    hyphened = set(re.findall(r"\b\w+-\w+\b", " ".join(line.text for line in lines).lower()))
+    texts = (_joined(paragraph, hyphened) for paragraph in parts)
+    return "\n\n".join(text for text in texts if text and not _STAMP.match(text))
+
+
+def _begins(line: Line, above: Line) -> bool:
+    """Whether a paragraph begins with a line: one may go on in the next column or on the next page."""
+    if is_heading(line.text) or is_heading(above.text):
+        return True
+    if re.search(rf"\w[-\u2010{_HYPHEN}]$", above.text) and line.text[:1].islower():
+        return False
+    if not line.first:
+        return line.apart
+    went_up = line.page != above.page or line.bottom > above.top
+    alike = abs(line.size - above.size) <= 0.12 * max(line.size, above.size)
+    return not (went_up and alike) or bool(re.search(r"[.!?:][\"'”’)\]]*$", above.text))
+
+
+def _joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset()) -> str:
+    """Lines as running text; a word that a line end broke is whole again.
+
+    A hyphen stays where it belongs to the word: before capitals and digits, and where the text has
+    the word with its hyphen elsewhere.
+    """
+    text = ""
+    for line in lines:
+        line = line.strip()
+        broken = re.search(rf"(\w+)[-\u2010{_HYPHEN}]$", text)
+        end = re.match(r"\w+", line)
+        if not broken or not end:
+            text = f"{text} {line}" if text else line
+            continue
+        word = f"{broken[1]}-{end[0]}".lower()
+        text = text[:-1] + ("-" if word in hyphened or not line[0].islower() else "") + line
+    # PDFium also marks hyphens within what this module takes for one line
+    text = re.sub(rf"(?<=\w){_HYPHEN}\s*(?=[a-z])", "", text).replace(_HYPHEN, "-")
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """No ligatures, no invisible characters, one space."""
+    text = re.sub("[\ufb00-\ufb06]", lambda match: unicodedata.normalize("NFKC", match[0]), text)
+    text = re.sub(
+        "[\u00ad\u200b-\u200f\u2060\ufeff\ufffd-\uffff\ud800-\udfff\x00-\x08\x0e-\x1f]", "", text
+    )
+    return " ".join(unicodedata.normalize("NFC", text).split())

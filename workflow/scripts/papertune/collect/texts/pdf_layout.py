@@ -9,18 +9,25 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import median
 
 Letter = tuple[str, float, float, float, float]  # character, left, bottom, right, top
+_HEADING = re.compile(
+    r"^(?:(?:\d{1,2}(?:\.\d{1,2}){0,2}\.?|[IVX]{1,4}\.|[A-H]\.)\s+[A-Z][\w ,:&–-]{2,60}"
+    r"|(?:A\s?BSTRACT|Abstract|Summary|SUMMARY|INTRODUCTION|Introduction|R\s?EFERENCES|References"
+    r"|Bibliography|BIBLIOGRAPHY|A\s?CKNOWLEDGE?MENTS?|Acknowledge?ments?|Appendix|APPENDIX"
+    r"|CCS CONCEPTS|KEYWORDS|Keywords|Index Terms|Conclusions?|CONCLUSIONS?))\s*[:.]?$"
+)
+_NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", re.I)
 
 
 @dataclass(slots=True)
 class Line:
     """A line of one column, in points from the page's lower left corner.
 
-    ``size`` is the height of its letters, ``apart`` says that a paragraph begins with it, ``first``
-    that its column does.
+    ``size`` is the height of its letters, ``margin`` says that it stands where running heads do,
+    ``apart`` that a paragraph begins with it, ``first`` that its column does.
     """
 
     text: str
@@ -29,6 +36,7 @@ class Line:
     right: float
     top: float
     page: int = 0
+    margin: bool = False
     apart: bool = False
     first: bool = False
 
@@ -38,10 +46,13 @@ class Line:
         return self.top - self.bottom
 
 
-def lines_of(letters: Iterable[Letter], page: int, width: float) -> list[Line]:
+def lines_of(letters: Iterable[Letter], page: int, width: float, height: float) -> list[Line]:
     """A page's lines in the order in which they are read."""
     columns = _columns(_pieces(letters, page), width)
-    return [line for column in columns for line in _spaced(_rows(column))]
+    lines = [line for column in columns for line in _spaced(_rows(column))]
+    for line in lines:
+        line.margin = line.bottom > 0.9 * height or line.top < 0.1 * height
+    return lines
 
 
 def _pieces(letters: Iterable[Letter], page: int) -> list[Line]:
@@ -161,43 +172,23 @@ def _spaced(lines: list[Line]) -> Iterator[Line]:
         yield replace(line, apart=apart)
 
 
-_HEADING = re.compile(
-    r"^(?:(?:\d{1,2}(?:\.\d{1,2}){0,2}\.?|[IVX]{1,4}\.|[A-H]\.)\s+[A-Z][\w ,:&–-]{2,60}"
-    r"|(?:A\s?BSTRACT|Abstract|Summary|SUMMARY|INTRODUCTION|Introduction|R\s?EFERENCES|References"
-    r"|Bibliography|BIBLIOGRAPHY|A\s?CKNOWLEDGE?MENTS?|Acknowledge?ments?|Appendix|APPENDIX"
-    r"|CCS CONCEPTS|KEYWORDS|Keywords|Index Terms|Conclusions?|CONCLUSIONS?))\s*[:.]?$"
-)
-
-
 def is_heading(text: str) -> bool:
     """A line that is a numbered heading or one of those that every paper has."""
     return bool(_HEADING.match(text)) and not text.endswith((",", ";"))
 
 
-def without_furniture(pages: list[list[Line]], heights: list[float]) -> list[list[Line]]:
-    """The pages without running heads, feet and page numbers."""
+def without_furniture(pages: list[list[Line]]) -> list[Line]:
+    """The lines of all pages without running heads, feet and page numbers."""
     margins: Counter[str] = Counter()  # on how many pages a line stands there
-    for lines, height in zip(pages, heights, strict=True):
-        margins.update({_shape(line) for line in lines if _in_margin(line, height)})
-
-    def stays(line: Line, height: float) -> bool:
-        return not _in_margin(line, height) or not (
-            _NUMBER.fullmatch(line.text) or margins[_shape(line)] > 1
-        )
-
+    for lines in pages:
+        margins.update({_shape(line) for line in lines if line.margin})
     return [
-        [line for line in lines if stays(line, height)]
-        for lines, height in zip(pages, heights, strict=True)
+        line
+        for line in chain.from_iterable(pages)
+        if not line.margin or not (_NUMBER.fullmatch(line.text) or margins[_shape(line)] > 1)
     ]
-
-
-def _in_margin(line: Line, height: float) -> bool:
-    return line.bottom > 0.9 * height or line.top < 0.1 * height
 
 
 def _shape(line: Line) -> str:
     """A line without its numbers: ``12 A. Writer et al.`` stands on every second page."""
     return re.sub(r"\d+|\W+", " ", line.text).strip().lower()
-
-
-_NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", re.I)

@@ -1,21 +1,22 @@
-"""Where publishers put the abstract: a table of hosts and CSS selectors, and two kinds of script."""
-
-from __future__ import annotations
+"""Where publishers put the abstract: a table of CSS selectors, and the data for a page's scripts."""
 
 import json
 import re
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from bs4 import BeautifulSoup
 
 from papertune.collect.identifiers import host_of
-
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup
+from papertune.collect.texts.is_abstract import is_abstract
+from papertune.collect.texts.text import clean, letters
 
 # Hosts and all below them, the publisher's name, and selectors in their order. `@name` after a selector
 # takes that attribute. Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS and many more.
-_HOSTS = r"""
+# At the end stand names that no other kind of page has (a mark to look for first): for mirrors, proxies
+# and pages saved without their address.
+_TABLE = r"""
 acm.org acm: section#abstract [role=paragraph] || section#abstract ||
     .abstractSection.abstractInFull || .hlFld-Abstract
 ieee.org ieee: .abstract-text [xplmathjax] || .abstract-text .u-mb-1 > div
@@ -57,10 +58,6 @@ cambridge.org cambridge: .abstract-content .abstract || div.abstract
 dagstuhl.de dagstuhl: section.abstract || #abstract
 jmlr.org jmlr: p.abstract
 ndss-symposium.org ndss: .paper-data > p:not(:has(strong))
-"""
-# names that no other kind of page has (a mark to look for first, name, selector): for mirrors, proxies
-# and pages saved without their address
-_ANYWHERE = r"""
 Abs1-content springer: #Abs1-content
 field-name-field-paper-description usenix: .field-name-field-paper-description .field-items
 proceedings-detail ijcai: .proceedings-detail .row > .col-md-12:not(:has(.keywords))
@@ -73,35 +70,24 @@ _IEEE = re.compile(r"(?:xplGlobal|\bglobal)\.document\.metadata\s*=\s*(?=\{)")
 _TAGS = {"section-title": "title", "simple-para": "p", "abstract-sec": "div", "inf": "sub"}
 _DECODER = json.JSONDecoder(strict=False)
 
-
-def _rows(table: str) -> list[tuple[str, str, list[str]]]:
-    """The key, name and selectors of each row; a row goes on in lines that are indented."""
-    rows = (row.partition(": ") for row in table.strip().replace("\n    ", " ").splitlines())
-    return [(*head.split(), selectors.split(" || ")) for head, _, selectors in rows]  # type: ignore[misc]
-
-
-SELECTORS, ANYWHERE = _rows(_HOSTS), _rows(_ANYWHERE)
+_KEYS = ("abstract", "abstractText", "paperAbstract", "abstract_text", "articleAbstract")
+# OpenReview wraps values: {"abstract": {"value": "…"}}
+_FIELD = re.compile(rf'"(?:{"|".join(_KEYS)})"\s*:\s*(?:\{{\s*"(?:value|text)"\s*:\s*)?(?=")')
+_PUSH = re.compile(r"__next_f\.push\(\[\d+,\s*(?=\")")
 
 
-def selectors_of(hosts: set[str], html: str) -> Iterator[tuple[str, str]]:
-    """Name and selector of every publisher whose host is among ``hosts``, in order.
-
-    Then of those whose pages are known by names that nobody else uses.
-    """
-    known = [
-        row
-        for row in SELECTORS
-        if any(f".{host}".endswith(f".{end}") for end in row[0].split(",") for host in hosts)
-    ] + [row for row in ANYWHERE if row[0] in html]
-    return ((name, selector) for _, name, selectors in known for selector in selectors)
-
-
-def hosts_of(soup: BeautifulSoup, url: str) -> set[str]:
-    """The page's host by its url and by what it says of itself."""
+def selectors_of(soup: BeautifulSoup, url: str, html: str) -> Iterator[tuple[str, str]]:
+    """Name and selector of every publisher that a page is of, by its url or what it says of itself."""
     urls = [url]
     urls += [str(link.get("href") or "") for link in soup.find_all("link", rel="canonical")]
     urls += [str(meta.get("content") or "") for meta in soup.find_all("meta", property="og:url")]
-    return {host_of(item) for item in urls} - {""}
+    hosts = {f".{host_of(item)}" for item in urls} - {"."}
+    for row in _TABLE.strip().replace("\n    ", " ").splitlines():
+        head, _, selectors = row.partition(": ")
+        marks, name = head.split()
+        ends = tuple(f".{end}" for end in marks.split(","))
+        if any(host.endswith(ends) for host in hosts) if "." in marks else marks in html:
+            yield from ((name, selector) for selector in selectors.split(" || "))
 
 
 def ieee_abstract(html: str) -> str:
@@ -148,3 +134,87 @@ def decode_at(text: str, start: int) -> Any:
         return _DECODER.raw_decode(text, start)[0]
     except (ValueError, RecursionError):
         return None
+
+
+def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
+    """The page's own abstract in its data, if it can be told from those of recommended papers.
+
+    Where the data has several, the one that stands beside the page's own title is taken.
+    """
+    found: dict[str, str] = {}
+    sources = list(_sources(soup))
+    for source in sources:
+        for value in (decode_at(source, match.end()) for match in _FIELD.finditer(source)):
+            if isinstance(value, str) and is_abstract(cleaned := clean(value)):
+                found.setdefault(cleaned, value)
+    if not found:
+        return []
+    title = title_of(soup)
+    owners: dict[str, list[str]] = {}
+    for source in sources:
+        for owner, text in _owned(_loaded(source), 0):
+            owners.setdefault(clean(text), []).append(owner)
+    mine = [
+        value
+        for cleaned, value in found.items()
+        if any(same_title(owner, title) for owner in owners.get(cleaned, []))
+        or (len(found) == 1 and cleaned not in owners)
+    ]
+    return mine if len(mine) == 1 and (title or len(found) == 1) else []
+
+
+def same_title(one: str, other: str) -> bool:
+    """The same title, be it with the site's name after it; also where one of them is not known."""
+    short, long = sorted((letters(clean(one)), letters(clean(other))), key=len)
+    return short == long or not short or (len(short) > 12 and long.startswith(short))
+
+
+def _sources(soup: BeautifulSoup) -> Iterator[str]:
+    pushed = []
+    for script in soup.find_all("script"):
+        if "ld+json" in str(script.get("type", "")):
+            continue
+        source = script.string or ""
+        parts = [decode_at(source, match.end()) for match in _PUSH.finditer(source)]
+        if parts:
+            pushed += [part for part in parts if isinstance(part, str)]
+        elif "bstract" in source:
+            yield source
+    if pushed:
+        yield "".join(pushed)
+
+
+def _loaded(source: str) -> Any:
+    """What a script is, or assigns, as JSON."""
+    start = re.match(r"\s*(?=[{\[])", source) or re.search(r"=\s*(?=[{\[])", source)
+    return decode_at(source, start.end()) if start else None
+
+
+def _owned(data: Any, depth: int) -> Iterator[tuple[str, str]]:
+    """Titles and abstracts of the objects that have both."""
+    if depth > 40:
+        return
+    if isinstance(data, dict):
+        title = _value(data.get("title")) or _value(data.get("name"))
+        if title:
+            yield from ((title, _value(data[key])) for key in _KEYS if _value(data.get(key)))
+        data = list(data.values())
+    for item in data if isinstance(data, list) else []:
+        yield from _owned(item, depth + 1)
+
+
+def _value(field: Any) -> str:
+    if isinstance(field, dict):
+        field = field.get("value") or field.get("text")
+    return field if isinstance(field, str) else ""
+
+
+def title_of(soup: BeautifulSoup) -> str:
+    """The title of the page's paper."""
+    for name in ("citation_title", "dc.title", "og:title"):
+        meta = soup.find("meta", attrs={"name": re.compile(f"^{re.escape(name)}$", re.IGNORECASE)})
+        meta = meta or soup.find("meta", property=name)
+        if meta is not None and meta.get("content"):
+            return str(meta["content"])
+    heading = soup.find("h1") or soup.find("title")
+    return heading.get_text() if heading is not None else ""

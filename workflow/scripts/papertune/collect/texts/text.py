@@ -1,21 +1,17 @@
 """Plain text out of what publishers and users write: markup, entities and labels removed."""
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+from lxml import etree
 
 from papertune.collect.texts.formulas import formulas_in_text
 
-if TYPE_CHECKING:
-    from lxml.etree import _Element
-
 _BLOCK = (
-    "p|br|div|li|ul|ol|section|sec|h[1-6]|tr|td|blockquote|dd|dt|jats:p|jats:sec|jats:title|title"
-    "|jats:list|jats:list-item|jats:break|simple-para|abstract-sec"
+    "br|div|li|ul|ol|section|h[1-6]|table|tr|td|th|blockquote|dd|dt|simple-para|abstract-sec"
+    "|jats:(?:def|label|term)|(?:jats:)?(?:p|sec|title|list(?:-item)?|break|def-(?:list|item)|disp-quote)"
 )
 _INLINE = (
     "a|abbr|abstract|abstracttext|b|bold|cite|code|em|emph|font|i|inf|inline-graphic|italic"
@@ -44,7 +40,30 @@ _SCRIPT = re.compile(
 _TITLE = re.compile(
     r"<((?:jats:)?title|h[1-6])\b[^<>]*>\s*([^<>]{2,60}?)\s*</\1\s*>", re.IGNORECASE
 )
-_HEADING = re.compile(r"(?:abstract|summary|résumé|zusammenfassung)[:.]?", re.IGNORECASE)
+_HEADING = re.compile(
+    r"(?:abstracts?|summary|abstrakt|zusammenfassung|kurzfassung|résumé|resumen|resumo|riassunto"
+    r"|samenvatting|sammanfattning|streszczenie|аннотация|摘要|抄録|要旨)\s*[:.—–-]*",
+    re.IGNORECASE,
+)
+# what stands in JATS beside the text; letters that are set in another way; a heading or a paragraph
+_UNWANTED = re.compile(
+    r"<!--(?:(?!<!--).)*?-->|<((?:jats:)?(?:fn|fig|media|object-id|table-wrap|(?:inline-)?(?:graphic"
+    rf"|supplementary-material))){_ATTRIBUTES}(?:(?<=/)>|(?<!/)>(?:(?!<\1\b).)*?</\1\s*>)",
+    re.IGNORECASE | re.DOTALL,
+)
+_STYLED = re.compile(
+    r"</?(?:jats:)?(?:b|bold|em|email|ext-link|i|italic|monospace|named-content|overline|roman"
+    r"|related-(?:article|object)|sans-serif|sc|span|strike|strong|styled-content|tt|u|underline|uri"
+    rf"|xref|article-title){_ATTRIBUTES}>",
+    re.IGNORECASE,
+)
+_HEADED = re.compile(
+    r"(<(?:jats:)?sec\b[^<>]*>\s*)?<((?:jats:)?(?:title|p))\b[^<>]*>\s*([^<>]*?)\s*</\2\s*>",
+    re.IGNORECASE,
+)
+_XML_TAG = re.compile(r"</?(?!(?:sub|sup|tex-math)\b)([\w-]+)[^<>]*>|<!--.*?-->", re.DOTALL)
+_PREAMBLE = re.compile(r"\\documentclass.*?\\begin\s*\{document\}", re.DOTALL)
+_END = re.compile(r"\\end\s*\{document\}")
 
 
 def clean(text: str) -> str:
@@ -63,6 +82,37 @@ def clean(text: str) -> str:
     text = _TYPESET.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
     text = " ".join(unicodedata.normalize("NFC", text).split())
     return _LABEL.sub("", text).strip()
+
+
+def text_of(markup: str) -> str:
+    """The text of an abstract in JATS, in which Crossref gives it, or in the HTML that stands for it.
+
+    A heading that only says "Abstract" goes, those of sections stay (``Methods: …``); formulas are
+    said once, as TeX where they are given as TeX; pictures and footnotes go.
+    """
+    # what was escaped as a whole is markup all the same
+    if "<" not in markup and re.search(r"&lt;/?(?:jats:)?(?:p|title|sec)\b", markup):
+        markup = html.unescape(markup)
+    return clean(_HEADED.sub(_headed, _STYLED.sub("", _UNWANTED.sub("", markup))))
+
+
+def _headed(match: re.Match[str]) -> str:
+    """The title of the paper itself is no label."""
+    section, name, said = match[1], match[2].lower(), match[3]
+    if _HEADING.fullmatch(said):
+        return " "
+    is_label = name.endswith("title") and (section or len(said.split()) <= 3)
+    return f" {label(said) if is_label else said} "
+
+
+def without_preambles(text: str) -> str:
+    """A text without the LaTeX documents that some publishers wrap each formula in."""
+    return _END.sub("", _PREAMBLE.sub("", text)) if "\\documentclass" in text else text
+
+
+def letters(text: str) -> str:
+    """Its letters and digits in lower case, by which two spellings are compared."""
+    return re.sub(r"[\W_]+", "", text).lower()
 
 
 def scripts(markup: str) -> str:
@@ -89,9 +139,9 @@ def words(text: str) -> frozenset[str]:
 
 
 def folded(
-    element: _Element,
-    said: Callable[[_Element, str], str],
-    text: Callable[[str, _Element], str] = lambda text, _: text,
+    element: etree._Element,
+    said: Callable[[etree._Element, str], str],
+    text: Callable[[str, etree._Element], str],
 ) -> str:
     """What stands in an element of lxml, made from the inside out; comments say nothing.
 
@@ -99,32 +149,24 @@ def folded(
         said: What stands for a child, by the child and what stands in it.
         text: What stands for a string, by the string and the element that it is directly in.
     """
-    from lxml.etree import Entity
-
     parts = [text(element.text or "", element)]
     for child in element:
         if isinstance(child.tag, str):
             parts.append(said(child, folded(child, said, text)))
-        elif child.tag is Entity:  # left alone by the parser
-            parts.append(str(child.text))
         parts.append(text(child.tail or "", element))
     return "".join(parts)
 
 
-def inner(element: _Element | None) -> str:
+def inner(element: etree._Element | None) -> str:
     """What stands in an element: its text and that of its markup, escaped as in HTML.
 
     Entities that the parser left alone stay as they are, ``&uuml;``.
     """
     if element is None:
         return ""
-    return folded(element, _kept, lambda text, _: html.escape(text, quote=False))
-
-
-def _kept(element: _Element, inside: str) -> str:
-    if element.tag in ("sub", "sup", "tex-math"):  # 10<sup>5</sup> is not 105
-        return f"<{element.tag}>{inside}</{element.tag}>"
-    return f" {inside} " if element.tag in ("br", "p", "par") else inside
+    markup = etree.tostring(element, encoding="unicode", with_tail=False)
+    # 10<sup>5</sup> is not 105
+    return _XML_TAG.sub(lambda tag: " " if tag[1] in ("br", "p", "par") else "", markup)
 
 
 def _without_tags(text: str) -> str:

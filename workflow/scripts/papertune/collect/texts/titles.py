@@ -7,8 +7,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import TypeVar
 
-from papertune.collect.texts.jats import without_preambles
-from papertune.collect.texts.text import clean
+from papertune.collect.texts.text import clean, without_preambles
 
 Item = TypeVar("Item")
 
