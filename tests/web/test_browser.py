@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -137,10 +136,9 @@ def test_it_comes_back_to_life(site, opened):
     (main,) = [
         process
         for process in browser._running._processes()
-        if "user-data-dir" in (started := " ".join(psutil.Process(process).cmdline()))
-        and "--type=" not in started
+        if "user-data-dir" in (started := " ".join(process.cmdline())) and "--type=" not in started
     ]
-    os.kill(main, signal.SIGKILL)
+    main.kill()
     assert lives(browser, site)
     browser._running.driver.service.process.kill()
     assert lives(browser, site)

@@ -13,7 +13,7 @@ import pytest
 from collecting import Steps
 
 from loopback import ABSTRACT, landing, reset, trickle
-from papertune.collect.web import robots as robots_module
+from papertune.collect.web import sites as sites_module
 from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
 from papertune.records import Document
@@ -322,7 +322,7 @@ def test_a_robots_txt_is_believed_for_a_day(site, polite, monkeypatch):
     session.get(site.page("/a", landing()))
     site.page("/robots.txt", "User-agent: *\nDisallow: /b\n")
     session.get(site.page("/b", landing()))
-    monkeypatch.setattr(robots_module, "AGE", -1.0)
+    monkeypatch.setattr(sites_module, "AGE", -1.0)
     with pytest.raises(PageError) as caught:
         session.get(site.page("/b/c", landing()))
     assert caught.value.reason == "robots"

@@ -136,7 +136,7 @@ def test_no_more_than_so_many_have_a_place(tmp_path):
             with lock:
                 running += 1
                 most = max(most, running)
-            time.sleep(0.05)
+            time.sleep(0.5)
             with lock:
                 running -= 1
 

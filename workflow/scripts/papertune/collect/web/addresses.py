@@ -12,7 +12,7 @@ name that the proxy resolves to a private address is up to the proxy.
 import ipaddress
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from http.client import HTTPResponse
@@ -23,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
 
 HINT = "if this server of your own is meant, name it in fetching.allow_hosts of the experiment"
 HEAD = 3  # times the timeout, for the whole head of an answer
@@ -39,10 +40,18 @@ class PrivateAddress(Exception):
 
 
 class Allowed:
-    """Judges hosts; ``hosts``, with a port or without, may be asked wherever they lead."""
+    """Judges hosts.
 
-    def __init__(self, hosts: Iterable[str] = ()) -> None:
+    Args:
+        hosts: With a port or without; they may be asked wherever they lead.
+        own: Host name → (address, port) of servers of our own, which no name server knows.
+    """
+
+    def __init__(
+        self, hosts: Iterable[str] = (), own: Mapping[str, tuple[str, int]] | None = None
+    ) -> None:
         self._hosts = {_host_and_port(host) for host in hosts}
+        self._own = own or {}
 
     def by_name(self, host: str, port: int | None) -> bool:
         """Whether the experiment allows a host wherever it leads."""
@@ -55,13 +64,22 @@ class Allowed:
         if address and not is_global(address) and not self.by_name(host, port):
             raise PrivateAddress(host, address)
 
-    def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a host that a connection may be made to.
+    def connect(self, host: str, port: int, *how: Any) -> socket.socket:
+        """A connection to a host, as urllib3's ``create_connection`` makes one.
 
         Raises:
-            PrivateAddress: it has none but private ones.
-            OSError: the name cannot be resolved.
+            PrivateAddress: it leads to none but private addresses.
+            OSError: the name cannot be resolved, or nobody is there.
         """
+        own = self._own.get(host.lower())
+        *others, last = [own] if own else [(a, port) for a in self.addresses(host, port)]
+        for place in others:
+            with suppress(OSError):
+                return create_connection(place, *how)
+        return create_connection(last, *how)
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that a connection may be made to; raises as ``connect``."""
         try:
             found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         except UnicodeError as error:  # a label that is empty or too long
@@ -137,22 +155,16 @@ class _Guard:
 
     def _new_conn(self) -> socket.socket:
         own: Any = self
-        name = own._dns_host
+        how = (own.timeout, own.source_address, own.socket_options)
         try:
-            addresses = self._allowed.addresses(name, own.port)
+            # not the name: it would be resolved again, and not to the same
+            return self._allowed.connect(own._dns_host, own.port, *how)
+        except socket.gaierror as error:
+            raise NameResolutionError(own.host, own, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(own, f"{own.host} does not answer") from error
         except OSError as error:
-            raise NameResolutionError(name, own, error) from error  # type: ignore[arg-type]
-        try:
-            for number, address in enumerate(addresses, 1):
-                own._dns_host = address  # the name would be resolved again, and not to the same
-                try:
-                    return super()._new_conn()  # type: ignore[misc]
-                except (NewConnectionError, ConnectTimeoutError):
-                    if number == len(addresses):
-                        raise
-            raise AssertionError("a name without an address")
-        finally:
-            own._dns_host = name  # certificates are for the name
+            raise NewConnectionError(own, f"no connection to {own.host}: {error}") from error
 
 
 _Guarded = type("_Guarded", (_Guard, HTTPConnection), {})

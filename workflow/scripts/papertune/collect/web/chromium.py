@@ -3,13 +3,11 @@
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import getproxies
@@ -121,6 +119,8 @@ class Chromium:
         options.binary_location = binary
         options.page_load_strategy = "eager"  # pictures and advertisements are not waited for
         options.unhandled_prompt_behavior = "dismiss"
+        # to the driver on this machine; deprecated in 4.51, which has no other way for a local one
+        options.ignore_local_proxy_environment_variables()
         options.add_experimental_option("prefs", PREFERENCES)
         options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
         own = (f"--user-data-dir={profile}", f"--user-agent={session.user_agent}")
@@ -131,8 +131,7 @@ class Chromium:
             service = webdriver.ChromeService(driver, popen_kw={"start_new_session": True})
             self._service = service
             self._stack.callback(self._end_all)
-            with _driver_past_the_proxy():
-                self.driver = webdriver.Chrome(options=options, service=service)
+            self.driver = webdriver.Chrome(options=options, service=service)
             tell = self.driver.execute_cdp_cmd
             tell("Browser.setDownloadBehavior", {"behavior": "deny"})
             tell("Page.addScriptToEvaluateOnNewDocument", {"source": QUIET})
@@ -155,7 +154,7 @@ class Chromium:
             # who is allowed by name may be a neighbour that the proxy does not know
             direct = ";".join(["<-loopback>", *session.fetching.allow_hosts])
             return [f"--proxy-server={';'.join(ways)}", f"--proxy-bypass-list={direct}"]
-        self.proxy = SocksProxy(session.allowed_hosts, session.hosts, session.fetching.timeout)
+        self.proxy = SocksProxy(session.allowed_hosts, session.fetching.timeout)
         self._stack.callback(self.proxy.close)
         return [
             f"--proxy-server=socks5://127.0.0.1:{self.proxy.port}",
@@ -167,11 +166,11 @@ class Chromium:
         """The memory of all processes of the browser, what they share counted once."""
         private, shared = 0, 0
         for process in self._processes():
-            with suppress(OSError, ValueError, IndexError):
-                pages = Path(f"/proc/{process}/statm").read_text().split()
-                private += int(pages[1]) - int(pages[2])
-                shared = max(shared, int(pages[2]))
-        return (private + shared) * os.sysconf("SC_PAGE_SIZE") / 1e6
+            with suppress(psutil.Error):
+                memory = process.memory_info()
+                private += memory.rss - memory.shared
+                shared = max(shared, memory.shared)
+        return (private + shared) / 1e6
 
     def close(self) -> None:
         """End the browser and all its processes; it need not be alive."""
@@ -194,21 +193,21 @@ class Chromium:
                 self._kill()
                 return
 
-    def _processes(self) -> list[int]:
+    def _processes(self) -> list[Any]:
         """The driver's session: itself, the browser and all that the browser has started."""
         leader: Any = getattr(self._service, "process", None)
         found = []
-        for process in psutil.pids() if leader else []:
+        for process in psutil.process_iter() if leader else ():
             with suppress(OSError, psutil.Error):
-                ours = os.getsid(process) == leader.pid
-                if ours and psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
+                ours = os.getsid(process.pid) == leader.pid
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 
     def _kill(self) -> None:
         for process in self._processes():
-            with suppress(OSError):
-                os.kill(process, signal.SIGKILL)
+            with suppress(psutil.Error):
+                process.kill()
 
     def _end_all(self) -> None:
         self._kill()
@@ -229,21 +228,6 @@ class Chromium:
             start_new_session=True,
         )
         self._stack.callback(guard.communicate, b"\n", timeout=5)
-
-
-@contextmanager
-def _driver_past_the_proxy() -> Iterator[None]:
-    """Selenium takes the environment's proxy even to the driver on this machine."""
-    before = {name: os.environ.get(name) for name in ("no_proxy", "NO_PROXY")}
-    known = ",".join(filter(None, [*before.values(), "localhost,127.0.0.1"]))
-    os.environ.update(no_proxy=known, NO_PROXY=known)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            del os.environ[name]
-            if value is not None:
-                os.environ[name] = value
 
 
 def said(error: BaseException) -> str:

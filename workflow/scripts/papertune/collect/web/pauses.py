@@ -96,43 +96,52 @@ class HostPauses:
 
 
 @contextmanager
-def locked(path: Path, alive: Alive | None = stopping.check) -> Iterator[int]:
-    """A file that no other thread or process has meanwhile; made if it is not there.
-
-    With no ``alive``, nobody waits: it gives -1 where another has the file.
-    """
-    with _locks_lock:  # flock is between processes, and on NFS between nothing smaller
-        own = _locks.setdefault(os.path.realpath(path), threading.Lock())
-    while not own.acquire(timeout=LOOK if alive else 0):
-        if not alive:
-            yield -1
-            return
+def held(lock: threading.Lock, alive: Alive) -> Iterator[None]:
+    """Wait for a lock, and have it within; what ``alive`` raises ends the wait."""
+    while not lock.acquire(timeout=LOOK):
         alive()
     try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
+    """A file that no other thread or process has meanwhile; made if it is not there."""
+    with _locks_lock:  # flock is between processes, and on NFS between nothing smaller
+        own = _locks.setdefault(os.path.realpath(path), threading.Lock())
+    with held(own, alive):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            while not (mine := _try_lock(file)) and alive:
+            while not _try_lock(file):
                 nap(TRY_AGAIN, alive)
-            yield file if mine else -1
+            yield file
         finally:
             os.close(file)  # and the lock with it
-    finally:
-        own.release()
+
+
+class _Taken(Exception):
+    """Another has it."""
+
+
+def _taken() -> None:
+    raise _Taken
 
 
 @contextmanager
 def one_of(folder: Path, name: str, count: int, alive: Alive = stopping.check) -> Iterator[None]:
     """Wait for one of ``count`` places, and have it within, over all jobs that share a folder."""
-    for attempt in itertools.count():
-        for number in range(1, count + 1):
-            with locked(folder / f"{name}-{number}", None) as file:
-                if file >= 0:
-                    yield
-                    return
-        if not attempt:
-            log.info("waiting: %d of %d places for a %s are taken", count, count, name)
-        nap(LOOK, alive)
+    for attempt in itertools.count(1):
+        try:
+            with locked(folder / f"{name}-{attempt % count + 1}", _taken):
+                yield
+                return
+        except _Taken:
+            if attempt == count:
+                log.info("waiting: %d of %d places for a %s are taken", count, count, name)
+            nap(LOOK, alive)
 
 
 def _try_lock(file: int) -> bool:

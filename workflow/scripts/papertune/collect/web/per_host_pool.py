@@ -1,11 +1,9 @@
 """Hosts in parallel, the requests to one host one after another."""
 
-import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from heapq import heappop, heappush
 from queue import SimpleQueue
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -65,50 +63,41 @@ def map_per_host(
         for item in listed:
             yield item, _result_of(_tried(work, item))
         return
-    todo: SimpleQueue[deque[Item] | None] = SimpleQueue()
-    results: SimpleQueue[tuple[deque[Item], Item, Any]] = SimpleQueue()
-    order = itertools.count()
-    idle: list[tuple[int, int, deque[Item]]] = []
+    idle, lock, over = list(queues.values()), threading.Lock(), threading.Event()
+    results: SimpleQueue[tuple[Item, Any]] = SimpleQueue()
 
     def run() -> None:
-        while own := todo.get():
+        while True:
+            with lock:
+                if over.is_set() or not idle:  # the other hosts are in other threads' hands
+                    return
+                # the host with most to ask decides how long it takes: it must never wait
+                own = idle.pop(max(range(len(idle)), key=lambda number: len(idle[number])))
             item = own.popleft()
-            results.put((own, item, _tried(work, item)))
+            result = _tried(work, item)
+            with lock:
+                if own:
+                    idle.append(own)
+            results.put((item, result))
 
-    def line_up(own: deque[Item]) -> None:
-        # the host with most to ask decides how long it takes: it must never wait
-        heappush(idle, (-len(own), next(order), own))
-
-    for own in queues.values():
-        line_up(own)
     # a thread that waits for an answer must not keep the process from ending
-    pool = [
-        threading.Thread(target=run, name=f"per-host-{number}", daemon=True)
-        for number in range(count)
-    ]
+    names = (f"per-host-{number}" for number in range(count))
+    pool = [threading.Thread(target=run, name=name, daemon=True) for name in names]
     for thread in pool:
         thread.start()
-        todo.put(heappop(idle)[-1])
     try:
         for _ in listed:
             with stopping.at_once():
-                own, item, result = results.get()
-            result = _result_of(result)
-            if own:
-                line_up(own)
-            if idle:
-                todo.put(heappop(idle)[-1])
-            yield item, result
+                item, result = results.get()
+            yield item, _result_of(result)
     finally:
-        for _ in pool:
-            todo.put(None)
+        over.set()
         end = time.monotonic() + GRACE
         for thread in pool:
             thread.join(max(end - time.monotonic(), 0.0))
 
 
 def _tried(work: Callable, item: object) -> Any:
-    """What the work returns or raises."""
     try:
         return work(item)
     except BaseException as error:

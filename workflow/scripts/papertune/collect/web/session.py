@@ -10,7 +10,7 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,11 +22,10 @@ from papertune.collect.web import transport
 from papertune.collect.web.addresses import Allowed, PrivateAddress
 from papertune.collect.web.challenges import challenge_of, decoded
 from papertune.collect.web.credentials import Credentials
-from papertune.collect.web.dead_hosts import DeadHosts
 from papertune.collect.web.page_cache import Page, PageCache
 from papertune.collect.web.pauses import HostPauses, Slot, least_delay, nap
-from papertune.collect.web.robots import Robots
-from papertune.collect.web.transport import PATIENCE, REDIRECTS, HostStopped, PageError
+from papertune.collect.web.sites import Sites
+from papertune.collect.web.transport import PATIENCE, REDIRECTS, Http, PageError
 from papertune.errors import CollectError
 from papertune.jobs import stopping
 from papertune.study.settings import Fetching
@@ -61,24 +60,23 @@ class PoliteSession:
     ) -> None:
         self.fetching, self.backoff = fetching, backoff
         self.hosts = dict(hosts or {})
-        self.allowed_hosts = Allowed(fetching.allow_hosts)
+        self.allowed_hosts = Allowed(fetching.allow_hosts, self.hosts)
         self.cache = PageCache(cache)
         self.pauses = HostPauses(pauses or self.cache.folder / "turns")
         self.requests = 0  # sent by this session, robots.txt included
-        self._lock = threading.Lock()  # of what follows
+        self._lock = threading.Lock()  # of the number and of what was given
         self._given: dict[str, None] = {}  # in their order
-        self._dead_hosts = DeadHosts()
-        self._robots = Robots(self._send, fetching.timeout, self.check)
-        self._threads = threading.local()  # requests' sessions are for one thread each
-        self._sessions: list[requests.Session] = []
+        self._sites = Sites(self._ask, fetching.timeout, self.check)
+        self.stop = self._sites.stop
+        self._connections: list[Http] = []
+        self._thread = _Thread(self)
         self._closed = False
 
     def close(self) -> None:
         """Close the connections; threads that wait end."""
         self._closed = True
-        with self._lock:
-            for http in self._sessions:
-                http.close()
+        for http in list(self._connections):
+            http.close()
 
     def check(self) -> None:
         """Raise Interrupted where the job is to end or the session is closed."""
@@ -134,7 +132,7 @@ class PoliteSession:
                 with ending_at_once():
                     page = self._get(url, Credentials(url, headers, secret), api)
             except PageError as error:
-                self._dead_hosts.failed(error)
+                self._sites.failed(error)
                 raise
             self.cache.write(page)
         with self._lock:
@@ -164,10 +162,8 @@ class PoliteSession:
             HostStopped: its host is asked no more.
             CollectError: nobody is named as contact.
         """
-        if not host_of(url):
-            raise PageError(url, "bad_url", "not an http or https url")
         self._check_host(url)
-        rules = self._robots.rules(url)
+        rules = self._sites.rules(url)
         if not rules.can_fetch(url, AGENT):
             hint = (
                 "ask the site for permission, or give these documents as files (source kind: files)"
@@ -175,10 +171,6 @@ class PoliteSession:
             what = "the site's robots.txt forbids this page"
             raise PageError(url, "robots", what, hint=hint)
         return float(rules.crawl_delay(AGENT) or 0)
-
-    def stop(self, url: str, what: str, hint: str) -> HostStopped:
-        """Ask the url's host no more; returns the error to raise."""
-        return self._dead_hosts.add(url, what, hint)
 
     def check_challenge(
         self, url: str, text: str, headers: Mapping[str, str] | None = None
@@ -216,45 +208,51 @@ class PoliteSession:
         raise AssertionError("unreachable")
 
     def _get_once(self, url: str, credentials: Credentials, api: bool) -> Page:
-        current = url
+        def delay(current: str) -> float:
+            return 0.0 if api and host_of(current) == host_of(url) else self.allow(current)
+
+        with self._ask(url, credentials, delay) as (landed, response):
+            text = credentials.hidden(self._text_of(landed, response, credentials))
+            self._sites.answered(landed)
+            media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
+            return Page(url, landed, media, text)
+
+    @contextmanager
+    def _ask(
+        self,
+        url: str,
+        own: Credentials | None = None,
+        delay: Callable[[str], float] = lambda url: 0.0,
+    ) -> Iterator[tuple[str, requests.Response]]:
+        """Where a url's redirects lead, and the answer there; ``delay`` judges each step."""
+        current, own = url, own or Credentials(url)
         for _ in range(REDIRECTS + 1):
-            invited = api and host_of(current) == host_of(url)
-            crawl_delay = 0.0 if invited else self.allow(current)
-            with closing(self._send(current, crawl_delay, credentials)) as response:
+            with closing(self._send(current, delay(current), own)) as response:
+                if not response.is_redirect:
+                    yield current, response
+                    return
                 target = transport.redirect_target(current, response, self.fetching.timeout)
-                if target:
-                    current = credentials.stripped(target)
-                    continue
-                text = credentials.hidden(self._text_of(current, response, credentials))
-                self._dead_hosts.answered(current)
-                media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-                return Page(url, current, media, text)
+                current = own.stripped(target)
         raise PageError(url, "redirects", f"more than {REDIRECTS} redirects")
 
-    def _send(
-        self, url: str, crawl_delay: float = 0.0, own: Credentials | None = None
-    ) -> requests.Response:
+    def _send(self, url: str, crawl_delay: float, own: Credentials) -> requests.Response:
         with self._slot(url, crawl_delay) as slot:
             self._check_host(url)  # another thread may have been told to stop meanwhile
             with self._lock:
                 self.requests += 1
-            response = transport.send(self._http(), url, self.fetching.timeout, own)
+            response = transport.send(
+                self._thread.http,
+                url,
+                self.fetching.timeout,
+                own,
+                direct=host_of(url) in self.hosts,
+            )
             if response.status_code in (429, 503):
                 # all others that ask this host wait, too
                 asked = transport.retry_after(response)
                 busy = self.backoff if response.status_code == 429 else 0.0
                 slot.rest = busy if asked is None else asked
             return response
-
-    def _http(self) -> requests.Session:
-        """The thread's own session."""
-        http: requests.Session | None = getattr(self._threads, "http", None)
-        if http is None:
-            http = transport.new_session(self.user_agent, self.allowed_hosts, self.hosts)
-            self._threads.http = http
-            with self._lock:
-                self._sessions.append(http)
-        return http
 
     def _text_of(self, url: str, response: requests.Response, credentials: Credentials) -> str:
         """The text of a page that is there and is one."""
@@ -273,8 +271,10 @@ class PoliteSession:
 
     def _check_host(self, url: str) -> None:
         """Raise where the url's host is asked no more, or not at all."""
-        self._dead_hosts.check(url)
         host = host_of(url)
+        if not host:
+            raise PageError(url, "bad_url", "not an http or https url")
+        self._sites.check(url)
         if host in self.hosts:
             return
         contact = self.contact
@@ -302,6 +302,14 @@ class PoliteSession:
         delay = max(self.fetching.delay, crawl_delay, least_delay(host))
         with self.pauses.slot(host, delay, self.check) as slot:
             yield slot
+
+
+class _Thread(threading.local):
+    """A thread's own connections: requests' sessions are for one thread each."""
+
+    def __init__(self, session: PoliteSession) -> None:
+        self.http = Http(session.user_agent, session.allowed_hosts)
+        session._connections.append(self.http)
 
 
 def ending_at_once() -> AbstractContextManager[None]:

@@ -9,7 +9,6 @@ import selectors
 import socket
 import socketserver
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 
 from papertune.collect.web.addresses import Allowed, PrivateAddress
@@ -21,21 +20,14 @@ GRANTED, FORBIDDEN, UNREACHABLE, NO_SUCH_COMMAND = 0, 2, 4, 7
 
 
 class SocksProxy(socketserver.ThreadingTCPServer):
-    """Runs until it is closed.
-
-    Args:
-        hosts: Host name → (address, port) for servers of our own.
-        timeout: Seconds to connect.
-    """
+    """Runs until it is closed; ``timeout`` are seconds to connect."""
 
     daemon_threads = True
     block_on_close = False  # a browser may keep connections open
     request_queue_size = 64
 
-    def __init__(
-        self, allowed: Allowed, hosts: Mapping[str, tuple[str, int]], timeout: float
-    ) -> None:
-        self._allowed, self._hosts, self._patience = allowed, hosts, timeout
+    def __init__(self, allowed: Allowed, timeout: float) -> None:
+        self.allowed, self.patience = allowed, timeout
         self.refused: PrivateAddress | None = None  # the last one; whoever asks forgets it before
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port: int = self.server_address[1]
@@ -48,19 +40,6 @@ class SocksProxy(socketserver.ThreadingTCPServer):
 
     def handle_error(self, *_: object) -> None:
         """A browser that hangs up is no error."""
-
-    def connect(self, host: str, port: int) -> socket.socket:
-        """A connection to a host; raises PrivateAddress, or OSError where nobody is there."""
-        own = self._hosts.get(host.lower())
-        try:
-            addresses = [own] if own else [(a, port) for a in self._allowed.addresses(host, port)]
-        except PrivateAddress as error:
-            self.refused = error
-            raise
-        for address in addresses[:-1]:
-            with suppress(OSError):
-                return socket.create_connection(address, self._patience)
-        return socket.create_connection(addresses[-1], self._patience)
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -79,8 +58,9 @@ class _Handler(socketserver.StreamRequestHandler):
         if command != CONNECT:
             return self._answer(NO_SUCH_COMMAND)
         try:
-            there = self.server.connect(host, port)
-        except PrivateAddress:
+            there = self.server.allowed.connect(host, port, self.server.patience)
+        except PrivateAddress as error:
+            self.server.refused = error
             return self._answer(FORBIDDEN)
         except OSError:
             return self._answer(UNREACHABLE)

@@ -1,13 +1,11 @@
 """One request and its answer: what can go wrong has a reason, a size limit and an end."""
 
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL
 from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, ReadTimeoutError
 from urllib3.util import Retry
@@ -53,61 +51,39 @@ class HostStopped(CollectError):
     """A host that is not asked any more in this job: a challenge, or nobody answers."""
 
 
-class MappedAdapter(HTTPAdapter):
-    """Sends the requests for a host name to an address, with the name in the Host header."""
+class Http(requests.Session):
+    """What a thread asks with: it leads nowhere but to allowed addresses."""
 
-    def __init__(self, name: str, address: tuple[str, int]) -> None:
-        self._name, self._address = name, address
+    def __init__(self, user_agent: str, allowed: Allowed) -> None:
         super().__init__()
-
-    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
-        """The pool of the address in place of the name's; proxies have no part in it."""
-        host, port = self._address
-        return self.poolmanager.connection_from_host(host, port, scheme="http")
-
-    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        """As usual, under the name."""
-        request.headers["Host"] = self._name
-        kwargs["proxies"] = {}
-        return super().send(request, *args, **kwargs)
-
-
-class _OneHop(requests.Session):
-    """Takes no look at where a redirect leads: that would read its body, however large it is."""
+        self.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
+        self.headers["User-Agent"] = user_agent
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, GuardedAdapter(allowed))
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Any:
-        """None."""
+        """None: a look at where one leads would read its body, however large it is."""
         return iter(())
 
 
-def new_session(
-    user_agent: str, allowed: Allowed, hosts: Mapping[str, tuple[str, int]]
-) -> requests.Session:
-    """A session of requests' that leads nowhere but to allowed addresses, and to hosts as mapped."""
-    http = _OneHop()
-    http.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
-    http.headers["User-Agent"] = user_agent
-    for scheme in ("http://", "https://"):
-        http.mount(scheme, GuardedAdapter(allowed))
-    for name, address in hosts.items():
-        http.mount(f"http://{name}/", MappedAdapter(name, address))
-    return http
-
-
 def send(
-    http: requests.Session, url: str, timeout: float, credentials: Credentials | None = None
+    http: requests.Session, url: str, timeout: float, own: Credentials, *, direct: bool
 ) -> requests.Response:
     """Ask for a url once; redirects are not followed and the body is not read yet.
 
     Args:
+        http: The thread's session.
+        url: What is asked for.
         timeout: Seconds to connect, and between two parts of the answer.
-        credentials: What is sent besides and named nowhere.
+        own: What is sent besides and named nowhere.
+        direct: The environment's proxies have no part in it.
 
     Raises:
         PageError: no connection, no answer within ``timeout`` seconds, or no such url.
     """
-    own = credentials or Credentials(url)
     how: dict[str, Any] = {"timeout": timeout, "stream": True, "allow_redirects": False}
+    if direct:
+        how["proxies"] = {"no_proxy": urlsplit(url).hostname}
     try:
         with own.unlogged():
             return http.get(own.address(url), headers=own.headers(url), **how)
@@ -123,12 +99,10 @@ def send(
 
 
 def redirect_target(url: str, response: requests.Response, timeout: float) -> str:
-    """Where an answer redirects to, or an empty string; its body, if it is short, is read away.
+    """Where an answer redirects to; its body, if it is short, is read away.
 
     What is no url stays as the site wrote it.
     """
-    if not response.is_redirect:
-        return ""
     with suppress(PageError):  # the connection can be used again after that, and is lost else
         body_of(url, response, FEW_BYTES, timeout, cut=True)
     target = response.headers["Location"]

@@ -1,0 +1,109 @@
+"""What a session knows of each site: its robots.txt, and whether it is asked any more at all.
+
+A robots.txt is read once, again after a day, and by one thread at a time. A host is given up that
+sets a challenge, wants a long rest, or does not answer.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from urllib.parse import urlsplit
+
+import requests
+from protego import Protego
+
+from papertune.collect.identifiers import host_of
+from papertune.collect.web.pauses import Alive, held
+from papertune.collect.web.transport import HostStopped, PageError, body_of
+
+AGE = 24 * 3600.0  # seconds; RFC 9309 asks not to believe a robots.txt for longer
+ROBOTS_BYTES = 500 * 1024  # what RFC 9309 asks crawlers to read at least
+FAILURES = 5  # failed connections in a row after which a host is not asked any more
+
+
+class Sites:
+    """For several threads.
+
+    Args:
+        ask: Gives a url's answer and where redirects have led.
+        timeout: Seconds.
+        alive: What it raises ends a wait.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str], AbstractContextManager[tuple[str, requests.Response]]],
+        timeout: float,
+        alive: Alive,
+    ) -> None:
+        self._ask, self._timeout, self._alive = ask, timeout, alive
+        self._lock = threading.Lock()
+        self._dead: dict[str, HostStopped] = {}
+        self._failures: Counter[str] = Counter()
+        self._locks: dict[str, threading.Lock] = {}
+        self._known: dict[str, tuple[float, Protego]] = {}
+
+    def check(self, url: str) -> None:
+        """Raise HostStopped where the url's host is asked no more."""
+        if error := self._dead.get(host_of(url)):
+            raise error
+
+    def stop(self, url: str, what: str, hint: str) -> HostStopped:
+        """Ask the url's host no more; returns the error to raise."""
+        error = self._dead[host_of(url)] = HostStopped(what, where=url, hint=hint)
+        return error
+
+    def answered(self, url: str) -> None:
+        """The url's host has answered: earlier failures do not count any more."""
+        self._failures.pop(host_of(url), None)
+
+    def failed(self, error: PageError) -> None:
+        """Count a page that could not be had.
+
+        Raises:
+            HostStopped: its host did not answer several times in a row, or asks for a long rest.
+        """
+        host = host_of(error.where)
+        if error.reason == "rate_limited":
+            what = f"{error.what}, again and again"
+            hint = "run again later with a longer fetching.delay"
+        elif error.reason in ("connection", "timeout"):
+            with self._lock:
+                self._failures[host] += 1
+            if self._failures[host] < FAILURES:
+                return
+            what = f"{host} did not answer {FAILURES} times in a row ({error.what})"
+            hint = "check the network (compute nodes often have none), then run again"
+        else:
+            return
+        raise self.stop(error.where, what, f"{hint}; finished documents are in the store") from None
+
+    def rules(self, url: str) -> Protego:
+        """The rules of the url's robots.txt (RFC 9309: a 4xx allows all, a 5xx or 429 nothing yet)."""
+        parts = urlsplit(url)
+        site = f"{parts.scheme}://{parts.netloc}"
+        with self._lock:
+            lock = self._locks.setdefault(site, threading.Lock())
+        with held(lock, self._alive):
+            since, rules = self._known.get(site, (0.0, None))
+            if rules is None or time.monotonic() - since > AGE:
+                rules = Protego.parse(self._robots_txt(f"{site}/robots.txt"))
+                self._known[site] = (time.monotonic(), rules)
+            return rules
+
+    def _robots_txt(self, url: str) -> str:
+        try:
+            with self._ask(url) as (landed, response):
+                status = response.status_code
+                if status == 200:
+                    body = body_of(landed, response, ROBOTS_BYTES, self._timeout, cut=True)
+                    return body.decode("utf-8-sig", "replace")
+                if status >= 500 or status == 429:
+                    what = f"robots.txt cannot be read (status {status})"
+                    raise PageError(url, "robots_unreachable", what, passing=True)
+        except PageError as error:
+            if error.reason not in ("bad_url", "redirects"):  # which lead to no robots.txt
+                raise
+        return ""
