@@ -3,7 +3,7 @@
 import pytest
 
 from papertune.collect.identifiers import document_id
-from papertune.collect.listings import mediawiki
+from papertune.collect.listings import wikipedia
 from papertune.collect.listings.wikipedia import list_documents
 from papertune.errors import CollectError
 from papertune.records import Document
@@ -26,7 +26,6 @@ class Api:
         self.categories = categories or {}
         self.errors, self.always = list(errors), always
         self.asked = []
-        self.version_1 = False
 
     def __call__(self, handler):
         query = handler.asked.query
@@ -60,11 +59,10 @@ class Api:
         if title.startswith("Talk:"):
             page["ns"] = 1
         elif title not in self.pages:
-            page = {"ns": 0, "title": title, "missing": "" if self.version_1 else True}
+            page = {"ns": 0, "title": title, "missing": True}
         elif title == DISAMBIGUATION:
             page["pageprops"] = {"disambiguation": ""}
-        pages = {"3": page} if self.version_1 else [page]
-        return {"batchcomplete": True, "query": {"pages": pages}}
+        return {"batchcomplete": True, "query": {"pages": [page]}}
 
     def parse(self, query):
         title = self.redirects.get(query["page"], query["page"])
@@ -81,7 +79,7 @@ class Api:
 
 @pytest.fixture
 def listed(site, polite, monkeypatch):
-    monkeypatch.setattr(mediawiki, "LAG_PAUSE", 0.01)
+    monkeypatch.setattr(wikipedia, "LAG_PAUSE", 0.01)
 
     def read(api, refresh=False, **settings):
         site.otherwise = api
@@ -115,30 +113,18 @@ def test_a_page_is_a_document_without_a_year(listed, site, text):
     }
 
 
-@pytest.mark.parametrize("text", ["extracts", "html"])
-def test_what_is_no_article_has_its_reason(listed, text):
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("extracts", {"Talk:Sluice": "no_article", "de:Schleuse": "missing"}),
+        ("html", {}),
+    ],
+)
+def test_what_is_no_article_has_its_reason(listed, text, more):
     api = Api("Sluice", DISAMBIGUATION, redirects={"Gate": "Sluice"})
-    named = ["Gate", "Sluice", "sluice", "Nothing", DISAMBIGUATION]
-    assert said(listed(api, titles=named, text=text)) == [
-        "Sluice",
-        ("Sluice", "duplicate"),
-        ("sluice", "duplicate"),
-        ("Nothing", "missing"),
-        (DISAMBIGUATION, "disambiguation"),
-    ]
-
-
-def test_titles_that_are_no_articles_of_this_wiki(listed):
-    api = Api("Sluice")
-    api.version_1 = True
-    named = ["Sluice", "Nothing", "Talk:Sluice", "A|B", "de:Schleuse"]
-    assert said(listed(api, titles=named)) == [
-        "Sluice",
-        ("Nothing", "missing"),
-        ("Talk:Sluice", "no_article"),
-        ("A|B", "invalid_title"),
-        ("de:Schleuse", "missing"),
-    ]
+    reasons = {"Sluice": "duplicate", "sluice": "duplicate", "Nothing": "missing"}
+    reasons |= {DISAMBIGUATION: "disambiguation", "A|B": "invalid_title", **more}
+    assert said(listed(api, titles=["Gate", *reasons], text=text)) == ["Sluice", *reasons.items()]
 
 
 CATEGORIES = {
@@ -203,7 +189,7 @@ def test_a_wiki_that_lags_behind_is_waited_for_and_its_error_not_kept(listed):
 @pytest.mark.parametrize(
     ("error", "message", "asked"),
     [
-        (LAG, r"busy \(.*lagged", mediawiki.TRIES),
+        (LAG, r"busy \(.*lagged", wikipedia.TRIES),
         (BAD_VALUE, r"Unrecognized value(?s:.*)source\.language", 1),
         ({"something": "else"}, r"something(?s:.*)source\.language", 1),
     ],

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from papertune.collect.texts.posts import clean_post, clean_title, has_code_block, pair_document
+from papertune.collect.texts.posts import has_code_block, pair_document
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.jobs import stopping
@@ -28,7 +28,6 @@ from papertune.study.settings.qa import StackDumpSource
 log = logging.getLogger("papertune")
 
 BLOCK = 1 << 20  # bytes that are parsed at once
-BATCH = 10_000  # rows that are written to the database at once
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _HINT = (
     "source.path is the dump's Posts.xml or Posts.xml.gz, .bz2, .xz, taken from the folder that "
@@ -36,10 +35,10 @@ _HINT = (
 )
 _TABLES = """
 CREATE TABLE question (id INTEGER PRIMARY KEY, score INTEGER, accepted INTEGER);
-CREATE TABLE answer (parent INTEGER, score INTEGER, id INTEGER);
+CREATE TABLE answer (id INTEGER, score INTEGER, parent INTEGER);
 CREATE TABLE post (id INTEGER PRIMARY KEY, title TEXT, body TEXT);
 """
-_SELECT = """
+_CHOOSE = """
 CREATE TABLE chosen AS
 SELECT question, answer, score FROM (
     SELECT question.id AS question, question.score AS score, answer.id AS answer,
@@ -50,15 +49,12 @@ SELECT question, answer, score FROM (
     FROM question JOIN answer ON answer.parent = question.id
 ) WHERE place = 1 ORDER BY score DESC, question LIMIT ?
 """
-_KEEP = """
-INSERT OR IGNORE INTO post SELECT id, :title, :body FROM wanted WHERE id = :id
-"""
-_JOIN = """
-SELECT chosen.question, chosen.score, asked.title, asked.body, answered.body
-FROM chosen
-LEFT JOIN post AS asked ON asked.id = chosen.question
-LEFT JOIN post AS answered ON answered.id = chosen.answer
-ORDER BY chosen.score DESC, chosen.question
+_WANT = "INSERT INTO post (id) SELECT question FROM chosen UNION SELECT answer FROM chosen"
+_KEEP = "UPDATE post SET title = ?, body = ? WHERE id = ? AND body IS NULL"
+_PAIRS = """
+SELECT question, ifnull(asked.title, ''), ifnull(asked.body, ''), ifnull(answered.body, ''), score
+FROM chosen JOIN post AS asked ON asked.id = question JOIN post AS answered ON answered.id = answer
+ORDER BY score DESC, question
 """
 
 
@@ -74,23 +70,21 @@ def list_documents(
         CollectError: the file cannot be read, is no dump of posts, or ends too early.
     """
     path = Path(source.path)
-    # "" is a database on disk that is removed with the connection
-    with closing(sqlite3.connect("", isolation_level=None)) as database:
+    # "" is a database on disk that is removed with the connection; it is one transaction
+    with closing(sqlite3.connect("")) as database:
         database.executescript(_TABLES)
-        yield from _select(database, path, source, year)
+        yield from _numbers(database, path, source, year)
         database.execute("CREATE INDEX answers ON answer (parent)")
-        database.execute(_SELECT, (-1 if source.limit is None else source.limit,))
-        _bring_texts(database, path)
-        for question, score, title, body, answered in database.execute(_JOIN):
-            yield pair_document(
-                site=source.site,
-                number=question,
-                title=clean_title(title or ""),
-                body=clean_post(body or ""),
-                answer=clean_post(answered or ""),
-                score=score,
-                year=year,
-            )
+        database.execute(_CHOOSE, (-1 if source.limit is None else source.limit,))
+        left = database.execute(_WANT).rowcount
+        for _, row in read_posts(path) if left else ():
+            if row.get("PostTypeId") in ("1", "2") and row.get("Id", "").isdigit():
+                texts = (row.get("Title", ""), row.get("Body", ""), int(row["Id"]))
+                left -= database.execute(_KEEP, texts).rowcount
+            if not left:  # the rest of the file has been checked in the first pass
+                break
+        for number, title, body, answer, score in database.execute(_PAIRS):
+            yield pair_document(source.site, number, title, body, answer, score, year)
 
 
 def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -104,7 +98,6 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """
     found: list[tuple[int, dict[str, str]]] = []
     parser = expat.ParserCreate()
-    parser.buffer_text = True
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if tag == "row":
@@ -134,80 +127,43 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             hint="the file may be cut off: download or unpack it again",
         ) from None
     except (OSError, EOFError, lzma.LZMAError) as error:
-        raise CollectError(
-            f"cannot read the file: {getattr(error, 'strerror', None) or error}",
-            where=str(path),
-            hint=_HINT,
-        ) from None
+        said = getattr(error, "strerror", None) or error
+        raise CollectError(f"cannot read the file: {said}", where=str(path), hint=_HINT) from None
 
 
-# ---- parts ------------------------------------------------------------------------------------
-
-
-def _select(
+def _numbers(
     database: sqlite3.Connection, path: Path, source: StackDumpSource, year: int
 ) -> Iterator[Rejection]:
     """First pass: the numbers of the posts that may be chosen; rows that cannot be read."""
-    rows: dict[str, list[tuple[int, int, int]]] = {"question": [], "answer": []}
-    passed: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     wanted = {tag.lower() for tag in source.tags}
-
-    def write() -> None:
-        database.execute("BEGIN")
-        for table, values in rows.items():
-            database.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", values)
-            values.clear()
-        database.execute("COMMIT")
-
     for line, row in read_posts(path):
-        kind = row.get("PostTypeId")
-        if kind not in ("1", "2"):
-            passed["neither question nor answer"] += 1
+        kind = {"1": "question", "2": "answer"}.get(row.get("PostTypeId", ""))
+        if not kind:
+            counts["neither question nor answer"] += 1
             continue
         try:
             number, score = int(row["Id"]), int(row["Score"])
-            parent = int(row["ParentId"]) if kind == "2" else 0
-            accepted = int(row.get("AcceptedAnswerId") or 0)
-            asked = int(row["CreationDate"][:4]) if kind == "1" else year
+            other = int(row["ParentId"] if kind == "answer" else row.get("AcceptedAnswerId") or 0)
+            asked = year if kind == "answer" else int(row["CreationDate"][:4])
         except (KeyError, ValueError) as error:
             said = f"no {error}" if isinstance(error, KeyError) else str(error)
             yield Rejection("list", f"{path}:{line}", "bad_row", said[:200])
             continue
+        tags = {*re.findall(r"[^<>|]+", row.get("Tags", "").lower())}  # |a|b|, <a><b>
         if source.code == "reject" and has_code_block(row.get("Body", "")):
-            passed["has a block of code"] += 1
-        elif kind == "2":
-            if score >= source.min_answer_score:
-                rows["answer"].append((parent, score, number))
-            else:
-                passed["answer below min_answer_score"] += 1
+            kind = "with a block of code"
+        elif kind == "answer" and score < source.min_answer_score:
+            kind = "answer below min_answer_score"
         elif asked != year:
-            passed["question of another year"] += 1
-        elif score < source.min_score:
-            passed["question below min_score"] += 1
-        elif not wanted <= {*re.findall(r"[^<>|]+", row.get("Tags", "").lower())}:  # |a|b|, <a><b>
-            passed["question without the tags"] += 1
+            kind = "question of another year"
+        elif kind == "question" and score < source.min_score:
+            kind = "question below min_score"
+        elif kind == "question" and not wanted <= tags:
+            kind = "question without the tags"
         else:
-            rows["question"].append((number, score, accepted))
-        if sum(map(len, rows.values())) >= BATCH:
-            write()
-    write()
-    said = ", ".join(f"{count} × {reason}" for reason, count in sorted(passed.items()))
-    log.info("%s: posts passed over for %d: %s", path, year, said or "none")
-
-
-def _bring_texts(database: sqlite3.Connection, path: Path) -> None:
-    """Second pass: title and body of the chosen posts, into the database."""
-    database.execute("CREATE TABLE wanted (id INTEGER PRIMARY KEY)")
-    database.execute(
-        "INSERT OR IGNORE INTO wanted SELECT question FROM chosen UNION SELECT answer FROM chosen"
-    )
-    (left,) = database.execute("SELECT count(*) FROM wanted").fetchone()
-    database.execute("BEGIN")
-    for _, row in read_posts(path):
-        number = row.get("Id", "")
-        if row.get("PostTypeId") in ("1", "2") and number.isdigit():
-            text = {"id": int(number), "title": row.get("Title", ""), "body": row.get("Body", "")}
-            left -= database.execute(_KEEP, text).rowcount
-            if not left:  # the rest of the file has been checked in the first pass
-                break
-    database.execute("COMMIT")
+            values = (number, score, other)
+            database.execute(f"INSERT OR IGNORE INTO {kind} VALUES (?, ?, ?)", values)
+        counts[kind] += 1
+    said = ", ".join(f"{count} × {kind}" for kind, count in sorted(counts.items()))
+    log.info("%s: posts for %d: %s", path, year, said or "none")

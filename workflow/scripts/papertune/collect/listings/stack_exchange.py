@@ -15,13 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from papertune.collect.listings.services import Service, Work, json_object
-from papertune.collect.texts.posts import (
-    clean_post,
-    clean_title,
-    has_code_block,
-    pair_document,
-    question_url,
-)
+from papertune.collect.texts.posts import clean_title, has_code_block, pair_document, question_url
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PATIENCE, PageError
 from papertune.errors import CollectError
@@ -67,18 +61,23 @@ def list_documents(
     pairs = 0
     for questions in api.pages("questions", asked):
         # a question may be on two pages, when votes were given between the two requests
-        fresh = [question for question in questions if question["question_id"] not in seen]
-        seen.update(question["question_id"] for question in fresh)
-        answers = _answers(api, source, fresh)
-        for question in fresh:
-            item = _pair(source, question, answers[question["question_id"]], year)
+        fresh = {q["question_id"]: q for q in questions if q["question_id"] not in seen}
+        seen.update(fresh)
+        answers = {number: question.get("answers") or [] for number, question in fresh.items()}
+        # those that are not with their question are asked for, of a hundred questions at once
+        cut = [n for n, q in fresh.items() if int(q.get("answer_count") or 0) > len(answers[n])]
+        if cut:
+            answers |= {number: [] for number in cut}
+            method = f"questions/{';'.join(map(str, cut))}/answers"
+            for page in api.pages(method, {"min": source.min_answer_score}):
+                for answer in page:
+                    answers.setdefault(answer["question_id"], []).append(answer)
+        for number, question in fresh.items():
+            item = _pair(source, question, answers[number], year)
             yield item
             pairs += isinstance(item, Document)
             if pairs == source.limit:
                 return
-
-
-# ---- parts ------------------------------------------------------------------------------------
 
 
 class _Api:
@@ -133,11 +132,8 @@ class _Api:
             isinstance(item, dict) and isinstance(item.get(name), kind) for item in items
         ):
             raise SERVICE.no_answer(self._session, url, str(answer))
-        if self._session.requests > before:  # not from the cache
-            self._heed(url, answer)
-        return answer, items
-
-    def _heed(self, url: str, answer: Work) -> None:
+        if self._session.requests == before:  # it came from the cache
+            return answer, items
         left = answer.get("quota_remaining")
         if isinstance(left, int):
             self._left = left
@@ -155,44 +151,25 @@ class _Api:
             log.info("Stack Exchange asks for a rest of %.0f s", rest)
             with stopping.at_once():
                 stopping.pause(rest)
+        return answer, items
 
     def _refused(self, url: str, said: Work) -> CollectError:
         """The error that the API tells: a used-up quota, or something that it does not take."""
         self._session.cache.forget(url)
-        name, message = str(said.get("error_name", "")), str(said.get("error_message", ""))
-        wait = re.search(r"(\d+) seconds", message)
-        if name == "throttle_violation":
-            when = f" in {int(wait[1]) / 3600:.1f} hours" if wait else " later"
-            return CollectError(
-                f"Stack Exchange takes no more requests from here: {message}",
-                where=url,
-                hint=f"run again{when}, or {_HINT}",
-            )
-        return CollectError(
-            f"Stack Exchange refuses the request: {message or name or 'status 400'}",
-            where=url,
-            hint=f"check source.site ({self._source.site!r}), source.tags and {KEY}; if all are "
-            "right, the quota of requests may be used up: run again tomorrow",
+        message = said.get("error_message") or said.get("error_name") or "status 400"
+        what = f"refuses the request: {message}"
+        hint = (
+            f"check source.site ({self._source.site!r}), source.tags and {KEY}; if all are right, "
+            "the quota of requests may be used up: run again tomorrow"
         )
-
-
-def _answers(
-    api: _Api, source: StackExchangeSource, questions: list[Work]
-) -> dict[int, list[Work]]:
-    """The answers to each question; those that are not with it are asked for, a hundred at once."""
-    answers = {question["question_id"]: question.get("answers") or [] for question in questions}
-    cut = [
-        question["question_id"]
-        for question in questions
-        if int(question.get("answer_count") or 0) > len(answers[question["question_id"]])
-    ]
-    if cut:
-        answers.update({number: [] for number in cut})
-        method = f"questions/{';'.join(map(str, cut))}/answers"
-        for page in api.pages(method, {"min": source.min_answer_score}):
-            for answer in page:
-                answers.setdefault(answer["question_id"], []).append(answer)
-    return answers
+        if said.get("error_name") == "throttle_violation":
+            wait = re.search(r"(\d+) seconds", str(message))
+            when = f" in {int(wait[1]) / 3600:.1f} hours" if wait else " later"
+            what, hint = (
+                f"takes no more requests from here: {message}",
+                f"run again{when}, or {_HINT}",
+            )
+        return CollectError(f"Stack Exchange {what}", where=url, hint=hint)
 
 
 def _pair(
@@ -200,28 +177,20 @@ def _pair(
 ) -> Document | Rejection:
     number, body = question["question_id"], question.get("body") or ""
     # a title of a safe filter has entities and no markup
-    title = clean_title(html.unescape(str(question.get("title") or "")))
-    key = question_url(source.site, number)
+    title = html.unescape(str(question.get("title") or ""))
     if source.code == "reject":
         answers = [answer for answer in answers if not has_code_block(answer.get("body") or "")]
         if has_code_block(body):
-            return Rejection("list", key, "code", title)
+            return Rejection("list", question_url(source.site, number), "code", clean_title(title))
     good = [answer for answer in answers if _score(answer) >= source.min_answer_score]
     if not good:
-        detail = f"{title}: none of {len(answers)} answers may be taken"
-        return Rejection("list", key, "no_answer", detail)
+        detail = f"{clean_title(title)}: none of {len(answers)} answers may be taken"
+        return Rejection("list", question_url(source.site, number), "no_answer", detail)
     best = max(
         good, key=lambda one: (_score(one), bool(one.get("is_accepted")), -one.get("answer_id", 0))
     )
-    return pair_document(
-        site=source.site,
-        number=number,
-        title=title,
-        body=clean_post(body),
-        answer=clean_post(best.get("body") or ""),
-        score=_score(question),
-        year=year,
-    )
+    answer = best.get("body") or ""
+    return pair_document(source.site, number, title, body, answer, _score(question), year)
 
 
 def _score(post: Work) -> int:

@@ -1,14 +1,46 @@
-"""Wikipedia's pages by titles and categories, through the MediaWiki API."""
+"""Wikipedia's pages by titles and categories, through the MediaWiki API as its etiquette asks."""
 
-from collections.abc import Callable, Iterator
-from urllib.parse import quote
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 from papertune.collect.identifiers import document_id
-from papertune.collect.listings.mediawiki import Wiki, canonical
-from papertune.collect.texts.wikipedia_text import Section, without_boilerplate
+from papertune.collect.listings.services import json_object, within
+from papertune.collect.texts.wikipedia_text import (
+    Section,
+    sections_of_extract,
+    sections_of_html,
+    without_boilerplate,
+)
 from papertune.collect.web.session import PoliteSession
+from papertune.errors import CollectError
+from papertune.jobs import stopping
 from papertune.records import Document, Rejection
+from papertune.sentences import learned_splitter
 from papertune.study.settings.qa import WikipediaSource
+
+log = logging.getLogger("papertune")
+
+MAXLAG = 5  # seconds that copies of the database may lag behind before who can wait should
+LAG_PAUSE = 5.0  # the least pause then, as the API's manual asks
+LONGEST_PAUSE = 60.0
+TRIES = 6
+BUSY = ("maxlag", "ratelimited", "readonly")
+NO_PAGE = {
+    "missingtitle": "missing",
+    "nosuchpageid": "missing",
+    "invalidtitle": "invalid_title",
+    "pagecannotexist": "invalid_title",
+}
+FORMS = {
+    "extracts": {"action": "query", "prop": "extracts|pageprops", "explaintext": 1,
+                 "exsectionformat": "wiki", "ppprop": "disambiguation"},
+    "html": {"action": "parse", "prop": "text|properties", "disableeditsection": 1,
+             "disabletoc": 1, "disablelimitreport": 1},
+}  # fmt: skip
 
 
 def list_documents(
@@ -19,98 +51,173 @@ def list_documents(
     Raises:
         CollectError: the API refuses or gives something else.
     """
-    wiki = Wiki(session, source, refresh)
-    read = wiki.extract if source.text == "extracts" else wiki.html
-    asked: set[str] = set()
-    given: set[str] = set()
+    wiki = _Wiki(session, source, refresh)
+    seen: set[str] = set()
+    pages = 0
     for item in wiki.titles():
         if isinstance(item, Rejection):
             yield item
             continue
-        if canonical(item) in asked:
-            yield Rejection("list", item, "duplicate", "named before, or in two categories")
-            continue
-        asked.add(canonical(item))
-        page = read(item)
+        name = _canonical(item)
+        page = wiki.page(item) if name not in seen else None
+        seen.add(name)
         if isinstance(page, Rejection):
             yield page
-            continue
-        title, sections = page
-        if title in given:
-            yield Rejection("list", item, "duplicate", f"it redirects to {title}")
-            continue
-        documents = list(_documents(source, wiki.url_of(title), title, sections))
-        yield from documents
-        if any(isinstance(document, Document) for document in documents):
-            given.add(title)
-            if len(given) == source.limit:
+        elif page is None or (page[0] != name and page[0] in seen):
+            detail = f"it redirects to {page[0]}" if page else "named before, or in two categories"
+            yield Rejection("list", item, "duplicate", detail)
+        else:
+            seen.add(page[0])
+            documents = list(_documents(source, wiki.url_of(page[0]), *page))
+            yield from documents
+            pages += any(isinstance(document, Document) for document in documents)
+            if pages == source.limit:
                 return
 
 
-# ---- parts --------------------------------------------------------------------------------
+class _Wiki:
+    """One wiki's API; ``refresh`` asks again even if answers are in the cache."""
+
+    def __init__(self, session: PoliteSession, source: WikipediaSource, refresh: bool) -> None:
+        self._session, self._source, self._refresh = session, source, refresh
+        self._api = source.url.replace("{language}", source.language)
+
+    def url_of(self, title: str) -> str:
+        """The address of a page for people."""
+        parts = urlsplit(self._api)
+        return f"{parts.scheme}://{parts.netloc}/wiki/{_quoted(title)}"
+
+    def titles(self) -> Iterator[str | Rejection]:
+        """The titles in order; categories level by level, each once."""
+        yield from self._source.titles
+        names = (re.sub("^category:", "", name, flags=re.I) for name in self._source.categories)
+        below = [f"Category:{name}" for name in names]
+        seen: set[str] = set()
+        for depth in range(self._source.depth + 1):
+            level, below = below, []
+            for category in level:
+                if _canonical(category) in seen:
+                    continue
+                seen.add(_canonical(category))
+                title = ""
+                for member in self._members(category, depth < self._source.depth):
+                    title = str(member.get("title", ""))
+                    if member.get("ns") == 0:
+                        yield title
+                    elif member.get("ns") == 14:
+                        below.append(title)
+                if not title:
+                    yield Rejection("list", category, "empty_category", "no page is in it")
+
+    def page(self, title: str) -> tuple[str, list[Section]] | Rejection:
+        """A page's title, redirects followed, and its sections; or why it is none."""
+        if re.search(r"[<>\[\]{}|#]", title):
+            return Rejection("list", title, "invalid_title", "a title has none of <>[]{}|#")
+        html = self._source.text == "html"
+        asked = {**FORMS[self._source.text], "redirects": 1, "page" if html else "titles": title}
+        answer = self._ask(asked)
+        error = answer.get("error") or {}
+        pages = within(answer, ("query", "pages")) or [{}]  # a page of another wiki is in none
+        page: dict[str, Any] = answer.get("parse") or pages[0]
+        found = str(page.get("title") or title)
+        if error or not page or page.get("missing"):
+            reason = NO_PAGE.get(str(error.get("code")), "missing")
+            detail = str(error.get("info") or "there is no such page in this wiki")
+        elif page.get("invalid"):
+            reason, detail = "invalid_title", str(page.get("invalidreason", ""))
+        elif page.get("ns", 0) != 0:
+            reason, detail = "no_article", f"{found} is in another namespace"
+        elif "disambiguation" in (page.get("pageprops") or page.get("properties") or {}):
+            reason, detail = "disambiguation", self.url_of(found)
+        elif html:
+            return found, sections_of_html(str(page.get("text") or ""))
+        else:
+            return found, sections_of_extract(str(page.get("extract") or ""))
+        return Rejection("list", title, reason, detail)
+
+    def _members(self, category: str, categories_too: bool) -> Iterator[dict[str, Any]]:
+        """The members of a category, five hundred at once."""
+        kinds = "page|subcat" if categories_too else "page"
+        asked = {"action": "query", "list": "categorymembers", "cmtitle": category}
+        more: dict[str, Any] | None = {"cmtype": kinds, "cmlimit": 500}
+        while more:
+            asked |= more
+            answer = self._ask(asked)
+            yield from within(answer, ("query", "categorymembers")) or []
+            more = answer.get("continue")
+
+    def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """An answer; a page that is not there is one too."""
+        common = {"format": "json", "formatversion": 2, "maxlag": MAXLAG}
+        url = f"{self._api}?{urlencode({**asked, **common})}"
+        code = info = ""
+        for attempt in range(TRIES):
+            page = self._session.get(url, refresh=self._refresh or attempt > 0, api=True)
+            answer = json_object(page.text) or {}
+            error = answer.get("error") or {}
+            code, info = str(error.get("code", "")), str(error.get("info", ""))
+            if code in NO_PAGE or (not code and {"query", "parse", "batchcomplete"} & set(answer)):
+                return answer
+            self._session.cache.forget(url)
+            if code not in BUSY:
+                break
+            pause = min(max(LAG_PAUSE, float(error.get("lag") or 0)) * (attempt + 1), LONGEST_PAUSE)
+            log.info("%s is busy (%s); asking again in %.0f s", self._api, info or code, pause)
+            with stopping.at_once():
+                stopping.pause(pause)
+        said = f"refuses: {info or code}" if code else f"gives {' '.join(page.text.split())[:80]!r}"
+        what = f"the MediaWiki API {said}"
+        hint = "check source.language and source.url; open the url in a browser: it must give JSON"
+        if code in BUSY:
+            what = f"the wiki is busy ({info or code})"
+            hint = "run again later; the pages so far are kept"
+        raise CollectError(what, where=url, hint=hint)
+
+
+def _canonical(title: str) -> str:
+    """A title as the wiki compares it: spaces for underscores, a capital first letter."""
+    text = " ".join(title.replace("_", " ").split())
+    return text[:1].upper() + text[1:]
+
+
+def _quoted(name: str) -> str:
+    return quote(name.replace(" ", "_"), safe="/:@!$*(),;~")
 
 
 def _documents(
     source: WikipediaSource, url: str, title: str, sections: list[Section]
 ) -> Iterator[Document | Rejection]:
     """The documents of a page: one, or one for each section of the second level."""
-    kept = without_boilerplate(sections, source.skip)
-    whole = [paragraph for section in kept for paragraph in section.paragraphs]
+    parts: list[tuple[str, list[str]]] = []
+    for section in without_boilerplate(sections, source.skip):
+        if not parts or (source.unit == "section" and section.level <= 2):
+            parts.append((section.heading, []))
+        parts[-1][1].extend(section.paragraphs)
+    whole = "\n".join(paragraph for _, paragraphs in parts for paragraph in paragraphs)
     if not whole:
         yield Rejection("list", url, "no_text", title)
         return
-    cut = _cutter(source, whole)
-    if source.unit == "page":
-        yield _document(source, url, title, cut(whole), document_id(url))
-        return
-    parts: list[tuple[str, list[str]]] = []
-    for section in kept:
-        if section.level <= 2 or not parts:
-            parts.append((section.heading, []))
-        parts[-1][1].extend(section.paragraphs)
-    names: dict[str, int] = {}
+    split = learned_splitter(whole) if source.sentences else None
+    names = Counter[str]()
     for heading, paragraphs in parts:
         if not paragraphs:
             continue
-        names[heading] = names.get(heading, 0) + 1
-        # as the wiki itself names the second section with the same heading
-        anchor = heading + (f" {names[heading]}" if names[heading] > 1 else "")
-        fragment = quote(anchor.replace(" ", "_"), safe="/:@!$*(),;~")
-        yield _document(
-            source,
-            f"{url}#{fragment}" if heading else url,
-            f"{title}: {heading}" if heading else title,
-            cut(paragraphs),
-            # a fragment is no part of a document's address
-            document_id(f"{url}?section={fragment}" if heading else url),
-        )
-
-
-def _document(
-    source: WikipediaSource, url: str, title: str, paragraphs: list[str], identity: str
-) -> Document | Rejection:
-    text = "\n".join(paragraphs)
-    words = len(text.split())
-    if words < source.min_words:
-        return Rejection("list", url, "too_short", f"{title}: {words} words")
-    return Document(id=identity, title=title, url=url, year=0, text=text, found_by="listing")
-
-
-def _cutter(source: WikipediaSource, page: list[str]) -> Callable[[list[str]], list[str]]:
-    """Paragraphs into those of the first so many sentences."""
-    most = source.sentences
-    if most is None:
-        return lambda paragraphs: paragraphs
-    from papertune.sentences import learned_splitter
-
-    split = learned_splitter("\n".join(page))
-
-    def cut(paragraphs: list[str]) -> list[str]:
-        found, left = [], most
-        for paragraph in paragraphs:
-            some = split(paragraph)[:left]
-            found += [" ".join(some)] if some else []
-            left -= len(some)
-        return found
-
-    return cut
+        names[heading] += 1
+        if split:
+            spoken = [split(paragraph) for paragraph in paragraphs]
+            left, paragraphs = source.sentences or 0, []
+            for said in spoken:
+                paragraphs += [" ".join(said[:left])] if left else []
+                left -= min(left, len(said))
+        at = address = url
+        name = title
+        if heading:  # the wiki itself numbers sections with the same heading, too
+            fragment = _quoted(f"{heading} {names[heading]}" if names[heading] > 1 else heading)
+            at, name = f"{url}#{fragment}", f"{title}: {heading}"
+            address = f"{url}?section={fragment}"  # a fragment is no part of it
+        text = "\n".join(paragraphs)
+        words = len(text.split())
+        if words < source.min_words:
+            yield Rejection("list", at, "too_short", f"{name}: {words} words")
+        else:
+            yield Document(document_id(address), name, at, year=0, text=text, found_by="listing")

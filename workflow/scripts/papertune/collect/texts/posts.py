@@ -85,22 +85,19 @@ _PUNCTUATION = str.maketrans(
 )
 
 
-def host_of_site(site: str) -> str:
-    """The host of a site by its name in the API: ``math`` is ``math.stackexchange.com``."""
-    named = site.removesuffix(".com").removesuffix(".stackexchange")
-    if named in OWN_HOSTS:
-        return OWN_HOSTS[named]
-    kind, _, parent = named.rpartition(".")
-    if parent in OWN_HOSTS:  # meta.stackoverflow, ru.stackoverflow
-        return f"{kind}.{OWN_HOSTS[parent]}"
-    if kind == "meta" and parent != "stackexchange":
-        return f"{parent}.meta.stackexchange.com"
-    return f"{named}.stackexchange.com"
-
-
 def question_url(site: str, number: int) -> str:
-    """The address of a question."""
-    return f"https://{host_of_site(site)}/questions/{number}"
+    """The address of a question of a site, by its name in the API: ``math``, ``meta.math``."""
+    name = site.removesuffix(".com").removesuffix(".stackexchange")
+    kind, _, parent = name.rpartition(".")  # of meta.stackoverflow, ru.stackoverflow
+    if name in OWN_HOSTS:
+        host = OWN_HOSTS[name]
+    elif parent in OWN_HOSTS:
+        host = f"{kind}.{OWN_HOSTS[parent]}"
+    elif kind == "meta" and parent != "stackexchange":
+        host = f"{parent}.meta.stackexchange.com"
+    else:
+        host = f"{name}.stackexchange.com"
+    return f"https://{host}/questions/{number}"
 
 
 def has_code_block(body: str) -> bool:
@@ -123,9 +120,6 @@ def clean_post(body: str) -> str:
     from lxml import html
 
     page = html.document_fromstring(f"<html><body>{_CONTROL.sub('', body)}</body></html>")
-    for numbered in page.iter("ol"):
-        for number, item in enumerate(numbered.iterchildren("li"), start=1):
-            item.set("value", str(number))
     lines = [" ".join(line.split()) for line in folded(page.body, _said, _written).split("\n")]
     text = "\n".join(line for line in lines if line and not re.fullmatch(r"(-|\d+\.|\|)", line))
     return _unsigned(_tidied(normalised(text)))
@@ -140,24 +134,19 @@ def normalised(text: str) -> str:
 
 
 def pair_document(
-    *, site: str, number: int, title: str, body: str, answer: str, score: int, year: int
+    site: str, number: int, title: str, question: str, answer: str, score: int, year: int
 ) -> Document | Rejection:
-    """The document of a question and its answer as clean texts, or why there is none."""
-    url = question_url(site, number)
+    """The document of a title, a question's HTML and an answer's, or why there is none."""
+    url, title, body = question_url(site, number), clean_title(title), clean_post(question)
     if not title:
         return Rejection("list", url, "no_title", body[:200])
-    if not answer:
+    text = clean_post(answer)
+    if not text:
         return Rejection("list", url, "no_text", f"{title}: nothing is left of the best answer")
     return Document(
-        id=document_id(url),
-        title=title,
-        url=url,
-        year=year,
-        text=answer,
-        found_by="listing",
-        question=f"{title}\n{body}".strip(),
-        score=float(score),
-    )
+        document_id(url), title, url, year, text, found_by="listing",
+        question=f"{title}\n{body}".strip(), score=float(score),
+    )  # fmt: skip
 
 
 def _said(element: _Element, inside: str) -> str:
@@ -166,7 +155,8 @@ def _said(element: _Element, inside: str) -> str:
     before = "\n" if tag in _BLOCKS else ""
     after = "\n" if tag == "pre" else before
     if tag == "li" and parent is not None and parent.tag in ("ol", "ul"):
-        before = f"\n{element.get('value')}. " if parent.tag == "ol" else "\n- "
+        number = 1 + sum(1 for _ in element.itersiblings("li", preceding=True))
+        before = f"\n{number}. " if parent.tag == "ol" else "\n- "
     elif element.getprevious() is not None:
         before = " | " if tag in ("td", "th") else before
     elif parent is not None and parent.tag == "li" and not (parent.text or "").strip():
