@@ -176,5 +176,5 @@ def test_documents_are_compared_by_id():
     moved = Document("1", "One", "https://b.example/1", 2010)
     two = Document("2", "Two", "https://a.example/2", 2010)
     changes = compare_listings([one], [moved, two])
-    assert (changes.added, changes.changed, changes.vanished) == ([two], [(one, moved)], [])
+    assert changes == [("added", two), ("changed (url)", moved)]
     assert not compare_listings([one, two], [two, one])

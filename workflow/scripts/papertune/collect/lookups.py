@@ -1,19 +1,33 @@
-"""What asking for each document gave, kept as soon as it is known, in words for people too."""
+"""A document's text from whoever has it: asked one after the other, in the experiment's order.
+
+Scholarly APIs are asked with a document's DOI or arXiv number, its landing page as it comes or in
+a browser. The first whole text is taken; a beginning only if nobody has the whole. What asking
+gave is kept as soon as it is known, in words for people too.
+"""
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib import import_module
+from typing import Any
 
+from papertune.collect.texts.abstracts import best_abstract
 from papertune.collect.web.per_host_pool import host_key, map_per_host
-from papertune.collect.web.transport import HostStopped
+from papertune.collect.web.session import PoliteSession
+from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
 from papertune.jobs.progress import progress
 from papertune.records import Document, Rejection
 from papertune.store import Store
+from papertune.study.settings import Fetching
 
 log = logging.getLogger("papertune")
 
+APIS = ("arxiv", "crossref", "openalex", "semantic_scholar")
+# other rules and limits give another outcome, so these are not kept
+NOT_OF_THE_DOCUMENT = ("robots", "too_large", "private_address", "browser_memory")
+NOT_ASKED = "no_doi"  # nothing that the API could be asked with; not worth telling of
 # a page that was refused is not asked for by other means
 NOT_RENDERED = (
     "http_4", "robots", "not_html", "too_large", "bad_url", "redirects", "private_address"
@@ -58,19 +72,86 @@ class Outcome:
     tried: list[str] = field(default_factory=list)
 
 
+Resolver = tuple[str, Callable[[Document], Outcome]]
+
+
+def resolvers(names: Iterable[str], session: PoliteSession, fetching: Fetching) -> list[Resolver]:
+    """The resolvers of these names that need no browser."""
+
+    def landing(document: Document) -> Outcome:
+        page = session.get(document.url)
+        found = best_abstract(page.text, page.landed)
+        if found is None:
+            return Outcome(reason="no_abstract_in_page")
+        return Outcome(found.text, found.found_by, "truncated" if found.truncated else "")
+
+    def api(name: str) -> Callable[[Document], Outcome]:
+        module = import_module(f"papertune.collect.listings.{name}")
+        # without a title, an API is asked by identifiers only
+        how: dict[str, Any] = {} if fetching.lookups.by_title else {"title": ""}
+        return lambda document: module.resolve(session, replace(document, **how), fetching.lookups)
+
+    return [(name, landing if name == "landing" else api(name)) for name in names]
+
+
+def resolve(document: Document, chain: Sequence[Resolver]) -> Outcome:
+    """The text of a document from the first that has it whole.
+
+    Args:
+        document: Its ``text`` is empty, or the beginning that somebody had (reason ``truncated``).
+        chain: Who is asked, in this order.
+
+    Returns:
+        The text and who gave it; or the longest beginning; or the last reason. ``tried`` names
+        those that gave no whole text, and why. It is passing where somebody could not be asked.
+
+    Raises:
+        HostStopped: nobody had the text, and the host of one that might have it is not asked now.
+    """
+    best = Outcome(document.text, document.found_by, document.reason)
+    tried: list[str] = []
+    stopped: HostStopped | None = None
+    passing = False
+    for name, ask in chain:
+        try:
+            outcome = ask(document)
+        except HostStopped as error:
+            stopped = stopped or error
+            tried.append(f"{name}: host_stopped")
+            continue
+        except PageError as error:
+            log.warning("%s", error)
+            passes = error.passing or error.reason in NOT_OF_THE_DOCUMENT
+            outcome = Outcome(reason=error.reason, passing=passes)
+        if outcome.text and not outcome.reason:
+            return replace(outcome, tried=tried)
+        passing = passing or outcome.passing
+        if outcome.reason == NOT_ASKED and name in APIS:
+            continue
+        tried.append(f"{name}: {outcome.reason}")
+        if len(outcome.text) > len(best.text) or not best.text:
+            best = outcome
+    if stopped is not None and not best.text:
+        raise stopped
+    passing = passing or stopped is not None
+    return replace(best, reason=best.reason or NOT_ASKED, passing=passing, tried=tried)
+
+
 def work(
     documents: list[Document],
-    ask: Callable[[Document], Outcome],
+    wanted: Callable[[Document], bool],
+    chain: Sequence[Resolver],
     kept: Store,
     what: str,
     *,
     threads: int = 1,
-) -> dict[str, Outcome]:
-    """Ask for what the store does not have; one document's failure is its reason, not the job's.
+) -> list[Document]:
+    """The documents with what asking gave; one's failure is its reason, not the job's.
 
     Args:
-        documents: What is wanted.
-        ask: Asks for one; run in as many threads.
+        documents: All of them.
+        wanted: Tells which are asked for where the store does not have their outcome.
+        chain: Who is asked, in this order; in as many threads.
         kept: Where outcomes are kept that will not pass.
         what: Names them in the log.
         threads: How many hosts are asked at once.
@@ -78,14 +159,20 @@ def work(
     Raises:
         CollectError: at the end, if a host was given up; everything finished is then in the store.
     """
-    asked_before = (document.id for document in documents if document.id in kept)
-    outcomes = {key: Outcome(**kept.get(key)) for key in asked_before}
-    open_ones = [document for document in documents if document.id not in outcomes]
+    asked_for = [document for document in documents if wanted(document)]
+    before = (document.id for document in asked_for if document.id in kept)
+    outcomes = {key: Outcome(**kept.get(key)) for key in before}
+    open_ones = [document for document in asked_for if document.id not in outcomes]
     stopped: list[HostStopped] = []
     if outcomes:
-        log.info("%d of %d documents are in the store", len(outcomes), len(documents))
-    asked = map_per_host(open_ones, lambda document: host_key(document.url), ask, threads=threads)
-    for document, outcome in progress(asked, len(open_ones), what) if open_ones else ():
+        log.info("%d of %d documents are in the store", len(outcomes), len(asked_for))
+    found = map_per_host(
+        open_ones,
+        lambda document: host_key(document.url),
+        lambda document: resolve(document, chain),
+        threads=threads,
+    )
+    for document, outcome in progress(found, len(open_ones), what) if open_ones else ():
         if isinstance(outcome, HostStopped):
             stopped.append(outcome)
             continue
@@ -99,20 +186,18 @@ def work(
     if stopped:
         others = sorted({error.where for error in stopped} - {stopped[0].where})
         raise CollectError(
-            f"{stopped[0].what}; {len(stopped)} of {len(documents)} documents are still to be asked"
+            f"{stopped[0].what}; {len(stopped)} of {len(asked_for)} documents are still to be asked"
             + (f" (also {', '.join(others)})" if others else ""),
             where=stopped[0].where,
             hint=stopped[0].hint,
         )
-    return outcomes
-
-
-def with_outcome(document: Document, outcome: Outcome | None) -> Document:
-    """The document with what asking for it gave, after whatever was tried before."""
-    if outcome is None:
-        return document
-    values = {name: getattr(outcome, name) for name in ("text", "found_by", "reason")}
-    return replace(document, **values, tried=[*document.tried, *outcome.tried])
+    finished = []
+    for document in documents:
+        if known := outcomes.get(document.id):
+            values = {name: getattr(known, name) for name in ("text", "found_by", "reason")}
+            document = replace(document, **values, tried=[*document.tried, *known.tried])
+        finished.append(document)
+    return finished
 
 
 def counted(items: Iterable[Document | Rejection]) -> str:

@@ -2,8 +2,9 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,37 +19,19 @@ from papertune.study.splits import chooser
 log = logging.getLogger("papertune")
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """How a year's listing differs from an earlier one; documents are the same by their id."""
+def compare_listings(before: list[Document], now: list[Document]) -> list[tuple[str, Document]]:
+    """What is ``added``, ``changed (title, url)`` or ``vanished``; documents are the same by their id.
 
-    added: list[Document]
-    changed: list[tuple[Document, Document]]  # before, now
-    vanished: list[Document]
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.changed or self.vanished)
-
-    def lines(self) -> list[str]:
-        """One line for each document, with title and url, and of changed ones what changed."""
-        told = [("added", item) for item in self.added]
-        for old, new in self.changed:
+    Their order is no part of it.
+    """
+    old, new = ({item.id: item for item in listing} for listing in (before, now))
+    told = [("added", item) for item in now if item.id not in old]
+    for key, item in new.items():
+        if key in old and old[key] != item:
             names = (part.name for part in fields(Document))
-            differing = [name for name in names if getattr(old, name) != getattr(new, name)]
-            told.append((f"changed ({', '.join(differing)})", new))
-        told += [("vanished", item) for item in self.vanished]
-        return [f"{what}: {item.title} ({item.url})" for what, item in told]
-
-
-def compare_listings(before: list[Document], now: list[Document]) -> Changes:
-    """What changed from one listing to another; the order of documents is no part."""
-    old = {item.id: item for item in before}
-    new = {item.id: item for item in now}
-    return Changes(
-        added=[item for item in now if item.id not in old],
-        changed=[(old[key], item) for key, item in new.items() if key in old and old[key] != item],
-        vanished=[item for item in before if item.id not in new],
-    )
+            differing = [name for name in names if getattr(old[key], name) != getattr(item, name)]
+            told.append((f"changed ({', '.join(differing)})", item))
+    return told + [("vanished", item) for item in before if item.id not in new]
 
 
 def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> None:
@@ -82,9 +65,11 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
             failed.append(f"{name} {part}")
         else:
             new += bool(changes)
-            log.info("%s %s: %s", name, part, _counted(changes))
-            for line in changes.lines():
-                log.info("  %s", line)
+            counts = Counter(what.partition(" ")[0] for what, _ in changes)
+            parts = [f"{counts[what]} {what}" for what in ("added", "changed", "vanished")]
+            log.info("%s %s: %s", name, part, ", ".join(parts) if changes else "nothing new")
+            for what, item in changes:
+                log.info("  %s: %s (%s)", what, item.title, item.url)
     log.info("%d listings: %d changed, %d failed", len(listed), new, len(failed))
     if failed:
         raise CollectError(
@@ -94,10 +79,9 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
         )
 
 
-# ---- parts ------------------------------------------------------------------------------------
-
-
-def _refresh_part(name: str, study: Experiment, part: Part, cache: Path) -> Changes:
+def _refresh_part(
+    name: str, study: Experiment, part: Part, cache: Path
+) -> list[tuple[str, Document]]:
     layout = Layout(name, study)
     listing = Path(layout.by_year("listings")[part])
     rejected = Path(layout.by_year("rejected/listings")[part])
@@ -130,10 +114,3 @@ def _refresh_part(name: str, study: Experiment, part: Part, cache: Path) -> Chan
     if changes:  # last: a refresh that is killed before finds the same again
         write_records(listing, documents)
     return changes
-
-
-def _counted(changes: Changes) -> str:
-    if not changes:
-        return "nothing new"
-    parts = ("added", "changed", "vanished")
-    return ", ".join(f"{len(getattr(changes, part))} {part}" for part in parts)

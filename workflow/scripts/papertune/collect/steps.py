@@ -9,8 +9,7 @@ from typing import Any
 
 from papertune import versions
 from papertune.collect.listings import listing as listings
-from papertune.collect.lookups import NOT_RENDERED, Outcome, counted, rejection, with_outcome, work
-from papertune.collect.resolving import APIS, resolve, resolvers
+from papertune.collect.lookups import NOT_RENDERED, Outcome, counted, rejection, resolvers, work
 from papertune.collect.web.browser import Browser
 from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing, find_browser
 from papertune.collect.web.session import PoliteSession
@@ -70,9 +69,10 @@ def list_documents(
                     documents[item.id] = item
             reasons = counted(rejections)
             if not documents:
+                place = getattr(source, "path", "") or getattr(source, "url", "")
                 raise CollectError(
                     f"the listing of {part} has no document, {len(rejections)} rejected{reasons}",
-                    where=_place(source),
+                    where=str(place or source.kind),
                     hint="open it in a browser; check the source's url, query or path, and the years",
                 )
         except (HostStopped, PageError):
@@ -108,14 +108,10 @@ def fetch_documents(
     """
     documents = list(read_records(listing, Document))
     wanted = [document for document in documents if not document.text]
-    kept = Store(store, "fetch", _identity(source, fetching, documents))
-    before, _ = in_order(source, fetching)
-    with _session(source, fetching, cache, _year_of(documents)) as session:
-        chain = resolvers(before, session, fetching)
-        outcomes = work(
-            wanted, lambda one: resolve(one, chain), kept, "documents", threads=fetching.hosts
-        )
-    finished = [with_outcome(document, outcomes.get(document.id)) for document in wanted]
+    names, _ = _in_order(source, fetching)
+    with _asking("fetch", source, fetching, documents, store, cache) as (session, kept):
+        chain, threads = resolvers(names, session, fetching), fetching.hosts
+        finished = work(wanted, lambda _: True, chain, kept, "documents", threads=threads)
     write_records(output, finished)
     lost = [document for document in finished if not document.text]
     found = len(documents) - len(lost)
@@ -149,18 +145,18 @@ def render_documents(
     asked = {document.id: document for document in read_records(fetched, Document)}
     listed = read_records(listing, Document)
     documents = [asked.get(document.id, document) for document in listed]
-    _, after = in_order(source, fetching)
-    wanted = [document for document in documents if after and not is_whole(document)]
-    kept = Store(store, "render", _identity(source, fetching, documents))
+    _, after = _in_order(source, fetching)
     why_not = "" if find_browser() else HOW_TO_GET_ONE
     with (
-        _session(source, fetching, cache, _year_of(documents)) as session,
+        _asking("render", source, fetching, documents, store, cache) as (session, kept),
         Browser(session) as browser,
     ):
 
         def look(document: Document) -> Outcome:
             nonlocal why_not
-            before = landing_reason(document)
+            # why the landing page as it came gave no whole text; empty where it was not asked
+            said = [item.partition(": ") for item in document.tried]
+            before = next((reason for who, _, reason in said if who == "landing"), "")
             if before.startswith(NOT_RENDERED):
                 return Outcome(reason=before)
             try:
@@ -177,10 +173,14 @@ def render_documents(
             return Outcome(found[0], f"browser:{found[1]}")
 
         chain = [("browser", look), *resolvers(after[1:], session, fetching)]
-        outcomes = work(wanted, lambda document: resolve(document, chain), kept, "rendered pages")
-    finished = [with_outcome(document, outcomes.get(document.id)) for document in documents]
-    found = [document for document in finished if document.text]
-    lost = [document for document in finished if not document.text]
+        finished = work(
+            documents,
+            lambda one: bool(after) and (not one.text or one.reason == "truncated"),
+            chain,
+            kept,
+            "rendered pages",
+        )
+    found, lost = ([one for one in finished if bool(one.text) == has] for has in (True, False))
     if not found and any(document.reason != "needs_browser" for document in lost):
         raise CollectError(
             f"not one of {len(lost)} documents has a text{counted(lost)}",
@@ -197,12 +197,22 @@ def render_documents(
         log.warning("%d documents need a browser: %s", waiting, why_not)
 
 
-# ---- parts ------------------------------------------------------------------------------------
-
-
-def _place(source: Source) -> str:
-    """The url or path of a source's listing."""
-    return str(getattr(source, "path", "") or getattr(source, "url", "") or source.kind)
+@contextmanager
+def _asking(
+    stage: str,
+    source: Source,
+    fetching: Fetching,
+    documents: list[Document],
+    store: str | Path,
+    cache: str | Path,
+) -> Iterator[tuple[PoliteSession, Store]]:
+    """The source's session, and where outcomes are kept by all that they depend on besides the url."""
+    year = documents[0].year if documents else 0
+    identity: dict[str, Any] = {"version": versions.COLLECT, "fetching": fetching.identity()}
+    if source.kind == "demo":
+        identity["demo"] = _demo_identity(source, year)
+    with _session(source, fetching, cache, year) as session:
+        yield session, Store(store, stage, identity)
 
 
 @contextmanager
@@ -229,34 +239,6 @@ def _session(
         yield session
 
 
-def in_order(source: Source, fetching: Fetching) -> tuple[list[Resolver], list[Resolver]]:
-    """The resolvers that are asked before the browser; the browser, if it is asked, and the others."""
-    asked = dict.fromkeys(fetching.resolvers)
-    # the built-in venue is known to no API
-    names = [name for name in asked if source.kind != "demo" or name not in APIS]
-    place = names.index("browser") if "browser" in names else len(names)
-    return names[:place], names[place:]
-
-
-def is_whole(document: Document) -> bool:
-    """Whether a document has its text, and not only the beginning of it."""
-    return bool(document.text) and document.reason != "truncated"
-
-
-def landing_reason(document: Document) -> str:
-    """Why the landing page as it came gave no whole text; empty where it was not asked."""
-    said = [item.partition(": ") for item in document.tried]
-    return next((reason for who, _, reason in said if who == "landing"), "")
-
-
-def _identity(source: Source, fetching: Fetching, documents: list[Document]) -> dict[str, Any]:
-    """What an outcome depends on besides the document's url, which is its key."""
-    identity: dict[str, Any] = {"version": versions.COLLECT, "fetching": fetching.identity()}
-    if source.kind == "demo":
-        identity["demo"] = _demo_identity(source, _year_of(documents))
-    return identity
-
-
 def _demo_identity(source: Any, year: int) -> str:
     from papertune.demo import pages
     from papertune.demo.papers import papers
@@ -266,5 +248,10 @@ def _demo_identity(source: Any, year: int) -> str:
     return digest([[asdict(paper), kinds[paper.key]] for paper in listed])
 
 
-def _year_of(documents: list[Document]) -> int:
-    return documents[0].year if documents else 0
+def _in_order(source: Source, fetching: Fetching) -> tuple[list[Resolver], list[Resolver]]:
+    """The resolvers that are asked before the browser; the browser, if it is asked, and the others."""
+    asked = dict.fromkeys(fetching.resolvers)
+    # the built-in venue is known to no API
+    names = [name for name in asked if source.kind != "demo" or name in ("landing", "browser")]
+    place = names.index("browser") if "browser" in names else len(names)
+    return names[:place], names[place:]
