@@ -20,9 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from papertune.footprint.families import read_architecture
+from papertune.footprint.architecture import read_architecture
 from papertune.footprint.peaks import training_peak
-from papertune.footprint.sizes import Machine
+from papertune.footprint.trained import Machine
 from papertune.study.recipe import Recipe
 from papertune.study.settings import ExampleForm, Freeze, Lora, Training
 

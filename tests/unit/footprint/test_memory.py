@@ -9,13 +9,10 @@ import pytest
 
 from loopback import serving
 from papertune.cluster.machine import Offered, ask_hub, check_memory, show_memory
-from papertune.footprint import sizes
-from papertune.footprint.activations import Kept, kept_by_layer
-from papertune.footprint.advice import what_would_fit
-from papertune.footprint.families import architecture_of, from_scratch, read_architecture
+from papertune.footprint.architecture import architecture_of, from_scratch, read_architecture
 from papertune.footprint.peaks import answering_peak, training_peak
-from papertune.footprint.sizes import Machine
-from papertune.footprint.study import Task, memory_mb, peak_of, tasks_of
+from papertune.footprint.study import Task, memory_mb, peak_of, tasks_of, what_would_fit
+from papertune.footprint.trained import BF16, Machine, Trained
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
@@ -66,6 +63,20 @@ BASES = {
 }
 
 
+GPT2_CONFIG = {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12}
+GPT2_CONFIG |= {"n_positions": 1024, "vocab_size": 50257}
+GPT2_SMALL = architecture_of(GPT2_CONFIG)
+FALCON_7B = architecture_of(
+    {"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32, "vocab_size": 65024}
+    | {"num_attention_heads": 71}
+)
+GPU, CPU = Machine(on_gpu=True, half=True), Machine()
+
+
+def recipe(method: str = "full", **training) -> Recipe:
+    return Recipe(method=method, training=Training(**training))
+
+
 def model(family: str, values: dict, layers: int | None = None):
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -99,41 +110,39 @@ def test_parameters_of_a_base_from_scratch_are_those_that_it_will_have(family):
     assert from_scratch(shape, words).parameters == sum(p.numel() for p in made.parameters())
 
 
-def adapted(made, targets="all-linear", dropout: float = 0.0):
+def adapted(made, lora: Lora):
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(r=5, target_modules=targets, lora_dropout=dropout)
-    return get_peft_model(made, config)
-
-
-@pytest.mark.parametrize("targets", ["all-linear", ["q_proj", "down_proj"], r".*\.(up|gate)_proj"])
-def test_trained_parameters_are_those_that_get_gradients(targets):
-    made = model("llama", LIKE_LLAMA)
-    arch = architecture_of(made.config.to_dict())
-    assert sizes.trained(Recipe(method="full"), arch) == sum(p.numel() for p in made.parameters())
-    recipe = Recipe(method="lora", lora=Lora(rank=5, target_modules=targets))
-    expected = sum(p.numel() for p in adapted(made, targets).parameters() if p.requires_grad)
-    assert sizes.trained(recipe, arch) == expected
+    how = {"target_modules": lora.target_modules, "lora_dropout": lora.dropout}
+    return get_peft_model(made, LoraConfig(r=lora.rank, **how))
 
 
 @pytest.mark.parametrize(
-    "freeze",
+    "given",
     [
-        Freeze(first=2),
-        Freeze(last=1, layers=[0]),
-        Freeze(modules=["model.embed_tokens", "model.layers.1"]),
-        Freeze(modules=["lm_head"], first=1),
+        {"method": "full"},
+        {"lora": {"target_modules": "all-linear"}},
+        {"lora": {"target_modules": ["q_proj", "down_proj"]}},
+        {"lora": {"target_modules": r".*\.(up|gate)_proj"}},
+        {"freeze": {"first": 2}},
+        {"freeze": {"last": 1, "layers": [0]}},
+        {"freeze": {"modules": ["model.embed_tokens", "model.layers.1"]}},
+        {"freeze": {"modules": ["lm_head"], "first": 1}},
     ],
 )
-def test_frozen_parameters_are_those_that_freezing_freezes(freeze):
+def test_trained_parameters_are_those_that_get_gradients(given):
     from papertune.training.methods import frozen_modules
 
+    recipe = Recipe.model_validate({"method": next(iter(given)), **given})
     made = model("llama", LIKE_LLAMA)
     arch = architecture_of(made.config.to_dict())
-    for name in frozen_modules(made, freeze, "here"):
-        made.get_submodule(name).requires_grad_(False)
+    if recipe.freeze:
+        for name in frozen_modules(made, recipe.freeze, "here"):
+            made.get_submodule(name).requires_grad_(False)
+    elif recipe.with_adapters:
+        made = adapted(made, recipe.lora)
     expected = sum(p.numel() for p in made.parameters() if p.requires_grad)
-    assert sizes.trained(Recipe(method="freeze", freeze=freeze), arch) == expected
+    assert Trained(arch, recipe, CPU).parameters == expected
 
 
 # ---- what layers keep ---------------------------------------------------------------------------
@@ -174,46 +183,36 @@ def kept(made, half: bool) -> int:
 @pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "gemma2", "falcon"])
 def test_a_layer_keeps_what_is_estimated(name, role, half):
     family, values = BASES[name]
+    lora = Lora(rank=5, dropout=0.1 if role == "dropout" else 0.0)
+    with_adapters = role in ("adapters", "dropout")
+    how = recipe("lora" if with_adapters else "full", max_length=LENGTH)
+    how = how.model_copy(update={"lora": lora})
     sizes = []
     for layers in (2, 3):
         made = model(family, values, layers)
         arch = architecture_of(made.config.to_dict())
-        if role in ("adapters", "dropout"):
-            made = adapted(made, dropout=0.1 if role == "dropout" else 0.0)
+        if with_adapters:
+            made = adapted(made, lora)
         if role == "passed":
             for path, parameter in made.named_parameters():
                 parameter.requires_grad_(f"{arch.stem}." not in path)
         sizes.append(kept(made, half))
-    how = Kept("adapters" if role == "dropout" else role, half, dropout=role == "dropout")
-    if how.role == "adapters":
-        how = replace(how, adapted=arch.linears, rank=5)
-    estimate = ROWS * LENGTH * kept_by_layer(arch, how, LENGTH)
+    trained = Trained(arch, how, Machine(half=half))
+    estimate = ROWS * LENGTH * trained.kept("adapters" if with_adapters else role)
     assert estimate == pytest.approx(sizes[1] - sizes[0], rel=0.01)
 
 
 # ---- what it comes to ---------------------------------------------------------------------------
-
-GPT2_CONFIG = {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12}
-GPT2_CONFIG |= {"n_positions": 1024, "vocab_size": 50257}
-GPT2_SMALL = architecture_of(GPT2_CONFIG)
-FALCON_7B = architecture_of(
-    {"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32, "vocab_size": 65024}
-    | {"num_attention_heads": 71}
-)
-GPU, CPU = Machine(on_gpu=True, half=True), Machine()
-
-
-def recipe(method: str = "full", **training) -> Recipe:
-    return Recipe(method=method, training=Training(**training))
 
 
 def test_well_known_models_have_their_well_known_sizes():
     assert GPT2_SMALL.parameters == 124_439_808
     assert FALCON_7B.parameters == 6_921_720_704
     # in 4 bit with double quantisation: about half a byte for each, embeddings in 16 bit
-    in_bits = sizes.weights(recipe("qlora"), FALCON_7B, half=True)
+    in_bits = Trained(FALCON_7B, recipe("qlora"), GPU).weights(BF16)
     assert 3.9e9 < in_bits < 4.5e9
-    assert sizes.weights(recipe("full"), FALCON_7B, half=True) == 4 * FALCON_7B.parameters
+    whole = Trained(FALCON_7B, recipe(), GPU).weights(BF16)
+    assert whole == 4 * FALCON_7B.parameters
 
 
 @pytest.mark.parametrize("machine", [GPU, CPU])

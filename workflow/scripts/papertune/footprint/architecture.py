@@ -1,7 +1,40 @@
-"""What a decoder is made of: sizes, modules and numbers of parameters."""
+"""What a decoder is made of: sizes and modules, from its config.json as transformers reads it."""
 
+import json
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from papertune.study.settings import Architecture as FromScratch
+from papertune.study.settings import Tokenizer
+
+LLAMA_LIKE = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text")
+TIED = ("gpt2", "falcon", "gemma", "gemma2", "gemma3_text")  # unless they say otherwise
+# what a config.json may leave out, as transformers fills it in
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "gpt2": {"activation_function": "gelu_new", "resid_pdrop": 0.1, "attn_pdrop": 0.1},
+    "falcon": {"multi_query": True, "parallel_attn": True, "activation": "gelu"}
+    | {"max_position_embeddings": 2048},
+    "mistral": {"num_key_value_heads": 8, "intermediate_size": 14336},
+    "qwen3": {"head_dim": 128},
+    "gemma": {"head_dim": 256},
+    "gemma2": {"head_dim": 256, "final_logit_softcapping": 30.0},
+    "gemma3_text": {"head_dim": 256},
+}
+# the names under which families keep the same size; the first that is there counts
+NAMES = {
+    "width": ("hidden_size", "n_embd", "d_model", "dim"),
+    "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
+    "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
+    "inner": ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size"),
+    "context": ("max_position_embeddings", "n_positions"),
+    "activation": ("hidden_activation", "hidden_act", "activation_function", "activation"),
+    "noise": ("attention_dropout", "attn_pdrop"),
+}
+ALPHABET = 256 + 3  # bytes and specials: the smallest vocabulary of a base from scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +57,6 @@ class Architecture:
     """A decoder, with its sizes and what of it decides how much memory it takes."""
 
     family: str  # ``model_type`` of its config.json
-    stem: str  # where its layers are: ``model.layers``
     layers: int
     width: int  # of the hidden states
     heads: int  # of the queries
@@ -34,16 +66,17 @@ class Architecture:
     vocabulary: int  # rows of the token embedding
     context: int  # most tokens; 0 where it says none
     tied: bool  # the head is the token embedding
-    linears: tuple[Linear, ...]  # of each layer
-    norms: int  # parameters of the norms of a layer
-    around: int  # parameters besides layers, token embedding and head
+    activation: str
+    attention_dropout: bool
+    stem: str = ""  # where its layers are: ``model.layers``
+    linears: tuple[Linear, ...] = ()  # of each layer
+    norms: int = 0  # parameters of the norms of a layer
+    around: int = 0  # parameters besides layers, token embedding and head
     layer_norms: int = 2  # norms of hidden states in a layer
-    rms: bool = True  # they are RMS norms, which transformers computes in steps
+    rms: bool = False  # they are RMS norms, which transformers computes in steps
     head_norms: bool = False  # queries and keys have norms of their own
-    gated: bool = True  # the feed-forward part has a gate
-    activation: str = "silu"
+    gated: bool = False  # the feed-forward part has a gate
     residual_dropout: bool = False
-    attention_dropout: bool = False
     whole_scores: bool = False  # attention keeps the scores of every pair of places
     capped: bool = False  # a tanh caps the logits
     exact: bool = True  # numbers of parameters are those of the model, not a guess
@@ -90,3 +123,139 @@ class Architecture:
             return f".{path}".endswith(tuple(f".{target}" for target in targets))
 
         return tuple(linear for linear in self.linears if chosen(linear.path))
+
+
+def read_architecture(folder: str | Path) -> Architecture | None:
+    """The architecture of a model folder; None where there is no folder or nothing can be told."""
+    try:
+        config = json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = architecture_of(config)
+    if found is None or found.exact:
+        return found
+    # what the weights' own headers say; the guess is left with the sizes
+    counted = sum(map(_parameters_in, sorted(Path(folder).glob("*.safetensors"))))
+    return replace(found, around=found.around + counted - found.parameters)
+
+
+def _parameters_in(file: Path) -> int:
+    """Numbers in a safetensors file, by its header: 8 bytes of length, then JSON with shapes."""
+    with file.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return sum(math.prod(tensor.get("shape", [0])) for tensor in header.values())
+
+
+def from_scratch(architecture: FromScratch, tokenizer: Tokenizer) -> Architecture:
+    """The architecture of a base that is pre-trained here."""
+    tokens = ALPHABET if tokenizer.kind == "characters" else max(tokenizer.vocabulary, ALPHABET)
+    config = {"model_type": architecture.family, "vocab_size": tokens}
+    found = architecture_of(config | architecture.config)
+    assert found is not None
+    return found
+
+
+def architecture_of(config: Mapping[str, Any]) -> Architecture | None:
+    """The architecture of a config.json; None where it does not even tell its sizes.
+
+    Of families that are not known here, a Llama of the same sizes stands for them.
+    """
+    config = {**config, **(config.get("text_config") or {})}
+    family = str(config.get("model_type", ""))
+    values = DEFAULTS.get(family, {}) | {k: v for k, v in config.items() if v is not None}
+    for name, others in NAMES.items():
+        for other in reversed([other for other in others if other in values]):
+            values[name] = values[other]
+    try:
+        width, heads = int(values["width"]), int(values["heads"])
+        sizes = Architecture(
+            family=family,
+            layers=int(values["layers"]),
+            width=width,
+            heads=heads,
+            kv_heads=heads,
+            head_dim=width // heads,
+            intermediate=int(values.get("inner", 4 * width)),
+            vocabulary=int(values["vocab_size"]),
+            context=int(values.get("context", 0)),
+            tied=bool(values.get("tie_word_embeddings", family in TIED)),
+            activation=str(values.get("activation", "silu")),
+            attention_dropout=float(values.get("noise", 0)) > 0,
+        )
+        read = {"gpt2": _gpt2, "falcon": _falcon}.get(family, _llama_like)
+        return replace(sizes, **read(values, sizes))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _gpt2(config: dict[str, Any], sizes: Architecture) -> dict[str, Any]:
+    width, inner = sizes.width, sizes.intermediate
+    return {
+        "stem": "transformer.h",
+        "linears": (
+            Linear("attn.c_attn", width, 3 * width, True),
+            Linear("attn.c_proj", width, width, True),
+            Linear("mlp.c_fc", width, inner, True),
+            Linear("mlp.c_proj", inner, width, True),
+        ),
+        "norms": 4 * width,
+        "around": int(config["context"]) * width + 2 * width,
+        "residual_dropout": config["resid_pdrop"] > 0,
+    }
+
+
+def _falcon(config: dict[str, Any], sizes: Architecture) -> dict[str, Any]:
+    width, inner, heads = sizes.width, sizes.intermediate, sizes.heads
+    new, bias = bool(config.get("new_decoder_architecture")), bool(config.get("bias"))
+    shared, parallel = not new and bool(config["multi_query"]), bool(config["parallel_attn"])
+    kv_heads = 1 if shared else int(config.get("num_kv_heads") or heads)
+    fused = (heads + 2 * kv_heads) * sizes.head_dim if new or shared else 3 * width
+    norms = int(config.get("num_ln_in_parallel_attn") or (2 if new else 1)) if parallel else 2
+    return {
+        "kv_heads": kv_heads,
+        "stem": "transformer.h",
+        "linears": (
+            Linear("self_attention.query_key_value", width, fused, bias),
+            Linear("self_attention.dense", width, width, bias),
+            Linear("mlp.dense_h_to_4h", width, inner, bias),
+            Linear("mlp.dense_4h_to_h", inner, width, bias),
+        ),
+        "norms": 2 * width * (1 if parallel and norms != 2 else 2),
+        "around": 2 * width,
+        "layer_norms": norms,
+        "residual_dropout": config.get("hidden_dropout", 0) > 0,
+        # one head of keys for all, and position biases, are nothing that fused attention takes
+        "whole_scores": True,
+    }
+
+
+def _llama_like(config: dict[str, Any], sizes: Architecture) -> dict[str, Any]:
+    family, width, inner = sizes.family, sizes.width, sizes.intermediate
+    head = int(config.get("head_dim") or sizes.head_dim)
+    kv_heads = int(config.get("num_key_value_heads") or sizes.heads)
+    queries, keys = sizes.heads * head, kv_heads * head
+    mlp_bias, all_bias = bool(config.get("mlp_bias")), bool(config.get("attention_bias"))
+    bias = family == "qwen2" or all_bias  # of queries, keys and values
+    deep, own = family in ("gemma2", "gemma3_text"), family in ("qwen3", "gemma3_text")
+    return {
+        "kv_heads": kv_heads,
+        "head_dim": head,
+        "stem": "model.layers",
+        "linears": (
+            Linear("self_attn.q_proj", width, queries, bias),
+            Linear("self_attn.k_proj", width, keys, bias),
+            Linear("self_attn.v_proj", width, keys, bias),
+            Linear("self_attn.o_proj", queries, width, all_bias and family != "qwen2"),
+            Linear("mlp.gate_proj", width, inner, mlp_bias),
+            Linear("mlp.up_proj", width, inner, mlp_bias),
+            Linear("mlp.down_proj", inner, width, mlp_bias),
+        ),
+        "norms": width * (4 if deep else 2) + (2 * head if own else 0),
+        "around": width,
+        "layer_norms": 4 if deep else 2,
+        "rms": True,
+        "head_norms": own,
+        "gated": True,
+        "capped": bool(config.get("final_logit_softcapping")),
+        "exact": family in LLAMA_LIKE,
+    }

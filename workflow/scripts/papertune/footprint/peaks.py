@@ -3,7 +3,7 @@
 Training goes through phases, and the largest of them counts. Each holds the weights and, from the
 first update on, the optimiser's state; besides these
 
-- the end of a forward pass holds what all layers keep (:mod:`activations`) and the logits: three
+- the end of a forward pass holds what all layers keep (:mod:`trained`) and the logits: three
   times in float32, as they are computed, as a loss takes them, and as logarithms of probabilities;
 - the end of a backward pass holds all gradients, and a second one of a tied embedding;
 - a validation holds the logits of its own batch.
@@ -21,10 +21,8 @@ for a batch whose examples are all as long as ``max_length``.
 from dataclasses import dataclass
 
 from papertune.answering.likelihood import LOGITS as LIKELIHOOD_LOGITS
-from papertune.footprint import sizes
-from papertune.footprint.activations import BF16, FP32, Kept, Role, kept_by_layer, scores_kept
 from papertune.footprint.architecture import Architecture
-from papertune.footprint.sizes import Machine
+from papertune.footprint.trained import BF16, FP32, Machine, Trained
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering
 
@@ -56,25 +54,34 @@ class Peak:
         return self.weights + self.optimizer + max(self.phases.values())
 
 
+def _on_gpu(weights: int, state: int, phases: dict[str, float], host: int) -> Peak:
+    device = CUDA_CONTEXT + int((weights + state + max(phases.values())) * SLACK)
+    return Peak(weights, state, phases, device, host + CUDA_HOST)
+
+
 def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     """The most that one process takes."""
-    training, half = recipe.training, sizes.half(recipe, machine)
-    whole = weights = sizes.weights(recipe, arch, half)
-    state = _optimizer_state(recipe, arch)
+    training, trained = recipe.training, Trained(arch, recipe, machine)
+    whole = weights = trained.weights(trained.number)
+    state = _optimizer_state(trained)
     if machine.sharded:
         weights, state = weights // machine.processes, state // machine.processes
     paged = state if training.optimizer.startswith("paged_") and machine.on_gpu else 0
     state -= paged
-    phases = _phases(arch, recipe, machine)
+    phases = _phases(trained)
+    if machine.sharded and training.best_by != "validation_loss":
+        phases["answers"] = arch.parameters * trained.number
+    if machine.processes > 1 and not machine.sharded:
+        # DistributedDataParallel keeps the buckets that it sends gradients in
+        phases = {name: size + trained.parameters * FP32 for name, size in phases.items()}
     in_bits = recipe.in_4_bit or training.optimizer.endswith("bit")
     libraries = LIBRARIES + in_bits * BITSANDBYTES + (machine.processes > 1) * DISTRIBUTED
     if machine.on_gpu:
         # weights go through the machine's memory to the GPU; a checkpoint comes back as a whole
-        through = max(whole, arch.parameters * (BF16 if half else FP32))
+        through = max(whole, arch.parameters * trained.number)
         if recipe.in_4_bit:
             through = arch.largest * FP32
-        device = CUDA_CONTEXT + int((weights + state + max(phases.values())) * SLACK)
-        return Peak(weights, state, phases, device, libraries + CUDA_HOST + through + paged)
+        return _on_gpu(weights, state, phases, libraries + through + paged)
     # the first process keeps all weights; a file's pages are there with what is read of it
     kept = whole if machine.sharded else 0
     most = kept + weights + state + int(max(phases.values()))
@@ -82,110 +89,72 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     return Peak(weights, state, phases, host, host)
 
 
-def _phases(arch: Architecture, recipe: Recipe, machine: Machine) -> dict[str, float]:
+def _phases(trained: Trained) -> dict[str, float]:
     """What each phase of training holds besides weights and the optimiser's state."""
-    training, half = recipe.training, sizes.half(recipe, machine)
-    number = BF16 if half else FP32
-    row, each = sizes.row(recipe, arch)
-    tokens = sizes.batch(recipe, machine) * each
-    trained = sizes.trained(recipe, arch)
-    outside = arch.parameters - arch.layers * arch.layer
-    gradients: float = trained * FP32
-    copies: float = 0
-    if half and not recipe.with_adapters:  # autocast makes them for each pass and keeps them
-        copies = (arch.layers * (arch.layer - arch.norms) + arch.embedding) * BF16
+    arch, recipe, machine = trained.arch, trained.recipe, trained.machine
+    number, tokens = trained.number, trained.batch * trained.each
+    gradients: float = trained.parameters * FP32
+    copies = 0  # of weights
     if machine.sharded:
         # of the gradients, those of a layer or of what is outside are whole before they are cut
-        one = sizes.adapter(recipe, arch) if recipe.with_adapters else max(arch.layer, outside)
+        outside = arch.parameters - arch.layers * arch.layer
+        one = trained.adapter if recipe.with_adapters else max(arch.layer, outside)
         gradients = gradients / machine.processes + one * FP32
         copies = (outside + 2 * arch.layer) * number
+    elif number == BF16 and not recipe.with_adapters:
+        # autocast makes them for each pass and keeps them
+        copies = (arch.layers * (arch.layer - arch.norms) + arch.embedding) * BF16
     table = arch.embedding * FP32
+    tied = table if arch.tied and trained.embedding else 0
     logits = arch.vocabulary * FP32  # of a token
-    working = _working(arch, row, number, machine.on_gpu)
-    head = table if sizes.head_trained(recipe, arch) else 0
-    tied = table if arch.tied and sizes.embedding_trained(recipe, arch) else 0
     capped = arch.capped * number / FP32  # what a tanh keeps of the logits
-    if machine.on_gpu:
+    working = _working(trained, number, trained.row)
+    layers = [tokens * trained.kept(role) for role in trained.roles]
+    width = tokens * arch.width * FP32
+    last = 3 * width  # the last norm keeps its input, what it has normalised, and the head its own
+    checkpoints = recipe.training.gradient_checkpointing
+    if not machine.on_gpu:
+        kept = last + sum(layers) * (HEAP_CHECKPOINTED if checkpoints else HEAP)
+        shown = trained.each * max(trained.batch, VALIDATED, recipe.training.batch_size)
+        most = shown * max((LOGITS + capped) * logits, working)
+        return {"training": gradients + copies + tied + kept + most}
+    # of a layer that is computed again, the input is kept
+    kept = len(layers) * width + max(layers, default=0) if checkpoints else sum(layers)
+    head = (LOGITS - 1) * tokens * logits + table * trained.head
+    return {
+        "forward": gradients * trained.accumulates
+        + (last + kept + copies + capped * tokens * logits)
+        + max(LOGITS * tokens * logits, head, tokens * working),
+        "backward": gradients + copies * machine.sharded + tokens * working + tied,
+        "update": gradients + (recipe.training.optimizer == "adafactor") * 3 * arch.largest * FP32,
         # a validation that memory does not hold is done in smaller parts
-        phases = {
-            "forward": (gradients if sizes.accumulates(recipe, machine) else 0)
-            + _kept(arch, recipe, machine)
-            + copies
-            + capped * tokens * logits
-            + max(
-                LOGITS * tokens * logits, (LOGITS - 1) * tokens * logits + head, tokens * working
-            ),
-            "backward": gradients + (copies if machine.sharded else 0) + tokens * working + tied,
-            "update": gradients + (training.optimizer == "adafactor") * 3 * arch.largest * FP32,
-            "validation": copies + each * max(LOGITS * logits, working),
-        }
-    else:
-        shown = max(tokens, each * max(VALIDATED, training.batch_size))
-        phases = {
-            "training": gradients
-            + copies
-            + tied
-            + _kept(arch, recipe, machine)
-            + shown * max((LOGITS + capped) * logits, working)
-        }
-    if machine.sharded and training.best_by != "validation_loss":
-        phases["answers"] = arch.parameters * number
-    if machine.processes > 1 and not machine.sharded:
-        # DistributedDataParallel keeps the buckets that it sends gradients in
-        phases = {name: size + trained * FP32 for name, size in phases.items()}
-    return phases
+        "validation": copies + trained.each * max(LOGITS * logits, working),
+    }
 
 
-def _optimizer_state(recipe: Recipe, arch: Architecture) -> int:
+def _working(trained: Trained, number: int, row: int) -> int:
+    """Bytes for each token of what is computed in a layer at once."""
+    arch = trained.arch
+    scores = 2 * arch.heads * row * FP32 if trained.scores else 0
+    return (3 * arch.intermediate + 3 * arch.width) * number + scores
+
+
+def _optimizer_state(trained: Trained) -> int:
     """Bytes of an optimiser's state.
 
     Two moments in float32 (Kingma & Ba 2015), or in a byte each with a constant of 4 bytes for 256
     of them (Dettmers et al. 2022), but of embeddings, which bitsandbytes leaves in 32 bit; sums of
     rows and columns (Shazeer & Stern 2018). Paged ones lie in the machine's memory.
     """
-    name, trained = recipe.training.optimizer, sizes.trained(recipe, arch)
-    embedding = arch.embedding if sizes.embedding_trained(recipe, arch) else 0
+    arch, count, name = trained.arch, trained.parameters, trained.recipe.training.optimizer
+    embedding = trained.embedding
     if name in ("adamw", "paged_adamw_32bit"):
-        return 8 * trained
+        return 8 * count
     if name.endswith("8bit"):
-        return int((trained - embedding) * (2 + 8 / 256)) + 8 * embedding
+        return int((count - embedding) * (2 + 8 / 256)) + 8 * embedding
     if name == "adafactor":
-        return 4 * trained // max(1, min(arch.width, arch.intermediate)) * 2
+        return 4 * count // max(1, min(arch.width, arch.intermediate)) * 2
     return 0
-
-
-def _kept(arch: Architecture, recipe: Recipe, machine: Machine) -> float:
-    """What all layers keep."""
-    row, each = sizes.row(recipe, arch)
-    tokens = sizes.batch(recipe, machine) * each
-    adapted = arch.adapted(recipe.lora.target_modules) if recipe.with_adapters else ()
-    checkpoints = recipe.training.gradient_checkpointing
-
-    def kept(role: Role) -> float:
-        how = Kept(
-            role,
-            half=sizes.half(recipe, machine),
-            on_gpu=machine.on_gpu,
-            adapted=adapted if role == "adapters" else (),
-            rank=recipe.lora.rank,
-            dropout=recipe.lora.dropout > 0,
-        )
-        return tokens * kept_by_layer(arch, how, row)
-
-    layers = [kept(role) for role in sizes.roles(recipe, arch)]
-    width = tokens * arch.width * FP32
-    last = 3 * width  # the last norm keeps its input, what it has normalised, and the head its own
-    if not machine.on_gpu:
-        return last + sum(layers) * (HEAP_CHECKPOINTED if checkpoints else HEAP)
-    if checkpoints:  # of a layer that is computed again, the input is kept
-        return last + len(layers) * width + max(layers, default=0)
-    return last + sum(layers)
-
-
-def _working(arch: Architecture, row: int, number: int, on_gpu: bool) -> int:
-    """Bytes for each token of what is computed in a layer at once."""
-    scores = 2 * arch.heads * row * FP32 if scores_kept(arch, on_gpu) else 0
-    return (3 * arch.intermediate + 3 * arch.width) * number + scores
 
 
 def answering_peak(
@@ -201,11 +170,9 @@ def answering_peak(
         answering: How many answers at once, and how long.
         machine: What answers; precision is always ``auto`` there.
     """
-    number = BF16 if machine.half else FP32
+    number, trained = BF16 if machine.half else FP32, Trained(arch, recipe, machine)
     # adapted or not, weights are in the precision of the computation
-    weights = arch.parameters * number
-    if recipe.with_adapters:
-        weights = sizes.weights(recipe, arch, machine.half)
+    weights = trained.weights(number) if recipe.with_adapters else arch.parameters * number
     new, batch = answering.max_new_tokens, answering.batch_size
     prompt = recipe.training.max_length
     if arch.context:
@@ -213,8 +180,7 @@ def answering_peak(
         prompt = min(prompt, arch.context - new)
     # keys and values of all layers, and those of one, which are made anew for each token
     cache = batch * (prompt + new) * 2 * arch.kv_heads * arch.head_dim * number * (arch.layers + 1)
-    working = 4 * arch.heads * arch.head_dim * number
-    working += _working(arch, prompt, number, machine.on_gpu)
+    working = 4 * arch.heads * arch.head_dim * number + _working(trained, number, prompt)
     row = int(LONGER * new + 1) * arch.vocabulary
     shown = min(batch * row, max(LIKELIHOOD_LOGITS, row))
     phases: dict[str, float] = {
@@ -222,11 +188,9 @@ def answering_peak(
         "likelihood": LOGITS * shown * FP32 + batch * prompt * working,
     }
     libraries = LIBRARIES + (recipe.in_4_bit) * BITSANDBYTES
-    most = max(phases.values())
     if machine.on_gpu:
-        device = CUDA_CONTEXT + int((weights + most) * SLACK)
         through = arch.largest * FP32 if recipe.in_4_bit else arch.parameters * number
-        return Peak(weights, 0, phases, device, libraries + CUDA_HOST + through)
+        return _on_gpu(weights, 0, phases, libraries + through)
     # the file's pages are there with the weights
     host = libraries + weights + max(int(sum(phases.values())), arch.parameters * FP32)
     return Peak(weights, 0, phases, host, host)

@@ -7,11 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from papertune.footprint.advice import in_gb, what_would_fit, with_training
-from papertune.footprint.architecture import Architecture
-from papertune.footprint.families import architecture_of, from_scratch, read_architecture
+from papertune.footprint.architecture import (
+    Architecture,
+    architecture_of,
+    from_scratch,
+    read_architecture,
+)
 from papertune.footprint.peaks import Peak, answering_peak, exporting_peak, training_peak
-from papertune.footprint.sizes import Machine
+from papertune.footprint.trained import Machine
 from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
 
@@ -19,6 +22,7 @@ UNKNOWN_MB = 4000  # asked for where a base is not here yet; when its job starts
 MORE = 1.15  # times the estimate: it may be a little too small, and a job that is killed costs more
 LARGER, LARGEST = 0.5, 2.0  # what each further attempt adds, and at most
 STEP_MB = 500
+GB = 10**9
 
 Work = Literal["pretrain_base", "train", "answer", "export_model"]
 DOING: dict[Work, str] = {
@@ -133,7 +137,7 @@ def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterat
         verdict = Verdict(task, peak_of(task), room(task), note=arch.note if arch else "")
         if verdict.fits is False and arch and task.trains and recipe.training.find_batch:
             # training finds a batch that fits, down to a single example
-            least = with_training(recipe, batch_size=1)
+            least = _with_training(recipe, batch_size=1)
             verdict = replace(verdict, peak=training_peak(arch, least, machine))
         if verdict.fits is False and arch:
             advice = "lower answering.batch_size or answering.max_new_tokens, or take a larger GPU"
@@ -178,3 +182,68 @@ def _architecture(task: Task) -> Architecture | None:
 def _read(folder: str, _: int) -> Architecture | None:
     """The architecture of a folder, read once as long as its file is the same."""
     return read_architecture(folder)
+
+
+# ---- what would fit where a model does not -------------------------------------
+
+
+def in_gb(size: float) -> str:
+    """Bytes in words: ``12.3 GB``, ``120 GB``."""
+    return f"{size / GB:.1f} GB" if size < 100 * GB else f"{size / GB:.0f} GB"
+
+
+def what_would_fit(
+    arch: Architecture, recipe: Recipe, machine: Machine, room: float, *, methods: bool = True
+) -> str:
+    """What to do about a recipe that does not fit: of each kind what changes least and fits.
+
+    Args:
+        arch: Of the base.
+        recipe: That does not fit.
+        machine: What trains.
+        room: Bytes that there are.
+        methods: Whether another method is an answer; a base from scratch needs all its weights.
+    """
+    others = {"lora": ["qlora"], "qlora": []}.get(recipe.method, ["lora", "qlora"])
+    kinds = [[("this", recipe)], _smaller_batches("training.", recipe)]
+    if not recipe.training.gradient_checkpointing:
+        kinds.append(_checkpointed("training.", recipe))
+    for method in others if methods else []:
+        name, other = f"method: {method}", recipe.model_copy(update={"method": method})
+        kinds.append([(name, other), *_checkpointed(f"{name}, ", other)])
+    sizes = [[(name, training_peak(arch, one, machine).device) for name, one in k] for k in kinds]
+    if machine.processes > 1 and not machine.sharded and recipe.method != "qlora":
+        parts = training_peak(arch, recipe, replace(machine, sharded=True))
+        sizes.append([("compute.parallel: fsdp", parts.device)])
+    fitting = [[change for change in kind if change[1] <= room] for kind in sizes]
+    if found := [f"{name} ({in_gb(size)})" for name, size in (kind[0] for kind in fitting if kind)]:
+        return f"what would fit: {'; '.join(found)}"
+    name, size = min((change for kind in sizes for change in kind), key=lambda one: one[1])
+    return (
+        f"no smaller batch, checkpointing{' or adapters' * methods} would fit; the least is {name} "
+        f"with {in_gb(size)}: lower training.max_length too, or take a larger GPU or a smaller base"
+    )
+
+
+def _checkpointed(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
+    saved = _with_training(recipe, gradient_checkpointing=True)
+    name = f"{before}gradient_checkpointing: true"
+    return [(name, saved), *_smaller_batches(f"{name}, ", saved)]
+
+
+def _smaller_batches(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
+    """Half the batch and twice the steps of an update, as long as it can be halved."""
+    found = []
+    batch, accumulation = recipe.training.batch_size, recipe.training.accumulation
+    while batch % 2 == 0:
+        batch, accumulation = batch // 2, accumulation * 2
+        name = f"{before}batch_size: {batch} with accumulation: {accumulation}"
+        smaller = _with_training(recipe, batch_size=batch, accumulation=accumulation)
+        found.append((name, smaller))
+    return found
+
+
+def _with_training(recipe: Recipe, **changes: object) -> Recipe:
+    """The recipe with other settings of training."""
+    training = recipe.training.model_copy(update=changes)
+    return recipe.model_copy(update={"training": training})
