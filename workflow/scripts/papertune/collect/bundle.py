@@ -82,47 +82,40 @@ def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "st
             differs. Nothing of a file is left that is not as the manifest says.
     """
     written = 0
-    again = "copy the bundle again"
+
+    def refused(what: str, hint: str = "copy the bundle again") -> CollectError:
+        return CollectError(what, where=str(bundle), hint=hint)
+
     try:
         with tarfile.open(bundle) as tar:
-            sums = _manifest(tar, bundle)
+            first = tar.next()
+            manifest = tar.extractfile(first) if first and first.name == MANIFEST else None
+            values = json.load(manifest) if manifest else {}
+            if values.get("format") != FORMAT:
+                hint = "`make bundle EXPERIMENTS=…` writes one where there is internet"
+                raise refused("not a bundle of this version", hint)
+            sums: dict[str, str] = dict(values["files"])
             for member in progress(tar, len(sums) + 1, "files"):
-                if member.name == MANIFEST:
+                name = member.name
+                if name == MANIFEST:
                     continue
                 source = tar.extractfile(member)
-                if source is None or member.name not in sums:
-                    what = f"a file that its manifest does not name: {member.name!r}"
+                if source is None or name not in sums:
                     hint = "take the bundle as `make bundle` wrote it"
-                    raise CollectError(what, where=str(bundle), hint=hint)
-                place = _place(member.name, Path(folder), Path(store), bundle)
-                written += _write(source, place, sums.pop(member.name), member.mtime)
+                    raise refused(f"a file that its manifest does not name: {name!r}", hint)
+                path = PurePosixPath(name)
+                # never outside of results and the store
+                if ".." in path.parts or path.parts[:1] not in (("results",), ("store",)):
+                    hint = "this is no bundle of ours; unpack nothing of it"
+                    raise refused(f"a file that belongs nowhere here: {name!r}", hint)
+                place = Path(store, path.relative_to("store")) if path.parts[0] == "store" else path
+                written += _write(source, Path(folder, place), sums.pop(name), member.mtime)
     except (OSError, tarfile.TarError, ValueError, KeyError) as error:
-        what, hint = f"cannot be unpacked: {error}", f"{again}, and see that there is room"
-        raise CollectError(what, where=str(bundle), hint=hint) from None
+        hint = "copy the bundle again, and see that there is room"
+        raise refused(f"cannot be unpacked: {error}", hint) from None
     if sums:
-        what = f"{len(sums)} files of its manifest are missing, {next(iter(sums))} for one"
-        raise CollectError(what, where=str(bundle), hint=again)
+        raise refused(f"{len(sums)} files of its manifest are missing, {next(iter(sums))} for one")
     return written
-
-
-def _manifest(tar: tarfile.TarFile, bundle: str | Path) -> dict[str, str]:
-    first = tar.next()
-    stream = tar.extractfile(first) if first and first.name == MANIFEST else None
-    values = json.load(stream) if stream else {}
-    if values.get("format") != FORMAT:
-        hint = "`make bundle EXPERIMENTS=…` writes one where there is internet"
-        raise CollectError("not a bundle of this version", where=str(bundle), hint=hint)
-    return dict(values["files"])
-
-
-def _place(name: str, folder: Path, store: Path, bundle: str | Path) -> Path:
-    """Where a file goes; never outside of results and the store."""
-    parts = PurePosixPath(name).parts
-    if ".." in parts or PurePosixPath(name).is_absolute() or parts[0] not in ("results", "store"):
-        what = f"a file that belongs nowhere here: {name!r}"
-        hint = "this is no bundle of ours; unpack nothing of it"
-        raise CollectError(what, where=str(bundle), hint=hint)
-    return folder / store / Path(*parts[1:]) if parts[0] == "store" else folder / name
 
 
 def _write(source: IO[bytes], place: Path, wanted: str, modified: float) -> bool:

@@ -1,10 +1,11 @@
 """What is an abstract and what only stands where one would be: notices, citations, advertising.
 
-Every function takes text that :func:`papertune.collect.texts.text.clean` has been over, whoever gave it:
-a landing page, an API, a feed, a PDF.
+Every function takes text that :func:`papertune.collect.texts.text.clean` has been over, whoever gave it.
 """
 
 import re
+
+from papertune.collect.texts.text import letters
 
 _ENDS = re.compile(r"[.!?。！？][)\]\"'”’»*†\d]*$|[$)\]”\"»]$")
 
@@ -55,15 +56,12 @@ _WALL = re.compile(
     re.IGNORECASE,
 )
 _COOKIES = re.compile(
-    r"^\W*(?:(?:this|our|the|these) (?:web ?)?(?:site|page|journal|platform)s?\b.{0,40}\buse[sd]? "
+    r"^(?=.*\b(?:accept|agree|consent|preferences|settings|experience|policy|partners|banner|browser)\b)"
+    r"\W*(?:(?:this|our|the|these) (?:web ?)?(?:site|page|journal|platform)s?\b.{0,40}\buse[sd]? "
     r"(?:.{0,30} )?cookies|we (?:and our partners )?(?:use|and|store|value|care)\b.{0,60}\bcookies"
     r"|we (?:value|respect|care about) your privacy|cookies? (?:policy|notice|settings|preferences)"
     r"|by (?:continuing|using|clicking|browsing)\b.{0,80}\byou (?:agree|accept|consent)"
     r"|cookies (?:help us|are small|enable us) )",
-    re.IGNORECASE,
-)
-_CONSENT = re.compile(
-    r"\b(?:accept|agree|consent|preferences|settings|experience|policy|partners|banner|browser)\b",
     re.IGNORECASE,
 )
 _JOURNAL = re.compile(
@@ -76,6 +74,13 @@ _JOURNAL = re.compile(
     r"|(?:the |this )?journal (?:of [\w\s,&]{3,60} )?(?:is|publishes|aims|covers|provides|was)\b"
     r"|.{0,60}\bdigital library\b)",
     re.IGNORECASE,
+)
+# what stands where an abstract would: up to which length, and how much of its beginning tells
+_IN_ITS_PLACE = (
+    (1200, 400, _WALL),
+    (1500, 1500, _COOKIES),
+    (600, 400, _NOTICE),
+    (700, 700, _JOURNAL),
 )
 _CITED = (
     r"^\(?\(?(?:19|20)\d\d\)?\.\s",
@@ -135,27 +140,17 @@ _TAIL = re.compile(
 
 
 def is_abstract(text: str) -> bool:
-    """Prose that is long enough, and none of what publishers put in an abstract's place."""
-    return (
-        len(text) >= 40
-        and len(text.split()) >= 6
-        and not is_notice(text)
-        and not is_keywords(text)
-        and not is_citation(text)
-        and not (len(text) < 700 and _JOURNAL.match(text) and not _is_study(text))
+    """Prose that is long enough, and none of what publishers put in an abstract's place.
+
+    That is a notice that there is none, a bot wall's, a cookie banner's, a shop's or the journal's
+    text, highlights, keywords or a citation. Papers on captchas, cookies and journals exist.
+    """
+    if len(text) < 40 or len(text.split()) < 6 or text.startswith(("•", "●", "▪", "·", "►")):
+        return False
+    notice = any(
+        len(text) < longest and form.search(text[:head]) for longest, head, form in _IN_ITS_PLACE
     )
-
-
-def is_notice(text: str) -> bool:
-    """It says that there is no abstract, or is a bot wall's, a cookie banner's or a shop's text."""
-    head = text[:400]
-    if len(text) < 1200 and _WALL.search(head):
-        return not _is_study(text)
-    if len(text) < 1500 and _COOKIES.match(head) and _CONSENT.search(text):
-        return not _is_study(text)
-    if text.startswith(("•", "●", "▪", "·", "►")):
-        return True  # highlights
-    return len(text) < 600 and bool(_NOTICE.match(head)) and not _is_study(text)
+    return (not notice or _is_study(text)) and not is_keywords(text) and not is_citation(text)
 
 
 def is_keywords(text: str) -> bool:
@@ -186,14 +181,15 @@ def is_cut(text: str) -> bool:
 
 def is_fuller(text: str, other: str) -> bool:
     """``text`` is ``other`` going on: it begins the same, and more prose follows."""
-    mine, its = _letters(text), _letters(_ELLIPSIS.sub("", other))
+    mine, its = letters(text), letters(_ELLIPSIS.sub("", other))
     if len(mine) < len(its) + 15 or not its:
         return False
     # the last word of what was cut may be half a word, and sites differ in what they drop
     same = its[: max(len(its) - 12, 30)]
     if not mine.startswith(same):
         return False
-    rest = text[_place(text, len(its)) :].strip()
+    ends = [place for place, char in enumerate(text, start=1) if char.isalnum()]
+    rest = text[next(iter(ends[len(its) - 1 :]), len(text)) :].strip()
     return len(rest) >= 20 and not _TAIL.match(rest)
 
 
@@ -211,18 +207,5 @@ def is_description(text: str) -> bool:
 
 
 def _is_study(text: str) -> bool:
-    """It speaks as papers do of themselves: papers on captchas, cookies and journals exist."""
+    """It speaks as papers do of themselves."""
     return len(text) > 120 and bool(_STUDY.search(_COOKIE_USE.sub("", text)))
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).lower()
-
-
-def _place(text: str, letters: int) -> int:
-    """Where in ``text`` its first so many letters and digits end."""
-    for place, char in enumerate(text):
-        if letters <= 0:
-            return place
-        letters -= char.isalnum()
-    return len(text)
