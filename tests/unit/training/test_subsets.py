@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from papertune.collect.listings import stack_dump, table_pairs
+from papertune.collect.listings import pairs, stack_dump
 from papertune.errors import SettingsError, TrainingError
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
@@ -60,7 +60,7 @@ def rows(tmp_path):
     path.write_text("\n".join(["asked,answered,votes,year", *lines]) + "\n")
     columns = {"question": "asked", "answer": "answered", "score": "votes", "year": "year"}
     source = PairsSource(kind="pairs", path=str(path), columns=columns)
-    return [document for *_, document in table_pairs.read(source, 2012)]
+    return [document for *_, document in pairs.read(source, 2012)]
 
 
 @pytest.mark.parametrize("source", [posts, rows])

@@ -196,7 +196,7 @@ def test_comments_order_and_fields_that_are_not_read_are_no_part_of_the_digest(w
     [
         (entry(year="2019"), "nothing of 2020"),
         ("<html>Sorry</html>", "nothing of 2020"),
-        (b"@article{a, title = {Gr\xf6\xdfe}}", r"a\.bib:1: not UTF-8"),
+        (b"@article{a, title = {Gr\xf6\xdfe}}", r"a\.bib: not UTF-8: .*Gr"),
     ],
 )
 def test_a_file_without_entries_of_the_year_is_an_error(listed, text, said):

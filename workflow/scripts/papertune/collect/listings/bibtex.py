@@ -8,15 +8,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from papertune.collect.identifiers import doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.entries import entry_item
-from papertune.collect.listings.rows import unreadable
+from papertune.collect.listings.rows import reading
 from papertune.collect.texts.text import clean
-from papertune.errors import CollectError
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import BibtexSource
 
@@ -41,58 +39,46 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     decoder = _decoder()
     for path in source.files_of(year):
-        blocks = bibtexparser.parse_string(_text(path)).blocks
+        with reading(path):
+            text = path.read_text("utf-8-sig")
+        blocks = bibtexparser.parse_string(text).blocks
         volumes = {block.key: block for block in blocks if isinstance(block, Entry) and block.key}
         for block in blocks:
             where = f"{path}:{(block.start_line or 0) + 1}"
-            # keys are often empty or the same: an entry is known by what it says
             failed = block if isinstance(block, ParsingFailedBlock) else None
-            again = isinstance(block, DuplicateBlockKeyBlock)
-            inner = failed.ignore_error_block if failed else None
-            entry = inner if again else block
-            if isinstance(entry, Entry):
-                published = _year(entry)
-                if published is None and _raw(entry, "crossref") in volumes:
-                    published = _year(volumes[_raw(entry, "crossref")])
-                yield where, published, _item(entry, published or 0, where, decoder)
-            elif failed and not again:
+            entry = failed.ignore_error_block if failed else block
+            published = _year(entry) if isinstance(entry, Entry) else None
+            # keys are often empty or the same: an entry is known by what it says
+            if failed and not isinstance(block, DuplicateBlockKeyBlock):
                 said = getattr(failed.error, "abort_reason", "") or failed.error
                 detail = " ".join(str(said).split()).partition(" Note: ")[0].rstrip(": ")[:300]
-                published = _year(inner) if isinstance(inner, Entry) else None
                 yield where, published, Rejection("list", where, "bad_entry", detail)
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-        return raw.decode("utf-8-sig")
-    except OSError as error:
-        raise unreadable(path, error) from None
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise CollectError(
-            "not UTF-8", where=f"{path}:{line}", hint="save the file as UTF-8"
-        ) from None
+            elif isinstance(entry, Entry):
+                volume = volumes.get(_raw(entry, "crossref"))
+                published = published or (_year(volume) if volume else None)
+                yield where, published, _item(entry, published or 0, where, decoder)
 
 
 def _item(entry: Entry, year: int, where: str, decoder: LatexNodes2Text) -> Document | Rejection:
     joined = [f.key for f in entry.fields if f.key.lower() in FIELDS and _is_joined(f)]
-    detail = f"{joined[0]} is put together with #, which is not read here" if joined else ""
+    try:
+        title, text = (plain(_raw(entry, name), decoder) for name in ("title", "abstract"))
+        detail = f"{joined[0]} is put together with #, which is not read here" if joined else ""
+    except Exception as error:  # whatever a parser of LaTeX makes of what people write
+        detail = f"not LaTeX ({error})"
     if not year:
         detail = f"no year but {_raw(entry, 'year') or _raw(entry, 'date')!r}"
     if detail:
         return Rejection("list", where, "bad_entry", f"{entry.key}: {detail}")
-    try:
-        title, text = (plain(_raw(entry, name), decoder) for name in ("title", "abstract"))
-    except Exception as error:  # whatever a parser of LaTeX makes of what people write
-        return Rejection("list", where, "bad_entry", f"{entry.key}: not LaTeX ({error})")
     if entry.entry_type.lower() == "proceedings":
         return Rejection("list", where, "proceedings_volume", title)
-    doi, url = _address(entry)
-    return entry_item(where, title, year, doi=doi, url=url, text=text)
-
-
-# ---- fields -----------------------------------------------------------------------------------
+    # its own url unless that is a PDF and there is a DOI
+    doi, url, eprint = (_literal(_raw(entry, name)) for name in ("doi", "url", "eprint"))
+    if url.lower().endswith(".pdf") and doi_of(doi):
+        url = ""
+    archive = _raw(entry, "archiveprefix") or _raw(entry, "eprinttype") or "arxiv"
+    number = f"arxiv:{eprint}" if eprint and archive.lower() == "arxiv" else ""
+    return entry_item(where, title, year, doi=doi or number, url=url, text=text)
 
 
 def _raw(entry: Entry, name: str) -> str:
@@ -107,15 +93,6 @@ def _year(entry: Entry) -> int | None:
         if found:
             return int(found[1])
     return None
-
-
-def _address(entry: Entry) -> tuple[str, str]:
-    """DOI, or arXiv's number, and url: the entry's own unless it is a PDF and there is a DOI."""
-    doi, url, eprint = (_literal(_raw(entry, name)) for name in ("doi", "url", "eprint"))
-    if url.lower().endswith(".pdf") and doi_of(doi):
-        url = ""
-    archive = _raw(entry, "archiveprefix") or _raw(entry, "eprinttype") or "arxiv"
-    return doi or (f"arxiv:{eprint}" if eprint and archive.lower() == "arxiv" else ""), url
 
 
 def _literal(value: str) -> str:
@@ -157,12 +134,10 @@ def _decoder() -> LatexNodes2Text:
     from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
 
     logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)
-    macros = [MacroTextSpec("url", simplify_repl="%s")]
-    macros += [MacroTextSpec(name, simplify_repl=name) for name in ("LaTeX", "TeX", "BibTeX")]
-    macros += [
-        MacroTextSpec(name, discard=True)
-        for name in ("cite", "citep", "citet", "ref", "eqref", "label", "footnote")
-    ]
+    shown = {"url": "%s", **{name: name for name in ("LaTeX", "TeX", "BibTeX")}}
+    macros = [MacroTextSpec(name, simplify_repl=text) for name, text in shown.items()]
+    for name in ("cite", "citep", "citet", "ref", "eqref", "label", "footnote"):
+        macros.append(MacroTextSpec(name, discard=True))
     context = get_default_latex_context_db()
     context.add_context_category("papertune", prepend=True, macros=macros)
     return LatexNodes2Text(latex_context=context, math_mode="verbatim")

@@ -12,13 +12,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from papertune.collect.listings.rows import unreadable
+from papertune.collect.listings.rows import reading
 from papertune.errors import CollectError
 from papertune.identity import fingerprint
 from papertune.records import Document, Rejection
@@ -26,7 +26,7 @@ from papertune.study.experiment import Part
 from papertune.study.settings import Source
 
 FOLDER = Path(".snakemake", "papertune-rows")
-VERSION = 1  # of what stands there
+VERSION = 2  # of what stands there
 UNUSED = 14 * 24 * 3600  # seconds after which rows that no plan looked at are deleted
 ALL, UNDATED = "all", "undated"
 
@@ -43,19 +43,21 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
         CollectError: a file cannot be read or is broken as a whole, or has no row of the year.
     """
     folder = _parted(source, year)
-    dated = sorted(int(path.stem) for path in folder.glob("[0-9]*.jsonl"))
+    dated = sorted(int(path.name) for path in folder.glob("[0-9]*"))
     if year and year not in dated:
-        bad = next((item for item in _read(folder, UNDATED) if isinstance(item, Rejection)), None)
+        bad = next((json.loads(item) for *_, item in _lines(folder / UNDATED)), None)
+        said = f"; the first bad row: {bad['key']}: {bad['detail']}" if bad else ""
         raise CollectError(
-            f"nothing of {year} in it"
-            + (f"; the first bad row: {bad.key}: {bad.detail}" if bad else ""),
+            f"nothing of {year} in it{said}",
             where=", ".join(map(str, source.files_of(year))) or source.kind,
             hint=f"it has the years {dated[0]}–{dated[-1]}; set splits to years it has"
             if dated
             else "config/README.md says what the rows of such a source need",
         )
     for name in (str(year), UNDATED) if year else (ALL,):
-        yield from _read(folder, name)
+        for *_, item in _lines(folder / name):
+            values = json.loads(item)
+            yield Rejection(**values) if "stage" in values else Document(**values)
 
 
 def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> str:
@@ -70,26 +72,30 @@ def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> st
         CollectError: a file cannot be read or is broken as a whole.
     """
     year = part if isinstance(part, int) else 0
-    keys = _parted(source, year) / f"{year or ALL}.keys"
-    if not keys.exists():
-        return ""
-    pairs = (line.rsplit(" ", 1) for line in keys.read_text(encoding="utf-8").splitlines())
-    hashes = sorted(said for key, said in pairs if mine is None or mine(json.loads(key)))
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+    path = _parted(source, year) / str(year or ALL)
+    keyed = ((json.loads(key), said) for said, key, _ in _lines(path))
+    hashes = sorted(said for key, said in keyed if mine is None or mine(key))
+    return hashlib.sha256("".join(hashes).encode()).hexdigest() if path.exists() else ""
 
 
-# ---- parts ------------------------------------------------------------------------------------
+def _lines(path: Path) -> Iterator[list[str]]:
+    """Of each row of a year what counts of it as a hash, its key or id, and the item, as JSON."""
+    if path.exists():
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                yield line.split("\t")
 
 
 def _parted(source: Source, year: int) -> Path:
     """The folder of the rows by year, or of all rows together for year 0."""
-    try:
-        states = [(str(path.resolve()), path.stat()) for path in source.files_of(year)]
-    except OSError as error:
-        raise unreadable(Path(error.filename), error) from None
-    names = [name for name, _ in states]
+    names, states = [], []
+    for path in source.files_of(year):
+        with reading(path):
+            state = path.stat()
+        names.append(str(path.resolve()))
+        states.append([state.st_mtime_ns, state.st_size])
     place = FOLDER / fingerprint([VERSION, source.identity(), names, bool(year)])
-    folder = place / fingerprint([[state.st_mtime_ns, state.st_size] for _, state in states])
+    folder = place / fingerprint(states)
     place.mkdir(parents=True, exist_ok=True)
     os.utime(place)
     if folder.exists():
@@ -101,56 +107,36 @@ def _parted(source: Source, year: int) -> Path:
         except OSError:
             if not folder.exists():  # else somebody was as quick
                 raise
-    before = [other for other in place.iterdir() if other != folder and other.name[0] != "."]
     # of these files as they were, and of settings that nobody has any more
-    for other in [*before, *filter(_is_unused, FOLDER.iterdir())]:
+    before = [other for other in place.iterdir() if other != folder and other.name[0] != "."]
+    for other in FOLDER.iterdir():
+        with suppress(OSError):  # somebody else deletes it
+            before += [other] if other.stat().st_mtime < time.time() - UNUSED else []
+    for other in before:
         shutil.rmtree(other, ignore_errors=True)
     return folder
-
-
-def _is_unused(place: Path) -> bool:
-    try:
-        return place.stat().st_mtime < time.time() - UNUSED
-    except OSError:
-        return False  # somebody else deletes it
 
 
 def _part(source: Source, year: int, folder: Path) -> None:
     module, _, function = source.lister.partition(":")
     rows: Iterator[Located] = getattr(import_module(module), function)(source, year)
     seen: dict[str, str] = {}
+    streams: dict[str, IO[str]] = {}
     with ExitStack() as stack:
-        streams: dict[str, IO[str]] = {}
-
-        def stream(name: str) -> IO[str]:
-            if name not in streams:
-                streams[name] = stack.enter_context(open(folder / name, "w", encoding="utf-8"))
-            return streams[name]
-
         for where, dated, item in rows:
             name = ALL if not year else UNDATED if dated is None else str(dated)
-            said: Any = asdict(item)
-            if isinstance(item, Document):
-                if name == UNDATED:
-                    item = Rejection("list", where, "no_year", item.title)
-                elif item.id in seen:
-                    detail = f"{item.title}: the same document as {seen[item.id]}"
-                    said = ["duplicate", item.id]
-                    item = Rejection("list", where, "duplicate", detail)
-                else:
-                    seen[item.id] = where
-            else:
-                said = [item.reason, item.detail]  # without the line, which other rows move
-            key = item.key if isinstance(item, Rejection) else item.id
-            stream(f"{name}.jsonl").write(json.dumps(asdict(item)) + "\n")
+            # without the line, which other rows move
+            said: Any = asdict(item) if isinstance(item, Document) else [item.reason, item.detail]
+            if isinstance(item, Document) and name == UNDATED:
+                item = Rejection("list", where, "no_year", item.title)
+            elif isinstance(item, Document) and item.id in seen:
+                said = ["duplicate", item.id]
+                detail = f"{item.title}: the same document as {seen[item.id]}"
+                item = Rejection("list", where, "duplicate", detail)
+            elif isinstance(item, Document):
+                seen[item.id] = where
+            if name not in streams:
+                streams[name] = stack.enter_context(open(folder / name, "w", encoding="utf-8"))
             line = hashlib.sha256(json.dumps(said).encode()).hexdigest()
-            stream(f"{name}.keys").write(f"{json.dumps(key)} {line}\n")
-
-
-def _read(folder: Path, name: str) -> Iterator[Document | Rejection]:
-    path = folder / f"{name}.jsonl"
-    if path.exists():
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                values = json.loads(line)
-                yield Rejection(**values) if "stage" in values else Document(**values)
+            key = json.dumps(item.key if isinstance(item, Rejection) else item.id)
+            streams[name].write(f"{line}\t{key}\t{json.dumps(asdict(item))}\n")

@@ -7,7 +7,6 @@ rejection with file and line; the others go on.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from papertune.collect.identifiers import document_id, located
@@ -19,7 +18,6 @@ from papertune.records import Document, Rejection
 from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.notation import nearest
 
-FIELDS = ("title", "paper_url", "doi", "year", "abstract")
 TABLES = (".csv", ".tsv", ".parquet")  # whose columns are those of the first row
 # what tables say where there is no abstract
 _NONE = re.compile(r"(?:n/?a|nan|none|null|-+|no abstract(?: available)?)\.?", re.IGNORECASE)
@@ -41,46 +39,36 @@ def read(source: FilesSource, year: int) -> Iterator[Located]:
                 continue
             # a heading may differ in case and blanks
             fields = {str(name).strip().lower(): value for name, value in row.items()}
-            if unchecked:
-                _check(fields, path)
-                unchecked = False
-            yield where, year_of(fields.get("year")), _item(fields, where)
+            missing = [name for name in ("title", "abstract") if name not in fields]
+            if not {"paper_url", "doi"} & set(fields):
+                missing.append("paper_url or doi")
+            if unchecked and missing:
+                raise CollectError(
+                    f"the header lacks {', '.join(missing)}{nearest(missing[0], fields)}",
+                    where=f"{path}:1",
+                    hint=f"it has {', '.join(fields)}; the columns are title, paper_url or doi, "
+                    "year (where documents are split by year), abstract",
+                )
+            unchecked = False
+            printed = year_of(fields.pop("year", None))
+            yield where, printed, _item(fields, printed or 0, where)
 
 
-def _check(fields: dict[str, Any], path: Path) -> None:
-    missing = [name for name in ("title", "abstract") if name not in fields]
-    if not {"paper_url", "doi"} & set(fields):
-        missing.append("paper_url or doi")
-    if missing:
-        raise CollectError(
-            f"the header lacks {', '.join(missing)}{nearest(missing[0], fields)}",
-            where=f"{path}:1",
-            hint=f"it has {', '.join(fields)}; the columns are title, paper_url or doi, year (where "
-            "documents are split by year), abstract",
-        )
-
-
-def _item(fields: dict[str, Any], where: str) -> Document | Rejection:
-    texts = {name: fields.get(name) or "" for name in FIELDS if name != "year"}
-    wrong = next((name for name, text in texts.items() if not isinstance(text, str)), "")
-    title, doi, url = (str(texts[name]).strip() for name in ("title", "doi", "paper_url"))
-    problem = f"{wrong} is no text" if wrong else "" if title else "no title"
+def _item(fields: dict[str, Any], year: int, where: str) -> Document | Rejection:
+    names = ("title", "doi", "paper_url", "abstract")
+    wrong = [name for name in names if not isinstance(fields.get(name) or "", str)]
+    title, doi, url, abstract = (str(fields.get(name) or "").strip() for name in names)
     identity, known, page = located(doi, url)
+    problem = f"{doi!r} is no DOI" if doi else "" if url else "neither paper_url nor doi"
     try:
         identity = identity or (url and document_id(url))
     except ValueError as error:
-        problem = problem or f"paper_url is no url ({error})"
-    if problem or not identity:
-        problem = problem or (f"{doi!r} is no DOI" if doi else "neither paper_url nor doi")
+        problem = f"paper_url is no url ({error})"
+    if wrong or not title:
+        identity, problem = "", f"{wrong[0]} is no text" if wrong else "no title"
+    if not identity:
         return Rejection("list", where, "bad_row", f"{problem}: {clean(title)}".strip(": "))
-    text = clean(str(texts["abstract"]))
+    text = clean(abstract)
     text = "" if _NONE.fullmatch(text) else text
-    return Document(
-        id=identity,
-        title=clean(title),
-        url=page or url,
-        year=year_of(fields.get("year")) or 0,
-        text=text,
-        found_by="listing" if text else "",
-        doi=known,
-    )
+    found_by = "listing" if text else ""
+    return Document(identity, clean(title), page or url, year, text, found_by, doi=known)

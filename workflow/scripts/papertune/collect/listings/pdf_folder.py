@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from papertune.collect.identifiers import document_id
@@ -40,18 +40,9 @@ def list_documents(
             where=source.path,
             hint="put {year} into source.path where the files of each year have their own folder",
         )
-    folder, files = files_of(source.path, year)
-    for path in files:
-        # the year's folder may bear any name: the same file of two years is two documents
-        name = path.relative_to(folder).as_posix()
-        yield _document(path, f"{year}/{name}" if year else name, name, source, year)
-
-
-def files_of(template: str, year: int) -> tuple[Path, list[Path]]:
-    """The folder that names are relative to, and the PDFs in it; there must be one."""
-    pattern = template.replace("{year}", str(year))
-    if Path(pattern).is_dir():
-        folder = Path(pattern)
+    pattern = source.path.replace("{year}", str(year))
+    folder = Path(pattern)
+    if folder.is_dir():
         found = [path for path in folder.rglob("*") if path.suffix.lower() == ".pdf"]
     else:
         folder = Path(os.path.dirname(re.split(r"[*?[]", pattern)[0]) or ".")
@@ -65,31 +56,26 @@ def files_of(template: str, year: int) -> tuple[Path, list[Path]]:
             hint="source.path names a folder, or files as in papers/{year}/*.pdf, "
             "from the folder that snakemake runs in",
         )
-    return folder, files
+    for path in files:
+        yield _document(path, path.relative_to(folder).as_posix(), source, year)
 
 
-def _document(
-    path: Path, key: str, name: str, source: PdfsSource, year: int
-) -> Document | Rejection:
-    limits: dict[str, Any] = source.model_dump(
-        include={"max_pages", "max_megabytes", "max_seconds"}
-    )
+def _document(path: Path, name: str, source: PdfsSource, year: int) -> Document | Rejection:
+    limits = source.model_dump(include={"max_pages", "max_megabytes", "max_seconds"})
+    reason = detail = ""
     try:
         title, text = read_pdf(path, **limits)
+        text = abstract_of(text) if source.part == "abstract" else text
+        if not text:
+            reason, detail = "no_abstract", "the text has no headed abstract"
+        elif source.part == "abstract" and is_cut(text):
+            reason, detail = "truncated", text[-200:]
     except PdfError as error:
-        return Rejection("list", str(path), error.reason, error.what)
+        reason, detail = error.reason, error.what
     except OSError as error:
-        return Rejection("list", str(path), "unreadable", error.strerror or str(error))
-    text = abstract_of(text) if source.part == "abstract" else text
-    if not text:
-        return Rejection("list", str(path), "no_abstract", "the text has no headed abstract")
-    if source.part == "abstract" and is_cut(text):
-        return Rejection("list", str(path), "truncated", text[-200:])
-    return Document(
-        id=document_id(f"pdf:{quote(key)}"),
-        title=title or path.stem,
-        url=name,
-        year=year,
-        text=text,
-        found_by="listing",
-    )
+        reason, detail = "unreadable", error.strerror or str(error)
+    if reason:
+        return Rejection("list", str(path), reason, detail)
+    # the year's folder may bear any name: the same file of two years is two documents
+    identity = document_id(f"pdf:{quote(f'{year}/{name}' if year else name)}")
+    return Document(identity, title or path.stem, name, year, text, found_by="listing")

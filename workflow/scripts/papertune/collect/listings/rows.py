@@ -8,6 +8,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -19,50 +20,47 @@ Row = dict[str, Any]
 Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it
 
 LONGEST_CELL = 10_000_000  # characters
-KINDS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".tsv")
 
 
 def read_rows(path: Path) -> Iterator[Numbered]:
     """Lines and rows of a table; a text in place of a row says what is wrong with it.
 
-    Args:
-        path: The file; its name ends in one of ``KINDS``, all but Parquet perhaps with ``.gz``. The
-            cells of a CSV are parted by commas, or by the semicolons or tabs of its header.
+    Its name ends in one of ``READERS``, all but Parquet perhaps with ``.gz``. The cells of a CSV are
+    parted by commas, or by the semicolons or tabs of its header.
 
     Raises:
         CollectError: there is no such file, it is of another kind, or broken as a whole.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    kind = "".join((suffixes[:-1] if packed else suffixes)[-1:])
-    if kind not in KINDS or (packed and kind == ".parquet"):
+    packed = path.suffix.lower() == ".gz"
+    kind = Path(path.stem if packed else path).suffix.lower()
+    if kind not in READERS or (packed and kind == ".parquet"):
         raise CollectError(
             f"unknown kind of file {''.join(path.suffixes)!r}",
             where=str(path),
-            hint=f"source.path must end in one of {', '.join(KINDS)}",
+            hint=f"source.path must end in one of {', '.join(READERS)}",
         )
+    with reading(path), (gzip.open if packed else open)(path, "rb") as stream:
+        yield from READERS[kind](cast("BinaryIO", stream), path)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Within, what a file of the user's cannot be read for is an error that says so.
+
+    Raises:
+        CollectError: it is not there, cannot be read, or is not UTF-8.
+    """
     try:
-        if kind == ".parquet":
-            yield from _parquet(path)
-            return
-        with (gzip.open if packed else open)(path, "rb") as stream:
-            read = {".csv": _cells, ".tsv": _cells, ".json": _json}.get(kind, _jsonl)
-            yield from read(cast("BinaryIO", stream), path)
+        yield
     except UnicodeDecodeError as error:
-        raise CollectError(
-            f"not UTF-8 (byte {error.start})", where=str(path), hint="save it as UTF-8"
-        ) from None
+        said = error.object[max(0, error.start - 20) : error.end + 10]
+        what, hint = f"not UTF-8: {said!r}", "save it as UTF-8"
     except (OSError, EOFError) as error:
-        raise unreadable(path, error) from None
-
-
-def unreadable(path: Path, error: Exception) -> CollectError:
-    """The error for a file of the user's that is not there or cannot be read."""
-    return CollectError(
-        f"cannot read the file: {getattr(error, 'strerror', None) or error}",
-        where=str(path),
-        hint="paths of a source are taken from the folder that snakemake runs in",
-    )
+        what = f"cannot read the file: {getattr(error, 'strerror', None) or error}"
+        hint = "paths of a source are taken from the folder that snakemake runs in"
+    else:
+        return
+    raise CollectError(what, where=str(path), hint=hint)
 
 
 def year_of(value: Any) -> int | None:
@@ -74,9 +72,6 @@ def year_of(value: Any) -> int | None:
     # spreadsheets make 2020.0 of 2020
     found = re.fullmatch(r"(\d{4})(?:[-/T ].*)?", str(value).strip().removesuffix(".0"), re.ASCII)
     return int(found[1]) if found else None
-
-
-# ---- parts ------------------------------------------------------------------------------------
 
 
 def _cells(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
@@ -95,10 +90,9 @@ def _cells(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
         header = [name.strip() for name in next(reader, [])]
         line = reader.line_num + 1
         for cells in reader:
-            if len(cells) > len(header):
-                yield line, "more cells than the header has"
-            elif 0 < len(cells) < len(header):
-                yield line, "fewer cells than the header has"
+            if cells and len(cells) != len(header):
+                than = "more" if len(cells) > len(header) else "fewer"
+                yield line, f"{than} cells than the header has"
             elif cells:
                 yield line, dict(zip(header, cells, strict=True))
             line = reader.line_num + 1
@@ -111,59 +105,62 @@ def _cells(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
         ) from None
 
 
-def _jsonl(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
+def _lines(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
     for line, raw in enumerate(stream, start=1):
         text = raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw
         if not text.strip():
             continue
         try:
-            value = json.loads(text.decode("utf-8"))
+            yield line, _row(json.loads(text.decode("utf-8")))
         except (ValueError, RecursionError) as error:
             yield line, f"not JSON in UTF-8 ({error})"
-            continue
-        yield line, value if isinstance(value, dict) else "not a JSON object"
 
 
 def _json(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
     """The rows of a list, or of the only list in an object: ``{"data": [{…}, {…}]}``."""
     text = stream.read().decode("utf-8-sig")
-    decoder, blank = json.JSONDecoder(), re.compile(r"[ \t\r\n]*")
-    position, line, counted = blank.match(text).end(), 1, 0  # type: ignore[union-attr]
     try:
-        if text[position : position + 1] == "{":
-            lists = [value for value in decoder.decode(text).values() if isinstance(value, list)]
-            if len(lists) == 1:
-                for number, value in enumerate(lists[0], start=1):
-                    yield number, value if isinstance(value, dict) else "not a JSON object"
-                return
-        if text[position : position + 1] != "[":
-            raise CollectError("not a JSON list of rows", where=str(path), hint="[{…}, {…}]")
-        # element by element: a row's line is wanted, and one pass over the text is enough
-        mark = "["
-        while mark != "]":
-            position = blank.match(text, position + 1).end()  # type: ignore[union-attr]
-            if mark == "[" and text[position : position + 1] == "]":
-                return
-            line += text.count("\n", counted, position)
-            counted = position
-            value, position = decoder.raw_decode(text, position)
-            yield line, value if isinstance(value, dict) else "not a JSON object"
-            position = blank.match(text, position).end()  # type: ignore[union-attr]
-            mark = text[position : position + 1]
-            if mark not in (",", "]"):
-                raise json.JSONDecodeError("',' or ']' expected", text, position)
-    except (json.JSONDecodeError, RecursionError) as error:
-        where = f"{path}:{getattr(error, 'lineno', line)}"
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f"{path}:{getattr(error, 'lineno', 1)}"
         raise CollectError(f"not JSON ({error})", where=where) from None
+    if isinstance(found, dict):
+        lists = [value for value in found.values() if isinstance(value, list)]
+        if len(lists) == 1:
+            yield from enumerate(map(_row, lists[0]), start=1)
+            return
+    if not isinstance(found, list):
+        raise CollectError("not a JSON list of rows", where=str(path), hint="[{…}, {…}]")
+    # element by element once more, for the line in which each begins
+    scan, between = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
+    line, counted, end = 1, 0, text.find("[") + 1
+    for value in found:
+        start = between.match(text, end).end()  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, start), start
+        yield line, _row(value)
+        end = scan(text, start)[1]
 
 
-def _parquet(path: Path) -> Iterator[Numbered]:
+def _row(value: Any) -> Row | str:
+    return value if isinstance(value, dict) else "not a JSON object"
+
+
+def _parquet(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
     from pyarrow import ArrowInvalid
     from pyarrow.parquet import ParquetFile
 
     try:
-        with ParquetFile(path) as file:
-            batches = (batch.to_pylist() for batch in file.iter_batches(batch_size=1000))
-            yield from enumerate(chain.from_iterable(batches), start=1)
+        batches = (batch.to_pylist() for batch in ParquetFile(stream).iter_batches(1000))
+        yield from enumerate(chain.from_iterable(batches), start=1)
     except ArrowInvalid as error:
         raise CollectError(f"not a Parquet file ({error})", where=str(path)) from None
+
+
+READERS = {
+    ".csv": _cells,
+    ".json": _json,
+    ".jsonl": _lines,
+    ".ndjson": _lines,
+    ".parquet": _parquet,
+    ".tsv": _cells,
+}

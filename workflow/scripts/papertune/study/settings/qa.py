@@ -95,7 +95,7 @@ class TableSource(ListedSource):
 class PairsSource(TableSource):
     """Ready-made pairs in a local CSV, TSV, JSONL, JSON or Parquet file, maybe one for each year."""
 
-    lister = "papertune.collect.listings.table_pairs:read"
+    lister = "papertune.collect.listings.pairs:read"
     watched = True
     kind: Literal["pairs"]
     path: str
@@ -104,7 +104,7 @@ class PairsSource(TableSource):
 class HubDatasetSource(TableSource):
     """Ready-made pairs in a data set of the Hugging Face Hub; undated without a year."""
 
-    lister = "papertune.collect.listings.hub_datasets:read"
+    lister = "papertune.collect.listings.pairs:read_hub"
     kind: Literal["hub_dataset"]
     dataset: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="owner/name")
     revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="a commit, 40 hex digits")

@@ -1,0 +1,226 @@
+"""Ready-made pairs: translations, problems and their solutions, exams.
+
+They stand in local tables, or in data sets of the Hugging Face Hub at a pinned revision. These are
+read from data files alone, by ``datasets``: it runs no code of a repository. What has been
+downloaded stays in ``HF_HOME``; a listing of the same revision then needs no network.
+"""
+
+import logging
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from papertune.collect.identifiers import arxiv_id, doi_of
+from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.rows import Numbered, Row, read_rows, year_of
+from papertune.errors import CollectError
+from papertune.identity import fingerprint
+from papertune.jobs import stopping
+from papertune.records import Document, Rejection
+from papertune.study.settings.notation import nearest
+from papertune.study.settings.qa import HubDatasetSource, PairsSource, TableSource
+
+log = logging.getLogger("papertune")
+
+TITLE = 100  # characters of a question that stand for a title where there is none
+FORMATS = ("parquet", "json", "csv")
+HUB = "https://huggingface.co/datasets"
+
+
+def read(source: PairsSource, year: int) -> Iterator[Located]:
+    """The pairs of a local table, in its order.
+
+    Raises:
+        CollectError: the file cannot be read, or a column that was named is not in it.
+    """
+    for path in source.files_of(year):
+        fixed = year if "{year}" in source.path else None
+        # the file's name, not its folder: it may lie elsewhere on another machine
+        yield from _pairs(source, str(path), f"pairs:{path.name}", read_rows(path), fixed)
+
+
+def read_hub(source: HubDatasetSource, year: int) -> Iterator[Located]:
+    """The pairs of a split of a data set, in its order; its rows are on disk, not in memory.
+
+    Raises:
+        CollectError: the Hub cannot be reached, or there is no such data set, revision,
+            configuration, split or column, or it has no data files that can be read.
+    """
+    place = "/".join(filter(None, (HUB, source.dataset, "viewer", source.config, source.split)))
+    name = "/".join(filter(None, ("hub", source.dataset, source.config, source.split)))
+    yield from _pairs(source, place, name, enumerate(map(dict, _loaded(source)), start=1))
+
+
+def _pairs(
+    source: TableSource, place: str, name: str, rows: Iterable[Numbered], fixed: int | None = None
+) -> Iterator[Located]:
+    """The pairs of all years; a table's place is for people, its name for ids; ``fixed`` is a year."""
+    counts = Counter[int]()
+    unseen = {*filter(None, source.columns.identity().values()), *source.where}
+    first: Row = {}
+    for line, row in rows:
+        key = f"{place}:{line}"
+        if isinstance(row, str):
+            yield key, fixed, Rejection("list", key, "bad_row", row)
+            continue
+        first = first or row
+        unseen -= {one for one in unseen if one in row or value_of(row, one) is not None}
+        if not all(_same(value_of(row, column), value) for column, value in source.where.items()):
+            continue
+        year = year_of(value_of(row, source.columns.year)) if source.columns.year else fixed
+        item = _pair(source, place, name, key, row, year)
+        if isinstance(item, Document):
+            counts[item.year] += 1
+            if source.limit is not None and counts[item.year] > source.limit:
+                if source.columns.year:
+                    continue  # another year may have fewer
+                break
+        yield key, year, item
+    if first and unseen:
+        names: list[str] = []  # those of objects with their fields
+        for column, value in first.items():
+            names += [f"{column}.{f}" for f in value] if isinstance(value, dict) else [str(column)]
+        missing, names = sorted(unseen), names[:30]
+        raise CollectError(
+            f"no row has the column {', '.join(map(repr, missing))}{nearest(missing[0], names)}",
+            where=place,
+            hint=f"the first row has {', '.join(names)}; set source.columns and source.where to "
+            "these",
+        )
+
+
+def _pair(
+    source: TableSource, place: str, name: str, key: str, row: Row, year: int | None
+) -> Document | Rejection:
+    columns = source.columns
+    texts: dict[str, str] = {}
+    for part in ("question", "answer", "context", "title", "id"):
+        column = getattr(columns, part)
+        text = _text(value_of(row, column)) if column else ""
+        if text is None:
+            return Rejection("list", key, "bad_row", f"{column} is no text")
+        if not text and part in ("question", "answer"):
+            return Rejection("list", key, f"no_{part}", f"{column} is empty")
+        texts[part] = text
+    if columns.year and year is None:
+        return Rejection("list", key, "no_year", f"{value_of(row, columns.year)!r}"[:100])
+    try:
+        score = float(value_of(row, columns.score)) if columns.score else math.nan
+    except (TypeError, ValueError):
+        score = math.nan
+    question = "\n".join(filter(None, (texts["context"], texts["question"])))
+    # an id of the table's own stays when a pair is corrected
+    identity = texts["id"] or fingerprint([question, texts["answer"]])
+    title = " ".join((texts["title"] or texts["question"].split("\n")[0]).split())
+    return Document(
+        # a DOI or an arXiv number is one id in any spelling
+        id=fingerprint([name, arxiv_id(identity) or doi_of(identity) or identity]),
+        title=title if texts["title"] else title[:TITLE],
+        url=f"{place}#{identity}",
+        year=year or 0,
+        text=texts["answer"],
+        found_by="listing",
+        question=question,
+        score=score if math.isfinite(score) else None,
+    )
+
+
+def value_of(row: Row, column: str) -> Any:
+    """A row's value; ``translation.en`` and ``answers.0`` lead into objects and lists."""
+    if column in row:
+        return row[column]
+    value: Any = row
+    for part in column.split("."):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    """Equal, also as text: a CSV file has no numbers."""
+    return value == wanted or (value is not None and str(value).lower() == str(wanted).lower())
+
+
+def _text(value: Any) -> str | None:
+    """A value as text, its lines kept; None where it is none."""
+    if value is None or value != value:  # not a number, which tables make of nothing
+        return ""
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if not isinstance(value, str):
+        return None
+    # half a surrogate pair cannot be written as UTF-8
+    text = re.sub("\r\n?", "\n", value.encode("utf-8", "ignore").decode("utf-8"))
+    return unicodedata.normalize("NFC", re.sub("[\x00\ufeff]", "", text)).strip()
+
+
+def _loaded(source: HubDatasetSource) -> Any:
+    import datasets
+    from datasets.exceptions import (
+        DataFilesNotFoundError,
+        DatasetGenerationError,
+        DatasetNotFoundError,
+    )
+    from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
+    from pyarrow import ArrowInvalid
+
+    where = f"{source.dataset} at {source.revision}"
+    datasets.disable_progress_bars()
+    log.info("loading %s", where)
+    try:
+        with stopping.at_once():
+            builder = datasets.load_dataset_builder(
+                source.dataset, source.config or None, revision=source.revision
+            )
+            what, hint = _unfit(source, builder)
+            if not what:
+                builder.download_and_prepare()
+                return builder.as_dataset(split=source.split)
+    except (DatasetNotFoundError, RevisionNotFoundError) as error:
+        what = "no such data set or revision on the Hub, or it is private"
+        hint = "check the id and the 40 hex digits of the revision; private ones need HF_TOKEN"
+        if "gated" in str(error):
+            what = "the data set asks for agreement to its terms"
+            hint = f"agree on the page of {source.dataset}, then set HF_TOKEN in the environment"
+    except (DatasetGenerationError, ArrowInvalid) as error:
+        what = f"its files cannot be read ({_line(error.__cause__ or error)})"
+        hint = "download them again (HF_HOME has what came), or choose another revision"
+    except (DataFilesNotFoundError, RuntimeError) as error:  # the latter refuses scripts
+        what = f"no data files that can be read ({_line(error)})"
+        hint = (
+            f"data sets must be {', '.join(FORMATS)} files; many others have a copy as Parquet: "
+            "take the commit of the branch refs/convert/parquet as source.revision"
+        )
+    except ValueError as error:  # no such configuration; the message names those that are
+        what = f"cannot be loaded ({_line(error)})"
+        hint = "set source.config and source.split to what the data set has"
+    except (HfHubHTTPError, OSError) as error:
+        what = f"the Hub could not be reached ({type(error).__name__})"
+        hint = (
+            "list documents on a machine with internet; or give the rows as a local file "
+            "(source kind: pairs)"
+        )
+    raise CollectError(what, where=where, hint=hint)
+
+
+def _unfit(source: HubDatasetSource, builder: Any) -> tuple[str, str]:
+    """Why nothing should be downloaded, and what to do."""
+    kind = type(builder).__module__.rpartition(".")[2]
+    cached = kind == "cache"  # of an earlier listing, as the Hub cannot be reached
+    splits = [str(name) for name in (builder.info.splits if cached else builder.config.data_files)]
+    if kind not in FORMATS and not cached:
+        return f"its data files are of kind {kind}", f"only {', '.join(FORMATS)} are read"
+    if source.split not in splits:
+        return f"no split {source.split!r}", f"source.split is one of {', '.join(splits)}"
+    return "", ""
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
