@@ -20,9 +20,9 @@ import os, sys, time
 from types import SimpleNamespace
 sys.path.insert(0, sys.argv[1])
 from papertune.jobs import stopping
-from papertune.jobs import meter
+from papertune.jobs import record
 from papertune.jobs.job import job
-meter.FIRST = meter.LATER = meter.TELL = 0.3
+record.FIRST = record.LATER = record.TELL = 0.3
 snakemake = SimpleNamespace(
     rule="train",
     wildcards={"experiment": "mine", "seed": sys.argv[2]},

@@ -8,18 +8,17 @@ from pathlib import Path
 import pytest
 
 from papertune.cluster.slurm_accounting import accounting
-from papertune.jobs.meter import own_peak
-from papertune.jobs.record import JobRecord, folder_of, own_job, read_records_below
+from papertune.jobs.record import JobRecord, folder_of, own_job, own_peak, read_records_below
 from processes import program, python
 
 JOB = """
 import os, signal, subprocess, sys, time
 from types import SimpleNamespace
-from papertune.jobs import meter, stopping
+from papertune.jobs import record, stopping
 from papertune.errors import PapertuneError
 from papertune.jobs.job import job
 
-meter.FIRST = meter.LATER = meter.TELL = 0.1
+record.FIRST = record.LATER = record.TELL = 0.1
 snakemake = SimpleNamespace(
     rule="train",
     wildcards={"experiment": "mine", "model": "full", "seed": "1"},
@@ -131,7 +130,7 @@ def test_what_cannot_be_read_is_no_record_and_wildcards_cannot_lead_elsewhere(tm
 
 def test_a_small_process_of_a_big_one_is_small():
     big = bytes(range(256)) * 800_000
-    process = python("from papertune.jobs.meter import own_peak; print(own_peak())")
+    process = python("from papertune.jobs.record import own_peak; print(own_peak())")
     assert int(process.communicate()[0]) < len(big) < own_peak()
 
 

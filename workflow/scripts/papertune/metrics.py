@@ -28,14 +28,17 @@ class Embeddings(Protocol):
         """How close two texts are in meaning, from -1 to 1."""
 
 
+# the parts of one answer, None where the metric is not defined for it
+Measure = Callable[[Answer, Embeddings | None], Parts | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One way to judge answers."""
 
     label: str  # how people call it
     description: str  # what it measures and how, for the report
-    # the parts of one answer, None where the metric is not defined for it
-    measure: Callable[[Answer, Embeddings | None], Parts | None]
+    measure: Measure
     parts: tuple[str, ...] = ()  # names of the parts; none for a plain mean
     # sums of parts, shape (..., parts), to values, shape (...)
     combine: Callable[[np.ndarray], np.ndarray] | None = None
@@ -55,23 +58,38 @@ class Metric:
             return sums[..., 0] / sums[..., 1]
 
 
-# ---- one answer -------------------------------------------------------------
+METRICS: dict[str, Metric] = {}
 
 
+def _metric(label: str, **more: Any) -> Callable[[Measure], Measure]:
+    """Make a function that measures an answer a metric; its docstring is the description."""
+
+    def enter(measure: Measure) -> Measure:
+        description = " ".join((measure.__doc__ or "").split())
+        METRICS[measure.__name__] = Metric(label, description, measure, **more)
+        return measure
+
+    return enter
+
+
+@_metric("Similarity", unit="cosine, −1 to 1")
 def similarity(answer: Answer, embeddings: Embeddings | None) -> Parts:
-    """Cosine of the sentence embeddings of answer and reference (Reimers and Gurevych 2019)."""
-    assert embeddings is not None
+    """Cosine of the sentence embeddings of the answer and the reference answer: closeness in
+    meaning. Unrelated texts get about 0 to 0.2; an empty answer gets 0.
+    """
+    assert embeddings is not None  # Reimers and Gurevych 2019
     return (embeddings.cosine(answer.text, answer.reference),)
 
 
+@_metric("BLEU (sentence)")
 def bleu(answer: Answer, _: Embeddings | None) -> Parts:
-    """NLTK's sentence BLEU-4 (Papineni et al. 2002) on Treebank tokens.
-
-    Smoothing method 1 of Chen and Cherry 2014 puts 0.1 in the place of zero matches and leaves
-    every other precision alone, so that it stays closest to unsmoothed BLEU, which is 0 for nearly
-    every short answer. Answers of fewer than four tokens are measured on the n-grams they can
-    have: otherwise a correct one-word answer would get 0.18.
+    """Word sequences of up to four that the answer shares with the reference, per answer (NLTK,
+    Treebank tokens, smoothing method 1: 0.1 in the place of zero matches; shorter sequences for
+    answers of fewer than four tokens).
     """
+    # Papineni et al. 2002; Chen and Cherry 2014, whose method 1 leaves every other precision alone
+    # and so stays closest to unsmoothed BLEU, which is 0 for nearly every short answer. A correct
+    # one-word answer would get 0.18 if it were asked for longer sequences
     from nltk.tokenize import word_tokenize
     from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
@@ -92,12 +110,6 @@ def _sacrebleu() -> Any:
     return BLEU(effective_order=True)  # changes no counts; keeps sentence_score from warning
 
 
-def corpus_bleu(answer: Answer, _: Embeddings | None) -> Parts:
-    """The counts that sacrebleu's corpus BLEU (Post 2018) adds up: lengths, matches, n-grams."""
-    counts = _sacrebleu().sentence_score(answer.text, [answer.reference])
-    return (counts.sys_len, counts.ref_len, *counts.counts, *counts.totals)
-
-
 def combine_bleu(sums: np.ndarray) -> np.ndarray:
     """Corpus BLEU, 0 to 100, of summed counts of shape (..., 10).
 
@@ -116,6 +128,25 @@ def combine_bleu(sums: np.ndarray) -> np.ndarray:
     return np.where((ngrams > 0).all(axis=-1) & matches.any(axis=-1), score, 0.0)
 
 
+@_metric(
+    "BLEU (corpus)",
+    parts=(
+        *("answer_length", "reference_length"),
+        *(f"{what}_{n}" for what in ("matches", "ngrams") for n in range(1, 5)),
+    ),
+    combine=combine_bleu,
+    unit="0 to 100",
+    digits=1,
+)
+def corpus_bleu(answer: Answer, _: Embeddings | None) -> Parts:
+    """BLEU over all answers of a cell at once, as sacrebleu computes it. Not the mean of sentence
+    BLEU.
+    """
+    # Post 2018: lengths, matches and n-grams are what it adds up
+    counts = _sacrebleu().sentence_score(answer.text, [answer.reference])
+    return (counts.sys_len, counts.ref_len, *counts.counts, *counts.totals)
+
+
 @cache
 def _rouge() -> Any:
     from rouge_score.rouge_scorer import RougeScorer
@@ -123,8 +154,11 @@ def _rouge() -> Any:
     return RougeScorer(["rougeL"], use_stemmer=False)
 
 
+@_metric("ROUGE-L")
 def rouge_l(answer: Answer, _: Embeddings | None) -> Parts:
-    """F1 of the longest common subsequence of words (Lin 2004)."""
+    """F1 of the longest sequence of words, gaps allowed, that answer and reference share
+    (rouge-score, no stemming; counts Latin letters and digits only).
+    """  # Lin 2004
     return (float(_rouge().score(answer.reference, answer.text)["rougeL"].fmeasure),)
 
 
@@ -134,8 +168,11 @@ def squad_tokens(text: str) -> list[str]:
     return re.sub(r"\b(a|an|the)\b", " ", text).split()
 
 
+@_metric("Token F1")
 def token_f1(answer: Answer, _: Embeddings | None) -> Parts:
-    """F1 of the words that answer and reference share, after SQuAD's normalisation."""
+    """F1 of the words that answer and reference share in any order, without case, punctuation and
+    articles (as in SQuAD).
+    """
     written, reference = squad_tokens(answer.text), squad_tokens(answer.reference)
     if not written or not reference:
         return (float(written == reference),)
@@ -143,16 +180,10 @@ def token_f1(answer: Answer, _: Embeddings | None) -> Parts:
     return (2 * shared / (len(written) + len(reference)),)
 
 
+@_metric("Exact match")
 def exact_match(answer: Answer, _: Embeddings | None) -> Parts:
-    """1 if answer and reference are the same after SQuAD's normalisation."""
+    """Share of answers that equal the reference, without case, punctuation and articles."""
     return (float(squad_tokens(answer.text) == squad_tokens(answer.reference)),)
-
-
-def perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
-    """Negative log-likelihood (nats) and tokens of the reference answer given the prompt."""
-    if not answer.reference_tokens:
-        return None
-    return (answer.reference_nll, float(answer.reference_tokens))
 
 
 def combine_perplexity(sums: np.ndarray) -> np.ndarray:
@@ -161,81 +192,31 @@ def combine_perplexity(sums: np.ndarray) -> np.ndarray:
         return np.exp(sums[..., 0] / sums[..., 1])
 
 
+@_metric(
+    "Perplexity",
+    parts=("nll", "tokens"),
+    combine=combine_perplexity,
+    unit="1 or more",
+    higher_is_better=False,
+    digits=2,
+)
+def perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
+    """How surprised the model is by the reference answer: exp of the mean negative log-likelihood
+    per token. Comparable only between models with the same tokenizer.
+    """
+    if not answer.reference_tokens:
+        return None
+    return (answer.reference_nll, float(answer.reference_tokens))
+
+
+@_metric("Repetition", higher_is_better=False)
 def repetition(answer: Answer, _: Embeddings | None) -> Parts:
-    """Share of the answer's word 4-grams that repeat an earlier one (1 - distinct / all)."""
+    """Share of an answer's sequences of four words that repeat an earlier one. Answers of fewer
+    than four words repeat nothing.
+    """
     words = answer.text.lower().split()
     grams = list(zip(*(words[start:] for start in range(4)), strict=False))
     return (1 - len(set(grams)) / len(grams) if grams else 0.0,)
-
-
-# ---- the registry -----------------------------------------------------------
-
-BLEU_PARTS = (
-    *("answer_length", "reference_length"),
-    *(f"{what}_{n}" for what in ("matches", "ngrams") for n in range(1, 5)),
-)
-
-METRICS: dict[str, Metric] = {
-    "similarity": Metric(
-        "Similarity",
-        "Cosine of the sentence embeddings of the answer and the reference answer: closeness in "
-        "meaning. Unrelated texts get about 0 to 0.2; an empty answer gets 0.",
-        similarity,
-        unit="cosine, −1 to 1",
-    ),
-    "bleu": Metric(
-        "BLEU (sentence)",
-        "Word sequences of up to four that the answer shares with the reference, per answer "
-        "(NLTK, Treebank tokens, smoothing method 1: 0.1 in the place of zero matches; shorter "
-        "sequences for answers of fewer than four tokens).",
-        bleu,
-    ),
-    "corpus_bleu": Metric(
-        "BLEU (corpus)",
-        "BLEU over all answers of a cell at once, as sacrebleu computes it. Not the mean of "
-        "sentence BLEU.",
-        corpus_bleu,
-        BLEU_PARTS,
-        combine_bleu,
-        unit="0 to 100",
-        digits=1,
-    ),
-    "rouge_l": Metric(
-        "ROUGE-L",
-        "F1 of the longest sequence of words, gaps allowed, that answer and reference share "
-        "(rouge-score, no stemming; counts Latin letters and digits only).",
-        rouge_l,
-    ),
-    "token_f1": Metric(
-        "Token F1",
-        "F1 of the words that answer and reference share in any order, without case, punctuation "
-        "and articles (as in SQuAD).",
-        token_f1,
-    ),
-    "exact_match": Metric(
-        "Exact match",
-        "Share of answers that equal the reference, without case, punctuation and articles.",
-        exact_match,
-    ),
-    "perplexity": Metric(
-        "Perplexity",
-        "How surprised the model is by the reference answer: exp of the mean negative "
-        "log-likelihood per token. Comparable only between models with the same tokenizer.",
-        perplexity,
-        ("nll", "tokens"),
-        combine_perplexity,
-        unit="1 or more",
-        higher_is_better=False,
-        digits=2,
-    ),
-    "repetition": Metric(
-        "Repetition",
-        "Share of an answer's sequences of four words that repeat an earlier one. Answers of "
-        "fewer than four words repeat nothing.",
-        repetition,
-        higher_is_better=False,
-    ),
-}
 
 
 def describe(name: str) -> str:

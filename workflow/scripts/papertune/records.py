@@ -149,12 +149,8 @@ def umask() -> int:
 
 def write_records(path: str | Path, records: Iterable[Any]) -> int:
     """Write dataclass records as JSONL, atomically; returns how many."""
-    count = 0
     with atomic_write(path) as stream:
-        for record in records:
-            stream.write(to_line(record))
-            count += 1
-    return count
+        return sum(1 for record in records if stream.write(to_line(record)))
 
 
 def file_digest(path: str | Path) -> str:

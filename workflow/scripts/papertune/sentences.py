@@ -4,30 +4,10 @@ import re
 from collections.abc import Callable
 
 # a dot after one of these ends no sentence
-_ABBREVIATIONS = re.compile(
-    r"(?:\b(?:e\.g|i\.e|et al|cf|vs|resp|fig|eq|sec|thm|prop|lem|dr|prof|no|approx|w\.r\.t|a\.k\.a"
-    r"|i\.i\.d|[A-Z]))\.$",
-    re.IGNORECASE,
-)
-_KNOWN = {
-    *(
-        "e.g",
-        "i.e",
-        "al",
-        "cf",
-        "vs",
-        "resp",
-        "fig",
-        "eq",
-        "sec",
-        "thm",
-        "prop",
-        "lem",
-        "dr",
-        "prof",
-    ),
-    *("approx", "w.r.t", "a.k.a", "i.i.d", "mr", "mrs", "ms", "st", "jr", "sr", "ca", "u.s", "z.b"),
-}
+_SHORT = r"e\.g|i\.e|cf|vs|resp|fig|eq|sec|thm|prop|lem|dr|prof|approx|w\.r\.t|a\.k\.a|i\.i\.d"
+_ABBREVIATIONS = re.compile(rf"\b(?:{_SHORT}|et al|no|[A-Z])\.$", re.IGNORECASE)
+_KNOWN = {"al", "mr", "mrs", "ms", "st", "jr", "sr", "ca", "u.s", "z.b"}
+_KNOWN.update(_SHORT.replace("\\", "").split("|"))
 _END = re.compile(r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘$\\]*[A-Z0-9])")
 
 
@@ -39,13 +19,10 @@ def sentences(text: str) -> list[str]:
     flat = " ".join(text.split())
     found, start = [], 0
     for match in _END.finditer(flat):
-        if _ABBREVIATIONS.search(flat, start, match.start() + 1):
-            continue
-        found.append(flat[start : match.end()].strip())
-        start = match.end()
-    if flat[start:].strip():
-        found.append(flat[start:].strip())
-    return found
+        if not _ABBREVIATIONS.search(flat, start, match.start() + 1):
+            found.append(flat[start : match.end()].strip())
+            start = match.end()
+    return found + [flat[start:]] * bool(flat[start:])
 
 
 def learned_splitter(text: str) -> Callable[[str], list[str]]:
@@ -59,13 +36,8 @@ def learned_splitter(text: str) -> Callable[[str], list[str]]:
     """
     from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTrainer
 
-    trainer = PunktTrainer(text)
-    parameters = trainer.get_params()
+    parameters = PunktTrainer(text).get_params()
     # what a short text has too seldom to learn from
     parameters.abbrev_types.update(_KNOWN)
     tokenizer = PunktSentenceTokenizer(parameters)
-
-    def split(paragraph: str) -> list[str]:
-        return list(tokenizer.tokenize(" ".join(paragraph.split())))
-
-    return split
+    return lambda paragraph: list(tokenizer.tokenize(" ".join(paragraph.split())))

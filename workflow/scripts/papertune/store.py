@@ -43,7 +43,7 @@ class Store:
                 json.dump(identity, stream, indent=1, sort_keys=True, ensure_ascii=False)
         self._index: dict[str, tuple[Path, int]] = {}
         self._writer: Path | None = None
-        self._scan()
+        self.read_again()
 
     def __contains__(self, key: str) -> bool:
         return key in self._index
@@ -76,31 +76,26 @@ class Store:
             return
         if self._writer is None:
             # a name no other process can have: torn lines are then always last lines
-            self._writer = (
-                self.folder / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
-            )
+            name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
+            self._writer = self.folder / name
         with open(self._writer, "ab") as stream:
-            offset = stream.tell()
-            lines = []
+            offset, lines, index = stream.tell(), [], {}
             for key, value in items.items():
                 line = json.dumps({"key": key, "value": value}, ensure_ascii=False).encode() + b"\n"
-                lines.append((key, offset, line))
+                index[key] = (self._writer, offset)
+                lines.append(line)
                 offset += len(line)
             try:
-                stream.write(b"".join(line for _, _, line in lines))
+                stream.write(b"".join(lines))
                 stream.flush()
                 os.fsync(stream.fileno())
             except OSError:
                 self._writer = None  # a torn line may stand at the end: go on in a new file
                 raise
-        for key, start, _ in lines:
-            self._index[key] = (self._writer, start)
+        self._index |= index
 
     def read_again(self) -> None:
         """Know what other processes have finished since."""
-        self._scan()
-
-    def _scan(self) -> None:
         for path in sorted(self.folder.glob("*.jsonl")):
             offset = 0
             with open(path, "rb") as stream:
@@ -110,11 +105,8 @@ class Store:
                         self._index.setdefault(key, (path, offset))
                     elif line.strip():
                         # a torn last line is the mark of a killed job; its items are done again
-                        log.warning(
-                            "%s:%d: unreadable line passed over, its item is done again",
-                            path,
-                            number,
-                        )
+                        said = "%s:%d: unreadable line passed over, its item is done again"
+                        log.warning(said, path, number)
                     offset += len(line)
 
 

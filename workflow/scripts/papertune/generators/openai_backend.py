@@ -115,7 +115,7 @@ class OpenAIBackend(Backend):
         most = self.settings.retries
         tries = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=lambda state: state.attempt_number > most or stopping.requested(),
+            stop=lambda state: state.attempt_number > most or bool(stopping.requested()),
             wait=_pause,
             sleep=stopping.pause,
             reraise=True,

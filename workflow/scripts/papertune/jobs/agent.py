@@ -32,11 +32,10 @@ log = logging.getLogger("papertune")
 
 COMMAND = ("-P", "-m", "papertune.jobs.agent")  # -P: no module of the working directory
 HERE = "127.0.0.1"
-CONNECT = 5.0  # seconds until an address counts as none that leads to the job
 START = timedelta(minutes=10)  # in which all nodes have to start
 FAILED, STOPPED = "WORKER-FAILED", "WORKER-STOPPED"  # lines for the job, not for its log
+TOLD = os.EX_SOFTWARE  # the status of a process that has told the job why it failed
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
 
 
 def run_agent(task: dict[str, Any], path: str) -> int:
@@ -50,7 +49,7 @@ def run_agent(task: dict[str, Any], path: str) -> int:
     try:
         node, endpoint, _server = _meet(task)
     except TrainingError as error:
-        print(FAILED, json.dumps([_failure(error)]), flush=True)
+        _tell(error)
         return 1
     with tempfile.TemporaryDirectory(prefix="papertune-agent-") as logs:
         config = LaunchConfig(
@@ -68,8 +67,9 @@ def run_agent(task: dict[str, Any], path: str) -> int:
         try:
             elastic_launch(config, sys.executable)(*COMMAND, path)
         except ChildFailedError as error:
-            found = [_found(task, rank, failure) for rank, failure in error.failures.items()]
-            print(FAILED, json.dumps(found), flush=True)
+            for rank, failure in error.failures.items():
+                if failure.exitcode != TOLD:
+                    _tell_end(_who(task, rank), failure.exitcode, failure.timestamp)
             return 1
         except SignalException:
             return 128 + signal.SIGINT
@@ -120,7 +120,7 @@ def _way_to_job(places: list[str], port: int) -> tuple[str, Any]:
     from torch.distributed import TCPStore
 
     for place in places:
-        with suppress(OSError), socket.create_connection((place, port), CONNECT) as line:
+        with suppress(OSError), socket.create_connection((place, port), 5) as line:
             here = line.getsockname()[0]
             if here.startswith("127.") and place != places[-1]:
                 continue  # the job's own node, by an address that no other has
@@ -131,20 +131,25 @@ def _way_to_job(places: list[str], port: int) -> tuple[str, Any]:
     )
 
 
-def _found(task: dict[str, Any], rank: int, failure: Any) -> dict[str, Any]:
-    """What the job is told of a process that failed, which said why or did not."""
-    if said := failure.error_file_data.get("papertune"):
-        return dict(said)
-    who, code, when = _who(task, rank), failure.exitcode, {"at": failure.timestamp}
+def _tell(error: PapertuneError, who: str = "", **more: Any) -> None:
+    """Tell the job why a process fails."""
+    said = {"what": f"{who}{error.what}", "where": error.where, "hint": error.hint}
+    kind = {"again": isinstance(error, TryAgain), "at": time.time()}
+    print(FAILED, json.dumps(said | kind | more), flush=True)
+
+
+def _tell_end(who: str, code: int, at: float) -> None:
+    """Tell the job of a process that failed and did not say why."""
     if code < 0:
         error = PapertuneError(
             f"{who} was killed by {signal.Signals(-code).name}",
             hint="most often memory ran out, as each process holds a model of its own: raise "
             "compute.memory_mb, or lower compute.shards; what is finished is kept",
         )
-        return _failure(error) | when | {"signal": -code}
-    hint = "what it told stands in the log; what is finished is kept"
-    return _failure(PapertuneError(f"{who} ended with status {code}", hint=hint)) | when
+        _tell(error, at=at, signal=-code)
+    else:
+        hint = "what it told stands in the log; what is finished is kept"
+        _tell(PapertuneError(f"{who} ended with status {code}", hint=hint), at=at)
 
 
 def run_worker(task: dict[str, Any]) -> int:
@@ -157,7 +162,9 @@ def run_worker(task: dict[str, Any]) -> int:
         if task["gpus"][rank]:
             os.environ["CUDA_VISIBLE_DEVICES"] = task["gpus"][rank]
     who = _who(task, rank)
-    tell_job(logging.WARNING if rank and not shard else logging.INFO, who if rank or shard else "")
+    _log_to_job(
+        logging.WARNING if rank and not shard else logging.INFO, who if rank or shard else ""
+    )
     stopping.install()
     threading.Thread(target=_stop_when_alone, daemon=True).start()
     module, _, name = task["work"].partition(":")
@@ -176,27 +183,23 @@ def run_worker(task: dict[str, Any]) -> int:
                 distributed.leave()
         return 0
     except stopping.Interrupted:
-        if (cause := stopping.cause()) in signal.Signals.__members__:  # the job does not know
+        if (cause := stopping.requested()) in signal.Signals.__members__:  # the job does not know
             print(STOPPED, f"{cause} to {who}", flush=True)
         return 0  # the others end when they are told, not when the agent has no more patience
     except PapertuneError as error:
-        failure = _failure(error, f"{who}: " if shard else "")
+        _tell(error, f"{who}: " if shard else "")
     except Exception as error:
         for line in traceback.format_exc().splitlines():
             log.error("%s", line)
-        failure = _failure(
-            PapertuneError(
-                f"{who}: {type(error).__name__}: {error}",
-                hint="its traceback stands in the log; if it lost another process, that one was "
-                "killed or its node died",
-            )
+        hint = (
+            "its traceback stands in the log; if it lost another process, that one was killed or "
+            "its node died"
         )
-    said = {"message": failure["what"], "papertune": failure}
-    Path(os.environ[ERROR_FILE]).write_text(json.dumps(said), encoding="utf-8")
-    return 1
+        _tell(PapertuneError(f"{who}: {type(error).__name__}: {error}", hint=hint))
+    return TOLD
 
 
-def tell_job(level: int = logging.INFO, who: str = "") -> None:
+def _log_to_job(level: int = logging.INFO, who: str = "") -> None:
     """Have what is logged told so that the job knows its level, and ``who`` says it."""
     form = f"%(levelname)s {f'{who}: ' if who else ''}%(message)s"
     logging.basicConfig(level=level, format=form, stream=sys.stderr, force=True)
@@ -208,11 +211,6 @@ def _who(task: dict[str, Any], rank: int) -> str:
     return f"shard {number}" if "parts" in task else f"process {number}"
 
 
-def _failure(error: PapertuneError, who: str = "") -> dict[str, Any]:
-    said = {"what": f"{who}{error.what}", "where": error.where, "hint": error.hint}
-    return {**said, "again": isinstance(error, TryAgain), "at": time.time()}
-
-
 def _stop_when_alone() -> None:
     """Ask this process to stop when its job says so, or is gone."""
     while os.read(0, 1):
@@ -220,14 +218,10 @@ def _stop_when_alone() -> None:
     stopping.request("its job or the end of it")
 
 
-def main(path: str) -> int:
-    """Be the agent, or, where that has started it, one of its processes."""
-    task = json.loads(Path(path).read_text(encoding="utf-8"))
-    if ERROR_FILE in os.environ:
-        return run_worker(task)
-    tell_job(logging.ERROR)
-    return run_agent(task, path)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    path = sys.argv[1]
+    task = json.loads(Path(path).read_text(encoding="utf-8"))
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # the agent has started it
+        sys.exit(run_worker(task))
+    _log_to_job(logging.ERROR)
+    sys.exit(run_agent(task, path))

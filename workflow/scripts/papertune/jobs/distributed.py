@@ -42,7 +42,6 @@ def join() -> list[str]:
         Where each of them runs; without GPUs they talk by gloo.
     """
     global _rank, _size
-    import torch
     import torch.distributed
 
     on_gpu, where = torch.cuda.is_available(), "CPU"
@@ -75,7 +74,6 @@ def totals(*values: float) -> list[float]:
     """The sums of each value over the processes, together; the same bits in all of them."""
     if _size == 1:
         return list(values)
-    import torch
     import torch.distributed
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -102,9 +100,8 @@ def of_first(value: Value) -> Value:
 
 def asked_to_stop() -> bool:
     """Whether any process was asked to stop, together: then all of them are."""
-    asked = stopping.requested()
-    any_was = totals(float(asked))[0] > 0
-    if any_was and not asked:
+    any_was = totals(float(bool(stopping.requested())))[0] > 0
+    if any_was:  # the first to ask is the one named
         stopping.request("a signal to another process")
     return any_was
 

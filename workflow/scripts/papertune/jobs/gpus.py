@@ -10,13 +10,12 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 log = logging.getLogger("papertune")
 
-SECONDS = 10  # for an answer; a driver in trouble gives none
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
@@ -31,8 +30,9 @@ def own_gpus(count: int) -> Iterator[None]:
     Args:
         count: How many the job has asked for.
     """
-    present = _present() if count and VISIBLE not in os.environ else []
-    if len(present) <= count:
+    rows = _driver_says("uuid", "mig.mode.current") if count and VISIBLE not in os.environ else []
+    present = [row[0] for row in rows]
+    if len(present) <= count or any(row[1:] == ["Enabled"] for row in rows):
         yield
         return
     with ExitStack() as held:
@@ -58,35 +58,27 @@ def _taken(gpu: str) -> IO[str] | None:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         file = (folder / gpu).open("w")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
+    except BlockingIOError:  # the file is closed where nobody has it
+        return None
     except OSError as error:
         log.warning("GPUs cannot be taken: %s", error)
         return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
 
 
-def _present() -> list[str]:
-    """The GPUs of this machine by their unique names; none where they are cut up."""
-    rows = _driver_says("uuid", "mig.mode.current") or []
-    return [] if any(row[1:] == ["Enabled"] for row in rows) else [row[0] for row in rows]
-
-
-def _driver_says(*fields: str, of: str = "") -> list[list[str]] | None:
-    """What the driver's own tool says of some GPUs, or of each; None where it says nothing.
+def _driver_says(*fields: str, of: str = "") -> list[list[str]]:
+    """What the driver's own tool says of some GPUs, or of each; nothing where it says nothing.
 
     Fields are as ``nvidia-smi --help-query-gpu`` names them.
     """
     query = [f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
     command = ["nvidia-smi", *([f"--id={of}"] if of else []), *query]
     how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    try:
-        said = subprocess.check_output(command, text=True, timeout=SECONDS, **how)
+    try:  # a driver in trouble gives no answer
+        said = subprocess.check_output(command, text=True, timeout=10, **how)
     except (OSError, subprocess.SubprocessError):
-        return None
+        return []
     return [[cell.strip() for cell in line.split(",")] for line in said.splitlines() if line]
 
 
@@ -101,7 +93,7 @@ def busy_share(asked: int) -> float | None:
     """
     chosen = os.environ.get(VISIBLE) or ",".join(map(str, range(asked)))
     shares = _numbers("utilization.gpu", of=chosen)
-    return None if shares is None else sum(shares) / 100
+    return sum(shares) / 100 if shares else None
 
 
 def gpu_memory() -> float | None:
@@ -110,9 +102,7 @@ def gpu_memory() -> float | None:
     return min(sizes) * 2**20 if sizes else None
 
 
-def _numbers(field: str, of: str = "") -> list[float] | None:
-    rows = _driver_says(field, of=of)
-    try:
-        return None if rows is None else [float(row[0]) for row in rows]
-    except ValueError:
-        return None
+def _numbers(field: str, of: str = "") -> list[float]:
+    with suppress(ValueError):
+        return [float(row[0]) for row in _driver_says(field, of=of)]
+    return []

@@ -27,22 +27,20 @@ def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
     work_for_group(snakemake.config[folder] for folder in ("store", "resources"))
     wildcards = dict(snakemake.wildcards.items())
     asked = dict(snakemake.resources.items())
-    # a resource that is not known is a text; GPUs are those of all nodes already
-    memory, gpus, runtime = (
-        int(value) if isinstance(value := asked.get(name), int | float) else None
-        for name in ("mem_mb", "gpu", "runtime")
-    )
     nodes = workers_of(asked, snakemake.threads).nodes
+    # a resource that is not known is a text; GPUs are those of all nodes already
+    known = {name: int(value) for name, value in asked.items() if isinstance(value, int | float)}
+    gpus, memory = known.get("gpu", 0), known.get("mem_mb")
     record = recorded(
         jobs_folder(wildcards.pop("experiment", None)),
         snakemake.rule,
         wildcards,
         threads=snakemake.threads * nodes,
-        gpu=gpus or 0,
+        gpu=gpus,
         memory_mb=memory * nodes if memory else None,
-        runtime=runtime,
+        runtime=known.get("runtime"),
     )
-    with record, job_log(snakemake.log[0]), own_gpus((gpus or 0) // nodes):
+    with record, job_log(snakemake.log[0]), own_gpus(gpus // nodes):
         if rule is None:
             yield {}
             return

@@ -15,6 +15,8 @@ from typing import TypeVar
 from papertune.errors import PapertuneError
 from papertune.jobs import stopping
 
+log = logging.getLogger("papertune")
+
 Item = TypeVar("Item")
 
 NUMBERS = {errno.ENOSPC, errno.EDQUOT}
@@ -46,7 +48,6 @@ def job_log(path: str | Path) -> Iterator[None]:
     logging.raiseExceptions = False  # on a full disk each line would be an error of its own
     quieten()
     stopping.install()
-    log = logging.getLogger("papertune")
     try:
         with full_disk_in_words():
             yield
@@ -80,12 +81,9 @@ def progress(
         Interrupted: the job was asked to stop and there are more items; whoever took the last
             one has finished it.
     """
-    log = logging.getLogger("papertune")
-    start = last = time.monotonic()
-    done = 0
-    for item in items:
+    start, last, done = time.monotonic(), time.monotonic(), 0
+    for done, item in enumerate(items, 1):
         yield item
-        done += 1
         if done < total:  # a job that has done its work may as well end well
             stopping.check()
         now = time.monotonic()
@@ -111,8 +109,7 @@ def full_disk_in_words() -> Iterator[None]:
     except PapertuneError:
         raise
     except Exception as error:
-        said = _sign(error)
-        if not said:
+        if not (said := _sign(error)):
             raise
         raise DiskFullError(
             f"the disk, or your quota on it, is full ({said})",

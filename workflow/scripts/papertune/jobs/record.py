@@ -8,11 +8,14 @@ import json
 import logging
 import os
 import re
+import resource
 import socket
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +24,7 @@ from typing import Any
 import psutil
 
 from papertune.jobs import stopping
-from papertune.jobs.meter import Meter
+from papertune.jobs.gpus import busy_share
 from papertune.records import atomic_write
 
 log = logging.getLogger("papertune")
@@ -30,7 +33,8 @@ RUNNING, OK, FAILED, INTERRUPTED = "running", "ok", "failed", "interrupted"
 # how a script ends when it was told to stop, or all is well; anything else is a failure
 ENDS: dict[object, str] = {None: OK, 0: OK, stopping.STATUS: INTERRUPTED}
 RUN = "PAPERTUNE_RUN"  # tells jobs whose they are: that run's name, and its own job of the cluster
-OWN_SECONDS = 5  # for the cluster to answer
+FIRST, LATER = 1.0, 10.0  # seconds between two looks at what is used, early and later
+TELL = 60.0  # seconds between two records of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,10 @@ def read_records_below(folders: Iterable[str | Path]) -> list[JobRecord]:
 
 def read_record(path: Path) -> JobRecord | None:
     """What a file says; None where it is no record."""
-    try:
+    with suppress(OSError, ValueError, TypeError):
         record = JobRecord(**json.loads(path.read_text(encoding="utf-8")))
         return record if isinstance(record.started, float) else None
-    except (OSError, ValueError, TypeError):
-        return None
+    return None
 
 
 def own_job() -> tuple[str, float | None]:
@@ -112,7 +115,7 @@ def own_job() -> tuple[str, float | None]:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
-            timeout=OWN_SECONDS,
+            timeout=5,
             env=os.environ | {"SLURM_TIME_FORMAT": "standard"},
         )
         return job, datetime.fromisoformat(said.partition(" SubmitTime=")[2].split()[0]).timestamp()
@@ -139,7 +142,6 @@ def recorded(
         attempt = 1 if earlier.status == OK else attempt + 1
     number, submitted = own_job()
     run, _, queued = os.environ.get(RUN, "").partition(" ")
-    writable = True
     record = JobRecord(
         rule=rule,
         wildcards=dict(wildcards),
@@ -150,28 +152,26 @@ def recorded(
         **asked,
         submitted=submitted,
         started=psutil.Process().create_time(),  # imports are part of the cost
-        seen=time.time(),
+        seen=0.0,
         run=run if queued == number else "",
     )
+    refused: list[OSError] = []
 
-    def write(meter: Meter | None = None, status: str = RUNNING) -> None:
-        nonlocal record, writable
+    def write(used: Mapping[str, Any], status: str = RUNNING) -> None:
         now = time.time()
-        record = replace(record, seen=now, status=status, ended=None if status == RUNNING else now)
-        if meter:
-            record = replace(record, **meter.used())
+        ended = None if status == RUNNING else now
         try:
-            write_record(folder, record)
+            write_record(folder, replace(record, seen=now, ended=ended, status=status, **used))
         except OSError as error:
-            if writable:
+            if not refused:
                 log.warning("what this job takes cannot be recorded: %s", error)
-            writable = False
+            refused.append(error)
 
-    write()
+    write({})
     meter, status = Meter(record.gpu, write), FAILED
+    meter.start()
     try:
-        with meter:
-            yield
+        yield
         status = OK
     except SystemExit as end:
         status = ENDS.get(end.code, FAILED)
@@ -180,4 +180,69 @@ def recorded(
         status = INTERRUPTED
         raise
     finally:
-        write(meter, status)
+        meter.ended.set()
+        meter.join(5)
+        write(meter.used(), status)
+
+
+class Meter(threading.Thread):
+    """Measures what this process and its children use, beside the work, until it has ``ended``.
+
+    CPU time is exact for all children that have ended and were waited for. Memory is the peak of
+    this process itself, or, if that is more, the most that it and its children held together at one
+    look. How busy GPUs are is taken at each look, and only if the job asked for some.
+
+    Args:
+        gpus: GPUs that the job asked for.
+        tell: Called with what was used about once a minute.
+    """
+
+    def __init__(self, gpus: int, tell: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__(name="meter", daemon=True)
+        self.gpus, self.tell, self.ended = gpus, tell, threading.Event()
+        self._held = 0
+        self._gpu_seconds: float | None = None
+
+    def used(self) -> dict[str, Any]:
+        """What was used so far, as a record has it; no GPU seconds where no GPU says anything."""
+        own, process, held = os.times(), psutil.Process(), 0
+        cpu = own.user + own.system + own.children_user + own.children_system
+        # a child may end while it is looked at
+        with suppress(psutil.Error, OSError):
+            held = process.memory_info().rss
+            for child in process.children(recursive=True):
+                with suppress(psutil.Error):
+                    cpu += sum(child.cpu_times()[:4])
+                    held += child.memory_info().rss
+        self._held = max(self._held, held)
+        busy = None if self._gpu_seconds is None else round(self._gpu_seconds, 1)
+        peak = max(self._held, own_peak())
+        return {"cpu_seconds": round(cpu, 2), "peak_memory": peak, "gpu_seconds": busy}
+
+    def run(self) -> None:
+        """Look, less often as time goes on."""
+        wait, told, looked = FIRST, time.monotonic(), time.monotonic()
+        while not self.ended.wait(wait):
+            wait = min(wait * 2, LATER)
+            used = self.used()
+            share = busy_share(self.gpus) if self.gpus else None
+            now = time.monotonic()
+            if share is not None:
+                self._gpu_seconds = (self._gpu_seconds or 0.0) + share * (now - looked)
+            looked = now
+            if now - told >= TELL and not self.ended.is_set():
+                told = now
+                self.tell(used)
+
+
+def own_peak() -> int:
+    """The most memory (bytes) that this process itself held at any time.
+
+    What ``getrusage`` calls so is, on Linux, at least what the process held that started this one.
+    """
+    with suppress(OSError):
+        found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
+        if found:
+            return int(found[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -84,12 +84,10 @@ def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:
 
 def runs(folder: str | Path = ".") -> list[Run]:
     """The runs that are at work in a folder, or were and left their locks."""
-    in_lock = locked(folder)
-    found = []
+    in_lock, found = locked(folder), []
     for path, run in _written(folder):
-        alive = run.alive
         # a refresh has no lock that would tell whether it still runs on another host
-        if alive or (alive is None if run.refreshes else in_lock):
+        if run.alive or (run.alive is None if run.refreshes else in_lock):
             found.append(run)
         else:
             _delete(path)
@@ -98,13 +96,13 @@ def runs(folder: str | Path = ".") -> list[Run]:
 
 def left_jobs(folder: str | Path = ".") -> list[JobRecord]:
     """Jobs that go on here although their run was killed; a queue knows of those in it."""
-    at_work = {run.name for _, run in _written(folder) if run.alive is not False}
+    at_work = {"", *(run.name for _, run in _written(folder) if run.alive is not False)}
     host, found = socket.gethostname(), []
     for path in Path(folder).glob("logs/*/jobs/**/*.json"):
         pid = path.stem.rpartition("-")[2]
         if pid.isdigit() and psutil.pid_exists(int(pid)) and (job := read_record(path)):
-            ours = job.run and job.run not in at_work and job.host == host
-            if ours and job.status == RUNNING and _lives(job.pid, job.started):
+            ours = job.run not in at_work and (job.host, job.status) == (host, RUNNING)
+            if ours and _lives(job.pid, job.started):
                 found.append(job)
     return found
 
@@ -141,12 +139,14 @@ def make_way(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     Raises:
         BusyError: another run is in the way.
     """
-    others = {True: ("a refresh", "replaces"), False: ("another run", "may just be reading")}
     for run in at_work(folder):
-        if refreshes or run.refreshes:
-            who, does = others[run.refreshes]
-            said = f"{who} is at work here and {does} the listings: {run}"
-            raise BusyError(said, hint=_what_to_do(run))
+        if run.refreshes:
+            said = "a refresh is at work here and replaces the listings"
+        elif refreshes:
+            said = "another run is at work here and may just be reading the listings"
+        else:
+            continue
+        raise BusyError(f"{said}: {run}", hint=_what_to_do(run))
 
 
 def lock_note(folder: str | Path = ".") -> str:
@@ -154,9 +154,8 @@ def lock_note(folder: str | Path = ".") -> str:
 
     It tells one thing about every run, since not every lock is in the way of every other run.
     """
-    found = runs(folder)  # of no lock too: it deletes what killed runs left
-    if not locked(folder):
-        found = [run for run in found if run.refreshes]
+    in_lock = locked(folder)
+    found = [run for run in runs(folder) if in_lock or run.refreshes]
     states = {
         None: "A run on another host is, or was, at work in this directory",
         True: "Another run is at work in this directory",
@@ -173,20 +172,18 @@ def jobs_note(folder: str | Path = ".") -> str:
 
 
 def _what_to_do(run: Run) -> str:
-    alive, pid = run.alive, run.pid
-    if alive:
-        stop = f"`kill {pid}` lets its jobs finish first"
+    if run.alive:
+        stop = f"`kill {run.pid}` lets its jobs finish first"
         with suppress(OSError):  # it may have ended by now
             # its jobs are in its group; a script's own group has the script in it too
-            if os.getpgid(pid) == pid:
-                stop += f", `kill -- -{pid}` stops them too (finished work is kept)"
+            if os.getpgid(run.pid) == run.pid:
+                stop += f", `kill -- -{run.pid}` stops them too (finished work is kept)"
         return f"wait until it ends, or stop it and run again: {stop}."
-    if alive is None:
-        return (
-            f"look there whether it still runs (ssh {run.host} ps -p {pid}). "
-            "If so, wait; if not, run your command once with --unlock, and again without."
-        )
-    return "run your command once with --unlock, and again without; finished work is kept."
+    once = "run your command once with --unlock, and again without"
+    if run.alive is None:
+        look = f"look there whether it still runs (ssh {run.host} ps -p {run.pid})"
+        return f"{look}. If so, wait; if not, {once}."
+    return f"{once}; finished work is kept."
 
 
 def _lives(pid: int, started: float) -> bool | None:

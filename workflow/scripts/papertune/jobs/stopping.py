@@ -47,12 +47,7 @@ def request(what: str) -> None:
             said.start()
 
 
-def requested() -> bool:
-    """Whether the process was asked to stop."""
-    return _request is not None
-
-
-def cause() -> str:
+def requested() -> str:
     """What asked the process to stop; empty if nothing did."""
     return _request[0] if _request else ""
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,9 +30,7 @@ from papertune.jobs.agent import COMMAND, FAILED, HERE, STOPPED
 log = logging.getLogger("papertune")
 
 LIBRARY = Path(__file__).parents[2]
-LOOK = 0.1  # seconds between two looks at the processes
 AT_ONCE = 5.0  # seconds within which failures have one cause
-LAST = 5.0  # seconds that last words may take to come
 
 Batch = TypeVar("Batch")
 
@@ -128,7 +126,7 @@ def run_shards(
         Interrupted: the job or a worker was asked to stop; every worker has ended its batch.
         PapertuneError: a worker failed; the others have ended the batch they were at.
     """
-    gpus = divide(visible_gpus(), len(parts))
+    gpus = divide(_visible_gpus(), len(parts))
     log.info("%d processes%s", len(parts), f" on GPUs {gpus}" if any(gpus) else "")
     _launch(work, Workers(each=len(parts), threads=threads), arguments, parts=parts, gpus=gpus)
 
@@ -138,7 +136,7 @@ def deal(batches: Sequence[Batch], shards: int) -> list[list[Batch]]:
     return [list(batches[first::shards]) for first in range(min(shards, len(batches)))]
 
 
-def visible_gpus() -> list[str]:
+def _visible_gpus() -> list[str]:
     """The GPUs that this job was given, as CUDA names them."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is None:
@@ -183,47 +181,55 @@ def _launch(
         "meet": meet,
         **parts,
     }
+    library = [str(LIBRARY), os.environ.get("PYTHONPATH")]
+    ours = {
+        "PYTHONPATH": os.pathsep.join(filter(None, library)),
+        "OMP_NUM_THREADS": str(workers.threads_each),  # accelerate would choose
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # no advice on how to go through parameters
+    }
+    told = _Told()
     with tempfile.TemporaryDirectory(prefix="papertune-workers-", dir=shared) as folder:
         path = Path(folder, "task.json")
         path.write_bytes(to_json(task))
-        told = _Told([*workers.command(), sys.executable, *COMMAND, str(path)], workers)
-        try:
-            told.wait()
-        finally:
-            told.end()
-    del store
-    told.judge()
-
-
-class _Told:
-    """The agent, or what starts one on each node, and what all processes tell."""
-
-    def __init__(self, command: list[str], workers: Workers) -> None:
-        threads = str(workers.threads_each)
-        path = os.pathsep.join(filter(None, [str(LIBRARY), os.environ.get("PYTHONPATH")]))
-        # accelerate would choose the threads; no advice on how to go through parameters
-        ours = {"PYTHONPATH": path, "OMP_NUM_THREADS": threads, "TORCH_CPP_LOG_LEVEL": "ERROR"}
-        self.process = subprocess.Popen(
-            command,
+        process = subprocess.Popen(
+            [*workers.command(), sys.executable, *COMMAND, str(path)],
             stdin=subprocess.PIPE,  # its end tells them that the job is over
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=os.environ | ours,
         )
-        self.last = ""  # line that was told
+        assert process.stdin is not None and process.stdout is not None
+        reader = threading.Thread(target=told.relay, args=[process.stdout], daemon=True)
+        reader.start()
+        try:
+            while process.poll() is None:
+                if stopping.requested() or told.stopped:
+                    process.stdin.close()
+                time.sleep(0.1)
+        finally:
+            process.kill()  # those that it has started die with it
+            process.wait()
+            process.stdin.close()
+            reader.join(5)  # last words may take to come
+    del store
+    told.judge(process.returncode)
+
+
+class _Told:
+    """What all processes of a job tell."""
+
+    def __init__(self) -> None:
+        self.last = ""  # line
         self.stopped = ""  # what stopped one of them
         self.failures: list[dict[str, Any]] = []
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self._stdin, self._stdout = self.process.stdin, self.process.stdout
-        self._reader = threading.Thread(target=self._relay, daemon=True)
-        self._reader.start()
 
-    def _relay(self) -> None:
-        for line in self._stdout:
+    def relay(self, lines: Iterable[bytes]) -> None:
+        """Put what is told into the log, or keep it."""
+        for line in lines:
             text = line.decode("utf-8", errors="replace").rstrip().rpartition("\r")[2]
             level, _, said = text.partition(" ")
             if level == FAILED:
-                self.failures += json.loads(said)
+                self.failures.append(json.loads(said))
             elif level == STOPPED:
                 self.stopped = self.stopped or said
             else:
@@ -231,23 +237,7 @@ class _Told:
                 self.last = text if number is None else said
                 log.log(number or logging.INFO, "%s", self.last)
 
-    def wait(self) -> None:
-        """Wait until all have ended; tell them if the job is to stop."""
-        while self.process.poll() is None:
-            if stopping.requested() or self.stopped:
-                self._stdin.close()
-            time.sleep(LOOK)
-
-    def end(self) -> None:
-        """See that all have ended and that everything they told is in the log."""
-        self.process.kill()  # those that it has started die with it
-        self.process.wait()
-        self._reader.join(LAST)
-        if not self._reader.is_alive():
-            self._stdin.close()
-            self._stdout.close()
-
-    def judge(self) -> None:
+    def judge(self, status: int) -> None:
         """Raise Interrupted if they were told to stop, and PapertuneError if one failed."""
 
         def rank(failure: dict[str, Any]) -> tuple[int, float]:
@@ -255,7 +245,7 @@ class _Told:
             number = failure.get("signal")
             return 1 if number is None else 2 if number == signal.SIGTERM else 0, failure["at"]
 
-        status, said = self.process.returncode, sorted(self.failures, key=rank)
+        said = sorted(self.failures, key=rank)
         first = [one for one in said if one["at"] - min(f["at"] for f in said) < AT_ONCE]
         if first and first[0].get("signal") != signal.SIGTERM:
             kind = TryAgain if first[0].get("again") else PapertuneError
@@ -274,10 +264,6 @@ def _addresses() -> list[str]:
     """This node by its name and by its addresses: on some networks only one of them is known."""
     import psutil
 
-    found = [
-        address.address
-        for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family == socket.AF_INET and not address.address.startswith("127.")
-    ]
-    return [socket.gethostname(), *found]
+    found = [one for several in psutil.net_if_addrs().values() for one in several]
+    known = [one.address for one in found if one.family == socket.AF_INET]
+    return [socket.gethostname(), *(one for one in known if not one.startswith("127."))]
