@@ -1,8 +1,8 @@
 """The three steps of collecting, as the scripts call them: list, fetch, render."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -224,19 +224,15 @@ def _session(
     pauses: str | Path | None = None,
 ) -> Iterator[PoliteSession]:
     """The source's session; the demo venue runs as long as it does."""
-    if source.kind != "demo":
-        with PoliteSession(fetching, cache, pauses=pauses) as session:
-            yield session
-        return
-    from papertune.demo.server import demo_server
+    with ExitStack() as stack:
+        hosts: Mapping[str, tuple[str, int]] = {}
+        if source.kind == "demo":
+            from papertune.demo.server import demo_server
 
-    # the venue's pages change with its settings and its code, their urls do not
-    folder = Path(cache) / f"demo-{fingerprint(_demo_identity(source, year))}"
-    with (
-        demo_server(source) as venue,
-        PoliteSession(fetching, folder, pauses=pauses, hosts=venue.hosts) as session,
-    ):
-        yield session
+            # the venue's pages change with its settings and its code, their urls do not
+            cache = Path(cache) / f"demo-{fingerprint(_demo_identity(source, year))}"
+            hosts = stack.enter_context(demo_server(source)).hosts
+        yield stack.enter_context(PoliteSession(fetching, cache, pauses=pauses, hosts=hosts))
 
 
 def _demo_identity(source: Any, year: int) -> str:

@@ -7,9 +7,8 @@ goes on where it ends, the fuller one is taken.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 
@@ -24,10 +23,9 @@ from papertune.collect.texts.markup import (
     text_after,
 )
 from papertune.collect.texts.publishers import (
+    abstracts_in_json_ld,
     abstracts_in_scripts,
-    decode_at,
     ieee_abstract,
-    same_title,
     sciencedirect_abstract,
     selectors_of,
     title_of,
@@ -48,17 +46,13 @@ _OUTSIDE = re.compile(
     r"related|recommend(?:ed|ations?|er)|similar|citing|references?|bibliography|sidebar|trending"
     r"|carousel|modal|popup|dialog|footer"
 )
-_META = re.split(
-    " ",
-    "citation_abstract dcterms.abstract dc.description.abstract dc.description dcterms.description"
-    " eprints.abstract bepress_citation_abstract prism.abstract abstract",
-)
-_DESCRIPTIONS = ("og:description", "description", "twitter:description")
+# names of meta tags, the surest first; the last three mostly say what else a page is about
+_METAS = (
+    "citation_abstract", "dcterms.abstract", "dc.description.abstract", "dc.description",
+    "dcterms.description", "eprints.abstract", "bepress_citation_abstract", "prism.abstract",
+    "abstract", "og:description", "description", "twitter:description",
+)  # fmt: skip
 _NO_BOXES = words("body html a button input option svg i label li")
-_ARTICLES = words(
-    "ScholarlyArticle Article TechArticle Report CreativeWork Thesis MedicalScholarlyArticle"
-    " Chapter PublicationIssue"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +81,10 @@ def find_abstract(html: str, url: str) -> tuple[str, str] | None:
 def best_abstract(html: str, url: str) -> Found | None:
     """The fullest abstract that a landing page has, marked where it is cut off."""
     soup = parsed(html)
-    found = [
-        Found(text, name, is_cut(text))
-        for extractor in (_publisher, _scripts, _metas, _json_ld, _sections)
-        for text, name in _cleaned(extractor(soup, html, url))
-        if is_abstract(text)
-    ]
-    descriptions = list(_cleaned(_descriptions(soup)))
-    whole = [Found(text, name) for text, name in descriptions if is_description(text)]
+    texts = [(clean(text), name) for text, name in _candidates(soup, html, url)]
+    found = [Found(text, name, is_cut(text)) for text, name in texts if is_abstract(text)]
+    texts = [(clean(text), name) for text, name in _descriptions(soup)]
+    whole = [Found(text, name) for text, name in texts if is_description(text)]
     if not found:
         return whole[0] if whole else None
     first = found[0]
@@ -115,14 +105,8 @@ def _same(cut: str, whole: str) -> bool:
     return len(words & there) >= 0.7 * len(words)
 
 
-def _cleaned(candidates: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    return ((cleaned, name) for text, name in candidates if (cleaned := clean(text)))
-
-
-# ---- extractors: (soup, html, url) → candidates (text or markup, name) ------------------------
-
-
-def _publisher(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+def _candidates(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+    """Text or markup, and who found it: the surest first."""
     yield ieee_abstract(html), "publisher:ieee"
     for name, selector in selectors_of(soup, url, html):
         css, _, attribute = selector.partition("@")
@@ -132,51 +116,35 @@ def _publisher(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, 
             elif not _is_elsewhere(element) and not _is_headed_other(element):
                 yield inner_text(element), f"publisher:{name}"
     yield sciencedirect_abstract(html), "publisher:sciencedirect"
+    yield from ((text, "script:json") for text in abstracts_in_scripts(soup))
+    yield from ((content, f"meta:{name}") for name, content in _metas(soup, _METAS[:-3]))
+    yield from abstracts_in_json_ld(soup)
+    yield from ((text, "section") for text in _sections(soup))
 
 
-def _scripts(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
-    return ((text, "script:json") for text in abstracts_in_scripts(soup))
+def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
+    title = set(re.findall(r"\w{4,}", title_of(soup).lower()))
+    for name, content in _metas(soup, _METAS[-3:]):
+        # these mostly describe the site: an abstract has words of its title
+        shared = title & set(re.findall(r"\w{4,}", content.lower()))
+        if name.startswith("og:"):
+            yield content, name
+        elif len(shared) >= max(2, 0.3 * len(title)):
+            yield content, f"meta:{name}"
 
 
-def _metas(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
-    return ((content, f"meta:{name}") for name, content in _meta_contents(soup, _META))
-
-
-def _meta_contents(soup: BeautifulSoup, names: Sequence[str]) -> list[tuple[str, str]]:
+def _metas(soup: BeautifulSoup, names: tuple[str, ...]) -> list[tuple[str, str]]:
     """The contents of a page's meta tags of these names, in the names' order."""
     found = []
     for meta in soup.find_all("meta"):
         keys = (str(meta.get(key) or "").lower() for key in ("name", "property", "itemprop"))
-        if name := next((key for key in keys if key in (*_META, *_DESCRIPTIONS)), ""):
+        name = next((key for key in keys if key in _METAS), "")
+        if name in names:
             found.append((name, str(meta.get("content") or "")))
-    return sorted((pair for pair in found if pair[0] in names), key=lambda p: names.index(p[0]))
+    return sorted(found, key=lambda pair: names.index(pair[0]))
 
 
-def _json_ld(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
-    title = title_of(soup)
-    for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
-        for node in _nodes(decode_at((script.string or "").strip(), 0), 0):
-            if not same_title(str(node.get("headline") or node.get("name") or ""), title):
-                continue
-            kinds = node.get("@type") or []
-            articles = _ARTICLES & set([kinds] if isinstance(kinds, str) else map(str, kinds))
-            for key in ("abstract", "description") if articles else ("abstract",):
-                if isinstance(node.get(key), str):
-                    yield node[key], f"json-ld:{key}"
-
-
-def _nodes(data: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """The objects of JSON-LD that describe the page; deeper ones may be cited papers."""
-    if isinstance(data, list):
-        for item in data:
-            yield from _nodes(item, depth)
-    elif isinstance(data, dict) and depth < 2:
-        yield data
-        for key in ("@graph", "mainEntity"):
-            yield from _nodes(data.get(key), depth + 1)
-
-
-def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+def _sections(soup: BeautifulSoup) -> Iterator[str]:
     named = [one for one in soup.find_all(_is_named_abstract, limit=24) if not _is_elsewhere(one)]
     held = {id(parent): element for element in named for parent in element.parents}
     ids = set(map(id, named))
@@ -185,7 +153,7 @@ def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, s
     # the innermost first: around it stand buttons, figures and lists
     for element in sorted(named[:12], key=lambda item: id(item) in held):
         if not _is_headed_other(element):
-            yield inner_text(element), "section"
+            yield inner_text(element)
     for string in soup.find_all(string=HEADING, limit=12):
         heading = string.parent
         # the heading's own box, where its words lie deeper in it
@@ -196,7 +164,7 @@ def _sections(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, s
         if not _is_elsewhere(heading):
             text = text_after(heading)
             around = heading.parent if not text.strip() else None
-            yield text_after(around) if around else text, "section"
+            yield text_after(around) if around else text
 
 
 def _is_named_abstract(element: Tag) -> bool:
@@ -242,14 +210,3 @@ def _is_outside(name: str) -> bool:
 def _words(name: str) -> set[str]:
     """The words of a class or an id, in whatever spelling."""
     return {word.lower() for word in _WORD.findall(name)}
-
-
-def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
-    title = set(re.findall(r"\w{4,}", title_of(soup).lower()))
-    for name, content in _meta_contents(soup, _DESCRIPTIONS):
-        # these mostly describe the site: an abstract has words of its title
-        shared = title & set(re.findall(r"\w{4,}", content.lower()))
-        if name.startswith("og:"):
-            yield content, name
-        elif len(shared) >= max(2, 0.3 * len(title)):
-            yield content, f"meta:{name}"

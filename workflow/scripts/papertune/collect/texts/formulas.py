@@ -55,16 +55,20 @@ def replace_formulas(soup: BeautifulSoup | Tag) -> None:
             text = _tex(source) if tex else _read_island(source)
             formula = script.find_parent(class_=["inline-eqn", "display-eqn", "inline-formula"])
             (formula or script).replace_with(text)
-        for rendered in soup.select(_DOUBLES):
-            rendered.decompose()
+        drop(soup, _DOUBLES)
     for rendered in soup.select(".MathJax[data-mathml]"):
         rendered.replace_with(_read_island(str(rendered["data-mathml"])))
     for element in soup.select(_FORMULAS):
         if not is_gone(element):
             element.replace_with(_read(element))
-    for rendered in soup.select(_DOUBLES):
-        if not is_gone(rendered):
-            rendered.decompose()
+    drop(soup, _DOUBLES)
+
+
+def drop(soup: BeautifulSoup | Tag, css: str) -> None:
+    """Take out what a selector finds."""
+    for element in soup.select(css):
+        if not is_gone(element):
+            element.decompose()
 
 
 def is_gone(element: Tag) -> bool:

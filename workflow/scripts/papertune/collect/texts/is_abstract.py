@@ -82,18 +82,19 @@ _IN_ITS_PLACE = (
     (600, 400, _NOTICE),
     (700, 700, _JOURNAL),
 )
-_CITED = (
-    r"^\(?\(?(?:19|20)\d\d\)?\.\s",
-    r"\bpp?\.\s*\d+|\bpages? \d+\s*[-–]\s*\d+|\b\d+\s*\(\d+\)\s*[,:]\s*\d+|\b\d{1,5}[-–]\d{1,5}\.?$",
-    r"\bvol(?:ume)?\.?\s*\d+|\b(?:no|issue|iss)\.?\s*\d+",
-    r"\bdoi(?::|\.org)|\bdoi\b\s*10\.",
-    r"\bIS[BS]N\b|\bPMID\b|\barXiv:\d",
-    r"\b(?:in )?proceedings of\b|\bin proc\.|\bconference on\b.{0,80}\b(?:19|20)\d\d\b",
-    r"[(,.]\s*(?:19|20)\d\d\s*[).,;]|\b(?:19|20)\d\d\.?$",
-    r"(?:\b[A-Z]\.[ ,;&]+){2}|\bet al\.[,;]? ?\(?(?:19|20)\d\d|(?:\w+, [A-Z]\.(?:[ -]?[A-Z]\.)*[,;&] ){2}",
-)
 _CITATION = tuple(
-    re.compile(pattern, re.IGNORECASE if "[A-Z]" not in pattern else 0) for pattern in _CITED
+    re.compile(form)
+    for form in (
+        r"(?i)^\(?\(?(?:19|20)\d\d\)?\.\s",
+        r"(?i)\bpp?\.\s*\d+|\bpages? \d+\s*[-–]\s*\d+|\b\d+\s*\(\d+\)\s*[,:]\s*\d+|\b\d{1,5}[-–]\d{1,5}\.?$",
+        r"(?i)\bvol(?:ume)?\.?\s*\d+|\b(?:no|issue|iss)\.?\s*\d+",
+        r"(?i)\bdoi(?::|\.org)|\bdoi\b\s*10\.",
+        r"(?i)\bIS[BS]N\b|\bPMID\b|\barXiv:\d",
+        r"(?i)\b(?:in )?proceedings of\b|\bin proc\.|\bconference on\b.{0,80}\b(?:19|20)\d\d\b",
+        r"(?i)[(,.]\s*(?:19|20)\d\d\s*[).,;]|\b(?:19|20)\d\d\.?$",
+        r"(?:\b[A-Z]\.[ ,;&]+){2}|\bet al\.[,;]? ?\(?(?:19|20)\d\d"
+        r"|(?:\w+, [A-Z]\.(?:[ -]?[A-Z]\.)*[,;&] ){2}",
+    )
 )
 _STRICT_CITATION = re.compile(
     r"^\(\d{4}\)|\bpp?\.\s*\d+|\bVol(?:ume)?\.?\s*\d+|\bdoi(?::|\.org)|\bISBN\b|\bISSN\b"

@@ -8,7 +8,7 @@ from itertools import islice
 
 from bs4 import BeautifulSoup, Comment, Tag, XMLParsedAsHTMLWarning
 
-from papertune.collect.texts.formulas import is_gone, replace_formulas
+from papertune.collect.texts.formulas import drop, is_gone, replace_formulas
 from papertune.collect.texts.text import BLOCK_TAG, label, scripts
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -83,9 +83,7 @@ def inner_text(element: Tag) -> str:
     for comment in part.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()
     replace_formulas(part)
-    for unwanted in part.select(_UNWANTED):
-        if not is_gone(unwanted):
-            unwanted.decompose()
+    drop(part, _UNWANTED)
     for small in part.find_all(["a", "span", "p", "div", "label", "li"]):
         if not is_gone(small) and _MORE.match(short_text(small)):
             small.decompose()

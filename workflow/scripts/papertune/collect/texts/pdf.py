@@ -15,13 +15,19 @@ import pypdfium2
 from pypdfium2 import raw
 
 from papertune.collect.texts.is_abstract import is_abstract
-from papertune.collect.texts.pdf_layout import Line, is_heading, lines_of, without_furniture
+from papertune.collect.texts.pdf_layout import Line, lines_of, without_furniture
 from papertune.collect.texts.text import clean, letters
 from papertune.errors import CollectError
 
 _HYPHEN = "\x02"  # PDFium's mark of a hyphen that ends a line
 _LETTERS_A_PAGE = 100  # fewer, on average, is a scan with a stamp on it
 _MOST_LETTERS = 40_000  # of one page: more is a plot drawn with letters
+_HEADING = re.compile(
+    r"^(?:(?:\d{1,2}(?:\.\d{1,2}){0,2}\.?|[IVX]{1,4}\.|[A-H]\.)\s+[A-Z][\w ,:&–-]{2,60}"
+    r"|(?:A\s?BSTRACT|Abstract|Summary|SUMMARY|INTRODUCTION|Introduction|R\s?EFERENCES|References"
+    r"|Bibliography|BIBLIOGRAPHY|A\s?CKNOWLEDGE?MENTS?|Acknowledge?ments?|Appendix|APPENDIX"
+    r"|CCS CONCEPTS|KEYWORDS|Keywords|Index Terms|Conclusions?|CONCLUSIONS?))\s*[:.]?$"
+)
 _ABSTRACT = re.compile(
     r"(?:^|\n)[ \t]*(?:\d\.?[ \t]+)?(?:A\s?BSTRACT|Abstract|SUMMARY|Summary)[ \t]*"
     r"(?:[:.—–-]+[ \t]*|\n+|[ \t]+(?=[A-Z]))"
@@ -71,11 +77,8 @@ def read_pdf(
 ) -> tuple[str, str]:
     """Title and text of a paper; its paragraphs are apart by an empty line.
 
-    Args:
-        path: The file.
-        max_pages: Longer ones are refused.
-        max_megabytes: Larger ones are refused before they are opened.
-        max_seconds: Reading stops, and refuses the file, after the page that passes this.
+    Longer and larger files are refused before they are read, slow ones after the page that passes
+    ``max_seconds``.
 
     Raises:
         PdfError: with the reason ``pdf_encrypted``, ``pdf_scanned``, ``pdf_damaged`` or
@@ -195,7 +198,8 @@ def _paragraphs(lines: list[Line]) -> str:
 
 def _begins(line: Line, above: Line) -> bool:
     """Whether a paragraph begins with a line: one may go on in the next column or on the next page."""
-    if is_heading(line.text) or is_heading(above.text):
+    headed = (_HEADING.match(one.text) and one.text[-1] not in ",;" for one in (line, above))
+    if any(headed):
         return True
     if re.search(rf"\w[-\u2010{_HYPHEN}]$", above.text) and line.text[:1].islower():
         return False

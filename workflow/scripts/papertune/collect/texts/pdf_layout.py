@@ -13,12 +13,6 @@ from itertools import chain, pairwise
 from statistics import median
 
 Letter = tuple[str, float, float, float, float]  # character, left, bottom, right, top
-_HEADING = re.compile(
-    r"^(?:(?:\d{1,2}(?:\.\d{1,2}){0,2}\.?|[IVX]{1,4}\.|[A-H]\.)\s+[A-Z][\w ,:&–-]{2,60}"
-    r"|(?:A\s?BSTRACT|Abstract|Summary|SUMMARY|INTRODUCTION|Introduction|R\s?EFERENCES|References"
-    r"|Bibliography|BIBLIOGRAPHY|A\s?CKNOWLEDGE?MENTS?|Acknowledge?ments?|Appendix|APPENDIX"
-    r"|CCS CONCEPTS|KEYWORDS|Keywords|Index Terms|Conclusions?|CONCLUSIONS?))\s*[:.]?$"
-)
 _NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", re.I)
 
 
@@ -165,16 +159,9 @@ def _spaced(lines: list[Line]) -> Iterator[Line]:
             above.bottom - line.bottom > max(1.35 * usual, 1.25 * line.size)
             or abs(line.size - above.size) > 0.12 * max(line.size, above.size)
             or (indented and abs(above.left - edge) < 0.5 * line.size)
-            or is_heading(line.text)
-            or is_heading(above.text)
             or (above.right - edge < 0.6 * width and above.text.endswith((".", ":", "?")))
         )
         yield replace(line, apart=apart)
-
-
-def is_heading(text: str) -> bool:
-    """A line that is a numbered heading or one of those that every paper has."""
-    return bool(_HEADING.match(text)) and not text.endswith((",", ";"))
 
 
 def without_furniture(pages: list[list[Line]]) -> list[Line]:

@@ -10,14 +10,14 @@ from bs4 import BeautifulSoup
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.texts.is_abstract import is_abstract
-from papertune.collect.texts.text import clean, letters
+from papertune.collect.texts.text import clean, letters, words
 
-# Hosts and all below them, the publisher's name, and selectors in their order. `@name` after a selector
+# Hosts and all below them, each publisher's name, and selectors in their order. `@name` after a selector
 # takes that attribute. Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS and many more.
 # At the end stand names that no other kind of page has (a mark to look for first): for mirrors, proxies
 # and pages saved without their address.
 _TABLE = r"""
-acm.org acm: section#abstract [role=paragraph] || section#abstract ||
+acm.org acm sagepub.com sage science.org science: section#abstract [role=paragraph] || section#abstract ||
     .abstractSection.abstractInFull || .hlFld-Abstract
 ieee.org ieee: .abstract-text [xplmathjax] || .abstract-text .u-mb-1 > div
 springer.com springer: #Abs1-content || section[data-title=Abstract] || section.Abstract ||
@@ -42,10 +42,6 @@ wiley.com wiley: .article-section__abstract .article-section__content ||
 tandfonline.com tandfonline: .abstractSection.abstractInFull || .hlFld-Abstract
 acs.org acs: p.articleBody_abstractText || .article_abstract-content || section#abstract ||
     .abstractSection.abstractInFull || .hlFld-Abstract
-sagepub.com sage: section#abstract [role=paragraph] || section#abstract ||
-    .abstractSection.abstractInFull || .hlFld-Abstract
-science.org science: section#abstract [role=paragraph] || section#abstract ||
-    .abstractSection.abstractInFull || .hlFld-Abstract
 iop.org iop: .wd-jnl-art-abstract || .article-text.wd-jnl-art-abstract
 aps.org aps: #abstract-section-content > p || section.abstract .content > p
 aip.org aip: .hlFld-Abstract || section.abstract
@@ -67,9 +63,13 @@ note-content-field openreview: .note-content-field:-soup-contains('Abstract') +
 """
 
 _IEEE = re.compile(r"(?:xplGlobal|\bglobal)\.document\.metadata\s*=\s*(?=\{)")
+_STATE = re.compile(r'"abstracts"\s*:\s*(?=\{)')
 _TAGS = {"section-title": "title", "simple-para": "p", "abstract-sec": "div", "inf": "sub"}
 _DECODER = json.JSONDecoder(strict=False)
-
+_ARTICLES = words(
+    "ScholarlyArticle Article TechArticle Report CreativeWork Thesis MedicalScholarlyArticle"
+    " Chapter PublicationIssue"
+)
 _KEYS = ("abstract", "abstractText", "paperAbstract", "abstract_text", "articleAbstract")
 # OpenReview wraps values: {"abstract": {"value": "…"}}
 _FIELD = re.compile(rf'"(?:{"|".join(_KEYS)})"\s*:\s*(?:\{{\s*"(?:value|text)"\s*:\s*)?(?=")')
@@ -84,16 +84,16 @@ def selectors_of(soup: BeautifulSoup, url: str, html: str) -> Iterator[tuple[str
     hosts = {f".{host_of(item)}" for item in urls} - {"."}
     for row in _TABLE.strip().replace("\n    ", " ").splitlines():
         head, _, selectors = row.partition(": ")
-        marks, name = head.split()
-        ends = tuple(f".{end}" for end in marks.split(","))
-        if any(host.endswith(ends) for host in hosts) if "." in marks else marks in html:
-            yield from ((name, selector) for selector in selectors.split(" || "))
+        known = head.split()
+        for marks, name in zip(known[::2], known[1::2], strict=True):
+            ends = tuple(f".{end}" for end in marks.split(","))
+            if any(host.endswith(ends) for host in hosts) if "." in marks else marks in html:
+                yield from ((name, selector) for selector in selectors.split(" || "))
 
 
 def ieee_abstract(html: str) -> str:
     """The abstract in IEEE Xplore's ``xplGlobal.document.metadata``, or an empty string."""
-    for match in _IEEE.finditer(html):
-        found = decode_at(html, match.end())
+    for found in _decoded(_IEEE, html):
         if isinstance(found, dict) and isinstance(found.get("abstract"), str):
             text: str = found["abstract"]
             return "" if text.strip().lower() in ("true", "false") else text
@@ -106,8 +106,7 @@ def sciencedirect_abstract(html: str) -> str:
     The state is XML as JSON: ``#name`` the tag, ``$`` attributes, ``$$`` children, ``_`` text. It
     has highlights and graphical abstracts too, each with its class.
     """
-    for match in re.finditer(r'"abstracts"\s*:\s*(?=\{)', html):
-        found = decode_at(html, match.end())
+    for found in _decoded(_STATE, html):
         for abstract in found.get("content", []) if isinstance(found, dict) else []:
             kind = (abstract.get("$") or {}).get("class") if isinstance(abstract, dict) else ""
             if kind in (None, "author") and (text := _markup(abstract, top=True).strip()):
@@ -128,12 +127,41 @@ def _markup(node: Any, *, top: bool = False) -> str:
     return f"<{tag}>{inside}</{tag}>" if re.fullmatch(r"[a-z][\w:-]*", tag) else inside
 
 
-def decode_at(text: str, start: int) -> Any:
-    """The JSON value that begins at ``start``, or None where there is none."""
+def _decoded(before: re.Pattern[str], text: str) -> list[Any]:
+    """The JSON values that stand behind each match; None where there is none."""
+    return [_decoded_at(text, match.end()) for match in before.finditer(text)]
+
+
+def _decoded_at(text: str, start: int) -> Any:
     try:
         return _DECODER.raw_decode(text, start)[0]
     except (ValueError, RecursionError):
         return None
+
+
+def abstracts_in_json_ld(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
+    """Abstracts of the page's own paper in JSON-LD, and their names: ``json-ld:abstract``."""
+    title = title_of(soup)
+    for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
+        for node in _nodes(_decoded_at((script.string or "").strip(), 0), 0):
+            if not same_title(str(node.get("headline") or node.get("name") or ""), title):
+                continue
+            kinds = node.get("@type") or []
+            articles = _ARTICLES & set([kinds] if isinstance(kinds, str) else map(str, kinds))
+            for key in ("abstract", "description") if articles else ("abstract",):
+                if isinstance(node.get(key), str):
+                    yield node[key], f"json-ld:{key}"
+
+
+def _nodes(data: Any, depth: int) -> Iterator[dict[str, Any]]:
+    """The objects of JSON-LD that describe the page; deeper ones may be cited papers."""
+    if isinstance(data, list):
+        for item in data:
+            yield from _nodes(item, depth)
+    elif isinstance(data, dict) and depth < 2:
+        yield data
+        for key in ("@graph", "mainEntity"):
+            yield from _nodes(data.get(key), depth + 1)
 
 
 def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
@@ -144,7 +172,7 @@ def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
     found: dict[str, str] = {}
     sources = list(_sources(soup))
     for source in sources:
-        for value in (decode_at(source, match.end()) for match in _FIELD.finditer(source)):
+        for value in _decoded(_FIELD, source):
             if isinstance(value, str) and is_abstract(cleaned := clean(value)):
                 found.setdefault(cleaned, value)
     if not found:
@@ -152,7 +180,9 @@ def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
     title = title_of(soup)
     owners: dict[str, list[str]] = {}
     for source in sources:
-        for owner, text in _owned(_loaded(source), 0):
+        # what a script is, or assigns
+        start = re.match(r"\s*(?=[{\[])", source) or re.search(r"=\s*(?=[{\[])", source)
+        for owner, text in _owned(_decoded_at(source, start.end()), 0) if start else ():
             owners.setdefault(clean(text), []).append(owner)
     mine = [
         value
@@ -175,19 +205,12 @@ def _sources(soup: BeautifulSoup) -> Iterator[str]:
         if "ld+json" in str(script.get("type", "")):
             continue
         source = script.string or ""
-        parts = [decode_at(source, match.end()) for match in _PUSH.finditer(source)]
-        if parts:
+        if parts := _decoded(_PUSH, source):
             pushed += [part for part in parts if isinstance(part, str)]
         elif "bstract" in source:
             yield source
     if pushed:
         yield "".join(pushed)
-
-
-def _loaded(source: str) -> Any:
-    """What a script is, or assigns, as JSON."""
-    start = re.match(r"\s*(?=[{\[])", source) or re.search(r"=\s*(?=[{\[])", source)
-    return decode_at(source, start.end()) if start else None
 
 
 def _owned(data: Any, depth: int) -> Iterator[tuple[str, str]]:

@@ -13,11 +13,14 @@ _BLOCK = (
     "br|div|li|ul|ol|section|h[1-6]|table|tr|td|th|blockquote|dd|dt|simple-para|abstract-sec"
     "|jats:(?:def|label|term)|(?:jats:)?(?:p|sec|title|list(?:-item)?|break|def-(?:list|item)|disp-quote)"
 )
+_STYLES = (
+    "a|abbr|abstract|abstracttext|b|bold|cite|code|em|email|emph|ext-link|font|i|inline-graphic|italic"
+    "|kwd|monospace|named-content|overline|q|related-(?:article|object)|roman|s|sans-serif|sc|small"
+    "|span|strike|strong|styled-content|tt|u|underline|uri|var|xref|article-title"
+)
 _INLINE = (
-    "a|abbr|abstract|abstracttext|b|bold|cite|code|em|emph|font|i|inf|inline-graphic|italic"
-    "|jats:[a-z-]+|kwd|label|m[a-z]{1,9}|mml:[a-z]+|monospace|named-content|q|roman|s|sans-serif|sc"
-    "|semantics|small|span|strong|styled-content|sub|sup|tt|u|underline|uri|var|xref"
-    "|inline-formula|tex-math|math|alternatives"
+    rf"{_STYLES}|inf|jats:[a-z-]+|label|m[a-z]{{1,9}}|mml:[a-z]+|semantics|sub|sup|inline-formula"
+    "|tex-math|math|alternatives"
 )
 _ATTRIBUTES = r"(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?"
 BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
@@ -37,30 +40,23 @@ _SCRIPT = re.compile(
     r"([\w)\]]{1,40})<(?:jats:)?(su[bp])\b[^<>]*>\s*([^<>]{1,40}?)\s*</(?:jats:)?\2\s*>",
     re.IGNORECASE,
 )
-_TITLE = re.compile(
-    r"<((?:jats:)?title|h[1-6])\b[^<>]*>\s*([^<>]{2,60}?)\s*</\1\s*>", re.IGNORECASE
+_HEADED = re.compile(
+    r"(<(?:(?:jats:)?sec|div)\b[^<>]*>\s*)?<((?:jats:)?(?:title|p)|h[1-6])\b[^<>]*>\s*([^<>]{0,300}?)"
+    r"\s*</\2\s*>",
+    re.IGNORECASE,
 )
 _HEADING = re.compile(
     r"(?:abstracts?|summary|abstrakt|zusammenfassung|kurzfassung|résumé|resumen|resumo|riassunto"
     r"|samenvatting|sammanfattning|streszczenie|аннотация|摘要|抄録|要旨)\s*[:.—–-]*",
     re.IGNORECASE,
 )
-# what stands in JATS beside the text; letters that are set in another way; a heading or a paragraph
+# what stands in JATS beside the text
 _UNWANTED = re.compile(
     r"<!--(?:(?!<!--).)*?-->|<((?:jats:)?(?:fn|fig|media|object-id|table-wrap|(?:inline-)?(?:graphic"
     rf"|supplementary-material))){_ATTRIBUTES}(?:(?<=/)>|(?<!/)>(?:(?!<\1\b).)*?</\1\s*>)",
     re.IGNORECASE | re.DOTALL,
 )
-_STYLED = re.compile(
-    r"</?(?:jats:)?(?:b|bold|em|email|ext-link|i|italic|monospace|named-content|overline|roman"
-    r"|related-(?:article|object)|sans-serif|sc|span|strike|strong|styled-content|tt|u|underline|uri"
-    rf"|xref|article-title){_ATTRIBUTES}>",
-    re.IGNORECASE,
-)
-_HEADED = re.compile(
-    r"(<(?:jats:)?sec\b[^<>]*>\s*)?<((?:jats:)?(?:title|p))\b[^<>]*>\s*([^<>]*?)\s*</\2\s*>",
-    re.IGNORECASE,
-)
+_STYLED = re.compile(rf"</?(?:jats:)?(?:{_STYLES}){_ATTRIBUTES}>", re.IGNORECASE)
 _XML_TAG = re.compile(r"</?(?!(?:sub|sup|tex-math)\b)([\w-]+)[^<>]*>|<!--.*?-->", re.DOTALL)
 _PREAMBLE = re.compile(r"\\documentclass.*?\\begin\s*\{document\}", re.DOTALL)
 _END = re.compile(r"\\end\s*\{document\}")
@@ -93,16 +89,7 @@ def text_of(markup: str) -> str:
     # what was escaped as a whole is markup all the same
     if "<" not in markup and re.search(r"&lt;/?(?:jats:)?(?:p|title|sec)\b", markup):
         markup = html.unescape(markup)
-    return clean(_HEADED.sub(_headed, _STYLED.sub("", _UNWANTED.sub("", markup))))
-
-
-def _headed(match: re.Match[str]) -> str:
-    """The title of the paper itself is no label."""
-    section, name, said = match[1], match[2].lower(), match[3]
-    if _HEADING.fullmatch(said):
-        return " "
-    is_label = name.endswith("title") and (section or len(said.split()) <= 3)
-    return f" {label(said) if is_label else said} "
+    return clean(_STYLED.sub("", _UNWANTED.sub("", markup)))
 
 
 def without_preambles(text: str) -> str:
@@ -172,11 +159,17 @@ def inner(element: etree._Element | None) -> str:
 def _without_tags(text: str) -> str:
     if "<" not in text:
         return text
-    text = _TITLE.sub(
-        lambda match: " " if _HEADING.fullmatch(match[2]) else f" {label(match[2])} ",
-        scripts(formulas_in_text(text)),
-    )
+    text = _HEADED.sub(_headed, scripts(formulas_in_text(text)))
     return _INLINE_TAG.sub("", BLOCK_TAG.sub(" ", text))
+
+
+def _headed(match: re.Match[str]) -> str:
+    """A heading as a label, but for the title of the paper itself; one that says "Abstract" goes."""
+    section, name, said = match[1], match[2].lower(), match[3]
+    if _HEADING.fullmatch(said):
+        return " "
+    is_label = name[0] == "h" or (name.endswith("title") and (section or len(said.split()) <= 3))
+    return f" {label(said) if is_label and said else said} "
 
 
 def _script(match: re.Match[str]) -> str:
