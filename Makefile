@@ -62,7 +62,7 @@ format: .venv/installed-test ## bring the code into its form
 	$(BIN)/snakefmt Snakefile workflow
 
 schema: .venv/installed ## write the schemas for editors anew
-	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.schemas workflow/schemas
+	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.experiment_file workflow/schemas
 
 test: lint ## install what tests need and run all of them
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15

@@ -7,8 +7,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from papertune.errors import SettingsError
-from papertune.study.experiment_file import load_experiment, load_named, locate
-from papertune.study.schemas import schemas
+from papertune.study.experiment_file import load_experiment, load_named, locate, schemas
 from papertune.study.settings import Source
 from papertune.study.settings.scholarly import Lookups
 
@@ -76,7 +75,6 @@ def test_an_optimiser_that_cannot_be_cut_up_is_refused_with_fsdp_only(tmp_path, 
         ("", {"export": ["baseline"]}, "export: 'baseline' is none of full, lora"),
         ("bases.gpt2", {"revision": ""}, "needs revision"),
         ("bases.gpt2", {"path": "x"}, "exactly one of hub, path, pretrain"),
-        ("answering", {"engine": "vllm"}, "backend: openai"),
     ],
 )
 def test_an_error_names_the_key_as_it_is_written_and_the_nearest(

@@ -8,7 +8,7 @@ from papertune.errors import TrainingError
 from papertune.examples.packing import blocks
 from papertune.examples.tokens import Encoded, Examples, encode, labelled, start_tokens
 from papertune.records import Pair
-from papertune.study.prompts import answer_prompt, completion, question_prompt
+from papertune.study.prompts import QUESTION, answer_prompt
 from papertune.study.settings import ExampleForm
 
 CHAT = "examples.variant: chat"  # where an error is
@@ -44,26 +44,20 @@ class Form:
 
     def prompt(self, pair: Pair) -> str:
         """What the model reads before it answers."""
-        if self.asked == "question":
-            return question_prompt(pair)
-        text = answer_prompt(self.template, pair)
+        text = answer_prompt(QUESTION if self.asked == "question" else self.template, pair)
         return _chat(self.tokenizer, text) if self.asked == "chat" else text
 
     def completion(self, pair: Pair) -> str:
         """What the model is to write."""
-        chat = self.asked == "chat"
-        return f"{self.lead}{pair.answer.strip()}" if chat else completion(pair)
+        return self.lead + (pair.answer.strip() if self.asked == "chat" else pair.answer)
 
 
 def read_examples(
     form: Form, pairs: Iterable[Pair], settings: ExampleForm, *, max_length: int
 ) -> Examples:
-    """What training reads of pairs.
+    """What training reads of pairs, for a model that will be asked in the form.
 
-    Args:
-        form: In which the model will be asked.
-        settings: Which texts, what of them the loss counts, and how they are packed.
-        max_length: Tokens per example.
+    ``settings`` say which texts, what of them the loss counts, and how they are packed.
     """
     encoded = form.tokens(pairs)
     if settings.variant in ("answer", "separate"):

@@ -107,14 +107,7 @@ def checking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
 
 
 class Asking:
-    """One writer, asked in this process or in several.
-
-    Args:
-        writer: Whom to ask.
-        store: The store's root.
-        what: Names the generator and the split in the log.
-        threads: CPU threads of this job.
-    """
+    """One writer, asked in this process or in several; ``what`` names it in the log."""
 
     def __init__(self, writer: Writer, store: Path, what: str, threads: int) -> None:
         self.writer, self.root, self.what, self.threads = writer, store, what, threads
@@ -135,11 +128,8 @@ class Asking:
     def ask(self, places: list[Place], attempt: int, shards: int) -> None:
         """Ask about those of the places that are missing.
 
-        Args:
-            places: All documents of the attempt. Batches are cut from all of them, so that a
-                resumed run has those of an unbroken one.
-            attempt: Counts from 1.
-            shards: Most processes that ask; only of a model that runs here.
+        Batches are cut from all documents of the attempt, so that a resumed run has those of an
+        unbroken one. A model that runs here is asked by at most ``shards`` processes.
 
         Raises:
             Interrupted: the job was asked to stop; finished batches are in the store.
@@ -149,29 +139,19 @@ class Asking:
         missing = {place.item(attempt): place for place in self.missing(places, attempt)}
         cut = self.backend.cut(self._requests(places, attempt), missing)
         if cut is None:
-            return self.write([list(missing.values())], attempt)
+            return self.write([list(missing.values())], attempt, len(missing))
         todo: Iterable[list[Place]] = ([missing[key] for key in batch] for batch in cut)
-        if shards > 1:
-            todo = list(todo)
-            if len(todo) > 1:
-                run_shards(
-                    write_batches,
-                    deal(todo, shards),
-                    threads=self.threads,
-                    writer=self.writer.model_dump(mode="json"),
-                    attempt=attempt,
-                    store=str(self.root),
-                    what=self.what,
-                )
-                assert self.raw is not None
-                return self.raw.read_again()
-        self.write(todo, attempt, len(missing))
+        shared = list(todo) if shards > 1 else []
+        if len(shared) < 2:
+            return self.write(shared or todo, attempt, len(missing))
+        assert self.raw is not None
+        given = {"writer": self.writer.model_dump(mode="json"), "attempt": attempt}
+        given |= {"store": str(self.root), "what": self.what}
+        run_shards(write_batches, deal(shared, shards), threads=self.threads, **given)
+        self.raw.read_again()
 
-    def write(self, batches: Iterable[list[Place]], attempt: int, count: int | None = None) -> None:
+    def write(self, batches: Iterable[list[Place]], attempt: int, count: int) -> None:
         """Ask about batches as they are, in this process; ``count`` is of their documents."""
-        if count is None:
-            batches = list(batches)
-            count = sum(map(len, batches))
         written = (self.backend.write(self._requests(batch, attempt)) for batch in batches)
         for one in progress(self._stored(chain.from_iterable(written)), count, self.what):
             if one.error:
@@ -233,4 +213,5 @@ def write_batches(
 ) -> None:
     """Ask a model that runs here about batches of documents: what one process of several does."""
     places = TypeAdapter(list[list[Place]]).validate_python(batches)
-    Asking(Writer.model_validate(writer), Path(store), what, threads).write(places, attempt)
+    asking = Asking(Writer.model_validate(writer), Path(store), what, threads)
+    asking.write(places, attempt, sum(map(len, batches)))

@@ -47,9 +47,7 @@ class Backend:
     """Takes requests as it can use them; loads and connects nothing before the first one.
 
     Args:
-        settings: The generator's.
-        folder: Where its model lies on this machine (``transformers`` only).
-        threads: CPU threads of this job.
+        folder: Where the generator's model lies on this machine (``transformers`` only).
 
     Raises:
         GeneratorError: the settings cannot work on this machine.
@@ -75,9 +73,7 @@ class Backend:
     ) -> Iterable[list[str]] | None:
         """The keys of the batches to :meth:`write`, of a model whose batches processes can share.
 
-        Args:
-            requests: All of them: the batches of some are those of all, less the others.
-            wanted: Keys of those to be written.
+        Batches of the wanted are those of all requests, less the others.
         """
         return None
 

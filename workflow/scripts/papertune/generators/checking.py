@@ -48,7 +48,6 @@ def judge(generator: Generator, written: Mapping[str, Any], document: Document) 
     Args:
         generator: Its settings say how many pairs are kept, and how well they are grounded.
         written: ``pairs``, or a model's ``text`` and whether it is ``cut``, or a lasting ``error``.
-        document: What the pairs are about.
 
     Returns:
         ``document``, its id; ``kept`` pairs; (reason, detail) of those ``rejected``; ``why`` there
@@ -81,8 +80,6 @@ def check_pairs(
     """Keep what is a pair about the document.
 
     Args:
-        pairs: Questions and answers, cleaned.
-        document: What they are about.
         most: Pairs kept at most; later ones are rejected as ``surplus``.
         grounding: The least share of an answer's content words that must stand in the document's
             title or text; ``None`` where the answers are taken from it anyway.

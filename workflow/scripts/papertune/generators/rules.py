@@ -147,13 +147,10 @@ _CLAUSE = re.compile(
 
 
 def pairs_about(document: Document, style: Literal["extractive", "cloze"], count: int) -> Pairs:
-    """At most ``count`` (question, answer) pairs about a document.
+    """At most ``count`` pairs about a document.
 
-    Args:
-        document: A document with text.
-        style: ``extractive`` asks wh-questions built from patterns of scientific prose; ``cloze``
-            gives a sentence with a gap.
-        count: The largest number of pairs; fewer come from a text that gives fewer.
+    ``extractive`` asks wh-questions built from patterns of scientific prose, ``cloze`` gives a
+    sentence with a gap.
     """
     rng = random.Random(f"{style}/{document.id}")
     find = _extractive if style == "extractive" else _cloze

@@ -46,13 +46,10 @@ def synthesize(
     """Write the pairs of one generator about the documents of one split.
 
     Args:
-        writer: The generator.
         documents: Files of documents, of any years; the split's are chosen from them.
         mine: Which documents these are.
         output: The split of a dataset: pairs, ordered by year and document.
         rejected: File of rejections: pairs not kept, and documents without a pair (``no_pairs``).
-        store: The store's root.
-        threads: CPU threads of this job.
         shards: Processes of this job that write, each with a model of its own; generators without
             a model here take one.
 

@@ -1,35 +1,17 @@
 """An experiment as a whole: its settings, checked together, and what rules ask of them."""
 
 from collections.abc import Collection, Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from papertune.metrics import METRICS
+from papertune.study import settings
 from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, QUESTION, read_template
 from papertune.study.recipe import Recipe
-from papertune.study.settings import (
-    PARTS,
-    Answering,
-    Base,
-    Comparison,
-    Compute,
-    Embedder,
-    Fetching,
-    Generator,
-    Model,
-    Name,
-    Published,
-    Settings,
-    Source,
-    Training,
-    Years,
-    cosmetic,
-)
+from papertune.study.settings import Name, Settings, Training, Years, cosmetic
 from papertune.study.settings.notation import expand, nearest
 
-# that compute.parallel: fsdp can cut up the state of
-SHARDED_OPTIMIZERS = ("adamw", "sgd")
 # a file of listings or documents holds those of a year, or of this part where there are no years
 Part = int | Literal["train", "test"]
 
@@ -45,18 +27,17 @@ class Splits(Settings):
     validation: float = Field(0.1, gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _apart(self) -> "Splits":
+    def _apart(self) -> Self:
         if isinstance(self.test, Years) != isinstance(self.train, Years):
             raise ValueError(
                 "train: give years to both train and test; where test is a share of all documents, "
                 "leave train away"
             )
         if isinstance(self.test, Years) and self.train:
-            first = max(self.train.first, self.test.first)
-            last = min(self.train.last, self.test.last)
-            if first <= last:
+            both = sorted({*self.train.span()} & {*self.test.span()})
+            if both:
                 raise ValueError(
-                    f"train and test overlap in {first}–{last}; a document belongs to one split"
+                    f"train and test overlap in {both[0]}–{both[-1]}; a document belongs to one split"
                 )
         return self
 
@@ -66,25 +47,25 @@ class Experiment(Settings):
 
     title: str = cosmetic("")
     question: str = cosmetic("", description="what the study asks, shown on top of the report")
-    source: Source
-    fetching: Fetching = Fetching()
+    source: settings.Source
+    fetching: settings.Fetching = settings.Fetching()
     splits: Splits
     instruction: str = "Read the abstract and answer the question"
     prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
-    generators: dict[Name, Generator] = Field(min_length=1)
+    generators: dict[Name, settings.Generator] = Field(min_length=1)
     dataset: str = Field("", description="the generator whose pairs train; the first where empty")
     test_sets: list[str] = Field([], description="generators of test sets; all where it is empty")
-    bases: dict[Name, Base] = Field(min_length=1)
+    bases: dict[Name, settings.Base] = Field(min_length=1)
     training: Training = Training()
-    models: dict[Name, Model] = Field(min_length=1)
+    models: dict[Name, settings.Model] = Field(min_length=1)
     seeds: list[int] = Field([1], min_length=1)
-    answering: Answering = Answering()
-    embedder: Embedder = Embedder()
+    answering: settings.Answering = settings.Answering()
+    embedder: settings.Embedder = settings.Embedder()
     metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
-    comparison: Comparison = Comparison()
-    published: list[Published] = []
+    comparison: settings.Comparison = settings.Comparison()
+    published: list[settings.Published] = []
     export: list[str] = Field([], description="models to export; all trained ones where empty")
-    compute: Compute = Compute()
+    compute: settings.Compute = settings.Compute()
 
     @model_validator(mode="before")
     @classmethod
@@ -95,7 +76,7 @@ class Experiment(Settings):
         return values
 
     @model_validator(mode="after")
-    def _names_exist(self) -> "Experiment":
+    def _names_exist(self) -> Self:
         generators, models = self.generators, self.models
         checks: list[tuple[str, Iterable[str], Collection[str]]] = [
             ("dataset", {self.dataset} - {""}, generators),
@@ -104,15 +85,13 @@ class Experiment(Settings):
             ("comparison.metric", {self.comparison.metric}, self.metrics),
             ("comparison.baseline", {self.comparison.baseline} - {""}, models),
             ("export", self.export, self.trained),
-            ("published.test_set", [table.test_set for table in self.published], generators),
-            (
-                "published.values",
-                [name for table in self.published for name in table.values],
-                models,
-            ),
-            *((f"models.{name}.base", {model.base}, self.bases) for name, model in models.items()),
-            *((f"models.{m}.dataset", {models[m].dataset} - {""}, generators) for m in models),
         ]
+        for table in self.published:
+            checks.append(("published.test_set", {table.test_set}, generators))
+            checks.append(("published.values", table.values, models))
+        for name, model in models.items():
+            checks.append((f"models.{name}.base", {model.base}, self.bases))
+            checks.append((f"models.{name}.dataset", {model.dataset} - {""}, generators))
         for key, names, known in checks:
             for name in sorted({*names}.difference(known)):
                 some = ", ".join(known)
@@ -139,19 +118,18 @@ class Experiment(Settings):
                 )
 
     def _check_optimizers(self) -> None:
-        trained = [
-            *((f"models.{m}", self.models[m].method, self.training_of(m)) for m in self.trained),
-            *(
-                (f"bases.{name}.pretrain", "pretrain", base.pretrain.training)
-                for name, base in self.bases.items()
-                if base.pretrain
-            ),
-        ]
-        for where, method, training in trained:
-            if self.compute.shards_weights(method) and training.optimizer not in SHARDED_OPTIMIZERS:
+        trained = {
+            f"models.{m}": (self.models[m].method, self.training_of(m)) for m in self.trained
+        }
+        for name, base in self.bases.items():
+            if base.pretrain:
+                trained[f"bases.{name}.pretrain"] = ("pretrain", base.pretrain.training)
+        for where, (method, training) in trained.items():
+            # fsdp can cut up the state of these only
+            if self.compute.shards_weights(method) and training.optimizer not in ("adamw", "sgd"):
                 raise ValueError(
                     f"{where}: the state of the optimiser {training.optimizer} cannot be cut up for "
-                    f"compute.parallel: fsdp; take {' or '.join(SHARDED_OPTIMIZERS)}, or ddp"
+                    "compute.parallel: fsdp; take adamw or sgd, or ddp"
                 )
 
     @property
@@ -194,15 +172,14 @@ class Experiment(Settings):
 
     def training_of(self, model: str) -> Training:
         """The experiment's hyperparameters with the model's own on top."""
-        own = self.models[model].training
-        given = {name: getattr(own, name) for name in own.model_fields_set}
-        return self.training.model_copy(update=given)
+        own = self.models[model].training.model_dump(exclude_unset=True)
+        return self.training.model_copy(update=own)
 
     def recipe_of(self, model: str) -> Recipe:
         """All that makes a model besides its base, its data and its seed."""
         chosen = self.models[model]
         return Recipe(
-            **{name: getattr(chosen, name) for name in ("method", "examples", *PARTS)},
+            **{name: getattr(chosen, name) for name in ("method", "examples", *settings.PARTS)},
             training=self.training_of(model),
             prompt=self.answer_template(model),
             embedder=self.embedder,
@@ -233,12 +210,11 @@ class Experiment(Settings):
 
     def model_label(self, model: str) -> str:
         """The label of a model, its name where it has none."""
-        return (self.models[model].label if model in self.models else "") or model
+        return getattr(self.models.get(model), "label", "") or model
 
     def set_label(self, test_set: str) -> str:
         """The label of the generator that wrote a test set, its name where it has none."""
-        generator = self.generators.get(test_set)
-        return (generator.label if generator else "") or test_set
+        return getattr(self.generators.get(test_set), "label", "") or test_set
 
     @property
     def baseline(self) -> str:

@@ -1,6 +1,11 @@
-"""Finding, reading and explaining experiment files, and ``config/config.yaml`` that names them."""
+"""Finding, reading and explaining experiment files, and ``config/config.yaml`` that names them.
 
+``python -m papertune.study.experiment_file FOLDER`` writes their JSON schemas for editors.
+"""
+
+import json
 import re
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,14 +34,10 @@ class Configuration(Settings):
 
     @field_validator("experiments", mode="before")
     @classmethod
-    def _as_list(cls, value: object) -> object:
+    def _as_list(cls, value: Any) -> Any:
         """``--config experiments=demo,isca`` gives one text."""
-        return value.split(",") if isinstance(value, str) else value
-
-    @field_validator("experiments")
-    @classmethod
-    def _once(cls, names: list[str]) -> list[str]:
-        if len(set(names)) < len(names):
+        names = value.split(",") if isinstance(value, str) else value
+        if isinstance(names, list) and len(set(map(str, names))) < len(names):
             raise ValueError("an experiment is named twice")
         return names
 
@@ -79,8 +80,7 @@ def load_named(
         SettingsError: as :func:`locate` and :func:`load_experiment`; two have one name; a prompt
             cannot be read.
     """
-    experiments: dict[str, Experiment] = {}
-    files: dict[str, str] = {}
+    experiments, files = {}, dict[str, str]()
     for name in names:
         path = locate(name, folders)
         if path.stem in files:
@@ -135,19 +135,19 @@ def _checked(kind: type[Checked], values: dict[str, Any], where: str) -> Checked
 
 
 def _explain(problem: Any) -> str:
-    """One line about one problem: the key as the user wrote it, what is wrong, the nearest right key."""
+    """One line: the key as the user wrote it, what is wrong, the nearest right key."""
     keys = [str(part) for part in problem["loc"]]
     # pydantic names the branch of a union as if it were a key
     branch = {"source": 1, "generators": 2}.get(keys[0] if keys else "", len(keys))
     del keys[branch : branch + 1]
     where = ".".join(keys) or "the file"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{where}: {message}" if keys else message
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown key{nearest(keys[-1], _known_keys())}"
     if problem["type"] == "missing":
         return f"{where}: missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{where}: {message}" if keys else message
     return f"{where}: {message} (it is {problem['input']!r})"
 
 
@@ -155,3 +155,15 @@ def _known_keys(kind: type[Settings] = Settings) -> set[str]:
     """Every key that settings of a kind can have."""
     found = {field.alias or name for name, field in kind.model_fields.items()}
     return found.union(*map(_known_keys, kind.__subclasses__()))
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """File name → JSON schema: what the program checks, in the language that editors read."""
+    kinds: dict[str, type[Settings]] = {"config": Configuration, "experiment": Experiment}
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {f"{n}.schema.json": draft | k.model_json_schema() for n, k in kinds.items()}
+
+
+if __name__ == "__main__":
+    for name, schema in schemas().items():
+        Path(sys.argv[1], name).write_text(f"{json.dumps(schema, indent=1)}\n", encoding="utf-8")

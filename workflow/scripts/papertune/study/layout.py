@@ -49,36 +49,30 @@ class Layout:
         """(generator, split) of every dataset that models are trained on or tested with."""
         study = self.experiment
         found = {(name, "test") for name in study.test_set_names}
-        for name in map(study.dataset_of, self.experiment.trained):
+        for name in map(study.dataset_of, study.trained):
             found |= {(name, "train"), (name, "validation")}
         return sorted(found)
 
     def by_split(self, stage: str) -> dict[tuple[str, str], str]:
         """(generator, split) → file of a stage, ``datasets`` or ``rejected/pairs``."""
         ending = "parquet" if stage == "datasets" else "jsonl"
-        return {
-            (generator, split): f"{self.root}/{stage}/{generator}/{split}.{ending}"
-            for generator, split in self.generated
-        }
+        return {one: f"{self.root}/{stage}/{'/'.join(one)}.{ending}" for one in self.generated}
 
     def cards(self) -> list[str]:
         """The cards of all datasets."""
-        names = sorted({generator for generator, _ in self.generated})
+        names = dict(self.generated)
         return [f"{self.root}/datasets/{name}/README.md" for name in names]
 
     def models(self) -> dict[tuple[str, int], str]:
         """(model, seed) → folder of every trained model."""
-        return {
-            (model, seed): self.model(model, seed)
-            for model in self.experiment.trained
-            for seed in self.experiment.seeds_of(model)
-        }
+        study = self.experiment
+        every = ((model, seed) for model in study.trained for seed in study.seeds_of(model))
+        return {one: self.model(*one) for one in every}
 
     def exports(self) -> list[str]:
         """Folders of the models that are to be exported."""
-        chosen, folder = self.experiment.export, f"{self.root}/exports"
-        models = ((model, seed) for model, seed in self.models() if not chosen or model in chosen)
-        return [f"{folder}/{model}/seed-{seed}" for model, seed in models]
+        chosen, folder = self.experiment.export or self.experiment.trained, f"{self.root}/exports"
+        return [f"{folder}/{model}/seed-{n}" for model, n in self.models() if model in chosen]
 
     def exported_scores(self, model: str, seed: int | str) -> dict[tuple[str, int, str], str]:
         """Scores that an exported model's card shows: its own, and those of the baseline."""
@@ -90,30 +84,32 @@ class Layout:
 
     def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
         """(model, seed, test set) → file of a stage, ``answers`` or ``scores``."""
+        study = self.experiment
         return {
             (model, seed, test_set): f"{self.root}/{stage}/{model}/seed-{seed}/{test_set}.jsonl"
-            for model in self.experiment.models
-            for seed in self.experiment.seeds_of(model)
-            for test_set in self.experiment.test_set_names
+            for model in study.models
+            for seed in study.seeds_of(model)
+            for test_set in study.test_set_names
         }
 
     def hub(self, model: str, revision: str) -> str:
-        """Where the rule download_base puts a model of the Hub."""
-        return f"{self.resources}/models/{model.replace('/', '--')}/{revision}"
+        """Where the rule download_base puts a model of the Hub; without a revision it is a folder."""
+        path = f"{self.resources}/models/{model.replace('/', '--')}/{revision}"
+        return path if revision else model
 
     def generator_model(self, generator: str) -> str | None:
         """The folder of a generator's model; None where no model runs here."""
         chosen = self.experiment.generators[generator]
         if chosen.backend != "transformers":
             return None
-        return self.hub(chosen.model, chosen.revision) if chosen.revision else chosen.model
+        return self.hub(chosen.model, chosen.revision)
 
     def base(self, model: str) -> str:
         """The folder of a model's base, wherever the base comes from."""
         name = self.experiment.models[model].base
         base = self.experiment.bases[name]
         local = base.path or f"{self.root}/bases/{name}"
-        return self.hub(base.hub, base.revision) if base.hub else local
+        return self.hub(base.hub or local, base.revision if base.hub else "")
 
     def model(self, model: str, seed: int | str) -> str:
         """A trained model's folder; the base's own for a baseline, which is not adapted at all."""
@@ -153,8 +149,8 @@ class Layout:
 
     def embedder(self) -> str | None:
         """The folder of the embedder, if one is needed and does not come with a package."""
-        study, embedder = self.experiment, self.experiment.embedder
-        judged = (study.training_of(model).best_by for model in self.experiment.trained)
-        if embedder.packaged or "similarity" not in {*study.metrics, *judged}:
+        study, chosen = self.experiment, self.experiment.embedder
+        by = {*study.metrics, *(study.training_of(model).best_by for model in study.trained)}
+        if chosen.packaged or "similarity" not in by:
             return None
-        return self.hub(embedder.model, embedder.revision) if embedder.revision else embedder.model
+        return self.hub(chosen.model, chosen.revision)

@@ -18,26 +18,23 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
     """The text of a template file.
 
     Args:
-        path: A UTF-8 text file, as the user gave it; where there is none, it is the workflow's.
-        fields: The names that it may use.
+        path: As the user gave it; where there is no such file, it is the workflow's.
 
     Raises:
-        SettingsError: no such file, or it uses another name.
+        SettingsError: no such file, or it uses a name that is none of ``fields``.
     """
     path = Path(path) if Path(path).exists() else WORKFLOW / path
-    known = ", ".join(f"${name}" for name in fields)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"cannot read the prompt: {error.strerror}", where=str(path)) from None
+    hint = f"names are {', '.join(f'${name}' for name in fields)}; write $$ for a dollar sign"
     template = Template(text)
     if not template.is_valid():
-        hint = f"write $$ for a dollar sign; names are {known}"
         raise SettingsError("a lone $ in the prompt", where=str(path), hint=hint)
-    for name in template.get_identifiers():
-        if name not in fields:
-            wrong = f"unknown name ${name} in the prompt"
-            raise SettingsError(wrong, where=str(path), hint=f"names are {known}")
+    if unknown := {*template.get_identifiers()} - {*fields}:
+        wrong = f"unknown name ${min(unknown)} in the prompt"
+        raise SettingsError(wrong, where=str(path), hint=hint)
     return text.rstrip("\n")
 
 
@@ -49,13 +46,3 @@ def fill(template: str, values: Mapping[str, object]) -> str:
 def answer_prompt(template: str, pair: Pair) -> str:
     """What a model reads before it writes the answer to a pair's question."""
     return fill(template, {name: getattr(pair, name) for name in ANSWER_FIELDS})
-
-
-def question_prompt(pair: Pair) -> str:
-    """The question alone, without what it is about."""
-    return fill(QUESTION, {"question": pair.question})
-
-
-def completion(pair: Pair) -> str:
-    """What a model is to write: the reference answer after one space."""
-    return f" {pair.answer}"

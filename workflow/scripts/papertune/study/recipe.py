@@ -6,33 +6,23 @@ model is made again.
 
 from typing import Any
 
+from papertune.study import settings
 from papertune.study.methods import METHODS
-from papertune.study.settings import (
-    Embedder,
-    ExampleForm,
-    Freeze,
-    Lora,
-    MethodName,
-    Quantization,
-    Settings,
-    Subset,
-    Training,
-    cosmetic,
-)
+from papertune.study.settings import Settings, Training, cosmetic
 
 
 class Recipe(Settings):
     """How a model is made of a base and of pairs."""
 
-    method: MethodName
+    method: settings.MethodName
     training: Training = Training()
-    lora: Lora = Lora()
-    quantization: Quantization = Quantization()
-    freeze: Freeze | None = None
-    subset: Subset | None = None
-    examples: ExampleForm = ExampleForm()
+    lora: settings.Lora = settings.Lora()
+    quantization: settings.Quantization = settings.Quantization()
+    freeze: settings.Freeze | None = None
+    subset: settings.Subset | None = None
+    examples: settings.ExampleForm = settings.ExampleForm()
     prompt: str = ""  # text of the answer template
-    embedder: Embedder = Embedder()  # for training.best_by: similarity
+    embedder: settings.Embedder = settings.Embedder()  # for training.best_by: similarity
     sharded: bool = cosmetic(False)  # several processes hold a part of the model each
 
     @property
@@ -49,7 +39,7 @@ class Recipe(Settings):
     def parts(self) -> dict[str, Settings]:
         """The settings that belong to the method, where they are given."""
         given = {part: getattr(self, part) for part in METHODS[self.method].uses}
-        return {part: settings for part, settings in given.items() if settings is not None}
+        return {part: chosen for part, chosen in given.items() if chosen is not None}
 
     def identity(self) -> dict[str, Any]:
         """Equal for recipes that make the same model: what has no effect is left out."""

@@ -49,12 +49,9 @@ class SplitOf:
     def of(cls, split: str, splits: Splits) -> "SplitOf":
         """What of an experiment's splits decides about one of them."""
         years = splits.test if split == "test" else splits.train
-        return cls(
-            split,
-            (years.first, years.last) if isinstance(years, Years) else None,
-            None if isinstance(splits.test, Years) else splits.test,
-            None if split == "test" else splits.validation,
-        )
+        span = (years.first, years.last) if isinstance(years, Years) else None
+        test = None if isinstance(splits.test, Years) else splits.test
+        return cls(split, span, test, None if split == "test" else splits.validation)
 
     def __call__(self, document: Document) -> bool:
         """Whether it is."""

@@ -54,8 +54,8 @@ def list_documents(layout: Layout, year: str) -> Uses:
 
 def find_texts(layout: Layout, year: str) -> Uses:
     """Fetching and rendering."""
-    study = layout.experiment
-    return Uses(versions.COLLECT, {"source": study.source, "fetching": study.fetching})
+    chosen = {name: getattr(layout.experiment, name) for name in ("source", "fetching")}
+    return Uses(versions.COLLECT, chosen)
 
 
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
@@ -81,8 +81,8 @@ def describe_dataset(layout: Layout, generator: str) -> Uses:
 def pretrain_base(layout: Layout, base: str) -> Uses:
     """Of a base from scratch."""
     study = layout.experiment
-    sharded = study.compute.shards_weights("pretrain")
-    return Uses(versions.PRETRAIN, {"base": study.bases[base].pretrain}, {"sharded": sharded})
+    sharded = {"sharded": study.compute.shards_weights("pretrain")}
+    return Uses(versions.PRETRAIN, {"base": study.bases[base].pretrain}, sharded)
 
 
 def train(layout: Layout, model: str, seed: str) -> Uses:

@@ -6,35 +6,37 @@ Fields marked :func:`cosmetic` never enter an identity: changing them reruns not
 """
 
 from papertune.study.settings.base import NAME, Name, Settings, Years, added, cosmetic
-from papertune.study.settings.bases import Architecture, Base, Corpus, Pretraining, Tokenizer
-from papertune.study.settings.collect import Fetching, Resolver
-from papertune.study.settings.evaluate import (
-    PACKAGED_EMBEDDER,
-    Comparison,
-    Compute,
-    Embedder,
-    Published,
-)
 from papertune.study.settings.models import (
     PARTS,
-    Answering,
+    Architecture,
+    Base,
+    Corpus,
     ExampleForm,
     Freeze,
     Lora,
     MethodName,
     Model,
+    Pretraining,
     Quantization,
     Subset,
+    Tokenizer,
     Training,
 )
-from papertune.study.settings.sources import Source
-from papertune.study.settings.synthesize import (
+from papertune.study.settings.stages import (
+    PACKAGED_EMBEDDER,
+    Answering,
+    Comparison,
+    Compute,
     Decoding,
+    Embedder,
+    Fetching,
     Generator,
-    GeneratorSettings,
     OpenAIGenerator,
     PromptedGenerator,
+    Published,
+    Resolver,
     RulesGenerator,
+    Source,
     SourceGenerator,
     TransformersGenerator,
 )

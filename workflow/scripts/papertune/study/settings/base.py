@@ -15,10 +15,8 @@ def cosmetic(default: Any = ..., **how: Any) -> Any:
 
 
 def added(default: Any, **how: Any) -> Any:
-    """A field that came when results were already made: at its default it is in no identity.
-
-    So the default has to mean what was done before there was the field.
-    """
+    """A field that came when results were already made: its default, which has to mean what was
+    done before, is in no identity."""
     return Field(default, json_schema_extra={"added": True}, **how)
 
 
@@ -69,7 +67,7 @@ class Years(Settings):
     last: int = Field(alias="to", ge=1600, le=2200)
 
     @model_validator(mode="after")
-    def _not_empty(self) -> "Years":
+    def _not_empty(self) -> Self:
         if self.last < self.first:
             raise ValueError(
                 f"no years from {self.first} to {self.last}; put the earlier one in 'from'"

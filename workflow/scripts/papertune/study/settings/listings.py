@@ -27,17 +27,22 @@ class ListedSource(Settings):
     # everything else is listed once, and again by `snakemake refresh`
     watched: ClassVar[bool] = False
 
-    undated: ClassVar[Literal["needed", "none", "either"]] = "needed"  # `years` of other paths
+    voted: ClassVar[bool] = False
+    undated: ClassVar[Literal["needed", "none", "either"]] = "needed"  # `years` where none is said
 
     @property
     def years(self) -> Literal["needed", "none", "either"]:
         """Whether documents are split by year: they must be, cannot be, or as one likes."""
-        return "needed" if "{year}" in getattr(self, "path", "") else self.undated
+        said = "{year}" in getattr(self, "path", "") or self._has_column("year")
+        return "needed" if said else self.undated
 
     @property
     def has_scores(self) -> bool:
         """Whether documents come with a score: votes of readers, or a column of one's own."""
-        return False
+        return self.voted or self._has_column("score")
+
+    def _has_column(self, name: str) -> bool:
+        return bool(getattr(getattr(self, "columns", None), name, ""))
 
     def files_of(self, part: int | str) -> list[Path]:
         """The local files of a year or part, each once."""

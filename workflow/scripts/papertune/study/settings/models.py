@@ -1,8 +1,6 @@
-"""Settings of models, of training and of answering."""
+"""Settings of models and of their bases, and how both are trained."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
     ConfigDict,
@@ -52,15 +50,11 @@ class Training(Settings):
     evaluations: int = Field(10, ge=1, description="validations per run, evenly spaced")
     patience: int | None = Field(None, ge=1, description="validations without gain, then it stops")
     best_by: Literal[
-        "validation_loss",
-        "similarity",
-        "bleu",
-        "corpus_bleu",
-        "rouge_l",
-        "token_f1",
-        "exact_match",
-        "teacher_forced_bleu",
-    ] = added("validation_loss", description="chooses the best checkpoint; patience waits for it")
+        "validation_loss", "similarity", "bleu", "corpus_bleu", "rouge_l", "token_f1",
+        "exact_match", "teacher_forced_bleu",
+    ] = added(
+        "validation_loss", description="chooses the best checkpoint; patience waits for it"
+    )  # fmt: skip
     best_sample: int = added(
         64, ge=1, description="validation pairs that are answered for it, where it is a metric"
     )
@@ -114,12 +108,12 @@ class ExampleForm(Settings):
     @property
     def asked(self) -> Literal["prompt", "question", "chat"]:
         """The form in which a model is asked: that of training, else that of its base."""
-        return (
-            "question" if self.variant == "qa" else "chat" if self.variant == "chat" else "prompt"
-        )
+        if self.variant == "qa":
+            return "question"
+        return "chat" if self.variant == "chat" else "prompt"
 
     @model_validator(mode="after")
-    def _length_of_something(self) -> ExampleForm:
+    def _length_of_something(self) -> Self:
         if self.length is not None and self.packing == "none":
             raise ValueError("length is of packed rows or blocks; set packing: whole or blocks")
         return self
@@ -187,10 +181,10 @@ class Model(Settings):
 
     @field_serializer("training")
     def _own(self, training: Training) -> dict[str, Any]:
-        return training.model_dump(include=training.model_fields_set)
+        return training.model_dump(exclude_unset=True)
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Model:
+    def _parts_fit(self) -> Self:
         method = METHODS[self.method]
         for part in PARTS:
             unused = getattr(self, part) == type(self).model_fields[part].get_default()
@@ -205,19 +199,88 @@ class Model(Settings):
         return self
 
 
-class Answering(Settings):
-    """How models answer. Temperature 0 is greedy."""
+class Tokenizer(Settings):
+    """Trained on the base's own pre-training texts."""
 
-    max_new_tokens: int = Field(64, ge=1)
-    temperature: float = Field(0.0, ge=0)
-    batch_size: int = cosmetic(32, ge=1)
+    kind: Literal["bpe", "characters"] = "bpe"
+    vocabulary: int = Field(1536, ge=64, description="tokens, specials included; bpe only")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _engine_is_gone(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "engine" in values:
-            raise ValueError(
-                "engine is gone, models answer through transformers: remove the key; a model on "
-                "a server such as vLLM is a generator with backend: openai"
+
+class Architecture(Settings):
+    """A decoder from scratch."""
+
+    family: Literal["gpt2", "llama"] = "llama"
+    width: int = Field(64, ge=8)
+    layers: int = Field(2, ge=1)
+    heads: int = Field(2, ge=1)
+    intermediate: int = Field(160, ge=8)
+    activation: Literal["relu", "gelu", "silu"] = "relu"
+    context: int = Field(256, ge=32, description="tokens")
+    init_std: float = Field(0.02, gt=0)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its shape under the names of transformers' configurations."""
+        if self.family == "gpt2":
+            names = "n_embd n_layer n_head n_inner n_positions activation_function"
+            more = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+        else:
+            names = (
+                "hidden_size num_hidden_layers num_attention_heads intermediate_size "
+                "max_position_embeddings hidden_act"
             )
-        return values
+            more = {"num_key_value_heads": self.heads}
+        sizes = (self.width, self.layers, self.heads, self.intermediate, self.context)
+        shape = zip(names.split(), (*sizes, self.activation), strict=True)
+        return {**dict(shape), **more, "tie_word_embeddings": True}
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        return self
+
+
+class Corpus(Settings):
+    """What a base from scratch reads: the training documents only, and files of one's own.
+
+    ``plain``: the text as it is. ``recall``: text and the beginning of a sentence as prompt, the
+    rest of the sentence as completion. ``none``: files only. Files are JSONL with ``text``, or
+    ``prompt`` and ``completion``.
+    """
+
+    documents: Literal["plain", "recall", "none"] = "plain"
+    files: list[str] = []
+    loss: Literal["completion", "all"] = "completion"
+
+
+class Pretraining(Settings):
+    """How a base is made here from scratch."""
+
+    tokenizer: Tokenizer = Tokenizer()
+    architecture: Architecture = Architecture()
+    corpus: Corpus = Corpus()
+    training: Training = Training()
+    seed: int = 1
+
+    @model_validator(mode="after")
+    def _by_loss(self) -> Self:
+        if self.training.best_by != "validation_loss":
+            raise ValueError("training.best_by: in pre-training it can only be validation_loss")
+        return self
+
+
+class Base(Settings):
+    """Exactly one of: a Hub id with its revision, a local folder, a base pre-trained here."""
+
+    one_of = ("hub", "path", "pretrain")
+    hub: str = ""
+    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+    path: str = ""
+    pretrain: Pretraining | None = None
+
+    @model_validator(mode="after")
+    def _with_revision(self) -> Self:
+        if self.hub and not self.revision:
+            raise ValueError("a Hub base needs revision: a commit, 40 hex digits")
+        return self

