@@ -155,10 +155,10 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
     """
     from papertune.examples.tokens import Examples
     from papertune.models.loading import device_name, set_up_torch
-    from papertune.models.modelfolder import device_label, peak_memory
     from papertune.study.recipe import Recipe
     from papertune.study.settings import Training
     from papertune.training.callback import RunCallback
+    from papertune.training.facts import device_label, peak_memory
     from papertune.training.methods import prepare
     from papertune.training.train import fit
 

@@ -270,7 +270,7 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
     from papertune.pairfile import write_pairs
     from papertune.records import Pair
     from papertune.study.settings import Tokenizer
-    from papertune.training.corpus import Text
+    from papertune.training.data import Text
     from papertune.training.pretraining import make_tokenizer
 
     words = "a model reads abstracts and answers questions about what it has read"

@@ -139,7 +139,7 @@ def train_several(threads: int, runs: list[dict[str, Any]], parts_of: str = "") 
     if not parts_of:
         return
     from papertune.models.loading import load_model
-    from papertune.training.several.fsdp import in_parts
+    from papertune.training.several import in_parts
 
     model = load_model(Path(parts_of), device="cpu")
     parts = in_parts(model, half=False)

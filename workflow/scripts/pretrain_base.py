@@ -4,9 +4,9 @@ from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.jobs.workers import run, workers_of
-from papertune.models.finished import BASES, place
+from papertune.models.modelfolder import BASES, place
 from papertune.study import uses
-from papertune.training.identities import pretraining_identity
+from papertune.training.data import pretraining_identity
 from papertune.training.pretraining import pretrain
 
 with job(snakemake, uses.pretrain_base) as given:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.jobs.workers import run, workers_of
-from papertune.models.finished import MODELS, place
 from papertune.models.modelcard import name_model
+from papertune.models.modelfolder import MODELS, place
 from papertune.study import uses
-from papertune.training.identities import training_identity
+from papertune.training.data import training_identity
 from papertune.training.train import train
 
 with job(snakemake, uses.train) as given:

@@ -16,7 +16,7 @@ from papertune.examples.forms import Form
 from papertune.examples.tokens import encode
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.pairfile import write_pairs
-from papertune.records import Answer, Pair, read_records
+from papertune.records import Answer, read_records
 from papertune.study.settings import Answering
 from tiny_models import make_model
 
@@ -139,11 +139,8 @@ def test_a_killed_run_keeps_its_batches(tmp_path, run, monkeypatch):
 
 def test_long_prompts_lose_their_beginning_and_it_is_said(run, caplog):
     caplog.set_level(logging.INFO)
-    long = [
-        Pair("1" * 16, "d", 2020, "read", "energy " * 400, "what is it", "tern", "g"),
-        Pair("2" * 16, "d", 2020, "other", "energy " * 401, "what is it", "tern", "g"),
-    ]
-    _, answers = run(long)
+    own = [{"id": str(n), "context": "energy " * n} for n in (400, 401)]
+    _, answers = run([replace(pairs()[0], **changes) for changes in own])
     assert answers[0].text == answers[1].text  # what differs was cut off
     assert "2 of 2 prompts are longer" in caplog.text
 

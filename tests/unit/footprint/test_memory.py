@@ -102,7 +102,7 @@ def test_parameters_are_those_of_transformers(name):
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_parameters_of_a_base_from_scratch_are_those_that_it_will_have(family):
-    from papertune.training.corpus import Text
+    from papertune.training.data import Text
     from papertune.training.pretraining import make_model, make_tokenizer
 
     shape, words = FromScratch(family=family, context=64), Tokenizer(kind="characters")

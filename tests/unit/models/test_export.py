@@ -6,8 +6,7 @@ import json
 import pytest
 
 from papertune.models.loading import load_model, load_tokenizer
-from papertune.models.modelcard import block, name_model, text
-from papertune.models.origin import licence_of
+from papertune.models.modelcard import block, licence_of, name_model, text
 from papertune.records import Score, write_records
 from papertune.report.export import export_model
 from papertune.study.layout import Origin

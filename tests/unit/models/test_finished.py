@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from papertune.models.finished import MODELS, place
 from papertune.models.loading import weights_digest
 from papertune.models.modelcard import add_facts
-from papertune.models.modelfolder import model_folder
+from papertune.models.modelfolder import MODELS, model_folder, place
 
 WEIGHTS = "model.safetensors"
 
@@ -82,7 +81,7 @@ def test_a_kill_after_the_making_loses_nothing(maker, step, monkeypatch):
 
     with monkeypatch.context() as patch:
         inside = {"rename": "_move", "link": "link_or_copy"}[step]
-        patch.setattr(f"papertune.models.finished.{inside}", killed)
+        patch.setattr(f"papertune.models.modelfolder.{inside}", killed)
         with pytest.raises(KeyboardInterrupt):
             maker("a/m/seed-1")
     assert not (maker.folder / "a/m/seed-1").exists()

@@ -17,7 +17,7 @@ set_up_torch(1)
 import transformers, peft
 from transformers import AutoModelForCausalLM, Trainer
 slow = {"sklearn", "scipy", "datasets", "trio", "bitsandbytes"} & {*sys.modules}
-from papertune.models.insides import bring_bitsandbytes
+from papertune.models.quantization import bring_bitsandbytes
 bring_bitsandbytes()
 from peft.import_utils import is_bnb_4bit_available
 from transformers.utils import is_bitsandbytes_available

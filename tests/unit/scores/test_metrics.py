@@ -9,8 +9,7 @@ import pytest
 from papertune.errors import EvaluationError
 from papertune.metrics import METRICS, combine_bleu, describe, part_keys
 from papertune.records import Answer, Score, read_records, write_records
-from papertune.scores.embedding import Embeddings, embedder_identity
-from papertune.scores.scoring import score_answer, score_answers
+from papertune.scores.scoring import Embeddings, embedder_identity, score_answer, score_answers
 from papertune.study import experiment
 from papertune.study.settings import Embedder
 
@@ -41,17 +40,14 @@ def plain_bleu(hypothesis, reference, epsilon=0.1):
     return math.exp(short + sum(logs) / 4)
 
 
-@pytest.mark.parametrize(
-    ("text", "reference"),
-    [
+def test_bleu_is_papinenis_with_method_1():
+    for text, reference in [
         ("the cache saves half of the energy", "the cache saves half of all energy"),
         ("it saves some energy in caches", "the cache saves half of all energy"),
         ("the cache saves half", "the cache saves half of the energy of the chip"),
-    ],
-)
-def test_bleu_is_papinenis_with_method_1(text, reference):
-    expected = plain_bleu(text.split(), reference.split())
-    assert value("bleu", text, reference) == pytest.approx(expected, abs=1e-9)
+    ]:
+        expected = plain_bleu(text.split(), reference.split())
+        assert value("bleu", text, reference) == pytest.approx(expected, abs=1e-9)
 
 
 # ---- corpus BLEU ------------------------------------------------------------
@@ -166,12 +162,8 @@ def test_a_text_is_embedded_once_and_the_file_is_the_same_again(scored, monkeypa
     monkeypatch.setattr(Embeddings, "_embed", never)
     score(scored, "again.jsonl")
     assert (scored / "again.jsonl").read_bytes() == (scored / "scores.jsonl").read_bytes()
-
-
-def test_scores_keep_the_order_and_the_parts(scored):
-    answers = list(read_records(scored / "answers.jsonl", Answer))
     scores = list(read_records(scored / "scores.jsonl", Score))
-    assert [s.pair for s in scores] == [a.pair for a in answers]
+    assert [s.pair for s in scores] == ["p0", "p1", "p2", "p3"]
     assert set(scores[0].values) >= {"perplexity.nll", "corpus_bleu.matches_4", "rouge_l"}
 
 
@@ -182,14 +174,9 @@ def test_no_answers_is_a_failure(tmp_path):
     assert not (tmp_path / "s.jsonl").exists()
 
 
-def test_a_missing_embedder_folder_is_named(tmp_path):
-    with pytest.raises(
-        EvaluationError, match=r"(?s)no such folder.*nowhere|nowhere.*no such folder"
-    ):
+def test_a_changed_local_embedder_is_another_one_and_a_missing_one_is_named(tmp_path):
+    with pytest.raises(EvaluationError, match="nowhere: no such folder"):
         Embeddings(Embedder(model=str(tmp_path / "nowhere")), tmp_path / "store")
-
-
-def test_a_changed_local_embedder_is_another_one(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     before = embedder_identity(Embedder(model=str(tmp_path)))
     (tmp_path / "config.json").write_text("{ }")

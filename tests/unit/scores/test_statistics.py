@@ -29,13 +29,8 @@ def clustered(rng, effect=0.0, *, alone=False):
     return counted(values.ravel() if alone else values)
 
 
-@pytest.mark.parametrize(
-    ("alone", "least", "most"),
-    [
-        (False, 0.90, 0.985),
-        (True, 0, 0.88),  # why documents are resampled, not every question on its own
-    ],
-)
+# why documents are resampled, not every question on its own
+@pytest.mark.parametrize(("alone", "least", "most"), [(False, 0.90, 0.985), (True, 0, 0.88)])
 def test_interval_of_documents_covers_the_truth_as_often_as_it_says(alone, least, most):
     rng = np.random.default_rng(0)
     hits = 0
@@ -54,13 +49,10 @@ def test_p_is_about_uniform_where_there_is_no_difference():
     assert 0.42 <= (values < 0.5).mean() <= 0.58
 
 
-def test_p_finds_a_difference_and_never_is_zero():
+def test_p_agrees_with_the_paired_t_test_and_never_is_zero():
     sums = clustered(np.random.default_rng(2), effect=0.5)
     resampled, value = bootstrap(sums, MEAN, resamples=999, seed=1)
     assert p_value(resampled, float(value)) == 1 / 1000
-
-
-def test_p_agrees_with_the_paired_t_test():
     differences = np.random.default_rng(4).normal(0.12, 0.5, 80)
     resampled, value = bootstrap(counted(differences), MEAN, resamples=5000, seed=1)
     theirs = stats.ttest_1samp(differences, 0).pvalue
@@ -104,12 +96,13 @@ def write_scores(folder, model, seed, test_set, value, *, only=None, missing=())
 
 def compared(files, folder, metrics=("similarity",), baseline="baseline", **how):
     """(model, test set, metric, year) → cell."""
+    comparison = Comparison(**{"resamples": 100, **how})
     cells = compare(
         files,
         folder / "matrix.csv",
         metrics=list(metrics),
         baseline=baseline,
-        comparison=Comparison(**{"resamples": 100, **how}),
+        comparison=comparison,
     )
     return {(c.model, c.test_set, c.metric, c.year): c for c in cells}
 
@@ -133,7 +126,7 @@ def matrix(tmp_path):
     return make(tmp_path)
 
 
-def test_mean_is_over_questions_and_seeds(matrix):
+def test_means_are_over_questions_and_seeds_and_of_years_and_perplexity_right(matrix):
     cells, noise = matrix
     cell = cells["full", "own", "similarity", "all"]
     expected = 0.2 + 0.4 + 0.05 + noise[1:].mean()
@@ -143,9 +136,6 @@ def test_mean_is_over_questions_and_seeds(matrix):
     assert cell.seed_low == pytest.approx(0.6 + noise[1].mean())
     assert cell.seed_high == pytest.approx(0.7 + noise[2].mean())
 
-
-def test_years_and_perplexity_are_made_right(matrix):
-    cells, noise = matrix
     year = cells["full", "own", "similarity", "2023"]
     assert year.mean == pytest.approx(0.65 + noise[1:, 1::2].mean())
     assert (year.questions, year.p) == (20, None)
@@ -178,25 +168,18 @@ def test_the_file_comes_back_and_is_the_same_again(matrix, tmp_path):
     assert (tmp_path / "matrix.csv").read_bytes() != before
 
 
-def test_missing_values_are_left_out_of_both_sides(tmp_path):
+def test_missing_values_are_left_out_of_both_sides_and_none_at_all_gives_an_empty_cell(tmp_path):
+    every = {f"own-{d}-{q}" for d in range(20) for q in range(2)}
+    given = {"baseline": (0, {"own-0-1"}), "full": (0.5, ()), "mute": (0, every)}
     cells = compared({
-        ("baseline", 0, "own"): write_scores(
-            tmp_path, "baseline", 0, "own", lambda d, q: float(q), missing={"own-0-1"}
-        ),
-        ("full", 1, "own"): write_scores(tmp_path, "full", 1, "own", lambda d, q: q + 0.5),
+        (model, 0, "own"): write_scores(
+            tmp_path, model, 0, "own", lambda d, q, more=more: q + more, missing=missing
+        )
+        for model, (more, missing) in given.items()
     }, tmp_path)  # fmt: skip
-    baseline, full = (cells[model, "own", "similarity", "all"] for model in ("baseline", "full"))
+    baseline, full, empty = (cells[model, "own", "similarity", "all"] for model in given)
     assert (baseline.questions, full.questions) == (39, 40)
     assert full.difference == pytest.approx(0.5)
-
-
-def test_a_metric_defined_for_no_answer_gives_an_empty_cell(tmp_path):
-    every = {f"own-{d}-{q}" for d in range(20) for q in range(2)}
-    cells = compared({
-        (model, 0, "own"): write_scores(tmp_path, model, 0, "own", lambda d, q: 0.5, missing=missing)
-        for model, missing in (("baseline", ()), ("full", every))
-    }, tmp_path)  # fmt: skip
-    empty = cells["full", "own", "similarity", "all"]
     assert (empty.mean, empty.low, empty.p, empty.questions) == (None, None, None, 0)
 
 

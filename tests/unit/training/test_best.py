@@ -11,7 +11,7 @@ from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, read_records
 from papertune.study.settings import Answering, Pretraining, Training
 from papertune.training.by_answers import TEACHER_FORCED, AnswerScorer
-from papertune.training.history import Criterion
+from papertune.training.facts import Criterion
 from tiny_training import PROMPT, Runs, assert_same, bytes_of, facts_of, history_of, pairs
 
 # answers get better while one contradiction, of which the model is ever surer, spoils the loss

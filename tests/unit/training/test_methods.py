@@ -1,6 +1,5 @@
 """Every method and every setting of training, for real, on models small enough for a test."""
 
-import dataclasses
 import math
 from contextlib import nullcontext
 from functools import cache
@@ -17,7 +16,6 @@ from papertune.study.recipe import Recipe
 from papertune.study.settings import ExampleForm, Freeze, Lora, Quantization, Subset, Training
 from papertune.training.callback import RunCallback
 from papertune.training.methods import prepare
-from papertune.training.subsets import choose
 from papertune.training.train import fit
 from tiny_models import make_model
 from tiny_training import PROMPT, Runs, bytes_of, facts_of, history_of, pairs, weights_of
@@ -32,7 +30,11 @@ MODULES = {
     "gemma2": LLAMA,
     "mistral": LLAMA,
 }
-LAYERS = {"gpt2": "transformer.h", "falcon": "transformer.h"}  # others have model.layers
+# layers and embedding, where they are not as llama's
+PLACES = {
+    "gpt2": ("transformer.h", "transformer.wte"),
+    "falcon": ("transformer.h", "transformer.word_embeddings"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +88,6 @@ def validation_loss(model, output, folder):
         return float(answer_loss(model(**batch), labels))
 
 
-# ---- methods ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("family", MODULES)
 def test_qlora_trains_adapters_on_every_linear_layer_in_4_bit(run, base, tmp_path, family):
     import torch
@@ -115,37 +114,24 @@ def test_qlora_trains_adapters_on_every_linear_layer_in_4_bit(run, base, tmp_pat
 def test_quantised_weights_are_those_of_training_whatever_the_precision_of_the_rest(base):
     import torch
 
-    trained, answering = (
-        load_model(base("llama"), precision=precision, quantization=Quantization())
-        for precision in ("fp32", "bf16")
-    )
-    ours, theirs = trained.state_dict(), answering.state_dict()
+    weights = []
+    for precision, rest in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        model = load_model(base("llama"), precision=precision, quantization=Quantization())
+        assert {p.dtype for p in model.parameters()} == {torch.uint8, rest}
+        weights.append(model.state_dict())
+    ours, theirs = weights
     for name, weight in ours.items():
         if weight.dtype == torch.uint8 or "absmax" in name or "quant" in name:
             assert weight.equal(theirs[name]), name
-    for model, rest in ((answering, torch.bfloat16), (trained, torch.float32)):
-        assert {p.dtype for p in model.parameters()} == {torch.uint8, rest}
     name = "model.embed_tokens.weight"
     assert ours[name].equal(weights_of(base("llama"))[name])  # never rounded
 
 
-@pytest.mark.parametrize("change", [{"type": "fp4"}, {"double": False}])
-def test_another_quantisation_is_another_base(run, change):
-    nf4 = run("nf4", method="qlora")
-    other = run("other", method="qlora", quantization=Quantization(**change))
-    assert bytes_of(nf4) != bytes_of(other)
-    assert quantization_of(other) == Quantization(**change)
-
-
-@pytest.mark.skipif(
-    "not __import__('torch').cuda.is_available()", reason="bf16 in 4 bit is for GPUs"
-)
-def test_on_a_gpu_the_computation_in_4_bit_is_bf16(base):
-    import torch
-
-    model = load_model(base("llama"), precision="auto", quantization=Quantization())
-    kinds = {m.compute_dtype for m in model.modules() if hasattr(m, "compute_dtype")}
-    assert kinds == {torch.bfloat16}
+def test_another_quantisation_is_another_base(run):
+    hows = [Quantization(), Quantization(type="fp4"), Quantization(double=False)]
+    folders = [run(str(n), method="qlora", quantization=how) for n, how in enumerate(hows)]
+    assert len({bytes_of(folder) for folder in folders}) == 3
+    assert [quantization_of(folder) for folder in folders] == hows
 
 
 def test_adapters_are_on_the_named_modules_and_one_that_is_not_there_is_said(run):
@@ -159,28 +145,29 @@ def test_adapters_are_on_the_named_modules_and_one_that_is_not_there_is_said(run
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "falcon"])
 @pytest.mark.parametrize(
-    ("freeze", "layers"),
-    [({"first": 2}, {0, 1}), ({"last": 1}, {2}), ({"first": 1, "layers": [2]}, {0, 2})],
+    ("freeze", "frozen"),
+    [
+        ({"first": 2}, ["0", "1"]),
+        ({"last": 1}, ["2"]),
+        ({"first": 1, "layers": [2]}, ["0", "2"]),
+        ({"modules": ["{layers}.1", "{embedding}"]}, ["1"]),
+    ],
 )
-def test_frozen_layers_stay_and_the_rest_learns(run, base, family, freeze, layers):
-    output = run("frozen", family=family, method="freeze", freeze=Freeze(**freeze))
-    prefix = LAYERS.get(family, "model.layers")
-    every = set(weights_of(base(family)))
-    frozen = {name for name in every for n in layers if name.startswith(f"{prefix}.{n}.")}
-    moved = changed(output, base(family))
-    assert frozen and not (moved & frozen)
+def test_frozen_layers_and_modules_stay_and_the_rest_learns(run, base, family, freeze, frozen):
+    layers, embedding = PLACES.get(family, ("model.layers", "model.embed_tokens"))
+    named = [one.format(layers=layers, embedding=embedding) for one in freeze.get("modules", [])]
+    output = run(
+        "frozen", family=family, method="freeze", freeze=Freeze(**freeze | {"modules": named})
+    )
+    every, moved = set(weights_of(base(family))), changed(output, base(family))
+    starts = tuple(f"{one}." for one in (*(f"{layers}.{n}" for n in frozen), *named))
+    stay = {name for name in every if name.startswith(starts)}
+    assert stay and not (moved & stay)
     # what nothing depends on (the key's bias in softmax attention) may stay where it is
-    rest = {n for n in every - frozen if not any(part in n for part in ("norm", "bias", "ln"))}
+    rest = {n for n in every - stay if not any(part in n for part in ("norm", "bias", "ln"))}
     assert rest <= moved
     facts = facts_of(output)
     assert 0 < facts["trainable_parameters"] < facts["total_parameters"]
-
-
-def test_named_modules_are_frozen(run, base):
-    freeze = Freeze(modules=["model.embed_tokens", "model.layers.1.mlp"])
-    moved = changed(run("named", method="freeze", freeze=freeze), base("llama"))
-    assert not [n for n in moved if "embed_tokens" in n or n.startswith("model.layers.1.mlp")]
-    assert "model.layers.1.self_attn.q_proj.weight" in moved
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora"])
@@ -219,9 +206,6 @@ def test_scratch_has_the_shape_of_the_base_and_none_of_its_weights(run, base):
     assert learned[-1]["validation_loss"] < learned[0]["validation_loss"]
 
 
-# ---- precision, memory, optimisers ------------------------------------------------------------
-
-
 @pytest.mark.parametrize("method", ["full", "lora", "qlora"])
 def test_gradient_checkpointing_computes_again_and_changes_nothing(run, monkeypatch, method):
     from transformers.models.llama.modeling_llama import LlamaMLP
@@ -257,18 +241,8 @@ def test_full_in_bf16_with_checkpointing_comes_near_fp32(run, family):
     assert near[-1]["validation_loss"] < near[0]["validation_loss"]
 
 
-@pytest.fixture
-def optimisers(monkeypatch):
-    """The optimisers that runs have used."""
-    used, begin = [], RunCallback.on_train_begin
-
-    def seen(watch, args, state, control, **rest):
-        optimizer = rest["optimizer"]
-        used.append(getattr(optimizer, "optimizer", optimizer))
-        return begin(watch, args, state, control, **rest)
-
-    monkeypatch.setattr(RunCallback, "on_train_begin", seen)
-    return used
+GPU = "__import__('torch').cuda.is_available()"
+PAGED = pytest.mark.skipif(f"not {GPU}", reason="paging needs a GPU")
 
 
 @pytest.mark.parametrize(
@@ -278,25 +252,35 @@ def optimisers(monkeypatch):
         ("adamw_8bit", "bitsandbytes.optim.adamw.AdamW"),
         ("adafactor", "transformers.optimization.Adafactor"),
         ("sgd", "torch.optim.sgd.SGD"),
+        pytest.param("paged_adamw_8bit", "bitsandbytes.optim.adamw.AdamW", marks=PAGED),
+        pytest.param("paged_adamw_32bit", "bitsandbytes.optim.adamw.AdamW", marks=PAGED),
     ],
 )
-def test_optimisers_by_their_usual_names(run, base, optimisers, name, kind):
+def test_optimisers_by_their_usual_names(run, base, monkeypatch, name, kind):
+    used, begin = [], RunCallback.on_train_begin
+
+    def seen(watch, args, state, control, **rest):
+        used.append(getattr(rest["optimizer"], "optimizer", rest["optimizer"]))
+        return begin(watch, args, state, control, **rest)
+
+    monkeypatch.setattr(RunCallback, "on_train_begin", seen)
     output = run("model", optimizer=name, betas=(0.8, 0.9))
-    (used,) = optimisers
-    assert f"{type(used).__module__}.{type(used).__name__}" == kind
-    assert used.defaults.get("betas", (0.8, 0.9)) == (0.8, 0.9)
-    if name == "adamw_8bit":
-        assert used.args.optim_bits == 8 and not used.is_paged
+    (one,) = used
+    assert f"{type(one).__module__}.{type(one).__name__}" == kind
+    assert one.defaults.get("betas", (0.8, 0.9)) == (0.8, 0.9)
+    if name.endswith("bit"):
+        assert one.args.optim_bits == (8 if "8bit" in name else 32)
+        assert one.is_paged == name.startswith("paged")
     assert changed(output, base("llama"))
     assert facts_of(output)["settings"]["optimizer"] == name
 
 
-@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU to page from")
+@pytest.mark.skipif(GPU, reason="there is a GPU to page from")
 @pytest.mark.parametrize(
     ("name", "instead"), [("paged_adamw_8bit", "adamw_8bit"), ("paged_adamw_32bit", "adamw")]
 )
 def test_without_a_gpu_nothing_is_paged_and_the_error_says_what_to_take(
-    run, base, tmp_path, name, instead
+    run, tmp_path, name, instead
 ):
     with pytest.raises(TrainingError, match=name) as error:
         run("paged", optimizer=name)
@@ -306,17 +290,6 @@ def test_without_a_gpu_nothing_is_paged_and_the_error_says_what_to_take(
     nothing = dict.fromkeys(("train", "validation", "seed", "checkpoints", "what"))
     with pytest.raises(TrainingError, match=name):
         fit(None, None, training=Training(optimizer=name), **nothing)
-
-
-@pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="paging needs a GPU")
-@pytest.mark.parametrize("name", ["paged_adamw_8bit", "paged_adamw_32bit"])
-def test_paged_optimisers(run, optimisers, name):
-    run("paged", optimizer=name)
-    assert optimisers[0].is_paged
-    assert optimisers[0].args.optim_bits == (8 if "8bit" in name else 32)
-
-
-# ---- schedules and the rest of the hyperparameters ---------------------------------------------
 
 
 def cosine(steps):
@@ -343,24 +316,17 @@ def test_schedules_and_warm_up(run, settings, expected):
     assert rates == pytest.approx([1e-3 * share for share in expected], abs=1e-9)
 
 
-def test_the_gradient_is_clipped(run, base):
+def test_clipping_and_weight_decay_do_what_they_say(run, base):
+    once = {"max_steps": 1, "schedule": "constant"}
+    name, before = "model.layers.0.mlp.up_proj.weight", weights_of(base("llama"))
     # one step of plain SGD goes as far as the learning rate times the gradient's norm
-    how = {"optimizer": "sgd", "learning_rate": 1.0, "max_steps": 1, "schedule": "constant"}
-
-    def way(folder):
-        before, after = weights_of(base("llama")), weights_of(folder)
-        return math.sqrt(sum(float(((after[n] - before[n]) ** 2).sum()) for n in before))
-
-    assert way(run("clipped", clip=1e-2, **how)) == pytest.approx(1e-2, rel=1e-2)
-    assert way(run("free", clip=1e6, **how)) > 0.1
-
-
-def test_weight_decay_shrinks_matrices(run, base):
-    how = {"learning_rate": 1e-2, "max_steps": 1, "schedule": "constant"}
-    without, decayed = weights_of(run("w", **how)), weights_of(run("d", weight_decay=0.5, **how))
-    before = weights_of(base("llama"))
-    name = "model.layers.0.mlp.up_proj.weight"
+    after = weights_of(run("c", clip=1e-2, optimizer="sgd", learning_rate=1.0, **once))
+    way = math.sqrt(sum(float(((after[n] - before[n]) ** 2).sum()) for n in before))
+    assert way == pytest.approx(1e-2, rel=1e-2)
     # AdamW: w ← w − rate · decay · w, apart from the gradient's part (Loshchilov and Hutter 2019)
+    without, decayed = (
+        weights_of(run("d", weight_decay=decay, learning_rate=1e-2, **once)) for decay in (0, 0.5)
+    )
     assert (without[name] - decayed[name]).allclose(1e-2 * 0.5 * before[name], atol=1e-6)
     assert without["model.norm.weight"].equal(decayed["model.norm.weight"])
 
@@ -371,9 +337,6 @@ def test_accumulated_batches_make_the_update_of_one(run):
     assert facts_of(one)["steps"] == facts_of(parts)["steps"] == 6
     ours, theirs = weights_of(one), weights_of(parts)
     assert all(ours[name].allclose(theirs[name], atol=1e-4) for name in ours)
-
-
-# ---- a run that goes wrong ---------------------------------------------------------------------
 
 
 def test_a_diverging_run_stops_and_says_where_the_best_model_is(run, tmp_path):
@@ -416,54 +379,16 @@ def test_when_a_loss_counts_as_diverging(losses, diverges):
         callback.on_evaluate(None, state, TrainerControl())
 
 
-# ---- subsets ----------------------------------------------------------------------------------
-
-
-def scored(count):
-    """Two pairs for each document, the later ones with higher scores."""
-    return [
-        dataclasses.replace(pair, id=f"{pair.id}{n}", provenance={"score": (i * 7) % count})
-        for i, pair in enumerate(pairs(0, count))
-        for n in "ab"
-    ]
-
-
-def test_subsets_take_whole_documents():
-    some = scored(20)
-
-    def documents(**subset):
-        chosen = choose(some, Subset(**subset), "here")
-        assert [p for p in some if p in chosen] == chosen  # in their order
-        taken = dict.fromkeys(pair.document for pair in chosen)
-        assert len(chosen) == 2 * len(taken)
-        return list(taken)
-
-    assert documents(first=3) == ["d0", "d1", "d2"]
-    assert set(documents(top=3)) == {f"d{i}" for i in range(20) if (i * 7) % 20 >= 17}
-    assert len(documents(top=100)) == 20
-    half, most = documents(fraction=0.5), documents(fraction=0.9)
-    assert 4 <= len(half) <= 16 and set(half) < set(most)
-    # a document's place in it does not depend on the others
-    rest = choose(some[20:], Subset(fraction=0.5), "here")
-    assert {pair.document for pair in rest} == set(half) & {p.document for p in some[20:]}
-    assert choose(some, None, "here") == some
-    with pytest.raises(TrainingError, match="leaves none of 2 documents"):
-        choose(pairs(0, 2), Subset(fraction=1e-9), "here")
-
-
 def test_training_sees_the_subset_only(run, tmp_path):
     output = run("some", subset=Subset(first=10))
-    facts, told = facts_of(output), facts_of(output)["subset"]
-    assert facts["examples"]["train"] == 10 and facts["examples"]["validation"] == 6
+    told = facts_of(output)["subset"]
     assert (told["first"], told["pairs"], told["of"]) == (10, 10, 24)
     write_pairs(tmp_path / "train.parquet", pairs(0, 10))
     assert bytes_of(run("those")) == bytes_of(output)
 
-
-def test_training_reads_of_a_pair_what_the_variant_says(run):
+    # and of a pair what the variant says
     alone, both = (facts_of(run(v, examples={"variant": v})) for v in ("answer", "separate"))
-    assert (alone["examples"]["train"], both["examples"]["train"]) == (24, 48)
-    assert both["read"]["variant"] == "separate"
+    assert (alone["examples"]["train"], both["examples"]["train"]) == (10, 20)
     assert facts_of(run("plain"))["tokens_seen"] > 3 * alone["tokens_seen"]
 
 

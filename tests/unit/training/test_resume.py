@@ -67,17 +67,15 @@ def test_every_optimiser_and_4_bit_go_on_from_a_checkpoint(run, stopped, how):
 
 def test_a_signal_while_the_model_is_saved_costs_no_step(run, stopped, monkeypatch):
     """Snakemake, which has the same signal, throws the result away."""
-    undisturbed, trained = run("undisturbed"), []
-    real = stopping.install
+    undisturbed, real, steps = run("undisturbed"), RunCallback.on_step_end, []
 
-    def install():
-        if run.checkpoints("stopped").exists():  # the last attempt
-            monkeypatch.setattr(RunCallback, "on_step_end", lambda *_, **__: trained.append(1))
-        real()
+    def counted(*arguments, **rest):
+        steps.append(1)
+        real(*arguments, **rest)
 
-    monkeypatch.setattr(stopping, "install", install)
+    monkeypatch.setattr(RunCallback, "on_step_end", counted)
     assert_same(stopped(("write_facts", 1, training)), undisturbed)
-    assert not trained
+    assert len(steps) == 12
 
 
 @pytest.mark.parametrize("validation", ["best", "last"])
@@ -129,60 +127,45 @@ def test_killed_again_and_again_it_comes_to_what_an_undisturbed_run_does(run, me
     assert not run.checkpoints("killed").exists()
 
 
-TEARS = {
-    "cut": lambda folder: _cut(folder / "model.safetensors"),
-    "optimiser cut": lambda folder: _cut(folder / "optimizer.pt"),
-    "gone": lambda folder: (folder / "model.safetensors").unlink(),
-    "no marker": lambda folder: (folder / "whole").unlink(),
-    "state torn": lambda folder: _cut(folder / "trainer_state.json"),
-    "marker torn": lambda folder: _cut(folder / "whole"),
-}
-
-
 def _cut(path):
     os.truncate(path, path.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("tear", TEARS)
-def test_a_torn_checkpoint_is_seen_and_the_one_before_taken(run, tear, caplog):
+@pytest.mark.parametrize(
+    ("tear", "name"),
+    [
+        *((_cut, name) for name in ("model.safetensors", "optimizer.pt", "trainer_state.json")),
+        *((tear, "whole") for tear in (_cut, os.unlink)),
+        (os.unlink, "model.safetensors"),
+    ],
+)
+def test_a_torn_checkpoint_is_seen_and_the_one_before_taken(run, tear, name, caplog):
     caplog.set_level("INFO")
     undisturbed = run("undisturbed", **LONG)
     killed(run, "torn", "on_step_end", 17, **LONG)
     folders = sorted(run.checkpoints("torn").glob("checkpoint-*"))
     before, newest = sorted(folders, key=lambda folder: int(folder.name.rpartition("-")[2]))[-2:]
     assert (before.name, newest.name) == ("checkpoint-12", "checkpoint-15")
-    TEARS[tear](newest)
+    tear(newest / name)
     resumed = run("torn", **LONG)
     assert f"{newest} is not whole" in caplog.text
     assert f"going on from {before}" in caplog.text
     assert_same(resumed, undisturbed)
 
 
-def checkpoint(folder, step: int, best: int | None = None):
-    made = folder / f"checkpoint-{step}"
-    made.mkdir(parents=True)
-    (made / "model.safetensors").write_bytes(b"x" * 100)
-    state = {"best_model_checkpoint": str(folder / f"checkpoint-{best}") if best else None}
-    (made / "trainer_state.json").write_text(json.dumps(state))
-    mark_whole(made, Carried(1.5, 2, 3.0, 4.0))
-    return made
-
-
 def test_without_its_best_model_a_checkpoint_is_no_use(tmp_path):
-    best, newest = checkpoint(tmp_path, 3, best=3), checkpoint(tmp_path, 9, best=3)
+    best, newest = (tmp_path / f"checkpoint-{step}" for step in (3, 9))
+    for folder in (best, newest):
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"x" * 100)
+        state = {"best_model_checkpoint": str(best)}
+        (folder / "trainer_state.json").write_text(json.dumps(state))
+        mark_whole(folder, Carried(1.5, 2, 3.0, 4.0))
     assert newest_whole(tmp_path) == newest
     assert carried_by(newest) == Carried(1.5, 2, 3.0, 4.0)
     _cut(best / "model.safetensors")
     assert newest_whole(tmp_path) is None and not best.exists()
     assert newest.exists()  # a person may still look at it
-
-
-def test_checkpoints_from_before_are_whole(tmp_path):
-    old = checkpoint(tmp_path, 3)
-    (old / "whole").write_text(json.dumps({"loss": 1.0, "steps": 2, "seconds": 3.0}))
-    assert newest_whole(tmp_path) == old and carried_by(old).seconds == 3.0
-    (old / "whole").write_text("")
-    assert newest_whole(tmp_path) == old and carried_by(old) == Carried()
 
 
 @pytest.mark.parametrize("find_batch", [False, True])

@@ -141,7 +141,7 @@ def test_each_of_two_processes_holds_half_of_the_weights(study, trained):
 SMALL = """
 import torch
 from papertune.jobs import distributed
-from papertune.training.several.ddp import TogetherTrainer
+from papertune.training.several import TogetherTrainer
 real = TogetherTrainer.training_step
 def step(trainer, model, inputs, *arguments, **rest):
     loss = real(trainer, model, inputs, *arguments, **rest)

@@ -9,8 +9,8 @@ from papertune.examples.tokens import MASKED, answer_loss, encode, labelled, pad
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.study.settings import Pretraining, Tokenizer
 from papertune.training import pretraining
-from papertune.training.corpus import Text
-from tiny_training import COLOURS, QUICK, Runs, bytes_of, facts_of, history_of
+from papertune.training.data import Text
+from tiny_training import COLOURS, QUICK, bytes_of, facts_of
 
 
 @pytest.fixture(scope="module")
@@ -77,33 +77,20 @@ def test_pretrained_base_loads_as_any_model_does(bases):
         model = AutoModelForCausalLM.from_pretrained(bases / family, use_safetensors=True)
         assert None not in (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)
         assert model.config.vocab_size == len(tokenizer)
-        facts = facts_of(bases / family)
-        assert facts["method"] == "pretrain" and facts["examples"]["train"] >= 35
+        assert facts_of(bases / family)["examples"]["train"] >= 35
     assert not (bases / "c").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", ["llama", "gpt2"])
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_every_method_learns_and_writes_a_whole_folder(bases, family, method, tmp_path):
-    run = Runs(tmp_path, base=bases / family)
-    output = run("model", method=method, epochs=6, learning_rate=2e-2)
-    losses = [row["validation_loss"] for row in history_of(output)]
-    # adapters alone can do little for weights this random
-    assert losses[-1] < losses[0] - (0.05 if method == "full" else 0.0)
-    facts = facts_of(output)
-    assert facts["steps"] == 36 and facts["examples"]["train"] == 24
-    assert facts["tokens_seen"] > 0 and facts["peak_memory_bytes"] > 0
-    assert (facts["trainable_parameters"] < facts["total_parameters"]) == (method == "lora")
-    kinds = {path.suffix for path in output.iterdir()}
-    assert ".safetensors" in kinds and not kinds & {".bin", ".pt", ".pth", ".pkl"}
-    assert not run.checkpoints("model").exists()
-    assert load_model(output, base=bases / family).num_parameters() > 0
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run, method):
-    one = bytes_of(run("one", method=method))
+    folder = run("one", method=method)
+    one, facts = bytes_of(folder), facts_of(folder)
+    assert facts["steps"] == 12 and facts["examples"]["train"] == 24
+    assert facts["tokens_seen"] > 0 and facts["peak_memory_bytes"] > 0
+    assert (facts["trainable_parameters"] < facts["total_parameters"]) == (method == "lora")
+    kinds = {path.suffix for path in folder.iterdir()}
+    assert ".safetensors" in kinds and not kinds & {".bin", ".pt", ".pth", ".pkl"}
+    assert not run.checkpoints("one").exists()
     assert bytes_of(run("two", method=method)) == one
     assert bytes_of(run("one", method=method, seed=2)) != one
     if method == "full":

@@ -7,10 +7,10 @@ import types
 import pytest
 
 from papertune.study.settings import Training
-from papertune.training import callback, energy
+from papertune.training import callback
 from papertune.training import facts as run_facts
 from papertune.training import train as training
-from papertune.training.arguments import training_arguments
+from papertune.training.trainer import training_arguments
 from tiny_training import facts_of
 
 
@@ -20,7 +20,7 @@ def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
     from transformers import TrainingArguments
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setattr("papertune.training.arguments.device_name", lambda: "cuda")
+    monkeypatch.setattr("papertune.training.trainer.device_name", lambda: "cuda")
     assert TrainingArguments(output_dir=str(tmp_path)).n_gpu == 4
     arguments = training_arguments(
         Training(batch_size=6), steps=3, batch=6, accumulation=1, seed=1, checkpoints=tmp_path,
@@ -31,12 +31,15 @@ def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
     assert arguments.eval_batch_size == 16
 
 
-def test_gpu_hours_and_energy_are_of_gpus(run, monkeypatch):
+def test_gpu_hours_and_energy_are_of_gpus_and_known_in_every_attempt_or_not(run, monkeypatch):
     facts = facts_of(run("model"))
     assert facts["gpu_hours"] == 0.0 and facts["energy_joules"] is None
+    values = itertools.chain([100.0, 110.0], itertools.repeat(None))
+    monkeypatch.setattr(callback, "gpu_energy", lambda: next(values))
     monkeypatch.setattr(run_facts, "device_label", lambda: "NVIDIA H200")
     facts = facts_of(run("model"))
     assert facts["gpu_hours"] == pytest.approx(facts["wall_seconds"] / 3600, abs=1e-6)
+    assert facts["energy_joules"] is None
 
 
 def test_energy_of_several_attempts_adds_up(run, monkeypatch, stopped):
@@ -57,12 +60,6 @@ def test_energy_of_several_attempts_adds_up(run, monkeypatch, stopped):
     assert facts_of(stopped(("on_step_end", 7)))["energy_joules"] == whole + 10
 
 
-def test_energy_is_not_known_where_an_attempt_did_not_know_it(run, monkeypatch):
-    values = itertools.chain([100.0, 110.0], itertools.repeat(None))
-    monkeypatch.setattr(callback, "gpu_energy", lambda: next(values))
-    assert facts_of(run("model"))["energy_joules"] is None
-
-
 @pytest.mark.parametrize(
     ("counters", "joules"),
     [({"GPU-1-2-3": 12_345}, 12.345), ({}, None), (None, None)],
@@ -81,6 +78,6 @@ def test_joules_are_those_of_this_process_gpu(monkeypatch, counters, joules):
         nvmlDeviceGetTotalEnergyConsumption=counters.__getitem__,
     )  # fmt: skip
     monkeypatch.setitem(sys.modules, "pynvml", library or None)
-    energy._counter.cache_clear()
-    assert energy.gpu_energy() == joules
-    energy._counter.cache_clear()
+    run_facts._counter.cache_clear()
+    assert run_facts.gpu_energy() == joules
+    run_facts._counter.cache_clear()

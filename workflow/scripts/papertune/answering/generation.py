@@ -53,10 +53,7 @@ def batches(
 ) -> list[list[tuple[str, Tokens]]]:
     """Rows sorted by length, longest first: a batch too large for memory shows at once.
 
-    Args:
-        rows: Keys, each with its prompt's tokens or what else tells their number.
-        size: Rows of a batch at most.
-        length: Number of tokens of what stands beside the key.
+    Beside a row's key stand its prompt's tokens, or what else tells their number by ``length``.
     """
     ordered = sorted(rows, key=lambda row: (-length(row[1]), row[0]))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
@@ -98,22 +95,15 @@ def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) 
     ids, mask = left_padded(prompts, tokenizer.pad_token_id, model.device)
     ends = end_tokens(model, tokenizer)
     config = GenerationConfig(
-        max_new_tokens=new,
-        do_sample=False,
-        num_beams=1,
-        use_cache=True,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=sorted(ends) or None,
-    )
+        max_new_tokens=new, do_sample=False, num_beams=1, use_cache=True,
+        pad_token_id=tokenizer.pad_token_id, eos_token_id=sorted(ends) or None,
+    )  # fmt: skip
     noise = LogitsProcessorList()
     if sampling.temperature > 0:
         noise.append(row_sampler([key for key, _ in batch], sampling, model.device))
     with torch.inference_mode():
         written = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            generation_config=config,
-            logits_processor=noise,
+            input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=noise
         )
     return [_read_answer(tokenizer, row[ids.shape[1] :].tolist(), ends) for row in written]
 

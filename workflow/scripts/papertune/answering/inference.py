@@ -43,12 +43,8 @@ class Task(BaseModel):
 
     def identity(self, model: dict[str, Any]) -> dict[str, Any]:
         """What an answer depends on, beside the question."""
-        whole = {
-            "model": model,
-            "prompt": self.prompt,
-            "answering": self.answering.identity(),
-            "version": versions.ANSWER,
-        }
+        how = {"prompt": self.prompt, "answering": self.answering.identity()}
+        whole = {"model": model, **how, "version": versions.ANSWER}
         return whole if self.asked == "prompt" else whole | {"asked": self.asked}
 
     def form(self) -> Form:
@@ -71,17 +67,12 @@ def answer(
     threads: int = 1,
     shards: int = 1,
 ) -> int:
-    """Answer every question of a test set.
+    """Answer every question of a test set; returns how many the model was asked: the store has the others.
 
     Args:
         output: File of answers, in the order of the test set.
-        store: The store's root.
         identity: What the model depends on; prompt and decoding are added here.
-        threads: CPU threads of this job.
         shards: Processes of this job that answer, each with a model of its own.
-
-    Returns:
-        How many questions the model was asked; the others were in the store.
 
     Raises:
         Interrupted: the job was asked to stop; finished batches are in the store.
@@ -112,13 +103,8 @@ def answer(
             answer_batches(todo, **work)
         finished.read_again()
     pairs = read_pairs(task.test_set)
-    write_records(
-        output,
-        (
-            answer_of(pair, **finished.get(key))
-            for pair, (key, _) in zip(pairs, placed, strict=True)
-        ),
-    )
+    together = zip(pairs, placed, strict=True)
+    write_records(output, (answer_of(pair, **finished.get(key)) for pair, (key, _) in together))
     return len(missing)
 
 
@@ -132,12 +118,8 @@ def _cut(task: Task, places: dict[str, int], missing: set[str]) -> list[list[Pla
     config = load_config(task.model, base=task.base)
     room, _ = room_for(config, task.answering.max_new_tokens)
     if long := sum(room is not None and length > room for _, length in lengths):
-        log.warning(
-            "%d of %d prompts are longer than %s tokens and lose their beginning",
-            long,
-            len(lengths),
-            room,
-        )
+        told = "%d of %d prompts are longer than %s tokens and lose their beginning"
+        log.warning(told, long, len(lengths), room)
     cut = (
         [(key, places[key]) for key, _ in batch if key in missing]
         for batch in batches(lengths, task.answering.batch_size, length=int)
@@ -164,29 +146,20 @@ def answer_batches(
         rows = [(key, prompt) for (key, _), (prompt, _) in zip(batch, encoded, strict=True)]
         written = generate(model, form.tokenizer, rows, sampling)
         likelihoods = reference_nll(model, form.tokenizer, encoded)
-        finished.add(
-            {
-                key: {
-                    "text": one.text.strip(),
-                    "new_tokens": one.new_tokens,
-                    "truncated": one.truncated,
-                    # rounded to what padding and batch size leave alone
-                    "reference_nll": round(nll, 3),
-                    "reference_tokens": count,
-                }
-                for (key, _), one, (nll, count) in zip(rows, written, likelihoods, strict=True)
+        # likelihoods are rounded to what padding and batch size leave alone
+        finished.add({
+            key: {
+                "text": one.text.strip(), "new_tokens": one.new_tokens,
+                "truncated": one.truncated, "reference_nll": round(nll, 3),
+                "reference_tokens": count,
             }
-        )
+            for (key, _), one, (nll, count) in zip(rows, written, likelihoods, strict=True)
+        })  # fmt: skip
 
 
 def answer_of(pair: Pair, text: str, **facts: Any) -> Answer:
     """The record of an answer to a pair's question."""
     return Answer(
-        pair=pair.id,
-        document=pair.document,
-        year=pair.year,
-        question=pair.question,
-        reference=pair.answer,
-        text=text,
-        **facts,
-    )
+        pair=pair.id, document=pair.document, year=pair.year, question=pair.question,
+        reference=pair.answer, text=text, **facts,
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 """How likely a model finds reference answers."""
 
+from itertools import accumulate, takewhile
 from typing import Any
 
 from papertune.answering.generation import left_padded
@@ -16,38 +17,28 @@ def reference_nll(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[t
     The completion's tokens count, the end token after it does not: perplexity is then that of the
     answer's words and can be compared between models that end differently.
 
-    Args:
-        model: A causal language model.
-        tokenizer: Its tokenizer.
-        examples: Tokens of prompts and completions.
-
     Returns:
         For each, the sum over the completion's tokens in nats, and their number.
     """
     import torch
 
     rows = _fitted(model, tokenizer, examples)
-    vocabulary = model.config.get_text_config().vocab_size
+    most = LOGITS // model.config.get_text_config().vocab_size
     results: list[tuple[float, int]] = []
-    start = 0
-    while start < len(rows):
+    while rest := rows[len(results) :]:
         # as many rows as keep the logits of the completions within bounds
-        stop, longest = start, 0
-        while stop < len(rows):
-            longest = max(longest, rows[stop][1] + 1)
-            if stop > start and (stop - start + 1) * longest * vocabulary > LOGITS:
-                break
-            stop += 1
+        longest = accumulate((count + 1 for _, count in rest), max)
+        fitting = takewhile(lambda held: held[0] * held[1] <= most, enumerate(longest, start=1))
+        some = rest[: max(1, sum(1 for _ in fitting))]
         with torch.inference_mode():
-            logits, targets = _logits(model, tokenizer, rows[start:stop])
+            logits, targets = _logits(model, tokenizer, some)
             losses = torch.nn.functional.cross_entropy(
                 logits.float().transpose(1, 2), targets, reduction="none"
             )
         results += [
-            (float(losses[row, losses.shape[1] - count :].double().sum()), count)
-            for row, (_, count) in enumerate(rows[start:stop])
+            (float(one[len(one) - count :].double().sum()), count)
+            for one, (_, count) in zip(losses, some, strict=True)
         ]
-        start = stop
     return results
 
 
@@ -85,11 +76,8 @@ def _logits(model: Any, tokenizer: Any, rows: list[tuple[list[int], int]]) -> tu
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     keep = max(count for _, count in rows) + 1
     with torch.inference_mode():
+        only = {"logits_to_keep": keep} if takes(model, "logits_to_keep") else {}
         logits = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            use_cache=False,
-            **({"logits_to_keep": keep} if takes(model, "logits_to_keep") else {}),
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, **only
         ).logits[:, -keep:]
     return logits[:, :-1], ids[:, -keep + 1 :] if keep > 1 else ids[:, :0]

@@ -8,7 +8,7 @@ first update on, the optimiser's state; besides these
 - the end of a backward pass holds all gradients, and a second one of a tied embedding;
 - a validation holds the logits of its own batch.
 
-Where weights are cut up (:mod:`papertune.training.several.fsdp`), a process holds its part of them, of
+Where weights are cut up (:mod:`papertune.training.several`), a process holds its part of them, of
 their gradients and of the optimiser's state, and besides them what is put together at the moment: two
 layers, as the next one comes while one is computed, and what is outside of the layers; for answers,
 all of them.

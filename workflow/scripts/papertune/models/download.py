@@ -18,10 +18,7 @@ UNWANTED = ["onnx/*", "original/*", "openvino/*", "consolidated*"]  # other form
 def download_model(model: str, revision: str, output: Path) -> None:
     """Download one revision of a model into a folder that appears only once it is whole.
 
-    Args:
-        model: ``owner/name`` on the Hub.
-        revision: 40 hex digits of a commit.
-        output: The folder to make.
+    ``model`` is ``owner/name`` on the Hub, ``revision`` the 40 hex digits of a commit.
 
     Raises:
         PapertuneError: the Hub cannot be reached, the model is gated or unknown, or has no
@@ -39,17 +36,14 @@ def download_model(model: str, revision: str, output: Path) -> None:
                 ignore_patterns=UNWANTED,
             )  # fmt: skip
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
+        what = f"the Hub could not be reached ({type(error).__name__})"
+        hint = f"run this on a machine with internet, or put the model's files into {output}"
         if isinstance(error, errors.GatedRepoError):
             what = "the model asks for agreement to its licence"
             hint = f"agree on the page of {model}, then set HF_TOKEN in the environment"
         elif isinstance(error, errors.RevisionNotFoundError | errors.RepositoryNotFoundError):
             what = "no such model or revision on the Hub, or it is private"
             hint = "check the id and the 40 hex digits of the revision; private ones need HF_TOKEN"
-        else:
-            what = f"the Hub could not be reached ({type(error).__name__})"
-            hint = "run this on a machine with internet, or put the model's files into " + str(
-                output
-            )
         raise PapertuneError(what, where=where, hint=hint) from None
     if not any(partial.glob("*.safetensors")):
         raise PapertuneError(

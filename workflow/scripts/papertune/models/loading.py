@@ -2,13 +2,15 @@
 
 import json
 import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.identity import digest
-from papertune.models.insides import leave_out_what_few_need
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
 from papertune.records import file_digest
 from papertune.study.settings import Quantization
@@ -20,6 +22,11 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS then computes the same each time
 }
+OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+# what of a model folder is loaded, and what only tells of it
+READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+NOT_READ = ("training.json", "identity.json")
+ADAPTER = "adapter_config.json"  # is in the folder of an adapter
 
 
 def set_up_torch(threads: int, seed: int = 0) -> None:
@@ -30,7 +37,7 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     warnings.filterwarnings("ignore", message="Could not find a config file in")
     import torch
 
-    leave_out_what_few_need()
+    _leave_out_what_few_need()
     from transformers import set_seed
     from transformers.utils.logging import disable_progress_bar
 
@@ -38,6 +45,37 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     torch.set_flush_denormal(True)  # denormals slow tiny models on a CPU several times
     set_seed(seed)
     disable_progress_bar()
+
+
+def _leave_out_what_few_need() -> None:
+    """Have transformers start without libraries that cost a third of a job's start.
+
+    It takes along every library that it finds. It asks once for each whether it is there, and keeps
+    the answer; so does peft, which transformers takes along too, for bitsandbytes: until
+    :func:`bring_bitsandbytes`. What the Hub is asked with takes trio (where it is installed), which
+    nothing here runs under.
+    """
+    with _hidden("sklearn", "scipy", "datasets", "trio"):
+        from transformers import utils
+
+        utils.is_datasets_available(), utils.is_scipy_available(), utils.is_sklearn_available()
+    with _hidden("bitsandbytes"), suppress(ImportError):  # not every stage has peft
+        from peft import import_utils
+
+        import_utils.is_bnb_available(), import_utils.is_bnb_4bit_available()
+
+
+@contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    """Libraries look as if they were not installed; those that are loaded stay."""
+    hidden = [name for name in names if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def device_name() -> str:
@@ -72,9 +110,7 @@ def load_tokenizer(folder: str | Path) -> Any:
     """The tokenizer of a model folder; models without a padding token pad with the end token."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(
-        _folder(folder), local_files_only=True, trust_remote_code=False
-    )
+    tokenizer = AutoTokenizer.from_pretrained(_folder(folder), **OFFLINE)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -84,9 +120,7 @@ def load_config(folder: str | Path, *, base: str | Path | None = None) -> Any:
     """The configuration of the model that :func:`load_model` would load; same arguments, errors."""
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(
-        _whole_model(folder, base), local_files_only=True, trust_remote_code=False
-    )
+    return AutoConfig.from_pretrained(_whole_model(folder, base), **OFFLINE)
 
 
 def load_model(
@@ -102,11 +136,10 @@ def load_model(
     An adapter trained on a quantised base is loaded on that base, quantised in the same way.
 
     Args:
-        folder: A model folder, or the folder of an adapter; then ``base`` is needed.
-        base: The folder of the base that the adapter belongs to.
+        base: The folder of the base, where ``folder`` is an adapter's.
         precision: ``auto``, ``fp32`` or ``bf16``; of a quantised model, that of the rest.
         quantization: Of the linear layers; an adapter knows its own.
-        device: Where the model is, the best of this machine unless given.
+        device: The best of this machine unless given.
 
     Raises:
         TrainingError: the folder is not there, or an adapter comes without its base.
@@ -114,30 +147,59 @@ def load_model(
     from transformers import AutoModelForCausalLM
 
     quantization = quantization or quantization_of(folder)
-    how = (
-        quantized(quantization, dtype_of("auto"))
-        if quantization
-        else {"dtype": dtype_of(precision)}
-    )
+    how = {"dtype": dtype_of(precision)}
+    if quantization:
+        how = quantized(quantization, dtype_of("auto"))
     model = AutoModelForCausalLM.from_pretrained(
-        _whole_model(folder, base),
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        **how,
+        _whole_model(folder, base), use_safetensors=True, **OFFLINE, **how
     )
     if quantization:
         finish_quantized(model, dtype_of(precision), str(base or folder))
-    if _is_adapter(folder):
+    if Path(folder, ADAPTER).exists():
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, folder, local_files_only=True)
     return model.to(device or device_name()).eval()
 
 
-# what of a model folder is loaded, and what only tells of it
-READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-NOT_READ = ("training.json", "identity.json")
+def merged_model(adapter: Path, base: Path) -> tuple[Any, str]:
+    """The base with an adapter in its weights, on the CPU, and in words how that came about.
+
+    The sum is made in float32. It is then rounded to the precision in which the base's weights are
+    stored, which is that of the result. An adapter of a quantised base goes onto the weights that
+    it was trained on: those of 4 bit, written out again.
+    """
+    from peft import PeftModel
+
+    quantization = quantization_of(adapter)
+    model = load_model(base, precision="fp32").cpu()
+    if quantization:
+        _write_out(model, base, quantization)
+    model = PeftModel.from_pretrained(model, adapter, local_files_only=True).merge_and_unload()
+    stored = getattr(load_config(base), "dtype", None) or model.dtype
+    onto = f" in 4 bit ({quantization.type}), written out again" if quantization else ""
+    return model.to(stored), (
+        f"The adapters are merged into the weights of its base{onto}, in float32, and stored as "
+        f"{str(stored).removeprefix('torch.')}."
+    )
+
+
+def _write_out(model: Any, base: Path, quantization: Quantization) -> None:
+    """Give a model's linear layers the values that their weights have once they are quantised."""
+    import torch
+    from bitsandbytes.functional import dequantize_4bit
+    from bitsandbytes.nn import Linear4bit
+    from transformers.pytorch_utils import Conv1D
+
+    quantized = load_model(base, precision="fp32", quantization=quantization)
+    with torch.no_grad():
+        for name, layer in quantized.named_modules():
+            if not isinstance(layer, Linear4bit):
+                continue
+            weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).float().cpu()
+            own = model.get_submodule(name)
+            # GPT-2's layers hold their weights the other way round
+            own.weight.copy_(weight.T if isinstance(own, Conv1D) else weight)
 
 
 def weights_digest(folder: str | Path) -> str:
@@ -152,23 +214,19 @@ def weights_digest(folder: str | Path) -> str:
     if not any(path.suffix == ".safetensors" for path in paths):
         raise TrainingError("a model folder without safetensors weights", where=str(folder))
     read = {path.name: file_digest(path) for path in paths if path.name not in NOT_READ}
-    if "adapter_config.json" in read:
-        settings = json.loads(Path(folder, "adapter_config.json").read_text("utf-8"))
-        read["adapter_config.json"] = settings | {"base_model_name_or_path": ""}
+    if ADAPTER in read:
+        settings = json.loads(Path(folder, ADAPTER).read_text("utf-8"))
+        read[ADAPTER] = settings | {"base_model_name_or_path": ""}
     return digest(read)
 
 
 def _whole_model(folder: str | Path, base: str | Path | None) -> str:
     """The folder itself, or that of the adapter's base."""
-    if not _is_adapter(_folder(folder)):
+    if not Path(_folder(folder), ADAPTER).exists():
         return str(folder)
     if base is None:
         raise TrainingError("an adapter cannot be loaded without its base", where=str(folder))
     return _folder(base)
-
-
-def _is_adapter(folder: str | Path) -> bool:
-    return Path(folder, "adapter_config.json").exists()
 
 
 def _folder(folder: str | Path) -> str:

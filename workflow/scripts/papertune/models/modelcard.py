@@ -1,4 +1,4 @@
-"""The card of a model (README.md in the Hub's form), made from the facts of its training.
+"""The card of a model (README.md in the Hub's form): the facts of its training, and where it comes from.
 
 It says what ``training.json`` says and nothing else; results stand in it where there are scores.
 Names, prompts and what the base's own card says come from people, pages and models: all of it is
@@ -10,13 +10,15 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from papertune.models.origin import UNKNOWN, base_facts, data_facts
+from yaml import YAMLError
+
+from papertune.identity import canonical
+from papertune.models.modelfolder import write_json
 from papertune.pairfile import read_pairs
-from papertune.records import atomic_write
+from papertune.records import atomic_write, files_digest
 from papertune.study.layout import Origin
 from papertune.study.methods import METHODS
 
@@ -60,11 +62,24 @@ TOOK = {
     "last_loss": ("Last training loss", "{:.4f}"),
     "best_validation_loss": ("Lowest validation loss", "{:.4f}"),
 }
+UNKNOWN = "unknown"  # a licence that the Hub knows, too
+LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")  # files that go where weights go
+# how the texts of licences begin that say their own name; none is told by its sense
+_TITLES = {
+    "apache license version 2.0": "apache-2.0",
+    "mit license": "mit",
+    "the mit license": "mit",
+    "bsd 3-clause license": "bsd-3-clause",
+    "bsd 2-clause license": "bsd-2-clause",
+    "gnu general public license version 3": "gpl-3.0",
+    "mozilla public license version 2.0": "mpl-2.0",
+}
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
+_MADE_BY = ("backend", "model", "revision", "style")  # what of a pair's provenance names its writer
 SETTINGS = ("method", "seed", "settings", "lora", "quantization", "freeze", "subset", "read")
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(NamedTuple):
     """What a model scored: as Markdown, and as ``huggingface_hub.EvalResult`` for the Hub."""
 
     markdown: str
@@ -96,21 +111,76 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def add_facts(folder: Path, facts: Mapping[str, Any], name: str = "training.json") -> None:
     """Put further facts into a JSON file of a folder; a link to another's file is broken."""
     path = Path(folder, name)
-    whole = {**json.loads(path.read_text("utf-8")), **facts}
-    with atomic_write(path) as stream:
-        stream.write(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    write_json(path, {**json.loads(path.read_text("utf-8")), **facts})
 
 
 def name_model(folder: Path, origin: Origin, base: Path, train: Path, validation: Path) -> None:
     """Write what tells of names and of where data lies, in new files: training makes none of it."""
-    files = [train, validation]
-    pairs, others = (list(read_pairs(path)) for path in files)
-    names = {"experiment": origin.experiment, "model": origin.model}
-    data = data_facts(pairs, others, files, origin)
-    add_facts(folder, {"origin": names, "base": base_facts(base, origin), "data": data})
+    pairs, others = (list(read_pairs(path)) for path in (train, validation))
+    years = [pair.year for pair in pairs if pair.year]
+    writers = {
+        canonical({key: pair.provenance[key] for key in _MADE_BY if pair.provenance.get(key)})
+        for pair in pairs
+    }
+    licence, said_by = licence_of(base)
+    facts: dict[str, Any] = {
+        "origin": {"experiment": origin.experiment, "model": origin.model},
+        "base": {
+            "name": origin.base, "hub": origin.hub, "revision": origin.revision,
+            "scratch": origin.scratch, "licence": licence, "licence_said_by": said_by,
+        },
+        "data": {
+            "source": origin.source,
+            "dataset": origin.dataset,
+            "years": [min(years), max(years)] if years else None,
+            "pairs": {"train": len(pairs), "validation": len(others)},
+            "documents": len({pair.document for pair in pairs}),
+            "writers": [json.loads(writer) for writer in sorted(writers)],
+            "sha256": files_digest([train, validation]),
+        },
+    }  # fmt: skip
+    add_facts(folder, facts)
     if (folder / "adapter_config.json").exists():
         add_facts(folder, {"base_model_name_or_path": base.name}, "adapter_config.json")
     write_card(folder)
+
+
+def licence_of(folder: Path) -> tuple[str, str]:
+    """The licence that a model folder names, and the file that does; ``unknown`` and nothing else.
+
+    The card's front matter is asked first, then ``config.json``, then the title of a licence file.
+    A file of another title is a licence all the same: ``other``.
+    """
+    from huggingface_hub.repocard import metadata_load
+
+    for name in ("README.md", "config.json"):
+        read = metadata_load if name == "README.md" else lambda p: json.loads(p.read_text("utf-8"))
+        try:
+            licence = _named(read(folder / name))
+        except (OSError, ValueError, YAMLError):  # not there, or one that nobody can read
+            continue
+        if licence:
+            return licence, name
+    for path in [*sorted(folder.glob("LICENSE*")), *sorted(folder.glob("LICENCE*"))]:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            title = " ".join(re.sub(r"[^a-z0-9. -]+", " ", stream.read(400).lower()).split())
+        known = (one for said, one in _TITLES.items() if title.startswith(said))
+        return next(known, "other"), path.name
+    return UNKNOWN, ""
+
+
+def _named(said: Any) -> str:
+    """``license`` of a card or a configuration; one of no common name stands in ``license_name``."""
+    if not isinstance(said, dict):
+        return ""
+    value = said.get("license")
+    values = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
+    name = said.get("license_name")
+    if values == ["other"] and isinstance(name, str):
+        values = [name]
+    # in the form of the Hub's identifiers
+    found = "-".join(values[0].strip().lower().split()) if values and values[0] else ""
+    return found if not found or _IDENTIFIER.fullmatch(found) else "other"
 
 
 def text(value: object) -> str:
@@ -126,9 +196,6 @@ def block(value: str, kind: str = "") -> str:
     """Anybody's lines as a code block, whose fence is longer than any in it."""
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", value))])
     return f"{fence}{kind}\n{value}\n{fence}"
-
-
-# ---- parts ------------------------------------------------------------------------------------
 
 
 def _front(facts: Mapping[str, Any], results: Results | None, adapter: bool) -> str:

@@ -1,70 +1,36 @@
-"""A model folder: written whole or not at all, with the facts of the run that made it."""
+"""Model folders: written whole or not at all, and found again in the store by what made them.
+
+A folder gets its name whole. In the store it is ``<kind>/<fingerprint>/``, with ``identity.json`` in
+it, and nobody writes into it afterwards. Results are hard links to its files, and files of their own
+where these tell names.
+"""
 
 import csv
 import json
+import logging
 import os
-import resource
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from papertune.identity import fingerprint
 from papertune.jobs import stopping
-from papertune.models.loading import end_tokens
-from papertune.records import umask
+from papertune.models.loading import end_tokens, weights_digest
+from papertune.records import atomic_write, umask
+from papertune.store import IDENTITY
 from papertune.study.settings import Answering
+
+log = logging.getLogger("papertune")
 
 HISTORY = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p")
-LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
-
-
-def peak_memory() -> int:
-    """Peak memory of this process in bytes: of the GPU where there is one, else resident."""
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def device_label() -> str:
-    """The GPU's name, or ``cpu``."""
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that training goes through."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in LIBRARIES}
-
-
-def generation_defaults(model: Any, tokenizer: Any, answering: Answering) -> Any:
-    """A ``GenerationConfig`` for the folder, with which the model answers as in the experiment.
-
-    What else the base's own settings say (a penalty on repetition, say) stays: answers are
-    generated with it, too.
-    """
-    config, ends = deepcopy(model.generation_config), sorted(end_tokens(model, tokenizer))
-    config.update(
-        **dict.fromkeys(SAMPLING),
-        eos_token_id=ends if len(ends) > 1 else (ends[0] if ends else None),
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        max_new_tokens=answering.max_new_tokens,
-        do_sample=answering.temperature > 0,
-    )
-    if answering.temperature > 0:
-        config.update(temperature=answering.temperature, top_p=1.0, top_k=0)
-    return config
+MODELS, BASES = "models", "bases"  # kinds
+UNFINISHED = "checkpoints"
+CARD = "README.md"  # is never shared
 
 
 @contextmanager
@@ -92,14 +58,25 @@ def model_folder(output: Path) -> Iterator[Path]:
         raise
 
 
-def on_disk(paths: Iterable[Path]) -> dict[str, int]:
-    """Wait until files are on disk, and say how many bytes each of their names has."""
-    sizes = {}
-    for path in paths:
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
-        sizes[path.name] = path.stat().st_size
-    return sizes
+def generation_defaults(model: Any, tokenizer: Any, answering: Answering) -> Any:
+    """A ``GenerationConfig`` for the folder, with which the model answers as in the experiment.
+
+    What else the base's own settings say (a penalty on repetition, say) stays: answers are
+    generated with it, too.
+    """
+    config, ends = deepcopy(model.generation_config), sorted(end_tokens(model, tokenizer))
+    sampled = answering.temperature > 0
+    config.update(
+        **dict.fromkeys(SAMPLING),
+        eos_token_id=ends if len(ends) > 1 else (ends[0] if ends else None),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        max_new_tokens=answering.max_new_tokens,
+        do_sample=sampled,
+    )
+    if sampled:
+        config.update(temperature=answering.temperature, top_p=1.0, top_k=0)
+    return config
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
@@ -115,5 +92,100 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
-    (folder / "training.json").write_text(text, encoding="utf-8")
+    write_json(folder / "training.json", facts)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write values as people can read them; a link to another's file is broken."""
+    with atomic_write(path) as stream:
+        stream.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+
+
+def on_disk(paths: Iterable[Path]) -> dict[str, int]:
+    """Wait until files are on disk, and say how many bytes each of their names has."""
+    sizes = {}
+    for path in paths:
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+        sizes[path.name] = path.stat().st_size
+    return sizes
+
+
+def place(
+    store: str | Path,
+    kind: str,
+    identity: Mapping[str, Any],
+    output: Path,
+    make: Callable[[Path, Path], None],
+    name: Callable[[Path], None] = lambda folder: None,
+) -> None:
+    """Put the model of an identity into results, and make it only where the store has none.
+
+    A job that is killed in between loses nothing, and of two at once the first one's model stays.
+
+    Args:
+        identity: All that the model depends on (JSON values).
+        output: The folder to make in results; one that is there is replaced.
+        make: Makes a model's folder, whole or not at all; it is given that and a folder for
+            checkpoints, which it finds again after a kill.
+        name: Writes what tells of names into the output, to new files.
+    """
+    folder = Path(store, kind, fingerprint(identity))
+    if is_whole(folder):
+        log.info("found in the store, made before: %s", folder)
+    else:
+        # other directories, and other jobs of this one, may make the same at this moment
+        own = Path(store, UNFINISHED, fingerprint([identity, str(output.absolute())]))
+        write_json(own / IDENTITY, {"kind": kind, "identity": identity})
+        made = own / output.parent.name / output.name  # logs say its last two names
+        if not made.is_dir():
+            make(made, own / "steps")
+        _move(made, folder, identity)
+        shutil.rmtree(own, ignore_errors=True)
+    with model_folder(output) as linked:
+        for path in sorted(folder.iterdir()):
+            if path.name not in (IDENTITY, CARD):
+                link_or_copy(path, linked / path.name)
+        name(linked)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether the store has all files of a model as they were; a damaged folder is told of."""
+    if not folder.exists():
+        return False
+    try:
+        files = json.loads((folder / IDENTITY).read_text("utf-8"))["files"]
+        wrong = [n for n, size in files.items() if (folder / n).stat().st_size != size]
+    except (OSError, ValueError, LookupError, AttributeError) as error:
+        wrong = [str(error)]
+    if wrong:
+        log.warning("%s is damaged (%s): the model is made again", folder, ", ".join(wrong))
+    return not wrong
+
+
+def link_or_copy(path: Path, target: Path) -> None:
+    """The same file under another name; a copy where the file system cannot do that."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
+
+
+def _move(made: Path, folder: Path, identity: Mapping[str, Any]) -> None:
+    """Give a whole model its place in the store, with its identity in it."""
+    paths = sorted(path for path in made.iterdir() if path.name != IDENTITY)
+    for path in paths:
+        path.chmod(0o666 & ~umask())  # safetensors writes for nobody else to read
+    known = {"identity": identity, "files": on_disk(paths), "weights": weights_digest(made)}
+    write_json(made / IDENTITY, known)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        try:
+            made.rename(folder)
+            return
+        except OSError:
+            if is_whole(folder):  # another job was first
+                return
+            if not folder.exists():
+                raise
+            folder.rename(made.with_name("damaged"))

@@ -3,21 +3,32 @@
 An adapter makes up for what quantisation took from its base, so its folder says how the base was
 quantised. Weights are quantised from float32 in either place; the rest of the model may then have
 another precision.
+
+Insides of bitsandbytes 0.50, peft 0.21 and transformers 5.19 are used here and in ``loading``;
+``tests/unit/models/test_insides.py`` fails where they change.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.models.insides import (
-    bring_bitsandbytes,
-    keep_quantized_weights,
-    quantize_falcon_too,
-)
 from papertune.records import atomic_write
 from papertune.study.settings import Quantization
 
 NAME = "quantization.json"  # in the folder of an adapter
+
+
+def bring_bitsandbytes() -> None:
+    """Let transformers and peft look again for the library, which jobs start without."""
+    from peft import import_utils
+    from transformers.utils import is_bitsandbytes_available
+
+    # on a CPU it tells of faster code that it would have to download
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    own = import_utils.is_bnb_available, import_utils.is_bnb_4bit_available
+    for kept in (is_bitsandbytes_available, *own):
+        kept.cache_clear()
 
 
 def quantization_of(folder: str | Path) -> Quantization | None:
@@ -35,14 +46,15 @@ def write_quantization(folder: Path, quantization: Quantization) -> None:
 def quantized(quantization: Quantization, computed: Any) -> dict[str, Any]:
     """Arguments of ``from_pretrained`` for a quantised model; :func:`finish_quantized` follows.
 
-    Args:
-        computed: The torch dtype that it computes in.
+    ``computed`` is the torch dtype that it computes in.
     """
     bring_bitsandbytes()
     import torch
     from transformers import BitsAndBytesConfig
+    from transformers.models.falcon import modeling_falcon
 
-    quantize_falcon_too()
+    # only nn.Linear itself is replaced; Falcon's own class computes the same
+    modeling_falcon.FalconLinear = torch.nn.Linear
     on_gpu = torch.cuda.is_available()
     return {
         "dtype": torch.float32,
@@ -78,7 +90,11 @@ def finish_quantized(model: Any, dtype: Any, where: str) -> None:
             where=where,
             hint="take method lora, or another base",
         )
-    keep_quantized_weights(model)
+    for module in model.modules():
+        # a CPU with bf16 units packs weights anew once a layer is evaluated: they lose precision,
+        # and in training no gradient passes through the layer any more
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     for parameter in model.parameters():
         if parameter.is_floating_point():
             parameter.data = parameter.data.to(dtype)

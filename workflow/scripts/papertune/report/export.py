@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from papertune.metrics import METRICS
-from papertune.models.finished import link_or_copy
-from papertune.models.loading import load_model, load_tokenizer, set_up_torch
-from papertune.models.merging import merged_model
-from papertune.models.modelcard import Results, read_facts, write_card
-from papertune.models.modelfolder import generation_defaults, model_folder
-from papertune.models.origin import LICENCES
+from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
+from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
+from papertune.models.modelfolder import generation_defaults, link_or_copy, model_folder
 from papertune.report.tables import BETTER, WORSE, interval, number
 from papertune.report.tabular import Table, to_markdown
 from papertune.scores.matrix import ALL_YEARS, Cell, compare

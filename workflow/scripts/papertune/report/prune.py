@@ -17,12 +17,12 @@ from papertune import versions
 from papertune.answering.inference import Task
 from papertune.errors import PapertuneError
 from papertune.generators.asking import asking_identity, checking_identity
-from papertune.models.finished import BASES, MODELS, UNFINISHED
 from papertune.models.loading import weights_digest
-from papertune.scores.embedding import embedder_identity
+from papertune.models.modelfolder import BASES, MODELS, UNFINISHED
+from papertune.scores.scoring import embedder_identity
 from papertune.store import IDENTITY
 from papertune.study.layout import Layout
-from papertune.training.identities import (
+from papertune.training.data import (
     pretraining_identity,
     settings_of_pretraining,
     settings_of_training,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -58,8 +58,7 @@ class Cell:
         return (self.difference > 0) == METRICS[self.metric].higher_is_better
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
+class Questions(NamedTuple):
     """The questions of one test set, in one order that all models share."""
 
     pairs: dict[str, int]  # pair id → row
@@ -67,8 +66,7 @@ class Questions:
     years: np.ndarray  # row → year
 
 
-def read_questions(path: str | Path) -> Questions:
-    """The questions of a scores file; an error if there are none."""
+def _read_questions(path: Path) -> Questions:
     pairs: dict[str, int] = {}
     documents: dict[str, int] = {}
     rows, years = [], []
@@ -81,14 +79,10 @@ def read_questions(path: str | Path) -> Questions:
     return Questions(pairs, np.array(rows), np.array(years))
 
 
-def read_parts(
+def _read_parts(
     paths: list[Path], questions: Questions, metrics: list[str]
 ) -> dict[str, np.ndarray]:
-    """Metric → parts of shape (seeds, questions, parts); NaN where a metric is not defined.
-
-    Raises:
-        EvaluationError: the files answer different questions.
-    """
+    """Metric → parts of shape (seeds, questions, parts); NaN where a metric is not defined."""
     keys = {name: part_keys(name) for name in metrics}
     shape = (len(paths), len(questions.pairs))
     arrays = {
@@ -96,17 +90,17 @@ def read_parts(
         for name in metrics
     }
     for number, path in enumerate(paths):
-        seen = 0
+        known = 0
         for score in read_records(path, Score):
             row = questions.pairs.get(score.pair)
-            seen += 1
+            known = -1 if row is None else known + 1
             if row is None:
                 break
             for name in metrics:
                 values = [score.values.get(key) for key in keys[name]]
                 if None not in values:
                     arrays[name][number, row] = values if METRICS[name].parts else [*values, 1]
-        if seen != len(questions.pairs) or row is None:
+        if known != len(questions.pairs):
             raise EvaluationError(
                 "these scores are of other questions than those of the other models",
                 where=str(path),
@@ -125,10 +119,10 @@ def compare(
 ) -> list[Cell]:
     """Make the matrix of an experiment and write it as CSV, one line per :class:`Cell`.
 
+    Numbers have ten digits there, and ``None`` is nothing.
+
     Args:
         scores: (model, seed, test set) → JSONL of scores.
-        output: The CSV file.
-        metrics: The metrics of the experiment.
         baseline: The model that others are held against; empty for none.
         comparison: Confidence, resamples, correction, seed.
 
@@ -137,21 +131,30 @@ def compare(
     """
     cells: list[Cell] = []
     for test_set in dict.fromkeys(test_set for _, _, test_set in scores):
-        files = {key: Path(path) for key, path in scores.items() if key[2] == test_set}
-        questions = read_questions(next(iter(files.values())))
         by_model: dict[str, list[Path]] = {}
-        for (model, _, _), path in files.items():
-            by_model.setdefault(model, []).append(path)
-        reference = read_parts(by_model.get(baseline, []), questions, metrics)
+        for (model, _, name), path in scores.items():
+            if name == test_set:
+                by_model.setdefault(model, []).append(Path(path))
+        questions = _read_questions(next(iter(by_model.values()))[0])
+        reference = _read_parts(by_model.get(baseline, []), questions, metrics)
         for model, paths in by_model.items():
-            parts = reference if model == baseline else read_parts(paths, questions, metrics)
+            parts = reference if model == baseline else _read_parts(paths, questions, metrics)
             for name in metrics:
                 other = reference[name] if baseline in by_model and model != baseline else None
                 where = {"model": model, "test_set": test_set, "metric": name}
                 cells += _cells(where, parts[name], other, questions, comparison)
             log.info("compare: %s on %s done", model, test_set)
-    _correct(cells, comparison.correction)
-    write_matrix(output, cells)
+    for metric in metrics:  # over the matrix of each: models × test sets
+        tested = [i for i, c in enumerate(cells) if c.metric == metric and c.p is not None]
+        corrected = correct([cells[i].p or 0.0 for i in tested], comparison.correction)
+        for i, p in zip(tested, corrected, strict=True):
+            cells[i] = dataclasses.replace(cells[i], p_corrected=p)
+    with atomic_write(output) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(field.name for field in dataclasses.fields(Cell))
+        for cell in cells:
+            values = dataclasses.astuple(cell)
+            writer.writerow(format(v, ".10g") if isinstance(v, float) else v for v in values)
     return cells
 
 
@@ -239,29 +242,8 @@ def _against(
     }
 
 
-def _correct(cells: list[Cell], method: str) -> None:
-    """Correct over the matrix of each metric: models × test sets."""
-    for metric in dict.fromkeys(cell.metric for cell in cells):
-        tested = [i for i, c in enumerate(cells) if c.metric == metric and c.p is not None]
-        corrected = correct([cells[i].p or 0.0 for i in tested], method)
-        for i, p in zip(tested, corrected, strict=True):
-            cells[i] = dataclasses.replace(cells[i], p_corrected=p)
-
-
-def write_matrix(path: str | Path, cells: list[Cell]) -> None:
-    """Write cells as CSV; numbers with ten digits, nothing for ``None``."""
-    with atomic_write(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(field.name for field in dataclasses.fields(Cell))
-        for cell in cells:
-            writer.writerow(
-                format(value, ".10g") if isinstance(value, float) else value
-                for value in dataclasses.astuple(cell)
-            )
-
-
 def read_matrix(path: str | Path) -> list[Cell]:
-    """The cells of :func:`write_matrix`."""
+    """The cells of a file that :func:`compare` wrote."""
     with open(path, encoding="utf-8", newline="") as stream:
         rows = [{key: text or None for key, text in row.items()} for row in csv.DictReader(stream)]
     return TypeAdapter(list[Cell]).validate_python(rows)

@@ -13,10 +13,10 @@ from papertune.examples.forms import Form
 from papertune.identity import share
 from papertune.metrics import METRICS, Metric
 from papertune.records import Pair
-from papertune.scores.embedding import Embeddings
+from papertune.scores.scoring import Embeddings
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Training
-from papertune.training.history import LOSS, Criterion
+from papertune.training.facts import LOSS, Criterion
 
 TEACHER_FORCED = "teacher_forced_bleu"
 
@@ -28,11 +28,8 @@ class AnswerScorer:
     finds likeliest at each place of the reference answer, given the reference before it. It is far
     higher than BLEU of answers, and there to compare with work that reports it.
 
-    Args:
-        training: Says the metric, of how many questions, and how long answers may be.
-        form: How the model is asked.
-        pairs: For validation; the sample of them is chosen by the hash of their ids.
-        embeddings: For ``similarity``.
+    The sample of the validation pairs is chosen by the hash of their ids; ``embeddings`` are for
+    ``similarity``.
     """
 
     def __init__(
@@ -44,22 +41,14 @@ class AnswerScorer:
     ) -> None:
         self.name, self.tokenizer, self.embeddings = training.best_by, form.tokenizer, embeddings
         self.metric: Metric = METRICS["bleu" if self.name == TEACHER_FORCED else self.name]
+        self.criterion = Criterion(self.name, self.metric.higher_is_better)
+        self.width = len(self.metric.parts) or 2  # how many numbers :meth:`measure` gives
         self.sampling = Sampling(training.best_new_tokens)
         some = sorted(pairs, key=lambda pair: share(pair.id, "judged"))[: training.best_sample]
         self._pairs = {pair.id: pair for pair in some}
         self._encoded = dict(zip(self._pairs, form.tokens(self._pairs.values()), strict=True))
         rows = [(key, prompt) for key, (prompt, _) in self._encoded.items()]
         self.batches: list[list[Row]] = batches(rows, max(16, training.batch_size))
-
-    @property
-    def criterion(self) -> Criterion:
-        """How its values are compared."""
-        return Criterion(self.name, self.metric.higher_is_better)
-
-    @property
-    def width(self) -> int:
-        """How many numbers :meth:`measure` gives."""
-        return len(self.metric.parts) or 2
 
     def measure(self, model: Any, batch: list[Row]) -> np.ndarray:
         """The sums of the metric's parts over a batch, for :meth:`value`."""
@@ -77,12 +66,8 @@ class AnswerScorer:
         ]
         if self.embeddings is not None:
             self.embeddings.load(text for a in answers for text in (a.text, a.reference))
-        sums = np.zeros(self.width)
-        for answer in answers:
-            parts = self.metric.measure(answer, self.embeddings)
-            assert parts is not None
-            sums += parts if self.metric.parts else (*parts, 1.0)
-        return sums
+        parts = [self.metric.measure(answer, self.embeddings) or () for answer in answers]
+        return np.array([p if self.metric.parts else (*p, 1.0) for p in parts]).sum(axis=0)
 
     def value(self, sums: np.ndarray) -> float:
         """The metric of all that was measured."""
@@ -99,13 +84,11 @@ def answer_scorer(
 ) -> AnswerScorer | None:
     """What the best model is chosen by; ``None`` where the validation loss is.
 
-    Args:
-        folder: Of the run; embeddings are kept there.
-        embedder: The folder of an embedder from the Hub, for ``similarity``.
+    Embeddings are kept in the run's ``folder``; ``embedder`` is that of one from the Hub.
     """
-    embeddings = None
     if recipe.training.best_by == LOSS:
         return None
+    embeddings = None
     if recipe.training.best_by == "similarity":
         embeddings = Embeddings(recipe.embedder, folder / "embeddings", embedder, threads)
     return AnswerScorer(recipe.training, form, pairs, embeddings)

@@ -12,8 +12,7 @@ from papertune.errors import TrainingError
 from papertune.jobs import distributed
 from papertune.study.settings import Training
 from papertune.training.checkpoints import Carried, mark_whole, remove_others
-from papertune.training.energy import gpu_energy
-from papertune.training.history import Criterion, history, where_best
+from papertune.training.facts import Criterion, gpu_energy, history, where_best
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +25,7 @@ class BrokenOff(Exception):
 
 
 class RunCallback(TrainerCallback):
-    """Chooses when to validate and to save and which model is the best; times, logs and stops.
-
-    Args:
-        steps: Of the whole run.
-        what: Names the run in the log.
-    """
+    """Chooses when to validate and to save and which model is the best; times, logs and stops."""
 
     def __init__(
         self, steps: int, training: Training, what: str, criterion: Criterion | None = None

@@ -1,20 +1,93 @@
-"""The facts of a run, which its model folder keeps in ``training.json``."""
+"""The facts of a run: its history, which validation was the best, what it took, its energy."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 from papertune.jobs import distributed
-from papertune.models.modelfolder import device_label, peak_memory, versions
+from papertune.jobs.meter import own_peak
 from papertune.study.recipe import Recipe
-from papertune.training.history import Criterion, history
+
+LOSS = "validation_loss"
+# a row of the history: our name, and that in the Trainer's log
+COLUMNS = {
+    "train_loss": "loss",
+    LOSS: "eval_loss",
+    "learning_rate": "learning_rate",
+    "seconds": "seconds",
+}
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """What the best checkpoint is chosen by, and what patience waits for.
+
+    ``name`` is ``validation_loss``, or what answers are scored by.
+    """
+
+    name: str = LOSS
+    higher_is_better: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its name in the Trainer's log."""
+        return COLUMNS.get(self.name, f"eval_{self.name}")
+
+    def best(self, log: Sequence[Row]) -> Row | None:
+        """The validation that is the best one so far, of all entries of the Trainer's log.
+
+        Of equal ones, as metrics of short answers often are, the one of the lower loss; of those,
+        the first.
+        """
+        return min((row for row in log if self.key in row), key=self._rank, default=None)
+
+    def without_gain(self, log: Sequence[Row]) -> int:
+        """How many validations there were since the best one."""
+        rows = [row for row in log if self.key in row]
+        return len(rows) - 1 - rows.index(min(rows, key=self._rank)) if rows else 0
+
+    def _rank(self, row: Row) -> tuple[float, float]:
+        value = row[self.key]
+        return (-value if self.higher_is_better else value, row["eval_loss"])
+
+
+def history(log: Sequence[Row], criterion: Criterion) -> list[Row]:
+    """One row per validation: step, epoch, losses, learning rate, seconds since the start.
+
+    Where the best is not chosen by the validation loss, what it is chosen by stands there too.
+    """
+    rows: dict[int, Row] = {}
+    for entry in log:
+        row = rows.setdefault(entry["step"], {"step": entry["step"], "epoch": entry["epoch"]})
+        for ours, theirs in {**COLUMNS, criterion.name: criterion.key}.items():
+            if theirs in entry:
+                row[ours] = entry[theirs]
+    return [row for row in rows.values() if LOSS in row]
+
+
+def where_best(state: Any, criterion: Criterion) -> str:
+    """Where the best model so far is, in words; ``state`` is the Trainer's."""
+    if state.best_model_checkpoint is None:
+        return "no checkpoint was written before"
+    name = criterion.name.replace("_", " ")
+    return (
+        f"the best one so far, of step {state.best_global_step} with a {name} of "
+        f"{state.best_metric:.4g}, is kept in {state.best_model_checkpoint}"
+    )
 
 
 def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
     """What a run took and gave; ``state`` is the Trainer's at the end."""
     rows = history(state.log_history, criterion)
     best = criterion.best(state.log_history) or {}
-    seconds, device = rows[-1]["seconds"], device_label()
+    seconds, device, tokens = rows[-1]["seconds"], device_label(), int(state.num_input_tokens_seen)
     energy = [row.get("joules") for row in state.log_history if "eval_loss" in row]
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     total = sum(p.numel() for p in model.parameters())
     if hasattr(model, "peft_config"):
         # a quantised weight holds several parameters in one number
@@ -25,17 +98,17 @@ def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
         "best_step": best["step"],
         "best_value": best[criterion.key],
         "best_validation_loss": min(row["validation_loss"] for row in rows),
-        "trainable_parameters": trained,
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "total_parameters": total,
-        "tokens_seen": int(state.num_input_tokens_seen),
-        "tokens_per_second": round(int(state.num_input_tokens_seen) / max(seconds, 1e-9), 1),
+        "tokens_seen": tokens,
+        "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
         "wall_seconds": seconds,
         "peak_memory_bytes": peak_memory(),
         "device": device,
         "processes": distributed.size(),
         "gpu_hours": 0.0 if device == "cpu" else round(distributed.size() * seconds / 3600, 6),
         "energy_joules": energy[-1],
-        "versions": versions(),
+        "versions": {name: version(name) for name in LIBRARIES},
         "history": rows,
     }
 
@@ -50,3 +123,52 @@ def recipe_facts(recipe: Recipe, chosen: int, given: int) -> dict[str, Any]:
         "read": recipe.examples.model_dump(),
         "asked": {"form": recipe.examples.asked, "template": recipe.prompt},
     }
+
+
+def peak_memory() -> int:
+    """Peak memory of this process in bytes: of the GPU where there is one, else resident."""
+    import torch
+
+    return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else own_peak()
+
+
+def device_label() -> str:
+    """The GPU's name, or ``cpu``."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def gpu_energy() -> float | None:
+    """Joules that this process's GPU has used since its driver was loaded, all of its work together.
+
+    ``None`` without a GPU, without the package ``nvidia-ml-py``, and where the GPU does not say:
+    parts of a shared one (MIG) and those older than Volta.
+    """
+    found = _counter()
+    if found is None:
+        return None
+    nvml, handle = found
+    try:
+        return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000  # it counts mJ
+    except nvml.NVMLError:
+        return None
+
+
+@cache
+def _counter() -> tuple[Any, Any] | None:
+    """The library and its handle of this process's GPU, found by what both call it."""
+    import torch
+
+    try:
+        pynvml: Any = import_module("pynvml")
+    except ImportError:
+        return None
+    if not torch.cuda.is_available():
+        return None
+    try:
+        pynvml.nvmlInit()
+        name = f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
+        return pynvml, pynvml.nvmlDeviceGetHandleByUUID(name)
+    except (pynvml.NVMLError, AttributeError):
+        return None

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.models.insides import bring_bitsandbytes
 from papertune.models.loading import device_name, load_config, load_model
+from papertune.models.quantization import bring_bitsandbytes
 from papertune.study.methods import METHODS
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Freeze, Lora, Training
@@ -41,10 +41,7 @@ def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
     no copy of each weight for each step.
 
     New weights are drawn from the random numbers as they are (:func:`set_up_torch` seeds them).
-
-    Args:
-        base: Folder of the base.
-        device: Where the model is, the best of this machine unless given.
+    ``device`` is the best of this machine unless given.
 
     Raises:
         TrainingError: a baseline, layers or modules that the base does not have, or nothing left
@@ -85,9 +82,8 @@ def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
     beyond = sorted(number for number in numbers if not 0 <= number < count)
     if beyond:
         asked = max(freeze.first, freeze.last, *(number + 1 for number in freeze.layers), 0)
-        raise TrainingError(
-            f"freeze asks for {asked} layers, and the base has {count}", where=where
-        )
+        told = f"freeze asks for {asked} layers, and the base has {count}"
+        raise TrainingError(told, where=where)
     modules = dict(model.named_modules())
     embedding = next(n for n, one in modules.items() if one is model.get_input_embeddings())
     for module in freeze.modules:
@@ -101,11 +97,7 @@ def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
 
 
 def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str]) -> Any:
-    """The model frozen, with trainable low-rank adapters.
-
-    Args:
-        name: Of the base.
-        without: Modules that get no adapters, with all that they hold.
+    """The model frozen, with trainable low-rank adapters; the modules ``without`` get none.
 
     Raises:
         TrainingError: a module that adapters are asked for is not there, or none is left.
@@ -144,17 +136,8 @@ def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str]) -> A
     return adapted
 
 
-def decoder_layers(model: Any) -> list[Any]:
-    """The decoder's layers, the lowest first."""
-    return list(model.get_submodule(where_layers_are(model)[0]))
-
-
 def where_layers_are(model: Any) -> tuple[str, int]:
-    """The name of the list that has the decoder's layers, and how many they are.
-
-    Raises:
-        TrainingError: the model has no such list.
-    """
+    """The name of the list that has the decoder's layers, and how many; TrainingError without one."""
     import torch
 
     count = model.config.get_text_config().num_hidden_layers

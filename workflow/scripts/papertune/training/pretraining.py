@@ -12,7 +12,7 @@ from papertune.jobs import distributed
 from papertune.models.loading import device_name, set_up_torch
 from papertune.models.modelfolder import model_folder, write_facts
 from papertune.study.settings import Architecture, Pretraining, Tokenizer
-from papertune.training.corpus import Text, read_corpus
+from papertune.training.data import Text, read_corpus
 from papertune.training.train import fit
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
@@ -31,13 +31,7 @@ def pretrain(
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
 
-    Of several processes that train (see :mod:`papertune.jobs.workers`), all call it and one writes.
-
-    Args:
-        documents: JSONL files of training documents.
-        output: The model folder to make; one that is there is replaced.
-        checkpoints: Undeclared folder of this run; removed after success.
-        sharded: Several processes hold a part of the model each, instead of all of it.
+    ``documents`` are JSONL files; the rest is as of :func:`papertune.training.train.train`.
 
     Raises:
         TrainingError: no text to read, or a loss that is no number.

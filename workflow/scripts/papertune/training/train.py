@@ -5,12 +5,10 @@ transformers; beside it stands what it lacks: leaving at any step and going on (
 evaluate, save and stop (``callback``), whole checkpoints, a batch that memory holds, and several.
 """
 
-from __future__ import annotations
-
 import math
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form, read_examples
@@ -24,15 +22,10 @@ from papertune.pairfile import read_pairs
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Training
 from papertune.training.by_answers import AnswerScorer, answer_scorer
-from papertune.training.facts import recipe_facts, run_facts
-from papertune.training.history import Criterion
+from papertune.training.data import choose
+from papertune.training.facts import Criterion, recipe_facts, run_facts
 from papertune.training.methods import check_optimizer, prepare
-from papertune.training.several import trainer_class
 from papertune.training.smaller_batch import first_that_fits, memory_for
-from papertune.training.subsets import choose
-
-if TYPE_CHECKING:  # jobs that train nothing do not load torch
-    from transformers import TrainerState
 
 
 def train(
@@ -54,7 +47,6 @@ def train(
     Args:
         train: File of the pairs to train on.
         validation: File of the pairs that choose the checkpoint.
-        base: Folder of the base.
         seed: Of order, dropout and new weights.
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
@@ -149,15 +141,21 @@ def fit(
     steps = training.max_steps if training.max_steps > 0 else math.ceil(training.epochs * per_epoch)
     criterion = scorer.criterion if scorer else Criterion()
 
-    def run(batch: int, accumulation: int, checkpoint: Path | None) -> TrainerState:
-        from papertune.training.arguments import training_arguments
+    def run(batch: int, accumulation: int, checkpoint: Path | None) -> Any:
+        # jobs that train nothing do not load torch
+        from papertune.training import trainer as alone
         from papertune.training.callback import RunCallback
 
-        args = training_arguments(
+        args = alone.training_arguments(
             training, steps=steps, batch=batch, accumulation=accumulation, seed=seed,
             checkpoints=checkpoints, what=what,
         )  # fmt: skip
-        trainer = trainer_class(sharded)(
+        kind: type[alone.StoppableTrainer] = alone.StoppableTrainer
+        if distributed.size() > 1:
+            from papertune.training import several
+
+            kind = several.ShardedTrainer if sharded else several.TogetherTrainer
+        trainer = kind(
             RunCallback(steps, training, what, criterion),
             scorer,
             model=model,

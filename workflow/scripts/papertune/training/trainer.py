@@ -1,4 +1,4 @@
-"""The Trainer of transformers, able to leave at any step and to go on as if it had not.
+"""The Trainer of transformers: what it is told, and how it leaves at any step and goes on.
 
 Asked to stop, it ends the step it is at, writes a checkpoint and leaves. A validation is broken
 off, as it may take longer than there is time; the next attempt begins with it. Where several
@@ -8,26 +8,27 @@ This and ``several`` are the only places that use insides of the Trainer and of 
 :data:`INSIDES`; seen on transformers 5.19 and accelerate 1.15, and tested to be there.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate.state import GradientState
-from transformers import PrinterCallback, Trainer, TrainerState
+from accelerate.utils.memory import clear_device_cache
+from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
+from papertune.errors import TrainingError
 from papertune.jobs import distributed
+from papertune.models.loading import device_name, dtype_of
+from papertune.study.settings import Training
+from papertune.training.by_answers import AnswerScorer
 from papertune.training.callback import BrokenOff, RunCallback
 from papertune.training.checkpoints import STATE, carried_by
-from papertune.training.smaller_batch import collect_garbage, halves, is_out_of_memory
-
-if TYPE_CHECKING:
-    from papertune.training.by_answers import AnswerScorer
+from papertune.training.smaller_batch import halves, is_out_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +43,93 @@ INSIDES: dict[type, tuple[str, ...]] = {
 logging.getLogger("transformers.trainer").addFilter(
     lambda record: "['lm_head.weight']" not in record.getMessage()
 )
+# what the Trainer calls by another name
+OPTIMIZERS = {"adamw": TrainingArguments.default_optim, "adamw_8bit": "adamw_bnb_8bit"}
+
+
+class OneDevice(TrainingArguments):
+    """A process trains on one GPU, though it may see several: each GPU has a process of its own.
+
+    The Trainer would share out each batch to all that it sees, and so make another batch of it.
+    """
+
+    @property
+    def n_gpu(self) -> int:
+        """How many GPUs this process uses."""
+        return min(1, int(super().n_gpu))
+
+
+def training_arguments(
+    training: Training,
+    *,
+    steps: int,
+    batch: int,
+    accumulation: int,
+    seed: int,
+    checkpoints: Path,
+    what: str,
+) -> TrainingArguments:
+    """The update, its schedule, and how it is computed.
+
+    Args:
+        steps: Updates of the whole run.
+        batch: Examples that this process computes at once.
+        accumulation: So many of which make its part of an update.
+
+    Raises:
+        TrainingError: the learning rate would rise over all updates of the run or more.
+    """
+    on_gpu, warmup = device_name() == "cuda", training.warmup
+    if warmup >= steps:
+        raise TrainingError(
+            f"a warm-up of {warmup:.0f} updates, and the run has {steps}",
+            where=what,
+            hint="lower training.warmup, or give it as a fraction below 1",
+        )
+    return OneDevice(
+        output_dir=str(checkpoints),
+        # the update
+        max_steps=steps,
+        per_device_train_batch_size=batch,
+        gradient_accumulation_steps=accumulation,
+        train_sampling_strategy="sequential" if training.order == "given" else "random",
+        seed=seed,
+        optim=OPTIMIZERS.get(training.optimizer, training.optimizer),
+        weight_decay=training.weight_decay,
+        adam_beta1=training.betas[0],
+        adam_beta2=training.betas[1],
+        max_grad_norm=training.clip,
+        # the learning rate
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.schedule,
+        warmup_steps=round(warmup * steps) if warmup < 1 else int(warmup),
+        # the computation
+        bf16=str(dtype_of(training.precision)) == "torch.bfloat16",
+        gradient_checkpointing=training.gradient_checkpointing,
+        # the other kind needs inputs with a gradient, which adapters on a frozen base do not have
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        use_cpu=not on_gpu,
+        # the next batch goes to the GPU while it computes
+        dataloader_pin_memory=on_gpu,
+        accelerator_config={"non_blocking": on_gpu},
+        # the callback decides when to evaluate and save, and what is the best
+        eval_strategy="steps",
+        eval_steps=steps,
+        save_steps=steps,
+        per_device_eval_batch_size=max(16, training.batch_size),
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to="none",
+    )
 
 
 class StoppableTrainer(Trainer):
     """Goes on from checkpoints between two rows of the history, and from before their validation.
 
-    Args:
-        callback: Decides when to evaluate, save and stop; it is not among ``callbacks``.
-        scorer: Scores answers at each validation, where the best model is chosen by them.
+    ``callback`` decides when to evaluate, save and stop; ``scorer`` scores answers at each
+    validation, where the best model is chosen by them.
     """
 
     state: TrainerState
@@ -130,10 +210,9 @@ class StoppableTrainer(Trainer):
 
     def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
         """As of Trainer; a validation that is broken off finds no best model."""
-        try:
+        with suppress(BrokenOff):
             return dict(super().evaluate(*arguments, **how))
-        except BrokenOff:
-            return {}
+        return {}
 
     def evaluation_loop(self, *arguments: Any, **how: Any) -> Any:
         """As of Trainer; with the score of the answers."""
@@ -155,7 +234,7 @@ class StoppableTrainer(Trainer):
         except (RuntimeError, MemoryError) as error:
             if len(batch["labels"]) == 1 or not is_out_of_memory(error):
                 raise
-        collect_garbage()
+        clear_device_cache(garbage_collection=True)
         log.info("%s: a validation batch of %d is halved", self.callback.what, len(batch["labels"]))
         parts = [(count, half) for count, half in halves(batch) if count]
         losses = [self.validation_loss(half) * count for count, half in parts]

@@ -1,37 +1,123 @@
-"""Training by several processes that hold a part of every weight each, instead of all of them.
+"""Training by several processes, with the examples, the order and the losses of one.
 
-Each process keeps its part of the weights, of their gradients and of the optimiser's state; a
-layer is put together while it is computed (Zhao et al. 2023, *PyTorch FSDP*; torch's
-``fully_shard``). Checkpoints are those of one process, so a run may go on with more processes, with
-fewer, or with whole weights in each.
+An update has the same examples however many processes share it out, and the loss counts each of
+their tokens once. Where the last update of an epoch has too few examples for all, some processes
+get an empty one, which no loss and no count of tokens sees.
+
+Each process holds all weights (:class:`TogetherTrainer`), or a part of every weight, of its gradient
+and of its optimiser's state (:class:`ShardedTrainer`); a layer is then put together while it is
+computed (Zhao et al. 2023, *PyTorch FSDP*; torch's ``fully_shard``). Checkpoints are those of one
+process, so a run may go on with more processes, with fewer, or with whole weights in each.
 """
 
 import copy
-import os
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import SeedableRandomSampler
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.utils.data import Sampler, SequentialSampler
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
+from papertune.examples.tokens import MASKED
 from papertune.jobs import distributed
 from papertune.models.loading import device_name
-from papertune.training.methods import decoder_layers
-from papertune.training.several.ddp import TogetherTrainer
+from papertune.training.callback import BrokenOff
+from papertune.training.methods import where_layers_are
+from papertune.training.trainer import StoppableTrainer
+
+
+class TogetherTrainer(StoppableTrainer):
+    """One of several processes, each with its part of every update and every validation.
+
+    ``args`` has the batch and the accumulation of this process.
+    """
+
+    control: Any
+    in_step = False  # whether all have to compute as often
+
+    def __init__(self, callback: Any, scorer: Any = None, **how: Any) -> None:
+        self.examples, token = len(how["train_dataset"]), how["processing_class"].pad_token_id
+        empty = {"input_ids": [token] * 2, "labels": [MASKED] * 2}
+        how["train_dataset"] = [*how["train_dataset"], empty]
+        super().__init__(callback, scorer, **how)
+        if not distributed.is_first():  # or dropout would drop the same in all of them
+            torch.manual_seed(self.args.seed + distributed.rank())
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        rows = range(self.examples)
+        order: Sampler[int] = SequentialSampler(rows)
+        if self.args.train_sampling_strategy == "random":
+            order = SeedableRandomSampler(rows, data_seed=self.args.seed)
+        micro = self.args.per_device_train_batch_size * distributed.size()
+        steps = math.ceil(self.examples / (micro * self.args.gradient_accumulation_steps))
+        return FilledUp(order, micro, lambda: self.state.global_step // steps)
+
+    def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
+        """The validation loss, of the same batches as in one process."""
+        size = self.args.eval_batch_size
+        rows: Any = self.eval_dataset
+        batches = [rows[first : first + size] for first in range(0, len(rows), size)]
+        mine = batches[distributed.rank() :: distributed.size()]
+        total = 0.0
+        self.model.eval()
+        try:
+            for number in range(math.ceil(len(batches) / distributed.size())):
+                if number < len(mine):
+                    total += self._loss_of(mine[number])
+                elif self.in_step:
+                    self._loss_of(batches[0])
+                # together: every process comes here as often
+                self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+            score = self.answer_score()
+        except BrokenOff:
+            return {}
+        metrics = {"eval_loss": distributed.totals(total)[0] / len(rows), **score}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def _loss_of(self, rows: list[Any]) -> float:
+        """The mean loss of a batch's tokens, times its examples: so the Trainer weighs batches."""
+        batch = self._prepare_inputs(self.data_collator(rows))
+        with torch.no_grad(), self.accelerator.autocast():
+            return float(self.validation_loss(batch)) * len(rows)
+
+
+class FilledUp(Sampler[int]):
+    """The examples in the order that one process has, filled up with the empty one to a multiple.
+
+    A random order is that of its seed and of the epoch that ``epoch`` says begins.
+    """
+
+    def __init__(self, order: Sampler[int], multiple: int, epoch: Callable[[], int]) -> None:
+        self.order, self.multiple, self.epoch = order, multiple, epoch
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.order) / self.multiple) * self.multiple
+
+    def __iter__(self) -> Iterator[int]:
+        if isinstance(self.order, SeedableRandomSampler):
+            # accelerate does not tell it to a sampler in a loader that skips batches
+            self.order.set_epoch(self.epoch())
+        yield from self.order
+        count = len(self.order)
+        yield from [count] * (len(self) - count)
 
 
 class ShardedTrainer(TogetherTrainer):
     """One of several processes, each with its part of the model.
 
-    Args:
-        model: Whole, in this machine's memory. The first process keeps it: checkpoints are written
-            from it and read into it, and at the end it is the best model. The others empty it.
-        how: As of TogetherTrainer.
+    ``model`` is whole, in this machine's memory. The first process keeps it: checkpoints are written
+    from it and read into it, and at the end it is the best model. The others empty it.
     """
 
     in_step = True
@@ -120,7 +206,7 @@ class ShardedTrainer(TogetherTrainer):
         if checkpoint is None:
             return
         state, schedule = (
-            torch.load(os.path.join(checkpoint, name), map_location="cpu", weights_only=True)
+            torch.load(Path(checkpoint, name), map_location="cpu", weights_only=True)
             for name in (OPTIMIZER_NAME, SCHEDULER_NAME)
         )
         parts = [part for group in self.optimizer.param_groups for part in group["params"]]
@@ -136,18 +222,16 @@ class ShardedTrainer(TogetherTrainer):
 
 
 def in_parts(model: Any, *, half: bool) -> Any:
-    """A copy of a model of which this process holds its part, on its device.
+    """A copy of a whole model, of which this process holds its part, on its device.
 
-    Args:
-        model: Whole; the copy's parts are made of its weights one by one.
-        half: Compute in bf16. Weights are sent so, too; gradients are added up in float32.
+    With ``half`` it computes in bf16. Weights are sent so, too; gradients are added up in float32.
     """
     # parameters that share the model's memory, until fully_shard takes its part of each
     shared = {id(p): torch.nn.Parameter(p.detach(), p.requires_grad) for p in model.parameters()}
     parts = copy.deepcopy(model, shared)
     policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if half else MixedPrecisionPolicy()
     how = {"mesh": init_device_mesh(device_name(), (distributed.size(),)), "mp_policy": policy}
-    for layer in decoder_layers(parts):
+    for layer in parts.get_submodule(where_layers_are(parts)[0]):
         fully_shard(layer, **how)
     fully_shard(parts, **how)
     return parts

@@ -1,0 +1,157 @@
+"""What training reads: a subset of pairs, or texts for a base from scratch; and what it depends on.
+
+By that a model is found again, whatever its files and names are. Of the data it is what training
+reads, not a file's bytes, a generator's key or an experiment's name.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from papertune import versions
+from papertune.errors import RecordError, TrainingError
+from papertune.identity import share
+from papertune.models.loading import weights_digest
+from papertune.pairfile import read_pairs
+from papertune.records import Document, Pair, digest_of_lines, read_json_lines, read_records
+from papertune.scores.scoring import embedder_identity
+from papertune.sentences import sentences
+from papertune.study.recipe import Recipe
+from papertune.study.settings import Corpus, Pretraining, Subset
+
+
+def choose(pairs: list[Pair], subset: Subset | None, where: str) -> list[Pair]:
+    """The pairs of a subset, in their order; a document's pairs stay together.
+
+    The share of documents that ``fraction`` takes stays taken when others are added, and a larger
+    share holds a smaller one. ``where`` names the pairs in errors.
+
+    Raises:
+        TrainingError: documents without a score where the best are asked for, or nothing is left.
+    """
+    if subset is None:
+        return pairs
+    documents = list(dict.fromkeys(pair.document for pair in pairs))
+    if subset.top is not None:
+        scores = {pair.document: _score(pair, where) for pair in pairs}
+        ranked = sorted(documents, key=lambda document: -scores[document])  # stable where equal
+        taken = set(ranked[: subset.top])
+    elif subset.first is not None:
+        taken = set(documents[: subset.first])
+    else:
+        taken = {d for d in documents if share(d, "subset") < (subset.fraction or 0)}
+    chosen = [pair for pair in pairs if pair.document in taken]
+    if not chosen:
+        raise TrainingError(
+            f"a fraction of {subset.fraction} leaves none of {len(documents)} documents",
+            where=where,
+            hint="raise the model's subset.fraction",
+        )
+    return chosen
+
+
+def _score(pair: Pair, where: str) -> float:
+    score = pair.provenance.get("score")
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise TrainingError(
+            f"document {pair.document} has no score, so the best cannot be told",
+            where=where,
+            hint="see to it that every row of the source has a score; or, where all have one, "
+            "delete the pairs and run again (they then get it, and nobody is asked); or take "
+            "subset: {first: …} or {fraction: …}",
+        )
+    return float(score)
+
+
+class Text(NamedTuple):
+    """A text for pre-training; the loss may count the completion only."""
+
+    prompt: str
+    completion: str
+
+
+def read_corpus(corpus: Corpus, documents: list[Path]) -> Iterator[Text]:
+    """The texts of a corpus: those of its files first, then those of JSONL files of documents.
+
+    Raises:
+        RecordError: a line without the right keys; names file and line.
+        TrainingError: a file is not there.
+    """
+    for name in corpus.files:
+        if not Path(name).is_file():
+            raise TrainingError("no such file of pre-training texts", where=name)
+        for number, line in read_json_lines(name):
+            match line:
+                case {"text": str(text), **rest} if not rest:
+                    yield Text("", text)
+                case {"prompt": str(prompt), "completion": str(completion), **rest} if not rest:
+                    yield Text(prompt, completion)
+                case _:
+                    keys = ", ".join(sorted(line)) or "nothing"
+                    raise RecordError(
+                        f"not 'text' or 'prompt' and 'completion', but {keys}",
+                        where=f"{name}:{number}",
+                        hint='write {"text": …} or {"prompt": …, "completion": …}, all of them '
+                        "strings",
+                    )
+    for path in documents if corpus.documents != "none" else []:
+        for document in read_records(path, Document):
+            text = " ".join(document.text.split())
+            if text and corpus.documents == "plain":
+                yield Text("", f"Title: {document.title}\nAbstract: {text}")
+            elif text:
+                yield from _recalled(text, document.id)
+
+
+def _recalled(text: str, document: str) -> Iterator[Text]:
+    """To go on with a sentence that was read before: the smallest exercise in finding a passage."""
+    rng = random.Random(f"recall/{document}")
+    long = [words for words in (s.split() for s in sentences(text)) if len(words) >= 6]
+    for words in rng.sample(long, min(3, len(long))):
+        cut = rng.randint(2, len(words) // 2)
+        yield Text(f"Abstract: {text}\n{' '.join(words[:cut])}", " " + " ".join(words[cut:]))
+
+
+# ---- what a model is found again by ------------------------------------------------------------
+
+
+def training_identity(
+    recipe: Recipe, seed: int, data: list[Path], base: Path, embedder: Path | None = None
+) -> dict[str, Any]:
+    """What a model depends on.
+
+    Args:
+        data: Files of the pairs to train on, and of those that choose the checkpoint.
+        embedder: The folder of an embedder that is not the packaged one.
+    """
+    known = settings_of_training(recipe, seed) | {"base": weights_digest(base)}
+    if recipe.training.best_by == "similarity":
+        known["embedder"] = embedder_identity(recipe.embedder, embedder)
+    return known | {"data": digest_of_lines(_read(data, recipe.subset))}
+
+
+def settings_of_training(recipe: Recipe, seed: int) -> dict[str, Any]:
+    """The part of it that is known without any file."""
+    return {"recipe": recipe.identity(), "seed": seed, "version": versions.TRAIN}
+
+
+def pretraining_identity(pretraining: Pretraining, documents: list[Path]) -> dict[str, Any]:
+    """What a base from scratch depends on; the content of its own files, not where they lie."""
+    texts = digest_of_lines(map(list, read_corpus(pretraining.corpus, documents)))
+    return settings_of_pretraining(pretraining) | {"texts": texts}
+
+
+def settings_of_pretraining(pretraining: Pretraining) -> dict[str, Any]:
+    """The part of it that is known without any file."""
+    settings = pretraining.identity()
+    del settings["corpus"]["files"]
+    return {"pretraining": settings, "version": versions.PRETRAIN}
+
+
+def _read(data: list[Path], subset: Subset | None) -> Iterator[list[Any]]:
+    for path, some in zip(data, (subset, None), strict=True):
+        pairs = choose(list(read_pairs(path)), some, str(path))
+        yield [len(pairs)]
+        for pair in pairs:
+            yield [pair.id, pair.instruction, pair.context, pair.question, pair.answer]
