@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from papertune.jobs import distributed
-from papertune.jobs.meter import own_peak
+from papertune.jobs.record import own_peak
 from papertune.study.recipe import Recipe
 
 LOSS = "validation_loss"
