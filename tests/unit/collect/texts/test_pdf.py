@@ -196,8 +196,6 @@ def test_folders_by_year(tmp_path):
     [single] = listed(str(tmp_path / "{year}" / "a.pdf"), 2020, part="abstract")
     assert isinstance(single, Document) and single.text == ABSTRACT.replace("ﬃ", "ffi")
     for path, year, why in (
-        (template, 0, "have years"),
-        (str(tmp_path), 2020, "without years"),
         (str(tmp_path / "nowhere"), 0, "no such folder"),
         (str(tmp_path / "*.pdf"), 0, "no PDF"),
     ):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from papertune.collect.identifiers import doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.entries import entry_item
-from papertune.collect.listings.rows import reading
+from papertune.collect.listings.rows import reading, year_of
 from papertune.collect.texts.text import clean
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import BibtexSource
@@ -88,11 +88,8 @@ def _raw(entry: Entry, name: str) -> str:
 
 def _year(entry: Entry) -> int | None:
     """The year, else that of the date (``2020-05-01``, ``2020-05/2020-06``)."""
-    for name, pattern in (("year", r"(\d{4})"), ("date", r"(\d{4})(?:[-/].*)?")):
-        found = re.fullmatch(pattern, _raw(entry, name).strip('{}" '))
-        if found:
-            return int(found[1])
-    return None
+    year, date = (year_of(_raw(entry, name).strip('{}" ')) for name in ("year", "date"))
+    return year or date
 
 
 def _literal(value: str) -> str:

@@ -27,7 +27,7 @@ from papertune.study.settings import Source
 
 FOLDER = Path(".snakemake", "papertune-rows")
 VERSION = 2  # of what stands there
-UNUSED = 14 * 24 * 3600  # seconds after which rows that no plan looked at are deleted
+UNUSED = 2 * 24 * 3600  # seconds after which rows that nobody looked at are deleted
 ALL, UNDATED = "all", "undated"
 
 # where a row stands, its year (None where it says none), and what it is
@@ -63,10 +63,7 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
 def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> str:
     """A digest of what the files list of a part; other parts, order and formatting are none of it.
 
-    Args:
-        source: A source of local files.
-        part: The year or the part.
-        mine: Tells by its id or key whether an item is of the part; all are if not given.
+    ``mine`` tells by its id or key whether an item is of the part; all are if not given.
 
     Raises:
         CollectError: a file cannot be read or is broken as a whole.
@@ -88,32 +85,26 @@ def _lines(path: Path) -> Iterator[list[str]]:
 
 def _parted(source: Source, year: int) -> Path:
     """The folder of the rows by year, or of all rows together for year 0."""
-    names, states = [], []
+    what: list[Any] = [VERSION, source.identity(), bool(year)]
     for path in source.files_of(year):
         with reading(path):
             state = path.stat()
-        names.append(str(path.resolve()))
-        states.append([state.st_mtime_ns, state.st_size])
-    place = FOLDER / fingerprint([VERSION, source.identity(), names, bool(year)])
-    folder = place / fingerprint(states)
-    place.mkdir(parents=True, exist_ok=True)
-    os.utime(place)
-    if folder.exists():
-        return folder
-    with tempfile.TemporaryDirectory(dir=place, prefix=".", ignore_cleanup_errors=True) as made:
-        _part(source, year, Path(made))
-        try:
-            os.rename(made, folder)
-        except OSError:
-            if not folder.exists():  # else somebody was as quick
-                raise
-    # of these files as they were, and of settings that nobody has any more
-    before = [other for other in place.iterdir() if other != folder and other.name[0] != "."]
-    for other in FOLDER.iterdir():
-        with suppress(OSError):  # somebody else deletes it
-            before += [other] if other.stat().st_mtime < time.time() - UNUSED else []
-    for other in before:
-        shutil.rmtree(other, ignore_errors=True)
+        what.append([str(path.resolve()), state.st_mtime_ns, state.st_size])
+    folder = FOLDER / fingerprint(what)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        for other in FOLDER.iterdir():
+            with suppress(OSError):  # somebody else deletes it
+                if other.stat().st_mtime < time.time() - UNUSED:
+                    shutil.rmtree(other)
+        with tempfile.TemporaryDirectory(dir=FOLDER, prefix=".", ignore_cleanup_errors=True) as new:
+            _part(source, year, Path(new))
+            try:
+                os.rename(new, folder)
+            except OSError:
+                if not folder.exists():  # else somebody was as quick
+                    raise
+    os.utime(folder)
     return folder
 
 

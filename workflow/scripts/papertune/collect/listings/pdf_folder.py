@@ -32,14 +32,6 @@ def list_documents(
     Raises:
         CollectError: there is no such folder, or no PDF in it.
     """
-    if ("{year}" in source.path) != bool(year):
-        raise CollectError(
-            "files without years are asked for by year"
-            if year
-            else "the files have years and none is asked for",
-            where=source.path,
-            hint="put {year} into source.path where the files of each year have their own folder",
-        )
     pattern = source.path.replace("{year}", str(year))
     folder = Path(pattern)
     if folder.is_dir():

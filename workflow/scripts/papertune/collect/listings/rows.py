@@ -156,11 +156,5 @@ def _parquet(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
         raise CollectError(f"not a Parquet file ({error})", where=str(path)) from None
 
 
-READERS = {
-    ".csv": _cells,
-    ".json": _json,
-    ".jsonl": _lines,
-    ".ndjson": _lines,
-    ".parquet": _parquet,
-    ".tsv": _cells,
-}
+READERS = {".csv": _cells, ".json": _json, ".jsonl": _lines, ".ndjson": _lines,
+           ".parquet": _parquet, ".tsv": _cells}  # fmt: skip

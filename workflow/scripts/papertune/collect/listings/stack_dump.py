@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from papertune.collect.texts.posts import has_code_block, pair_document
+from papertune.collect.texts.posts import CODE_BLOCK, pair_document
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.jobs import stopping
@@ -151,7 +151,7 @@ def _numbers(
             yield Rejection("list", f"{path}:{line}", "bad_row", said[:200])
             continue
         tags = {*re.findall(r"[^<>|]+", row.get("Tags", "").lower())}  # |a|b|, <a><b>
-        if source.code == "reject" and has_code_block(row.get("Body", "")):
+        if source.code == "reject" and CODE_BLOCK in row.get("Body", ""):
             kind = "with a block of code"
         elif kind == "answer" and score < source.min_answer_score:
             kind = "answer below min_answer_score"

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from papertune.collect.listings.services import Service, Work, json_object
-from papertune.collect.texts.posts import clean_title, has_code_block, pair_document, question_url
+from papertune.collect.texts.posts import CODE_BLOCK, clean_title, pair_document, question_url
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PATIENCE, PageError
 from papertune.errors import CollectError
@@ -27,7 +27,6 @@ log = logging.getLogger("papertune")
 
 KEY = "STACKEXCHANGE_KEY"
 PAGE_SIZE = 100  # the most that the API gives
-OPEN_PAGES = 25  # pages behind this one need a key
 FIELDS = (
     ".items;.has_more;.backoff;.quota_max;.quota_remaining;.error_id;.error_name;.error_message;"
     "question.question_id;question.title;question.body;question.score;question.creation_date;"
@@ -57,12 +56,9 @@ def list_documents(
         "todate": calendar.timegm((year, 12, 31, 23, 59, 59)),
         **({"tagged": ";".join(source.tags)} if source.tags else {}),
     }
-    seen: set[int] = set()
-    pairs = 0
+    pairs: set[str] = set()
     for questions in api.pages("questions", asked):
-        # a question may be on two pages, when votes were given between the two requests
-        fresh = {q["question_id"]: q for q in questions if q["question_id"] not in seen}
-        seen.update(fresh)
+        fresh = {question["question_id"]: question for question in questions}
         answers = {number: question.get("answers") or [] for number, question in fresh.items()}
         # those that are not with their question are asked for, of a hundred questions at once
         cut = [n for n, q in fresh.items() if int(q.get("answer_count") or 0) > len(answers[n])]
@@ -75,8 +71,9 @@ def list_documents(
         for number, question in fresh.items():
             item = _pair(source, question, answers[number], year)
             yield item
-            pairs += isinstance(item, Document)
-            if pairs == source.limit:
+            # a question may be on two pages, when votes were given between the two requests
+            pairs |= {item.id} if isinstance(item, Document) else set()
+            if len(pairs) == source.limit:
                 return
 
 
@@ -96,12 +93,6 @@ class _Api:
         order = {"order": "desc", "sort": "votes", "site": self._source.site}
         for page in itertools.count(1):
             query = {"page": page, "pagesize": PAGE_SIZE, **asked, **order, "filter": self._filter}
-            if page > OPEN_PAGES and not _secret(self._session):
-                raise CollectError(
-                    f"Stack Exchange gives {OPEN_PAGES * PAGE_SIZE} items to those without a key",
-                    where=self._source.url,
-                    hint=f"{_HINT}, or set source.limit, or raise source.min_score",
-                )
             path = f"{method}?{urlencode(query)}"
             answer, items = self._ask(path, self._refresh, "question_id", int)
             yield items
@@ -162,7 +153,9 @@ class _Api:
             f"check source.site ({self._source.site!r}), source.tags and {KEY}; if all are right, "
             "the quota of requests may be used up: run again tomorrow"
         )
-        if said.get("error_name") == "throttle_violation":
+        if said.get("error_name") == "access_denied":  # pages behind the 25th
+            hint = f"{_HINT}, or set source.limit, or raise source.min_score"
+        elif said.get("error_name") == "throttle_violation":
             wait = re.search(r"(\d+) seconds", str(message))
             when = f" in {int(wait[1]) / 3600:.1f} hours" if wait else " later"
             what, hint = (
@@ -179,8 +172,8 @@ def _pair(
     # a title of a safe filter has entities and no markup
     title = html.unescape(str(question.get("title") or ""))
     if source.code == "reject":
-        answers = [answer for answer in answers if not has_code_block(answer.get("body") or "")]
-        if has_code_block(body):
+        answers = [answer for answer in answers if CODE_BLOCK not in (answer.get("body") or "")]
+        if CODE_BLOCK in body:
             return Rejection("list", question_url(source.site, number), "code", clean_title(title))
     good = [answer for answer in answers if _score(answer) >= source.min_answer_score]
     if not good:

@@ -29,12 +29,8 @@ LAG_PAUSE = 5.0  # the least pause then, as the API's manual asks
 LONGEST_PAUSE = 60.0
 TRIES = 6
 BUSY = ("maxlag", "ratelimited", "readonly")
-NO_PAGE = {
-    "missingtitle": "missing",
-    "nosuchpageid": "missing",
-    "invalidtitle": "invalid_title",
-    "pagecannotexist": "invalid_title",
-}
+NO_PAGE = {"missingtitle": "missing", "invalidtitle": "invalid_title",
+           "pagecannotexist": "invalid_title"}  # fmt: skip
 FORMS = {
     "extracts": {"action": "query", "prop": "extracts|pageprops", "explaintext": 1,
                  "exsectionformat": "wiki", "ppprop": "disambiguation"},
@@ -52,27 +48,18 @@ def list_documents(
         CollectError: the API refuses or gives something else.
     """
     wiki = _Wiki(session, source, refresh)
-    seen: set[str] = set()
-    pages = 0
+    given: set[str] = set()
     for item in wiki.titles():
-        if isinstance(item, Rejection):
-            yield item
-            continue
-        name = _canonical(item)
-        page = wiki.page(item) if name not in seen else None
-        seen.add(name)
+        page = item if isinstance(item, Rejection) else wiki.page(item)
         if isinstance(page, Rejection):
             yield page
-        elif page is None or (page[0] != name and page[0] in seen):
-            detail = f"it redirects to {page[0]}" if page else "named before, or in two categories"
-            yield Rejection("list", item, "duplicate", detail)
-        else:
-            seen.add(page[0])
-            documents = list(_documents(source, wiki.url_of(page[0]), *page))
-            yield from documents
-            pages += any(isinstance(document, Document) for document in documents)
-            if pages == source.limit:
-                return
+            continue
+        title, sections = page
+        for document in _documents(source, wiki.url_of(title), title, sections):
+            yield document
+            given |= {title} if isinstance(document, Document) else set()
+        if len(given) == source.limit:
+            return
 
 
 class _Wiki:
@@ -81,6 +68,7 @@ class _Wiki:
     def __init__(self, session: PoliteSession, source: WikipediaSource, refresh: bool) -> None:
         self._session, self._source, self._refresh = session, source, refresh
         self._api = source.url.replace("{language}", source.language)
+        self._asked: set[str] = set()
 
     def url_of(self, title: str) -> str:
         """The address of a page for people."""
@@ -92,13 +80,12 @@ class _Wiki:
         yield from self._source.titles
         names = (re.sub("^category:", "", name, flags=re.I) for name in self._source.categories)
         below = [f"Category:{name}" for name in names]
-        seen: set[str] = set()
         for depth in range(self._source.depth + 1):
             level, below = below, []
             for category in level:
-                if _canonical(category) in seen:
+                if _canonical(category) in self._asked:
                     continue
-                seen.add(_canonical(category))
+                self._asked.add(_canonical(category))
                 title = ""
                 for member in self._members(category, depth < self._source.depth):
                     title = str(member.get("title", ""))
@@ -111,6 +98,9 @@ class _Wiki:
 
     def page(self, title: str) -> tuple[str, list[Section]] | Rejection:
         """A page's title, redirects followed, and its sections; or why it is none."""
+        if _canonical(title) in self._asked:
+            return Rejection("list", title, "duplicate", "named before, or in two categories")
+        self._asked.add(_canonical(title))
         if re.search(r"[<>\[\]{}|#]", title):
             return Rejection("list", title, "invalid_title", "a title has none of <>[]{}|#")
         html = self._source.text == "html"

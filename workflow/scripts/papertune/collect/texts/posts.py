@@ -22,6 +22,7 @@ _BLOCKS = words(
 )
 _DROPPED = words("pre script style img svg video iframe del s strike aside")
 _LITERAL = words("code kbd samp tt")
+CODE_BLOCK = "<pre"  # begins one in a post's HTML
 _NOTICE_CLASS = re.compile(
     r"\b(post-notice|js-post-notice|s-notice|question-status|special-status)"
 )
@@ -98,11 +99,6 @@ def question_url(site: str, number: int) -> str:
     else:
         host = f"{name}.stackexchange.com"
     return f"https://{host}/questions/{number}"
-
-
-def has_code_block(body: str) -> bool:
-    """Whether a post's HTML has a block of code."""
-    return "<pre" in body
 
 
 def clean_title(title: str) -> str:

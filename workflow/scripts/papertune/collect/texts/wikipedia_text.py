@@ -1,19 +1,15 @@
 """Pages of a wiki as sections of plain paragraphs, from its text extracts or from its HTML."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+from bs4 import Tag
 
 from papertune.collect.texts.formulas import closing, is_gone
 from papertune.collect.texts.markup import parsed
 from papertune.collect.texts.text import raised, words
-
-if TYPE_CHECKING:
-    from bs4 import Tag
 
 # headings of lists and notes in large Wikipedias; a user's own are in source.skip
 BOILERPLATE = frozenset(
