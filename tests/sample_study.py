@@ -13,9 +13,8 @@ from papertune.collect.identifiers import document_id
 from papertune.jobs.record import OK, JobRecord
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
-from papertune.report.cost import cost_table
+from papertune.report.cost import cost_table, jobs_of
 from papertune.report.counts import count_stages
-from papertune.report.expected import jobs_of
 from papertune.report.figures import draw_figures
 from papertune.report.page import write_page
 from papertune.report.tabular import write_table

@@ -10,7 +10,7 @@ from cluster import Cluster
 
 from papertune.cluster.slurm_accounting import accounting
 from papertune.jobs.record import JobRecord, own_job, read_records_below
-from papertune.report.attempts import attempts
+from papertune.report.cost import attempts
 from snakemake_run import ROOT
 
 pytestmark = pytest.mark.slurm

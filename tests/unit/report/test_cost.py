@@ -11,9 +11,7 @@ import pytest
 from papertune.cluster.slurm import CUT
 from papertune.cluster.slurm_accounting import Usage, read_sacct
 from papertune.jobs.record import JobRecord, folder_of, jobs_folder, write_record
-from papertune.report.attempts import attempts
-from papertune.report.cost import COST, cost_table, write_cost
-from papertune.report.expected import STAGES, job_of, jobs_of
+from papertune.report.cost import COST, STAGES, attempts, cost_table, job_of, jobs_of, write_cost
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 from sample_study import SETTINGS

@@ -1,36 +1,209 @@
-"""The table of what an experiment's results cost, by stage and by model or generator."""
+"""What an experiment's results cost: its jobs, the attempts at them, and the table of both."""
 
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from papertune.cluster.slurm_accounting import Usage, accounting
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.records import atomic_write
-from papertune.report.attempts import Attempt, attempts
-from papertune.report.expected import STAGES, Job, job_of, jobs_of
 from papertune.report.tabular import Table, write_table
 from papertune.study.layout import Layout
 
 log = logging.getLogger("papertune")
 
+# rules in the order of the work; what comes after the matrix (tables, figures, the page) is no part
+# of its cost
+STAGES = (
+    *("list_documents", "fetch_documents", "render_documents", "download_base"),
+    *("synthesize", "write_archive", "pretrain_base", "train"),
+    *("answer", "score", "compare"),
+)
+SHARED = ("download_base", "write_archive")  # an attempt may be another experiment's
 COLUMNS = ("Stage", "Model or generator", "Numbers from", "Jobs", "Attempts")
 COST = "Estimated cost (GPU hours asked × price)"
 DAY = 86_400.0
+# seconds that the work may begin before its job does or end after it (clocks differ), and that the
+# job may take before and after the work
+EARLY, LATE = 60.0, 600.0
+
+Job = tuple[str, tuple[tuple[str, str], ...]]  # stage, wildcards
+
+
+# ---- jobs -------------------------------------------------------------------
+
+
+def job_of(rule: str, wildcards: Mapping[str, str]) -> Job:
+    """A job, by its stage and its wildcards; a generator's work is one stage wherever it is done."""
+    return rule.removesuffix("_here"), tuple(sorted(wildcards.items()))
+
+
+def jobs_of(layout: Layout) -> dict[Job, tuple[str, str]]:
+    """Every job from listing to matrix → its row: the stage, and the model or generator."""
+    found = {job_of(stage, wildcards): (stage, who) for stage, who, wildcards in _jobs(layout)}
+    return dict(sorted(found.items(), key=lambda item: STAGES.index(item[1][0])))
+
+
+def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
+    study = layout.experiment
+    for year in map(str, study.parts):
+        for stage in ("list_documents", "fetch_documents", "render_documents"):
+            yield stage, "", {"year": year}
+    for generator, split in layout.generated:
+        yield "synthesize", study.set_label(generator), {"generator": generator, "split": split}
+    for model, seed in layout.models():
+        yield "train", study.model_label(model), {"model": model, "seed": str(seed)}
+    for model, seed, test_set in layout.by_cell("answers"):
+        for stage in ("answer", "score"):
+            cell = {"model": model, "seed": str(seed), "test_set": test_set}
+            yield stage, study.model_label(model), cell
+    yield "compare", "", {}
+    writers = {layout.generator_model(generator) for generator, _ in layout.generated}
+    folders = {layout.embedder(), *map(layout.base, study.models), *writers}
+    for path in sorted(map(Path, filter(None, folders))):
+        if path.parent.parent == Path(layout.resources, "models"):
+            hub = path.parent.name
+            yield "download_base", hub.replace("--", "/"), {"hub": hub, "revision": path.name}
+        if path.parent == Path(layout.root, "bases"):
+            yield "pretrain_base", path.name, {"base": path.name}
+            pretrain = study.bases[path.name].pretrain
+            if pretrain and f"{layout.resources}/demo/archive.jsonl" in pretrain.corpus.files:
+                yield "write_archive", "", {}
+
+
+# ---- attempts ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Seconds, bytes and joules of one attempt.
+
+    ``None`` is what is not known. A job that ran without a cluster waited in no queue. An attempt
+    that was killed is known up to when its record was written last: it took ``at_least`` that.
+    """
+
+    record: JobRecord
+    queue: float | None
+    wall: float
+    cpu_asked: float
+    cpu_used: float | None
+    gpu_asked: float
+    gpu_used: float | None
+    memory_asked: int | None
+    memory_used: int | None
+    energy: float | None
+    source: str
+    at_least: bool
+
+
+def attempts(records: Iterable[JobRecord], accounted: Mapping[str, list[Usage]]) -> list[Attempt]:
+    """What every recorded attempt took, completed and corrected by the cluster's accounting.
+
+    A start of a cluster's job counts for the one attempt that fills it. It does not if several
+    attempts or a whole run of Snakemake were inside: then their own records are all there is.
+    """
+    records = list(records)
+    matched = [_start_of(record, accounted.get(record.job, [])) for record in records]
+    return [
+        _attempt(record, usage if usage and matched.count(usage) == 1 else None)
+        for record, usage in zip(records, matched, strict=True)
+    ]
+
+
+def _start_of(record: JobRecord, starts: Iterable[Usage]) -> Usage | None:
+    """The start of a job that this attempt fills: it begins and ends with it."""
+    fitting = {}
+    for usage in starts:
+        if usage.started is None or usage.ended is None:
+            continue
+        late = record.started - usage.started
+        left = usage.ended - (record.ended or record.seen)
+        # how long a killed attempt went on is not known
+        if -EARLY <= late <= LATE and -EARLY <= left <= (LATE if record.ended else left):
+            fitting[abs(late)] = usage
+    return fitting[min(fitting)] if fitting else None
+
+
+def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:
+    told = usage or Usage(record.job, "", *[None] * 9)
+    began, ended = told.started or record.started, told.ended or record.ended or record.seen
+    submitted, memory = told.submitted or record.submitted, told.memory_mb or record.memory_mb
+    queue = None if submitted is None else max(began - submitted, 0.0)
+    wall, gpus = ended - began, record.gpu if told.gpus is None else told.gpus
+    return Attempt(
+        record=record,
+        queue=queue if record.job else 0.0,
+        wall=wall,
+        cpu_asked=wall * (told.cpus or record.threads),
+        cpu_used=told.cpu_seconds or record.cpu_seconds,  # of the whole job, its start included
+        gpu_asked=wall * gpus,
+        gpu_used=record.gpu_seconds if gpus else 0.0,
+        memory_asked=None if memory is None else memory * 2**20,
+        # looked at now and then, so the job itself may have seen more
+        memory_used=max(filter(None, (record.peak_memory, told.peak_memory)), default=None),
+        energy=told.energy,
+        source="accounting" if usage else "records",
+        at_least=not usage and record.ended is None,
+    )
+
+
+def _apart(
+    found: Iterable[Attempt], jobs: Iterable[Job]
+) -> tuple[dict[Job, list[Attempt]], dict[Job, list[Attempt]]]:
+    """Job → the attempts that its result took; and all others of this experiment."""
+    made: dict[Job, list[Attempt]] = {job: [] for job in jobs}
+    other: dict[Job, list[Attempt]] = {}
+    by_job: dict[Job, list[Attempt]] = {}
+    for attempt in found:
+        job = job_of(attempt.record.rule, attempt.record.wildcards)
+        by_job.setdefault(job, []).append(attempt)
+    for job, mine in by_job.items():
+        good = [place for place, attempt in enumerate(mine, 1) if attempt.record.status == OK]
+        first = good[-2] if len(good) > 1 else 0
+        last = good[-1] if good else len(mine)
+        if job in made:
+            made[job], mine = mine[first:last], mine[:first] + mine[last:]
+        if mine and job[0] in STAGES and (job in made or job[0] not in SHARED):
+            other[job] = mine
+    return made, other
+
+
+# ---- the table --------------------------------------------------------------
 
 
 def write_cost(layout: Layout, folder: str | Path) -> Table:
     """Write ``cost`` into a folder, as .csv, .md and .tex."""
     records = read_records_below([jobs_folder(layout.name), jobs_folder(None)])
     accounted = _accounting(records, jobs_folder(layout.name).with_name("accounting.json"))
-    table = cost_table(
-        records, accounted, jobs_of(layout), layout.experiment.compute.gpu_hour_price
-    )
+    price = layout.experiment.compute.gpu_hour_price
+    table = cost_table(records, accounted, jobs_of(layout), price)
     write_table(Path(folder, "cost"), table)
     return table
+
+
+def _accounting(records: Iterable[JobRecord], memory: Path) -> dict[str, list[Usage]]:
+    """What the cluster's accounting says of all recorded jobs.
+
+    What it said of jobs that have ended is kept: it forgets them after some months.
+    """
+    started = {record.job: record.started for record in reversed(list(records)) if record.job}
+    try:
+        kept = json.loads(memory.read_text(encoding="utf-8"))
+        known = {job: [Usage(**values) for values in usages] for job, usages in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        known = {}  # it is asked again
+    asked = {job: start for job, start in started.items() if job not in known}
+    found = accounting(asked, min(asked.values()) - DAY) if asked else {}
+    if asked:
+        log.info("the cluster's accounting knows %d of %d jobs", len(found), len(asked))
+    if ended := {job: usages for job, usages in found.items() if usages[-1].final}:
+        with atomic_write(memory) as stream:
+            known |= ended
+            json.dump({job: [asdict(usage) for usage in known[job]] for job in known}, stream)
+    return known | found
 
 
 def cost_table(
@@ -67,59 +240,28 @@ def cost_table(
     of_row["Total", ""] = list(made.values())
     if other:
         of_row["Other runs", ""] = list(other.values())
-    rows = [[*row, *_cells(tried, measures)] for row, tried in of_row.items()]
+    rows = []
+    for row, tries in of_row.items():
+        tried = [attempt for job in tries for attempt in job]
+        sources = {attempt.source for attempt in tried}
+        said = "both" if len(sources) > 1 else "".join(sources)
+        cells = (_cell(tried, *how, complete=all(tries)) for how in measures.values())
+        rows.append([*row, said, str(len(tries)), str(len(tried)), *cells])
     return Table("What it cost", [*COLUMNS, *measures], rows, left=3)
 
 
-def _apart(
-    found: Iterable[Attempt], jobs: Mapping[Job, tuple[str, str]]
-) -> tuple[dict[Job, list[Attempt]], dict[Job, list[Attempt]]]:
-    """Job → the attempts that its result took; and all others of this experiment."""
-    by_job: dict[Job, list[Attempt]] = {}
-    for attempt in found:
-        job = job_of(attempt.record.rule, attempt.record.wildcards)
-        by_job.setdefault(job, []).append(attempt)
-    made, other = {}, {}
-    for job in jobs:
-        mine = by_job.pop(job, [])
-        good = [place for place, attempt in enumerate(mine) if attempt.record.status == OK]
-        last = good[-1] + 1 if good else len(mine)
-        first = good[-2] + 1 if len(good) > 1 else 0
-        made[job] = mine[first:last]
-        if rest := mine[:first] + mine[last:]:
-            other[job] = rest
-    shared = {"download_base", "write_archive"}  # another experiment's, if not this one's
-    kept = {job: mine for job, mine in by_job.items() if job[0] in STAGES and job[0] not in shared}
-    return made, other | kept
-
-
-# ---- what the accounting said -----------------------------------------------
-
-
-def _accounting(records: Iterable[JobRecord], memory: Path) -> dict[str, list[Usage]]:
-    """What the cluster's accounting says of all recorded jobs.
-
-    What it said of jobs that have ended is kept: it forgets them after some months.
-    """
-    started = {record.job: record.started for record in reversed(list(records)) if record.job}
-    try:
-        kept = json.loads(memory.read_text(encoding="utf-8"))
-        known = {job: [Usage(**values) for values in usages] for job, usages in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        known = {}  # it is asked again
-    asked = {job: start for job, start in started.items() if job not in known}
-    found = accounting(asked, min(asked.values()) - DAY) if asked else {}
-    if asked:
-        log.info("the cluster's accounting knows %d of %d jobs", len(found), len(asked))
-    ended = {job: usages for job, usages in found.items() if usages[-1].final}
-    if ended:
-        with atomic_write(memory) as stream:
-            known |= ended
-            json.dump({job: [asdict(usage) for usage in known[job]] for job in known}, stream)
-    return known | found
-
-
-# ---- cells ------------------------------------------------------------------
+def _cell(
+    tried: list[Attempt], measure: str, show: Callable[[float], str], *, complete: bool
+) -> str:
+    known = [value for attempt in tried if (value := getattr(attempt, measure)) is not None]
+    if not known:
+        return ""
+    if measure != "memory_asked":  # jobs that asked for none are no gap in what is known
+        complete = complete and len(known) == len(tried)
+        if measure != "queue":
+            complete = complete and not any(attempt.at_least for attempt in tried)
+    value = max(known) if measure.startswith("memory") else sum(known)
+    return ("" if complete else "≥ ") + show(value)
 
 
 def _clock(seconds: float) -> str:
@@ -141,8 +283,7 @@ def _mebibytes(size: float) -> str:
 
 
 # heading → which number of an attempt stands below it, and how
-Measures = dict[str, tuple[str, Callable[[float], str]]]
-MEASURES: Measures = {
+MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "Queue time (h:mm:ss)": ("queue", _clock),
     "Wall time (h:mm:ss)": ("wall", _clock),
     "CPU hours asked": ("cpu_asked", _hours),
@@ -153,26 +294,3 @@ MEASURES: Measures = {
     "Memory asked (MiB)": ("memory_asked", _mebibytes),
     "Energy (kWh)": ("energy", lambda joules: _hours(joules, 3.6e6)),
 }
-
-
-def _cells(jobs: list[list[Attempt]], measures: Measures) -> list[str]:
-    """The cells of a row after its name; ``jobs`` holds each job's attempts."""
-    tried = [attempt for job in jobs for attempt in job]
-    sources = {attempt.source for attempt in tried}
-    said = "both" if len(sources) > 1 else "".join(sources)
-    measured = (_cell(tried, *how, complete=all(jobs)) for how in measures.values())
-    return [said, str(len(jobs)), str(len(tried)), *measured]
-
-
-def _cell(
-    tried: list[Attempt], measure: str, show: Callable[[float], str], *, complete: bool
-) -> str:
-    known = [value for attempt in tried if (value := getattr(attempt, measure)) is not None]
-    if not known:
-        return ""
-    if measure != "memory_asked":  # jobs that asked for none are no gap in what is known
-        complete = complete and len(known) == len(tried)
-        if measure != "queue":
-            complete = complete and not any(attempt.at_least for attempt in tried)
-    value = max(known) if measure.startswith("memory") else sum(known)
-    return ("" if complete else "≥ ") + show(value)
