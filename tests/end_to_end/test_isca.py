@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from loopback import serving
-from papertune.demo.pages import LIBRARY, contents, landing, landing_path
 from papertune.demo.papers import Paper, papers
+from papertune.demo.venue import contents, landing
 from papertune.pairfile import read_pairs
 from papertune.report.counts import read_counts, total
 from papertune.study.prompts import GENERATOR_FIELDS, fill, read_template
@@ -47,13 +47,13 @@ def venue(years: range) -> Iterator[str]:
     how = {"Content_Type": "text/html; charset=utf-8"}
     with serving(port=PORT) as site:
         for year in years:
-            volume = contents(listed(year), year).replace(LIBRARY, f"127.0.0.1:{PORT}")
+            volume = contents(listed(year), year, f"127.0.0.1:{PORT}")
             site.page(f"/db/conf/isca/isca{year}.html", volume, **how)
             for number, paper in enumerate(listed(year)):
                 # a browser is started for every year that needs one: a few are enough
                 plain = ("meta", "section")[number % 2]
                 kind = "script" if number == 0 and year % 5 == 0 else plain
-                site.page(landing_path(paper), landing(paper, kind), **how)
+                site.page(paper.path, landing(paper, kind), **how)
         yield site.url()
 
 

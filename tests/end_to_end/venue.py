@@ -5,8 +5,8 @@ from pathlib import Path
 
 from end_to_end.conftest import small_study, write_study
 from loopback import serving
-from papertune.demo.pages import LIBRARY, contents, landing, landing_path
 from papertune.demo.papers import papers
+from papertune.demo.venue import contents, landing
 from snakemake_run import job_counts, snakemake
 
 
@@ -38,10 +38,10 @@ class Venue:
 
     def show(self, year: int, count: int) -> None:
         listed = papers(year, count, seed=5)
-        page = contents(listed, year).replace(LIBRARY, self.address)
+        page = contents(listed, year, self.address)
         self.site.page(f"/toc{year}.html", page)
         for paper in listed:
-            self.site.page(landing_path(paper), landing(paper, "meta"))
+            self.site.page(paper.path, landing(paper, "meta"))
 
     def run(self, *arguments: str, fails: bool = False) -> str:
         config = ("--config", f"experiments={self.study}")

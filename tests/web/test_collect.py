@@ -10,8 +10,8 @@ from collecting import contents as table_of_contents
 
 from loopback import ABSTRACT, landing
 from papertune.collect.web.chromium import find_browser
-from papertune.demo.pages import KINDS, SPECIAL, kinds_of
 from papertune.demo.papers import papers
+from papertune.demo.venue import KINDS, SPECIAL, kinds_of
 from papertune.errors import CollectError
 from papertune.study.settings.listings import DblpSource, DemoSource, FilesSource
 

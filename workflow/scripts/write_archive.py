@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from papertune.demo.archive import write_archive
+from papertune.demo.papers import write_archive
 from papertune.jobs.job import job
 
 with job(snakemake):

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from papertune.demo.archive import write_archive
-from papertune.demo.papers import PER_YEAR, TEST_FROM, names, papers
+from papertune.demo.papers import PER_YEAR, TEST_FROM, names, papers, write_archive
 
 YEARS = range(2005, 2025)
 

@@ -227,7 +227,7 @@ def _session(
     with ExitStack() as stack:
         hosts: Mapping[str, tuple[str, int]] = {}
         if source.kind == "demo":
-            from papertune.demo.server import demo_server
+            from papertune.demo.venue import demo_server
 
             # the venue's pages change with its settings and its code, their urls do not
             cache = Path(cache) / f"demo-{fingerprint(_demo_identity(source, year))}"
@@ -236,11 +236,11 @@ def _session(
 
 
 def _demo_identity(source: Any, year: int) -> str:
-    from papertune.demo import pages
     from papertune.demo.papers import papers
+    from papertune.demo.venue import kinds_of
 
     listed = papers(year, source.papers_per_year, source.seed)
-    kinds = pages.kinds_of(listed)
+    kinds = kinds_of(listed)
     return digest([[asdict(paper), kinds[paper.key]] for paper in listed])
 
 

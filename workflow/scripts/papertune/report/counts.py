@@ -4,15 +4,15 @@ import csv
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from papertune.pairfile import read_pairs
-from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
+from papertune.records import Answer, Document, Rejection, Score, read_records
+from papertune.report.tabular import write_csv
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 from papertune.study.splits import split_of
@@ -55,50 +55,51 @@ class Count:
 
 def count_stages(layout: Layout, output: str | Path) -> list[Count]:
     """Count every record of an experiment and write ``counts.csv``, one line per :class:`Count`."""
-    counts: Counter[tuple[str, str, str, str, str]] = Counter()
-
-    def add(stage: str, part: Any, outcome: str, reason: str, unit: str, count: int = 1) -> None:
-        counts[stage, str(part), outcome, reason, unit] += count
-
-    def reject(stage: str, files: Mapping[Any, str], unit: str) -> None:
-        for key, path in files.items():
-            part = "/".join(key) if isinstance(key, tuple) else key
-            for item in read_records(path, Rejection):
-                of = "documents" if item.reason in WHOLE else unit
-                add(stage, part, "rejected", item.reason, of)
-
-    for year, path in layout.by_year("listings").items():
-        add("list", year, "kept", "", "documents", sum(1 for _ in read_records(path, Document)))
-    reject("list", layout.by_year("rejected/listings"), "documents")
-    for year, path in layout.by_year("documents").items():
-        for document in read_records(path, Document):
-            cut = ", its beginning only" if document.reason == "truncated" else ""
-            add("collect", year, "kept", f"{document.found_by}{cut}", "documents")
-            split = split_of(document, layout.experiment.splits)
-            add("split", split or "none", "kept", "", "documents")
-    reject("collect", layout.by_year("missing"), "documents")
-    for key, path in layout.by_split("datasets").items():
-        pairs = Counter(pair.document for pair in read_pairs(path))
-        for unit, count in (("documents", len(pairs)), ("pairs", pairs.total())):
-            add("synthesize", "/".join(key), "kept", "", unit, count)
-    reject("synthesize", layout.by_split("rejected/pairs"), "pairs")
-    for (model, _, test_set), path in layout.by_cell("answers").items():
-        for answer in read_records(path, Answer):
-            reason = "reached max_new_tokens" if answer.truncated else ""
-            add("answer", f"{model}/{test_set}", "kept", reason, "answers")
-    for (model, _, test_set), path in layout.by_cell("scores").items():
-        found = sum(1 for _ in read_records(path, Score))
-        add("score", f"{model}/{test_set}", "kept", "", "answers", found)
+    rows = [Count(*key, count) for key, count in Counter(_items(layout)).items()]
     order = list(STAGES).index
-    rows = [Count(*key, count) for key, count in counts.items()]
     rows.sort(key=lambda row: (order(row.stage), row.part, row.outcome, row.reason))
-    with atomic_write(output) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(field.name for field in dataclasses.fields(Count))
-        writer.writerows(map(dataclasses.astuple, rows))
+    names = [field.name for field in dataclasses.fields(Count)]
+    write_csv(output, [names, *map(dataclasses.astuple, rows)])
     for problem in problems(rows, layout.experiment):
         log.warning("counts do not add up: %s", problem)
     return rows
+
+
+def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
+    """Stage, part, outcome, reason and unit of every record."""
+    for year, path in layout.by_year("listings").items():
+        for _ in read_records(path, Document):
+            yield "list", str(year), "kept", "", "documents"
+    for year, path in layout.by_year("documents").items():
+        for document in read_records(path, Document):
+            cut = ", its beginning only" if document.reason == "truncated" else ""
+            yield "collect", str(year), "kept", f"{document.found_by}{cut}", "documents"
+            split = split_of(document, layout.experiment.splits)
+            yield "split", split or "none", "kept", "", "documents"
+    for key, path in layout.by_split("datasets").items():
+        documents = set()
+        for pair in read_pairs(path):
+            if pair.document not in documents:
+                documents.add(pair.document)
+                yield "synthesize", "/".join(key), "kept", "", "documents"
+            yield "synthesize", "/".join(key), "kept", "", "pairs"
+    pairs = layout.by_split("rejected/pairs")
+    rejected = [
+        *(("list", str(year), path) for year, path in layout.by_year("rejected/listings").items()),
+        *(("collect", str(year), path) for year, path in layout.by_year("missing").items()),
+        *(("synthesize", "/".join(key), path) for key, path in pairs.items()),
+    ]
+    for stage, part, path in rejected:
+        for item in read_records(path, Rejection):
+            of_pair = stage == "synthesize" and item.reason not in WHOLE
+            yield stage, part, "rejected", item.reason, "pairs" if of_pair else "documents"
+    for (model, _, test_set), path in layout.by_cell("answers").items():
+        for answer in read_records(path, Answer):
+            reason = "reached max_new_tokens" if answer.truncated else ""
+            yield "answer", f"{model}/{test_set}", "kept", reason, "answers"
+    for (model, _, test_set), path in layout.by_cell("scores").items():
+        for _ in read_records(path, Score):
+            yield "score", f"{model}/{test_set}", "kept", "", "answers"
 
 
 def read_counts(path: str | Path) -> list[Count]:
@@ -115,30 +116,29 @@ def total(rows: list[Count], stage: str, **which: str) -> int:
 
 def problems(rows: list[Count], experiment: Experiment) -> list[str]:
     """Where something was dropped in silence: each sentence names a stage and two counts."""
-    return [
-        f"{what}: {expected} expected, {found} found"
-        for what, expected, found in _compared(rows, experiment)
-        if expected != found
-    ]
 
+    def parts(stage: str) -> dict[str, None]:
+        return dict.fromkeys(row.part for row in rows if row.stage == stage)
 
-def _compared(rows: list[Count], experiment: Experiment) -> Iterator[tuple[str, int, int]]:
-    parts = {
-        stage: dict.fromkeys(row.part for row in rows if row.stage == stage) for stage in STAGES
-    }
-    for year in parts["list"]:
+    compared = []
+    for year in parts("list"):
         listed = total(rows, "list", part=year, outcome="kept")
         found = total(rows, "collect", part=year)
-        yield f"documents of {year}, with text or missing", listed, found
-    for part in parts["synthesize"]:
+        compared.append((f"documents of {year}, with text or missing", listed, found))
+    for part in parts("synthesize"):
         asked = total(rows, "split", part=part.rsplit("/", 1)[1])
         repeated = total(rows, "synthesize", part=part, reason="repeated_document")
         found = total(rows, "synthesize", part=part, unit="documents") - repeated
-        yield f"documents of {part}, with pairs or none", asked, found
+        compared.append((f"documents of {part}, with pairs or none", asked, found))
     for model in experiment.models:
         for test_set in experiment.test_set_names:
             test = {"part": f"{test_set}/test", "outcome": "kept", "unit": "pairs"}
             asked = total(rows, "synthesize", **test) * len(experiment.seeds_of(model))
             for stage in ("answer", "score"):
                 found = total(rows, stage, part=f"{model}/{test_set}")
-                yield f"{stage}s of {model}/{test_set}", asked, found
+                compared.append((f"{stage}s of {model}/{test_set}", asked, found))
+    return [
+        f"{what}: {expected} expected, {found} found"
+        for what, expected, found in compared
+        if expected != found
+    ]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
+from typing import Any
 
 from papertune.records import atomic_write
 
@@ -28,11 +29,16 @@ class Table:
 
 def write_table(path: str | Path, table: Table) -> None:
     """Write ``path`` with the endings .csv, .md and .tex."""
-    with atomic_write(f"{path}.csv") as stream:
-        csv.writer(stream, lineterminator="\n").writerows([table.columns, *table.rows])
+    write_csv(f"{path}.csv", [table.columns, *table.rows])
     for ending, text in (("md", to_markdown(table)), ("tex", to_latex(table))):
         with atomic_write(f"{path}.{ending}") as stream:
             stream.write(text)
+
+
+def write_csv(path: str | Path, rows: Iterable[Iterable[Any]]) -> None:
+    """Write rows, the first of them the headings."""
+    with atomic_write(path) as stream:
+        csv.writer(stream, lineterminator="\n").writerows(rows)
 
 
 def read_table(path: str | Path, title: str, left: int = 1) -> Table:
