@@ -9,7 +9,7 @@ from papertune.metrics import METRICS, describe
 from papertune.records import atomic_write
 from papertune.report.conclusion import conclude
 from papertune.report.counts import Count, problems, read_counts, total
-from papertune.report.figures import COLOURS, colour
+from papertune.report.figures import COLOURS, colour, inline
 from papertune.report.page_data import (
     answers_side_by_side,
     embed_json,
@@ -17,7 +17,6 @@ from papertune.report.page_data import (
     settings_text,
     stage_rows,
 )
-from papertune.report.svg import inline
 from papertune.report.tables import (
     metrics_table,
     number,

@@ -65,7 +65,7 @@ def prune(store: Path, layouts: Iterable[Layout], agree: Callable[[str], bool]) 
     references: dict[str, list[Identity]] = {}
     missing: set[str] = set()
     for layout in layouts:
-        for kind, identity in _References(layout, kept, missing).all():
+        for kind, identity in _references(layout, kept, missing):
             references.setdefault(kind, []).append(identity)
     if missing:
         said = ", ".join(sorted(missing))
@@ -100,70 +100,63 @@ def _kept(store: Path) -> Iterator[Kept]:
             log.warning("%s cannot be read, and its folder stays", path)
 
 
-@dataclass(frozen=True, slots=True)
-class _References:
-    """What an experiment refers to, as far as it is known."""
+def _references(
+    layout: Layout, kept: list[Kept], missing: set[str]
+) -> Iterator[tuple[str, Identity]]:
+    """Kinds of folders that an experiment refers to, and what each may have been made for.
 
-    layout: Layout
-    kept: list[Kept]
-    missing: set[str]  # experiments of which not all is known
+    It is added to ``missing`` where not all of that is known.
+    """
+    study = layout.experiment
 
-    def all(self) -> Iterator[tuple[str, Identity]]:
-        """Kind of the folder, and what it may have been made for."""
-        layout, study = self.layout, self.layout.experiment
-        for stage in ("fetch", "render"):
-            yield stage, {"version": versions.COLLECT, "fetching": study.fetching.identity()}
-        for name, generator in study.generators.items():
-            template = study.generator_template(name)
-            yield "synthesize", asking_identity(generator, template)
-            yield "pairs", checking_identity(generator, template)
-        embedder = self._known(embedder_identity, study.embedder, layout.embedder())
-        yield "embed", {"version": versions.EMBED, **({"model": embedder} if embedder else {})}
-        yield from ((BASES, made) for base in study.bases if (made := self._pretrained(base)))
-        for model in study.models:
-            yield from self._of_model(model)
+    def known(identity: Callable[..., Any], *of: Any) -> Any:
+        """An identity, or nothing of it where something that it is made of is not there."""
+        try:
+            return identity(*of)
+        except (OSError, PapertuneError):
+            missing.add(layout.name)
+            return {}
 
-    def _of_model(self, model: str) -> Iterator[tuple[str, Identity]]:
-        """Itself, and its answers."""
-        layout, study = self.layout, self.layout.experiment
-        base = Path(layout.base(model))
-        embedder = Path(judge) if (judge := layout.judge(model)) else None
+    def pretrained(base: str) -> dict[str, Any]:
+        """What a base from scratch was made of; nothing for other bases."""
+        pretraining = study.bases[base].pretrain
+        if pretraining is None:
+            return {}
+        documents = [Path(path) for path in layout.corpus_documents(base)]
+        made = known(pretraining_identity, pretraining, documents)
+        return {**settings_of_pretraining(pretraining), **made}
+
+    for stage in ("fetch", "render"):
+        yield stage, {"version": versions.COLLECT, "fetching": study.fetching.identity()}
+    for name, generator in study.generators.items():
+        template = study.generator_template(name)
+        yield "synthesize", asking_identity(generator, template)
+        yield "pairs", checking_identity(generator, template)
+    embedder = known(embedder_identity, study.embedder, layout.embedder())
+    yield "embed", {"version": versions.EMBED, **({"model": embedder} if embedder else {})}
+    yield from ((BASES, made) for base in study.bases if (made := pretrained(base)))
+    for model in study.models:
+        base, judge = Path(layout.base(model)), layout.judge(model)
         data = [Path(layout.training_data(model, split)) for split in ("train", "validation")]
         recipe = study.recipe_of(model)
         task = Task(
             model=base, test_set=base, prompt=recipe.prompt,
             asked=recipe.examples.asked, answering=study.answering,
         )  # fmt: skip
-        settings = task.identity({})
-        del settings["model"]
+        answers = task.identity({})
+        del answers["model"]
         for seed in study.seeds_of(model):
-            kind, made = BASES, self._pretrained(study.models[model].base)
-            if model in layout.experiment.trained:
-                known = self._known(training_identity, recipe, seed, data, base, embedder)
-                kind, made = MODELS, {**settings_of_training(recipe, seed), **known}
-                yield MODELS, made
-            found = [one for one in self.kept if one.kind == kind and made and one.agrees(made)]
+            kind, made = BASES, pretrained(study.models[model].base)
+            if model in study.trained:
+                by = Path(judge) if judge else None
+                trained = known(training_identity, recipe, seed, data, base, by)
+                kind, made = MODELS, {**settings_of_training(recipe, seed), **trained}
+                yield kind, made
+            found = [one for one in kept if one.kind == kind and made and one.agrees(made)]
             weights = [one.weights for one in found if one.weights]
-            if not weights and (known := self._known(weights_digest, layout.model(model, seed))):
-                weights = [known]
-            yield from (("answer", {**settings, "model": one}) for one in weights)
+            if not weights and (digest := known(weights_digest, layout.model(model, seed))):
+                weights = [digest]
+            yield from (("answer", {**answers, "model": one}) for one in weights)
             # all in its form, where it has results but is itself gone
             if not weights and Path(layout.root).is_dir():
-                yield "answer", settings
-
-    def _pretrained(self, name: str) -> dict[str, Any]:
-        """What a base from scratch was made of; nothing for other bases."""
-        pretraining = self.layout.experiment.bases[name].pretrain
-        if pretraining is None:
-            return {}
-        documents = [Path(path) for path in self.layout.corpus_documents(name)]
-        known = self._known(pretraining_identity, pretraining, documents)
-        return {**settings_of_pretraining(pretraining), **known}
-
-    def _known(self, identity: Callable[..., Any], *of: Any) -> Any:
-        """An identity, or nothing of it where something that it is made of is not there."""
-        try:
-            return identity(*of)
-        except (OSError, PapertuneError):
-            self.missing.add(self.layout.name)
-            return {}
+                yield "answer", answers
