@@ -1,39 +1,53 @@
-"""The scholarly APIs as servers on loopback that answer in their shapes, faults included."""
+"""Scholarly sources as a server on loopback that answers in their shapes, faults included."""
 
 import logging
 
 import pytest
+from pydantic import TypeAdapter
 
 from listed import split
 from loopback import ABSTRACT as TEXT
 from papertune.collect.identifiers import document_id
 from papertune.collect.listings import arxiv, crossref, openalex, semantic_scholar
+from papertune.collect.listings.listing import items
 from papertune.collect.lookups import Outcome
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
 from papertune.records import Document
-from papertune.study.settings.scholarly import (
-    ArxivSource,
-    CrossrefSource,
-    Lookups,
-    OpenAlexSource,
-    SemanticScholarSource,
-)
+from papertune.study.settings import Source
+from papertune.study.settings.scholarly import Lookups
 
 TITLE = "Small Models That Read Long Pages"
-LOGIN = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Your network</body></html>"
-CHALLENGE = (
-    "<html><head><title>Just a moment...</title></head><body><p>Enable JavaScript and cookies to "
-    "continue</p><script>window._cf_chl_opt={}</script></body></html>"
-)
-# lister, settings, what is asked for, and the parameter of a search for a title
-SERVICES = {
-    "arxiv": (arxiv, ArxivSource, {"category": "cs.AR"}, "search_query"),
-    "openalex": (openalex, OpenAlexSource, {"issn": "1234-567x"}, "search.title"),
-    "crossref": (crossref, CrossrefSource, {"issn": "1234-567x"}, "query.bibliographic"),
-    "semantic_scholar": (semantic_scholar, SemanticScholarSource, {"venue": "Pages"}, "query"),
+FOR_PEOPLE = {
+    "login": "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Your network</body>",
+    "Cloudflare": "<html><head><title>Just a moment...</title></head><body><p>Enable JavaScript and "
+    "cookies to continue</p><script>window._cf_chl_opt={}</script></body></html>",
+    "Anubis": "<!doctype html><title>Making sure you're not a bot!</title>"
+    '<script id="anubis_challenge" type="application/json">{}</script>',
 }
-every_kind = pytest.mark.parametrize("kind", SERVICES)
+# who looks abstracts up, and the parameter of a search for a title
+SERVICES = {
+    "arxiv": (arxiv.SERVICE, "search_query"),
+    "openalex": (openalex.SERVICE, "search.title"),
+    "crossref": (crossref.SERVICE, "query.bibliographic"),
+    "semantic_scholar": (semantic_scholar.SERVICE, "query"),
+}
+PAGES = {
+    "dblp": {"url": "/toc{year}"},
+    "acl_xml": {"path": "/{year}.x.xml"},
+    "acl": {"url": "/x-{year}/"},
+    "pmlr": {"url": "/v{volume}/", "volumes": {2020: [9]}},
+}
+APIS = {
+    "arxiv": {"category": "cs.AR"},
+    "openalex": {"issn": "1234-567x"},
+    "crossref": {"issn": "1234-567x"},
+    "semantic_scholar": {"venue": "Pages"},
+    "dblp_api": {"query": "x"},
+    "dblp_sparql": {"streams": ["conf/x"]},
+}
+every_service = pytest.mark.parametrize("kind", SERVICES)
+every_api = pytest.mark.parametrize("kind", APIS)
 
 
 class Api:
@@ -62,10 +76,12 @@ class Api:
 
     def list(self, kind, year=2020, session=None, refresh=False, **settings):
         """Documents, and rejections with key and reason."""
-        module, made, usual, _ = SERVICES[kind]
-        source = made(kind=kind, url=self.site.url(), **(settings or usual))
+        values = settings or {**PAGES, **APIS}[kind]
+        place = "path" if kind == "acl_xml" else "url"
+        values = {"kind": kind, **values, place: self.site.url(values.get(place, ""))}
+        source = TypeAdapter(Source).validate_python(values)
         session = session or self.polite(retries=0)
-        found = split(module.list_documents(session, source, year, refresh=refresh))
+        found = split(items(session, source, year, refresh=refresh))
         return found[0], [(item.key, item.reason) for item in found[1]]
 
     def look_up(self, kind, session=None, title=TITLE, year=2020, doi="", url="https://e.example"):
@@ -213,7 +229,7 @@ def test_arxiv_knows_what_a_paper_is_and_what_was_withdrawn(api):
     assert rejected == [
         ("2003.00002", "withdrawn"),
         ("2003.00003", "withdrawn"),
-        ("2003.00006", "bad_item"),
+        ("2003.00006", "no_title"),
     ]
 
 
@@ -224,7 +240,7 @@ def test_arxiv_an_empty_page_is_asked_for_again(api):
     api.answer = answer
     assert len(api.list("arxiv")[0]) == 1
     assert len(api.asked) == 2
-    for total, said in ((9, "0 of 9 papers"), (214881, "214881 papers")):
+    for total, said in ((9, "0 of 9 papers"), (214881, "30000 of 214881 papers")):
         api.gives(feed(total=total))
         with pytest.raises(CollectError, match=said):
             api.list("arxiv", 2019)
@@ -237,7 +253,7 @@ def test_arxiv_an_error_is_an_entry(api, status):
     api.gives(feed(f"<entry><id>{name}</id><title>Error</title>{said}</entry>"), status)
     with pytest.raises(CollectError, match=r"incorrect id format|does not understand"):
         api.list("arxiv")
-    outcome = api.look_up("arxiv", url="https://arxiv.org/abs/9999.99999")
+    outcome = api.look_up("arxiv", title="", url="https://arxiv.org/abs/9999.99999")
     assert outcome == Outcome(reason="not_found")
 
 
@@ -429,7 +445,7 @@ def test_half_a_listing_is_none(api, kind):
         200,
         answered(kind, *([made(kind)] if query["cursor"] == "*" else []), total=5, cursor="x"),
     )
-    with pytest.raises(CollectError, match="1 of 5 works"):
+    with pytest.raises(CollectError, match="1 of 5 papers"):
         api.list(kind)
 
 
@@ -469,9 +485,9 @@ def test_a_paper_is_looked_up_by_its_identifier(api, polite, tmp_path, kind, giv
         assert query.items() <= api.asked[-1][1].items()
 
 
-@every_kind
+@every_service
 def test_a_paper_is_looked_up_by_its_title_where_no_identifier_is_known(api, kind):
-    name = SERVICES[kind][3]
+    name = SERVICES[kind][1]
 
     def answer(path, query):
         if name not in query:
@@ -497,34 +513,46 @@ def test_a_paper_is_looked_up_by_its_title_where_no_identifier_is_known(api, kin
         assert api.look_up(kind, **given).reason == reason
 
 
-@every_kind
-@pytest.mark.parametrize("page", [LOGIN, CHALLENGE])
+@pytest.mark.parametrize("kind", {**PAGES, **APIS})
+@pytest.mark.parametrize("page", FOR_PEOPLE)
 def test_a_page_for_people_is_an_error_and_never_no_papers(api, kind, page):
-    api.gives(page)
-    # nothing of it is kept: who asks again asks the API
-    for number, ask in enumerate((api.list, api.look_up, api.look_up), start=1):
-        with pytest.raises(HostStopped, match="What to do"):
+    api.gives(FOR_PEOPLE[page])
+    asks = [api.list, api.look_up, api.look_up] if kind in SERVICES else [api.list, api.list]
+    for number, ask in enumerate(asks, start=1):
+        with pytest.raises(CollectError, match="What to do"):
             ask(kind)
-        assert len(api.asked) == number
+        # nothing of it is kept: who asks again asks the API
+        assert len(api.asked) == number or (kind in PAGES and page == "login")
 
 
-@every_kind
-@pytest.mark.parametrize(
-    "body", ["", "{", "[]", "null", '"x"', "{}", '{"message": []}', "Rate exceeded."]
-)
-def test_rubbish_is_an_error_and_passes(api, kind, body):
+@every_api
+@pytest.mark.parametrize("body", ["", "{", "[]", '"x"', "{}", '{"message": []}', "[" * 100_000])
+def test_rubbish_is_an_error_and_passes(api, polite, kind, body):
     api.gives(body)
-    for ask in (api.list, api.look_up):
-        with pytest.raises(PageError) as caught:
-            ask(kind)
+    session = polite(retries=0, max_megabytes=1)
+    for ask in (api.list, api.look_up) if kind in SERVICES else (api.list,):
+        with pytest.raises(PageError, match="not an answer of") as caught:
+            ask(kind, session=session)
         assert (caught.value.reason, caught.value.passing) == ("bad_answer", True)
+        assert "dblp_snapshot" in str(caught.value) or not kind.startswith("dblp")
 
 
-@every_kind
+@every_api
 def test_a_query_that_is_not_understood_is_said_so(api, kind):
     api.gives({"status": "failed", "message": [{"value": "x"}]}, 400)
     with pytest.raises(CollectError, match=r"does not understand(?s:.*)What to do"):
         api.list(kind)
+
+
+def test_the_sparql_endpoint_is_asked_for_sparqls_json(api):
+    api.gives({"exception": "Operation timed out."})
+    with pytest.raises(PageError, match="says: Operation timed out"):
+        api.list("dblp_sparql")
+    row = {"title": "A.", "link": "https://e.example/a"}
+    cells = {name: {"type": "literal", "value": value} for name, value in row.items()}
+    api.gives({"head": {"vars": list(row)}, "results": {"bindings": [cells]}})
+    assert [item.title for item in api.list("dblp_sparql")[0]] == ["A"]
+    assert api.site.asked[-1].headers["Accept"] == "application/sparql-results+json"
 
 
 @pytest.mark.parametrize("kind", ["openalex", "crossref"])
@@ -535,7 +563,7 @@ def test_a_wrong_base_url_is_no_outcome_of_a_document(api, kind):
     assert not isinstance(caught.value, PageError)
 
 
-@every_kind
+@every_service
 def test_a_server_that_is_ill_is_no_outcome(api, kind):
     api.gives("Internal Server Error", 500)
     with pytest.raises(PageError) as caught:
@@ -572,7 +600,7 @@ def test_a_contact_that_is_a_page_is_no_mailto(api, polite, kind):
     assert "mailto" not in api.asked[0][1]
 
 
-@every_kind
+@every_service
 def test_a_rerun_asks_nothing_and_a_refresh_asks_again(api, polite, kind):
     api.gives(answered(kind, made(kind)))
     first = api.list(kind)

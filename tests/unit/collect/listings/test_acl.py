@@ -158,13 +158,15 @@ def shown(cached):
 @pytest.mark.parametrize("tag", ["p", "div"])
 def test_a_page_gives_titles_and_abstracts(shown, tag):
     title = "<span class='acl-fixed-case'>BERT</span> &amp; Co"
-    front, found, bare, gone = shown(
+    front, old, found, bare, gone = shown(
         entry("2021.x-main.0", "Proceedings of X", tag=tag),
+        entry("W18-0100", "Proceedings of Y", tag=tag),
         entry("2021.x-main.1", title, "We <i>do</i>.", tag=tag),
         entry("P18-1003", tag=tag),
         entry("P18-1002", gone=True, tag=tag),
     )
-    assert (front.key, front.reason) == ("2021.x-main.0", "front_matter")
+    assert (front.key, old.key) == ("2021.x-main.0", "W18-0100")
+    assert front.reason == old.reason == "front_matter"
     assert found == Document(
         id=document_id("https://acl.example/2021.x-main.1/"),
         title="BERT & Co",
@@ -193,16 +195,3 @@ def test_a_page_of_many_years_gives_the_year_asked_for(shown, year, title):
     entries = [entry("2020.x-1.1", "B"), entry("P98-1001", "A"), entry("P01-1001", "C")]
     items = shown(*entries, template="https://acl.example/venues/x/", year=year)
     assert [item.title for item in items] == [title]
-
-
-@pytest.mark.parametrize(
-    ("key", "volume", "year"),
-    [
-        ("2021.naacl-main.208", "2021.naacl-main", "2021"),
-        ("P18-1001", "P18-1", "2018"),
-        ("W98-0101", "W98-01", "1998"),
-        ("something", "somet", ""),
-    ],
-)
-def test_what_an_id_says(key, volume, year):
-    assert (acl.volume_of(key), acl.year_of(key)) == (volume, year)

@@ -1,17 +1,14 @@
 """DBLP's pages and answers, read from the cache: no network, the real session."""
 
 import json
-import os
-from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from pydantic import ValidationError
 
-from listed import split
-from papertune.collect.identifiers import host_of
 from papertune.collect.listings import dblp
 from papertune.errors import CollectError
-from papertune.records import Document
-from papertune.study.settings.listings import DblpApiSource, DblpSource
+from papertune.study.settings.listings import DblpApiSource, DblpSource, DblpSparqlSource
 
 LINK = "https://e.example/1"
 
@@ -38,11 +35,12 @@ LINK = "https://e.example/1"
         ({"links": ["http://[broken"]}, "no_link"),
         ({"links": ["https://e.example:port/"]}, "no_link"),
         ({"links": [], "doi": "10.1145/a"}, ""),
+        ({"printed": "2019"}, "other_year"),
     ],
 )
 def test_what_is_no_paper_is_counted_with_its_reason(how, reason):
     item = dblp.dblp_item(**{"key": "k", "title": "A.", "links": [LINK], "year": 2020, **how})
-    assert getattr(item, "reason", "") == reason
+    assert item.reason == reason
     assert not reason or (item.stage, item.key) == ("list", "k")
 
 
@@ -97,24 +95,17 @@ def listed(cached):
 
 
 def test_the_entries_of_a_table_of_contents(listed):
-    one, other, volume = listed(
-        entry("a", "<i>A</i>."), entry("b", ee=False), entry("k", kind="editor toc")
-    )
+    entries = entry("a", "<i>A</i>."), entry("b", ee=False), entry("k", kind="editor toc")
+    one, other, volume = listed(*entries)
     assert (one.title, one.url, other.url) == ("A", "https://e.example/a", "https://e.example/b")
     assert (volume.key, volume.reason, volume.detail) == ("k", "proceedings_volume", "A")
-    with pytest.raises(CollectError, match=r"x2020\.html: no entry"):
-        listed()
-
-
-def test_a_contents_page_of_many_years_gives_the_year_asked_for(listed):
+    # a page of many years gives the year asked for
     entries = entry("a", "A.", year="2019"), entry("b", "B.", year="2020")
     items = listed(*entries, template="https://dblp.example/all.html")
     assert [item.title for item in items] == ["B"]
 
 
 # ---- the search API ---------------------------------------------------------------------------
-
-API = DblpApiSource(kind="dblp_api", query="toc:x{year}", url="https://dblp.example/api")
 
 
 @pytest.fixture
@@ -125,7 +116,8 @@ def searched(cached):
             text = page if isinstance(page, str) else json.dumps({"result": {"hits": page}})
             url = f"https://dblp.example/api?q=toc%3Ax2020&format=json&h=1000&f={first}"
             session = cached(url, text, "application/json")
-        return list(dblp.search(session, API, 2020))
+        api = DblpApiSource(kind="dblp_api", query="toc:x{year}", url="https://dblp.example/api")
+        return list(dblp.search(session, api, 2020))
 
     return read
 
@@ -134,16 +126,13 @@ def hit(**info):
     return {"@id": "1", "info": {"key": "conf/x/A", "title": "A.", "year": "2020", **info}}
 
 
-def test_one_hit_is_an_object_and_one_author_and_one_link_too(searched):
+def test_one_hit_is_an_object_and_several_pages_are_one_listing(searched):
     one = hit(authors={"author": {"@pid": "1/2", "text": "Ada L."}}, ee=LINK)
     [paper] = searched({"@total": "1", "@sent": "1", "hit": one})
     assert (paper.title, paper.url, paper.doi) == ("A", LINK, "")
-
-
-def test_several_links_and_several_pages(searched):
-    ees = [LINK, "https://doi.org/10.1145/A.1"]
+    several = hit(ee=[LINK, "https://doi.org/10.1145/A.1"])
     papers = searched(
-        {"@total": "2", "@sent": "1", "hit": [hit(ee=ees)]},
+        {"@total": "2", "@sent": "1", "hit": [several]},
         {"@total": "2", "@sent": "1", "hit": [hit(title="B.", year=2020, doi="10.1145/B.1")]},
     )
     assert [(paper.title, paper.url, paper.doi) for paper in papers] == [
@@ -161,53 +150,120 @@ def test_several_links_and_several_pages(searched):
         (hit(title={"text": ""}, ee=LINK), "no_title"),
         ({"@id": "1"}, "bad_item"),
         ("what?", "bad_item"),
+        # half a surrogate pair is no text, and would break a file
+        (hit(key="conf/x/\ud800", doi="10.1145/\ud800", ee=LINK, year="\ud800"), "other_year"),
+        ("\ud800", "bad_item"),
     ],
 )
 def test_a_hit_that_is_no_paper_is_counted_and_the_others_go_on(searched, made, reason):
     fine = hit(ee={"@type": "oa", "text": "https://e.example/2"})
     rejection, paper = searched({"@total": "2", "@sent": "2", "hit": [made, fine]})
     assert (rejection.stage, rejection.reason) == ("list", reason)
+    assert f"{rejection.key} {rejection.detail}".encode()
     assert paper.url == "https://e.example/2"
-
-
-def test_half_a_surrogate_pair_is_no_text_and_breaks_no_file(searched):
-    broken = hit(key="conf/x/\ud800", doi="10.1145/\ud800", ee=LINK, year="\ud800")
-    [rejection] = searched({"@total": "1", "hit": broken})
-    assert rejection.key == "conf/x/?"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<!doctype html><title>dblp: search</title><p>Please wait",
-        "",
-        "[" * 100_000,
-        '{"result": {"status": {"@code": "500"}}}',
-        '{"result": {"hits": []}}',
-        '"text"',
-    ],
-)
-def test_a_page_in_place_of_json_is_a_failure_and_not_zero_papers(searched, text):
-    with pytest.raises(CollectError, match="not an answer of DBLP's search API") as caught:
-        searched(text)
-    assert "dblp_sparql" in caught.value.hint
 
 
 def test_no_hit_is_no_paper_and_hits_that_do_not_come_are_a_failure(searched):
     assert searched({"@total": "0", "@computed": "0", "@sent": "0", "@first": "0"}) == []
-    one = {"@total": "3", "@sent": "1", "hit": hit(ee=LINK)}
-    with pytest.raises(CollectError, match="gives 1 of 3 hits only"):
-        searched(one, {"@total": "3", "@sent": "-1"})
+    for total, said in (("3", "gives 1 of 3 papers"), ("10001", "gives 10000 of 10001")):
+        with pytest.raises(CollectError, match=said) as caught:
+            searched({"@total": total, "hit": hit(ee=LINK)}, {"@total": total, "@sent": "-1"})
+        assert "narrow source.query" in caught.value.hint
 
 
-FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")
+# ---- the SPARQL endpoint ----------------------------------------------------------------------
+
+NAMES = ("publ", "title", "year", "doi", "primary", "link", "type")
+DOI, PAGE = "https://doi.org/10.1145/A.1", "https://e.example/a"
 
 
-@pytest.mark.skipif(not FIXTURES, reason="PAPERTUNE_FIXTURES names no folder of saved answers")
-def test_a_saved_answer_of_the_search_api():
-    text = (Path(FIXTURES) / "dblp/search-api.json").read_text(encoding="utf-8")
-    hits = dblp._hits(text, "https://dblp.org/search/publ/api")["hit"]
-    items = [dblp._from_hit(hit["info"], int(hit["info"]["year"])) for hit in hits]
-    papers: list[Document] = split(items)[0]
-    assert len(papers) == len(items) == 30
-    assert all(host_of(paper.url) and not paper.title.endswith(".") for paper in papers)
+def source(**settings):
+    settings = settings or {"streams": ["conf/x"]}
+    return DblpSparqlSource(kind="dblp_sparql", url="https://sparql.example/sparql", **settings)
+
+
+def row(key="conf/x/A", kind="Inproceedings", **more):
+    values = {"publ": f"https://dblp.org/rec/{key}", "title": "A.", "year": "2020"}
+    return {**values, "type": f"https://dblp.org/rdf/schema#{kind}", **more}
+
+
+@pytest.fixture
+def asked(cached):
+    def read(*rows, names=NAMES, **settings):
+        """Rows of texts; what begins with http is a uri."""
+        bindings = [
+            {
+                name: {"type": "uri" if value.startswith("http") else "literal", "value": value}
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        wanted = source(**settings)
+        url = f"{wanted.url}?{urlencode({'query': dblp.query_of(wanted, 2020)})}"
+        text = json.dumps({"head": {"vars": list(names)}, "results": {"bindings": bindings}})
+        return list(dblp.sparql(cached(url, text, dblp.RESULTS), wanted, 2020))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("rows", "url", "doi"),
+    [
+        (
+            [
+                row(doi=DOI, primary=DOI, link=DOI),
+                row(doi=DOI, primary=DOI, link=PAGE),
+                row(doi=DOI, primary=DOI, link=PAGE, kind="Publication"),
+            ],
+            DOI,
+            "10.1145/a.1",
+        ),
+        ([row(doi=DOI)], DOI.lower(), "10.1145/a.1"),
+        ([row(primary="https://e.example/z", link=PAGE)], "https://e.example/z", ""),
+        ([row(link=PAGE)], PAGE, ""),
+    ],
+)
+def test_the_rows_of_a_paper_are_one_paper(asked, rows, url, doi):
+    paper, other = asked(*rows, row("conf/x/B", title="B.", link=PAGE))
+    assert (paper.title, paper.url, paper.doi) == ("A", url, doi)
+    assert other.title == "B"
+
+
+def test_what_is_no_paper_is_counted_under_dblps_key(asked):
+    rows = row(kind="Editorship", link=PAGE), row("B", link=PAGE, year="2019"), row("C")
+    assert [(item.key, item.reason) for item in asked(*rows)] == [
+        ("conf/x/A", "proceedings_volume"),
+        ("B", "other_year"),
+        ("C", "no_link"),
+    ]
+
+
+def test_a_query_of_ones_own_may_give_titles_and_links_only(asked):
+    rows = [{"title": "A.", "link": PAGE}, {"title": "B."}]
+    own = "SELECT ?title ?link WHERE { … {year} }"
+    paper, rejection = asked(*rows, names=("title", "link"), query=own)
+    assert paper.title == "A"
+    assert (rejection.key, rejection.reason) == ("row 2", "no_link")
+    with pytest.raises(CollectError, match=r"the query gives link, paper") as caught:
+        asked(names=("paper", "link"), query="SELECT …")
+    assert "?title" in caught.value.hint
+
+
+def test_the_query_of_a_year():
+    query = dblp.query_of(source(streams=["conf/isca", "journals/tocs"]), 1999)
+    assert "<https://dblp.org/streams/conf/isca> <https://dblp.org/streams/journals/tocs>" in query
+    assert '"1999"^^xsd:gYear' in query
+    assert "dblp:publishedInStream ?where" in query
+    venues = dblp.query_of(source(venues=['A "B"', "Café"]), 1999)
+    assert r'{ "A \"B\"" "Café" }' in venues
+    assert "dblp:publishedIn ?where" in venues
+    assert dblp.query_of(source(query="… {year} …"), 1999) == "… 1999 …"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"streams": []}, {"streams": ["conf/x"], "query": "x"}, {"streams": ["conf/x> ?s ?p ?o"]}],
+)
+def test_settings_that_ask_nothing_or_two_things_are_refused(settings):
+    with pytest.raises(ValidationError):
+        source(**settings)

@@ -9,7 +9,6 @@ import pytest
 
 from papertune.collect.listings import by_year
 from papertune.errors import CollectError
-from papertune.records import Document
 from papertune.study.settings.listings import DblpSnapshotSource
 
 HEAD = '<?xml version="1.0" encoding="ISO-8859-1"?>\n<!DOCTYPE dblp SYSTEM "dblp.dtd">\n<dblp>\n'
@@ -38,19 +37,29 @@ def listed(written):
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_papers_under_the_keys_and_of_the_year(listed, zipped):
+    doi = (
+        '<ee type="oa">https://doi.org/10.1145/A.1</ee><ee>https://www.wikidata.org/entity/Q1</ee>'
+    )
+    volume = "<crossref>conf/x/2020-2</crossref>"
     items = listed(
-        record("conf/x/A20", "A.", ee="https://doi.org/10.1145/A.1"),
+        record("conf/x/A20", "A.", more=doi),
         record("conf/x/B19", "B.", 2019),
         record("conf/xy/C20", "C."),
         record("journals/x/D20", "D.", tag="article"),
-        record(
-            "conf/y/E20", "E.", more="<crossref>conf/x/2020-2</crossref>", ee="https://e.example/e"
-        ),
+        record("conf/y/E20", "E.", more=volume, ee="https://e.example/e"),
+        record("conf/x/2020", tag="proceedings"),
+        record("conf/x/W").replace(" mdate", ' publtype="withdrawn" mdate'),
+        record("conf/x/N", ee=""),
         zipped=zipped,
     )
-    assert [(item.title, item.url, item.doi) for item in items] == [
+    assert [(item.title, item.url, item.doi) for item in items[:2]] == [
         ("A", "https://doi.org/10.1145/A.1", "10.1145/a.1"),
         ("E", "https://e.example/e", ""),
+    ]
+    assert [(item.key, item.reason) for item in items[2:]] == [
+        ("conf/x/2020", "proceedings_volume"),
+        ("conf/x/W", "withdrawn"),
+        ("conf/x/N", "no_link"),
     ]
 
 
@@ -58,32 +67,6 @@ def test_entities_are_resolved_without_the_dtd_and_markup_is_read(listed):
     title = "M&uuml;ller &amp; S&oslash;n: <i>O</i>(2<sup>n</sup>) &lt; &eacute;t\xe9 <ref href='x'>R</ref>."
     [paper] = listed(record("conf/x/A", title))
     assert paper.title == "Müller & Søn: O(2^n) < été R"
-
-
-def test_the_doi_is_the_landing_page_among_several_links(listed):
-    more = (
-        '<ee type="oa">https://doi.org/10.1145/A.1</ee><ee>https://www.wikidata.org/entity/Q1</ee>'
-    )
-    [paper] = listed(record("conf/x/A", more=more))
-    assert (paper.url, paper.doi) == ("https://doi.org/10.1145/A.1", "10.1145/a.1")
-
-
-@pytest.mark.parametrize(
-    ("made", "reason"),
-    [
-        (record("conf/x/2020", tag="proceedings"), "proceedings_volume"),
-        (record("conf/x/B", tag="book"), "book"),
-        (record("conf/x/W").replace(" mdate", ' publtype="withdrawn" mdate'), "withdrawn"),
-        (record("conf/x/F", "Front Matter."), "front_matter"),
-        (record("conf/x/N", ee=""), "no_link"),
-        (record("conf/x/N", ""), "no_title"),
-    ],
-)
-def test_what_is_no_paper_is_counted_under_its_key(listed, made, reason):
-    rejection, paper = listed(made, record("conf/x/P"))
-    assert (rejection.stage, rejection.reason) == ("list", reason)
-    assert rejection.key.startswith("conf/x/")
-    assert isinstance(paper, Document)
 
 
 @pytest.mark.parametrize(

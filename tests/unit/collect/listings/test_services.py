@@ -8,17 +8,12 @@ import pytest
 import yaml
 
 from listed import split
-from papertune.collect.listings import arxiv, crossref, openalex, semantic_scholar
-from papertune.collect.web.page_cache import Page
-from papertune.collect.web.session import PoliteSession
-from papertune.collect.web.transport import PageError
-from papertune.study.settings import Fetching
-from papertune.study.settings.scholarly import ArxivSource, CrossrefSource
+from papertune.collect.identifiers import host_of
+from papertune.collect.listings import arxiv, crossref, dblp, openalex, semantic_scholar
+from papertune.study.settings.scholarly import ArxivSource
 
 DATES = "submittedDate:[202001010000 TO 202012312359]"
 ELIDED = "an abstract has been elided by the publisher of it, and find much to say about that."
-FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")
-saved = pytest.mark.skipif(not FIXTURES, reason="PAPERTUNE_FIXTURES names no folder of answers")
 
 
 @pytest.mark.parametrize(
@@ -49,29 +44,8 @@ def test_arxivs_query_of_a_year(how, query):
     ],
 )
 def test_withdrawn_papers(summary, comment, gone):
-    assert arxiv.Entry("2202.12139", "T", summary, comment, 2022, "").withdrawn is gone
-
-
-@pytest.mark.parametrize(
-    ("work", "titles"),
-    [
-        ({"title": ["One &amp; <i>Two</i>"], "subtitle": []}, ["One & Two"]),
-        ({"title": ["One:"], "subtitle": ["Two"]}, ["One:", "One: Two"]),
-        ({"title": ["One: two"], "subtitle": ["Two"]}, ["One: two"]),
-        ({"title": [], "subtitle": ["Two"]}, []),
-        ({"title": None}, []),
-    ],
-)
-def test_crossrefs_titles(work, titles):
-    assert crossref._titles(work) == titles
-
-
-@pytest.mark.parametrize(
-    ("parts", "year"),
-    [([[2020, 3, 1]], 2020), ([["2020"]], 2020), ([[None]], None), ([[]], None), ([], None)],
-)
-def test_crossrefs_years(parts, year):
-    assert crossref._year({"issued": {"date-parts": parts}}) == year
+    work = {"id": "", "title": "T", "summary": summary, "comment": comment, "published": ""}
+    assert arxiv.SERVICE.paper({**work, "doi": ""}).reason == ("withdrawn" if gone else "")
 
 
 @pytest.mark.parametrize(
@@ -90,101 +64,116 @@ def test_crossrefs_venues(work, named, whole, fits):
     assert crossref._is_of(work, named, exactly=whole) is fits
 
 
-@pytest.mark.parametrize(
-    ("index", "text"),
-    [
-        ({"the": [0, 3], "cache": [1, 4], "reads": [2], "again": [5]},
-         "the cache reads the cache again"),
-        ({"b": [10], "a": [2], "c": [1_000_000_000]}, "a b c"),
-        ({"a": [0], "b": "1", "c": [None, 2.5, 1]}, "a c"),
-        ({"a": [1], "b": [1]}, "a b"),
-        (None, ""),
-        ([], ""),
-    ],
-)  # fmt: skip
-def test_openalexs_words_come_in_the_order_of_their_places(index, text):
-    assert openalex.abstract_of({"abstract_inverted_index": index}) == text
+def titled(title, subtitle=None):
+    return crossref, {"title": title, "subtitle": subtitle}, "titles"
+
+
+def dated(parts):
+    return crossref, {"issued": {"date-parts": parts}}, "year"
+
+
+def indexed(index):
+    """A text, or an index of words."""
+    if isinstance(index, str):
+        index = {word: [place] for place, word in enumerate(index.split())}
+    return openalex, {"abstract_inverted_index": index}, "text"
+
+
+def told(abstract):
+    return semantic_scholar, {"abstract": abstract, "tldr": {"text": "no"}}, "text"
 
 
 @pytest.mark.parametrize(
-    ("said", "text"),
+    ("given", "taken"),
     [
-        ("Abstract Caches forget what they read", "Caches forget what they read"),
-        ("ABSTRACT Caches forget", "Caches forget"),
-        ("Abstract: caches forget", "caches forget"),
-        ("Abstract Background Caches forget", "Background Caches forget"),
-        ("Abstract State Machines forget", "Abstract State Machines forget"),
-        ("Abstract interpretation forgets", "Abstract interpretation forgets"),
-        ("<jats:p>Caches <jats:italic>forget</jats:italic></jats:p>", "Caches forget"),
+        (titled(["One &amp; <i>Two</i>"], []), ["One & Two"]),
+        (titled(["One:"], ["Two"]), ["One:", "One: Two"]),
+        (titled(["One: two"], ["Two"]), ["One: two"]),
+        (titled([], ["Two"]), [""]),
+        (titled(None), [""]),
+        (dated([[2020, 3, 1]]), 2020),
+        (dated([[None]]), None),
+        (dated([[]]), None),
+        (dated(None), None),
+        # the words come in the order of their places
+        (indexed({"the": [0, 3], "cache": [1, 4], "reads": [2]}), "the cache reads the cache"),
+        (indexed({"b": [10], "a": [2], "c": [1_000_000_000]}), "a b c"),
+        (indexed({"a": [0], "b": "1", "c": [None, 2.5, 1]}), "a c"),
+        (indexed({"a": [1], "b": [1]}), "a b"),
+        (indexed(None), ""),
+        (indexed([]), ""),
+        # what publishers left in them
+        (indexed("Abstract Caches forget what they read"), "Caches forget what they read"),
+        (indexed("ABSTRACT Caches forget"), "Caches forget"),
+        (indexed("Abstract: caches forget"), "caches forget"),
+        (indexed("Abstract Background Caches forget"), "Background Caches forget"),
+        (indexed("Abstract State Machines forget"), "Abstract State Machines forget"),
+        (indexed("Abstract interpretation forgets"), "Abstract interpretation forgets"),
+        (indexed("<jats:p>Caches <jats:italic>forget</jats:italic></jats:p>"), "Caches forget"),
         (
-            r"Sets of \documentclass[12pt]{minimal} \begin{document}$$n$$\end{document} forget",
-            "Sets of $$n$$ forget",
+            indexed(r"Of \documentclass[12pt]{minimal} \begin{document}$$n$$\end{document} sets"),
+            "Of $$n$$ sets",
         ),
+        (told("We <i>show</i> &amp; tell."), "We show & tell."),
+        (told("Abstract. We show."), "We show."),
+        (told(None), ""),
+        (told("Notice: This paper's abstract has been elided by the publisher. Ask there."), ""),
+        (told(f"We ask why {ELIDED}"), f"We ask why {ELIDED}"),
     ],
 )
-def test_what_publishers_left_in_openalexs_words(said, text):
-    index = {f"{word}": [place] for place, word in enumerate(said.split())}
-    assert openalex.abstract_of({"abstract_inverted_index": index}) == text
-
-
-@pytest.mark.parametrize(
-    ("abstract", "text"),
-    [
-        ("We <i>show</i> &amp; tell.", "We show & tell."),
-        ("Abstract. We show.", "We show."),
-        (None, ""),
-        ("Notice: This paper's abstract has been elided by the publisher. Ask there.", ""),
-        (f"We ask why {ELIDED}", f"We ask why {ELIDED}"),
-    ],
-)
-def test_semantic_scholars_abstracts(abstract, text):
-    assert semantic_scholar._abstract({"abstract": abstract, "tldr": {"text": "no"}}) == text
+def test_what_is_taken_of_a_work(given, taken):
+    module, work, name = given
+    assert getattr(module.SERVICE.paper(work), name) == taken
 
 
 # ---- saved answers, where there are some ------------------------------------------------------
 
+FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")
+saved = pytest.mark.skipif(not FIXTURES, reason="PAPERTUNE_FIXTURES names no folder of answers")
+
+
+def answers(pattern):
+    for path in sorted(Path(FIXTURES).glob(pattern)):
+        text = path.read_text(encoding="utf-8")
+        yield yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
+
 
 @saved
-def test_saved_feeds(tmp_path):
-    found = {}
-    session = PoliteSession(Fetching(), tmp_path)
-    for path in sorted(Path(FIXTURES, "arxiv").glob("*.json")):
-        answer = json.loads(path.read_text(encoding="utf-8"))
-        url = answer["url"]
-        session.cache.write(Page(url, url, "application/atom+xml", answer["body"]))
-        try:
-            entries, total = arxiv._feed(session, url, False)
-        except PageError as error:
-            found["error"] = error.what
-        else:
-            found[total if total < 2 else "many"] = entries
-    assert "incorrect id format" in found["error"]
-    assert found[0] == []
-    assert [entry.id for entry in found[1]] == ["1605.08386"]
-    assert len(found["many"]) == 10
-    for entry in [*found[1], *found["many"]]:
-        assert entry.title and entry.year and not entry.withdrawn
-        assert len(entry.summary) > 300
-        assert arxiv._document(entry, 2020).text == entry.summary
+def test_saved_answers_of_arxiv_and_dblp():
+    feeds = [arxiv.SERVICE.read(answer["body"]) for answer in answers("arxiv/*.json")]
+    assert [feed["error"] for feed in feeds if feed["error"]] == ["incorrect id format for abc"]
+    found = {int(feed["total"]): feed["works"] for feed in feeds if not feed["error"]}
+    assert found[0] == [] and sorted(map(len, found.values())) == [0, 1, 10]
+    papers = [arxiv.SERVICE.paper(work) for works in found.values() for work in works]
+    assert "1605.08386" in {paper.key for paper in papers}
+    for paper in papers:
+        assert paper.titles[0] and not paper.reason
+        assert len(paper.text) > 300 and paper.item(int(paper.year)).text == paper.text
+
+    text = Path(FIXTURES, "dblp/search-api.json").read_text(encoding="utf-8")
+    hits = dblp.SEARCH.read(text)["works"]
+    items = split(dblp._from_hit(hit, int(hit["info"]["year"])) for hit in hits)[0]
+    assert len(hits) == len(items) == 30
+    assert all(host_of(item.url) and not item.title.endswith(".") for item in items)
 
 
 @saved
 def test_saved_works():
-    source = CrossrefSource(kind="crossref", issn="1234-5678")
     works = []
-    for path in sorted(Path(FIXTURES, "crossref").glob("*.json")):
-        message = json.loads(path.read_text(encoding="utf-8"))["message"]
+    for answer in answers("crossref/*.json"):
+        message = answer["message"]
         works += [work for work in message.get("items", [message]) if "type" in work]
-    documents, rejections = split(crossref._document(work, source, 2020, True) for work in works)
+    papers = [crossref.SERVICE.paper(work) for work in works]
+    documents, rejections = split(paper.item(paper.year) for paper in papers)
     assert len(works) > 40 and all(item.reason for item in rejections)
     assert sum(bool(item.text) for item in documents) > 10
     for item in documents:
         assert item.title and "<" not in item.title
         assert item.url == f"https://doi.org/{item.doi}"
-    assert all(1600 < (crossref._year(work) or 2000) < 2100 for work in works)
+    assert all(1600 < (paper.year or 2000) < 2100 for paper in papers)
 
-    work = json.loads(Path(FIXTURES, "openalex/work.json").read_text(encoding="utf-8"))
-    found = openalex._document(work, work["publication_year"])
+    [work] = answers("openalex/work.json")
+    found = openalex.SERVICE.paper(work)
     assert (found.doi, found.url) == ("10.7717/peerj.4375", "https://doi.org/10.7717/peerj.4375")
     assert found.text.startswith("Despite growing interest in Open Access (OA) to scholarly liter")
     assert len(found.text.split()) == sum(map(len, work["abstract_inverted_index"].values()))
@@ -193,14 +182,12 @@ def test_saved_works():
 @saved
 def test_saved_papers():
     papers = []
-    for path in sorted(Path(FIXTURES, "semanticscholar").glob("*.yaml")):
-        for interaction in yaml.safe_load(path.read_text(encoding="utf-8"))["interactions"]:
+    for recorded in answers("semanticscholar/*.yaml"):
+        for interaction in recorded["interactions"]:
             answer = json.loads(interaction["response"]["body"]["string"])
             found = answer.get("data", [answer]) if isinstance(answer, dict) else answer
-            papers += [paper for paper in found if paper]
+            papers += [semantic_scholar.SERVICE.paper(paper) for paper in found if paper]
     assert len(papers) > 100
-    documents, _ = split(
-        semantic_scholar._document(paper, paper.get("year") or 2020) for paper in papers
-    )
+    documents, _ = split(paper.item(paper.year or 2020) for paper in papers)
     with_text = {item.doi for item in documents if item.text and item.found_by == "listing"}
     assert with_text >= {"10.2139/ssrn.288970", "10.2139/ssrn.2250500"}

@@ -86,10 +86,10 @@ def resolvers(names: Iterable[str], session: PoliteSession, fetching: Fetching) 
         return Outcome(found.text, found.found_by, "truncated" if found.truncated else "")
 
     def api(name: str) -> Callable[[Document], Outcome]:
-        module = import_module(f"papertune.collect.listings.{name}")
+        service = import_module(f"papertune.collect.listings.{name}").SERVICE
         # without a title, an API is asked by identifiers only
         how: dict[str, Any] = {} if fetching.lookups.by_title else {"title": ""}
-        return lambda document: module.resolve(session, replace(document, **how), fetching.lookups)
+        return lambda document: service.resolve(session, replace(document, **how), fetching.lookups)
 
     return [(name, landing if name == "landing" else api(name)) for name in names]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from papertune.collect.identifiers import host_of, whole_url
-from papertune.collect.listings.entries import entry_item
+from papertune.collect.listings.listing import entry_item
 from papertune.collect.texts.text import clean, inner
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -19,10 +19,6 @@ from papertune.study.settings.listings import AclSource, AclXmlSource
 if TYPE_CHECKING:
     from bs4 import Tag
     from lxml.etree import _Element
-
-# 2021.naacl-main.208, and P18-1001 before 2020
-_NEW = re.compile(r"\d{4}\.[a-z0-9_]+-[a-z0-9_]+\.\d+")
-_OLD = re.compile(r"[A-Z]\d{2}-\d{4}")
 
 
 # ---- the XML ----------------------------------------------------------------------------------
@@ -38,35 +34,42 @@ def list_xml(
             year among those wanted.
     """
     where = source.path.replace("{year}", str(year))
-    root = _root(_bytes(session, where, refresh), where)
+    root = _root(session, where, refresh)
     collection = root.get("id", "")
+    volumes = {volume.get("id", ""): volume for volume in root.iterchildren("volume")}
     wanted = {name.replace("{year}", str(year)) for name in source.volumes}
-    found = []
-    for volume in root.iterchildren("volume"):
-        name = volume.get("id", "")
-        if wanted and not wanted & {name, f"{collection}-{name}"}:
-            continue
-        printed = volume.findtext("meta/year", "").strip() or year_of(f"{collection}-{name}.0")
-        found.append((name, printed))
-        if printed != str(year):
-            continue
-        for paper in volume.iterchildren("frontmatter", "paper"):
-            yield _from_xml(paper, _id(paper, collection, name), year, source.url)
-    if str(year) not in dict(found).values():
-        volumes = ", ".join(f"{name} ({printed or 'no year'})" for name, printed in found)
-        all_of_them = ", ".join(volume.get("id", "") for volume in root.iterchildren("volume"))
+    printed = {
+        name: volume.findtext("meta/year", "").strip() or year_of(f"{collection}-{name}.0")
+        for name, volume in volumes.items()
+        if not wanted or wanted & {name, f"{collection}-{name}"}
+    }
+    if str(year) not in printed.values():
+        others = ", ".join(f"{name} ({said or 'no year'})" for name, said in printed.items())
         raise CollectError(
-            f"no volume of {year}" + (f" but {volumes}" if volumes else ""),
+            f"no volume of {year}" + (f" but {others}" if others else ""),
             where=where,
-            hint=f"the file has the volumes {all_of_them or 'none'}; see source.volumes and years",
+            hint=f"the file has the volumes {', '.join(volumes) or 'none'}; see source.volumes and "
+            "years",
         )
+    for name in printed:
+        if printed[name] == str(year):
+            for paper in volumes[name].iterchildren("frontmatter", "paper"):
+                yield _from_xml(paper, _id(paper, collection, name), year, source.url)
 
 
-def _bytes(session: PoliteSession, where: str, refresh: bool) -> bytes:
-    if host_of(where):
-        return session.get(where, refresh=refresh).text.encode("utf-8", "replace")
+def _root(session: PoliteSession, where: str, refresh: bool) -> _Element:
+    """The collection in a file, or under a url."""
+    from lxml.etree import XMLParser, XMLSyntaxError, fromstring
+
     try:
-        return Path(where).read_bytes()
+        if host_of(where):
+            # a page that came over the network has been decoded, whatever its first line says
+            body = session.get(where, refresh=refresh).text.encode("utf-8", "replace")
+        else:
+            body = Path(where).read_bytes()
+        encoding = "utf-8" if host_of(where) else None
+        safely = {"resolve_entities": False, "no_network": True, "remove_comments": True}
+        root = fromstring(body, XMLParser(encoding=encoding, **safely))
     except OSError as error:
         raise CollectError(
             f"cannot read the file: {error.strerror}",
@@ -74,20 +77,6 @@ def _bytes(session: PoliteSession, where: str, refresh: bool) -> bytes:
             hint="source.path is a url, or taken from the folder that snakemake runs in; the "
             "files are in data/xml/ of https://github.com/acl-org/acl-anthology",
         ) from None
-
-
-def _root(body: bytes, where: str) -> _Element:
-    from lxml.etree import XMLParser, XMLSyntaxError, fromstring
-
-    # a page that came over the network has been decoded, whatever its first line says
-    parser = XMLParser(
-        encoding="utf-8" if host_of(where) else None,
-        resolve_entities=False,
-        no_network=True,
-        remove_comments=True,
-    )
-    try:
-        root = fromstring(body, parser)
     except XMLSyntaxError as error:
         raise CollectError(
             f"not XML ({error})",
@@ -154,8 +143,8 @@ def list_pages(
     abstracts = {str(card.get("id")): card for card in soup.select("div.abstract-collapse[id]")}
     listed: dict[str, Tag] = {}
     for link in soup.select("strong > a[href]"):
-        listed.setdefault(id_in(str(link.get("href"))), link)
-    listed.pop("", None)
+        if key := id_in(str(link.get("href"))):
+            listed.setdefault(key, link)
     if not listed:
         raise CollectError(
             "no paper of the ACL Anthology on this page",
@@ -182,8 +171,7 @@ def _from_page(key: str, link: Tag, card: Tag | None, url: str, year: int) -> Do
     title = clean(link.decode_contents())
     if any("line-through" in str(parent.get("style")) for parent in link.parents):
         return Rejection("list", key, "retracted", title)
-    number = key.removeprefix(volume_of(key)).lstrip(".")
-    if not number.strip("0"):  # paper 0 of a volume
+    if not key.removeprefix(volume_of(key)).strip(".0"):  # paper 0 of a volume
         return Rejection("list", key, "front_matter", title)
     text = clean((card.select_one(".card-body") or card).decode_contents()) if card else ""
     return entry_item(key, title, year, url=url, text=text)
@@ -198,14 +186,13 @@ def id_in(href: str) -> str:
         last = urlsplit(href).path.rstrip("/").rpartition("/")[2]
     except ValueError:
         return ""
-    return last if _NEW.fullmatch(last) or _OLD.fullmatch(last) else ""
+    known = re.fullmatch(r"\d{4}\.[a-z0-9_]+-[a-z0-9_]+\.\d+|[A-Z]\d{2}-\d{4}", last)
+    return last if known else ""
 
 
 def volume_of(key: str) -> str:
     """``2021.acl-long`` of ``2021.acl-long.5``; ``P18-1`` of ``P18-1001``, ``W18-01`` of W18-0101."""
-    if _NEW.fullmatch(key):
-        return key.rpartition(".")[0]
-    return key[: 6 if key.startswith("W") else 5]
+    return key.rpartition(".")[0] or key[: 6 if key.startswith("W") else 5]
 
 
 def year_of(key: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from papertune.collect.identifiers import doi_of
 from papertune.collect.listings.by_year import Located
-from papertune.collect.listings.entries import entry_item
+from papertune.collect.listings.listing import entry_item
 from papertune.collect.listings.rows import reading, year_of
 from papertune.collect.texts.text import clean
 from papertune.records import Document, Rejection

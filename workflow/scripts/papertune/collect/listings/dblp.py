@@ -1,21 +1,44 @@
-"""DBLP: table-of-contents pages (HTML) and the search API (JSON)."""
+"""DBLP: table-of-contents pages (HTML), the search API (JSON), and the SPARQL endpoint.
 
+The endpoint's schema is described at https://dblp.org/rdf/docu/. A paper comes in as many rows as
+it has links, DOIs and classes; rows of one ``?publ`` are one paper.
+"""
+
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from papertune.collect.identifiers import doi_of, host_of
-from papertune.collect.listings.entries import entry_item
-from papertune.collect.listings.services import json_object, whole_number, within
+from papertune.collect.listings.listing import entry_item
+from papertune.collect.listings.services import Service, Work, json_object, url_of, within
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
-from papertune.study.settings.listings import DblpApiSource, DblpSource, DemoSource
+from papertune.study.settings import listings
 
 PAGE_SIZE = 1000  # hits per request: the most that the API gives
-MOST_HITS = 10000  # the API gives no hits behind this offset
+RESULTS = "application/sparql-results+json"
+NAMES = ("title", "year", "doi", "primary", "link", "type")
+QUERY = """\
+PREFIX dblp: <https://dblp.org/rdf/schema#>
+PREFIX xsd: <http://www.w3.org/2001/XMLSchema#>
+SELECT DISTINCT ?publ ?title ?year ?doi ?primary ?link ?type WHERE {
+  VALUES ?where { %s }
+  VALUES ?year { "%d"^^xsd:gYear }
+  ?publ dblp:%s ?where .
+  ?publ dblp:yearOfPublication ?year .
+  ?publ dblp:title ?title .
+  ?publ a ?type .
+  OPTIONAL { ?publ dblp:doi ?doi }
+  OPTIONAL { ?publ dblp:primaryDocumentPage ?primary }
+  OPTIONAL { ?publ dblp:documentPage ?link }
+}
+ORDER BY ?publ ?link"""
+
+
 # what DBLP calls entries that are no papers: in the pages, the search API, the snapshot, the graph.
 # The API's "Books and Theses" is not here: a thesis has an abstract as a paper has.
 _NO_PAPERS = {
@@ -35,7 +58,11 @@ _NO_PAPERS = {
 
 
 def list_documents(
-    session: PoliteSession, source: DblpSource | DemoSource, year: int, *, refresh: bool = False
+    session: PoliteSession,
+    source: listings.DblpSource | listings.DemoSource,
+    year: int,
+    *,
+    refresh: bool = False,
 ) -> Iterator[Document | Rejection]:
     """The entries of a table of contents.
 
@@ -71,68 +98,141 @@ def list_documents(
 
 
 def search(
-    session: PoliteSession, source: DblpApiSource, year: int, *, refresh: bool = False
+    session: PoliteSession, source: listings.DblpApiSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """The hits of a search, page by page.
+    """The hits of a search; see Service.listing."""
+    query = quote(source.query.replace("{year}", str(year)))
+
+    def url(first: str) -> str:
+        return f"{source.url}?q={query}&format=json&h={PAGE_SIZE}&f={first}"
+
+    return SEARCH.listing(session, url, lambda hit: _from_hit(hit, year), refresh)
+
+
+def sparql(
+    session: PoliteSession, source: listings.DblpSparqlSource, year: int, *, refresh: bool = False
+) -> Iterator[Document | Rejection]:
+    """The papers that the query of a year finds.
+
+    A query of the user's own has the variable ``?title`` and one of ``?doi``, ``?primary`` and
+    ``?link``; ``?publ`` (else the rows are one paper each), ``?year`` and ``?type`` are heeded
+    where it has them, and ``{year}`` in it stands for the year.
 
     Raises:
-        CollectError: a page cannot be had, is a challenge or no JSON, or there are more hits than
-            the API gives.
+        CollectError: the endpoint refuses the query, answers with a page or with something else
+            than SPARQL's JSON, or the query lacks a variable.
     """
-    query = quote(source.query.replace("{year}", str(year)))
-    first = 0
-    while True:
-        url = f"{source.url}?q={query}&format=json&h={PAGE_SIZE}&f={first}"
-        hits = _hits(session.get(url, refresh=refresh, api=True).text, url)
-        total = int(hits.get("@total") or 0)
-        found = _listed(hits.get("hit"))
-        for hit in found:
-            info = hit.get("info") if isinstance(hit, dict) else None
-            if isinstance(info, dict):
-                yield _from_hit(info, year)
-            else:
-                yield Rejection("list", url, "bad_item", writable(str(hit))[:200])
-        first += len(found)
-        if first >= total:
-            return
-        if not found or first >= MOST_HITS:
-            raise CollectError(
-                f"DBLP gives {first} of {total} hits only",
-                where=url,
-                hint="narrow source.query, for example 'toc:db/conf/isca/isca{year}.bht:'",
-            )
+    url = url_of(source.url, {"query": query_of(source, year)}, safe="")
+    answer, rows = SPARQL.works(session, url, refresh)
+    names = set(map(str, within(answer, ("head", "vars")) or ()))
+    if "title" not in names or not names & {"doi", "primary", "link"}:
+        raise CollectError(
+            f"the query gives {', '.join(sorted(names)) or 'nothing'}",
+            where="source.query",
+            hint="it must SELECT ?title and one of ?doi, ?primary and ?link; ?publ, ?year and "
+            "?type are of use too",
+        )
+    papers: dict[str, dict[str, list[str]]] = {}
+    for number, row in enumerate(rows, start=1):
+        said = {name: writable(str(within(cell, ("value",)) or "")) for name, cell in row.items()}
+        key = said.get("publ", "").removeprefix("https://dblp.org/rec/") or f"row {number}"
+        paper = papers.setdefault(key, {name: [] for name in NAMES})
+        for name in NAMES:
+            paper[name] += filter(None, [said.get(name)])
+    for key, paper in papers.items():
+        yield dblp_item(
+            key=key,
+            title=next(iter(paper["title"]), ""),
+            links=[*paper["primary"][:1], *paper["link"]],
+            year=year,
+            kinds=sorted(re.split(r"[#/]", kind)[-1] for kind in paper["type"]),
+            doi=next(iter(paper["doi"]), ""),
+            printed=next(iter(paper["year"]), "")[:4],
+        )
 
 
-def no_answer(said: str, url: str, service: str) -> CollectError:
-    """The error for what is no answer: a page for people, perhaps one that asks for a human."""
-    return CollectError(
-        f"not an answer of {service}: {' '.join(said.split())[:80]!r}",
-        where=url,
-        hint="open the url in a browser: it must give JSON. If it shows a page that asks for a "
-        "human, use DBLP's SPARQL endpoint or a snapshot (source kinds dblp_sparql, dblp_snapshot)",
-    )
+def query_of(source: listings.DblpSparqlSource, year: int) -> str:
+    """The query of a year."""
+    if source.query:
+        return source.query.replace("{year}", str(year))
+    if source.streams:
+        wanted = " ".join(f"<https://dblp.org/streams/{stream}>" for stream in source.streams)
+        return QUERY % (wanted, year, "publishedInStream")
+    # JSON's escapes are SPARQL's too, as long as all other characters stay themselves
+    wanted = " ".join(json.dumps(venue, ensure_ascii=False) for venue in source.venues)
+    return QUERY % (wanted, year, "publishedIn")
 
 
-def _hits(text: str, url: str) -> dict[str, Any]:
+def dblp_item(
+    *,
+    key: str,
+    title: str,
+    links: list[str],
+    year: int,
+    kinds: Iterable[str] = (),
+    doi: str = "",
+    printed: str = "",
+) -> Document | Rejection:
+    """The document of one of DBLP's entries, or why it is none.
+
+    Args:
+        key: DBLP's key, for the rejection.
+        title: The title, with markup and DBLP's full stop.
+        links: The links to electronic editions, in DBLP's order.
+        year: The year asked for.
+        kinds: What DBLP calls the entry: its type, element or classes.
+        doi: The DOI where DBLP names it beside the links.
+        printed: The year that the entry has, where others may come.
+    """
+    # DBLP ends every title with a full stop of its own
+    title = re.sub(r"(?<!\.)\.$", "", clean(title))
+    if printed not in ("", str(year)):
+        return Rejection("list", key, "other_year", f"{title} ({printed})")
+    kind = next((kind.lower() for kind in kinds if kind.lower() in _NO_PAPERS), "")
+    if kind:
+        return Rejection("list", key, _NO_PAPERS[kind], title)
+    doi = next(filter(None, map(doi_of, [doi, *links])), "")
+    return entry_item(key, title, year, doi=doi, url=landing(links))
+
+
+def landing(links: list[str]) -> str:
+    """The landing page among an entry's links: a DOI's first, then a page, then whatever there is."""
+    web = [link.strip() for link in links if host_of(link.strip())]
+    pages = [
+        link
+        for link in web
+        if not urlsplit(link).path.lower().endswith((".pdf", ".ps", ".ps.gz"))
+        and "wikidata.org" not in link
+    ]
+    dois = [link for link in pages if re.match(r"https?://(dx\.)?doi\.org/", link)]
+    return next(iter([*dois, *pages, *web]), "")
+
+
+# ---- hits of the search API -------------------------------------------------------------------
+
+
+def _hits(text: str) -> Work | None:
+    """The hits and how many there are in all."""
     hits = within(json_object(text), ("result", "hits"))
-    if not isinstance(hits, dict) or whole_number(hits.get("@total") or 0) is None:
-        raise no_answer(text, url, "DBLP's search API")
-    return hits
+    if not str(within(hits, ("@total",))).isdigit():
+        return None
+    works = [hit if isinstance(hit, dict) else {"@id": hit} for hit in _listed(hits.get("hit"))]
+    return {"total": hits["@total"], "works": works}
 
 
-def _from_hit(info: dict[str, Any], year: int) -> Document | Rejection:
+def _from_hit(hit: Work, year: int) -> Document | Rejection:
+    info = hit.get("info")
+    if not isinstance(info, dict):
+        return Rejection("list", f"hit {_text(hit.get('@id'))}", "bad_item", str(hit)[:200])
     title = _text(info.get("title"))
-    key = _text(info.get("key")) or _text(info.get("url")) or title
-    published = _text(info.get("year"))
-    if published != str(year):
-        return Rejection("list", key, "other_year", clean(f"{title} ({published or 'no year'})"))
     return dblp_item(
-        key=key,
+        key=_text(info.get("key")) or _text(info.get("url")) or title,
         title=title,
         links=[_text(link) for link in _listed(info.get("ee"))],
         year=year,
         kinds=[_text(info.get("type"))],
         doi=_text(info.get("doi")),
+        printed=_text(info.get("year")) or "no year",
     )
 
 
@@ -155,36 +255,25 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def dblp_item(
-    *, key: str, title: str, links: list[str], year: int, kinds: Iterable[str] = (), doi: str = ""
-) -> Document | Rejection:
-    """The document of one of DBLP's entries, or why it is none.
-
-    Args:
-        key: DBLP's key, for the rejection.
-        title: The title, with markup and DBLP's full stop.
-        links: The links to electronic editions, in DBLP's order.
-        year: The year.
-        kinds: What DBLP calls the entry: its type, element or classes.
-        doi: The DOI where DBLP names it beside the links.
-    """
-    # DBLP ends every title with a full stop of its own
-    title = re.sub(r"(?<!\.)\.$", "", clean(title))
-    kind = next((kind.lower() for kind in kinds if kind.lower() in _NO_PAPERS), "")
-    if kind:
-        return Rejection("list", key, _NO_PAPERS[kind], title)
-    doi = next(filter(None, map(doi_of, [doi, *links])), "")
-    return entry_item(key, title, year, doi=doi, url=landing(links))
-
-
-def landing(links: list[str]) -> str:
-    """The landing page among an entry's links: a DOI's first, then a page, then whatever there is."""
-    web = [link.strip() for link in links if host_of(link.strip())]
-    pages = [
-        link
-        for link in web
-        if not urlsplit(link).path.lower().endswith((".pdf", ".ps", ".ps.gz"))
-        and "wikidata.org" not in link
-    ]
-    dois = [link for link in pages if re.match(r"https?://(dx\.)?doi\.org/", link)]
-    return next(iter([*dois, *pages, *web]), "")
+_LATER = "run again later; what was found so far is kept"
+SEARCH = Service(
+    "DBLP's search API",
+    _LATER,
+    otherwise="use DBLP's SPARQL endpoint or a snapshot (source kinds dblp_sparql, dblp_snapshot)",
+    narrowing="narrow source.query, for example 'toc:db/conf/isca/isca{year}.bht:'",
+    read=_hits,
+    works_at=("works",),
+    total_at=("total",),
+    most=10000,  # it gives none behind this offset
+)
+SPARQL = Service(
+    "DBLP's SPARQL endpoint",
+    _LATER,
+    otherwise="use a snapshot of DBLP (source kind dblp_snapshot); source.url must be a SPARQL "
+    "endpoint such as https://sparql.dblp.org/sparql, and the query a SELECT",
+    asking="try the query at https://sparql.dblp.org/: source.query must be a whole SELECT with "
+    "its PREFIX lines; streams are written as conf/isca or journals/pacmpl",
+    works_at=("results", "bindings"),
+    error_at="exception",
+    headers=lambda: {"Accept": RESULTS},
+)

@@ -11,7 +11,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.dblp import dblp_item
@@ -63,7 +63,9 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
     events: iterparse | None = None
     first = True
     try:
-        with _opened(path) as stream:
+        with path.open("rb") as stream:
+            zipped = stream.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if zipped else path.open("rb") as stream:
             safely: dict[str, Any] = dict.fromkeys(("load_dtd", "resolve_entities"), False)
             events = iterparse(stream, events=("end",), tag=RECORDS, no_network=True, **safely)
             for _, element in events:
@@ -87,21 +89,13 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
     except (LxmlError, SyntaxError) as error:
         last = events.error_log.last_error if events else None  # the exception may not name it
         said, line = (last.message, f":{last.line}") if last else (str(error), "")
-        raise CollectError(
-            f"not the XML of a snapshot ({said})", where=f"{path}{line}", hint=hint
-        ) from None
+        what = f"not the XML of a snapshot ({said})"
+        raise CollectError(what, where=f"{path}{line}", hint=hint) from None
     except (OSError, EOFError, zlib.error) as error:
-        raise CollectError(
-            f"cannot be read to its end ({error})", where=str(path), hint=hint
-        ) from None
+        what = f"cannot be read to its end ({error})"
+        raise CollectError(what, where=str(path), hint=hint) from None
     if first:
         raise CollectError("no record of DBLP in this file", where=str(path), hint=WHERE_TO_GET_ONE)
-
-
-def _opened(path: Path) -> IO[bytes]:
-    with path.open("rb") as stream:
-        zipped = stream.read(2) == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.open(path, "rb")) if zipped else path.open("rb")
 
 
 def _check(element: _Element, path: Path) -> None:

@@ -1,10 +1,12 @@
-"""What a source lists: by the lister that its settings name."""
+"""What a source lists, by the lister that its settings name, and what an entry of it is."""
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from papertune.collect.identifiers import located
 from papertune.collect.listings import by_year
+from papertune.collect.texts.titles import no_paper
 from papertune.records import Document, Rejection
 from papertune.study.settings import Source
 
@@ -14,11 +16,8 @@ def items(
 ) -> Iterator[Document | Rejection]:
     """What a source lists of a year, or, for year 0, at all.
 
-    Args:
-        session: The source's PoliteSession; None where it is local files.
-        source: Its settings.
-        year: The year, or 0.
-        refresh: Ask again for what is in the cache.
+    ``session`` is its PoliteSession, or None where it is local files; ``refresh`` asks again for
+    what is in the cache.
 
     Raises:
         CollectError: it cannot be listed as a whole.
@@ -29,3 +28,26 @@ def items(
     lister: Callable[..., Iterator[Document | Rejection]]
     lister = getattr(import_module(module), function)
     return lister(session, source, year, refresh=refresh)
+
+
+def entry_item(
+    key: str, title: str, year: int, *, doi: str = "", url: str = "", text: str = ""
+) -> Document | Rejection:
+    """The document of a paper's entry, or a rejection under its key.
+
+    Args:
+        key: What the source calls it.
+        title: The title as plain text; front matter, corrections and what was retracted are no papers.
+        year: The year.
+        doi: The DOI, in any spelling.
+        url: The landing page; that of the DOI where it is none.
+        text: The abstract as plain text.
+    """
+    reason = no_paper(title) if title else "no_title"
+    if reason:
+        return Rejection("list", key, reason, title or url or doi)
+    identity, doi, url = located(doi, url)
+    if not url:
+        return Rejection("list", key, "no_link", title)
+    found_by = "listing" if text else ""
+    return Document(identity, title, url, year, text, found_by, doi=doi)

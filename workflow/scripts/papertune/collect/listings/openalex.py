@@ -4,21 +4,18 @@
 DOI costs nothing, a page of a listing little, a search for a title ten times as much.
 """
 
-import os
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from papertune.collect.identifiers import arxiv_id, doi_of, doi_url
-from papertune.collect.listings.entries import entry_item
-from papertune.collect.listings.services import Service, Work, mailto, whole, whole_number, within
-from papertune.collect.lookups import Outcome
+from papertune.collect.identifiers import doi_of, doi_url
+from papertune.collect.listings.services import Paper, Service, Work, key_of, mailto, url_of, within
 from papertune.collect.texts.text import clean, text_of, without_preambles
 from papertune.collect.texts.titles import normalised
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
-from papertune.study.settings.scholarly import Lookups, OpenAlexSource
+from papertune.study.settings.scholarly import OpenAlexSource
 
 KEY = "OPENALEX_API_KEY"
 PAGE_SIZE = 100  # the most that the API gives
@@ -39,11 +36,10 @@ _LABEL = re.compile(
 def list_documents(
     session: PoliteSession, source: OpenAlexSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """The works of a source and year, with the abstracts that OpenAlex has.
+    """The works of a source and year, with the abstracts that OpenAlex has; see Service.listing.
 
     Raises:
-        CollectError: an answer cannot be had, the budget is used up, or no source or several have
-            the name.
+        CollectError: no source or several have the name.
     """
     if source.issn:
         where = f"primary_location.source.issn:{source.issn.upper()}"
@@ -51,33 +47,12 @@ def list_documents(
         found = source.source or _source_named(session, source, refresh)
         where = f"primary_location.source.id:{found.upper()}"
     asked = {"filter": f"{where},publication_year:{year}", "select": LISTED, "per_page": PAGE_SIZE}
-
-    def url(cursor: str) -> str:
-        return f"{source.url}/works?{urlencode({**asked, 'cursor': cursor}, safe=':,*')}"
-
-    seen, count = 0, 0
-    for answer, works in SERVICE.pages(session, url, refresh, "*"):
-        yield from (_document(work, year) for work in works)
-        seen += len(works)
-        count = count or whole_number(within(answer, ("meta", "count"))) or 0
-    if seen < count:
-        raise CollectError(
-            f"OpenAlex gives {seen} of {count} works", where=url("*"), hint="run again later"
-        )
-
-
-def resolve(session: PoliteSession, document: Document, lookups: Lookups) -> Outcome:
-    """:meth:`Service.look_up` by the DOI, which each of arXiv's papers has too."""
-    number = arxiv_id(document.url)
-    doi = document.doi or doi_of(document.url) or (f"10.48550/arxiv.{number}" if number else "")
-    works = f"{lookups.openalex}/works"
-    known = f"{works}/doi:{quote(doi, safe='/')}?select={LOOKED_UP}" if doi else ""
-    asked = {"select": LOOKED_UP, "per_page": 10}
-
-    def search(words: str) -> str:
-        return f"{works}?{urlencode({'search.title': words, **asked}, safe=',')}"
-
-    return SERVICE.look_up(session, document, lookups.title_match, known, search)
+    return SERVICE.listing(
+        session,
+        lambda cursor: url_of(f"{source.url}/works", {**asked, "cursor": cursor}),
+        lambda work: _paper(work).item(year),
+        refresh,
+    )
 
 
 def abstract_of(work: Work) -> str:
@@ -96,22 +71,18 @@ def abstract_of(work: Work) -> str:
 
 def _source_named(session: PoliteSession, source: OpenAlexSource, refresh: bool) -> str:
     """The OpenAlex id of the source with a name or abbreviation."""
-    parameters = {
-        "search": source.venue,
-        "select": "id,display_name,alternate_titles,abbreviated_title,works_count",
-        "per_page": 25,
-    }
-    url = f"{source.url}/sources?{urlencode(parameters, safe=',')}"
-    _, found = SERVICE.works(session, url, refresh)
+    fields = "id,display_name,alternate_titles,abbreviated_title,works_count"
+    asked = {"search": source.venue, "select": fields, "per_page": 25}
+    _, found = SERVICE.works(session, url_of(f"{source.url}/sources", asked), refresh)
     wanted = normalised(source.venue)
-    alike = []
+    alike, exact = [], []
     for item in found:
         names = [item.get("display_name"), item.get("abbreviated_title")]
         names += item.get("alternate_titles") or []
-        if wanted in {normalised(str(name)) for name in names if name}:
-            alike.append(item)
+        fits = [normalised(str(name)) == wanted for name in names]
+        alike += [item] if any(fits) else []
+        exact += [item] if fits[0] else []
     # of several with the abbreviation the one of that very name
-    exact = [item for item in alike if normalised(str(item.get("display_name"))) == wanted]
     chosen = exact if len(exact) == 1 else alike
     if len(chosen) == 1:
         return _bare_id(chosen[0])
@@ -128,37 +99,29 @@ def _source_named(session: PoliteSession, source: OpenAlexSource, refresh: bool)
     )
 
 
-def _document(work: Work, year: int) -> Document | Rejection:
-    doi, title = doi_of(str(work.get("doi") or "")), _title(work)
-    key = doi or str(work.get("id") or title)
-    other = "other_type" if work.get("type") in NO_PAPERS else ""
-    other = "front_matter" if work.get("is_paratext") else other
-    other = other or ("retracted" if title and work.get("is_retracted") else "")
-    if other:
-        return Rejection("list", key, other, title)
-    if title and _year(work) not in (year, None):
-        return Rejection("list", key, "other_year", f"{title} ({_year(work)})")
-    landing = str(within(work, ("primary_location", "landing_page_url")) or "")
-    text = whole(abstract_of(work))
-    return entry_item(key, title, year, doi=doi, url=doi_url(doi) or landing, text=text)
-
-
-def _title(work: Work) -> str:
-    return clean(without_preambles(str(work.get("title") or work.get("display_name") or "")))
-
-
-def _year(work: Work) -> int | None:
-    return whole_number(work.get("publication_year"))
+def _paper(work: Work) -> Paper:
+    doi = doi_of(str(work.get("doi") or ""))
+    title = clean(without_preambles(str(work.get("title") or work.get("display_name") or "")))
+    reason = "retracted" if work.get("is_retracted") else ""
+    reason = "other_type" if work.get("type") in NO_PAPERS else reason
+    return Paper(
+        key=doi or str(work.get("id") or title),
+        titles=[title],
+        year=work.get("publication_year"),
+        text=abstract_of(work),
+        doi=doi,
+        url=doi_url(doi) or str(within(work, ("primary_location", "landing_page_url")) or ""),
+        reason="front_matter" if work.get("is_paratext") else reason,
+    )
 
 
 def _bare_id(item: Work) -> str:
     return str(item.get("id") or "").rpartition("/")[2]
 
 
-def _secret(session: PoliteSession) -> dict[str, str]:
-    """The key, and who asks: neither belongs into a cache's file names."""
-    key = os.environ.get(KEY, "").strip()
-    return {**({"api_key": key} if key else {}), **mailto(session)}
+def _known(doi: str, number: str) -> str:
+    doi = doi or (f"10.48550/arxiv.{number}" if number else "")
+    return f"/works/doi:{quote(doi, safe='/')}?select={LOOKED_UP}" if doi else ""
 
 
 SERVICE = Service(
@@ -166,10 +129,15 @@ SERVICE = Service(
     f"its budget for the day is used up, or it does not know the key: set {KEY} (a key is free at "
     "openalex.org/settings/api), or run again tomorrow; what was found so far is kept",
     found_by="openalex",
-    titles=lambda work: [_title(work)],
-    year=_year,
-    abstract=abstract_of,
+    known=_known,
+    search=lambda words: url_of(
+        "/works", {"search.title": words, "select": LOOKED_UP, "per_page": 10}
+    ),
+    paper=_paper,
     works_at=("results",),
+    total_at=("meta", "count"),
     cursor_at=("meta", "next_cursor"),
-    secret=_secret,
+    first="*",
+    # neither the key nor who asks belongs into a cache's file names
+    secret=lambda session: {**key_of(KEY, "api_key"), **mailto(session)},
 )

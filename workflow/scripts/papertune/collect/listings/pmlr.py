@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from papertune.collect.identifiers import host_of, whole_url
-from papertune.collect.listings.entries import entry_item
+from papertune.collect.listings.listing import entry_item
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError

@@ -1,57 +1,110 @@
 """What scholarly APIs answer: asked for with their manners, read as what they promise, judged."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
+from papertune.collect.identifiers import arxiv_id, doi_of
+from papertune.collect.listings.listing import entry_item
 from papertune.collect.lookups import Outcome
 from papertune.collect.texts.is_abstract import is_abstract, is_cut
 from papertune.collect.texts.titles import best_match, searchable
-from papertune.collect.web.page_cache import Page
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
-from papertune.records import Document
+from papertune.records import Document, Rejection
+from papertune.study.settings.scholarly import Lookups
 
 Work = dict[str, Any]
 REFUSED = ("http_401", "http_402", "http_403")
-UNKNOWN = ("http_400", "http_404")
+UNKNOWN = ("http_400", "http_404", "api_error")
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What an answer says of a paper; ``reason`` says why it is none, ``told`` what shows it."""
+
+    key: str
+    titles: list[str]  # the last is the fullest
+    year: Any  # a number or digits; None where it is not to be compared
+    text: str
+    doi: str = ""
+    url: str = ""
+    reason: str = ""
+    told: Any = None
+
+    def item(self, year: int) -> Document | Rejection:
+        """The paper as an entry of a year's listing, with its abstract if that is whole."""
+        title, reason, told = self.titles[-1], self.reason, self.told
+        if title and not reason and whole_number(self.year) not in (year, None):
+            reason, told = "other_year", self.year
+        if reason:
+            return Rejection("list", self.key, reason, f"{title} ({told})" if told else title)
+        text = "" if self.outcome("").reason else self.text
+        return entry_item(self.key, title, year, doi=self.doi, url=self.url, text=text)
+
+    def outcome(self, found_by: str) -> Outcome:
+        """The paper as what looking it up gave; a text that is cut off is said to be."""
+        if self.reason or not is_abstract(self.text):
+            return Outcome(reason=self.reason or "no_abstract")
+        return Outcome(self.text, found_by, "truncated" if is_cut(self.text) else "")
+
+
+def json_object(text: str) -> Work | None:
+    """The JSON object that a text is, if it is one."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """An API: how it is asked, and where its answers say what.
 
-    ``works_at``, ``cursor_at`` and ``one_at`` are where in an answer the works, the mark of the next
-    page and a single work stand; ``empty_is_404`` tells of a search that finds nothing.
+    ``works_at``, ``total_at``, ``cursor_at`` and ``one_at`` are where in an answer the works, their
+    number, the mark of the next page and a single work stand, which is empty where it is not known.
+    Without ``cursor_at`` the mark of a page is how many works come before it.
     """
 
     name: str  # for people
     hint: str  # what to do when it will not answer any more
-    found_by: str = ""
-    titles: Callable[[Work], list[str]] = lambda work: []
-    year: Callable[[Work], int | None] = lambda work: None
-    abstract: Callable[[Work], str] = lambda work: ""
+    otherwise: str = ""  # what to do in its place when it gives no answers
+    asking: str = "open the url in a browser: it says what is wrong"  # of a query it refuses
+    narrowing: str = ""  # how to ask for fewer
+    found_by: str = ""  # its name in the settings of lookups
+    known: Callable[[str, str], str] = lambda doi, number: ""  # where a DOI or arXiv's number is
+    search: Callable[[str], str] = lambda words: ""  # where words of titles are searched for
+    read: Callable[[str], Work | None] = json_object
+    paper: Callable[[Work], Paper] = lambda work: Paper("", [""], None, "")
     works_at: tuple[str, ...] = ()
+    total_at: tuple[str, ...] = ()
     cursor_at: tuple[str, ...] = ()
     one_at: tuple[str, ...] = ()
-    empty_is_404: bool = False
+    error_at: str = ""
+    first: str = "0"  # the mark of the first page
+    most: int = 0  # works that it gives of one query, if there is a limit
+    tries: int = 1  # how often a page is asked for that is empty though there is more
+    empty_is_404: bool = False  # a search that finds nothing
     headers: Callable[[], dict[str, str]] = dict
     secret: Callable[[PoliteSession], dict[str, str]] = lambda session: {}
 
-    def ask(self, session: PoliteSession, url: str, refresh: bool = False) -> Page:
-        """An answer.
+    def ask_json(self, session: PoliteSession, url: str, refresh: bool = False) -> Work:
+        """An answer as a JSON object.
 
         Raises:
-            HostStopped: the service refuses the key or says that its limit is used up; says what
-                to do.
-            PageError: this answer cannot be had; others may.
+            HostStopped: the service refuses the key, says that its limit is used up, or a page for
+                people came in place of the answer; says what to do.
+            PageError: this answer cannot be had, is broken or an error; others may be had.
         """
         how = {"headers": self.headers() or None, "secret": self.secret(session) or None}
         try:
-            return session.get(url, refresh=refresh, api=True, **how)
+            text = session.get(url, refresh=refresh, api=True, **how).text
         except HostStopped as error:
             # the session's own hint is about pages of publishers
             if "too many requests" in error.what and not error.what.startswith(self.name):
@@ -62,18 +115,13 @@ class Service:
                 what = f"{self.name} refuses to answer ({error.what})"
                 raise session.stop(url, what, self.hint) from None
             raise
-
-    def ask_json(self, session: PoliteSession, url: str, refresh: bool = False) -> Work:
-        """An answer that is a JSON object.
-
-        Raises:
-            HostStopped: as :meth:`ask`, or a page for people came in place of the answer.
-            PageError: as :meth:`ask`, or the answer is broken.
-        """
-        page = self.ask(session, url, refresh)
-        answer = json_object(page.text)
+        answer = self.read(text)
         if answer is None:
-            raise self.no_answer(session, url, page.text)
+            raise self.no_answer(session, url, text)
+        if said := answer.get(self.error_at):
+            session.cache.forget(url)
+            what, hint = f"{self.name} says: {said}", "look at the query in the url"
+            raise PageError(url, "api_error", what, passing=True, hint=hint)
         return answer
 
     def works(
@@ -90,82 +138,93 @@ class Service:
         except PageError as error:
             if search and self.empty_is_404 and error.reason in UNKNOWN:
                 return {}, []
-            if error.reason == "http_404" or (error.reason == "http_400" and not search):
-                raise self.not_understood(error) from None
-            raise
+            what, hint = f"{self.name} does not understand the query ({error.what})", self.asking
+            if error.reason == "http_404":
+                what = f"no {self.name} answers there ({error.what})"
+                hint = "set the url of the source or of lookups to the API's, or leave it out"
+            elif search or error.reason != "http_400":
+                raise
+            raise CollectError(what, where=error.where, hint=hint) from None
         works = within(answer, self.works_at)
         if not isinstance(works, list):
             raise self.no_answer(session, url, str(answer))
         return answer, [work for work in works if isinstance(work, dict)]
 
-    def pages(
-        self, session: PoliteSession, url: Callable[[str], str], refresh: bool, first: str = ""
-    ) -> Iterator[tuple[Work, list[Work]]]:
-        """Answers and their works, page by page; ``url`` makes one of a cursor."""
-        cursor, seen = first, set[str]()
-        while cursor not in seen:
-            seen.add(cursor)
-            answer, works = self.works(session, url(cursor), refresh)
-            yield answer, works
-            cursor = str(within(answer, self.cursor_at) or "")
-            if not cursor or not works:
-                return
-
-    def look_up(
+    def listing(
         self,
         session: PoliteSession,
-        document: Document,
-        threshold: float,
-        known: str,
-        search: Callable[[str], str],
-    ) -> Outcome:
-        """The abstract of one paper: by an identifier, else (or where that is not known) by title.
+        url: Callable[[str], str],
+        item: Callable[[Work], Document | Rejection],
+        refresh: bool,
+        best_first: str = "",
+    ) -> Iterator[Document | Rejection]:
+        """What a listing has, page by page.
 
-        Args:
-            session: The source's session.
-            document: The paper.
-            threshold: The least likeness of two titles.
-            known: The url of the work by an identifier; empty where there is none.
-            search: Makes the url of a search of words.
+        ``url`` makes the url of a page from its mark, ``item`` an entry of a work. ``best_first``
+        is for a search that finds more than was meant, the best first: a page of nothing but
+        rejections for this reason is its last.
+
+        Raises:
+            CollectError: an answer cannot be had, or not all works are given.
+        """
+        seen, total, mark, marks = 0, 0, self.first, set[str]()
+        while mark not in marks:
+            marks |= {mark, ""}
+            for attempt in range(self.tries):
+                answer, works = self.works(session, url(mark), refresh or attempt > 0)
+                total = whole_number(within(answer, self.total_at)) or 0
+                if works or seen >= total:
+                    break
+            if total > self.most > 0:
+                seen = self.most
+                break
+            items = [item(work) for work in works]
+            yield from items
+            seen += len(works)
+            if best_first and all(one.reason == best_first for one in items):
+                return
+            if not works or seen >= total > 0:
+                break
+            mark = str(within(answer, self.cursor_at) or "") if self.cursor_at else str(seen)
+        if seen < total and not best_first:
+            raise CollectError(
+                f"{self.name} gives {seen} of {total} papers",
+                where=url(mark),
+                hint=" or ".join(filter(None, ("run again later", self.narrowing))),
+            )
+
+    def resolve(self, session: PoliteSession, document: Document, lookups: Lookups) -> Outcome:
+        """The abstract of one paper: by an identifier, else (or where that is not known) by title.
 
         Returns:
             Reasons: ``not_found``, ``other_title``, ``no_abstract``, ``truncated`` (with the text),
-            ``no_doi`` where there is neither an identifier nor a title to search by.
+            ``withdrawn``, ``no_doi`` where there is neither an identifier nor a title to search by.
         """
+        base = getattr(lookups, self.found_by)
+        doi = document.doi or doi_of(document.url)
+        known = self.known(doi, arxiv_id(document.url) or arxiv_id(doi))
         if known:
             try:
-                answer = self.ask_json(session, known)
+                answer = self.ask_json(session, base + known)
             except PageError as error:
                 if error.reason not in UNKNOWN:
                     raise
             else:
                 work = within(answer, self.one_at)
                 if not isinstance(work, dict):
-                    raise self.no_answer(session, known, str(answer))
-                return judged(self.abstract(work), self.found_by)
+                    raise self.no_answer(session, base + known, str(answer))
+                if work:
+                    return self.paper(work).outcome(self.found_by)
         words = searchable(document.title)
         if not words:
             return Outcome(reason="not_found" if known else "no_doi")
-        _, works = self.works(session, search(words), search=True)
-        candidates = [(self.titles(work), self.year(work), work) for work in works]
-        match = best_match(document.title, document.year, candidates, threshold)
+        _, works = self.works(session, base + self.search(words), search=True)
+        papers = [self.paper(work) for work in works]
+        candidates = [(paper.titles, whole_number(paper.year), paper) for paper in papers]
+        match = best_match(document.title, document.year, candidates, lookups.title_match)
         if match is None:
             return Outcome(reason="other_title" if works else "not_found")
-        return judged(self.abstract(match), f"{self.found_by}:title")
-
-    def not_understood(self, error: PageError) -> CollectError:
-        """The error for a query that the service refuses, and for a base url that is none's."""
-        if error.reason == "http_404":
-            return CollectError(
-                f"no {self.name} answers there ({error.what})",
-                where=error.where,
-                hint="set the url of the source or of lookups to the API's, or leave it out",
-            )
-        return CollectError(
-            f"{self.name} does not understand the query ({error.what})",
-            where=error.where,
-            hint="open the url in a browser: it says what is wrong",
-        )
+        return match.outcome(f"{self.found_by}:title")
 
     def no_answer(self, session: PoliteSession, url: str, said: str) -> HostStopped | PageError:
         """The error for what is no answer of the service; it is not kept in the cache."""
@@ -176,19 +235,16 @@ class Service:
                 url,
                 f"a page for people in place of {self.name}'s answer: {start!r}",
                 "open the url in a browser. A login page or a proxy's notice is your network's: ask "
-                "from another one; a challenge or maintenance passes: run again later",
+                "from another one; a challenge or maintenance passes: run again later"
+                + (f", or {self.otherwise}" if self.otherwise else ""),
             )
         what = f"not an answer of {self.name}: {start!r}"
-        return PageError(url, "bad_answer", what, passing=True)
+        return PageError(url, "bad_answer", what, passing=True, hint=self.otherwise)
 
 
-def json_object(text: str) -> Work | None:
-    """The JSON object that a text is, if it is one."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+def url_of(base: str, asked: Work, safe: str = ":,*") -> str:
+    """The url of a query."""
+    return f"{base}?{urlencode(asked, safe=safe)}"
 
 
 def within(value: Any, names: tuple[str, ...]) -> Any:
@@ -198,17 +254,10 @@ def within(value: Any, names: tuple[str, ...]) -> Any:
     return value
 
 
-def judged(text: str, found_by: str) -> Outcome:
-    """The outcome of a text that an API gave as an abstract; one that is cut off is said to be."""
-    if not is_abstract(text):
-        return Outcome(reason="no_abstract")
-    return Outcome(text, found_by, "truncated" if is_cut(text) else "")
-
-
-def whole(text: str) -> str:
-    """A text that is a whole abstract, else an empty one: what a listing need not look up again."""
-    outcome = judged(text, "listing")
-    return "" if outcome.reason else outcome.text
+def key_of(variable: str, name: str) -> dict[str, str]:
+    """The key in an environment variable under a name, or nothing where there is none."""
+    key = os.environ.get(variable, "").strip()
+    return {name: key} if key else {}
 
 
 def mailto(session: PoliteSession) -> dict[str, str]:
@@ -219,7 +268,5 @@ def mailto(session: PoliteSession) -> dict[str, str]:
 
 def whole_number(value: Any) -> int | None:
     """A year or a count as an API gives it: as a number or in digits."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
     text = str(value).strip()
     return int(text) if text.isascii() and text.isdigit() else None

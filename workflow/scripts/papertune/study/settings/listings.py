@@ -100,7 +100,7 @@ class FilesSource(ListedSource):
 class DblpSparqlSource(ListedSource):
     """DBLP's SPARQL endpoint: streams (``conf/isca``), venues (``ISCA``), or a query of one's own."""
 
-    lister = "papertune.collect.listings.dblp_sparql:list_documents"
+    lister = "papertune.collect.listings.dblp:sparql"
     one_of = ("streams", "venues", "query")
     kind: Literal["dblp_sparql"]
     streams: list[Stream] = []
