@@ -17,7 +17,7 @@ from papertune.report.cost import cost_table, jobs_of
 from papertune.report.counts import count_stages
 from papertune.report.figures import draw_figures
 from papertune.report.page import write_page
-from papertune.report.tabular import write_table
+from papertune.report.tables import write_table
 from papertune.scores.matrix import compare
 from papertune.scores.scoring import score_answers
 from papertune.study.experiment import Experiment

@@ -10,7 +10,7 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 
 from papertune.report.conclusion import conclude
-from papertune.report.page_data import embed_json, safe_url, settings_text
+from papertune.report.page import embed_json, safe_url, settings_text
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
 from sample_study import SETTINGS, make_study, write_report

@@ -8,8 +8,16 @@ import subprocess
 import pytest
 
 from papertune.report.counts import problems, read_counts, total
-from papertune.report.tables import number, p_text, write_published, write_tables
-from papertune.report.tabular import Table, to_latex, to_markdown, to_text
+from papertune.report.tables import (
+    Table,
+    number,
+    p_text,
+    to_latex,
+    to_markdown,
+    to_text,
+    write_published,
+    write_tables,
+)
 from papertune.scores.matrix import find_cell, read_matrix
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from papertune.pairfile import read_pairs
-from papertune.records import Answer, Document, Rejection, Score, read_records
-from papertune.report.tabular import write_csv
+from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 from papertune.study.splits import split_of
@@ -58,8 +57,10 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
     rows = [Count(*key, count) for key, count in Counter(_items(layout)).items()]
     order = list(STAGES).index
     rows.sort(key=lambda row: (order(row.stage), row.part, row.outcome, row.reason))
-    names = [field.name for field in dataclasses.fields(Count)]
-    write_csv(output, [names, *map(dataclasses.astuple, rows)])
+    with atomic_write(output) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(field.name for field in dataclasses.fields(Count))
+        writer.writerows(map(dataclasses.astuple, rows))
     for problem in problems(rows, layout.experiment):
         log.warning("counts do not add up: %s", problem)
     return rows

@@ -9,8 +9,7 @@ from papertune.metrics import METRICS
 from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
 from papertune.models.modelfolder import generation_defaults, link_or_copy, model_folder
-from papertune.report.tables import BETTER, WORSE, interval, number
-from papertune.report.tabular import Table, to_markdown
+from papertune.report.tables import BETTER, WORSE, Table, interval, number, to_markdown
 from papertune.scores.matrix import ALL_YEARS, Cell, compare
 from papertune.study.layout import Origin
 from papertune.study.settings import Answering, Comparison

@@ -2,31 +2,31 @@
 
 import base64
 import hashlib
+import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from papertune.identity import share
 from papertune.metrics import METRICS, describe
-from papertune.records import atomic_write
+from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
 from papertune.report.conclusion import conclude
-from papertune.report.counts import Count, problems, read_counts, total
+from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
-from papertune.report.page_data import (
-    answers_side_by_side,
-    embed_json,
-    missing_documents,
-    settings_text,
-    stage_rows,
-)
 from papertune.report.tables import (
     metrics_table,
     number,
     p_text,
     published_table,
+    read_table,
     read_training,
     training_table,
+    without_empty_columns,
     years_table,
 )
-from papertune.report.tabular import read_table, without_empty_columns
 from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
@@ -34,6 +34,7 @@ from papertune.study.layout import Layout
 PARTS = Path(__file__).parent / "page_parts"
 QUESTIONS = 400  # per test set on the page
 BYTES = 3_000_000  # of answers and documents on the page; the rest is well below 2 MB
+LONGEST = 4000  # characters of a text on the page
 
 FIGURES = {
     "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval.",
@@ -62,16 +63,32 @@ def write_page(
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
         questions: Questions per test set to show at most.
     """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     experiment = layout.experiment
     metric, sets = experiment.comparison.metric, experiment.test_set_names
     cells, rows = read_matrix(matrix), read_counts(counts)
     facts = read_training(layout)
     versions = [values.get("versions") or {} for values in facts.values()]
     libraries = {f"{library} {version}" for of in versions for library, version in of.items()}
-    style = (PARTS / "style.css").read_text(encoding="utf-8") + _model_colours(experiment)
+    style = (PARTS / "style.css").read_text(encoding="utf-8")
+    # a class per model, because the page's policy forbids style attributes
+    for place, name in enumerate(experiment.models):
+        shade = colour(experiment, name)
+        style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
     script = (PARTS / "script.js").read_text(encoding="utf-8")
     data = answers_side_by_side(layout, limit=questions, budget=BYTES)
-    text = _template().render(
+    # escaping is on; only ``|safe`` in the template passes markup, that of this program
+    environment = Environment(
+        loader=FileSystemLoader(PARTS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("template.html").render(
+        number=number,
+        p_text=p_text,
         experiment=experiment,
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'",
@@ -101,40 +118,21 @@ def write_page(
             name: (inline(Path(figures, f"{name}.svg").read_text("utf-8"), name, label), label)
             for name, label in FIGURES.items()
         },
-        stages=stage_rows(rows),
+        stages=_stage_rows(rows),
         problems=problems(rows, experiment),
-        **missing_documents(layout.by_year("missing")),
+        missing=[
+            (year, item)
+            for year, path in layout.by_year("missing").items()
+            for item in read_records(path, Rejection)
+        ],
         settings=settings_text(experiment),
     )
     with atomic_write(output) as stream:
         stream.write(text)
 
 
-def _template() -> Any:
-    """The template, with escaping on; only ``|safe`` in it passes markup, that of this program."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(PARTS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"number": number, "p_text": p_text}
-    return environment.get_template("template.html")
-
-
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _model_colours(experiment: Experiment) -> str:
-    """A class per model, because the page's policy forbids style attributes."""
-    return "".join(
-        f".model-{place % len(COLOURS)} {{ --model: {colour(experiment, name)}; }}\n"
-        for place, name in enumerate(experiment.models)
-    )
 
 
 def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list[tuple[str, str]]:
@@ -152,3 +150,114 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
         (f"{len(experiment.models)}", "models"),
         (f"{max(c.seeds for c in tested) if tested else 0}", "seeds at most"),
     ]
+
+
+def _stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
+    """The way through, one row per stage and part: what was kept, what was rejected and why."""
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        names = {"stage": STAGES[row.stage], "part": row.shown_part.replace("/", " · ")}
+        line = lines.setdefault(
+            (row.stage, row.shown_part),
+            {**names, "kept": Counter(), "how": Counter(), "rejected": Counter()},
+        )
+        if row.outcome == "rejected":
+            line["rejected"][row.reason.replace("_", " ")] += row.count
+        else:
+            line["kept"][row.unit] += row.count
+            if row.reason:
+                line["how"][row.reason] += row.count
+    return list(lines.values())
+
+
+def settings_text(experiment: Experiment) -> str:
+    """The settings as YAML, defaults included; no contact address and no password of a url."""
+    values = experiment.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude={"fetching": {"contact"}}
+    )
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    return re.sub(r"//[^/@\s]+@", "//…@", text)
+
+
+# ---- answers ----------------------------------------------------------------
+
+
+def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str, Any]:
+    """The answers of each model's first seed, question by question, as JSON values.
+
+    At most ``limit`` questions per test set, chosen by the hash of their ids, and ``budget`` bytes
+    of JSON, all test sets together.
+    """
+    experiment = layout.experiment
+    metric, names = experiment.comparison.metric, experiment.test_set_names
+    first = {model: min(experiment.seeds_of(model)) for model in experiment.models}
+    answers, scores = layout.by_cell("answers"), layout.by_cell("scores")
+    sets, wanted = [], set()
+    for test_set in names:
+        keys = [(model, seed, test_set) for model, seed in first.items()]
+        hashes = sorted(_order(answer.pair) for answer in read_records(answers[keys[0]], Answer))
+        last = hashes[min(limit, len(hashes)) - 1]
+        chosen: dict[str, dict[str, Any]] = {}
+        for key in keys:
+            values = {s.pair: s.values.get(metric) for s in read_records(scores[key], Score)}
+            for answer in read_records(answers[key], Answer):
+                if _order(answer.pair) <= last:
+                    question = {"year": answer.year, "document": answer.document}
+                    texts = {"question": answer.question, "reference": answer.reference}
+                    question |= {name: _cut(text) for name, text in texts.items()}
+                    shown = [_cut(answer.text), number(values.get(answer.pair), metric)]
+                    chosen.setdefault(answer.pair, {**question, "answers": {}})
+                    chosen[answer.pair]["answers"][key[0]] = shown
+        # the smallest hashes first, until the budget is spent
+        kept, spent = [], 0
+        for pair in sorted(chosen, key=_order):
+            spent += len(json.dumps(chosen[pair]))
+            if spent > budget * 0.6 / len(names):
+                break
+            kept.append(chosen[pair])
+        kept.sort(key=lambda item: (item["year"], item["document"], item["question"]))
+        wanted |= {item["document"] for item in kept}
+        label = experiment.set_label(test_set)
+        sets.append({"label": label, "total": len(hashes), "questions": kept})
+    return {
+        "metric": metric,
+        "models": [
+            {"name": model, "label": experiment.model_label(model), "seed": seed}
+            for model, seed in first.items()
+        ],
+        "sets": sets,
+        "documents": _documents(layout, wanted, int(budget * 0.4)),
+    }
+
+
+def _order(pair: str) -> float:
+    return share(pair, "page")
+
+
+def _documents(layout: Layout, wanted: set[str], budget: int) -> dict[str, dict[str, str]]:
+    shown: dict[str, dict[str, str]] = {}
+    every = (item for path in layout.documents("test") for item in read_records(path, Document))
+    for document in every:
+        if document.id in wanted:
+            shown[document.id] = {"title": _cut(document.title), "url": safe_url(document.url)}
+            budget -= len(json.dumps(document.text))
+            if budget >= 0:
+                shown[document.id]["text"] = _cut(document.text)
+    return shown
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … (cut)"
+
+
+def safe_url(url: str) -> str:
+    """The url if it is a web address, else nothing: a page must not bring a link that runs."""
+    return url if re.match(r"https?://[^\s/]", url) else ""
+
+
+def embed_json(value: Any) -> str:
+    """JSON that cannot end or change the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
