@@ -29,6 +29,7 @@ if "--unlock" in sys.argv:
 onstart:
     running.begin()
     check_run()
+include: "{ROOT}/workflow/rules/insides.smk"
 include: "{ROOT}/workflow/rules/cluster.smk"
 rule all:
     default_target: True

@@ -1,6 +1,5 @@
 """What Slurm's commands print, as Slurm 22.05 printed it, and what is read out of it."""
 
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -11,9 +10,7 @@ from papertune.cluster.doctor import check_status
 from papertune.cluster.slurm import (
     CUT,
     ClusterError,
-    Configuration,
     Partition,
-    read_configuration,
     read_partitions,
     read_queue,
     seconds_of,
@@ -26,19 +23,6 @@ cpu*|up|1:00:00|1|16|64000|(null)|idle
 gpu|up|2-03:00:00|1|16|64000|gpu:toy:2|drain
 gpu|up|2-03:00:00|1|16|64000|gpu:toy:2|mix
 urgent|down|infinite|2|16|64000|gpu:toy:2|down
-"""
-# scontrol show config, shortened
-CONFIG = """\
-Configuration data as of 2026-11-21T11:14:16
-AccountingStorageEnforce = associations,limits,qos
-AccountingStorageType   = accounting_storage/slurmdbd
-MaxArraySize            = 1001
-MinJobAge               = 3600 sec
-MULTIPLE_SLURMD         = Yes
-SLURM_VERSION           = 22.05.8
-TaskPluginParam         = (null type)
-
-Slurmctld(primary) at vm is UP
 """
 RUN = "0b3b1a0e-1111-4222-8333-123456789012"
 # squeue --noheader --array --format=%i %j %T %Z %k, with a separator that stands in no comment
@@ -94,14 +78,6 @@ def test_durations_are_read(said, seconds):
     assert seconds_of(said) == seconds
 
 
-def test_the_configuration_says_what_runs_depend_on():
-    found = read_configuration(CONFIG)
-    assert (found.version, found.accounting, found.forgets_after) == ("22.05.8", True, 3600)
-    assert time.strftime("%H:%M:%S", time.localtime(found.now)) == "11:14:16"
-    none = CONFIG.replace("accounting_storage/slurmdbd", "accounting_storage/none")
-    assert not read_configuration(none).accounting
-
-
 def test_jobs_of_snakemake_are_told_from_others():
     train, wrap, foreign = read_queue(QUEUE)
     assert train.of_a_run and not wrap.of_a_run and not foreign.of_a_run
@@ -132,7 +108,8 @@ def executor(**settings):
 def status(chosen: str, accounting: bool, age: int, first_look: int = 20):
     """The state of the finding, and the command that is asked after it."""
     runs = executor(status_command=chosen, init_seconds_before_status_checks=first_look)
-    configuration = Configuration("22.05.8", accounting, age, time.time())
+    storage = f"accounting_storage/{'slurmdbd' if accounting else 'none'}"
+    configuration = {"AccountingStorageType": storage, "MinJobAge": f"{age} sec"}
     (finding,) = check_status(runs, configuration)
     settings = runs.workflow.executor_settings
     return finding.state, settings.status_command, settings.status_attempts > 5

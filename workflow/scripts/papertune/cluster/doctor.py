@@ -1,7 +1,6 @@
 """What would keep a run from ending well: all checks, of the cluster and of this machine."""
 
 import getpass
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,14 +11,13 @@ from papertune.cluster import leftovers, machine, slurm
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.machine import HubModel
 from papertune.cluster.requests import Ask, Kind, why_not
-from papertune.cluster.slurm import ClusterError, Configuration, Partition
+from papertune.cluster.slurm import ClusterError, Partition
 from papertune.study.layout import Layout
 
 PROFILE = "profiles/slurm/config.yaml, or your copy of it"
-APART = 30.0  # seconds by which two clocks may differ
 PATIENCE = 1_000_000  # questions without an answer until the executor gives its jobs up
-ONE = Lock()  # the executor guesses what is not said, once
 LONGEST_PAUSE = 180  # seconds for which it may not look at its jobs
+ONE = Lock()  # it guesses what a profile does not say, once
 
 
 def examine(
@@ -35,7 +33,7 @@ def examine(
     """
     if slurm.submits(executor):
         yield from _check_cluster(executor, kinds)
-    elif _on_cluster():
+    elif not slurm.missing_tools() and slurm.is_up():
         yield doubt(
             "this machine belongs to a cluster, but with this profile jobs run on it",
             "to submit them: --profile profiles/slurm",
@@ -54,14 +52,6 @@ def examine(
         yield from machine.check_browser(layout)
     models = {model: None for layout in layouts.values() for model in machine.hub_models(layout)}
     yield from machine.check_models(models, layouts)
-
-
-def _on_cluster() -> bool:
-    try:
-        slurm.check_controller()
-    except ClusterError:
-        return False
-    return not slurm.missing_tools()
 
 
 def before_submitting(
@@ -91,22 +81,22 @@ def _check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
         return
     try:
         slurm.check_controller()
-        configuration = slurm.read_configuration(slurm.ask("scontrol", "show", "config"))
-        there = slurm.partitions()
+        configuration, there = slurm.configuration(), slurm.partitions()
     except ClusterError as error:
         yield wrong(error.what, "wait until `scontrol ping` says UP; your site knows since when")
         return
-    yield fine(f"Slurm {configuration.version} answers")
-    if (apart := abs(time.time() - configuration.now)) > APART:
-        yield doubt(
-            f"this machine's clock and the cluster's are {apart:.0f} seconds apart",
-            "tell your site: results may look older than what they are made from",
-        )
+    yield fine(f"Slurm {configuration.get('SLURM_VERSION')} answers")
     yield from check_status(executor, configuration)
-    yield from _check_asks(executor, kinds, there)
+    alike: dict[str, list[Kind]] = {}
+    for kind in kinds:
+        if not kind.here:
+            alike.setdefault(repr(kind.attempts), []).append(kind)
+    with ThreadPoolExecutor(4) as pool:  # a busy controller takes its time for each
+        for found in pool.map(lambda same: [*_check_kind(executor, same, there)], alike.values()):
+            yield from found
 
 
-def check_status(executor: Any, configuration: Configuration) -> Iterator[Finding]:
+def check_status(executor: Any, configuration: Mapping[str, str]) -> Iterator[Finding]:
     """Which command tells how jobs ended; the other one is taken where only that one knows.
 
     The executor is told to ask it for as long as it takes to get an answer. By itself it gives its
@@ -115,13 +105,13 @@ def check_status(executor: Any, configuration: Configuration) -> Iterator[Findin
     """
     settings = executor.workflow.executor_settings
     needed = max(3 * (settings.init_seconds_before_status_checks or 0), LONGEST_PAUSE + 20)
-    unsafe = {}
-    if configuration.forgets_after < needed:
+    unsafe, age = {}, configuration.get("MinJobAge", "").removesuffix(" sec")
+    if not age.isdigit() or int(age) < needed:
         unsafe["squeue"] = (
-            f"the queue forgets jobs {configuration.forgets_after} seconds after their end "
-            f"(MinJobAge), and Snakemake may look only after {needed}"
+            f"the queue forgets jobs {age} seconds after their end (MinJobAge), and Snakemake may "
+            f"look only after {needed}"
         )
-    if not configuration.accounting:
+    if "slurmdbd" not in configuration.get("AccountingStorageType", ""):
         unsafe["sacct"] = "the cluster keeps no accounting"
     else:
         try:
@@ -150,17 +140,6 @@ def check_status(executor: Any, configuration: Configuration) -> Iterator[Findin
     settings.status_attempts = max(settings.status_attempts, PATIENCE)
 
 
-def _check_asks(executor: Any, kinds: Iterable[Kind], there: list[Partition]) -> Iterator[Finding]:
-    """Whether each kind of job would be taken and has a node to run on, in every attempt."""
-    alike: dict[str, list[Kind]] = {}
-    for kind in kinds:
-        if not kind.here:
-            alike.setdefault(repr(kind.attempts), []).append(kind)
-    with ThreadPoolExecutor(4) as pool:  # a busy controller takes its time for each
-        for found in pool.map(lambda same: [*_check_kind(executor, same, there)], alike.values()):
-            yield from found
-
-
 def _check_kind(executor: Any, same: list[Kind], there: list[Partition]) -> Iterator[Finding]:
     """Whether jobs that ask for the same would be taken."""
     attempts, rules = same[0].attempts, ", ".join(dict.fromkeys(kind.rule for kind in same))
@@ -170,67 +149,65 @@ def _check_kind(executor: Any, same: list[Kind], there: list[Partition]) -> Iter
             f"{rules}: nothing starts processes on {ask.nodes} nodes",
             f"set launcher in {PROFILE} (profiles/slurm has one), or compute.nodes to 1",
         )
-    who = f"{rules} ({ask})"
-    asked = [
-        item for item in there if (item.name in ask.partitions if ask.partitions else item.default)
-    ]
     try:
         with ONE:
             wanted = slurm.options(executor, same[0].rule, ask.resources, ask.threads)
     except ClusterError as error:
         yield wrong(f"{rules}: {error.what}", error.hint or f"see `your site` in {PROFILE}")
         return
+    who = f"{rules} ({ask})"
     try:
         refused = slurm.refusal(wanted)
     except ClusterError as error:
         yield doubt(f"{who}: {error.what}", "try again when the cluster is less busy")
         return
+    lacks = {item.name: why_not(ask, item) for item in there}
+    asked = [
+        one for one in there if (one.name in ask.partitions if ask.partitions else one.default)
+    ]
     # what the site's own tools for partitions do not show is left to its answer
-    fit = [item for item in asked if not why_not(ask, item)]
+    fit = [item for item in asked if not lacks[item.name]]
     if not refused and (fit or not asked):
         yield fine(f"{who}: {'/'.join(item.name for item in fit) or 'the cluster'} takes it")
         yield from _check_later(attempts, rules, fit)
         return
-    reasons = [f"{item.name} {reason}" for item in asked for reason in why_not(ask, item)]
+    reasons = [f"{item.name} {reason}" for item in asked for reason in lacks[item.name]]
     only_now = asked and all(not why_not(ask, item, ever=True) for item in asked)
     if reasons and only_now and (not refused or "node" in refused.lower()):
-        yield doubt(
-            f"{who}: {'; '.join(reasons)}",
-            "jobs wait until nodes come back; `sinfo` shows their state",
-        )
+        hint = "jobs wait until nodes come back; `sinfo` shows their state"
+        yield doubt(f"{who}: {'; '.join(reasons)}", hint)
         return
-    text = "; ".join([f"Slurm refuses it: {refused}"] * bool(refused) + reasons)
     instead = []
     with suppress(ClusterError):
-        fits = [item.name for item in there if item not in asked and not why_not(ask, item)]
+        fits = [item.name for item in there if item not in asked and not lacks[item.name]]
         instead = [name for name in fits if not slurm.refusal(wanted, name)]
-    yield wrong(f"{who}: {text}", _advice(refused, instead, there))
+    text = "; ".join([f"Slurm refuses it: {refused}"] * bool(refused) + reasons)
+    yield wrong(f"{who}: {text}", _advice(refused.lower(), instead, there))
 
 
 def _check_later(attempts: tuple[Ask, ...], rules: str, fit: list[Partition]) -> Iterator[Finding]:
     """Later attempts ask for more; one that no partition lets run would wait for ever."""
     for number, ask in enumerate(attempts[1:], 2):
-        lacks = {item.name: why_not(ask, item, ever=True) for item in fit}
-        if fit and all(lacks.values()):
-            reasons = [f"{name} {reason}" for name, found in lacks.items() for reason in found]
+        lacks = [(item.name, why_not(ask, item, ever=True)) for item in fit]
+        if fit and all(found for _, found in lacks):
+            reasons = "; ".join(f"{name} {reason}" for name, found in lacks for reason in found)
             most = max(item.minutes or 0 for item in fit)
             yield doubt(
-                f"attempt {number} of {rules} would wait for ever: {'; '.join(reasons)}",
+                f"attempt {number} of {rules} would wait for ever: {reasons}",
                 f"keep later attempts to {most:.0f} minutes: compute.longest in the experiment's "
                 f"file, or runtime under set-resources in {PROFILE}",
             )
             return
 
 
-def _advice(refused: str, instead: list[str], there: list[Partition]) -> str:
-    said = refused.lower()
+def _advice(said: str, instead: list[str], there: list[Partition]) -> str:
     if "account" in said:
-        advice = f"set slurm_account in {PROFILE}"
+        known: list[str] = []
         with suppress(ClusterError, KeyError, OSError):  # KeyError: a user without a name
             who = ("list", "associations", f"user={getpass.getuser()}", "format=account")
             known = slurm.ask("sacctmgr", "--noheader", "--parsable2", *who, seconds=5).split()
-            advice += "; yours are " * bool(known) + ", ".join(sorted(set(known)))
-        return advice
+        yours = f"; yours are {', '.join(sorted(set(known)))}" if known else ""
+        return f"set slurm_account in {PROFILE}{yours}"
     if "qos" in said:
         return f"set or delete qos in {PROFILE}; `sacctmgr show associations` lists yours"
     if instead:

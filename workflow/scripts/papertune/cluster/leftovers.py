@@ -57,10 +57,9 @@ def left(folder: str | Path = ".") -> list[Job]:
         for job in slurm.queue()
         if job.of_a_run and job.run not in kept and os.path.realpath(job.folder) == place
     ]
-    if not queued:
-        for path, run in submitted.items():
-            if run not in kept:
-                path.unlink(missing_ok=True)
+    for path, run in submitted.items():
+        if not queued and run not in kept:
+            path.unlink(missing_ok=True)
     return [*here, *queued]
 
 
@@ -75,13 +74,10 @@ def settle(folder: str | Path = ".") -> None:
     """
     choice = os.environ.get(CHOICE, "wait")
     if choice not in {"wait", "cancel", "ignore"}:
-        raise ClusterError(
-            f"no such choice: {choice!r}", where=CHOICE, hint="wait, cancel or ignore"
-        )
-    if choice == "ignore":
-        return
+        hint = "wait, cancel or ignore"
+        raise ClusterError(f"no such choice: {choice!r}", where=CHOICE, hint=hint)
     try:
-        jobs = left(folder)
+        jobs = [] if choice == "ignore" else left(folder)
     except ClusterError as error:
         raise ClusterError(
             f"jobs of an earlier run may be at work here, and the cluster does not say: {error.what}",
@@ -89,9 +85,8 @@ def settle(folder: str | Path = ".") -> None:
         ) from None
     if not jobs:
         return
-    _say(f"An earlier run of this directory has left {_count(jobs)} at work:")
-    for job in jobs:
-        _say(f"  {job}")
+    listed = "".join(f"\n  {job}" for job in jobs)
+    _say(f"An earlier run of this directory has left {_count(jobs)} at work:{listed}")
     if choice == "cancel":
         # they end where their work allows, with everything finished on disk
         for job in jobs:
@@ -107,21 +102,20 @@ def settle(folder: str | Path = ".") -> None:
             f"Ctrl-C, then the same command with {CHOICE}=cancel before it."
         )
     while jobs:
-        here = all(isinstance(job, JobRecord) for job in jobs)
-        time.sleep(1.0 if here else 10.0)
-        before = jobs
+        before = len(jobs)
+        time.sleep(1 if all(isinstance(job, JobRecord) for job in jobs) else 10)
         try:
             jobs = left(folder)
         except ClusterError as error:  # no answer does not mean that they are gone
             _say(f"  the cluster does not answer: {error.what}")
             continue
-        if jobs and len(jobs) != len(before):
+        if 0 < len(jobs) != before:
             _say(f"  {_count(jobs)} left, the first: {jobs[0]}")
     _say("  All have ended.")
 
 
 def _count(jobs: list[Job]) -> str:
-    return "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+    return f"{len(jobs)} job{'s' * (len(jobs) != 1)}"
 
 
 def _say(line: str) -> None:

@@ -42,16 +42,16 @@ def check_folders(folders: Iterable[str | Path]) -> Iterator[Finding]:
         path = folder.absolute()
         while not path.exists():  # it will be made there
             path = path.parent
-        device = path.stat().st_dev
-        if device not in seen:
-            seen.add(device)
-            yield _space(folder, path)
-            yield _probe(folder, path)
-            # no such command, no name of the user, or not a Lustre file system
-            with suppress(ClusterError, KeyError, OSError):
-                said = ask("lfs", "quota", "-q", "-u", getpass.getuser(), str(path), seconds=5)
-                if "*" in said:  # it marks what is over its limit
-                    yield doubt(f"a quota of {path} is passed", f"`lfs quota -h {path}` shows it")
+        if (device := path.stat().st_dev) in seen:
+            continue
+        seen.add(device)
+        yield _space(folder, path)
+        yield _probe(folder, path)
+        # no such command, no name of the user, or not a Lustre file system
+        with suppress(ClusterError, KeyError, OSError):
+            said = ask("lfs", "quota", "-q", "-u", getpass.getuser(), str(path), seconds=5)
+            if "*" in said:  # it marks what is over its limit
+                yield doubt(f"a quota of {path} is passed", f"`lfs quota -h {path}` shows it")
     # quota(1) prints, and ends with a status, where a limit is passed; else it is silent
     if shutil.which("quota"):
         try:
@@ -65,10 +65,9 @@ def check_folders(folders: Iterable[str | Path]) -> Iterator[Finding]:
 def _space(folder: Path, path: Path) -> Finding:
     has = os.statvfs(path)
     free = has.f_bavail * has.f_frsize
-    files = has.f_favail if has.f_files else None  # some file systems do not count them
-    room = f"{free / GIGABYTE:.0f} GB" + ("" if files is None else f" and {files} files")
-    text = f"{folder}: room for {room}"
-    if free < LITTLE or (files is not None and files < FEW):
+    files = f" and {has.f_favail} files" if has.f_files else ""  # some do not count them
+    text = f"{folder}: room for {free / GIGABYTE:.0f} GB{files}"
+    if free < LITTLE or (files and has.f_favail < FEW):
         return doubt(text, "make room, or put a link to a folder elsewhere in its place")
     return fine(text)
 
@@ -87,8 +86,7 @@ def _probe(folder: Path, path: Path) -> Finding:
             f"{folder} cannot be written to: {error.strerror}",
             "see to permissions and quota, or run where you may write",
         )
-    apart = max(before - made, made - after, 0.0)
-    if apart > APART:
+    if (apart := max(before - made, made - after)) > APART:
         return doubt(
             f"{folder}: this machine's clock and the file system's are {apart:.0f} seconds apart",
             "tell your site: results may look older than what they are made from",
@@ -125,14 +123,14 @@ def check_source(layout: Layout) -> Iterator[Finding]:
     if not url or _is_collected(layout):
         return
     host = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
-    if _answer(host) is None:
+    if _answer(host) is not None:
+        yield fine(f"{host} answers")
+    else:
         yield wrong(
             f"{host} does not answer: {layout.name} is not collected yet",
             "start where there is internet (a login or data-transfer node; set https_proxy if your "
             f"site has a proxy): snakemake documents --config experiments={layout.name}",
         )
-    else:
-        yield fine(f"{host} answers")
 
 
 def _is_collected(layout: Layout) -> bool:
@@ -177,19 +175,15 @@ def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iter
         experiments: The experiments that need it, for the command that downloads.
     """
     missing = [model for model in models if not Path(model.folder).exists()]
-    if not missing:
-        return
-    names = ", ".join(model.name for model in missing)
-    text = f"not downloaded yet: {names}"
+    text = f"not downloaded yet: {', '.join(model.name for model in missing)}"
     command = f"snakemake --until download_base --config experiments={','.join(experiments)}"
-    if _hub_is_offline():
+    if missing and _hub_is_offline():
         yield wrong(f"{text}, and HF_HUB_OFFLINE is set", f"unset it and run: {command}")
         return
-    from huggingface_hub import constants, get_token
-
-    hub = constants.ENDPOINT
     for model in missing:
-        said = _ask_hub_for(model)
+        from huggingface_hub import constants, get_token
+
+        hub, said = constants.ENDPOINT, _ask_hub_for(model)
         if said is None:
             yield wrong(
                 f"{text}, and {hub} does not answer",
@@ -230,13 +224,11 @@ def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
     for verdict in judge(tasks, offered.to):
         if verdict.peak is None:
             unknown.append(str(verdict.task))
-        elif verdict.fits is False:
-            # a machine without a GPU may have room elsewhere, such as swap space
-            say = wrong if verdict.task.on_gpu else doubt
-            yield say(str(verdict), verdict.advice)
-        else:
-            yield fine(str(verdict))
-            asked |= verdict.fits is None and verdict.task.on_gpu
+            continue
+        # a machine without a GPU may have room elsewhere, such as swap space
+        no = wrong if verdict.task.on_gpu else doubt
+        yield no(str(verdict), verdict.advice) if verdict.fits is False else fine(str(verdict))
+        asked |= verdict.fits is None and verdict.task.on_gpu
     if unknown:
         yield doubt(
             f"nothing is known yet of the memory of {', '.join(unknown)}: the base is not here",

@@ -5,7 +5,7 @@ Jobs that ask alike are one kind.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import le
 from typing import Any
 
@@ -68,14 +68,14 @@ def ask_of(resources: Mapping[str, Any]) -> Ask:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kind:
     """Jobs of one rule that ask for the same; ``here`` are those that are not submitted."""
 
     rule: str
     here: bool
     attempts: tuple[Ask, ...]
-    jobs: int = 1
+    jobs: int = 0
 
     def gpu_hours(self, attempts: int = 1) -> float:
         """GPU-hours asked for if each job takes so many attempts, every one to its time limit."""
@@ -91,13 +91,9 @@ def kinds_of(jobs: Iterable[tuple[str, bool, Iterable[Mapping[str, Any]]]]) -> l
     """
     found: dict[str, Kind] = {}
     for rule, here, attempts in jobs:
-        asks = tuple(
-            ask_of({name: values[name] for name in sorted(values) if name not in UNASKED})
-            for values in attempts
-        )
-        kind = Kind(rule, here, asks)
-        before = found.setdefault(repr(kind), replace(kind, jobs=0))
-        found[repr(kind)] = replace(kind, jobs=before.jobs + 1)
+        wanted = ({n: each[n] for n in sorted(each) if n not in UNASKED} for each in attempts)
+        kind = Kind(rule, here, tuple(map(ask_of, wanted)))
+        found.setdefault(repr((rule, here, kind.attempts)), kind).jobs += 1
     return list(found.values())
 
 

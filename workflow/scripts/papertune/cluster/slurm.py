@@ -10,8 +10,8 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -27,21 +27,12 @@ NODES = {
     **{"name": "%P", "available": "%a", "limit": "%l", "nodes": "%D"},
     **{"cpus": "%c", "memory": "%m", "gres": "%G", "state": "%t"},
 }
+UNITS = (86_400, 3_600, 60, 1)  # seconds of a day, an hour, a minute
 UP = {"idle", "mix", "alloc", "comp", "plnd"}  # states of nodes that take jobs
 
 
 class ClusterError(PapertuneError):
     """The cluster does not answer, or does not take what it is asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """What the controller says of itself; ``now`` is its clock, in seconds since 1970."""
-
-    version: str
-    accounting: bool
-    forgets_after: int  # seconds for which the queue shows a job that has ended
-    now: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +64,9 @@ def missing_tools() -> list[str]:
 
 def ask(*command: str, seconds: float = 10) -> str:
     """What a command prints; ClusterError where it is missing, fails or does not answer in time."""
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
+        done = subprocess.run(command, text=True, errors="replace", timeout=seconds, **pipes)
     except FileNotFoundError:
         raise ClusterError(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
@@ -99,8 +83,7 @@ def seconds_of(duration: str) -> float | None:
     found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", duration)
     if not found:
         return None
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    return sum(float(part or 0) * unit for part, unit in zip(found.groups(), UNITS, strict=True))
 
 
 def check_controller() -> None:
@@ -109,17 +92,17 @@ def check_controller() -> None:
         raise ClusterError(f"the controller does not answer: {said.strip()}")
 
 
-def read_configuration(text: str) -> Configuration:
-    """What ``scontrol show config`` prints."""
-    values = dict(re.findall(r"^(\w+) *= (.*)$", text, re.M))
-    head = re.search(r"as of (\S+)", text)
-    age = re.match(r"\d+", values.get("MinJobAge", ""))
-    return Configuration(
-        version=values.get("SLURM_VERSION", "?"),
-        accounting="slurmdbd" in values.get("AccountingStorageType", ""),
-        forgets_after=int(age[0]) if age else 0,
-        now=datetime.fromisoformat(head[1]).timestamp() if head else 0.0,
-    )
+def is_up() -> bool:
+    """Whether a controller is there."""
+    with suppress(ClusterError):
+        check_controller()
+        return True
+    return False
+
+
+def configuration() -> dict[str, str]:
+    """What the controller says of itself, by the names of slurm.conf."""
+    return dict(re.findall(r"^(\w+) *= (.*)$", ask("scontrol", "show", "config"), re.M))
 
 
 def rows_of(text: str, columns: Iterable[str]) -> list[dict[str, str]]:
@@ -201,19 +184,17 @@ def options(executor: Any, rule: str, resources: Mapping[str, Any], threads: int
     job = SimpleNamespace(name=rule, resources=_Resources(resources), threads=threads)
     try:
         validation.validate_slurm_extra(job)
-        call = submit_string.get_submit_command(
-            job,
-            {
-                "run_uuid": "papertune-check",
-                "slurm_logfile": os.devnull,
-                "comment_str": rule,
-                "account": next(executor.get_account_arg(job)),
-                "partition": executor.get_partition_arg(job),
-                "workdir": executor.workflow.workdir_init,
-            },
-            settings=executor.workflow.executor_settings,
-        )
-        call += utils.set_gres_string(job)
+        values = {
+            "run_uuid": "papertune-check",
+            "slurm_logfile": os.devnull,
+            "comment_str": rule,
+            "account": next(executor.get_account_arg(job)),
+            "partition": executor.get_partition_arg(job),
+            "workdir": executor.workflow.workdir_init,
+        }
+        settings = executor.workflow.executor_settings
+        call = submit_string.get_submit_command(job, values, settings=settings)
+        return shlex.split(call + utils.set_gres_string(job))[1:]
     except FileNotFoundError as error:  # it guesses accounts with commands that may be missing
         raise ClusterError(
             f"the executor wants {error.filename}, which is not installed",
@@ -221,7 +202,6 @@ def options(executor: Any, rule: str, resources: Mapping[str, Any], threads: int
         ) from None
     except Exception as error:  # Snakemake's own errors, which the library does not know
         raise ClusterError(" ".join(str(error).split())) from None
-    return shlex.split(call)[1:]
 
 
 class _Resources(dict[str, Any]):

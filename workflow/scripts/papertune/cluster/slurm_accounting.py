@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,7 +19,6 @@ FINAL = {
     *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
     *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
 }
-UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,14 @@ def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, lis
     Returns:
         Nothing of jobs that it does not know, and nothing at all where none is kept.
     """
-    ids = sorted(set(filter(None, jobs)))
-    if not ids:
+    if not (ids := sorted(set(filter(None, jobs)))):
         return {}
     window = [f"--starttime={datetime.fromtimestamp(since):%Y-%m-%dT%H:%M:%S}"] if since else []
     try:
         said = ask(
             *("env", "SLURM_TIME_FORMAT=%s", "sacct", f"--jobs={','.join(ids)}", "--duplicates"),
-            *("--noheader", "--noconvert", "--parsable2", f"--delimiter={CUT}"),
-            *(f"--format={','.join(FIELDS)}", *window),
+            *("--noheader", "--noconvert", "--parsable2", f"--delimiter={CUT}", *window),
+            f"--format={','.join(FIELDS)}",
             seconds=60,
         )
     except ClusterError as error:
@@ -95,6 +94,8 @@ def _start(job: str, row: dict[str, str]) -> Usage:
         for name in ("AllocTRES", "ReqTRES")
     )
     memory = _bytes(asked.get("mem", ""))
+    # a site may count all GPUs, or those of each kind
+    kinds = sum(_whole(n) or 0 for name, n in given.items() if name.startswith("gres/gpu:"))
     return Usage(
         job=job,
         state=row["State"].split(" ")[0].rstrip("+"),  # CANCELLED by 1000
@@ -102,10 +103,7 @@ def _start(job: str, row: dict[str, str]) -> Usage:
         started=_time(row["Start"]),
         ended=_time(row["End"]),
         cpus=_whole(given.get("cpu", "")),
-        # a site may count all GPUs, or those of each kind
-        gpus=_whole(given.get("gres/gpu", ""))
-        or sum(_whole(n) or 0 for name, n in given.items() if name.startswith("gres/gpu:"))
-        or None,
+        gpus=_whole(given.get("gres/gpu", "")) or kinds or None,
         memory_mb=memory // 2**20 if memory else None,
         cpu_seconds=seconds_of(row["TotalCPU"]) or None,  # none was not measured
         peak_memory=_bytes(row["MaxRSS"]) or None,
@@ -115,17 +113,14 @@ def _start(job: str, row: dict[str, str]) -> Usage:
 
 def _time(text: str) -> float | None:
     """Seconds since 1970, from themselves or, as older commands answer, from local time."""
-    if text.isdigit():
-        return float(text) or None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return None  # Unknown, None
+    with suppress(ValueError):  # Unknown, None
+        return float(text) or None if text.isdigit() else datetime.fromisoformat(text).timestamp()
+    return None
 
 
 def _bytes(text: str) -> int | None:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)", text)
-    return int(float(found[1]) * UNITS[found[2]]) if found else None
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2] or " ")) if found else None
 
 
 def _whole(text: str) -> int | None:
