@@ -28,22 +28,16 @@ def conclude(cells: list[Cell], experiment: Experiment) -> Conclusion:
     """Which models beat the baseline, on which test set, and whether a change of writer matters."""
     which = (experiment.comparison.metric, ALL_YEARS)
     judged = {(c.model, c.test_set): c for c in cells if (c.metric, c.year) == which}
-    trained = [m for m, model in experiment.models.items() if model.method != "baseline"]
-    findings = [
-        _finding(judged[model, test_set], experiment)
-        for model in trained
-        for test_set in experiment.test_set_names
-        if (model, test_set) in judged
-    ]
-    return Conclusion(
-        _headline(judged, experiment, trained), findings, _caveats([*judged.values()], experiment)
-    )
+    wanted = [(m, name) for m in experiment.trained for name in experiment.test_set_names]
+    findings = [_finding(judged[key], experiment) for key in wanted if key in judged]
+    caveats = _caveats([*judged.values()], experiment)
+    return Conclusion(_headline(judged, experiment), findings, caveats)
 
 
-def _headline(judged: Judged, experiment: Experiment, trained: list[str]) -> str:
+def _headline(judged: Judged, experiment: Experiment) -> str:
+    trained, sets = experiment.trained, experiment.test_set_names
     if not experiment.baseline or not trained:
         return NOTHING
-    sets = experiment.test_set_names
     better = {key for key, cell in judged.items() if cell.better()}
 
     def names(models: list[str]) -> str:
@@ -73,8 +67,14 @@ def _headline(judged: Judged, experiment: Experiment, trained: list[str]) -> str
             f"{yes} on questions by the writer of the training pairs. That the gain survives a "
             "change of question writer could not be shown."
         )
-    # how much of the gain is left: surviving says nothing about size
-    left = ", ".join(_shrunk(judged, experiment, model, others[model]) for model in kept)
+    # how much of the gain is left, at least: surviving says nothing about size
+    shrunk = []
+    for model in kept:
+        writers = (experiment.dataset_of(model), *others[model])
+        own, *gains = (judged[model, writer].difference or 0.0 for writer in writers)
+        before, after = (_signed(gain, experiment) for gain in (own, min(gains, key=abs)))
+        shrunk.append(f"{before} becomes {after}")
+    left = ", ".join(shrunk)
     if kept == gained:
         return f"{yes}, and the gain survives a change of question writer ({left})."
     return (
@@ -83,15 +83,8 @@ def _headline(judged: Judged, experiment: Experiment, trained: list[str]) -> str
     )
 
 
-def _shrunk(judged: Judged, experiment: Experiment, model: str, others: list[str]) -> str:
-    """A model's gain on its own writer's questions, and the least of those on the others'."""
-    own, *gains = (
-        judged[model, name].difference or 0.0 for name in (experiment.dataset_of(model), *others)
-    )
-    metric = experiment.comparison.metric
-    return " becomes ".join(
-        number(gain, metric, signed=True) for gain in (own, min(gains, key=abs))
-    )
+def _signed(change: float | None, experiment: Experiment) -> str:
+    return number(change, experiment.comparison.metric, signed=True)
 
 
 def _finding(cell: Cell, experiment: Experiment) -> str:
@@ -102,10 +95,8 @@ def _finding(cell: Cell, experiment: Experiment) -> str:
     )
     if cell.difference is None or cell.p_corrected is None:
         return f"{said}; no comparison was possible."
-    change, low, high = (
-        number(value, cell.metric, signed=True)
-        for value in (cell.difference, cell.difference_low, cell.difference_high)
-    )
+    numbers = (cell.difference, cell.difference_low, cell.difference_high)
+    change, low, high = (_signed(value, experiment) for value in numbers)
     verdict = {True: "better", False: "worse", None: "no measurable difference"}[cell.better()]
     return (
         f"{said}, {change} [{low}, {high}] against {experiment.model_label(experiment.baseline)}, "

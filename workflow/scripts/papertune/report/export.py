@@ -38,16 +38,12 @@ def export_model(
     be. The model's own folder stays as it is.
 
     Args:
-        model: The model folder.
-        base: Folder of its base.
+        model: The model folder; ``base`` is that of its base.
         output: The folder to make; one that is there is replaced.
         scores: (model, seed, test set) → scores of this model and of the baseline; may be none.
-        metrics: The metrics of the experiment.
         baseline: The model that this one is held against; empty for none.
-        comparison: Confidence and resamples of the intervals.
         answering: Its limits become the folder's generation settings.
         origin: Names the model among the scores.
-        threads: CPU threads.
 
     Raises:
         TrainingError: a folder is not there.
@@ -92,31 +88,27 @@ def _results(cells: list[Cell], experiment: str) -> Results:
     """A model's cells of the matrix over all years, as its card shows them."""
     from huggingface_hub import EvalResult
 
-    rows = [
-        [
-            *(cell.test_set, METRICS[cell.metric].label, interval(cell).rstrip(BETTER + WORSE)),
-            number(cell.difference, cell.metric, signed=True),
-            *map(str, (cell.questions, cell.documents)),
-        ]
-        for cell in cells
-    ]
+    rows, evaluations = [], []
+    for cell in cells:
+        label = METRICS[cell.metric].label
+        change = number(cell.difference, cell.metric, signed=True)
+        counted = (str(cell.questions), str(cell.documents))
+        rows.append([cell.test_set, label, interval(cell).rstrip(BETTER + WORSE), change, *counted])
+        if cell.mean is not None:
+            result = EvalResult(
+                task_type="text-generation",
+                dataset_type=f"{experiment}-{cell.test_set}",
+                dataset_name=f"{experiment}: test set of {cell.test_set}",
+                dataset_split="test",
+                metric_type=cell.metric,
+                metric_name=label,
+                metric_value=round(cell.mean, 6),
+            )
+            evaluations.append(result)
     columns = ["Test set", "Metric", "Mean", "Difference to the base", "Questions", "Documents"]
     markdown = (
         "Of this one seed, on test sets whose documents no model was trained on. Each test set has "
         "the name of what wrote its questions; in brackets is the bootstrap interval over documents."
         f"\n\n{to_markdown(Table('', columns, rows, left=2))}"
     )
-    evaluations = [
-        EvalResult(
-            task_type="text-generation",
-            dataset_type=f"{experiment}-{cell.test_set}",
-            dataset_name=f"{experiment}: test set of {cell.test_set}",
-            dataset_split="test",
-            metric_type=cell.metric,
-            metric_name=METRICS[cell.metric].label,
-            metric_value=round(cell.mean, 6),
-        )
-        for cell in cells
-        if cell.mean is not None
-    ]
     return Results(markdown, evaluations)

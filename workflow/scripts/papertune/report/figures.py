@@ -16,6 +16,7 @@ from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
+STYLE = Path(__file__).parent / "page_parts" / "figures.mplstyle"
 NAMES = ("documents", "matrix", "loss", "cost")
 
 # Okabe and Ito 2008: told apart with every kind of colour blindness, and on paper and dark screens
@@ -65,24 +66,10 @@ def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterato
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    settings = {
-        "svg.hashsalt": path.name,  # else ids are random
-        "svg.fonttype": "none",  # text stays text: searchable, and small
-        "text.parse_math": False,  # a $ in a label is a dollar
-        "font.size": 10.5,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 10,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "legend.frameon": False,
-        "axes.axisbelow": True,
-        "grid.linewidth": 0.6,
-        "grid.alpha": 0.25,
-        **dict.fromkeys(("grid.color", "text.color", "axes.labelcolor", "axes.edgecolor"), INK),
-        **dict.fromkeys(("xtick.color", "ytick.color"), INK),
-    }
-    with matplotlib.rc_context(settings):
+    inked = ("grid.color", "text.color", "axes.labelcolor", "axes.edgecolor")
+    settings = dict.fromkeys((*inked, "xtick.color", "ytick.color"), INK)
+    settings["svg.hashsalt"] = path.name  # else ids are random
+    with matplotlib.rc_context(settings, fname=STYLE):
         figure, axes = pyplot.subplots(
             1, columns, figsize=(width, height), layout="constrained", squeeze=False
         )
