@@ -106,12 +106,6 @@ class Architecture:
         """Parameters of the largest tensor."""
         return max(self.embedding, *(linear.parameters for linear in self.linears))
 
-    @property
-    def note(self) -> str:
-        """What of an estimate is a guess; empty where nothing is."""
-        name = self.family or "this architecture"
-        return "" if self.exact else f" ({name} is not known: a generous guess)"
-
     def adapted(self, targets: str | list[str]) -> tuple[Linear, ...]:
         """The linear modules of a layer that adapters are on, as peft reads ``target_modules``."""
         if targets == "all-linear" or not self.exact:

@@ -162,13 +162,7 @@ def answering_peak(
 ) -> Peak:
     """The most that one process takes: weights, the cache of keys and values, logits.
 
-    Prompts are as long as ``training.max_length``.
-
-    Args:
-        arch: Of the base.
-        recipe: Of the model; ``baseline`` for one that is not adapted.
-        answering: How many answers at once, and how long.
-        machine: What answers; precision is always ``auto`` there.
+    Prompts are as long as ``training.max_length``; precision is always ``auto`` there.
     """
     number, trained = BF16 if machine.half else FP32, Trained(arch, recipe, machine)
     # adapted or not, weights are in the precision of the computation

@@ -75,10 +75,9 @@ def remember(folder: str, config: dict[str, Any]) -> None:
 
 def peak_of(task: Task) -> Peak | None:
     """The most that a process of a task takes; None where its base is not known yet."""
-    arch, recipe = _architecture(task), _recipe(task)
+    arch, recipe, machine = _parts(task)
     if arch is None:
         return None
-    machine = _machine(task)
     if task.work == "export_model":
         return exporting_peak(arch)
     if task.work == "answer":
@@ -133,8 +132,11 @@ class Verdict:
 def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterator[Verdict]:
     """Compare tasks with the memory that they are given; ``room`` says how many bytes."""
     for task in tasks:
-        arch, recipe, machine = _architecture(task), _recipe(task), _machine(task)
-        verdict = Verdict(task, peak_of(task), room(task), note=arch.note if arch else "")
+        arch, recipe, machine = _parts(task)
+        verdict = Verdict(task, peak_of(task), room(task))
+        if arch and not arch.exact:
+            name = arch.family or "this architecture"
+            verdict = replace(verdict, note=f" ({name} is not known: a generous guess)")
         if verdict.fits is False and arch and task.trains and recipe.training.find_batch:
             # training finds a batch that fits, down to a single example
             least = _with_training(recipe, batch_size=1)
@@ -148,34 +150,24 @@ def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterat
         yield verdict
 
 
-def _machine(task: Task) -> Machine:
-    compute = task.layout.experiment.compute
+def _parts(task: Task) -> tuple[Architecture | None, Recipe, Machine]:
+    study, compute = task.layout.experiment, task.layout.experiment.compute
+    alone = task.work == "pretrain_base"
+    pretrain = study.bases[task.name if alone else study.models[task.name].base].pretrain
+    if alone and pretrain:
+        sharded = compute.shards_weights("pretrain")
+        recipe = Recipe(method="full", training=pretrain.training, sharded=sharded)
+    else:
+        recipe = study.recipe_of(task.name)
     processes = max(1, compute.gpu) * compute.nodes if task.trains else 1
-    sharded = processes > 1 and _recipe(task).sharded
-    return Machine(task.on_gpu, half=task.on_gpu, processes=processes, sharded=sharded)
-
-
-def _recipe(task: Task) -> Recipe:
-    study = task.layout.experiment
-    if task.work == "pretrain_base":
-        pretrain = study.bases[task.name].pretrain
-        assert pretrain is not None
-        sharded = study.compute.shards_weights("pretrain")
-        return Recipe(method="full", training=pretrain.training, sharded=sharded)
-    return study.recipe_of(task.name)
-
-
-def _architecture(task: Task) -> Architecture | None:
-    study = task.layout.experiment
-    base = task.name if task.work == "pretrain_base" else study.models[task.name].base
-    pretrain = study.bases[base].pretrain
-    if pretrain is not None:
-        return from_scratch(pretrain.architecture, pretrain.tokenizer)
-    folder = Path(task.layout.base(task.name))
-    config = folder / "config.json"
-    if config.exists():
-        return _read(str(folder), config.stat().st_mtime_ns)
-    return _told.get(str(folder))
+    parted = processes > 1 and recipe.sharded
+    machine = Machine(task.on_gpu, half=task.on_gpu, processes=processes, sharded=parted)
+    if pretrain:
+        return from_scratch(pretrain.architecture, pretrain.tokenizer), recipe, machine
+    folder = task.layout.base(task.name)
+    config = Path(folder, "config.json")
+    known = _read(folder, config.stat().st_mtime_ns) if config.exists() else _told.get(folder)
+    return known, recipe, machine
 
 
 @lru_cache(maxsize=64)
@@ -197,12 +189,8 @@ def what_would_fit(
 ) -> str:
     """What to do about a recipe that does not fit: of each kind what changes least and fits.
 
-    Args:
-        arch: Of the base.
-        recipe: That does not fit.
-        machine: What trains.
-        room: Bytes that there are.
-        methods: Whether another method is an answer; a base from scratch needs all its weights.
+    ``room`` is bytes; ``methods`` says whether another method is an answer, as a base from scratch
+    needs all its weights.
     """
     others = {"lora": ["qlora"], "qlora": []}.get(recipe.method, ["lora", "qlora"])
     kinds = [[("this", recipe)], _smaller_batches("training.", recipe)]

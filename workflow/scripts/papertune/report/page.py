@@ -24,7 +24,6 @@ from papertune.report.tables import (
     read_table,
     read_training,
     training_table,
-    without_empty_columns,
     years_table,
 )
 from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
@@ -57,8 +56,6 @@ def write_page(
     """Write ``report.html``.
 
     Args:
-        layout: What was asked, labels, settings, and where answers, scores and documents lie.
-        output: The HTML file.
         matrix: ``matrix.csv``, as ``counts`` and ``cost`` are files of the same names.
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
         questions: Questions per test set to show at most.
@@ -110,7 +107,7 @@ def write_page(
             "metrics": metrics_table(cells, experiment),
             "published": published_table(cells, experiment) if experiment.published else None,
             "training": training_table(facts, experiment),
-            "cost": without_empty_columns(read_table(cost, "What it cost", left=3)),
+            "cost": read_table(cost, "What it cost", left=3),
         },
         sources=sorted({table.source for table in experiment.published if table.source}),
         versions=", ".join(sorted(libraries)),

@@ -19,17 +19,17 @@ from papertune.study.layout import Layout
 
 BETTER, WORSE = "*", "†"
 NONE = "–"
-# heading → key of training.json, format, divisor
-FACTS: dict[str, tuple[str, str, float]] = {
-    "Trained parameters": ("trainable_parameters", ",.0f", 1),
-    "All parameters": ("total_parameters", ",.0f", 1),
-    "Steps": ("steps", ",.0f", 1),
-    "Tokens seen": ("tokens_seen", ",.0f", 1),
-    "Seconds": ("wall_seconds", ".1f", 1),
-    "Tokens per second": ("tokens_per_second", ",.0f", 1),
-    "Peak memory (MB)": ("peak_memory_bytes", ",.0f", 1e6),
-    "Device": ("device", "", 1),
-    "Validation loss": ("best_validation_loss", ".3f", 1),
+# heading → key of training.json, and form
+FACTS = {
+    "Trained parameters": ("trainable_parameters", "{:,.0f}"),
+    "All parameters": ("total_parameters", "{:,.0f}"),
+    "Steps": ("steps", "{:,.0f}"),
+    "Tokens seen": ("tokens_seen", "{:,.0f}"),
+    "Seconds": ("wall_seconds", "{:.1f}"),
+    "Tokens per second": ("tokens_per_second", "{:,.0f}"),
+    "Peak memory (MB)": ("peak_memory_mb", "{:,.0f}"),
+    "Device": ("device", "{}"),
+    "Validation loss": ("best_validation_loss", "{:.3f}"),
 }
 IN_LATEX = {"−": "$-$", "±": "$\\pm$", "†": "\\dag{}", "≥": "$\\geq$"}
 
@@ -62,17 +62,12 @@ def write_table(path: str | Path, table: Table) -> None:
 
 
 def read_table(path: str | Path, title: str, left: int = 1) -> Table:
-    """The table whose .csv lies at ``path``."""
+    """The table whose .csv lies at ``path``, but for columns of numbers that say nothing."""
     with open(path, encoding="utf-8", newline="") as stream:
-        columns, *rows = csv.reader(stream)
+        lines = list(csv.reader(stream))
+    said = [i < left or any(column[1:]) for i, column in enumerate(zip(*lines, strict=True))]
+    columns, *rows = [list(compress(line, said)) for line in lines]
     return Table(title, columns, rows, left)
-
-
-def without_empty_columns(table: Table) -> Table:
-    """The table without the columns of numbers that say nothing in any row."""
-    said = [i < table.left or any(row[i] for row in table.rows) for i in range(len(table.columns))]
-    columns, *rows = [list(compress(row, said)) for row in (table.columns, *table.rows)]
-    return Table(table.title, columns, rows, table.left)
 
 
 def to_markdown(table: Table) -> str:
@@ -139,7 +134,7 @@ def write_tables(
 def write_published(experiment: Experiment, folder: str | Path, *, matrix: str | Path) -> Table:
     """Write ``published``: measured beside the experiment's published figures."""
     table = published_table(read_matrix(matrix), experiment)
-    write_table(Path(folder) / "published", table)
+    write_table(Path(folder, "published"), table)
     return table
 
 
@@ -227,21 +222,16 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
     """Measured beside published, by year and over all."""
     rows = []
     for table in experiment.published:
-        name = table.metric
-        every = [(m, y, value) for m, of in table.values.items() for y, value in of.items()]
-        for model, year, value in every:
-            which = {"test_set": table.test_set, "metric": name}
-            cell = find_cell(cells, **which, model=model, year=str(year))
-            mean = cell.mean if cell else None
-            change = None if mean is None else mean - value
-            rows.append(
-                [
-                    *(table.title or METRICS[name].label, experiment.model_label(model), str(year)),
-                    number(value, name),
-                    interval(cell).rstrip(BETTER + WORSE) if cell else NONE,
-                    number(change, name, signed=True),
-                ]
-            )
+        name, title = table.metric, table.title or METRICS[table.metric].label
+        for model, year, value in (
+            (m, y, v) for m, of in table.values.items() for y, v in of.items()
+        ):
+            which = {"test_set": table.test_set, "metric": name, "year": str(year)}
+            cell = find_cell(cells, **which, model=model)
+            change = cell.mean - value if cell and cell.mean is not None else None
+            measured = interval(cell).rstrip(BETTER + WORSE) if cell else NONE
+            shown = [number(value, name), measured, number(change, name, signed=True)]
+            rows.append([title, experiment.model_label(model), str(year), *shown])
     columns = ["Table", "Model", "Year", "Published", "Measured", "Difference"]
     return Table("Measured beside published", columns, rows, left=3)
 
@@ -257,14 +247,14 @@ def read_training(layout: Layout) -> dict[tuple[str, int], Any]:
 
 def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment) -> Table:
     """What training each model took, from its ``training.json``."""
-
-    def shown(value: Any, form: str, divisor: float) -> str:
-        return NONE if value is None else format(value / divisor, form) if form else str(value)
-
     rows = []
-    for (model, seed), values in facts.items():
-        said = [shown(values.get(key), form, unit) for key, form, unit in FACTS.values()]
-        rows.append([experiment.model_label(model), str(seed), *said])
+    for (model, seed), said in facts.items():
+        peak = said.get("peak_memory_bytes")
+        known = said | {"peak_memory_mb": None if peak is None else peak / 1e6}
+        cells = [
+            NONE if known.get(k) is None else form.format(known[k]) for k, form in FACTS.values()
+        ]
+        rows.append([experiment.model_label(model), str(seed), *cells])
     return Table("Training", ["Model", "Seed", *FACTS], rows)
 
 
