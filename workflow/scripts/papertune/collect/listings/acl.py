@@ -48,8 +48,7 @@ def list_xml(
         raise CollectError(
             f"no volume of {year}" + (f" but {others}" if others else ""),
             where=where,
-            hint=f"the file has the volumes {', '.join(volumes) or 'none'}; see source.volumes and "
-            "years",
+            hint=f"the file has the volumes {', '.join(volumes) or 'none'}; see source.volumes, years",
         )
     for name in printed:
         if printed[name] == str(year):
@@ -110,10 +109,9 @@ def _id(paper: _Element, collection: str, volume: str) -> str:
 
 def _from_xml(paper: _Element, key: str, year: int, site: str) -> Document | Rejection:
     title = clean(inner(paper.find("title")))
-    for gone in ("removed", "retracted"):
-        if paper.find(gone) is not None:
-            note = clean(inner(paper.find(gone)))
-            return Rejection("list", key, gone, f"{title} ({note})" if note else title)
+    for gone in paper.iterchildren("removed", "retracted"):
+        note = clean(inner(gone))
+        return Rejection("list", key, str(gone.tag), f"{title} ({note})" if note else title)
     if paper.tag == "frontmatter":
         return Rejection("list", key, "front_matter", title)
     text = clean(inner(paper.find("abstract")))
@@ -163,18 +161,15 @@ def list_pages(
     for key, link in taken.items():
         if "{year}" not in source.url and year_of(key) != str(year):
             continue
+        title = clean(link.decode_contents())
+        gone = any("line-through" in str(parent.get("style")) for parent in link.parents)
+        if gone or not key.removeprefix(volume_of(key)).strip(".0"):  # paper 0 of a volume
+            yield Rejection("list", key, "retracted" if gone else "front_matter", title)
+            continue
         card = abstracts.get(f"abstract-{key.replace('.', '--')}")
-        yield _from_page(key, link, card, whole_url(page.landed, str(link.get("href"))), year)
-
-
-def _from_page(key: str, link: Tag, card: Tag | None, url: str, year: int) -> Document | Rejection:
-    title = clean(link.decode_contents())
-    if any("line-through" in str(parent.get("style")) for parent in link.parents):
-        return Rejection("list", key, "retracted", title)
-    if not key.removeprefix(volume_of(key)).strip(".0"):  # paper 0 of a volume
-        return Rejection("list", key, "front_matter", title)
-    text = clean((card.select_one(".card-body") or card).decode_contents()) if card else ""
-    return entry_item(key, title, year, url=url, text=text)
+        text = clean((card.select_one(".card-body") or card).decode_contents()) if card else ""
+        place = whole_url(page.landed, str(link.get("href")))
+        yield entry_item(key, title, year, url=place, text=text)
 
 
 # ---- ids --------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def list_documents(
     def item(work: Work) -> Document | Rejection:
         paper = replace(_paper(work), year=None)  # of several dates, one is of the year
         if fuzzy and not _is_of(work, named, exactly=not source.event):
-            paper = replace(paper, reason="other_venue", told=_venue(work))
+            paper = replace(paper, reason="other_venue", told=next(iter(_venues(work)), ""))
         elif work.get("type") not in source.types:
             paper = replace(paper, reason="other_type", told=work.get("type"))
         return paper.item(year)
@@ -58,19 +58,15 @@ def list_documents(
 def _is_of(work: Work, named: str, *, exactly: bool) -> bool:
     """Whether a work is of the venue that was asked for."""
     wanted = normalised(named)
-    containers = [normalised(str(name)) for name in work.get("container-title") or []]
     if exactly:
-        return wanted in containers
+        return wanted in [normalised(str(name)) for name in work.get("container-title") or []]
+    return any(f" {wanted} " in f" {normalised(name)} " for name in _venues(work))
+
+
+def _venues(work: Work) -> list[str]:
     event = work.get("event")
     events = [event.get(part) for part in ("name", "acronym")] if isinstance(event, dict) else []
-    names = [*(normalised(str(name)) for name in events if name), *containers]
-    return any(f" {wanted} " in f" {name} " for name in names)
-
-
-def _venue(work: Work) -> str:
-    event = work.get("event")
-    name = event.get("name") if isinstance(event, dict) else ""
-    return str(name or next(iter(work.get("container-title") or []), ""))
+    return [str(name) for name in (*events, *(work.get("container-title") or [])) if name]
 
 
 def _titles(work: Work) -> list[str]:

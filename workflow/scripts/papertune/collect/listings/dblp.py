@@ -102,11 +102,10 @@ def search(
 ) -> Iterator[Document | Rejection]:
     """The hits of a search; see Service.listing."""
     query = quote(source.query.replace("{year}", str(year)))
-
-    def url(first: str) -> str:
-        return f"{source.url}?q={query}&format=json&h={PAGE_SIZE}&f={first}"
-
-    return SEARCH.listing(session, url, lambda hit: _from_hit(hit, year), refresh)
+    url = f"{source.url}?q={query}&format=json&h={PAGE_SIZE}&f="
+    return SEARCH.listing(
+        session, lambda first: url + first, lambda hit: _from_hit(hit, year), refresh
+    )
 
 
 def sparql(
@@ -124,17 +123,18 @@ def sparql(
     """
     url = url_of(source.url, {"query": query_of(source, year)}, safe="")
     answer, rows = SPARQL.works(session, url, refresh)
-    names = set(map(str, within(answer, ("head", "vars")) or ()))
-    if "title" not in names or not names & {"doi", "primary", "link"}:
+    names = within(answer, ("head", "vars"))
+    names = sorted(map(str, names)) if isinstance(names, list) else []
+    if "title" not in names or not {"doi", "primary", "link"} & set(names):
         raise CollectError(
-            f"the query gives {', '.join(sorted(names)) or 'nothing'}",
+            f"the query gives {', '.join(names) or 'nothing'}",
             where="source.query",
             hint="it must SELECT ?title and one of ?doi, ?primary and ?link; ?publ, ?year and "
             "?type are of use too",
         )
     papers: dict[str, dict[str, list[str]]] = {}
     for number, row in enumerate(rows, start=1):
-        said = {name: writable(str(within(cell, ("value",)) or "")) for name, cell in row.items()}
+        said = {name: _text(within(cell, ("value",))) for name, cell in row.items()}
         key = said.get("publ", "").removeprefix("https://dblp.org/rec/") or f"row {number}"
         paper = papers.setdefault(key, {name: [] for name in NAMES})
         for name in NAMES:
@@ -173,16 +173,10 @@ def dblp_item(
     doi: str = "",
     printed: str = "",
 ) -> Document | Rejection:
-    """The document of one of DBLP's entries, or why it is none.
+    """The document of one of DBLP's entries, or why it is none, in which case ``key`` names it.
 
-    Args:
-        key: DBLP's key, for the rejection.
-        title: The title, with markup and DBLP's full stop.
-        links: The links to electronic editions, in DBLP's order.
-        year: The year asked for.
-        kinds: What DBLP calls the entry: its type, element or classes.
-        doi: The DOI where DBLP names it beside the links.
-        printed: The year that the entry has, where others may come.
+    ``links`` are those to electronic editions in DBLP's order, ``kinds`` what DBLP calls the entry
+    (its type, element or classes), ``printed`` the year that it has, where others may come.
     """
     # DBLP ends every title with a full stop of its own
     title = re.sub(r"(?<!\.)\.$", "", clean(title))
@@ -197,15 +191,14 @@ def dblp_item(
 
 def landing(links: list[str]) -> str:
     """The landing page among an entry's links: a DOI's first, then a page, then whatever there is."""
-    web = [link.strip() for link in links if host_of(link.strip())]
-    pages = [
-        link
-        for link in web
-        if not urlsplit(link).path.lower().endswith((".pdf", ".ps", ".ps.gz"))
-        and "wikidata.org" not in link
-    ]
-    dois = [link for link in pages if re.match(r"https?://(dx\.)?doi\.org/", link)]
-    return next(iter([*dois, *pages, *web]), "")
+
+    def rank(link: str) -> int:
+        file = urlsplit(link).path.lower().endswith((".pdf", ".ps", ".ps.gz"))
+        if file or "wikidata.org" in link:
+            return 2
+        return 0 if re.match(r"https?://(dx\.)?doi\.org/", link) else 1
+
+    return min(filter(host_of, map(str.strip, links)), key=rank, default="")
 
 
 # ---- hits of the search API -------------------------------------------------------------------
@@ -247,12 +240,8 @@ def _text(value: Any) -> str:
     """The text of what the API gives as text, as a number or as ``{"@attribute": …, "text": …}``."""
     if isinstance(value, dict):
         value = value.get("text")
-    return writable(str(value)).strip() if isinstance(value, str | int) else ""
-
-
-def writable(text: str) -> str:
-    """The text with a question mark for each half of a surrogate pair: UTF-8 cannot say these."""
-    return text.encode("utf-8", "replace").decode()
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    return text.encode("utf-8", "replace").decode()  # it cannot say half of a surrogate pair
 
 
 _LATER = "run again later; what was found so far is kept"

@@ -101,10 +101,9 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
 def _check(element: _Element, path: Path) -> None:
     """Refuse a file that is no snapshot, or that brings entities of its own."""
     tree = element.getroottree()
-    own, wrong = tree.docinfo.internalDTD, ""
-    if tree.getroot().tag != "dblp":
-        wrong = f"its root is <{tree.getroot().tag}>, not <dblp>"
-    elif own is not None and any(True for _ in own.iterentities()):
+    root, own = tree.getroot().tag, tree.docinfo.internalDTD
+    wrong = "" if root == "dblp" else f"its root is <{root}>, not <dblp>"
+    if not wrong and own is not None and any(True for _ in own.iterentities()):
         wrong = "it declares entities of its own, as no snapshot of DBLP does"
     if wrong:
         raise CollectError(wrong, where=str(path), hint=WHERE_TO_GET_ONE)

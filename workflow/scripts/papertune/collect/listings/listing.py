@@ -1,7 +1,7 @@
 """What a source lists, by the lister that its settings name, and what an entry of it is."""
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from papertune.collect.identifiers import located
@@ -24,9 +24,7 @@ def items(
     """
     if source.rows:
         return by_year.items(source, year)
-    module, _, function = source.lister.partition(":")
-    lister: Callable[..., Iterator[Document | Rejection]]
-    lister = getattr(import_module(module), function)
+    lister: Callable[..., Iterator[Document | Rejection]] = resolve_name(source.lister)
     return lister(session, source, year, refresh=refresh)
 
 

@@ -61,13 +61,9 @@ def _papers(page: BeautifulSoup) -> list[tuple[str, list[Tag]]]:
         heading = paper.select_one(".title, h3, h4")
         title = clean(heading.decode_contents()) if heading else ""
         papers.append((title, paper.select(".links a[href]") or paper.select("a[href]")))
-    if papers:
-        return papers
-    for heading in page.select("dl > dt"):
-        details = heading.find_next_sibling()
-        if details is not None and details.name == "dd":
-            links = [*heading.select("a[href]"), *details.select("a[href]")]
-            papers.append((clean(heading.decode_contents()), links))
+    for heading in [] if papers else page.select("dl > dt:has(+ dd)"):
+        links = [*heading.select("a[href]"), *heading.find_next_sibling().select("a[href]")]
+        papers.append((clean(heading.decode_contents()), links))
     return papers
 
 
