@@ -1,5 +1,6 @@
 """The openai backend against a real server on loopback with the faults that servers have."""
 
+import json
 import logging
 import signal
 import socket
@@ -7,8 +8,8 @@ import threading
 import time
 
 import pytest
-from chat_server import reply, serving, status
 
+import loopback
 from papertune.errors import GeneratorError
 from papertune.generators import asking, openai_backend
 from papertune.generators.asking import Writer
@@ -21,17 +22,63 @@ from papertune.study.settings import Decoding, OpenAIGenerator
 from papertune.study.splits import SplitOf
 
 KEY = "sk-very-secret-1234567890"
+PAIR = '[{"question": "What does the paper number %s give?", "answer": "It gives caches."}]'
+
+
+class ChatServer:
+    """A chat completions server: what it was asked, and what it answers.
+
+    ``faults`` maps a word in the prompt to a list of them, taken one per request: answers, or
+    functions that get the handler, after which the answer is as usual.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: list[dict] = []
+        self.keys: list[str | None] = []
+        self.running = self.most_running = 0
+        self.delay = 0.0
+        self.faults: dict[str, list] = {}
+        self.content = lambda prompt: PAIR % prompt.split()[-1]
+        self.lock = threading.Lock()
+
+    def __call__(self, handler) -> loopback.Answer:
+        body = json.loads(handler.asked.body)
+        prompt = body["messages"][0]["content"]
+        with self.lock:
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+            self.bodies.append(body)
+            self.keys.append(handler.headers["Authorization"])
+            faults = [these for word, these in self.faults.items() if word in prompt and these]
+            fault = faults[-1].pop(0) if faults else None
+        try:
+            if handler.path != "/v1/chat/completions":
+                return 404, {}, "not here"
+            if fault and not callable(fault):
+                return fault
+            time.sleep(self.delay)
+            if fault:
+                fault(handler)
+            message = {"role": "assistant", "content": self.content(prompt)}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            return 200, {}, {"id": "x", "choices": [choice]}
+        finally:
+            with self.lock:  # the answer frees a place as soon as it is read
+                self.running -= 1
+
+
+def status(code: int, message: str = "no", **headers: str) -> loopback.Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return code, named, {"error": {"message": message}}
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
+def server(monkeypatch):
     monkeypatch.setattr(openai_backend, "FIRST_PAUSE", 0.02)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
-@pytest.fixture
-def server():
-    with serving() as state:
+    state = ChatServer()
+    with loopback.serving(state) as site:
+        state.url = site.url("/v1")
         yield state
 
 
@@ -45,16 +92,16 @@ def settings(url, **values):
     )
 
 
-def requests(count, attempt=1):
-    return [
-        Request(str(n), Document(str(n), "t", "u", 2020, "x"), f"paper {n}", attempt)
-        for n in range(count)
-    ]
+def replies(url, count, **values):
+    """Batches as they come."""
+    requests = (
+        Request(str(n), Document(str(n), "t", "u", 2020, "x"), f"paper {n}") for n in range(count)
+    )
+    yield from open_backend(settings(url, **values), folder=None, threads=1).write(requests)
 
 
 def write(url, count=6, **values):
-    backend = open_backend(settings(url, **values), folder=None, threads=1)
-    found = [one for batch in backend.write(iter(requests(count))) for one in batch]
+    found = [one for batch in replies(url, count, **values) for one in batch]
     assert sorted(int(one.request.key) for one in found) == list(range(count))
     return {int(one.request.key): one for one in found}
 
@@ -69,17 +116,10 @@ def test_what_is_sent(server, monkeypatch):
     assert server.keys == [f"Bearer {KEY}", None]
 
 
-def test_requests_run_at_once_up_to_the_limit(server):
-    server.delay = 0.3
-    write(server.url, 20, concurrency=5)
-    assert server.most_running == 5
-
-
-def test_results_come_as_they_finish(server):
-    server.faults["paper 0"] = [lambda handler: time.sleep(3)]
-    backend = open_backend(settings(server.url, concurrency=2), folder=None, threads=1)
-    keys = [one.request.key for batch in backend.write(iter(requests(6))) for one in batch]
-    assert keys == ["1", "2", "3", "4", "5", "0"]
+def test_requests_run_at_once_up_to_the_limit_and_results_come_as_they_finish(server):
+    server.delay, server.faults["paper 0"] = 0.1, [lambda handler: time.sleep(2)]
+    keys = list(write(server.url, 12, concurrency=5))
+    assert server.most_running == 5 and keys[-1] == 0
 
 
 @pytest.mark.parametrize(
@@ -88,10 +128,10 @@ def test_results_come_as_they_finish(server):
         status(429),
         status(500),
         status(503, "loading"),
-        lambda handler: reply(handler, 200, b"{ not json"),
-        lambda handler: reply(handler, 200, b'{"choices": []}'),
-        lambda handler: reply(handler, 200, b"null"),
-        lambda handler: handler.connection.shutdown(socket.SHUT_RDWR) or True,
+        (200, {}, "{ not json"),
+        (200, {}, '{"choices": []}'),
+        (200, {}, "null"),
+        lambda handler: handler.connection.shutdown(socket.SHUT_RDWR),
         lambda handler: time.sleep(1.5),
     ],
     ids=["429", "500", "503", "malformed", "no choice", "null", "hung up", "slow"],
@@ -103,17 +143,13 @@ def test_a_passing_fault_is_tried_again(server, fault):
     assert len(server.bodies) == 6 + 2
 
 
-def test_retry_after_is_obeyed(server):
-    server.faults["paper 0"] = [status(429, Retry_After="1")]
-    start = time.monotonic()
-    assert not write(server.url, 1)[0].error
-    assert time.monotonic() - start >= 1
-
-
 def test_one_document_that_fails_for_good_is_an_error_of_its_own(server):
+    server.faults["paper 0"] = [status(429, Retry_After="1")]  # which is obeyed
     server.faults["paper 1"] = [status(400, "the context has 4096 tokens")]
     server.faults["paper 2"] = [status(500)] * 9
+    start = time.monotonic()
     found = write(server.url)
+    assert time.monotonic() - start >= 1
     assert "4096 tokens" in found[1].error and found[1].lasting
     assert "500" in found[2].error and not found[2].lasting
     assert sum(not one.error for one in found.values()) == 4
@@ -139,11 +175,10 @@ def asked_to_stop():
 def test_asked_to_stop_it_waits_for_replies_on_their_way_and_asks_no_more(server, asked_to_stop):
     server.faults["paper 2"] = [lambda handler: time.sleep(1)]
     server.delay = 0.4
-    backend = open_backend(settings(server.url, concurrency=3), folder=None, threads=1)
     found = []
     asked_to_stop(0.6)
     with pytest.raises(stopping.Interrupted):
-        for batch in backend.write(iter(requests(40))):
+        for batch in replies(server.url, 40, concurrency=3):
             found += batch
     assert not any(one.error for one in found)
     assert len(found) == len(server.bodies) < 12
@@ -152,11 +187,10 @@ def test_asked_to_stop_it_waits_for_replies_on_their_way_and_asks_no_more(server
 
 def test_asked_to_stop_it_tries_nothing_again(server, asked_to_stop):
     server.faults["paper"] = [status(429, Retry_After="60")] * 99
-    backend = open_backend(settings(server.url, retries=9), folder=None, threads=1)
     asked_to_stop(0.5)
     start = time.monotonic()
     with pytest.raises(stopping.Interrupted):
-        for batch in backend.write(iter(requests(9))):
+        for batch in replies(server.url, 9, retries=9):
             assert all(one.error and not one.lasting for one in batch)
     assert time.monotonic() - start < 3
     assert len(server.bodies) == 4
@@ -167,16 +201,15 @@ def test_asked_to_stop_it_tries_nothing_again(server, asked_to_stop):
     [
         (status(401, f"Incorrect API key provided: {KEY}"), "OPENAI_API_KEY"),
         (status(404, "model not found"), "no model 'tiny'"),
-        (lambda h: reply(h, 302, b"", Location="https://example.org/"), "no chat completions"),
+        ((302, {"Location": "https://example.org/"}, ""), "no chat completions"),
     ],
     ids=["401", "404", "302"],
 )
 def test_what_concerns_all_ends_the_job_and_keeps_what_is_done(server, fault, told):
     server.faults["paper 3"] = [fault]
-    backend = open_backend(settings(server.url, concurrency=2), folder=None, threads=1)
     done = []
     with pytest.raises(GeneratorError) as error:
-        for batch in backend.write(iter(requests(6))):
+        for batch in replies(server.url, 6, concurrency=2):
             done += batch
     assert told in str(error.value)
     assert KEY not in str(error.value)
@@ -195,9 +228,6 @@ def test_urls_that_cannot_be():
             open_backend(settings(url), folder=None, threads=1)
 
 
-# ---- the whole of synthesis over HTTP ---------------------------------------
-
-
 @pytest.fixture
 def study(tmp_path):
     documents = [
@@ -208,11 +238,7 @@ def study(tmp_path):
 
     def run(url, **values):
         return synthesize(
-            Writer(
-                name="chat",
-                generator=settings(url, **values),
-                prompt="$pairs pairs about $title $text 1",
-            ),
+            Writer(name="chat", generator=settings(url, **values), prompt="$pairs $title $text 1"),
             documents=[tmp_path / "2020.jsonl"],
             mine=SplitOf("test", (2011, 2022), None, None),
             output=tmp_path / "pairs.parquet",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from papertune.generators.checking import _REFUSAL, check_pairs
+from papertune.generators.checking import check_pairs
 from papertune.records import Document
 
 DOCUMENT = Document(
@@ -58,30 +58,25 @@ def test_kept(pair):
     assert check(GOOD, pair) == ([GOOD, pair], [])
 
 
-def test_more_than_asked_for_is_surplus():
+def test_more_than_asked_for_is_surplus_and_grounding_a_threshold_that_can_be_off():
     other = ("What is Tern?", "A prefetcher.")
     kept, rejected = check(GOOD, other, ("How much is saved?", "12.5%"), most=2)
     assert kept == [GOOD, other]
     assert [why for why, _ in rejected] == ["surplus"]
-
-
-def test_grounding_is_a_threshold_and_can_be_off():
     half = ("What does Tern save?", "Energy, wonderfully.")
     assert check(half, grounding=0.5)[0] and not check(half, grounding=0.6)[0]
     assert check(("Who made Tern?", "Lindqvist."), grounding=None)[0]
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["I'm sorry, but", "I can’t help", "Unfortunately, I", "I am unable to", "N/A", "Sorry, no."],
+    ("text", "refused"),
+    [
+        *((text, True) for text in ("I'm sorry, but", "I can’t help", "Unfortunately, I", "N/A")),
+        *((text, True) for text in ("I am unable to", "Sorry, no.")),
+        *((text, False) for text in ("I/O is saved", "It is unable to scale", "An AI planner")),
+        ("A cannot-link constraint", False),
+    ],
 )
-def test_refusals(text):
-    assert _REFUSAL.match(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["I/O is saved", "A cannot-link constraint", "It is unable to scale", "An AI planner"],
-)  # fmt: skip
-def test_no_refusals(text):
-    assert not _REFUSAL.match(text)
+def test_refusals(text, refused):
+    _, rejected = check(("What is Tern?", text), grounding=None)
+    assert [why for why, _ in rejected] == ["refusal"] * refused

@@ -63,11 +63,11 @@ def check_promises(text, pairs):
 
 
 @pytest.mark.parametrize("style", ["extractive", "cloze"])
-@pytest.mark.parametrize("text", ["", "Short.", "x" * 5000, "a " * 5000, "!?.,;" * 500, "$$\\x{"])
-def test_odd_texts_give_few_pairs_and_no_failure(style, text):
-    pairs = pairs_about(document(text), style, 3)
-    check_promises(text, pairs)
-    assert len(pairs) <= 3
+def test_odd_texts_give_few_pairs_and_no_failure(style):
+    for text in ("", "Short.", "x" * 5000, "a " * 5000, "!?.,;" * 500, "$$\\x{"):
+        pairs = pairs_about(document(text), style, 3)
+        check_promises(text, pairs)
+        assert len(pairs) <= 3
 
 
 def test_sentences_are_not_cut_at_abbreviations():

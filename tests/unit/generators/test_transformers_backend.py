@@ -39,7 +39,7 @@ def requests(count=11, attempt=1):
 
 def written(folder, items, **how):
     backend = open_backend(settings(**how), folder=folder, threads=1)
-    return [list(batch) for batch in backend.write(iter(items))]
+    return list(backend.write(items))
 
 
 def texts(batches):
@@ -60,17 +60,16 @@ def test_batches_write_what_one_at_a_time_writes(folder, decoding):
         assert all(one.cut for batch in batched for one in batch)
 
 
-def test_a_second_attempt_writes_something_else(folder):
-    first, again = (texts(written(folder, requests(attempt=n))) for n in (1, 2))
-    assert first != again
-    assert again == texts(written(folder, requests(attempt=2), batch_size=2))
+def test_a_second_attempt_and_a_seed_where_it_samples_write_something_else(folder):
+    first, seeded, again, hot, other = (
+        texts(written(folder, requests(4, attempt), **how))
+        for attempt, how in [
+            (1, {}), (1, {"seed": 5}), (2, {}), (1, {"temperature": 1.0}),
+            (1, {"temperature": 1.0, "seed": 2}),
+        ]
+    )  # fmt: skip
+    assert first == seeded != again and hot != other
     assert decoding_of(Decoding(), 2) == Decoding(temperature=0.7, seed=2)
-
-
-def test_the_seed_counts_only_when_sampling(folder):
-    assert texts(written(folder, requests(), seed=5)) == texts(written(folder, requests()))
-    hot = [texts(written(folder, requests(), temperature=1.0, seed=seed)) for seed in (1, 2, 1)]
-    assert hot[0] != hot[1] and hot[0] == hot[2]
 
 
 def test_a_prompt_without_room_is_rejected_and_the_others_go_on(folder):
@@ -90,10 +89,9 @@ def test_the_chat_template_is_used_where_there_is_one(tmp_path):
 
 
 def test_nothing_is_loaded_before_the_first_request(tmp_path):
-    backend = open_backend(settings(), folder=tmp_path / "none", threads=1)
-    assert list(backend.write(iter([]))) == []
+    assert written(tmp_path / "none", []) == []
     with pytest.raises(GeneratorError, match="no folder was given"):
-        open_backend(settings(), folder=None, threads=1)
+        written(None, [])
 
 
 def keys(batches):
@@ -102,23 +100,16 @@ def keys(batches):
 
 def test_the_batches_of_a_resumed_run_are_those_of_an_unbroken_one(folder, monkeypatch):
     monkeypatch.setattr(transformers_backend, "WINDOW", 2)  # of two batches of two
-    monkeypatch.setattr(transformers_backend, "load_model", None)
-    items = requests(11)
-    items[5] = Request("5", items[5].document, "energy " * 500)  # a batch of its own
+    items = {item.key: item for item in requests(11)}
+    items["5"] = Request("5", items["5"].document, "energy " * 500)  # a batch of its own
     backend = open_backend(settings(batch_size=2), folder=folder, threads=1)
-    whole = list(backend.cut(items, {item.key for item in items}))
-    dealt = [key for batch in whole for key in batch]
-    assert sorted(dealt, key=int) == [item.key for item in items]
+    whole = list(backend.cut(items.values(), items))
+    assert sorted((key for batch in whole for key in batch), key=int) == list(items)
     assert ["5"] in whole and max(map(len, whole)) == 2
     wanted = {"1", "5", "8", "9", "10"}
     left = [[key for key in batch if key in wanted] for batch in whole]
-    assert list(backend.cut(items, wanted)) == [batch for batch in left if batch]
-
-
-def test_batches_are_written_as_they_are_cut(folder):
-    backend = open_backend(settings(), folder=folder, threads=1)
-    items = {item.key: item for item in requests(11)}
-    cut = list(backend.cut(items.values(), items))
-    assert keys(backend.write(iter(items.values()))) == cut
-    for batch in cut:
+    assert list(backend.cut(items.values(), wanted)) == [batch for batch in left if batch]
+    # they are written as they are cut
+    assert keys(backend.write(items.values())) == whole
+    for batch in whole:
         assert keys(backend.write(items[key] for key in batch)) == [batch]
