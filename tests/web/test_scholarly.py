@@ -520,11 +520,20 @@ def test_the_sparql_endpoint_is_asked_for_sparqls_json(api):
     api.gives({"exception": "Operation timed out."})
     with pytest.raises(PageError, match="says: Operation timed out"):
         api.list("dblp_sparql")
-    row = {"title": "A.", "link": "https://e.example/a"}
-    cells = {name: {"type": "literal", "value": value} for name, value in row.items()}
-    api.gives({"head": {"vars": list(row)}, "results": {"bindings": [cells]}})
-    assert [item.title for item in api.list("dblp_sparql")[0]] == ["A"]
+
+    def answer(*names):
+        rows = [{name: {"value": f"https://e.example/{name}"} for name in names[:2]}, {}]
+        return {"head": {"vars": names}, "results": {"bindings": rows}}
+
+    # a query of one's own may give titles and links only, and gives them
+    api.gives(answer("title", "link"))
+    [found], rejected = api.list("dblp_sparql", query="SELECT … {year}")
+    assert (found.url, rejected) == ("https://e.example/link", [("row 2", "no_title")])
     assert api.site.asked[-1].headers["Accept"] == "application/sparql-results+json"
+    assert api.asked[-1][1] == {"query": "SELECT … 2020"}
+    api.gives(answer("link", "paper"))
+    with pytest.raises(CollectError, match=r"the query gives link, paper(?s:.*)\?title"):
+        api.list("dblp_sparql", query="SELECT …")
 
 
 @pytest.mark.parametrize("kind", ["openalex", "crossref"])

@@ -1,4 +1,4 @@
-"""The ACL Anthology's XML and pages, small ones in the shape of the real ones."""
+"""The ACL Anthology's XML, small files in the shape of the real ones."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from papertune.collect.identifiers import document_id
 from papertune.collect.listings import acl
 from papertune.errors import CollectError
 from papertune.records import Document
-from papertune.study.settings.listings import AclSource, AclXmlSource
+from papertune.study.settings.listings import AclXmlSource
 
 
 def paper(number, title="A Title", more=""):
@@ -37,14 +37,21 @@ def listed(written):
     return read
 
 
-def test_papers_with_and_without_abstract_and_doi(listed):
+def test_papers_and_what_is_none_with_its_reason(listed):
     more = (
         "<url>2021.x-main.1</url><abstract>We parse <tex-math>O(n^2)</tex-math> faster &amp; "
         "<b>well</b>: é 10<sup>5</sup>.</abstract><doi>10.18653/V1/2021.x-main.1</doi><revision/>"
     )
     title = "<fixed-case>BERT</fixed-case> is <i>not</i> <fixed-case>E</fixed-case>nough"
-    text = collection(volume("main", paper(1, title, more), paper(7)))
-    front, found, bare = listed(text)
+    papers = (
+        paper(1, title, more),
+        paper(7),
+        paper(2, more='<retracted date="2022-05-06">Wrong track.</retracted>'),
+        paper(3, more='<removed date="2022-05-06"/>'),
+        paper(4, "Preface"),
+        paper(5, ""),
+    )
+    front, found, bare, *others = listed(collection(volume("main", *papers)))
     assert (front.key, front.reason) == ("2021.x-main.0", "front_matter")
     assert found == Document(
         id=document_id("10.18653/v1/2021.x-main.1"),
@@ -57,21 +64,11 @@ def test_papers_with_and_without_abstract_and_doi(listed):
     )
     assert bare.url == "https://aclanthology.org/2021.x-main.7/"
     assert (bare.id, bare.text, bare.found_by) == (document_id(bare.url), "", "")
-
-
-def test_what_is_no_paper_is_counted_under_its_id(listed):
-    papers = (
-        paper(1, more='<retracted date="2022-05-06">Wrong track.</retracted>'),
-        paper(2, more='<removed date="2022-05-06"/>'),
-        paper(3, "Preface"),
-        paper(4, ""),
-    )
-    rejections = listed(collection(volume("main", *papers)))[1:]
-    assert [(item.key, item.reason, item.detail) for item in rejections] == [
-        ("2021.x-main.1", "retracted", "A Title (Wrong track.)"),
-        ("2021.x-main.2", "removed", "A Title"),
-        ("2021.x-main.3", "front_matter", "Preface"),
-        ("2021.x-main.4", "no_title", "https://aclanthology.org/2021.x-main.4/"),
+    assert [(item.key, item.reason, item.detail) for item in others] == [
+        ("2021.x-main.2", "retracted", "A Title (Wrong track.)"),
+        ("2021.x-main.3", "removed", "A Title"),
+        ("2021.x-main.4", "front_matter", "Preface"),
+        ("2021.x-main.5", "no_title", "https://aclanthology.org/2021.x-main.5/"),
     ]
 
 
@@ -124,74 +121,3 @@ def test_a_file_under_a_url_is_fetched(cached):
     source = AclXmlSource(kind="acl_xml", path=url.replace("2021", "{year}"))
     _, found = acl.list_xml(cached(url, text, "text/plain"), source, 2021)
     assert found.title == "Größe"
-
-
-# ---- the pages --------------------------------------------------------------------------------
-
-
-def entry(key, title="A Title", abstract="", gone=False, tag="p"):
-    style = ' style="text-decoration: line-through"' if gone else ""
-    card = (
-        f'<div class="card abstract-collapse" id="abstract-{key.replace(".", "--")}">'
-        f'<div class="card-body p-3 small">{abstract}</div></div>'
-    )
-    return (
-        f'<{tag} class="d-sm-flex align-items-stretch"><span class="d-block mr-2 list-button-row">'
-        f'<a class="badge" href="https://acl.example/{key}.pdf">pdf</a></span>'
-        f'<span class="d-block"{style}><strong><a class="align-middle" href="/{key}/">{title}</a>'
-        f'</strong><br><a href="/people/a-b/">A B</a></span></{tag}>{card if abstract else ""}'
-    )
-
-
-@pytest.fixture
-def shown(cached):
-    def read(*entries, template="https://acl.example/events/x-{year}/", volumes=(), year=2021):
-        head = "<h2 id='title'><a href='/2021.x-main.pdf'>Proceedings</a></h2>"
-        page = f"<html><body>{head}{''.join(entries)}</body></html>"
-        session = cached(template.replace("{year}", str(year)), page)
-        source = AclSource(kind="acl", url=template, volumes=list(volumes))
-        return list(acl.list_pages(session, source, year))
-
-    return read
-
-
-@pytest.mark.parametrize("tag", ["p", "div"])
-def test_a_page_gives_titles_and_abstracts(shown, tag):
-    title = "<span class='acl-fixed-case'>BERT</span> &amp; Co"
-    front, old, found, bare, gone = shown(
-        entry("2021.x-main.0", "Proceedings of X", tag=tag),
-        entry("W18-0100", "Proceedings of Y", tag=tag),
-        entry("2021.x-main.1", title, "We <i>do</i>.", tag=tag),
-        entry("P18-1003", tag=tag),
-        entry("P18-1002", gone=True, tag=tag),
-    )
-    assert (front.key, old.key) == ("2021.x-main.0", "W18-0100")
-    assert front.reason == old.reason == "front_matter"
-    assert found == Document(
-        id=document_id("https://acl.example/2021.x-main.1/"),
-        title="BERT & Co",
-        url="https://acl.example/2021.x-main.1/",
-        year=2021,
-        text="We do.",
-        found_by="listing",
-    )
-    assert (bare.url, bare.text, bare.found_by) == ("https://acl.example/P18-1003/", "", "")
-    assert (gone.key, gone.reason) == ("P18-1002", "retracted")
-
-
-def test_the_volumes_of_an_event(shown):
-    entries = [entry("2021.x-long.1", "L"), entry("2021.w-1.1", "W"), entry("2021.x-longer.1", "N")]
-    assert [item.title for item in shown(*entries, volumes=["{year}.x-long"])] == ["L"]
-    with pytest.raises(CollectError, match=r"none of the volumes 2021\.y-long") as caught:
-        shown(*entries, volumes=["{year}.y-long"])
-    assert "2021.x-long, 2021.w-1, 2021.x-longer" in caught.value.hint
-    people = "<strong><a href='/people/x/'>x</a></strong><strong><a href='http://[x'>y</a></strong>"
-    with pytest.raises(CollectError, match="no paper of the ACL Anthology"):
-        shown(people)
-
-
-@pytest.mark.parametrize(("year", "title"), [(2020, "B"), (1998, "A"), (2001, "C")])
-def test_a_page_of_many_years_gives_the_year_asked_for(shown, year, title):
-    entries = [entry("2020.x-1.1", "B"), entry("P98-1001", "A"), entry("P01-1001", "C")]
-    items = shown(*entries, template="https://acl.example/venues/x/", year=year)
-    assert [item.title for item in items] == [title]

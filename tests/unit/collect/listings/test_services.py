@@ -30,25 +30,6 @@ def test_arxivs_query_of_a_year(how, query):
 
 
 @pytest.mark.parametrize(
-    ("summary", "comment", "gone"),
-    [
-        ("This paper has been withdrawn by the author due to a sign error.", "", True),
-        ("This submission has been withdrawn.", "", True),
-        ("The manuscript was withdrawn because of an error in the data.", "", True),
-        ("Withdrawn: see the comment.", "", True),
-        ("arXiv admin note: this article has been withdrawn by arXiv administrators", "", True),
-        ("We show how it is.", "This paper has been withdrawn by the authors", True),
-        ("We study papers that have been withdrawn from journals.", "", False),
-        ("This paper studies why drugs are withdrawn.", "8 pages", False),
-        ("One arm closed early because the drug was withdrawn from sale.", "", False),
-    ],
-)
-def test_withdrawn_papers(summary, comment, gone):
-    work = {"id": "", "title": "T", "summary": summary, "comment": comment, "published": ""}
-    assert arxiv.SERVICE.paper({**work, "doi": ""}).reason == ("withdrawn" if gone else "")
-
-
-@pytest.mark.parametrize(
     ("work", "named", "whole", "fits"),
     [
         ({"event": {"name": "43rd Symposium (ISCA 2020)"}}, "ISCA 2020", False, True),
@@ -62,6 +43,11 @@ def test_withdrawn_papers(summary, comment, gone):
 )
 def test_crossrefs_venues(work, named, whole, fits):
     assert crossref._is_of(work, named, exactly=whole) is fits
+
+
+def said(summary, comment=""):
+    work = {"id": "", "title": "T", "summary": summary, "comment": comment, "published": ""}
+    return arxiv, {**work, "doi": ""}, "reason"
 
 
 def titled(title, subtitle=None):
@@ -86,6 +72,15 @@ def told(abstract):
 @pytest.mark.parametrize(
     ("given", "taken"),
     [
+        (said("This paper has been withdrawn by the author due to a sign error."), "withdrawn"),
+        (said("This submission has been withdrawn."), "withdrawn"),
+        (said("The manuscript was withdrawn because of an error in the data."), "withdrawn"),
+        (said("Withdrawn: see the comment."), "withdrawn"),
+        (said("arXiv admin note: this article has been withdrawn by arXiv"), "withdrawn"),
+        (said("We show how it is.", "This paper has been withdrawn by the authors"), "withdrawn"),
+        (said("We study papers that have been withdrawn from journals."), ""),
+        (said("This paper studies why drugs are withdrawn.", "8 pages"), ""),
+        (said("One arm closed early because the drug was withdrawn from sale."), ""),
         (titled(["One &amp; <i>Two</i>"], []), ["One & Two"]),
         (titled(["One:"], ["Two"]), ["One:", "One: Two"]),
         (titled(["One: two"], ["Two"]), ["One: two"]),
