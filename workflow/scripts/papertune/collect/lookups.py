@@ -139,7 +139,6 @@ def resolve(document: Document, chain: Sequence[Resolver]) -> Outcome:
 
 def work(
     documents: list[Document],
-    wanted: Callable[[Document], bool],
     chain: Sequence[Resolver],
     kept: Store,
     what: str,
@@ -149,8 +148,7 @@ def work(
     """The documents with what asking gave; one's failure is its reason, not the job's.
 
     Args:
-        documents: All of them.
-        wanted: Tells which are asked for where the store does not have their outcome.
+        documents: Those that are asked for where the store does not have their outcome.
         chain: Who is asked, in this order; in as many threads.
         kept: Where outcomes are kept that will not pass.
         what: Names them in the log.
@@ -159,13 +157,12 @@ def work(
     Raises:
         CollectError: at the end, if a host was given up; everything finished is then in the store.
     """
-    asked_for = [document for document in documents if wanted(document)]
-    before = (document.id for document in asked_for if document.id in kept)
+    before = (document.id for document in documents if document.id in kept)
     outcomes = {key: Outcome(**kept.get(key)) for key in before}
-    open_ones = [document for document in asked_for if document.id not in outcomes]
+    open_ones = [document for document in documents if document.id not in outcomes]
     stopped: list[HostStopped] = []
     if outcomes:
-        log.info("%d of %d documents are in the store", len(outcomes), len(asked_for))
+        log.info("%d of %d documents are in the store", len(outcomes), len(documents))
     found = map_per_host(
         open_ones,
         lambda document: host_key(document.url),
@@ -186,17 +183,16 @@ def work(
     if stopped:
         others = sorted({error.where for error in stopped} - {stopped[0].where})
         raise CollectError(
-            f"{stopped[0].what}; {len(stopped)} of {len(asked_for)} documents are still to be asked"
+            f"{stopped[0].what}; {len(stopped)} of {len(documents)} documents are still to be asked"
             + (f" (also {', '.join(others)})" if others else ""),
             where=stopped[0].where,
             hint=stopped[0].hint,
         )
     finished = []
     for document in documents:
-        if known := outcomes.get(document.id):
-            values = {name: getattr(known, name) for name in ("text", "found_by", "reason")}
-            document = replace(document, **values, tried=[*document.tried, *known.tried])
-        finished.append(document)
+        known = outcomes[document.id]
+        values = {name: getattr(known, name) for name in ("text", "found_by", "reason")}
+        finished.append(replace(document, **values, tried=[*document.tried, *known.tried]))
     return finished
 
 

@@ -1,4 +1,8 @@
-"""The three steps of collecting, as the scripts call them: list, fetch, render."""
+"""The three steps of collecting, as the scripts call them: list, fetch, render.
+
+Each reads and writes JSONL; pages are kept in the folder ``cache``, and each outcome that will not
+pass in the ``store``, under the name of the step.
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -42,8 +46,8 @@ def list_documents(
         source: Where documents come from.
         fetching: How pages are asked for.
         part: The year, or the part's name.
-        output: JSONL of Document; ``text`` only where the source has it.
-        rejected: JSONL of Rejection(stage ``list``): with ``output`` all that the source listed.
+        output: Document; ``text`` only where the source has it.
+        rejected: Rejection(stage ``list``): with ``output`` all that the source listed.
         cache: The folder of pages that are kept.
         mine: Tells by its id or key whether an item is of the part; all are if not given.
         pauses: Where it stands when a host was last asked; ``turns`` in the cache if not given.
@@ -98,10 +102,8 @@ def fetch_documents(
     """Find the texts of a year's documents wherever no browser is needed.
 
     Args:
-        listing: JSONL of Document.
-        output: JSONL of those that the listing has no text of, in its order, with text or reason.
-        store: The store's root; each outcome that will not pass is kept under stage ``fetch``.
-        cache: The folder of pages that are kept.
+        listing: Document.
+        output: Those that the listing has no text of, in its order, with text or reason.
 
     Raises:
         CollectError: a host sets a challenge or does not answer; what was found is in the store.
@@ -111,7 +113,7 @@ def fetch_documents(
     names, _ = _in_order(source, fetching)
     with _asking("fetch", source, fetching, documents, store, cache) as (session, kept):
         chain, threads = resolvers(names, session, fetching), fetching.hosts
-        finished = work(wanted, lambda _: True, chain, kept, "documents", threads=threads)
+        finished = work(wanted, chain, kept, "documents", threads=threads)
     write_records(output, finished)
     lost = [document for document in finished if not document.text]
     found = len(documents) - len(lost)
@@ -132,12 +134,10 @@ def render_documents(
     """Ask the browser and whoever comes after it, and part the documents into found and missing.
 
     Args:
-        listing: JSONL of Document.
-        fetched: JSONL of those that the listing has no text of, with text or reason.
-        output: JSONL of Document, all with text.
-        missing: JSONL of Rejection(stage ``collect``): the others, with the reason.
-        store: The store's root; outcomes are kept under stage ``render``.
-        cache: The folder of pages that are kept.
+        listing: Document.
+        fetched: Those that the listing has no text of, with text or reason.
+        output: Document, all with text.
+        missing: Rejection(stage ``collect``): the others, with the reason.
 
     Raises:
         CollectError: a challenge, or no document at all has a text and no browser may help.
@@ -146,6 +146,7 @@ def render_documents(
     listed = read_records(listing, Document)
     documents = [asked.get(document.id, document) for document in listed]
     _, after = _in_order(source, fetching)
+    wanted = [one for one in documents if after and (not one.text or one.reason == "truncated")]
     why_not = "" if find_browser() else HOW_TO_GET_ONE
     with (
         _asking("render", source, fetching, documents, store, cache) as (session, kept),
@@ -173,13 +174,8 @@ def render_documents(
             return Outcome(found[0], f"browser:{found[1]}")
 
         chain = [("browser", look), *resolvers(after[1:], session, fetching)]
-        finished = work(
-            documents,
-            lambda one: bool(after) and (not one.text or one.reason == "truncated"),
-            chain,
-            kept,
-            "rendered pages",
-        )
+        asked |= {one.id: one for one in work(wanted, chain, kept, "rendered pages")}
+    finished = [asked.get(document.id, document) for document in documents]
     found, lost = ([one for one in finished if bool(one.text) == has] for has in (True, False))
     if not found and any(document.reason != "needs_browser" for document in lost):
         raise CollectError(

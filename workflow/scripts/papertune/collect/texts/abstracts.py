@@ -57,29 +57,20 @@ _NO_BOXES = words("body html a button input option svg i label li")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An abstract, the extractor that found it, and whether the page had no more than its beginning."""
+    """An abstract, its extractor (``meta:citation_abstract``), and whether it is only a beginning."""
 
     text: str
     found_by: str
     truncated: bool = False
 
 
-def find_abstract(html: str, url: str) -> tuple[str, str] | None:
-    """The whole abstract of a landing page and the name of the extractor that found it.
+def best_abstract(html: str, url: str) -> Found | None:
+    """The fullest abstract that a landing page has, marked where it is cut off.
 
     Args:
         html: The page as it came, or as a browser wrote it.
         url: Where it came from; chooses the publisher's extractors.
-
-    Returns:
-        Text and extractor (``meta:citation_abstract``, ``script:json``, ``section`` …), or None.
     """
-    found = best_abstract(html, url)
-    return (found.text, found.found_by) if found and not found.truncated else None
-
-
-def best_abstract(html: str, url: str) -> Found | None:
-    """The fullest abstract that a landing page has, marked where it is cut off."""
     soup = parsed(html)
     texts = [(clean(text), name) for text, name in _candidates(soup, html, url)]
     found = [Found(text, name, is_cut(text)) for text, name in texts if is_abstract(text)]

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 from statistics import median
 
 Letter = tuple[str, float, float, float, float]  # character, left, bottom, right, top
@@ -78,26 +78,22 @@ def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
     if gutter is None:
         return [pieces] if pieces else []
     spanning = [piece for piece in pieces if piece.left < gutter - 3 and piece.right > gutter + 3]
-    # a row of which a piece spans belongs to the page as a whole
-    bands: dict[tuple[int, int], list[Line]] = {}
     edges = sorted({round(piece.bottom, 1) for piece in spanning}, reverse=True)
-    for piece in pieces:
+
+    def band(piece: Line) -> tuple[int, int]:
         middle = (piece.bottom + piece.top) / 2
+        # a row of which a piece spans belongs to the page as a whole
         row = next((one for one in spanning if one.bottom <= middle <= one.top), None)
         if row is not None:
-            key = (2 * edges.index(round(row.bottom, 1)) + 1, 0)
-        else:
-            side = (piece.left + piece.right) / 2 >= gutter
-            key = (2 * sum(edge > middle for edge in edges), int(side))
-        bands.setdefault(key, []).append(piece)
-    joined: list[list[Line]] = []
-    for key, column in sorted(bands.items(), key=lambda item: item[0]):
-        # lines across the page that follow each other are one column
-        if joined and key[0] % 2 and joined[-1][0] in spanning:
-            joined[-1] += column
-        else:
-            joined.append(column)
-    return joined
+            return 2 * edges.index(round(row.bottom, 1)) + 1, 0
+        side = (piece.left + piece.right) / 2 >= gutter
+        return 2 * sum(edge > middle for edge in edges), int(side)
+
+    def column(piece: Line) -> tuple[int, int]:
+        """Lines across the page that follow each other are one column."""
+        return band(piece) if band(piece)[0] % 2 == 0 else (-1, 0)
+
+    return [list(lines) for _, lines in groupby(sorted(pieces, key=band), column)]
 
 
 def _gutter(pieces: list[Line], width: float) -> float | None:

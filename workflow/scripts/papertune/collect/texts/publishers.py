@@ -78,9 +78,8 @@ _PUSH = re.compile(r"__next_f\.push\(\[\d+,\s*(?=\")")
 
 def selectors_of(soup: BeautifulSoup, url: str, html: str) -> Iterator[tuple[str, str]]:
     """Name and selector of every publisher that a page is of, by its url or what it says of itself."""
-    urls = [url]
-    urls += [str(link.get("href") or "") for link in soup.find_all("link", rel="canonical")]
-    urls += [str(meta.get("content") or "") for meta in soup.find_all("meta", property="og:url")]
+    said = soup.select("link[rel~=canonical], meta[property='og:url']")
+    urls = [url, *(str(tag.get("href") or tag.get("content") or "") for tag in said)]
     hosts = {f".{host_of(item)}" for item in urls} - {"."}
     for row in _TABLE.strip().replace("\n    ", " ").splitlines():
         head, _, selectors = row.partition(": ")
@@ -235,9 +234,8 @@ def _value(field: Any) -> str:
 def title_of(soup: BeautifulSoup) -> str:
     """The title of the page's paper."""
     for name in ("citation_title", "dc.title", "og:title"):
-        meta = soup.find("meta", attrs={"name": re.compile(f"^{re.escape(name)}$", re.IGNORECASE)})
-        meta = meta or soup.find("meta", property=name)
-        if meta is not None and meta.get("content"):
+        meta = soup.select_one(f'meta[name="{name}" i][content], meta[property="{name}"][content]')
+        if meta is not None and meta["content"]:
             return str(meta["content"])
     heading = soup.find("h1") or soup.find("title")
     return heading.get_text() if heading is not None else ""

@@ -5,7 +5,7 @@ import threading
 import time
 
 from papertune.collect.identifiers import host_of
-from papertune.collect.texts.abstracts import find_abstract
+from papertune.collect.texts.abstracts import best_abstract
 from papertune.collect.web.addresses import PrivateAddress
 from papertune.collect.web.chromium import Chromium, said
 from papertune.collect.web.pauses import LOOK
@@ -47,7 +47,7 @@ class Browser:
         self._running = None
 
     def abstract(self, url: str) -> tuple[str, str] | None:
-        """The abstract of a rendered page and its extractor, as :func:`find_abstract` gives them.
+        """The abstract of a rendered page and its extractor, where it is whole.
 
         Raises:
             PageError: the page does not load, leads to a private address, is a file, takes too
@@ -148,7 +148,8 @@ class Browser:
                 landed = self._check_landed(url, now, late)
             html = driver.page_source
             if html != seen:
-                seen, found = html, find_abstract(html, landed)
+                seen, best = html, best_abstract(html, landed)
+                found = (best.text, best.found_by) if best and not best.truncated else None
                 # a description is the last resort: scripts may still write the abstract itself
                 if found and found[1] != "og:description":
                     return found
