@@ -1,0 +1,55 @@
+"""Pages that a wall puts in a page's place, and the letters of a page whatever it says of them."""
+
+import pytest
+
+from papertune.collect.web.challenges import challenge_of, decoded
+from tables import rows
+
+WALLS = r"""
+<title>Just a moment...</title><script>window._cf_chl_opt={}</script> ⇒ Cloudflare
+<title>Access denied | a.example used Cloudflare to restrict access</title> ⇒ Cloudflare
+<title>Making sure you&#39;re not a bot!</title> ⇒ Anubis
+<html><script id="anubis_challenge" type="application/json">1</script> ⇒ Anubis
+<title>Client Challenge</title><p>JavaScript is disabled ⇒ Fastly
+<title>Request Rejected</title>The requested URL was rejected. Your support ID is: 1 ⇒ F5
+<TITLE>Access Denied</TITLE><H1>Access Denied</H1>You don't have permission ⇒ Akamai
+<title>x</title><p>Incapsula incident ID: 1-2</p> ⇒ Imperva
+<title>Radware Captcha Page</title> ⇒ Radware
+<title>Vercel Security Checkpoint</title> ⇒ Vercel
+<title>JSTOR: Access Check</title> ⇒ PerimeterX
+<title>x</title><form><div class='g-recaptcha'></div>Please verify ⇒ captcha
+<p>Please verify that you are a human to go on.</p> ⇒ captcha
+<title>x</title><p>Press &amp; Hold to confirm that you are a human</p> ⇒ captcha
+<p>Your IP address has been blocked because of automated requests</p> ⇒ captcha
+<p>Our systems have detected unusual traffic from your network ⇒ captcha
+"""
+PROSE = "We ask whether a small model gains from reading the pages it is asked about. "
+
+
+@pytest.mark.parametrize(("html", "kind"), rows(WALLS))
+def test_challenges_are_known(html, kind):
+    assert challenge_of(html) == kind
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f"<h2>Abstract</h2><p>{PROSE}</p>",
+        # a page behind Cloudflare, with a comment form that has a captcha
+        "<script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script>"
+        f"<div class='g-recaptcha'></div><p>{PROSE * 20}</p>",
+        "<title>CAPTCHA: Using Hard AI Problems for Security</title><div id=abstract></div>",
+        f"<h2>Access denied: who reads pages?</h2><p>{PROSE}</p>",
+        "<title>Access Denied: A History of Locks</title><div id=abstract></div>",
+        '{"result": "verify that you are a human"}',
+        "",
+    ],
+)
+def test_ordinary_pages_are_no_challenge(html):
+    assert challenge_of(html) == ""
+    assert challenge_of(html, {"cf-mitigated": "challenge"}) == "Cloudflare"
+
+
+def test_letters_of_pages_that_do_not_say_how_they_are_coded():
+    assert decoded("é".encode("cp1252"), "text/html") == "é"
+    assert decoded(b"\xef\xbb\xbfx", "text/html") == "x"
