@@ -44,8 +44,8 @@ def cached(tmp_path):
     """Give a session a page in its cache."""
     session = PoliteSession(Fetching(), tmp_path / "cache")
 
-    def keep(url, text, media="text/html"):
-        session.cache.write(Page(url, url, media, text))
+    def keep(url, text):
+        session.cache.write(Page(url, url, "text/html", text))
         return session
 
     return keep

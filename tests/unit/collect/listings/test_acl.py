@@ -119,5 +119,5 @@ def test_a_file_under_a_url_is_fetched(cached):
     url = "https://acl.example/2021.x.xml"
     text = collection(volume("main", paper(1, "Größe"))).replace("UTF-8", "ISO-8859-1")
     source = AclXmlSource(kind="acl_xml", path=url.replace("2021", "{year}"))
-    _, found = acl.list_xml(cached(url, text, "text/plain"), source, 2021)
+    _, found = acl.list_xml(cached(url, text), source, 2021)
     assert found.title == "Größe"
