@@ -9,15 +9,10 @@ from collecting import Steps
 from collecting import contents as table_of_contents
 
 from loopback import ABSTRACT, landing
-from papertune.collect.web.chromium import find_browser
 from papertune.demo.papers import papers
 from papertune.demo.venue import KINDS, SPECIAL, kinds_of
 from papertune.errors import CollectError
 from papertune.study.settings.listings import DblpSource, DemoSource, FilesSource
-
-needs_browser = pytest.mark.skipif(
-    not find_browser(), reason="no Chromium with its driver on this machine"
-)
 
 
 def contents(*urls: str) -> str:
@@ -56,24 +51,12 @@ def test_each_document_has_its_own_outcome(site, steps, caplog):
         for document, reason in zip(listed[1:], reasons, strict=True)
     ]
     assert "Paper 1" in missing[0].detail and gone in missing[0].detail
-
-
-def test_a_rerun_asks_only_for_what_may_be_there_now(site, steps):
-    fine, bare = site.page("/fine", landing()), site.page("/bare", "<p>nothing</p>")
-    ill = site.then("/ill", (500, {}, "x"), (200, {}, landing("We " + ABSTRACT)))
-    site.page("/toc2020", contents(fine, bare, ill))
-    steps.change(retries=0)
-    steps.list()
-    assert steps.fetch()[2].reason == "http_500"
-    before = site.total
-    again = steps.fetch()
-    assert again[2].text == "We " + ABSTRACT
-    assert site.total == before + 1
     # neither the store nor the cache is needed for the other
     for path in (steps.folder / "store").rglob("*.jsonl"):
         path.unlink()
-    assert steps.fetch() == again
-    assert site.total == before + 1
+    before = site.requests["/fine"]
+    assert steps.fetch() == fetched
+    assert site.requests["/fine"] == before
 
 
 def test_a_challenge_fails_the_job_after_what_is_done_is_kept(site, steps):
@@ -149,31 +132,21 @@ def test_a_listing_that_is_none_is_an_error(site, steps, body):
     assert len(steps.list()[0]) == 1, "what was none was kept"
 
 
-def test_a_file_row_without_abstract_is_fetched(site, fetching, tmp_path):
-    rows = [
-        {"title": "A", "paper_url": site.page("/a", landing()), "year": 2020, "abstract": ""},
-        {"title": "B", "doi": "10.1000/b", "year": 2020, "abstract": "Known " + ABSTRACT},
-    ]
-    path = tmp_path / "rows.json"
-    path.write_text(json.dumps(rows))
-    steps = Steps(tmp_path, fetching, FilesSource(kind="files", path=str(path)))
-    steps.list()
-    steps.fetch()
-    documents, _ = steps.render()
-    assert [document.found_by for document in documents] == ["section", "listing"]
-    assert site.total == 1
-
-
-def test_files_with_abstracts_need_neither_contact_nor_network(tmp_path, fetching, monkeypatch):
+def test_rows_with_abstracts_need_neither_contact_nor_network_others_are_fetched(
+    site, fetching, tmp_path, monkeypatch
+):
     monkeypatch.delenv("PAPERTUNE_CONTACT", raising=False)
-    path = tmp_path / "rows.jsonl"
-    row = {"title": "A", "doi": "10.1000/a", "year": 2020, "abstract": ABSTRACT}
-    path.write_text(json.dumps(row))
+    rows = [{"title": "B", "doi": "10.1000/b", "year": 2020, "abstract": "Known " + ABSTRACT}]
+    path = tmp_path / "rows.json"
     steps = Steps(tmp_path, fetching, FilesSource(kind="files", path=str(path)))
-    steps.change(contact="")
-    steps.list()
-    steps.fetch()
-    assert len(steps.render()[0]) == 1
+    for contact, found_by in (("", ["listing"]), (fetching.contact, ["listing", "section"])):
+        path.write_text(json.dumps(rows))
+        steps.change(contact=contact)
+        steps.list()
+        steps.fetch()
+        assert [document.found_by for document in steps.render()[0]] == found_by
+        rows.append({"title": "A", "paper_url": site.page("/a", landing()), "year": 2020})
+    assert site.total == 1
 
 
 # ---- the demo venue ---------------------------------------------------------------------------
@@ -217,20 +190,3 @@ def test_the_demo_is_the_same_on_every_port(tmp_path, fetching):
     _, one, _ = demo(tmp_path / "one", fetching, 2006)
     _, other, _ = demo(tmp_path / "other", fetching, 2006)
     assert one == other
-
-
-@needs_browser
-@pytest.mark.browser
-@pytest.mark.slow
-def test_a_browser_reads_what_javascript_writes(tmp_path, fetching):
-    year = next(
-        year for year in range(2005, 2025) if "javascript" in kinds_of(papers(year, 12, 1)).values()
-    )
-    steps, _, _ = demo(tmp_path, fetching, year)
-    before = [document for document in steps.fetch() if not document.text]
-    assert {document.reason for document in before} == {"no_abstract_in_page"}
-    steps.change(timeout=20)
-    found, missing = steps.render()
-    assert not missing
-    assert are_true(found, year)
-    assert sum(document.found_by == "browser:section" for document in found) == len(before)

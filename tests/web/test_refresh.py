@@ -9,7 +9,7 @@ import pytest
 import yaml
 from collecting import contents
 
-from papertune.collect.refresh import compare_listings, refresh_listings
+from papertune.collect.refresh import refresh_listings
 from papertune.collect.steps import list_documents
 from papertune.errors import CollectError
 from papertune.jobs import stopping
@@ -24,10 +24,10 @@ FIRST = {"https://a.example/1": "One", "https://a.example/2": "Two"}
 class Venue:
     """An experiment of two years that are listed already, and its site."""
 
-    def __init__(self, site, folder: Path, **source) -> None:
+    def __init__(self, site, folder: Path) -> None:
         self.site, self.folder = site, folder
         values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
-        values["source"] = source or {"kind": "dblp", "url": site.url("/toc{year}")}
+        values["source"] = {"kind": "dblp", "url": site.url("/toc{year}")}
         polite = {"contact": "tests@example.org", "delay": 0, "retries": 0}
         values["fetching"] = {**polite, "allow_hosts": ["127.0.0.1"]}
         path = folder / "mine.yaml"
@@ -154,27 +154,3 @@ def test_the_delay_lies_between_years_and_after_the_run_before(venue):
     times = venue.site.times[asked - 1 :]
     assert len(times) == 5
     assert all(later - earlier >= 0.29 for earlier, later in itertools.pairwise(times))
-
-
-def test_local_files_are_compared_only(site, tmp_path, monkeypatch, caplog):
-    monkeypatch.chdir(tmp_path)
-    caplog.set_level(logging.INFO)
-    mine = Venue(site, tmp_path, kind="files", path="rows.csv")
-    head = "title,paper_url,year,abstract\n"
-    Path("rows.csv").write_text(head + "One,https://a.example/1,2010,Text one.\n")
-    mine.list(2010)
-    before = files()
-    with Path("rows.csv").open("a") as stream:
-        stream.write("Two,https://a.example/2,2010,Text two.\n")
-    mine.refresh()
-    assert "added: Two (https://a.example/2)" in caplog.text
-    assert files() == before
-
-
-def test_documents_are_compared_by_id():
-    one = Document("1", "One", "https://a.example/1", 2010)
-    moved = Document("1", "One", "https://b.example/1", 2010)
-    two = Document("2", "Two", "https://a.example/2", 2010)
-    changes = compare_listings([one], [moved, two])
-    assert changes == [("added", two), ("changed (url)", moved)]
-    assert not compare_listings([one, two], [two, one])

@@ -125,12 +125,3 @@ def test_one_that_refuses_does_not_keep_the_others_from_answering(study):
     study.documents = study.documents[:1]
     found, _ = study.collect("openalex", "landing")
     assert found["found"].tried == ["openalex: host_stopped"]
-
-
-def test_a_failure_that_passes_is_asked_again(study):
-    study.paper("late", landing=(500, "down"))
-    with pytest.raises(CollectError, match="not one of 1 documents"):
-        study.collect("landing")
-    study.site.page("/late", landing())
-    found, _ = study.collect("landing")
-    assert found["late"].text == ABSTRACT
