@@ -48,9 +48,12 @@ def check_run():
         found = [*machine.check_memory(tasks_of_run(), memory_there())]
         submits = slurm.submits(executor)
         if submits:
-            found[:0] = doctor.before_submitting(
-                executor, kinds_of_run(), models_of_run(), EXPERIMENTS, folders
-            )
+            found = [
+                *doctor.check_cluster(executor, kinds_of_run()),
+                *machine.check_folders(folders),
+                *machine.check_models(models_of_run(), EXPERIMENTS),
+                *found,
+            ]
         what = "submitted" if submits else "started"
         for finding in findings.doubts_unless_wrong(found, what):
             print(finding, file=sys.stderr)

@@ -82,15 +82,15 @@ def tasks_of_run():
 
 
 def memory_there():
-    """What one GPU has, by rule, as the profile says or as this machine's driver does."""
+    """What a task is given, as the profile says or as this machine and its driver do."""
     rules = {rule.name: rule for rule in workflow.rules if rule.name in machine.WORKS}
     if all(map(runs_here, rules.values())):
-        return machine.Offered(
-            dict.fromkeys(rules, gpus.gpu_memory()),
-            float(psutil.virtual_memory().total),
-        )
+        gpu, memory = gpus.gpu_memory(), float(psutil.virtual_memory().total)
+        return lambda task: gpu if task.on_gpu else memory
     said = {
         name: getattr(rule.resources.get(machine.RESOURCE), "value", None)
         for name, rule in rules.items()
     }
-    return machine.Offered({name: size * 10**9 for name, size in said.items() if size})
+    sizes = {name: size * 10**9 for name, size in said.items() if size}
+    # what its nodes have is the cluster's matter
+    return lambda task: sizes.get(task.work) if task.on_gpu else None

@@ -110,33 +110,32 @@ def study(url: str) -> Layout:
 
 def test_a_source_within_reach_is_asked_once_by_its_host(hub):
     hub.otherwise = (403, {}, "")  # an answer all the same
-    (finding,) = machine.check_source(study(hub.url()))
+    finding, _ = machine.check_source(study(hub.url()))
     assert finding == fine(hub.url("/ answers"))
     assert [(one.target, one.headers.get("Authorization")) for one in hub.asked] == [("/", None)]
 
 
 def test_a_source_out_of_reach_is_wrong_until_all_is_collected(tmp_path):
     layout = study("http://127.0.0.1:9")
-    (finding,) = machine.check_source(layout)
+    finding, _ = machine.check_source(layout)
     assert finding.state == "wrong"
     assert "snakemake documents --config experiments=isca" in finding.hint
     for path in layout.documents():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     assert list(machine.check_source(layout)) == []
-    assert list(machine.check_browser(layout)) == []
 
 
 def test_a_proxy_is_asked_where_there_is_one(hub, monkeypatch):
     monkeypatch.setenv("http_proxy", hub.url())
-    (finding,) = machine.check_source(study("http://venue.example"))
+    finding, _ = machine.check_source(study("http://venue.example"))
     assert finding.state == "ok"
     assert hub.paths[0] == "http://venue.example/"
 
 
 def test_a_missing_browser_is_a_doubt(monkeypatch):
     monkeypatch.setenv("PAPERTUNE_CHROMIUM", "no-such-browser")
-    (finding,) = machine.check_browser(study("http://127.0.0.1:9"))
+    _, finding = machine.check_source(study("http://127.0.0.1:9"))
     assert finding.state == "doubt" and "chromium" in finding.hint
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loopback import serving
-from papertune.cluster.machine import Offered, ask_hub, check_memory, show_memory
+from papertune.cluster.machine import ask_hub, check_memory, show_memory
 from papertune.footprint.architecture import architecture_of, from_scratch, read_architecture
 from papertune.footprint.peaks import answering_peak, training_peak
 from papertune.footprint.study import Task, memory_mb, peak_of, tasks_of, what_would_fit
@@ -330,6 +330,11 @@ def test_parts_of_a_model_fit_where_the_whole_does_not():
     assert phases["answers"] == 2 * FALCON_7B.parameters
 
 
+def gpus(**sizes: float):
+    """What one GPU has, by work."""
+    return lambda task: sizes.get(task.work) if task.on_gpu else None
+
+
 def isca(tmp_path: Path, **changes) -> Layout:
     experiment = load_experiment(ROOT / "config/experiments/isca.yaml")
     compute = experiment.compute.model_copy(update={"memory_mb": None, **changes})
@@ -342,16 +347,16 @@ def isca(tmp_path: Path, **changes) -> Layout:
 
 def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):
     tasks = tasks_of(isca(tmp_path))
-    small = Offered({"train": 8e9, "answer": 8e9})
+    small = gpus(train=8e9, answer=8e9)
     found = {item.text.partition(" takes")[0]: item for item in check_memory(tasks, small)}
     bad = found["isca: training full"]
     assert bad.state == "wrong" and "but 8.0 GB are there" in bad.text
     assert "what would fit: training.batch_size: " in bad.hint and "qlora" in bad.hint
     assert found["isca: answering of full"].state == "ok"
-    large = list(check_memory(tasks, Offered({"train": 80e9, "answer": 80e9})))
+    large = list(check_memory(tasks, gpus(train=80e9, answer=80e9)))
     assert {item.state for item in large} == {"ok"}
     assert "and 80.0 GB are there" in large[0].text
-    unknown = list(check_memory(tasks, Offered()))
+    unknown = list(check_memory(tasks, gpus()))
     assert "set gpu_memory_gb in the profile" in unknown[-1].text
     assert "!! isca: training full takes about" in show_memory(tasks, small)
 
@@ -363,7 +368,7 @@ def test_a_batch_that_is_found_by_itself_has_to_fit_at_its_smallest(tmp_path):
     finding = replace(layout, experiment=changed)
     for one, state in ((layout, "wrong"), (finding, "ok")):
         task = Task(one, "train", "full")
-        (found,) = check_memory([task], Offered({"train": 8e9}))
+        (found,) = check_memory([task], gpus(train=8e9))
         assert found.state == state
 
 
@@ -386,7 +391,7 @@ def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_
 
     layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"), str(tmp_path))
     task = Task(layout, "train", "full")
-    (found,) = check_memory([task], Offered())
+    (found,) = check_memory([task], gpus())
     assert found.state == "doubt" and "download_base" in found.hint
     with serving((200, {}, GPT2_CONFIG | {"vocab_size": 9})) as hub:
         monkeypatch.setattr(constants, "ENDPOINT", hub.url())

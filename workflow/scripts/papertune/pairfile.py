@@ -28,11 +28,7 @@ SCHEMA = pa.schema(
 
 
 def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> int:
-    """Write a file whole or not at all; returns how many pairs.
-
-    Raises:
-        OSError: as the file system says; an old file is then untouched.
-    """
+    """Write a file whole or not at all; returns how many pairs."""
     count = 0
     options = {"compression": "zstd", "store_schema": False, "dictionary_pagesize_limit": 2**30}
     with (
@@ -42,7 +38,7 @@ def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> int:
         for group in _groups(pairs):
             columns = {name: [getattr(pair, name) for pair in group] for name in NAMES}
             columns["provenance"] = [json.dumps(value) for value in columns["provenance"]]
-            arrays = [_array(columns[name], name in SHARED) for name in NAMES]
+            arrays = [(_shared if name in SHARED else pa.array)(columns[name]) for name in NAMES]
             file.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
             count += len(group)
     return count
@@ -63,31 +59,22 @@ def _groups(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
         yield group
 
 
-def _array(values: list[Any], shared: bool) -> pa.Array:
-    if not shared:
-        return pa.array(values)
+def _shared(values: list[Any]) -> pa.Array:
+    """Each text once; pyarrow would first copy all of them."""
     texts: dict[str, int] = {}
     places = [texts.setdefault(value, len(texts)) for value in values]
     return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), pa.array(texts, TEXT))
 
 
 def read_pairs(path: str | Path) -> Iterator[Pair]:
-    """The pairs of a file, one at a time.
-
-    Raises:
-        RecordError: it is no such file.
-    """
+    """The pairs of a file, one at a time; RecordError where it is no such file."""
     with _opened(path) as file:
         for group in range(file.num_row_groups):
             yield from _pairs(file, group)
 
 
 def read_pairs_at(path: str | Path, rows: Iterable[int]) -> Iterator[Pair]:
-    """The pairs in some rows, counted from 0; quick where neighbours are asked for together.
-
-    Raises:
-        RecordError: it is no such file.
-    """
+    """The pairs in some rows, counted from 0; quick where neighbours are asked for together."""
     groups: dict[int, list[Pair]] = {}
     with _opened(path) as file:
         sizes = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))

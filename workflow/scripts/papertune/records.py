@@ -120,8 +120,7 @@ def pair_id(document: str, question: str, answer: str) -> str:
 def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[Any]]:
     """Open a file, UTF-8 or binary, that has its name only once it is whole and on disk.
 
-    Raises:
-        OSError: as the file system says (a full disk, say); the old file is then untouched.
+    Raises OSError as the file system says (a full disk, say); the old file is then untouched.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -188,11 +187,7 @@ def to_line(record: Any) -> str:
 
 
 def from_dict(kind: type[Record], values: dict[str, Any], where: str = "") -> Record:
-    """A record from its fields.
-
-    Raises:
-        RecordError: unknown or missing fields.
-    """
+    """A record from its fields; raises RecordError where some are unknown or missing."""
     try:
         return kind(**values)
     except TypeError as error:
@@ -204,11 +199,7 @@ def from_dict(kind: type[Record], values: dict[str, Any], where: str = "") -> Re
 
 
 def read_records(path: str | Path, kind: type[Record]) -> Iterator[Record]:
-    """The records of a JSONL file, one at a time.
-
-    Raises:
-        RecordError: a line is no JSON object or has the wrong fields; names file and line.
-    """
+    """The records of a JSONL file, one at a time; RecordError names file and line of a bad one."""
     for number, values in read_json_lines(path):
         yield from_dict(kind, values, where=f"{path}:{number}")
 
@@ -216,8 +207,7 @@ def read_records(path: str | Path, kind: type[Record]) -> Iterator[Record]:
 def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers (from 1) and objects of a JSONL file; blank lines are passed over.
 
-    Raises:
-        RecordError: a line is no JSON object; names file and line.
+    Raises RecordError where a line is no JSON object; names file and line.
     """
     with open(path, "rb") as stream:
         for number, line in enumerate(stream, start=1):

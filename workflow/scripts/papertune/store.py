@@ -24,14 +24,10 @@ IDENTITY = "identity.json"  # what a folder of the store was made for
 
 
 class Store:
-    """The finished items of one stage under one identity.
+    """The finished items of one stage (``fetch``, ``answer`` …) under one identity.
 
-    Only offsets are held in memory; values are read from disk when asked for.
-
-    Args:
-        root: The store's folder, shared by experiments and, where wanted, by people.
-        stage: What kind of work (``fetch``, ``synthesize``, ``answer`` …).
-        identity: Everything that the values depend on besides the item itself (JSON values).
+    The identity is everything that values depend on besides the item itself (JSON values). Only
+    offsets are held in memory; values are read from disk when asked for.
     """
 
     def __init__(self, root: str | Path, stage: str, identity: Mapping[str, Any]) -> None:
@@ -52,11 +48,7 @@ class Store:
         return len(self._index)
 
     def get(self, key: str) -> Any:
-        """The value of a finished item.
-
-        Raises:
-            KeyError: the item is not finished.
-        """
+        """The value of a finished item; KeyError where it is not finished."""
         path, offset = self._index[key]
         with open(path, "rb") as stream:
             stream.seek(offset)
@@ -69,8 +61,7 @@ class Store:
     def add(self, items: Mapping[str, Any]) -> None:
         """Append one batch of finished items; it is on disk when this returns.
 
-        Raises:
-            OSError: as the file system says; items of earlier batches stay readable.
+        Raises OSError as the file system says; items of earlier batches stay readable.
         """
         if not items:
             return

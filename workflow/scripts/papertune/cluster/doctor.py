@@ -9,7 +9,6 @@ from typing import Any
 
 from papertune.cluster import leftovers, machine, slurm
 from papertune.cluster.findings import Finding, doubt, fine, wrong
-from papertune.cluster.machine import HubModel
 from papertune.cluster.requests import Ask, Kind, why_not
 from papertune.cluster.slurm import ClusterError, Partition
 from papertune.study.layout import Layout
@@ -32,8 +31,8 @@ def examine(
         folders: Where results and finished work lie.
     """
     if slurm.submits(executor):
-        yield from _check_cluster(executor, kinds)
-    elif not slurm.missing_tools() and slurm.is_up():
+        yield from check_cluster(executor, kinds)
+    elif not slurm.missing_tools():
         yield doubt(
             "this machine belongs to a cluster, but with this profile jobs run on it",
             "to submit them: --profile profiles/slurm",
@@ -49,30 +48,17 @@ def examine(
     yield from machine.check_folders(folders)
     for layout in layouts.values():
         yield from machine.check_source(layout)
-        yield from machine.check_browser(layout)
     models = {model: None for layout in layouts.values() for model in machine.hub_models(layout)}
     yield from machine.check_models(models, layouts)
 
 
-def before_submitting(
-    executor: Any,
-    kinds: Iterable[Kind],
-    models: Iterable[HubModel],
-    experiments: Iterable[str],
-    folders: Iterable[str],
-) -> Iterator[Finding]:
-    """What is looked at before a run of experiments submits its first job, of ``kinds``.
+def check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
+    """Ask the cluster everything, for what will be submitted.
 
-    Where finished jobs would be looked for in a place that does not know them, and another does,
-    the executor is told to look there: it would wait for them for ever.
+    What cannot be asked any more is left out. Where finished jobs would be looked for in a place
+    that does not know them, and another does, the executor is told to look there: it would wait for
+    them for ever.
     """
-    yield from _check_cluster(executor, kinds)
-    yield from machine.check_folders(folders)
-    yield from machine.check_models(models, experiments)
-
-
-def _check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
-    """Ask the cluster everything; what cannot be asked any more is left out."""
     if missing := slurm.missing_tools():
         yield wrong(
             f"this profile submits to a cluster, and there is none here: {', '.join(missing)} not found",

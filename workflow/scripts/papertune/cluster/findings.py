@@ -28,11 +28,7 @@ wrong = partial(Finding, "wrong")  # with this, jobs fail or never start
 
 
 def show_all(findings: Iterable[Finding]) -> None:
-    """Print findings as they come, and what they come to.
-
-    Raises:
-        ClusterError: something is wrong.
-    """
+    """Print findings as they come, and what they come to; ClusterError if something is wrong."""
     states = []
     for finding in findings:
         print(finding, flush=True)
@@ -45,11 +41,7 @@ def show_all(findings: Iterable[Finding]) -> None:
 
 
 def doubts_unless_wrong(findings: Iterable[Finding], what: str) -> Iterator[Finding]:
-    """What is worth a word before a run does anything.
-
-    Args:
-        findings: What was found.
-        what: Is not done where something is wrong: ``submitted`` or ``started``.
+    """What is worth a word before a run does anything, which is then ``submitted`` or ``started``.
 
     Raises:
         ClusterError: something is wrong; says what, and what to do, of each thing.

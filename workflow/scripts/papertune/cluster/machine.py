@@ -5,9 +5,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ PROBE = 100_000  # bytes written to see whether a quota is full
 APART = 5.0  # seconds by which a file's time may differ from the clock
 RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
 WORKS = ("pretrain_base", "train", "answer")
+Room = Callable[[Task], float | None]  # bytes that a task is given, where that is known
 
 
 class HubModel(NamedTuple):
@@ -117,31 +117,23 @@ def _ask_hub_for(model: HubModel, method: str = "HEAD") -> requests.Response | N
 
 
 def check_source(layout: Layout) -> Iterator[Finding]:
-    """Whether the source's server is within reach, where not all is collected yet."""
-    # the demo's url is no setting: its jobs serve it themselves
-    url = layout.experiment.source.model_dump().get("url", "")
-    if not url or _is_collected(layout):
-        return
-    host = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
-    if _answer(host) is not None:
-        yield fine(f"{host} answers")
-    else:
-        yield wrong(
-            f"{host} does not answer: {layout.name} is not collected yet",
-            "start where there is internet (a login or data-transfer node; set https_proxy if your "
-            f"site has a proxy): snakemake documents --config experiments={layout.name}",
-        )
-
-
-def _is_collected(layout: Layout) -> bool:
-    return all(Path(path).exists() for path in layout.documents())
-
-
-def check_browser(layout: Layout) -> Iterator[Finding]:
-    """Chromium, where pages may have to be rendered."""
+    """What collecting needs, where not all is collected yet: the source's server, and Chromium."""
     from papertune.collect.web.chromium import HOW_TO_GET_ONE, find_browser
 
-    if "browser" not in layout.experiment.fetching.resolvers or _is_collected(layout):
+    if all(Path(path).exists() for path in layout.documents()):
+        return
+    # the demo's url is no setting: its jobs serve it themselves
+    if url := layout.experiment.source.model_dump().get("url", ""):
+        host = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+        if _answer(host) is not None:
+            yield fine(f"{host} answers")
+        else:
+            yield wrong(
+                f"{host} does not answer: {layout.name} is not collected yet",
+                "start where there is internet (a login or data-transfer node; set https_proxy if "
+                f"your site has a proxy): snakemake documents --config experiments={layout.name}",
+            )
+    if "browser" not in layout.experiment.fetching.resolvers:
         return
     if found := find_browser():
         yield fine(f"Chromium is there: {found[0]}")
@@ -206,22 +198,10 @@ def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iter
             yield fine(f"{model.name} is not downloaded yet; the run does it here, or: {command}")
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """Bytes of memory of one GPU, by rule, and of this machine; None is what is not known."""
-
-    gpus: Mapping[str, float | None] = field(default_factory=dict)
-    machine: float | None = None  # nor asked for, where it is the cluster's matter
-
-    def to(self, task: Task) -> float | None:
-        """What a task is given."""
-        return self.gpus.get(task.work) if task.on_gpu else self.machine
-
-
-def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
+def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
     """What each task takes, and whether there is as much."""
     asked, unknown = False, []
-    for verdict in judge(tasks, offered.to):
+    for verdict in judge(tasks, room):
         if verdict.peak is None:
             unknown.append(str(verdict.task))
             continue
@@ -238,10 +218,10 @@ def check_memory(tasks: Iterable[Task], offered: Offered) -> Iterator[Finding]:
         yield fine(f"how much memory the GPUs have is not known: set {RESOURCE} in the profile")
 
 
-def show_memory(tasks: Iterable[Task], offered: Offered) -> str:
+def show_memory(tasks: Iterable[Task], room: Room) -> str:
     """What each task takes, as lines of a plan; empty where there are none."""
     lines, marks = [], {True: "ok", False: "!!", None: "  "}
-    for verdict in judge(tasks, offered.to):
+    for verdict in judge(tasks, room):
         lines.append(f"  {marks[verdict.fits]} {verdict}\n")
         if verdict.advice:
             lines.append(f"     {verdict.advice}\n")

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import SimpleNamespace
@@ -90,14 +89,6 @@ def check_controller() -> None:
     """Ask whether the controller is there: other commands try for long before they give up."""
     if " is UP" not in (said := ask("scontrol", "ping", seconds=5)):
         raise ClusterError(f"the controller does not answer: {said.strip()}")
-
-
-def is_up() -> bool:
-    """Whether a controller is there."""
-    with suppress(ClusterError):
-        check_controller()
-        return True
-    return False
 
 
 def configuration() -> dict[str, str]:

@@ -86,8 +86,6 @@ def _meet(task: dict[str, Any]) -> tuple[int, str, Any]:
     """This node's number, where all nodes meet, and, on the first, the server that is there."""
     from torch.distributed import DistStoreError, TCPStore
 
-    nodes, hint = task["nodes"], "see launcher in the profile"
-
     def serve(here: str) -> tuple[str, Any]:
         # another one of this process shares its port
         server = TCPStore(here, 0, None, True, wait_for_workers=False, multi_tenant=True)
@@ -96,7 +94,8 @@ def _meet(task: dict[str, Any]) -> tuple[int, str, Any]:
     if not task["meet"]:
         return 0, *serve(HERE)
     here, store = _way_to_job(**task["meet"])
-    node, server = store.add("nodes", 1) - 1, None
+    nodes, node, server = task["nodes"], store.add("nodes", 1) - 1, None
+    hint = "see launcher in the profile"
     if node >= nodes:
         raise TrainingError(f"the launcher started more than {nodes} processes", hint=hint)
     if node == 0:
@@ -107,11 +106,8 @@ def _meet(task: dict[str, Any]) -> tuple[int, str, Any]:
     try:
         store.wait(["all", "endpoint"], START)
     except DistStoreError:
-        raise TrainingError(
-            f"{store.add('nodes', 0)} of {nodes} processes started within "
-            f"{START.total_seconds():.0f} s",
-            hint=hint,
-        ) from None
+        within = f"{store.add('nodes', 0)} of {nodes} processes started within {START}"
+        raise TrainingError(within, hint=hint) from None
     return node, store.get("endpoint").decode(), server
 
 
@@ -122,9 +118,9 @@ def _way_to_job(places: list[str], port: int) -> tuple[str, Any]:
     for place in places:
         with suppress(OSError), socket.create_connection((place, port), 5) as line:
             here = line.getsockname()[0]
-            if here.startswith("127.") and place != places[-1]:
-                continue  # the job's own node, by an address that no other has
-            return here, TCPStore(place, port, is_master=False)
+            # not the job's own node by an address that no other has
+            if not here.startswith("127.") or place == places[-1]:
+                return here, TCPStore(place, port, is_master=False)
     raise TrainingError(
         f"no way from {socket.gethostname()} to {', '.join(places)}, port {port}",
         hint="ask your site how nodes reach each other",
@@ -172,15 +168,15 @@ def run_worker(task: dict[str, Any]) -> int:
         if not shard:
             places = distributed.join()
             log.info("%d processes: %s", len(places), ", ".join(places))
+        work = getattr(import_module(module), name)
         with full_disk_in_words():
-            work = getattr(import_module(module), name)
             if shard:
                 work(task["parts"][rank], **task["arguments"])
-            else:
-                from pydantic import validate_call
+                return 0
+            from pydantic import validate_call
 
-                validate_call(work)(**task["arguments"])
-                distributed.leave()
+            validate_call(work)(**task["arguments"])
+            distributed.leave()
         return 0
     except stopping.Interrupted:
         if (cause := stopping.requested()) in signal.Signals.__members__:  # the job does not know

@@ -36,11 +36,7 @@ def is_first() -> bool:
 
 
 def join() -> list[str]:
-    """Become one of the processes that were started together, as their environment says.
-
-    Returns:
-        Where each of them runs; without GPUs they talk by gloo.
-    """
+    """Become one of the processes that the environment tells of; where each of them runs."""
     global _rank, _size
     import torch.distributed
 

@@ -26,9 +26,6 @@ def own_gpus(count: int) -> Iterator[None]:
     They are taken by a locked file for each, which goes with the process however it ends. Where too
     few are free, some are shared. Nothing is done where a scheduler or the user has chosen
     (``CUDA_VISIBLE_DEVICES``), where GPUs are cut up (MIG), or where there is no choice.
-
-    Args:
-        count: How many the job has asked for.
     """
     rows = _driver_says("uuid", "mig.mode.current") if count and VISIBLE not in os.environ else []
     present = [row[0] for row in rows]
@@ -85,11 +82,8 @@ def _driver_says(*fields: str, of: str = "") -> list[list[str]]:
 def busy_share(asked: int) -> float | None:
     """How many GPUs' worth of work the job's GPUs do just now: 1.5 is two at 75 %.
 
-    Args:
-        asked: GPUs that the job asked for: the first so many, where nothing says which it has.
-
-    Returns:
-        None where there is no tool, or a GPU says nothing (a part of a shared one).
+    They are the first so many where nothing says which it has. None where there is no tool, or a
+    GPU says nothing (a part of a shared one).
     """
     chosen = os.environ.get(VISIBLE) or ",".join(map(str, range(asked)))
     shares = _numbers("utilization.gpu", of=chosen)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -106,18 +107,12 @@ def read_record(path: Path) -> JobRecord | None:
 
 def own_job() -> tuple[str, float | None]:
     """The id of Slurm's job that this process runs in, and when it was submitted; ``""`` in none."""
-    job = os.environ.get("SLURM_JOB_ID", "")
-    if not job:
+    if not (job := os.environ.get("SLURM_JOB_ID", "")):
         return "", None
+    command = ["env", "SLURM_TIME_FORMAT=standard", "scontrol", "--oneliner", "show", "job", job]
+    how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        said = subprocess.check_output(
-            ["scontrol", "--oneliner", "show", "job", job],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=5,
-            env=os.environ | {"SLURM_TIME_FORMAT": "standard"},
-        )
+        said = subprocess.check_output(command, text=True, timeout=5, **how)
         return job, datetime.fromisoformat(said.partition(" SubmitTime=")[2].split()[0]).timestamp()
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         log.info("scontrol: %s", error)
@@ -132,8 +127,8 @@ def recorded(
 
     Args:
         jobs: The folder of an experiment's records.
-        rule: The rule of the job.
-        wildcards: Its wildcards besides the experiment, in the order of the folders.
+        rule: The job's.
+        wildcards: The job's besides the experiment, in the order of the folders.
         asked: What it asked for: ``threads``, ``gpu``, ``memory_mb`` and ``runtime``.
     """
     folder = folder_of(jobs, rule, wildcards)
@@ -155,7 +150,7 @@ def recorded(
         seen=0.0,
         run=run if queued == number else "",
     )
-    refused: list[OSError] = []
+    warn = cache(log.warning)  # once
 
     def write(used: Mapping[str, Any], status: str = RUNNING) -> None:
         now = time.time()
@@ -163,12 +158,10 @@ def recorded(
         try:
             write_record(folder, replace(record, seen=now, ended=ended, status=status, **used))
         except OSError as error:
-            if not refused:
-                log.warning("what this job takes cannot be recorded: %s", error)
-            refused.append(error)
+            warn("what this job takes cannot be recorded: %s", error.strerror)
 
     write({})
-    meter, status = Meter(record.gpu, write), FAILED
+    meter, status = _Meter(record.gpu, write), FAILED
     meter.start()
     try:
         yield
@@ -185,16 +178,13 @@ def recorded(
         write(meter.used(), status)
 
 
-class Meter(threading.Thread):
+class _Meter(threading.Thread):
     """Measures what this process and its children use, beside the work, until it has ``ended``.
 
     CPU time is exact for all children that have ended and were waited for. Memory is the peak of
     this process itself, or, if that is more, the most that it and its children held together at one
-    look. How busy GPUs are is taken at each look, and only if the job asked for some.
-
-    Args:
-        gpus: GPUs that the job asked for.
-        tell: Called with what was used about once a minute.
+    look. How busy GPUs are is taken at each look, and only if the job asked for some. About once a
+    minute it tells what was used.
     """
 
     def __init__(self, gpus: int, tell: Callable[[dict[str, Any]], None]) -> None:

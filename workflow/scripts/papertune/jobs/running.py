@@ -62,10 +62,9 @@ class Run:
 
 def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     """Say that this process's run is at work in the folder, until the process ends."""
-    try:
+    user = f"user {os.getuid()}"
+    with suppress(KeyError, OSError):  # containers have users without names
         user = getpass.getuser()
-    except (KeyError, OSError):  # containers have users without names
-        user = f"user {os.getuid()}"
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     started = psutil.Process().create_time()
     run = Run(user, socket.gethostname(), os.getpid(), started, command, refreshes)
@@ -131,10 +130,6 @@ def make_way(folder: str | Path = ".", *, refreshes: bool = False) -> None:
 
     A run asks once more after ``begin``: of two that start at the same time each then sees the
     other. Both stop, which is safe and rare.
-
-    Args:
-        folder: The directory of the run.
-        refreshes: Whether this run replaces listings; then every other run is in its way.
 
     Raises:
         BusyError: another run is in the way.

@@ -53,11 +53,7 @@ def requested() -> str:
 
 
 def check() -> None:
-    """End the job here if it was asked to stop; call it where everything finished is on disk.
-
-    Raises:
-        Interrupted: it was asked to stop.
-    """
+    """Raise Interrupted if the job was asked to stop; call it where what is finished is on disk."""
     if _request is not None:
         what, since = _request
         raise Interrupted(
@@ -68,11 +64,7 @@ def check() -> None:
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Within, the signal does not wait for the next :func:`check`: for requests, pauses, downloads.
-
-    Raises:
-        Interrupted: the job was asked to stop, before or within.
-    """
+    """Within, the signal raises Interrupted at once: for requests, pauses, downloads."""
     global _waiting
     check()
     before, _waiting = _waiting, True

@@ -39,28 +39,14 @@ Batch = TypeVar("Batch")
 class Workers:
     """The processes of a job: on each node so many, one for each GPU where there are GPUs.
 
-    Args:
-        nodes: How many nodes.
-        each: Processes on each node.
-        threads: CPU threads on each node; its processes share them.
-        launcher: The command that runs another one on so many nodes, once on each, with
-            ``{nodes}``, ``{processes}`` (which is 1) and ``{threads}`` (of a node) in it.
+    The launcher runs another command on so many nodes, once on each; ``{nodes}``, ``{processes}``
+    (which is 1) and ``{threads}`` (of a node) may stand in it.
     """
 
     nodes: int = 1
     each: int = 1
-    threads: int = 1
+    threads: int = 1  # on each node; its processes share them
     launcher: str = ""
-
-    @property
-    def size(self) -> int:
-        """How many processes."""
-        return self.nodes * self.each
-
-    @property
-    def threads_each(self) -> int:
-        """CPU threads of a process."""
-        return max(1, self.threads // self.each)
 
     def command(self) -> list[str]:
         """The launcher with its numbers; raises TrainingError if it asks for something else."""
@@ -92,17 +78,14 @@ def workers_of(resources: Mapping[str, Any], threads: int) -> Workers:
 def run(work: Callable[..., None], workers: Workers, **arguments: Any) -> None:
     """Have all processes do ``work(threads=…, **arguments)`` together; one is this process.
 
-    Args:
-        work: A function of a module that asks :mod:`papertune.jobs.distributed` who it is; its
-            annotations say how to read its arguments from JSON.
-        workers: The processes.
-        arguments: For all of them; they can be written as JSON.
+    The work is a function of a module that asks :mod:`papertune.jobs.distributed` who it is; its
+    annotations say how to read its arguments from JSON.
 
     Raises:
         Interrupted: the job or a process was asked to stop; all have ended at the same step.
         PapertuneError: a process failed; the others were ended.
     """
-    if workers.size == 1:
+    if workers.nodes * workers.each == 1:
         work(threads=workers.threads, **arguments)
         return
     while True:
@@ -117,16 +100,19 @@ def run_shards(
 ) -> None:
     """Have each part worked on by a process of its own, ``work(part, threads=…, **arguments)``.
 
-    Args:
-        work: A function of a module; it keeps what it finishes in the store.
-        parts: What each is given, as JSON values like the arguments for all of them.
-        threads: CPU threads of this job; they and its GPUs are divided.
+    The work is a function of a module that keeps what it finishes in the store; parts and arguments
+    are JSON values. The job's threads and GPUs are divided.
 
     Raises:
         Interrupted: the job or a worker was asked to stop; every worker has ended its batch.
         PapertuneError: a worker failed; the others have ended the batch they were at.
     """
-    gpus = divide(_visible_gpus(), len(parts))
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")  # as CUDA names them
+    if given is None:
+        import torch
+
+        given = ",".join(map(str, range(torch.cuda.device_count())))
+    gpus = divide([name.strip() for name in given.split(",") if name.strip()], len(parts))
     log.info("%d processes%s", len(parts), f" on GPUs {gpus}" if any(gpus) else "")
     _launch(work, Workers(each=len(parts), threads=threads), arguments, parts=parts, gpus=gpus)
 
@@ -134,16 +120,6 @@ def run_shards(
 def deal(batches: Sequence[Batch], shards: int) -> list[list[Batch]]:
     """The batches of each shard, like cards: batches that lie together take about as long."""
     return [list(batches[first::shards]) for first in range(min(shards, len(batches)))]
-
-
-def _visible_gpus() -> list[str]:
-    """The GPUs that this job was given, as CUDA names them."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is None:
-        import torch
-
-        return [str(number) for number in range(torch.cuda.device_count())]
-    return [name.strip() for name in given.split(",") if name.strip()]
 
 
 def divide(gpus: Sequence[str], count: int) -> list[str]:
@@ -165,6 +141,7 @@ def _launch(
     from pydantic_core import to_json
 
     stopping.check()
+    threads = max(1, workers.threads // workers.each)
     store = meet = shared = None
     if workers.launcher:
         from torch.distributed import TCPStore
@@ -175,7 +152,7 @@ def _launch(
         shared.mkdir(exist_ok=True)
     task = {
         "work": f"{work.__module__}:{work.__qualname__}",
-        "arguments": {**arguments, "threads": workers.threads_each},
+        "arguments": {**arguments, "threads": threads},
         "nodes": workers.nodes,
         "each": workers.each,
         "meet": meet,
@@ -184,7 +161,7 @@ def _launch(
     library = [str(LIBRARY), os.environ.get("PYTHONPATH")]
     ours = {
         "PYTHONPATH": os.pathsep.join(filter(None, library)),
-        "OMP_NUM_THREADS": str(workers.threads_each),  # accelerate would choose
+        "OMP_NUM_THREADS": str(threads),  # accelerate would choose
         "TORCH_CPP_LOG_LEVEL": "ERROR",  # no advice on how to go through parameters
     }
     told = _Told()
