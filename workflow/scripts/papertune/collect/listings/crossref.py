@@ -65,8 +65,8 @@ def _is_of(work: Work, named: str, *, exactly: bool) -> bool:
 
 def _venues(work: Work) -> list[str]:
     event = work.get("event")
-    events = [event.get(part) for part in ("name", "acronym")] if isinstance(event, dict) else []
-    return [str(name) for name in (*events, *(work.get("container-title") or [])) if name]
+    said = [event.get("name"), event.get("acronym")] if isinstance(event, dict) else []
+    return [str(name) for name in (*said, *(work.get("container-title") or [])) if name]
 
 
 def _titles(work: Work) -> list[str]:

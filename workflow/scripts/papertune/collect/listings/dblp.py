@@ -58,13 +58,9 @@ _NO_PAPERS = {
 
 
 def list_documents(
-    session: PoliteSession,
-    source: listings.DblpSource | listings.DemoSource,
-    year: int,
-    *,
-    refresh: bool = False,
+    session: PoliteSession, source: listings.DblpSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """The entries of a table of contents.
+    """The entries of a table of contents, be it DBLP's or the built-in venue's.
 
     Raises:
         CollectError: the page cannot be had, is a challenge, or has no entry.
@@ -231,9 +227,7 @@ def _from_hit(hit: Work, year: int) -> Document | Rejection:
 
 def _listed(value: Any) -> list[Any]:
     """A list of what the API gives as nothing, as one thing or as a list of them."""
-    if value in (None, "", {}):
-        return []
-    return value if isinstance(value, list) else [value]
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _text(value: Any) -> str:

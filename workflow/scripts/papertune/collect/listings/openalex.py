@@ -79,7 +79,7 @@ def _source_named(session: PoliteSession, source: OpenAlexSource, refresh: bool)
     for item in found:
         names = [item.get("display_name"), item.get("abbreviated_title")]
         names += item.get("alternate_titles") or []
-        fits = [normalised(str(name)) == wanted for name in names]
+        fits = [normalised(str(name or "")) == wanted for name in names]
         alike += [item] if any(fits) else []
         exact += [item] if fits[0] else []
     # of several with the abbreviation the one of that very name
