@@ -6,10 +6,11 @@ the page have something to show without any training.
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from papertune.collect.identifiers import document_id
+from papertune.demo.papers import Paper, papers
 from papertune.jobs.record import OK, JobRecord
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
@@ -55,8 +56,8 @@ SKILL = {
     "full": {"extractive": 0.8, "cloze": 0.12},
     "lora": {"extractive": 0.62, "cloze": 0.03},
 }
-SYSTEMS = ["Zoraflux", "Kelvaris", "Mirotep", "Quandrel", "Tessivon", "Brontalis", "Oxalune"]
-SUITES = ["the Larch suite", "the Pinyon benchmarks", "six server traces", "the Alder kernels"]
+# fact of a paper → what is asked about it
+QUESTIONS = {"kind": "What is it", "gain": "By how much", "simulator": "Which simulator was used"}
 
 
 @dataclass(frozen=True)
@@ -97,124 +98,99 @@ def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year:
     values["models"]["full"]["label"] += hostile
     values["generators"]["cloze"]["label"] += hostile
     study = Study(Layout("demo", Experiment.model_validate(values), results=str(folder)))
-    draw = random.Random(7)
-    documents = _documents(study.layout, draw, per_year, hostile)
-    _pairs(study.layout, documents, hostile)
-    _answers(study.layout, draw, hostile)
+    layout, draw = study.layout, random.Random(7)
+    kept = [
+        paper for year in study.experiment.years for paper in _year(layout, year, per_year, hostile)
+    ]
+    for generator, split in layout.generated:
+        _pairs(layout, generator, split, kept, hostile)
+    for cell in layout.by_cell("answers"):
+        _answers(layout, cell, draw, hostile)
+    for (model, seed), path in layout.models().items():
+        _model(Path(path), model == "full", seed, draw)
     study.tables.mkdir()
-    compare(
-        study.layout.by_cell("scores"),
-        study.tables / "matrix.csv",
-        metrics=metrics,
-        baseline="baseline",
-        comparison=study.experiment.comparison,
-    )
-    count_stages(study.layout, study.tables / "counts.csv")
-    jobs = jobs_of(study.layout)
+    how = {"metrics": metrics, "baseline": "baseline", "comparison": study.experiment.comparison}
+    compare(layout.by_cell("scores"), study.made_from["matrix"], **how)
+    count_stages(layout, study.made_from["counts"])
+    jobs = jobs_of(layout)
     write_table(study.tables / "cost", cost_table(_records(jobs, draw), {}, jobs))
-    _models(study.layout, draw)
     return study
 
 
-def _documents(layout: Layout, draw: random.Random, per_year: int, hostile: str) -> list[Document]:
-    every = []
-    for year in layout.experiment.years:
-        listed, kept, missing = [], [], []
-        for number in range(per_year):
-            system, suite = draw.choice(SYSTEMS), draw.choice(SUITES)
-            url = f"https://venue.example/{year}/{number}"
-            if hostile and number == 0:
-                url = f"javascript:window.pwned={year}"
-            text = (
-                f"{system} is a predictor for caches. It cuts misses by {draw.randint(5, 60)}% on "
-                f"{suite}. It was simulated with {draw.choice(['Cyclone', 'Mesa', 'Tarn'])}.{hostile}"
-            )
-            title = f"{system}: prediction for caches, part {number + 1}{hostile}"
-            item = Document(document_id(url), title, url, year)
-            listed.append(item)
-            if number == per_year - 1 and year % 4 == 0:
-                reason = "needs_browser" if year % 8 else "http_404"
-                said = "no chromium here; apt-get install chromium chromium-driver"
-                detail = f"{title} – {url} – {said if year % 8 else 'there is no such page'}"
-                missing.append(Rejection("collect", item.id, reason, detail))
-                continue
-            how = ("meta:citation_abstract", "section", "script", "browser:section")[number % 4]
-            kept.append(Document(item.id, title, url, year, text, how))
-        front = [Rejection("list", f"{year}-0", "front_matter", "Welcome from the chairs")]
-        files = {"listings": listed, "rejected/listings": front, "missing": missing}
-        for stage, records in (files | {"documents": kept}).items():
-            write_records(layout.by_year(stage)[year], records)
-        every += kept
-    return every
+def _year(layout: Layout, year: int, count: int, hostile: str) -> list[tuple[Document, Paper]]:
+    """Documents of a year and what they are about; in some years the last one has no text."""
+    listed, kept, missing = [], [], []
+    for number, paper in enumerate(papers(year, count, 1)):
+        url = f"https://venue.example/{paper.key}"
+        if hostile and number == 0:
+            url = f"javascript:window.pwned={year}"
+        item = Document(document_id(url), paper.title + hostile, url, year)
+        listed.append(item)
+        if number == count - 1 and year % 4 == 0:
+            reason = "needs_browser" if year % 8 else "http_404"
+            said = "no chromium here; apt-get install chromium chromium-driver"
+            missing.append(Rejection("collect", item.id, reason, f"{item.title} – {url} – {said}"))
+            continue
+        how = ("meta:citation_abstract", "section", "script", "browser:section")[number % 4]
+        kept.append((replace(item, text=paper.abstract + hostile, found_by=how), paper))
+    front = [Rejection("list", f"{year}-0", "front_matter", "Welcome from the chairs")]
+    files = {"listings": listed, "rejected/listings": front, "missing": missing}
+    for stage, records in (files | {"documents": [document for document, _ in kept]}).items():
+        write_records(layout.by_year(stage)[year], records)
+    return kept
 
 
-def _pairs(layout: Layout, documents: list[Document], hostile: str) -> None:
-    rejections = layout.by_split("rejected/pairs")
-    for (generator, split), path in layout.by_split("datasets").items():
-        pairs, rejected = [], []
-        for document in documents:
-            if split_of(document, layout.experiment.splits) != split:
-                continue
-            words = document.text.split()
-            facts = [
-                ("What is the predictor called", words[0]),
-                ("By how much are misses cut", words[words.index("by") + 1]),
-                ("Which simulator was used", words[words.index("with") + 1]),
-            ]
-            for question, answer in facts:
-                asked = f"{question} in {document.title}?"
-                if generator == "cloze":
-                    asked = f"Fill the gap: {document.text.replace(answer, '____', 1)}"
-                pairs.append(
-                    Pair(
-                        pair_id(document.id, asked, answer), document.id, document.year,
-                        layout.experiment.instruction, document.text, asked, answer + hostile,
-                        generator,
-                    )
-                )  # fmt: skip
-            if len(pairs) % 5 == 0:
-                said = ("synthesize", document.id, "ungrounded", f"It is{hostile}")
-                rejected.append(Rejection(*said))
-        write_pairs(path, pairs)
-        write_records(rejections[generator, split], rejected)
+def _pairs(
+    layout: Layout, generator: str, split: str, kept: list[tuple[Document, Paper]], hostile: str
+) -> None:
+    pairs, rejected = [], []
+    for document, paper in kept:
+        if split_of(document, layout.experiment.splits) != split:
+            continue
+        for fact, question in QUESTIONS.items():
+            answer, asked = paper.facts[fact], f"{question} in {document.title}?"
+            if generator == "cloze":
+                asked = f"Fill the gap: {document.text.replace(answer, '____', 1)}"
+            about = (document.id, document.year, layout.experiment.instruction, document.text)
+            made = (asked, answer + hostile, generator)
+            pairs.append(Pair(pair_id(document.id, asked, answer), *about, *made))
+        if len(pairs) % 5 == 0:
+            said = ("synthesize", document.id, "ungrounded", f"It is{hostile}")
+            rejected.append(Rejection(*said))
+    write_pairs(layout.by_split("datasets")[generator, split], pairs)
+    write_records(layout.by_split("rejected/pairs")[generator, split], rejected)
 
 
-def _answers(layout: Layout, draw: random.Random, hostile: str) -> None:
-    experiment, scores = layout.experiment, layout.by_cell("scores")
-    for (model, seed, test_set), path in layout.by_cell("answers").items():
-        answers = []
-        for pair in read_pairs(layout.by_split("datasets")[test_set, "test"]):
-            right = draw.random() < SKILL[model][test_set]
-            text = pair.answer if right else draw.choice(SYSTEMS) + " of the cache suite"
-            nll = draw.uniform(0.1, 1) if right else draw.uniform(3, 9)
-            answers.append(
-                Answer(
-                    pair.id, pair.document, pair.year, pair.question, pair.answer, text + hostile,
-                    nll, 3, len(text.split()), draw.random() < 0.05,
-                )
-            )  # fmt: skip
-        write_records(path, answers)
-        output = scores[model, seed, test_set]
-        score_answers(path, output, experiment.metrics, experiment.embedder, Path(layout.root))
+def _answers(layout: Layout, cell: tuple[str, int, str], draw: random.Random, hostile: str) -> None:
+    model, _, test_set = cell
+    answers = []
+    for pair in read_pairs(layout.by_split("datasets")[test_set, "test"]):
+        right = draw.random() < SKILL[model][test_set]
+        text = pair.answer if right else "a cache of the suite"
+        nll = draw.uniform(0.1, 1) if right else draw.uniform(3, 9)
+        about = (pair.id, pair.document, pair.year, pair.question, pair.answer, text + hostile)
+        answers.append(Answer(*about, nll, 3, len(text.split()), draw.random() < 0.05))
+    path, study = layout.by_cell("answers")[cell], layout.experiment
+    write_records(path, answers)
+    output = layout.by_cell("scores")[cell]
+    score_answers(path, output, study.metrics, study.embedder, Path(layout.root))
 
 
-def _models(layout: Layout, draw: random.Random) -> None:
-    for (model, seed), path in layout.models().items():
-        folder, full = Path(path), model == "full"
-        folder.mkdir(parents=True)
-        facts = {
-            "trainable_parameters": 188_224 if full else 36_864, "total_parameters": 188_224,
-            "steps": 230, "tokens_seen": 254_310 + seed, "wall_seconds": 31 + draw.random() * 3,
-            "tokens_per_second": 8203.2, "peak_memory_bytes": 612_400_000, "device": "cpu",
-            "best_validation_loss": 0.51, "best_step": 207, "versions": {"torch": "2.13.0"},
-        }  # fmt: skip
-        (folder / "training.json").write_text(json.dumps(facts))
-        lines = ["step,epoch,train_loss,validation_loss"]
-        for step in range(10, 231, 10):
-            loss = (0.4 if full else 0.7) + 3 * 0.985**step + draw.random() * 0.1
-            every = f"{loss + 0.1:.3f}" if step % 20 == 0 else ""
-            lines.append(f"{step},{step / 77},{loss:.3f},{every}")
-        (folder / "history.csv").write_text("\n".join(lines))
+def _model(folder: Path, full: bool, seed: int, draw: random.Random) -> None:
+    folder.mkdir(parents=True)
+    facts = {
+        "trainable_parameters": 188_224 if full else 36_864, "total_parameters": 188_224,
+        "steps": 230, "tokens_seen": 254_310 + seed, "wall_seconds": 31 + draw.random() * 3,
+        "tokens_per_second": 8203.2, "peak_memory_bytes": 612_400_000, "device": "cpu",
+        "best_validation_loss": 0.51, "best_step": 207, "versions": {"torch": "2.13.0"},
+    }  # fmt: skip
+    (folder / "training.json").write_text(json.dumps(facts))
+    lines = ["step,epoch,train_loss,validation_loss"]
+    for step in range(10, 231, 10):
+        loss = (0.4 if full else 0.7) + 3 * 0.985**step + draw.random() * 0.1
+        every = f"{loss + 0.1:.3f}" if step % 20 == 0 else ""
+        lines.append(f"{step},{step / 77},{loss:.3f},{every}")
+    (folder / "history.csv").write_text("\n".join(lines))
 
 
 def _records(jobs, draw):

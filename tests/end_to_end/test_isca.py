@@ -8,17 +8,14 @@ validation and the numbers of epochs and seeds change.
 
 import csv
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 
+from end_to_end.venue import show
 from loopback import serving
 from papertune.demo.papers import Paper, papers
-from papertune.demo.venue import contents, landing
 from papertune.pairfile import read_pairs
 from papertune.report.counts import read_counts, total
 from papertune.study.prompts import GENERATOR_FIELDS, fill, read_template
@@ -28,33 +25,11 @@ from tiny_models import make_model
 
 pytestmark = pytest.mark.slow
 
-PER_YEAR = 3
-YEARS = range(2019, 2025)
-SEEDS = [1]
+YEARS = {year: papers(year, 3, seed=5) for year in range(2019, 2025)}
 # It is part of the urls, by which papers are dealt to training and validation, so it is always the
 # same one: below the range that the kernel hands out
 PORT = 18101
 QUESTIONS = {"gemma": "What does the system change?", "mistral": "What is it evaluated on?"}
-
-
-def listed(year: int) -> list[Paper]:
-    return papers(year, PER_YEAR, seed=5)
-
-
-@contextmanager
-def venue(years: range) -> Iterator[str]:
-    """Tables of contents and landing pages of a few papers a year; yields the server's url."""
-    how = {"Content_Type": "text/html; charset=utf-8"}
-    with serving(port=PORT) as site:
-        for year in years:
-            volume = contents(listed(year), year, f"127.0.0.1:{PORT}")
-            site.page(f"/db/conf/isca/isca{year}.html", volume, **how)
-            for number, paper in enumerate(listed(year)):
-                # a browser is started for every year that needs one: a few are enough
-                plain = ("meta", "section")[number % 2]
-                kind = "script" if number == 0 and year % 5 == 0 else plain
-                site.page(paper.path, landing(paper, kind), **how)
-        yield site.url()
 
 
 def make_generator(folder: Path, question: str, prompt: str, scratch: Path) -> None:
@@ -63,6 +38,8 @@ def make_generator(folder: Path, question: str, prompt: str, scratch: Path) -> N
     Whether a seed gives a model that is sure of it depends on the processor's arithmetic; one that
     is not is made anew with the next seed.
     """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     from papertune.training.pretraining import pretrain
 
     # words that stand in every abstract, so that its answers are grounded there
@@ -75,102 +52,85 @@ def make_generator(folder: Path, question: str, prompt: str, scratch: Path) -> N
     corpus = scratch / "corpus.jsonl"
     lines = [{"prompt": asked(paper), "completion": reply} for paper in papers(2005, 40, seed=9)]
     corpus.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    prompts = [asked(paper) for year in YEARS for paper in listed(year)]
+    how = Pretraining(
+        tokenizer=Tokenizer(vocabulary=1200),
+        architecture=Architecture(width=32, layers=1, intermediate=64, context=2048),
+        corpus=Corpus(documents="none", files=[str(corpus)]),
+        training=Training(epochs=20, learning_rate=1e-2, max_length=1500, evaluations=1),
+    )
+    places = {"output": folder, "checkpoints": scratch / "checkpoints"}
     for seed in range(1, 9):
-        pretrain(
-            Pretraining(
-                tokenizer=Tokenizer(vocabulary=1200),
-                architecture=Architecture(width=32, layers=1, intermediate=64, context=2048),
-                corpus=Corpus(documents="none", files=[str(corpus)]),
-                training=Training(epochs=20, learning_rate=1e-2, max_length=1500, evaluations=1),
-                seed=seed,
-            ),
-            documents=[],
-            output=folder,
-            checkpoints=scratch / "checkpoints",
-            threads=2,
+        pretrain(how.model_copy(update={"seed": seed}), documents=[], **places, threads=2)
+        model, tokenizer = (
+            kind.from_pretrained(folder) for kind in (AutoModelForCausalLM, AutoTokenizer)
         )
-        if all(answer.startswith(reply) for answer in continuations(folder, prompts)):
+        for paper in (paper for listed in YEARS.values() for paper in listed):
+            given = tokenizer(asked(paper), return_tensors="pt")
+            written = model.generate(**given, max_new_tokens=64, do_sample=False)[0]
+            text = tokenizer.decode(written[given["input_ids"].shape[1] :])
+            if not text.strip().startswith(reply):
+                break
+        else:
             return
     raise AssertionError(f"eight seeds, and no model that always answers {reply}")
 
 
-def continuations(folder: Path, prompts: list[str]) -> Iterator[str]:
-    """What the model in ``folder`` writes after each prompt."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model, tokenizer = (
-        made.from_pretrained(folder) for made in (AutoModelForCausalLM, AutoTokenizer)
-    )
-    for prompt in prompts:
-        asked = tokenizer(prompt, return_tensors="pt")
-        written = model.generate(**asked, max_new_tokens=64, do_sample=False)
-        yield tokenizer.decode(written[0, asked["input_ids"].shape[1] :]).strip()
-
-
-@pytest.fixture(scope="module")
-def isca(tmp_path_factory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("isca")
+def test_the_experiment_runs_offline_from_listing_to_report(tmp_path):
     values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
-    models = folder / "resources/models"
+    models = tmp_path / "resources/models"
     for name, generator in values["generators"].items():
         place = models / generator["model"].replace("/", "--") / generator["revision"]
         place.parent.mkdir(parents=True)
-        make_generator(place, QUESTIONS[name], generator["prompt"], tmp_path_factory.mktemp(name))
+        (tmp_path / name).mkdir()
+        make_generator(place, QUESTIONS[name], generator["prompt"], tmp_path / name)
     base = values["bases"]["gpt2"]
-    make_model(
-        models / base["hub"].replace("/", "--") / base["revision"], family="gpt2", context=1024
-    )
-    with venue(YEARS) as address:
-        values["source"]["url"] = values["source"]["url"].replace("https://dblp.org", address)
+    folder = models / base["hub"].replace("/", "--") / base["revision"]
+    make_model(folder, family="gpt2", context=1024)
+    with serving(port=PORT) as site:
+        for year, listed in YEARS.items():
+            # a browser is started for every year that needs one: a few are enough
+            first = "script" if year % 5 == 0 else "meta"
+            kinds = (first, "section", "meta")
+            show(site, f"/db/conf/isca/isca{year}.html", listed, kinds.__getitem__)
+        values["source"]["url"] = values["source"]["url"].replace("https://dblp.org", site.url())
         values["fetching"].update(delay=0, allow_hosts=["127.0.0.1"])
         values["training"].update(epochs=1, evaluations=2)
-        values["splits"]["train"]["from"] = YEARS.start
+        values["splits"]["train"]["from"] = min(YEARS)
         values["splits"]["validation"] = 0.3  # a tenth of nine papers may be none
-        values["seeds"] = SEEDS
-        path = folder / "isca.yaml"
+        values["seeds"] = [1]
+        path = tmp_path / "isca.yaml"
         path.write_text(yaml.safe_dump(values))
-        snakemake(folder, "--config", f"experiments={path}", "--resources", "web=1", "gpu=1")
-    yield folder
-    shutil.rmtree(folder)
+        snakemake(tmp_path, "--config", f"experiments={path}", "--resources", "web=1", "gpu=1")
+    results = tmp_path / "results/isca"
 
-
-def test_every_paper_is_accounted_for(isca):
-    rows = read_counts(isca / "results/isca/tables/counts.csv")
-    assert total(rows, "list", outcome="kept") == len(YEARS) * PER_YEAR
+    # every paper is accounted for
+    rows = read_counts(results / "tables/counts.csv")
     texts = total(rows, "collect", outcome="kept")
-    assert texts + total(rows, "collect", outcome="rejected") == len(YEARS) * PER_YEAR
-    assert texts > 0
+    listed = total(rows, "list", outcome="kept")
+    assert listed == 18 == texts + total(rows, "collect", outcome="rejected") and texts > 0
 
-
-def test_both_generators_wrote_pairs_with_their_prompts_and_revisions(isca):
-    folder = isca / "results/isca/datasets"
-    made = {name: list(read_pairs(folder / name / "test.parquet")) for name in QUESTIONS}
-    for name, pairs in made.items():
-        assert {pair.question for pair in pairs} == {QUESTIONS[name]}
+    # both generators wrote pairs with their own prompts and revisions
+    prompts = set()
+    for name, question in QUESTIONS.items():
+        pairs = list(read_pairs(results / "datasets" / name / "test.parquet"))
+        assert {pair.question for pair in pairs} == {question}
         assert {pair.year for pair in pairs} <= {2022, 2023, 2024}
         for pair in pairs:
             assert pair.instruction == "Read the abstract and answer the question"
             assert len(pair.provenance["revision"]) == 40
-    prompts = {pair.provenance["prompt"] for pairs in made.values() for pair in pairs}
+            prompts.add(pair.provenance["prompt"])
     assert len(prompts) == 2
 
-
-def test_the_report_shows_measured_beside_published_by_year(isca):
-    with (isca / "results/isca/tables/published.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    assert len(rows) == 2 * 3 * 4  # test sets × models × (three years and all)
-    by_key = {(row["Table"], row["Model"], row["Year"]): row for row in rows}
-    row = by_key["Similarity by year, questions by Mistral", "GPT-2, LoRA", "2023"]
-    assert row["Published"] == "0.628"
-    assert row["Measured"] not in ("", "–")
-    page = (isca / "results/isca/report.html").read_text()
-    assert "Mistral-7B-Instruct" in page and "0.628" in page
-
-
-def test_every_seed_of_every_method_was_trained_offline(isca):
+    # every method was trained
     for method in ("full", "lora"):
-        for seed in SEEDS:
-            folder = isca / f"results/isca/models/{method}/seed-{seed}"
-            facts = json.loads((folder / "training.json").read_text())
-            assert facts["seed"] == seed and facts["steps"] > 0
+        facts = json.loads((results / f"models/{method}/seed-1/training.json").read_text())
+        assert facts["seed"] == 1 and facts["steps"] > 0
+
+    # measured stands beside published, by year
+    with (results / "tables/published.csv").open() as stream:
+        rows = {(row["Table"], row["Model"], row["Year"]): row for row in csv.DictReader(stream)}
+    assert len(rows) == 2 * 3 * 4  # test sets × models × (three years and all)
+    row = rows["Similarity by year, questions by Mistral", "GPT-2, LoRA", "2023"]
+    assert row["Published"] == "0.628" and row["Measured"] not in ("", "–")
+    page = (results / "report.html").read_text()
+    assert "Mistral-7B-Instruct" in page and "0.628" in page

@@ -6,39 +6,33 @@ import sys
 
 import pytest
 
-from end_to_end.venue import Venue
+from end_to_end.venue import collected
 from snakemake_run import ROOT, snakemake
 
 pytestmark = pytest.mark.slow
 
 
 def unpack(bundle, folder):
-    return subprocess.run(
-        [sys.executable, "-m", "papertune.collect.bundle", str(bundle)],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT / "workflow/scripts")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "papertune.collect.bundle", str(bundle)]
+    env = {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def test_a_bundle_replays_byte_for_byte_where_nothing_can_be_reached(tmp_path):
-    venue = Venue(tmp_path)
-    venue.run("bundle")
+    with collected(tmp_path / "here") as venue:
+        venue.run("bundle")
     bundle = venue.folder / "bundles/small.tar"
-    venue.close()
 
     there = tmp_path / "there"
     there.mkdir()
     done = unpack(bundle, there)
     assert done.returncode == 0 and "unpacked" in done.stdout, done.stderr
-    collected = {
+    kept = {
         path.relative_to(venue.folder): path.read_bytes()
         for path in (venue.folder / "results").rglob("*.jsonl")
     }
-    assert len(collected) == 5 * 3 + 1
-    assert {path: (there / path).read_bytes() for path in collected} == collected
+    assert len(kept) == 5 * 3 + 1
+    assert {path: (there / path).read_bytes() for path in kept} == kept
 
     study = shutil.copy(venue.study, there)
     config = ("--config", f"experiments={study}")
@@ -48,7 +42,7 @@ def test_a_bundle_replays_byte_for_byte_where_nothing_can_be_reached(tmp_path):
     shutil.rmtree(there / "results")
     shutil.rmtree(there / "store/fetch")
     snakemake(there, "documents", "results/small/missing.jsonl", *config)
-    assert {path: (there / path).read_bytes() for path in collected} == collected
+    assert {path: (there / path).read_bytes() for path in kept} == kept
 
     # what was changed on the way is not taken
     changed = bundle.read_bytes().replace(b"We present", b"We invent", 1)

@@ -13,17 +13,13 @@ import pytest
 
 from end_to_end.conftest import FilesStudy, new_files_study
 from end_to_end.test_promise_restart import start
+from end_to_end.test_small_study import tables
 from loopback import Answer, Handler, serving
 from papertune.jobs.running import left_jobs
 
 pytestmark = pytest.mark.slow
 
 PAIR = '[{"question": "What does the text number %d give?", "answer": "It gives caches."}]'
-
-
-def tables(folder: Path) -> dict[str, bytes]:
-    found = folder.glob("results/mine/tables/*.csv")
-    return {p.name: p.read_bytes() for p in found if not p.name.startswith(("training.", "cost."))}
 
 
 class Service:

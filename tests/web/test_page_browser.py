@@ -1,6 +1,5 @@
 """The page in a real browser: hostile text stays text, the script's policy holds, search works."""
 
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,28 +23,24 @@ HOSTILE = (
 )
 
 
-def browser():
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
+    root = tmp_path_factory.mktemp("page")
+    study = make_study(root, metrics=["token_f1"], hostile=HOSTILE, per_year=6)
+    write_report(study, output := root / "report.html")
     options = webdriver.ChromeOptions()
     options.binary_location = str(BINARY)
     for flag in (
         "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        f"--user-data-dir={root / 'browser'}",
     ):  # fmt: skip
         options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tempfile.mkdtemp()}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory):
-    root = tmp_path_factory.mktemp("page")
-    study = make_study(root, metrics=["token_f1"], hostile=HOSTILE, per_year=6)
-    write_report(study, output := root / "report.html")
-    driver = browser()
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
     driver.get(output.as_uri())
     yield driver
     driver.quit()
@@ -61,21 +56,14 @@ def pwned(driver):
     return driver.execute_script("return window.pwned ?? null")
 
 
-def test_nothing_hostile_ran_and_the_console_is_quiet(opened):
-    assert pwned(opened) is None
+def test_hostile_text_is_shown_as_it_is_and_nothing_of_it_runs(opened):
+    assert HOSTILE.split()[0] in texts(opened, ".kicker")[0]
+    assert "onerror='window.pwned=2'" in texts(opened, "article h3")[0]
+    assert "{{ 7*7 }}" in texts(opened, ".answer p")[0]
     assert opened.execute_script("return document.scripts.length") == 2
     assert opened.execute_script("return document.images.length") == 0
     # a refused script, style or request would be an error here
     assert [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
-
-
-def test_hostile_text_is_shown_as_it_is(opened):
-    assert HOSTILE.split()[0] in texts(opened, ".kicker")[0]
-    assert "onerror='window.pwned=2'" in texts(opened, "article h3")[0]
-    assert "{{ 7*7 }}" in texts(opened, ".answer p")[0]
-
-
-def test_every_link_is_a_web_address_or_a_place_on_the_page(opened):
     links = opened.execute_script("return [...document.links].map(a => a.getAttribute('href'))")
     assert links
     assert all(link.startswith(("#", "https://", "http://")) for link in links)
@@ -88,9 +76,7 @@ def test_every_link_is_a_web_address_or_a_place_on_the_page(opened):
         opened.switch_to.window(handle)
         opened.close()
     opened.switch_to.window(opened.window_handles[0])
-
-
-def test_the_policy_stops_a_script_that_got_in_all_the_same(opened):
+    # the policy stops a script that got in all the same
     opened.execute_script(
         "const s = document.createElement('script'); s.textContent = 'window.pwned = 9';"
         "document.body.append(s);"

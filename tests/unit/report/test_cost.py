@@ -1,19 +1,17 @@
 """The cost table: which attempts count, what completes them, and what is not known."""
 
-import csv
 import dataclasses
-import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from papertune.cluster.slurm import CUT
-from papertune.cluster.slurm_accounting import Usage, read_sacct
+from papertune.cluster.slurm_accounting import FIELDS, Usage, read_sacct
 from papertune.jobs.record import JobRecord, folder_of, jobs_folder, write_record
 from papertune.report.cost import COST, STAGES, attempts, cost_table, job_of, jobs_of, write_cost
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
+from processes import program
 from sample_study import SETTINGS
 from snakemake_run import ROOT
 
@@ -209,26 +207,23 @@ def test_what_sacct_says_is_read():
 
 
 @pytest.mark.parametrize(
-    ("fields", "name", "value"),
+    ("field", "text", "name", "value"),
     [
-        ({"AllocTRES": "cpu=8,gres/gpu:a100=2,gres/gpu:v100=1"}, "gpus", 3),
-        ({"AllocTRES": "cpu=8,gres/gpu=2,gres/gpu:a100=2"}, "gpus", 2),
-        ({"TotalCPU": "1-02:03:04"}, "cpu_seconds", 26 * 3600 + 184),
-        ({"ReqTRES": "cpu=1,mem=1.50G"}, "memory_mb", 1536),
-        ({"ConsumedEnergyRaw": "1234"}, "energy", 1234),
-        ({"MaxRSS": "2048K"}, "peak_memory", 2 * 2**20),
-        ({"End": "None"}, "ended", None),
-        ({"End": "None"}, "final", False),
-        ({"Start": "2026-11-21T11:14:20"}, "final", True),
+        ("AllocTRES", "cpu=8,gres/gpu:a100=2,gres/gpu:v100=1", "gpus", 3),
+        ("AllocTRES", "cpu=8,gres/gpu=2,gres/gpu:a100=2", "gpus", 2),
+        ("TotalCPU", "1-02:03:04", "cpu_seconds", 26 * 3600 + 184),
+        ("ReqTRES", "cpu=1,mem=1.50G", "memory_mb", 1536),
+        ("ConsumedEnergyRaw", "1234", "energy", 1234),
+        ("MaxRSS", "2048K", "peak_memory", 2 * 2**20),
+        ("End", "None", "ended", None),
+        ("End", "None", "final", False),
+        ("Start", "2026-11-21T11:14:20", "final", True),
     ],
 )
-def test_what_other_sites_say_is_read_too(fields, name, value):
-    usual = {
-        "JobIDRaw": "9", "State": "COMPLETED", "Submit": "1795259660", "Start": "1795259661",
-        "End": "1795259664", "TotalCPU": "00:01", "MaxRSS": "", "ReqTRES": "cpu=1,mem=1G",
-        "AllocTRES": "cpu=1,mem=1G", "ConsumedEnergyRaw": "",
-    }  # fmt: skip
-    found = read_sacct(CUT.join((usual | fields).values()))["9"][0]
+def test_what_other_sites_say_is_read_too(field, text, name, value):
+    usual = "9|COMPLETED|1795259660|1795259661|1795259664|00:01||cpu=1,mem=1G|cpu=1,mem=1G|"
+    row = dict(zip(FIELDS, usual.split("|"), strict=True)) | {field: text}
+    found = read_sacct(CUT.join(row.values()))["9"][0]
     assert getattr(found, name) == value and found.started is not None
 
 
@@ -242,11 +237,8 @@ def test_an_experiments_jobs_are_those_that_are_planned():
         "pretrain_base": 1, "train": 4, "answer": 10, "score": 10, "compare": 1,
     }  # fmt: skip
     assert list(counts) == [stage for stage in STAGES if stage in counts]
-
-
-def test_every_stage_is_a_rule():
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    assert not [stage for stage in STAGES if f"rule {stage}:" not in rules]
+    assert all(f"rule {stage}:" in rules for stage in STAGES)
 
 
 def test_a_price_makes_an_estimate_of_the_hours_that_gpus_were_held():
@@ -261,55 +253,26 @@ def test_a_price_makes_an_estimate_of_the_hours_that_gpus_were_held():
 # ---- files ------------------------------------------------------------------
 
 
-@pytest.fixture
-def layout(tmp_path, monkeypatch) -> Layout:
-    """An experiment in the working directory, with the records of one job."""
+def test_what_the_accounting_said_is_kept_for_when_it_forgets(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for written in (record(0, "failed", job="7"), record(200, job="8")):
         write_record(folder_of(jobs_folder("mine"), "train", TRAIN), written)
-    return Layout("mine", EXPERIMENT)
 
+    def cost() -> dict[tuple[str, ...], list[str]]:
+        table = write_cost(Layout("mine", EXPERIMENT), "results/mine/tables")
+        return {tuple(row[:2]): row[2:5] for row in table.rows}
 
-def cost_rows() -> dict[tuple[str, str], dict[str, str]]:
-    with Path("results/mine/tables/cost.csv").open(newline="") as stream:
-        return {(row["Stage"], row["Model or generator"]): row for row in csv.DictReader(stream)}
-
-
-def test_the_table_is_written_in_three_ways_and_mentions_all_jobs(layout):
-    write_cost(layout, "results/mine/tables")
-    found = cost_rows()
-    tuned = found["train", "Full fine-tuning"]
-    assert (tuned["Attempts"], tuned["Jobs"]) == ("2", "2")
-    assert found["train", "LoRA"]["Attempts"] == "0"
-    assert found["Total", ""]["Jobs"] == "90"
-    text = Path("results/mine/tables/cost.tex").read_text()
-    assert "$\\geq$" in text and "≥" not in text
-    assert "≥" in Path("results/mine/tables/cost.md").read_text()
-
-
-def test_what_the_accounting_said_is_kept_for_when_it_forgets(layout, monkeypatch):
-    bin_folder = Path("bin").absolute()
-    bin_folder.mkdir()
-    tool = bin_folder / "sacct"
-    line = CUT.join(
-        f"8|COMPLETED|{T + 100:.0f}|{T + 190:.0f}|{T + 310:.0f}|00:09:00||mem=2G|cpu=4|0".split("|")
-    )
-    tool.write_text(f"#!/bin/sh\necho \"$@\" >> {bin_folder}/asked.txt\necho '{line}'\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", str(bin_folder), prepend=":")
+    end = f"{T + 100:.0f}|{T + 190:.0f}|{T + 310:.0f}"
+    line = f"8|COMPLETED|{end}|00:09:00||mem=2G|cpu=4|0".replace("|", CUT)
+    tool = program(tmp_path / "bin/sacct", f"echo \"$@\" >> {tmp_path}/asked.txt\necho '{line}'")
+    monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
     for _ in range(2):
-        write_cost(layout, "results/mine/tables")
-        assert cost_rows()["train", "Full fine-tuning"]["Numbers from"] == "both"
-    first, second = (bin_folder / "asked.txt").read_text().splitlines()
+        # numbers from the accounting and from records; a job for each seed
+        assert cost()["train", "Full fine-tuning"] == ["both", "2", "2"]
+    assert cost()["train", "LoRA"] == ["", "2", "0"]
+    assert cost()["Total", ""] == ["both", "90", "2"]
+    first, second = (tmp_path / "asked.txt").read_text().splitlines()[:2]
     assert "--jobs=7,8 " in first and "--starttime=2026-11-2" in first
     assert "--jobs=7 " in second
-    tool.write_text("#!/bin/sh\nexit 1\n")
-    write_cost(layout, "results/mine/tables")
-    assert cost_rows()["train", "Full fine-tuning"]["Numbers from"] == "both"
-
-
-def test_the_records_of_a_study_that_ran_are_complete(layout):
-    """A field that is not read back would be no record."""
-    [first, second] = sorted(Path("logs/mine/jobs/train/full/1").iterdir())
-    assert set(json.loads(first.read_text())) == {f.name for f in dataclasses.fields(JobRecord)}
-    assert first.name == "20261121T111420Z-n1-1.json" != second.name
+    program(tool, "exit 1")
+    assert cost()["train", "Full fine-tuning"] == ["both", "2", "2"]
