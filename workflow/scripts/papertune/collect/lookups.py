@@ -7,7 +7,7 @@ gave is kept as soon as it is known, in words for people too.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -94,7 +94,7 @@ def resolvers(names: Iterable[str], session: PoliteSession, fetching: Fetching) 
     return [(name, landing if name == "landing" else api(name)) for name in names]
 
 
-def resolve(document: Document, chain: Sequence[Resolver]) -> Outcome:
+def resolve(document: Document, chain: list[Resolver]) -> Outcome:
     """The text of a document from the first that has it whole.
 
     Args:
@@ -138,12 +138,7 @@ def resolve(document: Document, chain: Sequence[Resolver]) -> Outcome:
 
 
 def work(
-    documents: list[Document],
-    chain: Sequence[Resolver],
-    kept: Store,
-    what: str,
-    *,
-    threads: int = 1,
+    documents: list[Document], chain: list[Resolver], kept: Store, what: str, *, threads: int = 1
 ) -> list[Document]:
     """The documents with what asking gave; one's failure is its reason, not the job's.
 

@@ -25,6 +25,7 @@ from papertune.store import Store
 from papertune.study.experiment import Part
 from papertune.study.settings import Fetching, Resolver, Source
 
+File = str | Path
 log = logging.getLogger("papertune")
 
 
@@ -33,11 +34,11 @@ def list_documents(
     fetching: Fetching,
     part: Part,
     *,
-    output: str | Path,
-    rejected: str | Path,
-    cache: str | Path,
+    output: File,
+    rejected: File,
+    cache: File,
     mine: Callable[[str], bool] | None = None,
-    pauses: str | Path | None = None,
+    pauses: File | None = None,
     refresh: bool = False,
 ) -> None:
     """List the documents of a year, or of a part where documents are not split by year.
@@ -91,13 +92,7 @@ def list_documents(
 
 
 def fetch_documents(
-    source: Source,
-    fetching: Fetching,
-    *,
-    listing: str | Path,
-    output: str | Path,
-    store: str | Path,
-    cache: str | Path,
+    source: Source, fetching: Fetching, *, listing: File, output: File, store: File, cache: File
 ) -> None:
     """Find the texts of a year's documents wherever no browser is needed.
 
@@ -124,12 +119,12 @@ def render_documents(
     source: Source,
     fetching: Fetching,
     *,
-    listing: str | Path,
-    fetched: str | Path,
-    output: str | Path,
-    missing: str | Path,
-    store: str | Path,
-    cache: str | Path,
+    listing: File,
+    fetched: File,
+    output: File,
+    missing: File,
+    store: File,
+    cache: File,
 ) -> None:
     """Ask the browser and whoever comes after it, and part the documents into found and missing.
 
@@ -199,8 +194,8 @@ def _asking(
     source: Source,
     fetching: Fetching,
     documents: list[Document],
-    store: str | Path,
-    cache: str | Path,
+    store: File,
+    cache: File,
 ) -> Iterator[tuple[PoliteSession, Store]]:
     """The source's session, and where outcomes are kept by all that they depend on besides the url."""
     year = documents[0].year if documents else 0
@@ -213,11 +208,7 @@ def _asking(
 
 @contextmanager
 def _session(
-    source: Source,
-    fetching: Fetching,
-    cache: str | Path,
-    year: int,
-    pauses: str | Path | None = None,
+    source: Source, fetching: Fetching, cache: File, year: int, pauses: File | None = None
 ) -> Iterator[PoliteSession]:
     """The source's session; the demo venue runs as long as it does."""
     with ExitStack() as stack:

@@ -12,24 +12,8 @@ from dataclasses import dataclass
 
 from bs4 import BeautifulSoup, Tag
 
+from papertune.collect.texts import markup, publishers
 from papertune.collect.texts.is_abstract import is_abstract, is_cut, is_description, is_fuller
-from papertune.collect.texts.markup import (
-    HEADING,
-    HEADINGS,
-    inner_text,
-    is_other,
-    parsed,
-    short_text,
-    text_after,
-)
-from papertune.collect.texts.publishers import (
-    abstracts_in_json_ld,
-    abstracts_in_scripts,
-    ieee_abstract,
-    sciencedirect_abstract,
-    selectors_of,
-    title_of,
-)
 from papertune.collect.texts.text import clean, words
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -52,6 +36,7 @@ _METAS = (
     "dcterms.description", "eprints.abstract", "bepress_citation_abstract", "prism.abstract",
     "abstract", "og:description", "description", "twitter:description",
 )  # fmt: skip
+_NO_HEADINGS = words("script style title a option button")
 _NO_BOXES = words("body html a button input option svg i label li")
 
 
@@ -71,7 +56,7 @@ def best_abstract(html: str, url: str) -> Found | None:
         html: The page as it came, or as a browser wrote it.
         url: Where it came from; chooses the publisher's extractors.
     """
-    soup = parsed(html)
+    soup = markup.parsed(html)
     texts = [(clean(text), name) for text, name in _candidates(soup, html, url)]
     found = [Found(text, name, is_cut(text)) for text, name in texts if is_abstract(text)]
     texts = [(clean(text), name) for text, name in _descriptions(soup)]
@@ -98,23 +83,23 @@ def _same(cut: str, whole: str) -> bool:
 
 def _candidates(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
     """Text or markup, and who found it: the surest first."""
-    yield ieee_abstract(html), "publisher:ieee"
-    for name, selector in selectors_of(soup, url, html):
+    yield publishers.ieee_abstract(html), "publisher:ieee"
+    for name, selector in publishers.selectors_of(soup, url, html):
         css, _, attribute = selector.partition("@")
         for element in soup.select(css, limit=5):
             if attribute:
                 yield str(element.get(attribute, "")), f"publisher:{name}"
             elif not _is_elsewhere(element) and not _is_headed_other(element):
-                yield inner_text(element), f"publisher:{name}"
-    yield sciencedirect_abstract(html), "publisher:sciencedirect"
-    yield from ((text, "script:json") for text in abstracts_in_scripts(soup))
+                yield markup.inner_text(element), f"publisher:{name}"
+    yield publishers.sciencedirect_abstract(html), "publisher:sciencedirect"
+    yield from ((text, "script:json") for text in publishers.abstracts_in_scripts(soup))
     yield from ((content, f"meta:{name}") for name, content in _metas(soup, _METAS[:-3]))
-    yield from abstracts_in_json_ld(soup)
+    yield from publishers.abstracts_in_json_ld(soup)
     yield from ((text, "section") for text in _sections(soup))
 
 
 def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
-    title = set(re.findall(r"\w{4,}", title_of(soup).lower()))
+    title = set(re.findall(r"\w{4,}", publishers.title_of(soup).lower()))
     for name, content in _metas(soup, _METAS[-3:]):
         # these mostly describe the site: an abstract has words of its title
         shared = title & set(re.findall(r"\w{4,}", content.lower()))
@@ -137,25 +122,23 @@ def _metas(soup: BeautifulSoup, names: tuple[str, ...]) -> list[tuple[str, str]]
 
 def _sections(soup: BeautifulSoup) -> Iterator[str]:
     named = [one for one in soup.find_all(_is_named_abstract, limit=24) if not _is_elsewhere(one)]
-    held = {id(parent): element for element in named for parent in element.parents}
+    held = {id(parent) for element in named for parent in element.parents}
     ids = set(map(id, named))
     if sum(not any(id(parent) in ids for parent in one.parents) for one in named) > 4:
         named = []  # a list of papers
     # the innermost first: around it stand buttons, figures and lists
     for element in sorted(named[:12], key=lambda item: id(item) in held):
         if not _is_headed_other(element):
-            yield inner_text(element)
-    for string in soup.find_all(string=HEADING, limit=12):
+            yield markup.inner_text(element)
+    for string in soup.find_all(string=markup.HEADING, limit=12):
         heading = string.parent
         # the heading's own box, where its words lie deeper in it
-        while heading and heading.parent and HEADING.match(short_text(heading.parent)):
-            heading = heading.parent
-        if heading is None or heading.name in ("script", "style", "title", "a", "option", "button"):
-            continue
-        if not _is_elsewhere(heading):
-            text = text_after(heading)
+        while heading and (box := heading.parent) and markup.HEADING.match(markup.short_text(box)):
+            heading = box
+        if heading and heading.name not in _NO_HEADINGS and not _is_elsewhere(heading):
+            text = markup.text_after(heading)
             around = heading.parent if not text.strip() else None
-            yield text_after(around) if around else text
+            yield markup.text_after(around) if around else text
 
 
 def _is_named_abstract(element: Tag) -> bool:
@@ -175,12 +158,14 @@ def _is_named_abstract(element: Tag) -> bool:
 
 def _is_headed_other(element: Tag) -> bool:
     """Its first heading says that it is something else: a graphical abstract, highlights."""
-    heading = element.find([*HEADINGS, "strong", "b"])
-    before = element.find_previous_sibling(HEADINGS)
+    heading = element.find([*markup.HEADINGS, "strong", "b"])
+    before = element.find_previous_sibling(markup.HEADINGS)
     first = next(iter(element.stripped_strings), "")
     if heading is not None and next(iter(heading.stripped_strings), "") != first:
         heading = None  # it comes later
-    return any(other is not None and is_other(short_text(other)) for other in (heading, before))
+    return any(
+        other and markup.OTHER.match(markup.short_text(other)) for other in (heading, before)
+    )
 
 
 def _is_elsewhere(element: Tag) -> bool:

@@ -20,7 +20,7 @@ HEADING = re.compile(
     re.IGNORECASE,
 )
 # a part of the page that is no abstract although it stands within one or is called one
-_OTHER = re.compile(
+OTHER = re.compile(
     r"^\W*(?:(?:author |article )?key\s?-?words?\b|index terms|highlights?\b|key ?points\b"
     r"|graphical abstract|visual abstract|toc graphic|table of contents|references\b|citation"
     r"|cite this|ccs concepts|categories and subject|general terms|(?:mathematics )?subject class"
@@ -68,11 +68,6 @@ def short_text(element: Tag) -> str:
     return element.get_text(" ", strip=True)
 
 
-def is_other(heading: str) -> bool:
-    """A heading of something that is no abstract: keywords, highlights, a graphical abstract."""
-    return bool(_OTHER.match(heading))
-
-
 def inner_text(element: Tag) -> str:
     """An element's text as an abstract has it; still with entities escaped.
 
@@ -111,7 +106,7 @@ def _cut_at_other(part: Tag) -> None:
             continue
         text = short_text(heading)
         is_heading = heading.name in HEADINGS
-        if not (is_other(text) if is_heading else _LIST.match(text) and _begins(heading)):
+        if not (OTHER.match(text) if is_heading else _LIST.match(text) and _begins(heading)):
             continue
         for sibling in list(heading.next_siblings):
             name = getattr(sibling, "name", None)
@@ -142,17 +137,16 @@ def text_after(heading: Tag) -> str:
             parts.append(escape(str(sibling), quote=False))
             continue
         heads = [sibling] if name in HEADINGS else sibling.find_all(HEADINGS)
-        if any(head.name <= rank or is_other(head.get_text()) for head in heads):
+        if any(head.name <= rank or OTHER.match(head.get_text()) for head in heads):
             break
         if name in HEADINGS:
             parts.append(f" {label(sibling.get_text(' ', strip=True))} ")
-        elif _is_label_of_other(sibling):
-            break
+        elif (
+            len(text := short_text(sibling)) < 400
+            and OTHER.match(text)
+            and re.match(r"^[\w\s/-]{3,40}[:—]", text)
+        ):
+            break  # its label
         else:
             parts += [" " * bool(BLOCK_TAG.match(f"<{name}>")), inner_text(sibling)]
     return "".join(parts)
-
-
-def _is_label_of_other(element: Tag) -> bool:
-    text = short_text(element)
-    return 0 < len(text) < 400 and is_other(text) and bool(re.match(r"^[\w\s/-]{3,40}[:—]", text))
