@@ -10,17 +10,20 @@ import time
 import pytest
 
 import loopback
+from papertune import versions
 from papertune.errors import GeneratorError
 from papertune.generators import asking, openai_backend
 from papertune.generators.asking import Writer
 from papertune.generators.backends import Request, open_backend
 from papertune.generators.synthesis import synthesize
+from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.pairfile import read_pairs
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study.settings import Decoding, OpenAIGenerator
 from papertune.study.splits import SplitOf
 
+PROMPT = "$pairs $title $text 1"
 KEY = "sk-very-secret-1234567890"
 PAIR = '[{"question": "What does the paper number %s give?", "answer": "It gives caches."}]'
 
@@ -83,13 +86,9 @@ def server(monkeypatch):
 
 
 def settings(url, **values):
-    return OpenAIGenerator(
-        backend="openai",
-        model="tiny",
-        prompt="p.txt",
-        url=url,
-        **{"retries": 3, "timeout": 5, "concurrency": 4, **values},
-    )
+    few = {"retries": 3, "timeout": 5, "concurrency": 4}
+    chosen = {"model": "tiny", "prompt": "p.txt", "url": url} | few | values
+    return OpenAIGenerator(backend="openai", **chosen)
 
 
 def replies(url, count, **values):
@@ -238,7 +237,7 @@ def study(tmp_path):
 
     def run(url, **values):
         return synthesize(
-            Writer(name="chat", generator=settings(url, **values), prompt="$pairs $title $text 1"),
+            Writer(name="chat", generator=settings(url, **values), prompt=PROMPT),
             documents=[tmp_path / "2020.jsonl"],
             mine=SplitOf("test", (2011, 2022), None, None),
             output=tmp_path / "pairs.parquet",
@@ -275,6 +274,29 @@ def test_a_document_is_asked_again_until_it_is_given_up(server, study):
     (rejection,) = read_records(study.folder / "rejected.jsonl", Rejection)
     assert rejection.key == f"{3:016x}" and rejection.reason == "no_pairs"
     assert "attempt 3: refusal" in rejection.detail
+
+
+def test_raw_replies_are_judged_anew_and_what_counts_asks_anew(server, study):
+    server.content = lambda prompt: "Q: What is given here?\nA: Caches and birds."
+    assert study(server.url).pairs == 8
+    [pair, *_] = read_pairs(study.folder / "pairs.parquet")
+    assert pair.provenance == {
+        "backend": "openai",
+        "model": "tiny",
+        "revision": "",
+        "prompt": fingerprint(PROMPT),
+        "decoding": Decoding().identity(),
+        "attempt": 1,
+        "version": versions.SYNTHESIZE,
+    }
+    # judging otherwise asks nobody; another decoding, model or number of pairs asks about all
+    strict = {"grounding": 0.7, "attempts": 1}
+    with pytest.raises(GeneratorError, match="not one pair from 8 documents: every pair"):
+        study(server.url, **strict)
+    assert len(server.bodies) == 8
+    for number, change in enumerate(({"model": "x"}, {"pairs": 1}, {"decoding": {"seed": 2}}), 2):
+        study(server.url, **change)
+        assert len(server.bodies) == 8 * number
 
 
 def test_the_key_is_written_nowhere(server, study, caplog):

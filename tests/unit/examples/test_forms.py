@@ -9,7 +9,7 @@ from papertune.examples.tokens import MASKED, shortened
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.pairfile import write_pairs
 from papertune.records import Answer, Pair, read_records
-from papertune.study.settings import Answering, ExampleForm, Settings, added
+from papertune.study.settings import Answering, ExampleForm
 from tiny_models import make_model
 
 TEMPLATE = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
@@ -96,15 +96,6 @@ def test_variants_read_different_texts(plain, variant, whole, counted):
 
 
 @pytest.mark.parametrize("variant", ["prompt_qa", "qa", "chat"])
-def test_loss_on_all_tokens(plain, variant):
-    plain.chat_template = CHATML
-    masked, whole = (read(plain, variant=variant, loss=loss).rows for loss in ("answer", "all"))
-    assert [row["input_ids"] for row in masked] == [row["input_ids"] for row in whole]
-    assert all(row["labels"] == row["input_ids"] for row in whole)
-    assert all(row["labels"][0] == MASKED for row in masked)
-
-
-@pytest.mark.parametrize("variant", ["prompt_qa", "qa", "chat"])
 @pytest.mark.parametrize("template", [GEMMA, MISTRAL, DATED])
 @pytest.mark.parametrize("beginning", [True, False])
 def test_training_and_answering_see_the_same_tokens(plain, variant, template, beginning):
@@ -124,6 +115,8 @@ def test_training_and_answering_see_the_same_tokens(plain, variant, template, be
         assert asked.count(tokenizer.bos_token_id) == (1 if beginning else 0)
         assert not beginning or asked[0] == tokenizer.bos_token_id
         assert tokenizer.eos_token_id not in both
+    whole = read(tokenizer, variant=variant, loss="all").rows
+    assert whole == [{"input_ids": row["input_ids"], "labels": row["input_ids"]} for row in rows]
 
 
 def test_a_chat_example_is_what_the_template_writes(plain):
@@ -210,15 +203,13 @@ def test_answers_are_those_to_what_was_asked(tmp_path, folder, asked):
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     write_pairs(tmp_path / "test.parquet", pairs())
-
-    output, store = tmp_path / "answers.jsonl", tmp_path / "store"
+    output = tmp_path / "answers.jsonl"
 
     def ask(asked):
-        task = Task(
-            model=tmp_path / "model", test_set=tmp_path / "test.parquet", prompt=TEMPLATE,
-            asked=asked, answering=Answering(max_new_tokens=6),
-        )  # fmt: skip
-        return answer(task, output=output, store=store, identity={"model": "m"})
+        where = {"model": tmp_path / "model", "test_set": tmp_path / "test.parquet"}
+        how = {"prompt": TEMPLATE, "asked": asked, "answering": Answering(max_new_tokens=6)}
+        where_to = {"output": output, "store": tmp_path / "store"}
+        return answer(Task(**where, **how), **where_to, identity={"model": "m"})
 
     ask("prompt")
     assert ask(asked) == (0 if asked == "prompt" else 4)  # others than those
@@ -228,20 +219,3 @@ def test_answers_are_those_to_what_was_asked(tmp_path, folder, asked):
         out = model.generate(torch.tensor([tokens]), **how)
         text = tokenizer.decode(out[0, len(tokens) :], skip_special_tokens=True)
         assert got.text == text.strip()
-
-
-def test_a_field_that_was_added_is_in_an_identity_only_where_it_is_used():
-    class Old(Settings):
-        rate: float = 1.0
-
-    class New(Old):
-        shape: str = added("flat")
-
-    assert New().identity() == Old().identity() == New(shape="flat").identity()
-    assert New(shape="round").identity() == {"rate": 1.0, "shape": "round"}
-
-
-def test_a_length_needs_something_that_it_is_the_length_of():
-    with pytest.raises(ValueError, match="packing: whole or blocks"):
-        ExampleForm(length=350)
-    assert ExampleForm(length=350, packing="blocks").length == 350

@@ -16,35 +16,26 @@ PLAIN = json.dumps([{"question": q, "answer": a} for q, a in BOTH])
 
 JSON_SHAPES = {
     "plain": PLAIN,
-    "pretty": json.dumps(json.loads(PLAIN), indent=4),
     "fenced": f"```json\n{PLAIN}\n```",
-    "fence without language": f"```\n{PLAIN}\n```",
-    "unclosed fence": f"```json\n{PLAIN}",
-    "nested fences": f"```\n```json\n{PLAIN}\n```\n```",
-    "tilde fence": f"~~~json\n{PLAIN}\n~~~",
     "prose around": f"Sure! Here are [two] pairs:\n\n{PLAIN}\n\nLet me know if you need {{more}}!",
     "dict container": f'{{"qa_pairs": {PLAIN}}}',
     "deep container": f'{{"result": {{"title": "Tern", "pairs": {PLAIN}}}}}',
-    "keys in another case": PLAIN.replace("question", "Question").replace("answer", "ANSWER"),
     "short keys": PLAIN.replace('"question"', '"Q"').replace('"answer"', '"A"'),
     "numbered keys": json.dumps([{"Question 1": Q1, "Answer 1": A1}, {"Q2": Q2, "A2": A2}]),
     "one flat object": json.dumps({"Q1": Q1, "A1": A1, "Q2": Q2, "A2": A2}),
     "objects in sequence": "\n".join(json.dumps(item) for item in json.loads(PLAIN)),
-    "objects with commas": ", ".join(json.dumps(item) for item in json.loads(PLAIN)),
     "one fence per pair": "\n".join(
         f"```json\n{json.dumps(item)}\n```" for item in json.loads(PLAIN)
     ),
     "two-element lists": json.dumps([[Q1, A1], [Q2, A2]]),
     "columns": json.dumps({"questions": [Q1, Q2], "answers": [A1, A2]}),
     "question as key": json.dumps({Q1: A1, Q2: A2}),
-    "answer before question": json.dumps([{"answer": a, "question": q} for q, a in BOTH]),
     "more keys": json.dumps([{"id": 1, "question": q, "answer": a, "level": "easy"} for q, a in BOTH]),
     "single quotes": str(json.loads(PLAIN)),
     "trailing commas": PLAIN.replace("}", ",}").replace("]", ",]"),
     "keys without quotes": PLAIN.replace('"question"', "question").replace('"answer"', "answer"),
     "missing comma": PLAIN.replace("}, {", "} {"),
     "comments": PLAIN.replace("[{", "[ // pairs\n{"),
-    "line break in a string": PLAIN.replace("Tern predicts the", "Tern predicts\nthe"),
     "decorated strings": PLAIN.replace("Tern predicts", "**Tern** predicts"),
     "thought": f"<think>\nFirst [draft]: Q: x? A: y.\n</think>\n\n{PLAIN}",
     "thought without its beginning": f"I draft Q1: x? A1: y.\n</think>\n{PLAIN}",
@@ -53,7 +44,6 @@ JSON_SHAPES = {
     "cut inside the third question": PLAIN[:-1] + ', {"question": "What is ha',
     "cut inside the third answer": PLAIN[:-1]
     + ', {"question": "What is half?", "answer": "The set {a, b} is ha',
-    "cut in a fence": "```json\n" + PLAIN[:-1] + ',\n {"question": "What is half?", "answer": "It is ha',
     "cut in a container": f'{{"pairs": {PLAIN[:-1]}, {{"question": "What is half?", "ans',
     "cut flat object": json.dumps({"Q1": Q1, "A1": A1, "Q2": Q2, "A2": A2})[:-1]
     + ', "Q3": "What is half?", "A3": "It is h',
@@ -62,8 +52,6 @@ JSON_SHAPES = {
 
 TEXT_SHAPES = {
     "Q1: A1:": f"Keywords: caches, energy.\n\nQ1: {Q1}\nA1: {A1}\n\nQ2: {Q2}\nA2: {A2}",
-    "Q: A:": f"Q: {Q1}\nA: {A1}\nQ: {Q2}\nA: {A2}",
-    "words": f"Question: {Q1}\nAnswer: {A1}\n\nQuestion: {Q2}\nAnswer: {A2}",
     "numbered words": f"Question 1: {Q1}\nAnswer 1: {A1}\nQuestion 2: {Q2}\nAnswer 2: {A2}",
     "bold": f"**Question 1:** {Q1}\n**Answer 1:** {A1}\n\n**Question 2:** {Q2}\n**Answer 2:** {A2}",
     "bold, colon outside": f"**Question**: {Q1}\n\n**Answer**: {A1}\n\n"
@@ -79,7 +67,6 @@ TEXT_SHAPES = {
     "farewell": f"Q1: {Q1}\nA1: {A1}\nQ2: {Q2}\nA2: {A2}\n\nI hope these pairs help! Ask me for more.",
     "rules between": f"Q: {Q1}\nA: {A1}\n\n---\n\nQ: {Q2}\nA: {A2}\n\n---",
     "explanations between": f"Q: {Q1}\nA: {A1}\nExplanation: it says so.\nQ: {Q2}\nA: {A2}",
-    "thought": f"<think>Q: draft?\nA: no.</think>Q: {Q1}\nA: {A1}\nQ: {Q2}\nA: {A2}",
     "numbered questions": f"Here you are:\n1. {Q1}\n{A1}\n2. {Q2}\n{A2}",
     "numbered bold questions": f"1. **{Q1}**\n   - {A1}\n\n2. **{Q2}**\n   - {A2}",
     "numbered, one line": f"1. {Q1} - {A1}\n2. {Q2} - {A2}",

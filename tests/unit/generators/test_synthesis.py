@@ -1,7 +1,5 @@
 """Synthesis as a stage: whom it asks, what it keeps, what it says about the rest."""
 
-import json
-import shutil
 import tracemalloc
 from dataclasses import replace
 
@@ -17,13 +15,10 @@ from papertune.pairfile import read_pairs
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study.experiment import Splits
 from papertune.study.settings import (
-    Decoding,
     RulesGenerator,
     SourceGenerator,
-    TransformersGenerator,
 )  # fmt: skip
-from papertune.study.splits import SplitOf, chooser, split_of
-from tiny_models import make_model
+from papertune.study.splits import SplitOf
 
 SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2012}, validation=0.3)
 RULES = RulesGenerator(backend="rules", style="cloze", pairs=2)
@@ -44,24 +39,21 @@ def document(number, year=2010, text=None):
 
 @pytest.fixture
 def study(tmp_path):
-    def run(documents, *, generator=RULES, split="test", prompt="", folder=None, name="g"):
+    def run(documents, *, generator=RULES, split="test", name="g"):
         files = []
         for year in sorted({item.year for item in documents}):
             files.append(tmp_path / f"{year}.jsonl")
             write_records(files[-1], [item for item in documents if item.year == year])
         counts = synthesize(
-            Writer(name=name, generator=generator, prompt=prompt, instruction="r", folder=folder),
+            Writer(name=name, generator=generator, instruction="r"),
             documents=files,
             mine=SplitOf.of(split, SPLITS),
             output=tmp_path / "pairs.parquet",
             rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
         )
-        return (
-            counts,
-            list(read_pairs(tmp_path / "pairs.parquet")),
-            list(read_records(tmp_path / "rejected.jsonl", Rejection)),
-        )
+        pairs = list(read_pairs(tmp_path / "pairs.parquet"))
+        return counts, pairs, list(read_records(tmp_path / "rejected.jsonl", Rejection))
 
     run.folder = tmp_path
     return run
@@ -78,21 +70,6 @@ def test_each_document_of_the_years_is_in_one_split(study):
     assert set.union(*found.values()) == {*years}
     assert found["test"] == {key for key, year in years.items() if year >= 2010}
     assert 0.2 < len(found["validation"]) / 100 < 0.4
-
-
-def test_documents_without_years_are_split_by_the_hash_of_their_id():
-    shares = Splits(test=0.25, validation=0.5)
-    documents = [document(n, 0) for n in range(400)]
-    found = [split_of(item, shares) for item in documents]
-    assert 0.2 < found.count("test") / 400 < 0.3
-    # half of the others; the two draws do not hang together
-    assert 0.4 < found.count("validation") / (400 - found.count("test")) < 0.6
-    for part in ("train", "test"):
-        mine = chooser(part, shares)
-        assert [mine(item.id) for item in documents] == [
-            (split == "test") == (part == "test") for split in found
-        ]
-    assert chooser(2010, SPLITS) is None
 
 
 def test_pairs_of_the_source_are_taken_as_they_are(study):
@@ -191,65 +168,6 @@ def test_a_killed_run_keeps_its_batches(study, monkeypatch):
     counts, pairs, _ = study(documents)
     assert (counts.asked, counts.from_store) == (4, 6)
     assert len({pair.document for pair in pairs}) == 10
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return make_model(tmp_path_factory.mktemp("tiny"), chat=True, context=512)
-
-
-def written_by_a_model(**values):
-    return TransformersGenerator(
-        backend="transformers",
-        model="tiny",
-        prompt="p.txt",
-        **{"pairs": 2, "batch_size": 4, "decoding": Decoding(max_new_tokens=8), **values},
-    )
-
-
-PROMPT = "$pairs of $title: $text"
-
-
-def test_a_models_raw_outputs_are_kept_and_read_again(study, tiny, monkeypatch):
-    """A random model writes nothing readable: the stored outputs are then put right by hand."""
-    documents = [document(n) for n in range(5)]
-    generator = written_by_a_model(attempts=2)
-    with pytest.raises(GeneratorError, match="unreadable output"):
-        study(documents, generator=generator, prompt=PROMPT, folder=tiny)
-    (path,) = (study.folder / "store" / "synthesize").glob("*/*.jsonl")
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert sorted(line["key"][-2:] for line in lines) == ["/1"] * 5 + ["/2"] * 5
-    firsts = {line["key"][:-2]: line["value"]["text"] for line in lines if line["key"][-1] == "1"}
-    for line in lines:
-        if line["key"][-1] == "2":
-            assert line["value"]["text"] != firsts[line["key"][:-2]]
-            line["value"]["text"] = "Q: What does it predict?\nA: Misses of the shared cache."
-            line["value"]["cut"] = False
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    shutil.rmtree(study.folder / "store" / "pairs")
-
-    counts, pairs, _ = study(documents, generator=generator, prompt=PROMPT, folder=tiny)
-    assert (counts.asked, counts.requests, counts.pairs) == (0, 0, 5)
-    assert pairs[0].provenance == {
-        "backend": "transformers",
-        "model": "tiny",
-        "revision": "",
-        "prompt": fingerprint(PROMPT),
-        "decoding": {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 8, "seed": 2},
-        "attempt": 2,
-        "version": versions.SYNTHESIZE,
-    }
-    # judging otherwise asks nobody; another prompt or decoding asks about every document
-    strict = written_by_a_model(attempts=2, grounding=0.9, batch_size=1, label="x")
-    assert study(documents, generator=strict, prompt=PROMPT, folder=tiny)[0].asked == 0
-    for change in (
-        {"prompt": PROMPT + "."},
-        {"generator": written_by_a_model(revision="a" * 40)},
-        {"generator": written_by_a_model(decoding=Decoding(max_new_tokens=9))},
-    ):
-        with pytest.raises(GeneratorError, match="5 documents"):
-            study(documents, **{"generator": generator, "prompt": PROMPT, "folder": tiny, **change})
-    assert len(list((study.folder / "store" / "synthesize").iterdir())) == 4
 
 
 def test_memory_does_not_grow_with_the_texts(study):

@@ -296,6 +296,7 @@ def test_each_setting_plans_what_depends_on_it_and_nothing_before(prompts, monke
 def test_recipes_of_equal_effect_are_equal(one, other, same):
     first, second = (Recipe(method="full", training=given).identity() for given in (one, other))
     assert (first == second) is same
+    assert ("optimizer" in first["training"]) is ("optimizer" in one)  # it was added
 
 
 def test_a_prompt_counts_by_its_text_and_for_those_who_read_it(tmp_path):
