@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, pairwise
+from operator import itemgetter
 from statistics import median
 
 Letter = tuple[str, float, float, float, float]  # character, left, bottom, right, top
@@ -89,11 +90,10 @@ def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
         side = (piece.left + piece.right) / 2 >= gutter
         return 2 * sum(edge > middle for edge in edges), int(side)
 
-    def column(piece: Line) -> tuple[int, int]:
-        """Lines across the page that follow each other are one column."""
-        return band(piece) if band(piece)[0] % 2 == 0 else (-1, 0)
-
-    return [list(lines) for _, lines in groupby(sorted(pieces, key=band), column)]
+    placed = sorted(((band(piece), piece) for piece in pieces), key=itemgetter(0))
+    # lines across the page that follow each other are one column
+    columns = groupby(placed, lambda pair: (-1, 0) if pair[0][0] % 2 else pair[0])
+    return [[piece for _, piece in column] for _, column in columns]
 
 
 def _gutter(pieces: list[Line], width: float) -> float | None:
@@ -140,8 +140,6 @@ def _rows(column: list[Line]) -> list[Line]:
 
 def _spaced(lines: list[Line]) -> Iterator[Line]:
     """The lines of a column, marked where a paragraph begins: a space, an indent, another size."""
-    if not lines:
-        return
     edge = Counter(round(line.left) for line in lines).most_common(1)[0][0]
     gaps = [
         above.bottom - line.bottom for above, line in pairwise(lines) if above.bottom > line.bottom
