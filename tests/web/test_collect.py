@@ -59,24 +59,6 @@ def test_each_document_has_its_own_outcome(site, steps, caplog):
     assert site.requests["/fine"] == before
 
 
-def test_a_challenge_fails_the_job_after_what_is_done_is_kept(site, steps):
-    wall = "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>"
-    first, last = site.page("/first", landing()), site.page("/last", landing("So " + ABSTRACT))
-    blocked = site.page("/blocked", wall)
-    site.page("/toc2020", contents(first, blocked, last))
-    steps.list()
-    with pytest.raises(CollectError) as caught:
-        steps.fetch()
-    assert blocked in str(caught.value)
-    assert "2 of 3 documents" in str(caught.value)
-    assert not (steps.folder / "fetched.jsonl").exists()
-    assert site.requests["/last"] == 0, "the host is asked no more"
-    site.page("/blocked", landing("Then " + ABSTRACT))
-    before = site.requests["/first"]
-    assert all(document.text for document in steps.fetch())
-    assert site.requests["/first"] == before
-
-
 def test_five_dead_connections_fail_the_job(steps, site):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -91,6 +73,7 @@ def test_five_dead_connections_fail_the_job(steps, site):
     assert "localhost" in str(caught.value)
     assert "4 of 9" in str(caught.value)
     assert site.requests["/fine"] == 1, "other hosts are asked all the same"
+    assert not steps.file("fetched").exists()
 
 
 def test_no_text_at_all_is_a_failure(site, steps):
