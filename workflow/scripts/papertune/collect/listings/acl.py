@@ -1,12 +1,12 @@
 """The ACL Anthology: its XML (with abstracts and DOIs), and the pages of a volume or an event."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup, Tag
+from lxml.etree import XMLParser, XMLSyntaxError, _Element, fromstring
 
 from papertune.collect.identifiers import host_of, whole_url
 from papertune.collect.listings.listing import entry_item
@@ -15,11 +15,6 @@ from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import AclSource, AclXmlSource
-
-if TYPE_CHECKING:
-    from bs4 import Tag
-    from lxml.etree import _Element
-
 
 # ---- the XML ----------------------------------------------------------------------------------
 
@@ -58,8 +53,6 @@ def list_xml(
 
 def _root(session: PoliteSession, where: str, refresh: bool) -> _Element:
     """The collection in a file, or under a url."""
-    from lxml.etree import XMLParser, XMLSyntaxError, fromstring
-
     try:
         if host_of(where):
             # a page that came over the network has been decoded, whatever its first line says
@@ -132,8 +125,6 @@ def list_pages(
     Raises:
         CollectError: the page cannot be had, is a challenge, or lists no paper of the volumes.
     """
-    from bs4 import BeautifulSoup
-
     url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
     soup = BeautifulSoup(page.text, "lxml")

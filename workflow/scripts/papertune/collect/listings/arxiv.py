@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote_plus
 
+from lxml import etree
+
 from papertune.collect.identifiers import arxiv_id, arxiv_url, doi_of
 from papertune.collect.listings.services import Paper, Service, Work, url_of
 from papertune.collect.texts.text import clean
@@ -62,7 +64,6 @@ def _query(source: ArxivSource, year: int) -> str:
 
 def _feed(text: str) -> Work | None:
     """The entries of a feed, the first of them, how many there are in all, and what it complains of."""
-    from lxml import etree
 
     def said(element: etree._Element, path: str) -> str:
         return " ".join((element.findtext(path, "", _SPACES) or "").split())

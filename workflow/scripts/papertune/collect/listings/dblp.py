@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from bs4 import BeautifulSoup
+
 from papertune.collect.identifiers import doi_of, host_of
 from papertune.collect.listings.listing import entry_item
 from papertune.collect.listings.services import Service, Work, json_object, url_of, within
@@ -65,8 +67,6 @@ def list_documents(
     Raises:
         CollectError: the page cannot be had, is a challenge, or has no entry.
     """
-    from bs4 import BeautifulSoup
-
     url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
     entries = BeautifulSoup(page.text, "lxml").select("li.entry")

@@ -5,13 +5,13 @@ looked for: what it names, ``&uuml;`` and the like, are HTML's entities. Nothing
 entity is expanded.
 """
 
-from __future__ import annotations
-
 import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from lxml.etree import LxmlError, _Element, iterparse
 
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.dblp import dblp_item
@@ -19,9 +19,6 @@ from papertune.collect.listings.rows import year_of
 from papertune.collect.texts.text import inner
 from papertune.errors import CollectError
 from papertune.study.settings.listings import DblpSnapshotSource
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
 
 RECORDS = ("article", "inproceedings", "proceedings", "book", "incollection", "phdthesis",
            "mastersthesis", "www", "data")  # fmt: skip
@@ -57,8 +54,6 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
     Raises:
         CollectError: the file is no snapshot of DBLP, is broken, or declares entities of its own.
     """
-    from lxml.etree import LxmlError, iterparse
-
     hint = f"{WHERE_TO_GET_ONE} again: a download that was cut is the usual cause"
     events: iterparse | None = None
     first = True

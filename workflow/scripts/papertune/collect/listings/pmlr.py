@@ -4,12 +4,11 @@ All volumes are served in one shape, ``div.paper``; earlier ones, and copies of 
 lay with JMLR, name their papers in ``dl dt`` with the links in ``dd``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup, Tag
 
 from papertune.collect.identifiers import host_of, whole_url
 from papertune.collect.listings.listing import entry_item
@@ -18,9 +17,6 @@ from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import PmlrSource
-
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
 
 
 def read_volumes(
@@ -32,8 +28,6 @@ def read_volumes(
         CollectError: no volume is given for the year, or a volume's page cannot be had, is a
             challenge, or lists no paper.
     """
-    from bs4 import BeautifulSoup
-
     if not source.volumes.get(year):
         raise CollectError(
             f"no volume is given for {year}",
