@@ -48,16 +48,16 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
         CollectError: at the end, if years could not be listed; names them.
     """
     listed = [
-        (name, part)
+        (name, part, Path(path))
         for name, study in studies.items()
         for part, path in Layout(name, study).by_year("listings").items()
         if Path(path).exists()
     ]
     failed, new = [], 0
-    for name, part in listed:
-        study = studies[name]
+    for name, part, listing in listed:
+        rejected = Path(Layout(name, studies[name]).by_year("rejected/listings")[part])
         try:
-            changes = _refresh_part(name, study, part, Path(cache))
+            changes = _refresh_part(studies[name], part, listing, rejected, Path(cache))
         except stopping.Interrupted:
             raise
         except PapertuneError as error:
@@ -80,11 +80,8 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
 
 
 def _refresh_part(
-    name: str, study: Experiment, part: Part, cache: Path
+    study: Experiment, part: Part, listing: Path, rejected: Path, cache: Path
 ) -> list[tuple[str, Document]]:
-    layout = Layout(name, study)
-    listing = Path(layout.by_year("listings")[part])
-    rejected = Path(layout.by_year("rejected/listings")[part])
     cache.mkdir(parents=True, exist_ok=True)
     # a page without a listing must not take the place of a good one, so pages wait here too
     with TemporaryDirectory(dir=cache, prefix=".refresh-") as folder:

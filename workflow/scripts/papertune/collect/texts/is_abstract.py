@@ -96,13 +96,11 @@ _CITATION = tuple(
         r"|(?:\w+, [A-Z]\.(?:[ -]?[A-Z]\.)*[,;&] ){2}",
     )
 )
-_STRICT_CITATION = re.compile(
+# what no description has that is an abstract: marks of a citation, and of a site
+_NO_DESCRIPTION = re.compile(
     r"^\(\d{4}\)|\bpp?\.\s*\d+|\bVol(?:ume)?\.?\s*\d+|\bdoi(?::|\.org)|\bISBN\b|\bISSN\b"
-    r"|\bProceedings of the\b.{0,200}\b(?:19|20)\d\d\.?$|\b(?:19|20)\d\d\.$",
-    re.IGNORECASE,
-)
-_BOILERPLATE = re.compile(
-    r"\bcookies?\b|\bsubscri(?:be|ption)\b|all rights reserved|digital library|\bsign (?:in|up)\b"
+    r"|\bProceedings of the\b.{0,200}\b(?:19|20)\d\d\.?$|\b(?:19|20)\d\d\.$"
+    r"|\bcookies?\b|\bsubscri(?:be|ption)\b|all rights reserved|digital library|\bsign (?:in|up)\b"
     r"|\blog ?in\b|\bdownload\b|\bfull[- ]text access\b|official (?:site|website|home)|request pdf"
     r"|read the (?:full|latest)|free access to|\bwebsite\b|home ?page|non-?profit"
     r"|scientific, technical|delivering full text|electronic proceedings",
@@ -123,7 +121,8 @@ _DANGLING = re.compile(
 _STUDY = re.compile(
     r"\b(?:we (?:propose|present|show|find|study|introduce|develop|describe|investigate|report|measure"
     r"|analy[sz]e|demonstrate|evaluate|prove|examine|argue|compare|discuss|conduct|design|explore|ask"
-    r"|give|test|use|apply|consider|derive|identify|suggest|observe|survey|train|build|implement)\b"
+    r"|give|test|use(?! cookies)|apply|consider|derive|identify|suggest|observe|survey"
+    r"|train|build|implement)\b"
     r"|(?:this|the|our) (?:paper|study|article|work|thesis|chapter|survey|research) (?:\w+ly )?(?:presents?"
     r"|proposes?|shows?|describes?|examines?|reports?|investigates?|introduces?|discusses?|aims?"
     r"|reviews?|explores?|analy[sz]es?|addresses|considers|studies|develops|provides|deals|focuses)\b"
@@ -131,7 +130,6 @@ _STUDY = re.compile(
     r"|(?:is|are|was|were) (?:proposed|presented|shown|studied|investigated|demonstrated)\b)",
     re.IGNORECASE,
 )
-_COOKIE_USE = re.compile(r"\bwe (?:and our partners )?use cookies\b[^.]*", re.IGNORECASE)
 _TAIL = re.compile(
     r"^\W*(?:key\s?-?words\b|index terms\b|©|\(c\) \d|copyright\b|keywords|doi\b|https?://|cite this"
     r"|citation\b|published\b|received\b|download|references\b|introduction\b|1\.? introduction"
@@ -202,11 +200,10 @@ def is_description(text: str) -> bool:
         and bool(re.search(r"[.!?。][)\]\"'”’»]*$", text))
         and is_abstract(text)
         and not is_cut(text)
-        and not _STRICT_CITATION.search(text)
-        and not _BOILERPLATE.search(text)
+        and not _NO_DESCRIPTION.search(text)
     )
 
 
 def _is_study(text: str) -> bool:
     """It speaks as papers do of themselves."""
-    return len(text) > 120 and bool(_STUDY.search(_COOKIE_USE.sub("", text)))
+    return len(text) > 120 and bool(_STUDY.search(text))
