@@ -500,10 +500,15 @@ def test_rubbish_is_an_error_and_passes(api, polite, kind, body, status, reason)
 
 
 @every_api
-def test_a_query_that_is_not_understood_is_said_so(api, kind):
+def test_a_query_that_is_not_understood_and_a_wrong_base_url_are_said_so(api, kind):
     api.gives({"status": "failed", "message": [{"value": "x"}]}, 400)
     with pytest.raises(CollectError, match=r"does not understand(?s:.*)What to do"):
         api.list(kind)
+    api.gives("<html><title>Not Found</title>", 404)
+    for ask in (api.list, api.look_up) if kind in ("openalex", "crossref") else (api.list,):
+        with pytest.raises(CollectError, match=r"status 404(?s:.*)lookups") as caught:
+            ask(kind, year=2019)
+        assert not isinstance(caught.value, PageError), "it is no outcome of a document"
 
 
 def test_the_sparql_endpoint_is_asked_for_sparqls_json(api):
@@ -524,14 +529,6 @@ def test_the_sparql_endpoint_is_asked_for_sparqls_json(api):
     api.gives(answer("link", "paper"))
     with pytest.raises(CollectError, match=r"the query gives link, paper(?s:.*)\?title"):
         api.list("dblp_sparql", query="SELECT …")
-
-
-@pytest.mark.parametrize("kind", ["openalex", "crossref"])
-def test_a_wrong_base_url_is_no_outcome_of_a_document(api, kind):
-    api.gives("<html><title>Not Found</title>", 404)
-    with pytest.raises(CollectError, match=r"status 404(?s:.*)lookups") as caught:
-        api.look_up(kind)
-    assert not isinstance(caught.value, PageError)
 
 
 @pytest.mark.parametrize("kind", KEYS)
