@@ -22,6 +22,7 @@ def make_model(
     context: int = 128,
     width: int = 32,
     layers: int = 2,
+    words: int = 0,
 ) -> Path:
     """A byte-level BPE tokenizer and a random model of a family, saved to a folder."""
     import torch
@@ -47,8 +48,8 @@ def make_model(
         tokenizer.chat_template = CHAT
     torch.manual_seed(7)
     own = _shape(family, width, layers, context) | {
-        "vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id, "bos_token_id": None,
-        "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.3,
+        "vocab_size": max(words, len(tokenizer)), "eos_token_id": tokenizer.eos_token_id,
+        "bos_token_id": None, "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.3,
     }  # fmt: skip
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **own))
     model.save_pretrained(folder)

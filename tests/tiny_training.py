@@ -33,11 +33,7 @@ def pairs(first: int, count: int, **changes: Any) -> list[Pair]:
 
 
 class Runs:
-    """Trains models below a folder.
-
-    Args:
-        base: To train; a random model of a family unless it is given.
-    """
+    """Trains models below a folder, of a base or of a random model of a family."""
 
     def __init__(self, folder: Path, family: str = "llama", base: Path | None = None) -> None:
         set_up_torch(1)
@@ -60,10 +56,8 @@ class Runs:
         for key, value in changes.items():
             part = "training" if key in Training.model_fields else "own"
             parts["recipe" if key in Recipe.model_fields else part][key] = value
-        recipe = {
-            "method": method, "training": QUICK | parts["training"], "prompt": PROMPT,
-            "lora": Lora(rank=4, alpha=32), **parts["recipe"],
-        }  # fmt: skip
+        own = {"prompt": PROMPT, "lora": Lora(rank=4, alpha=32), **parts["recipe"]}
+        recipe = {"method": method, "training": QUICK | parts["training"], **own}
         seed = parts["own"].setdefault("seed", 1)
         return {
             "recipe": Recipe.model_validate(recipe), "train": self.train,

@@ -7,12 +7,10 @@ import pytest
 import torch
 
 import tiny_training
-from papertune.answering import generation, inference, likelihood
-from papertune.answering.generation import Sampling, batches, generate, row_sampler
+from papertune.answering import generation, inference
+from papertune.answering.generation import Sampling, batches, generate, reference_nll, row_sampler
 from papertune.answering.inference import Task, answer
-from papertune.answering.likelihood import reference_nll
 from papertune.errors import PapertuneError
-from papertune.examples.forms import Form
 from papertune.examples.tokens import encode
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.pairfile import write_pairs
@@ -36,10 +34,8 @@ def loaded(folder):
 def pairs(count=9):
     """Of other lengths each."""
     return [
-        replace(
-            pair, context=pair.context * (1 + n * 5 % 3), answer=f"{pair.answer} " * (1 + n % 4)
-        )
-        for n, pair in enumerate(tiny_training.pairs(0, count))
+        replace(p, context=p.context * (1 + n * 5 % 3), answer=f"{p.answer} " * (1 + n % 4))
+        for n, p in enumerate(tiny_training.pairs(0, count))
     ]
 
 
@@ -47,12 +43,10 @@ def pairs(count=9):
 def run(tmp_path, folder):
     """Has a model answer pairs; gives how many were asked, and all answers."""
 
-    def asked(items, name="answers", model=folder, base=None, identity=None, **answering):
-        write_pairs(tmp_path / "test.parquet", items)
-        task = Task(
-            model=model, base=base, test_set=tmp_path / "test.parquet", prompt=PROMPT,
-            answering=Answering(**{"max_new_tokens": 12, **answering}),
-        )  # fmt: skip
+    def asked(items, name="answers", identity=None, **how):
+        write_pairs(test_set := tmp_path / "test.parquet", items)
+        answering = Answering(**{"max_new_tokens": 12, **how})
+        task = Task(model=folder, test_set=test_set, prompt=PROMPT, answering=answering)
         output, store = tmp_path / f"{name}.jsonl", tmp_path / f"store-{name}"
         count = answer(task, output=output, store=store, identity=identity or {"model": "m"})
         return count, list(read_records(output, Answer))
@@ -100,7 +94,7 @@ def test_reference_nll_is_the_sum_over_the_answer_only(loaded, monkeypatch):
         places = logits.log_softmax(-1)[len(before) - 1 : -1]
         wanted = -sum(float(place[token]) for place, token in zip(places, own, strict=True))
         assert (nll, count) == (pytest.approx(wanted, abs=1e-3), len(own))
-    monkeypatch.setattr(likelihood, "LOGITS", 5000)  # in small portions
+    monkeypatch.setattr(generation, "LOGITS", 5000)  # in small portions
     for one, other in zip(reference_nll(model, tokenizer, examples), got, strict=True):
         assert one == pytest.approx(other, abs=1e-3)
 
@@ -119,19 +113,17 @@ def test_only_new_questions_are_asked(run, monkeypatch):
 
 
 def test_a_killed_run_keeps_its_batches(tmp_path, run, monkeypatch):
-    real, calls = inference.generate, []
+    real, killed = inference.generate, iter([False, False, True])
 
     def dies_in_the_third_batch(*arguments):
-        calls.append(1)
-        if len(calls) == 3:
+        if next(killed):
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(inference, "generate", dies_in_the_third_batch)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(inference, "generate", dies_in_the_third_batch)
         run(pairs(9), batch_size=2)
     assert not (tmp_path / "answers.jsonl").exists()
-    monkeypatch.setattr(inference, "generate", real)
     asked, resumed = run(pairs(9), batch_size=2)
     assert asked == 5
     assert resumed == run(pairs(9), "unbroken", batch_size=2)[1]
@@ -145,51 +137,23 @@ def test_long_prompts_lose_their_beginning_and_it_is_said(run, caplog):
     assert "2 of 2 prompts are longer" in caplog.text
 
 
-def test_an_adapter_answers_with_its_base(tmp_path, run, folder):
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
-    get_peft_model(load_model(folder), config).save_pretrained(tmp_path / "adapter")
-    _, own = run(pairs(), "own")
-    _, adapted = run(pairs(), "adapted", model=tmp_path / "adapter", base=folder)
-    assert [a.reference_nll for a in own] != [a.reference_nll for a in adapted]
-    assert [a.reference_tokens for a in own] == [a.reference_tokens for a in adapted]
-
-
-def test_what_ends_a_text_does_not_end_a_question(loaded):
-    """What begins a text does so in training and answering, what ends it only ends an example."""
-    from tokenizers.processors import TemplateProcessing
-
-    _, tokenizer = loaded
-    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single="<end> $A <end>", special_tokens=[("<end>", tokenizer.eos_token_id)]
-    )
-    form = Form(tokenizer, "prompt", PROMPT)
-    ((tokens, own),) = form.tokens(pairs(1))
-    assert tokens == tokenizer(form.prompt(*pairs(1)))["input_ids"][:-1]
-    assert tokens[0] == tokenizer.eos_token_id and own[-1] != tokenizer.eos_token_id
-
-
 def test_memory_that_does_not_hold_a_batch_halves_it(loaded, monkeypatch):
     model, tokenizer = loaded
     rows = [(str(n), tokenizer("what " * (n + 1))["input_ids"]) for n in range(5)]
     (batch,) = batches(rows, 8)
     whole = generate(model, tokenizer, batch, Sampling(8))
-    real, sizes = generation._generate, []
+    real, sizes, most = generation._generate, [], [2]
 
-    def room_for(most):
-        def small(model, tokenizer, batch, sampling):
-            sizes.append(len(batch))
-            if len(batch) > most:
-                raise torch.cuda.OutOfMemoryError
-            return real(model, tokenizer, batch, sampling)
+    def small(model, tokenizer, batch, sampling):
+        sizes.append(len(batch))
+        if len(batch) > most[0]:
+            raise torch.cuda.OutOfMemoryError
+        return real(model, tokenizer, batch, sampling)
 
-        monkeypatch.setattr(generation, "_generate", small)
-
-    room_for(2)
+    monkeypatch.setattr(generation, "_generate", small)
     assert generate(model, tokenizer, batch, Sampling(8)) == whole
     assert sizes == [5, 3, 2, 1, 2]
-    room_for(0)
+    most[0] = 0
     with pytest.raises(PapertuneError, match="one prompt"):
         generate(model, tokenizer, batch, Sampling(8))
 

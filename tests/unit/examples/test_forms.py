@@ -60,8 +60,10 @@ def with_beginning(tokenizer):
 
     turns = ["<start_of_turn>", "<end_of_turn>"]
     tokenizer.add_special_tokens({"bos_token": "<s>", "additional_special_tokens": turns})
+    frame = [("<s>", tokenizer.bos_token_id), ("<end>", tokenizer.eos_token_id)]
+    # what ends a text in its own encoding ends no question
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
+        single="<s> $A <end>", special_tokens=frame
     )
     return tokenizer
 
@@ -158,8 +160,7 @@ def test_what_is_cut_still_begins_with_its_beginning(plain):
 
 
 def test_answering_cuts_in_the_same_way(plain, folder):
-    from papertune.answering.generation import Sampling, generate
-    from papertune.answering.likelihood import reference_nll
+    from papertune.answering.generation import Sampling, generate, reference_nll
 
     tokenizer, model = with_beginning(plain), load_model(folder)
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)

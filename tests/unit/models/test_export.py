@@ -20,18 +20,12 @@ ORIGIN = Origin(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def bases(tmp_path_factory):
-    root = tmp_path_factory.mktemp("bases")
-    return {family: make_model(root / family, family=family) for family in ("llama", "gpt2")}
-
-
 @pytest.fixture
-def trained(bases, tmp_path):
+def trained(tmp_path):
     """Trains a model on a few pairs; gives its folder and its base's."""
 
-    def run(method, *, family="llama", base=None):
-        base = base or bases[family]
+    def run(method, family="llama", prepare=lambda base: None):
+        prepare(base := make_model(tmp_path / "base", family=family))
         runs = Runs(tmp_path, base=base)
         writer = {"backend": "openai", "model": "some`<b>model</b>"}
         runs.data([
@@ -46,23 +40,18 @@ def trained(bases, tmp_path):
     return run
 
 
-def exported(model, base, folder, **changes):
+def exported(model, base, folder, scores=None):
     export_model(
-        **{
-            "model": model, "base": base, "output": folder, "scores": {}, "metrics": ["token_f1"],
-            "baseline": "", "comparison": Comparison(metric="token_f1", resamples=200),
-            "answering": Answering(max_new_tokens=7), "origin": ORIGIN, **changes,
-        }
+        model=model, base=base, output=folder, scores=scores or {}, metrics=["token_f1"],
+        baseline="plain", comparison=Comparison(metric="token_f1", resamples=200),
+        answering=Answering(max_new_tokens=7), origin=ORIGIN,
     )  # fmt: skip
     return folder
 
 
 def logits(model, tokenizer):
-    import torch
-
     ids = tokenizer("Cache 3 is green. What is cache 3?", return_tensors="pt")["input_ids"]
-    with torch.no_grad():
-        return model(ids, use_cache=False).logits.float()
+    return model(ids, use_cache=False).logits.detach().float()
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
@@ -71,7 +60,7 @@ def test_a_merged_model_is_the_adapter_on_its_base(trained, tmp_path, family, me
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model, base = trained(method, family=family)
+    model, base = trained(method, family)
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     folder = exported(model, base, tmp_path / "export")
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
@@ -92,14 +81,14 @@ def test_a_merged_model_is_the_adapter_on_its_base(trained, tmp_path, family, me
     assert said in (folder / "README.md").read_text()
 
 
-def test_a_merged_model_is_stored_as_its_base_is(trained, bases, tmp_path):
+def test_a_merged_model_is_stored_as_its_base_is(trained, tmp_path):
     import torch
     from transformers import AutoModelForCausalLM
 
-    half = tmp_path / "half"
-    AutoModelForCausalLM.from_pretrained(bases["llama"], dtype=torch.bfloat16).save_pretrained(half)
-    load_tokenizer(bases["llama"]).save_pretrained(half)
-    model, base = trained("lora", base=half)
+    def half(base):
+        AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).save_pretrained(base)
+
+    model, base = trained("lora", prepare=half)
     folder = exported(model, base, tmp_path / "export")
     whole, tokenizer = AutoModelForCausalLM.from_pretrained(folder), load_tokenizer(folder)
     assert whole.dtype == torch.bfloat16
@@ -108,17 +97,27 @@ def test_a_merged_model_is_stored_as_its_base_is(trained, bases, tmp_path):
     torch.testing.assert_close(logits(whole, tokenizer), wanted, rtol=0.05, atol=0.5)
 
 
-def test_a_whole_model_is_linked_and_its_own_folder_stays(trained, bases, tmp_path):
-    (bases["llama"] / "LICENSE").write_text("MIT License\n\nPermission is hereby granted")
-    model, base = trained("full")
+def test_a_whole_model_is_linked_with_its_results_and_its_own_folder_stays(trained, tmp_path):
+    from huggingface_hub import ModelCard
+
+    model, base = trained("full", prepare=lambda base: (base / "LICENSE").write_text("MIT License"))
     before = {path.name: path.read_bytes() for path in model.iterdir()}
-    folder = exported(model, base, tmp_path / "export")
-    (bases["llama"] / "LICENSE").unlink()
+    scores = {}
+    for name, seed, value in (("tuned", 1, 0.75), ("plain", 0, 0.25)):
+        path = scores[name, seed, "cloze"] = tmp_path / f"{name}.jsonl"
+        write_records(path, [Score(f"p{i}", f"d{i}", 2020, {"token_f1": value}) for i in range(9)])
+    folder = exported(model, base, tmp_path / "export", scores)
     assert (folder / "model.safetensors").samefile(model / "model.safetensors")
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
     own, theirs = (json.loads((f / "generation_config.json").read_text()) for f in (model, folder))
     assert (own["max_new_tokens"], theirs["max_new_tokens"]) == (64, 7)
-    assert (folder / "LICENSE").exists()
+    assert (folder / "LICENSE").exists() and (folder / "results.csv").exists()
+    # results stand in the card once there are scores
+    card = ModelCard.load(folder / "README.md")
+    (result,) = card.data.eval_results
+    assert (result.metric_type, result.metric_value) == ("token_f1", 0.75)
+    assert "| cloze | Token F1 | 0.750 [0.750, 0.750] | +0.500 | 9 | 9 |" in card.text
+    assert card.data.library_name == "transformers"
     exported(model, base, folder)  # again, in the place of the one before
     assert (model / "model.safetensors").read_bytes() == before["model.safetensors"]
 
@@ -141,24 +140,6 @@ def test_the_card_is_made_from_the_facts(trained):
     assert facts["data"]["documents"] == 16 and len(facts["data"]["writers"]) == 1
     # what a model or a page calls itself is no markup
     assert "<b>" not in card.text and "&lt;b&gt;" in card.text
-
-
-def test_results_stand_in_the_exported_card_once_there_are_scores(trained, tmp_path):
-    from huggingface_hub import ModelCard
-
-    model, base = trained("full")
-    scores = {}
-    for name, seed, value in (("tuned", 1, 0.75), ("plain", 0, 0.25)):
-        path = scores[name, seed, "cloze"] = tmp_path / f"{name}.jsonl"
-        write_records(path, [Score(f"p{i}", f"d{i}", 2020, {"token_f1": value}) for i in range(9)])
-    folder = exported(model, base, tmp_path / "export", scores=scores, baseline="plain")
-    card = ModelCard.load(folder / "README.md")
-    (result,) = card.data.eval_results
-    assert (result.metric_type, result.metric_value) == ("token_f1", 0.75)
-    assert "| cloze | Token F1 | 0.750 [0.750, 0.750] | +0.500 | 9 | 9 |" in card.text
-    assert (folder / "results.csv").exists()
-    assert card.data.library_name == "transformers"
-    assert "## Results" not in (model / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

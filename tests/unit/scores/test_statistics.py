@@ -59,51 +59,38 @@ def test_p_agrees_with_the_paired_t_test_and_never_is_zero():
     assert p_value(resampled, float(value)) == pytest.approx(theirs, abs=0.02)
 
 
-def test_one_document_has_no_interval_and_equal_scores_no_width():
+def test_one_document_has_no_interval_and_equal_scores_no_width_and_holm_is_by_hand():
     resampled, value = bootstrap(np.array([[2.0, 4.0]]), MEAN, resamples=100, seed=1)
-    assert value == 0.5
-    assert interval(resampled, 0.95) == (None, None)
-    assert p_value(resampled, 0.5) is None
+    assert (value, interval(resampled, 0.95), p_value(resampled, 0.5)) == (0.5, (None, None), None)
     equal, value = bootstrap(np.array([[0.0, 2.0]] * 5), MEAN, resamples=100, seed=1)
-    assert interval(equal, 0.95) == (0, 0)
-    assert p_value(equal, float(value)) == 1
-
-
-def test_holm_by_hand():
+    assert interval(equal, 0.95) == (0, 0) and p_value(equal, float(value)) == 1
     # sorted .01 .02 .04: times 3, 2, 1, and never below the one before
     assert correct([0.04, 0.01, 0.02], "holm") == pytest.approx([0.04, 0.03, 0.04])
     assert correct([0.04, 0.01, 0.02], "fdr_bh") == pytest.approx([0.04, 0.03, 0.03])
     assert correct([], "holm") == []
 
 
-# ---- the matrix -------------------------------------------------------------
-
-
 def write_scores(folder, model, seed, test_set, value, *, only=None, missing=()):
     """Two questions per document, years 2022 and 2023 by turns; ``value(document, question)``."""
+
+    def records():
+        for document, question in product(range(20), range(2)):
+            pair, score = f"{test_set}-{document}-{question}", value(document, question)
+            values = {"similarity": None if pair in missing else score}
+            values |= dict(zip(part_keys("perplexity"), (score * 10, 5.0), strict=True))
+            if only is None or pair in only:
+                yield Score(pair, f"d{document}", 2022 + document % 2, values)
+
     path = folder / model / f"seed-{seed}" / f"{test_set}.jsonl"
-    records = []
-    for document, question in product(range(20), range(2)):
-        pair = f"{test_set}-{document}-{question}"
-        score = value(document, question)
-        values = {"similarity": None if pair in missing else score}
-        values |= dict(zip(part_keys("perplexity"), (score * 10, 5.0), strict=True))
-        if only is None or pair in only:
-            records.append(Score(pair, f"d{document}", 2022 + document % 2, values))
-    write_records(path, records)
+    write_records(path, records())
     return path
 
 
-def compared(files, folder, metrics=("similarity",), baseline="baseline", **how):
+def compared(files, folder, baseline="baseline", **how):
     """(model, test set, metric, year) → cell."""
+    told = {"metrics": ["similarity", "perplexity"], "baseline": baseline}
     comparison = Comparison(**{"resamples": 100, **how})
-    cells = compare(
-        files,
-        folder / "matrix.csv",
-        metrics=list(metrics),
-        baseline=baseline,
-        comparison=comparison,
-    )
+    cells = compare(files, folder / "matrix.csv", comparison=comparison, **told)
     return {(c.model, c.test_set, c.metric, c.year): c for c in cells}
 
 
@@ -113,12 +100,10 @@ def make(folder, **how):
     files = {}
     for test_set, gains in (("own", (0.0, 0.4, 0.5)), ("other", (0.0, 0.0, 0.0))):
         for seed, gain in enumerate(gains):
-            model = "full" if seed else "baseline"
-            files[model, seed, test_set] = write_scores(
-                folder, model, seed, test_set, lambda d, q, s=seed, g=gain: 0.2 + g + noise[s, d, q]
-            )
-    how = {"resamples": 500, **how}
-    return compared(files, folder, ("similarity", "perplexity"), **how), noise
+            key = ("full" if seed else "baseline", seed, test_set)
+            value = lambda d, q, s=seed, g=gain: 0.2 + g + noise[s, d, q]  # noqa: E731
+            files[key] = write_scores(folder, *key, value)
+    return compared(files, folder, **{"resamples": 500, **how}), noise
 
 
 @pytest.fixture

@@ -1,22 +1,26 @@
 """The best checkpoint: by validation loss, or by what the model answers."""
 
+from dataclasses import replace
+
 import pytest
 
-from papertune.answering.inference import Task, answer
-from papertune.answering.likelihood import predicted
+from papertune.answering.inference import Task, answer, answer_of
 from papertune.examples.forms import Form
-from papertune.examples.tokens import encode
 from papertune.metrics import METRICS
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Answer, read_records
+from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Pretraining, Training
 from papertune.training.by_answers import TEACHER_FORCED, AnswerScorer
 from papertune.training.facts import Criterion
-from tiny_training import PROMPT, Runs, assert_same, bytes_of, facts_of, history_of, pairs
+from tiny_training import PROMPT, Runs, assert_same, facts_of, history_of, pairs
 
 # answers get better while one contradiction, of which the model is ever surer, spoils the loss
 LONG = {"epochs": 24, "evaluations": 12, "batch_size": 8, "learning_rate": 1e-2}
 BY_ANSWERS = LONG | {"best_by": "exact_match", "best_new_tokens": 6}
+
+
+UNMEASURED = {"reference_nll": 0, "reference_tokens": 0, "new_tokens": 0, "truncated": False}
 
 
 @pytest.fixture
@@ -63,12 +67,9 @@ def test_patience_goes_by_what_the_best_is_chosen_by(run, way):
     best = [row["step"] for row in rows].index(facts["best_step"])
     assert len(rows) - 1 - best == 3
     # that it stopped changed nothing before, and what is left is the best one
-    whole = run("whole", **how)
-    assert rows == history_of(whole)[: len(rows)]
+    assert rows == history_of(run("whole", **how))[: len(rows)]
     if way == "answers":
         assert exact_match(folder, run) == pytest.approx(facts["best_value"])
-    if facts_of(whole)["best_step"] == facts["best_step"]:
-        assert bytes_of(folder) == bytes_of(whole)
 
 
 @pytest.mark.parametrize("moment", [("on_prediction_step", 10), ("on_step_end", 22)])
@@ -85,25 +86,17 @@ def test_teacher_forced_bleu_is_of_the_likeliest_tokens_after_the_reference(tmp_
 
     folder = Runs(tmp_path, family).base
     model, tokenizer = load_model(folder, precision="fp32"), load_tokenizer(folder)
-    form, some = Form(tokenizer, "prompt", PROMPT), pairs(0, 3)
-    texts = [
-        (form.prompt(pair) + " again" * n, form.completion(pair) + " and so on" * n)
-        for n, pair in enumerate(some)
-    ]
-    rows = list(encode(tokenizer, texts))
-    for (question, own), found in zip(rows, predicted(model, tokenizer, rows), strict=True):
+    form, bleu = Form(tokenizer, "prompt", PROMPT), []
+    some = [replace(p, question=p.question * n, answer=p.answer * n)
+            for n, p in enumerate(pairs(0, 3), start=1)]  # fmt: skip
+    for pair, (question, own) in zip(some, form.tokens(some), strict=True):
         with torch.no_grad():
             logits = model(torch.tensor([question + own])).logits[0]
-        assert found == logits[len(question) - 1 : -1].argmax(-1).tolist()
-    forced = AnswerScorer(Training(best_by=TEACHER_FORCED), form, some)
+        text = tokenizer.decode(logits[len(question) - 1 : -1].argmax(-1)).strip()
+        bleu.append(METRICS["bleu"].measure(answer_of(pair, text, **UNMEASURED), None)[0])
+    recipe = Recipe(method="full", training=Training(best_by=TEACHER_FORCED))
+    forced = AnswerScorer(recipe, form, some, tmp_path)
     sums = sum(forced.measure(model, batch) for batch in forced.batches)
-    found = predicted(model, tokenizer, list(form.tokens(some)))
-    texts = [tokenizer.decode(tokens) for tokens in found]
-    answers = [
-        Answer(p.id, p.document, 2010, p.question, p.answer, text.strip(), 0, 0, 0, False)
-        for p, text in zip(some, texts, strict=True)
-    ]
-    bleu = [METRICS["bleu"].measure(answer, None)[0] for answer in answers]
     assert forced.value(sums) == pytest.approx(sum(bleu) / 3)
 
 

@@ -5,8 +5,6 @@ import dataclasses
 import pytest
 import yaml
 
-from papertune.collect.listings import pairs as table_pairs
-from papertune.collect.listings import stack_dump
 from papertune.errors import RecordError, SettingsError, TrainingError
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
@@ -15,7 +13,6 @@ from papertune.records import Document, write_records
 from papertune.study.experiment import Splits
 from papertune.study.experiment_file import load_experiment
 from papertune.study.settings import Corpus, RulesGenerator, SourceGenerator, Subset
-from papertune.study.settings.qa import PairsSource, StackDumpSource
 from papertune.study.splits import SplitOf
 from papertune.training.data import Text, choose, read_corpus
 from snakemake_run import ROOT
@@ -23,7 +20,7 @@ from tiny_training import pairs
 
 TEXT = "We study how caches age. Our method keeps the oldest line in place for a while. It helps."
 SPLITS = Splits(train={"from": 2012, "to": 2012}, test={"from": 2013, "to": 2013}, validation=0.01)
-VOTES = {1: 4, 2: 40, 3: -2, 4: 11, 5: 7}
+VOTES = {1: 4.0, 2: 40.0, 3: -2.0, 4: 11.0, 5: 7.0}
 
 
 def test_a_corpus_is_of_files_and_of_documents_as_they_are_or_recalled(tmp_path):
@@ -67,8 +64,8 @@ def test_subsets_take_whole_documents():
     assert documents(first=3) == ["d0", "d1", "d2"]
     assert set(documents(top=3)) == {f"d{i}" for i in range(20) if (i * 7) % 20 >= 17}
     assert len(documents(top=100)) == 20
-    half, most = documents(fraction=0.5), documents(fraction=0.9)
-    assert 4 <= len(half) <= 16 and set(half) < set(most)
+    half = documents(fraction=0.5)
+    assert 4 <= len(half) <= 16 and set(half) < set(documents(fraction=0.9))
     # a document's place in it does not depend on the others
     rest = choose(some[20:], Subset(fraction=0.5), "here")
     assert {pair.document for pair in rest} == set(half) & {p.document for p in some[20:]}
@@ -94,42 +91,15 @@ def dataset(tmp_path):
     return made
 
 
-def posts(tmp_path):
-    """Documents of a data dump whose questions have :data:`VOTES`."""
-    rows = [
-        f'<row Id="{n}" PostTypeId="1" CreationDate="2012-05-06T07:08:09" Score="{votes}" '
-        f'Title="What is {n}?" Body="It is asked." Tags="&lt;a&gt;" />\n'
-        f'<row Id="{n + 10}" PostTypeId="2" ParentId="{n}" CreationDate="2012-05-07T07:08:09" '
-        f'Score="1" Body="The number {n} is what it is, and nothing else that we know of." />\n'
-        for n, votes in VOTES.items()
-    ]
-    path = tmp_path / "Posts.xml"
-    path.write_text(f"<posts>\n{''.join(rows)}</posts>\n")
-    source = StackDumpSource(kind="stack_dump", path=str(path), site="math", min_score=-5)
-    return [d for d in stack_dump.list_documents(None, source, 2012) if isinstance(d, Document)]
+FIELDS = {"year": 2012, "text": "Our cache, Tern, saves 22% of the energy.", "question": "What?"}
 
 
-def rows(tmp_path):
-    """Documents of ready-made pairs, with :data:`VOTES` in a column."""
-    path = tmp_path / "pairs.csv"
-    lines = [f"What is {n}?,Number {n}.,{votes},2012" for n, votes in VOTES.items()]
-    path.write_text("\n".join(["asked,answered,votes,year", *lines]) + "\n")
-    columns = {"question": "asked", "answer": "answered", "score": "votes", "year": "year"}
-    source = PairsSource(kind="pairs", path=str(path), columns=columns)
-    return [document for *_, document in table_pairs.read(source, 2012)]
-
-
-@pytest.mark.parametrize("source", [posts, rows])
-def test_the_highest_voted_of_a_dump_or_a_table_are_trained_on(dataset, tmp_path, source):
-    documents = sorted(source(tmp_path), key=lambda document: document.id)  # no order to go by
-    made = dataset(documents, SourceGenerator(backend="source"))
-    assert len(made) == 5
-    chosen = choose(made, Subset(top=4), "here")
-    assert {p.question.splitlines()[0] for p in chosen} == {f"What is {n}?" for n in (1, 2, 4, 5)}
-    # what others write about a document carries its score too
+def test_the_highest_voted_are_trained_on_whoever_wrote_the_pairs(dataset):
+    documents = [Document(str(n), "t", str(n), score=v, **FIELDS) for n, v in VOTES.items()]
     rules = RulesGenerator(backend="rules", style="cloze", pairs=1)
-    for best in choose(dataset(posts(tmp_path), rules), Subset(top=1), "here"):
-        assert "2" in best.context and best.provenance["score"] == 40.0
+    for generator in (SourceGenerator(backend="source"), rules):
+        chosen = choose(dataset(documents, generator), Subset(top=3), "here")
+        assert {pair.document for pair in chosen} == {"2", "4", "5"}
 
 
 def test_what_has_no_score_is_told_in_the_experiment_and_in_a_row(tmp_path, dataset):
@@ -139,8 +109,7 @@ def test_what_has_no_score_is_told_in_the_experiment_and_in_a_row(tmp_path, data
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(SettingsError, match=r"models\.lora\.subset\.top: documents of this source"):
         load_experiment(path)
-    fields = {"title": "t", "year": 2012, "text": "A number.", "question": "What is it?"}
-    some = [Document(id=n, url=n, score=score, **fields) for n, score in (("1", 3.0), ("2", None))]
+    some = [Document(n, "t", n, score=score, **FIELDS) for n, score in (("1", 3.0), ("2", None))]
     with pytest.raises(TrainingError, match="document 2 has no score") as error:
         choose(dataset(some, SourceGenerator(backend="source")), Subset(top=1), "train.parquet")
     assert "every row" in error.value.hint

@@ -118,21 +118,12 @@ def test_two_processes_train_what_one_trains(study, trained, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-@pytest.mark.parametrize(
-    ("name", "value", "within"),
-    [("tied", "validation_loss", {"rel": 0.01}), ("answers", "token_f1", {"abs": 0.02})],
-)
-def test_in_bf16_and_judged_by_answers_two_are_about_one(trained, name, parallel, value, within):
-    two, one = trained[f"{name}, {parallel}"]
-    for ours, theirs in zip(history_of(two), history_of(one), strict=True):
-        assert ours[value] == pytest.approx(theirs[value], **within)
-    if value == "token_f1":
-        assert facts_of(two)["best_step"] == facts_of(one)["best_step"]
-
-
-@pytest.mark.slow
-def test_each_of_two_processes_holds_half_of_the_weights(study, trained):
+def test_in_bf16_and_judged_by_answers_two_are_about_one_and_hold_half(study, trained):
+    for name, value, within in (("tied", "validation_loss", 0.01), ("answers", "token_f1", 0.02)):
+        for two, one in (trained[f"{name}, {parallel}"] for parallel in ("ddp", "fsdp")):
+            for ours, theirs in zip(history_of(two), history_of(one), strict=True):
+                assert ours[value] == pytest.approx(theirs[value], rel=within, abs=0.02)
+            assert name == "tied" or facts_of(two)["best_step"] == facts_of(one)["best_step"]
     for rank in (0, 1):
         held = json.loads(Path(f"{study.tied}-{rank}.json").read_text())
         assert held["processes"] == 2 and held["part"] == pytest.approx(0.5, abs=0.01)
@@ -169,61 +160,48 @@ def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monk
         assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], rel=1e-4)
 
 
-def interrupted(study: Study, name: str, step: str, how: dict[str, Any]) -> Job:
-    """A job that is at some step."""
-    job = study.start(name, {name: how})
-    job.wait_for(step)
-    return job
-
-
-def assert_whole(checkpoints: Path) -> None:
-    left = list(checkpoints.glob("checkpoint-*"))
-    assert left and all((folder / "whole").exists() for folder in left)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("whom", ["the job", "a process"])
-def test_stopped_at_one_step_they_go_on_as_if_nothing_had_happened(study, whom):
+@pytest.mark.parametrize(
+    ("whom", "number", "parts", "then"),
+    [
+        ("the job", signal.SIGTERM, False, "two"),
+        ("a process", signal.SIGTERM, False, "two"),
+        # with parts or with whole weights, many or one: a checkpoint is the same
+        ("the job", signal.SIGKILL, True, "one"),
+        ("the job", signal.SIGKILL, False, "two with parts"),
+    ],
+)
+def test_interrupted_they_all_end_and_others_go_on(study, whom, number, parts, then):
     how = {"epochs": 24, "evaluations": 8}
-    undisturbed = study.folder / "undisturbed/seed-1"
-    if not undisturbed.exists():
-        study.two("undisturbed", **how)
-    name = f"stopped {whom}"
-    job = interrupted(study, name, "step 18/72", how)
-    (job.process if whom == "the job" else job.workers()[1]).send_signal(signal.SIGTERM)
-    assert job.end() == 75, job.said()
-    assert "the next attempt goes on from it" in job.said() and "Traceback" not in job.said()
-    assert_whole(study.checkpoints(name))
-    resumed = study.two(name, **how)
-    assert "going on from" in (study.folder / f"{name}.log").read_text()
-    assert history_of(resumed)[-1]["step"] == 72
-    assert bytes_of(resumed) == bytes_of(undisturbed)
-    for ours, theirs in zip(history_of(resumed), history_of(undisturbed), strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("then", ["one process", "two with parts"])
-def test_processes_of_a_killed_job_stop_and_others_go_on(study, then):
-    """With parts or with whole weights, many or one: a checkpoint is the same."""
-    how = {"epochs": 12, "evaluations": 12}
-    name = f"left to {then}"
-    job = interrupted(study, name, "step 12/36", how | {"sharded": then == "one process"})
+    name, right = f"{whom} {number.name} {then}", f"right {number.name}"
+    job = study.start(name, {name: how | {"sharded": parts}})
+    job.wait_for("step 18/72")
     workers = job.workers()
-    job.process.kill()
-    assert workers and not psutil.wait_procs(workers, timeout=20)[1]
-    assert_whole(study.checkpoints(name))
+    (job.process if whom == "the job" else workers[1]).send_signal(number)
+    assert not psutil.wait_procs(workers, timeout=60)[1]
+    assert job.end() == (75 if number == signal.SIGTERM else -number), job.said()
+    if number == signal.SIGTERM:
+        assert "the next attempt goes on from it" in job.said() and "Traceback" not in job.said()
+    left = list(study.checkpoints(name).glob("checkpoint-*"))
+    assert left and all((folder / "whole").exists() for folder in left)
     assert not (study.folder / name).exists()
-    undisturbed = study.folder / "right/seed-1"
+
+    undisturbed = study.folder / right / "seed-1"
     if not undisturbed.exists():
-        study("right", **how)
-    if then == "one process":
+        (study.two if then == "two" else study)(right, **how)
+    if then == "one":
         resumed = study(name, **how)
     else:
-        resumed = study.two(name, **how | {"sharded": True})
+        resumed = study.two(name, **how | {"sharded": then == "two with parts"})
         assert "going on from" in (study.folder / f"{name}.log").read_text()
     assert facts_of(resumed)["tokens_seen"] == facts_of(undisturbed)["tokens_seen"]
-    assert_close(resumed, undisturbed, rtol=1e-3, atol=1e-4)
+    assert history_of(resumed)[-1]["step"] == 72
+    if then == "two":  # as if nothing had happened
+        assert bytes_of(resumed) == bytes_of(undisturbed)
+        for ours, theirs in zip(history_of(resumed), history_of(undisturbed), strict=True):
+            assert ours == pytest.approx(theirs, rel=1e-6)
+    else:
+        assert_close(resumed, undisturbed, rtol=1e-3, atol=1e-4)
 
 
 def test_a_batch_that_cannot_be_shared_out_is_said():

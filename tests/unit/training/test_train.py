@@ -1,84 +1,61 @@
-"""Training for real, with models small enough for a test."""
+"""Training for real: the same bytes again, what the Trainer is told, and what a run tells."""
 
+import itertools
 import json
 
 import pytest
 
 from papertune.errors import TrainingError
-from papertune.examples.tokens import MASKED, answer_loss, encode, labelled, pad
-from papertune.models.loading import load_model, load_tokenizer
-from papertune.study.settings import Pretraining, Tokenizer
-from papertune.training import pretraining
+from papertune.examples.tokens import MASKED, encode, labelled
+from papertune.study.settings import Pretraining, Tokenizer, Training
+from papertune.training import callback
+from papertune.training import facts as run_facts
+from papertune.training import train as training
 from papertune.training.data import Text
+from papertune.training.pretraining import make_tokenizer, pretrain
+from papertune.training.trainer import training_arguments
 from tiny_training import COLOURS, QUICK, bytes_of, facts_of
 
 
-@pytest.fixture(scope="module")
-def bases(tmp_path_factory):
-    """A pre-trained base of each family, and the texts it read."""
-    root = tmp_path_factory.mktemp("bases")
-    texts = [{"prompt": f"Cache {i} is", "completion": f" {COLOURS[i % 6]}."} for i in range(40)]
-    (root / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
-    shape = {"width": 16, "layers": 1, "intermediate": 32, "context": 96}
-    for family in ("llama", "gpt2"):
-        settings = Pretraining.model_validate({
-            "tokenizer": {"vocabulary": 300}, "training": QUICK,
-            "architecture": {"family": family, **shape},
-            "corpus": {"documents": "none", "files": [str(root / "texts.jsonl")]},
-        })  # fmt: skip
-        how = {"documents": [], "output": root / family, "checkpoints": root / "c", "threads": 1}
-        pretraining.pretrain(settings, **how)
-    return root
-
-
-def test_loss_counts_the_answer_only_and_long_prompts_lose_their_beginning(bases):
-    tokenizer = load_tokenizer(bases / "llama")
-    texts = [("Cache 1 is", " red."), ("Cache 1 is " * 30, " red."), ("Cache", " red." * 60)]
-    found = labelled(tokenizer, encode(tokenizer, texts), max_length=20)
-    assert (len(found.rows), found.cut, found.rejected) == (2, 1, 1)
-    short, cut = found.rows
-    assert tokenizer.decode([t for t in short["labels"] if t != MASKED]) == " red.</s>"
-    assert tokenizer.decode(short["input_ids"]) == "Cache 1 is red.</s>"
-    assert len(cut["input_ids"]) == 20
-    assert tokenizer.decode(cut["input_ids"]).endswith("Cache 1 is  red.</s>")
-    (row,) = labelled(tokenizer, encode(tokenizer, texts[:1]), max_length=20, loss="all").rows
-    assert row["labels"][0] != MASKED
-
-
-@pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_loss_of_the_needed_logits_is_the_loss_of_all(bases, family):
-    model, tokenizer = load_model(bases / family), load_tokenizer(bases / family)
-    texts = [("Cache 1 is", " red."), ("Cache 2 is much more", " green, I say."), ("", " blue")]
-    for chosen in (texts, texts[:2], texts[2:]):
-        rows = labelled(tokenizer, encode(tokenizer, chosen), max_length=90).rows
-        theirs = model(**pad(rows, tokenizer.pad_token_id)).loss
-        batch = pad(rows, tokenizer.pad_token_id, only_needed=True)
-        labels = batch.pop("labels")
-        outputs = model(**batch)
-        assert outputs.logits.shape[1] == batch["logits_to_keep"] <= labels.shape[1]
-        assert answer_loss(outputs, labels).item() == pytest.approx(theirs.item(), rel=1e-5)
-
-
 @pytest.mark.parametrize("kind", ["bpe", "characters"])
-def test_tokenizer_writes_any_string(kind):
+def test_a_tokenizer_writes_any_string(kind):
     texts = [Text("Cache 1", " is red.")] * 20
-    tokenizer = pretraining.make_tokenizer(texts, Tokenizer(kind=kind, vocabulary=300), 64)
+    tokenizer = make_tokenizer(texts, Tokenizer(kind=kind, vocabulary=300), 64)
     odd = "Zoë – 5 µs\n\tis  red 猫"
     assert tokenizer.decode(tokenizer(odd, add_special_tokens=False)["input_ids"]) == odd
     if kind == "characters":
         assert len(tokenizer("Cache", add_special_tokens=False)["input_ids"]) == 5
+        return
+    # the loss counts the answer only, and long prompts lose their beginning
+    some = [("Cache 1", " red."), ("Cache 1 is " * 30, " red."), ("Cache", " red." * 60)]
+    found = labelled(tokenizer, encode(tokenizer, some), max_length=20)
+    assert (len(found.rows), found.cut, found.rejected) == (2, 1, 1)
+    short, cut = found.rows
+    assert tokenizer.decode([t for t in short["labels"] if t != MASKED]) == " red.</s>"
+    assert tokenizer.decode(short["input_ids"]) == "Cache 1 red.</s>"
+    assert len(cut["input_ids"]) == 20
+    assert tokenizer.decode(cut["input_ids"]).endswith("Cache 1 is  red.</s>")
 
 
-def test_pretrained_base_loads_as_any_model_does(bases):
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_pretrained_base_loads_as_any_model_does(tmp_path, family):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    for family in ("llama", "gpt2"):
-        tokenizer = AutoTokenizer.from_pretrained(bases / family)
-        model = AutoModelForCausalLM.from_pretrained(bases / family, use_safetensors=True)
-        assert None not in (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)
-        assert model.config.vocab_size == len(tokenizer)
-        assert facts_of(bases / family)["examples"]["train"] >= 35
-    assert not (bases / "c").exists()
+    texts = [{"prompt": f"Cache {i} is", "completion": f" {COLOURS[i % 6]}."} for i in range(40)]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
+    shape = {"width": 16, "layers": 1, "intermediate": 32, "context": 96}
+    settings = Pretraining.model_validate({
+        "tokenizer": {"vocabulary": 300}, "training": QUICK,
+        "architecture": {"family": family, **shape},
+        "corpus": {"documents": "none", "files": [str(tmp_path / "texts.jsonl")]},
+    })  # fmt: skip
+    folder, checkpoints = tmp_path / "base", tmp_path / "c"
+    pretrain(settings, documents=[], output=folder, checkpoints=checkpoints, threads=1)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True)
+    assert None not in (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)
+    assert model.config.vocab_size == len(tokenizer)
+    assert facts_of(folder)["examples"]["train"] >= 35 and not checkpoints.exists()
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -112,3 +89,76 @@ def test_what_comes_to_nothing_is_an_error_and_leaves_no_model(run, how, message
     with pytest.raises(TrainingError, match=message):
         run("broken", **how)
     assert not (run.folder / "broken" / "seed-1").exists()
+
+
+def arguments(folder, **settings):
+    training, own = Training(batch_size=6, **settings), {"checkpoints": folder, "what": "run"}
+    return training_arguments(training, steps=8, batch=6, accumulation=1, seed=1, **own)
+
+
+def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):
+    """Without a GPU: the Trainer counts what it sees, and shares out batches to that many."""
+    import torch
+    from transformers import TrainingArguments
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr("papertune.training.trainer.device_name", lambda: "cuda")
+    assert TrainingArguments(output_dir=str(tmp_path)).n_gpu == 4
+    told = arguments(tmp_path)
+    assert not told.use_cpu
+    assert (told.n_gpu, told.train_batch_size, told.eval_batch_size) == (1, 6, 16)
+
+
+def test_the_trainer_is_told_what_the_settings_say(tmp_path):
+    told = arguments(
+        tmp_path, clip=0.3, weight_decay=0.5, schedule="cosine", gradient_checkpointing=True
+    )
+    assert (told.max_grad_norm, told.weight_decay, told.lr_scheduler_type) == (0.3, 0.5, "cosine")
+    assert told.gradient_checkpointing
+    # a warm-up is a share of the updates below 1, and their number above
+    steps = {warmup: arguments(tmp_path, warmup=warmup).warmup_steps for warmup in (0.0, 0.25, 4)}
+    assert steps == {0.0: 0, 0.25: 2, 4: 4}
+    with pytest.raises(TrainingError, match="warm-up of 8 updates, and the run has 8"):
+        arguments(tmp_path, warmup=8)
+
+
+def test_gpu_hours_and_energy_are_of_gpus_and_known_in_every_attempt_or_not(run, monkeypatch):
+    facts = facts_of(run("model"))
+    assert facts["gpu_hours"] == 0.0 and facts["energy_joules"] is None
+    values = itertools.chain([100.0, 110.0], itertools.repeat(None))
+    monkeypatch.setattr(callback, "gpu_energy", lambda: next(values))
+    monkeypatch.setattr(run_facts, "device_label", lambda: "NVIDIA H200")
+    facts = facts_of(run("model"))
+    assert facts["gpu_hours"] == pytest.approx(facts["wall_seconds"] / 3600, abs=1e-6)
+    assert facts["energy_joules"] is None
+
+
+def test_energy_of_several_attempts_adds_up(run, monkeypatch, stopped):
+    """A counter that goes on by 10 J at each look, and begins anew with each attempt."""
+    looks, attempts, set_up = [], [], training.set_up_torch
+
+    def counter():
+        looks.append(1)
+        return 9000.0 - 1000 * len(attempts) + 10 * len(looks)
+
+    monkeypatch.setattr(training, "set_up_torch", lambda *a: (attempts.append(1), set_up(*a)))
+    monkeypatch.setattr(callback, "gpu_energy", counter)
+    whole = facts_of(run("whole"))["energy_joules"]
+    # one look at the beginning; a look for each of a training row, a validation row and a checkpoint
+    # of four, but none for the last checkpoint
+    assert whole == 10 * (4 * 3 - 1)
+    # the checkpoint where it stopped was looked at besides
+    assert facts_of(stopped(("on_step_end", 7)))["energy_joules"] == whole + 10
+
+
+@pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="no GPU counts here")
+def test_a_gpu_counts_its_joules():
+    import torch
+
+    if (before := run_facts.gpu_energy()) is None:
+        pytest.skip("this GPU does not say, or nvidia-ml-py is not there")
+    ones = torch.ones(8192, 8192, device="cuda")
+    for _ in range(100):
+        ones @ ones
+    torch.cuda.synchronize()
+    assert 0 < run_facts.gpu_energy() - before < 1e5

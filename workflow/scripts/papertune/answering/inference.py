@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from papertune import versions
-from papertune.answering.generation import Sampling, batches, generate, room_for
-from papertune.answering.likelihood import reference_nll
+from papertune.answering.generation import Sampling, batches, generate, reference_nll, room_for
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
 from papertune.examples.tokens import Encoded

@@ -20,7 +20,7 @@ for a batch whose examples are all as long as ``max_length``.
 
 from dataclasses import dataclass
 
-from papertune.answering.likelihood import LOGITS as LIKELIHOOD_LOGITS
+from papertune.answering.generation import LOGITS as LIKELIHOOD_LOGITS
 from papertune.footprint.architecture import Architecture
 from papertune.footprint.trained import BF16, FP32, Machine, Trained
 from papertune.study.recipe import Recipe

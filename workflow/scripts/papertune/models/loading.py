@@ -68,9 +68,8 @@ def _leave_out_what_few_need() -> None:
 @contextmanager
 def _hidden(*names: str) -> Iterator[None]:
     """Libraries look as if they were not installed; those that are loaded stay."""
-    hidden = [name for name in names if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark
+    hidden: Any = {name: None for name in names if name not in sys.modules}
+    sys.modules.update(hidden)  # Python's own mark
     try:
         yield
     finally:

@@ -89,9 +89,7 @@ class Results(NamedTuple):
 def write_card(folder: Path, *, results: Results | None = None, merged: str = "") -> None:
     """Write a model folder's README.md from its ``training.json`` and ``history.csv``.
 
-    Args:
-        results: What it scored; nothing before scoring.
-        merged: How adapters were brought into the base's weights; empty where they were not.
+    ``merged`` says how adapters were brought into the base's weights, where they were.
     """
     facts = read_facts(folder)
     adapter = METHODS[facts["method"]].trains == "adapters" and not merged
@@ -205,16 +203,13 @@ def _front(facts: Mapping[str, Any], results: Results | None, adapter: bool) -> 
     origin, base = facts["origin"], facts["base"]
     evaluated = results.evaluations if results else None
     name = f"{origin['experiment']}/{origin['model']}/seed-{facts['seed']}"
+    kind, library = ("adapter", "peft") if adapter else ("finetune", "transformers")
     data = ModelCardData(
-        license=base["licence"],
-        library_name="peft" if adapter else "transformers",
-        pipeline_tag="text-generation",
-        base_model=base["hub"] or None,
-        base_model_relation=("adapter" if adapter else "finetune") if base["hub"] else None,
+        license=base["licence"], library_name=library, pipeline_tag="text-generation",
+        base_model=base["hub"] or None, base_model_relation=kind if base["hub"] else None,
         tags=["papertune", facts["method"], "question-answering"],
-        model_name=name if evaluated else None,
-        eval_results=evaluated or None,
-    )
+        model_name=name if evaluated else None, eval_results=evaluated or None,
+    )  # fmt: skip
     return str(data.to_yaml()).strip()
 
 

@@ -67,13 +67,10 @@ def generation_defaults(model: Any, tokenizer: Any, answering: Answering) -> Any
     config, ends = deepcopy(model.generation_config), sorted(end_tokens(model, tokenizer))
     sampled = answering.temperature > 0
     config.update(
-        **dict.fromkeys(SAMPLING),
+        **dict.fromkeys(SAMPLING), max_new_tokens=answering.max_new_tokens, do_sample=sampled,
         eos_token_id=ends if len(ends) > 1 else (ends[0] if ends else None),
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        max_new_tokens=answering.max_new_tokens,
-        do_sample=sampled,
-    )
+        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
+    )  # fmt: skip
     if sampled:
         config.update(temperature=answering.temperature, top_p=1.0, top_k=0)
     return config

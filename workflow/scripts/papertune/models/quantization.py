@@ -60,12 +60,10 @@ def quantized(quantization: Quantization, computed: Any) -> dict[str, Any]:
         "dtype": torch.float32,
         "device_map": {"": torch.cuda.current_device() if on_gpu else "cpu"},
         "quantization_config": BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=quantization.type,
-            bnb_4bit_use_double_quant=quantization.double,
-            bnb_4bit_compute_dtype=computed,
+            load_in_4bit=True, bnb_4bit_quant_type=quantization.type,
+            bnb_4bit_use_double_quant=quantization.double, bnb_4bit_compute_dtype=computed,
         ),
-    }
+    }  # fmt: skip
 
 
 def finish_quantized(model: Any, dtype: Any, where: str) -> None:

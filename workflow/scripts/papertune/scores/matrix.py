@@ -212,12 +212,9 @@ def _one(
     ]
     return {
         "mean": None if math.isnan(value) else float(value),
-        "low": low,
-        "high": high,
+        **{"low": low, "high": high, "seed_low": min(per_seed), "seed_high": max(per_seed)},
         "questions": int((~np.isnan(mean).any(axis=1)).sum()),
         "documents": len(clusters),
-        "seed_low": min(per_seed),
-        "seed_high": max(per_seed),
     }
 
 
@@ -234,12 +231,8 @@ def _against(
         return {}
     changes = resampled[0] - resampled[1]
     low, high = interval(changes, how.confidence)
-    return {
-        "difference": difference,
-        "difference_low": low,
-        "difference_high": high,
-        "p": p_value(changes, difference),
-    }
+    limits = {"difference_low": low, "difference_high": high}
+    return {"difference": difference, **limits, "p": p_value(changes, difference)}
 
 
 def read_matrix(path: str | Path) -> list[Cell]:

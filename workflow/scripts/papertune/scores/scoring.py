@@ -125,12 +125,9 @@ def score_answers(
     threads: int = 1,
     batch: int = 256,
 ) -> int:
-    """Score a file of answers; returns how many.
+    """Score a JSONL file of answers into one of scores, in the same order; returns how many.
 
     Args:
-        answers: JSONL of answers.
-        output: JSONL of scores, one per answer in the same order.
-        metrics: Names of :data:`METRICS`.
         embedder: The model behind ``similarity``; its embeddings are kept in ``store``.
         embedder_folder: Where a Hub embedder was brought; the others need none.
         batch: Answers held in memory at a time.

@@ -18,8 +18,6 @@ def bootstrap(
 
     Args:
         clusters: Sums of parts per document, shape (documents, ..., parts).
-        metric: How sums become values.
-        resamples: How many.
         seed: Equal seeds and numbers of documents draw the same documents, so that models are
             compared on the same resamples.
 
@@ -38,17 +36,11 @@ def bootstrap(
         values = metric.of_cell(clusters[rows.astype(np.intp)].sum(axis=np.ndim(rows) - 1))
         return np.moveaxis(values, 0, -1) if np.ndim(rows) > 1 else values
 
+    batch = max(1, 4_000_000 // max(clusters.size, 1))  # about 32 MB at a time
     result = stats.bootstrap(
-        (np.arange(count),),
-        statistic,
-        n_resamples=resamples,
-        # about 32 MB at a time
-        batch=max(1, 4_000_000 // max(clusters.size, 1)),
-        vectorized=True,
-        axis=-1,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
+        (np.arange(count),), statistic, n_resamples=resamples, batch=batch, vectorized=True,
+        axis=-1, method="percentile", rng=np.random.default_rng(seed),
+    )  # fmt: skip
     return result.bootstrap_distribution, value
 
 

@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from papertune.answering.generation import Row, Sampling, batches, generate
+from papertune.answering.generation import Row, Sampling, batches, generate, predicted
 from papertune.answering.inference import answer_of
-from papertune.answering.likelihood import predicted
 from papertune.examples.forms import Form
 from papertune.identity import share
 from papertune.metrics import METRICS, Metric
 from papertune.records import Pair
 from papertune.scores.scoring import Embeddings
 from papertune.study.recipe import Recipe
-from papertune.study.settings import Training
-from papertune.training.facts import LOSS, Criterion
+from papertune.training.facts import Criterion
 
 TEACHER_FORCED = "teacher_forced_bleu"
 
@@ -28,18 +26,24 @@ class AnswerScorer:
     finds likeliest at each place of the reference answer, given the reference before it. It is far
     higher than BLEU of answers, and there to compare with work that reports it.
 
-    The sample of the validation pairs is chosen by the hash of their ids; ``embeddings`` are for
-    ``similarity``.
+    The sample of the validation pairs is chosen by the hash of their ids. Of ``similarity`` the
+    embeddings are kept in the run's ``folder``; ``embedder`` is the folder of one from the Hub.
     """
 
     def __init__(
         self,
-        training: Training,
+        recipe: Recipe,
         form: Form,
         pairs: Iterable[Pair],
-        embeddings: Embeddings | None = None,
+        folder: Path,
+        embedder: Path | None = None,
+        threads: int = 1,
     ) -> None:
-        self.name, self.tokenizer, self.embeddings = training.best_by, form.tokenizer, embeddings
+        training = recipe.training
+        self.name, self.tokenizer, self.embeddings = training.best_by, form.tokenizer, None
+        if self.name == "similarity":
+            store = folder / "embeddings"
+            self.embeddings = Embeddings(recipe.embedder, store, embedder, threads)
         self.metric: Metric = METRICS["bleu" if self.name == TEACHER_FORCED else self.name]
         self.criterion = Criterion(self.name, self.metric.higher_is_better)
         self.width = len(self.metric.parts) or 2  # how many numbers :meth:`measure` gives
@@ -72,23 +76,3 @@ class AnswerScorer:
     def value(self, sums: np.ndarray) -> float:
         """The metric of all that was measured."""
         return float(self.metric.of_cell(sums))
-
-
-def answer_scorer(
-    recipe: Recipe,
-    form: Form,
-    pairs: list[Pair],
-    folder: Path,
-    embedder: Path | None,
-    threads: int,
-) -> AnswerScorer | None:
-    """What the best model is chosen by; ``None`` where the validation loss is.
-
-    Embeddings are kept in the run's ``folder``; ``embedder`` is that of one from the Hub.
-    """
-    if recipe.training.best_by == LOSS:
-        return None
-    embeddings = None
-    if recipe.training.best_by == "similarity":
-        embeddings = Embeddings(recipe.embedder, folder / "embeddings", embedder, threads)
-    return AnswerScorer(recipe.training, form, pairs, embeddings)

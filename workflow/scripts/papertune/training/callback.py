@@ -33,13 +33,10 @@ class RunCallback(TrainerCallback):
         self.steps, self.training, self.what = steps, training, what
         self.criterion = criterion or Criterion()
         count = training.evaluations
+        # steps that a row of the history belongs to
         self.points = {max(1, round(steps * (i + 1) / count)) for i in range(count)}
         self.carried = Carried()
         self.loss: Any = 0.0  # sum over the steps since the last row; a tensor from the first on
-
-    def due(self, step: int) -> bool:
-        """Whether a row of the history belongs to this step."""
-        return step in self.points
 
     def is_over(self, state: TrainerState) -> bool:
         """Whether there is no step to take any more."""
@@ -67,7 +64,7 @@ class RunCallback(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Decide what follows the step."""
-        due, asked = self.due(state.global_step), distributed.asked_to_stop()
+        due, asked = state.global_step in self.points, distributed.asked_to_stop()
         control.should_log = control.should_evaluate = due
         control.should_save = due or asked
         now = time.monotonic()
@@ -117,7 +114,7 @@ class RunCallback(TrainerCallback):
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The checkpoint is whole once all have come here; leave if asked to."""
+        """Mark the checkpoint as whole once all have come here; leave if asked to."""
         loss, step = distributed.mean(float(self.loss)), state.global_step
         self._check_number("loss", loss, state)
         carried = Carried(loss, step - self.logged, self._seconds(), self._joules())

@@ -42,7 +42,7 @@ def mark_whole(folder: Path, carried: Carried) -> None:
 
 def carried_by(folder: Path) -> Carried:
     """What a whole checkpoint carries."""
-    return Carried(**{k: v for k, v in _marker(folder).items() if k in Carried.__slots__})
+    return Carried(**{k: v for k, v in _read(folder / WHOLE).items() if k != "files"})
 
 
 def newest_whole(checkpoints: Path) -> Path | None:
@@ -55,7 +55,7 @@ def newest_whole(checkpoints: Path) -> Path | None:
         else:
             whole[int(folder.name.rpartition("-")[2])] = folder
     for _, folder in sorted(whole.items(), reverse=True):
-        best = _state(folder).get("best_model_checkpoint")
+        best = _read(folder / STATE).get("best_model_checkpoint")
         if best is None or Path(best).name in {kept.name for kept in whole.values()}:
             log.info("going on from %s", folder)
             return folder
@@ -77,19 +77,14 @@ def _what_is_wrong(folder: Path) -> str:
     if not (folder / WHOLE).exists():
         return "it was not finished"
     try:
-        files, _ = _marker(folder).get("files", {}), _state(folder)
-        for name, size in files.items():
+        marker, _ = _read(folder / WHOLE), _read(folder / STATE)
+        for name, size in marker["files"].items():
             if (there := (folder / name).stat().st_size) != size:
                 return f"{name} has {there} bytes of {size}"
-    except (OSError, ValueError) as error:  # a file is missing, or torn
+    except (OSError, ValueError, KeyError) as error:  # a file is missing, or torn
         return str(error)
     return ""
 
 
-def _marker(folder: Path) -> dict[str, Any]:
-    text = (folder / WHOLE).read_text(encoding="utf-8")
-    return dict(json.loads(text)) if text else {}
-
-
-def _state(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / STATE).read_text(encoding="utf-8")))
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))

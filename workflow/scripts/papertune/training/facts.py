@@ -9,16 +9,11 @@ from typing import Any
 
 from papertune.jobs import distributed
 from papertune.jobs.record import own_peak
-from papertune.study.recipe import Recipe
 
 LOSS = "validation_loss"
 # a row of the history: our name, and that in the Trainer's log
-COLUMNS = {
-    "train_loss": "loss",
-    LOSS: "eval_loss",
-    "learning_rate": "learning_rate",
-    "seconds": "seconds",
-}
+COLUMNS = {"train_loss": "loss", LOSS: "eval_loss"}
+COLUMNS |= {name: name for name in ("learning_rate", "seconds")}
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
 
 Row = dict[str, Any]
@@ -110,18 +105,6 @@ def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
         "energy_joules": energy[-1],
         "versions": {name: version(name) for name in LIBRARIES},
         "history": rows,
-    }
-
-
-def recipe_facts(recipe: Recipe, chosen: int, given: int) -> dict[str, Any]:
-    """What was trained how, with the numbers of pairs that were chosen and given."""
-    facts: dict[str, Any] = {part: one.model_dump() for part, one in recipe.parts.items()}
-    if recipe.subset:
-        facts["subset"] |= {"pairs": chosen, "of": given}
-    return facts | {
-        "method": recipe.method,
-        "read": recipe.examples.model_dump(),
-        "asked": {"form": recipe.examples.asked, "template": recipe.prompt},
     }
 
 

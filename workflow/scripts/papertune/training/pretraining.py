@@ -15,7 +15,7 @@ from papertune.study.settings import Architecture, Pretraining, Tokenizer
 from papertune.training.data import Text, read_corpus
 from papertune.training.train import fit
 
-BEGIN, END, PAD = "<s>", "</s>", "<pad>"
+SPECIALS = {"bos": "<s>", "eos": "</s>", "pad": "<pad>"}
 HELD_OUT = 0.02  # share of the texts that choose the checkpoint
 MOST_HELD_OUT = 64
 
@@ -78,7 +78,7 @@ def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any
     from tokenizers import Tokenizer as Trained
     from transformers import PreTrainedTokenizerFast
 
-    specials = [BEGIN, END, PAD]
+    specials = list(SPECIALS.values())
     letters = pre_tokenizers.ByteLevel.alphabet()
     core = Trained(models.BPE())
     core.decoder = decoders.ByteLevel()
@@ -96,23 +96,19 @@ def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any
         vocab_size=size, special_tokens=specials, initial_alphabet=letters, show_progress=False
     )
     core.train_from_iterator(map("".join, texts), trainer)
+    named = {f"{kind}_token": token for kind, token in SPECIALS.items()}
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token=BEGIN, eos_token=END, pad_token=PAD,
-        model_max_length=context, clean_up_tokenization_spaces=False,
-    )  # fmt: skip
+        tokenizer_object=core, model_max_length=context, clean_up_tokenization_spaces=False, **named
+    )
 
 
 def make_model(architecture: Architecture, tokenizer: Any) -> Any:
     """A decoder with random weights; embeddings are tied."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    tokens = {f"{kind}_token_id": getattr(tokenizer, f"{kind}_token_id") for kind in SPECIALS}
     config = AutoConfig.for_model(
-        architecture.family,
-        vocab_size=len(tokenizer),
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        initializer_range=architecture.init_std,
-        **architecture.config,
-    )
+        architecture.family, vocab_size=len(tokenizer), initializer_range=architecture.init_std,
+        **tokens, **architecture.config,
+    )  # fmt: skip
     return AutoModelForCausalLM.from_config(config, trust_remote_code=False)

@@ -80,9 +80,8 @@ class TogetherTrainer(StoppableTrainer):
             return {}
         metrics = {"eval_loss": distributed.totals(total)[0] / len(rows), **score}
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
+        given = (self.args, self.state, self.control, metrics)
+        self.control = self.callback_handler.on_evaluate(*given)
         return metrics
 
     def _loss_of(self, rows: list[Any]) -> float:

@@ -21,9 +21,9 @@ from papertune.models.quantization import write_quantization
 from papertune.pairfile import read_pairs
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Training
-from papertune.training.by_answers import AnswerScorer, answer_scorer
+from papertune.training.by_answers import AnswerScorer
 from papertune.training.data import choose
-from papertune.training.facts import Criterion, recipe_facts, run_facts
+from papertune.training.facts import LOSS, Criterion, run_facts
 from papertune.training.methods import check_optimizer, prepare
 from papertune.training.smaller_batch import first_that_fits, memory_for
 
@@ -71,6 +71,9 @@ def train(
         read_examples(form, some, recipe.examples, max_length=longest)
         for some in (chosen, held_out)
     )
+    scorer = None
+    if recipe.training.best_by != LOSS:
+        scorer = AnswerScorer(recipe, form, held_out, checkpoints, embedder, threads)
     facts = fit(
         model,
         tokenizer,
@@ -80,12 +83,18 @@ def train(
         seed=seed,
         checkpoints=checkpoints,
         what=what,
-        scorer=answer_scorer(recipe, form, held_out, checkpoints, embedder, threads),
+        scorer=scorer,
         sharded=sharded,
     )
     if not distributed.is_first():
         return
-    facts |= recipe_facts(recipe, len(chosen), len(given))
+    facts |= {part: one.model_dump() for part, one in recipe.parts.items()}
+    if recipe.subset:
+        facts["subset"] |= {"pairs": len(chosen), "of": len(given)}
+    facts |= {
+        "method": recipe.method, "read": recipe.examples.model_dump(),
+        "asked": {"form": recipe.examples.asked, "template": recipe.prompt},
+    }  # fmt: skip
     with model_folder(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -116,7 +125,6 @@ def fit(
     Args:
         checkpoints: Folder that outlives a failed job; a run goes on from its newest whole
             checkpoint. The caller removes it after success.
-        what: Names the run in the log.
         scorer: Chooses the best by answers instead of by the validation loss.
         sharded: Each of several processes holds a part of the model; it comes here as a whole.
 

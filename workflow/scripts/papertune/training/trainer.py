@@ -172,7 +172,7 @@ class StoppableTrainer(Trainer):
         self.callback.carried = carried_by(checkpoint)
         state = TrainerState.load_from_json(str(checkpoint / STATE))
         validated = {row["step"] for row in state.log_history if "eval_loss" in row}
-        if self.callback.due(state.global_step) and state.global_step not in validated:
+        if state.global_step in self.callback.points - validated:
             self._load_from_checkpoint(str(checkpoint))
             self.state = state
             self.callback.begin(state)
