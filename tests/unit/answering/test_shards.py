@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
 from papertune.pairfile import write_pairs
-from papertune.records import Document, Pair, write_records
+from papertune.records import Document, write_records
 from papertune.study.settings import Answering, Decoding, TransformersGenerator
 from papertune.study.splits import SplitOf
 from tiny_models import make_model
+from tiny_training import pairs
 from worker_jobs import workers_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
@@ -29,13 +31,10 @@ COUNT, BATCH, TOKENS = 24, 2, 30
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
     make_model(folder / "model", chat=True, context=512)
-    numbers = [(number, "the next cache miss " * (1 + number * 5 % 7)) for number in range(COUNT)]
-    pairs = [
-        Pair(f"{n:016x}", f"{n:016x}", 2020, "read", text, "what", f"{n} percent", "g")
-        for n, text in numbers
-    ]
-    write_pairs(folder / "test.parquet", pairs)
-    documents = [Document(fingerprint(n), f"Tern {n}", "u", 2020, text) for n, text in numbers]
+    texts = ["the next cache miss " * (1 + number * 5 % 7) for number in range(COUNT)]
+    asked = [replace(p, context=text) for p, text in zip(pairs(0, COUNT), texts, strict=True)]
+    write_pairs(folder / "test.parquet", asked)
+    documents = [Document(fingerprint(n), f"Tern {n}", "u", 2020, t) for n, t in enumerate(texts)]
     write_records(folder / "2020.jsonl", documents)
     return folder
 

@@ -76,19 +76,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run, method)
         assert given[0] == given[1]
 
 
-@pytest.mark.parametrize(
-    ("how", "message"),
-    [
-        ({"learning_rate": 1e30}, "at step"),
-        ({"method": "baseline"}, "is not trained"),
-        ({"pairs": []}, "nothing to validate on"),
-    ],
-)
-def test_what_comes_to_nothing_is_an_error_and_leaves_no_model(run, how, message):
-    run.data(validation=how.pop("pairs", None))
-    with pytest.raises(TrainingError, match=message):
-        run("broken", **how)
-    assert not (run.folder / "broken" / "seed-1").exists()
+def test_what_comes_to_nothing_is_an_error_and_leaves_no_model(run):
+    for how, validation, message in (
+        ({"learning_rate": 1e30}, None, "at step"),
+        ({"method": "baseline"}, None, "is not trained"),
+        ({}, [], "nothing to validate on"),
+    ):
+        run.data(validation=validation)
+        with pytest.raises(TrainingError, match=message):
+            run("broken", **how)
+        assert not (run.folder / "broken" / "seed-1").exists()
 
 
 def arguments(folder, **settings):

@@ -55,7 +55,7 @@ class AnswerScorer:
         self.batches: list[list[Row]] = batches(rows, max(16, training.batch_size))
 
     def measure(self, model: Any, batch: list[Row]) -> np.ndarray:
-        """The sums of the metric's parts over a batch, for :meth:`value`."""
+        """The sums of the metric's parts over a batch."""
         if self.name == TEACHER_FORCED:
             likeliest = predicted(model, self.tokenizer, [self._encoded[key] for key, _ in batch])
             texts = [self.tokenizer.decode(one, skip_special_tokens=True) for one in likeliest]
@@ -72,7 +72,3 @@ class AnswerScorer:
             self.embeddings.load(text for a in answers for text in (a.text, a.reference))
         parts = [self.metric.measure(answer, self.embeddings) or () for answer in answers]
         return np.array([p if self.metric.parts else (*p, 1.0) for p in parts]).sum(axis=0)
-
-    def value(self, sums: np.ndarray) -> float:
-        """The metric of all that was measured."""
-        return float(self.metric.of_cell(sums))

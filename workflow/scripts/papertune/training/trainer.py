@@ -253,4 +253,5 @@ class StoppableTrainer(Trainer):
                     measured = scorer.measure(self.model, mine[number])
                 sums = [one + float(other) for one, other in zip(sums, measured, strict=True)]
             self.callback_handler.on_prediction_step(self.args, self.state, self.control)
-        return {scorer.criterion.key: scorer.value(np.array(distributed.totals(*sums)))}
+        value = scorer.metric.of_cell(np.array(distributed.totals(*sums)))
+        return {scorer.criterion.key: float(value)}
