@@ -89,15 +89,8 @@ class Loopback:
         """Requests for anything but robots.txt."""
         return len(self.asked) - self.requests["/robots.txt"]
 
-    @property
-    def paths(self) -> list[str]:
-        """The targets in the order in which they were asked for."""
-        return [request.target for request in self.asked]
-
-    @property
-    def times(self) -> list[float]:
-        """When each request came."""
-        return [request.when for request in self.asked]
+    paths = property(lambda self: [request.target for request in self.asked])
+    times = property(lambda self: [request.when for request in self.asked])
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import small_study, write_study
-from papertune.collect.web.page_cache import PageCache
+from papertune.collect.web.pages import PageCache
 from papertune.records import Document, read_records
 from papertune.study.settings.listings import DemoSource
 from snakemake_run import snakemake

@@ -1,6 +1,7 @@
 """A site on loopback, and polite sessions that may ask it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +25,17 @@ def site() -> Iterator[Loopback]:
 
 @pytest.fixture
 def fetching() -> Fetching:
-    return Fetching(
-        contact="tests@example.org",
-        delay=0,
-        timeout=2,
-        retries=2,
-        max_megabytes=0.1,
-        allow_hosts=["127.0.0.1", "localhost"],
-    )
+    values = {"contact": "tests@example.org", "allow_hosts": ["127.0.0.1", "localhost"]}
+    return Fetching(**values, delay=0, timeout=2, retries=2, max_megabytes=0.1)
 
 
 @pytest.fixture
 def polite(fetching: Fetching, tmp_path: Path) -> Iterator[Callable[..., PoliteSession]]:
     """Make sessions that share one cache folder."""
-    made: list[PoliteSession] = []
 
     def make(**changes: Any) -> PoliteSession:
-        session = PoliteSession(
-            fetching.model_copy(update=changes), tmp_path / "cache", backoff=0.05
-        )
-        made.append(session)
-        return session
+        asked = fetching.model_copy(update=changes)
+        return stack.enter_context(PoliteSession(asked, tmp_path / "cache", backoff=0.05))
 
-    yield make
-    for session in made:
-        session.close()
+    with ExitStack() as stack:
+        yield make

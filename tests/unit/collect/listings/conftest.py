@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.collect.web.page_cache import Page
+from papertune.collect.web.pages import Page
 from papertune.collect.web.session import PoliteSession
 from papertune.study.settings import Fetching
 

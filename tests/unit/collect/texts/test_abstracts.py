@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from papertune.collect.texts.abstracts import Found, best_abstract
-from papertune.collect.web.challenges import challenge_of
+from papertune.collect.web.pages import challenge_of
 
 ONE = "We ask whether a small model gains from reading the pages that it is asked about."
 TWO = "On three venues it does, and the gain survives a change of question writer in every case."

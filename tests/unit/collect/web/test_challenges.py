@@ -2,7 +2,7 @@
 
 import pytest
 
-from papertune.collect.web.challenges import challenge_of, decoded
+from papertune.collect.web.pages import challenge_of, decoded
 from tables import rows
 
 WALLS = r"""
@@ -50,6 +50,23 @@ def test_ordinary_pages_are_no_challenge(html):
     assert challenge_of(html, {"cf-mitigated": "challenge"}) == "Cloudflare"
 
 
-def test_letters_of_pages_that_do_not_say_how_they_are_coded():
-    assert decoded("é".encode("cp1252"), "text/html") == "é"
-    assert decoded(b"\xef\xbb\xbfx", "text/html") == "x"
+@pytest.mark.parametrize(
+    ("header", "inside", "coded"),
+    [
+        ("utf-8", "", "cp1252"),  # the header is wrong
+        ("iso-8859-1", "", "utf-8"),  # wrong the other way round, as many servers are
+        ("", "iso-8859-1", "utf-8"),
+        ("undefined", "", "utf-8"),  # a codec that Python has to fail
+        ("utf-16", "", "utf-8"),
+        ("utf-16", "", "utf-16"),
+        ("shift_jis", "utf-8", "utf-8"),
+        ("", "", "cp1252"),
+        ("", "", "utf-8-sig"),
+    ],
+)
+def test_letters_are_read_however_a_page_says_that_they_are_coded(header, inside, coded):
+    page = f'<meta charset="{inside}">We are naïve – for now.'
+    media, body = f"text/html; charset={header}", page.encode(coded)
+    assert decoded(body, media) == page
+    torn = b"\xe2\x80" * (coded == "utf-8")  # it does not spoil the others
+    assert decoded(body + torn, media).startswith(page)

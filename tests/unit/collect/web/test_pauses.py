@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -36,15 +37,18 @@ def ask(folder, count, delay=DELAY):
             file.write(f"{start} {time.time()}\n")
 
 
+def asked(folder):
+    return [tuple(map(float, line.split())) for line in (folder / "asked").open()]
+
+
 def test_the_pause_holds_over_threads_and_processes(tmp_path):
-    context = multiprocessing.get_context("fork")
-    others = [context.Process(target=ask, args=(tmp_path, 6)) for _ in range(3)]
-    others += [threading.Thread(target=ask, args=(tmp_path, 6)) for _ in range(3)]
+    fork = multiprocessing.get_context("fork").Process
+    others = [make(target=ask, args=(tmp_path, 6)) for make in [fork] * 3 + [threading.Thread] * 3]
     for other in others:
         other.start()
     for other in others:
         other.join()
-    times = sorted(tuple(map(float, line.split())) for line in (tmp_path / "asked").open())
+    times = sorted(asked(tmp_path))
     assert len(times) == 36
     assert min(b[0] - a[0] for a, b in itertools.pairwise(times)) >= DELAY
     assert times[-1][0] - times[0][0] < 35 * DELAY * 2, "far slower than it must be"
@@ -67,23 +71,16 @@ def test_a_killed_job_blocks_nobody_and_has_asked(tmp_path):
         assert 0.1 < time.time() - start < 5
 
 
-def test_other_hosts_do_not_wait(tmp_path, naps):
-    pauses = HostPauses(tmp_path)
-    for host in ("a.example", "b.example", "a.example"):
-        with pauses.slot(host, 60):
-            pass
-    assert max(naps[:2]) <= 0 and 59 < naps[2] <= 60
-
-
-def test_a_rest_is_for_all_and_ends(tmp_path):
-    with HostPauses(tmp_path).slot("a.example", 0) as slot:
-        slot.rest = 0.3
-    start = time.monotonic()
-    with HostPauses(tmp_path).slot("a.example", 0):
-        assert 0.25 < time.monotonic() - start < 2
-    for rest in (1e6, 0):  # who asks for too much is given up instead
-        with HostPauses(tmp_path).slot("a.example", 0) as slot:
+def test_a_rest_is_for_all_who_ask_this_host_and_ends(tmp_path, naps):
+    for host, rest, waited in (
+        ("a.example", 30, 0),
+        ("b.example", 0, 0),
+        ("a.example", 1e6, 30),
+        ("a.example", 0, 0),  # who asks for too much is given up instead
+    ):
+        with HostPauses(tmp_path).slot(host, 0) as slot:
             slot.rest = rest
+        assert waited - 1 < max(naps.pop(), 0) <= waited
 
 
 @pytest.mark.parametrize(
@@ -98,21 +95,32 @@ def test_a_file_that_says_nothing_true_makes_nobody_wait_for_ever(tmp_path, naps
         assert not naps[0] > most
 
 
+class Stop(Exception):
+    pass
+
+
+def stop():
+    raise Stop
+
+
 def test_who_waits_can_be_told_to_stop(tmp_path):
-    class Stop(Exception):
-        pass
-
-    def alive():
-        raise Stop
-
     pauses = HostPauses(tmp_path)
     pauses.asked("a.example")
-    with pytest.raises(Stop), pauses.slot("a.example", 60, alive):
+    with pytest.raises(Stop), pauses.slot("a.example", 60, stop):
         pass
-    with pauses.slot("b.example", 0), pytest.raises(Stop), pauses.slot("b.example", 0, alive):
+    with pauses.slot("b.example", 0), pytest.raises(Stop), pauses.slot("b.example", 0, stop):
         pass
     with pauses.slot("b.example", 0):  # and nothing stays locked
         pass
+
+
+def test_no_more_than_so_many_have_a_place(tmp_path):
+    place = partial(one_of, tmp_path, "browser", 2)
+    with place():
+        with place(), pytest.raises(Stop), place(stop):
+            pass
+        with place():
+            pass
 
 
 def test_without_locks_the_times_alone_keep_the_pause(tmp_path, monkeypatch, caplog):
@@ -122,27 +130,7 @@ def test_without_locks_the_times_alone_keep_the_pause(tmp_path, monkeypatch, cap
     monkeypatch.setattr(fcntl, "flock", none)
     pauses_module._tell_of_no_locks.cache_clear()
     ask(tmp_path, 3)
-    times = [tuple(map(float, line.split())) for line in (tmp_path / "asked").open()]
+    times = asked(tmp_path)
+    assert len(times) == 3
     assert min(b[0] - a[0] for a, b in itertools.pairwise(times)) >= DELAY
     assert caplog.text.count("one at a time") == 1
-
-
-def test_no_more_than_so_many_have_a_place(tmp_path):
-    running, most, lock = 0, 0, threading.Lock()
-
-    def take():
-        nonlocal running, most
-        with one_of(tmp_path, "browser", 2):
-            with lock:
-                running += 1
-                most = max(most, running)
-            time.sleep(0.5)
-            with lock:
-                running -= 1
-
-    threads = [threading.Thread(target=take) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == 2

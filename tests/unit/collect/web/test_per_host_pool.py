@@ -15,58 +15,41 @@ def host(item):
     return item[0]
 
 
-def items(*names_and_counts):
-    return [(name, n) for name, count in names_and_counts for n in range(count)]
+def items(**counts):
+    return [(name, n) for name, count in counts.items() for n in range(count)]
 
 
 def pool_threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("per-host-")]
 
 
-def test_one_host_in_order_and_several_at_once():
-    running, most, together = set(), 0, threading.Lock()
+def test_one_host_in_order_and_several_at_once_the_longest_from_the_start():
+    running, most, begun, alone = set(), 0, [], threading.Lock()
+    together = threading.Barrier(3)
 
     def work(item):
         nonlocal most
-        with together:
+        with alone:
             assert item[0] not in running, "one host twice at once"
             running.add(item[0])
+            begun.append(item)
             most = max(most, len(running))
-        assert pool_threads()
-        time.sleep(0.005)
-        with together:
+        if len(begun) <= 3:
+            together.wait(30)  # until each thread has one
+        time.sleep(0.002)
+        with alone:
             running.remove(item[0])
         return item[1] * 2
 
-    todo = items(("a", 20), ("b", 10), ("c", 10), ("d", 5), ("e", 1))
+    todo = items(a=5, b=5, c=10, d=5, e=1, longest=40)
     done = list(map_per_host(todo, host, work, threads=3))
     assert most == 3
+    assert ("longest", 0) in begun[:3]
     assert sorted(done) == sorted((item, item[1] * 2) for item in todo)
-    for name in "abcde":
+    for name in {name for name, _ in todo}:
         numbers = [item[1] for item, _ in done if item[0] == name]
         assert numbers == sorted(numbers)
     assert not pool_threads()
-
-
-def test_the_longest_line_is_begun_at_once_for_it_decides_how_long_all_takes():
-    todo = [*items(*[(f"short{n}", 4) for n in range(12)]), *items(("long", 40))]
-    begun, alone, together = [], threading.Lock(), threading.Barrier(4)
-
-    def work(item):
-        with alone:
-            begun.append(item)
-        if len(begun) <= 4:
-            together.wait(30)  # until each thread has one
-
-    done = list(map_per_host(todo, host, work, threads=4))
-    assert sorted(done) == sorted((item, None) for item in todo), "four were never at work at once"
-    assert ("long", 0) in begun[:4]
-
-
-def test_with_one_thread_everything_is_done_here_in_order():
-    todo = [("a", 1), ("b", 1), ("a", 2)]
-    done = list(map_per_host(todo, host, lambda _: threading.current_thread(), threads=1))
-    assert done == [(item, threading.main_thread()) for item in todo]
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -76,26 +59,33 @@ def test_an_items_exception_is_its_result(threads):
             raise PageError("http://a/1", "http_404", "gone")
         if item[0] == "b":
             raise HostStopped("a challenge")
-        return "fine"
+        return threading.current_thread() is threading.main_thread()
 
-    done = dict(map_per_host(items(("a", 3), ("b", 2), ("c", 1)), host, work, threads=threads))
+    todo = items(a=3, b=2, c=1)
+    listed = list(map_per_host(todo, host, work, threads=threads))
+    done = dict(listed)
     assert isinstance(done["a", 1], PageError)
     assert isinstance(done["b", 0], HostStopped) and isinstance(done["b", 1], HostStopped)
-    assert done["a", 0] == done["a", 2] == done["c", 0] == "fine"
+    # with one thread everything is done here, in order
+    assert done["a", 0] == done["a", 2] == done["c", 0] == (threads == 1)
+    assert threads > 1 or [item for item, _ in listed] == todo
 
 
-@pytest.mark.parametrize("error", [stopping.Interrupted("stop"), KeyboardInterrupt()])
-def test_what_ends_the_job_in_one_thread_ends_all(error):
+@pytest.mark.parametrize("error", [stopping.Interrupted("stop"), KeyboardInterrupt(), None])
+def test_what_ends_the_job_ends_all(monkeypatch, error):
+    monkeypatch.setattr(stopping, "_request", None)
     begun = []
 
     def work(item):
         begun.append(item)
-        if item == ("a", 1):
-            raise error
         time.sleep(0.01)
+        if item == ("a", 1):
+            if error:
+                raise error
+            stopping._request = ("SIGTERM", time.monotonic())
 
-    with pytest.raises(type(error)):
-        list(map_per_host(items(("a", 50), ("b", 50), ("c", 50)), host, work, threads=3))
+    with pytest.raises(type(error or stopping.Interrupted(""))):
+        list(map_per_host(items(a=50, b=50, c=50), host, work, threads=3))
     count = len(begun)
     assert count < 50
     time.sleep(0.1)
@@ -103,23 +93,14 @@ def test_what_ends_the_job_in_one_thread_ends_all(error):
     assert not pool_threads()
 
 
-def test_a_job_that_is_asked_to_stop_does(monkeypatch):
-    monkeypatch.setattr(stopping, "_request", None)
-    todo, got = items(("a", 100), ("b", 100)), []
-    with pytest.raises(stopping.Interrupted):
-        for item, _ in map_per_host(todo, host, lambda _: time.sleep(0.01), threads=2):
-            got.append(item)
-            if len(got) == 5:
-                stopping._request = ("SIGTERM", time.monotonic())
-    assert len(got) == 5
-    assert not pool_threads()
-
-
 def test_who_takes_no_more_ends_the_threads_and_leaves_behind_what_hangs(monkeypatch):
     monkeypatch.setattr(per_host_pool, "GRACE", 0.2)
     release, start = threading.Event(), time.monotonic()
-    todo = items(("a", 99), ("b", 99))
-    done = map_per_host(todo, host, lambda item: item[0] == "a" and release.wait(20), threads=2)
+
+    def work(item):
+        return item[0] == "a" and release.wait(20)
+
+    done = map_per_host(items(a=99, b=99), host, work, threads=2)
     assert next(done)[0] == ("b", 0)
     done.close()
     assert time.monotonic() - start < 5

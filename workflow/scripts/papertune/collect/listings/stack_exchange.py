@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 
 from papertune.collect.listings.services import Service, Work, json_object
 from papertune.collect.texts.posts import CODE_BLOCK, clean_title, pair_document, question_url
+from papertune.collect.web.pauses import PATIENCE
 from papertune.collect.web.session import PoliteSession
-from papertune.collect.web.transport import PATIENCE, PageError
+from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
 from papertune.jobs import stopping
 from papertune.records import Document, Rejection

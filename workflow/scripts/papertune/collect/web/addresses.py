@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
 HINT = "if this server of your own is meant, name it in fetching.allow_hosts of the experiment"
+Place = tuple[str, int]  # address and port
 HEAD = 3  # times the timeout, for the whole head of an answer
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -34,24 +34,18 @@ class PrivateAddress(Exception):
     """A host that leads to an address which is not global, and that is not allowed by name."""
 
     def __init__(self, host: str, address: str) -> None:
-        self.host, self.address = host, address
         what = host if host == address else f"{host} leads to {address}, which"
         super().__init__(f"{what} is a private address and not asked")
 
 
 class Allowed:
-    """Judges hosts.
+    """Judges hosts; ``hosts``, with a port or without, may be asked wherever they lead.
 
-    Args:
-        hosts: With a port or without; they may be asked wherever they lead.
-        own: Host name → (address, port) of servers of our own, which no name server knows.
+    ``own`` says where servers of our own are, which no name server knows.
     """
 
-    def __init__(
-        self, hosts: Iterable[str] = (), own: Mapping[str, tuple[str, int]] | None = None
-    ) -> None:
-        self._hosts = {_host_and_port(host) for host in hosts}
-        self._own = own or {}
+    def __init__(self, hosts: Iterable[str] = (), own: Mapping[str, Place] = {}) -> None:
+        self._hosts, self._own = {_host_and_port(host) for host in hosts}, own
 
     def by_name(self, host: str, port: int | None) -> bool:
         """Whether the experiment allows a host wherever it leads."""
@@ -65,32 +59,26 @@ class Allowed:
             raise PrivateAddress(host, address)
 
     def connect(self, host: str, port: int, *how: Any) -> socket.socket:
-        """A connection to a host, as urllib3's ``create_connection`` makes one.
-
-        Raises:
-            PrivateAddress: it leads to none but private addresses.
-            OSError: the name cannot be resolved, or nobody is there.
-        """
-        own = self._own.get(host.lower())
-        *others, last = [own] if own else [(a, port) for a in self.addresses(host, port)]
+        """A connection to a host; raises PrivateAddress, or OSError where nobody is there."""
+        *others, last = self.places(host, port)
         for place in others:
             with suppress(OSError):
                 return create_connection(place, *how)
         return create_connection(last, *how)
 
-    def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a host that a connection may be made to; raises as ``connect``."""
+    def places(self, host: str, port: int) -> list[Place]:
+        """Where a connection to a host may be made to; raises as ``connect``."""
+        if own := self._own.get(host.lower()):
+            return [own]
         try:
             found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         except UnicodeError as error:  # a label that is empty or too long
             raise socket.gaierror(socket.EAI_NONAME, str(error)) from None
         every = list(dict.fromkeys(str(address[0]) for *_, address in found))
-        if self.by_name(host, port):
-            return every
-        good = [address for address in every if is_global(address)]
+        good = every if self.by_name(host, port) else list(filter(is_global, every))
         if not good:
             raise PrivateAddress(host, every[0])
-        return good
+        return [(address, port) for address in good]
 
 
 def is_global(address: str) -> bool:
@@ -115,13 +103,31 @@ class GuardedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """As usual, with guarded connections."""
         super().init_poolmanager(*args, **kwargs)
-        guarded = ((HTTPConnectionPool, _Guarded), (HTTPSConnectionPool, _GuardedTLS))
         self.poolmanager.pool_classes_by_scheme = {
             pool.scheme: type(
-                pool.__name__, (pool,), {"ConnectionCls": partial(own, allowed=self._allowed)}
+                pool.__name__, (pool,), {"ConnectionCls": partial(self._guarded, pool)}
             )
-            for pool, own in guarded
+            for pool in (HTTPConnectionPool, HTTPSConnectionPool)
         }
+
+    def _guarded(self, pool: Any, *args: Any, **kwargs: Any) -> Any:
+        """urllib3's connection, to addresses that have been judged."""
+        own = pool.ConnectionCls(*args, **kwargs)
+
+        def connect() -> socket.socket:
+            how = (own.timeout, own.source_address, own.socket_options)
+            try:
+                # not the name: it would be resolved again, and not to the same
+                return self._allowed.connect(own._dns_host, own.port, *how)
+            except socket.gaierror as error:
+                raise NameResolutionError(own.host, own, error) from error
+            except TimeoutError as error:
+                raise ConnectTimeoutError(own, f"{own.host} does not answer") from error
+            except OSError as error:
+                raise NewConnectionError(own, f"no connection to {own.host}: {error}") from error
+
+        own.response_class, own._new_conn = _PromptHead, connect
+        return own
 
 
 class _PromptHead(HTTPResponse):
@@ -142,33 +148,6 @@ class _PromptHead(HTTPResponse):
             super().begin()
         finally:
             del stream.readinto  # the body has an end of its own
-
-
-class _Guard:
-    """urllib3's connection, to addresses that have been judged."""
-
-    response_class: Any = _PromptHead
-
-    def __init__(self, *args: Any, allowed: Allowed, **kwargs: Any) -> None:
-        self._allowed = allowed
-        super().__init__(*args, **kwargs)
-
-    def _new_conn(self) -> socket.socket:
-        own: Any = self
-        how = (own.timeout, own.source_address, own.socket_options)
-        try:
-            # not the name: it would be resolved again, and not to the same
-            return self._allowed.connect(own._dns_host, own.port, *how)
-        except socket.gaierror as error:
-            raise NameResolutionError(own.host, own, error) from error
-        except TimeoutError as error:
-            raise ConnectTimeoutError(own, f"{own.host} does not answer") from error
-        except OSError as error:
-            raise NewConnectionError(own, f"no connection to {own.host}: {error}") from error
-
-
-_Guarded = type("_Guarded", (_Guard, HTTPConnection), {})
-_GuardedTLS = type("_GuardedTLS", (_Guard, HTTPSConnection), {})
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None]:

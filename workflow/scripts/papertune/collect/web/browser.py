@@ -3,12 +3,13 @@
 import logging
 import threading
 import time
+from contextlib import AbstractContextManager
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.texts.abstracts import best_abstract
 from papertune.collect.web.addresses import PrivateAddress
 from papertune.collect.web.chromium import Chromium, said
-from papertune.collect.web.pauses import LOOK
+from papertune.collect.web.pauses import held
 from papertune.collect.web.session import PoliteSession, ending_at_once
 from papertune.collect.web.transport import PageError, private, timed_out
 
@@ -17,9 +18,10 @@ log = logging.getLogger("papertune")
 TIRED = 0.6  # of the memory that it may take: with more it starts afresh before the next page
 SLACK = 15.0  # seconds over timeout and patience before a page that hangs is ended
 NOTHING = "about:blank"
+FILE = "the link leads to a file, which is not downloaded"
 
 
-class Browser:
+class Browser(AbstractContextManager["Browser"]):
     """One browser for all pages of a job, one page at a time, whichever thread asks.
 
     It is started with the first page and again when it dies, after ``fetching.browser_pages``
@@ -33,9 +35,6 @@ class Browser:
         self.starts = 0
         self._running: Chromium | None = None
         self._lock = threading.Lock()
-
-    def __enter__(self) -> "Browser":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -56,32 +55,25 @@ class Browser:
             BrowserMissing: no browser can be started.
         """
         self.session.permit(url)
-        while not self._lock.acquire(timeout=LOOK):
-            self.session.check()
-        try:
-            with ending_at_once():
-                return self._abstract(url)
-        finally:
-            self._lock.release()
+        with held(self._lock, self.session.check), ending_at_once():
+            return self._abstract(url)
 
     def _abstract(self, url: str) -> tuple[str, str] | None:
-        from selenium.common.exceptions import TimeoutException, WebDriverException
+        from selenium.common.exceptions import WebDriverException
         from urllib3.exceptions import HTTPError
 
-        timeout = self.session.fetching.timeout
+        most = self.session.fetching.timeout + self.patience + SLACK
         for attempt in (1, 2):
             browser = self._ready()
-            browser.deadline = time.monotonic() + timeout + self.patience + SLACK
+            browser.deadline = time.monotonic() + most
             browser.pages += 1
             try:
                 return self._look(browser, url)
-            except TimeoutException:
-                self.close()  # its script does not even let the page be read
-                raise timed_out(url, timeout) from None
             except (WebDriverException, HTTPError, OSError) as error:
-                why = said(error)
-                self._judge(browser, url, why)
-                log.warning("%s: the browser died (%s)%s", url, why, "; again" * (attempt == 1))
+                if judged := self._judged(browser, url, error):
+                    raise judged from None
+                again = "; again" * (attempt == 1)
+                log.warning("%s: the browser died (%s)%s", url, said(error), again)
                 self.close()
             finally:
                 browser.deadline = float("inf")
@@ -103,30 +95,34 @@ class Browser:
             self.starts += 1
         return self._running
 
-    def _judge(self, browser: Chromium, url: str, why: str) -> None:
-        """Raise what an error of the browser says about the page; a death by itself says nothing."""
-        fetching = self.session.fetching
-        if browser.ended_for:
+    def _judged(self, browser: Chromium, url: str, error: Exception) -> PageError | None:
+        """What an error of the browser says about the page; a death by itself says nothing."""
+        from selenium.common.exceptions import TimeoutException
+
+        fetching, refused = self.session.fetching, browser.proxy and browser.proxy.refused
+        hangs = isinstance(error, TimeoutException)  # not even its script lets it be read
+        if browser.ended_for or hangs:
             self.close()
         if browser.ended_for == "memory":
             what = f"the page takes more than {fetching.browser_megabytes} MB in the browser"
             hint = "raise fetching.browser_megabytes if the page is wanted"
-            raise PageError(url, "browser_memory", what, hint=hint) from None
-        if browser.ended_for == "time":
-            raise timed_out(url, fetching.timeout) from None
-        if "net::ERR_SOCKS" in why and browser.proxy is not None and browser.proxy.refused:
-            raise private(url, browser.proxy.refused) from None
+            return PageError(url, "browser_memory", what, hint=hint)
+        if browser.ended_for or hangs:
+            return timed_out(url, fetching.timeout)
+        why = said(error)
+        if "net::ERR_SOCKS" in why and refused:
+            return private(url, refused)
         if "net::ERR_BLOCKED_BY_CLIENT" in why:
-            raise private(url, PrivateAddress("it", "it")) from None
+            return private(url, PrivateAddress("it", "it"))
         if "net::ERR_ABORTED" in why:
-            raise _file(url) from None
-        if "net::ERR" in why:
-            raise PageError(url, "connection", why, passing=True) from None
+            return PageError(url, "not_html", FILE)
+        return PageError(url, "connection", why, passing=True) if "net::ERR" in why else None
 
     def _look(self, browser: Chromium, url: str) -> tuple[str, str] | None:
         from selenium.common.exceptions import TimeoutException
 
         driver, late = browser.driver, False
+        timeout = timed_out(url, self.session.fetching.timeout)
         # what the page before left, or opened, must not be taken for this one's
         first, *others = driver.window_handles
         for handle in others:
@@ -141,35 +137,25 @@ class Browser:
         except TimeoutException:
             late = True  # what is there by now may do
         end = time.monotonic() + (0.0 if late else self.patience)
-        seen, landed, found = "", url, None
-        while True:
-            now = driver.current_url
-            if now != landed:
-                landed = self._check_landed(url, now, late)
-            html = driver.page_source
-            if html != seen:
+        seen, landed, found, last = "", url, None, False
+        while not last:
+            last = time.monotonic() >= end
+            if (now := driver.current_url) != landed:
+                landed = now
+                if landed in (NOTHING, "data:,"):  # no page has come in its place
+                    raise timeout if late else PageError(url, "not_html", FILE)
+                # redirects and scripts have led there, and it has asked by itself
+                self.session.allow(landed)
+                if host_of(landed) != host_of(url):
+                    self.session.asked(landed)
+            if (html := driver.page_source) != seen:
                 seen, best = html, best_abstract(html, landed)
                 found = (best.text, best.found_by) if best and not best.truncated else None
                 # a description is the last resort: scripts may still write the abstract itself
                 if found and found[1] != "og:description":
                     return found
-            if time.monotonic() >= end:
-                break
-            time.sleep(0.1)
+            time.sleep(0.0 if last else 0.1)
         self.session.check_challenge(url, seen)
         if late and not found:
-            raise timed_out(url, self.session.fetching.timeout)
+            raise timeout
         return found
-
-    def _check_landed(self, url: str, landed: str, late: bool) -> str:
-        """Judge where redirects and scripts have led; the browser has asked there by itself."""
-        if landed in (NOTHING, "data:,"):  # no page has come in its place
-            raise timed_out(url, self.session.fetching.timeout) if late else _file(url)
-        self.session.allow(landed)
-        if host_of(landed) != host_of(url):
-            self.session.asked(landed)
-        return landed
-
-
-def _file(url: str) -> PageError:
-    return PageError(url, "not_html", "the link leads to a file, which is not downloaded")

@@ -30,11 +30,12 @@ HOST_DELAYS = {
     "wikipedia.org": 0.3,  # 200 a minute with a User-Agent that names who asks
     "wikimedia.org": 0.3,
 }
-LONGEST_REST = 600.0  # seconds; a host's wish that is longer ends the job, see PATIENCE
+PATIENCE = 600.0  # seconds; who asks for a longer rest than this is not asked again in this job
 TRY_AGAIN = 0.02  # seconds between two tries for a lock that another process has
 LOOK = stopping.LOOK  # seconds between two looks of who sleeps
 
 Alive = Callable[[], None]
+_locks: dict[str, threading.Lock] = {}  # by file
 
 
 def least_delay(host: str) -> float:
@@ -73,7 +74,7 @@ class HostPauses:
         with locked(self._path(host), alive) as file:
             (asked, rest), now = _read(file), time.time()
             # a clock that was put back, or another machine's, must make no pause longer than it is
-            pause = max(min(asked + delay - now, delay), min(rest - now, LONGEST_REST))
+            pause = max(min(asked + delay - now, delay), min(rest - now, PATIENCE))
             if pause > 30:
                 log.info("%s: waiting %.0f s, as the site or fetching.delay asks", host, pause)
             nap(pause, alive)
@@ -84,7 +85,7 @@ class HostPauses:
             finally:
                 # from the answer on: a host that is slow to answer gets its rest all the same
                 now = time.time()
-                _write(file, now, now + slot.rest if 0 < slot.rest <= LONGEST_REST else 0.0)
+                _write(file, now, now + slot.rest if 0 < slot.rest <= PATIENCE else 0.0)
 
     def asked(self, host: str, alive: Alive = stopping.check) -> None:
         """The host has just been asked by other means."""
@@ -109,9 +110,8 @@ def held(lock: threading.Lock, alive: Alive) -> Iterator[None]:
 @contextmanager
 def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
     """A file that no other thread or process has meanwhile; made if it is not there."""
-    with _locks_lock:  # flock is between processes, and on NFS between nothing smaller
-        own = _locks.setdefault(os.path.realpath(path), threading.Lock())
-    with held(own, alive):
+    # flock is between processes, and on NFS between nothing smaller
+    with held(_locks.setdefault(os.path.realpath(path), threading.Lock()), alive):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -166,10 +166,6 @@ def nap(seconds: float, alive: Alive = stopping.check) -> None:
     while (left := end - time.monotonic()) > 0:
         time.sleep(min(left, LOOK))
         alive()
-
-
-_locks: dict[str, threading.Lock] = {}
-_locks_lock = threading.Lock()
 
 
 def _read(file: int) -> tuple[float, float]:

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from papertune.collect.identifiers import host_of
@@ -39,32 +39,24 @@ def map_per_host(
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Work on items, those of one host one after another in their order, several hosts at once.
 
-    With one thread, or one host, all of it is done in the calling thread in the order of the items.
-    An item's exception is its result; the others go on.
-
-    Args:
-        items: What is to be done.
-        host_of_item: Items of the same host are worked on one after another.
-        work: Runs in as many ``threads``; what it uses must stand that.
-
-    Yields:
-        Each item with what ``work`` returned or raised, in the order in which they are finished.
+    Yields each item, as soon as it is finished, with what ``work`` returned or raised. With one
+    thread, or one host, all is done in the calling thread in the order of the items.
 
     Raises:
         Interrupted: the job was asked to stop; so does KeyboardInterrupt end it. No further item
             is begun, and threads that still wait for an answer are not waited for.
     """
     listed = list(items)
-    queues: dict[str, deque[Item]] = {}
+    lines: dict[str, deque[Item]] = {}
     for item in listed:
-        queues.setdefault(host_of_item(item), deque()).append(item)
-    count = min(threads, len(queues))
+        lines.setdefault(host_of_item(item), deque()).append(item)
+    count = min(threads, len(lines))
     if count <= 1:
         for item in listed:
-            yield item, _result_of(_tried(work, item))
+            yield item, _result(work, item)
         return
-    idle, lock, over = list(queues.values()), threading.Lock(), threading.Event()
-    results: SimpleQueue[tuple[Item, Any]] = SimpleQueue()
+    idle, lock, over = list(lines.values()), threading.Lock(), threading.Event()
+    results: SimpleQueue[tuple[Item, Result | Exception] | BaseException] = SimpleQueue()
 
     def run() -> None:
         while True:
@@ -74,11 +66,12 @@ def map_per_host(
                 # the host with most to ask decides how long it takes: it must never wait
                 own = idle.pop(max(range(len(idle)), key=lambda number: len(idle[number])))
             item = own.popleft()
-            result = _tried(work, item)
+            try:
+                results.put((item, _result(work, item)))
+            except BaseException as error:
+                results.put(error)
             with lock:
-                if own:
-                    idle.append(own)
-            results.put((item, result))
+                idle.extend([own] if own else [])
 
     # a thread that waits for an answer must not keep the process from ending
     names = (f"per-host-{number}" for number in range(count))
@@ -88,8 +81,10 @@ def map_per_host(
     try:
         for _ in listed:
             with stopping.at_once():
-                item, result = results.get()
-            yield item, _result_of(result)
+                done = results.get()
+            if isinstance(done, BaseException):
+                raise done
+            yield done
     finally:
         over.set()
         end = time.monotonic() + GRACE
@@ -97,16 +92,11 @@ def map_per_host(
             thread.join(max(end - time.monotonic(), 0.0))
 
 
-def _tried(work: Callable, item: object) -> Any:
+def _result(work: Callable[[Item], Result], item: Item) -> Result | Exception:
+    """What the work gives, or its own exception; what ends the whole is raised."""
     try:
         return work(item)
-    except BaseException as error:
+    except stopping.Interrupted:
+        raise
+    except Exception as error:
         return error
-
-
-def _result_of(result: Any) -> Any:
-    """A result, or an item's own exception; what ends the whole is raised."""
-    own = isinstance(result, Exception) and not isinstance(result, stopping.Interrupted)
-    if isinstance(result, BaseException) and not own:
-        raise result
-    return result

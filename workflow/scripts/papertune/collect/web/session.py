@@ -10,22 +10,17 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
-
 from papertune.collect.identifiers import host_of
-from papertune.collect.web import transport
 from papertune.collect.web.addresses import Allowed, PrivateAddress
-from papertune.collect.web.challenges import challenge_of, decoded
-from papertune.collect.web.credentials import Credentials
-from papertune.collect.web.page_cache import Page, PageCache
-from papertune.collect.web.pauses import HostPauses, Slot, least_delay, nap
+from papertune.collect.web.pages import Page, PageCache, challenge_of, decoded
+from papertune.collect.web.pauses import PATIENCE, HostPauses, Slot, least_delay, nap
 from papertune.collect.web.sites import Sites
-from papertune.collect.web.transport import PATIENCE, REDIRECTS, Http, PageError
+from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
 from papertune.errors import CollectError
 from papertune.jobs import stopping
 from papertune.study.settings import Fetching
@@ -34,9 +29,10 @@ log = logging.getLogger("papertune")
 
 AGENT = "Papertune"
 VERSION = "0.1"
+REDIRECTS = 10
 
 
-class PoliteSession:
+class PoliteSession(AbstractContextManager["PoliteSession"]):
     """All requests of one source, from any number of threads.
 
     Args:
@@ -64,28 +60,21 @@ class PoliteSession:
         self.cache = PageCache(cache)
         self.pauses = HostPauses(pauses or self.cache.folder / "turns")
         self.requests = 0  # sent by this session, robots.txt included
-        self._lock = threading.Lock()  # of the number and of what was given
         self._given: dict[str, None] = {}  # in their order
-        self._sites = Sites(self._ask, fetching.timeout, self.check)
+        self._sites = Sites(lambda url: self._ask(url, Credentials(url), "*"), self.check)
         self.stop = self._sites.stop
-        self._connections: list[Http] = []
-        self._thread = _Thread(self)
+        self._http = Http(self.user_agent, self.allowed_hosts, fetching.timeout)
         self._closed = False
 
     def close(self) -> None:
-        """Close the connections; threads that wait end."""
+        """Threads that wait end."""
         self._closed = True
-        for http in list(self._connections):
-            http.close()
 
     def check(self) -> None:
         """Raise Interrupted where the job is to end or the session is closed."""
         stopping.check()
         if self._closed:
             raise stopping.Interrupted("the session is closed")
-
-    def __enter__(self) -> "PoliteSession":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -135,8 +124,7 @@ class PoliteSession:
                 self._sites.failed(error)
                 raise
             self.cache.write(page)
-        with self._lock:
-            self._given[url] = self._given.pop(url, None)
+        self._given[url] = self._given.pop(url, None)
         return page
 
     def forget_given(self, last: bool = False) -> None:
@@ -165,16 +153,12 @@ class PoliteSession:
         self._check_host(url)
         rules = self._sites.rules(url)
         if not rules.can_fetch(url, AGENT):
-            hint = (
-                "ask the site for permission, or give these documents as files (source kind: files)"
-            )
             what = "the site's robots.txt forbids this page"
-            raise PageError(url, "robots", what, hint=hint)
+            hint = "ask the site for permission, or give these documents as files"
+            raise PageError(url, "robots", what, hint=f"{hint} (source kind: files)")
         return float(rules.crawl_delay(AGENT) or 0)
 
-    def check_challenge(
-        self, url: str, text: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def check_challenge(self, url: str, text: str, headers: Mapping[str, str] = {}) -> None:
         """Raise HostStopped where the text is a bot challenge in place of a page."""
         if kind := challenge_of(text, headers):
             raise self.stop(
@@ -187,87 +171,64 @@ class PoliteSession:
 
     # ---- requests -------------------------------------------------------------
 
-    def _get(self, url: str, credentials: Credentials, api: bool) -> Page:
+    def _get(self, url: str, own: Credentials, api: bool) -> Page:
         """Ask, and again after errors that may pass: after growing pauses or as the host says."""
         for attempt in itertools.count():
             self.check()
             try:
-                return self._get_once(url, credentials, api)
+                with self._ask(url, own, host_of(url) if api else "") as answer:
+                    return self._page(url, answer)
             except PageError as error:
                 asked = error.retry_after
                 last = attempt == self.fetching.retries
                 if last or not error.passing or (asked or 0) > PATIENCE:
                     raise
                 jitter = random.SystemRandom().random()
-                if asked is None:
-                    pause = min(self.backoff * 2**attempt * (1 + jitter), 60.0)
-                else:
-                    pause = asked + jitter * min(self.backoff, 1.0)
+                grown = min(self.backoff * 2**attempt * (1 + jitter), 60.0)
+                pause = grown if asked is None else asked + jitter * min(self.backoff, 1.0)
                 log.info("%s; asking again in %.1f s", error, pause)
                 nap(pause, self.check)
         raise AssertionError("unreachable")
 
-    def _get_once(self, url: str, credentials: Credentials, api: bool) -> Page:
-        def delay(current: str) -> float:
-            return 0.0 if api and host_of(current) == host_of(url) else self.allow(current)
-
-        with self._ask(url, credentials, delay) as (landed, response):
-            text = credentials.hidden(self._text_of(landed, response, credentials))
-            self._sites.answered(landed)
-            media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-            return Page(url, landed, media, text)
-
     @contextmanager
-    def _ask(
-        self,
-        url: str,
-        own: Credentials | None = None,
-        delay: Callable[[str], float] = lambda url: 0.0,
-    ) -> Iterator[tuple[str, requests.Response]]:
-        """Where a url's redirects lead, and the answer there; ``delay`` judges each step."""
-        current, own = url, own or Credentials(url)
+    def _ask(self, url: str, own: Credentials, free: str) -> Iterator[Answer]:
+        """The answer at the end of a url's redirects.
+
+        Before each step its robots.txt is asked, but of the host ``free``; ``*`` is any.
+        """
+        target = url
         for _ in range(REDIRECTS + 1):
-            with closing(self._send(current, delay(current), own)) as response:
-                if not response.is_redirect:
-                    yield current, response
+            delay = 0.0 if free in ("*", host_of(target)) else self.allow(target)
+            answer = self._send(target, delay, own)
+            with closing(answer.response):
+                target = answer.target()
+                if not target:
+                    yield answer
                     return
-                target = transport.redirect_target(current, response, self.fetching.timeout)
-                current = own.stripped(target)
         raise PageError(url, "redirects", f"more than {REDIRECTS} redirects")
 
-    def _send(self, url: str, crawl_delay: float, own: Credentials) -> requests.Response:
+    def _send(self, url: str, crawl_delay: float, own: Credentials) -> Answer:
         with self._slot(url, crawl_delay) as slot:
             self._check_host(url)  # another thread may have been told to stop meanwhile
-            with self._lock:
-                self.requests += 1
-            response = transport.send(
-                self._thread.http,
-                url,
-                self.fetching.timeout,
-                own,
-                direct=host_of(url) in self.hosts,
-            )
-            if response.status_code in (429, 503):
+            self.requests += 1
+            answer = self._http.ask(url, own, direct=host_of(url) in self.hosts)
+            if answer.status in (429, 503):
                 # all others that ask this host wait, too
-                asked = transport.retry_after(response)
-                busy = self.backoff if response.status_code == 429 else 0.0
+                asked = answer.retry_after()
+                busy = self.backoff if answer.status == 429 else 0.0
                 slot.rest = busy if asked is None else asked
-            return response
+            return answer
 
-    def _text_of(self, url: str, response: requests.Response, credentials: Credentials) -> str:
-        """The text of a page that is there and is one."""
-        response.reason = credentials.hidden(response.reason or "")
-        transport.check_media(url, response)
-        limit = int(self.fetching.max_megabytes * 1e6)
-        body = transport.body_of(url, response, limit, self.fetching.timeout)
-        text = decoded(body, response.headers.get("Content-Type", "").lower())
-        self.check_challenge(url, text, response.headers)  # they come with any status
-        try:
-            transport.check_status(url, response)
-        except PageError as error:
-            error.text = credentials.hidden(text)[:2000]  # where an API says what is wrong
-            raise
-        return text
+    def _page(self, url: str, answer: Answer) -> Page:
+        """The page, if it is there and is one."""
+        answer.check_media()
+        body = answer.body(int(self.fetching.max_megabytes * 1e6))
+        media = answer.headers.get("Content-Type", "").lower()
+        text = answer.own.hidden(decoded(body, media))
+        self.check_challenge(answer.url, text, answer.headers)  # they come with any status
+        answer.check_status(text)
+        self._sites.answered(answer.url)
+        return Page(url, answer.url, media.split(";")[0].strip(), text)
 
     def _check_host(self, url: str) -> None:
         """Raise where the url's host is asked no more, or not at all."""
@@ -287,29 +248,18 @@ class PoliteSession:
             )
         parts = urlsplit(url)
         try:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
+            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
             self.allowed_hosts.check_written(host, port)
         except PrivateAddress as error:
-            raise transport.private(url, error) from None
+            raise private(url, error) from None
 
-    @contextmanager
-    def _slot(self, url: str, crawl_delay: float) -> Iterator[Slot]:
+    def _slot(self, url: str, crawl_delay: float) -> AbstractContextManager[Slot]:
         """Wait for the host's turn, and have it."""
         host = host_of(url)
         if host in self.hosts:
-            yield Slot()
-            return
+            return nullcontext(Slot())
         delay = max(self.fetching.delay, crawl_delay, least_delay(host))
-        with self.pauses.slot(host, delay, self.check) as slot:
-            yield slot
-
-
-class _Thread(threading.local):
-    """A thread's own connections: requests' sessions are for one thread each."""
-
-    def __init__(self, session: PoliteSession) -> None:
-        self.http = Http(session.user_agent, session.allowed_hosts)
-        session._connections.append(self.http)
+        return self.pauses.slot(host, delay, self.check)
 
 
 def ending_at_once() -> AbstractContextManager[None]:

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
-import requests
 from protego import Protego
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.web.pauses import Alive, held
-from papertune.collect.web.transport import HostStopped, PageError, body_of
+from papertune.collect.web.transport import Answer, HostStopped, PageError
 
 AGE = 24 * 3600.0  # seconds; RFC 9309 asks not to believe a robots.txt for longer
 ROBOTS_BYTES = 500 * 1024  # what RFC 9309 asks crawlers to read at least
@@ -24,22 +23,10 @@ FAILURES = 5  # failed connections in a row after which a host is not asked any 
 
 
 class Sites:
-    """For several threads.
+    """For several threads; ``ask`` gives a url's answer, and what ``alive`` raises ends a wait."""
 
-    Args:
-        ask: Gives a url's answer and where redirects have led.
-        timeout: Seconds.
-        alive: What it raises ends a wait.
-    """
-
-    def __init__(
-        self,
-        ask: Callable[[str], AbstractContextManager[tuple[str, requests.Response]]],
-        timeout: float,
-        alive: Alive,
-    ) -> None:
-        self._ask, self._timeout, self._alive = ask, timeout, alive
-        self._lock = threading.Lock()
+    def __init__(self, ask: Callable[[str], AbstractContextManager[Answer]], alive: Alive) -> None:
+        self._ask, self._alive = ask, alive
         self._dead: dict[str, HostStopped] = {}
         self._failures: Counter[str] = Counter()
         self._locks: dict[str, threading.Lock] = {}
@@ -60,18 +47,13 @@ class Sites:
         self._failures.pop(host_of(url), None)
 
     def failed(self, error: PageError) -> None:
-        """Count a page that could not be had.
-
-        Raises:
-            HostStopped: its host did not answer several times in a row, or asks for a long rest.
-        """
+        """Raise HostStopped where a host did not answer again and again, or wants a long rest."""
         host = host_of(error.where)
         if error.reason == "rate_limited":
             what = f"{error.what}, again and again"
             hint = "run again later with a longer fetching.delay"
         elif error.reason in ("connection", "timeout"):
-            with self._lock:
-                self._failures[host] += 1
+            self._failures[host] += 1
             if self._failures[host] < FAILURES:
                 return
             what = f"{host} did not answer {FAILURES} times in a row ({error.what})"
@@ -84,9 +66,7 @@ class Sites:
         """The rules of the url's robots.txt (RFC 9309: a 4xx allows all, a 5xx or 429 nothing yet)."""
         parts = urlsplit(url)
         site = f"{parts.scheme}://{parts.netloc}"
-        with self._lock:
-            lock = self._locks.setdefault(site, threading.Lock())
-        with held(lock, self._alive):
+        with held(self._locks.setdefault(site, threading.Lock()), self._alive):
             since, rules = self._known.get(site, (0.0, None))
             if rules is None or time.monotonic() - since > AGE:
                 rules = Protego.parse(self._robots_txt(f"{site}/robots.txt"))
@@ -95,13 +75,11 @@ class Sites:
 
     def _robots_txt(self, url: str) -> str:
         try:
-            with self._ask(url) as (landed, response):
-                status = response.status_code
-                if status == 200:
-                    body = body_of(landed, response, ROBOTS_BYTES, self._timeout, cut=True)
-                    return body.decode("utf-8-sig", "replace")
-                if status >= 500 or status == 429:
-                    what = f"robots.txt cannot be read (status {status})"
+            with self._ask(url) as answer:
+                if answer.status == 200:
+                    return answer.body(ROBOTS_BYTES, cut=True).decode("utf-8-sig", "replace")
+                if answer.status >= 500 or answer.status == 429:
+                    what = f"robots.txt cannot be read (status {answer.status})"
                     raise PageError(url, "robots_unreachable", what, passing=True)
         except PageError as error:
             if error.reason not in ("bad_url", "redirects"):  # which lead to no robots.txt

@@ -1,9 +1,15 @@
-"""One request and its answer: what can go wrong has a reason, a size limit and an end."""
+"""One request and its answer: what can go wrong has a reason, a size limit and an end.
 
+What goes with a request and is kept nowhere: an API's key, as a header or in the query.
+"""
+
+import logging
+import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, quote_plus, unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.exceptions import InvalidSchema, InvalidURL
@@ -11,13 +17,17 @@ from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, Rea
 from urllib3.util import Retry
 
 from papertune.collect.web.addresses import HINT, Allowed, GuardedAdapter, PrivateAddress
-from papertune.collect.web.credentials import Credentials
+from papertune.collect.web.pauses import PATIENCE
 from papertune.errors import CollectError
 
-PATIENCE = 600.0  # seconds; who asks for more than this is not asked again in this job
-REDIRECTS = 10
 FEW_BYTES = 64 * 1024
 READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
+SHORTEST = 6  # what is shorter is no secret, and hiding it would tear words
+Fields = Mapping[str, str] | None
+HARMLESS = {"accept", "accept-language", "content-type"}  # of the headers: no key is in them
+# they log whole urls, and so what is kept nowhere
+for _name in ("connectionpool", "connection", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(lambda _: False)
 
 
 class PageError(CollectError):
@@ -28,22 +38,15 @@ class PageError(CollectError):
         reason: A short word that is counted (``http_404``, ``robots``, ``timeout`` …).
         what: One sentence for people.
         passing: It may be there next time, so that the outcome is not kept.
-        retry_after: Seconds that the host asks to wait.
         hint: What to do.
     """
 
     def __init__(
-        self,
-        url: str,
-        reason: str,
-        what: str,
-        *,
-        passing: bool = False,
-        retry_after: float | None = None,
-        hint: str = "",
+        self, url: str, reason: str, what: str, *, passing: bool = False, hint: str = ""
     ) -> None:
         super().__init__(what, where=url, hint=hint)
-        self.reason, self.passing, self.retry_after = reason, passing, retry_after
+        self.reason, self.passing = reason, passing
+        self.retry_after: float | None = None  # seconds that the host asks to wait
         self.text = ""  # of the answer, if one came
 
 
@@ -51,133 +54,184 @@ class HostStopped(CollectError):
     """A host that is not asked any more in this job: a challenge, or nobody answers."""
 
 
-class Http(requests.Session):
-    """What a thread asks with: it leads nowhere but to allowed addresses."""
+class Credentials:
+    """The headers and secret query parameters of one request, for the host that it asks alone.
 
-    def __init__(self, user_agent: str, allowed: Allowed) -> None:
-        super().__init__()
-        self.headers["Accept"] = "text/html,application/xhtml+xml,application/json;q=0.9"
-        self.headers["User-Agent"] = user_agent
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, GuardedAdapter(allowed))
+    Another host that it redirects to gets only headers that ask for a media type or a language.
+    Empty parameters of ``secret`` are not sent.
+    """
+
+    def __init__(self, url: str, headers: Fields = None, secret: Fields = None) -> None:
+        self.url = url
+        self._headers = dict(headers or {})
+        self._secret = {name: value for name, value in (secret or {}).items() if value}
+        said = [value for n, value in self._headers.items() if n.lower() not in HARMLESS]
+        # of "Bearer KEY" the key alone, too
+        values = {*self._secret.values(), *said, *(value.rpartition(" ")[2] for value in said)}
+        forms = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
+        self._forms = sorted((f for f in forms if len(f) >= SHORTEST), key=len, reverse=True)
+
+    def sent(self, url: str, *, elsewhere: bool) -> tuple[str, dict[str, str]]:
+        """Url and headers as they are sent: with the secret, but not to another host."""
+        if elsewhere:
+            return url, {name: v for name, v in self._headers.items() if name.lower() in HARMLESS}
+        if self._secret:
+            parts = urlsplit(url)
+            query = "&".join(filter(None, (parts.query, urlencode(self._secret))))
+            url = urlunsplit(parts._replace(query=query))
+        return url, self._headers
+
+    def stripped(self, url: str) -> str:
+        """A url that a site gave, without the parameters that give the secret back to it."""
+        with suppress(ValueError):  # what is no url has none
+            parts = urlsplit(url)
+            fields = parts.query.split("&")
+            kept = [field for field in fields if not self._tells(field)]
+            if kept != fields:
+                url = urlunsplit(parts._replace(query="&".join(kept)))
+        return self.hidden(url)
+
+    def hidden(self, text: str) -> str:
+        """A text with stars where a secret stands: pages and errors may say what was sent."""
+        for form in self._forms:
+            text = text.replace(form, "***")
+        return text
+
+    def _tells(self, field: str) -> bool:
+        name, _, value = map(unquote_plus, field.partition("="))
+        return name in self._secret or value in self._secret.values()
+
+
+class _OneHop(requests.Session):
+    """Takes no look at where a redirect leads: that would read its body, however large it is."""
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Any:
-        """None: a look at where one leads would read its body, however large it is."""
+        """None."""
         return iter(())
 
 
-def send(
-    http: requests.Session, url: str, timeout: float, own: Credentials, *, direct: bool
-) -> requests.Response:
-    """Ask for a url once; redirects are not followed and the body is not read yet.
+class Http(threading.local):
+    """Each thread's own connections, which lead nowhere but to allowed addresses.
 
-    Args:
-        http: The thread's session.
-        url: What is asked for.
-        timeout: Seconds to connect, and between two parts of the answer.
-        own: What is sent besides and named nowhere.
-        direct: The environment's proxies have no part in it.
-
-    Raises:
-        PageError: no connection, no answer within ``timeout`` seconds, or no such url.
+    ``timeout`` are seconds to connect, and between two parts of an answer.
     """
-    how: dict[str, Any] = {"timeout": timeout, "stream": True, "allow_redirects": False}
-    if direct:
-        how["proxies"] = {"no_proxy": urlsplit(url).hostname}
-    try:
-        with own.unlogged():
-            return http.get(own.address(url), headers=own.headers(url), **how)
-    except PrivateAddress as error:
-        raise private(url, error) from None
-    except requests.Timeout:
-        raise timed_out(url, timeout) from None
-    except (InvalidURL, InvalidSchema, LocationParseError, UnicodeError) as error:
-        said = own.hidden(str(error))
-        raise PageError(url, "bad_url", f"not a url that can be asked for ({said})") from None
-    except requests.RequestException as error:
-        raise cut_off(url, f"no connection ({own.hidden(_root(error))})") from None
+
+    def __init__(self, user_agent: str, allowed: Allowed, timeout: float) -> None:
+        self._timeout, self._session = timeout, _OneHop()
+        accepted = "text/html,application/xhtml+xml,application/json;q=0.9"
+        self._session.headers.update({"Accept": accepted, "User-Agent": user_agent})
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, GuardedAdapter(allowed))
+
+    def ask(self, url: str, own: Credentials, *, direct: bool) -> "Answer":
+        """Ask for a url once, ``direct`` without the environment's proxies; raises PageError."""
+        how: dict[str, Any] = {"timeout": self._timeout, "stream": True, "allow_redirects": False}
+        if direct:
+            how["proxies"] = {"no_proxy": urlsplit(url).hostname}
+        try:
+            elsewhere = self._session.should_strip_auth(own.url, url)
+            address, headers = own.sent(url, elsewhere=elsewhere)
+            response = self._session.get(address, headers=headers, **how)
+        except PrivateAddress as error:
+            raise private(url, error) from None
+        except requests.Timeout:
+            raise timed_out(url, self._timeout) from None
+        except (InvalidURL, InvalidSchema, LocationParseError, UnicodeError) as error:
+            said = own.hidden(str(error))
+            raise PageError(url, "bad_url", f"not a url that can be asked for ({said})") from None
+        except requests.RequestException as error:
+            what = f"no connection ({own.hidden(_root(error))})"
+            raise PageError(url, "connection", what, passing=True) from None
+        return Answer(url, response, self._timeout, own)
 
 
-def redirect_target(url: str, response: requests.Response, timeout: float) -> str:
-    """Where an answer redirects to; its body, if it is short, is read away.
+class Answer:
+    """One answer of a url, its body not read yet; redirects are not followed."""
 
-    What is no url stays as the site wrote it.
-    """
-    with suppress(PageError):  # the connection can be used again after that, and is lost else
-        body_of(url, response, FEW_BYTES, timeout, cut=True)
-    target = response.headers["Location"]
-    with suppress(UnicodeError):
-        target = target.encode("latin-1").decode()  # as it came, and as it is meant
-    with suppress(ValueError):
-        target = urljoin(url, target)
-    return target
+    def __init__(
+        self, url: str, response: requests.Response, timeout: float, own: Credentials
+    ) -> None:
+        self.url, self.response, self._timeout, self.own = url, response, timeout, own
+        self.status, self.headers = response.status_code, response.headers
 
+    def target(self) -> str:
+        """Where it redirects to, or an empty string; its body, if it is short, is read away.
 
-def body_of(
-    url: str, response: requests.Response, limit: int, timeout: float, *, cut: bool = False
-) -> bytes:
-    """The body: at most ``limit`` bytes after decompression, within three times ``timeout``.
+        What is no url stays as the site wrote it.
+        """
+        if not self.response.is_redirect:
+            return ""
+        with suppress(PageError):  # the connection can be used again after that, and is lost else
+            self.body(FEW_BYTES, cut=True)
+        target = self.headers["Location"]
+        with suppress(UnicodeError):
+            target = target.encode("latin-1").decode()  # as it came, and as it is meant
+        with suppress(ValueError):
+            target = urljoin(self.url, target)
+        return self.own.stripped(target)
 
-    Raises:
-        PageError: larger (with ``cut`` it gives the first ``limit`` bytes), later, or cut off.
-    """
-    hint = "raise fetching.max_megabytes if the page is wanted"
-    too_large = PageError(url, "too_large", f"larger than {limit / 1e6:g} MB", hint=hint)
-    length = response.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > limit and not cut:
-        raise too_large
-    end = time.monotonic() + 3 * timeout
-    body = bytearray()
-    raw: Any = response.raw
-    try:
-        # what has come so far, not a full block: a page that trickles must end too
-        while block := raw.read1(65536, decode_content=True):
-            body += block
-            if len(body) > limit:
-                if cut:
-                    return bytes(body[:limit])
-                raise too_large
-            if time.monotonic() > end:
-                raise timed_out(url, timeout)
-    except ReadTimeoutError:
-        raise timed_out(url, timeout) from None
-    except (HTTPError, OSError) as error:
-        raise cut_off(url, f"the connection was cut ({_root(error)})") from None
-    decoder: Any = getattr(raw, "_decoder", None)
-    if body and getattr(decoder, "_state", None) == 0 and not decoder._obj.eof:
-        # urllib3 takes a gzip body without its end for a whole one
-        raise cut_off(url, "the packed body has no end")
-    return bytes(body)
+    def body(self, limit: int, *, cut: bool = False) -> bytes:
+        """The body: at most ``limit`` bytes after decompression, within three times the timeout.
 
+        Raises PageError where it is larger (``cut`` gives its beginning), later, or breaks off.
+        """
+        hint = "raise fetching.max_megabytes if the page is wanted"
+        too_large = PageError(self.url, "too_large", f"larger than {limit / 1e6:g} MB", hint=hint)
+        length = self.headers.get("Content-Length", "")
+        if length.isdigit() and int(length) > limit and not cut:
+            raise too_large
+        end = time.monotonic() + 3 * self._timeout
+        body = bytearray()
+        raw: Any = self.response.raw
+        try:
+            # what has come so far, not a full block: a page that trickles must end too
+            while block := raw.read1(65536, decode_content=True):
+                body += block
+                if len(body) > limit:
+                    if cut:
+                        return bytes(body[:limit])
+                    raise too_large
+                if time.monotonic() > end:
+                    raise timed_out(self.url, self._timeout)
+        except ReadTimeoutError:
+            raise timed_out(self.url, self._timeout) from None
+        except (HTTPError, OSError) as error:
+            what = f"the connection was cut ({_root(error)})"
+            raise PageError(self.url, "connection", what, passing=True) from None
+        decoder: Any = getattr(raw, "_decoder", None)
+        if body and getattr(decoder, "_state", None) == 0 and not decoder._obj.eof:
+            # urllib3 takes a gzip body without its end for a whole one
+            raise PageError(self.url, "connection", "the packed body has no end", passing=True)
+        return bytes(body)
 
-def check_status(url: str, response: requests.Response) -> None:
-    """Raise PageError where the status is not 200, with the time that Retry-After asks for."""
-    status = response.status_code
-    if status == 200:
-        return
-    asked = retry_after(response)
-    reason, what = f"http_{status}", f"status {status} {response.reason or ''}".strip()
-    passing = status >= 500 or status in (408, 425)
-    if status == 429 or (status == 503 and (asked or 0) > PATIENCE):
-        wait = f", wait {asked:.0f} s" if asked is not None else ""
-        reason, what, passing = "rate_limited", f"too many requests (status {status}){wait}", True
-    raise PageError(url, reason, what, passing=passing, retry_after=asked if passing else None)
+    def retry_after(self) -> float | None:
+        """The seconds that a Retry-After asks for, which may give them or a date."""
+        try:
+            return Retry().get_retry_after(self.response.raw)
+        except InvalidHeader:
+            return None
 
+    def check_media(self) -> None:
+        """Raise PageError where a page that is there is a PDF or another file."""
+        media = self.headers.get("Content-Type", "text/html").lower()
+        readable = media.startswith(READABLE) or "+json" in media or "+xml" in media
+        if self.status == 200 and not readable:
+            raise PageError(self.url, "not_html", f"not a page but {media.split(';')[0]}")
 
-def retry_after(response: requests.Response) -> float | None:
-    """The seconds that a Retry-After asks for, which may give them or a date."""
-    try:
-        return Retry().get_retry_after(response.raw)
-    except InvalidHeader:
-        return None
-
-
-def check_media(url: str, response: requests.Response) -> None:
-    """Raise PageError where a page that is there is a PDF or another file."""
-    media = response.headers.get("Content-Type", "text/html").lower()
-    readable = media.startswith(READABLE) or "+json" in media or "+xml" in media
-    if response.status_code == 200 and not readable:
-        raise PageError(url, "not_html", f"not a page but {media.split(';')[0]}")
+    def check_status(self, text: str) -> None:
+        """Raise PageError where the status is not 200; ``text`` may say what is wrong."""
+        if self.status == 200:
+            return
+        asked, said = self.retry_after(), self.own.hidden(self.response.reason or "")
+        reason, what = f"http_{self.status}", f"status {self.status} {said}".strip()
+        passing = self.status >= 500 or self.status in (408, 425)
+        if self.status == 429 or (self.status == 503 and (asked or 0) > PATIENCE):
+            wait = f", wait {asked:.0f} s" if asked is not None else ""
+            what = f"too many requests (status {self.status}){wait}"
+            reason, passing = "rate_limited", True
+        error = PageError(self.url, reason, what, passing=passing)
+        error.retry_after, error.text = asked if passing else None, text[:2000]
+        raise error
 
 
 def private(url: str, error: PrivateAddress) -> PageError:
@@ -188,11 +242,6 @@ def private(url: str, error: PrivateAddress) -> PageError:
 def timed_out(url: str, timeout: float) -> PageError:
     """The error of a page that did not come in time."""
     return PageError(url, "timeout", f"no answer within {timeout:g} s", passing=True)
-
-
-def cut_off(url: str, what: str) -> PageError:
-    """The error of a page whose connection failed or broke off."""
-    return PageError(url, "connection", what, passing=True)
 
 
 def _root(error: BaseException) -> str:

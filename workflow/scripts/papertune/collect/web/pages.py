@@ -1,0 +1,161 @@
+"""Pages: bytes into text, challenges in place of pages, and pages on disk.
+
+A page is kept under the url that was asked for, so that a rerun fetches nothing twice. Plain JSON
+files, written whole: requests-cache and hishel keep SQLite, which NFS does not stand, and
+CacheControl keeps each hop of a redirect by itself and every challenge page.
+"""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+
+from papertune.records import atomic_write
+
+log = logging.getLogger("papertune")
+
+# Whose challenge it is by the whole title, or by marks that only a challenge page has: patterns in
+# lower case. An ordinary page behind Cloudflare carries /cdn-cgi/challenge-platform/scripts/…: no mark.
+CHALLENGES: dict[str, tuple[str, str]] = {
+    "Cloudflare": (
+        r"just a moment.*|attention required! \| cloudflare"
+        r"|please wait\W* \| cloudflare.*|access denied \| .* cloudflare.*",
+        '_cf_chl_opt|id="challenge-error-text"|cf-browser-verification|cf-error-details',
+    ),
+    "Anubis": (
+        r"making sure you['’]re not a bot!",
+        '/[.]within[.]website/x/cmd/anubis|id="anubis_challenge"',
+    ),
+    "Fastly": ("client challenge", "_fs-ch-"),
+    "AWS WAF": ("human verification", "window[.]gokuprops"),
+    "Imperva": (r"pardon our interruption(\.\.\.)?", "incapsula incident id"),
+    "DDoS-Guard": ("ddos-guard", "/[.]well-known/ddos-guard/js-challenge"),
+    "security check": ("security check", ""),
+    "bot check": (r"bot (verification|detection)|robot check|validate user|are you a robot\?", ""),
+    "F5": ("request rejected", "your support id is"),
+    "Akamai": ("access denied", "errors[.]edgesuite[.]net"),
+    "Radware": ("radware (captcha|bot).*", "validate[.]perfdrive[.]com"),
+    "Vercel": ("vercel security checkpoint.*", ""),
+    "Imunify360": ("one moment, please.*", "imunify360"),
+    "PerimeterX": (
+        "(jstor: )?access check|access to this page has been denied.*",
+        'id="px-captcha"',
+    ),
+    "Google": (r"https?://scholar\.google\S+|sorry\W*", ""),
+    "DataDome": ("", "geo[.]captcha-delivery[.]com"),
+    "Sucuri": ("", "sucuri_cloudproxy"),
+    "Kasada": ("", "kpsdk"),
+}
+# These stand on ordinary pages too (a comment form, a notice), so only an almost empty page counts.
+WEAK = re.compile(
+    r"class=[\"'][^\"']*\b(g-recaptcha|h-captcha|cf-turnstile)\b|_incapsula_resource"
+    r"|(verify|confirm|check(ing)?|make sure|making sure)\b[^.<]{0,40}\b(human|not a (ro)?bot)\b"
+    r"|unusual traffic from your|enable javascript and cookies to continue"
+    r"|checking your browser before|press (?:and|&amp;|&) hold\b|needs to review the security of your"
+    r"|prove (?:that )?you(?: are|'re) (?:a )?(?:human|not a (?:ro)?bot)|unusual activity from your"
+    r"|your ip(?: address)? (?:has been|is|was) (?:temporarily )?blocked"
+    r"|automated (?:requests|access|queries)\b.{0,60}\b(?:blocked|detected|not (?:allowed|permitted))",
+    re.IGNORECASE,
+)
+FEW_WORDS = 150
+WESTERN = re.compile(r"(iso[-_]?8859[-_]?1|latin[-_]?1|windows[-_]?1252|cp1252|(us-)?ascii)$", re.I)
+WIDE = re.compile(r"(utf|ucs)[-_]?(16|32|2|4)", re.I)
+
+
+def challenge_of(text: str, headers: Mapping[str, str] | None = None) -> str:
+    """Whose challenge an HTML page is, or an empty string where it is none."""
+    if headers and headers.get("cf-mitigated", "").lower() == "challenge":
+        return "Cloudflare"
+    if "<" not in text[:2000]:
+        return ""
+    lowered = text.lower()
+    found = re.search(r"<title[^>]*>(.*?)</title>", lowered[:20000], re.DOTALL)
+    named = " ".join(found[1].replace("&#39;", "'").split()) if found else ""
+    by_title = (kind for kind, (title, _) in CHALLENGES.items() if re.fullmatch(title, named))
+    by_mark = (kind for kind, (_, mark) in CHALLENGES.items() if mark and re.search(mark, lowered))
+    sure = next(chain(by_title if named else (), by_mark), "")
+    few = 4 * FEW_WORDS if sure else FEW_WORDS
+    if not (sure or WEAK.search(text)):
+        return ""
+    # what a reader sees
+    seen = re.sub(r"(?is)<(script|style|template|svg)\b.*?</\1\s*>|<!--.*?-->", " ", text)
+    return (sure or "captcha") if len(re.sub(r"<[^>]*>", " ", seen).split()) < few else ""
+
+
+def decoded(body: bytes, media: str) -> str:
+    """Text of a page: the header's charset, else what the page declares, else UTF-8, else cp1252.
+
+    Servers name a western charset for UTF-8 and never the other way round: what is UTF-8 is read
+    so, even with a few bytes that are not. UTF-16 is believed only where there are zero bytes.
+    """
+    named = re.search(r"charset=[\"']?([\w-]+)", media)
+    inside = re.search(rb"(?:charset|encoding)=[\"']?([\w-]+)", body[:2048], re.IGNORECASE)
+    for name in (named[1] if named else "", inside[1].decode() if inside else "", "utf-8"):
+        if WESTERN.match(name):
+            name = "utf-8"  # cp1252 is what is left in the end
+        elif WIDE.match(name) and b"\0" not in body:
+            continue
+        try:
+            return body.decode(name or "utf-8").removeprefix("\ufeff")
+        except (LookupError, UnicodeError):
+            continue
+    text = body.decode("utf-8", "replace")
+    wrong = text.count("\ufffd")
+    if wrong < sum(not character.isascii() for character in text) / 2:
+        return text  # UTF-8 with a torn character or two
+    return body.decode("cp1252", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a url gave: the url asked for, where redirects led, media type and text."""
+
+    url: str
+    landed: str
+    media: str
+    text: str
+
+
+class PageCache:
+    """Pages on disk: ``<folder>/<2 digits>/<SHA-256 of the url>.json``."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def path(self, url: str) -> Path:
+        """Where the page of a url is kept."""
+        name = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()
+        return self.folder / name[:2] / f"{name}.json"
+
+    def read(self, url: str) -> Page | None:
+        """The page, or None where there is none or the file is not as it was written."""
+        path = self.path(url)
+        try:
+            values = dict(json.loads(path.read_text(encoding="utf-8")))
+            written = values.pop("sha256", None)  # pages of earlier versions have none
+            page = Page(**values)
+            if page.url != url or written not in (None, _sha256(page)):
+                raise ValueError(f"it holds {page.url}, or was changed since it was written")
+            return page
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, TypeError) as error:
+            log.warning("%s: unreadable, the page is fetched again (%s)", path, error)
+        return None
+
+    def write(self, page: Page) -> None:
+        """Keep a page, whole or not at all."""
+        with atomic_write(self.path(page.url)) as stream:
+            json.dump({**asdict(page), "sha256": _sha256(page)}, stream)
+
+    def forget(self, url: str) -> None:
+        """Keep the page of a url no more."""
+        self.path(url).unlink(missing_ok=True)
+
+
+def _sha256(page: Page) -> str:
+    return hashlib.sha256(json.dumps(asdict(page)).encode()).hexdigest()
