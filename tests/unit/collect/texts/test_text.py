@@ -130,7 +130,18 @@ def test_jats(markup, text):
 
 
 @pytest.mark.parametrize(
-    "markup", ["<" * 5000, "<jats:p>" * 3000, "<jats:fn>" * 30_000, "&" * 999, "\x00\x0b<jats:p>x"]
+    "markup",
+    [
+        *(
+            "<" * 5000,
+            "<jats:p>" * 3000,
+            "<jats:fn>" * 30_000,
+            "&" * 999,
+            "<math>" * 20_000 + "</",
+            "\x00\x0b<jats:p>x",
+        ),
+        *(f"{begin}{' ' * 30_000}" for begin in ("x<sup>", "<jats:sec><jats:title>", "<jats:fn>")),
+    ],
 )
 def test_rubbish_does_no_harm(markup):
     text_of(markup)

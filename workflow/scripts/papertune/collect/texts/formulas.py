@@ -9,7 +9,9 @@ from html import escape
 from bs4 import BeautifulSoup, NavigableString, Tag
 
 _NAMES = "inline-formula|disp-formula|display-formula|inline-equation|alternatives|tex-math|math"
-_ISLAND = re.compile(rf"<((?:[a-z]+:)?(?:{_NAMES}))\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_ISLAND = re.compile(
+    rf"<((?:[a-z]+:)?(?:{_NAMES}))\b[^<>]*>(?:(?!<\1\b).)*?</\1\s*>", re.IGNORECASE | re.DOTALL
+)
 _LONGEST = 200_000  # of a text with formulas; no abstract comes near it
 # one element of these is one formula, whatever is in it; the widest first
 _FORMULAS = (

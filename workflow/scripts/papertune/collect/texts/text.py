@@ -37,12 +37,11 @@ _LABEL = re.compile(
     r"|ABSTRACT\s+(?=[A-Z])|Abstract(?=[A-Z][a-z])|Abstract\s+(?=(?:We|This|In this|The|Background)\b))"
 )
 _SCRIPT = re.compile(
-    r"([\w)\]]{1,40})<(?:jats:)?(su[bp])\b[^<>]*>\s*([^<>]{1,40}?)\s*</(?:jats:)?\2\s*>",
+    r"([\w)\]]{1,40})<(?:jats:)?(su[bp])\b[^<>]*>([^<>]{1,80})</(?:jats:)?\2\s*>",
     re.IGNORECASE,
 )
 _HEADED = re.compile(
-    r"(<(?:(?:jats:)?sec|div)\b[^<>]*>\s*)?<((?:jats:)?(?:title|p)|h[1-6])\b[^<>]*>\s*([^<>]{0,300}?)"
-    r"\s*</\2\s*>",
+    r"(<(?:(?:jats:)?sec|div)\b[^<>]*>\s*)?<((?:jats:)?(?:title|p)|h[1-6])\b[^<>]*>([^<>]{0,300})</\2\s*>",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
@@ -58,7 +57,9 @@ _UNWANTED = re.compile(
 )
 _STYLED = re.compile(rf"</?(?:jats:)?(?:{_STYLES}){_ATTRIBUTES}>", re.IGNORECASE)
 _XML_TAG = re.compile(r"</?(?!(?:sub|sup|tex-math)\b)([\w-]+)[^<>]*>|<!--.*?-->", re.DOTALL)
-_PREAMBLE = re.compile(r"\\documentclass.*?\\begin\s*\{document\}", re.DOTALL)
+_PREAMBLE = re.compile(
+    r"\\documentclass(?:(?!\\documentclass).)*?\\begin\s*\{document\}", re.DOTALL
+)
 _END = re.compile(r"\\end\s*\{document\}")
 
 
@@ -165,7 +166,7 @@ def _without_tags(text: str) -> str:
 
 def _headed(match: re.Match[str]) -> str:
     """A heading as a label, but for the title of the paper itself; one that says "Abstract" goes."""
-    section, name, said = match[1], match[2].lower(), match[3]
+    section, name, said = match[1], match[2].lower(), match[3].strip()
     if _HEADING.fullmatch(said):
         return " "
     is_label = name[0] == "h" or (name.endswith("title") and (section or len(said.split()) <= 3))
@@ -173,7 +174,7 @@ def _headed(match: re.Match[str]) -> str:
 
 
 def _script(match: re.Match[str]) -> str:
-    before, kind, inside = match[1], match[2].lower(), match[3]
+    before, kind, inside = match[1], match[2].lower(), match[3].strip()
     between = ""
     if kind == "sub":
         between = "_" if before[-1].isdigit() and inside[:1].isdigit() else ""
