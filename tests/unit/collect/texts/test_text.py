@@ -145,6 +145,7 @@ def test_jats(markup, text):
 )
 def test_rubbish_does_no_harm(markup):
     text_of(markup)
+    best_abstract(f"<h2>Abstract</h2><p>{markup[:60_000]}", "https://x.example/1")
 
 
 def test_formulas_in_the_data_of_xplore():

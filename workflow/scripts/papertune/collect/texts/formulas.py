@@ -63,6 +63,7 @@ def replace_formulas(soup: BeautifulSoup | Tag) -> None:
     for element in soup.select(_FORMULAS):
         if not is_gone(element):
             element.replace_with(_read(element))
+            element.decompose()  # and the formulas within it
     drop(soup, _DOUBLES)
 
 
