@@ -41,15 +41,9 @@ class Request:
     body: bytes
     when: float = field(default_factory=time.monotonic)
 
-    @property
-    def path(self) -> str:
-        """The decoded path, without its query."""
-        return unquote(urlsplit(self.target).path)
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The decoded query."""
-        return dict(parse_qsl(urlsplit(self.target).query))
+    # decoded
+    path = property(lambda self: unquote(urlsplit(self.target).path))
+    query = property(lambda self: dict(parse_qsl(urlsplit(self.target).query)))
 
 
 class Loopback:
@@ -79,18 +73,11 @@ class Loopback:
         self.answers[path] = lambda _: answers[min(self.requests[path], len(answers)) - 1]
         return self.url(path)
 
-    @property
-    def requests(self) -> Counter[str]:
-        """How often each target was asked for."""
-        return Counter(request.target for request in self.asked)
-
-    @property
-    def total(self) -> int:
-        """Requests for anything but robots.txt."""
-        return len(self.asked) - self.requests["/robots.txt"]
-
+    # of all requests in their order, how often each target was asked for, pages alone
     paths = property(lambda self: [request.target for request in self.asked])
     times = property(lambda self: [request.when for request in self.asked])
+    requests = property(lambda self: Counter(self.paths))
+    total = property(lambda self: len(self.asked) - self.requests["/robots.txt"])
 
 
 class Handler(BaseHTTPRequestHandler):

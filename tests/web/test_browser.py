@@ -25,11 +25,11 @@ missing = pytest.mark.skipif(
 pytestmark = [missing, pytest.mark.browser, pytest.mark.slow]
 
 
-def late(abstract: str = ABSTRACT, before: str = "", milliseconds: int = 100) -> str:
+def late(abstract: str = ABSTRACT, before: str = "") -> str:
     """A page whose script writes the abstract."""
     return (
         f"<title>x</title><div id=abstract></div><script>{before};setTimeout(() => {{ document."
-        f"getElementById('abstract').textContent = {json.dumps(abstract)} }}, {milliseconds})"
+        f"getElementById('abstract').textContent = {json.dumps(abstract)} }}, 100)"
         "</script>"
     )
 
@@ -137,28 +137,13 @@ def test_threads_share_one_browser_which_starts_afresh_after_so_many_pages(site,
     assert browser.starts == 3
 
 
-def test_a_page_that_is_a_file_is_none_and_is_not_downloaded(site, opened, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_page_opens_no_other_and_downloads_no_file(site, opened, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    site.page("/file", "x" * 1000, Content_Disposition="attachment; filename=secret.bin")
-    site.page("/paper.pdf", "%PDF-1.4\n", Content_Type="application/pdf")
-    script = "const a=document.createElement('a');a.href='/file';a.download='secret.bin';a.click()"
-    url = site.page("/clicks", late(before=script))
-    browser = opened()
-    assert browser.abstract(site.page("/first", late()))
-    # and what is there is not the page before
-    assert reason(browser, site.url("/file")) == "not_html"
-    assert reason(browser, site.url("/paper.pdf")) == "not_html"
-    assert browser.abstract(url) == (ABSTRACT, "section")
-    profiles = [*Path("/tmp").glob("papertune-browser-*")]
-    assert profiles
-    for folder in (tmp_path, *profiles):
-        assert not [*folder.rglob("*secret*"), *folder.rglob("*.crdownload")]
-
-
-def test_a_page_opens_no_other(site, opened):
-    site.page("/other", "<p>an advertisement")
-    script = (
+    named = {"Content_Disposition": "attachment; filename=secret.bin"}
+    files = [site.page("/file", "x" * 1000, **named)]
+    files += [site.page("/paper.pdf", "%PDF-1.4\n", Content_Type="application/pdf")]
+    click = "const a=document.createElement('a');a.href='/file';a.download='secret.bin';a.click()"
+    pops = (
         "for (let n = 0; n < 5; n++) window.open('/other?' + n);"
         "window.addEventListener('load', () => { window.open('/other?load');"
         "const a = document.createElement('a'); a.href = '/other?a'; a.target = '_blank';"
@@ -166,11 +151,20 @@ def test_a_page_opens_no_other(site, opened):
         "alert('look'); confirm('here'); window.onbeforeunload = () => 'stay'"
     )
     browser = opened()
-    assert browser.abstract(site.page("/pops", late(before=script))) == (ABSTRACT, "section")
+    assert lives(browser, site)
+    # and what is there is not the page before
+    assert [reason(browser, url) for url in files] == ["not_html"] * 2
+    for number, script in enumerate((click, pops)):
+        url = site.page(f"/does{number}", late(before=script))
+        assert browser.abstract(url) == (ABSTRACT, "section")
     assert lives(browser, site)
     assert len(browser._running.driver.window_handles) == 1
     assert not [path for path in site.requests if path.startswith("/other")]
     assert browser.starts == 1
+    profiles = [*Path("/tmp").glob("papertune-browser-*")]
+    assert profiles
+    for folder in (tmp_path, *profiles):
+        assert not [*folder.rglob("*secret*"), *folder.rglob("*.crdownload")]
 
 
 def test_a_page_that_never_ends_loading_and_a_script_that_never_ends(site, opened, monkeypatch):

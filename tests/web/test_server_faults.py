@@ -164,15 +164,6 @@ def test_memory_is_bounded_whatever_comes(site, polite, fault):
 # ---- robots.txt ------------------------------------------------------------------------------
 
 
-def test_a_robots_txt_that_changes_is_read_anew_by_the_next_job(site, study):
-    one, two = site.page("/one", landing()), site.page("/two", landing("So " + ABSTRACT))
-    site.page("/robots.txt", "User-agent: *\nDisallow: /two\n")
-    assert study.reasons(one, two) == ["", "robots"]
-    site.page("/robots.txt", "User-agent: *\nDisallow: /one\n")
-    assert study.reasons(one, two) == ["", ""], "one is there already and two is open now"
-    assert (site.requests["/one"], site.requests["/two"]) == (1, 1)
-
-
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -180,10 +171,11 @@ def test_a_robots_txt_that_changes_is_read_anew_by_the_next_job(site, study):
         (lambda _: (429, HTML, b"x"), "robots_unreachable"),
         (never, "timeout"),
         (TRUNCATED, "connection"),
+        (lambda _: (200, {}, "User-agent: *\nDisallow: /there"), "robots"),
     ],
-    ids=["503", "429", "never", "truncated"],
+    ids=["503", "429", "never", "truncated", "closed"],
 )
-def test_a_robots_txt_that_fails_closes_its_host_for_now(site, study, fault, reason):
+def test_a_robots_txt_that_fails_or_forbids_closes_its_host_for_now(site, study, fault, reason):
     site.answers["/robots.txt"] = lambda handler: (
         fault(handler) if handler.headers["Host"].startswith("localhost") else (404, HTML, b"")
     )

@@ -20,7 +20,6 @@ from papertune.collect.web.addresses import HINT, Allowed, GuardedAdapter, Priva
 from papertune.collect.web.pauses import PATIENCE
 from papertune.errors import CollectError
 
-FEW_BYTES = 64 * 1024
 READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
 SHORTEST = 6  # what is shorter is no secret, and hiding it would tear words
 Fields = Mapping[str, str] | None
@@ -34,11 +33,8 @@ class PageError(CollectError):
     """A page that could not be had.
 
     Args:
-        url: What was asked for.
         reason: A short word that is counted (``http_404``, ``robots``, ``timeout`` …).
-        what: One sentence for people.
         passing: It may be there next time, so that the outcome is not kept.
-        hint: What to do.
     """
 
     def __init__(
@@ -162,7 +158,7 @@ class Answer:
         if not self.response.is_redirect:
             return ""
         with suppress(PageError):  # the connection can be used again after that, and is lost else
-            self.body(FEW_BYTES, cut=True)
+            self.body(65536, cut=True)
         target = self.headers["Location"]
         with suppress(UnicodeError):
             target = target.encode("latin-1").decode()  # as it came, and as it is meant
