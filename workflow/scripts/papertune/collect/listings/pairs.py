@@ -163,12 +163,8 @@ def _text(value: Any) -> str | None:
 
 def _loaded(source: HubDatasetSource) -> Any:
     import datasets
-    from datasets.exceptions import (
-        DataFilesNotFoundError,
-        DatasetGenerationError,
-        DatasetNotFoundError,
-    )
-    from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
+    from datasets import exceptions as known
+    from huggingface_hub.errors import RevisionNotFoundError
     from pyarrow import ArrowInvalid
 
     where = f"{source.dataset} at {source.revision}"
@@ -183,16 +179,16 @@ def _loaded(source: HubDatasetSource) -> Any:
             if not what:
                 builder.download_and_prepare()
                 return builder.as_dataset(split=source.split)
-    except (DatasetNotFoundError, RevisionNotFoundError) as error:
+    except (known.DatasetNotFoundError, RevisionNotFoundError) as error:
         what = "no such data set or revision on the Hub, or it is private"
         hint = "check the id and the 40 hex digits of the revision; private ones need HF_TOKEN"
         if "gated" in str(error):
             what = "the data set asks for agreement to its terms"
             hint = f"agree on the page of {source.dataset}, then set HF_TOKEN in the environment"
-    except (DatasetGenerationError, ArrowInvalid) as error:
+    except (known.DatasetGenerationError, ArrowInvalid) as error:
         what = f"its files cannot be read ({_line(error.__cause__ or error)})"
         hint = "download them again (HF_HOME has what came), or choose another revision"
-    except (DataFilesNotFoundError, RuntimeError) as error:  # the latter refuses scripts
+    except (known.DataFilesNotFoundError, RuntimeError) as error:  # the latter refuses scripts
         what = f"no data files that can be read ({_line(error)})"
         hint = (
             f"data sets must be {', '.join(FORMATS)} files; many others have a copy as Parquet: "
@@ -201,12 +197,9 @@ def _loaded(source: HubDatasetSource) -> Any:
     except ValueError as error:  # no such configuration; the message names those that are
         what = f"cannot be loaded ({_line(error)})"
         hint = "set source.config and source.split to what the data set has"
-    except (HfHubHTTPError, OSError) as error:
+    except OSError as error:
         what = f"the Hub could not be reached ({type(error).__name__})"
-        hint = (
-            "list documents on a machine with internet; or give the rows as a local file "
-            "(source kind: pairs)"
-        )
+        hint = "list documents on a machine with internet; or give the rows as a file (kind: pairs)"
     raise CollectError(what, where=where, hint=hint)
 
 

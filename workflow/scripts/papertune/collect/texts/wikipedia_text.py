@@ -35,8 +35,7 @@ _JUNK = (
     " .infobox, .sidebar, .vertical-navbox, .hatnote, .dablink, .shortdescription, .noprint,"
     " .noexcerpt, .metadata, .ambox, .toc, #toc, .thumb, .gallery, .mw-empty-elt, .portal,"
     " .sistersitebox, .side-box, .mw-authority-control, .mw-highlight, .IPA, .ext-phonos, .haudio,"
-    " .respell, .Inline-Template, .catlinks, .printfooter, .mw-jump-link, .mw-indicators,"
-    " .coordinates, #coordinates, #siteSub, #contentSub, #jump-to-nav, .navigation-not-searchable,"
+    " .respell, .Inline-Template, .coordinates, #coordinates, .navigation-not-searchable,"
     ' .mw-cite-backlink, .stub, .asbox, .rellink, .magnify, [role="navigation"], [role="note"]'
 )
 _BLOCKS = "p, div, section, article, ul, ol, li, dl, dt, dd, blockquote, center"
@@ -68,27 +67,18 @@ class Section:
 
 
 def sections_of_extract(text: str) -> list[Section]:
-    """The sections of a plain text with headings as ``== History ==``.
-
-    Args:
-        text: What ``prop=extracts`` gives with ``explaintext`` and ``exsectionformat=wiki``.
-    """
+    """The sections of what ``prop=extracts`` gives as plain text, headings as ``== History ==``."""
     return _sections(_with_tex(text).split("\n"), "=")
 
 
 def sections_of_html(text: str) -> list[Section]:
-    """The sections of a page's HTML: of ``action=parse``, or a whole saved page.
+    """The sections of a page's HTML, as ``action=parse`` gives it.
 
     Tables, boxes, code, pictures, marks of references, links to edit and pronunciations are
     dropped; a formula is its TeX, ``$a^2$``.
     """
     soup = parsed(text)
-    root = (
-        soup.select_one("#mw-content-text .mw-parser-output")
-        or soup.select_one(".mw-parser-output")
-        or soup.select_one("#mw-content-text, #bodyContent, main, body")
-        or soup
-    )
+    root = soup.select_one(".mw-parser-output") or soup
     for formula in root.select(".mwe-math-element, math"):
         if not is_gone(formula):
             formula.replace_with(f" {_tex_of(formula)} ")
