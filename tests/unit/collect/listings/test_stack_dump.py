@@ -9,52 +9,41 @@ import pytest
 
 from papertune.collect.listings.stack_dump import list_documents
 from papertune.errors import CollectError
-from papertune.records import Document, Rejection
+from papertune.records import Document
 from papertune.study.settings.qa import StackDumpSource
 
 CODE = "<p>Do this:</p><pre><code>x = 1</code></pre>"
 
 
-def row(number: object, kind: int, **attributes: object) -> str:
-    values = {
-        "Id": number,
-        "PostTypeId": kind,
-        "CreationDate": "2012-05-06T07:08:09.123",
-        "Score": 5,
-        "Body": f"<p>Text of {number}.</p>",
-        "OwnerDisplayName": "Ann Author",
-        **attributes,
-    }
+def row(number, kind, **attributes):
+    values = {"Id": number, "PostTypeId": kind, "CreationDate": "2012-05-06T07:08:09.123",
+              "Score": 5, "Body": f"<p>Text of {number}.</p>", "OwnerDisplayName": "Ann Author",
+              **attributes}  # fmt: skip
     said = " ".join(f"{k}={quoteattr(str(v))}" for k, v in values.items() if v is not None)
     return f"  <row {said} />\n"
 
 
-def asked(number: int, **attributes: object) -> str:
+def asked(number, **attributes):
     return row(number, 1, **{"Title": f"What is {number}?", "Tags": "<a><b>", **attributes})
 
 
-def answered(number: int, parent: int, **attributes: object) -> str:
+def answered(number, parent, **attributes):
     return row(number, 2, ParentId=parent, **attributes)
 
 
-def dump(*rows: str) -> bytes:
+def dump(*rows):
     text = f'\ufeff<?xml version="1.0" encoding="utf-8"?>\n<posts>\n{"".join(rows)}</posts>\n'
     return text.encode()
 
 
 @pytest.fixture
-def read(written):
-    def read(content, name="Posts.xml", year=2012, **settings) -> list[Document | Rejection]:
-        path = name if content is None else written(content, name)
+def listed(written):
+    def read(*rows, content=None, name="Posts.xml", year=2012, **settings):
+        path = written(dump(*rows) if content is None else content, name)
         source = StackDumpSource(kind="stack_dump", path=path, site="math", **settings)
         return list(list_documents(None, source, year))
 
     return read
-
-
-@pytest.fixture
-def listed(read):
-    return lambda *rows, **how: read(dump(*rows), **how)
 
 
 def test_a_pair_has_its_question_and_its_answer_and_nobodys_name(listed):
@@ -76,11 +65,7 @@ def test_a_pair_has_its_question_and_its_answer_and_nobodys_name(listed):
 
 @pytest.mark.parametrize(
     ("scores", "accepted", "best"),
-    [
-        ({10: 9, 11: 8}, 11, 10),
-        ({11: 4, 12: 4, 13: 4}, 12, 12),
-        ({12: 4, 11: 4}, None, 11),
-    ],
+    [({10: 9, 11: 8}, 11, 10), ({11: 4, 12: 4, 13: 4}, 12, 12), ({12: 4, 11: 4}, None, 11)],
 )
 def test_the_answer_with_the_highest_score_wins_and_accepted_breaks_ties(
     listed, scores, accepted, best
@@ -90,17 +75,14 @@ def test_the_answer_with_the_highest_score_wins_and_accepted_breaks_ties(
     assert pair.text == f"Text of {best}."
 
 
-def test_the_limit_takes_the_best_questions_that_have_an_answer(listed):
+def test_the_limit_takes_the_best_questions_that_have_an_answer_in_whatever_order_they_stand(
+    listed,
+):
     rows = [asked(n, Score=n) for n in range(1, 10)]
     rows += [answered(100 + n, n, Score=1 if n < 9 else 0) for n in range(1, 10) if n != 8]
-    assert [item.score for item in listed(*rows, limit=3)] == [7, 6, 5]
+    for order in (rows, rows[::-1]):
+        assert [item.score for item in listed(*order, limit=3)] == [7, 6, 5]
     assert len(listed(*rows)) == 7
-
-
-def test_the_order_of_the_file_does_not_matter(listed):
-    rows = [asked(n, Score=n % 3 + 1) for n in range(1, 30)]
-    rows += [answered(100 + n, n) for n in range(1, 30)]
-    assert listed(*rows, limit=10) == listed(*reversed(rows), limit=10)
 
 
 @pytest.mark.parametrize(
@@ -116,42 +98,25 @@ def test_the_order_of_the_file_does_not_matter(listed):
 )
 def test_scores_years_and_tags_select(listed, how, numbers):
     rows = [
-        asked(1, Score=2),
-        answered(11, 1, Score=2),
-        asked(2, Score=3),
-        answered(12, 2, Score=1),
-        asked(3, CreationDate="2013-01-01T00:00:00.000"),
-        answered(13, 3),
-        asked(4, Tags="|b|c|"),
-        answered(14, 4),
+        asked(1, Score=2), answered(11, 1, Score=2),
+        asked(2, Score=3), answered(12, 2, Score=1),
+        asked(3, CreationDate="2013-01-01T00:00:00.000"), answered(13, 3),
+        asked(4, Tags="|b|c|"), answered(14, 4),
         row(5, 4, Body="a tag's wiki"),
-    ]
+    ]  # fmt: skip
     assert [item.title[8:-1] for item in listed(*rows, **how)] == list(numbers)
 
 
 def test_posts_with_code_lose_it_or_are_not_taken(listed):
-    rows = [
-        asked(1, Score=3),
-        answered(11, 1, Body=CODE, Score=9),
-        answered(12, 1),
-        asked(2, Body=CODE),
-        answered(21, 2),
-    ]
+    rows = [asked(1, Score=3), answered(11, 1, Body=CODE, Score=9), answered(12, 1)]
+    rows += [asked(2, Body=CODE), answered(21, 2)]
     assert [item.text for item in listed(*rows)] == ["Text of 21.", "Do this:"]
     assert [item.text for item in listed(*rows, code="reject")] == ["Text of 12."]
-    [lost] = listed(asked(2), answered(21, 2, Body="<pre><code>x</code></pre>"))
-    assert (lost.key, lost.reason) == ("https://math.stackexchange.com/questions/2", "no_text")
 
 
 @pytest.mark.parametrize(
     "bad",
-    [
-        asked(9, Score="many"),
-        asked(9, CreationDate=None),
-        row(9, 2),
-        row("x", 1),
-        row(9, 1, Id=None),
-    ],
+    [asked(9, Score="many"), asked(9, CreationDate=None), row(9, 2), row("x", 1)],
 )
 def test_a_bad_row_is_rejected_with_its_line(listed, bad):
     lost, kept = listed(asked(1), bad, answered(11, 1))
@@ -162,11 +127,11 @@ def test_a_bad_row_is_rejected_with_its_line(listed, bad):
 @pytest.mark.parametrize(
     ("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)]
 )
-def test_packed_dumps_are_read_as_they_are(read, suffix, pack):
+def test_packed_dumps_are_read_as_they_are(listed, suffix, pack):
     packed, name = pack(dump(asked(1), answered(2, 1))), f"Posts.xml.{suffix}"
-    assert [item.title for item in read(packed, name)] == ["What is 1?"]
+    assert [item.title for item in listed(content=packed, name=name)] == ["What is 1?"]
     with pytest.raises(CollectError, match=r"cannot read the file|not well-formed"):
-        read(packed[:-20], name)
+        listed(content=packed[:-20], name=name)
 
 
 BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 20}">' for n in range(1, 9))
@@ -175,20 +140,16 @@ BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 20}">' for n in range(1, 9))
 @pytest.mark.parametrize(
     ("content", "said", "name"),
     [
-        (b"", "no element found", "Posts.xml"),
+        ("", "no element found", "Posts.xml"),
         (dump(asked(1))[:-12], "not well-formed XML", "Posts.xml"),
-        (b"<posts><row Id='1'", "unclosed token", "Posts.xml"),
-        (b"<users><row Id='1'/></users>", "not a dump of posts", "Posts.xml"),
-        (b"<html><body>Not here</body></html>", "not a dump of posts", "Posts.xml"),
-        (b"{}", "not well-formed", "Posts.xml"),
+        ("<users><row Id='1'/></users>", "not a dump of posts", "Posts.xml"),
         (f'<!DOCTYPE p [<!ENTITY e0 "ha">{BOMB}]><posts><row Id="1" Body="&e8;"/></posts>',
          "amplification", "Posts.xml"),
-        (None, r"cannot read the file(?s:.*)unpack a \.7z", "Posts.xml"),
-        (b"7z", r"cannot read the file(?s:.*)unpack a \.7z", "stackoverflow.7z"),
+        ("7z", r"cannot read the file(?s:.*)unpack a \.7z", "stackoverflow.7z"),
     ],
 )  # fmt: skip
-def test_what_is_no_whole_dump_is_an_error_with_file_and_hint(read, content, said, name):
+def test_what_is_no_whole_dump_is_an_error_with_file_and_hint(listed, content, said, name):
     with pytest.raises(CollectError, match=said) as caught:
-        read(content, name)
+        listed(content=content, name=name)
     assert caught.value.where.startswith(name)
     assert caught.value.hint
