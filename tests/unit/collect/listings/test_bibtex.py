@@ -11,10 +11,9 @@ from papertune.study.settings.listings import BibtexSource
 
 @pytest.fixture
 def listed(written):
-    def read(text, year=2020):
-        return list(
-            by_year.items(BibtexSource(kind="bibtex", paths=[written(text, "a.bib")]), year)
-        )
+    def read(text):
+        source = BibtexSource(kind="bibtex", paths=[written(text, "a.bib")])
+        return list(by_year.items(source, 2020))
 
     return read
 
@@ -27,16 +26,9 @@ def entry(key="a", kind="article", **fields):
 
 def test_an_entry_is_a_document(listed):
     text = entry(doi="10.1145/AB.1", abstract="We do it.")
+    doi, url = "10.1145/ab.1", "https://e.example/a"
     assert listed(text) == [
-        Document(
-            id=document_id("10.1145/ab.1"),
-            title="A Title",
-            url="https://e.example/a",
-            year=2020,
-            text="We do it.",
-            found_by="listing",
-            doi="10.1145/ab.1",
-        )
+        Document(document_id(doi), "A Title", url, 2020, "We do it.", "listing", doi=doi)
     ]
 
 
@@ -65,6 +57,7 @@ def test_latex_is_read_as_people_read_it(listed, latex, text):
 
 DOI, DOI_URL, PDF = "10.1145/a.1", "https://doi.org/10.1145/a.1", "https://e.example/a.pdf"
 ESCAPED = r"\url{https://e.example/a\_b\%20c?x=1\&y=2}"
+EPRINT = {"url": "", "eprint": "2001.00001v2", "archiveprefix": "arXiv"}
 
 
 @pytest.mark.parametrize(
@@ -76,15 +69,10 @@ ESCAPED = r"\url{https://e.example/a\_b\%20c?x=1\&y=2}"
             "https://doi.org/10.1145/a_b_c",
             "10.1145/a_b_c",
         ),
-        ({"url": "https://doi.org/10.1145/A.1"}, "https://doi.org/10.1145/A.1", DOI),
         ({"url": ESCAPED}, "https://e.example/a_b%20c?x=1&y=2", ""),
         ({"url": PDF, "doi": "10.1145/A.1"}, DOI_URL, DOI),
         ({"url": PDF}, PDF, ""),
-        (
-            {"url": "", "eprint": "2001.00001v2", "archiveprefix": "arXiv"},
-            "https://arxiv.org/abs/2001.00001",
-            "",
-        ),
+        (EPRINT, "https://arxiv.org/abs/2001.00001", ""),
         ({"url": "", "eprint": "cs/0101001"}, "https://arxiv.org/abs/cs/0101001", ""),
         ({"url": "not a url", "doi": "10.1145/A.1"}, DOI_URL, DOI),
     ],
@@ -97,8 +85,6 @@ def test_the_address_of_an_entry(listed, fields, url, doi):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"year": "", "date": "2020"},
-        {"year": "", "date": "2020-05-01"},
         {"year": "", "date": "2020-05/2021-06"},
         {"year": "{2020}"},
         {"year": "", "YEAR": "2020"},
@@ -123,12 +109,7 @@ def test_strings_are_resolved_and_the_year_comes_from_the_volume(listed):
 @pytest.mark.parametrize(
     ("text", "reason", "detail"),
     [
-        (
-            "@article{b, title = {open {brace, year = 2020\n}\n",
-            "bad_entry",
-            "Unexpected block start",
-        ),
-        ("@article{b title = {x}}\n", "bad_entry", "Expected comma"),
+        ("@article{b, title = {open {brace, year = 2020\n}\n", "bad_entry", "Unexpected block"),
         ("@article{b, title={x}, title={y}, year=2020}\n", "bad_entry", "title"),
         (entry("b", year="soon"), "bad_entry", "no year but 'soon'"),
         (entry("b", year=""), "bad_entry", "b: no year"),
@@ -136,10 +117,7 @@ def test_strings_are_resolved_and_the_year_comes_from_the_volume(listed):
         ('@article{b, title = "A" # "B", year = 2020}\n', "bad_entry", "put together with #"),
         (entry("b", title=""), "no_title", "https://e.example/a"),
         (entry("b", title="Preface"), "front_matter", "Preface"),
-        (entry("b", url=""), "no_link", "A Title"),
         (entry("b", url="ftp://e.example/a"), "no_link", "A Title"),
-        (entry("b", year="n.d."), "bad_entry", "no year but 'n.d.'"),
-        (entry("a", url="https://E.example/a/"), "duplicate", "a.bib:3"),
     ],
 )
 def test_a_bad_entry_is_a_rejection_with_its_line_and_the_others_go_on(
@@ -155,22 +133,18 @@ def test_a_bad_entry_is_a_rejection_with_its_line_and_the_others_go_on(
 
 
 def test_a_hash_inside_a_value_puts_nothing_together(listed):
-    text = (
-        entry(title='{C#} and {F#}, "quoted"')
-        + '@misc{b, title = "A {"}B{"} #1", year = 2020, doi = "10.1145/b"}'
-    )
+    other = '@misc{b, title = "A {"}B{"} #1", year = 2020, doi = "10.1145/b"}'
+    text = entry(title='{C#} and {F#}, "quoted"') + other
     assert [item.title for item in listed(text)] == ['C# and F#, "quoted"', 'A "B" #1']
 
 
 def test_entries_need_no_key_and_lend_nobody_their_year(listed):
     keyless = entry("", doi="10.1145/1") + entry("", title="B", doi="10.1145/2")
-    items = listed(
-        keyless + entry("c", year="in press", doi="10.1145/3") + entry("c", doi="10.1145/4")
-    )
-    assert [item.doi for item in items if isinstance(item, Document)] == [
-        "10.1145/1", "10.1145/2", "10.1145/4",
+    same_key = entry("c", year="in press", doi="10.1145/3") + entry("c", doi="10.1145/4")
+    items = listed(keyless + same_key)
+    assert sorted(getattr(item, "doi", item.reason) for item in items) == [
+        "10.1145/1", "10.1145/2", "10.1145/4", "bad_entry",
     ]  # fmt: skip
-    assert [item.reason for item in items if isinstance(item, Rejection)] == ["bad_entry"]
 
 
 def test_several_files_and_one_for_each_year(written):
@@ -178,17 +152,6 @@ def test_several_files_and_one_for_each_year(written):
         written(entry(title=title, url=f"https://e.example/{title}"), name)
     both = BibtexSource(kind="bibtex", paths=["0.bib", "1.bib", "0.bib", "{year}.bib"])
     assert [item.title for item in by_year.items(both, 2020)] == ["A", "B", "C"]
-
-
-def test_comments_order_and_fields_that_are_not_read_are_no_part_of_the_digest(written):
-    made = BibtexSource(kind="bibtex", paths=["a.bib"])
-    one, two = entry("a"), entry("b", title="B", url="https://e.example/b")
-    digests = [
-        by_year.digest(made, 2020, None)
-        for text in (one + two, two + "\n\n% a comment\n" + entry("a", note="x"), one)
-        if written(text, "a.bib")
-    ]
-    assert digests[0] == digests[1] != digests[2]
 
 
 @pytest.mark.parametrize(

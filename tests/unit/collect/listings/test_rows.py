@@ -4,7 +4,9 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from papertune.collect.listings.rows import read_rows, year_of
 from papertune.errors import CollectError
@@ -34,14 +36,11 @@ def test_every_kind_of_file_gives_the_same_rows_and_their_lines(written, name, c
 
 
 def test_parquet_is_read_too(written):
-    import pyarrow
-    from pyarrow import parquet
-
     parquet.write_table(pyarrow.Table.from_pylist(ROWS), "p.parquet")
     assert list(read_rows(Path("p.parquet"))) == [(1, ROWS[0]), (2, ROWS[1])]
-    content = Path("p.parquet").read_bytes()
+    written(Path("p.parquet").read_bytes()[:-9], "cut.parquet")
     with pytest.raises(CollectError, match="not a Parquet file"):
-        list(read_rows(Path(written(content[:-9], "cut.parquet"))))
+        list(read_rows(Path("cut.parquet")))
 
 
 def test_quotes_of_a_tsv_are_text_and_cells_of_a_csv_have_lines(written):
@@ -64,18 +63,13 @@ def test_lines_that_are_no_json_object_are_named_and_the_others_go_on(written):
     ("name", "content", "message", "place"),
     [
         ("p.txt", "x", "unknown kind of file '.txt'", ""),
-        ("p", "x", "unknown kind of file ''", ""),
         ("p.parquet.gz", "x", "unknown kind of file", ""),
         ("p.json", '{"a": 1}', "not a JSON list", ""),
-        ("p.json", "[{", "not JSON", ":1"),
-        ("p.json", '[{"a": 1},\n{"a": ]', "not JSON", ":2"),
         ("p.json", '[{"a": 1}\n{"a": 2}]', "not JSON", ":2"),
         ("p.json", "[" * 100_000, "not JSON", ":1"),
         ("p.csv", 'q,a\n"never closed,A\n', "not a table", ":2"),
         ("p.csv", b"q,a\n\xff,A\n", "not UTF-8", ""),
-        ("p.json", b"\xff", "not UTF-8", ""),
         ("p.jsonl.gz", "not packed", "cannot read the file", ""),
-        ("p.parquet", "PAR1", "not a Parquet file", ""),
     ],
 )
 def test_a_file_that_is_broken_as_a_whole_is_an_error(written, name, content, message, place):
