@@ -82,17 +82,11 @@ def test_the_address_of_an_entry(listed, fields, url, doi):
     assert (found.url, found.doi) == (url, doi)
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"year": "", "date": "2020-05/2021-06"},
-        {"year": "{2020}"},
-        {"year": "", "YEAR": "2020"},
-        {"year": "in press", "date": "2020"},
-    ],
-)
-def test_the_year_is_that_of_year_or_date(listed, fields):
-    assert len(listed(entry(**fields))) == 1
+def test_the_year_is_that_of_year_or_date(listed):
+    for year in ({"date": "2020-05/2021-06"}, {"YEAR": "2020"}):
+        assert len(listed(entry(**{"year": "", **year}))) == 1
+    for fields in ({"year": "{2020}"}, {"year": "in press", "date": "2020"}):
+        assert len(listed(entry(**fields))) == 1
 
 
 def test_strings_are_resolved_and_the_year_comes_from_the_volume(listed):
@@ -158,7 +152,6 @@ def test_several_files_and_one_for_each_year(written):
     ("text", "said"),
     [
         (entry(year="2019"), "nothing of 2020"),
-        ("<html>Sorry</html>", "nothing of 2020"),
         (b"@article{a, title = {Gr\xf6\xdfe}}", r"a\.bib: not UTF-8: .*Gr"),
     ],
 )

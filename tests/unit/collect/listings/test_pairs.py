@@ -43,24 +43,17 @@ def test_columns_are_mapped_also_within_objects(listed):
     ],
 )
 def test_lists_are_entered_by_place_dots_may_be_names_and_lines_stay(listed, row, columns, text):
-    [pair] = listed([row], columns={"question": "q", "answer": "a", **columns})
-    assert pair.text == text
+    row |= {"t": "Exam 1", "c": "Let n be 3."}
+    columns = {"question": "q", "answer": "a", "context": "c", "title": "t", **columns}
+    [pair] = listed([row], columns=columns)
+    assert (pair.title, pair.text) == ("Exam 1", text)
+    assert pair.question == f"Let n be 3.\n{row['q']}"
 
 
-def test_a_context_stands_before_the_question(listed):
-    rows = [{"t": "Exam 1", "c": "Let n be 3.", "q": "Is n odd?", "a": "Yes."}]
-    [pair] = listed(rows, columns={"question": "q", "answer": "a", "context": "c", "title": "t"})
-    assert (pair.title, pair.question) == ("Exam 1", "Let n be 3.\nIs n odd?")
+WHERE = [({"lang": "de", "n": 2}, ["Q3"]), ({"ok": True}, ["Q1", "Q2"])]
 
 
-@pytest.mark.parametrize(
-    ("where", "found"),
-    [
-        ({"lang": "de"}, ["Q1", "Q3"]),
-        ({"lang": "de", "n": 2}, ["Q3"]),
-        ({"ok": True}, ["Q1", "Q2"]),
-    ],
-)
+@pytest.mark.parametrize(("where", "found"), WHERE)
 @pytest.mark.parametrize("name", ["p.jsonl", "p.csv"])  # whose values are texts
 def test_rows_can_be_chosen_by_what_a_column_says(listed, where, found, name):
     rows = [
@@ -81,13 +74,6 @@ def test_bad_rows_are_rejected_with_their_line_and_the_others_go_on(listed):
     ]
 
 
-def test_a_row_whose_year_nobody_can_tell_is_rejected_with_every_year(listed):
-    columns = {"question": "q", "answer": "a", "year": "y"}
-    rows = [{"q": "Q1", "a": "A", "y": "2020-05-01"}, {"q": "Q2", "a": "A", "y": "soon"}]
-    pair, rejection = listed(rows, year=2020, columns=columns)
-    assert (pair.year, rejection.reason, rejection.detail) == (2020, "no_year", "'soon'")
-
-
 def test_a_year_may_be_of_the_file(written):
     written([{"q": "Q", "a": "A"}], "p-2019.jsonl")
     columns = {"question": "q", "answer": "a"}
@@ -101,8 +87,10 @@ def test_a_year_may_be_of_the_file(written):
 def test_the_limit_is_of_a_year(listed):
     rows = [{"q": f"Q{n}", "a": "A", "y": 2000 + n % 2} for n in range(10)]
     columns = {"question": "q", "answer": "a", "year": "y"}
-    pairs = listed(rows, columns=columns, limit=2, year=2001)
+    undated = {"q": "Q", "a": "A", "y": "soon"}  # rejected with every year
+    *pairs, lost = listed([*rows, undated], columns=columns, limit=2, year=2001)
     assert [pair.question for pair in pairs] == ["Q1", "Q3"]
+    assert (lost.reason, lost.detail) == ("no_year", "'soon'")
     assert [pair.question for pair in listed(rows, limit=3)] == ["Q0", "Q1", "Q2"]
 
 

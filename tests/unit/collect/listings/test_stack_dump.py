@@ -114,10 +114,10 @@ def test_posts_with_code_lose_it_or_are_not_taken(listed):
     assert [item.text for item in listed(*rows, code="reject")] == ["Text of 12."]
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [asked(9, Score="many"), asked(9, CreationDate=None), row(9, 2), row("x", 1)],
-)
+BAD = [asked(9, Score="many"), asked(9, CreationDate=None), row(9, 2), row("x", 1)]
+
+
+@pytest.mark.parametrize("bad", BAD)
 def test_a_bad_row_is_rejected_with_its_line(listed, bad):
     lost, kept = listed(asked(1), bad, answered(11, 1))
     assert (lost.stage, lost.reason, lost.key) == ("list", "bad_row", "Posts.xml:4")

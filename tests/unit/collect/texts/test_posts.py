@@ -127,12 +127,9 @@ def test_what_looks_like_a_person_or_a_notice_stays(text):
     assert clean_post(f"<p>{text}</p>") == text
 
 
-@pytest.mark.parametrize("state", ["closed", "duplicate", "on hold", "Solved"])
-def test_a_title_loses_its_state(state):
-    assert clean_title(f"How do I sort [1, 2]? [{state}]") == "How do I sort [1, 2]?"
-
-
-def test_very_deep_markup_does_no_harm():
+def test_a_title_loses_its_state_and_very_deep_markup_does_no_harm():
+    for state in ("closed", "duplicate", "on hold", "Solved"):
+        assert clean_title(f"How do I sort [1, 2]? [{state}]") == "How do I sort [1, 2]?"
     assert clean_post("<div>" * 5000 + "end") in ("", "end")
 
 
