@@ -11,7 +11,6 @@ from pathlib import Path
 
 from papertune.collect.identifiers import document_id
 from papertune.demo.papers import Paper, papers
-from papertune.jobs.record import OK, JobRecord
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
 from papertune.report.cost import cost_table, jobs_of
@@ -112,8 +111,7 @@ def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year:
     how = {"metrics": metrics, "baseline": "baseline", "comparison": study.experiment.comparison}
     compare(layout.by_cell("scores"), study.made_from["matrix"], **how)
     count_stages(layout, study.made_from["counts"])
-    jobs = jobs_of(layout)
-    write_table(study.tables / "cost", cost_table(_records(jobs, draw), {}, jobs))
+    write_table(study.tables / "cost", cost_table([], {}, jobs_of(layout)))
     return study
 
 
@@ -191,17 +189,3 @@ def _model(folder: Path, full: bool, seed: int, draw: random.Random) -> None:
         every = f"{loss + 0.1:.3f}" if step % 20 == 0 else ""
         lines.append(f"{step},{step / 77},{loss:.3f},{every}")
     (folder / "history.csv").write_text("\n".join(lines))
-
-
-def _records(jobs, draw):
-    """Every job twice: what came before, and what made the result."""
-    for number, (rule, wildcards) in enumerate(sorted([*jobs, *jobs])):
-        start, took = 1_790_000_000.0 + 100 * number, draw.uniform(2, 90)
-        gpu = int(rule in ("train", "answer"))
-        yield JobRecord(
-            rule=rule, wildcards=dict(wildcards), attempt=1, host="node1", pid=1000 + number,
-            job=str(number) if gpu else "", threads=2, gpu=gpu, memory_mb=4000, runtime=60,
-            submitted=start - draw.uniform(10, 4000) if gpu else None, started=start,
-            seen=start + took, ended=start + took, status=OK, cpu_seconds=took * 1.4,
-            peak_memory=draw.randint(100, 3000) * 2**20, gpu_seconds=took * 0.8 if gpu else None,
-        )  # fmt: skip

@@ -16,11 +16,8 @@ from snakemake_run import ROOT, snakemake, use_as_module
 def small_study() -> dict[str, Any]:
     """The settings of the demo, cut down; what a model learns in so few steps does not matter."""
     values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
-    values["splits"] = {
-        "train": {"from": 2019, "to": 2020},
-        "test": {"from": 2022, "to": 2022},
-        "validation": 0.2,
-    }
+    train, test = {"from": 2019, "to": 2020}, {"from": 2022, "to": 2022}
+    values["splits"] = {"train": train, "test": test, "validation": 0.2}
     values["bases"]["small"]["pretrain"]["training"]["max_steps"] = 30
     values["training"]["epochs"] = 1
     values["seeds"] = [1]
@@ -53,12 +50,8 @@ def small(tmp_path_factory) -> Path:
 
 def row(paper: Paper) -> dict[str, Any]:
     """A paper as a row of a local file."""
-    return {
-        "title": paper.title,
-        "paper_url": f"https://library.example/{paper.year}/{paper.key}",
-        "year": paper.year,
-        "abstract": paper.abstract,
-    }
+    url = f"https://library.example/{paper.year}/{paper.key}"
+    return {"title": paper.title, "paper_url": url, "year": paper.year, "abstract": paper.abstract}
 
 
 class FilesStudy:
@@ -92,11 +85,8 @@ class FilesStudy:
             if not path.exists() or path.read_text() != text:
                 path.write_text(text)
 
-    def settings(self) -> dict[str, Any]:
-        return yaml.safe_load(self.file.read_text())
-
     def change(self, change: Callable[[dict[str, Any]], Any]) -> None:
-        values = self.settings()
+        values = yaml.safe_load(self.file.read_text())
         change(values)
         self.file.write_text(yaml.safe_dump(values))
 
@@ -121,16 +111,10 @@ def new_files_study(folder: Path, one_file: bool) -> "FilesStudy":
     pretrain = values["bases"]["small"]["pretrain"]
     pretrain["corpus"] = {"documents": "recall"}
     pretrain["training"]["max_steps"] = 3
+    train, test = {"from": 2019, "to": 2020}, {"from": 2021, "to": 2022}
     values.update(
-        source={
-            "kind": "files",
-            "path": "data/all.jsonl" if one_file else "data/{year}.jsonl",
-        },
-        splits={
-            "train": {"from": 2019, "to": 2020},
-            "test": {"from": 2021, "to": 2022},
-            "validation": 0.3,
-        },
+        source={"kind": "files", "path": f"data/{'all' if one_file else '{year}'}.jsonl"},
+        splits={"train": train, "test": test, "validation": 0.3},
         # that of all years with the one metric that loads no model
         metrics=["token_f1"] if one_file else ["token_f1", "perplexity"],
         comparison={"metric": "token_f1", "resamples": 200},

@@ -110,16 +110,14 @@ def test_the_experiment_runs_offline_from_listing_to_report(tmp_path):
     assert listed == 18 == texts + total(rows, "collect", outcome="rejected") and texts > 0
 
     # both generators wrote pairs with their own prompts and revisions
-    prompts = set()
+    pairs = {
+        name: list(read_pairs(results / "datasets" / name / "test.parquet")) for name in QUESTIONS
+    }
     for name, question in QUESTIONS.items():
-        pairs = list(read_pairs(results / "datasets" / name / "test.parquet"))
-        assert {pair.question for pair in pairs} == {question}
-        assert {pair.year for pair in pairs} <= {2022, 2023, 2024}
-        for pair in pairs:
-            assert pair.instruction == "Read the abstract and answer the question"
-            assert len(pair.provenance["revision"]) == 40
-            prompts.add(pair.provenance["prompt"])
-    assert len(prompts) == 2
+        assert {pair.question for pair in pairs[name]} == {question}
+        assert {pair.instruction for pair in pairs[name]} == {values["instruction"]}
+        assert all(len(pair.provenance["revision"]) == 40 for pair in pairs[name])
+    assert len({pair.provenance["prompt"] for some in pairs.values() for pair in some}) == 2
 
     # every method was trained
     for method in ("full", "lora"):

@@ -6,9 +6,7 @@ Where Snakemake plans a job for a file's time or name, the job finds its result 
 import os
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,77 +29,57 @@ def work_of(study: FilesStudy) -> dict[str, list[str]]:
     return found
 
 
-def touch(folder: Path) -> None:
-    """Every file, and what was made of others before these."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_file():
-            os.utime(path)
-
-
-def results_lost(study: FilesStudy, clone: Path) -> FilesStudy:
+def results_lost(study: FilesStudy, clone: Path) -> None:
     shutil.rmtree(study.folder / "results")
-    return study
 
 
-def everything_touched(study: FilesStudy, clone: Path) -> FilesStudy:
+def everything_touched(study: FilesStudy, clone: Path) -> None:
+    """And what was made of others before these."""
     for folder in (study.folder / "results", study.folder / "data", clone):
-        touch(folder)
-    return study
+        for path in sorted(folder.rglob("*"), reverse=True):
+            if path.is_file():
+                os.utime(path)
 
 
-def fresh_clone(study: FilesStudy, clone: Path) -> FilesStudy:
+def fresh_clone(study: FilesStudy, clone: Path) -> None:
     """As ``git clone`` and ``cp -r`` make it: no times and no links are kept."""
-    folder = study.folder.with_name("fresh")
-    shutil.copytree(study.folder, folder, copy_function=shutil.copyfile)
-    shutil.rmtree(study.folder)
-    return FilesStudy(folder, study.one_file)
+    old = study.folder.rename(study.folder.with_name("old"))
+    shutil.copytree(old, study.folder, copy_function=shutil.copyfile)
+    shutil.rmtree(old)
 
 
-def scripts_commented(study: FilesStudy, clone: Path) -> FilesStudy:
+def scripts_commented(study: FilesStudy, clone: Path) -> None:
     for path in (clone / "workflow/scripts").rglob("*.py"):
         path.write_text(f"{path.read_text()}\n# a comment\n")
-    return study
 
 
-def experiment_renamed(study: FilesStudy, clone: Path) -> FilesStudy:
+def experiment_renamed(study: FilesStudy, clone: Path) -> None:
     study.file = study.file.rename(study.file.with_name("renamed.yaml"))
-    return study
 
 
-def generator_renamed(study: FilesStudy, clone: Path) -> FilesStudy:
-    def rename(values):
-        values["generators"]["renamed"] = values["generators"].pop("extractive")
-        values["dataset"] = "renamed"
-
-    study.change(rename)
-    return study
+def generator_renamed(study: FilesStudy, clone: Path) -> None:
+    study.change(lambda v: v["generators"].update(renamed=v["generators"].pop("extractive")))
+    study.change(lambda v: v.update(dataset="renamed"))
 
 
-def folder_moved(study: FilesStudy, clone: Path) -> FilesStudy:
-    folder = study.folder.rename(study.folder.with_name("moved"))
-    return FilesStudy(folder, study.one_file)
+def folder_moved(study: FilesStudy, clone: Path) -> None:
+    study.folder = study.folder.rename(study.folder.with_name("moved"))
+    study.file = study.folder / "config/experiments/mine.yaml"
 
 
-CASES: list[Callable[[FilesStudy, Path], FilesStudy]] = [
-    results_lost,
-    everything_touched,
-    fresh_clone,
-    scripts_commented,
-    experiment_renamed,
-    generator_renamed,
-    folder_moved,
-]
+CASES = (results_lost, everything_touched, fresh_clone, scripts_commented)
+CASES += (experiment_renamed, generator_renamed, folder_moved)
 
 
 @pytest.mark.parametrize("change", CASES, ids=lambda change: change.__name__)
 def test_nothing_is_trained_asked_or_answered_again(study, tmp_path, change):
     clone = tmp_path / "clone"
+    clone.mkdir()
     for name in CLONED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
-        clone.mkdir(exist_ok=True)
         copy(ROOT / name, clone / name)
     before, made = work_of(study), tables(study)
-    study = change(study, clone)
+    change(study, clone)
     shutil.rmtree(study.folder / "logs")
     study.run(snakefile=clone / "Snakefile")
     assert work_of(study) == before
@@ -119,9 +97,8 @@ def test_prune_deletes_what_no_experiment_refers_to_and_asks_before(study):
     def prune(*configuration: str) -> tuple[str, dict[str, set[str]]]:
         named = ("--config", "experiments=mine", *configuration)
         told = snakemake(study.folder, "prune", *named).stdout
-        folders = (study.folder / "store").glob("*/*")
         kinds: dict[str, set[str]] = {kind: set() for kind in WORK}
-        for path in folders:
+        for path in (study.folder / "store").glob("*/*"):
             kinds.setdefault(path.parent.name, set()).add(path.name)
         return told, kinds
 
@@ -132,10 +109,7 @@ def test_prune_deletes_what_no_experiment_refers_to_and_asks_before(study):
     (study.folder / "kept").rename(study.folder / "results")
     assert prune("yes=true")[1] == whole
 
-    def change(values: dict[str, Any]) -> None:
-        del values["models"]["lora"]
-
-    study.change(change)
+    study.change(lambda values: values["models"].pop("lora"))
     told, kinds = prune()
     assert kinds == whole and re.search(r"2 of \d+ folders of store, [\d.]+ MB", told)
     _, kinds = prune("yes=true")

@@ -40,14 +40,10 @@ class Service:
 def study_with(folder: Path, url: str) -> FilesStudy:
     study = new_files_study(folder, one_file=False)
 
+    service = {"backend": "openai", "url": url, "model": "m", "concurrency": 1}
+
     def change(values: dict[str, Any]) -> None:
-        values["generators"]["service"] = {
-            "backend": "openai",
-            "url": url,
-            "model": "m",
-            "prompt": "workflow/prompts/short.txt",
-            "concurrency": 1,
-        }
+        values["generators"]["service"] = service | {"prompt": "workflow/prompts/short.txt"}
         values["test_sets"] = ["extractive", "service"]
         values["training"]["max_steps"] = 300
 

@@ -5,11 +5,11 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -24,53 +24,40 @@ pytestmark = pytest.mark.slow
 
 
 def start(folder: Path, study: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+        *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
+        *("--directory", str(folder), "--config", f"experiments={study}", *arguments),
+    ]
+    env = os.environ | warm_jobs.environment()
     with (folder / "killed.log").open("ab") as log:
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-                *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
-                *("--directory", str(folder), "--config", f"experiments={study}", *arguments),
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=os.environ | warm_jobs.environment(),
-        )
+        how = {"stdout": log, "stderr": subprocess.STDOUT, "start_new_session": True}
+        return subprocess.Popen(command, env=env, **how)
 
 
-def jobs_in(folder: Path) -> list[psutil.Process]:
+def jobs_in(folder: Path) -> Iterator[psutil.Process]:
     """Processes that work there and have not ended."""
-    found = []
     for process in psutil.process_iter(["cwd", "status"]):
         here = process.info["cwd"] and folder in [cwd := Path(process.info["cwd"]), *cwd.parents]
         if here and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
-
-
-def kill_with_its_jobs(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """SIGKILL the main process first, then every job that it has started."""
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    while jobs := jobs_in(folder):
-        for job in jobs:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                job.kill()
-        time.sleep(0.02)
+            yield process
 
 
 def kill_when(folder: Path, study: Path, sign: str, *arguments: str) -> None:
-    """Run until a file appears that was not there before, then kill everything.
-
-    Raises:
-        AssertionError: the run ended before the file appeared.
-    """
+    """Run until a file appears that was not there before, then kill everything."""
     before = set(folder.glob(sign))
     process = start(folder, study, *arguments)
     while not set(folder.glob(sign)) - before:
         assert process.poll() is None, (folder / "killed.log").read_text()[-3000:]
         time.sleep(0.02)
-    kill_with_its_jobs(process, folder)
+    # the main process first, then every job that it has started
+    process.kill()
+    process.wait()
+    while jobs := list(jobs_in(folder)):
+        for job in jobs:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                job.kill()
+        time.sleep(0.02)
     snakemake(folder, "--config", f"experiments={study}", "--unlock")
 
 

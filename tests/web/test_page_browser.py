@@ -98,20 +98,17 @@ def test_search_year_set_and_paging_work(opened):
     assert len(texts(opened, "article")) == 10
     set_value(opened, "search", "which SIMULATOR", "input")
     found = texts(opened, "article h3")
-    assert 0 < len(found) <= 10
-    assert all("which simulator" in text.lower() for text in found)
+    assert 0 < len(found) <= 10 and all("which simulator" in text.lower() for text in found)
     assert int(texts(opened, "#found")[0].split()[0]) < everything
     set_value(opened, "search", "no such words anywhere", "input")
-    assert texts(opened, "article") == []
-    assert "No question matches" in texts(opened, "#found")[0]
+    assert texts(opened, "article") == [] and "No question" in texts(opened, "#found")[0]
     set_value(opened, "search", "", "input")
     set_value(opened, "year", "2023", "change")
     assert all(text.startswith("2023") for text in texts(opened, "article > .small"))
     set_value(opened, "year", "", "change")
     first = texts(opened, "article h3")
     opened.execute_script("document.getElementById('next').click()")
-    assert texts(opened, "article h3") != first
-    assert texts(opened, "#place")[0].startswith("2 of")
+    assert texts(opened, "article h3") != first and texts(opened, "#place")[0][:4] == "2 of"
     set_value(opened, "set", "1", "change")
     assert texts(opened, "article h3")[0].startswith("Fill the gap")
     assert texts(opened, "#place")[0].startswith("1 of")

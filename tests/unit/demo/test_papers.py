@@ -9,30 +9,18 @@ from papertune.demo.papers import PER_YEAR, TEST_FROM, names, papers, write_arch
 YEARS = range(2005, 2025)
 
 
-def test_the_same_seed_gives_the_same_papers_and_another_seed_others():
+def test_papers_are_of_a_seed_and_facts_stand_in_the_abstract_word_for_word():
     assert papers(2012, 12, 1) != papers(2012, 12, 2)
     assert papers(2023, 13, 1)[:12] == papers(2023, 12, 1)  # a larger count only adds
-
-
-def test_facts_stand_in_the_abstract_word_for_word():
-    for paper in (paper for year in YEARS for paper in papers(year, 12, 1)):
+    every = [paper for year in YEARS for paper in papers(year, PER_YEAR, 1)]
+    assert len({paper.key for paper in every}) == len({p.abstract for p in every}) == len(every)
+    for paper in every:
         for field, value in paper.facts.items():
             assert field == "name" or value in paper.abstract, (paper.key, field)
         assert 60 <= len(paper.abstract.split()) <= 120
-
-
-def test_keys_are_unique_and_texts_differ():
-    every = [paper for year in YEARS for paper in papers(year, PER_YEAR, 1)]
-    assert len({paper.key for paper in every}) == len(every)
-    assert len({paper.abstract for paper in every}) == len(every)
-
-
-def test_test_years_have_names_of_their_own():
+    # test years have names of their own
     assert not set(names(TEST_FROM - 1, 1)) & set(names(TEST_FROM, 1))
     assert {paper.facts["name"] for paper in papers(TEST_FROM, 12, 1)} <= set(names(TEST_FROM, 1))
-
-
-def test_more_papers_than_names_is_refused():
     with pytest.raises(ValueError, match="not within"):
         papers(2010, PER_YEAR + 1, 1)
 
@@ -54,8 +42,5 @@ def test_archive_is_a_curriculum_without_listed_papers_or_test_names(tmp_path):
         assert all(value and value in line["prompt"] for value in values)
     write_archive(path, years=years, count=400, seed=1)
     assert path.read_text(encoding="utf-8") == text
-
-
-def test_archive_refuses_test_years(tmp_path):
     with pytest.raises(ValueError, match="test year"):
-        write_archive(tmp_path / "a.jsonl", years=[2021, TEST_FROM], count=3, seed=1)
+        write_archive(path, years=[2021, TEST_FROM], count=3, seed=1)

@@ -18,10 +18,7 @@ from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
 from papertune.study.settings import (
     Answering,
-    ExampleForm,
-    Freeze,
     Lora,
-    Quantization,
     Tokenizer,
     Training,
 )
@@ -30,15 +27,9 @@ from processes import python
 from snakemake_run import ROOT
 
 LIKE_LLAMA = {
-    "hidden_size": 48,
-    "intermediate_size": 112,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 12,
-    "max_position_embeddings": 64,
-    "vocab_size": 211,
-}
+    "hidden_size": 48, "intermediate_size": 112, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 12, "max_position_embeddings": 64, "vocab_size": 211,
+}  # fmt: skip
 GPT2 = {"n_embd": 48, "n_layer": 3, "n_head": 4, "n_positions": 64, "vocab_size": 211}
 NO_DROPOUT = {"resid_pdrop": 0.0, "attn_pdrop": 0.0, "embd_pdrop": 0.0}
 COMMON = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
@@ -205,104 +196,83 @@ def test_a_layer_keeps_what_is_estimated(name, role, half):
 # ---- what it comes to ---------------------------------------------------------------------------
 
 
-def test_well_known_models_have_their_well_known_sizes():
-    assert GPT2_SMALL.parameters == 124_439_808
-    assert FALCON_7B.parameters == 6_921_720_704
-    # in 4 bit with double quantisation: about half a byte for each, embeddings in 16 bit
-    in_bits = Trained(FALCON_7B, recipe("qlora"), GPU).weights(BF16)
-    assert 3.9e9 < in_bits < 4.5e9
-    whole = Trained(FALCON_7B, recipe(), GPU).weights(BF16)
-    assert whole == 4 * FALCON_7B.parameters
+def peak(method: str = "full", arch=GPT2_SMALL, machine=GPU, parts: dict | None = None, **training):
+    one = {"training": training, **(parts or {})}
+    return training_peak(arch, Recipe.model_validate({"method": method, **one}), machine)
 
 
 @pytest.mark.parametrize("machine", [GPU, CPU])
 @pytest.mark.parametrize("method", ["full", "lora", "qlora", "scratch"])
 def test_more_of_anything_takes_more(method, machine):
     def size(**training) -> int:
-        return training_peak(GPT2_SMALL, recipe(method, **training), machine).device
+        return peak(method, machine=machine, **training).device
 
     sizes = [size(batch_size=batch) for batch in (1, 2, 16, 32, 64)]
-    assert sizes == sorted(sizes) and sizes[-1] > sizes[0]
     lengths = [size(batch_size=16, max_length=length) for length in (64, 128, 256, 512, 1024)]
-    assert lengths == sorted(lengths) and lengths[-1] > lengths[0]
+    for grown in (sizes, lengths):
+        assert grown == sorted(grown) and grown[-1] > grown[0]
     # a context of 1,024 holds no more
     assert size(max_length=4096) == size(max_length=1024)
     assert size(batch_size=64, gradient_checkpointing=True) < size(batch_size=64)
 
 
-def test_methods_take_less_in_their_order():
-    def size(method: str, **more) -> int:
-        one = recipe(method, batch_size=1, max_length=256).model_copy(update=more)
-        return training_peak(FALCON_7B, one, GPU).device
+def test_methods_processes_and_packing_take_less_in_their_order():
+    def size(method: str, **parts) -> int:
+        return peak(method, FALCON_7B, parts=parts, batch_size=1, max_length=256).device
 
-    frozen = size("freeze", freeze=Freeze(first=16))
+    frozen = size("freeze", freeze={"first": 16})
     assert size("qlora") < size("lora") < frozen < size("full")
-    small = size("lora", lora=Lora(rank=4))
-    assert small < size("lora", lora=Lora(rank=256))
-    plain = size("qlora", quantization=Quantization(double=False))
-    assert size("qlora") < plain
+    # in 4 bit with double quantisation: about half a byte for each, embeddings in 16 bit
+    assert 3.9e9 < Trained(FALCON_7B, recipe("qlora"), GPU).weights(BF16) < 4.5e9
+    assert size("lora", lora={"rank": 4}) < size("lora", lora={"rank": 256})
+    assert size("qlora") < size("qlora", quantization={"double": False})
+    rows = {"batch_size": 16, "max_length": 512}
+    assert peak(machine=replace(GPU, processes=8), **rows).device < peak(**rows).device
+    cut = {"examples": {"packing": "blocks", "length": 128}}
+    assert peak(parts=cut, **rows).device < peak(**rows).device
 
 
 def test_optimisers_take_what_they_keep_of_each_parameter():
-    def state(name: str) -> float:
-        peak = training_peak(GPT2_SMALL, recipe(optimizer=name), GPU)
-        return peak.optimizer / GPT2_SMALL.parameters
-
-    assert state("adamw") == 8
-    assert 2 < state("adamw_8bit") < 4.5  # the embedding's stay in 32 bit
-    assert state("paged_adamw_32bit") == state("sgd") == 0
-    paged = training_peak(GPT2_SMALL, recipe(optimizer="paged_adamw_32bit"), GPU).host
-    assert paged > training_peak(GPT2_SMALL, recipe(), GPU).host
-
-
-def test_several_processes_share_an_update_and_packing_shares_rows():
-    one = recipe(batch_size=16, max_length=512)
-    many = training_peak(GPT2_SMALL, one, replace(GPU, processes=8)).device
-    assert many < training_peak(GPT2_SMALL, one, GPU).device
-    cut = one.model_copy(update={"examples": ExampleForm(packing="blocks", length=128)})
-    assert training_peak(GPT2_SMALL, cut, GPU).device < training_peak(GPT2_SMALL, one, GPU).device
+    names = ("adamw", "adamw_8bit", "paged_adamw_32bit", "sgd")
+    peaks = [peak(optimizer=name) for name in names]
+    whole, in_8_bit, paged, none = (one.optimizer / GPT2_SMALL.parameters for one in peaks)
+    assert whole == 8 and paged == none == 0
+    assert 2 < in_8_bit < 4.5  # the embedding's stay in 32 bit
+    assert peaks[2].host > peaks[0].host
 
 
 def test_answering_takes_weights_a_cache_and_logits():
-    answering = Answering(max_new_tokens=64, batch_size=8)
-    base = recipe("baseline", max_length=512)
-    on_gpu, on_cpu = (answering_peak(GPT2_SMALL, base, answering, m) for m in (GPU, CPU))
-    assert on_gpu.weights * 2 == on_cpu.weights == 4 * GPT2_SMALL.parameters
-    larger = answering_peak(GPT2_SMALL, base, Answering(batch_size=64), GPU)
-    assert larger.device > on_gpu.device
-    in_bits = answering_peak(FALCON_7B, recipe("qlora"), answering, GPU)
-    assert in_bits.device < answering_peak(FALCON_7B, recipe("lora"), answering, GPU).device - 9e9
+    def size(method="baseline", arch=GPT2_SMALL, machine=GPU, batch_size=8):
+        answering = Answering(max_new_tokens=64, batch_size=batch_size)
+        return answering_peak(arch, recipe(method, max_length=512), answering, machine)
+
+    assert size().weights * 2 == size(machine=CPU).weights == 4 * GPT2_SMALL.parameters
+    assert size(batch_size=64).device > size().device
+    assert size("qlora", FALCON_7B).device < size("lora", FALCON_7B).device - 9e9
 
 
-def test_an_unknown_architecture_counts_its_weights_and_says_so(tmp_path):
+def test_an_unknown_architecture_counts_its_weights_and_no_sizes_tell_nothing(tmp_path):
     made = model("opt", {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2})
     made.save_pretrained(tmp_path)
     arch = read_architecture(tmp_path)
     assert not arch.exact
     assert arch.parameters == pytest.approx(sum(p.numel() for p in made.parameters()))
-
-
-@pytest.mark.parametrize("config", [{}, {"model_type": "gpt2"}, {"hidden_size": "wide"}])
-def test_a_config_without_sizes_tells_nothing(config, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert read_architecture(tmp_path) is None
-    (tmp_path / "config.json").write_text("{")
-    assert read_architecture(tmp_path) is None
+    for config in ("{}", '{"model_type": "gpt2"}', '{"hidden_size": "wide"}', "{"):
+        (tmp_path / "config.json").write_text(config)
+        assert read_architecture(tmp_path) is None
 
 
 # ---- what is said -------------------------------------------------------------------------------
 
 
 def test_what_would_fit_is_named_with_its_own_estimate():
-    big = recipe(batch_size=8, max_length=1024)
-    said = what_would_fit(GPT2_SMALL, big, GPU, 9e9)
+    said = what_would_fit(GPT2_SMALL, recipe(batch_size=8, max_length=1024), GPU, 9e9)
     for change, how in {
         "training.gradient_checkpointing: true": {"batch_size": 8, "gradient_checkpointing": True},
         "training.batch_size: 2 with accumulation: 4": {"batch_size": 2, "accumulation": 4},
     }.items():
-        size = training_peak(GPT2_SMALL, recipe(max_length=1024, **how), GPU).device
-        assert f"{change} ({size / 1e9:.1f} GB)" in said, said
-        assert size <= 9e9
+        size = peak(max_length=1024, **how).device
+        assert f"{change} ({size / 1e9:.1f} GB)" in said and size <= 9e9, said
     assert "method: lora" in said and "method: qlora" in said
     # of adapters without quantisation, a GPU of 12 GB holds no 7B model
     seven = what_would_fit(FALCON_7B, recipe(batch_size=4, max_length=512), GPU, 12e9)
@@ -311,23 +281,21 @@ def test_what_would_fit_is_named_with_its_own_estimate():
 
 
 def test_parts_of_a_model_fit_where_the_whole_does_not():
-    seven = recipe(batch_size=8, max_length=512, gradient_checkpointing=True)
-    whole, parts = (
-        replace(GPU, processes=8, sharded=sharded, half=True) for sharded in (False, True)
-    )
-    large, small = (training_peak(FALCON_7B, seven, machine) for machine in (whole, parts))
+    how = {"batch_size": 8, "max_length": 512, "gradient_checkpointing": True}
+    whole, parts = (replace(GPU, processes=8, sharded=sharded) for sharded in (False, True))
+    large, small = (peak(arch=FALCON_7B, machine=machine, **how) for machine in (whole, parts))
     # weights, gradients and two moments are 16 bytes for a parameter; each process has an eighth
     cut = 16 * FALCON_7B.parameters
     assert large.device > cut and cut / 8 < small.device < cut / 8 + 12e9
     assert small.weights + small.optimizer == pytest.approx(12 * FALCON_7B.parameters / 8, rel=1e-6)
     # each reads the file as a whole
     assert small.host >= 4 * FALCON_7B.parameters
+    seven = recipe(**how)
     assert "compute.parallel: fsdp" in what_would_fit(FALCON_7B, seven, whole, 80e9)
     assert "fsdp" not in what_would_fit(FALCON_7B, seven, replace(whole, processes=1), 80e9)
     # answers in between are made with all weights
-    judged = recipe(best_by="token_f1", **seven.training.model_dump(include={"batch_size"}))
-    phases = training_peak(FALCON_7B, judged, parts).phases
-    assert phases["answers"] == 2 * FALCON_7B.parameters
+    judged = peak(arch=FALCON_7B, machine=parts, best_by="token_f1", batch_size=8)
+    assert judged.phases["answers"] == 2 * FALCON_7B.parameters
 
 
 def gpus(**sizes: float):
@@ -359,17 +327,14 @@ def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):
     unknown = list(check_memory(tasks, gpus()))
     assert "set gpu_memory_gb in the profile" in unknown[-1].text
     assert "!! isca: training full takes about" in show_memory(tasks, small)
-
-
-def test_a_batch_that_is_found_by_itself_has_to_fit_at_its_smallest(tmp_path):
-    layout = isca(tmp_path)
+    # a batch that is found by itself has to fit at its smallest
+    layout = tasks[0].layout
     training = layout.experiment.training.model_copy(update={"find_batch": True})
-    changed = layout.experiment.model_copy(update={"training": training})
-    finding = replace(layout, experiment=changed)
-    for one, state in ((layout, "wrong"), (finding, "ok")):
-        task = Task(one, "train", "full")
-        (found,) = check_memory([task], gpus(train=8e9))
-        assert found.state == state
+    finding = replace(
+        layout, experiment=layout.experiment.model_copy(update={"training": training})
+    )
+    (found,) = check_memory([Task(finding, "train", "full")], small)
+    assert found.state == "ok"
 
 
 def test_what_jobs_ask_for_is_said_or_estimated_and_grows(tmp_path):

@@ -23,9 +23,8 @@ def imported(tree: ast.Module) -> set[str]:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             # a name that comes from a table is that of a room below the one that loads it
-            found |= {
-                part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)
-            }
+            parts = ast.walk(node.args[0])
+            found |= {part.value for part in parts if isinstance(part, ast.Constant)}
     return found
 
 
@@ -34,25 +33,16 @@ def room_of(parts: Sequence[str]) -> int:
     return papertune.ROOMS.index(parts[0]) + 1 if parts[0] in papertune.ROOMS else 0
 
 
-def test_every_folder_is_a_room():
-    assert {path.name for path in LIBRARY.iterdir() if (path / "__init__.py").exists()} == set(
-        papertune.ROOMS
-    )
+def test_every_folder_is_a_room_and_no_module_imports_upwards_or_knows_snakemake():
+    folders = {path.name for path in LIBRARY.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(papertune.ROOMS)
     assert len(list(LIBRARY.glob("[!_]*.py"))) <= 8
-
-
-def test_no_module_imports_upwards():
-    upwards = [
-        f"{path} imports {name}"
-        for path, tree in TREES.items()
-        for name in imported(tree)
-        if name.startswith("papertune.") and room_of(name.split(".")[1:]) > room_of(path.parts)
-    ]
-    assert upwards == []
-
-
-def test_the_library_knows_nothing_of_snakemake():
-    assert [path for path, tree in TREES.items() if "snakemake" in str(imported(tree))] == []
+    for path, tree in TREES.items():
+        names = imported(tree)
+        own = [name for name in names if name.startswith("papertune.")]
+        above = [name for name in own if room_of(name.split(".")[1:]) > room_of(path.parts)]
+        assert not above, f"{path} imports {above}"
+        assert "snakemake" not in str(names), path
 
 
 def test_no_module_is_long_and_no_function_is():

@@ -112,13 +112,6 @@ def test_what_is_not_known_is_no_zero():
     check(asked, train="Memory asked", Total="Memory asked 1000")
 
 
-def test_a_generators_work_is_one_stage_wherever_it_is_done():
-    wildcards = {"generator": "cloze", "split": "test"}
-    jobs = {job_of("synthesize", wildcards): ("synthesize", "Cloze")}
-    done = [record(0, rule="synthesize_here", wildcards=wildcards)]
-    assert rows(done, jobs=jobs)["synthesize"]["Attempts"] == "1"
-
-
 # ---- the cluster's accounting -----------------------------------------------
 
 
@@ -137,14 +130,11 @@ def test_the_accounting_completes_and_corrects_records():
     check([done], train="Queue time 0:00:30, Numbers from records")
 
 
-def test_the_accounting_tells_the_end_of_a_killed_attempt():
-    killed = record(10, "running", took=60, job="7")
+def test_every_start_counts_for_its_own_attempt_and_tells_the_end_of_a_killed_one():
+    tried = [record(10, "running", took=60, job="7"), record(4000, job="8")]
     said = usage("7", 0, 3600, state="TIMEOUT")
-    tried = [killed, record(4000, job="8")]
     check(tried, {"7": [said]}, train="Wall time 1:01:40, Numbers from both")
-
-
-def test_every_start_of_a_requeued_job_counts_for_its_own_attempt():
+    # of a job that was put back into the queue
     tried = [record(2, "running", took=3, job="3"), record(12, took=4, job="3")]
     starts = [usage("3", 0, 6, state="REQUEUED"), usage("3", 10, 8)]
     assert [attempt.wall for attempt in attempts(tried, {"3": starts})] == [6, 8]
@@ -242,12 +232,15 @@ def test_an_experiments_jobs_are_those_that_are_planned():
 
 
 def test_a_price_makes_an_estimate_of_the_hours_that_gpus_were_held():
+    wildcards = {"generator": "cloze", "split": "test"}  # one stage wherever it is done
+    jobs = JOBS | {job_of("synthesize", wildcards): ("synthesize", "Cloze")}
     records = [record(0, "running", took=3600, gpu=2), record(4000, took=1800, gpu=2)]
-    table = cost_table(records, {}, JOBS, 2.5)
+    records.append(record(0, rule="synthesize_here", wildcards=wildcards))
+    table = cost_table(records, {}, jobs, 2.5)
     assert table.columns[-1] == COST not in cost_table(records, {}, JOBS).columns
     # 2 GPUs for an hour at least, then for half an hour; what used none costs nothing
     found = {row[0]: row[-1] for row in table.rows}
-    assert (found["train"], found["Total"]) == ("≥ 7.50", "≥ 7.50")
+    assert found["train"] == found["Total"] == "≥ 7.50" and found["synthesize"] == "0.00"
 
 
 # ---- files ------------------------------------------------------------------

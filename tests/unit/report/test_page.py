@@ -3,13 +3,16 @@
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from jinja2 import Environment, StrictUndefined
 
 from papertune.report.conclusion import conclude
+from papertune.report.figures import COLOURS, NAMES, colour, draw_figures, read_history
 from papertune.report.page import embed_json, safe_url, settings_text
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
@@ -98,13 +101,10 @@ def test_a_long_study_is_cut_to_a_stated_number_of_questions(study, tmp_path, mo
 
 def test_nothing_hostile_becomes_markup(tmp_path):
     study = make_study(tmp_path / "s", metrics=["token_f1"], hostile=HOSTILE, per_year=4)
-    page = write_report(study, tmp_path / "report.html")
-    elements = Elements(page)
+    elements = Elements(write_report(study, tmp_path / "report.html"))
     assert elements.tags.count("script") == 2 and "img" not in elements.tags
     for key, value in elements.attributes:
         assert key[:2] != "on" and "javascript:" not in (value or "")
-    urls = {d["url"] for d in data_of(page)["documents"].values()}
-    assert "" in urls and not any(u.startswith("javascript") for u in urls)
     value = {"x": f"{HOSTILE} & \u2028 ü"}
     text = embed_json(value)
     assert not set("<>&\u2028") & set(text) and json.loads(text) == value
@@ -134,6 +134,38 @@ def test_captions_state_what_was_used(path, study):
     template = Environment(undefined=StrictUndefined).from_string(path.read_text())
     text = template.render(snakemake=given)
     assert "demo" in text and ("resamples" not in text or "1000 resamples" in text)
+
+
+# ---- figures ----------------------------------------------------------------
+
+
+def draw(study, folder):
+    draw_figures(study.layout, folder, **study.made_from)
+    return {name: (folder / f"{name}.svg").read_text() for name in NAMES}
+
+
+def test_figures_are_the_same_again_and_say_what_they_show(tmp_path):
+    label = " <b>&$x_1 & $\\frac"
+    study = make_study(tmp_path / "s", metrics=["token_f1"], hostile=label, per_year=4)
+    first = draw(study, tmp_path / "a")
+    assert draw(study, tmp_path / "b") == first
+    for text in first.values():
+        ElementTree.fromstring(text)
+        assert "dc:date" not in text
+    assert "Full fine-tuning &lt;b&gt;&amp;$x_1" in first["matrix"]
+    assert "test years" in first["documents"]
+    # a model has one colour in every figure
+    assert colour(study.experiment, "lora") == COLOURS[2]
+    for name in ("matrix", "loss", "cost"):
+        assert COLOURS[2] in first[name]
+
+
+def test_what_is_not_there_is_not_drawn(study, tmp_path):
+    draw_figures(replace(study.layout, results="nowhere"), tmp_path, **study.made_from)
+    assert (tmp_path / "loss.svg").exists()
+    (tmp_path / "h.csv").write_text("step,loss,validation_loss\n1,2.5,\n2,,1.5\n")
+    without = [{"step": 1, "loss": 2.5}, {"step": 2, "validation_loss": 1.5}]
+    assert read_history(tmp_path / "h.csv") == without
 
 
 # ---- the headline -----------------------------------------------------------

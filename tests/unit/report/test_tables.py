@@ -2,8 +2,6 @@
 
 import csv
 import dataclasses
-import shutil
-import subprocess
 
 import pytest
 
@@ -110,13 +108,3 @@ def test_no_form_can_be_broken_by_a_cell():
     text = to_latex(HARSH)
     assert "x\\_1 \\& \\{y\\} \\$z\\$" in text
     assert "50\\%" in text and "$\\geq$ 0.1" in text
-
-
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex here")
-def test_latex_compiles(tables, tmp_path):
-    body = "\n".join(to_latex(table) for table in [*tables.values(), HARSH])
-    (tmp_path / "t.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs}\\begin{document}" + body + "\\end{document}"
-    )
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
-    subprocess.run(command, cwd=tmp_path, check=True)

@@ -232,6 +232,5 @@ def _smaller_batches(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
 
 
 def _with_training(recipe: Recipe, **changes: object) -> Recipe:
-    """The recipe with other settings of training."""
     training = recipe.training.model_copy(update=changes)
     return recipe.model_copy(update={"training": training})

@@ -8,7 +8,6 @@ from papertune.report.tables import number, p_text
 from papertune.scores.matrix import ALL_YEARS, Cell
 from papertune.study.experiment import Experiment
 
-NOTHING = "Nothing to compare: the experiment has no baseline, or no model beside it."
 CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini and Hochberg"}
 
 # (model, test set) → its cell of the comparison's metric
@@ -37,7 +36,7 @@ def conclude(cells: list[Cell], experiment: Experiment) -> Conclusion:
 def _headline(judged: Judged, experiment: Experiment) -> str:
     trained, sets = experiment.trained, experiment.test_set_names
     if not experiment.baseline or not trained:
-        return NOTHING
+        return "Nothing to compare: the experiment has no baseline, or no model beside it."
     better = {key for key, cell in judged.items() if cell.better()}
 
     def names(models: list[str]) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -84,16 +85,16 @@ def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
                 documents.add(pair.document)
                 yield "synthesize", "/".join(key), "kept", "", "documents"
             yield "synthesize", "/".join(key), "kept", "", "pairs"
+    listings, missing = layout.by_year("rejected/listings"), layout.by_year("missing")
     pairs = layout.by_split("rejected/pairs")
-    rejected = [
-        *(("list", str(year), path) for year, path in layout.by_year("rejected/listings").items()),
-        *(("collect", str(year), path) for year, path in layout.by_year("missing").items()),
-        *(("synthesize", "/".join(key), path) for key, path in pairs.items()),
-    ]
-    for stage, part, path in rejected:
+    files: list[tuple[str, Any, str]] = [("list", *item) for item in listings.items()]
+    files += [("collect", *item) for item in missing.items()]
+    files += [("synthesize", "/".join(key), path) for key, path in pairs.items()]
+    for stage, part, path in files:
         for item in read_records(path, Rejection):
             of_pair = stage == "synthesize" and item.reason not in WHOLE
-            yield stage, part, "rejected", item.reason, "pairs" if of_pair else "documents"
+            unit = "pairs" if of_pair else "documents"
+            yield stage, str(part), "rejected", item.reason, unit
     for (model, _, test_set), path in layout.by_cell("answers").items():
         for answer in read_records(path, Answer):
             reason = "reached max_new_tokens" if answer.truncated else ""

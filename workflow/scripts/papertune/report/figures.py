@@ -217,8 +217,8 @@ def inline(text: str, name: str, label: str) -> str:
     ElementTree.register_namespace("xlink", XLINK)
     root = ElementTree.fromstring(text)
     for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
+        for tag in ("metadata", "style"):
+            for child in parent.findall(f"{{{SVG}}}{tag}"):
                 parent.remove(child)
     for element in root.iter():
         element.attrib |= _style(element.attrib.pop("style", ""))

@@ -105,9 +105,6 @@ def to_text(table: Table) -> str:
     return "\n".join([table.title, "", head, rule, *rows]) + "\n"
 
 
-# ---- files ------------------------------------------------------------------
-
-
 def write_tables(
     layout: Layout, folder: str | Path, *, matrix: str | Path, counts: str | Path
 ) -> dict[str, Table]:
