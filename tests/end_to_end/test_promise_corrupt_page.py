@@ -4,17 +4,9 @@ import shutil
 
 import pytest
 
-<<<<<<< HEAD
-from end_to_end.conftest import small_study, write_study
-from papertune.collect.web.pages import PageCache
-from papertune.records import Document, read_records
-from papertune.study.settings.listings import DemoSource
-from snakemake_run import snakemake
-=======
 from end_to_end.venue import collected
-from papertune.collect.web.page_cache import PageCache
+from papertune.collect.web.pages import PageCache
 from papertune.demo.papers import papers
->>>>>>> c9df32b (test: a broken page, shares and settings in one table each; refactor: counts and figures a line shorter)
 
 pytestmark = pytest.mark.slow
 
