@@ -58,9 +58,6 @@ def check(records, accounted=None, **expected: str) -> None:
         assert set(cells.split(", ")) <= {f"{name} {cell}".strip() for name, cell in row.items()}
 
 
-# ---- which attempts count, and what is not known ------------------------------
-
-
 PAGE = record(0, rule="write_page", wildcards={})
 BASE = record(0, rule="download_base", wildcards={"hub": "a--b", "revision": "0" * 40})
 
@@ -110,9 +107,6 @@ def test_what_is_not_known_is_no_zero():
     # but jobs that asked for no memory are no gap
     asked = [record(0, memory_mb=None), record(0, rule="score")]
     check(asked, train="Memory asked", Total="Memory asked 1000")
-
-
-# ---- the cluster's accounting -----------------------------------------------
 
 
 def test_the_accounting_completes_and_corrects_records():
@@ -217,9 +211,6 @@ def test_what_other_sites_say_is_read_too(field, text, name, value):
     assert getattr(found, name) == value and found.started is not None
 
 
-# ---- an experiment's jobs ---------------------------------------------------
-
-
 def test_an_experiments_jobs_are_those_that_are_planned():
     counts = Counter(stage for stage, _ in jobs_of(Layout("demo", EXPERIMENT)).values())
     assert counts == {
@@ -241,9 +232,6 @@ def test_a_price_makes_an_estimate_of_the_hours_that_gpus_were_held():
     # 2 GPUs for an hour at least, then for half an hour; what used none costs nothing
     found = {row[0]: row[-1] for row in table.rows}
     assert found["train"] == found["Total"] == "≥ 7.50" and found["synthesize"] == "0.00"
-
-
-# ---- files ------------------------------------------------------------------
 
 
 def test_what_the_accounting_said_is_kept_for_when_it_forgets(tmp_path, monkeypatch):

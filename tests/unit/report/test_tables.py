@@ -26,9 +26,6 @@ def tables(study):
     return made | {"published": write_published(study.experiment, study.tables, matrix=matrix)}
 
 
-# ---- counts -----------------------------------------------------------------
-
-
 def test_counts_add_up_from_listing_to_score(study):
     rows = read_counts(study.made_from["counts"])
     assert problems(rows, study.experiment) == []
@@ -54,9 +51,6 @@ def test_an_item_dropped_in_silence_is_named(study, stage, unit):
     row = next(r for r in rows if (r.stage, r.unit, r.outcome) == (stage, unit, "kept"))
     rows[rows.index(row)] = dataclasses.replace(row, count=row.count - 1)
     assert problems(rows, study.experiment)
-
-
-# ---- tables -----------------------------------------------------------------
 
 
 def test_every_table_is_written_in_three_ways_and_the_same_again(study, tables, tmp_path):
