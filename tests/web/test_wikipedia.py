@@ -94,16 +94,13 @@ def said(items):
 @pytest.mark.parametrize("text", ["extracts", "html"])
 def test_a_page_is_a_document_without_a_year(listed, site, text):
     [page] = listed(Api("Sluice gate"), titles=["Sluice gate"], text=text)
-    assert page == Document(
-        id=document_id(site.url("/wiki/Sluice_gate")),
-        title="Sluice gate",
-        url=site.url("/wiki/Sluice_gate"),
-        year=0,
-        text="Sluice gate is a gate that holds back the water of a mill. It is raised by hand.\n"
+    url = site.url("/wiki/Sluice_gate")
+    said = (
+        "Sluice gate is a gate that holds back the water of a mill. It is raised by hand.\n"
         "The oldest Sluice gate was made by monks, as is written. Nobody has seen it.\n"
-        "A later one was made of iron, and it was lost in a flood of the river.",
-        found_by="listing",
+        "A later one was made of iron, and it was lost in a flood of the river."
     )
+    assert page == Document(document_id(url), "Sluice gate", url, 0, said, "listing")
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import IO, Any
 
 from papertune.collect.listings.rows import reading
@@ -109,8 +109,7 @@ def _parted(source: Source, year: int) -> Path:
 
 
 def _part(source: Source, year: int, folder: Path) -> None:
-    module, _, function = source.lister.partition(":")
-    rows: Iterator[Located] = getattr(import_module(module), function)(source, year)
+    rows: Iterator[Located] = resolve_name(source.lister)(source, year)
     seen: dict[str, str] = {}
     streams: dict[str, IO[str]] = {}
     with ExitStack() as stack:
