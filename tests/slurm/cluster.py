@@ -8,53 +8,42 @@ import json
 import os
 import stat
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster_processes import (
-    Commands,
+import pytest
+from cluster_setup import (
+    FOLDER,
+    LOCK,
+    add_network,
+    clear,
+    configure,
+    environment,
     has_stopped,
+    inside,
     kill_with,
+    lacking,
     processes_with,
     terminate_with,
 )
-from cluster_setup import (
-    CONFIGURATION,
-    FOLDER,
-    GPU_NODES,
-    GPUS_PER_NODE,
-    HERE,
-    LINKS,
-    LOCK,
-    NODES,
-    THERE,
-    Layout,
-    add_network,
-    clear,
-    gres_conf,
-    inside,
-    lacking,
-    slurm_conf,
-    slurmdbd_conf,
-    start_accounting,
-)
 from filelock import FileLock
 
-LOCK_SECONDS = 3600  # other test files with a cluster may come first
+from papertune.cluster.slurm import CUT, rows_of
 
+NODES = ("c1", "g1", "g2")
 UP = {"idle", "mix", "alloc"}
 ENDED = {
     *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
     *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
 }
-ACCOUNTED = (
-    *("JobID", "JobName", "Partition", "Account", "QOS", "State", "ExitCode", "Elapsed"),
-    *("MaxRSS", "ReqTRES", "AllocTRES", "NodeList", "Comment"),
+# a small database that need not survive a power cut
+DATABASE = (
+    *("--no-defaults", "--user=root", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=4M"),
+    *("--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--sync-frm=0"),
+    *("--innodb-doublewrite=0", "--skip-log-bin", "--aria-pagecache-buffer-size=8M"),
 )
-
-
-class Unavailable(Exception):
-    """Slurm cannot be started on this machine, and why."""
 
 
 @dataclass(frozen=True)
@@ -75,63 +64,42 @@ class Job:
 
 
 class Cluster:
-    """A running Slurm, as a context manager.
+    """A running Slurm; skips the test where there can be none.
 
-    Args:
-        folder: where everything of it lies, in a folder of its own.
-        accounting: with a database, so that `sacct` works; jobs then belong to the account `lab`,
-            and one that asks for another account or quality of service is refused.
-
-    Attributes:
-        offline: whether the GPU nodes have a network of their own without a way out.
-
-    Raises:
-        Unavailable: on entering: this machine lacks something, or belongs to a real cluster.
-        RuntimeError: on entering: it did not start although nothing was lacking.
+    With accounting there is a database, so that `sacct` works; jobs then belong to the account
+    `lab`, and one that asks for another account or quality of service is refused.
     """
 
     def __init__(self, folder: Path, accounting: bool) -> None:
-        self.folder = folder / FOLDER
-        self.with_accounting = accounting
-        self.offline = False
-        self.commands = Commands(self.folder / "log")
+        if reason := lacking(accounting):
+            pytest.skip(reason)
+        self.folder, self.with_accounting = folder / FOLDER, accounting
         self._lock = FileLock(LOCK)
-        self._database: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> "Cluster":
-        if reason := lacking(self.with_accounting):
-            raise Unavailable(reason)
-        self._lock.acquire(timeout=LOCK_SECONDS)
+        self._lock.acquire(timeout=3600)  # other test files with a cluster may come first
         try:
             clear()
             self._start()
         except BaseException:
-            self._stop()
+            self.stop()
             raise
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stop()
+    def stop(self) -> None:
+        """End it."""
+        try:
+            clear()
+        finally:
+            self._lock.release()
 
     # ---- jobs -----------------------------------------------------------------
 
     def submit(self, script: str, *options: str) -> int:
-        """Submit a shell script with sbatch's options; the job's id. Its output is with the logs.
-
-        Raises:
-            RuntimeError: Slurm refused it.
-        """
-        output = f"--output={self._layout.logs}/job-%j.txt"
-        command = ("sbatch", "--parsable", output, *options, "--wrap", script)
-        return int(self.commands.run(*command))
+        """Submit a shell script with sbatch's options; the job's id. Its output is with the logs."""
+        output = f"--output={self.folder}/log/job-%j.txt"
+        return int(self.run("sbatch", "--parsable", output, *options, "--wrap", script))
 
     def jobs(self) -> list[Job]:
-        """All jobs since the start, also those that have ended.
-
-        Raises:
-            RuntimeError: the controller does not answer.
-        """
-        found = json.loads(self.commands.run("squeue", "--states=all", "--json"))
+        """All jobs since the start, also those that have ended."""
+        found = json.loads(self.run("squeue", "--states=all", "--json"))
         if found["errors"]:  # its exit status would be 0
             raise RuntimeError(f"squeue: {found['errors']}")
         return [
@@ -141,7 +109,7 @@ class Cluster:
                 nodes=job["nodes"],
                 comment=job["comment"],
                 workdir=job["current_working_directory"],
-                tres=_tres(job["tres_alloc_str"] or job["tres_req_str"]),
+                tres=tres_of(job["tres_alloc_str"] or job["tres_req_str"]),
             )
             for job in found["jobs"]
         ]
@@ -150,44 +118,30 @@ class Cluster:
         """One job."""
         return next(job for job in self.jobs() if job.id == number)
 
-    def wait(self, number: int, *states: str, seconds: float = 30) -> Job:
-        """Wait until the job is in one of ``states`` (any in which it has ended, if none given).
-
-        Raises:
-            RuntimeError: it never was.
-        """
+    def wait(self, number: int, *states: str, seconds: float = 30) -> None:
+        """Wait until the job is in one of ``states`` (any in which it has ended, if none given)."""
         wanted = set(states) or ENDED
-        self.commands.until(
-            lambda: self.job(number).state in wanted, f"job {number} {wanted}", seconds
-        )
-        return self.job(number)
+        self.until(lambda: self.job(number).state in wanted, f"job {number} {wanted}", seconds)
 
-    def accounting(self, number: int) -> list[dict[str, str]]:
-        """What sacct says of a job: a row for the job, one for its script, one for each srun.
+    def accounted(self, number: int) -> dict[str, str]:
+        """What sacct says of a job that has ended: its partition, and what it was given.
 
-        The database hears of things within five seconds, and not in their order; for a job that has
-        ended this waits until it knows all.
+        The database hears of things within five seconds, and not in their order; this waits until
+        it knows all.
         """
-        if self.job(number).state in ENDED:
-            self.commands.until(
-                lambda: _complete(self._accounted(number)), f"job {number} in sacct"
+        columns = ("State", "Partition", "AllocTRES")
+        command = ("sacct", f"--jobs={number}", "--noheader", "--parsable2", "--noconvert")
+        form = (f"--delimiter={CUT}", f"--format={','.join(columns)}")
+        rows: list[dict[str, str]] = []
+
+        def complete() -> bool:
+            rows[:] = rows_of(self.run(*command, *form), columns)
+            return bool(rows and rows[0]["Partition"]) and all(
+                row["State"].split()[0] in ENDED for row in rows
             )
-        return self._accounted(number)
 
-    def _accounted(self, number: int) -> list[dict[str, str]]:
-        rows = self.commands.run(
-            *("sacct", f"--jobs={number}", "--parsable2", "--noconvert", "--delimiter=\x1f"),
-            f"--format={','.join(ACCOUNTED)}",
-        )
-        header, *lines = rows.splitlines()
-        return [dict(zip(header.split("\x1f"), line.split("\x1f"), strict=True)) for line in lines]
-
-    def cancel_all(self) -> None:
-        """Cancel every job and wait until none is left."""
-        self.commands.run("scancel", "--user=root")
-        self.commands.until(
-            lambda: all(job.state in ENDED for job in self.jobs()), "all jobs' end", 30
-        )
+        self.until(complete, f"job {number} in sacct")
+        return rows[0]
 
     # ---- faults ---------------------------------------------------------------
 
@@ -198,121 +152,158 @@ class Cluster:
         """
 
         def frozen() -> bool:
-            self.commands.run("scancel", "--full", "--signal=STOP", str(number))
+            self.run("scancel", "--full", "--signal=STOP", str(number))
             return has_stopped(number)
 
-        self.commands.until(frozen, f"job {number} to stand still")
+        self.until(frozen, f"job {number} to stand still")
 
     def thaw(self, number: int) -> None:
         """Let a job's processes go on."""
-        self.commands.run("scancel", "--full", "--signal=CONT", str(number))
+        self.run("scancel", "--full", "--signal=CONT", str(number))
 
     def stop_controller(self) -> None:
         """End slurmctld, which saves its state; jobs go on."""
-        terminate_with(self._layout.controller_log)
+        terminate_with(self.folder / "log/slurmctld.log")
 
     def start_controller(self) -> None:
         """Start slurmctld and wait for its answer."""
-        self.commands.daemon("slurmctld")
-        self.commands.until(
-            lambda: "is UP" in self.commands.run("scontrol", "ping", check=False), "slurmctld"
-        )
+        self._daemon("slurmctld")
+        self.until(lambda: "is UP" in self.run("scontrol", "ping", check=False), "slurmctld")
 
     def kill_node(self, node: str) -> None:
         """Kill a node's slurmd and all that runs there, and tell the controller that it is down."""
-        kill_with(self._layout.node_log(node))
+        kill_with(self.folder / f"log/slurmd.{node}.log")
         self.set_node(node, "down")
 
-    def revive_node(self, node: str) -> None:
-        """Start a killed, downed or drained node and wait until it takes jobs."""
-        if not processes_with(self._layout.node_log(node)):
-            self._start_node(node)
-        # Slurm refuses it for a node that needs none
-        self.commands.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
-        self.commands.until(lambda: self.node_state(node) in UP, f"node {node}", 30)
-
-    def set_node(self, node: str, state: str) -> None:
+    def set_node(self, node: str, state: str, check: bool = True) -> None:
         """Set a node's state: down, drain, resume …"""
-        self.commands.run("scontrol", "update", f"nodename={node}", f"state={state}", "reason=test")
+        reason = () if state == "resume" else ("reason=test",)
+        self.run("scontrol", "update", f"nodename={node}", f"state={state}", *reason, check=check)
 
-    def node_state(self, node: str) -> str:
+    def _state_of(self, node: str) -> str:
         """Such as idle, mix, alloc, down, drain, drng; with `*` where it does not answer."""
-        return self.commands.run("sinfo", "--noheader", f"--nodes={node}", "--format=%t").split()[0]
+        return self.run("sinfo", "--noheader", f"--nodes={node}", "--format=%t").split()[0]
 
     def tidy(self) -> None:
         """Make it as new for the next test: no jobs, all nodes up."""
-        if not processes_with(self._layout.controller_log):
+        if not processes_with(self.folder / "log/slurmctld.log"):
             self.start_controller()
         for node in NODES:
-            if self.node_state(node) not in UP:
-                self.revive_node(node)
-        self.cancel_all()
+            if self._state_of(node) not in UP:
+                if not processes_with(self.folder / f"log/slurmd.{node}.log"):
+                    self._start_node(node)
+                self.set_node(node, "resume", check=False)  # refused for a node that needs none
+                self.until(lambda node=node: self._state_of(node) in UP, f"node {node}")
+        self.run("scancel", "--user=root")
+        self.until(lambda: all(job.state in ENDED for job in self.jobs()), "all jobs' end")
 
-    # ---- start and stop -------------------------------------------------------
-
-    @property
-    def _layout(self) -> Layout:
-        return Layout(self.folder, *((HERE, THERE) if self.offline else ("127.0.0.1",) * 2))
+    # ---- its start --------------------------------------------------------------
 
     def _start(self) -> None:
         self.offline = add_network()
-        layout = self._layout
-        for folder in (layout.run, layout.logs, layout.state, *map(layout.spool, NODES)):
-            folder.mkdir(parents=True, exist_ok=True)
-        for number in range(GPUS_PER_NODE):
+        configure(self.folder, self.with_accounting, self.offline)
+        for number in range(2):
             try:
-                os.mknod(layout.gpu_device(number), stat.S_IFCHR | 0o666, os.makedev(1, 3))
+                gpu = self.folder / f"gpu{number}"
+                os.mknod(gpu, stat.S_IFCHR | 0o666, os.makedev(1, 3))
             except PermissionError:
-                raise Unavailable("this machine does not let root make device files") from None
-        self._configure(layout)
-        self.commands.daemon(
-            *("munged", "--force", f"--socket={layout.munge_socket}"),
-            *(f"--key-file={layout.munge_key}", f"--seed-file={layout.run}/munged.seed"),
-            *(f"--pid-file={layout.run}/munged.pid", f"--log-file={layout.logs}/munged.log"),
+                pytest.skip("this machine does not let root make device files")
+        run, munge = self.folder / "run", f"{self.folder}/run/munge"
+        self._daemon(
+            *(
+                "munged",
+                "--force",
+                f"--socket={munge}.socket",
+                f"--key-file={self.folder}/munge.key",
+            ),
+            *(f"--seed-file={munge}.seed", f"--pid-file={munge}.pid"),
+            f"--log-file={self.folder}/log/munged.log",
         )
         if self.with_accounting:
-            self._database = start_accounting(layout, self.commands)
+            self._start_accounting(run / "database.socket")
         self.start_controller()
         for node in NODES:
             self._start_node(node)
-        self.commands.until(
-            lambda: all(self.node_state(node) == "idle" for node in NODES), "all nodes to be idle"
-        )
-
-    def _configure(self, layout: Layout) -> None:
-        texts = {
-            "slurm.conf": slurm_conf(layout, self.with_accounting),
-            "gres.conf": gres_conf(layout),
-            "slurmdbd.conf": slurmdbd_conf(layout),
-        }
-        CONFIGURATION.mkdir(exist_ok=True)
-        for link in LINKS:
-            target = self.folder / link.name
-            target.touch(mode=0o600)  # slurmdbd insists on it
-            target.write_text(texts[link.name])
-            link.symlink_to(target)
-        layout.munge_key.touch(mode=0o600)
-        layout.munge_key.write_bytes(os.urandom(1024))
+        self.until(lambda: all(self._state_of(node) == "idle" for node in NODES), "idle nodes")
 
     def _start_node(self, node: str) -> None:
         command = ["slurmd", "-N", node]
-        if self.offline and node in GPU_NODES:
-            command = inside(*command)
-        self.commands.daemon(*command)
+        self._daemon(*(inside(*command) if self.offline and node != "c1" else command))
 
-    def _stop(self) -> None:
-        try:
-            clear()
-            if self._database is not None:
-                self._database.wait(10)
-        finally:
-            self._lock.release()
+    def _start_accounting(self, socket: Path) -> None:
+        """Start the database and slurmdbd, with one account for root."""
+        where = (*DATABASE, f"--datadir={self.folder}/database")
+        self.run("mariadb-install-db", *where, "--skip-test-db")
+        log = f"--log-error={self.folder}/log/mariadbd.log"
+        subprocess.Popen(
+            [
+                "mariadbd",
+                *where,
+                f"--socket={socket}",
+                "--port=13306",
+                "--bind-address=127.0.0.1",
+                log,
+            ],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # it has a log
+            env=environment(),
+            start_new_session=True,
+        )
+        self.until(socket.exists, "the database")
+        users = ("slurm@'127.0.0.1'", "slurm@localhost")
+        self.run(
+            *("mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "--execute"),
+            "".join(f"create user {user} identified by 'slurm';" for user in users)
+            + "".join(f"grant all on slurm.* to {user};" for user in users),
+        )
+        self._daemon("slurmdbd")
+        qos = ("sacctmgr", "--noheader", "show", "qos")
+        self.until(lambda: "normal" in self.run(*qos, check=False), "slurmdbd")
+        for entity in ("cluster papertune", "account lab", "user root Account=lab"):
+            self.run("sacctmgr", "--immediate", "add", *entity.split())
+
+    # ---- commands -----------------------------------------------------------------
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Run a command to its end; output and errors as one text.
+
+        Raises:
+            RuntimeError: it failed although ``check`` is set; shows the ends of all logs.
+        """
+        return self._run(command, check, stdout=subprocess.PIPE)
+
+    def _daemon(self, *command: str) -> None:
+        """Start what puts itself in the background; a pipe for its output would never end."""
+        with (self.folder / "log/start.log").open("a") as output:
+            self._run(command, True, stdout=output)
+
+    def _run(self, command: tuple[str, ...], check: bool, **how) -> str:
+        how |= {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "env": environment()}
+        done = subprocess.run(command, text=True, timeout=60, **how)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)}: {done.stdout}\n{self._log_ends()}")
+        return done.stdout
+
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+        """Wait for a condition.
+
+        Raises:
+            RuntimeError: it did not come; shows the ends of all logs.
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"waited {seconds} s for {what}\n{self._log_ends()}")
+            time.sleep(0.1)
+
+    def _log_ends(self) -> str:
+        ends = ""
+        for log in sorted((self.folder / "log").glob("*")):
+            lines = log.read_text(errors="replace").splitlines()[-8:]
+            ends += "\n".join((f"== {log.name}", *lines, ""))
+        return ends
 
 
-def _tres(text: str) -> dict[str, str]:
+def tres_of(text: str) -> dict[str, str]:
+    """Slurm's trackable resources: ``cpu=1,mem=2G``."""
     return dict(item.split("=", 1) for item in text.split(",") if item)
-
-
-def _complete(rows: list[dict[str, str]]) -> bool:
-    ended = all(row["State"].split()[0] in ENDED for row in rows)
-    return bool(rows) and ended and rows[0]["Partition"] != ""

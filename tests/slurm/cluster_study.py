@@ -20,8 +20,29 @@ from snakemake_run import ROOT, run_copy
 from tiny_models import make_model
 
 
-def _environment() -> dict[str, str]:
-    return os.environ | warm_jobs.environment() | {"PAPERTUNE_CONTACT": "tests@papertune.example"}
+def _environment(**more: str) -> dict[str, str]:
+    ours = {"PAPERTUNE_CONTACT": "tests@papertune.example"}
+    return os.environ | warm_jobs.environment() | ours | more
+
+
+def start(folder: Path, options: list[str], stdout: Any, **environment: str) -> subprocess.Popen:
+    """Start `snakemake` in a folder, and go on."""
+    return subprocess.Popen(
+        [sys.executable, eager_snakemake.__file__, *options],
+        cwd=folder,
+        stdout=stdout,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=_environment(**environment),
+    )
+
+
+def run_to_end(
+    folder: Path, options: list[str], seconds: float, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `snakemake` in a folder to its end."""
+    return run_copy(options, _environment(**environment), folder, seconds, eager_snakemake.main)
 
 
 def site_profile(folder: Path, **site: str) -> Path:
@@ -89,50 +110,31 @@ class ClusterStudy:
         make_model(self.folder / "tiny", context=512)
         return self
 
-    def options(self, *arguments: str, target: str = "all") -> list[str]:
-        """What a user types after `snakemake`."""
+    def _options(self, profile: Path | None, *arguments: str, target: str) -> list[str]:
+        """What a user types after `snakemake`; without a profile it runs on this machine."""
         return [
             *(target, "--snakefile", str(ROOT / "Snakefile")),
             *("--workflow-profile", str(ROOT / "profiles/default")),
-            *("--config", f"experiments={self.file}", *arguments),
+            *("--config", f"experiments={self.file}"),
+            *(("--profile", str(profile)) if profile else ()),
+            *arguments,
         ]
 
     def start(
         self, profile: Path, *arguments: str, target: str = "all", **environment: str
     ) -> subprocess.Popen[str]:
         """Start it and go on; what it says goes to `run.log`."""
-        options = self.options("--profile", str(profile), *arguments, target=target)
         with (self.folder / "run.log").open("a") as log:
-            return subprocess.Popen(
-                [sys.executable, eager_snakemake.__file__, *options],
-                cwd=self.folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-                env=_environment() | environment,
-            )
+            options = self._options(profile, *arguments, target=target)
+            return start(self.folder, options, stdout=log, **environment)
 
     def run(
-        self,
-        profile: Path | None,
-        *arguments: str,
-        target: str = "all",
-        check: bool = True,
-        seconds: float = 500,
-    ) -> str:
-        """Run it to its end; returns what it said.
-
-        Args:
-            profile: That of the cluster; without one it runs on this machine.
-
-        Raises:
-            AssertionError: it failed although `check` is set, or did not although it is not.
-        """
-        if profile is not None:
-            arguments = ("--profile", str(profile), *arguments)
-        options = self.options(*arguments, target=target)
-        run = run_copy(options, _environment(), self.folder, seconds, eager_snakemake.main)
+        self, profile: Path | None, *arguments: str, target: str = "all",
+        check: bool = True, seconds: float = 500,
+    ) -> str:  # fmt: skip
+        """Run it to its end; returns what it said, and fails where it did not end as is thought."""
+        options = self._options(profile, *arguments, target=target)
+        run = run_to_end(self.folder, options, seconds)
         assert (run.returncode == 0) == check, run.stdout[-6000:]
         return run.stdout
 

@@ -59,7 +59,7 @@ def records(folder: Path) -> list[JobRecord]:
 
 
 def wait_for_records(cluster: Cluster, folder: Path, number: int) -> None:
-    cluster.commands.until(
+    cluster.until(
         lambda: len([r for r in records(folder) if r.cpu_seconds]) == number,
         f"{number} records",
         30,
@@ -72,7 +72,7 @@ def test_a_record_has_the_id_of_its_job_and_the_accounting_completes_it(
     cluster = cluster_with_accounting
     job = submit(cluster, tmp_path, "1", 1.5)
     cluster.wait(job)
-    cluster.accounting(job)  # it is known there now
+    cluster.accounted(job)  # it is known there now
     [record] = records(tmp_path)
     assert (record.job, record.status) == (str(job), "ok")
     assert 0 <= record.started - record.submitted < 30
@@ -94,10 +94,10 @@ def test_every_start_of_a_job_that_was_put_back_has_its_own_numbers(
     cluster = cluster_with_accounting
     job = submit(cluster, tmp_path, "1", 4, "--requeue")
     wait_for_records(cluster, tmp_path, 1)
-    cluster.commands.run("scontrol", "requeue", str(job))
+    cluster.run("scontrol", "requeue", str(job))
     wait_for_records(cluster, tmp_path, 2)
     cluster.wait(job, seconds=60)
-    cluster.accounting(job)
+    cluster.accounted(job)
     first, second = records(tmp_path)
     assert first.job == second.job == str(job)
     assert second.submitted > first.submitted
@@ -116,7 +116,7 @@ def test_the_jobs_of_an_array_are_found_by_their_own_ids(cluster_with_accounting
     wait_for_records(cluster, tmp_path, 2)
     for job in (array, array + 1):
         cluster.wait(job)
-        cluster.accounting(job)
+        cluster.accounted(job)
     written = records(tmp_path)
     assert {record.job for record in written} == {str(array), str(array + 1)}
     for record in written:  # each asked for alone

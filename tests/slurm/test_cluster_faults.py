@@ -67,7 +67,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     profile = site_profile(study.folder / "profile")
     process = study.start(profile)
     first = wait_until(running(cluster, "train"), process)
-    cluster.commands.run("scancel", str(first.id))
+    cluster.run("scancel", str(first.id))
     second = wait_until(running(cluster, "train", {first.id}), process)
     cluster.kill_node(second.nodes)
     log = study.folder / "logs/small/models/full/seed-1.log"
@@ -88,7 +88,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     process.kill()
     process.wait()
     # nor does Slurm begin a job again by itself, beside the one that Snakemake would submit
-    refused = cluster.commands.run("scontrol", "requeue", str(last.id), check=False)
+    refused = cluster.run("scontrol", "requeue", str(last.id), check=False)
     assert "disabled" in refused, refused
     study.run(None, "--unlock")
     process = study.start(profile)

@@ -120,7 +120,7 @@ def test_a_run_gets_what_it_asks_for(cluster_with_accounting, tmp_path):
     study = ClusterStudy(tmp_path / "study").make(compute=compute(threads=16, gpu=2))
     process = study.start(site_profile(study.folder / "profile", slurm_account="lab"))
     try:
-        cluster.commands.until(
+        cluster.until(
             lambda: any(job.comment.startswith("rule_train") for job in cluster.jobs()), "a job", 60
         )
         train = next(job for job in cluster.jobs() if job.comment.startswith("rule_train"))

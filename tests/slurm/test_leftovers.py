@@ -1,17 +1,14 @@
 """Jobs of a run that was killed, and what the next run makes of them."""
 
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-import eager_snakemake
 import pytest
 from cluster import Cluster
+from cluster_study import run_to_end, start
 
-import warm_jobs
-from snakemake_run import ROOT, run_copy
+from snakemake_run import ROOT
 
 pytestmark = pytest.mark.slurm
 
@@ -56,20 +53,10 @@ class Place:
         (folder / "Snakefile").write_text(SNAKEFILE)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, eager_snakemake.__file__, *OPTIONS, *arguments],
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            env=os.environ | warm_jobs.environment() | environment,
-        )
+        return start(self.folder, [*OPTIONS, *arguments], subprocess.PIPE, **environment)
 
     def run(self, *arguments: str, code: int = 0, **environment: str) -> str:
-        variables = os.environ | warm_jobs.environment() | environment
-        options = [*OPTIONS, *arguments]
-        run = run_copy(options, variables, self.folder, 120, eager_snakemake.main)
+        run = run_to_end(self.folder, [*OPTIONS, *arguments], 120, **environment)
         assert run.returncode == code, run.stdout
         return run.stdout
 
@@ -97,7 +84,7 @@ def place(tmp_path) -> Place:
 def killed(cluster: Cluster, place: Place, *arguments: str) -> None:
     """A run that is killed while its two jobs are at work."""
     process = place.start(*arguments)
-    cluster.commands.until(lambda: len(place.log) == 2, "two jobs at work", 60)
+    cluster.until(lambda: len(place.log) == 2, "two jobs at work", 60)
     process.kill()
     process.communicate()
 
@@ -134,7 +121,7 @@ def test_leftovers_are_cancelled_where_the_user_says_so(cluster, place):
     killed(cluster, place)
     place.run("--unlock")
     again = place.start(PAPERTUNE_LEFTOVERS="cancel")
-    cluster.commands.until(lambda: len(place.log) == 4, "the jobs of the new run", 60)
+    cluster.until(lambda: len(place.log) == 4, "the jobs of the new run", 60)
     assert states(cluster, place)[:2] == ["CANCELLED"] * 2
     place.go()
     said, _ = again.communicate(timeout=60)
@@ -146,9 +133,9 @@ def test_leftovers_are_cancelled_where_the_user_says_so(cluster, place):
 
 def test_jobs_of_a_run_that_is_at_work_are_left_alone(cluster, place):
     process = place.start("--config", "names=[a]")
-    cluster.commands.until(lambda: place.log == ["begin a"], "a job at work", 60)
+    cluster.until(lambda: place.log == ["begin a"], "a job at work", 60)
     other = place.start("--config", "names=[b]", PAPERTUNE_LEFTOVERS="cancel")
-    cluster.commands.until(lambda: place.log == ["begin a", "begin b"], "the other's", 60)
+    cluster.until(lambda: place.log == ["begin a", "begin b"], "the other's", 60)
     place.go()
     for run in (process, other):
         said, _ = run.communicate(timeout=60)
@@ -173,7 +160,7 @@ def test_while_the_controller_is_away_a_run_waits_and_no_other_starts(cluster, t
     process = at_work.start()
     killed(cluster, left)
     left.run("--unlock")
-    cluster.commands.until(lambda: len(at_work.log) == 2, "two jobs at work", 60)
+    cluster.until(lambda: len(at_work.log) == 2, "two jobs at work", 60)
     cluster.stop_controller()
     back = time.monotonic() + 60
     said = left.run("--cores", "1", code=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster import Cluster
+from cluster import Cluster, tres_of
 from cluster_study import ClusterStudy, site_profile
 from slow_processor import slow_processor
 
@@ -29,10 +29,9 @@ TRAINING = {"max_steps": 400, "max_length": 512, "batch_size": 4, "evaluations":
 
 
 @pytest.fixture(scope="module")
-def cluster(clusters) -> Iterator[Cluster]:
+def cluster(clusters) -> Cluster:
     """One with accounting, for all tests here at once."""
-    with clusters.lend(accounting=True) as running:
-        yield running
+    return clusters(True)
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,8 @@ def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster, tmp_path
 
     for job in study.jobs(cluster):
         assert job.state == "COMPLETED", job
-        whole = cluster.accounting(job.id)[0]
-        given = dict(item.split("=") for item in whole["AllocTRES"].split(","))
+        whole = cluster.accounted(job.id)
+        given = tres_of(whole["AllocTRES"])
         model = job.rule in LANGUAGE_MODEL
         assert whole["Partition"] == ("gpu" if model else "cpu")
         assert given.get("gres/gpu") == ("1" if model else None)

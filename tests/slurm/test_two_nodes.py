@@ -46,9 +46,9 @@ def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
             assert process.poll() is None and time.monotonic() < end, study.said()[-4000:]
             time.sleep(0.05)
         [first] = trainings(cluster)
-        given = cluster.commands.run("scontrol", "--details", "show", "job", str(first.id))
+        given = cluster.run("scontrol", "--details", "show", "job", str(first.id))
         assert re.search(r"Nodes=g\[1-2\] \S+ \S+ GRES=gpu:toy:1\(", given), given  # on each
-        cluster.commands.run("scancel", "--signal=TERM", str(first.id))  # to its processes
+        cluster.run("scancel", "--signal=TERM", str(first.id))  # to its processes
         assert process.wait(120) == 0, study.said()[-4000:]
     finally:
         process.kill()
