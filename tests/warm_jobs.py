@@ -1,6 +1,6 @@
-"""Jobs of tests run in copies of a process that has loaded torch and what else takes long.
+"""Jobs and runs of tests are copies of a process that has loaded torch and what else takes long.
 
-A job is a process with its own folder, environment, limits, network and output, as ever; only the
+Each is a process with its own folder, environment, limits, network and output, as ever; only the
 third-party libraries are there when it starts, and nothing of the project.
 """
 
@@ -22,7 +22,7 @@ import tempfile
 import threading
 import traceback
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,18 +71,6 @@ def environment() -> dict[str, str]:
     return {"WARM_JOBS": str(address), "PYTHONPATH": path}
 
 
-@dataclass(frozen=True)
-class Job:
-    """A copy; `step` if it is a cluster's job step, of which all processes have each signal."""
-
-    pid: int
-    step: bool
-
-    def send(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            (os.killpg if self.step else os.kill)(self.pid, number)
-
-
 def serve(address: str, owner: int) -> None:
     """Start a copy for every connection and kill it when that ends; until the owner does."""
     owned = os.pidfd_open(owner)
@@ -93,24 +81,37 @@ def serve(address: str, owner: int) -> None:
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    jobs: dict[socket.socket, Job] = {}
+    # a job step of a cluster is its group: all of its processes have each signal
+    jobs: dict[socket.socket, tuple[int, Callable[[int, int], None]]] = {}
+
+    def send(line: socket.socket, number: int) -> int:
+        pid, how = jobs[line]
+        with contextlib.suppress(ProcessLookupError):
+            how(pid, number)
+        return pid
+
     print("ready", flush=True)
     while True:
         for ready in select.select([owned, ended, server, *jobs], [], [])[0]:
             if ready == owned:
-                for job in jobs.values():
-                    job.send(signal.SIGKILL)
+                for line in jobs:
+                    send(line, signal.SIGKILL)
                 return
             if ready == ended:
                 os.read(ended, 4096)
-                report(jobs)
+                for line, (pid, _) in list(jobs.items()):
+                    done, status = os.waitpid(pid, os.WNOHANG)
+                    if done:
+                        del jobs[line]
+                        with line, contextlib.suppress(BrokenPipeError):
+                            line.sendall(status.to_bytes(4))
             elif ready is server:
                 line, _ = server.accept()
                 _, files, *_ = socket.recv_fds(line, 1, 4)
                 with line.makefile("rb") as stream:
                     asked = json.loads(stream.readline())
                 if pid := os.fork():
-                    jobs[line] = Job(pid, asked["command"][:2] == ["-m", "snakemake"])
+                    jobs[line] = pid, os.killpg if "--mode" in asked["command"] else os.kill
                     with contextlib.suppress(OSError):
                         os.setpgid(pid, pid)  # as the copy does: whoever is first
                     for file in files:
@@ -121,22 +122,11 @@ def serve(address: str, owner: int) -> None:
                     run(asked, files)
             elif ready in jobs:
                 if number := ready.recv(1):
-                    jobs[ready].send(number[0])
+                    send(ready, number[0])
                 else:
-                    job = jobs.pop(ready)
-                    job.send(signal.SIGKILL)
-                    os.waitpid(job.pid, 0)
+                    os.waitpid(send(ready, signal.SIGKILL), 0)
+                    del jobs[ready]
                     ready.close()
-
-
-def report(jobs: dict[socket.socket, Job]) -> None:
-    """Tell who stands for a job that it has ended, and how."""
-    for line, job in list(jobs.items()):
-        done, status = os.waitpid(job.pid, os.WNOHANG)
-        if done:
-            del jobs[line]
-            with line, contextlib.suppress(BrokenPipeError):
-                line.sendall(status.to_bytes(4))
 
 
 def run(asked: dict[str, Any], files: list[int]) -> NoReturn:

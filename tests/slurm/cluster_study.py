@@ -16,17 +16,13 @@ from cluster import Cluster, Job
 import warm_jobs
 from end_to_end.conftest import row, write_study
 from papertune.demo.papers import papers
-from snakemake_run import ROOT, run_copy
+from snakemake_run import ROOT
 from tiny_models import make_model
-
-
-def _environment(**more: str) -> dict[str, str]:
-    ours = {"PAPERTUNE_CONTACT": "tests@papertune.example"}
-    return os.environ | warm_jobs.environment() | ours | more
 
 
 def start(folder: Path, options: list[str], stdout: Any, **environment: str) -> subprocess.Popen:
     """Start `snakemake` in a folder, and go on."""
+    ours = {"PAPERTUNE_CONTACT": "tests@papertune.example"}
     return subprocess.Popen(
         [sys.executable, eager_snakemake.__file__, *options],
         cwd=folder,
@@ -34,15 +30,8 @@ def start(folder: Path, options: list[str], stdout: Any, **environment: str) -> 
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env=_environment(**environment),
+        env=os.environ | warm_jobs.environment() | ours | environment,
     )
-
-
-def run_to_end(
-    folder: Path, options: list[str], seconds: float, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run `snakemake` in a folder to its end."""
-    return run_copy(options, _environment(**environment), folder, seconds, eager_snakemake.main)
 
 
 def site_profile(folder: Path, **site: str) -> Path:
@@ -134,9 +123,10 @@ class ClusterStudy:
     ) -> str:  # fmt: skip
         """Run it to its end; returns what it said, and fails where it did not end as is thought."""
         options = self._options(profile, *arguments, target=target)
-        run = run_to_end(self.folder, options, seconds)
-        assert (run.returncode == 0) == check, run.stdout[-6000:]
-        return run.stdout
+        run = start(self.folder, options, subprocess.PIPE, WARM_RUN="1")
+        said, _ = run.communicate(timeout=seconds)
+        assert (run.returncode == 0) == check, said[-6000:]
+        return said
 
     def said(self) -> str:
         """What the runs that were started have said."""

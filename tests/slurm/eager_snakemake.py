@@ -6,18 +6,14 @@ would do little else.
 
 import asyncio
 
-
-def main() -> None:
-    """Be `snakemake`, with the arguments in `sys.argv`."""
-    from snakemake.cli import main as snakemake
-    from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
-
-    async def sleep(_: RemoteExecutor) -> None:
-        await asyncio.sleep(1)
-
-    RemoteExecutor.sleep = sleep
-    snakemake()
+from snakemake.cli import main
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 
+async def sleep(_: RemoteExecutor) -> None:
+    await asyncio.sleep(1)
+
+
+RemoteExecutor.sleep = sleep
 if __name__ == "__main__":
     main()

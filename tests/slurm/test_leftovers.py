@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster
-from cluster_study import run_to_end, start
+from cluster_study import start
 
 from snakemake_run import ROOT
 
@@ -56,9 +56,10 @@ class Place:
         return start(self.folder, [*OPTIONS, *arguments], subprocess.PIPE, **environment)
 
     def run(self, *arguments: str, code: int = 0, **environment: str) -> str:
-        run = run_to_end(self.folder, [*OPTIONS, *arguments], 120, **environment)
-        assert run.returncode == code, run.stdout
-        return run.stdout
+        run = self.start(*arguments, WARM_RUN="1", **environment)
+        said, _ = run.communicate(timeout=120)
+        assert run.returncode == code, said
+        return said
 
     def go(self) -> None:
         """Let jobs end."""

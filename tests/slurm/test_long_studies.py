@@ -4,7 +4,6 @@ import csv
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import yaml
@@ -20,7 +19,6 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 COMPUTE = {"gpu": 1, "threads": 1, "memory_mb": 3000, "runtime": 30, "longest": 60}
 LANGUAGE_MODEL = {"pretrain_base": 1, "train": 4, "answer": 10}
 OTHERS = {"score": 10, "compare": 1, "count_stages": 1}
-SLOWLY = Path(__file__).with_name("slow_training.py")
 # minutes are the least that Slurm limits; each attempt has one
 LIMITS = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
 # an attempt has 20 to 50 seconds: Slurm looks every 30 seconds which end within the next minute
@@ -55,8 +53,14 @@ def limited(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         study.make(training=TRAINING, compute=LIMITS)
         site = {"slurm_account": "lab", "slurm_extra": "\"'--signal=TERM@10'\""}
         profile = site_profile(study.folder / "profile", **site)
-        slowly = {"SLOW_PROCESSOR": str(slow), "WARM_JOBS_FIRST": str(SLOWLY)}
-        process = study.start(profile, "--retries", "12", target="models", **slowly)
+        first = study.folder / "slowly.py"
+        first.write_text(
+            "import os, sys\nif sys.orig_argv[1].endswith('.train.py'):\n"
+            f"    open({str(slow)!r}, 'w').write(str(os.getpid()))\n"
+        )
+        process = study.start(
+            profile, "--retries", "12", target="models", WARM_JOBS_FIRST=str(first)
+        )
         yield Limited(study, process, free)
         process.kill()
 
