@@ -4,8 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from papertune.errors import GeneratorError
 from papertune.jobs import distributed
 from papertune.jobs.progress import progress
 from papertune.training.train import train
+from processes import python
 from snakemake_run import ROOT
 
 log = logging.getLogger("papertune")
@@ -38,13 +37,10 @@ with job_log(sys.argv[1]):
 
 
 class Job:
-    """A job in a process of its own, as a script's.
+    """A job in a process of its own, as a script's, that does a function of this module.
 
-    Args:
-        log: Its log.
-        work: A function of this module.
-        told: ``parts`` and ``threads`` of shards, or ``workers`` of those that work together; the
-            rest is for the function.
+    It is told ``parts`` and ``threads`` of shards, or ``workers`` of those that work together; the
+    rest is for the function.
     """
 
     def __init__(self, log: Path, work: str, **told: Any) -> None:
@@ -52,12 +48,8 @@ class Job:
         log.write_text("")
         path = [str(ROOT / "workflow/scripts"), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]
         ours = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "JOB_LOG": str(log)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", JOB, str(log), to_json({"work": work, **told}).decode()],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | ours,
-        )
+        told_text = to_json({"work": work, **told}).decode()
+        self.process = python(JOB, log, told_text, environment=ours, stdout=None)
 
     def said(self) -> str:
         return self.log.read_text()

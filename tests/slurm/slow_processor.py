@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 GROUPS = Path("/sys/fs/cgroup")
-PERIOD = 100_000  # microseconds
 
 
 @contextmanager
@@ -17,16 +16,12 @@ def slow_processor(share: float) -> Iterator[Path]:
 
     Skips the test where this machine has no such groups, of either version.
     """
-    quota = round(share * PERIOD)
-    if (GROUPS / "cgroup.controllers").exists():
-        group = GROUPS / "papertune-slow"
-        settings = {"cpu.max": f"{quota} {PERIOD}"}
-    else:
-        group = GROUPS / "cpu/papertune-slow"
-        settings = {"cpu.cfs_period_us": f"{PERIOD}", "cpu.cfs_quota_us": f"{quota}"}
+    quota, second = f"{round(share * 100_000)}", (GROUPS / "cgroup.controllers").exists()
+    group = GROUPS / ("" if second else "cpu") / "papertune-slow"
+    first = {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": quota}
     try:
         group.mkdir(exist_ok=True)
-        for name, value in settings.items():
+        for name, value in ({"cpu.max": f"{quota} 100000"} if second else first).items():
             (group / name).write_text(value)
     except OSError as error:
         pytest.skip(f"this machine does not let root slow a process down: {error}")

@@ -110,30 +110,6 @@ def test_every_start_of_a_job_that_was_put_back_has_its_own_numbers(
     assert [attempt.wall for attempt in found] == [s.ended - s.started for s in starts]
 
 
-def test_the_jobs_of_an_array_are_found_by_their_own_ids(cluster_with_accounting, tmp_path):
-    cluster = cluster_with_accounting
-    array = submit(cluster, tmp_path, "1", 0, "--array=1-2")
-    wait_for_records(cluster, tmp_path, 2)
-    for job in (array, array + 1):
-        cluster.wait(job)
-        cluster.accounted(job)
-    written = records(tmp_path)
-    assert {record.job for record in written} == {str(array), str(array + 1)}
-    for record in written:  # each asked for alone
-        [attempt] = attempts([record], accounting([record.job]))
-        assert attempt.source == "accounting"
-
-
-def test_without_accounting_the_queue_is_known_and_no_more(cluster, tmp_path):
-    job = submit(cluster, tmp_path, "1", 0)
-    cluster.wait(job)
-    [record] = records(tmp_path)
-    assert accounting([record.job]) == {}
-    [attempt] = attempts([record], {})
-    assert (attempt.source, attempt.energy) == ("records", None)
-    assert 0 <= attempt.queue < 30
-
-
 def test_a_controller_that_does_not_answer_stops_no_job(cluster, monkeypatch):
     job = cluster.submit("sleep 60")
     monkeypatch.setenv("SLURM_JOB_ID", str(job))

@@ -14,7 +14,11 @@ def study(tmp_path) -> ClusterStudy:
 
 
 def compute(**changes):
-    return {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 10} | changes
+    return {"compute": {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 10} | changes}
+
+
+LARGE = {"max_steps": 4, "max_length": 512, "batch_size": 4096, "evaluations": 2}
+MISSING = {"tiny": {"hub": "lab/tiny", "revision": "607a30d783dfa663caf39e06633721c8d4cfcd7e"}}
 
 
 def test_the_doctor_finds_nothing_wrong_where_all_fits(cluster, study):
@@ -36,19 +40,22 @@ def test_the_doctor_finds_nothing_wrong_where_all_fits(cluster, study):
         ({}, {"gpu_partition": "nope"}, "Invalid partition name"),
         ({}, {"gpu_model": "a100"}, "gpu has no node with 1 a100 GPUs"),
         ({}, {"constraint": "big"}, "set or delete constraint"),
-        ({"gpu": 3}, {}, "gpu has no node with 3 toy GPUs (at most 2)"),
-        ({"memory_mb": 65000}, {}, "gpu has no node with 65000 MB of memory (at most 64000)"),
-        ({"nodes": 3}, {}, "gpu has 2 such nodes, not 3"),
-        ({"nodes": 2}, {"launcher": "\"''\""}, "nothing starts processes on 2 nodes"),
-        ({"threads": 17}, {}, "gpu has no node with 17 CPUs (at most 16)"),
-        ({"runtime": 61}, {}, "gpu lets jobs run for 60 minutes, not 61"),
+        (compute(gpu=3), {}, "gpu has no node with 3 toy GPUs (at most 2)"),
+        (compute(memory_mb=65000), {}, "gpu has no node with 65000 MB of memory (at most 64000)"),
+        (compute(nodes=3), {}, "gpu has 2 such nodes, not 3"),
+        (compute(nodes=2), {"launcher": "\"''\""}, "nothing starts processes on 2 nodes"),
+        (compute(threads=17), {}, "gpu has no node with 17 CPUs (at most 16)"),
+        (compute(runtime=61), {}, "gpu lets jobs run for 60 minutes, not 61"),
         ({}, {"slurm_extra": "\"'--mem=5G'\""}, "--memory option is not allowed"),
+        ({"bases": MISSING}, {}, "not downloaded yet: lab/tiny, and HF_HUB_OFFLINE is set"),
+        ({"training": LARGE}, {"gpu_memory_gb": "1"}, "what would fit: training.batch_size: "),
     ],
 )
 def test_what_the_cluster_does_not_have_is_found_before_anything_is_submitted(
-    cluster, tmp_path, asked, site, said
+    cluster, tmp_path, monkeypatch, asked, site, said
 ):
-    study = ClusterStudy(tmp_path / "study").make(compute=compute(**asked))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    study = ClusterStudy(tmp_path / "study").make(**asked)
     profile = site_profile(study.folder / "profile", **site)
     for target in ("doctor", "all"):
         found = study.run(profile, check=False, target=target)
@@ -59,13 +66,11 @@ def test_what_the_cluster_does_not_have_is_found_before_anything_is_submitted(
 
 
 def test_accounts_and_qualities_of_service_are_tried(cluster_with_accounting, study):
-    for number, (site, said) in enumerate(
-        [
-            ({"slurm_account": "nobody"}, "account nobody appears to be invalid"),
-            ({"qos": "platinum"}, "Invalid qos specification"),
-        ]
+    for site, said in (
+        ({"slurm_account": "nobody"}, "account nobody appears to be invalid"),
+        ({"qos": "platinum"}, "Invalid qos specification"),
     ):
-        found = study.run(site_profile(study.folder / f"profile{number}", **site), check=False)
+        found = study.run(site_profile(study.folder / "profile", **site), check=False)
         assert said in found, found
     assert cluster_with_accounting.jobs() == []
     good = site_profile(study.folder / "good", slurm_account="lab", qos="normal")
@@ -89,41 +94,14 @@ def test_a_controller_that_does_not_answer_is_named_at_once(cluster, study):
     assert not (study.folder / "results").exists()
 
 
-def test_a_missing_model_is_found_before_anything_is_submitted(cluster, tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    base = {"tiny": {"hub": "lab/tiny", "revision": "607a30d783dfa663caf39e06633721c8d4cfcd7e"}}
-    study = ClusterStudy(tmp_path / "study").make(bases=base)
-    said = study.run(site_profile(study.folder / "profile"), check=False)
-    assert "not downloaded yet: lab/tiny, and HF_HUB_OFFLINE is set" in said
-    assert "snakemake --until download_base --config experiments=" in said
-    assert cluster.jobs() == []
-
-
-def test_a_model_that_does_not_fit_the_gpu_is_found_before_anything_is_submitted(cluster, tmp_path):
-    training = {"max_steps": 4, "max_length": 512, "batch_size": 4096, "evaluations": 2}
-    study = ClusterStudy(tmp_path / "study").make(training=training)
-    profile = site_profile(study.folder / "profile", gpu_memory_gb="1")
-    for target in ("doctor", "all"):
-        said = study.run(profile, check=False, target=target)
-        assert "small: training full takes about" in said, said
-        assert "but 1.0 GB are there" in said
-        assert "what would fit: training.batch_size: " in said and "Traceback" not in said
-    assert cluster.jobs() == []
-    assert not (study.folder / "results").exists()
-    larger = site_profile(study.folder / "larger", gpu_memory_gb="80")
-    assert "ok small: training full takes about" in study.run(larger, target="doctor")
-
-
 def test_a_run_gets_what_it_asks_for(cluster_with_accounting, tmp_path):
     """Not only as much as the machine has that Snakemake runs on."""
     cluster = cluster_with_accounting
-    study = ClusterStudy(tmp_path / "study").make(compute=compute(threads=16, gpu=2))
+    study = ClusterStudy(tmp_path / "study").make(**compute(threads=16, gpu=2))
     process = study.start(site_profile(study.folder / "profile", slurm_account="lab"))
     try:
-        cluster.until(
-            lambda: any(job.comment.startswith("rule_train") for job in cluster.jobs()), "a job", 60
-        )
-        train = next(job for job in cluster.jobs() if job.comment.startswith("rule_train"))
+        cluster.until(lambda: any(job.rule == "train" for job in cluster.jobs()), "a job", 60)
+        train = next(job for job in cluster.jobs() if job.rule == "train")
         assert (train.tres["cpu"], train.tres["gres/gpu"]) == ("16", "2")
     finally:
         process.kill()

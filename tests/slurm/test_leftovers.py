@@ -144,16 +144,6 @@ def test_jobs_of_a_run_that_is_at_work_are_left_alone(cluster, place):
         assert "left" not in said
 
 
-def test_a_job_of_the_users_own_in_the_folder_is_none_of_ours(cluster, place):
-    place.go()
-    place.run()
-    own = cluster.submit("sleep 100", f"--chdir={place.folder}", "--comment=rule_mine")
-    cluster.wait(own, "RUNNING")
-    (place.folder / "a.txt").unlink()
-    assert "left" not in place.run(PAPERTUNE_LEFTOVERS="cancel")
-    assert cluster.job(own).state == "RUNNING"
-
-
 def test_while_the_controller_is_away_a_run_waits_and_no_other_starts(cluster, tmp_path):
     """The plugin alone gives its jobs up after five questions, and waits for them for ever; and no
     answer is no leave to go on where jobs may be at work."""

@@ -47,9 +47,8 @@ def test_a_job_of_several_nodes_wants_as_many_that_have_what_it_asks_of_each():
     assert lacks(**both) == []
     assert lacks(**both | {"nodes": 3, "gpu": 6}) == ["has 2 such nodes, not 3"]
     assert lacks(**both | {"gpu": 6}) == ["has no node with 3 toy GPUs (at most 2)"]
-    one_down = PARTITION.replace("|2|16|", "|1|16|") + PARTITION.replace(
-        "|2|16|64000|gpu:toy:2|idle", "|1|16|64000|gpu:toy:2|down"
-    )
+    one_down = PARTITION.replace("|2|16|64000|gpu:toy:2|idle", "|1|16|64000|gpu:toy:2|idle")
+    one_down += "gpu|up|10:00:00|1|16|64000|gpu:toy:2|down\n"
     said = "has the right nodes, but 1 of them takes jobs now"
     assert lacks(one_down, **both) == [said] and lacks(one_down, **both, ever=True) == []
     (kind,) = kinds_of([("train", False, attempts(60, 4, nodes=2))])
@@ -67,10 +66,8 @@ def test_nodes_that_are_down_may_come_back():
 
 def test_a_job_in_words():
     assert str(ask_of(FITS)) == "1 GPU, 4 CPUs, 32000 MB, 240 minutes"
-    assert str(ask_of(FITS | {"nodes": 2, "gpu": 4})).startswith(
-        "2 nodes with 2 GPU each, 4 CPUs, "
-    )
-    assert str(ask_of({"gpu": 2, "gpu_model": "a100"})) == "2 a100 GPU, 1 CPU"
+    both = FITS | {"nodes": 2, "gpu": 4, "gpu_model": "a100"}
+    assert str(ask_of(both)).startswith("2 nodes with 2 a100 GPU each, 4 CPUs, ")
     assert ask_of({"slurm_partition": "gpu, long"}).partitions == ["gpu", "long"]
 
 

@@ -48,26 +48,20 @@ def test_partitions_are_read_with_their_nodes():
 
 
 @pytest.mark.parametrize(
-    ("gres", "gpus"),
+    ("gres", "state", "gpus", "up"),
     [
-        ("(null)", {}),
-        ("gpu:4", {"": 4}),
-        ("gpu:a100:4(S:0-1)", {"a100": 4}),
-        ("gpu:a100:2(S:0),gpu:v100:1(S:1),lustre:1", {"a100": 2, "v100": 1}),
-        ("gpu:a100_1g.5gb:7", {"a100_1g.5gb": 7}),
-        ("shard:8", {}),
+        ("(null)", "idle~", {}, 3),
+        ("gpu:4", "down*", {"": 4}, 0),
+        ("gpu:a100:4(S:0-1)", "drng", {"a100": 4}, 0),
+        ("gpu:a100:2(S:0),gpu:v100:1(S:1),lustre:1", "idle*", {"a100": 2, "v100": 1}, 0),
+        ("gpu:a100_1g.5gb:7", "maint", {"a100_1g.5gb": 7}, 0),
+        ("shard:8", "drain$", {}, 0),
     ],
 )
-def test_gpus_of_a_node_are_counted_by_model(gres, gpus):
-    (partition,) = nodes(f"gpu|up|1:00:00|1|16|64000|{gres}|idle~\n")
-    assert dict(partition.shapes[0].gpus) == gpus
-    assert partition.shapes[0].up == 1
-
-
-@pytest.mark.parametrize("state", ["down*", "drng", "idle*", "maint", "drain$"])
-def test_nodes_that_take_no_jobs_do_not_count(state):
-    (partition,) = nodes(f"gpu|up|1:00:00|3|16|64000|(null)|{state}\n")
-    assert partition.shapes[0].up == 0
+def test_gpus_of_a_node_are_counted_by_model_where_it_takes_jobs(gres, state, gpus, up):
+    (partition,) = nodes(f"gpu|up|1:00:00|3|16|64000|{gres}|{state}\n")
+    (shape,) = partition.shapes
+    assert (dict(shape.gpus), shape.up) == (gpus, up)
 
 
 @pytest.mark.parametrize(

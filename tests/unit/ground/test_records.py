@@ -1,5 +1,3 @@
-import os
-
 import pytest
 
 from papertune.errors import RecordError
@@ -17,21 +15,6 @@ def test_records_come_back_as_they_were_written(tmp_path):
     documents = [document(number) for number in range(3)]
     assert write_records(tmp_path / "a" / "d.jsonl", documents) == 3
     assert list(read_records(tmp_path / "a" / "d.jsonl", Document)) == documents
-
-
-def test_a_failing_write_leaves_the_old_file_and_no_litter(tmp_path):
-    path = tmp_path / "d.jsonl"
-    write_records(path, [document(1)])
-    before = path.read_bytes()
-
-    def broken():
-        yield document(2)
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left"):
-        write_records(path, broken())
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["d.jsonl"]
 
 
 @pytest.mark.parametrize(

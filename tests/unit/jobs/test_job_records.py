@@ -69,7 +69,6 @@ def test_a_job_that_ends_well_says_what_it_took(tmp_path):
     ("work", "code", "status"),
     [
         ("raise PapertuneError('no')", 1, "failed"),
-        ("1 / 0", 1, "failed"),
         ("sys.exit('no')", 1, "failed"),
         ("sys.exit(3)", 3, "failed"),
         (f"os.kill(os.getpid(), signal.SIGTERM)\n    {WAIT}", 75, "interrupted"),
@@ -134,9 +133,6 @@ def test_a_small_process_of_a_big_one_is_small():
     assert int(process.communicate()[0]) < len(big) < own_peak()
 
 
-# ---- GPUs -------------------------------------------------------------------
-
-
 def driver(folder: Path, says: str) -> dict[str, str]:
     """A stand-in for the driver's tool, which notes what it was asked."""
     program(folder / "bin/nvidia-smi", f'echo "$@" >> {folder}/asked.txt\n{says}')
@@ -146,21 +142,15 @@ def driver(folder: Path, says: str) -> dict[str, str]:
 def test_busy_gpus_are_added_up(tmp_path):
     path = driver(tmp_path, "printf '100\\n50\\n'")
     _, record = run(tmp_path, "time.sleep(2)", gpu=2, CUDA_VISIBLE_DEVICES="4,5", **path)
-    took = record.ended - record.started
-    assert 1.5 * 1.5 <= record.gpu_seconds <= 1.5 * took
+    assert 1.5 * 1.5 <= record.gpu_seconds <= 1.5 * (record.ended - record.started)
     assert "--id=4,5" in (tmp_path / "asked.txt").read_text()
 
 
-@pytest.mark.parametrize(
-    ("gpu", "says", "asked"),
-    [(1, "echo '[N/A]'", True), (1, "exit 9", True), (0, "echo 100", False)],
-)
-def test_what_gpus_do_not_say_is_not_known(tmp_path, gpu, says, asked):
+@pytest.mark.parametrize(("gpu", "says"), [(1, "echo '[N/A]'"), (1, "exit 9"), (0, "echo 100")])
+def test_what_gpus_do_not_say_is_not_known(tmp_path, gpu, says):
     _, record = run(tmp_path, "time.sleep(1)", gpu=gpu, **driver(tmp_path, says))
     assert record.gpu_seconds is None
-    note = tmp_path / "asked.txt"
-    assert note.exists() == asked, "a job without GPUs asks no driver"
-    assert not asked or "--id=0 " in note.read_text()
+    assert (tmp_path / "asked.txt").exists() == bool(gpu)
 
 
 # ---- without a cluster ------------------------------------------------------

