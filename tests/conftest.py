@@ -33,13 +33,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first, so that no process ends long before the others."""
-    order = ["slurm", "end_to_end"]
-
-    def place(item: pytest.Item) -> int:
-        folder = item.path.parent.name
-        return order.index(folder) if folder in order else len(order)
-
-    items.sort(key=place)
+    order = {"slurm": 0, "end_to_end": 1}
+    items.sort(key=lambda item: order.get(item.path.parent.name, 2))
 
 
 @pytest.fixture(scope="module")

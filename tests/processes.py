@@ -27,3 +27,27 @@ def program(path: Path, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return path
+
+
+def recorded_job(work: str, gpu: int) -> str:
+    """A script's code that does some work as the job of a rule, which looks at itself often."""
+    return f"""
+import os, signal, subprocess, sys, time
+from types import SimpleNamespace
+from papertune.jobs import record, stopping
+from papertune.errors import PapertuneError
+from papertune.jobs.job import job
+
+record.FIRST = record.LATER = record.TELL = 0.1
+snakemake = SimpleNamespace(
+    rule="train",
+    wildcards=dict(experiment="mine", model="full", seed="1"),
+    resources=dict(gpu={gpu}, mem_mb=700, runtime=9, tmpdir="/tmp"),
+    threads=2,
+    log=["logs/mine/train.log"],
+    config=dict(store="store", resources="resources"),
+)
+with job(snakemake):
+    print("at work", flush=True)
+    {work}
+"""

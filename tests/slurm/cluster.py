@@ -4,7 +4,6 @@ The daemons are Debian's, the nodes several `slurmd` beside each other. GPU node
 `cluster_setup`). What is left of a killed test run goes when the next cluster starts.
 """
 
-import json
 import os
 import stat
 import subprocess
@@ -53,9 +52,8 @@ class Job:
     id: int
     state: str
     nodes: str
-    comment: str
     workdir: str
-    tres: dict[str, str]
+    comment: str
 
     @property
     def rule(self) -> str:
@@ -99,23 +97,12 @@ class Cluster:
 
     def jobs(self) -> list[Job]:
         """All jobs since the start, also those that have ended."""
-        found = json.loads(self.run("squeue", "--states=all", "--json"))
-        if found["errors"]:  # its exit status would be 0
-            raise RuntimeError(f"squeue: {found['errors']}")
-        return [
-            Job(
-                id=job["job_id"],
-                state=job["job_state"],
-                nodes=job["nodes"],
-                comment=job["comment"],
-                workdir=job["current_working_directory"],
-                tres=tres_of(job["tres_alloc_str"] or job["tres_req_str"]),
-            )
-            for job in found["jobs"]
-        ]
+        columns = {"id": "%A", "state": "%T", "nodes": "%N", "workdir": "%Z", "comment": "%k"}
+        form = f"--format={CUT.join(columns.values())}"
+        rows = rows_of(self.run("squeue", "--states=all", "--noheader", form), columns)
+        return [Job(**row | {"id": int(row["id"])}) for row in rows]
 
     def job(self, number: int) -> Job:
-        """One job."""
         return next(job for job in self.jobs() if job.id == number)
 
     def wait(self, number: int, *states: str, seconds: float = 30) -> None:
@@ -136,9 +123,8 @@ class Cluster:
 
         def complete() -> bool:
             rows[:] = rows_of(self.run(*command, *form), columns)
-            return bool(rows and rows[0]["Partition"]) and all(
-                row["State"].split()[0] in ENDED for row in rows
-            )
+            ended = [row["State"].split()[0] in ENDED for row in rows]
+            return all(ended) and bool(rows and rows[0]["Partition"])
 
         self.until(complete, f"job {number} in sacct")
         return rows[0]
@@ -158,7 +144,6 @@ class Cluster:
         self.until(frozen, f"job {number} to stand still")
 
     def thaw(self, number: int) -> None:
-        """Let a job's processes go on."""
         self.run("scancel", "--full", "--signal=CONT", str(number))
 
     def stop_controller(self) -> None:
@@ -166,7 +151,6 @@ class Cluster:
         terminate_with(self.folder / "log/slurmctld.log")
 
     def start_controller(self) -> None:
-        """Start slurmctld and wait for its answer."""
         self._daemon("slurmctld")
         self.until(lambda: "is UP" in self.run("scontrol", "ping", check=False), "slurmctld")
 
@@ -176,12 +160,10 @@ class Cluster:
         self.set_node(node, "down")
 
     def set_node(self, node: str, state: str, check: bool = True) -> None:
-        """Set a node's state: down, drain, resume …"""
         reason = () if state == "resume" else ("reason=test",)
         self.run("scontrol", "update", f"nodename={node}", f"state={state}", *reason, check=check)
 
     def _state_of(self, node: str) -> str:
-        """Such as idle, mix, alloc, down, drain, drng; with `*` where it does not answer."""
         return self.run("sinfo", "--noheader", f"--nodes={node}", "--format=%t").split()[0]
 
     def tidy(self) -> None:
@@ -265,11 +247,7 @@ class Cluster:
     # ---- commands -----------------------------------------------------------------
 
     def run(self, *command: str, check: bool = True) -> str:
-        """Run a command to its end; output and errors as one text.
-
-        Raises:
-            RuntimeError: it failed although ``check`` is set; shows the ends of all logs.
-        """
+        """Run a command to its end; output and errors as one text. RuntimeError shows the logs."""
         return self._run(command, check, stdout=subprocess.PIPE)
 
     def _daemon(self, *command: str) -> None:
@@ -285,11 +263,7 @@ class Cluster:
         return done.stdout
 
     def until(self, condition: Callable[[], object], what: str, seconds: float = 30) -> None:
-        """Wait for a condition.
-
-        Raises:
-            RuntimeError: it did not come; shows the ends of all logs.
-        """
+        """Wait for a condition; RuntimeError shows the logs."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -302,8 +276,3 @@ class Cluster:
             lines = log.read_text(errors="replace").splitlines()[-8:]
             ends += "\n".join((f"== {log.name}", *lines, ""))
         return ends
-
-
-def tres_of(text: str) -> dict[str, str]:
-    """Slurm's trackable resources: ``cpu=1,mem=2G``."""
-    return dict(item.split("=", 1) for item in text.split(",") if item)

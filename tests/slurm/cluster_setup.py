@@ -44,7 +44,6 @@ def environment() -> dict[str, str]:
 
 
 def lacking(accounting: bool) -> str | None:
-    """Why this machine can have no test cluster; None if it can."""
     if os.geteuid() != 0:
         return "Slurm's daemons start as root only"
     wanted, path = PROGRAMS + (ACCOUNTING_PROGRAMS if accounting else ()), environment()["PATH"]
@@ -195,7 +194,6 @@ def add_network() -> bool:
 
 
 def remove_network() -> None:
-    """Take it away, also that of a run that was killed."""
     if shutil.which("ip"):
         for command in (f"link delete {LINK}", f"netns delete {NAMESPACE}"):
             subprocess.run(["ip", *command.split()], capture_output=True, check=False)

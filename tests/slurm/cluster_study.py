@@ -12,6 +12,7 @@ from typing import Any
 import eager_snakemake
 import yaml
 from cluster import Cluster, Job
+from cluster_setup import OURS
 
 import warm_jobs
 from end_to_end.conftest import row, write_study
@@ -35,12 +36,9 @@ def start(folder: Path, options: list[str], stdout: Any, **environment: str) -> 
 
 
 def site_profile(folder: Path, **site: str) -> Path:
-    """The Slurm profile with the lines of its site filled in, as a user would.
+    """The Slurm profile with lines of a site filled in, as a user would, commented out or not.
 
-    Args:
-        folder: Where to put it.
-        site: Key → value of lines that stand there, commented out or not. `slurm_partition` stands
-            there twice: `cpu_partition` and `gpu_partition` are those without and with a GPU.
+    `slurm_partition` stands there twice: here `cpu_partition` and `gpu_partition`.
     """
     lines = (ROOT / "profiles/slurm/config.yaml").read_text().splitlines()
     values = {"cpu_partition": "cpu", "gpu_partition": "gpu", "gpu_model": "toy"} | site
@@ -72,29 +70,8 @@ class ClusterStudy:
         values = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
         documents = [row(paper) for year in range(2019, 2023) for paper in papers(year, 5, 1)]
         (self.folder / "documents.json").write_text(json.dumps(documents))
-        values.update(
-            source={"kind": "files", "path": "documents.json"},
-            splits={
-                "train": {"from": 2019, "to": 2020},
-                "test": {"from": 2021, "to": 2022},
-                "validation": 0.3,
-            },
-            generators={"extractive": values["generators"]["extractive"]},
-            dataset="extractive",
-            test_sets=["extractive"],
-            bases={"tiny": {"path": str(self.folder / "tiny")}},
-            training={"max_steps": 4, "max_length": 512, "batch_size": 4, "evaluations": 2},
-            models={
-                "baseline": {"base": "tiny", "method": "baseline"},
-                "full": {"base": "tiny", "method": "full", "training": {"learning_rate": 0.001}},
-            },
-            seeds=[1],
-            answering={"max_new_tokens": 8, "batch_size": 4},
-            metrics=["token_f1", "perplexity"],
-            comparison={"metric": "token_f1", "resamples": 200},
-            compute={"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 10},
-        )
-        values.update(changes)
+        extractive = {"generators": {"extractive": values["generators"]["extractive"]}}
+        values |= extractive | yaml.safe_load((OURS / "small.yaml").read_text()) | changes
         write_study(self.folder, values)
         make_model(self.folder / "tiny", context=512)
         return self
@@ -134,15 +111,12 @@ class ClusterStudy:
         return path.read_text() if path.exists() else ""
 
     def jobs(self, cluster: Cluster) -> list[Job]:
-        """Its jobs; the cluster may have others."""
         return [job for job in cluster.jobs() if job.workdir == str(self.folder)]
 
     def completed(self, cluster: Cluster) -> Counter[str]:
-        """Rule → jobs that came to a good end."""
         return Counter(job.rule for job in self.jobs(cluster) if job.state == "COMPLETED")
 
     def weights(self) -> bytes:
-        """What was trained."""
         [path] = self.folder.glob("results/small/models/*/*/*.safetensors")
         return path.read_bytes()
 

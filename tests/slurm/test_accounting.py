@@ -11,45 +11,28 @@ from cluster import Cluster
 from papertune.cluster.slurm_accounting import accounting
 from papertune.jobs.record import JobRecord, own_job, read_records_below
 from papertune.report.cost import attempts
+from processes import recorded_job
 from snakemake_run import ROOT
 
 pytestmark = pytest.mark.slurm
 
-WORK = """
-import os, sys, time
-from types import SimpleNamespace
-sys.path.insert(0, sys.argv[1])
-from papertune.jobs import stopping
-from papertune.jobs import record
-from papertune.jobs.job import job
-record.FIRST = record.LATER = record.TELL = 0.3
-snakemake = SimpleNamespace(
-    rule="train",
-    wildcards={"experiment": "mine", "seed": sys.argv[2]},
-    resources={"gpu": 1, "mem_mb": 400, "runtime": 5},
-    threads=1,
-    log=["logs/mine/train.log"],
-    config={"store": "store", "resources": "resources"},
-)
-with job(snakemake):
-    held = bytes(range(256)) * 400_000
+WORK = """held = bytes(range(256)) * 400_000
     end = time.process_time() + 1.5
     while time.process_time() < end:
         pass
-    until = time.monotonic() + float(sys.argv[3])
+    until = time.monotonic() + %s
     while time.monotonic() < until:
         time.sleep(0.1)
         stopping.check()
 """
 
 
-def submit(cluster: Cluster, folder: Path, seed: str, seconds: float, *options: str) -> int:
-    (folder / "work.py").write_text(WORK)
-    library = str(ROOT / "workflow" / "scripts")
-    command = [sys.executable, "work.py", library, seed, str(seconds)]
+def submit(cluster: Cluster, folder: Path, seconds: float, *options: str) -> int:
+    (folder / "work.py").write_text(recorded_job(WORK % seconds, gpu=1))
+    library = f"PYTHONPATH={ROOT}/workflow/scripts"
     return cluster.submit(
-        f"srun {shlex.join(command)}",
-        *("--partition=gpu", "--gres=gpu:1", "--mem=400M", f"--chdir={folder}"),
+        f"srun {shlex.join(['env', library, sys.executable, 'work.py'])}",
+        *("--partition=gpu", "--gres=gpu:1", "--mem=700M", f"--chdir={folder}"),
         *(f"--output={folder}/%j.txt", *options),
     )
 
@@ -70,7 +53,7 @@ def test_a_record_has_the_id_of_its_job_and_the_accounting_completes_it(
     cluster_with_accounting, tmp_path
 ):
     cluster = cluster_with_accounting
-    job = submit(cluster, tmp_path, "1", 1.5)
+    job = submit(cluster, tmp_path, 1.5)
     cluster.wait(job)
     cluster.accounted(job)  # it is known there now
     [record] = records(tmp_path)
@@ -82,7 +65,7 @@ def test_a_record_has_the_id_of_its_job_and_the_accounting_completes_it(
     assert 0 <= attempt.queue < 30
     assert attempt.wall >= 3 and attempt.gpu_asked == attempt.wall
     assert attempt.cpu_used >= 1.5
-    assert attempt.memory_asked == 400 * 2**20
+    assert attempt.memory_asked == 700 * 2**20
     assert 102_400_000 < attempt.memory_used < attempt.memory_asked
     assert attempt.energy is None, "nothing measures it here"
     assert accounting([record.job], time.time() + 3600) == {}, "ids are given again"
@@ -92,7 +75,7 @@ def test_every_start_of_a_job_that_was_put_back_has_its_own_numbers(
     cluster_with_accounting, tmp_path
 ):
     cluster = cluster_with_accounting
-    job = submit(cluster, tmp_path, "1", 4, "--requeue")
+    job = submit(cluster, tmp_path, 4, "--requeue")
     wait_for_records(cluster, tmp_path, 1)
     cluster.run("scontrol", "requeue", str(job))
     wait_for_records(cluster, tmp_path, 2)

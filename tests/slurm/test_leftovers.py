@@ -6,51 +6,24 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster
+from cluster_setup import OURS
 from cluster_study import start
-
-from snakemake_run import ROOT
 
 pytestmark = pytest.mark.slurm
 
-# two jobs of the cluster, each of which says when it began and ended
-SNAKEFILE = f"""
-import sys
-sys.path.insert(0, "{ROOT}/workflow/scripts")
-from snakemake.exceptions import WorkflowError
-from papertune.jobs import running
-from papertune.errors import PapertuneError
-config.setdefault("store", "store")
-RESOURCES, EXPERIMENTS, LAYOUTS = "resources", {{}}, {{}}
-if "--unlock" in sys.argv:
-    running.forget_ended()
-onstart:
-    running.begin()
-    check_run()
-include: "{ROOT}/workflow/rules/insides.smk"
-include: "{ROOT}/workflow/rules/cluster.smk"
-rule all:
-    default_target: True
-    input: expand("{{name}}.txt", name=config.get("names", ["a", "b"]))
-rule slow:
-    output: "{{name}}.txt"
-    params: word=config.get("word", "first")
-    resources: mem_mb=100, runtime=5
-    shell: "echo begin {{wildcards.name}} >> log; while ! test -e go; do sleep 0.2; done;"
-           " echo {{params.word}} > {{output}}; echo end {{wildcards.name}} >> log"
-"""
 OPTIONS = (
+    *("--snakefile", str(OURS / "leftovers.smk")),
     *("--executor", "slurm", "--jobs", "5", "--rerun-incomplete", "--latency-wait", "5"),
     *("--slurm-init-seconds-before-status-checks", "1", "--slurm-status-command", "squeue"),
 )
 
 
 class Place:
-    """A folder with the Snakefile, and runs in it."""
+    """A folder, and runs of leftovers.smk in it: two jobs that say when they begin and end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        (folder / "Snakefile").write_text(SNAKEFILE)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return start(self.folder, [*OPTIONS, *arguments], subprocess.PIPE, **environment)

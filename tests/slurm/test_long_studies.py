@@ -3,15 +3,12 @@
 import csv
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 import yaml
-from cluster import Cluster, tres_of
+from cluster import Cluster
 from cluster_study import ClusterStudy, site_profile
-from slow_processor import slow_processor
 
-from papertune.jobs.record import read_records_below
 from snakemake_run import ROOT
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -21,8 +18,13 @@ LANGUAGE_MODEL = {"pretrain_base": 1, "train": 4, "answer": 10}
 OTHERS = {"score": 10, "compare": 1, "count_stages": 1}
 # minutes are the least that Slurm limits; each attempt has one
 LIMITS = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
-# an attempt has 20 to 50 seconds: Slurm looks every 30 seconds which end within the next minute
-SECONDS = 100
+# 100 seconds; an attempt has 20 to 50: Slurm looks every 30 seconds which end within the next minute
+SLOWLY = """import sys, time
+if sys.orig_argv[1].endswith(".train.py"):
+    from torch.optim.optimizer import register_optimizer_step_pre_hook
+    register_optimizer_step_pre_hook(lambda *_: time.sleep(0.25))
+"""
+RETRIES = ("--retries", "12")
 TRAINING = {"max_steps": 400, "max_length": 512, "batch_size": 4, "evaluations": 4}
 
 
@@ -32,37 +34,21 @@ def cluster(clusters) -> Cluster:
     return clusters(True)
 
 
-@dataclass(frozen=True)
-class Limited:
-    """A training on a slow node that has to stop again and again, and one that is never stopped."""
-
-    study: ClusterStudy
-    process: subprocess.Popen[str]
-    free: ClusterStudy
-
-
 @pytest.fixture(scope="module")
-def limited(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
-    """It takes minutes and little of the processor: the demo runs meanwhile."""
-    free = ClusterStudy(tmp_path_factory.mktemp("free")).make(training=TRAINING)
-    free.run(None, target="models")
-    [record] = read_records_below([free.folder / "logs/small/jobs/train"])
-    assert record.cpu_seconds
-    with slow_processor(record.cpu_seconds / SECONDS) as slow:
-        study = ClusterStudy(tmp_path_factory.mktemp("limited"))
-        study.make(training=TRAINING, compute=LIMITS)
-        site = {"slurm_account": "lab", "slurm_extra": "\"'--signal=TERM@10'\""}
-        profile = site_profile(study.folder / "profile", **site)
-        first = study.folder / "slowly.py"
-        first.write_text(
-            "import os, sys\nif sys.orig_argv[1].endswith('.train.py'):\n"
-            f"    open({str(slow)!r}, 'w').write(str(os.getpid()))\n"
-        )
-        process = study.start(
-            profile, "--retries", "12", target="models", WARM_JOBS_FIRST=str(first)
-        )
-        yield Limited(study, process, free)
-        process.kill()
+def limited(cluster, tmp_path_factory) -> Iterator[tuple[ClusterStudy, subprocess.Popen[str]]]:
+    """A training that has to stop again and again, and its process.
+
+    It takes minutes and little of the processor: the demo runs meanwhile.
+    """
+    study = ClusterStudy(tmp_path_factory.mktemp("limited"))
+    study.make(training=TRAINING, compute=LIMITS)
+    site = {"slurm_account": "lab", "slurm_extra": "\"'--signal=TERM@10'\""}
+    profile = site_profile(study.folder / "profile", **site)
+    first = study.folder / "slowly.py"
+    first.write_text(SLOWLY)
+    process = study.start(profile, *RETRIES, target="models", WARM_JOBS_FIRST=str(first))
+    yield study, process
+    process.kill()
 
 
 @pytest.mark.usefixtures("limited")
@@ -79,7 +65,7 @@ def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster, tmp_path
     for job in study.jobs(cluster):
         assert job.state == "COMPLETED", job
         whole = cluster.accounted(job.id)
-        given = tres_of(whole["AllocTRES"])
+        given = dict(item.split("=") for item in whole["AllocTRES"].split(","))
         model = job.rule in LANGUAGE_MODEL
         assert whole["Partition"] == ("gpu" if model else "cpu")
         assert given.get("gres/gpu") == ("1" if model else None)
@@ -98,13 +84,15 @@ def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster, tmp_path
     assert "Nothing to be done" in study.run(site_profile(study.folder / "profile"))
 
 
-def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, limited):
-    study = limited.study
-    assert limited.process.wait(900) == 0, study.said()[-4000:]
+def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, limited, tmp_path):
+    study, process = limited
+    free = ClusterStudy(tmp_path / "free").make(training=TRAINING)
+    free.run(None, target="models")
+    assert process.wait(900) == 0, study.said()[-4000:]
     attempts = study.jobs(cluster)
     assert len(attempts) >= 3
     assert study.completed(cluster) == {"train": 1}
-    assert study.weights() == limited.free.weights()
+    assert study.weights() == free.weights()
     logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
     stopped = ["stopped by SIGTERM" in path.read_text() for path in logs]
     assert stopped.count(True) == len(attempts) - 1

@@ -9,35 +9,15 @@ import pytest
 
 from papertune.cluster.slurm_accounting import accounting
 from papertune.jobs.record import JobRecord, folder_of, own_job, own_peak, read_records_below
-from processes import program, python
+from processes import program, python, recorded_job
 
-JOB = """
-import os, signal, subprocess, sys, time
-from types import SimpleNamespace
-from papertune.jobs import record, stopping
-from papertune.errors import PapertuneError
-from papertune.jobs.job import job
-
-record.FIRST = record.LATER = record.TELL = 0.1
-snakemake = SimpleNamespace(
-    rule="train",
-    wildcards={"experiment": "mine", "model": "full", "seed": "1"},
-    resources={"gpu": %(gpu)d, "mem_mb": 700, "runtime": 9, "tmpdir": "/tmp"},
-    threads=2,
-    log=["logs/mine/train.log"],
-    config={"store": "store", "resources": "resources"},
-)
-with job(snakemake):
-    print("at work", flush=True)
-    %(work)s
-"""
 SPIN = "end = time.process_time() + 0.6\n    while time.process_time() < end: pass"
 HOLD = "import time; held = bytes(range(256)) * 400_000; time.sleep(1)"
 WAIT = "while True: time.sleep(0.05); stopping.check()"
 
 
 def start(folder: Path, work: str, gpu: int = 0, **environment: str) -> subprocess.Popen[str]:
-    return python(JOB % {"work": work, "gpu": gpu}, cwd=folder, environment=environment)
+    return python(recorded_job(work, gpu), cwd=folder, environment=environment)
 
 
 def records(folder: Path) -> list[JobRecord]:

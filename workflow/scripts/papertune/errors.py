@@ -4,10 +4,7 @@
 class PapertuneError(Exception):
     """A failure that the user can act on; scripts print it without a traceback.
 
-    Args:
-        what: What was wrong, in one sentence.
-        where: The file and line, configuration key or url.
-        hint: What to do about it.
+    It says what was wrong in one sentence, where (file and line, key or url), and what to do.
     """
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:

@@ -205,10 +205,7 @@ def read_records(path: str | Path, kind: type[Record]) -> Iterator[Record]:
 
 
 def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers (from 1) and objects of a JSONL file; blank lines are passed over.
-
-    Raises RecordError where a line is no JSON object; names file and line.
-    """
+    """Line numbers (from 1) and objects of a JSONL file; RecordError names file and line of others."""
     with open(path, "rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():

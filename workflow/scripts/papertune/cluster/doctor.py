@@ -22,13 +22,9 @@ ONE = Lock()  # it guesses what a profile does not say, once
 def examine(
     executor: Any, kinds: Iterable[Kind], layouts: Mapping[str, Layout], folders: Iterable[str]
 ) -> Iterator[Finding]:
-    """What the user is told who asks for the doctor, for whole runs of the experiments.
+    """What the user is told who asks for the doctor, for whole runs, which submit ``kinds``.
 
-    Args:
-        executor: What Snakemake runs jobs with.
-        kinds: What whole runs submit.
-        layouts: The experiments.
-        folders: Where results and finished work lie.
+    The folders are those where results and finished work lie.
     """
     if slurm.submits(executor):
         yield from check_cluster(executor, kinds)

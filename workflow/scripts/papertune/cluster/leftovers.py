@@ -1,9 +1,8 @@
 """Jobs of a run that was killed go on, here or in the queue: a new run waits for them, or ends them.
 
-They would write the same results as the jobs of the new run. Jobs here have left records
-(:mod:`papertune.jobs.running`). Every run that submits leaves its name there, so that the queue is
-asked only where there may be such jobs, and so that jobs of another run which is at work are told
-from them.
+They would write the same results as its jobs. Jobs here have left records. Every run that submits
+leaves its name, so that the queue is asked only where there may be such jobs, and so that jobs of
+another run which is at work are told from them.
 """
 
 import json

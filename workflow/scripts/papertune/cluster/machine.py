@@ -160,12 +160,7 @@ def hub_models(layout: Layout) -> list[HubModel]:
 
 
 def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iterator[Finding]:
-    """Whether models that are not here yet can be downloaded; no job that is submitted could.
-
-    Args:
-        models: What is needed.
-        experiments: The experiments that need it, for the command that downloads.
-    """
+    """Whether models that experiments need and lack can be downloaded; no submitted job could."""
     missing = [model for model in models if not Path(model.folder).exists()]
     text = f"not downloaded yet: {', '.join(model.name for model in missing)}"
     command = f"snakemake --until download_base --config experiments={','.join(experiments)}"

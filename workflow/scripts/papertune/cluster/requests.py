@@ -86,8 +86,7 @@ class Kind:
 def kinds_of(jobs: Iterable[tuple[str, bool, Iterable[Mapping[str, Any]]]]) -> list[Kind]:
     """Jobs by what they ask for, in the order in which they first appear.
 
-    Args:
-        jobs: Of each job its rule, whether it runs here, and its resources in every attempt.
+    Each has its rule, whether it runs here, and its resources in every attempt.
     """
     found: dict[str, Kind] = {}
     for rule, here, attempts in jobs:
@@ -114,11 +113,7 @@ def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
     """What a partition lacks for a job, in words; nothing if the job fits on its nodes.
 
     Slurm itself may take such a job and let it wait for ever, or spread its GPUs over nodes.
-
-    Args:
-        ask: What the job asks for.
-        partition: What there is.
-        ever: Leave out what may be different tomorrow: nodes that are down, a closed partition.
+    ``ever`` leaves out what may be different tomorrow: nodes that are down, a closed partition.
     """
     lacks = []
     if ask.minutes and partition.minutes is not None and ask.minutes > partition.minutes:

@@ -47,14 +47,9 @@ class Usage:
 
 
 def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, list[Usage]]:
-    """What the accounting knows of jobs: id → its starts, in order.
+    """What the accounting knows of jobs: id → its starts, in order; nothing where none is kept.
 
-    Args:
-        jobs: Ids of jobs.
-        since: Jobs that ended before are not looked for: ids are given again after some years.
-
-    Returns:
-        Nothing of jobs that it does not know, and nothing at all where none is kept.
+    Jobs that ended before ``since`` are not looked for: ids are given again after some years.
     """
     if not (ids := sorted(set(filter(None, jobs)))):
         return {}

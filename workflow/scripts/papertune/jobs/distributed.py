@@ -11,10 +11,6 @@ from typing import Any, TypeVar
 
 from papertune.jobs import stopping
 
-# a process that dies is noticed at once; this is for one that hangs, and it has to be longer than
-# the first process needs to write a checkpoint
-SECONDS = 1800
-
 Value = TypeVar("Value")
 
 _rank, _size = 0, 1
@@ -47,9 +43,10 @@ def join() -> list[str]:
         torch.cuda.set_device(local)
         os.environ["LOCAL_RANK"] = str(local)  # accelerate looks here
         where = f"GPU {local}"
-    torch.distributed.init_process_group(
-        "nccl" if on_gpu else "gloo", timeout=timedelta(seconds=SECONDS)
-    )
+    # a process that dies is noticed at once; this is for one that hangs, and it has to be longer
+    # than the first process needs to write a checkpoint
+    patience = timedelta(minutes=30)
+    torch.distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=patience)
     _rank, _size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     found: list[Any] = [None] * _size
     torch.distributed.all_gather_object(found, f"{socket.gethostname()} ({where})")

@@ -82,9 +82,9 @@ def _driver_says(*fields: str, of: str = "") -> list[list[str]]:
 def busy_share(asked: int) -> float | None:
     """How many GPUs' worth of work the job's GPUs do just now: 1.5 is two at 75 %.
 
-    They are the first so many where nothing says which it has. None where there is no tool, or a
-    GPU says nothing (a part of a shared one).
+    None where there is no tool, or a GPU says nothing (a part of a shared one).
     """
+    # the first so many, where nothing says which it has
     chosen = os.environ.get(VISIBLE) or ",".join(map(str, range(asked)))
     shares = _numbers("utilization.gpu", of=chosen)
     return sum(shares) / 100 if shares else None

@@ -20,9 +20,7 @@ from papertune.study.uses import Rule, used_by
 def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
     """The frame of a script's work; gives it what it takes from the experiment's settings.
 
-    Args:
-        snakemake: What Snakemake gives to scripts: rule, wildcards, threads, resources, log.
-        rule: What says what that is, of :mod:`papertune.study.uses`.
+    What that is says a rule of :mod:`papertune.study.uses`.
     """
     work_for_group(snakemake.config[folder] for folder in ("store", "resources"))
     wildcards = dict(snakemake.wildcards.items())

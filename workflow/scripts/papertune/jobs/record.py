@@ -125,11 +125,8 @@ def recorded(
 ) -> Iterator[None]:
     """Record the work that is done inside; a record that cannot be written stops no work.
 
-    Args:
-        jobs: The folder of an experiment's records.
-        rule: The job's.
-        wildcards: The job's besides the experiment, in the order of the folders.
-        asked: What it asked for: ``threads``, ``gpu``, ``memory_mb`` and ``runtime``.
+    The job has wildcards besides the experiment, in the order of the folders, and asked for
+    ``threads``, ``gpu``, ``memory_mb`` and ``runtime``.
     """
     folder = folder_of(jobs, rule, wildcards)
     attempt = 1  # one more than have failed since the last good end

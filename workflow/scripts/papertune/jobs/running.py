@@ -129,10 +129,7 @@ def make_way(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     """Stop a run that would read listings while they are replaced, or replace them while read.
 
     A run asks once more after ``begin``: of two that start at the same time each then sees the
-    other. Both stop, which is safe and rare.
-
-    Raises:
-        BusyError: another run is in the way.
+    other. Both stop (BusyError), which is safe and rare.
     """
     for run in at_work(folder):
         if run.refreshes:

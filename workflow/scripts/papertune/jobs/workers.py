@@ -50,9 +50,9 @@ class Workers:
 
     def command(self) -> list[str]:
         """The launcher with its numbers; raises TrainingError if it asks for something else."""
-        values = {"nodes": self.nodes, "processes": 1, "threads": self.threads}
         try:
-            return shlex.split(self.launcher.format(**values))
+            filled = self.launcher.format(nodes=self.nodes, processes=1, threads=self.threads)
+            return shlex.split(filled)
         except (LookupError, ValueError) as error:
             raise TrainingError(
                 f"not a launcher: {self.launcher} ({error})",
@@ -62,14 +62,11 @@ class Workers:
 
 
 def workers_of(resources: Mapping[str, Any], threads: int) -> Workers:
-    """The processes of a job, by what it asked for.
+    """The processes of a job, by what it asked for: ``gpu`` on all ``nodes`` together, threads on each.
 
-    Args:
-        resources: ``gpu`` and ``mem_mb`` …, of a job of several nodes also ``nodes``, with the GPUs
-            of all nodes; ``launcher`` from the profile. Without one, this is the only node.
-        threads: Of the job, on each node.
+    Without a ``launcher`` from the profile, this is the only node.
     """
-    launcher, nodes = str(resources.get("launcher") or ""), resources.get("nodes") or 1
+    launcher, nodes = resources.get("launcher") or "", resources.get("nodes") or 1
     if nodes == 1 or not launcher:
         nodes, launcher = 1, ""
     return Workers(nodes, max(1, (resources.get("gpu") or 0) // nodes), threads, launcher)
