@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,18 @@ def python(
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     env = os.environ | LIBRARY | (environment or {})
     return subprocess.Popen(command, text=True, env=env, **pipes | how)
+
+
+def wait_for(
+    sign: Callable[[], Any], process: subprocess.Popen | None = None, seconds: float = 120
+) -> Any:
+    """What a sign gives once it gives anything; fails where the process ends before."""
+    end = time.monotonic() + seconds
+    while not (found := sign()):
+        assert process is None or process.poll() is None, "the process has ended"
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.03)
+    return found
 
 
 def program(path: Path, script: str) -> Path:

@@ -36,4 +36,4 @@ def fill(folder: Path) -> Path:
 
 def _mount(folder: Path, options: str) -> bool:
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return subprocess.run(command, capture_output=True).returncode == 0

@@ -39,9 +39,6 @@ def snakemake(
     """Run the workflow with ``folder`` as working directory; output and errors as one text.
 
     ``warm`` is how it and its jobs start, see :mod:`warm_jobs`.
-
-    Raises:
-        AssertionError: it failed although ``check`` is set; shows the output's end.
     """
     options = [
         *("--snakefile", str(snakefile)),

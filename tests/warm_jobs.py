@@ -46,15 +46,13 @@ READ_WHEN_LOADED = {
 
 @functools.cache
 def environment() -> dict[str, str]:
-    """What makes the jobs of a Snakemake warm.
+    """What makes the jobs of a Snakemake warm; with WARM_RUN beside it, the run as well.
 
     The process they are copied from is started once for all of pytest's workers, and ends when the
     pytest does that has started these.
     """
-    if run := os.environ.get("PYTEST_XDIST_TESTRUNUID"):
-        owner = os.getppid()
-    else:
-        run, owner = uuid.uuid4().hex, os.getpid()
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    run, owner = (run, os.getppid()) if run else (uuid.uuid4().hex, os.getpid())
     folder = Path(tempfile.gettempdir(), f"warm-{run[:8]}")
     folder.mkdir(mode=0o700, exist_ok=True)
     address = folder / "jobs"

@@ -17,7 +17,7 @@ from papertune.errors import GeneratorError
 from papertune.jobs import distributed
 from papertune.jobs.progress import progress
 from papertune.training.train import train
-from processes import python
+from processes import python, wait_for
 from snakemake_run import ROOT
 
 log = logging.getLogger("papertune")
@@ -58,10 +58,7 @@ class Job:
         self.wait_until(lambda: text in self.said())
 
     def wait_until(self, sign: Callable[[], bool]) -> None:
-        end = time.monotonic() + 90
-        while not sign():
-            assert time.monotonic() < end and self.process.poll() is None, self.said()
-            time.sleep(0.01)
+        wait_for(sign, self.process, 90)
 
     def workers(self) -> list[psutil.Process]:
         return workers_of(JOB_LOG=str(self.log))
@@ -121,11 +118,7 @@ def in_step(threads: int, steps: int = 1000) -> None:
 
 
 def train_several(threads: int, runs: list[dict[str, Any]], parts_of: str = "") -> None:
-    """Train several models, one after the other.
-
-    Args:
-        parts_of: A base of which each process writes how much of it is its part.
-    """
+    """Train several models; each process writes how much of the base ``parts_of`` is its part."""
     for run in runs:
         validate_call(train)(**run | {"threads": threads})
     if not parts_of:

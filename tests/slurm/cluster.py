@@ -64,8 +64,7 @@ class Job:
 class Cluster:
     """A running Slurm; skips the test where there can be none.
 
-    With accounting there is a database, so that `sacct` works; jobs then belong to the account
-    `lab`, and one that asks for another account or quality of service is refused.
+    With accounting, `sacct` works, and jobs that do not belong to the account `lab` are refused.
     """
 
     def __init__(self, folder: Path, accounting: bool) -> None:

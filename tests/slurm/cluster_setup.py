@@ -9,8 +9,7 @@ open (each has its log or data there). That holds after a crash too, where a pid
 name a number that another process has by now.
 
 GPU nodes of real clusters are offline. Here they live in a network namespace that has one link, to
-this machine, and no route beyond it. The addresses are of the range kept for measuring networks
-(RFC 2544), which nobody has.
+this machine, and no route beyond it; its addresses are for measuring networks (RFC 2544).
 """
 
 import os

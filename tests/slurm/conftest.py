@@ -10,8 +10,7 @@ from cluster import Cluster
 def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool], Cluster]]:
     """What gives a Slurm with accounting, or one without, kept until another kind is wanted.
 
-    Clusters of other workers are waited for, so this lives for one file only: a whole session's
-    would keep the others waiting for as long.
+    It lives for one file only, as others wait for it.
     """
     running: list[Cluster] = []
 

@@ -2,15 +2,15 @@
 had finished ran twice."""
 
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
+from cluster import Cluster, Job
 from cluster_study import ClusterStudy, site_profile
 
+from processes import wait_for
 from small_disk import fill, small_disk
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -28,30 +28,14 @@ def undisturbed(tmp_path_factory) -> ClusterStudy:
     return study
 
 
-def wait_until(what: Callable[[], object], process: subprocess.Popen[str], seconds: float = 120):
-    """What it gives once it gives anything.
-
-    Raises:
-        AssertionError: the run ended, or the seconds, before.
-    """
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert process.poll() is None, "the run has ended"
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.2)
-    return found
-
-
 def running(cluster: Cluster, rule: str, beside: set[int] = frozenset()) -> Callable[[], object]:
-    """A test whether a job of a rule runs, other than some."""
-    return lambda: next(
-        (
-            job
-            for job in cluster.jobs()
-            if job.rule == rule and job.state == "RUNNING" and job.id not in beside
-        ),
-        None,
-    )
+    """A sign that a job of a rule runs, other than some."""
+
+    def found() -> list[Job]:
+        jobs = [job for job in cluster.jobs() if (job.rule, job.state) == (rule, "RUNNING")]
+        return [job for job in jobs if job.id not in beside]
+
+    return found
 
 
 @pytest.fixture
@@ -66,16 +50,16 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     study = ClusterStudy(disk / "study").make(training=TRAINING)
     profile = site_profile(study.folder / "profile")
     process = study.start(profile)
-    first = wait_until(running(cluster, "train"), process)
+    [first] = wait_for(running(cluster, "train"), process)
     cluster.run("scancel", str(first.id))
-    second = wait_until(running(cluster, "train", {first.id}), process)
+    [second] = wait_for(running(cluster, "train", {first.id}), process)
     cluster.kill_node(second.nodes)
     log = study.folder / "logs/small/models/full/seed-1.log"
     log.unlink(missing_ok=True)  # what stands there afterwards is of the third
-    third = wait_until(running(cluster, "train", {first.id, second.id}), process)
+    [third] = wait_for(running(cluster, "train", {first.id, second.id}), process)
     assert third.nodes != second.nodes
     # a job that begins while there is no controller waits minutes for its first step
-    wait_until(lambda: log.exists() and f"/{TRAINING['max_steps']}" in log.read_text(), process)
+    wait_for(lambda: log.exists() and f"/{TRAINING['max_steps']}" in log.read_text(), process)
     cluster.stop_controller()
     time.sleep(5)
     cluster.start_controller()
@@ -83,7 +67,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     cluster.wait(third.id, seconds=120)
     filler.unlink()
     lost = {first.id, second.id, third.id}
-    last = wait_until(running(cluster, "train", lost), process)
+    [last] = wait_for(running(cluster, "train", lost), process)
     cluster.freeze(last.id)  # until the next run has found it
     process.kill()
     process.wait()
@@ -93,7 +77,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     study.run(None, "--unlock")
     process = study.start(profile)
     left = r"An earlier run of this directory has left \d jobs? at work:.* train small_full_1 "
-    wait_until(lambda: re.search(left, study.said(), re.DOTALL), process)
+    wait_for(lambda: re.search(left, study.said(), re.DOTALL), process)
     cluster.thaw(last.id)
     assert process.wait(300) == 0, study.said()[-4000:]
     assert study.completed(cluster) == JOBS

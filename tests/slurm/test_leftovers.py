@@ -45,7 +45,6 @@ class Place:
 
 
 def states(cluster: Cluster, place: Place) -> list[str]:
-    """The states of all jobs that were ever submitted there, in order."""
     jobs = sorted(cluster.jobs(), key=lambda job: job.id)
     return [job.state for job in jobs if job.workdir == str(place.folder)]
 

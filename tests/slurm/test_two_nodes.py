@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import time
 
 import pytest
 import yaml
@@ -11,6 +10,7 @@ from cluster import Cluster, Job
 from cluster_study import ClusterStudy, site_profile
 from safetensors.torch import load
 
+from processes import wait_for
 from snakemake_run import ROOT
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -20,8 +20,7 @@ TRAINING = {"max_steps": 60, "max_length": 512, "batch_size": 4, "evaluations": 
 
 
 def trainings(cluster: Cluster) -> list[Job]:
-    """The jobs of rule train, in their order."""
-    found = [job for job in cluster.jobs() if job.comment.startswith("rule_train")]
+    found = [job for job in cluster.jobs() if job.rule == "train"]
     return sorted(found, key=lambda job: job.id)
 
 
@@ -41,10 +40,7 @@ def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
     log = study.folder / "logs/small/models/full/seed-1.log"
     process = study.start(profile, target="models")
     try:
-        end = time.monotonic() + 120
-        while not (log.exists() and "step 3/60" in log.read_text()):
-            assert process.poll() is None and time.monotonic() < end, study.said()[-4000:]
-            time.sleep(0.05)
+        wait_for(lambda: log.exists() and "step 3/60" in log.read_text(), process)
         [first] = trainings(cluster)
         given = cluster.run("scontrol", "--details", "show", "job", str(first.id))
         assert re.search(r"Nodes=g\[1-2\] \S+ \S+ GRES=gpu:toy:1\(", given), given  # on each

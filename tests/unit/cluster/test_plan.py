@@ -14,10 +14,9 @@ from snakemake_run import ROOT, snakemake
 
 
 def plan(folder: Path, *arguments: str, status: int = 0) -> str:
-    run = subprocess.run(
-        [sys.executable, "workflow/scripts/plan.py", "--directory", str(folder), *arguments],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "workflow/scripts/plan.py", "--directory", str(folder), *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    run = subprocess.run(command, cwd=ROOT, text=True, **pipes)
     assert run.returncode == status, run.stdout
     return run.stdout
 
@@ -74,11 +73,10 @@ def test_on_one_machine_nothing_is_submitted_and_a_mistake_is_said(tmp_path):
 @pytest.fixture
 def no_cluster(tmp_path) -> dict[str, str]:
     """A search path with little on it."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
+    (tmp_path / "bin").mkdir()
     for name in ("bash", "sh", "which", "env"):
-        os.symlink(f"/usr/bin/{name}", folder / name)
-    return {"PATH": str(folder)}
+        os.symlink(f"/usr/bin/{name}", tmp_path / "bin" / name)
+    return {"PATH": str(tmp_path / "bin")}
 
 
 def test_the_doctor_of_a_laptop_says_that_there_is_no_cluster(tmp_path, no_cluster):

@@ -39,15 +39,12 @@ def _write(root, start):
 
 
 def test_many_writers_at_once_lose_nothing(tmp_path):
-    writers = [
-        multiprocessing.get_context("spawn").Process(target=_write, args=(tmp_path, start))
-        for start in (0, 50, 100)
-    ]
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=_write, args=(tmp_path, start)) for start in (0, 50, 100)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
     store = Store(tmp_path, "answer", {})
-    assert len(store) == 150
-    assert all(store.get(str(number)) == number * number for number in range(150))
+    assert [store.get(str(number)) for number in range(150)] == [n * n for n in range(150)]

@@ -1,6 +1,7 @@
 """A full disk: a clear error, and nothing that was made before is lost."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -19,16 +20,13 @@ def disk(tmp_path):
         yield folder
 
 
-def document(text: str) -> Document:
-    return Document("1" * 16, "Title", "https://x.example/1", 2020, text)
-
-
 def test_a_result_stays_as_it_was(disk):
     path = disk / "d.jsonl"
-    write_records(path, [document("short")])
+    short = Document("1" * 16, "Title", "https://x.example/1", 2020, "short")
+    write_records(path, [short])
     with pytest.raises(OSError, match="No space left"):
-        write_records(path, [document(BIG)])
-    assert [item.text for item in read_records(path, Document)] == ["short"]
+        write_records(path, [replace(short, text=BIG)])
+    assert list(read_records(path, Document)) == [short]
     assert os.listdir(disk) == ["d.jsonl"]
 
 
@@ -73,12 +71,6 @@ def test_libraries_that_have_words_of_their_own_for_it_are_understood(disk, libr
     save = {"safetensors": save_file, "torch": torch.save}[library]
     with pytest.raises(DiskFullError, match="is full"), full_disk_in_words():
         save({"weight": torch.zeros(200_000)}, disk / "weights")
-
-
-@pytest.mark.parametrize("error", [FileNotFoundError("/nowhere"), ValueError("odd")])
-def test_other_errors_stay_as_they_are(error):
-    with pytest.raises(type(error)), full_disk_in_words():
-        raise error
 
 
 # a checkpoint takes 572 kB: there is room for one, but not for the next one's weights or optimizer

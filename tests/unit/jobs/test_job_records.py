@@ -9,7 +9,7 @@ import pytest
 
 from papertune.cluster.slurm_accounting import accounting
 from papertune.jobs.record import JobRecord, folder_of, own_job, own_peak, read_records_below
-from processes import program, python, recorded_job
+from processes import program, python, recorded_job, wait_for
 
 SPIN = "end = time.process_time() + 0.6\n    while time.process_time() < end: pass"
 HOLD = "import time; held = bytes(range(256)) * 400_000; time.sleep(1)"
@@ -65,10 +65,7 @@ def test_a_killed_job_leaves_what_was_known_of_it(tmp_path):
     process.stdout.readline()
     [record] = records(tmp_path)
     assert (record.status, record.cpu_seconds) == ("running", None)
-    until = time.monotonic() + 30
-    while (records(tmp_path)[0].cpu_seconds or 0) < 0.5:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for(lambda: (records(tmp_path)[0].cpu_seconds or 0) >= 0.5)
     process.kill()
     process.communicate(timeout=60)
     [record] = records(tmp_path)

@@ -2,12 +2,11 @@
 
 import signal
 import socket
-import time
 from pathlib import Path
 
 import pytest
 
-from processes import python
+from processes import python, wait_for
 
 JOB = """
 import sys, time
@@ -20,18 +19,15 @@ with job_log(sys.argv[1]):
 """
 
 
-def wait_for(path: Path, text: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not (path.exists() and text in path.read_text()):
-        assert time.monotonic() < end, f"{text!r} did not come into {path}"
-        time.sleep(0.02)
+def wait_for_text(path: Path, text: str) -> None:
+    wait_for(lambda: path.exists() and text in path.read_text())
 
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_job_ends_after_the_item_it_is_at(tmp_path, times):
     log, done = tmp_path / "job.log", tmp_path / "done"
     process = python(JOB.format(before=""), log, done)
-    wait_for(done, "2\n")
+    wait_for_text(done, "2\n")
     for _ in range(times):  # a second signal kills no earlier
         process.send_signal(signal.SIGTERM)
     told = process.communicate(timeout=30)[1]
@@ -67,7 +63,7 @@ def test_a_job_that_has_done_its_work_ends_well(tmp_path, last, status):
 )
 def test_which_signals_are_heard(tmp_path, before, number, status, said):
     process = python(JOB.format(before=before), tmp_path / "job.log", tmp_path / "done")
-    wait_for(tmp_path / "done", "0\n")
+    wait_for_text(tmp_path / "done", "0\n")
     process.send_signal(number)
     assert said in process.communicate(timeout=30)[1] and process.returncode == status
 
