@@ -85,9 +85,6 @@ def workers_of(**environment: str) -> list[psutil.Process]:
     return [found[rank] for rank in sorted(found)]
 
 
-# ---- what the processes do ----------------------------------------------------
-
-
 def slowly(part: list[int], *, folder: str, threads: int) -> None:
     """Two files per item, half a second apart; one that says what this process was given."""
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "none")

@@ -12,14 +12,14 @@ from cluster_study import start
 pytestmark = pytest.mark.slurm
 
 OPTIONS = (
-    *("--snakefile", str(OURS / "leftovers.smk")),
+    *("--snakefile", str(OURS / "slow.smk")),
     *("--executor", "slurm", "--jobs", "5", "--rerun-incomplete", "--latency-wait", "5"),
     *("--slurm-init-seconds-before-status-checks", "1", "--slurm-status-command", "squeue"),
 )
 
 
 class Place:
-    """A folder, and runs of leftovers.smk in it: two jobs that say when they begin and end."""
+    """A folder, and runs of slow.smk in it: two jobs that say when they begin and end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
