@@ -190,7 +190,7 @@ def synthesize(here: Here) -> None:
 
 def describe_dataset(here: Here) -> None:
     """The card of every dataset."""
-    from papertune.generators.datasets import describe_dataset
+    from papertune.generators.synthesis import describe_dataset
 
     for name in here.experiment.generators:
         files = [path for key, path in here.splits("datasets").items() if key[0] == name]

@@ -16,9 +16,8 @@ import psutil
 import pytest
 
 from end_to_end.conftest import new_files_study, small_study, write_study
-from papertune.errors import BusyError
 from papertune.jobs import running
-from papertune.jobs.running import LOCKS, RUNS, Run, lock_note, make_way, runs
+from papertune.jobs.running import LOCKS, RUNS, Run, lock_note, runs
 from papertune.records import Document, write_records
 from snakemake_run import ROOT, snakemake
 
@@ -221,23 +220,6 @@ def test_what_is_said_of_a_run_and_whether_its_file_stays(
     running.forget_ended(tmp_path)
     # what is seen to be at work is not forgotten
     assert path.exists() == ("Another run" in said)
-
-
-def test_refreshing_and_other_runs_keep_out_of_each_others_way(tmp_path):
-    make_way(tmp_path)
-    with subprocess.Popen(["sleep", "60"]) as sleep:
-        other = {"pid": sleep.pid, "started": psutil.Process(sleep.pid).create_time()}
-        write(tmp_path, **other)
-        make_way(tmp_path)  # what two ordinary runs share is up to Snakemake's locks
-        with pytest.raises(BusyError, match=r"another run is at work here .*: ann on"):
-            make_way(tmp_path, refreshes=True)
-        write(tmp_path, **other, refreshes=True)
-        for refreshes in (False, True):
-            with pytest.raises(BusyError, match="a refresh is at work here") as caught:
-                make_way(tmp_path, refreshes=refreshes)
-            assert f"`kill {sleep.pid}`" in str(caught.value)
-        sleep.kill()
-    make_way(tmp_path, refreshes=True)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', "\x00"])

@@ -11,39 +11,17 @@ from snakemake_run import ROOT, planned, snakemake, use_as_module
 
 def test_the_isca_experiment_plans_the_right_jobs(tmp_path):
     jobs = planned(tmp_path, "--config", "experiments=isca")
-    assert jobs == {
-        "all": 1,
-        # 2005–2024
-        "list_documents": 20,
-        "fetch_documents": 20,
-        "render_documents": 20,
-        "gather_missing": 1,
-        # two generators and one base
-        "download_base": 3,
-        # Gemma: train, validation, test; Mistral: test
-        "synthesize": 4,
+    once = ("gather_missing", "compare", "count_stages", "write_tables", "write_cost")
+    once += ("all", "write_published", "draw_figures", "write_page")
+    years = ("list_documents", "fetch_documents", "render_documents")  # 2005–2024
+    assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(years, 20) | {
+        "download_base": 3,  # two generators and one base
+        "synthesize": 4,  # Gemma: train, validation, test; Mistral: test
         "describe_dataset": 2,
-        # full and LoRA × 3 seeds
-        "train": 6,
-        # baseline once, full and LoRA × 3 seeds, × 2 test sets
-        "answer": 14,
+        "train": 6,  # full and LoRA × 3 seeds
+        "answer": 14,  # baseline once, full and LoRA × 3 seeds, × 2 test sets
         "score": 14,
-        "compare": 1,
-        "count_stages": 1,
-        "write_tables": 1,
-        "write_cost": 1,
-        "write_published": 1,
-        "draw_figures": 1,
-        "write_page": 1,
     }
-
-
-def test_the_demo_plans_the_right_jobs(tmp_path):
-    jobs = planned(tmp_path, "--config", "experiments=demo")
-    assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 20
-    assert (jobs["write_archive"], jobs["pretrain_base"], jobs["train"]) == (1, 1, 4)
-    assert (jobs["synthesize_here"], jobs["answer"], jobs["score"]) == (4, 10, 10)
-    assert "download_base" not in jobs and "synthesize" not in jobs
 
 
 def test_generators_of_one_name_in_two_experiments_may_be_of_two_kinds(tmp_path):
@@ -141,5 +119,4 @@ def test_another_workflow_can_use_this_one_as_a_module(tmp_path):
     snakefile = use_as_module(tmp_path, "mine")
     jobs = planned(tmp_path, snakefile=snakefile)
     assert (jobs["list_documents"], jobs["train"], jobs["write_page"]) == (20, 2, 1)
-    isca = planned(tmp_path, "--config", "experiments=isca", snakefile=snakefile)
-    assert isca == planned(tmp_path, "--config", "experiments=isca")
+    assert planned(tmp_path, "--config", "experiments=isca", snakefile=snakefile)["train"] == 6

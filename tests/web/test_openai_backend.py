@@ -12,7 +12,7 @@ import pytest
 import loopback
 from papertune import versions
 from papertune.errors import GeneratorError
-from papertune.generators import asking, openai_backend
+from papertune.generators import openai_backend
 from papertune.generators.asking import Writer
 from papertune.generators.backends import Request, open_backend
 from papertune.generators.synthesis import synthesize
@@ -29,10 +29,9 @@ PAIR = '[{"question": "What does the paper number %s give?", "answer": "It gives
 
 
 class ChatServer:
-    """A chat completions server: what it was asked, and what it answers.
+    """What it was asked, and what it answers: ``faults`` by a word of the prompt, one per request.
 
-    ``faults`` maps a word in the prompt to a list of them, taken one per request: answers, or
-    functions that get the handler, after which the answer is as usual.
+    A fault is an answer, or a function that gets the handler; then the answer is as usual.
     """
 
     def __init__(self) -> None:
@@ -216,12 +215,9 @@ def test_what_concerns_all_ends_the_job_and_keeps_what_is_done(server, fault, to
 
 
 def test_urls_that_cannot_be():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     with pytest.raises(GeneratorError, match="start the server") as error:
-        write(f"http://127.0.0.1:{port}/v1", retries=1)
-    assert str(port) in str(error.value)
+        write("http://127.0.0.1:1/v1", retries=1)  # where nobody listens
+    assert "127.0.0.1:1" in str(error.value)
     for url in ("localhost:11434/v1", "https://me:secret@example.org/v1"):
         with pytest.raises(GeneratorError):
             open_backend(settings(url), folder=None, threads=1)
@@ -229,11 +225,8 @@ def test_urls_that_cannot_be():
 
 @pytest.fixture
 def study(tmp_path):
-    documents = [
-        Document(f"{n:016x}", f"Title {n}", f"https://example.org/{n}", 2020, "Caches number 1.")
-        for n in range(8)
-    ]
-    write_records(tmp_path / "2020.jsonl", documents)
+    eight = (Document(f"{n:016x}", f"Title {n}", "", 2020, "Caches number 1.") for n in range(8))
+    write_records(tmp_path / "2020.jsonl", eight)
 
     def run(url, **values):
         return synthesize(
@@ -249,7 +242,7 @@ def study(tmp_path):
     return run
 
 
-def test_a_killed_server_costs_only_what_was_not_finished(server, study, monkeypatch):
+def test_a_killed_server_costs_only_what_was_not_finished(server, study):
     server.faults["Title 5"] = [status(401)]
     with pytest.raises(GeneratorError):
         study(server.url, concurrency=1)
@@ -259,9 +252,6 @@ def test_a_killed_server_costs_only_what_was_not_finished(server, study, monkeyp
     assert len(server.bodies) == 9
     pairs = list(read_pairs(study.folder / "pairs.parquet"))
     assert [pair.document for pair in pairs] == sorted(pair.document for pair in pairs)
-    monkeypatch.setattr(asking, "judge", None)  # nothing is read and checked twice
-    study(server.url)
-    assert list(read_pairs(study.folder / "pairs.parquet")) == pairs
 
 
 def test_a_document_is_asked_again_until_it_is_given_up(server, study):

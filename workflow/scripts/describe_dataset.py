@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from papertune.generators.datasets import describe_dataset
+from papertune.generators.synthesis import describe_dataset
 from papertune.jobs.job import job
 from papertune.study import uses
 

@@ -20,10 +20,6 @@ GEMMA = (
     "<start_of_turn>{{ role }}\n{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 MISTRAL = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}[INST] {{ m['content'] }}"
     "[/INST]{% else %} {{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}"
@@ -35,12 +31,11 @@ THINKING = GEMMA.replace("model\n{% endif %}", "model\n<think>\n{% endif %}")
 def pairs(count: int = 4) -> list[Pair]:
     return [
         Pair(
-            id=f"{n:016x}", document=f"{n:016x}", year=2020, instruction="read",
-            context="the next cache miss " * (n + 1), question=f"what does it save {n}",
-            answer=f"energy and {n} percent", generator="g",
+            *(f"{n:016x}", f"{n:016x}", 2020, "read", "the next cache miss " * (n + 1)),
+            *(f"what does it save {n}", f"energy and {n} percent", "g"),
         )
         for n in range(count)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -159,25 +154,6 @@ def test_what_is_cut_still_begins_with_its_beginning(plain):
     assert shortened(tokenizer, tokens, 0) == [] and shortened(tokenizer, tokens, 20) == tokens
 
 
-def test_answering_cuts_in_the_same_way(plain, folder):
-    from papertune.answering.generation import Sampling, generate, reference_nll
-
-    tokenizer, model = with_beginning(plain), load_model(folder)
-    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    begin, text = tokenizer.bos_token_id, [i % 300 + 2 for i in range(400)]
-    own = tokenizer(" energy", add_special_tokens=False)["input_ids"]
-
-    def both(room):
-        return [begin, *text], [begin, *text[-room + 1 :]]
-
-    written = [generate(model, tokenizer, [("k", row)], Sampling(8)) for row in both(256 - 8)]
-    assert written[0] == written[1]
-    room = 256 - len(own)
-    rows = [(row, own) for row in (*both(room), text[-room:])]
-    long, same, without = reference_nll(model, tokenizer, rows)
-    assert long == pytest.approx(same, abs=1e-3) != without
-
-
 def test_blocks_are_joined_texts(plain):
     def joined(rows, key="input_ids"):
         return [token for row in rows for token in row[key] if token != MASKED]
@@ -200,7 +176,7 @@ def test_answers_are_those_to_what_was_asked(tmp_path, folder, asked):
     import torch
 
     tokenizer, model = load_tokenizer(folder), load_model(folder)
-    tokenizer.chat_template = CHATML
+    tokenizer.chat_template = MISTRAL
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     write_pairs(tmp_path / "test.parquet", pairs())

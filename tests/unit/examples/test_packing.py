@@ -19,14 +19,12 @@ GPT2 = {**COMMON, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64}
 ARCHITECTURES = {
     "gpt2": {**GPT2, "initializer_range": 0.3},
     "llama": LLAMA,
-    "qwen2": LLAMA,
     "qwen3": {**LLAMA, "head_dim": 16},
     "gemma": {**LLAMA, "head_dim": 16},
     # windows shorter than the examples
     "gemma2": {**LLAMA, "head_dim": 16, "sliding_window": 4},
     "gemma3_text": {**LLAMA, "head_dim": 16, "sliding_window": 4},
     "mistral": {**LLAMA, "sliding_window": 4},
-    "phi3": LLAMA,
     "gpt_neox": {**LLAMA, "hidden_dropout": 0.0},
     "falcon": {**COMMON, **SIZE, "initializer_range": 0.3},
     "opt": {**COMMON, **SIZE, "ffn_dim": 48, "word_embed_proj_dim": 32, "init_std": 0.3}
@@ -93,7 +91,6 @@ def test_the_loss_of_each_example_is_what_it_is_alone(family, implementation):
     ("family", "changes"),
     [
         ("bloom", {"hidden_size": 32, "n_layer": 2, "n_head": 2}),
-        ("falcon", {"alibi": True}),
         ("mamba", {"hidden_size": 32, "num_hidden_layers": 2}),
     ],
 )

@@ -87,15 +87,6 @@ def test_pairs_of_the_source_are_taken_as_they_are(study):
     assert (counts.asked, again.asked) == (4, 1)
 
 
-def test_pairs_say_what_made_them(study):
-    _, pairs, _ = study([document(1)])
-    made = {"backend": "rules", "style": "cloze", "version": versions.SYNTHESIZE}
-    assert len({pair.id for pair in pairs}) == len(pairs) == 2
-    for pair in pairs:
-        assert (pair.document, pair.context) == (document(1).id, document(1).text)
-        assert (pair.generator, pair.instruction, pair.provenance) == ("g", "r", made)
-
-
 def test_only_new_and_changed_documents_are_asked_about_read_and_checked(study, monkeypatch):
     checked = []
     real = asking.judge
@@ -113,21 +104,16 @@ def test_only_new_and_changed_documents_are_asked_about_read_and_checked(study, 
     assert {*checked[5:]} == {changed.id, document(9).id} and len(checked) == 7
 
 
-def test_what_is_cosmetic_asks_nobody_and_what_counts_asks_all(study):
-    documents = [document(n) for n in range(4)]
-    study(documents)
-    label = RULES.model_copy(update={"label": "Cloze questions"})
-    assert study(documents, generator=label, name="other")[0].asked == 0
-    assert study(documents, generator=RULES.model_copy(update={"pairs": 1}))[0].asked == 4
-    extractive = RulesGenerator(backend="rules", style="extractive", pairs=2)
-    assert study(documents, generator=extractive)[0].asked == 4
-
-
-def test_the_output_does_not_depend_on_the_order_of_the_input(study):
+def test_pairs_are_in_order_whatever_that_of_the_input_and_say_what_made_them(study):
     documents = [document(n, 2010 + n % 3) for n in range(12)]
     _, pairs, _ = study(documents)
     assert study(documents[::-1])[1] == pairs
     assert [(p.year, p.document) for p in pairs] == sorted((p.year, p.document) for p in pairs)
+    made = {"backend": "rules", "style": "cloze", "version": versions.SYNTHESIZE}
+    texts = {item.id: item.text for item in documents}
+    for pair in pairs:
+        assert pair.context == texts[pair.document]
+        assert (pair.generator, pair.instruction, pair.provenance) == ("g", "r", made)
 
 
 def test_every_document_is_in_the_pairs_or_in_the_rejections(study):
@@ -177,14 +163,10 @@ def test_memory_does_not_grow_with_the_texts(study):
             year, (document(n, text=document(n).text + "x" * 20_000) for n in range(count))
         )
         tracemalloc.start()
-        synthesize(
-            Writer(name="g", generator=RULES),
-            documents=[year],
-            mine=SplitOf.of("test", SPLITS),
-            output=study.folder / f"pairs-{count}.jsonl",
-            rejected=study.folder / "rejected.jsonl",
-            store=study.folder / f"store-{count}",
-        )
+        names = ("output", "rejected", "store")
+        paths = {name: study.folder / f"{name}-{count}" for name in names}
+        mine = SplitOf.of("test", SPLITS)
+        synthesize(Writer(name="g", generator=RULES), documents=[year], mine=mine, **paths)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most

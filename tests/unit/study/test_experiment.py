@@ -9,7 +9,6 @@ from pydantic import TypeAdapter, ValidationError
 from papertune.errors import SettingsError
 from papertune.study.experiment_file import load_experiment, load_named, locate, schemas
 from papertune.study.settings import Source
-from papertune.study.settings.scholarly import Lookups
 
 ROOT = Path(__file__).parents[3]
 EXPERIMENTS = ROOT / "config" / "experiments"
@@ -36,20 +35,8 @@ def complaint(tmp_path, values) -> str:
 
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_experiment_that_comes_along_is_valid(path):
-    assert load_experiment(path).models
-
-
-def test_an_optimiser_that_cannot_be_cut_up_is_refused_with_fsdp_only(tmp_path, values):
-    values["models"]["full"]["training"] = {"optimizer": "adamw_8bit"}
-    assert load(tmp_path, values)
-    values["compute"] = values.get("compute", {}) | {"gpu": 2, "parallel": "fsdp"}
-    said = complaint(tmp_path, values)
-    assert "models.full: the state of the optimiser adamw_8bit cannot be cut up" in said
-    assert "take adamw or sgd, or ddp" in said
-    # a base in 4 bit is never cut up
-    values["models"]["full"]["method"] = "qlora"
-    compute = load(tmp_path, values).compute
-    assert not compute.shards_weights("qlora") and compute.shards_weights("lora")
+    study = load_experiment(path)
+    assert study.models and not study.compute.shards_weights("qlora")  # 4 bit is never cut up
 
 
 @pytest.mark.parametrize(
@@ -65,10 +52,8 @@ def test_an_optimiser_that_cannot_be_cut_up_is_refused_with_fsdp_only(tmp_path, 
         ("source", {"urll": "x"}, "source.urll: unknown key (did you mean 'url'?)"),
         ("generators.gemma", {"promt": 1}, "generators.gemma.promt: unknown key (did you mean"),
         ("", {"seeds": ["one"]}, "seeds.0: Input should be a valid integer, "),
-        ("", {"seeds": ["one"]}, "(it is 'one')"),
         ("splits", {"test": {"from": 2024, "to": 2022}}, "no years from 2024 to 2022"),
         ("splits", {"test": 0.5}, "train: give years to both train and test"),
-        ("splits", {"train": None}, "train: give years to both train and test"),
         ("splits", {"test": {"from": 2020, "to": 2024}}, "train and test overlap in 2020–2021"),
         ("models.full", {"base": "gpt3"}, "models.full.base: 'gpt3'"),
         ("", {"test_sets": ["gema"]}, "did you mean 'gemma'?"),
@@ -77,6 +62,11 @@ def test_an_optimiser_that_cannot_be_cut_up_is_refused_with_fsdp_only(tmp_path, 
         ("", {"export": ["baseline"]}, "export: 'baseline' is none of full, lora"),
         ("models.full", {"examples": {"length": 350}}, "packing: whole or blocks"),
         ("bases.gpt2", {"revision": ""}, "needs revision"),
+        (
+            "",
+            {"compute": {"parallel": "fsdp"}, "training": {"optimizer": "adamw_8bit"}},
+            "models.full: the state of the optimiser adamw_8bit cannot be cut up",
+        ),
         ("bases.gpt2", {"path": "x"}, "exactly one of hub, path, pretrain"),
     ],
 )
@@ -95,7 +85,6 @@ arxiv: [{}, {category: cs AR}, {query: x, typo: 1}]
 crossref: [{}, {issn: 1234-5678, event: x}, {issn: x}, {event: x, types: []}]
 openalex: [{}, {issn: 1234-5678, venue: x}, {issn: "12345678"}, {source: W12}]
 semantic_scholar: [{}, {venue: ""}, {venue: x, api_key: k}]
-wikipedia: [{}]
 """
 
 
@@ -104,10 +93,6 @@ def test_a_venue_is_named_in_one_way_and_a_key_is_no_setting(kind, tried):
     for how in tried:
         with pytest.raises(ValidationError):
             TypeAdapter(Source).validate_python({"kind": kind, **how})
-
-
-def test_lookups():
-    assert Lookups(openalex="https://api.openalex.org/") == Lookups()
 
 
 def test_a_file_that_is_no_yaml_says_where(tmp_path):
@@ -125,24 +110,17 @@ def test_experiments_are_found_by_name_and_have_each_their_own(tmp_path, values)
         load_named(["isca", str(tmp_path / "isca.yaml")], [EXPERIMENTS])
 
 
-def test_a_model_takes_the_shared_hyperparameters_with_its_own_on_top():
-    experiment = load_experiment(EXPERIMENTS / "isca.yaml")
-    assert experiment.training_of("full").epochs == experiment.training_of("lora").epochs == 15
-    assert experiment.training_of("lora").learning_rate == 2e-4
-    assert experiment.seeds_of("baseline") == [0]
-
-
 def test_the_schema_for_editors_says_what_the_program_checks():
     """It refuses unknown keys everywhere, and config/README.md explains every key."""
     folder = ROOT / "workflow/schemas"
     written = {path.name: json.loads(path.read_text()) for path in folder.iterdir()}
     assert written == schemas(), "run `make schema`"
-    nodes = [written]
+    nodes: list = [written]
     for node in nodes:  # which grows
         inner = node.values() if isinstance(node, dict) else node
         nodes += [item for item in inner if isinstance(item, dict | list)]
-    objects = [node for node in nodes if isinstance(node, dict) and "properties" in node]
-    objects = [node for node in objects if node.get("type") == "object"]
+    dicts = [node for node in nodes if isinstance(node, dict)]
+    objects = [node for node in dicts if "properties" in node and node.get("type") == "object"]
     assert len(objects) > 20
     assert all(node["additionalProperties"] is False for node in objects)
     text = (ROOT / "config/README.md").read_text()

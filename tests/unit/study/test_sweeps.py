@@ -48,12 +48,9 @@ def test_a_sweep_is_one_model_per_combination(load):
     [
         ("training.learning_rate", 0.00015, "m-15e-5"),
         ("training.warmup", 0.05, "m-warmup5e-2"),
-        ("training.optimizer", "adamw_8bit", "m-optimizer-adamw_8bit"),
         ("training.patience", None, "m-patience-none"),
-        ("training.max_steps", -1, "m-max_steps-1"),
         ("lora.target_modules", ["q_proj", "v_proj"], "m-target_modules-q_proj-v_proj"),
         ("subset.fraction", 0.25, "m-fraction25e-2"),
-        ("method", "lora", "m-lora"),
     ],
 )
 def test_names_are_readable_and_can_be_wildcards(load, key, value, name):
@@ -102,13 +99,9 @@ SWEEPS = {  # of a model m
     "{training.learning_rat: [1]}": "sweep: unknown key 'training.learning_rat' "
     "(did you mean 'training.learning_rate'?)",
     "{training.epochs: 3}": "sweep.training.epochs: not a list",
-    "{training.epochs: []}": "sweep.training.epochs: not a list of values",
     "[1]": "sweep: not a mapping",
     "{training.epochs: [1, 1.0]}": "sweep: {'training.epochs': 1.0} makes no name of its own",
-    "{training.seed: [1]}": "sweep: unknown key 'training.seed'",
     f"{{training.epochs: {MANY}, lora.rank: {MANY}}}": "sweep: 400 models, more than 200",
-    "{training.learning_rate: [1e-5, -1.0]}": "sweep.training.learning_rate: "
-    "Input should be greater than 0 (it is -1.0)",
     "{lora.rank: [0, 8]}": "sweep.lora.rank: Input should be greater than or equal to 1 (it is 0)",
 }
 FIELDS = {  # of a model a
@@ -117,7 +110,6 @@ FIELDS = {  # of a model a
     "method: freeze, freeze: {}": ".freeze: give at least one",
     "method: full, subset: {first: 3, fraction: 0.5}": ".subset: give exactly one of top, first, fra",
     "method: full, training: {warmup: 2.5}": ".training.warmup: below 1 it is a fraction",
-    "method: full, training: {optimizer: adam}": ".training.optimizer: Input should be 'adamw'",
 }
 SERIES = {
     "a: 3, b: {after: a}": "models.a: not a mapping of keys",
@@ -128,16 +120,12 @@ SERIES = {
     f"a: {{{LORA}, lora: {{rnk: 3}}}}, b: {{after: a}}": (
         "models.a.lora.rnk: unknown key (did you mean 'rank'?)"
     ),
-    f"a: {{{LORA}}}, b: {{after: a, trainin: {{}}}}": (
-        "models.b.trainin: unknown key (did you mean 'training'?)"
-    ),
     f"a: {{{LORA}}}, b: {{after: aa}}": "models.b.after: 'aa' is none of a, b (did you mean 'a'?)",
     f"a: {{{FULL}, sweep: {{training.epochs: [1, 2]}}}}, b: {{after: a}}": (
         "models.b.after: 'a' is a sweep; take one of a-epochs1, a-epochs2"
     ),
     "a: {after: b}, b: {after: a}": "models.a.after: goes round in a circle, a → b → a",
     "a: {after: b}, b: {method: full}": "models.b.base: missing",
-    "a: 3": "models.a: ",
 }
 
 

@@ -17,9 +17,7 @@ CHAT = "examples.variant: chat"  # where an error is
 class Form:
     """How a model is asked, and so what comes before and after an answer in training.
 
-    Args:
-        asked: ``prompt`` (the experiment's template), ``question`` (the question alone), ``chat``
-            (the template's text as a user's turn).
+    By ``prompt`` (the template), ``question`` alone, or ``chat`` (the template as a user's turn).
 
     Raises:
         TrainingError: ``chat`` with a tokenizer that has no chat template, or one that writes
@@ -31,8 +29,7 @@ class Form:
         self.start, self.end = start_tokens(tokenizer), [tokenizer.eos_token_id]
         self.lead = " "
         if asked == "chat":
-            # the template writes the beginning token itself
-            self.start = []
+            self.start = []  # the template writes it itself
             self.lead, after = _around_an_answer(tokenizer)
             end = list(tokenizer(after, add_special_tokens=False)["input_ids"])
             self.end = end + [t for t in self.end if end[-1:] != [t]]
@@ -65,14 +62,10 @@ def read_examples(
         texts = (("", text(pair)) for pair in pairs for text in read)
         encoded = encode(form.tokenizer, texts, form.start)
     length = min(settings.length or max_length, max_length)
-    found = labelled(
-        form.tokenizer,
-        encoded,
-        # a text may be of any length where all are joined and cut
-        max_length=1 << 30 if settings.packing == "blocks" else max_length,
-        loss="all" if settings.loss == "all" else "completion",
-        end=form.end,
-    )
+    # a text may be of any length where all are joined and cut
+    most = 1 << 30 if settings.packing == "blocks" else max_length
+    loss = "all" if settings.loss == "all" else "completion"
+    found = labelled(form.tokenizer, encoded, max_length=most, loss=loss, end=form.end)
     if settings.packing == "blocks":
         return replace(found, rows=blocks(found.rows, length))
     return replace(found, packed=length if settings.packing == "whole" else None)
@@ -95,30 +88,24 @@ def _chat(tokenizer: Any, prompt: str, answer: str | None = None) -> str:
     turns = [{"role": "user", "content": prompt}]
     if answer is not None:
         turns.append({"role": "assistant", "content": answer})
-    text: str = tokenizer.apply_chat_template(
-        turns,
-        tokenize=False,
-        add_generation_prompt=answer is None,
-        enable_thinking=False,  # Qwen 3: the answer follows at once
-        date_string="26 Jul 2024",  # Llama 3 would write today's
-    )
-    return text
+    # Qwen 3: the answer follows at once; Llama 3 would write today's date
+    how = {"enable_thinking": False, "date_string": "26 Jul 2024"}
+    how |= {"tokenize": False, "add_generation_prompt": answer is None}
+    return str(tokenizer.apply_chat_template(turns, **how))
 
 
 def _around_an_answer(tokenizer: Any) -> tuple[str, str]:
     """What a chat template puts between its prompt and an answer, and after the answer."""
     if not getattr(tokenizer, "chat_template", None):
-        raise TrainingError(
-            f"the tokenizer of {tokenizer.name_or_path} has no chat template",
-            where=CHAT,
-            hint="take a base that was tuned to chat, or another variant",
-        )
+        what = f"the tokenizer of {tokenizer.name_or_path} has no chat template"
+        hint = "take a base that was tuned to chat, or another variant"
+        raise TrainingError(what, where=CHAT, hint=hint)
     asked, shown = _chat(tokenizer, "question"), _chat(tokenizer, "question", "answer")
     before, found, after = shown.removeprefix(asked).partition("answer")
     if not shown.startswith(asked) or not found or before.strip():
-        raise TrainingError(
-            f"the chat template of {tokenizer.name_or_path} shows an answer otherwise than it asks",
-            where=CHAT,
-            hint=f"it asks with {asked!r} and shows {shown!r}; take another variant",
+        what = (
+            f"the chat template of {tokenizer.name_or_path} shows an answer otherwise than it asks"
         )
+        hint = f"it asks with {asked!r} and shows {shown!r}; take another variant"
+        raise TrainingError(what, where=CHAT, hint=hint)
     return before, after.rstrip()

@@ -33,11 +33,7 @@ def arrange(lengths: list[int], limit: int) -> list[list[int]]:
     """Which examples share a row: few rows, about as long as each other.
 
     Longest first, each to the row that is shortest so far (Graham 1969), with as few rows as then
-    stay within the limit.
-
-    Args:
-        lengths: Tokens of each example.
-        limit: Most tokens of a row; a longer example has a row of its own.
+    stay within the limit of tokens; a longer example has a row of its own.
     """
     limit = max(limit, *lengths)
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
@@ -58,26 +54,22 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way) -> Any:
 
     The logits are those of ``logits_to_keep`` only, the places before counted tokens and the last
     one; ``labels`` stand one place after them, as :func:`papertune.examples.tokens.answer_loss` takes them.
-
-    Args:
-        way: What keeps the attention of examples apart, see :func:`way_of`.
     """
     import torch
 
     filling = {"input_ids": pad_token, "labels": MASKED, "position_ids": 0, "example": 0}
-    filled: dict[str, list[list[int]]] = {kind: [] for kind in filling}
+    filled: list[dict[str, list[int]]] = []
     for members in arrange([len(row["input_ids"]) for row in rows], limit):
-        for found in filled.values():
-            found.append([])
+        filled.append({kind: [] for kind in filling})
         for number, member in enumerate(members, 1):
             ids, labels = rows[member]["input_ids"], rows[member]["labels"]
-            filled["input_ids"][-1] += ids
-            filled["labels"][-1] += [MASKED, *labels[1:]]  # nothing of it predicts its first token
-            filled["position_ids"][-1] += range(len(ids))
-            filled["example"][-1] += [number] * len(ids)
-    longest = max(map(len, filled["input_ids"]))
+            filled[-1]["input_ids"] += ids
+            filled[-1]["labels"] += [MASKED, *labels[1:]]  # nothing of it predicts its first token
+            filled[-1]["position_ids"] += range(len(ids))
+            filled[-1]["example"] += [number] * len(ids)
+    longest = max(len(row["input_ids"]) for row in filled)
     made = {
-        kind: torch.tensor([row + [fill] * (longest - len(row)) for row in filled[kind]])
+        kind: torch.tensor([row[kind] + [fill] * (longest - len(row[kind])) for row in filled])
         for kind, fill in filling.items()
     }
     labels, example = made.pop("labels"), made.pop("example")
@@ -117,11 +109,9 @@ def way_of(model: Any, what: str) -> Way:
     for way in ways:
         if _keeps_apart(model, way):
             return way
-    raise TrainingError(
-        f"{model.config.architectures or model.config.model_type} cannot keep packed examples apart",
-        where=what,
-        hint="set examples.packing to none for models of this base",
-    )
+    named = model.config.architectures or model.config.model_type
+    hint = "set examples.packing to none for models of this base"
+    raise TrainingError(f"{named} cannot keep packed examples apart", where=what, hint=hint)
 
 
 def takes(model: Any, argument: str) -> bool:
@@ -165,27 +155,16 @@ def _keeps_apart(model: Any, way: Way) -> bool:
 
 @dataclass(frozen=True)
 class Collator:
-    """Makes batches of examples.
-
-    Args:
-        pad_token: Fills rows up.
-        only_needed: Whether the model can leave out logits that no loss counts.
-        limit: Most tokens of a packed row; ``None`` where each example has a row.
-        way: See :func:`way_of`.
-    """
+    """Makes batches of examples."""
 
     pad_token: int
-    only_needed: bool
-    limit: int | None = None
+    only_needed: bool  # whether the model can leave out logits that no loss counts
+    limit: int | None = None  # most tokens of a packed row; None where each example has a row
     way: Way = "positions"
 
     @classmethod
     def of(cls, model: Any, pad_token: int, limit: int | None, what: str) -> "Collator":
-        """The collator for a model.
-
-        Raises:
-            TrainingError: as :func:`way_of`.
-        """
+        """The collator for a model; raises as :func:`way_of`."""
         if limit is None:
             return cls(pad_token, takes(model, "logits_to_keep"))
         return cls(pad_token, True, limit, way_of(model, what))

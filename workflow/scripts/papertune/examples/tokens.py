@@ -56,8 +56,7 @@ def encode(
 ) -> Iterator[Encoded]:
     """The tokens of (prompt, completion) texts, apart, as a model meets them when it answers.
 
-    Args:
-        start: Before each prompt; :func:`start_tokens` unless it is given.
+    ``start`` stands before each prompt; :func:`start_tokens` unless it is given.
     """
     first, rest = start_tokens(tokenizer) if start is None else start, iter(texts)
     while some := list(islice(rest, AT_ONCE)):
@@ -79,11 +78,8 @@ def labelled(
 ) -> Examples:
     """Token ids and labels of encoded texts, each before its end tokens.
 
-    Args:
-        max_length: Tokens per example. Longer ones lose the beginning of their prompt; one whose
-            completion alone is longer is rejected.
-        loss: ``completion`` masks the prompt, ``all`` does not.
-        end: After each text; the end token unless it is given.
+    Those of more than ``max_length`` tokens lose the beginning of their prompt; one whose
+    completion alone is longer is rejected. A ``loss`` of ``completion`` masks the prompt.
     """
     rows: list[Row] = []
     cut = rejected = 0
@@ -107,9 +103,8 @@ def labelled(
 def pad(rows: list[Row], pad_token: int, *, only_needed: bool = False) -> dict[str, Any]:
     """A batch as tensors of shape (rows, longest row), padded on the right.
 
-    Args:
-        only_needed: Add ``logits_to_keep``, the number of last positions whose logits the loss
-            needs: most of the work of a small model is logits of prompts that no loss counts.
+    ``only_needed`` adds ``logits_to_keep``, the number of last positions whose logits the loss
+    needs: most of the work of a small model is logits of prompts that no loss counts.
     """
     import torch
 

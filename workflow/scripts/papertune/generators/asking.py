@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,11 @@ class Writer(BaseModel):
     instruction: str = ""  # goes into every pair
     folder: Path | None = None  # where the model of a ``transformers`` generator lies
 
+    @property
+    def attempts(self) -> int:
+        """How often a document may be asked about."""
+        return getattr(self.generator, "attempts", 1)
+
 
 def asking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
     """What a raw output depends on beside its backend's version, and not what only judges it."""
@@ -129,11 +134,8 @@ class Asking:
         """Ask about those of the places that are missing.
 
         Batches are cut from all documents of the attempt, so that a resumed run has those of an
-        unbroken one. A model that runs here is asked by at most ``shards`` processes.
-
-        Raises:
-            Interrupted: the job was asked to stop; finished batches are in the store.
-            GeneratorError: as the backend says.
+        unbroken one. A model that runs here is asked by at most ``shards`` processes. Raises as the
+        backend does, and where the job is asked to stop; finished batches are in the store.
         """
         stopping.check()
         missing = {place.item(attempt): place for place in self.missing(places, attempt)}
@@ -160,16 +162,12 @@ class Asking:
     def check(self, places: Iterable[Place], attempt: int) -> None:
         """Read and check what was written and was not checked before."""
         assert self.raw is not None
-        items: dict[str, Any] = {}
-        for place in places:
-            item = place.item(attempt)
-            if item in self.raw and item not in self.checked:
-                items[item] = judge(self.writer.generator, self.raw.get(item), place.document())
-            if len(items) == BATCH:
-                self.checked.add(items)
-                items = {}
-                stopping.check()
-        self.checked.add(items)
+        items = ((place.item(attempt), place) for place in places)
+        left = iter([one for one in items if one[0] in self.raw and one[0] not in self.checked])
+        while some := list(islice(left, BATCH)):
+            read = ((item, self.raw.get(item), place.document()) for item, place in some)
+            self.checked.add({item: judge(self.writer.generator, *one) for item, *one in read})
+            stopping.check()
 
     def result(self, place: Place, attempt: int) -> dict[str, Any]:
         """What an attempt gave, as :func:`papertune.generators.checking.judge` says it."""
@@ -203,13 +201,7 @@ class Asking:
 
 
 def write_batches(
-    batches: list[list[Any]],
-    *,
-    writer: dict[str, Any],
-    attempt: int,
-    store: str,
-    what: str,
-    threads: int,
+    batches: list[Any], *, writer: dict[str, Any], attempt: int, store: str, what: str, threads: int
 ) -> None:
     """Ask a model that runs here about batches of documents: what one process of several does."""
     places = TypeAdapter(list[list[Place]]).validate_python(batches)

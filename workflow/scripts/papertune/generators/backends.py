@@ -46,11 +46,8 @@ class Written:
 class Backend:
     """Takes requests as it can use them; loads and connects nothing before the first one.
 
-    Args:
-        folder: Where the generator's model lies on this machine (``transformers`` only).
-
-    Raises:
-        GeneratorError: the settings cannot work on this machine.
+    ``folder`` is where a ``transformers`` generator's model lies. Raises a GeneratorError where the
+    settings cannot work on this machine.
     """
 
     def __init__(self, settings: Any, *, folder: Path | None, threads: int) -> None:
@@ -78,46 +75,36 @@ class Backend:
         return None
 
 
-class SourceBackend(Backend):
-    """A document's own question with its text as the answer, as they are."""
+class DirectBackend(Backend):
+    """Needs no model: the built-in rules, or a document's own question with its text as the answer."""
+
+    def version(self) -> dict[str, Any]:
+        """The version of the rules: other rules write other pairs."""
+        return {"rules": versions.RULES} if self.settings.backend == "rules" else {}
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """The pairs of each document, in batches."""
         rest = iter(requests)
         while batch := list(islice(rest, BATCH)):
-            yield [Written(one, pairs=self.pairs(one.document)) for one in batch]
+            yield [Written(one, pairs=self._pairs(one.document)) for one in batch]
 
-    def pairs(self, document: Document) -> Pairs:
-        """None where it has no question."""
+    def _pairs(self, document: Document) -> Pairs:
+        if self.settings.backend == "rules":
+            return pairs_about(document, self.settings.style, self.settings.pairs)
         return [(document.question, document.text)] if document.question else []
-
-
-class RulesBackend(SourceBackend):
-    """Writes pairs by rules; see ``rules.py``."""
-
-    def version(self) -> dict[str, Any]:
-        """The version of the rules: other rules write other pairs."""
-        return {"rules": versions.RULES}
-
-    def pairs(self, document: Document) -> Pairs:
-        """As many as the rules find, at most those that are asked for."""
-        return pairs_about(document, self.settings.style, self.settings.pairs)
 
 
 def open_backend(generator: Generator, *, folder: Path | None, threads: int) -> Backend:
     """The backend that a generator's settings name; see :class:`Backend`."""
     module, _, name = generator.opened_as.partition(":")
-    backend: Backend = getattr(import_module(module), name)(
-        generator, folder=folder, threads=threads
-    )
-    return backend
+    kind: type[Backend] = getattr(import_module(module), name)
+    return kind(generator, folder=folder, threads=threads)
 
 
 def decoding_of(decoding: Decoding, attempt: int) -> Decoding:
     """The decoding of an attempt: asked again, a model must not repeat what gave nothing.
 
-    The first attempt is as configured; later ones have another seed and at least a temperature
-    of 0.7, for greedy decoding would write the same again.
+    Later ones have another seed and some temperature: greedy decoding would write the same again.
     """
     if attempt == 1:
         return decoding

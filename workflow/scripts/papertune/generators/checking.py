@@ -77,15 +77,10 @@ def judge(generator: Generator, written: Mapping[str, Any], document: Document) 
 def check_pairs(
     pairs: Iterable[tuple[str, str]], document: Document, *, most: int, grounding: float | None
 ) -> tuple[Pairs, Pairs]:
-    """Keep what is a pair about the document.
+    """The pairs kept, in their order, and (reason, detail) of each one rejected.
 
-    Args:
-        most: Pairs kept at most; later ones are rejected as ``surplus``.
-        grounding: The least share of an answer's content words that must stand in the document's
-            title or text; ``None`` where the answers are taken from it anyway.
-
-    Returns:
-        The pairs kept, in their order, and (reason, detail) of each one rejected.
+    After ``most`` they are surplus. ``grounding`` is the least share of an answer's content words
+    that must stand in the document's title or text; ``None`` where it is taken from them anyway.
     """
     kept: Pairs = []
     rejected: Pairs = []

@@ -56,19 +56,16 @@ class OpenAIBackend(Backend):
         if address.scheme not in {"http", "https"} or not address.hostname:
             raise GeneratorError(f"not an http(s) url: {settings.url!r}", where="generators")
         if address.username or address.password:
-            raise GeneratorError(
-                "a url with a user or password would write it into every result",
-                hint=f"put the key into the environment variable {settings.key_variable}",
-            )
+            what = "a url with a user or password would write it into every result"
+            hint = f"put the key into the environment variable {settings.key_variable}"
+            raise GeneratorError(what, hint=hint)
         self._address = settings.url.rstrip("/") + "/chat/completions"
         self._key = os.environ.get(settings.key_variable, "").strip()
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Replies as they come."""
         waiting: set[Future[Written]] = set()
-        source = iter(requests)
-        failures = 0
-        limit = self.settings.concurrency
+        source, failures, limit = iter(requests), 0, self.settings.concurrency
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         limits = httpx.Limits(max_connections=limit)
         with (
@@ -98,20 +95,14 @@ class OpenAIBackend(Backend):
                     passing = [one for one in batch if one.error and not one.lasting]
                     failures = failures + len(passing) if len(passing) == len(batch) else 0
                     if failures >= MOST_FAILURES:
-                        raise GeneratorError(
-                            f"{failures} requests in a row failed; the last: {passing[-1].error}",
-                            where=self.settings.url,
-                            hint="see the server's log; finished documents are kept for the next run",
-                        )
+                        what = f"{failures} requests in a row failed; the last: {passing[-1].error}"
+                        hint = "see the server's log; finished documents are kept for the next run"
+                        raise GeneratorError(what, where=self.settings.url, hint=hint)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, client: httpx.Client, request: Request) -> Written:
-        """One document, tried again while it may help.
-
-        Raises:
-            GeneratorError: nothing can be answered: no server, a wrong key, an unknown model.
-        """
+        """One document, tried again while it may help."""
         most = self.settings.retries
         tries = Retrying(
             retry=retry_if_exception_type(_Passing),
@@ -133,19 +124,17 @@ class OpenAIBackend(Backend):
         decoding = decoding_of(self.settings.decoding, request.attempt).model_dump()
         decoding["max_tokens"] = decoding.pop("max_new_tokens")
         messages = [{"role": "user", "content": request.prompt}]
+        asked = {"model": self.settings.model, "messages": messages, **decoding}
         try:
-            response = client.post(
-                self._address,
-                json={"model": self.settings.model, "messages": messages, **decoding},
-            )
+            response = client.post(self._address, json=asked)
         except httpx.ConnectError as error:
-            dead = GeneratorError(
-                f"no connection to the generator's server: {error}",
-                where=self.settings.url,
-                hint="start the server (for example `vllm serve` or `ollama serve`), or set url; "
-                "finished documents are kept for the next run",
+            what = f"no connection to the generator's server: {error}"
+            hint = (
+                "start the server (for example `vllm serve` or `ollama serve`), or set url; "
+                "finished documents are kept for the next run"
             )
-            raise _Passing(str(error), fatal=dead) from None
+            dead = GeneratorError(what, where=self.settings.url, hint=hint)
+            raise _Passing(what, fatal=dead) from None
         except httpx.TransportError as error:
             raise _Passing(f"{type(error).__name__}: {error}") from None
         if response.status_code == 200:
@@ -171,13 +160,12 @@ class OpenAIBackend(Backend):
 
     def _told(self, response: httpx.Response) -> str:
         """What the server says about an error, in short, never with the key."""
-        try:
-            body = response.json()
-            error = body.get("error", body) if isinstance(body, dict) else body
-            text = str(error.get("message", error) if isinstance(error, dict) else error)
-        except ValueError:
-            text = response.text
-        return self._without_key(" ".join(text.split())[:300])
+        told: Any = response.text
+        with suppress(ValueError):
+            told = response.json()
+            for name in ("error", "message"):
+                told = told.get(name, told) if isinstance(told, dict) else told
+        return self._without_key(" ".join(str(told).split())[:300])
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text

@@ -4,6 +4,7 @@ without its decoration.
 
 import re
 import unicodedata
+from itertools import zip_longest
 
 Pairs = list[tuple[str, str]]
 
@@ -39,11 +40,8 @@ def _labels(text: str) -> list[re.Match[str]]:
             continue
         if word.islower() and not match.group("dress").strip() and ":" not in label:
             continue  # running text: "question and answer …", "approach."
-        if (
-            match.group("other")
-            and ":" not in label
-            and not label.lower().rstrip("* \t0123456789").endswith("pair")
-        ):
+        pair = label.lower().rstrip("* \t0123456789").endswith("pair")
+        if match.group("other") and ":" not in label and not pair:
             continue
         kind = "question" if match.group("question") else "answer" if word else "other"
         dress = re.sub(r"[\d\s.)]+", "", match.group("dress"))
@@ -54,23 +52,26 @@ def _labels(text: str) -> list[re.Match[str]]:
     return found
 
 
+def unlabelled(text: str) -> str:
+    """``Research Question: How …?`` → ``How …?``."""
+    return _LABEL_IN_STRING.sub("", text.strip()).strip().rstrip("*").strip()
+
+
 def read_labelled(text: str, cut: bool) -> Pairs:
     """Pairs from labels such as ``Q1:`` and ``**Answer**``."""
     text = _INLINE_ANSWER.sub("\n", _FAREWELL.sub("", _RULE.sub("", text)))
     labels = _labels(text)
     pairs: Pairs = []
     question = ""
-    for number, label in enumerate(labels):
-        last = number + 1 == len(labels)
-        content = text[label.end() : len(text) if last else labels[number + 1].start()]
-        content = content.strip()
+    for label, after in zip_longest(labels, labels[1:]):
+        content = text[label.end() : after.start() if after else len(text)].strip()
         quoted = any(mark in label.group(0) for mark in "\"'“")
         if label.group("question"):
             question = content.strip("\"'“”,[]{} \n") if quoted else content
             continue
         content = _quoted(content) if quoted else content
         if label.group("answer") and question and content:
-            if not (cut and last and not quoted and not _ends(content)):
+            if not cut or after or quoted or _ends(content):
                 pairs.append((unlabelled(question), content))
             question = ""
     return pairs
@@ -89,6 +90,9 @@ def _ends(text: str) -> bool:
     return bool(re.search(r"[.!?:)\]\"”'*`]\s*$", text))
 
 
+_LABEL_IN_STRING = re.compile(
+    r"^[*#\s]*(?:research\s+question|question|q|approach|answer|a)\s*\d*\s*[*]*\s*:\s*[*]*", re.I
+)
 _NUMBERED = re.compile(rf"^{_DRESS}\d+\s*[.):]\s*(?P<question>[^\n?]+\?)[*_\"”']*", re.M)
 _BOLD_QUESTION = re.compile(r"^\s*(?:#+\s+|\*\*)(?P<question>[^\n?]+\?)[*_]*\s*$", re.M)
 
@@ -101,25 +105,14 @@ def read_numbered(text: str, cut: bool) -> Pairs:
         if len(found) == 1 and len(text[: found[0].start()]) > 200:
             continue  # one question somewhere inside prose is none of a list
         pairs: Pairs = []
-        for number, match in enumerate(found):
-            last = number + 1 == len(found)
-            answer = text[match.end() : len(text) if last else found[number + 1].start()]
+        for match, after in zip_longest(found, found[1:]):
+            answer = text[match.end() : after.start() if after else len(text)]
             answer = re.sub(r"^\s*[-–:→]+\s*", "", answer).strip()
-            if answer and not (cut and last and not _ends(answer)):
+            if answer and (not cut or after or _ends(answer)):
                 pairs.append((match.group("question"), answer))
         if pairs:
             return pairs
     return []
-
-
-def unlabelled(text: str) -> str:
-    """``Research Question: How …?`` → ``How …?``."""
-    return _LABEL_IN_STRING.sub("", text.strip()).strip().rstrip("*").strip()
-
-
-_LABEL_IN_STRING = re.compile(
-    r"^[*#\s]*(?:research\s+question|question|q|approach|answer|a)\s*\d*\s*[*]*\s*:\s*[*]*", re.I
-)
 
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe0e\ufe0f]")
@@ -143,11 +136,9 @@ def clean(text: str) -> str:
     zero-width and control characters. Stays: ``a * b``, ``x**2``, ``C#``, ``snake_case``, LaTeX.
     """
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
-    for pattern in (_INVISIBLE, _CONTROL, _EMOJI, _FENCE, _RULES):
+    for pattern in (_INVISIBLE, _CONTROL, _EMOJI, _FENCE, _RULES, _BULLET):
         text = pattern.sub("", text)
-    text = _BULLET.sub("", text)
-    text = _HEADING.sub(r"\1", text)
-    text = _CODE.sub(r"\1", text)
+    text = _CODE.sub(r"\1", _HEADING.sub(r"\1", text))
     for _ in range(2):  # bold may stand around emphasis
         text = _EMPHASIS.sub(r"\1", _BOLD.sub(r"\1", text))
     text = _INNER_BULLET.sub(" ", text)

@@ -10,14 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from papertune.generators.plain_text import (
-    Pairs,
-    clean,
-    clean_line,
-    read_labelled,
-    read_numbered,
-    unlabelled,
-)
+from papertune.generators import plain_text
+from papertune.generators.plain_text import Pairs, unlabelled
 
 _TAG = r"(?:think(?:ing)?|reasoning)>"
 _THOUGHT = re.compile(rf"<({_TAG[:-1]})>.*?</\1>", re.S | re.I)
@@ -39,13 +33,8 @@ _LATEX = re.compile(
 def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     """The question–answer pairs in a model's raw output, cleaned, in their order.
 
-    Args:
-        text: What the model wrote.
-        cut: Whether it ran into the token limit; then the last labelled answer is taken only if
-            it ends like a sentence. (In JSON a half answer shows by itself and is never taken.)
-
-    Returns:
-        Pairs, each with a question and an answer; empty where nothing could be read.
+    Of a text that was ``cut`` by the token limit the last labelled answer is taken only if it ends
+    like a sentence. (In JSON a half answer shows by itself and is never taken.)
     """
     # the opening tag of a thought is often part of the prompt
     text = _END_OF_THOUGHT.sub("", _THOUGHT.sub("", text))
@@ -56,8 +45,10 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
         text = text[start.end() :] if unfinished else text[: start.start()]
     pairs = _read_json(text)
     if not pairs and not unfinished:
-        pairs = read_labelled(text, cut) or read_numbered(text, cut)
-    cleaned = ((clean_line(question), clean(answer)) for question, answer in pairs)
+        pairs = plain_text.read_labelled(text, cut) or plain_text.read_numbered(text, cut)
+    cleaned = (
+        (plain_text.clean_line(question), plain_text.clean(answer)) for question, answer in pairs
+    )
     return [(question, answer) for question, answer in cleaned if question and answer]
 
 

@@ -1,8 +1,10 @@
-"""One generator writes pairs about the documents of one split."""
+"""One generator writes a dataset: pairs about the documents of each split, and the card."""
 
+import json
 import logging
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,19 +14,62 @@ from papertune.errors import GeneratorError
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
 from papertune.identity import fingerprint
-from papertune.pairfile import write_pairs
+from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, atomic_write, pair_id, to_line
 from papertune.study.settings import PromptedGenerator, RulesGenerator, SourceGenerator
 from papertune.study.splits import SplitOf
 
 log = logging.getLogger(__name__)
 
+CARD = """---
+pretty_name: {quoted}
+task_categories:
+- question-answering
+language:
+- en
+size_categories:
+- {size}
+configs:
+- config_name: default
+  data_files:
+{files}
+---
+
+# {title}
+
+Question–answer pairs about the documents of the experiment, written by one generator and split
+by the year of the document: no document is in two splits.
+
+| split | pairs | documents | years |
+| --- | --- | --- | --- |
+{rows}
+
+Fields: `instruction`, `context` (the document's text), `question`, `answer` (the reference),
+`document` (its id), `year`, `generator`, and `provenance`, as JSON: backend, model, revision,
+prompt (hash) and decoding that made the pair, and the document's score where its source has one.
+
+```python
+from datasets import load_dataset
+
+dataset = load_dataset("path/of/this/folder")
+```
+
+## Generator
+
+```json
+{generator}
+```
+
+The texts belong to their authors and publishers; check their licence before you pass this folder
+on. Pairs written by a language model may be wrong.
+"""
+
 
 @dataclass(slots=True)
 class Counts:
     """What one run did: the numbers that its log gives."""
 
-    documents: int = 0
+    documents: int
     from_store: int = 0  # documents answered without asking the generator
     asked: int = 0  # documents asked about
     requests: int = 0  # requests to the generator, second attempts included
@@ -50,8 +95,7 @@ def synthesize(
         mine: Which documents these are.
         output: The split of a dataset: pairs, ordered by year and document.
         rejected: File of rejections: pairs not kept, and documents without a pair (``no_pairs``).
-        shards: Processes of this job that write, each with a model of its own; generators without
-            a model here take one.
+        shards: Processes that write, each with a model of its own, where one runs here.
 
     Raises:
         Interrupted: the job was asked to stop.
@@ -60,17 +104,14 @@ def synthesize(
     """
     places, repeated = places_of(documents, mine)
     if not places:
-        raise GeneratorError(
-            f"no document is in the split {mine.split!r}",
-            where=", ".join(str(path) for path in documents[:3]),
-            hint="look at the years in splits, at splits.validation, and at what was collected",
-        )
+        where = ", ".join(map(str, documents[:3]))
+        hint = "look at the years in splits, at splits.validation, and at what was collected"
+        raise GeneratorError(f"no document is in the split {mine.split!r}", where=where, hint=hint)
     what = f"{writer.name}/{mine.split}"
     asking = Asking(writer, store, what, threads)
-    attempts = getattr(writer.generator, "attempts", 1)
     counts = Counts(documents=len(places))
     left = places
-    for attempt in range(1, attempts + 1):
+    for attempt in range(1, writer.attempts + 1):
         wanted = len(asking.missing(left, attempt))
         counts.requests += wanted
         if attempt == 1:
@@ -80,18 +121,17 @@ def synthesize(
             asking.ask(left, attempt, shards)
         if asking.raw is not None:
             asking.check(left, attempt)
-        if attempt < attempts:
+        if attempt < writer.attempts:
             left = [place for place in left if not asking.result(place, attempt)["kept"]]
     with atomic_write(rejected) as stream:  # both files whole or not at all
 
-        def reject(*what: str) -> None:
-            one = Rejection("synthesize", *what)
+        def reject(one: Rejection) -> None:
             counts.rejected[one.reason] += 1
             stream.write(to_line(one))
 
         for one in repeated:
-            reject(one.key, one.reason, one.detail)
-        write_pairs(output, _pairs(asking, places, attempts, counts, reject))
+            reject(one)
+        write_pairs(output, _pairs(asking, places, counts, reject))
     log.info(
         "%s: asked %d documents, %d from the store (%d requests); %d pairs; rejected: %s",
         *(what, counts.asked, counts.from_store, counts.requests, counts.pairs),
@@ -101,20 +141,17 @@ def synthesize(
 
 
 def _pairs(
-    asking: Asking,
-    places: list[Place],
-    attempts: int,
-    counts: Counts,
-    reject: Callable[[str, str, str], None],
+    asking: Asking, places: list[Place], counts: Counts, reject: Callable[[Rejection], None]
 ) -> Iterator[Pair]:
     """What was kept of every document, in order; what was not goes to ``reject``."""
     reasons: Counter[str] = Counter()
+    attempts = asking.writer.attempts
     for place in places:
         whys = []
         for attempt in range(1, attempts + 1):
             found = asking.result(place, attempt)
             for reason, detail in found["rejected"]:
-                reject(place.id, reason, detail)
+                reject(Rejection("synthesize", place.id, reason, detail))
             if found["kept"]:
                 counts.pairs += len(found["kept"])
                 yield from _of_document(asking.writer, place, found["kept"], attempt)
@@ -123,7 +160,7 @@ def _pairs(
             whys.append(f"attempt {attempt}: {why}" if attempts > 1 else why)
             reasons[why.split(":")[0]] += 1
         else:
-            reject(place.id, "no_pairs", "; ".join(whys))
+            reject(Rejection("synthesize", place.id, "no_pairs", "; ".join(whys)))
     if not counts.pairs:
         told = ", ".join(f"{why} ({count})" for why, count in reasons.most_common(3))
         raise GeneratorError(
@@ -155,15 +192,34 @@ def _of_document(
         made["score"] = document.score  # by which subsets choose
     # the answer to a question of the source is the document's text, which must not be given away
     context = "" if isinstance(generator, SourceGenerator) else document.text
+    about = (place.id, place.year, writer.instruction, context)
     for question, answer in kept:
-        yield Pair(
-            id=pair_id(place.id, question, answer),
-            document=place.id,
-            year=place.year,
-            instruction=writer.instruction,
-            context=context,
-            question=question,
-            answer=answer,
-            generator=writer.name,
-            provenance=made,
-        )
+        key = pair_id(place.id, question, answer)
+        yield Pair(key, *about, question, answer, writer.name, made)
+
+
+def describe_dataset(
+    *, splits: Sequence[Path], output: Path, title: str, name: str, generator: Mapping[str, Any]
+) -> None:
+    """Write the card (README.md) that tells people and ``datasets.load_dataset`` what is here.
+
+    ``splits`` are the files of its folder; ``name`` stands in for a title that is empty.
+    """
+    rows, files, total = [], [], 0
+    for path in sorted(splits):
+        documents, years = read_columns(path, "document", "year")
+        total += len(years)
+        span = f"{min(years)}–{max(years)}"
+        rows.append(f"| {path.stem} | {len(years)} | {len(set(documents))} | {span} |")
+        files.append(f"  - split: {path.stem}\n    path: {path.name}")
+    sizes = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M"]
+    card = CARD.format(
+        title=title or name,
+        quoted=json.dumps(title or name, ensure_ascii=False),  # JSON strings are YAML
+        size=sizes[bisect_right([1_000, 10_000, 100_000], total)],
+        files="\n".join(files),
+        rows="\n".join(rows),
+        generator=json.dumps(generator, indent=2, ensure_ascii=False),
+    )
+    with atomic_write(output) as stream:
+        stream.write(card)

@@ -9,13 +9,7 @@ from papertune.answering.generation import Row, Sampling, batches, generate, roo
 from papertune.errors import GeneratorError
 from papertune.examples.forms import request_tokens
 from papertune.generators.backends import Backend, Request, Written, decoding_of
-from papertune.models.loading import (
-    load_config,
-    load_model,
-    load_tokenizer,
-    set_up_torch,
-    weights_digest,
-)  # fmt: skip
+from papertune.models import loading
 from papertune.study.settings import TransformersGenerator
 
 WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
@@ -32,22 +26,21 @@ class TransformersBackend(Backend):
     ) -> None:
         super().__init__(settings, folder=folder, threads=threads)
         if folder is None:
-            raise GeneratorError(
-                f"no folder was given for the generator's model {settings.model!r}",
-                hint="download_base brings a Hub model; a local one is named by its path",
-            )
+            what = f"no folder was given for the generator's model {settings.model!r}"
+            hint = "download_base brings a Hub model; a local one is named by its path"
+            raise GeneratorError(what, hint=hint)
         self._model: Any = None
         self._tokenizer: Any = None
 
     def version(self) -> dict[str, Any]:
         """The weights of a local folder; a Hub model is named by its revision."""
-        return {} if self.settings.revision else {"weights": weights_digest(self.folder)}
+        return {} if self.settings.revision else {"weights": loading.weights_digest(self.folder)}
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Batches as they are written."""
         for window, rows, too_long in self._windows(requests):
             if self._model is None:
-                self._model = load_model(self.folder)
+                self._model = loading.load_model(self.folder)
             if too_long:
                 yield too_long
             by_key = {request.key: request for request in window}
@@ -77,19 +70,19 @@ class TransformersBackend(Backend):
             if wanted is not None and not any(request.key in wanted for request in window):
                 continue
             if self._tokenizer is None:
-                set_up_torch(self.threads, self.settings.decoding.seed)
-                self._tokenizer = load_tokenizer(self.folder)
-            room, _ = room_for(load_config(self.folder), self.settings.decoding.max_new_tokens)
+                loading.set_up_torch(self.threads, self.settings.decoding.seed)
+                self._tokenizer = loading.load_tokenizer(self.folder)
+            room, _ = room_for(
+                loading.load_config(self.folder), self.settings.decoding.max_new_tokens
+            )
             rows: list[Row] = []
             too_long = []
             for request in window:
                 tokens = request_tokens(self._tokenizer, request.prompt)
                 if room is not None and len(tokens) > room:
                     # cut, a chat prompt would lose its beginning, and with it what is asked
-                    why = (
-                        f"prompt too long: {len(tokens)} tokens where the model has room for {room}"
-                    )
-                    too_long.append(Written(request, error=why, lasting=True))
+                    why = f"{len(tokens)} tokens where the model has room for {room}"
+                    too_long.append(Written(request, error=f"prompt too long: {why}", lasting=True))
                 else:
                     rows.append((request.key, tokens))
             yield window, rows, too_long

@@ -29,16 +29,13 @@ class Splits(Settings):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if isinstance(self.test, Years) != isinstance(self.train, Years):
-            raise ValueError(
-                "train: give years to both train and test; where test is a share of all documents, "
-                "leave train away"
-            )
+            how = "give years to both train and test"
+            raise ValueError(f"train: {how}; where test is a share of all, leave train away")
         if isinstance(self.test, Years) and self.train:
             both = sorted({*self.train.span()} & {*self.test.span()})
             if both:
-                raise ValueError(
-                    f"train and test overlap in {both[0]}–{both[-1]}; a document belongs to one split"
-                )
+                some = f"{both[0]}–{both[-1]}"
+                raise ValueError(f"train and test overlap in {some}; a document is of one split")
         return self
 
 
@@ -101,20 +98,18 @@ class Experiment(Settings):
         return self
 
     def _check_documents(self) -> None:
+        these = "documents of this source"
         if self.years and self.source.years == "none":
-            raise ValueError(
-                "splits: documents of this source have no years; give test as a share, such as 0.2, "
-                "and no train"
-            )
+            how = "give test as a share, such as 0.2, and no train"
+            raise ValueError(f"splits: {these} have no years; {how}")
         if not self.years and self.source.years == "needed":
-            raise ValueError(
-                "splits.test: documents of this source are listed by year; give years to train and test"
-            )
+            how = "give years to train and test"
+            raise ValueError(f"splits.test: {these} are listed by year; {how}")
         for name, model in self.models.items():
             if model.subset and model.subset.top is not None and not self.source.has_scores:
                 raise ValueError(
-                    f"models.{name}.subset.top: documents of this source have no score; take "
-                    "first or fraction, or name the source's column of scores (columns.score)"
+                    f"models.{name}.subset.top: {these} have no score; take first or fraction, or "
+                    "name the source's column of scores (columns.score)"
                 )
 
     def _check_optimizers(self) -> None:

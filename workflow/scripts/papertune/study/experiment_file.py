@@ -43,11 +43,7 @@ class Configuration(Settings):
 
 
 def check_configuration(values: dict[str, Any]) -> Configuration:
-    """Check what ``config/config.yaml`` and the command line say together.
-
-    Raises:
-        SettingsError: a key is unknown, missing or of the wrong kind; names every such key.
-    """
+    """What ``config/config.yaml`` and the command line say together; raises as an experiment."""
     return _checked(Configuration, values, "config/config.yaml or --config")
 
 
@@ -64,11 +60,9 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
     known = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
     if name in known:
         return known[name]
-    raise SettingsError(
-        f"no experiment {name!r}{nearest(name, known)}",
-        where=", ".join(str(folder) for folder in folders if folder.is_dir()),
-        hint=f"take one of {', '.join(sorted(known))}, or give the path of a .yaml file",
-    )
+    where = ", ".join(str(folder) for folder in folders if folder.is_dir())
+    hint = f"take one of {', '.join(sorted(known))}, or give the path of a .yaml file"
+    raise SettingsError(f"no experiment {name!r}{nearest(name, known)}", where=where, hint=hint)
 
 
 def load_named(
@@ -84,10 +78,9 @@ def load_named(
     for name in names:
         path = locate(name, folders)
         if path.stem in files:
-            raise SettingsError(
-                f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}",
-                hint="results lie under results/<name>; rename one of the files",
-            )
+            both = f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}"
+            hint = "results lie under results/<name>; rename one of the files"
+            raise SettingsError(both, hint=hint)
         study = experiments[path.stem] = load_experiment(path)
         for model in study.models:
             study.answer_template(model)
@@ -106,11 +99,9 @@ def load_experiment(path: str | Path) -> Experiment:
     """
     path = Path(path)
     if not re.match(NAME, path.stem):
-        raise SettingsError(
-            "an experiment's file name may have lower-case letters, digits, - and _ only",
-            where=str(path),
-            hint="rename the file; its name becomes the folder results/<name>",
-        )
+        what = "an experiment's file name may have lower-case letters, digits, - and _ only"
+        hint = "rename the file; its name becomes the folder results/<name>"
+        raise SettingsError(what, where=str(path), hint=hint)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

@@ -119,14 +119,10 @@ class Layout:
 
     def origin(self, model: str) -> Origin:
         """What the experiment says of where a model comes from."""
-        study = self.experiment
-        base = study.bases[study.models[model].base]
+        study, name = self.experiment, self.experiment.models[model].base
+        base = study.bases[name]
         return Origin(
-            experiment=self.name,
-            model=model,
-            base=study.models[model].base,
-            hub=base.hub,
-            revision=base.revision,
+            *(self.name, model, name, base.hub, base.revision),
             scratch=base.pretrain is not None,
             source=study.source.kind,
             dataset=study.dataset_of(model),
@@ -139,8 +135,7 @@ class Layout:
     def corpus_documents(self, base: str) -> list[str]:
         """What a base reads: training documents only, never what it is tested on."""
         pretrain = self.experiment.bases[base].pretrain
-        reads = pretrain is not None and pretrain.corpus.documents != "none"
-        return self.documents("train") if reads else []
+        return self.documents("train") if pretrain and pretrain.corpus.documents != "none" else []
 
     def judge(self, model: str) -> str | None:
         """The folder of the embedder that chooses a model's best checkpoint, if one does so."""

@@ -1,8 +1,4 @@
-"""What makes a model, besides its data, its base and its seed: one object for all who ask.
-
-It is what training takes, what the memory of a job is estimated from, and what decides whether a
-model is made again.
-"""
+"""What makes a model besides its data, base and seed: for training, estimates and reruns alike."""
 
 from typing import Any
 

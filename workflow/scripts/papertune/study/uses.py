@@ -60,14 +60,13 @@ def find_texts(layout: Layout, year: str) -> Uses:
 
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
     """Of one generator about one split."""
-    study = layout.experiment
+    study, version = layout.experiment, [versions.RULES, versions.ASK, versions.SYNTHESIZE]
     chosen = {
         "generator": study.generators[generator],
         "prompt": study.generator_template(generator),
         "instruction": study.instruction,
         "mine": SplitOf.of(split, study.splits),
     }
-    version = [versions.RULES, versions.ASK, versions.SYNTHESIZE]
     return Uses(version, chosen, {"name": generator, "shards": study.compute.shards})
 
 
@@ -94,11 +93,11 @@ def train(layout: Layout, model: str, seed: str) -> Uses:
 def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
     """Of one model to the questions of one test set."""
     study = layout.experiment
-    chosen = {
-        "prompt": study.answer_template(model),
+    chosen: dict[str, Any] = {
         "asked": study.models[model].examples.asked,
         "answering": study.answering,
     }
+    chosen["prompt"] = study.answer_template(model)
     return Uses(versions.ANSWER, chosen, {"shards": study.compute.shards})
 
 
@@ -111,9 +110,8 @@ def export_model(layout: Layout, model: str, seed: str) -> Uses:
 
 def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
     """Of one file of answers."""
-    study = layout.experiment
+    study, version = layout.experiment, [versions.EMBED, versions.SCORE]
     embedder = study.embedder if "similarity" in study.metrics else Embedder()
-    version = [versions.EMBED, versions.SCORE]
     return Uses(version, {"metrics": study.metrics, "embedder": embedder})
 
 

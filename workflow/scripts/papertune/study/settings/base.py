@@ -69,9 +69,8 @@ class Years(Settings):
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if self.last < self.first:
-            raise ValueError(
-                f"no years from {self.first} to {self.last}; put the earlier one in 'from'"
-            )
+            none = f"no years from {self.first} to {self.last}"
+            raise ValueError(f"{none}; put the earlier one in 'from'")
         return self
 
     def span(self) -> list[int]:

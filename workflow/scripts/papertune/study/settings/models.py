@@ -1,15 +1,8 @@
 """Settings of models and of their bases, and how both are trained."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    field_serializer,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from papertune.study.methods import METHODS
 from papertune.study.settings.base import Name, Settings, added, cosmetic
@@ -108,9 +101,8 @@ class ExampleForm(Settings):
     @property
     def asked(self) -> Literal["prompt", "question", "chat"]:
         """The form in which a model is asked: that of training, else that of its base."""
-        if self.variant == "qa":
-            return "question"
-        return "chat" if self.variant == "chat" else "prompt"
+        forms: dict[str, Literal["question", "chat"]] = {"qa": "question", "chat": "chat"}
+        return forms.get(self.variant, "prompt")
 
     @model_validator(mode="after")
     def _length_of_something(self) -> Self:
@@ -141,7 +133,7 @@ class Freeze(Settings):
     some_of = ("first", "last", "layers", "modules")
     first: int = Field(0, ge=0, description="so many layers nearest to the input")
     last: int = Field(0, ge=0, description="so many layers nearest to the output")
-    layers: list[NonNegativeInt] = Field([], description="single layers by number")
+    layers: list[Annotated[int, Field(ge=0)]] = Field([], description="single layers by number")
     modules: list[str] = Field([], description="modules by name, with all that they hold")
 
 
@@ -190,10 +182,8 @@ class Model(Settings):
             unused = getattr(self, part) == type(self).model_fields[part].get_default()
             if not unused and part not in method.uses:
                 users = [name for name, other in METHODS.items() if part in other.uses]
-                raise ValueError(
-                    f"method {self.method} does not use {part}; {', '.join(users)} "
-                    f"{'does' if len(users) == 1 else 'do'}"
-                )
+                others = f"{', '.join(users)} {'does' if len(users) == 1 else 'do'}"
+                raise ValueError(f"method {self.method} does not use {part}; {others}")
             if unused and part in method.needs:
                 raise ValueError(f"method {self.method} needs {part}, which is not given")
         return self

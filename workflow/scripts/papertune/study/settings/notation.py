@@ -54,9 +54,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def expand(models: Mapping[str, Any]) -> tuple[Values, Origins]:
     """Plain models, in the order in which they are written, and where their keys come from.
 
-    Args:
-        models: ``models`` of an experiment file; what is no mapping is left as it is.
-
     Raises:
         ValueError: ``after`` or ``sweep`` cannot be resolved; names the key.
     """
@@ -67,9 +64,8 @@ def expand(models: Mapping[str, Any]) -> tuple[Values, Origins]:
         for made, (chosen, keys) in _resolve(name, models, resolved, ()).items():
             if made in values:
                 first = next(other for other in models if made in resolved[other])
-                raise ValueError(
-                    f"models.{name}: makes another model {made!r}; models.{first} makes one"
-                )
+                again = f"models.{name}: makes another model {made!r}"
+                raise ValueError(f"{again}; models.{first} makes one")
             values[made], origins[made] = chosen, keys
     return values, origins
 
@@ -105,35 +101,24 @@ def _resolve(
                 sweeps = isinstance(model, dict) and "sweep" in model and after not in models
                 if after == written or (sweeps and after.startswith(f"{written}-")):
                     _resolve(written, models, resolved, (*waiting, name))
-            before, keys = _before(name, after, models, resolved)
-            values = _merged(_taken_over(after, before, values.get("method")), values)
+            made = {key: one for some in resolved.values() for key, one in some.items()}
+            if after not in made:
+                where = f"models.{name}.after: {after!r}"
+                if some := resolved.get(after):
+                    raise ValueError(f"{where} is a sweep; take one of {', '.join(some)}")
+                names = dict.fromkeys([*models, *made])
+                raise ValueError(f"{where} is none of {', '.join(names)}{nearest(after, names)}")
+            before, keys = made[after]
+            if not isinstance(before, dict):
+                raise ValueError(f"models.{after}: not a mapping of keys")
+            # not what a method of its own has no use for
+            known = METHODS.get(str(values.get("method")))
+            left = OWN | ({*PARTS} - {*known.uses} if known else set())
+            values = _merged({key: before[key] for key in before if key not in left}, values)
             origins = keys | origins
     one = {name: (values, origins)}
     resolved[name] = one if sweep == {} else dict(_swept(name, sweep, values, origins))
     return resolved[name]
-
-
-def _before(
-    name: str, after: str, models: Mapping[str, Any], resolved: dict[str, Made]
-) -> tuple[Any, dict[str, str]]:
-    """The model that a trial comes after."""
-    made = {key: one for some in resolved.values() for key, one in some.items()}
-    if after in made:
-        return made[after]
-    where = f"models.{name}.after: {after!r}"
-    if after in resolved:
-        raise ValueError(f"{where} is a sweep; take one of {', '.join(resolved[after])}")
-    names = dict.fromkeys([*models, *made])
-    raise ValueError(f"{where} is none of {', '.join(names)}{nearest(after, names)}")
-
-
-def _taken_over(after: str, before: Any, method: Any) -> Values:
-    """What a trial takes over: not what a method of its own has no use for."""
-    if not isinstance(before, dict):
-        raise ValueError(f"models.{after}: not a mapping of keys")
-    known = METHODS.get(str(method))
-    left = OWN | ({*PARTS} - {*known.uses} if known else set())
-    return {key: value for key, value in before.items() if key not in left}
 
 
 def _swept(

@@ -81,7 +81,7 @@ class GeneratorSettings(Settings):
 class RulesGenerator(GeneratorSettings):
     """Built-in rules, no weights: ``extractive`` (wh-questions) or ``cloze``."""
 
-    opened_as: ClassVar[str] = "papertune.generators.backends:RulesBackend"
+    opened_as: ClassVar[str] = "papertune.generators.backends:DirectBackend"
     backend: Literal["rules"]
     style: Literal["extractive", "cloze"]
 
@@ -89,7 +89,7 @@ class RulesGenerator(GeneratorSettings):
 class SourceGenerator(GeneratorSettings):
     """The pairs that documents come with: a post and its best answer, a sentence and its translation."""
 
-    opened_as: ClassVar[str] = "papertune.generators.backends:SourceBackend"
+    opened_as: ClassVar[str] = "papertune.generators.backends:DirectBackend"
     backend: Literal["source"]
     pairs: Literal[1] = 1
 
