@@ -78,13 +78,8 @@ def test_a_file_that_is_broken_as_a_whole_is_an_error(written, name, content, me
     assert caught.value.where == name + place
 
 
-@pytest.mark.parametrize(
-    ("value", "year"),
-    [
-        (2020, 2020), ("2020", 2020), (" 2020.0", 2020), ("2020-05-01", 2020), (2020.0, 2020),
-        ("2020/21", 2020), ("20201", None), ("soon", None), ("", None), (True, None), (None, None),
-        (float("nan"), None),
-    ],
-)  # fmt: skip
-def test_years_of_many_forms(value, year):
-    assert year_of(value) == year
+def test_years_of_many_forms():
+    for value in (2020, "2020", " 2020.0", "2020-05-01", 2020.0, "2020/21"):
+        assert year_of(value) == 2020
+    for value in ("20201", "soon", "", True, None, float("nan")):
+        assert year_of(value) is None
