@@ -77,10 +77,7 @@ def test_a_new_test_year_touches_no_other_year(study):
     assert jobs["list_documents"] == jobs["fetch_documents"] == jobs["render_documents"] == 1
     study.run()
     assert asked(study, "extractive", "test") == asked(study, "cloze", "test") == 3
-
-
-def test_a_removed_test_document_is_gone_and_nothing_is_asked(study):
-    rows = study.rows()
+    # what is removed is gone, and nothing is asked
     rows[2022].pop()
     study.write(rows)
     assert not {"train", "pretrain_base"} & set(plan(study))

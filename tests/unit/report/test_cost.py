@@ -35,11 +35,8 @@ def record(start: float, status: str = "ok", took: float = 100, **fields) -> Job
 
 
 def usage(job: str, start: float, took: float, **fields) -> Usage:
-    whole = Usage(
-        job=job, state="COMPLETED", submitted=T + start - 50, started=T + start,
-        ended=T + start + took, cpus=4, gpus=None, memory_mb=1000, cpu_seconds=None,
-        peak_memory=None, energy=None,
-    )  # fmt: skip
+    times = (T + start - 50, T + start, T + start + took)
+    whole = Usage(job, "COMPLETED", *times, 4, None, 1000, None, None, None)
     return dataclasses.replace(whole, **fields)
 
 
