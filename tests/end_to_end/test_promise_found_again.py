@@ -4,13 +4,18 @@ Where Snakemake plans a job for a file's time or name, the job finds its result 
 """
 
 import os
+import pty
 import re
 import shutil
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from end_to_end.conftest import FilesStudy
+from papertune.jobs.record import read_records_below
 from snakemake_run import ROOT, snakemake
 
 pytestmark = pytest.mark.slow
@@ -89,8 +94,36 @@ def test_nothing_is_trained_asked_or_answered_again(study, tmp_path, change):
         if path.match("bases/*.log") or path.match("models/*/*.log"):
             assert "found in the store" in text
     assert tables(study) == made
+    for record in read_records_below([study.folder / "logs"]):
+        if record.rule in ("train", "pretrain_base"):
+            assert record.ended and record.ended - record.started < 10
     model = study.folder / "results" / study.file.stem / "models/lora/seed-1"
     assert f"{study.file.stem} / lora" in (model / "README.md").read_text()
+
+
+def test_what_finds_a_model_loads_no_torch():
+    names = ("train", "pretrain_base")
+    scripts = [(ROOT / f"workflow/scripts/{name}.py").read_text() for name in names]
+    imports = "\n".join(re.findall(r"^(?:from|import) .*", "\n".join(scripts), re.M))
+    check = f"{imports}\nimport sys\nassert not {{'torch', 'transformers'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT / "workflow/scripts")
+
+
+def answer_on_a_terminal(folder: Path, answer: bytes) -> None:
+    """Start ``snakemake prune`` as a person does, and answer its question."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "prune"]
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(folder)
+        os.execv(sys.executable, [*command, "--cores", "1", "--config", "experiments=mine"])
+    said = b""
+    with suppress(OSError):  # which is how a terminal says that nobody is there any more
+        while piece := os.read(terminal, 4096):
+            said += piece
+            if b"[y/N]" in said:
+                said = b""
+                os.write(terminal, answer + b"\n")
+    os.waitpid(pid, 0)
 
 
 def test_prune_deletes_what_no_experiment_refers_to_and_asks_before(study):
@@ -112,7 +145,10 @@ def test_prune_deletes_what_no_experiment_refers_to_and_asks_before(study):
     study.change(lambda values: values["models"].pop("lora"))
     told, kinds = prune()
     assert kinds == whole and re.search(r"2 of \d+ folders of store, [\d.]+ MB", told)
-    _, kinds = prune("yes=true")
+    answer_on_a_terminal(study.folder, b"n")
+    assert prune()[1] == whole
+    answer_on_a_terminal(study.folder, b"y")
+    _, kinds = prune()
     assert not kinds["models"] and len(kinds["answer"]) == 1
     assert all(kinds[kind] == whole[kind] for kind in whole if kind not in ("models", "answer"))
     assert next((study.folder / "results").rglob("adapter_model.safetensors")).stat().st_size

@@ -11,22 +11,15 @@ name that the proxy resolves to a private address is up to the proxy.
 
 import ipaddress
 import socket
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import partial
-from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
 HINT = "if this server of your own is meant, name it in fetching.allow_hosts of the experiment"
 Place = tuple[str, int]  # address and port
-HEAD = 3  # times the timeout, for the whole head of an answer
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -91,63 +84,6 @@ def is_global(address: str) -> bool:
         if wrapped:
             return is_global(str(wrapped))
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
-
-
-class GuardedAdapter(HTTPAdapter):
-    """Raises PrivateAddress before a connection; a proxy's own address is the user's choice."""
-
-    def __init__(self, allowed: Allowed) -> None:
-        self._allowed = allowed
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """As usual, with guarded connections."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
-            pool.scheme: type(
-                pool.__name__, (pool,), {"ConnectionCls": partial(self._guarded, pool)}
-            )
-            for pool in (HTTPConnectionPool, HTTPSConnectionPool)
-        }
-
-    def _guarded(self, pool: Any, *args: Any, **kwargs: Any) -> Any:
-        """urllib3's connection, to addresses that have been judged."""
-        own = pool.ConnectionCls(*args, **kwargs)
-
-        def connect() -> socket.socket:
-            how = (own.timeout, own.source_address, own.socket_options)
-            try:
-                # not the name: it would be resolved again, and not to the same
-                return self._allowed.connect(own._dns_host, own.port, *how)
-            except socket.gaierror as error:
-                raise NameResolutionError(own.host, own, error) from error
-            except TimeoutError as error:
-                raise ConnectTimeoutError(own, f"{own.host} does not answer") from error
-            except OSError as error:
-                raise NewConnectionError(own, f"no connection to {own.host}: {error}") from error
-
-        own.response_class, own._new_conn = _PromptHead, connect
-        return own
-
-
-class _PromptHead(HTTPResponse):
-    """An answer whose head may not trickle in for ever: the timeout is for each part of it."""
-
-    def begin(self) -> None:
-        stream: Any = self.fp.raw
-        read, timeout = stream.readinto, stream._sock.gettimeout()
-        end = time.monotonic() + HEAD * timeout if timeout else float("inf")
-
-        def readinto(buffer: Any) -> Any:
-            if time.monotonic() > end:
-                raise TimeoutError("the head of the answer did not come in time")
-            return read(buffer)
-
-        stream.readinto = readinto
-        try:
-            super().begin()
-        finally:
-            del stream.readinto  # the body has an end of its own
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None]:

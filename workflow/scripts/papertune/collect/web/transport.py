@@ -16,7 +16,8 @@ from requests.exceptions import InvalidSchema, InvalidURL
 from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError, ReadTimeoutError
 from urllib3.util import Retry
 
-from papertune.collect.web.addresses import HINT, Allowed, GuardedAdapter, PrivateAddress
+from papertune.collect.web.addresses import HINT, Allowed, PrivateAddress
+from papertune.collect.web.connections import GuardedAdapter, has_no_end
 from papertune.collect.web.pauses import PATIENCE
 from papertune.errors import CollectError
 
@@ -194,9 +195,7 @@ class Answer:
         except (HTTPError, OSError) as error:
             what = f"the connection was cut ({_root(error)})"
             raise PageError(self.url, "connection", what, passing=True) from None
-        decoder: Any = getattr(raw, "_decoder", None)
-        if body and getattr(decoder, "_state", None) == 0 and not decoder._obj.eof:
-            # urllib3 takes a gzip body without its end for a whole one
+        if body and has_no_end(raw):
             raise PageError(self.url, "connection", "the packed body has no end", passing=True)
         return bytes(body)
 
