@@ -6,25 +6,31 @@ BIN := .venv/bin
 # by itself: config/config.yaml, and the cluster where there is one
 STUDY = $(if $(EXPERIMENTS),--config experiments=$(EXPERIMENTS))
 HERE = profiles/$(if $(shell command -v sbatch),slurm,default)
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c requirements/constraints.txt
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# every file that is installed is the one whose hash stands there
+LOCKED := $(PIP) --no-deps --require-hashes -r requirements
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes --no-annotate \
+  --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor plan bundle unbundle export install test bench lint format schema clean
+.PHONY: help demo doctor plan bundle unbundle export install test bench lint lock audit format schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-# torch goes first: with it in place, nothing else asks a resolver for another build of it
-.venv/installed: requirements/torch.txt requirements/run.txt requirements/constraints.txt
+# torch goes first, in the build that pip finds; what that build brings along (CUDA, or nothing) last
+.venv/installed: requirements/torch.txt requirements/run.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Papertune needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	@echo "Installing into .venv (2 GB, some minutes) ..."
+	$(PIP) --no-deps -r requirements/torch.txt
+	$(LOCKED)/run.lock
 	$(PIP) -r requirements/torch.txt
-	$(PIP) -r requirements/run.txt
 	@touch $@
 
-.venv/installed-test: .venv/installed requirements/test.txt
-	$(PIP) -r requirements/test.txt
+.venv/installed-test: .venv/installed requirements/test.lock
+	$(LOCKED)/test.lock
 	@touch $@
 
 install: .venv/installed ## make .venv with pinned requirements
@@ -63,6 +69,13 @@ format: .venv/installed-test ## bring the code into its form
 
 schema: .venv/installed ## write the schemas for editors anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.experiment_file workflow/schemas
+
+lock: .venv/installed-test ## write requirements/*.lock of the *.txt anew
+	$(LOCK) requirements/run.txt --output-file requirements/run.lock
+	$(LOCK) requirements/run.txt requirements/test.txt --output-file requirements/test.lock
+
+audit: .venv/installed-test ## look for known vulnerabilities of what is installed
+	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/test.lock
 
 test: lint ## install what tests need and run all of them
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15
