@@ -36,28 +36,15 @@ FILLED = {
     "footprint/architecture.py": [{"targets": r".*\.(q|v)_proj"}],  # the user's own, as in peft
 }
 # modules whose patterns are not linear yet
-NOT_YET = set(
-    [
-        "cluster/slurm.py",
-        "collect/listings/bibtex.py",
-        "collect/listings/stack_exchange.py",
-        "collect/texts/formulas.py",
-        "collect/texts/is_abstract.py",
-        "collect/texts/markup.py",
-        "collect/texts/pdf.py",
-        "collect/texts/posts.py",
-        "collect/texts/text.py",
-        "collect/texts/titles.py",
-        "collect/texts/wikipedia_text.py",
-        "collect/web/pages.py",
-        "generators/checking.py",
-        "generators/plain_text.py",
-        "generators/reading.py",
-        "generators/rules.py",
-        "jobs/progress.py",
-        "report/figures.py",
-    ]
-)
+NOT_YET = {
+    "cluster/slurm.py",
+    "generators/checking.py",
+    "generators/plain_text.py",
+    "generators/reading.py",
+    "generators/rules.py",
+    "jobs/progress.py",
+    "report/figures.py",
+}
 SIZES = (64, 512, 4096, 8192)  # of all texts; the two worst of each pattern grow on to
 LONG = 1_000_000
 ENDS = ("\0a", "\n\0")
@@ -78,11 +65,8 @@ def test_patterns_are_called_where_they_can_be_seen():
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         for node in ast.walk(tree):
             assert not (isinstance(node, ast.ImportFrom) and node.module in ("re", "regex")), name
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "re":
-                assert id(node) in called or node.attr not in USES | {"compile"}, (
-                    name,
-                    node.lineno,
-                )
+            if isinstance(node, ast.Attribute) and node.attr in {*USES, "compile"}:
+                assert ast.unparse(node.value) != "re" or id(node) in called, (name, node.lineno)
         patterns_of(name)  # raises for what it cannot read
 
 
@@ -101,7 +85,7 @@ def test_each_pattern_is_linear_on_its_worst_text(name):
 
 
 def test_what_is_not_linear_is_found():
-    for pattern in (r"\s+$", r"(a|a)*b", r"(?:\w+\s?)+:", r"<a(?:\s+\w+=[^<>]*)?\s*>", r"x.*y"):
+    for pattern in (r"\s+$", r"x*y", r"(a|a)*b", r"<a(?:\s+\w+=[^<>]*)?\s*>"):
         assert worst(pattern, 0, "finditer"), pattern
     assert worst(r"\s*,?\s*;", 0, "match")
     assert not worst(r"(?<!\s)\s++$", 0, "finditer")
@@ -165,8 +149,9 @@ def worst(pattern: str | bytes, flags: int, use: str) -> str:
         took = []
         for before, unit, end in texts:
             text = before + unit * (size // len(unit)) + end
-            seconds = timed(run, text.encode() if isinstance(pattern, bytes) else text)
-            if seconds > 0.02 + 2e-6 * size:
+            most = 0.02 + 2e-6 * size
+            seconds = timed(run, text.encode() if isinstance(pattern, bytes) else text, most)
+            if seconds > most:
                 return (
                     f"{size:,} letters of {before[-30:]!r} + {unit!r}… + {end!r}: {seconds:.2f} s"
                 )
@@ -176,15 +161,15 @@ def worst(pattern: str | bytes, flags: int, use: str) -> str:
     return ""
 
 
-def timed(run: Any, text: str | bytes) -> float:
-    """Seconds that a pattern takes, no more than some two."""
+def timed(run: Any, text: str | bytes, most: float) -> float:
+    """Seconds of the processor that a pattern takes; it is stopped soon after ``most``."""
 
     def stop(*_: Any) -> None:
         raise Slow
 
     began = time.process_time()
     before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, 2.5)
+    signal.setitimer(signal.ITIMER_VIRTUAL, most + 0.1)
     try:
         found = run(text)
         for _ in found if isinstance(found, Iterator) else ():

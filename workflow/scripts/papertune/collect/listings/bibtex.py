@@ -121,7 +121,7 @@ def plain(text: str, decoder: LatexNodes2Text) -> str:
     if len(re.findall(r"(?<!\\)\$", text)) % 2:
         text = re.sub(r"(?<!\\)\$", r"\\$", text)
     text = re.sub(r"\\href\s*\{[^{}]*\}", "", text)  # more than the decoder can
-    text = re.sub(r"[~\s]+(?=\\cite[a-z]*\*?\s*[\[{])", "", text)
+    text = re.sub(r"(?<![~\s])[~\s]++(?=\\cite[a-z]*\*?\s*[\[{])", "", text)
     if _LATEX.search(text):  # the decoder takes its time
         text = decoder.latex_to_text(text)
     return clean(re.sub(r"\\([%&#])", r"\1", text))

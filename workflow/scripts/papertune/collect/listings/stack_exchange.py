@@ -157,7 +157,7 @@ class _Api:
         if said.get("error_name") == "access_denied":  # pages behind the 25th
             hint = f"{_HINT}, or set source.limit, or raise source.min_score"
         elif said.get("error_name") == "throttle_violation":
-            wait = re.search(r"(\d+) seconds", str(message))
+            wait = re.search(r"(?<!\d)(\d{1,9}) seconds", str(message))
             when = f" in {int(wait[1]) / 3600:.1f} hours" if wait else " later"
             what, hint = (
                 f"takes no more requests from here: {message}",

@@ -13,6 +13,7 @@ _ISLAND = re.compile(
     rf"<((?:[a-z]+:)?(?:{_NAMES}))\b[^<>]*>(?:(?!<\1\b).)*?</\1\s*>", re.IGNORECASE | re.DOTALL
 )
 _LONGEST = 200_000  # of a text with formulas; no abstract comes near it
+_MOST_GROUPS = 20  # around a whole formula
 # one element of these is one formula, whatever is in it; the widest first
 _FORMULAS = (
     ".katex-display, .katex, mjx-container, .inline-eqn, .display-eqn, .inline-formula, "
@@ -24,7 +25,6 @@ _DOUBLES = (
 )
 _ACCENTS = dict(zip("^ˆ~˜∼¯‾−→⃗˙.¨ˇ", "̂̂̃̃̃̄̄̄⃗⃗̇̇̈̌", strict=True))
 _RELATIONS = set("=<>≤≥≠≈∼≃≅≡∈∉⊂⊆⊃⊇→←↔⇒⇔↦∝≪≫≲≳")
-_PREAMBLE = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.DOTALL)
 _DELIMITERS = ((r"\(", r"\)"), (r"\[", r"\]"), ("$$", "$$"), ("$", "$"))
 _STYLE = re.compile(r"^\\(?:display|text)style\s*")
 # MathML of so many children: {p[0]} as it is, {g[0]} in brackets where it needs them
@@ -104,8 +104,8 @@ def _read(element: Tag) -> str:
 
 def _tex(source: str) -> str:
     """TeX in dollars; as it is where nothing in it needs TeX to be read."""
-    inside = _PREAMBLE.search(source)
-    source = " ".join((inside[1] if inside else source).split())
+    inside, end, _ = source.partition(r"\begin{document}")[2].partition(r"\end{document}")
+    source = " ".join((inside if end else source).split())
     bare = source
     for begin, end in _DELIMITERS:
         inner = source.removeprefix(begin).removesuffix(end)
@@ -113,7 +113,9 @@ def _tex(source: str) -> str:
             bare = inner.strip()
             break
     had_delimiters, source = bare != source, _STYLE.sub("", bare)
-    while source[:1] == "{" and source[-1] == "}" and closing(source, 0) == len(source):
+    for _ in range(_MOST_GROUPS):
+        if source[:1] != "{" or source[-1] != "}" or groups(source).get(0) != len(source):
+            break
         source = _STYLE.sub("", source[1:-1].strip())
     if not source:
         return ""
@@ -122,15 +124,15 @@ def _tex(source: str) -> str:
     return source
 
 
-def closing(text: str, start: int) -> int:
-    """Where the group that begins at ``start`` ends; the end of the line where it never does."""
-    depth = 0
-    for match in re.finditer(r"\\.|[{}]", text[start:]):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if depth == 0:
-            return start + match.end()
-    line = text.find("\n", start)
-    return len(text) if line < 0 else line
+def groups(text: str) -> dict[int, int]:
+    """Where each group of TeX ends, by where it begins; those that never end are not in it."""
+    ends, begun = {}, []
+    for match in re.finditer(r"\\.|[{}]", text):
+        if match[0] == "{":
+            begun.append(match.start())
+        elif match[0] == "}" and begun:
+            ends[begun.pop()] = match.end()
+    return ends
 
 
 def _linear(node: Tag, depth: int = 0) -> str:

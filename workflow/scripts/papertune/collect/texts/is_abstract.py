@@ -93,7 +93,7 @@ _CITATION = tuple(
         r"(?i)\b(?:in )?proceedings of\b|\bin proc\.|\bconference on\b.{0,80}\b(?:19|20)\d\d\b",
         r"(?i)[(,.]\s*(?:19|20)\d\d\s*[).,;]|\b(?:19|20)\d\d\.?$",
         r"(?:\b[A-Z]\.[ ,;&]+){2}|\bet al\.[,;]? ?\(?(?:19|20)\d\d"
-        r"|(?:\w+, [A-Z]\.(?:[ -]?[A-Z]\.)*[,;&] ){2}",
+        r"|(?:\b\w++, [A-Z]\.(?:[ -]?[A-Z]\.)*+[,;&] ){2}",
     )
 )
 # what no description has that is an abstract: marks of a citation, and of a site
@@ -108,7 +108,8 @@ _NO_DESCRIPTION = re.compile(
 )
 _ELLIPSIS = re.compile(
     r"(?:\.\.\.|…|\[…\]|\[\.\.\.\]|\. \. \.)[\s\"'”’)]*$"
-    r"|(?:\.\.\.|…)?\s*[\[(<]?\b(?:read|show|see|view|learn) (?:more|full (?:abstract|text)|the rest)\b"
+    r"|(?:(?:\.\.\.|…)\s*+|(?<!\s)\s++|)[\[(<]?\b(?:read|show|see|view|learn)"
+    r" (?:more|full (?:abstract|text)|the rest)\b"
     r"\W*$|(?:\.\.\.|…)\s*[\[(]?(?:more|expand|continue(?: reading)?)[\])]?\W*$"
     r"|[\[(](?:abstract )?truncated\b.{0,30}$",
     re.IGNORECASE,
@@ -156,7 +157,7 @@ def is_keywords(text: str) -> bool:
     """A list of terms, not sentences."""
     if re.match(r"^\W*(?:(?:author |article )?key\s?-?words\b|index terms\b)", text, re.IGNORECASE):
         return True
-    parts = [part for part in re.split(r"\s*[,;•|·/]\s*|\s+[–—-]\s+", text.rstrip(". ")) if part]
+    parts = [part for part in re.split(r" ?[,;•|·/] ?| [–—-] ", text.rstrip(". ")) if part]
     if len(parts) < 5 or re.search(r"[.!?]\s+[A-Z]", text):
         return False
     return len(text.split()) / len(parts) <= 3 and not _is_study(text)

@@ -16,7 +16,7 @@ LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", 
 HEADING = re.compile(
     r"^\W*(?:\d+\.?\s+)?(?:(?:author'?s?'?|english|paper|article) )?"
     r"(?:abstracts?|summary|résumé|resumen|zusammenfassung|r\s?i\s?a\s?s\s?s\s?u\s?n\s?t\s?o|摘要)"
-    r"(?:\s*/\s*\w+)?\s*[:.]?\W*$",
+    r"(?:\s*/\s*\w+)?\W*$",
     re.IGNORECASE,
 )
 # a part of the page that is no abstract although it stands within one or is called one
@@ -96,7 +96,7 @@ def inner_text(element: Tag) -> str:
                 heading.replace_with(f" {label(text)} ")
     markup = scripts(part.decode_contents())
     # every tag goes here; what is escaped in the text stays escaped until it is cleaned
-    return re.sub(r"<[^>]*>", "", BLOCK_TAG.sub(" ", markup))
+    return re.sub(r"<[^>]*+>?", "", BLOCK_TAG.sub(" ", markup))
 
 
 def _cut_at_other(part: Tag) -> None:

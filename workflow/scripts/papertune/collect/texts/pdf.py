@@ -29,18 +29,19 @@ _HEADING = re.compile(
     r"|CCS CONCEPTS|KEYWORDS|Keywords|Index Terms|Conclusions?|CONCLUSIONS?))\s*[:.]?$"
 )
 _ABSTRACT = re.compile(
-    r"(?:^|\n)[ \t]*(?:\d\.?[ \t]+)?(?:A\s?BSTRACT|Abstract|SUMMARY|Summary)[ \t]*"
-    r"(?:[:.—–-]+[ \t]*|\n+|[ \t]+(?=[A-Z]))"
+    r"(?:^|\n)[ \t]*(?:\d\.?[ \t]+)?(?:A\s?BSTRACT|Abstract|SUMMARY|Summary)"
+    r"(?:[ \t]*+[:.—–-]++[ \t]*+|[ \t]*+\n++|[ \t]++(?=[A-Z]))"
 )
 _ABSTRACT_ENDS = re.compile(
-    r"\n+\s*(?:(?:author )?key\s?-?words?\b|index terms\b|ccs concepts\b|categories and subject\b"
+    r"(?<!\s)[^\S\n]*+\n\s*+"
+    r"(?:(?:author )?key\s?-?words?\b|index terms\b|ccs concepts\b|categories and subject\b"
     r"|general terms\b|acm reference\b|(?:1|I|1\.|I\.)\s+[A-Z]|introduction\b|permission to make"
     r"|(?:©|copyright)|\*\s?(?:corresponding|equal)|(?:PACS|MSC|JEL)\b|nomenclature\b|contents\b)",
     re.IGNORECASE,
 )
 _NO_TITLE = re.compile(
     r"untitled|microsoft|\.(?:docx?|tex|dvi|pdf|indd|fm|ps)\b|template|^\s*(?:title|paper|document|"
-    r"manuscript|main|\d+)\s*\d*\s*$|^(?:doi|arxiv)?:?\s*10\.\d{4}|proceedings of",
+    r"manuscript|main|\d++)\s*+\d*+\s*+$|^(?:doi|arxiv)?:?\s*10\.\d{4}|proceedings of",
     re.IGNORECASE,
 )
 _REFERENCES = re.compile(
@@ -216,18 +217,18 @@ def _joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset())
     A hyphen stays where it belongs to the word: before capitals and digits, and where the text has
     the word with its hyphen elsewhere.
     """
-    text = ""
-    for line in lines:
-        line = line.strip()
-        broken = re.search(rf"(\w+)[-\u2010{_HYPHEN}]$", text)
+    parts: list[str] = []
+    for line in map(str.strip, lines):
+        broken = re.search(rf"(?<!\w)(\w++)[-\u2010{_HYPHEN}]$", "".join(parts[-4:]))
         end = re.match(r"\w+", line)
         if not broken or not end:
-            text = f"{text} {line}" if text else line
+            parts += [" ", line]
             continue
         word = f"{broken[1]}-{end[0]}".lower()
-        text = text[:-1] + ("-" if word in hyphened or not line[0].islower() else "") + line
+        hyphen = "-" if word in hyphened or not line[0].islower() else ""
+        parts[-1:] = [parts[-1][:-1] + hyphen, line]
     # PDFium also marks hyphens within what this module takes for one line
-    text = re.sub(rf"(?<=\w){_HYPHEN}\s*(?=[a-z])", "", text).replace(_HYPHEN, "-")
+    text = re.sub(rf"(?<=\w){_HYPHEN}\s*(?=[a-z])", "", "".join(parts)).replace(_HYPHEN, "-")
     return _plain(text)
 
 

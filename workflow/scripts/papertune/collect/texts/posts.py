@@ -38,7 +38,7 @@ _NOTICE = re.compile(
     re.IGNORECASE,
 )
 _STATE = re.compile(
-    r"\s*\[(closed|duplicate|on hold|migrated|locked|solved|resolved|answered|protected)\]\s*$",
+    r"(?<!\s)\s*+\[(closed|duplicate|on hold|migrated|locked|solved|resolved|answered|protected)\]\s*$",
     re.IGNORECASE,
 )
 _USER_PAGE = re.compile(r"^(https?://[^/]+)?/users/-?\d+(/|$)", re.IGNORECASE)
@@ -51,21 +51,30 @@ _REMOVED = "\ue000"  # stands where an address was, until the brackets around it
 _MENTION = re.compile(
     r"(?<![\w@/.\\$])@[^\W\d_][\w-]*(?:\.\w+)*(?:['’]s\b|(?: [A-Z][\w'-]*){1,2}(?=[:,]))?[:,]?"
 )
-_NAME = r"(?-i:[A-Z][\w'.-]*(?: [A-Z][\w'.-]*){0,2})"
+_NAME = r"(?-i:[A-Z][\w'.-]*+(?: [A-Z][\w'.-]*+){0,2}+)"
 _THANKS = (
     r"(?:(?:many |much |big |a lot of )?(?:thanks|thank you|thx|tia|appreciated)|cheers"
     r"|(?:(?:best|kind|warm|with best|with kind) )?(?:regards|wishes)|sincerely(?: yours)?"
     r"|yours(?: sincerely| truly)?|greetings|best(?=\s*(?:,|\n|$)))"
 )
 _MORE = (
-    r"(?:(?: |, )(?:you|again|in advance|a (?:lot|bunch|million|ton)|so much|very much|to (?:all|you"
-    r"|everyone)|guys|all|everyone|everybody|folks|(?:for|with) (?:any|your|the|all)\b[^.!?\n]{0,60}))*"
+    r"(?: |, )(?:you|again|in advance|a (?:lot|bunch|million|ton)|so much|very much|to (?:all|you"
+    r"|everyone)|guys|all|everyone|everybody|folks)"
+)
+_FOR = r"(?: |, )(?:for|with) (?:any|your|the|all)\b"
+# what it is for: all but the last of these end where the next one begins, so there is one way to read it
+_REASONS = (
+    rf"(?:{_FOR}(?:{_MORE}|(?!{_FOR})[^.!?\n]){{0,60}}+(?={_FOR}))*+"
+    rf"(?:{_FOR}[^.!?\n]{{0,60}}(?:{_MORE})*+)?"
 )
 _FAREWELL = re.compile(
-    rf"(?:^|\n|(?<=[.!?:)\"'] )){_THANKS}{_MORE}\s*(?:[,.!;:)-]+\s*)*(?:-*\s*{_NAME})?\s*[.!]*\s*$",
+    rf"(?:^|\n|(?<=[.!?:)\"'] )){_THANKS}(?:{_MORE})*+{_REASONS}[\s,.!;:)-]*+"
+    rf"(?:{_NAME}\s*+[.!]*+\s*+)?$",
     re.IGNORECASE,
 )
-_SIGNED = re.compile(r"\n\s*(?:--?|~|/)\s*[A-Z][\w'.-]*(?: [A-Z][\w'.-]*)?\s*$")
+_SIGNED = re.compile(
+    r"(?<!\s)[^\S\n]*+\n\s*+(?:--?|~|/)\s*+[A-Z][\w'.-]*+(?: [A-Z][\w'.-]*+)?\s*+$"
+)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # no tree takes them
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ", "0123456789+-=()n")
@@ -193,7 +202,7 @@ def _tidied(text: str) -> str:
     """Without the spaces and empty brackets that removed parts leave."""
     text = re.sub(rf"[(<\[]\s*{_REMOVED}\s*[)>\]]|{_REMOVED}", "", text)
     text = re.sub(r"[ \t]{2,}", " ", text)
-    text = re.sub(r"(?:,? +|,)([,.;!?])(?=\s|$)", r"\1", text)
+    text = re.sub(r"(?:,? |,)([,.;!?])(?=\s|$)", r"\1", text)
     lines = (line.strip() for line in text.split("\n"))
     return "\n".join(re.sub(r"^[,;:]\s*", "", line) for line in lines if line.strip(" ,;:"))
 

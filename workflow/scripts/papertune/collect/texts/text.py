@@ -22,7 +22,7 @@ _INLINE = (
     rf"{_STYLES}|inf|jats:[a-z-]+|label|m[a-z]{{1,9}}|mml:[a-z]+|semantics|sub|sup|inline-formula"
     "|tex-math|math|alternatives"
 )
-_ATTRIBUTES = r"(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?"
+_ATTRIBUTES = r"(?:\s++[\w:-]++\s*+=[^<>]*+|\s*+/?)"
 BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
 _INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}>", re.IGNORECASE)
 _INVISIBLE = re.compile(
@@ -56,7 +56,9 @@ _UNWANTED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _STYLED = re.compile(rf"</?(?:jats:)?(?:{_STYLES}){_ATTRIBUTES}>", re.IGNORECASE)
-_XML_TAG = re.compile(r"</?(?!(?:sub|sup|tex-math)\b)([\w-]+)[^<>]*>|<!--.*?-->", re.DOTALL)
+_XML_TAG = re.compile(
+    r"</?(?!(?:sub|sup|tex-math)\b)([\w-]++)[^<>]*+>|<!--.*?(?:-->|\Z)", re.DOTALL
+)
 _PREAMBLE = re.compile(
     r"\\documentclass(?:(?!\\documentclass).)*?\\begin\s*\{document\}", re.DOTALL
 )

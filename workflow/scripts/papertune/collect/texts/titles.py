@@ -12,7 +12,7 @@ from papertune.collect.texts.text import clean, without_preambles
 Item = TypeVar("Item")
 
 # \'{e}, \"o, \c{c}: the accent goes, as Unicode's accents do
-_ACCENT = re.compile(r"\\(?:[`'^\"~=.]|[uvHtcdbkr](?![A-Za-z]))\s*\{?\s*\\?([A-Za-z])\}?")
+_ACCENT = re.compile(r"\\(?:[`'^\"~=.]|[uvHtcdbkr](?![A-Za-z]))\s*+(?:\{\s*+)?\\?([A-Za-z])\}?")
 _STYLE = re.compile(
     r"\\(?:emph|text(?:it|bf|rm|sc|tt|sf|sl|up)?|math(?:cal|bb|bf|rm|it|sf|frak|scr|tt)"
     r"|mbox|ensuremath|boldsymbol|operatorname|it|bf|rm|em|sc)(?![A-Za-z])"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bs4 import Tag
 
-from papertune.collect.texts.formulas import closing, is_gone
+from papertune.collect.texts.formulas import groups, is_gone
 from papertune.collect.texts.markup import parsed
 from papertune.collect.texts.text import raised, words
 
@@ -50,8 +50,8 @@ _MARK = re.compile(
 )
 _TEX_START = re.compile(r"\{\\(?:display|text|script|scriptscript)style\b\s*")
 # the lines in which an extract spells a formula, before its TeX
-_SPELLED = re.compile(r"(?:[ \t]*\n(?:[ \t]{2,}[^\n]*)?)*[ \t]*\Z")
-_AFTER = re.compile(r"(?:[ \t]*\n[ \t]+(?=\n|\S|\Z)\n?)*")  # and after it
+_SPELLED = re.compile(r"[ \t]?\Z|[ \t]{2}")
+_AFTER = re.compile(r"(?:[ \t]*\n[ \t]+(?=\n|\S|\Z)\n?)*")  # and those after it
 _ENDS = re.compile(r"[.!?…。！？:;][\"'”’»)\]]*$")
 _ORDINALS = words("st nd rd th e er re o a")  # 19th is no power
 WORDS_OF_PROSE = 8  # what is shorter and no sentence is an item of a list of names
@@ -117,11 +117,11 @@ def tidied(text: str) -> str:
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
     text = _MARK.sub("", " ".join(text.split()))
     for _ in range(2):  # brackets may be in brackets
-        text = re.sub(r"\(\s*(?:[;,:/–-]\s*)*\)|\[\s*\]", _kept_call, text)
-    text = re.sub(r"\(\s*(?:[;,:]\s*)+", "(", text)
-    text = re.sub(r"(?:\s*[;,:])+\s*\)", ")", text)
+        text = re.sub(r"\([\s;,:/–-]*+\)|\[\s*+\]", _kept_call, text)
+    text = re.sub(r"\(\s*+[;,:][\s;,:]*+", "(", text)
+    text = re.sub(r"(?<![\s;,:])\s*+[;,:][\s;,:]*+\)", ")", text)
     text = re.sub(r"\(\s+", "(", text)
-    text = re.sub(r"\s+([,;)]|\.(?!\.))(?=[\s,;)]|$)", r"\1", text)
+    text = re.sub(r"(?<!\s)\s++([,;)]|\.(?!\.))(?=[\s,;)]|$)", r"\1", text)
     return " ".join(text.split())
 
 
@@ -133,11 +133,11 @@ def _kept_call(match: re.Match[str]) -> str:
 
 def _sections(lines: Iterable[str], mark: str) -> list[Section]:
     """Headings between marks begin sections; a list of names or a stray sign is no paragraph."""
-    heading = re.compile(rf"\s*({mark}{{2,6}})\s*(.+?)\s*\1\s*$", re.DOTALL)
     found = [Section()]
-    for line in lines:
-        if head := heading.match(line):
-            found.append(Section(tidied(head[2]), len(head[1])))
+    for line in map(str.strip, lines):
+        edges = ((level, mark * level) for level in range(6, 1, -1) if len(line) > 2 * level)
+        if level := next((n for n, edge in edges if line[:n] == edge == line[-n:]), 0):
+            found.append(Section(tidied(line[level:-level]), level))
             continue
         text = tidied(line)
         prose = _ENDS.search(text) or len(text.split()) >= WORDS_OF_PROSE or "$" in text
@@ -162,10 +162,15 @@ def _unwrapped(tex: str) -> str:
 
 def _with_tex(text: str) -> str:
     """An extract with ``$…$`` in place of formulas, which it spells in lines before their TeX."""
-    parts, position = [], 0
+    parts, position, ends = [], 0, groups(text)
     while start := _TEX_START.search(text, position):
-        end = closing(text, start.start())
-        before = text[position : start.start()]
-        parts.append(_SPELLED.sub("", before) + f" ${_unwrapped(text[start.start() : end])}$ ")
+        line_end = text.find("\n", start.start())
+        end = ends.get(start.start(), line_end if line_end >= 0 else len(text))
+        before = text[position : start.start()].split("\n")
+        while len(before) > 1 and _SPELLED.match(before[-1]):
+            before.pop()
+        parts.append(
+            "\n".join(before).rstrip(" \t") + f" ${_unwrapped(text[start.start() : end])}$ "
+        )
         position = _AFTER.match(text, end).end()  # type: ignore[union-attr]
     return "".join(parts) + text[position:]

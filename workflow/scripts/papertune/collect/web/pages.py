@@ -73,8 +73,8 @@ def challenge_of(text: str, headers: Mapping[str, str] | None = None) -> str:
     if "<" not in text[:2000]:
         return ""
     lowered = text.lower()
-    found = re.search(r"<title[^>]*>(.*?)</title>", lowered[:20000], re.DOTALL)
-    named = " ".join(found[1].replace("&#39;", "'").split()) if found else ""
+    title = lowered[:20000].partition("<title")[2].partition(">")[2].partition("</title>")
+    named = " ".join(title[0].replace("&#39;", "'").split()) if title[1] else ""
     by_title = (kind for kind, (title, _) in CHALLENGES.items() if re.fullmatch(title, named))
     by_mark = (kind for kind, (_, mark) in CHALLENGES.items() if mark and re.search(mark, lowered))
     sure = next(chain(by_title if named else (), by_mark), "")
@@ -82,8 +82,10 @@ def challenge_of(text: str, headers: Mapping[str, str] | None = None) -> str:
     if not (sure or WEAK.search(text)):
         return ""
     # what a reader sees
-    seen = re.sub(r"(?is)<(script|style|template|svg)\b.*?</\1\s*>|<!--.*?-->", " ", text)
-    return (sure or "captcha") if len(re.sub(r"<[^>]*>", " ", seen).split()) < few else ""
+    seen = re.sub(
+        r"(?is)<(script|style|template|svg)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", " ", text
+    )
+    return (sure or "captcha") if len(re.sub(r"<[^>]*+>?", " ", seen).split()) < few else ""
 
 
 def decoded(body: bytes, media: str) -> str:
