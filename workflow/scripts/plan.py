@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from papertune.errors import shown
+
 with tempfile.TemporaryDirectory(prefix="papertune-plan-") as folder:
     plan = Path(folder, "plan.txt")
     run = subprocess.run(
@@ -24,6 +26,6 @@ with tempfile.TemporaryDirectory(prefix="papertune-plan-") as folder:
         check=False,
     )
     if run.returncode or not plan.exists():
-        sys.stderr.write(run.stdout)
+        sys.stderr.write(shown(run.stdout))
         sys.exit(run.returncode or 1)
-    sys.stdout.write(plan.read_text(encoding="utf-8"))
+    sys.stdout.write(shown(plan.read_text(encoding="utf-8")))

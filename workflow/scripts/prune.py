@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from papertune.errors import shown
 from papertune.jobs.job import job
 from papertune.report.prune import prune
 from papertune.study.experiment_file import load_experiment
@@ -13,7 +14,7 @@ def agree(question):
     """Whether somebody says yes: in the configuration, or on the terminal if there is one."""
     if snakemake.config["yes"] or not sys.stdin.isatty():
         return snakemake.config["yes"]
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(shown(f"{question} [y/N] "), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() in ("y", "yes")
 
 

@@ -125,3 +125,84 @@ def test_the_schema_for_editors_says_what_the_program_checks():
     assert all(node["additionalProperties"] is False for node in objects)
     text = (ROOT / "config/README.md").read_text()
     assert not {key for node in objects for key in node["properties"] if f"`{key}`" not in text}
+
+
+# ---- files of somebody else ----------------------------------------------------------------------
+
+SERVER = {"backend": "openai", "model": "m", "prompt": "workflow/prompts/short.txt"}
+SERVER |= {"url": "https://api.example.org/v1"}
+PASSWORD = "s3cret-of-mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_SECRET_ACCESS_KEY", "PATH", "OPENAI_API_KEY2", "papertune_x"]
+)
+def test_no_variable_but_a_key_of_a_service_is_sent(tmp_path, values, name):
+    values["generators"]["server"] = {**SERVER, "key_variable": name}
+    told = complaint(tmp_path, values)
+    line = (tmp_path / "mine.yaml").read_text().splitlines().index(f"    key_variable: {name}") + 1
+    assert f"generators.server.key_variable: ${name} is not sent" in told
+    assert f"(line {line})" in told and "begins with PAPERTUNE_" in told
+    for good in ("HF_TOKEN", "MISTRAL_API_KEY", "PAPERTUNE_LAB_KEY"):
+        values["generators"]["server"]["key_variable"] = good
+        assert load(tmp_path, values)
+
+
+ADDRESSES = {
+    "source": {"kind": "dblp", "url": f"https://me:{PASSWORD}@dblp.org/{{year}}.html"},
+    "fetching.lookups": {"openalex": f"https://api.openalex.org?api_key={PASSWORD}"},
+    "fetching": {"allow_hosts": ["localhost", f"me:{PASSWORD}@wiki"]},
+    "generators": {"server": {**SERVER, "url": f"https://me:{PASSWORD}@api.example.org/v1"}},
+    "": {"published": [{"test_set": "gemma", "values": {}, "source": f"http://a/?sig={PASSWORD}"}]},
+}
+
+
+@pytest.mark.parametrize("place", ADDRESSES)
+def test_an_address_in_the_settings_has_neither_user_nor_key(tmp_path, values, place):
+    part = values
+    for key in filter(None, place.split(".")):
+        part = part.setdefault(key, {})
+    part |= ADDRESSES[place]
+    told = complaint(tmp_path, values)
+    assert "user" in told and PASSWORD not in told
+
+
+KEY_FILE = ".ssh/id_rsa"
+ELSEWHERE = {
+    "prompt": {"prompt": KEY_FILE},
+    "generators.server.prompt": {"generators": {"server": {**SERVER, "prompt": KEY_FILE}}},
+    "source.path": {"source": {"kind": "files", "path": KEY_FILE}},
+    "source.paths": {"source": {"kind": "bibtex", "paths": [KEY_FILE]}},
+    "bases.own.pretrain.corpus.files": {
+        "bases": {"own": {"pretrain": {"corpus": {"documents": "none", "files": [KEY_FILE]}}}}
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["path", "link", "dots"])
+@pytest.mark.parametrize("key", ELSEWHERE)
+def test_no_private_file_is_read_for_an_experiment_of_somebody_else(
+    tmp_path, values, monkeypatch, key, by
+):
+    home, folder = tmp_path / "home", tmp_path / "home/study"
+    (home / ".ssh").mkdir(parents=True)
+    folder.mkdir()
+    (home / KEY_FILE).write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
+    (folder / "mine.txt").symlink_to(home / KEY_FILE)
+    monkeypatch.chdir(folder)
+    path = {"path": str(home / KEY_FILE), "link": "mine.txt", "dots": f"../{KEY_FILE}"}[by]
+    for part, change in json.loads(json.dumps(ELSEWHERE[key]).replace(KEY_FILE, path)).items():
+        merged = isinstance(change, dict) and part != "source"
+        values[part] = {**values[part], **change} if merged else change
+    told = complaint(folder, values)
+    assert f"{key}: {home / KEY_FILE} is" in told and re.search(r"\(line \d+\)", told)
+    assert "PRIVATE KEY" not in told
+
+
+def test_data_may_lie_elsewhere_and_prompts_beside_the_experiment(tmp_path, values):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "ask.txt").write_text("$question")
+    values["source"] = {"kind": "files", "path": str(tmp_path / "data/{year}.jsonl")}
+    values["prompt"] = str(tmp_path / "ask.txt")
+    assert load(tmp_path, values)
+    assert "prompt: " in complaint(tmp_path / "study", values)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from papertune.errors import RecordError
+from papertune.errors import RecordError, shown
 from papertune.identity import canonical, fingerprint
 
 
@@ -67,13 +67,17 @@ class Rejection:
     """What a stage did not take, and why: the counts must add up from listing to score.
 
     ``key`` is the id or url or ``file:line`` of the item, ``reason`` a short word that is counted,
-    ``detail`` what a person needs to judge it.
+    ``detail`` what a person needs to judge it; both as they may be shown.
     """
 
     stage: str
     key: str
     reason: str
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("key", "detail"):
+            object.__setattr__(self, name, shown(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

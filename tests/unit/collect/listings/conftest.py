@@ -45,7 +45,7 @@ def cached(tmp_path):
     session = PoliteSession(Fetching(), tmp_path / "cache")
 
     def keep(url, text):
-        session.cache.write(Page(url, url, "text/html", text))
+        session.cache.write(url, Page(url, url, "text/html", text))
         return session
 
     return keep

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from papertune.cluster.slurm import ClusterError
+from papertune.errors import shown
 
 MARKS = {"ok": "ok", "doubt": "! ", "wrong": "!!"}
 
@@ -19,7 +20,7 @@ class Finding:
 
     def __str__(self) -> str:
         advice = f"\n   What to do: {self.hint}" if self.hint else ""
-        return f"{MARKS[self.state]} {self.text}{advice}"
+        return shown(f"{MARKS[self.state]} {self.text}{advice}")
 
 
 fine = partial(Finding, "ok")

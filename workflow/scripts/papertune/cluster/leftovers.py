@@ -16,6 +16,7 @@ from pathlib import Path
 
 from papertune.cluster import slurm
 from papertune.cluster.slurm import ClusterError, QueuedJob
+from papertune.errors import shown
 from papertune.jobs import running
 from papertune.jobs.record import JobRecord
 from papertune.records import atomic_write
@@ -118,4 +119,4 @@ def _count(jobs: list[Job]) -> str:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(shown(line), file=sys.stderr, flush=True)

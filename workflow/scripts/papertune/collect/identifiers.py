@@ -8,6 +8,8 @@ import hashlib
 import re
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
+from papertune.errors import without_keys
+
 # https://doi.org/10.1145/1, doi.org/10.1145/1, and https://dl.acm.org/doi/abs/10.1145/1
 _DOI_URL = re.compile(
     r"^(?:(?:https?://)?(?:dx\.|www\.)?doi\.org/+|https?://[^/\s]+/doi/(?:[a-z]+/)?)(?=10\.|10%)",
@@ -76,8 +78,10 @@ def arxiv_url(number: str) -> str:
 def located(doi: str, url: str) -> tuple[str, str, str]:
     """Id, bare DOI and landing page by what an entry gives as its DOI and its url.
 
-    Either may be the other, in any spelling; all are empty where there is neither.
+    Either may be the other, in any spelling; all are empty where there is neither. Keys in the url
+    are nobody else's: it is asked for, and told, without them.
     """
+    doi, url = without_keys(doi), without_keys(url)
     found, preprint = doi_of(doi) or doi_of(url), arxiv_url(arxiv_id(doi) or arxiv_id(url))
     pages = (url, doi_url(found), preprint, doi)
     page = next((page.strip() for page in pages if host_of(page.strip())), "")
@@ -95,10 +99,15 @@ def document_id(address: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host of an http or https url in lower case, or an empty string where it is none."""
+    """The host of an http or https url in lower case, or an empty string where it is none.
+
+    One with a user or a password in it is none: they would be sent, logged and kept.
+    """
     try:
         url.encode()
         parts = urlsplit(url)
+        if "@" in parts.netloc:
+            return ""
         whole = parts.scheme in ("http", "https") and parts.port != 0  # a bad port raises
         return (parts.hostname or "") if whole else ""
     except ValueError:
@@ -115,8 +124,13 @@ def whole_url(base: str, link: str) -> str:
 
 
 def canonical_url(url: str) -> str:
-    """The url with scheme and host in lower case, no fragment, no default port, no trailing slash."""
+    """The url with scheme and host in lower case, no fragment, no default port, no trailing slash.
+
+    Raises ValueError where it is none, or has a user in it.
+    """
     parts = urlsplit(url.strip())
+    if "@" in parts.netloc:
+        raise ValueError("a user or password stands in it")
     host = (parts.hostname or "").lower()
     default = {"http": 80, "https": 443}.get(parts.scheme.lower())
     if parts.port and parts.port != default:

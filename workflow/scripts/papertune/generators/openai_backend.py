@@ -5,7 +5,6 @@ is tried again with growing pauses or as long as Retry-After says. The key is re
 environment, sent, and written nowhere.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -16,9 +15,10 @@ from urllib.parse import urlsplit
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from papertune.errors import GeneratorError
+from papertune.errors import GeneratorError, one_line
 from papertune.generators.backends import Backend, Request, Written, decoding_of
 from papertune.jobs import stopping
+from papertune.jobs.keys import key_for
 from papertune.study.settings import OpenAIGenerator
 
 FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
@@ -55,12 +55,8 @@ class OpenAIBackend(Backend):
         address = urlsplit(settings.url)
         if address.scheme not in {"http", "https"} or not address.hostname:
             raise GeneratorError(f"not an http(s) url: {settings.url!r}", where="generators")
-        if address.username or address.password:
-            what = "a url with a user or password would write it into every result"
-            hint = f"put the key into the environment variable {settings.key_variable}"
-            raise GeneratorError(what, hint=hint)
         self._address = settings.url.rstrip("/") + "/chat/completions"
-        self._key = os.environ.get(settings.key_variable, "").strip()
+        self._key = key_for(settings.url, settings.key_variable)
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Replies as they come."""
@@ -165,10 +161,10 @@ class OpenAIBackend(Backend):
             told = response.json()
             for name in ("error", "message"):
                 told = told.get(name, told) if isinstance(told, dict) else told
-        return self._without_key(" ".join(str(told).split())[:300])
+        return self._without_key(str(told))[:300]
 
     def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+        return one_line(text.replace(self._key, "***") if self._key else text)
 
 
 def _pause(state: RetryCallState) -> float:

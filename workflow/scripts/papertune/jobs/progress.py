@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, shown
 from papertune.jobs import stopping
 
 log = logging.getLogger("papertune")
@@ -28,6 +28,14 @@ SIGNS = re.compile(
 )
 
 
+class Plain(logging.Formatter):
+    """What others wrote is in messages and tracebacks: titles, replies, errors of servers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line of the log as it may be shown."""
+        return shown(super().format(record))
+
+
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
     """Log to ``path`` and to the terminal; end the process with status 1 after an error.
@@ -41,9 +49,9 @@ def job_log(path: str | Path) -> Iterator[None]:
     path.write_bytes(b"")
     # appending: tracebacks are written to it by another way
     file = logging.FileHandler(path, mode="a", encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file.setFormatter(Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.setFormatter(Plain("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
     logging.raiseExceptions = False  # on a full disk each line would be an error of its own
     quieten()
@@ -54,7 +62,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, PapertuneError) or error.__cause__ is not None:
             with suppress(OSError), path.open("a", encoding="utf-8") as stream:
-                stream.write(traceback.format_exc())
+                stream.write(shown(traceback.format_exc()))
         if isinstance(error, PapertuneError):
             log.error("%s\n  Log: %s", error, path)
         elif isinstance(error, OSError):

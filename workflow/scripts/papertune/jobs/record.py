@@ -24,6 +24,7 @@ from typing import Any
 
 import psutil
 
+from papertune.errors import one_line
 from papertune.jobs import stopping
 from papertune.jobs.gpus import busy_share
 from papertune.records import atomic_write
@@ -70,7 +71,7 @@ class JobRecord:
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
         what = " ".join([self.rule, *self.wildcards.values()])
-        return f"{what} (process {self.pid}, since {since})"
+        return one_line(f"{what} (process {self.pid}, since {since})")
 
 
 def jobs_folder(experiment: str | None) -> Path:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from papertune.errors import BusyError
+from papertune.errors import BusyError, one_line
 from papertune.jobs.record import RUN, RUNNING, JobRecord, read_record
 from papertune.records import atomic_write
 
@@ -57,7 +57,7 @@ class Run:
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
         said = f"{self.user} on {self.host}, process {self.pid}, since {since}: {self.command}"
-        return "".join(letter if letter.isprintable() else "?" for letter in said[:300])
+        return one_line(said[:300])
 
 
 def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from papertune.errors import SettingsError
 from papertune.study.experiment import Experiment
+from papertune.study.reach import refused_files
 from papertune.study.settings import NAME, Settings
 from papertune.study.settings.notation import as_written, expand, nearest
 
@@ -103,15 +104,19 @@ def load_experiment(path: str | Path) -> Experiment:
         hint = "rename the file; its name becomes the folder results/<name>"
         raise SettingsError(what, where=str(path), hint=hint)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SettingsError(f"not YAML: {error}", where=str(path)) from None
     if not isinstance(values, dict):
         raise SettingsError("not a mapping of keys", where=str(path), hint="see config/README.md")
-    return _checked(Experiment, values, str(path))
+    study = _checked(Experiment, values, str(path), text)
+    if problems := list(refused_files(study, path.resolve().parent)):
+        raise _wrong(problems, str(path), text)
+    return study
 
 
-def _checked(kind: type[Checked], values: dict[str, Any], where: str) -> Checked:
+def _checked(kind: type[Checked], values: dict[str, Any], where: str, text: str = "") -> Checked:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -119,10 +124,37 @@ def _checked(kind: type[Checked], values: dict[str, Any], where: str) -> Checked
         with suppress(ValueError):  # the problem is one of the notation itself
             origins = expand(models)[1] if isinstance(models, dict) else {}
         written = [as_written(_explain(item), origins) for item in error.errors()]
-        problems = list(dict.fromkeys(written))  # of a sweep, each model has the same one
-        text = problems[0] if len(problems) == 1 else "\n  - ".join(["", *problems])
-        hint = "config/README.md explains every key"
-        raise SettingsError(text, where=where, hint=hint) from None
+        # of a sweep, each model has the same one
+        raise _wrong(list(dict.fromkeys(written)), where, text) from None
+
+
+def _wrong(problems: list[str], where: str, text: str) -> SettingsError:
+    """The error of problems ``key: what is wrong`` in a file of a text, with the key's line."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
+    lines = [_line_of(root, problem.partition(": ")[0].split(".")) for problem in problems]
+    told = [
+        f"{problem} (line {line})" if line else problem
+        for problem, line in zip(problems, lines, strict=True)
+    ]
+    what = told[0] if len(told) == 1 else "\n  - ".join(["", *told])
+    return SettingsError(what, where=where, hint="config/README.md explains every key")
+
+
+def _line_of(node: Any, keys: list[str]) -> int:
+    """The line (from 1) of a key, or of the last one on the way to it that is there; 0 for none."""
+    line = 0
+    while keys:
+        inner, used = None, 1
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                own = str(key.value).split(".")  # a sweep's keys have dots
+                if keys[: len(own)] == own:
+                    inner, used, line = value, len(own), key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and keys[0].isdigit():
+            inner = next(iter(node.value[int(keys[0]) :]), None)
+            line = inner.start_mark.line + 1 if inner else line
+        node, keys = inner, keys[used:] if inner else []
+    return line
 
 
 def _explain(problem: Any) -> str:

@@ -23,7 +23,7 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
     Raises:
         SettingsError: no such file, or it uses a name that is none of ``fields``.
     """
-    path = Path(path) if Path(path).exists() else WORKFLOW / path
+    path = template_path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -36,6 +36,11 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
         wrong = f"unknown name ${min(unknown)} in the prompt"
         raise SettingsError(wrong, where=str(path), hint=hint)
     return text.rstrip("\n")
+
+
+def template_path(path: str | Path) -> Path:
+    """Where a template lies; one that is not where the user said is the workflow's."""
+    return Path(path) if Path(path).exists() else WORKFLOW / path
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:

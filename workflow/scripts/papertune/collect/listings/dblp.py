@@ -258,5 +258,5 @@ SPARQL = Service(
     "its PREFIX lines; streams are written as conf/isca or journals/pacmpl",
     works_at=("results", "bindings"),
     error_at="exception",
-    headers=lambda: {"Accept": RESULTS},
+    headers=lambda url: {"Accept": RESULTS},
 )

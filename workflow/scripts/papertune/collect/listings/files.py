@@ -13,7 +13,7 @@ from papertune.collect.identifiers import document_id, located
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.rows import read_rows, year_of
 from papertune.collect.texts.text import clean
-from papertune.errors import CollectError
+from papertune.errors import CollectError, without_keys
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.notation import nearest
@@ -58,6 +58,7 @@ def _item(fields: dict[str, Any], year: int, where: str) -> Document | Rejection
     names = ("title", "doi", "paper_url", "abstract")
     wrong = [name for name in names if not isinstance(fields.get(name) or "", str)]
     title, doi, url, abstract = (str(fields.get(name) or "").strip() for name in names)
+    url = without_keys(url)
     identity, known, page = located(doi, url)
     problem = f"{doi!r} is no DOI" if doi else "" if url else "neither paper_url nor doi"
     try:

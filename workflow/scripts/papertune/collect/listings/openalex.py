@@ -139,5 +139,5 @@ SERVICE = Service(
     cursor_at=("meta", "next_cursor"),
     first="*",
     # neither the key nor who asks belongs into a cache's file names
-    secret=lambda session: {**key_of(KEY, "api_key"), **mailto(session)},
+    secret=lambda session, url: {**key_of(url, KEY, "api_key"), **mailto(session)},
 )

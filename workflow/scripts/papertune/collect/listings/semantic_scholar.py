@@ -78,5 +78,5 @@ SERVICE = Service(
     cursor_at=("token",),
     first="",
     empty_is_404=True,
-    headers=lambda: key_of(KEY, "x-api-key"),
+    headers=lambda url: key_of(url, KEY, "x-api-key"),
 )

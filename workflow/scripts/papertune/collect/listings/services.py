@@ -1,7 +1,6 @@
 """What scholarly APIs answer: asked for with their manners, read as what they promise, judged."""
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from papertune.collect.texts.titles import best_match, searchable
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
+from papertune.jobs.keys import key_for
 from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import Lookups
 
@@ -91,8 +91,9 @@ class Service:
     most: int = 0  # works that it gives of one query, if there is a limit
     tries: int = 1  # how often a page is asked for that is empty though there is more
     empty_is_404: bool = False  # a search that finds nothing
-    headers: Callable[[], dict[str, str]] = dict
-    secret: Callable[[PoliteSession], dict[str, str]] = lambda session: {}
+    # what goes with a request for a url
+    headers: Callable[[str], dict[str, str]] = lambda url: {}
+    secret: Callable[[PoliteSession, str], dict[str, str]] = lambda session, url: {}
 
     def ask_json(self, session: PoliteSession, url: str, refresh: bool = False) -> Work:
         """An answer as a JSON object.
@@ -102,7 +103,7 @@ class Service:
                 people came in place of the answer; says what to do.
             PageError: this answer cannot be had, is broken or an error; others may be had.
         """
-        how = {"headers": self.headers() or None, "secret": self.secret(session) or None}
+        how = {"headers": self.headers(url) or None, "secret": self.secret(session, url) or None}
         try:
             text = session.get(url, refresh=refresh, api=True, **how).text
         except HostStopped as error:
@@ -254,13 +255,13 @@ def within(value: Any, names: tuple[str, ...]) -> Any:
     return value
 
 
-def key_of(variable: str, name: str) -> dict[str, str]:
+def key_of(url: str, variable: str, name: str) -> dict[str, str]:
     """The key in an environment variable under a name, or nothing where there is none."""
-    key = os.environ.get(variable, "").strip()
+    key = key_for(url, variable)
     return {name: key} if key else {}
 
 
-def mailto(session: PoliteSession) -> dict[str, str]:
+def mailto(session: PoliteSession, _: str = "") -> dict[str, str]:
     """Whom an API may write to, as a query parameter; nothing where the contact is no e-mail."""
     address = session.contact.removeprefix("mailto:")
     return {"mailto": address} if re.fullmatch(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+", address) else {}

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
+from papertune.errors import shown
 from papertune.records import atomic_write
 
 log = logging.getLogger("papertune")
@@ -114,7 +115,7 @@ def decoded(body: bytes, media: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a url gave: the url asked for, where redirects led, media type and text."""
+    """What a url gave: the url asked for, where redirects led (both as shown), media type and text."""
 
     url: str
     landed: str
@@ -140,7 +141,7 @@ class PageCache:
             values = dict(json.loads(path.read_text(encoding="utf-8")))
             written = values.pop("sha256", None)  # pages of earlier versions have none
             page = Page(**values)
-            if page.url != url or written not in (None, _sha256(page)):
+            if page.url not in (url, shown(url)) or written not in (None, _sha256(page)):
                 raise ValueError(f"it holds {page.url}, or was changed since it was written")
             return page
         except FileNotFoundError:
@@ -149,9 +150,9 @@ class PageCache:
             log.warning("%s: unreadable, the page is fetched again (%s)", path, error)
         return None
 
-    def write(self, page: Page) -> None:
-        """Keep a page, whole or not at all."""
-        with atomic_write(self.path(page.url)) as stream:
+    def write(self, url: str, page: Page) -> None:
+        """Keep the page of a url, whole or not at all; of a key in a url it has stars."""
+        with atomic_write(self.path(url)) as stream:
             json.dump({**asdict(page), "sha256": _sha256(page)}, stream)
 
     def forget(self, url: str) -> None:

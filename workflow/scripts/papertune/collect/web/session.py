@@ -21,7 +21,7 @@ from papertune.collect.web.pages import Page, PageCache, challenge_of, decoded
 from papertune.collect.web.pauses import PATIENCE, HostPauses, Slot, least_delay, nap
 from papertune.collect.web.sites import Sites
 from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
-from papertune.errors import CollectError
+from papertune.errors import CollectError, has_user, shown
 from papertune.jobs import stopping
 from papertune.study.settings import Fetching
 
@@ -123,7 +123,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
             except PageError as error:
                 self._sites.failed(error)
                 raise
-            self.cache.write(page)
+            self.cache.write(url, page)
         self._given[url] = self._given.pop(url, None)
         return page
 
@@ -224,17 +224,22 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         answer.check_media()
         body = answer.body(int(self.fetching.max_megabytes * 1e6))
         media = answer.headers.get("Content-Type", "").lower()
-        text = answer.own.hidden(decoded(body, media))
+        text = answer.own.hidden(decoded(body, media), answer.url)
         self.check_challenge(answer.url, text, answer.headers)  # they come with any status
         answer.check_status(text)
         self._sites.answered(answer.url)
-        return Page(url, answer.url, media.split(";")[0].strip(), text)
+        return Page(shown(url), shown(answer.url), media.split(";")[0].strip(), text)
 
     def _check_host(self, url: str) -> None:
         """Raise where the url's host is asked no more, or not at all."""
         host = host_of(url)
         if not host:
-            raise PageError(url, "bad_url", "not an http or https url")
+            what = (
+                "a url with a user or password in it"
+                if has_user(url)
+                else "not an http or https url"
+            )
+            raise PageError(url, "bad_url", what)
         self._sites.check(url)
         if host in self.hosts:
             return

@@ -6,7 +6,7 @@ What goes with a request and is kept nowhere: an API's key, as a header or in th
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
@@ -19,7 +19,7 @@ from urllib3.util import Retry
 from papertune.collect.web.addresses import HINT, Allowed, PrivateAddress
 from papertune.collect.web.connections import GuardedAdapter, has_no_end
 from papertune.collect.web.pauses import PATIENCE
-from papertune.errors import CollectError
+from papertune.errors import CollectError, keys_in, one_line
 
 READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
 SHORTEST = 6  # what is shorter is no secret, and hiding it would tear words
@@ -41,7 +41,7 @@ class PageError(CollectError):
     def __init__(
         self, url: str, reason: str, what: str, *, passing: bool = False, hint: str = ""
     ) -> None:
-        super().__init__(what, where=url, hint=hint)
+        super().__init__(one_line(what), where=url, hint=hint)
         self.reason, self.passing = reason, passing
         self.retry_after: float | None = None  # seconds that the host asks to wait
         self.text = ""  # of the answer, if one came
@@ -55,7 +55,7 @@ class Credentials:
     """The headers and secret query parameters of one request, for the host that it asks alone.
 
     Another host that it redirects to gets only headers that ask for a media type or a language.
-    Empty parameters of ``secret`` are not sent.
+    Empty parameters of ``secret`` are not sent. A key in the url itself goes where the url goes.
     """
 
     def __init__(self, url: str, headers: Fields = None, secret: Fields = None) -> None:
@@ -65,8 +65,7 @@ class Credentials:
         said = [value for n, value in self._headers.items() if n.lower() not in HARMLESS]
         # of "Bearer KEY" the key alone, too
         values = {*self._secret.values(), *said, *(value.rpartition(" ")[2] for value in said)}
-        forms = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
-        self._forms = sorted((f for f in forms if len(f) >= SHORTEST), key=len, reverse=True)
+        self._forms = _forms(values)
 
     def sent(self, url: str, *, elsewhere: bool) -> tuple[str, dict[str, str]]:
         """Url and headers as they are sent: with the secret, but not to another host."""
@@ -86,17 +85,36 @@ class Credentials:
             kept = [field for field in fields if not self._tells(field)]
             if kept != fields:
                 url = urlunsplit(parts._replace(query="&".join(kept)))
-        return self.hidden(url)
+        return _starred(url, self._forms)  # a key that the site gave is its own
 
-    def hidden(self, text: str) -> str:
-        """A text with stars where a secret stands: pages and errors may say what was sent."""
-        for form in self._forms:
-            text = text.replace(form, "***")
-        return text
+    def hidden(self, text: str, landed: str = "") -> str:
+        """A text with stars where a secret stands: pages and errors may say what was sent.
+
+        That are keys in the url, too, and in that of a page that it led to.
+        """
+        keys = {*keys_in(self.url), *keys_in(landed)}
+        return _starred(text, self._forms + _forms(keys))
 
     def _tells(self, field: str) -> bool:
         name, _, value = map(unquote_plus, field.partition("="))
         return name in self._secret or value in self._secret.values()
+
+
+def _forms(values: Iterable[str]) -> list[str]:
+    """How secrets may stand in a text, the longest first."""
+    forms = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
+    return sorted((f for f in forms if len(f) >= SHORTEST), key=len, reverse=True)
+
+
+def _starred(text: str, forms: list[str]) -> str:
+    for form in forms:
+        text = text.replace(form, "***")
+    return text
+
+
+def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """In the place of a user: without one, requests looks for the host in ``~/.netrc``."""
+    return request
 
 
 class _OneHop(requests.Session):
@@ -115,6 +133,7 @@ class Http(threading.local):
 
     def __init__(self, user_agent: str, allowed: Allowed, timeout: float) -> None:
         self._timeout, self._session = timeout, _OneHop()
+        self._session.auth = _nobody
         accepted = "text/html,application/xhtml+xml,application/json;q=0.9"
         self._session.headers.update({"Accept": accepted, "User-Agent": user_agent})
         for scheme in ("http://", "https://"):
@@ -217,7 +236,7 @@ class Answer:
         """Raise PageError where the status is not 200; ``text`` may say what is wrong."""
         if self.status == 200:
             return
-        asked, said = self.retry_after(), self.own.hidden(self.response.reason or "")
+        asked, said = self.retry_after(), self.own.hidden(self.response.reason or "", self.url)
         reason, what = f"http_{self.status}", f"status {self.status} {said}".strip()
         passing = self.status >= 500 or self.status in (408, 425)
         if self.status == 429 or (self.status == 503 and (asked or 0) > PATIENCE):

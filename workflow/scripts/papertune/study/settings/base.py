@@ -3,7 +3,9 @@
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from papertune.errors import has_user, keys_in
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"  # names become folder names and wildcards
 Name = Annotated[str, Field(pattern=NAME)]
@@ -26,6 +28,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     one_of: ClassVar[tuple[str, ...]] = ()  # of these fields exactly one has to be given
     some_of: ClassVar[tuple[str, ...]] = ()  # of these fields at least one
+
+    @field_validator("*")
+    @classmethod
+    def _without_secrets(cls, value: Any) -> Any:
+        """Settings stand in logs, identities and results, so addresses in them have no keys."""
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and (has_user(text) or keys_in(text)):
+                what = "a user, password or key in an address would be sent, logged and kept"
+                raise ValueError(f"{what}; leave it out, and give keys in environment variables")
+        return value
 
     @model_validator(mode="after")
     def _are_given(self) -> Self:

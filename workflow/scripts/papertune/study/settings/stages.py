@@ -4,9 +4,10 @@ The unions are the only registries. A new kind of source is a class of settings 
 lister, a new generator one that names its backend's class.
 """
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from papertune.study.methods import METHODS
 from papertune.study.settings import listings, qa, scholarly
@@ -35,6 +36,15 @@ Source = Annotated[
     | qa.HubDatasetSource,
     Field(discriminator="kind"),
 ]
+
+
+def _without_user(host: str) -> str:
+    if "@" in host:
+        raise ValueError("a host is named without a user or password")
+    return host
+
+
+Host = Annotated[str, Field(pattern=r"^[^/\s]+$"), AfterValidator(_without_user)]
 Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing", "browser"]
 
 
@@ -53,7 +63,7 @@ class Fetching(Settings):
     )
     lookups: scholarly.Lookups = scholarly.Lookups()
     hosts: int = cosmetic(8, ge=1, description="hosts that are asked at once, each at its own pace")
-    allow_hosts: list[Annotated[str, Field(pattern=r"^[^/\s]+$")]] = cosmetic(
+    allow_hosts: list[Host] = cosmetic(
         [], description="hosts, or host:port, that may be asked though their address is private"
     )
     browsers: int = cosmetic(1, ge=1, description="browsers at once, over all jobs of the machine")
@@ -115,6 +125,31 @@ class TransformersGenerator(PromptedGenerator):
     batch_size: int = cosmetic(8, ge=1)
 
 
+# The file may come from somebody else, and says where the key is sent: not any variable's content.
+KEYS = (
+    "ANTHROPIC_API_KEY", "ANYSCALE_API_KEY", "AZURE_OPENAI_API_KEY", "CEREBRAS_API_KEY",
+    "COHERE_API_KEY", "DEEPINFRA_API_KEY", "DEEPSEEK_API_KEY", "FIREWORKS_API_KEY",
+    "GEMINI_API_KEY", "GOOGLE_API_KEY", "GROQ_API_KEY", "HF_TOKEN", "LITELLM_API_KEY",
+    "MISTRAL_API_KEY", "MOONSHOT_API_KEY", "NVIDIA_API_KEY", "OLLAMA_API_KEY", "OPENAI_API_KEY",
+    "OPENROUTER_API_KEY", "PERPLEXITY_API_KEY", "REPLICATE_API_TOKEN", "SAMBANOVA_API_KEY",
+    "TOGETHER_API_KEY", "VLLM_API_KEY", "XAI_API_KEY",
+)  # fmt: skip
+OWN_KEYS = "PAPERTUNE_"  # begins the names of all other variables that may hold a key
+
+
+def _is_a_key(name: str) -> str:
+    if name not in KEYS and not re.fullmatch(rf"{OWN_KEYS}\w+", name):
+        some = "OPENAI_API_KEY, MISTRAL_API_KEY, …: config/README.md has all"
+        raise ValueError(
+            f"${name} is not sent to a server; take the name of a known service's key ({some}), "
+            f"or put the key into a variable whose name begins with {OWN_KEYS}"
+        )
+    return name
+
+
+KeyVariable = Annotated[str, AfterValidator(_is_a_key)]
+
+
 class OpenAIGenerator(PromptedGenerator):
     """An OpenAI-compatible server such as vLLM or Ollama. The key comes from the environment."""
 
@@ -122,7 +157,9 @@ class OpenAIGenerator(PromptedGenerator):
     backend: Literal["openai"]
     # a server may move: which model it serves is in `model`
     url: str = cosmetic(min_length=1)
-    key_variable: str = cosmetic("OPENAI_API_KEY", description="name of the environment variable")
+    key_variable: KeyVariable = cosmetic(
+        "OPENAI_API_KEY", description="name of the environment variable with the key"
+    )
     concurrency: int = cosmetic(8, ge=1)
     timeout: float = cosmetic(120.0, gt=0, description="seconds per request")
     retries: int = cosmetic(5, ge=0)

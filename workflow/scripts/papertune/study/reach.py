@@ -1,0 +1,61 @@
+"""Which files an experiment file may name.
+
+It may come from somebody else, and it says to which server texts are sent. So nothing of the user's
+is read for it that nobody would call a prompt or data: no ``~/.ssh/id_rsa``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from papertune.study.experiment import Experiment
+from papertune.study.prompts import WORKFLOW, template_path
+
+SYSTEM = tuple(map(Path, ("/proc", "/sys", "/etc")))
+
+
+def refused_files(study: Experiment, folder: Path) -> Iterator[str]:
+    """``key: what is wrong`` of every file that an experiment file in a folder may not name."""
+    roots = [root.resolve() for root in (WORKFLOW, Path(), folder)]
+    for key, path in _templates(study):
+        if not _within(path := template_path(path).resolve(), roots):
+            yield (
+                f"{key}: {path} is not below the workflow, the folder that snakemake runs in or the "
+                "experiment file's (nor may a folder on the way begin with a dot); a prompt is sent "
+                "to the generator's server, so copy the file beside the experiment's"
+            )
+    for key, path in _data(study):
+        if not _within(path := path.resolve(), roots) and _private(path):
+            yield (
+                f"{key}: {path} is in a hidden or a system folder, where keys and settings lie and "
+                "no data; what is read may be sent to a generator's server, so move the file"
+            )
+
+
+def _templates(study: Experiment) -> Iterator[tuple[str, Path]]:
+    yield "prompt", Path(study.prompt)
+    for name, generator in study.generators.items():
+        if prompt := getattr(generator, "prompt", ""):
+            yield f"generators.{name}.prompt", Path(prompt)
+
+
+def _data(study: Experiment) -> Iterator[tuple[str, Path]]:
+    source, several = study.source, hasattr(study.source, "paths")
+    for path in dict.fromkeys(path for part in study.parts for path in source.files_of(part)):
+        if "://" not in getattr(source, "path", ""):
+            yield f"source.{'paths' if several else 'path'}", path
+    for name, base in study.bases.items():
+        for file in base.pretrain.corpus.files if base.pretrain else ():
+            yield f"bases.{name}.pretrain.corpus.files", Path(file)
+
+
+def _within(path: Path, roots: list[Path]) -> bool:
+    below = (path.relative_to(root) for root in roots if path.is_relative_to(root))
+    return any(not _hidden(inner) for inner in below)
+
+
+def _private(path: Path) -> bool:
+    return _hidden(path) or any(path.is_relative_to(folder) for folder in SYSTEM)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
