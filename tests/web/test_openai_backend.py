@@ -218,9 +218,8 @@ def test_urls_that_cannot_be():
     with pytest.raises(GeneratorError, match="start the server") as error:
         write("http://127.0.0.1:1/v1", retries=1)  # where nobody listens
     assert "127.0.0.1:1" in str(error.value)
-    for url in ("localhost:11434/v1", "https://me:secret@example.org/v1"):
-        with pytest.raises(GeneratorError):
-            open_backend(settings(url), folder=None, threads=1)
+    with pytest.raises(GeneratorError, match="not an http"):
+        open_backend(settings("localhost:11434/v1"), folder=None, threads=1)
 
 
 @pytest.fixture

@@ -217,7 +217,7 @@ def others(study: Experiment, annotation: Any, value: Any, prompts: list[str]) -
         yield from ({"full": {"all": 0.7}}, {"column": "value"})
     else:
         yield from [*choices(annotation), *prompts, *known, 0.7, 7, 2000, "b" * 40, "2222-2222"]
-        yield from (f"{value}x", "other", "owner/other", "S2", "cs.CL", {"first": 1})
+        yield from (f"{value}x", "other", "owner/other", "S2", "cs.CL", "HF_TOKEN", {"first": 1})
 
 
 def changed(

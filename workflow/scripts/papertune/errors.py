@@ -49,7 +49,7 @@ def without_keys(url: str) -> str:
     """An address without the parameters that carry keys."""
     if (kept := _PARAMETER.sub("", url)) == url:
         return url
-    return re.sub("[?&]+(?=$|#)", "", re.sub("(?<=[?&])[&;]+", "", kept))
+    return re.sub(r"(?<![?&])[?&]++(?=#|\Z)", "", re.sub("(?<=[?&])[&;]+", "", kept))
 
 
 def keys_in(text: str) -> list[str]:
