@@ -58,8 +58,9 @@ snakemake = SimpleNamespace(
     wildcards=dict(experiment="mine", model="full", seed="1"),
     resources=dict(gpu={gpu}, mem_mb=700, runtime=9, tmpdir="/tmp"),
     threads=2,
+    input=[],
     log=["logs/mine/train.log"],
-    config=dict(store="store", resources="resources"),
+    config=dict(store="store", resources="resources", trust_group=False),
 )
 with job(snakemake):
     print("at work", flush=True)

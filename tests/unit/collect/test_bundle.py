@@ -20,6 +20,9 @@ def collected(tmp_path, monkeypatch):
         "store/http/ab/page.json": '{"url": "…"}',
         "store/fetch/1f/writer.jsonl": "{}\n",
         "store/http/turns/abc": "",
+        "store/http/ab/.page.json.x1": "",
+        "store/http/ab/notes.txt": "",
+        "store/render/1f/task.sh": "",
         "store/answer/2c/writer.jsonl": "{}\n",
     }.items():
         path = place / name
@@ -51,15 +54,21 @@ def test_a_bundle_has_what_was_collected_and_nothing_else(collected, tmp_path):
     assert result.read_text() == "mine\n"
 
 
-def made(path, members, sums=None):
-    """A tar with a manifest by hand."""
-    with tarfile.open(path, "w") as tar:
-        manifest = json.dumps({"format": 1, "files": sums or dict.fromkeys(members, "0" * 64)})
+def made(path, members, sums=None, mode="w", **attributes):
+    """A tar with a manifest by hand; attributes are those of its other members."""
+    with tarfile.open(path, mode, format=tarfile.PAX_FORMAT) as tar:
+        told = {name: ["0" * 64, len(text)] for name, text in members.items()}
+        manifest = json.dumps({"format": 2, "files": told if sums is None else sums})
         for name, text in {MANIFEST: manifest, **members}.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
+            for key, value in attributes.items() if name != MANIFEST else ():
+                setattr(member, key, value)
             tar.addfile(member, io.BytesIO(text.encode()))
     return path
+
+
+PAGE = "store/http/ab/page.json"
 
 
 @pytest.mark.parametrize(
@@ -68,11 +77,40 @@ def made(path, members, sums=None):
         ("../outside", "belongs nowhere here"),
         ("/etc/outside", "belongs nowhere here"),
         ("workflow/scripts/train.py", "belongs nowhere here"),
-        ("store/http/ab/page.json", "differs from what its manifest says"),
+        ("results/x/models/full/seed-1/model.safetensors", "belongs nowhere here"),
+        ("results/x/documents/../../y.jsonl", "belongs nowhere here"),
+        ("store/answer/2c/writer.jsonl", "belongs nowhere here"),
+        ("store/models/2c/identity.json", "belongs nowhere here"),
+        ("store/http/turns/abc.json", "belongs nowhere here"),
+        (PAGE, "differs from what its manifest says"),
     ],
 )
 def test_no_file_is_written_that_is_not_as_it_should_be(tmp_path, name, said):
-    bundle = made(tmp_path / "bad.tar", {name: "text"})
+    refused(made(tmp_path / "bad.tar", {name: "text"}), tmp_path, said)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"sums": {PAGE: ["0" * 64, 3]}}, "has 4 bytes, its manifest says 3"),
+        ({"sums": {PAGE: ["0" * 64, 2**60]}}, "there is room for"),
+        ({"sums": {PAGE: ["0" * 64, -1]}}, "not a bundle of this version"),
+        ({"sums": {PAGE: "0" * 64}}, "not a bundle of this version"),
+        ({"sums": {PAGE: ["0" * 64, 10**30]}}, "not a bundle of this version"),
+        ({"mode": "w:gz"}, "cannot be unpacked"),  # which could grow without end
+        ({"pax_headers": {"GNU.sparse.map": "0,1", "GNU.sparse.size": "4"}}, "does not name"),
+        ({"type": tarfile.SYMTYPE, "linkname": "/etc/hostname"}, "does not name"),
+        ({"type": tarfile.LNKTYPE, "linkname": "/etc/hostname"}, "does not name"),
+        ({"type": tarfile.CHRTYPE}, "does not name"),
+        ({"type": tarfile.FIFOTYPE}, "does not name"),
+    ],
+)
+def test_a_bundle_gives_no_more_than_its_manifest_says(tmp_path, how, said):
+    refused(made(tmp_path / "bad.tar", {PAGE: "text"}, **how), tmp_path, said)
+
+
+def refused(bundle, tmp_path, said):
+    """Nothing of the bundle is unpacked, and that is why."""
     place = tmp_path / "place"
     place.mkdir()
     with pytest.raises(CollectError, match=said):
@@ -88,6 +126,6 @@ def test_what_is_no_bundle_or_only_a_part_of_one_is_named(collected, tmp_path):
         with pytest.raises(CollectError) as caught:
             unpack(tmp_path / name, tmp_path / "there")
         assert name in caught.value.where and caught.value.hint
-    unnamed = made(tmp_path / "more.tar", {"store/http/x": "text"}, sums={"store/http/y": "0" * 64})
+    unnamed = made(tmp_path / "more.tar", {PAGE: "text"}, sums={})
     with pytest.raises(CollectError, match="manifest does not name"):
         unpack(unnamed, tmp_path / "there")

@@ -7,7 +7,15 @@ from papertune.records import Document, read_records, write_records
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("{torn", "not JSON"), ("[1]", "not a JSON object"), ('{"id": "1"}', "not a Document")],
+    [
+        ("{torn", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        (f'{{"id": {"9" * 5000}}}', "not JSON"),
+        ("[1]", "not a JSON object"),
+        ('{"id": "1"}', "not a Document"),
+        ('{"id": "1", "title": "T", "url": "u", "year": "2020"}', "not a Document: year: "),
+        ('{"id": "1", "title": "T", "url": "u", "year": 1, "tried": [2]}', "tried.0: "),
+    ],
 )
 def test_a_bad_line_is_named_by_file_and_number(tmp_path, line, message):
     path = tmp_path / "a" / "d.jsonl"

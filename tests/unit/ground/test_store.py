@@ -1,8 +1,25 @@
+import json
 import multiprocessing
 
 import pytest
 
+from papertune.answering.inference import Told
+from papertune.collect.lookups import Outcome
+from papertune.generators.asking import Raw
+from papertune.generators.checking import Judged
+from papertune.scores.scoring import Vector
 from papertune.store import Store
+
+GOOD = {
+    Outcome: {"text": "x", "found_by": "crossref", "reason": "", "tried": ["landing: 404"]},
+    Raw: {"document": "d", "text": "x", "cut": False, "error": ""},
+    Judged: {"document": "d", "kept": [["q", "a"]], "rejected": [["empty", ""]], "why": ""},
+    Told: {
+        "text": "x", "new_tokens": 1, "truncated": False, "reference_nll": 1.5, "reference_tokens": 2,
+    },
+    Vector: "AACAPw==",
+}  # fmt: skip
+DEEP = "[" * 100_000 + "]" * 100_000
 
 
 def test_finished_items_are_found_again(tmp_path):
@@ -30,6 +47,41 @@ def test_a_torn_or_corrupt_line_is_ignored_and_its_item_done_again(tmp_path, cap
     assert again.get("a") == 1 and f"{file}:2" in caplog.text
     again.add({"b": 4})
     assert Store(tmp_path, "answer", {}).get("b") == 4
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_poisoned_line_costs_its_item_and_not_the_run(tmp_path, caplog, kind):
+    """Whoever wrote it: the other items are there, and what is told is where it stands."""
+    good = json.dumps(GOOD[kind])
+    names = GOOD[kind] if isinstance(GOOD[kind], dict) else ()
+    poison = [
+        f'{{"key": "b", "value": {DEEP}}}',
+        f'{{"key": "b", "value": {"9" * 5000}}}',
+        f'{{"key": 5, "value": {good}}}',
+        f'{{"key": null, "value": {good}}}',
+        f'{{"key": "b", "value": {good}, "more": 1}}',
+        f'[["key", "b"], {good}]',
+        *(
+            f'{{"key": "b", "value": {json.dumps(v)}}}'
+            for v in (None, [], 5, {"more": 1}, "%", "AAA=")
+        ),
+        *(
+            f'{{"key": "b", "value": {json.dumps(GOOD[kind] | {name: value})}}}'
+            for name in names
+            for value in ({"a": 1}, 10**20 if "token" in name else [[1]])
+        ),
+    ]
+    store = Store(tmp_path, "stage", {}, kind)
+    whole = (f'{{"key": "{key}", "value": {good}}}' for key in "ac")
+    lines = [next(whole), *poison, next(whole)]
+    (store.folder / "poison.jsonl").write_text("\n".join(lines) + "\n")
+    again = Store(tmp_path, "stage", {}, kind)
+    assert again.missing("abc") == ["b"]
+    assert [again.get(key) for key in "ac"] == [GOOD[kind]] * 2
+    for number in range(2, len(poison) + 2):
+        assert f"poison.jsonl:{number}: unreadable line" in caplog.text, lines[number - 1][:99]
+    again.add({"b": GOOD[kind]})
+    assert Store(tmp_path, "stage", {}, kind).missing("abc") == []
 
 
 def _write(root, start):

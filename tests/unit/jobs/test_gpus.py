@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from accounts import NOBODY, as_user, everybodys
 from papertune.jobs.gpus import VISIBLE, own_gpus
 from processes import program, python
 
@@ -63,6 +64,31 @@ def test_where_too_few_are_free_some_are_shared_and_that_is_said(machine):
     with job(2), job(2) as (second, _):
         assert "1 of 3 GPUs are free, 2 asked for" in second[0]
         assert second[1] == "GPU-c,GPU-a"
+
+
+@pytest.mark.parametrize("planted", ["a folder of links", "a folder of fifos", "a link"])
+def test_what_another_account_made_first_empties_no_file_and_holds_up_nobody(
+    machine, monkeypatch, planted
+):
+    with everybodys() as temporary:
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        precious = machine.with_name("precious")
+        precious.write_text("mine")
+        name = temporary / f"papertune-gpus-{os.getuid()}"
+
+        def plant() -> None:
+            folder = temporary / "of-nobody" if planted == "a link" else name
+            folder.mkdir(mode=0o777)
+            for gpu in "abc":
+                path = folder / f"GPU-{gpu}"
+                os.mkfifo(path) if "fifo" in planted else path.symlink_to(precious)
+            if planted == "a link":
+                name.symlink_to(folder)
+
+        assert as_user(NOBODY, [], plant)
+        said, _ = python(JOB, 1, stdin=subprocess.DEVNULL).communicate(timeout=20)
+        assert precious.read_text() == "mine"
+        assert "GPUs cannot be taken" in said and said.endswith("GPU-a\n"), said
 
 
 @pytest.mark.parametrize(

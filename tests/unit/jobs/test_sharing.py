@@ -1,73 +1,122 @@
-"""A store that a group shares: every member goes on with what the others have finished."""
+"""A store that a group shares: who goes on with what others have finished, and who need not."""
 
+import json
 import os
 import stat
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from accounts import ANN, BOB, EVE, GROUP, as_user, group_folder
+from papertune.collect.web.pages import Page, PageCache
 from papertune.collect.web.pauses import HostPauses
-from papertune.jobs.job import work_for_group
-from papertune.records import atomic_write
+from papertune.models.modelfolder import place
+from papertune.owned import check_shared, share
 from papertune.store import Store
 
-GROUP, ANN, BOB, EVE = 20_000, 20_001, 20_002, 20_003
-
-
-def as_user(user: int, groups: list[int], work: Callable[[], object]) -> bool:
-    """Whether a process of a user, with a careful umask, gets through some work."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.setgroups(groups)
-            os.setgid(user)
-            os.setuid(user)
-            os.umask(0o077)
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitpid(child, 0)[1] == 0
+URL = "https://site.example/"
 
 
 @pytest.fixture
 def store() -> Iterator[Path]:
-    if os.getuid():
-        pytest.skip("only root can be several users")
-    with tempfile.TemporaryDirectory() as place:  # pytest's own lets nobody else in
-        Path(place).chmod(0o711)
-        folder = Path(place, "store")
-        folder.mkdir()
-        os.chown(folder, ANN, GROUP)
-        folder.chmod(0o2770)
+    with group_folder() as folder:
         yield folder
 
 
-def finish(folder: Path, key: str) -> None:
-    """What a job does in the store: finished items, a whole file in its place, a turn taken."""
-    work_for_group([folder])
+def make(made: Path, steps: Path) -> None:
+    made.mkdir(parents=True)
+    Path(made, "model.safetensors").write_bytes(
+        (2).to_bytes(8, "little") + b"{}" + str(os.getuid()).encode()
+    )
+
+
+def finish(folder: Path, key: str, trust: bool = True) -> None:
+    """What a job does in the store: finished items, a page in its place, a turn taken, a model."""
+    share([folder], trust=trust)
     store = Store(folder, "answer", {"model": "m"})
     store.add({key: "an answer"})
-    with atomic_write(folder / "http" / "page.json") as stream:
-        stream.write(key)
+    cache = PageCache(folder / "http")
+    cache.read(URL)
+    cache.write(Page(URL, URL, "text/html", key))
     HostPauses(folder / "http" / "turns").asked("site.example")
+    results = folder.parent / f"results-{os.getuid()}"
+    place(folder, "models", {"seed": 1}, results / "seed-1", make)
+    (results / "seen").write_text(json.dumps({
+        "missing": store.missing(["first", "second"]),
+        "model": (results / "seed-1/model.safetensors").read_bytes()[10:].decode(),
+    }))  # fmt: skip
 
 
-def test_members_of_a_group_go_on_with_each_others_work(store):
-    assert as_user(ANN, [GROUP], lambda: finish(store, "first"))
-    assert as_user(BOB, [GROUP], lambda: finish(store, "second"))
-    kept = Store(store, "answer", {"model": "m"})
-    assert kept.missing(["first", "second"]) == []
-    assert (store / "http/page.json").read_text() == "second"
+def seen(folder: Path, user: int) -> dict[str, object]:
+    return dict(json.loads((folder.parent / f"results-{user}" / "seen").read_text()))
+
+
+@pytest.fixture
+def open_place(store: Path) -> Path:
+    store.parent.chmod(0o777)
+    return store
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_what_other_members_made_is_taken_only_if_the_user_says_so(open_place, trust):
+    store = open_place
+    assert as_user(ANN, [GROUP], partial(finish, store, "first", trust))
+    assert as_user(BOB, [GROUP], partial(finish, store, "second", trust))
+    assert seen(store, BOB) == {
+        "missing": [] if trust else ["first"],
+        "model": str(ANN if trust else BOB),
+    }
+
+    def page() -> None:
+        share([store], trust=trust)
+        found = PageCache(store / "http").read(URL)
+        assert found == (Page(URL, URL, "text/html", "second") if trust else None)
+
+    assert as_user(ANN, [GROUP], page)
     for path in store.rglob("*"):
-        assert path.stat().st_gid == GROUP and not path.stat().st_mode & stat.S_IRWXO, path
-    assert not as_user(EVE, [], lambda: finish(store, "third"))
+        state = path.stat()
+        assert state.st_gid == GROUP and not state.st_mode & stat.S_IRWXO, path
+        if path.is_file() and "turns" not in path.parts:
+            assert bool(state.st_mode & stat.S_IWGRP) == trust, path
+    assert not as_user(EVE, [], partial(finish, store, "third", trust))
 
 
-def test_what_is_not_shared_stays_as_the_user_wants_it(store):
-    store.chmod(0o0770)
-    assert as_user(ANN, [GROUP], lambda: finish(store, "first"))
-    assert not as_user(BOB, [GROUP], lambda: finish(store, "second"))
+def test_modes_change_in_the_shared_folder_only(open_place):
+    """What a job writes elsewhere is as the user's umask says."""
+    elsewhere = open_place.parent / "elsewhere"
+
+    def work() -> None:
+        finish(open_place, "first")
+        elsewhere.mkdir()
+        (elsewhere / "temporary").write_text("mine")
+
+    assert as_user(ANN, [GROUP], work)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (elsewhere, elsewhere / "temporary")] == [
+        0o700,
+        0o600,
+    ]
+    open_place.chmod(0o0770)  # nobody has made it the group's
+
+    def alone() -> None:
+        share([open_place], trust=True)
+        Store(open_place, "embed", {}).add({"a": 1})
+
+    assert as_user(ANN, [GROUP], alone)
+    assert not any(path.stat().st_mode & 0o077 for path in (open_place / "embed").rglob("*"))
+
+
+def test_a_job_takes_no_base_of_another_account(open_place, capfd):
+    base = open_place / "models" / "owner--small"
+    base.mkdir(parents=True)
+    (base / "model.safetensors").write_text("weights")
+    os.chown(base / "model.safetensors", ANN, GROUP)
+
+    def work(trust: bool) -> None:
+        share([open_place], trust=trust)
+        check_shared([base, "elsewhere"])
+
+    assert as_user(BOB, [GROUP], partial(work, True))
+    assert not as_user(BOB, [GROUP], partial(work, False))
+    assert "trust_group" in capfd.readouterr().out

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from papertune.errors import TrainingError
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.models.modelcard import block, licence_of, name_model, text
 from papertune.records import Score, write_records
@@ -38,6 +39,12 @@ def trained(tmp_path):
         return output, base
 
     return run
+
+
+def linked_licence(base):
+    """As a folder of the Hub's cache has it: a link to a file of its own."""
+    (base / "terms").write_text("MIT License")
+    (base / "LICENSE").symlink_to("terms")
 
 
 def exported(model, base, folder, scores=None):
@@ -100,7 +107,7 @@ def test_a_merged_model_is_stored_as_its_base_is(trained, tmp_path):
 def test_a_whole_model_is_linked_with_its_results_and_its_own_folder_stays(trained, tmp_path):
     from huggingface_hub import ModelCard
 
-    model, base = trained("full", prepare=lambda base: (base / "LICENSE").write_text("MIT License"))
+    model, base = trained("full", prepare=linked_licence)
     before = {path.name: path.read_bytes() for path in model.iterdir()}
     scores = {}
     for name, seed, value in (("tuned", 1, 0.75), ("plain", 0, 0.25)):
@@ -111,7 +118,8 @@ def test_a_whole_model_is_linked_with_its_results_and_its_own_folder_stays(train
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
     own, theirs = (json.loads((f / "generation_config.json").read_text()) for f in (model, folder))
     assert (own["max_new_tokens"], theirs["max_new_tokens"]) == (64, 7)
-    assert (folder / "LICENSE").exists() and (folder / "results.csv").exists()
+    assert not (folder / "LICENSE").is_symlink()
+    assert (folder / "LICENSE").read_text() == "MIT License" and (folder / "results.csv").exists()
     # results stand in the card once there are scores
     card = ModelCard.load(folder / "README.md")
     (result,) = card.data.eval_results
@@ -120,6 +128,22 @@ def test_a_whole_model_is_linked_with_its_results_and_its_own_folder_stays(train
     assert card.data.library_name == "transformers"
     exported(model, base, folder)  # again, in the place of the one before
     assert (model / "model.safetensors").read_bytes() == before["model.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "chat_template.jinja", "config.json"])
+def test_a_link_that_leads_out_of_a_base_is_exported_by_nobody(tmp_path, name):
+    """What it leads to may be a key of the user's; the export is for everybody."""
+    secret = tmp_path / "id_ed25519"
+    secret.write_text("a key")
+    model, base = tmp_path / "model", tmp_path / "base"
+    model.mkdir()
+    base.mkdir()
+    for folder in (model, base):
+        (folder / name).symlink_to(secret)
+        with pytest.raises(TrainingError, match="a link that leads to") as error:
+            exported(model, base, tmp_path / "export")
+        assert str(folder / name) in str(error.value) and not (tmp_path / "export").exists()
+        (folder / name).unlink()
 
 
 def test_the_card_is_made_from_the_facts(trained):

@@ -71,7 +71,7 @@ def _open(path: str, flags: int, users: set[int], all_users: bool, together: boo
         if not stat.S_ISREG(state.st_mode):
             raise NotOwned(path, "is no regular file")
         if not all_users and state.st_uid not in users:
-            raise NotOwned(path, _of(state))
+            raise NotOwned(path, _of(state, path))
         if flags & os.O_CREAT and state.st_uid == os.getuid() and not state.st_size:
             os.fchmod(file, file_mode(path, stat.S_IMODE(state.st_mode), together=together))
         if flags & os.O_TRUNC:
@@ -94,7 +94,7 @@ def private_folder(path: str | Path) -> Path:
     if not stat.S_ISDIR(state.st_mode):
         raise NotOwned(path, "is no folder")
     if state.st_uid != os.getuid():
-        raise NotOwned(path, _of(state))
+        raise NotOwned(path, _of(state, path))
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise NotOwned(path, "can be written by others")
     return Path(path)
@@ -118,7 +118,7 @@ def make_folder(path: str | Path) -> Path:
         state = os.lstat(path)
         foreign = state.st_uid not in (os.getuid(), 0) and not _trusts(path)
         if stat.S_ISLNK(state.st_mode) and foreign:
-            raise NotOwned(path, f"is a link and {_of(state)}") from None
+            raise NotOwned(path, f"is a link and {_of(state, path)}") from None
     else:
         if _shared(path) is not None:
             set_mode(path, stat.S_IMODE(path.stat().st_mode) | stat.S_ISGID | stat.S_IRWXG)
@@ -153,7 +153,7 @@ def check_tree(folder: Path) -> None:
         with suppress(FileNotFoundError):
             state = os.lstat(path)
             if state.st_uid not in (os.getuid(), 0) and not _trusts(path):
-                raise NotOwned(path, _of(state))
+                raise NotOwned(path, _of(state, path))
 
 
 def check_shared(paths: Iterable[str | Path]) -> None:
@@ -178,7 +178,7 @@ def give(folder: Path) -> None:
 _told: set[str] = set()
 
 
-def tell(error: NotOwned) -> None:
+def tell(error: OSError) -> None:
     """Say once, for each folder, that something in it is passed over."""
     folder = os.path.dirname(str(error.filename))
     if folder not in _told:
@@ -215,8 +215,9 @@ def umask() -> int:
     return mask
 
 
-def _of(state: os.stat_result) -> str:
-    return f"belongs to user {state.st_uid} (see trust_group in config/README.md)"
+def _of(state: os.stat_result, path: str | Path) -> str:
+    hint = " (trust_group in config/config.yaml takes it)" if _known(path) else ""
+    return f"belongs to user {state.st_uid}{hint}"
 
 
 def _known(path: str | Path) -> tuple[Path, bool] | None:

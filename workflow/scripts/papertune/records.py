@@ -8,16 +8,18 @@ import hashlib
 import json
 import os
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from papertune.errors import RecordError, shown
 from papertune.identity import canonical, fingerprint
+from papertune.owned import anybodys, file_mode, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,7 @@ class Score:
     values: dict[str, float | None]
 
 
-_UMASK = threading.Lock()
-
-Record = TypeVar("Record", Document, Pair, Rejection, Answer, Score)
+Record = TypeVar("Record", bound=Any)  # a dataclass
 
 
 def pair_id(document: str, question: str, answer: str) -> str:
@@ -127,7 +127,7 @@ def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[Any]]
     Raises OSError as the file system says (a full disk, say); the old file is then untouched.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         form: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": "\n"}
@@ -135,19 +135,11 @@ def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[Any]]
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~umask())
+            os.fchmod(stream.fileno(), file_mode(target))
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    with _UMASK:
-        mask = os.umask(0)
-        os.umask(mask)
-    return mask
 
 
 def write_records(path: str | Path, records: Iterable[Any]) -> int:
@@ -156,15 +148,34 @@ def write_records(path: str | Path, records: Iterable[Any]) -> int:
         return sum(1 for record in records if stream.write(to_line(record)))
 
 
+def read_json(path: str | Path) -> Any:
+    """The value of a JSON file that anybody may have written.
+
+    Raises:
+        ValueError: it is no JSON, or nested so deep that nothing of ours wrote it.
+        OSError: it cannot be read, or is a link or no file.
+    """
+    with open(path, encoding="utf-8", opener=anybodys) as stream:
+        return from_json(stream.read())
+
+
+def from_json(text: str | bytes) -> Any:
+    """The value of a JSON text; raises ValueError, also where it is nested too deep."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 def file_digest(path: str | Path) -> str:
     """SHA-256 of a file's content, in hex; a file that has not changed is read once per process."""
     state = os.stat(path)
-    return _file_digest(str(path), state.st_size, state.st_mtime_ns, state.st_ino)
+    return _file_digest(os.path.realpath(path), state.st_size, state.st_mtime_ns, state.st_ino)
 
 
 @lru_cache(maxsize=1024)
 def _file_digest(path: str, *_: int) -> str:
-    with open(path, "rb") as stream:
+    with open(path, "rb", opener=anybodys) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -193,13 +204,26 @@ def to_line(record: Any) -> str:
 def from_dict(kind: type[Record], values: dict[str, Any], where: str = "") -> Record:
     """A record from its fields; raises RecordError where some are unknown or missing."""
     try:
-        return kind(**values)
-    except TypeError as error:
+        record = kind(**values)
+        # looked at only: an int stays one where a float is meant
+        _checking(cast("Any", kind)).model_validate(values)
+        return record
+    except (TypeError, ValidationError) as error:
+        said = str(error)
+        if isinstance(error, ValidationError):
+            said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise RecordError(
-            f"not a {kind.__name__}: {error}",
+            f"not a {kind.__name__}: {said}",
             where=where,
             hint="the file was made by another version or edited by hand; delete it and run again",
         ) from None
+
+
+@cache
+def _checking(kind: Any) -> type[BaseModel]:
+    """What knows the types of a record's fields; missing and unknown ones the record knows itself."""
+    fields: dict[str, Any] = {name: (hint, None) for name, hint in get_type_hints(kind).items()}
+    return create_model(kind.__name__, __config__=ConfigDict(strict=True), **fields)
 
 
 def read_records(path: str | Path, kind: type[Record]) -> Iterator[Record]:
@@ -214,14 +238,16 @@ def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise RecordError(
-                    f"not JSON ({error.msg} at column {error.colno})",
-                    where=f"{path}:{number}",
-                    hint="delete the file and run again; finished work is in the store",
-                ) from None
-            if not isinstance(values, dict):
-                raise RecordError("not a JSON object", where=f"{path}:{number}")
-            yield number, values
+            yield number, parsed(line, f"{path}:{number}")
+
+
+def parsed(line: bytes, where: str) -> dict[str, Any]:
+    """The object of one line of JSON; raises RecordError where it is none."""
+    try:
+        values = from_json(line)
+    except ValueError as error:
+        hint = "delete the file and run again; finished work is in the store"
+        raise RecordError(f"not JSON ({error})", where=where, hint=hint) from None
+    if not isinstance(values, dict):
+        raise RecordError("not a JSON object", where=where)
+    return values

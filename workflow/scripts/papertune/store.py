@@ -15,7 +15,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict, ValidationError, create_model
+
 from papertune.identity import fingerprint
+from papertune.owned import make_folder, own, tell
 from papertune.records import atomic_write
 
 log = logging.getLogger(__name__)
@@ -27,12 +30,16 @@ class Store:
     """The finished items of one stage (``fetch``, ``answer`` …) under one identity.
 
     The identity is everything that values depend on besides the item itself (JSON values). Only
-    offsets are held in memory; values are read from disk when asked for.
+    offsets are held in memory; values are read from disk when asked for. A line whose value is not
+    of the ``kind`` (as annotations say it), or is nested without end, is no item.
     """
 
-    def __init__(self, root: str | Path, stage: str, identity: Mapping[str, Any]) -> None:
-        self.folder = Path(root) / stage / fingerprint(identity)
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def __init__(
+        self, root: str | Path, stage: str, identity: Mapping[str, Any], kind: Any = Any
+    ) -> None:
+        self.folder = make_folder(Path(root) / stage / fingerprint(identity))
+        how = ConfigDict(extra="forbid", strict=True)
+        self._line = create_model("Line", __config__=how, key=(str, ...), value=(kind, ...))
         described = self.folder / IDENTITY
         if not described.exists():
             with atomic_write(described) as stream:
@@ -50,7 +57,7 @@ class Store:
     def get(self, key: str) -> Any:
         """The value of a finished item; KeyError where it is not finished."""
         path, offset = self._index[key]
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=own) as stream:
             stream.seek(offset)
             return json.loads(stream.readline())["value"]
 
@@ -69,7 +76,7 @@ class Store:
             # a name no other process can have: torn lines are then always last lines
             name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
             self._writer = self.folder / name
-        with open(self._writer, "ab") as stream:
+        with open(self._writer, "ab", opener=own) as stream:
             offset, lines, index = stream.tell(), [], {}
             for key, value in items.items():
                 line = json.dumps({"key": key, "value": value}, ensure_ascii=False).encode() + b"\n"
@@ -88,29 +95,29 @@ class Store:
     def read_again(self) -> None:
         """Know what other processes have finished since."""
         for path in sorted(self.folder.glob("*.jsonl")):
-            offset = 0
-            with open(path, "rb") as stream:
-                for number, line in enumerate(stream, start=1):
-                    key = _key_of(line)
-                    if key is not None:
-                        self._index.setdefault(key, (path, offset))
-                    elif line.strip():
-                        # a torn last line is the mark of a killed job; its items are done again
-                        said = "%s:%d: unreadable line passed over, its item is done again"
-                        log.warning(said, path, number)
-                    offset += len(line)
+            try:
+                self._read(path)
+            except PermissionError as error:  # it is not ours, or not even ours to read
+                tell(error)
 
+    def _read(self, path: Path) -> None:
+        offset = 0
+        with open(path, "rb", opener=own) as stream:
+            for number, line in enumerate(stream, start=1):
+                key = self._key_of(line)
+                if key is not None:
+                    self._index.setdefault(key, (path, offset))
+                elif line.strip():
+                    # a torn last line is the mark of a killed job; its items are done again
+                    said = "%s:%d: unreadable line passed over, its item is done again"
+                    log.warning(said, path, number)
+                offset += len(line)
 
-_START, _MIDDLE = b'{"key": ', b', "value": '
-
-
-def _key_of(line: bytes) -> str | None:
-    """The key of a whole store line, None of a torn or foreign one; the value is not parsed."""
-    end = line.find(_MIDDLE)
-    if not line.startswith(_START) or end < 0 or not line.endswith(b"}\n") or b"\0" in line:
-        return None
-    try:
-        key = json.loads(line[len(_START) : end])
-    except ValueError:
-        return None
-    return key if isinstance(key, str) else None
+    def _key_of(self, line: bytes) -> str | None:
+        """The key of a whole line of ours, None of a torn, foreign or poisoned one."""
+        if not line.endswith(b"}\n"):
+            return None
+        try:
+            return str(self._line.model_validate_json(line).key)  # type: ignore[attr-defined]
+        except ValidationError:
+            return None

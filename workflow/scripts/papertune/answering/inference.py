@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from papertune import versions
 from papertune.answering.generation import Sampling, batches, generate, reference_nll, room_for
@@ -23,6 +24,7 @@ from papertune.store import Store
 from papertune.study.prompts import answer_prompt
 from papertune.study.settings import Answering
 
+Count = Annotated[int, Field(ge=0, lt=2**31)]
 Place = tuple[str, int]  # a question's key and where it stands in the test set
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,17 @@ class Task(BaseModel):
         return form.tokens(read_pairs_at(self.test_set, places))
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the store has of an answer; likelihoods as :class:`papertune.records.Answer`."""
+
+    text: str
+    new_tokens: Count
+    truncated: bool
+    reference_nll: float
+    reference_tokens: Count
+
+
 def answer(
     task: Task,
     *,
@@ -85,7 +98,7 @@ def answer(
     if not placed:
         raise PapertuneError("the test set has no pairs", where=str(task.test_set))
     whole = task.identity(identity)
-    finished = Store(store, "answer", whole)
+    finished = Store(store, "answer", whole, Told)
     missing = set(finished.missing([key for key, _ in placed]))
     log.info("asked %d questions, %d from the store", len(missing), len(placed) - len(missing))
     if missing:
@@ -135,7 +148,7 @@ def answer_batches(
     threads: int,
 ) -> None:
     """Answer batches into the store: what one process of :func:`answer` does."""
-    finished, settings = Store(store, "answer", identity), Task.model_validate(task)
+    finished, settings = Store(store, "answer", identity, Told), Task.model_validate(task)
     set_up_torch(threads)
     form, model = settings.form(), load_model(settings.model, base=settings.base)
     sampling = Sampling(settings.answering.max_new_tokens, settings.answering.temperature)

@@ -19,7 +19,7 @@ from papertune.cluster.slurm import ClusterError, QueuedJob
 from papertune.errors import shown
 from papertune.jobs import running
 from papertune.jobs.record import JobRecord
-from papertune.records import atomic_write
+from papertune.records import atomic_write, read_json
 
 RUNS = Path(".snakemake", "papertune-submitted")
 CHOICE = "PAPERTUNE_LEFTOVERS"
@@ -47,7 +47,7 @@ def left(folder: str | Path = ".") -> list[Job]:
     submitted: dict[Path, str] = {}
     for path in Path(folder, RUNS).glob("*.json"):
         with suppress(OSError, ValueError, KeyError, TypeError):
-            submitted[path] = json.loads(path.read_text(encoding="utf-8"))["run"]
+            submitted[path] = read_json(path)["run"]
     if not submitted:
         return here
     kept = {run for path, run in submitted.items() if path.stem in names}

@@ -2,33 +2,52 @@
 
 ``python -m papertune.collect.bundle FILE`` unpacks it in the working directory. A bundle is a tar
 of the stage's results, the pages and the outcomes that they were made from, and first of all
-``manifest.json`` with the SHA-256 of every file. From the pages alone, a run without a network
-makes the same documents again, byte for byte.
+``manifest.json`` with the SHA-256 and the size of every file. From the pages alone, a run without a
+network makes the same documents again, byte for byte. It may come from a stranger: nothing but such
+files is taken from it, and no more of them than it says.
 """
 
 import argparse
+import hashlib
 import io
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Annotated, Literal
+
+from pydantic import BaseModel, Field, ValidationError
 
 from papertune.errors import CollectError, PapertuneError
 from papertune.jobs.progress import progress
+from papertune.owned import NotOwned, own, share, tell
 from papertune.records import atomic_write, file_digest
 
 log = logging.getLogger("papertune")
 
 MANIFEST = "manifest.json"
-FORMAT = 1
-# of the store: pages, and what asking and rendering gave; `turns` says when hosts were asked here
+FORMAT = 2
+# of the store: pages, and what asking and rendering gave
 STAGES = ("http", "fetch", "render")
-LEFT_OUT = "turns"
+# all that the stage writes, and nothing else; `turns` says when hosts were asked here
+PLACES = re.compile(
+    r"results/[\w-]+/(?:(?:listings|rejected/listings|fetched|documents|missing)/[\w-]+|missing)"
+    r"\.jsonl|store/http/(?!turns/)(?:[\w-]+/){1,2}[\w-]+\.json"
+    r"|store/(?:fetch|render)/[\w-]+/(?:identity\.json|[\w-][\w.-]*\.jsonl)",
+    re.ASCII,
+)
+
+
+class Manifest(BaseModel):
+    """What a bundle says that it has."""
+
+    format: Literal[2]
+    files: dict[str, tuple[str, Annotated[int, Field(ge=0, lt=2**62)]]]  # SHA-256, bytes
 
 
 def pack(results: Iterable[str | Path], store: str | Path, output: str | Path) -> int:
@@ -44,26 +63,28 @@ def pack(results: Iterable[str | Path], store: str | Path, output: str | Path) -
     """
     files = {PurePosixPath(path).as_posix(): Path(path) for path in results}
     for path in (path for stage in STAGES for path in Path(store, stage).rglob("*")):
-        inside = path.relative_to(store)
-        if path.is_file() and LEFT_OUT not in inside.parts and not path.name.startswith("."):
-            files[f"store/{inside.as_posix()}"] = path
-    target = Path(output)
-    sums = {
-        name: file_digest(path)
-        for name, path in progress(sorted(files.items()), len(files), "files to hash")
-    }
+        files[f"store/{path.relative_to(store).as_posix()}"] = path
+    files = {name: path for name, path in sorted(files.items()) if PLACES.fullmatch(name)}
+    target, sums = Path(output), {}
+    for name, path in progress(files.items(), len(files), "files to hash"):
+        try:
+            with open(path, "rb", opener=own) as source:
+                digest = hashlib.file_digest(source, "sha256").hexdigest()
+                sums[name] = digest, source.tell()
+        except NotOwned as error:
+            tell(error)
     manifest = json.dumps({"format": FORMAT, "files": sums}, indent=1).encode()
     with (
         atomic_write(target, binary=True) as stream,
         tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         tar.addfile(_member(MANIFEST, len(manifest)), io.BytesIO(manifest))
-        for name in sums:
-            with open(files[name], "rb") as source:
-                stat = os.fstat(source.fileno())
-                tar.addfile(_member(name, stat.st_size, int(stat.st_mtime)), source)
-    log.info("%s: %d files, %.1f MB", target, len(files), target.stat().st_size / 1e6)
-    return len(files)
+        for name, (_, size) in sums.items():
+            with open(files[name], "rb", opener=own) as source:
+                modified = int(os.fstat(source.fileno()).st_mtime)
+                tar.addfile(_member(name, size, modified), source)
+    log.info("%s: %d files, %.1f MB", target, len(sums), target.stat().st_size / 1e6)
+    return len(sums)
 
 
 def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "store") -> int:
@@ -81,35 +102,40 @@ def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "st
         CollectError: no bundle, one that was changed on the way, or a file that is there and
             differs. Nothing of a file is left that is not as the manifest says.
     """
-    written = 0
+    written, here = 0, Path(folder).absolute()
 
     def refused(what: str, hint: str = "copy the bundle again") -> CollectError:
         return CollectError(what, where=str(bundle), hint=hint)
 
     try:
-        with tarfile.open(bundle) as tar:
-            first = tar.next()
-            manifest = tar.extractfile(first) if first and first.name == MANIFEST else None
-            values = json.load(manifest) if manifest else {}
-            if values.get("format") != FORMAT:
+        with tarfile.open(bundle, "r:") as tar:  # no compression: it cannot grow
+            sums = _manifest(tar)
+            if sums is None:
                 hint = "`make bundle EXPERIMENTS=…` writes one where there is internet"
                 raise refused("not a bundle of this version", hint)
-            sums: dict[str, str] = dict(values["files"])
+            there = next(path for path in (here, *here.parents) if path.exists())
+            room, whole = shutil.disk_usage(there).free, sum(size for _, size in sums.values())
+            if whole > room:
+                what = f"it has {whole / 1e6:,.0f} MB, and there is room for {room / 1e6:,.0f} MB"
+                raise refused(what, "make room, or unpack it elsewhere")
             for member in progress(tar, len(sums) + 1, "files"):
                 name = member.name
                 if name == MANIFEST:
                     continue
-                source = tar.extractfile(member)
+                source = tar.extractfile(member) if _plain(member) else None
                 if source is None or name not in sums:
                     hint = "take the bundle as `make bundle` wrote it"
                     raise refused(f"a file that its manifest does not name: {name!r}", hint)
-                path = PurePosixPath(name)
-                # never outside of results and the store
-                if ".." in path.parts or path.parts[:1] not in (("results",), ("store",)):
+                # never outside of results and the store, and there only what collecting writes
+                if not PLACES.fullmatch(name):
                     hint = "this is no bundle of ours; unpack nothing of it"
                     raise refused(f"a file that belongs nowhere here: {name!r}", hint)
+                wanted, size = sums.pop(name)
+                if member.size != size:
+                    raise refused(f"{name} has {member.size} bytes, its manifest says {size}")
+                path = PurePosixPath(name)
                 place = Path(store, path.relative_to("store")) if path.parts[0] == "store" else path
-                written += _write(source, Path(folder, place), sums.pop(name), member.mtime)
+                written += _write(source, Path(folder, place), wanted, member.mtime)
     except (OSError, tarfile.TarError, ValueError, KeyError) as error:
         hint = "copy the bundle again, and see that there is room"
         raise refused(f"cannot be unpacked: {error}", hint) from None
@@ -126,19 +152,35 @@ def _write(source: IO[bytes], place: Path, wanted: str, modified: float) -> bool
             hint = "unpack into an empty folder, or delete the file if the bundle's is wanted"
             raise CollectError(what, where=str(place), hint=hint)
         return False
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.unpacked")
-    try:
-        with open(temporary, "wb") as stream:
-            shutil.copyfileobj(source, stream)
-        if file_digest(temporary) != wanted:
+    with atomic_write(place, binary=True) as stream:
+        total = hashlib.sha256()
+        while block := source.read(2**20):
+            total.update(block)
+            stream.write(block)
+        if total.hexdigest() != wanted:
             what, hint = "differs from what its manifest says", "copy the bundle again"
             raise CollectError(what, where=place.name, hint=hint)
-        os.utime(temporary, (modified, modified))  # snakemake goes by time stamps
-        os.replace(temporary, place)
-    finally:
-        temporary.unlink(missing_ok=True)
+        stream.flush()
+        os.utime(stream.fileno(), (modified, modified))  # snakemake goes by time stamps
     return True
+
+
+def _manifest(tar: tarfile.TarFile) -> dict[str, tuple[str, int]] | None:
+    """What the first file of a bundle says; None where it is no manifest of this version."""
+    first = tar.next()
+    if first is None or first.name != MANIFEST or not _plain(first):
+        return None
+    stream = tar.extractfile(first)
+    assert stream is not None
+    try:
+        return Manifest.model_validate_json(stream.read(), strict=True).files
+    except ValidationError:
+        return None
+
+
+def _plain(member: tarfile.TarInfo) -> bool:
+    """Whether it is a file whose bytes all stand in the tar: no link, no device, nothing sparse."""
+    return member.isreg() and not member.issparse()
 
 
 def _member(name: str, size: int, modified: int = 0) -> tarfile.TarInfo:
@@ -152,6 +194,7 @@ def _main() -> None:
     parser.add_argument("bundle", help="a file that `make bundle` wrote")
     parser.add_argument("--store", default="store", help="as in config/config.yaml")
     chosen = parser.parse_args()
+    share([chosen.store], trust=False)
     try:
         written = unpack(chosen.bundle, store=chosen.store)
     except PapertuneError as error:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from papertune.collect.steps import list_documents
 from papertune.errors import CollectError, PapertuneError
 from papertune.jobs import stopping
+from papertune.owned import make_folder
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study.experiment import Experiment, Part
 from papertune.study.layout import Layout
@@ -82,7 +83,7 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
 def _refresh_part(
     study: Experiment, part: Part, listing: Path, rejected: Path, cache: Path
 ) -> list[tuple[str, Document]]:
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     # a page without a listing must not take the place of a good one, so pages wait here too
     with TemporaryDirectory(dir=cache, prefix=".refresh-") as folder:
         fresh, refused, pages = (Path(folder, part) for part in ("listing", "rejected", "pages"))
@@ -104,7 +105,7 @@ def _refresh_part(
             return changes
         for page in pages.rglob("*.json"):
             place = cache / page.relative_to(pages)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(place.parent)
             os.replace(page, place)
     if not rejected.exists() or set(read_records(rejected, Rejection)) != set(rejections):
         write_records(rejected, rejections)

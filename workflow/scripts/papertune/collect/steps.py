@@ -203,7 +203,7 @@ def _asking(
     if source.kind == "demo":
         identity["demo"] = _demo_identity(source, year)
     with _session(source, fetching, cache, year) as session:
-        yield session, Store(store, stage, identity)
+        yield session, Store(store, stage, identity, Outcome)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ document is read and checked once. Each attempt at a document is one item of bot
 is cheap to make again and is only in the second.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from papertune import versions
 from papertune.generators.backends import Request, Written, open_backend
-from papertune.generators.checking import judge
+from papertune.generators.checking import Judged, judge
 from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
-from papertune.records import Document, Rejection, from_dict
+from papertune.records import Document, Rejection, from_dict, parsed
 from papertune.store import Store
 from papertune.study.prompts import fill
 from papertune.study.settings import Generator, PromptedGenerator
@@ -48,11 +47,21 @@ class Place:
         """Read it."""
         with open(self.path, "rb") as stream:
             stream.seek(self.offset)
-            return from_dict(Document, json.loads(stream.readline()), where=str(self.path))
+            return from_dict(Document, parsed(stream.readline(), str(self.path)))
 
     def item(self, attempt: int) -> str:
         """The store's key of an attempt at it."""
         return f"{self.key}/{attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What the store has of what a model wrote, as :class:`papertune.generators.backends.Written`."""
+
+    document: str
+    text: str
+    cut: bool
+    error: str
 
 
 def places_of(files: list[Path], mine: SplitOf) -> tuple[list[Place], list[Rejection]]:
@@ -66,7 +75,7 @@ def places_of(files: list[Path], mine: SplitOf) -> tuple[list[Place], list[Rejec
                 offset, end, where = end, end + len(line), f"{path}:{number}"
                 if not line.strip():
                     continue
-                one = from_dict(Document, json.loads(line), where=where)
+                one = from_dict(Document, parsed(line, where), where=where)
                 if not mine(one):
                     continue
                 if one.id in found:
@@ -119,10 +128,12 @@ class Asking:
         generator, prompt = writer.generator, writer.prompt
         self.backend = open_backend(generator, folder=writer.folder, threads=threads)
         version = {"backend": self.backend.version()}
-        self.checked = Store(store, "pairs", checking_identity(generator, prompt) | version)
+        checking = checking_identity(generator, prompt) | version
+        self.checked = Store(store, "pairs", checking, Judged)
         self.raw: Store | None = None
         if isinstance(generator, PromptedGenerator):
-            self.raw = Store(store, "synthesize", asking_identity(generator, prompt) | version)
+            asking = asking_identity(generator, prompt) | version
+            self.raw = Store(store, "synthesize", asking, Raw)
         self.failed: dict[str, str] = {}  # errors that the next run may not meet: not stored
 
     def missing(self, places: Iterable[Place], attempt: int) -> list[Place]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +41,16 @@ FUNCTION_WORDS = frozenset(
     would yes yet you your"""
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the store has of an attempt at a document, as :func:`judge` says it."""
+
+    document: str
+    kept: Pairs
+    rejected: Pairs
+    why: str
 
 
 def judge(generator: Generator, written: Mapping[str, Any], document: Document) -> dict[str, Any]:

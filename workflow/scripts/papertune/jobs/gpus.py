@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from papertune.owned import own, private_folder
+
 log = logging.getLogger("papertune")
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -53,8 +55,7 @@ def _taken(gpu: str) -> IO[str] | None:
     """The locked file of a GPU; None where another job has it."""
     folder = Path(tempfile.gettempdir(), f"papertune-gpus-{os.getuid()}")
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        file = (folder / gpu).open("w")
+        file = open(private_folder(folder) / gpu, "w", opener=own)  # noqa: SIM115
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return file
     except BlockingIOError:  # the file is closed where nobody has it

@@ -1,16 +1,14 @@
 """What every script does around its work: a log, a record of what it took, errors in a sentence."""
 
-import os
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from papertune.jobs.gpus import own_gpus
 from papertune.jobs.progress import job_log
 from papertune.jobs.record import jobs_folder, recorded
 from papertune.jobs.workers import workers_of
+from papertune.owned import check_shared, share
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
 from papertune.study.uses import Rule, used_by
@@ -22,7 +20,8 @@ def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
 
     What that is says a rule of :mod:`papertune.study.uses`.
     """
-    work_for_group(snakemake.config[folder] for folder in ("store", "resources"))
+    shared = (snakemake.config[folder] for folder in ("store", "resources"))
+    share(shared, trust=snakemake.config["trust_group"])
     wildcards = dict(snakemake.wildcards.items())
     asked = dict(snakemake.resources.items())
     nodes = workers_of(asked, snakemake.threads).nodes
@@ -39,17 +38,10 @@ def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
         runtime=known.get("runtime"),
     )
     with record, job_log(snakemake.log[0]), own_gpus(gpus // nodes):
+        check_shared(snakemake.input)
         if rule is None:
             yield {}
             return
         name, config = snakemake.wildcards.experiment, snakemake.config
         layout = Layout(name, load_experiment(config["files"][name]), config["resources"])
         yield used_by(rule, layout, snakemake.wildcards).arguments
-
-
-def work_for_group(folders: Iterable[str | Path]) -> None:
-    """Where a folder is shared (``chmod g+ws``), let the group use what this process makes there."""
-    shared = stat.S_ISGID | stat.S_IWGRP
-    for folder in map(Path, folders):
-        if folder.exists() and folder.stat().st_mode & shared == shared:
-            os.umask(os.umask(0) & ~stat.S_IRWXG)

@@ -10,10 +10,11 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError, shown
 from papertune.jobs import stopping
+from papertune.owned import anybodys
 
 log = logging.getLogger("papertune")
 
@@ -36,6 +37,13 @@ class Plain(logging.Formatter):
         return shown(super().format(record))
 
 
+class _LogFile(logging.FileHandler):
+    """A log that is no link to another file."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=anybodys)
+
+
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
     """Log to ``path`` and to the terminal; end the process with status 1 after an error.
@@ -46,9 +54,9 @@ def job_log(path: str | Path) -> Iterator[None]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"")
+    open(path, "w", opener=anybodys).close()
     # appending: tracebacks are written to it by another way
-    file = logging.FileHandler(path, mode="a", encoding="utf-8")
+    file = _LogFile(path, mode="a", encoding="utf-8")
     file.setFormatter(Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(Plain("%(message)s"))
@@ -61,7 +69,7 @@ def job_log(path: str | Path) -> Iterator[None]:
             yield
     except Exception as error:
         if not isinstance(error, PapertuneError) or error.__cause__ is not None:
-            with suppress(OSError), path.open("a", encoding="utf-8") as stream:
+            with suppress(OSError), open(path, "a", encoding="utf-8", opener=anybodys) as stream:
                 stream.write(shown(traceback.format_exc()))
         if isinstance(error, PapertuneError):
             log.error("%s\n  Log: %s", error, path)

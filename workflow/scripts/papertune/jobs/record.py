@@ -24,10 +24,10 @@ from typing import Any
 
 import psutil
 
-from papertune.errors import one_line
+from papertune.errors import RecordError, one_line
 from papertune.jobs import stopping
 from papertune.jobs.gpus import busy_share
-from papertune.records import atomic_write
+from papertune.records import atomic_write, from_dict, read_json
 
 log = logging.getLogger("papertune")
 
@@ -100,8 +100,8 @@ def read_records_below(folders: Iterable[str | Path]) -> list[JobRecord]:
 
 def read_record(path: Path) -> JobRecord | None:
     """What a file says; None where it is no record."""
-    with suppress(OSError, ValueError, TypeError):
-        record = JobRecord(**json.loads(path.read_text(encoding="utf-8")))
+    with suppress(OSError, ValueError, TypeError, RecordError):
+        record = from_dict(JobRecord, read_json(path))
         return record if isinstance(record.started, float) else None
     return None
 

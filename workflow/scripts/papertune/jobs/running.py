@@ -21,9 +21,9 @@ from pathlib import Path
 
 import psutil
 
-from papertune.errors import BusyError, one_line
+from papertune.errors import BusyError, RecordError, one_line
 from papertune.jobs.record import RUN, RUNNING, JobRecord, read_record
-from papertune.records import atomic_write
+from papertune.records import atomic_write, from_dict, read_json
 
 RUNS = Path(".snakemake", "papertune-runs")
 LOCKS = Path(".snakemake", "locks")
@@ -194,8 +194,8 @@ def _lives(pid: int, started: float) -> bool | None:
 def _written(folder: str | Path) -> list[tuple[Path, Run]]:
     found = []
     for path in sorted(Path(folder, RUNS).glob("[!.]*")):
-        with suppress(OSError, ValueError, TypeError):
-            run = Run(**json.loads(path.read_text(encoding="utf-8")))
+        with suppress(OSError, ValueError, TypeError, RecordError):
+            run = from_dict(Run, read_json(path))
             if isinstance(run.pid, int) and isinstance(run.started, float):
                 found.append((path, run))
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from papertune.errors import PapertuneError
 from papertune.jobs import stopping
+from papertune.owned import give, work_folder
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,8 @@ def download_model(model: str, revision: str, output: Path) -> None:
     """
     from huggingface_hub import errors, snapshot_download
 
-    partial = output.with_name(f"{output.name}.partial")  # kept on failure: downloads go on
+    # kept on failure: downloads go on
+    partial = work_folder(output.with_name(f"{output.name}.partial"))
     where = f"{model} at {revision}"
     log.info("downloading %s", where)
     try:
@@ -52,5 +54,6 @@ def download_model(model: str, revision: str, output: Path) -> None:
             hint="choose a revision with safetensors, or convert the weights once by hand",
         )
     shutil.rmtree(partial / ".cache", ignore_errors=True)
+    give(partial)
     os.replace(partial, output)
     log.info("downloaded into %s", output)

@@ -160,6 +160,8 @@ def licence_of(folder: Path) -> tuple[str, str]:
         if licence:
             return licence, name
     for path in [*sorted(folder.glob("LICENSE*")), *sorted(folder.glob("LICENCE*"))]:
+        if not path.is_file():  # a fifo would keep who reads it
+            continue
         with path.open(encoding="utf-8", errors="replace") as stream:
             title = " ".join(re.sub(r"[^a-z0-9. -]+", " ", stream.read(400).lower()).split())
         known = (one for said, one in _TITLES.items() if title.startswith(said))

@@ -20,7 +20,20 @@ from typing import Any
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.models.loading import end_tokens, weights_digest
-from papertune.records import atomic_write, umask
+from papertune.owned import (
+    NotOwned,
+    anybodys,
+    beside,
+    check_tree,
+    file_mode,
+    give,
+    make_folder,
+    set_mode,
+    tell,
+    umask,
+    work_folder,
+)
+from papertune.records import atomic_write, read_json
 from papertune.store import IDENTITY
 from papertune.study.settings import Answering
 
@@ -40,7 +53,7 @@ def model_folder(output: Path) -> Iterator[Path]:
     Raises:
         Interrupted: the job was asked to stop meanwhile; nothing is left.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     for left in output.parent.glob(f".{output.name}.*"):  # by a job that was killed while it wrote
         shutil.rmtree(left, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
@@ -49,7 +62,7 @@ def model_folder(output: Path) -> Iterator[Path]:
         # Snakemake was told as well and would not take it; what it is made from stays for the next
         # attempt, which has only this left to do
         stopping.check()
-        temporary.chmod(0o777 & ~umask())
+        set_mode(temporary, 0o777 & ~umask())
         if output.exists():
             shutil.rmtree(output)
         temporary.rename(output)
@@ -128,11 +141,14 @@ def place(
         name: Writes what tells of names into the output, to new files.
     """
     folder = Path(store, kind, fingerprint(identity))
+    if not is_whole(folder):
+        folder = beside(folder)  # what another account has there, is not taken or is damaged
     if is_whole(folder):
         log.info("found in the store, made before: %s", folder)
     else:
         # other directories, and other jobs of this one, may make the same at this moment
         own = Path(store, UNFINISHED, fingerprint([identity, str(output.absolute())]))
+        own = work_folder(own)
         write_json(own / IDENTITY, {"kind": kind, "identity": identity})
         made = own / output.parent.name / output.name  # logs say its last two names
         if not made.is_dir():
@@ -147,13 +163,21 @@ def place(
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the store has all files of a model as they were; a damaged folder is told of."""
+    """Whether the store has all files of a model as they were; a damaged folder is told of.
+
+    So is one of another account that is not trusted.
+    """
     if not folder.exists():
         return False
     try:
-        files = json.loads((folder / IDENTITY).read_text("utf-8"))["files"]
-        wrong = [n for n, size in files.items() if (folder / n).stat().st_size != size]
-    except (OSError, ValueError, LookupError, AttributeError) as error:
+        check_tree(folder)
+    except NotOwned as error:
+        tell(error)
+        return False
+    try:
+        files = read_json(folder / IDENTITY)["files"]
+        wrong = [n for n, size in files.items() if (folder / n).lstat().st_size != size]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         wrong = [str(error)]
     if wrong:
         log.warning("%s is damaged (%s): the model is made again", folder, ", ".join(wrong))
@@ -165,17 +189,24 @@ def link_or_copy(path: Path, target: Path) -> None:
     try:
         os.link(path, target)
     except OSError:
-        shutil.copyfile(path, target)
+        copy(path, target)
+
+
+def copy(path: Path, target: Path) -> None:
+    """A copy of a regular file; raises NotOwned where there is a link."""
+    with open(path, "rb", opener=anybodys) as source, target.open("wb") as stream:
+        shutil.copyfileobj(source, stream)
 
 
 def _move(made: Path, folder: Path, identity: Mapping[str, Any]) -> None:
     """Give a whole model its place in the store, with its identity in it."""
     paths = sorted(path for path in made.iterdir() if path.name != IDENTITY)
     for path in paths:
-        path.chmod(0o666 & ~umask())  # safetensors writes for nobody else to read
+        set_mode(path, file_mode(folder))  # safetensors writes for nobody else to read
     known = {"identity": identity, "files": on_disk(paths), "weights": weights_digest(made)}
     write_json(made / IDENTITY, known)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    give(made)
+    make_folder(folder.parent)
     while True:
         try:
             made.rename(folder)

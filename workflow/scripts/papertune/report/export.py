@@ -1,14 +1,14 @@
 """A trained model as one folder for others: whole weights, tokenizer, settings, card with results."""
 
 import logging
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from papertune.errors import TrainingError
 from papertune.metrics import METRICS
 from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
-from papertune.models.modelfolder import generation_defaults, link_or_copy, model_folder
+from papertune.models.modelfolder import copy, generation_defaults, link_or_copy, model_folder
 from papertune.report.tables import BETTER, WORSE, Table, interval, number, to_markdown
 from papertune.scores.matrix import ALL_YEARS, Cell, compare
 from papertune.study.layout import Origin
@@ -46,16 +46,18 @@ def export_model(
         origin: Names the model among the scores.
 
     Raises:
-        TrainingError: a folder is not there.
+        TrainingError: a folder is not there, or has a link that leads out of it.
         EvaluationError: scores of different questions.
     """
     set_up_torch(threads)
+    _check_links(model, weights=True)
+    _check_links(base, weights=False)
     with model_folder(output) as folder:
         merged = _write_weights(model, base, folder, answering)
         for name in ("training.json", "history.csv"):
-            shutil.copyfile(model / name, folder / name)
+            copy(model / name, folder / name)
         for path in (path for pattern in LICENCES for path in base.glob(pattern)):
-            shutil.copyfile(path, folder / path.name)
+            copy(path.resolve(), folder / path.name)
         results = None
         if scores:
             cells = compare(
@@ -78,10 +80,27 @@ def _write_weights(model: Path, base: Path, folder: Path, answering: Answering) 
     else:
         for path in sorted(model.iterdir()):
             if path.is_file() and path.name not in OWN and not path.name.startswith("."):
-                link_or_copy(path, folder / path.name)
+                link_or_copy(path.resolve(), folder / path.name)
         whole = load_model(model, precision="fp32")
     generation_defaults(whole, tokenizer, answering).save_pretrained(folder)
     return merged
+
+
+def _check_links(folder: Path, *, weights: bool) -> None:
+    """Raise TrainingError where a link leads out of a model's folder: an export would publish that.
+
+    Links to its own files are taken, as the Hub's cache has them; those of a base's weights are read
+    as weights only.
+    """
+    own = folder.resolve()
+    places = [own, own.parents[1] / "blobs"] if own.parent.name == "snapshots" else [own]
+    for path in sorted(folder.glob("*")):
+        taken = any(map(path.resolve().is_relative_to, places))
+        if not taken and (weights or path.suffix != ".safetensors"):
+            hint = "put the file itself in its place, if the export may show it"
+            raise TrainingError(
+                f"a link that leads to {path.resolve()}", where=str(path), hint=hint
+            )
 
 
 def _results(cells: list[Cell], experiment: str) -> Results:

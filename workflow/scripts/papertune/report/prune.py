@@ -5,7 +5,6 @@ all that is known of what the experiment makes agrees: what a model was trained 
 only where the data is there. What does not say what it is stays.
 """
 
-import json
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from papertune.errors import PapertuneError
 from papertune.generators.asking import asking_identity, checking_identity
 from papertune.models.loading import weights_digest
 from papertune.models.modelfolder import BASES, MODELS, UNFINISHED
+from papertune.records import read_json
 from papertune.scores.scoring import embedder_identity
 from papertune.store import IDENTITY
 from papertune.study.layout import Layout
@@ -88,7 +88,7 @@ def _kept(store: Path) -> Iterator[Kept]:
     for path in sorted(store.glob(f"*/*/{IDENTITY}")):
         kind = path.parts[-3]
         try:
-            said = json.loads(path.read_text("utf-8"))
+            said = read_json(path)
             if kind in (MODELS, BASES, UNFINISHED):
                 kind, identity = said.get("kind", kind), said["identity"]
                 yield Kept(path.parent, kind, identity, said.get("weights", ""))

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator
 
 from papertune import versions
 from papertune.errors import EvaluationError
@@ -22,6 +23,15 @@ from papertune.store import Store
 from papertune.study.settings import Embedder
 
 Folder = str | Path
+
+
+def _vector(text: str) -> str:
+    """What the store has of a vector; raises ValueError where it is none."""
+    np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
+    return text
+
+
+Vector = Annotated[str, AfterValidator(_vector)]
 
 
 class Embeddings:
@@ -40,7 +50,7 @@ class Embeddings:
     ) -> None:
         self._folder, self._threads = _model_folder(embedder, folder), threads
         identity = {"version": versions.EMBED, "model": embedder_identity(embedder, folder)}
-        self._store = Store(store, "embed", identity)
+        self._store = Store(store, "embed", identity, Vector)
         self._vectors: dict[str, np.ndarray] = {}
         self._model: Any = None
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from papertune.models.modelfolder import on_disk
-from papertune.records import atomic_write
+from papertune.owned import give
+from papertune.records import atomic_write, read_json
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def mark_whole(folder: Path, carried: Carried) -> None:
     files = on_disk(path for path in paths if path.is_file())
     with atomic_write(folder / WHOLE) as stream:
         json.dump(asdict(carried) | {"files": files}, stream)
+    give(folder)
 
 
 def carried_by(folder: Path) -> Carried:
@@ -81,10 +83,16 @@ def _what_is_wrong(folder: Path) -> str:
         for name, size in marker["files"].items():
             if (there := (folder / name).stat().st_size) != size:
                 return f"{name} has {there} bytes of {size}"
-    except (OSError, ValueError, KeyError) as error:  # a file is missing, or torn
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:  # a file is missing, or torn
         return str(error)
     return ""
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    return dict(read_json(path))

@@ -10,7 +10,8 @@ from typing import Any
 from papertune.errors import TrainingError, TryAgain
 from papertune.examples.tokens import MASKED
 from papertune.jobs import distributed
-from papertune.records import atomic_write
+from papertune.owned import make_folder
+from papertune.records import atomic_write, read_json
 from papertune.study.settings import Training
 from papertune.training.checkpoints import newest_whole
 
@@ -48,7 +49,7 @@ def first_that_fits(
     from accelerate.utils.memory import clear_device_cache
     from safetensors.torch import load_file, save_file
 
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    make_folder(checkpoints)
     given, accumulation = share_out(training, distributed.size(), what)
     update = given * accumulation
     batch = remembered(checkpoints, update, given)
@@ -107,7 +108,7 @@ def fitting(update: int, most: int) -> int:
 def remembered(checkpoints: Path, update: int, given: int) -> int:
     """The batch that an earlier attempt found for an update of this size, else the given one."""
     try:
-        size = int(json.loads((checkpoints / FOUND).read_text(encoding="utf-8"))["batch"])
+        size = int(read_json(checkpoints / FOUND)["batch"])
     except (OSError, ValueError, KeyError, TypeError):
         return given
     return size if 1 <= size <= given and update % size == 0 else given

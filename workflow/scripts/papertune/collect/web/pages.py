@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
-from papertune.errors import shown
-from papertune.records import atomic_write
+from papertune.errors import RecordError, shown
+from papertune.owned import NotOwned, own, tell
+from papertune.records import atomic_write, from_dict, from_json
 
 log = logging.getLogger("papertune")
 
@@ -138,15 +139,18 @@ class PageCache:
         """The page, or None where there is none or the file is not as it was written."""
         path = self.path(url)
         try:
-            values = dict(json.loads(path.read_text(encoding="utf-8")))
+            with open(path, encoding="utf-8", opener=own) as stream:
+                values = dict(from_json(stream.read()))
             written = values.pop("sha256", None)  # pages of earlier versions have none
-            page = Page(**values)
+            page = from_dict(Page, values)
             if page.url not in (url, shown(url)) or written not in (None, _sha256(page)):
                 raise ValueError(f"it holds {page.url}, or was changed since it was written")
             return page
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError) as error:
+        except NotOwned as error:
+            tell(error)
+        except (OSError, ValueError, TypeError, RecordError) as error:
             log.warning("%s: unreadable, the page is fetched again (%s)", path, error)
         return None
 

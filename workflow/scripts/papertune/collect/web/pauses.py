@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from papertune.jobs import stopping
+from papertune.owned import make_folder, members
 
 log = logging.getLogger("papertune")
 
@@ -112,8 +113,8 @@ def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
     """A file that no other thread or process has meanwhile; made if it is not there."""
     # flock is between processes, and on NFS between nothing smaller
     with held(_locks.setdefault(os.path.realpath(path), threading.Lock()), alive):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        make_folder(path.parent)
+        file = members(str(path), os.O_RDWR | os.O_CREAT)
         try:
             while not _try_lock(file):
                 nap(TRY_AGAIN, alive)
