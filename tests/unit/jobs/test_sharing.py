@@ -39,7 +39,7 @@ def finish(folder: Path, key: str, trust: bool = True) -> None:
     store.add({key: "an answer"})
     cache = PageCache(folder / "http")
     cache.read(URL)
-    cache.write(Page(URL, URL, "text/html", key))
+    cache.write(URL, Page(URL, URL, "text/html", key))
     HostPauses(folder / "http" / "turns").asked("site.example")
     results = folder.parent / f"results-{os.getuid()}"
     place(folder, "models", {"seed": 1}, results / "seed-1", make)
