@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from end_to_end.conftest import small_study, write_study
 from hub_server import REVISION, hub_answer
 from loopback import landing, serving
+from papertune.cluster.findings import doubt
 from papertune.collect.listings.files import read
 from papertune.collect.listings.semantic_scholar import SERVICE
 from papertune.collect.web.transport import PageError
-from papertune.records import Document, Rejection
+from papertune.jobs.running import Run
+from papertune.records import Document, Rejection, write_records
 from papertune.study.settings.listings import FilesSource
 from processes import LIBRARY
+from snakemake_run import snakemake
 
 SECRET = "5ecret-of-mine"
 USERS = ["127.0.0.1", "localhost", "huggingface.co"]
@@ -152,6 +156,7 @@ def test_host_and_variable_are_told_before_a_key_is_sent(site, polite, caplog, m
 
 # ---- the terminal --------------------------------------------------------------------------------
 
+SIGNS = ("\x1b", "\x07", "\x9b", "\u202e", "\r")
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202egnp \r\n2026-01-01 00:00:00,000 ERROR gone"
 
 
@@ -172,5 +177,35 @@ def test_a_terminal_and_a_log_get_no_control_characters_of_a_server(tmp_path, st
     seen = seen.replace(b"\r\n", b"\n")  # the terminal's own
     log = (tmp_path / "job.log").read_bytes()
     assert b"owned" in seen and b"$OPENAI_API_KEY" in seen and b"$OPENAI_API_KEY" in log
-    for sign in ("\x1b", "\x07", "\x9b", "\u202e", "\r", "\n2026-01-01", SECRET):
+    for sign in (*SIGNS, "\n2026-01-01", SECRET):
         assert sign.encode() not in seen + log
+
+
+def test_snakemake_shows_none_either_of_a_failed_job_or_a_refresh(tmp_path):
+    with serving() as site:
+        url = site.url("/{year}.html")
+        quick = {"delay": 0, "retries": 0, "allow_hosts": ["127.0.0.1"]}
+        study = small_study() | {"source": {"kind": "dblp", "url": url}, "fetching": quick}
+        config = ("--config", f"experiments={write_study(tmp_path, study)}")
+        reason = HOSTILE.partition("\r")[0].replace("\u202e", "")
+        site.answers["/2020.html"] = lambda handler: (
+            handler.send_response(404, reason) or handler.end_headers()
+        )
+        listing = tmp_path / "results/small/listings/2020.jsonl"
+        target = str(listing.relative_to(tmp_path))
+        failed = snakemake(tmp_path, target, *config, check=False)
+        write_records(listing, [Document("1", "A paper", "https://a.org/1", 2020, "A text.")])
+        refreshed = snakemake(tmp_path, "refresh", *config, check=False)
+    assert failed.returncode and refreshed.returncode
+    logs = [
+        path for folder in ("logs", ".snakemake/log") for path in (tmp_path / folder).rglob("*.log")
+    ]
+    told = [failed.stdout, refreshed.stdout, *(path.read_text() for path in logs)]
+    assert sum(r"\x1b]0;owned\x07" in text for text in told) >= 4
+    assert not [sign for sign in SIGNS if sign in "".join(told)]
+
+
+def test_nor_do_checks_of_a_run_and_words_about_other_runs():
+    told = f"{doubt(HOSTILE, HOSTILE)}{Run(HOSTILE, 'host', 1, 0.0, HOSTILE)}"
+    assert told.count(r"\x1b]0;owned\x07") == 4
+    assert not [sign for sign in SIGNS if sign in told]
