@@ -28,15 +28,14 @@ NEEDLESS = (
     "matplotlib",
     "nltk",
     "pandas",
+    "playwright",
     "pyarrow",
     "scipy",
-    "selenium",
     "sentence_transformers",
     "sklearn",
     "snakemake",
     "torch.utils.tensorboard",
     "torchvision",
-    "trio",
 )
 # transformers imports these itself, unasked: its generation takes torch.distributed along, its masks
 # take torch._dynamo, and both take sympy; its Trainer takes peft

@@ -126,7 +126,7 @@ def _year(layout: Layout, year: int, count: int, hostile: str) -> list[tuple[Doc
         listed.append(item)
         if number == count - 1 and year % 4 == 0:
             reason = "needs_browser" if year % 8 else "http_404"
-            said = "no chromium here; apt-get install chromium chromium-driver"
+            said = "no chromium here; apt-get install chromium"
             missing.append(Rejection("collect", item.id, reason, f"{item.title} – {url} – {said}"))
             continue
         how = ("meta:citation_abstract", "section", "script", "browser:section")[number % 4]

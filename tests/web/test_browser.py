@@ -3,6 +3,9 @@
 import json
 import multiprocessing
 import os
+import signal
+import socket
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +22,11 @@ from papertune.collect.web.chromium import BrowserMissing, Chromium, find_browse
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.jobs import stopping
 
-missing = pytest.mark.skipif(
-    not find_browser(), reason="no Chromium with its driver on this machine"
-)
+missing = pytest.mark.skipif(not find_browser(), reason="no Chromium on this machine")
 pytestmark = [missing, pytest.mark.browser, pytest.mark.slow]
+
+
+HANGS = "<p>x</p><script>setTimeout(() => { while (true); }, 50)</script>"
 
 
 def late(abstract: str = ABSTRACT, before: str = "") -> str:
@@ -35,12 +39,13 @@ def late(abstract: str = ABSTRACT, before: str = "") -> str:
 
 
 def processes() -> list[int]:
-    """Living processes of browsers and their drivers that this test has started."""
+    """Living processes of browsers, and of who drives them, that this test has started."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             ours = process.environ().get("PAPERTUNE_TEST") == os.environ["PAPERTUNE_TEST"]
-            if ours and "chrom" in process.exe() and process.status() != psutil.STATUS_ZOMBIE:
+            theirs = any(name in process.exe() for name in ("chrom", "playwright"))
+            if ours and theirs and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
     return found
 
@@ -104,26 +109,20 @@ def test_it_keeps_the_sessions_manners_wherever_it_is_led(site, opened):
 def test_it_comes_back_to_life_between_pages_and_in_the_middle_of_one(site, opened):
     browser = opened(patience=5)
     assert lives(browser, site)
-    # the process that all others of the browser belong to
-    (main,) = [
-        process
-        for process in browser._running._processes()
-        if "user-data-dir" in (started := " ".join(process.cmdline())) and "--type=" not in started
-    ]
-    main.kill()
+    browser._running._leader.kill()  # all others of the browser belong to it
     assert lives(browser, site)
-    browser._running.driver.service.process.kill()
+    browser._running._driver.kill()
     assert lives(browser, site)
     assert browser.starts == 3
 
     def kill(handler):
         if site.requests["/bad"] == 1:
-            browser._running._kill()
+            os.killpg(browser._running._leader.pid, signal.SIGKILL)
         return 200, {"Content-Type": "text/html"}, late("Again " + ABSTRACT).encode()
 
     site.answers["/bad"] = kill
     assert browser.abstract(site.url("/bad")) == ("Again " + ABSTRACT, "section")
-    site.answers["/worse"] = lambda _: browser._running._kill()
+    site.answers["/worse"] = lambda _: os.killpg(browser._running._leader.pid, signal.SIGKILL)
     assert reason(browser, site.url("/worse")) == "browser_died"
     assert lives(browser, site)
 
@@ -158,12 +157,11 @@ def test_a_page_opens_no_other_and_downloads_no_file(site, opened, tmp_path, mon
         url = site.page(f"/does{number}", late(before=script))
         assert browser.abstract(url) == (ABSTRACT, "section")
     assert lives(browser, site)
-    assert len(browser._running.driver.window_handles) == 1
+    pages = browser._thread.submit(lambda: browser._running.context.pages).result()
+    assert len(pages) == 2, "its own empty one, and the last"
     assert not [path for path in site.requests if path.startswith("/other")]
     assert browser.starts == 1
-    profiles = [*Path("/tmp").glob("papertune-browser-*")]
-    assert profiles
-    for folder in (tmp_path, *profiles):
+    for folder in (tmp_path, browser._running.profile):
         assert not [*folder.rglob("*secret*"), *folder.rglob("*.crdownload")]
 
 
@@ -180,8 +178,7 @@ def test_a_page_that_never_ends_loading_and_a_script_that_never_ends(site, opene
     assert reason(browser, site.url("/bare")) == "timeout"
     assert browser.abstract(site.url("/with")) == (ABSTRACT, "section"), "what is there may do"
     assert lives(browser, site)
-    hangs = "<p>x</p><script>setTimeout(() => { while (true); }, 50)</script>"
-    assert reason(browser, site.page("/hangs", hangs)) == "timeout"
+    assert reason(browser, site.page("/hangs", HANGS)) == "timeout"
     assert time.monotonic() - start < 40
     assert lives(browser, site)
 
@@ -230,6 +227,9 @@ def test_it_is_led_to_no_private_address(site, opened, secrets):
 def test_its_pages_reach_no_private_address(site, opened, secrets):
     private = secrets.url().replace("127.0.0.2", "0x7f.0.0.2")  # in any form
     ws = private.replace("http", "ws")
+    udp = socket.socket(type=socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.2", 0))
+    there = f"127.0.0.2:{udp.getsockname()[1]}"
     page = (
         f"<title>x</title><div id=abstract></div><iframe src='{private}/frame'></iframe>"
         f"<link rel=stylesheet href='{private}/style'><img src='{private}/image'>"
@@ -237,6 +237,9 @@ def test_its_pages_reach_no_private_address(site, opened, secrets):
         f"fetch('{private}/fetch', {{mode: 'no-cors'}}).catch(() => 0);"
         f"new WebSocket('{ws}/socket'); navigator.sendBeacon('{private}/beacon', 'x');"
         f"new EventSource('{private}/events'); new Image().src = '{private}/late';"
+        f"const peer = new RTCPeerConnection({{iceServers: [{{urls: 'stun:{there}'}}]}});"
+        "peer.createDataChannel('x'); peer.createOffer().then(o => peer.setLocalDescription(o));"
+        f"new WebTransport('https://{there}/').ready.catch(() => 0);"
         "setTimeout(() => { document.getElementById('abstract').textContent = "
         f"{json.dumps(ABSTRACT)} }}, 700)</script>"
     )
@@ -249,6 +252,10 @@ def test_its_pages_reach_no_private_address(site, opened, secrets):
     allowed = opened(patience=4, allow_hosts=["127.0.0.1", "127.0.0.2"])
     allowed.abstract(site.page("/a", page))
     assert {"/frame", "/style", "/code", "/fetch"} <= set(secrets.paths)
+    assert not {"/image", "/late"} & set(secrets.paths), "pictures are not asked for"
+    # what goes by no proxy goes nowhere, allowed or not
+    with udp, pytest.raises(BlockingIOError):
+        udp.recv(1, socket.MSG_DONTWAIT)
 
 
 def test_behind_a_proxy_no_written_private_address_is_asked(site, opened, secrets, monkeypatch):
@@ -260,41 +267,133 @@ def test_behind_a_proxy_no_written_private_address_is_asked(site, opened, secret
     site.page("http://outside.example/a", page)
     site.page("http://outside.example/b", "", 302, Location=f"{private}/led")
     browser = opened()
-    # selenium asks its driver past the proxy by itself
     assert browser.abstract("http://outside.example/a") == (ABSTRACT, "section")
     assert reason(browser, "http://outside.example/b") == "private_address"
-    assert browser._running.proxy is None
     assert not secrets.asked
-    # the proxy is asked where a redirect leads, but not what a page wants to load
-    assert not [path for path in site.requests if "/fetch" in path]
+    assert not [path for path in site.requests if "127.0.0.2" in path], "nor is the proxy"
 
 
-# ---- places and ends --------------------------------------------------------------------------
+# ---- other accounts, places and ends ----------------------------------------------------------
 
 
-def test_a_killed_job_leaves_no_browser(site, polite):
+def as_nobody(port: int, requests: list[str]) -> list[str]:
+    """What another account of this machine is answered at a port of it."""
+
+    def ask():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        for request in requests:
+            with socket.create_connection(("127.0.0.1", port), 5) as there:
+                there.sendall(f"{request}\r\n\r\n".encode())
+                answers.put(there.makefile().read())
+
+    fork = multiprocessing.get_context("fork")
+    answers = fork.Queue()
+    process = fork.Process(target=ask)
+    process.start()
+    found = [answers.get(timeout=20) for _ in requests]
+    process.join()
+    return found
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another account")
+def test_another_account_gets_nothing_while_a_page_is_rendered(site, opened, secrets):
+    told = {}
+
+    def look(handler):
+        proxy, me = browser._running.proxy, psutil.Process()
+        every = [me, *me.children(recursive=True)]
+        told["ports"] = {
+            where.laddr.port
+            for process in every
+            for where in process.net_connections()
+            if where.status == psutil.CONN_LISTEN
+        } - {site.port, secrets.port}
+        told["own"], told["profile"] = {proxy.server_port}, browser._running.profile
+        listening = [
+            line.split()[-1]
+            for line in Path("/proc/net/unix").read_text().splitlines()
+            if line.split()[3] == "00010000"
+        ]
+        told["sockets"] = {
+            where.laddr
+            for process in me.children(recursive=True)
+            for where in process.net_connections("unix")
+            if where.laddr in listening
+        }
+        told["said"] = [line for process in every for line in process.cmdline()]
+        given = "Proxy-Authorization: Basic cGFwZXJ0dW5lOg=="  # papertune, and no secret
+        asked = [f"CONNECT 127.0.0.1:{secrets.port} HTTP/1.1", f"GET {site.url('/x')} HTTP/1.1"]
+        told["answers"] = as_nobody(
+            proxy.server_port, [*asked, *(f"{one}\r\n{given}" for one in asked), "NEW /x HTTP/1.1"]
+        )
+        return 200, {"Content-Type": "text/html"}, late().encode()
+
+    site.answers["/look"] = look
+    browser = opened()
+    assert browser.abstract(site.url("/look")) == (ABSTRACT, "section")
+    assert told["ports"] == told["own"]
+    assert [answer.split()[1] for answer in told["answers"]] == ["407"] * 5
+    assert set(site.requests) <= {"/robots.txt", "/look", "/favicon.ico"} and not secrets.asked
+    assert told["profile"].stat().st_mode & 0o777 == 0o700
+    outside = {path for path in told["sockets"] if not path.startswith(str(told["profile"]))}
+    assert not outside
+    assert not [line for line in told["said"] if browser._running.proxy.secret in line]
+
+
+def test_it_gives_up_its_sandbox_only_where_it_does_not_start_in_it(
+    site, opened, tmp_path, monkeypatch, caplog
+):
+    """A machine that has no sandbox says so once; one that has keeps it."""
+    started, wrapper = tmp_path / "started", tmp_path / "chromium"
+    wrapper.write_text(f'#!/bin/sh\necho "$@" >> {started}\nexec {find_browser()} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PAPERTUNE_CHROMIUM", str(wrapper))
+    monkeypatch.setattr(Chromium, "sandboxed", True)
+    browser = opened(browser_pages=1)
+    assert lives(browser, site) and lives(browser, site)
+    tried = ["--no-sandbox" in line for line in started.read_text().splitlines()]
+    said = [one for one in caplog.messages if "without its sandbox" in one]
+    assert (tried, len(said)) in (([False, True, True], 1), ([False, False], 0))
+
+
+@pytest.mark.parametrize("page", [late(), HANGS])
+def test_a_killed_job_leaves_no_browser(site, polite, page):
     def job():
         Browser(polite(timeout=20)).abstract(url)
         time.sleep(60)
 
-    url = site.page("/late", late())
+    url = site.page("/late", page)
     process = multiprocessing.get_context("fork").Process(target=job)
     process.start()
     while not (site.requests["/late"] and processes()):
         time.sleep(0.05)
+    time.sleep(0.5)
     process.kill()
     process.join()
     # what is left of it is seen by every test, see nothing_is_left
 
 
+def test_a_job_that_is_to_end_waits_for_no_page(site, polite):
+    session = polite(timeout=20)
+    with Browser(session, patience=20) as browser:
+        assert lives(browser, site)
+        threading.Timer(1, session.close).start()
+        start = time.monotonic()
+        with pytest.raises(stopping.Interrupted):
+            browser.abstract(site.page("/hangs", HANGS))
+    assert time.monotonic() - start < 4
+
+
 def test_a_browser_takes_a_place_as_long_as_it_runs(polite, monkeypatch, tmp_path):
-    broken = tmp_path / "chromedriver"
-    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\necho it is torn >&2; exit 1\n")
     broken.chmod(0o755)
     session = polite(timeout=0.001)  # a page's: a start may take longer
     with monkeypatch.context() as patched:
-        patched.setenv("PAPERTUNE_CHROMEDRIVER", str(broken))
-        with pytest.raises(BrowserMissing, match="does not start"):
+        patched.setenv("PAPERTUNE_CHROMIUM", str(broken))
+        with pytest.raises(BrowserMissing, match=r"does not start \(it is torn\)"):
             Chromium(session)
     started = Chromium(session)
     assert started.megabytes() > 50

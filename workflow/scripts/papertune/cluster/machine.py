@@ -136,7 +136,7 @@ def check_source(layout: Layout) -> Iterator[Finding]:
     if "browser" not in layout.experiment.fetching.resolvers:
         return
     if found := find_browser():
-        yield fine(f"Chromium is there: {found[0]}")
+        yield fine(f"Chromium is there: {found}")
     else:
         yield doubt(
             f"Chromium is not there: pages of {layout.name} that need it will count as missing",

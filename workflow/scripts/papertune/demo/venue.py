@@ -82,7 +82,7 @@ def demo_server(source: DemoSource) -> Iterator[DemoVenue]:
     """Serve the venue while the block runs.
 
     The port is whatever is free; urls stay the same because requests are sent to it by host name
-    (``PoliteSession(hosts=…)``, Chromium's ``--host-resolver-rules``).
+    (``PoliteSession(hosts=…)``, the browser's :class:`WayOut`).
     """
     server = _Server(("127.0.0.1", 0), _Handler)
     venue = DemoVenue(dict.fromkeys((INDEX, LIBRARY), ("127.0.0.1", server.server_address[1])))

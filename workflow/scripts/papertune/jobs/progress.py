@@ -84,7 +84,7 @@ def job_log(path: str | Path) -> Iterator[None]:
 def quieten() -> None:
     """Let libraries tell only what matters of what they do."""
     clients = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
-    for chatty in (*clients, "filelock", "selenium", "absl"):
+    for chatty in (*clients, "filelock", "absl"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

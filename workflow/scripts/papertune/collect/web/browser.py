@@ -1,23 +1,23 @@
-"""Pages that only JavaScript writes, rendered by headless Chromium through Selenium."""
+"""Pages that only JavaScript writes, rendered by headless Chromium through Playwright."""
 
 import logging
-import threading
 import time
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, suppress
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.texts.abstracts import best_abstract
-from papertune.collect.web.addresses import PrivateAddress
 from papertune.collect.web.chromium import Chromium, said
-from papertune.collect.web.pauses import held
-from papertune.collect.web.session import PoliteSession, ending_at_once
+from papertune.collect.web.pauses import LOOK
+from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError, private, timed_out
+from papertune.errors import PapertuneError
 
 log = logging.getLogger("papertune")
 
 TIRED = 0.6  # of the memory that it may take: with more it starts afresh before the next page
-SLACK = 15.0  # seconds over timeout and patience before a page that hangs is ended
 NOTHING = "about:blank"
+SLACK = 15.0  # seconds over timeout and patience before a page that hangs is ended
 FILE = "the link leads to a file, which is not downloaded"
 
 
@@ -26,24 +26,27 @@ class Browser(AbstractContextManager["Browser"]):
 
     It is started with the first page and again when it dies, after ``fetching.browser_pages``
     pages, and when its memory comes near to ``fetching.browser_megabytes``. Its manners, User-Agent
-    and mapped hosts are the session's; a loaded page's scripts get ``patience`` seconds to write
-    the abstract.
+    and mapped hosts are the session's, which ends with it; a loaded page's scripts get ``patience``
+    seconds to write the abstract.
     """
 
     def __init__(self, session: PoliteSession, *, patience: float = 5.0) -> None:
         self.session, self.patience = session, patience
         self.starts = 0
         self._running: Chromium | None = None
-        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "browser")  # a browser belongs to one thread
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Stop the browser, if it runs."""
+        """Stop the browser, whatever page it is on; who waits for it ends."""
+        self.session.close()
         if self._running is not None:
-            self._running.close()
-        self._running = None
+            self._running.end("closed")
+        with suppress(RuntimeError):  # it was closed before
+            self._thread.submit(self._stop)
+        self._thread.shutdown()
 
     def abstract(self, url: str) -> tuple[str, str] | None:
         """The abstract of a rendered page and its extractor, where it is whole.
@@ -53,28 +56,34 @@ class Browser(AbstractContextManager["Browser"]):
                 much memory, or robots.txt forbids it or where it leads.
             HostStopped: a challenge in place of the page.
             BrowserMissing: no browser can be started.
+            Interrupted: the job is to end.
         """
         self.session.permit(url)
-        with held(self._lock, self.session.check), ending_at_once():
-            return self._abstract(url)
+        page = self._thread.submit(self._abstract, url)
+        try:
+            while not wait([page], LOOK).done:
+                self.session.check()
+        finally:
+            page.cancel()
+        return page.result()
 
     def _abstract(self, url: str) -> tuple[str, str] | None:
-        from selenium.common.exceptions import WebDriverException
-        from urllib3.exceptions import HTTPError
-
         most = self.session.fetching.timeout + self.patience + SLACK
         for attempt in (1, 2):
             browser = self._ready()
+            self.session.check()
             browser.deadline = time.monotonic() + most
             browser.pages += 1
             try:
                 return self._look(browser, url)
-            except (WebDriverException, HTTPError, OSError) as error:
+            except Exception as error:  # Playwright's own have no common class
+                if isinstance(error, PapertuneError):
+                    raise
                 if judged := self._judged(browser, url, error):
                     raise judged from None
                 again = "; again" * (attempt == 1)
                 log.warning("%s: the browser died (%s)%s", url, said(error), again)
-                self.close()
+                self._stop()
             finally:
                 browser.deadline = float("inf")
                 self.session.asked(url)
@@ -89,72 +98,59 @@ class Browser(AbstractContextManager["Browser"]):
             or now.megabytes() > TIRED * fetching.browser_megabytes
         ):
             log.info("the browser starts afresh after %d pages", now.pages)
-            self.close()
+            self._stop()
         if self._running is None:
             self._running = Chromium(self.session)
             self.starts += 1
         return self._running
 
+    def _stop(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
     def _judged(self, browser: Chromium, url: str, error: Exception) -> PageError | None:
         """What an error of the browser says about the page; a death by itself says nothing."""
-        from selenium.common.exceptions import TimeoutException
-
-        fetching, refused = self.session.fetching, browser.proxy and browser.proxy.refused
-        hangs = isinstance(error, TimeoutException)  # not even its script lets it be read
-        if browser.ended_for or hangs:
-            self.close()
+        fetching, refused = self.session.fetching, browser.proxy.refused
+        if browser.ended_for:
+            self._stop()
         if browser.ended_for == "memory":
             what = f"the page takes more than {fetching.browser_megabytes} MB in the browser"
             hint = "raise fetching.browser_megabytes if the page is wanted"
             return PageError(url, "browser_memory", what, hint=hint)
-        if browser.ended_for or hangs:
+        if browser.ended_for:
             return timed_out(url, fetching.timeout)
         why = said(error)
-        if "net::ERR_SOCKS" in why and refused:
-            return private(url, refused)
-        if "net::ERR_BLOCKED_BY_CLIENT" in why:
-            return private(url, PrivateAddress("it", "it"))
-        if "net::ERR_ABORTED" in why:
+        if "net::ERR_ABORTED" in why or "Download is starting" in why:
             return PageError(url, "not_html", FILE)
-        return PageError(url, "connection", why, passing=True) if "net::ERR" in why else None
+        if "net::ERR" not in why:
+            return None
+        return private(url, refused) if refused else PageError(url, "connection", why, passing=True)
 
     def _look(self, browser: Chromium, url: str) -> tuple[str, str] | None:
-        from selenium.common.exceptions import TimeoutException
-
-        driver, late = browser.driver, False
+        late = not browser.open(url)
         timeout = timed_out(url, self.session.fetching.timeout)
-        # what the page before left, or opened, must not be taken for this one's
-        first, *others = driver.window_handles
-        for handle in others:
-            driver.switch_to.window(handle)
-            driver.close()
-        driver.switch_to.window(first)
-        driver.get(NOTHING)
-        if browser.proxy is not None:
-            browser.proxy.refused = None
-        try:
-            driver.get(url)
-        except TimeoutException:
-            late = True  # what is there by now may do
-        end = time.monotonic() + (0.0 if late else self.patience)
+        end = time.monotonic() + (0.0 if late else self.patience)  # what is there by now may do
         seen, landed, found, last = "", url, None, False
         while not last:
             last = time.monotonic() >= end
-            if (now := driver.current_url) != landed:
+            html, now = browser.shown()
+            if now != landed:
                 landed = now
-                if landed in (NOTHING, "data:,"):  # no page has come in its place
+                if landed == NOTHING:  # no page has come in its place
                     raise timeout if late else PageError(url, "not_html", FILE)
                 # redirects and scripts have led there, and it has asked by itself
                 self.session.allow(landed)
                 if host_of(landed) != host_of(url):
                     self.session.asked(landed)
-            if (html := driver.page_source) != seen:
+            if html != seen:
                 seen, best = html, best_abstract(html, landed)
                 found = (best.text, best.found_by) if best and not best.truncated else None
                 # a description is the last resort: scripts may still write the abstract itself
                 if found and found[1] != "og:description":
                     return found
-            time.sleep(0.0 if last else 0.1)
+            if not last:
+                browser.page.wait_for_timeout(100)
         self.session.check_challenge(url, seen)
         if late and not found:
             raise timeout

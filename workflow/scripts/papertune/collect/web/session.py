@@ -118,7 +118,9 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         page = None if refresh else self.cache.read(url)
         if page is None:
             try:
-                with ending_at_once():
+                # signals come to the main thread; others see while they wait that the job is to end
+                main = threading.current_thread() is threading.main_thread()
+                with stopping.at_once() if main else nullcontext():
                     page = self._get(url, Credentials(url, headers, secret), api)
             except PageError as error:
                 self._sites.failed(error)
@@ -265,9 +267,3 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
             return nullcontext(Slot())
         delay = max(self.fetching.delay, crawl_delay, least_delay(host))
         return self.pauses.slot(host, delay, self.check)
-
-
-def ending_at_once() -> AbstractContextManager[None]:
-    """Signals come to the main thread; the others see while they wait that the job is to end."""
-    main = threading.current_thread() is threading.main_thread()
-    return stopping.at_once() if main else nullcontext()
