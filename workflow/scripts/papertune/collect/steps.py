@@ -20,6 +20,7 @@ from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
 from papertune.identity import digest, fingerprint
+from papertune.jobs import stopping
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.store import Store
 from papertune.study.experiment import Part
@@ -60,7 +61,8 @@ def list_documents(
     documents: dict[str, Document] = {}
     rejections: list[Rejection] = []
     year = part if isinstance(part, int) else 0
-    with _session(source, fetching, cache, year, pauses) as session:
+    # what is listed is written at the end: until then nothing is lost
+    with _session(source, fetching, cache, year, pauses) as session, stopping.at_once():
         try:
             for item in listings.items(session, source, year, refresh=refresh):
                 if mine and not mine(item.key if isinstance(item, Rejection) else item.id):

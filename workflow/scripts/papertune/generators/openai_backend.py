@@ -23,6 +23,7 @@ from papertune.study.settings import OpenAIGenerator
 
 FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
 LONGEST_PAUSE = 60.0  # also the most that a server's Retry-After can ask for
+SOON = 20.0  # seconds; sites that send no earlier signal give a job 30
 MOST_FAILURES = 5  # documents in a row that failed after all tries: then the server is down
 PASSING = {408, 409, 425, 429}  # statuses that another try may not meet, as those from 500 on
 
@@ -76,10 +77,11 @@ class OpenAIBackend(Backend):
                     if not waiting:
                         stopping.check()
                         return
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    done, waiting = wait(waiting, stopping.LOOK, FIRST_COMPLETED)
                     if stopping.requested() or any(future.exception() for future in done):
-                        # those on their way are worth having
-                        done |= wait({one for one in waiting if not one.cancel()}).done
+                        # those on their way are worth having, where they come soon
+                        soon = SOON if stopping.requested() else None
+                        done |= wait({one for one in waiting if not one.cancel()}, soon).done
                         waiting = set()
                     fatal = [future for future in done if future.exception()]
                     batch = [future.result() for future in done if not future.exception()]

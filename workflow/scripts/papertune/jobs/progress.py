@@ -64,6 +64,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     logging.raiseExceptions = False  # on a full disk each line would be an error of its own
     quieten()
     stopping.install()
+    stopping.guard()
     try:
         with full_disk_in_words():
             yield

@@ -161,6 +161,7 @@ def recorded(
     write({})
     meter, status = _Meter(record.gpu, write), FAILED
     meter.start()
+    stopping.last_words = lambda: write(meter.used(), INTERRUPTED)
     try:
         yield
         status = OK
@@ -173,6 +174,7 @@ def recorded(
     finally:
         meter.ended.set()
         meter.join(5)
+        stopping.last_words = None
         write(meter.used(), status)
 
 

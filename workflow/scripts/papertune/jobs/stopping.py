@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -20,9 +20,15 @@ log = logging.getLogger("papertune")
 
 STATUS = os.EX_TEMPFAIL  # 75, of sysexits.h: the same command may succeed when it is run again
 LOOK = 0.2  # seconds between two looks of who sleeps
+PATIENCE = 4.0  # seconds for an end in good order; sites give 10 and more between two signals
+
+last_words: Callable[[], None] | None = None  # what a job notes down where the guard ends it
 
 _request: tuple[str, float] | None = None  # what asked, and when on the monotonic clock
 _waiting = False  # for something that may take long and can be asked for again
+_ending = False  # Interrupted is on its way out
+_first = threading.Lock()  # is held by the first to ask
+_alarm = -1  # the guard reads what is written here; so does Python itself on a signal
 
 
 class Interrupted(PapertuneError):
@@ -31,20 +37,48 @@ class Interrupted(PapertuneError):
 
 def install() -> None:
     """Take SIGTERM from now on, also where a shell had it ignored; call it in the main thread."""
-    global _request
-    _request = None
+    global _request, _ending, _first
+    _request, _ending, _first = None, False, threading.Lock()
     signal.signal(signal.SIGTERM, _on_signal)
+
+
+def guard() -> None:
+    """End this process in time, whatever the main thread, which calls this, is in by then."""
+    global _alarm
+    reader, _alarm = os.pipe()
+    os.set_blocking(_alarm, False)
+    signal.set_wakeup_fd(_alarm, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=[reader], name="guard", daemon=True).start()
+
+
+def _watch(reader: int) -> None:
+    while os.read(reader, 1)[0] != signal.SIGTERM:  # other signals wake it, too
+        pass
+    request(signal.SIGTERM.name)
+    waited = 0.0
+    while waited < PATIENCE:
+        time.sleep(LOOK)
+        waited = waited + LOOK if _waiting or _ending else 0.0
+    log.error("%s", _interrupted())
+    with suppress(Exception):
+        if last_words:
+            last_words()
+    os._exit(STATUS)
 
 
 def request(what: str) -> None:
     """Ask the process to stop at the next :func:`check`; the first to ask is the one named."""
     global _request
-    if _request is None:
-        _request = (what, time.monotonic())
-        # in a thread: the signal may have come while this one was writing to the same log
-        said = threading.Thread(target=log.warning, args=("%s: ending as soon as can be", what))
-        with suppress(RuntimeError):  # there may be no room for another thread
-            said.start()
+    if not _first.acquire(blocking=False):
+        return
+    _request = (what, time.monotonic())
+    # in a thread: the signal may have come while this one was writing to the same log
+    said = threading.Thread(target=log.warning, args=("%s: ending as soon as can be", what))
+    with suppress(RuntimeError):  # there may be no room for another thread
+        said.start()
+    if _alarm >= 0:
+        with suppress(BlockingIOError):
+            os.write(_alarm, bytes([signal.SIGTERM]))
 
 
 def requested() -> str:
@@ -54,19 +88,31 @@ def requested() -> str:
 
 def check() -> None:
     """Raise Interrupted if the job was asked to stop; call it where what is finished is on disk."""
+    global _ending
     if _request is not None:
-        what, since = _request
-        raise Interrupted(
-            f"stopped by {what}, {time.monotonic() - since:.1f} s after it came: "
-            "what is finished is kept; the next attempt goes on from it"
-        )
+        _ending = True
+        raise _interrupted()
+
+
+def _interrupted() -> Interrupted:
+    what, since = _request or ("", time.monotonic())
+    return Interrupted(
+        f"stopped by {what}, {time.monotonic() - since:.1f} s after it came: "
+        "what is finished is kept; the next attempt goes on from it"
+    )
 
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Within, the signal raises Interrupted at once: for requests, pauses, downloads."""
+    """Within, the signal raises Interrupted at once: for requests, pauses, downloads, reading.
+
+    Nothing may be lost that is done there. Signals come to the main thread: in others it does nothing.
+    """
     global _waiting
     check()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before, _waiting = _waiting, True
     try:
         yield

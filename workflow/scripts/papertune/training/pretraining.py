@@ -20,6 +20,7 @@ HELD_OUT = 0.02  # share of the texts that choose the checkpoint
 MOST_HELD_OUT = 64
 
 
+@distributed.shared
 def pretrain(
     base: Pretraining,
     *,

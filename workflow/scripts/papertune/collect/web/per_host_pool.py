@@ -53,7 +53,9 @@ def map_per_host(
     count = min(threads, len(lines))
     if count <= 1:
         for item in listed:
-            yield item, _result(work, item)
+            with stopping.at_once():
+                found = _result(work, item)
+            yield item, found
         return
     idle, lock, over = list(lines.values()), threading.Lock(), threading.Event()
     results: SimpleQueue[tuple[Item, Result | Exception] | BaseException] = SimpleQueue()
