@@ -85,6 +85,7 @@ def workers_of(**environment: str) -> list[psutil.Process]:
     return [found[rank] for rank in sorted(found)]
 
 
+@distributed.shared
 def slowly(part: list[int], *, folder: str, threads: int) -> None:
     """Two files per item, half a second apart; one that says what this process was given."""
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "none")
@@ -95,6 +96,7 @@ def slowly(part: list[int], *, folder: str, threads: int) -> None:
         Path(folder, f"{item}-done").touch()
 
 
+@distributed.shared
 def failing(part: list[int], *, folder: str, threads: int, odd: bool = False) -> None:
     """The shard with item 1 fails with an error for people, soon after it began, or at once."""
     if 1 in part:
@@ -105,6 +107,7 @@ def failing(part: list[int], *, folder: str, threads: int, odd: bool = False) ->
     slowly(part, folder=folder, threads=threads)
 
 
+@distributed.shared
 def in_step(threads: int, steps: int = 1000) -> None:
     """Steps that all take together; each ends where the others do."""
     for step in range(steps):
@@ -114,6 +117,7 @@ def in_step(threads: int, steps: int = 1000) -> None:
         time.sleep(0.02)
 
 
+@distributed.shared
 def train_several(threads: int, runs: list[dict[str, Any]], parts_of: str = "") -> None:
     """Train several models; each process writes how much of the base ``parts_of`` is its part."""
     for run in runs:

@@ -14,7 +14,7 @@ from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
 from papertune.examples.tokens import Encoded
 from papertune.identity import digest
-from papertune.jobs import stopping
+from papertune.jobs import distributed, stopping
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
 from papertune.models.loading import load_config, load_model, load_tokenizer, set_up_torch
@@ -139,6 +139,7 @@ def _cut(task: Task, places: dict[str, int], missing: set[str]) -> list[list[Pla
     return [batch for batch in cut if batch]
 
 
+@distributed.shared
 def answer_batches(
     todo: list[list[Place]],
     *,

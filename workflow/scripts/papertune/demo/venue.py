@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from papertune.demo.papers import Paper, papers
 from papertune.identity import share
+from papertune.loopback import OwnAccountOnly
 from papertune.study.settings.listings import DemoSource
 
 INDEX = urlsplit(DemoSource.url).netloc
@@ -81,8 +82,14 @@ class DemoVenue:
 def demo_server(source: DemoSource) -> Iterator[DemoVenue]:
     """Serve the venue while the block runs.
 
+<<<<<<< HEAD
     The port is whatever is free; urls stay the same because requests are sent to it by host name
     (``PoliteSession(hosts=…)``, the browser's :class:`WayOut`).
+=======
+    Only processes of this account are answered. The port is whatever is free; urls stay the same
+    because requests are sent to it by host name (``PoliteSession(hosts=…)``, Chromium's
+    ``--host-resolver-rules``).
+>>>>>>> 034c6d4 (wip)
     """
     server = _Server(("127.0.0.1", 0), _Handler)
     venue = DemoVenue(dict.fromkeys((INDEX, LIBRARY), ("127.0.0.1", server.server_address[1])))
@@ -97,7 +104,7 @@ def demo_server(source: DemoSource) -> Iterator[DemoVenue]:
         thread.join()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(OwnAccountOnly, ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # a browser may keep connections open
     venue: DemoVenue

@@ -19,7 +19,7 @@ from papertune import versions
 from papertune.generators.backends import Request, Written, open_backend
 from papertune.generators.checking import Judged, judge
 from papertune.identity import digest
-from papertune.jobs import stopping
+from papertune.jobs import distributed, stopping
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
 from papertune.records import Document, Rejection, from_dict, parsed
@@ -211,6 +211,7 @@ class Asking:
             yield from batch
 
 
+@distributed.shared
 def write_batches(
     batches: list[Any], *, writer: dict[str, Any], attempt: int, store: str, what: str, threads: int
 ) -> None:

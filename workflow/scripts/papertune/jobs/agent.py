@@ -1,7 +1,7 @@
 """What runs beside a job: torch's elastic agent on each node, and each process that it starts.
 
 The agent names the process that failed, ends the others and tells the job. ``torchrun`` is the same
-agent; here it meets at an address that the job has chosen, and reads no pickle from the network.
+agent; here it meets in a file, opens no port, and no process takes a pickle from another.
 """
 
 import ctypes
@@ -9,15 +9,12 @@ import json
 import logging
 import os
 import signal
-import socket
 import sys
 import tempfile
 import threading
 import time
 import traceback
 from contextlib import suppress
-from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,23 +28,27 @@ from papertune.jobs.progress import full_disk_in_words, quieten
 log = logging.getLogger("papertune")
 
 COMMAND = ("-P", "-m", "papertune.jobs.agent")  # -P: no module of the working directory
-HERE = "127.0.0.1"
-START = timedelta(minutes=10)  # in which all nodes have to start
+TASK = "task.json"  # in the job's folder
 FAILED, STOPPED = "WORKER-FAILED", "WORKER-STOPPED"  # lines for the job, not for its log
 TOLD = os.EX_SOFTWARE  # the status of a process that has told the job why it failed
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
-def run_agent(task: dict[str, Any], path: str) -> int:
-    """Start this node's processes and wait for them; tell the job of those that failed."""
+def run_agent(task: dict[str, Any], own: Path, folder: str) -> int:
+    """Start this node's processes and wait for them; tell the job of those that failed.
+
+    ``own`` is the job's ``folder``, as this process has opened it.
+    """
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     # not torch's way, which is to kill them where a step takes longer than 30 s
     signal.signal(signal.SIGTERM, _pass_on)
+    from papertune.jobs.meeting import Meeting
+
     try:
-        node, endpoint, _server = _meet(task)
+        meeting = Meeting(own, task["nodes"])
     except TrainingError as error:
         _tell(error)
         return 1
@@ -57,18 +58,16 @@ def run_agent(task: dict[str, Any], path: str) -> int:
             max_nodes=task["nodes"],
             nproc_per_node=task["each"],
             logs_specs=DefaultLogsSpecs(log_dir=logs),
-            run_id="papertune",
-            rdzv_backend="static",
-            rdzv_endpoint=endpoint,
-            rdzv_configs={"rank": node, "timeout": START.total_seconds()},
+            run_id=meeting.get_run_id(),
+            rdzv_backend=meeting.register(),
             max_restarts=0,
             signals_to_handle="SIGINT",
         )
         try:
-            elastic_launch(config, sys.executable)(*COMMAND, path)
+            elastic_launch(config, sys.executable)(*COMMAND, folder)
         except ChildFailedError as error:
             for rank, failure in error.failures.items():
-                if failure.exitcode != TOLD:
+                if failure.exitcode not in (TOLD, stopping.STATUS):
                     _tell_end(_who(task, rank), failure.exitcode, failure.timestamp)
             return 1
         except SignalException:
@@ -80,51 +79,6 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
             child.send_signal(number)
-
-
-def _meet(task: dict[str, Any]) -> tuple[int, str, Any]:
-    """This node's number, where all nodes meet, and, on the first, the server that is there."""
-    from torch.distributed import DistStoreError, TCPStore
-
-    def serve(here: str) -> tuple[str, Any]:
-        # another one of this process shares its port
-        server = TCPStore(here, 0, None, True, wait_for_workers=False, multi_tenant=True)
-        return f"{here}:{server.port}", server
-
-    if not task["meet"]:
-        return 0, *serve(HERE)
-    here, store = _way_to_job(**task["meet"])
-    nodes, node, server = task["nodes"], store.add("nodes", 1) - 1, None
-    hint = "see launcher in the profile"
-    if node >= nodes:
-        raise TrainingError(f"the launcher started more than {nodes} processes", hint=hint)
-    if node == 0:
-        endpoint, server = serve(here)
-        store.set("endpoint", endpoint)
-    if node + 1 == nodes:
-        store.set("all", "")
-    try:
-        store.wait(["all", "endpoint"], START)
-    except DistStoreError:
-        within = f"{store.add('nodes', 0)} of {nodes} processes started within {START}"
-        raise TrainingError(within, hint=hint) from None
-    return node, store.get("endpoint").decode(), server
-
-
-def _way_to_job(places: list[str], port: int) -> tuple[str, Any]:
-    """This node's address on the way to the job, and the job's store there."""
-    from torch.distributed import TCPStore
-
-    for place in places:
-        with suppress(OSError), socket.create_connection((place, port), 5) as line:
-            here = line.getsockname()[0]
-            # not the job's own node by an address that no other has
-            if not here.startswith("127.") or place == places[-1]:
-                return here, TCPStore(place, port, is_master=False)
-    raise TrainingError(
-        f"no way from {socket.gethostname()} to {', '.join(places)}, port {port}",
-        hint="ask your site how nodes reach each other",
-    )
 
 
 def _tell(error: PapertuneError, who: str = "", **more: Any) -> None:
@@ -148,7 +102,7 @@ def _tell_end(who: str, code: int, at: float) -> None:
         _tell(PapertuneError(f"{who} ended with status {code}", hint=hint), at=at)
 
 
-def run_worker(task: dict[str, Any]) -> int:
+def run_worker(task: dict[str, Any], own: Path) -> int:
     """Be one of the processes."""
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
     rank, shard = int(os.environ["RANK"]), "parts" in task
@@ -161,14 +115,21 @@ def run_worker(task: dict[str, Any]) -> int:
     _log_to_job(
         logging.WARNING if rank and not shard else logging.INFO, who if rank or shard else ""
     )
+
+    def say_stopped() -> None:
+        if (cause := stopping.requested()) in signal.Signals.__members__:  # the job does not know
+            print(STOPPED, f"{cause} to {who}", flush=True)
+
     stopping.install()
+    stopping.guard()
+    stopping.last_words = say_stopped
     threading.Thread(target=_stop_when_alone, daemon=True).start()
     module, _, name = task["work"].partition(":")
     try:
         if not shard:
-            places = distributed.join()
+            places = distributed.join(own)
             log.info("%d processes: %s", len(places), ", ".join(places))
-        work = getattr(import_module(module), name)
+        work = distributed.shared_by_name(module, name)
         with full_disk_in_words():
             if shard:
                 work(task["parts"][rank], **task["arguments"])
@@ -179,8 +140,7 @@ def run_worker(task: dict[str, Any]) -> int:
             distributed.leave()
         return 0
     except stopping.Interrupted:
-        if (cause := stopping.requested()) in signal.Signals.__members__:  # the job does not know
-            print(STOPPED, f"{cause} to {who}", flush=True)
+        say_stopped()
         return 0  # the others end when they are told, not when the agent has no more patience
     except PapertuneError as error:
         _tell(error, f"{who}: " if shard else "")
@@ -214,10 +174,23 @@ def _stop_when_alone() -> None:
     stopping.request("its job or the end of it")
 
 
+def opened(folder: str) -> Path:
+    """The job's folder, by a way that leads to it whatever takes its name.
+
+    Raises:
+        TrainingError: it is somebody else's, or others can open it.
+    """
+    line = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    found = os.fstat(line)
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise TrainingError("not a folder of this job alone", where=folder)
+    return Path(f"/proc/self/fd/{line}")
+
+
 if __name__ == "__main__":
-    path = sys.argv[1]
-    task = json.loads(Path(path).read_text(encoding="utf-8"))
+    own = opened(sys.argv[1])
+    task = json.loads((own / TASK).read_text(encoding="utf-8"))
     if "TORCHELASTIC_RUN_ID" in os.environ:  # the agent has started it
-        sys.exit(run_worker(task))
+        sys.exit(run_worker(task, own))
     _log_to_job(logging.ERROR)
-    sys.exit(run_agent(task, path))
+    sys.exit(run_agent(task, own, sys.argv[1]))

@@ -4,16 +4,39 @@ A process alone answers itself, and nothing of torch's machinery is loaded for i
 have to call every function that says "together", at the same place of their work.
 """
 
+import json
 import os
 import socket
+from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
+
+from papertune import loopback
+from papertune.errors import TrainingError
 from papertune.jobs import stopping
 
 Value = TypeVar("Value")
+Work = TypeVar("Work", bound=Callable[..., None])
 
 _rank, _size = 0, 1
+
+
+def shared(work: Work) -> Work:
+    """Mark a function of a module as one that a job may have other processes do."""
+    work.is_shared = True  # type: ignore[attr-defined]
+    return work
+
+
+def shared_by_name(module: str, name: str) -> Callable[..., None]:
+    """The function of a module that is marked so; raises TrainingError for any other."""
+    work: Callable[..., None] = getattr(import_module(module), name)
+    if not getattr(work, "is_shared", False):
+        raise TrainingError(f"not work for several processes: {module}:{name}")
+    return work
 
 
 def rank() -> int:
@@ -31,11 +54,21 @@ def is_first() -> bool:
     return _rank == 0
 
 
-def join() -> list[str]:
-    """Become one of the processes that the environment tells of; where each of them runs."""
+def join(own: Path) -> list[str]:
+    """Become one of the processes that the environment tells of; where each of them runs.
+
+    They find each other in the job's ``own`` folder.
+
+    Raises:
+        TrainingError: another account has come between the processes of this node.
+    """
     global _rank, _size
     import torch.distributed
 
+    from papertune.jobs.meeting import store
+
+    # its senders are known on this node only: nobody, whatever library asks, reads a pickle of them
+    torch.distributed.distributed_c10d._unpickler = _no_pickles
     on_gpu, where = torch.cuda.is_available(), "CPU"
     if on_gpu:
         # a site may show each process one GPU only
@@ -46,11 +79,35 @@ def join() -> list[str]:
     # a process that dies is noticed at once; this is for one that hangs, and it has to be longer
     # than the first process needs to write a checkpoint
     patience = timedelta(minutes=30)
-    torch.distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=patience)
+    torch.distributed.init_process_group(
+        "nccl" if on_gpu else "gloo",
+        store=store(own, "processes"),
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        timeout=patience,
+    )
+    if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
+        _refuse_others()
     _rank, _size = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    found: list[Any] = [None] * _size
-    torch.distributed.all_gather_object(found, f"{socket.gethostname()} ({where})")
-    return found
+    here = f"{socket.gethostname()} ({where})"
+    return [_said_by(number, here) for number in range(_size)]
+
+
+def _no_pickles(stream: Any) -> Any:
+    raise TrainingError("a process was sent a pickle, which none of this project sends")
+
+
+def _refuse_others() -> None:
+    """Raise TrainingError if another account's process has one end of a connection of this one."""
+    known = loopback.accounts()
+    for line in psutil.Process().net_connections("tcp"):
+        if line.raddr:
+            here, there = ((loopback.plain(end.ip), end.port) for end in (line.laddr, line.raddr))
+            if known.get((there, here)) != os.getuid():
+                raise TrainingError(
+                    f"port {here[1]} was taken by a process that is not this job's",
+                    hint="start it again; if it comes again, another account disturbs this machine",
+                )
 
 
 def leave() -> None:
@@ -81,14 +138,24 @@ def mean(value: float) -> float:
 
 
 def of_first(value: Value) -> Value:
-    """What the first process has, together; small things only."""
+    """What the first process has, together; small values of JSON only."""
     if _size == 1:
         return value
+    found: Value = json.loads(_said_by(0, json.dumps(value)))
+    return found
+
+
+def _said_by(number: int, text: str) -> str:
+    """The text of one of the processes, together."""
     import torch.distributed
 
-    carrier: list[Any] = [value]
-    torch.distributed.broadcast_object_list(carrier, src=0)
-    return carrier[0]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    own = torch.tensor(list(text.encode()), dtype=torch.uint8, device=device)
+    length = torch.tensor(len(own), device=device)
+    torch.distributed.broadcast(length, number)
+    said = own if _rank == number else own.new_empty(int(length))
+    torch.distributed.broadcast(said, number)
+    return bytes(said.tolist()).decode()
 
 
 def asked_to_stop() -> bool:

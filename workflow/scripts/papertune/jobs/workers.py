@@ -11,7 +11,6 @@ import logging
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError, TrainingError, TryAgain
 from papertune.jobs import stopping
-from papertune.jobs.agent import COMMAND, FAILED, HERE, STOPPED
+from papertune.jobs.agent import COMMAND, FAILED, STOPPED, TASK, opened
 
 log = logging.getLogger("papertune")
 
@@ -139,12 +138,8 @@ def _launch(
 
     stopping.check()
     threads = max(1, workers.threads // workers.each)
-    store = meet = shared = None
+    shared = None
     if workers.launcher:
-        from torch.distributed import TCPStore
-
-        store = TCPStore(HERE, 0, is_master=True, wait_for_workers=False)
-        meet = {"places": _addresses(), "port": store.port}
         shared = Path(".snakemake").absolute()  # all nodes see the folder of the run
         shared.mkdir(exist_ok=True)
     task = {
@@ -152,7 +147,6 @@ def _launch(
         "arguments": {**arguments, "threads": threads},
         "nodes": workers.nodes,
         "each": workers.each,
-        "meet": meet,
         **parts,
     }
     library = [str(LIBRARY), os.environ.get("PYTHONPATH")]
@@ -161,12 +155,14 @@ def _launch(
         "OMP_NUM_THREADS": str(threads),  # accelerate would choose
         "TORCH_CPP_LOG_LEVEL": "ERROR",  # no advice on how to go through parameters
     }
+    if workers.nodes == 1:
+        ours |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "=lo"}
     told = _Told()
     with tempfile.TemporaryDirectory(prefix="papertune-workers-", dir=shared) as folder:
-        path = Path(folder, "task.json")
-        path.write_bytes(to_json(task))
+        with (opened(folder) / TASK).open("xb") as stream:
+            stream.write(to_json(task))
         process = subprocess.Popen(
-            [*workers.command(), sys.executable, *COMMAND, str(path)],
+            [*workers.command(), sys.executable, *COMMAND, folder],
             stdin=subprocess.PIPE,  # its end tells them that the job is over
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -185,7 +181,6 @@ def _launch(
             process.wait()
             process.stdin.close()
             reader.join(5)  # last words may take to come
-    del store
     told.judge(process.returncode)
 
 
@@ -232,12 +227,3 @@ class _Told:
                 f"the processes ended with status {status}: {self.last}",
                 hint="what they told stands in the log; the next attempt goes on from what is kept",
             )
-
-
-def _addresses() -> list[str]:
-    """This node by its name and by its addresses: on some networks only one of them is known."""
-    import psutil
-
-    found = [one for several in psutil.net_if_addrs().values() for one in several]
-    known = [one.address for one in found if one.family == socket.AF_INET]
-    return [socket.gethostname(), *(one for one in known if not one.startswith("127."))]

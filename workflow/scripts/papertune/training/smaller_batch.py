@@ -54,7 +54,9 @@ def first_that_fits(
     update = given * accumulation
     batch = remembered(checkpoints, update, given)
     # the first one deletes what is not whole
-    newest = distributed.of_first(newest_whole(checkpoints) if distributed.is_first() else None)
+    found = newest_whole(checkpoints) if distributed.is_first() else None
+    name = distributed.of_first(str(found or ""))
+    newest = Path(name) if name else None
     if training.find_batch and newest is None and distributed.size() == 1:
         # what training will change, until there is a checkpoint to go back to
         trained = [(n, p.detach()) for n, p in model.named_parameters() if p.requires_grad]

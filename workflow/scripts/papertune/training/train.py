@@ -28,6 +28,7 @@ from papertune.training.methods import check_optimizer, prepare
 from papertune.training.smaller_batch import first_that_fits, memory_for
 
 
+@distributed.shared
 def train(
     recipe: Recipe,
     *,

@@ -1,0 +1,51 @@
+"""Who is at the other end of a connection on this machine: loopback lets in every account.
+
+The kernel's tables name the account of each socket, so what listens on loopback can refuse others
+without a secret, which a browser, or torch's processes among each other, could not present.
+"""
+
+import ipaddress
+import os
+import socketserver
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+End = tuple[str, int]  # address and port
+
+ESTABLISHED = "01"  # of include/net/tcp_states.h
+
+
+def accounts() -> dict[tuple[End, End], int]:
+    """The user id that holds each connection's end here, by that end and the other one."""
+    found = {}
+    for table in ("tcp", "tcp6"):
+        with suppress(OSError):  # IPv6 may be turned off
+            for line in Path("/proc/self/net", table).read_text().splitlines()[1:]:
+                _, here, there, state, *_, user = line.split()[:8]
+                if state == ESTABLISHED:
+                    found[end(here), end(there)] = int(user)
+    return found
+
+
+def end(text: str) -> End:
+    """An end as the kernel writes it: words in the machine's order of bytes, and a port."""
+    address, port = text.split(":")
+    words = struct.unpack(f">{len(address) // 8}I", bytes.fromhex(address))
+    return plain(str(ipaddress.ip_address(struct.pack(f"={len(words)}I", *words)))), int(port, 16)
+
+
+def plain(address: str) -> str:
+    """An address, without the IPv6 around an IPv4 one."""
+    mapped = getattr(ipaddress.ip_address(address), "ipv4_mapped", None)
+    return str(mapped or address)
+
+
+class OwnAccountOnly(socketserver.BaseServer):
+    """A server on loopback, of which this is to be the first base, that other accounts cannot use."""
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether the client is a process of this account."""
+        client, server = client_address[:2], request.getsockname()[:2]
+        return accounts().get((client, server)) == os.getuid()
