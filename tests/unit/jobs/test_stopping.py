@@ -1,12 +1,14 @@
 """SIGTERM ends a job between two items, with what is finished on disk; the log says so."""
 
+import json
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
-from processes import python, wait_for
+from processes import python, recorded_job, wait_for
 
 JOB = """
 import sys, time
@@ -105,3 +107,103 @@ def test_who_waits_for_a_network_ends_at_once(tmp_path):
             process.terminate()
             process.communicate(timeout=10)
     assert process.returncode == 75
+
+
+BUSY = """
+import hashlib, os, socket, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from papertune.generators import openai_backend
+from papertune.generators.backends import Request
+from papertune.jobs import stopping
+from papertune.jobs.progress import job_log, progress
+from papertune.records import Document
+from papertune.study.settings import OpenAIGenerator
+
+openai_backend.SOON = 1.0
+
+def in_c():  # a library that parses is like this: it lets other threads run, and hears no signal
+    with stopping.at_once():
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+
+def a_fifo():
+    with stopping.at_once():
+        os.mkfifo(sys.argv[3])
+        open(sys.argv[3]).read()
+
+def at_the_end():  # what a thread waits for holds the process where all else has ended
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(time.sleep, 1000)
+        while True:
+            time.sleep(0.1)
+            stopping.check()
+
+def a_reply():
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+        document = Document("1", "a", url, 2020)
+        asked = OpenAIGenerator(backend="openai", url=url, model="m", timeout=1000, prompt="p")
+        backend = openai_backend.OpenAIBackend(asked, folder=None, threads=1)
+        list(backend.write([Request("1", document, "ask")]))
+
+with job_log(sys.argv[1]):
+    for item in progress(range(3), 3, "work"):
+        print(item, file=open(sys.argv[2], "a"), flush=True)
+    print("busy", file=open(sys.argv[2], "a"), flush=True)
+    globals()[sys.argv[4]]()
+"""
+
+
+@pytest.mark.parametrize("what", ["in_c", "a_fifo", "at_the_end", "a_reply"])
+def test_a_job_ends_whatever_it_is_in(tmp_path, what):
+    log, done = tmp_path / "job.log", tmp_path / "done"
+    process = python(BUSY, log, done, tmp_path / "fifo", what)
+    wait_for_text(done, "busy")
+    time.sleep(0.5)
+    start = time.monotonic()
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 75 and time.monotonic() - start < 9
+    assert "stopped by SIGTERM" in log.read_text() and "Traceback" not in log.read_text()
+    assert done.read_text() == "0\n1\n2\nbusy\n"
+
+
+LISTING = """
+import sys
+from papertune.collect.steps import list_documents
+from papertune.jobs.progress import job_log
+from papertune.study.settings import Fetching
+from papertune.study.settings.listings import BibtexSource
+
+with job_log(sys.argv[1]):
+    source = BibtexSource(kind="bibtex", paths=[sys.argv[2]])
+    places = {name: f"{sys.argv[3]}/{name}" for name in ("output", "rejected", "cache")}
+    print("begins", flush=True)
+    list_documents(source, Fetching(), 2020, **places)
+"""
+ENTRY = "@article{k%d, title={On the Reading of Bibliographies, part %d}, year={2020}, url={https://a.example/%d}}\n"
+
+
+def test_a_long_listing_is_left_at_once(tmp_path):
+    (tmp_path / "all.bib").write_text("".join(ENTRY % (n, n, n) for n in range(100_000)))
+    process = python(LISTING, tmp_path / "job.log", tmp_path / "all.bib", tmp_path)
+    assert process.stdout and process.stdout.readline()
+    time.sleep(1)
+    start = time.monotonic()
+    process.terminate()
+    process.communicate(timeout=120)
+    assert process.returncode == 75 and time.monotonic() - start < 4
+    assert not (tmp_path / "output").exists()
+
+
+def test_the_record_of_a_job_that_its_guard_ends_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = recorded_job(
+        "with stopping.at_once(): __import__('hashlib').pbkdf2_hmac('md5', b'', b'', 2**31 - 1)", 0
+    )
+    process = python(code)
+    assert process.stdout and process.stdout.readline()
+    time.sleep(0.3)
+    process.terminate()
+    process.communicate(timeout=60)
+    record = json.loads(next(tmp_path.rglob("logs/mine/jobs/**/*.json")).read_text())
+    assert process.returncode == 75 and record["status"] == "interrupted" and record["ended"]

@@ -100,6 +100,20 @@ def private_folder(path: str | Path) -> Path:
     return Path(path)
 
 
+def held_folder(path: str | Path) -> Path:
+    """A way to a folder that only this user can open, which leads to it whatever takes its name.
+
+    It is good as long as this process lives. Raises NotOwned and OSError (a link, no folder).
+    """
+    file = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    state = os.fstat(file)
+    if state.st_uid != os.getuid():
+        raise NotOwned(path, _of(state, path))
+    if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise NotOwned(path, "can be opened by others")
+    return Path(f"/proc/{os.getpid()}/fd/{file}")
+
+
 def make_folder(path: str | Path) -> Path:
     """A folder and those above it; in one that a group shares, new ones are the group's as well.
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from papertune.demo.papers import Paper, papers
 from papertune.identity import share
-from papertune.loopback import OwnAccountOnly
+from papertune.jobs.loopback import OwnAccountOnly
 from papertune.study.settings.listings import DemoSource
 
 INDEX = urlsplit(DemoSource.url).netloc
@@ -82,14 +82,9 @@ class DemoVenue:
 def demo_server(source: DemoSource) -> Iterator[DemoVenue]:
     """Serve the venue while the block runs.
 
-<<<<<<< HEAD
-    The port is whatever is free; urls stay the same because requests are sent to it by host name
-    (``PoliteSession(hosts=…)``, the browser's :class:`WayOut`).
-=======
     Only processes of this account are answered. The port is whatever is free; urls stay the same
-    because requests are sent to it by host name (``PoliteSession(hosts=…)``, Chromium's
-    ``--host-resolver-rules``).
->>>>>>> 034c6d4 (wip)
+    because requests are sent to it by host name (``PoliteSession(hosts=…)``, the browser's
+    :class:`WayOut`).
     """
     server = _Server(("127.0.0.1", 0), _Handler)
     venue = DemoVenue(dict.fromkeys((INDEX, LIBRARY), ("127.0.0.1", server.server_address[1])))

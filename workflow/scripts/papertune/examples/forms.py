@@ -7,6 +7,7 @@ from typing import Any
 from papertune.errors import TrainingError
 from papertune.examples.packing import blocks
 from papertune.examples.tokens import Encoded, Examples, encode, labelled, start_tokens
+from papertune.jobs import stopping
 from papertune.records import Pair
 from papertune.study.prompts import QUESTION, answer_prompt
 from papertune.study.settings import ExampleForm
@@ -49,6 +50,7 @@ class Form:
         return self.lead + (pair.answer.strip() if self.asked == "chat" else pair.answer)
 
 
+@stopping.at_once()
 def read_examples(
     form: Form, pairs: Iterable[Pair], settings: ExampleForm, *, max_length: int
 ) -> Examples:

@@ -24,6 +24,7 @@ import psutil
 from papertune.errors import PapertuneError, TrainingError, TryAgain
 from papertune.jobs import distributed, stopping
 from papertune.jobs.progress import full_disk_in_words, quieten
+from papertune.owned import held_folder
 
 log = logging.getLogger("papertune")
 
@@ -174,21 +175,8 @@ def _stop_when_alone() -> None:
     stopping.request("its job or the end of it")
 
 
-def opened(folder: str) -> Path:
-    """The job's folder, by a way that leads to it whatever takes its name.
-
-    Raises:
-        TrainingError: it is somebody else's, or others can open it.
-    """
-    line = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    found = os.fstat(line)
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise TrainingError("not a folder of this job alone", where=folder)
-    return Path(f"/proc/self/fd/{line}")
-
-
 if __name__ == "__main__":
-    own = opened(sys.argv[1])
+    own = held_folder(sys.argv[1])
     task = json.loads((own / TASK).read_text(encoding="utf-8"))
     if "TORCHELASTIC_RUN_ID" in os.environ:  # the agent has started it
         sys.exit(run_worker(task, own))

@@ -15,9 +15,8 @@ from typing import Any, TypeVar
 
 import psutil
 
-from papertune import loopback
 from papertune.errors import TrainingError
-from papertune.jobs import stopping
+from papertune.jobs import loopback, stopping
 
 Value = TypeVar("Value")
 Work = TypeVar("Work", bound=Callable[..., None])
@@ -86,8 +85,7 @@ def join(own: Path) -> list[str]:
         world_size=int(os.environ["WORLD_SIZE"]),
         timeout=patience,
     )
-    if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
-        _refuse_others()
+    _refuse_others(one_node=os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"])
     _rank, _size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     here = f"{socket.gethostname()} ({where})"
     return [_said_by(number, here) for number in range(_size)]
@@ -97,17 +95,19 @@ def _no_pickles(stream: Any) -> Any:
     raise TrainingError("a process was sent a pickle, which none of this project sends")
 
 
-def _refuse_others() -> None:
-    """Raise TrainingError if another account's process has one end of a connection of this one."""
+def _refuse_others(*, one_node: bool) -> None:
+    """Raise TrainingError if another account has the other end of a connection, as far as it is here."""
     known = loopback.accounts()
     for line in psutil.Process().net_connections("tcp"):
-        if line.raddr:
-            here, there = ((loopback.plain(end.ip), end.port) for end in (line.laddr, line.raddr))
-            if known.get((there, here)) != os.getuid():
-                raise TrainingError(
-                    f"port {here[1]} was taken by a process that is not this job's",
-                    hint="start it again; if it comes again, another account disturbs this machine",
-                )
+        if line.status != psutil.CONN_ESTABLISHED:
+            continue
+        here, there = ((loopback.plain(end.ip), end.port) for end in (line.laddr, line.raddr))
+        elsewhere = None if one_node else os.getuid()
+        if known.get((there, here), elsewhere) != os.getuid():
+            raise TrainingError(
+                f"port {here[1]} was taken by a process that is not this job's",
+                hint="start it again; if it comes again, another account disturbs this machine",
+            )
 
 
 def leave() -> None:

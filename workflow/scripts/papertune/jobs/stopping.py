@@ -48,7 +48,14 @@ def guard() -> None:
     reader, _alarm = os.pipe()
     os.set_blocking(_alarm, False)
     signal.set_wakeup_fd(_alarm, warn_on_full_buffer=False)
+    os.register_at_fork(after_in_child=_unguarded)  # or what is told to a child would be heard here
     threading.Thread(target=_watch, args=[reader], name="guard", daemon=True).start()
+
+
+def _unguarded() -> None:
+    global _alarm
+    _alarm = -1
+    signal.set_wakeup_fd(-1)
 
 
 def _watch(reader: int) -> None:
@@ -90,7 +97,7 @@ def check() -> None:
     """Raise Interrupted if the job was asked to stop; call it where what is finished is on disk."""
     global _ending
     if _request is not None:
-        _ending = True
+        _ending = _ending or threading.current_thread() is threading.main_thread()
         raise _interrupted()
 
 

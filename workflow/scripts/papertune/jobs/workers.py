@@ -24,7 +24,8 @@ from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError, TrainingError, TryAgain
 from papertune.jobs import stopping
-from papertune.jobs.agent import COMMAND, FAILED, STOPPED, TASK, opened
+from papertune.jobs.agent import COMMAND, FAILED, STOPPED, TASK
+from papertune.owned import held_folder
 
 log = logging.getLogger("papertune")
 
@@ -159,7 +160,7 @@ def _launch(
         ours |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "=lo"}
     told = _Told()
     with tempfile.TemporaryDirectory(prefix="papertune-workers-", dir=shared) as folder:
-        with (opened(folder) / TASK).open("xb") as stream:
+        with (held_folder(folder) / TASK).open("xb") as stream:
             stream.write(to_json(task))
         process = subprocess.Popen(
             [*workers.command(), sys.executable, *COMMAND, folder],

@@ -11,6 +11,7 @@ from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.identity import digest
+from papertune.jobs import stopping
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
 from papertune.records import file_digest
 from papertune.study.settings import Quantization
@@ -105,6 +106,7 @@ def end_tokens(model: Any, tokenizer: Any) -> set[int]:
     return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
 
 
+@stopping.at_once()
 def load_tokenizer(folder: str | Path) -> Any:
     """The tokenizer of a model folder; models without a padding token pad with the end token."""
     from transformers import AutoTokenizer
@@ -122,6 +124,7 @@ def load_config(folder: str | Path, *, base: str | Path | None = None) -> Any:
     return AutoConfig.from_pretrained(_whole_model(folder, base), **OFFLINE)
 
 
+@stopping.at_once()
 def load_model(
     folder: str | Path,
     *,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from papertune.errors import TrainingError
+from papertune.jobs import stopping
 from papertune.metrics import METRICS
 from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
@@ -19,6 +20,7 @@ RESULTS = "results.csv"
 OWN = ("README.md", "training.json", "history.csv", "generation_config.json")  # written anew
 
 
+@stopping.at_once()
 def export_model(
     *,
     model: Path,

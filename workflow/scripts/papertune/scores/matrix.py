@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from papertune.errors import EvaluationError
+from papertune.jobs import stopping
 from papertune.metrics import METRICS, Metric, part_keys
 from papertune.records import Score, atomic_write, read_records
 from papertune.scores.statistics import bootstrap, correct, interval, p_value
@@ -109,6 +110,7 @@ def _read_parts(
     return arrays
 
 
+@stopping.at_once()
 def compare(
     scores: Mapping[tuple[str, int, str], str | Path],
     output: str | Path,

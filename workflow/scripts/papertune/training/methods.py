@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.jobs import stopping
 from papertune.models.loading import device_name, load_config, load_model
 from papertune.models.quantization import bring_bitsandbytes
 from papertune.study.methods import METHODS
@@ -33,6 +34,7 @@ def check_optimizer(training: Training) -> None:
         bring_bitsandbytes()
 
 
+@stopping.at_once()
 def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
     """The model to train: in float32, besides what is quantised and a base under adapters.
 

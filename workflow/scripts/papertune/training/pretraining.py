@@ -8,7 +8,7 @@ from typing import Any
 from papertune.errors import TrainingError
 from papertune.examples.tokens import encode, labelled
 from papertune.identity import share
-from papertune.jobs import distributed
+from papertune.jobs import distributed, stopping
 from papertune.models.loading import device_name, set_up_torch
 from papertune.models.modelfolder import model_folder, write_facts
 from papertune.study.settings import Architecture, Pretraining, Tokenizer
@@ -73,6 +73,7 @@ def _held_out(texts: list[Text], *, last: bool) -> tuple[list[Text], list[Text]]
     return [text for i, text in enumerate(texts) if i not in held], [texts[i] for i in sorted(held)]
 
 
+@stopping.at_once()
 def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any:
     """A tokenizer trained on the texts; any string can be written in it."""
     from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
