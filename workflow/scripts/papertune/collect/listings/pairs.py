@@ -8,7 +8,6 @@ downloaded stays in ``HF_HOME``; a listing of the same revision then needs no ne
 import logging
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.rows import Numbered, Row, read_rows, year_of
+from papertune.collect.texts.text import composed
 from papertune.errors import CollectError
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
@@ -158,7 +158,7 @@ def _text(value: Any) -> str | None:
         return None
     # half a surrogate pair cannot be written as UTF-8
     text = re.sub("\r\n?", "\n", value.encode("utf-8", "ignore").decode("utf-8"))
-    return unicodedata.normalize("NFC", re.sub("[\x00\ufeff]", "", text)).strip()
+    return composed(re.sub("[\x00\ufeff]", "", text)).strip()
 
 
 def _loaded(source: HubDatasetSource) -> Any:

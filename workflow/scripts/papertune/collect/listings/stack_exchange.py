@@ -5,7 +5,6 @@
 """
 
 import calendar
-import html
 import itertools
 import logging
 import re
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 
 from papertune.collect.listings.services import Service, Work, json_object, key_of
 from papertune.collect.texts.posts import CODE_BLOCK, clean_title, pair_document, question_url
+from papertune.collect.texts.text import unescaped
 from papertune.collect.web.pauses import PATIENCE
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError
@@ -170,7 +170,7 @@ def _pair(
 ) -> Document | Rejection:
     number, body = question["question_id"], question.get("body") or ""
     # a title of a safe filter has entities and no markup
-    title = html.unescape(str(question.get("title") or ""))
+    title = unescaped(str(question.get("title") or ""))
     if source.code == "reject":
         answers = [answer for answer in answers if CODE_BLOCK not in (answer.get("body") or "")]
         if CODE_BLOCK in body:

@@ -14,6 +14,7 @@ _ISLAND = re.compile(
 )
 _LONGEST = 200_000  # of a text with formulas; no abstract comes near it
 _MOST_GROUPS = 20  # around a whole formula
+LONG_NUMBER = re.compile(r"&#\d{20,}+;?")  # a character by a number that Python refuses to read
 # one element of these is one formula, whatever is in it; the widest first
 _FORMULAS = (
     ".katex-display, .katex, mjx-container, .inline-eqn, .display-eqn, .inline-formula, "
@@ -81,7 +82,7 @@ def is_gone(element: Tag) -> bool:
 
 def _read_island(markup: str) -> str:
     plain = re.sub(r"(</?)(?:mml|m|jats|ce|ali):", r"\1", markup)
-    return _read(BeautifulSoup(plain, "html.parser"))
+    return _read(BeautifulSoup(LONG_NUMBER.sub("\ufffd", plain), "html.parser"))
 
 
 def _read(element: Tag) -> str:

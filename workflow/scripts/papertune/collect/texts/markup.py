@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup, Comment, Tag, XMLParsedAsHTMLWarning
 from papertune.collect.texts.formulas import drop, is_gone, replace_formulas
 from papertune.collect.texts.text import BLOCK_TAG, label, scripts
 
+_DEEPEST = 250  # browsers stop at 512
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", "div", "p", "th")
 HEADING = re.compile(
@@ -52,13 +53,19 @@ _MORE = re.compile(
 
 
 def parsed(html: str) -> BeautifulSoup:
-    """A page as a tree."""
+    """A page as a tree, without what lies deeper in it than any reader can look."""
     with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
         if "<mml:" in html:
             html = re.sub(r"(</?)mml:", r"\1", html)
         # half a surrogate pair, which browsers let pass, is no text to lxml
-        return BeautifulSoup(html.encode("utf-8", "replace").decode(), "lxml")
+        soup = BeautifulSoup(html.encode("utf-8", "replace").decode(), "lxml")
+    level: list[Tag] = [soup]
+    for _ in range(_DEEPEST):
+        level = [child for tag in level for child in tag.contents if isinstance(child, Tag)]
+    for element in level:
+        element.decompose()
+    return soup
 
 
 def short_text(element: Tag) -> str:

@@ -16,7 +16,7 @@ from pypdfium2 import raw
 
 from papertune.collect.texts.is_abstract import is_abstract
 from papertune.collect.texts.pdf_layout import Line, lines_of, without_furniture
-from papertune.collect.texts.text import clean, letters
+from papertune.collect.texts.text import clean, composed, letters
 from papertune.errors import CollectError
 
 _HYPHEN = "\x02"  # PDFium's mark of a hyphen that ends a line
@@ -158,8 +158,7 @@ def _title(named: str, lines: list[Line]) -> str:
     if len(named) < 8 or " " not in named or _NO_TITLE.search(named):
         named = ""
     page, wanted = (
-        letters(unicodedata.normalize("NFKC", text))
-        for text in ("".join(line.text for line in lines), named)
+        letters(composed(text, "NFKC")) for text in ("".join(line.text for line in lines), named)
     )
     if named and wanted in page:
         return named
@@ -238,4 +237,4 @@ def _plain(text: str) -> str:
     text = re.sub(
         "[\u00ad\u200b-\u200f\u2060\ufeff\ufffd-\uffff\ud800-\udfff\x00-\x08\x0e-\x1f]", "", text
     )
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(composed(text).split())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 from papertune.collect.identifiers import document_id
-from papertune.collect.texts.text import folded, raised, words
+from papertune.collect.texts.text import composed, folded, raised, words
 from papertune.records import Document, Rejection
 
 if TYPE_CHECKING:
@@ -125,6 +124,9 @@ def clean_post(body: str) -> str:
     from lxml import html
 
     page = html.document_fromstring(f"<html><body>{_CONTROL.sub('', body)}</body></html>")
+    for items in page.iter("ol"):
+        for number, item in enumerate(items.iterchildren("li"), start=1):
+            item.set("value", str(number))
     lines = [" ".join(line.split()) for line in folded(page.body, _said, _written).split("\n")]
     text = "\n".join(line for line in lines if line and not re.fullmatch(r"(-|\d+\.|\|)", line))
     return _unsigned(_tidied(normalised(text)))
@@ -135,7 +137,7 @@ def normalised(text: str) -> str:
     text = re.sub(r"[⁰¹²³⁴-⁹⁺-⁾ⁿⁱ]+", lambda match: "^" + match[0].translate(_RAISED), text)
     text = re.sub(r"[₀-₎ₙ]+", lambda match: "_" + match[0].translate(_LOWERED), text)
     text = _FRACTION.sub(" ", text).translate(_PUNCTUATION)
-    return unicodedata.normalize("NFKC", text).translate(_PUNCTUATION)
+    return composed(text, "NFKC").translate(_PUNCTUATION)
 
 
 def pair_document(
@@ -160,8 +162,7 @@ def _said(element: _Element, inside: str) -> str:
     before = "\n" if tag in _BLOCKS else ""
     after = "\n" if tag == "pre" else before
     if tag == "li" and parent is not None and parent.tag in ("ol", "ul"):
-        number = 1 + sum(1 for _ in element.itersiblings("li", preceding=True))
-        before = f"\n{number}. " if parent.tag == "ol" else "\n- "
+        before = f"\n{element.get('value')}. " if parent.tag == "ol" else "\n- "
     elif element.getprevious() is not None:
         before = " | " if tag in ("td", "th") else before
     elif parent is not None and parent.tag == "li" and not (parent.text or "").strip():

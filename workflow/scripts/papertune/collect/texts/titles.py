@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import TypeVar
 
-from papertune.collect.texts.text import clean, without_preambles
+from papertune.collect.texts.text import clean, composed, without_preambles
 
 Item = TypeVar("Item")
 
@@ -23,6 +23,7 @@ _NOTICE = re.compile(
     r"|expression of concern|addendum|author correction|publisher correction|reply to|response to"
     r"|comment on|comments on|review of|book review|poster|abstract)\b"
 )
+_LONGEST = 400  # letters of titles that are compared letter by letter: it takes the square of them
 _ROMAN = {"ii", "iii", "iv", "vi", "vii", "viii", "ix"}
 _NO_PAPER = {
     "front_matter": re.compile(
@@ -50,7 +51,7 @@ def normalised(title: str) -> str:
     """A title in lower-case words of letters and digits, without markup, LaTeX and accents."""
     text = _STYLE.sub(" ", _ACCENT.sub(r"\1", clean(without_preambles(title))))
     text = re.sub(r"[$^_{}~]", lambda match: " " if match[0] == "~" else "", text)
-    text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
+    text = composed(text, "NFKD").casefold().translate(_LETTERS)
     text = re.sub(r"[\u0370-\u03ff]", _spelled, text)  # \alpha is α
     text = "".join(char for char in text if not unicodedata.combining(char))
     text = re.sub(r"(?<=\w)['’ʼ](?=s\b)", "", text)
@@ -64,7 +65,9 @@ def similarity(one: str, other: str) -> float:
         return 0.0
     # blanks come and go with hyphens: bench mark, bench-mark, benchmark
     a, b = a.replace(" ", ""), b.replace(" ", "")
-    return 1.0 if a == b else SequenceMatcher(None, a, b, autojunk=False).ratio()
+    if a == b or max(len(a), len(b)) > _LONGEST:
+        return float(a == b)
+    return SequenceMatcher(None, a, b, autojunk=False).ratio()
 
 
 def best_match(

@@ -1,7 +1,6 @@
 """Pages of a wiki as sections of plain paragraphs, from its text extracts or from its HTML."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -9,7 +8,7 @@ from bs4 import Tag
 
 from papertune.collect.texts.formulas import groups, is_gone
 from papertune.collect.texts.markup import parsed
-from papertune.collect.texts.text import raised, words
+from papertune.collect.texts.text import composed, raised, words
 
 # headings of lists and notes in large Wikipedias; a user's own are in source.skip
 BOILERPLATE = frozenset(
@@ -114,7 +113,7 @@ def without_boilerplate(sections: Iterable[Section], skip: Iterable[str] = ()) -
 
 def tidied(text: str) -> str:
     """A paragraph without marks of references, empty brackets and doubled spaces; NFC."""
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+    text = _INVISIBLE.sub("", composed(text))
     text = _MARK.sub("", " ".join(text.split()))
     for _ in range(2):  # brackets may be in brackets
         text = re.sub(r"\([\s;,:/–-]*+\)|\[\s*+\]", _kept_call, text)
