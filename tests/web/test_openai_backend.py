@@ -74,9 +74,19 @@ def status(code: int, message: str = "no", **headers: str) -> loopback.Answer:
     return code, named, {"error": {"message": message}}
 
 
+def drops(handler) -> None:
+    """A reply that never ends."""
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b" ")
+        time.sleep(0.1)
+
+
 @pytest.fixture(autouse=True)
 def server(monkeypatch):
     monkeypatch.setattr(openai_backend, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(openai_backend, "PATIENCE", 2)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     state = ChatServer()
     with loopback.serving(state) as site:
@@ -129,11 +139,17 @@ def test_requests_run_at_once_up_to_the_limit_and_results_come_as_they_finish(se
         (200, {}, "{ not json"),
         (200, {}, '{"choices": []}'),
         (200, {}, "null"),
+        (200, {}, '{"choices": [{"message": {"content": "' + "x" * 17 * 2**20 + '"}}]}'),
+        (200, {}, '{"choices":' * 90_000),
+        (200, {}, "[" + "1" * 9_000 + "]"),
+        (500, {}, "[" * 900_000),
         lambda handler: handler.connection.shutdown(socket.SHUT_RDWR),
         lambda handler: time.sleep(1.5),
+        drops,
     ],
-    ids=["429", "500", "503", "malformed", "no choice", "null", "hung up", "slow"],
-)
+    ids=["429", "500", "503", "malformed", "no choice", "null", "long", "deep", "digits", "deep fault",
+         "hung up", "slow", "in drops"],
+)  # fmt: skip
 def test_a_passing_fault_is_tried_again(server, fault):
     server.faults["paper 2"] = [fault, fault]
     found = write(server.url, timeout=1)

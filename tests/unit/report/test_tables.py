@@ -14,6 +14,7 @@ from papertune.report.tables import (
     to_markdown,
     to_text,
     write_published,
+    write_table,
     write_tables,
 )
 from papertune.scores.matrix import find_cell, read_matrix
@@ -90,6 +91,24 @@ def test_numbers_and_p_values():
 
 
 HARSH = Table("T & T", ["A|B", "50%"], [["x_1 & {y}\n$z$ #~^\\", "≥ 0.1 [0, 1]*†−"]])
+
+
+FORMULAS = ["=cmd|'/C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", " =1"]
+NUMBERS = ["+0.032", "-0.5", "−0.032", "–", "0.1 [0, 1]*", "lora", "a=b", "< 0.001"]
+
+
+def test_no_cell_is_a_formula_or_markup(tmp_path):
+    write_table(tmp_path / "t", Table("T", ["Model"], [[cell] for cell in (*FORMULAS, *NUMBERS)]))
+    with (tmp_path / "t.csv").open(newline="") as stream:
+        cells = [row[0] for row in csv.reader(stream)][1:]
+    assert cells == [f"'{cell}" for cell in FORMULAS] + NUMBERS
+    shown = to_markdown(
+        Table("T", ["<b>"], [["![x](//e.example)"], ["<!-- x"], ["< 0.1 [0, 1] (x)"]])
+    )
+    assert "<b" not in shown and "<!" not in shown and "](" not in shown
+    assert "| < 0.1 [0, 1] (x) |" in shown
+    # a line break of LaTeX takes a star and what stands in brackets for its own
+    assert "\\\\\n{[}2em] " in to_latex(Table("T", ["a"], [["x"], ["[2em] x"]]))
 
 
 def test_no_form_can_be_broken_by_a_cell():

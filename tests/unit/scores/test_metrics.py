@@ -1,16 +1,18 @@
 """Every metric against a value computed independently: by hand, or by another formula."""
 
 import math
+import random
 
 import numpy as np
 import pytest
 
 from papertune.errors import EvaluationError
-from papertune.metrics import METRICS, combine_bleu, describe, part_keys
+from papertune.metrics import METRICS, combine_bleu, describe, longest_common, part_keys
 from papertune.records import Answer, Score, read_records, write_records
 from papertune.scores.scoring import Embeddings, embedder_identity, score_answer, score_answers
 from papertune.study import experiment
 from papertune.study.settings import Embedder
+from time_limit import at_most
 
 
 def answer(text, reference, *, pair="p", nll=0.0, tokens=0, document="d", year=2022):
@@ -73,6 +75,32 @@ def test_corpus_bleu_adds_up_to_sacrebleus():
 )  # fmt: skip
 def test_values_by_hand(metric, text, reference, expected):
     assert value(metric, text, reference) == pytest.approx(expected)
+
+
+def test_rouge_is_that_of_the_library():
+    from rouge_score.rouge_scorer import RougeScorer
+
+    rng, library = random.Random(1), RougeScorer(["rougeL"], use_stemmer=False)
+    for _ in range(200):
+        text, reference = (" ".join(rng.choices("abcde", k=rng.randrange(40))) for _ in range(2))
+        expected = library.score(reference, text)["rougeL"].fmeasure
+        assert value("rouge_l", text, reference) == expected
+    assert longest_common([], ["a"]) == 0
+
+
+LONG = 200_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit",
+    ["a b ", "a", " ", "\n", ". ", "1,", "'", '"', ".", "-", "...", "$%", "a's ", "http://a.", "&"],
+)
+@pytest.mark.parametrize("metric", sorted({*METRICS} - {"similarity", "perplexity"}))
+def test_an_answer_of_any_kind_is_measured_in_time(metric, unit):
+    text = "x." + unit * (LONG // len(unit)) + "x"
+    with at_most(4):
+        value(metric, text, "the cache saves half of the energy " * 200)
 
 
 def test_perplexity_of_an_answer_and_where_it_has_no_tokens():

@@ -9,6 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from papertune.errors import SettingsError
 from papertune.study.experiment_file import load_experiment, load_named, locate, schemas
 from papertune.study.settings import Source
+from papertune.study.settings.notation import SWEPT
+from time_limit import at_most
 
 ROOT = Path(__file__).parents[3]
 EXPERIMENTS = ROOT / "config" / "experiments"
@@ -100,6 +102,45 @@ def test_a_file_that_is_no_yaml_says_where(tmp_path):
     path.write_text("a: [1\nb: 2")
     with pytest.raises(SettingsError, match=re.compile("not YAML.*line 2", re.DOTALL)):
         load_experiment(path)
+
+
+ALIASES = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
+MERGED = "\n".join(f"b{n}: &b{n}\n  <<: [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 12))
+
+SWEEP = ", ".join(f"{key}: {[*range(1, 99)]}" for key in SWEPT[:8])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"a0: &a0 x\n{ALIASES}", "unfold to more than 100,000"),
+        (f"b0: &b0 {{x: 1}}\n{MERGED}", "unfold to more than 100,000"),
+        ("a: &a [*a]", "unfold to more than 100,000"),
+        ("[" * 50_000, "too deep"),
+        ("a: " + "[" * 300 + "]" * 300, "a: unknown key"),
+        ("a: " + "1" * 5_000, "not YAML: Exceeds the limit"),
+        ("a: 2020-99-99", "not YAML: month must be in 1..12"),
+        ("a: " + "x" * 200_000, "more than 200,000 bytes"),
+        ("".join(f"k{n}: 1\n" for n in range(18_000)), "and 17,955 more"),
+        ("question: [" + "x, " * 50_000 + "]", "question: Input should be a valid string (it is ['x'"),
+        (f"models: {{m: {{sweep: {{{SWEEP}}}}}}}", "models, more than 200"),
+    ],
+    ids=["aliases", "merges", "circle", "deep", "not so deep", "digits", "date", "long", "keys",
+         "values", "sweep"],
+)  # fmt: skip
+def test_a_file_that_would_fill_the_memory_is_refused_in_time(tmp_path, text, said):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with at_most(10), pytest.raises(SettingsError, match=re.escape(said)) as error:
+        load_experiment(path)
+    assert len(str(error.value)) < 10_000
+
+
+def test_aliases_are_read_as_ever(tmp_path, values):
+    values["models"]["again"] = values["models"]["lora"]
+    study = load(tmp_path, values)
+    assert "*id001" in (tmp_path / "mine.yaml").read_text()
+    assert study.models["again"] == study.models["lora"]
 
 
 def test_experiments_are_found_by_name_and_have_each_their_own(tmp_path, values):

@@ -19,7 +19,8 @@ def sentences(text: str) -> list[str]:
     flat = " ".join(text.split())
     found, start = [], 0
     for match in _END.finditer(flat):
-        if not _ABBREVIATIONS.search(flat, start, match.start() + 1):
+        # none is longer
+        if not _ABBREVIATIONS.search(flat, max(start, match.start() - 8), match.start() + 1):
             found.append(flat[start : match.end()].strip())
             start = match.end()
     return found + [flat[start:]] * bool(flat[start:])

@@ -148,7 +148,7 @@ def read_partitions(text: str) -> list[Partition]:
     """The rows that :func:`partitions` asks for: one for each kind of node and its state."""
     found: dict[str, Partition] = {}
     for row in rows_of(text, NODES):
-        usable = re.sub(r"\W+$", "", row["state"]) in UP and "*" not in row["state"]
+        usable = re.sub(r"(?<!\W)\W++$", "", row["state"]) in UP and "*" not in row["state"]
         gpus: Counter[str] = Counter()
         for model, count in re.findall(r"(?:^|,)gpu:(?:([^:,()]+):)?(\d+)", row["gres"]):
             gpus[model] += int(count)  # of ``gpu:a100:4(S:0-1),gpu:2``

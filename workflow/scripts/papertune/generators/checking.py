@@ -7,19 +7,21 @@ from functools import lru_cache
 from typing import Any
 
 from papertune.generators.plain_text import Pairs
-from papertune.generators.reading import pairs_in
+from papertune.generators.reading import LONGEST, pairs_in
 from papertune.records import Document
 from papertune.study.settings import Generator, SourceGenerator
 
 SHORTEST_QUESTION = 3  # words
 LONGEST_QUESTION = 100
 LONGEST_ANSWER = 1200
+LONGEST_WORD = 20  # characters, on average, so that one word is no way around the above
+LONGEST_STEM = 100  # characters
 
 _REFUSAL = re.compile(
-    r"^\W*(?:(?:i['’]?m|i am|we are)?\s*(?:very |really )?(?:sorry|unable|afraid)\b"
+    r"^\W*+(?:(?:i['’]?m|i am|we are)?\s*+(?:very |really )?(?:sorry|unable|afraid)\b"
     r"|i (?:cannot|can['’]?t|can not|could not|couldn['’]t|do not|don['’]?t|won['’]t|am not able)\b"
     r"|as an? (?:ai|artificial|large|language)\b|unfortunately,? (?:i|the (?:abstract|text|paper))\b"
-    r"|my apologies|i apologi[sz]e|no answer\b|n/?a\W*$|unknown\W*$"
+    r"|my apologies|i apologi[sz]e|no answer\b|n/?a\W*+$|unknown\W*+$"
     r"|(?:this|that|it|the answer) (?:is|was)(?: not|n['’]t) (?:mentioned|specified|stated|provided|given)\b"
     r"|not (?:mentioned|specified|stated|provided|given|available)\b"
     r"|(?:there is )?no (?:information|mention)\b"
@@ -28,7 +30,7 @@ _REFUSAL = re.compile(
     re.I,
 )
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+_WORD = re.compile(r"\d++(?:[.,]\d++)*+|[^\W\d_]++")
 FUNCTION_WORDS = frozenset(
     _WORD.findall(
         """a about above after again all also an and any are as at be because been before being below
@@ -78,6 +80,8 @@ def judge(generator: Generator, written: Mapping[str, Any], document: Document) 
             why = "" if kept else "every pair was rejected"
         elif ready is not None:
             why = "the rules found nothing to ask about"
+        elif len(written["text"]) > LONGEST:
+            why = f"output too long: {len(written['text']):,} characters, more than {LONGEST:,}"
         elif text := written["text"].strip():
             why = f"{'refusal' if _REFUSAL.match(text) else 'unreadable output'}: {text[:200]}"
         else:
@@ -108,8 +112,8 @@ def check_pairs(
             "refusal": _REFUSAL.match(answer) or _REFUSAL.match(question),
             "answer_is_question": asked == said,
             "question_too_short": length < SHORTEST_QUESTION,
-            "question_too_long": length > LONGEST_QUESTION,
-            "answer_too_long": len(answer.split()) > LONGEST_ANSWER,
+            "question_too_long": _exceeds(question, LONGEST_QUESTION),
+            "answer_too_long": _exceeds(answer, LONGEST_ANSWER),
             "duplicate": asked in questions,
             "ungrounded": grounding is not None and share < grounding,
             "surplus": len(kept) == most,
@@ -124,6 +128,10 @@ def check_pairs(
             detail = f"{share:.2f} of the answer's words: {detail}"
         rejected.append((reason, detail))
     return kept, rejected
+
+
+def _exceeds(text: str, words: int) -> bool:
+    return len(text.split()) > words or len(text) > words * LONGEST_WORD
 
 
 def _plain(text: str) -> str:
@@ -141,6 +149,8 @@ def _content_words(text: str) -> frozenset[str]:
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
     """``predicts`` and ``predicting`` are grounded in ``predict`` (Porter 2, English)."""
+    if len(word) > LONGEST_STEM:  # its time grows faster than the word
+        return word
     from nltk.stem.snowball import SnowballStemmer
 
     return str(SnowballStemmer("english").stem(word))

@@ -5,6 +5,7 @@ is tried again with growing pauses or as long as Retry-After says. The key is re
 environment, sent, and written nowhere.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -24,6 +25,8 @@ from papertune.study.settings import OpenAIGenerator
 FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
 LONGEST_PAUSE = 60.0  # also the most that a server's Retry-After can ask for
 SOON = 20.0  # seconds; sites that send no earlier signal give a job 30
+MOST_BYTES = 16 * 2**20  # of a reply
+PATIENCE = 10  # timeouts in which a reply that comes in drops has to be whole
 MOST_FAILURES = 5  # documents in a row that failed after all tries: then the server is down
 PASSING = {408, 409, 425, 429}  # statuses that another try may not meet, as those from 500 on
 
@@ -124,7 +127,7 @@ class OpenAIBackend(Backend):
         messages = [{"role": "user", "content": request.prompt}]
         asked = {"model": self.settings.model, "messages": messages, **decoding}
         try:
-            response = client.post(self._address, json=asked)
+            response = self._sent(client, asked)
         except httpx.ConnectError as error:
             what = f"no connection to the generator's server: {error}"
             hint = (
@@ -142,7 +145,7 @@ class OpenAIBackend(Backend):
                 if not isinstance(text, str):
                     raise TypeError(type(text).__name__)
                 return Written(request, text, cut=choice.get("finish_reason") == "length")
-            except (ValueError, KeyError, IndexError, TypeError) as error:
+            except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
                 what = f"a reply that is no chat completion ({type(error).__name__})"
                 raise _Passing(what) from None
         told = f"HTTP {response.status_code}: {self._told(response)}"
@@ -156,10 +159,24 @@ class OpenAIBackend(Backend):
             raise GeneratorError(f"{what} ({told})", where=self._address, hint=hint)
         return Written(request, error=told, lasting=True)
 
+    def _sent(self, client: httpx.Client, asked: dict[str, Any]) -> httpx.Response:
+        """The server's whole reply; one without end is a failure like a torn one."""
+        end = time.monotonic() + PATIENCE * self.settings.timeout
+        body = bytearray()
+        with client.stream("POST", self._address, json=asked) as response:
+            for part in response.iter_bytes():
+                body += part
+                if len(body) > MOST_BYTES or time.monotonic() > end:
+                    what = f"a reply of more than {MOST_BYTES:,} bytes"
+                    raise httpx.ReadError(what if len(body) > MOST_BYTES else "a reply without end")
+        kept = ("retry-after", "content-type")
+        headers = {name: response.headers[name] for name in kept if name in response.headers}
+        return httpx.Response(response.status_code, headers=headers, content=bytes(body))
+
     def _told(self, response: httpx.Response) -> str:
         """What the server says about an error, in short, never with the key."""
         told: Any = response.text
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             told = response.json()
             for name in ("error", "message"):
                 told = told.get(name, told) if isinstance(told, dict) else told

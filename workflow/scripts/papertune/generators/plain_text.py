@@ -3,30 +3,34 @@ without its decoration.
 """
 
 import re
-import unicodedata
 from itertools import zip_longest
+
+from papertune.unicode import normalized
 
 Pairs = list[tuple[str, str]]
 
-_DRESS = r"[ \t*#_>\[{(\"'•\-–]*"
+# Every pattern here takes time in proportion to a text, whatever it is: possessive repeats never try
+# again, and white space before a mark is looked at from the beginning of its line only.
+_DRESS = r"[ \t*#_>\[{(\"'•\-–]*+"
 _LABEL = re.compile(
-    rf"^(?P<dress>{_DRESS}(?:\d+\s*[.):]\s*)?{_DRESS})"
-    r"(?:(?P<question>(?:research\s+)?question|q)|(?P<answer>answer|approach|ans|a)"
-    r"|(?P<other>(?:qa|q&a|question[-\s]answer)?\s*pair|explanation|evidence|source|difficulty|keywords?))"
-    r"(?:[ \t]*[#_-]?[ \t]*\d+)?[\]\"')]*[ \t]*"
-    r"(?P<end>\**[ \t]*[:.)]\**|\*+|[ \t]*,?[ \t]*$|[ \t]+[-–][ \t]+)",
+    rf"^(?P<dress>{_DRESS}(?:\d++\s*+[.):]\s*+{_DRESS})?)"
+    r"(?:(?P<question>(?:research\s++)?question|q)|(?P<answer>answer|approach|ans|a)"
+    r"|(?P<other>(?:(?:qa|q&a|question[-\s]answer)\s*+|[^\S\n]*+)pair"
+    r"|explanation|evidence|source|difficulty|keywords?))"
+    r"(?:[ \t]*+(?:[#_-][ \t]*+)?\d++)?[\]\"')]*[ \t]*+"
+    r"(?:\**+[ \t]*+[:.)]\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++)",
     re.I | re.M,
 )
 _INLINE_ANSWER = re.compile(
-    r"(?<=[?!.*\"”])[ \t]+(?=\**(?:A\d*|Answer(?:[ \t]?\d+)?|Ans)\**[ \t]*:)", re.I
+    r"(?<=[?!.*\"”])[ \t]++(?=\**+(?:A\d*+|Answer(?:[ \t]?\d+)?|Ans)\**+[ \t]*+:)", re.I
 )
+_BLANK_LINE = re.compile(r"\n\s*\n")
 _FAREWELL = re.compile(
-    r"\n\s*\n[\s*#_>-]*(?:let me know|i hope|hope (?:this|these)|feel free|please (?:let|note)|would you like"
-    r"|is there anything|these (?:questions|pairs|question)|note:|\(?note that|that concludes)[^\n]*"
-    r"(?:\n(?!\s*\n)[^\n]*)*\s*$",
+    r"[\s*#_>-]*+(?:let me know|i hope|hope (?:this|these)|feel free|please (?:let|note)|would you like"
+    r"|is there anything|these (?:questions|pairs|question)|note:|\(?note that|that concludes)",
     re.I,
 )
-_RULE = re.compile(r"^\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*$", re.M)
+_RULE = re.compile(r"^[^\S\n]*+(?:-{3,}+|\*{3,}+|_{3,}+|={3,}+)[^\S\n]*+$", re.M)
 
 
 def _labels(text: str) -> list[re.Match[str]]:
@@ -52,6 +56,20 @@ def _labels(text: str) -> list[re.Match[str]]:
     return found
 
 
+def _body(text: str) -> str:
+    """The text without rules, and without a last paragraph that is about the pairs ("I hope …")."""
+    text = _RULE.sub("", text)
+    body = text.rstrip()
+    breaks = [match.span() for match in _BLANK_LINE.finditer(body)]
+    if not breaks or not _FAREWELL.match(body, breaks[-1][1]):
+        return text
+    start = breaks[-1][0]
+    while start and (body[start - 1].isspace() or body[start - 1] in "*#_>-"):
+        start -= 1
+    found = _BLANK_LINE.search(body, start)
+    return body[: found.start() if found else start]
+
+
 def unlabelled(text: str) -> str:
     """``Research Question: How …?`` → ``How …?``."""
     return _LABEL_IN_STRING.sub("", text.strip()).strip().rstrip("*").strip()
@@ -59,7 +77,7 @@ def unlabelled(text: str) -> str:
 
 def read_labelled(text: str, cut: bool) -> Pairs:
     """Pairs from labels such as ``Q1:`` and ``**Answer**``."""
-    text = _INLINE_ANSWER.sub("\n", _FAREWELL.sub("", _RULE.sub("", text)))
+    text = _INLINE_ANSWER.sub("\n", _body(text))
     labels = _labels(text)
     pairs: Pairs = []
     question = ""
@@ -79,27 +97,31 @@ def read_labelled(text: str, cut: bool) -> Pairs:
 
 def _quoted(content: str) -> str:
     """The string after a quoted label (JSON past repair); nothing where its end is missing."""
-    whole = re.match(r"[\s,:]*[\"'“](.*)[\"'”]\s*(?:[}\],]|$)", content, re.S)
-    nested = re.match(r"[\s,:]*([\[{].*)[\]}]", content, re.S)
+    whole = re.match(r"\A[\s,:]*+[\"'“](.*)[\"'”]\s*+(?:[}\],]|$)", content, re.S)
+    nested = re.match(r"\A[\s,:]*+([\[{].*)[\]}]", content, re.S)
     if whole:
         return whole.group(1)
     return re.sub(r"[\"{}\[\]]+,?", " ", nested.group(1)) if nested else ""
 
 
 def _ends(text: str) -> bool:
-    return bool(re.search(r"[.!?:)\]\"”'*`]\s*$", text))
+    return text.rstrip().endswith(tuple(".!?:)]\"”'*`"))
 
 
 _LABEL_IN_STRING = re.compile(
-    r"^[*#\s]*(?:research\s+question|question|q|approach|answer|a)\s*\d*\s*[*]*\s*:\s*[*]*", re.I
+    r"^[*#\s]*+(?:research\s++question|question|q|approach|answer|a)"
+    r"\s*+\d*+\s*+\**+\s*+:\s*+\**+",
+    re.I,
 )
-_NUMBERED = re.compile(rf"^{_DRESS}\d+\s*[.):]\s*(?P<question>[^\n?]+\?)[*_\"”']*", re.M)
-_BOLD_QUESTION = re.compile(r"^\s*(?:#+\s+|\*\*)(?P<question>[^\n?]+\?)[*_]*\s*$", re.M)
+_NUMBERED = re.compile(rf"^{_DRESS}\d++\s*+[.):]\s*+(?P<question>[^\n?]++\?)[*_\"”']*+", re.M)
+_BOLD_QUESTION = re.compile(
+    r"^[^\S\n]*+(?:#++\s++|\*\*)(?P<question>[^\n?]++\?)[*_]*+[^\S\n]*+$", re.M
+)
 
 
 def read_numbered(text: str, cut: bool) -> Pairs:
     """Numbered or bold questions with their answers behind or below them."""
-    text = _FAREWELL.sub("", _RULE.sub("", text))
+    text = _body(text)
     for pattern in (_NUMBERED, _BOLD_QUESTION):
         found = list(pattern.finditer(text))
         if len(found) == 1 and len(text[: found[0].start()]) > 200:
@@ -107,7 +129,7 @@ def read_numbered(text: str, cut: bool) -> Pairs:
         pairs: Pairs = []
         for match, after in zip_longest(found, found[1:]):
             answer = text[match.end() : after.start() if after else len(text)]
-            answer = re.sub(r"^\s*[-–:→]+\s*", "", answer).strip()
+            answer = re.sub(r"^\s*+[-–:→]++\s*+", "", answer).strip()
             if answer and (not cut or after or _ends(answer)):
                 pairs.append((match.group("question"), answer))
         if pairs:
@@ -120,13 +142,13 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 # pictographs, symbols and dingbats; arrows (U+2190…) and operators (U+2200…) are maths
 _EMOJI = re.compile("[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2600-\u27bf\u2b50\u2b55]")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$\n?", re.M)
-_BOLD = re.compile(r"(?<![\w*])\*{2,3}(?=\S)(.+?)(?<=\S)\*{2,3}(?!\w)", re.S)
-_EMPHASIS = re.compile(r"(?<![\w*\\)])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?![\w*(])")
-_CODE = re.compile(r"`+([^`\n]+)`+")
-_HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.M)
-_BULLET = re.compile(r"^[ \t]*(?:[*•▪●◦‣·■□►▶]+|[-–—](?=[ \t]))[ \t]+", re.M)
-_INNER_BULLET = re.compile(r"[ \t]*[•▪●◦‣■□►▶][ \t]*")
-_RULES = re.compile(r"^[ \t]*(?:[-*_=][ \t]*){3,}$", re.M)
+_BOLD, _BOLD_END = re.compile(r"(?<![\w*])\*{2,3}(?=\S)"), re.compile(r"(?<=\S)\*{2,3}(?!\w)")
+_EMPHASIS = re.compile(r"(?<![\w*\\)])\*(?=[^\s*])([^*\n]++)(?<=\S)\*(?![\w*(])")
+_CODE = re.compile(r"(?<!`)`++([^`\n]++)`++")
+_HEADING = re.compile(r"^[ \t]*+#{1,6}[ \t]++(.*)$", re.M)
+_BULLET = re.compile(r"^[ \t]*+(?:[*•▪●◦‣·■□►▶]++|[-–—](?=[ \t]))[ \t]++", re.M)
+_INNER_BULLET = re.compile("[•▪●◦‣■□►▶]")
+_RULES = re.compile(r"^[ \t]*+(?:[-*_=][ \t]*+){3,}+$", re.M)
 
 
 def clean(text: str) -> str:
@@ -135,17 +157,31 @@ def clean(text: str) -> str:
     Goes: Markdown bold, emphasis, headings, bullets, fences and backticks, rules, emojis,
     zero-width and control characters. Stays: ``a * b``, ``x**2``, ``C#``, ``snake_case``, LaTeX.
     """
-    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = normalized("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
     for pattern in (_INVISIBLE, _CONTROL, _EMOJI, _FENCE, _RULES, _BULLET):
         text = pattern.sub("", text)
-    text = _CODE.sub(r"\1", _HEADING.sub(r"\1", text))
+    text = _HEADING.sub(lambda line: line[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)
+    text = _CODE.sub(r"\1", text)
     for _ in range(2):  # bold may stand around emphasis
-        text = _EMPHASIS.sub(r"\1", _BOLD.sub(r"\1", text))
+        text = _EMPHASIS.sub(r"\1", _not_bold(text))
     text = _INNER_BULLET.sub(" ", text)
     text = re.sub(r"[^\S\n]+", " ", text)
-    text = re.sub(r" ?\n[\s]*", "\n", text).strip().strip("`").strip()
-    text = re.sub(r"^\*+(?=[\w\s\"“(])\s*|(?<=[\w\s.!?:;,\"”)])\s*\*+$", "", text)
+    text = re.sub(r" ?\n\s*", "\n", text).strip().strip("`").strip()
+    # of white space there is one at a time now
+    text = re.sub(r"^\*++(?=[\w\s\"“(])\s?|(?<=[\w\s.!?:;,\"”)])\s?\*++$", "", text)
     return _unquoted(text)
+
+
+def _not_bold(text: str) -> str:
+    """The text without the marks of bold words; where an end is missing, with them."""
+    parts, position = [], 0
+    while start := _BOLD.search(text, position):
+        end = _BOLD_END.search(text, start.end() + 1)
+        if end is None:  # and so none of the later ones has an end
+            break
+        parts += [text[position : start.start()], text[start.end() : end.start()]]
+        position = end.end()
+    return "".join([*parts, text[position:]])
 
 
 def clean_line(text: str) -> str:

@@ -3,6 +3,8 @@
 Whole JSON values are taken wherever they stand, so fences, prose around them and a cut at the end
 do not matter. What is nearly JSON is repaired object by object. Only then labels are looked for
 (``Q1:``, ``**Question:**``, ``### Answer``) and, last, numbered questions with text below them.
+
+Whatever a text is, reading it takes time in proportion to its length.
 """
 
 import json
@@ -13,10 +15,14 @@ from typing import Any
 from papertune.generators import plain_text
 from papertune.generators.plain_text import Pairs, unlabelled
 
-_TAG = r"(?:think(?:ing)?|reasoning)>"
-_THOUGHT = re.compile(rf"<({_TAG[:-1]})>.*?</\1>", re.S | re.I)
-_END_OF_THOUGHT = re.compile(rf"^.*</{_TAG}", re.S | re.I)
-_THINKING = re.compile(f"<{_TAG}", re.I)
+LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
+PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
+LONGEST_REPAIR = 20_000  # characters of an object that is repaired: twice the longest answer's
+
+_TAG = r"(think(?:ing)?|reasoning)>"
+_THINKING = re.compile(f"<{_TAG}", re.I | re.A)
+_ENDS = {tag: re.compile(f"</{tag}>", re.I) for tag in ("think", "thinking", "reasoning")}
+_LAST_END = re.compile(rf"^.*</{_TAG}", re.S | re.I)
 
 _QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questiontext"}
 _ANSWER_NAMES = {"a", "answer", "approach", "response", "ans", "reply", "answertext"}
@@ -34,22 +40,44 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     """The question–answer pairs in a model's raw output, cleaned, in their order.
 
     Of a text that was ``cut`` by the token limit the last labelled answer is taken only if it ends
-    like a sentence. (In JSON a half answer shows by itself and is never taken.)
+    like a sentence. (In JSON a half answer shows by itself and is never taken.) One of more than
+    ``LONGEST`` characters is not read.
     """
+    if len(text) > LONGEST:
+        return []
     # the opening tag of a thought is often part of the prompt
-    text = _END_OF_THOUGHT.sub("", _THOUGHT.sub("", text))
+    text = _LAST_END.sub("", _without_thoughts(text))
     unfinished = False
     if start := _THINKING.search(text):
         # of a thought without an end only whole JSON is read: labels in it are drafts
         unfinished = not text[: start.start()].strip()
         text = text[start.end() :] if unfinished else text[: start.start()]
-    pairs = _read_json(text)
+    try:
+        pairs = _read_json(text)
+    except RecursionError:  # no pair lies so deep
+        pairs = []
     if not pairs and not unfinished:
         pairs = plain_text.read_labelled(text, cut) or plain_text.read_numbered(text, cut)
     cleaned = (
         (plain_text.clean_line(question), plain_text.clean(answer)) for question, answer in pairs
     )
     return [(question, answer) for question, answer in cleaned if question and answer]
+
+
+def _without_thoughts(text: str) -> str:
+    """The text without what stands between a thought's tags."""
+    parts, position = [], 0
+    endless: set[str] = set()  # tags of which no end comes any more
+    for start in _THINKING.finditer(text):
+        tag = start[1].lower()
+        if start.start() < position or tag in endless:
+            continue
+        if end := _ENDS[tag].search(text, start.end()):
+            parts.append(text[position : start.start()])
+            position = end.end()
+        else:
+            endless.add(tag)
+    return "".join([*parts, text[position:]])
 
 
 def _read_json(text: str) -> Pairs:
@@ -59,28 +87,39 @@ def _read_json(text: str) -> Pairs:
     text = _LATEX.sub(r"\\\\", text)
     values: list[Any] = []
     decoder = json.JSONDecoder(strict=False)
-    position = 0
+    position = looked = 0
     for bracket in re.finditer(r"[\[{]", text):
-        if bracket.start() < position:
+        start = bracket.start()
+        if start < position:
             continue
         try:
-            value, end = decoder.raw_decode(text, bracket.start())
-        except (json.JSONDecodeError, RecursionError):
-            value, end = _repair(text, bracket.start())
+            value, end = decoder.raw_decode(text, start)
+            looked += end - start
+        except (ValueError, RecursionError) as error:
+            value, end, seen = _repair(text, start)
+            # too deep, or a number without end
+            looked += seen + getattr(error, "pos", start + LONGEST_REPAIR) - start
         if end > 0 and (_pairs_in(value) or _is_part(value)):
             values.append(value)
             position = end
+        if looked > PATIENCE:
+            break
     pairs = [pair for value in values for pair in _pairs_in(value)] or _pairs_in(values)
     if not pairs:
         # the first value in brackets that is whole, repaired with everything it holds
-        for bracket in re.finditer(r"[\[{](?=\s*[\"'“])", text):
-            end, whole = _span(text, bracket.start(), nested=True)
+        for bracket in re.finditer(r"[\[{](?=\s*+[\"'“])", text):
+            end, whole, seen = _span(text, bracket.start(), nested=True)
+            looked += seen
             if whole:
                 return _pairs_in(_loads(text[bracket.start() : end]))
+            if looked > PATIENCE:
+                break
     return pairs
 
 
 def _loads(text: str) -> Any:
+    if len(text) > LONGEST_REPAIR:
+        return None
     from json_repair import loads
 
     try:
@@ -89,26 +128,26 @@ def _loads(text: str) -> Any:
         return None
 
 
-def _repair(text: str, start: int) -> tuple[Any, int]:
+def _repair(text: str, start: int) -> tuple[Any, int, int]:
     """The innermost object or flat list that begins at ``start``, repaired, and where it ends.
 
-    One that holds others is left to them, so that a cut or a fault costs one pair and no more.
+    Third is how many characters were looked at. One that holds others is left to them, so that a
+    cut or a fault costs one pair and no more.
     """
-    end, whole = _span(text, start)
-    piece = text[start:end]
+    end, whole, seen = _span(text, start)
     begin = _QUOTED_NAME if not whole else _STRINGS if text[start] == "[" else None
-    if (begin and not begin.match(piece)) or not piece.strip("[{ \n"):
-        return None, -1
-    return _loads(piece), end
+    if (begin and not begin.match(text, start, end)) or not text[start:end].strip("[{ \n"):
+        return None, -1, seen
+    return _loads(text[start:end]), end, seen + 10 * (end - start)  # repairing takes as much longer
 
 
-_QUOTED_NAME = re.compile(r"""\{\s*["'“]?(?:q|question|query)\s*\d*["'”]?\s*:""", re.I)
-_STRINGS = re.compile(r"""\[\s*["'“]""")
-_CLOSING = re.compile(r"""\s*(?:[}\]:]|,\s*(?:["'“{\[}\]]|[\w-]+\s*:|$)|$)""")
+_QUOTED_NAME = re.compile(r"""\{\s*+["'“]?(?:q|question|query)\s*+\d*+["'”]?\s*+:""", re.I)
+_STRINGS = re.compile(r"""\[\s*+["'“]""")
+_CLOSING = re.compile(r"""(?<!\s)\s*+(?:[}\]:]|,\s*+(?:["'“{\[}\]]|[\w-]++\s*+:|$)|$)""")
 
 
-def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool]:
-    """Where the JSON value that begins at ``start`` ends, and whether it is whole.
+def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool, int]:
+    """Where the JSON value that begins at ``start`` ends, whether it is whole, characters looked at.
 
     A quote opens a string only after one of ``[{,:`` and closes it only before one of ``]},:``, so
     apostrophes and quotes inside an answer do no harm. Of a value cut inside a string, the string
@@ -128,17 +167,17 @@ def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool]:
         elif char in "[{":
             depth += 1
             if depth > 1 and char == "{" and not nested:
-                return start, False  # holds others: they are read one by one
+                return start, False, position - start  # holds others: they are read one by one
             before = char
         elif char in "]}":
             depth -= 1
             before = char
             if depth == 0:
-                return position + 1, True
+                return position + 1, True, position + 1 - start
         elif not char.isspace():
             before = char
         position += 1
-    return (opened if quote else len(text)), False
+    return (opened if quote else len(text)), False, len(text) - start
 
 
 def _name(key: object) -> str:

@@ -17,6 +17,7 @@ from papertune.sentences import sentences
 
 GAP = "____"
 LONGEST_ANSWER = 18  # words
+LONGEST_SENTENCE = 10_000  # characters of one that is asked about
 LONGEST_CLOZE = 45  # words of the sentence around a gap
 
 _FIND = "study studies investigate consider explore examine address analyze analyse revisit tackle"
@@ -61,16 +62,19 @@ def _any(words: str | dict[str, str]) -> str:
     return f"(?:{'|'.join(listed)})".replace(" ", r"\s")
 
 
+# Words have bounds, so that a text without blanks takes time in proportion to its length.
+_W, _W1 = r"[\w-]{0,40}+", r"[\w-]{1,40}+"
+_TOKEN = r"[^\s,;:]{1,300}+"  # formulas are longer than words
 # A phrase ends before a clause, a comma or the end of the sentence.
 _STOPS = (
     r"(?=\s(?:that|which|where|when|while|whose|who|whenever|if|because|as|so|by|using|via|and\s"
     r"(?:then|also|it|we|show|prove|has|is|are|its|learns|reduces|cuts|improves|increases|give)"
     r"|under|over\sthe\sbest|to\s(?:find|show|obtain))\b|[,;:]|[.?!]?$)"
 )
-_PHRASE = rf"(?P<answer>[^\s,;:]+(?: [^\s,;:]+){{0,17}}?){_STOPS}"
+_PHRASE = rf"(?P<answer>{_TOKEN}(?: {_TOKEN}){{0,17}}?){_STOPS}"
 _WE = r"\b(?:[Ww]e|[Tt]his (?:paper|work|article|note))(?: (?:also|then|further|first|next|here|will))?"
 _NOT = r"(?!(?:We|It|This|These|There|That|They|What|When|If|As|Which)\b)"
-_SUBJECT = _NOT + r"(?P<subject>(?:[Tt]he|[Oo]ur|[A-Z])[\w-]*(?: [\w-]+){0,5}?)"
+_SUBJECT = rf"{_NOT}(?P<subject>(?:[Tt]he|[Oo]ur|[A-Z]){_W}(?: {_W1}){{0,5}}?)"
 _STRAIGHT = r"(?!(?:starting|whenever|for|under|if|when|in|with|given|while|unlike|as)\b)"
 _NUMBER = (
     r"(?:(?:up to|about|more than|at least) )?\d[\d.,]*(?:\s?(?:%|percent|×|x|times|dB)(?!\w))?"
@@ -84,26 +88,28 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = [
         (rf"\b(?P<change>{_any(_CHANGE)}) (?:the |its |their )?(?P<what>[^,.;]{{2,50}}?) "
          rf"by (?P<answer>{_NUMBER})",
          "By how much is {what} {change}?"),
-        (r"\b(?P<subject>[A-Z][\w-]*[a-z][\w-]*), (?P<answer>an? [\w -]{3,60}?)"
+        (rf"\b(?P<subject>[A-Z](?=[\w-]{{0,40}}?[a-z]){_W}), (?P<answer>an? [\w -]{{3,60}}?)"
          r"(?= (?:that|which|for|to|with|in|based|whose)\b|[,.;])",
          "What is {subject}?"),
         (r"\b(?P<what>(?:an?|the) [\w -]{3,50}?),? (?:called|named|termed|dubbed|known as) "
          r"(?:the )?(?P<answer>\W?[A-Za-z][\w-]*(?: [A-Z][\w-]*){0,3})",
          "What is {what} called?"),
-        (rf"(?<=[a-z,] )(?P<answer>[A-Z][\w-]*(?: [A-Z][\w-]*){{0,3}}) (?P<noun>{_any(_NAMED)})\b",
+        (rf"(?<=[a-z,] )(?P<answer>[A-Z]{_W}(?: [A-Z]{_W}){{0,3}}) (?P<noun>{_any(_NAMED)})\b",
          "Which {noun} {be} named?"),
-        (r"(?P<answer>\d[\d.]*\s?(?:%|percent)) of (?:the |all |its )?(?P<what>[a-z][\w-]*(?: [a-z]\w+)?)",
+        (r"(?P<answer>\d[\d.]{0,40}+\s?(?:%|percent)) of (?:the |all |its )?"
+         r"(?P<what>[a-z][\w-]*(?: [a-z]\w+)?)",
          "What share of {what} is named?"),
-        (r"(?P<subject>[Tt]he (?:main|key|central|basic|core|primary|only) [\w-]+(?: of [\w-]+)?)"
+        (r"(?P<subject>[Tt]he (?:main|key|central|basic|core|primary|only)"
+         rf" {_W1}(?: of {_W1})?)"
          rf" (?P<is>is|are) {_PHRASE}",
          "What {is} {subject}?"),
-        (r"(?P<subject>(?:[A-Z][\w-]*|[Tt]he [\w-]+)(?: [\w-]+){0,5}?) (?P<is>is|are|was|were) "
+        (rf"(?<![A-Z])(?P<subject>(?:[A-Z]{_W}|[Tt]he {_W1})(?: {_W1}){{0,5}}?) (?P<is>is|are|was|were) "
          rf"(?P<verb>limited|dominated|caused|driven|governed|motivated|inspired) by {_PHRASE}",
          "What {is} {subject} {verb} by?"),
-        (r"(?P<subject>[A-Za-z][\w-]*(?: [\w-]+){0,5}?) have (?:long )?(?:been )?"
+        (rf"(?<![A-Za-z])(?P<subject>[A-Za-z]{_W}(?: {_W1}){{0,5}}?) have (?:long )?(?:been )?"
          rf"(?P<verb>struggled with|held back by|suffered from|focused on) {_PHRASE}",
          "What have {subject} {been}{verb}?"),
-        (rf"(?P<subject>[A-Z][\w-]*(?: [\w-]+){{0,3}}?) suffer from {_PHRASE}",
+        (rf"(?<![A-Z])(?P<subject>[A-Z]{_W}(?: {_W1}){{0,3}}?) suffer from {_PHRASE}",
          "What do {subject} suffer from?"),
         (rf"(?:^|, |that |while ){_SUBJECT} (?P<verb>{_any(_USE)}) (?!that\b){_PHRASE}",
          "What does {subject} {plain}?"),
@@ -115,8 +121,8 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = [
          "What do the authors {verb}?"),
         (rf"\b[Tt]he (?P<noun>problem|question|task|setting|notion|concept) of {_PHRASE}",
          "Which {noun} is discussed?"),
-        (rf"^(?:In [^,]+, )?{_NOT}(?P<subject>[A-Z][\w-]*(?: [\w-]+){{0,4}}?) (?P<is>is|are) (?P<answer>"
-         rf"(?:an?|the|one of) [^\s,;:]+(?: [^\s,;:]+){{0,15}}?){_STOPS}",
+        (rf"^(?:In [^,]+, )?{_NOT}(?P<subject>[A-Z]{_W}(?: {_W1}){{0,4}}?) (?P<is>is|are) (?P<answer>"
+         rf"(?:an?|the|one of) {_TOKEN}(?: {_TOKEN}){{0,15}}?){_STOPS}",
          "What {is} {subject}?"),
         (r"\bby (?P<verb>using|combining|exploiting|applying|means of) " + _PHRASE,
          "By {verb} what is it done?"),
@@ -187,8 +193,12 @@ def _is_balanced(text: str) -> bool:
     return pairs and text.count("$") % 2 == 0 and not re.search(r"\\\w", text.replace("$", ""))
 
 
+def _sentences(text: str) -> list[str]:
+    return [sentence[:LONGEST_SENTENCE] for sentence in sentences(text)]
+
+
 def _extractive(text: str, _rng: random.Random) -> Iterator[Pairs]:
-    every = sentences(text)
+    every = _sentences(text)
     yield [pair for sentence in every for pair in _wh_questions(sentence)]
     general: Pairs = []
     for sentence in every:
@@ -233,7 +243,7 @@ def _inside(subject: str) -> str:
 
 def _cloze(text: str, rng: random.Random) -> Iterator[Pairs]:
     groups: dict[bool, Pairs] = {True: [], False: []}  # strong ones, weak ones
-    for sentence in sentences(text):
+    for sentence in _sentences(text):
         gaps = list(_gaps(sentence))
         # one gap per sentence, so that pairs spread over the text
         for strong, group in groups.items():

@@ -14,6 +14,7 @@ from papertune.errors import GeneratorError
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
 from papertune.identity import fingerprint
+from papertune.models.modelcard import plain
 from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, atomic_write, pair_id, to_line
 from papertune.study.settings import PromptedGenerator, RulesGenerator, SourceGenerator
@@ -214,7 +215,7 @@ def describe_dataset(
         files.append(f"  - split: {path.stem}\n    path: {path.name}")
     sizes = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M"]
     card = CARD.format(
-        title=title or name,
+        title=plain(title or name),
         quoted=json.dumps(title or name, ensure_ascii=False),  # JSON strings are YAML
         size=sizes[bisect_right([1_000, 10_000, 100_000], total)],
         files="\n".join(files),

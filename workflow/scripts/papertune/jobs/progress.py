@@ -24,7 +24,7 @@ NUMBERS = {errno.ENOSPC, errno.EDQUOT}
 # libraries in Rust say the number; torch's writer keeps the system's error to itself
 SIGNS = re.compile(
     r"no space left on device|disk quota exceeded|\(os error (?:28|122)\)"
-    r"|PytorchStreamWriter failed.*file write failed|unexpected pos \d+ vs \d+",
+    r"|PytorchStreamWriter failed.{0,1000}file write failed|unexpected pos \d+ vs \d+",
     re.IGNORECASE,
 )
 

@@ -155,7 +155,7 @@ def licence_of(folder: Path) -> tuple[str, str]:
         read = metadata_load if name == "README.md" else lambda p: json.loads(p.read_text("utf-8"))
         try:
             licence = _named(read(folder / name))
-        except (OSError, ValueError, YAMLError):  # not there, or one that nobody can read
+        except (OSError, ValueError, YAMLError, RecursionError):  # not there, or nobody can read it
             continue
         if licence:
             return licence, name
@@ -190,6 +190,11 @@ def text(value: object) -> str:
     line = re.sub(r"([\\`*_{}\[\]()#!|~$@])", r"\\\1", line)
     line = line.replace("://", ":\\//")  # or it would become a link
     return re.sub(r"(?i)\bwww\.", r"www\\.", line)
+
+
+def plain(value: str) -> str:
+    """Anybody's words in one line, of which none becomes HTML, an image or a link with a text."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", " ".join(value.split())).replace("](", "]\\(")
 
 
 def block(value: str, kind: str = "") -> str:

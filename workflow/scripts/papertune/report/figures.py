@@ -204,7 +204,7 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
-FONT = re.compile(r"(?:(bold|\d+) )?([\d.]+)px")
+FONT = re.compile(r"(?<![\d.])(?:(bold|\d++) )?([\d.]++)px")
 
 
 def inline(text: str, name: str, label: str) -> str:

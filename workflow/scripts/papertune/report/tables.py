@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.metrics import METRICS
+from papertune.models.modelcard import plain
 from papertune.records import atomic_write
 from papertune.report.counts import STAGES, Count, read_counts
 from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
@@ -55,10 +57,22 @@ class Table:
 def write_table(path: str | Path, table: Table) -> None:
     """Write ``path`` with the endings .csv, .md and .tex."""
     with atomic_write(f"{path}.csv") as stream:
-        csv.writer(stream, lineterminator="\n").writerows([table.columns, *table.rows])
+        lines = ([*map(_no_formula, line)] for line in (table.columns, *table.rows))
+        csv.writer(stream, lineterminator="\n").writerows(lines)
     for ending, text in (("md", to_markdown(table)), ("tex", to_latex(table))):
         with atomic_write(f"{path}.{ending}") as stream:
             stream.write(text)
+
+
+def _no_formula(cell: str) -> str:
+    """A cell that a spreadsheet shows and does not reckon: of a formula, an apostrophe before it."""
+    if cell.lstrip()[:1] not in ("=", "+", "-", "@"):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def read_table(path: str | Path, title: str, left: int = 1) -> Table:
@@ -71,10 +85,10 @@ def read_table(path: str | Path, title: str, left: int = 1) -> Table:
 
 
 def to_markdown(table: Table) -> str:
-    """GitHub's tables; pipes and line breaks of cells are escaped."""
+    """GitHub's tables; pipes, HTML and links of cells are escaped, and line breaks are blanks."""
 
     def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+        return "| " + " | ".join(plain(cell).replace("|", "\\|") for cell in cells) + " |\n"
 
     head, *rows = table.lines
     marks = ["---" if i < table.left else "---:" for i in range(len(head))]
@@ -91,7 +105,7 @@ def to_latex(table: Table) -> str:
     text: str = frame.to_latex(index=False, escape=True, column_format=align)
     for sign, command in IN_LATEX.items():
         text = text.replace(sign, command)
-    return text
+    return re.sub(r"^[*\[]", r"{\g<0>}", text, flags=re.M)  # or the line break before it takes it
 
 
 def to_text(table: Table) -> str:

@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ from papertune.study.settings import NAME, Settings
 from papertune.study.settings.notation import as_written, expand, nearest
 
 Checked = TypeVar("Checked", bound=Settings)
+LARGEST = 200_000  # bytes of an experiment file: ten times the longest
+MOST = 100_000  # values in it
+SHOWN = 50  # problems that are said at once
 
 
 class Configuration(Settings):
@@ -107,16 +111,40 @@ def load_experiment(path: str | Path) -> Experiment:
         hint = "rename the file; its name becomes the folder results/<name>"
         raise SettingsError(what, where=str(path), hint=hint)
     try:
+        if path.stat().st_size > LARGEST:
+            raise SettingsError(f"more than {LARGEST:,} bytes", where=str(path))
         text = path.read_text(encoding="utf-8")
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values = _load_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:  # no such day, a number of a mile
         raise SettingsError(f"not YAML: {error}", where=str(path)) from None
+    except RecursionError:
+        raise SettingsError("too deep", where=str(path), hint="write it flatter") from None
     if not isinstance(values, dict):
         raise SettingsError("not a mapping of keys", where=str(path), hint="see config/README.md")
     study = _checked(Experiment, values, str(path), text)
     if problems := list(refused_files(study, path.resolve().parent)):
         raise _wrong(problems, str(path), text)
     return study
+
+
+def _load_yaml(text: str) -> Any:
+    """What safe YAML says; YAMLError where its aliases would make it unfold to more than ``MOST``."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is None:
+        return None
+    if _size(node, {}) > MOST:
+        raise yaml.YAMLError(f"its aliases unfold to more than {MOST:,} values")
+    return yaml.constructor.SafeConstructor().construct_document(node)
+
+
+def _size(node: Any, known: dict[int, float]) -> float:
+    """How many values a node stands for, those of aliases each time."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # of one that holds itself
+        parts = node.value if isinstance(node.value, list) else []
+        pairs = (part if isinstance(part, tuple) else (part,) for part in parts)
+        known[id(node)] = 1 + sum(_size(one, known) for pair in pairs for one in pair)
+    return known[id(node)]
 
 
 def _checked(kind: type[Checked], values: dict[str, Any], where: str, text: str = "") -> Checked:
@@ -126,9 +154,11 @@ def _checked(kind: type[Checked], values: dict[str, Any], where: str, text: str 
         models, origins = values.get("models"), {}
         with suppress(ValueError):  # the problem is one of the notation itself
             origins = expand(models)[1] if isinstance(models, dict) else {}
-        written = [as_written(_explain(item), origins) for item in error.errors()]
-        # of a sweep, each model has the same one
-        raise _wrong(list(dict.fromkeys(written)), where, text) from None
+        found = error.errors()
+        written = [as_written(_explain(item), origins) for item in found[:SHOWN]]
+        problems = list(dict.fromkeys(written))  # of a sweep, each model has the same one
+        problems += [f"and {len(found) - SHOWN:,} more"] * (len(found) > SHOWN)
+        raise _wrong(problems, where, text) from None
 
 
 def _wrong(problems: list[str], where: str, text: str) -> SettingsError:
@@ -174,7 +204,7 @@ def _explain(problem: Any) -> str:
         return f"{where}: unknown key{nearest(keys[-1], _known_keys())}"
     if problem["type"] == "missing":
         return f"{where}: missing"
-    return f"{where}: {message} (it is {problem['input']!r})"
+    return f"{where}: {message} (it is {problem['input']!r:.200})"
 
 
 def _known_keys(kind: type[Settings] = Settings) -> set[str]:

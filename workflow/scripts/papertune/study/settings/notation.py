@@ -16,6 +16,7 @@ The last one stands for four models: lora-1e-5-r8, lora-1e-5-r64, lora-5e-5-r8, 
 
 import difflib
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -133,9 +134,9 @@ def _swept(
             raise ValueError(f"{where}: unknown key {key!r}{nearest(str(key), SWEPT)}")
         if not isinstance(choices, list) or not choices:
             raise ValueError(f"{where}.{key}: not a list of values")
+    if (count := math.prod(map(len, sweep.values()))) > MOST:
+        raise ValueError(f"{where}: {count} models, more than {MOST}")
     combinations = list(itertools.product(*sweep.values()))
-    if len(combinations) > MOST:
-        raise ValueError(f"{where}: {len(combinations)} models, more than {MOST}")
     names = set()
     for chosen in combinations:
         change = dict(zip(sweep, chosen, strict=True))
@@ -177,7 +178,7 @@ def _word(key: str, value: Any) -> str:
     """What a value adds to a model's name: 1e-5, r8, alpha16, schedule-cosine."""
     short = SHORT.get(key, key.rpartition(".")[2])
     # YAML 1.1 reads 1e-5, without a dot, as text
-    if re.fullmatch(r"[+-]?\d*\.?\d+(e[+-]?\d+)?", str(value), re.IGNORECASE):
+    if re.fullmatch(r"[+-]?(?:\d++(?:\.\d++)?|\.\d++)(?:e[+-]?\d++)?", str(value), re.IGNORECASE):
         exact = Decimal(str(value)).normalize()
         if exact == exact.to_integral_value() and abs(exact) < 10**6:
             return f"{short}{int(exact)}"
