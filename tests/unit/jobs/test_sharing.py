@@ -12,8 +12,9 @@ import pytest
 from accounts import ANN, BOB, EVE, GROUP, as_user, group_folder
 from papertune.collect.web.pages import Page, PageCache
 from papertune.collect.web.pauses import HostPauses
+from papertune.identity import fingerprint
 from papertune.models.modelfolder import place
-from papertune.owned import check_shared, share
+from papertune.owned import check_shared, make_folder, share
 from papertune.store import Store
 
 URL = "https://site.example/"
@@ -81,6 +82,31 @@ def test_what_other_members_made_is_taken_only_if_the_user_says_so(open_place, t
         if path.is_file() and "turns" not in path.parts:
             assert bool(state.st_mode & stat.S_IWGRP) == trust, path
     assert not as_user(EVE, [], partial(finish, store, "third", trust))
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_training_goes_on_from_anothers_checkpoints_only_if_the_user_says_so(open_place, trust):
+    store, output = open_place, open_place.parent / "study" / "seed-1"
+    kept = store / "checkpoints" / fingerprint([{"seed": 1}, str(output)]) / "steps"
+
+    def plant() -> None:
+        share([store], trust=True)
+        make_folder(kept)
+        (kept / "state").write_text("of another training")
+
+    def look(made: Path, steps: Path) -> None:
+        make_folder(steps)
+        assert (steps / "state").exists() == trust
+        assert steps.parent.stat().st_mode & 0o777 == (0o770 if trust else 0o700)
+        make(made, steps)
+
+    def train() -> None:
+        share([store], trust=trust)
+        place(store, "models", {"seed": 1}, output, look)
+
+    assert as_user(BOB, [GROUP], plant)
+    assert as_user(ANN, [GROUP], train)
+    assert kept.exists() != trust, "who is not trusted keeps what is theirs"
 
 
 def test_modes_change_in_the_shared_folder_only(open_place):
