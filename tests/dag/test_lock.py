@@ -191,7 +191,7 @@ def write(folder: Path, **changes) -> Path:
     ("run", "locks", "note", "in_the_way", "stays"),
     [
         ({}, True, "Another run is at work", 0, True),  # but is not in its own way
-        ({"command": "snakemake \x1b[2J\n"}, True, ": snakemake ?[2J?", 0, True),
+        ({"command": "snakemake \x1b[2J\n"}, True, r": snakemake \x1b[2J", 0, True),
         (AWAY, True, "A run on another host", 1, True),
         (AWAY, False, "", 0, False),
         (
