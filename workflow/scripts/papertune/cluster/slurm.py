@@ -15,7 +15,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, one_line
 
 TOOLS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
 EXECUTOR = "snakemake_executor_plugin_slurm"  # the module of what submits, a plugin of Snakemake
@@ -52,8 +52,7 @@ class QueuedJob:
 
     def __str__(self) -> str:
         rule = self.comment.removeprefix("rule_").replace("_wildcards_", " ", 1)
-        what = f"{rule} ({self.state.lower()}, {self.id})"
-        return "".join(letter if letter.isprintable() else "?" for letter in what)
+        return one_line(f"{rule} ({self.state.lower()}, {self.id})")
 
 
 def missing_tools() -> list[str]:
