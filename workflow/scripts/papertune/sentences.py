@@ -1,7 +1,9 @@
-"""Sentences of English scientific prose, without any data to download."""
+"""Texts in one form of Unicode, and their sentences, without any data to download."""
 
 import re
+import unicodedata
 from collections.abc import Callable
+from typing import Literal
 
 # a dot after one of these ends no sentence
 _SHORT = r"e\.g|i\.e|cf|vs|resp|fig|eq|sec|thm|prop|lem|dr|prof|approx|w\.r\.t|a\.k\.a|i\.i\.d"
@@ -9,6 +11,26 @@ _ABBREVIATIONS = re.compile(rf"\b(?:{_SHORT}|et al|no|[A-Z])\.$", re.IGNORECASE)
 _KNOWN = {"al", "mr", "mrs", "ms", "st", "jr", "sr", "ca", "u.s", "z.b"}
 _KNOWN.update(_SHORT.replace("\\", "").split("|"))
 _END = re.compile(r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘$\\]*[A-Z0-9])")
+_MOST_MARKS = 30
+# there may be that many in these
+_MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}+")
+
+
+def composed(text: str, form: Literal["NFC", "NFKC", "NFKD"] = "NFC") -> str:
+    """A text in a normal form of Unicode's.
+
+    Of marks upon one letter the first 30 stay, as Unicode has it for streams: putting them in order
+    takes the square of their number.
+    """
+    return unicodedata.normalize(form, text if text.isascii() else _MARKS.sub(_fewer, text))
+
+
+def _fewer(run: re.Match[str]) -> str:
+    kept, marks = [], 0
+    for char in run[0]:
+        marks = marks + 1 if unicodedata.category(char)[0] == "M" else 0
+        kept += [char] * (marks <= _MOST_MARKS)
+    return "".join(kept)
 
 
 def sentences(text: str) -> list[str]:

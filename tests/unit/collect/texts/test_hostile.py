@@ -7,10 +7,11 @@ import pytest
 
 from papertune.collect.texts.abstracts import best_abstract
 from papertune.collect.texts.posts import clean_post
-from papertune.collect.texts.text import clean, composed
+from papertune.collect.texts.text import clean
 from papertune.collect.texts.titles import normalised, similarity
 from papertune.collect.texts.wikipedia_text import sections_of_extract, sections_of_html
 from papertune.collect.web.pages import challenge_of
+from papertune.sentences import composed
 
 LONG = 200_000
 SECONDS = 8.0  # of the processor; without care most of these take minutes, some take years

@@ -5,7 +5,7 @@ without its decoration.
 import re
 from itertools import zip_longest
 
-from papertune.unicode import normalized
+from papertune.sentences import composed
 
 Pairs = list[tuple[str, str]]
 
@@ -157,7 +157,7 @@ def clean(text: str) -> str:
     Goes: Markdown bold, emphasis, headings, bullets, fences and backticks, rules, emojis,
     zero-width and control characters. Stays: ``a * b``, ``x**2``, ``C#``, ``snake_case``, LaTeX.
     """
-    text = normalized("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = composed(text).replace("\r\n", "\n").replace("\r", "\n")
     for pattern in (_INVISIBLE, _CONTROL, _EMOJI, _FENCE, _RULES, _BULLET):
         text = pattern.sub("", text)
     text = _HEADING.sub(lambda line: line[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)

@@ -15,11 +15,11 @@ from typing import Any
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.rows import Numbered, Row, read_rows, year_of
-from papertune.collect.texts.text import composed
 from papertune.errors import CollectError
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.records import Document, Rejection
+from papertune.sentences import composed
 from papertune.study.settings.notation import nearest
 from papertune.study.settings.qa import HubDatasetSource, PairsSource, TableSource
 

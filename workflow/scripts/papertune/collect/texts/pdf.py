@@ -16,8 +16,9 @@ from pypdfium2 import raw
 
 from papertune.collect.texts.is_abstract import is_abstract
 from papertune.collect.texts.pdf_layout import Line, lines_of, without_furniture
-from papertune.collect.texts.text import clean, composed, letters
+from papertune.collect.texts.text import clean, letters
 from papertune.errors import CollectError
+from papertune.sentences import composed
 
 _HYPHEN = "\x02"  # PDFium's mark of a hyphen that ends a line
 _LETTERS_A_PAGE = 100  # fewer, on average, is a scan with a stamp on it

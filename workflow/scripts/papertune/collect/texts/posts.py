@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from papertune.collect.identifiers import document_id
-from papertune.collect.texts.text import composed, folded, raised, words
+from papertune.collect.texts.text import folded, raised, words
 from papertune.records import Document, Rejection
+from papertune.sentences import composed
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

@@ -4,11 +4,11 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Literal
 
 from lxml import etree
 
 from papertune.collect.texts.formulas import LONG_NUMBER, formulas_in_text
+from papertune.sentences import composed
 
 _BLOCK = (
     "br|div|li|ul|ol|section|h[1-6]|table|tr|td|th|blockquote|dd|dt|simple-para|abstract-sec"
@@ -31,10 +31,6 @@ _INVISIBLE = re.compile(
     "\ud800-\udfff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
 # ligatures, and the alphabets of mathematics
-_MOST_MARKS = 30
-_MARKS = re.compile(
-    rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}+"
-)  # there may be that many in these
 _TYPESET = re.compile("[\ufb00-\ufb06\U0001d400-\U0001d7ff]+")
 # "Abstract interpretation …" is a sentence, "Abstract: …" and "ABSTRACT We …" have a heading
 _LABEL = re.compile(
@@ -105,15 +101,6 @@ def unescaped(text: str) -> str:
     return html.unescape(LONG_NUMBER.sub("\ufffd", text))
 
 
-def composed(text: str, form: Literal["NFC", "NFKC", "NFKD"] = "NFC") -> str:
-    """A text in a normal form of Unicode's.
-
-    Of marks upon one letter the first 30 stay, as Unicode has it for streams: putting them in order
-    takes the square of their number.
-    """
-    return unicodedata.normalize(form, text if text.isascii() else _MARKS.sub(_fewer, text))
-
-
 def without_preambles(text: str) -> str:
     """A text without the LaTeX documents that some publishers wrap each formula in."""
     return _END.sub("", _PREAMBLE.sub("", text)) if "\\documentclass" in text else text
@@ -176,14 +163,6 @@ def inner(element: etree._Element | None) -> str:
     markup = etree.tostring(element, encoding="unicode", with_tail=False)
     # 10<sup>5</sup> is not 105
     return _XML_TAG.sub(lambda tag: " " if tag[1] in ("br", "p", "par") else "", markup)
-
-
-def _fewer(run: re.Match[str]) -> str:
-    kept, marks = [], 0
-    for char in run[0]:
-        marks = marks + 1 if unicodedata.category(char)[0] == "M" else 0
-        kept += [char] * (marks <= _MOST_MARKS)
-    return "".join(kept)
 
 
 def _without_tags(text: str) -> str:

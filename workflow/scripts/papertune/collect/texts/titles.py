@@ -7,7 +7,8 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import TypeVar
 
-from papertune.collect.texts.text import clean, composed, without_preambles
+from papertune.collect.texts.text import clean, without_preambles
+from papertune.sentences import composed
 
 Item = TypeVar("Item")
 

@@ -8,7 +8,8 @@ from bs4 import Tag
 
 from papertune.collect.texts.formulas import groups, is_gone
 from papertune.collect.texts.markup import parsed
-from papertune.collect.texts.text import composed, raised, words
+from papertune.collect.texts.text import raised, words
+from papertune.sentences import composed
 
 # headings of lists and notes in large Wikipedias; a user's own are in source.skip
 BOILERPLATE = frozenset(
