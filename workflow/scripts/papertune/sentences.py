@@ -19,10 +19,12 @@ _MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}+")
 def composed(text: str, form: Literal["NFC", "NFKC", "NFKD"] = "NFC") -> str:
     """A text in a normal form of Unicode's.
 
-    Of marks upon one letter the first 30 stay, as Unicode has it for streams: putting them in order
-    takes the square of their number.
+    In a long one, of marks upon one letter the first 30 stay, as Unicode has it for streams: putting
+    them in order takes the square of their number.
     """
-    return unicodedata.normalize(form, text if text.isascii() else _MARKS.sub(_fewer, text))
+    if len(text) > 2000 and not text.isascii():
+        text = _MARKS.sub(_fewer, text)
+    return unicodedata.normalize(form, text)
 
 
 def _fewer(run: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from papertune.collect.texts.formulas import drop, is_gone, replace_formulas
 from papertune.collect.texts.text import BLOCK_TAG, label, scripts
 
 _DEEPEST = 250  # browsers stop at 512
+_MOST_PIECES = 1000  # of what follows a heading; longer than any abstract
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", "div", "p", "th")
 HEADING = re.compile(
@@ -138,7 +139,7 @@ def text_after(heading: Tag) -> str:
     """The text that follows a heading, up to the next heading of its rank."""
     rank = heading.name if heading.name in HEADINGS else "h6"
     parts: list[str] = []
-    for sibling in heading.next_siblings:
+    for sibling in islice(heading.next_siblings, _MOST_PIECES):
         name = getattr(sibling, "name", None)
         if not name:
             parts.append(escape(str(sibling), quote=False))

@@ -101,7 +101,7 @@ def _gutter(pieces: list[Line], width: float) -> float | None:
     letters = sum(len(piece.text) for piece in pieces)
     crossing = {
         x: sum(len(piece.text) for piece in pieces if piece.left < x - 1 and piece.right > x + 1)
-        for x in range(int(0.3 * width), int(0.7 * width), 2)
+        for x in range(int(0.3 * width), int(0.7 * width), max(2, int(width / 1000)))
     }
     fewest = min(crossing.values(), default=letters)
     if not crossing or fewest > 0.5 * letters:

@@ -72,9 +72,7 @@ _FAREWELL = re.compile(
     rf"(?:{_NAME}\s*+[.!]*+\s*+)?$",
     re.IGNORECASE,
 )
-_SIGNED = re.compile(
-    r"(?<!\s)[^\S\n]*+\n\s*+(?:--?|~|/)\s*+[A-Z][\w'.-]*+(?: [A-Z][\w'.-]*+)?\s*+$"
-)
+_SIGNED = re.compile(r"\n(?<!\s\n)\s*+(?:--?|~|/)\s*+[A-Z][\w'.-]*+(?: [A-Z][\w'.-]*+)?\s*+$")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # no tree takes them
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ", "0123456789+-=()n")

@@ -98,7 +98,7 @@ def text_of(markup: str) -> str:
 
 def unescaped(text: str) -> str:
     """A text with its entities read, ``&lt;`` and ``&#60;``."""
-    return html.unescape(LONG_NUMBER.sub("\ufffd", text))
+    return html.unescape(LONG_NUMBER.sub("\ufffd", text) if "&#" in text else text)
 
 
 def without_preambles(text: str) -> str:

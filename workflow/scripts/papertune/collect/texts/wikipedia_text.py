@@ -162,7 +162,7 @@ def _unwrapped(tex: str) -> str:
 
 def _with_tex(text: str) -> str:
     """An extract with ``$…$`` in place of formulas, which it spells in lines before their TeX."""
-    parts, position, ends = [], 0, groups(text)
+    parts, position, ends = [], 0, groups(text) if _TEX_START.search(text) else {}
     while start := _TEX_START.search(text, position):
         line_end = text.find("\n", start.start())
         end = ends.get(start.start(), line_end if line_end >= 0 else len(text))
