@@ -107,11 +107,14 @@ def list_one(path: Path, limit: int | None) -> None:
     """In a process of its own: list a dump, and say what it took."""
     sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
     from papertune.collect.listings.stack_dump import list_documents
+    from papertune.collect.web.session import PoliteSession
+    from papertune.study.settings import Fetching
     from papertune.study.settings.qa import StackDumpSource
 
     source = StackDumpSource(kind="stack_dump", path=str(path), site="math", limit=limit)
     start = time.monotonic()
-    pairs = sum(1 for _ in list_documents(None, source, YEARS[5]))
+    with PoliteSession(Fetching(), path.parent / "cache") as session:
+        pairs = sum(1 for _ in list_documents(session, source, YEARS[5]))
     seconds = time.monotonic() - start
     # the high-water mark of this program alone; ru_maxrss would count its parent's, too
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -8,8 +8,10 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from papertune.collect.listings.stack_dump import list_documents
+from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document
+from papertune.study.settings import Fetching
 from papertune.study.settings.qa import StackDumpSource
 
 CODE = "<p>Do this:</p><pre><code>x = 1</code></pre>"
@@ -37,11 +39,12 @@ def dump(*rows):
 
 
 @pytest.fixture
-def listed(written):
+def listed(written, tmp_path):
     def read(*rows, content=None, name="Posts.xml", year=2012, **settings):
         path = written(dump(*rows) if content is None else content, name)
         source = StackDumpSource(kind="stack_dump", path=path, site="math", **settings)
-        return list(list_documents(None, source, year))
+        with PoliteSession(Fetching(), tmp_path / "cache") as session:
+            return list(list_documents(session, source, year))
 
     return read
 

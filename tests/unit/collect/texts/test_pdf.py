@@ -5,13 +5,16 @@ import random
 import re
 import textwrap
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from papertune.collect.listings.pdf_folder import list_documents
 from papertune.collect.texts.pdf import PdfError, abstract_of, read_pdf
+from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
+from papertune.study.settings import Fetching
 from papertune.study.settings.listings import PdfsSource
 
 TITLE = "Small Models That Read Two Columns"
@@ -160,7 +163,8 @@ def test_what_is_refused_and_why(tmp_path):
 
 def listed(path: str, year: int = 0, **settings: object) -> list[Document | Rejection]:
     source = PdfsSource.model_validate({"kind": "pdfs", "path": path, **settings})
-    return list(list_documents(None, source, year))  # type: ignore[arg-type]
+    with TemporaryDirectory() as cache, PoliteSession(Fetching(), cache) as session:
+        return list(list_documents(session, source, year))
 
 
 def test_a_folder_of_pdfs(tmp_path):

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-from papertune.collect.texts.abstracts import best_abstract
 from papertune.collect.web.per_host_pool import host_key, map_per_host
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
+from papertune.jobs.apart import MEGABYTES, SECONDS
 from papertune.jobs.progress import progress
 from papertune.records import Document, Rejection
 from papertune.store import Store
@@ -30,9 +30,14 @@ NOT_OF_THE_DOCUMENT = ("robots", "too_large", "private_address", "browser_memory
 NOT_ASKED = "no_doi"  # nothing that the API could be asked with; not worth telling of
 # a page that was refused is not asked for by other means
 NOT_RENDERED = (
-    "http_4", "robots", "not_html", "too_large", "bad_url", "redirects", "private_address"
+    "http_4", "robots", "not_html", "too_large", "bad_url", "redirects", "private_address", "parse_"
 )  # fmt: skip
+_AGAIN = "; to have it read again, delete its file in the folder that the log names"
 REASONS = {
+    "parse_time": f"reading it took more than {SECONDS:.0f} s{_AGAIN}",
+    "parse_memory": f"reading it took more than {MEGABYTES} MB{_AGAIN}",
+    "parse_died": f"reading it ended the process that reads, twice{_AGAIN}",
+    "parse_failed": "it cannot be read; the log says why",
     "no_doi": "neither a DOI nor an arXiv number to look it up by (fetching.lookups.by_title would)",
     "not_found": "the last one asked does not know it",
     "other_title": "only papers with other titles were found",
@@ -80,7 +85,7 @@ def resolvers(names: Iterable[str], session: PoliteSession, fetching: Fetching) 
 
     def landing(document: Document) -> Outcome:
         page = session.get(document.url)
-        found = best_abstract(page.text, page.landed)
+        found = session.abstract(page.text, page.landed, document.url)
         if found is None:
             return Outcome(reason="no_abstract_in_page")
         return Outcome(found.text, found.found_by, "truncated" if found.truncated else "")

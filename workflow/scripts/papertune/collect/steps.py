@@ -156,7 +156,7 @@ def render_documents(
             said = [item.partition(": ") for item in document.tried]
             before = next((reason for who, _, reason in said if who == "landing"), "")
             if before.startswith(NOT_RENDERED):
-                return Outcome(reason=before)
+                return Outcome(reason=before, passing=before.startswith("parse_"))
             try:
                 if why_not:
                     raise BrowserMissing(why_not)

@@ -9,6 +9,7 @@ is cheap to make again and is only in the second.
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from papertune import versions
 from papertune.generators.backends import Request, Written, open_backend
 from papertune.generators.checking import Judged, judge
+from papertune.generators.reading import pairs_in
 from papertune.identity import digest
 from papertune.jobs import distributed, stopping
+from papertune.jobs.apart import Readers
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
 from papertune.records import Document, Rejection, from_dict, parsed
@@ -175,10 +178,15 @@ class Asking:
         assert self.raw is not None
         items = ((place.item(attempt), place) for place in places)
         left = iter([one for one in items if one[0] in self.raw and one[0] not in self.checked])
-        while some := list(islice(left, BATCH)):
-            read = ((item, self.raw.get(item), place.document()) for item, place in some)
-            self.checked.add({item: judge(self.writer.generator, *one) for item, *one in read})
-            stopping.check()
+        written = ((item, self.raw.get(item), place.document()) for item, place in left)
+        with Readers() as readers:
+            read = partial(readers.read, pairs_in)
+            while some := list(islice(written, BATCH)):
+                generator = self.writer.generator
+                self.checked.add(
+                    {item: judge(generator, said, document, read) for item, said, document in some}
+                )
+                stopping.check()
 
     def result(self, place: Place, attempt: int) -> dict[str, Any]:
         """What an attempt gave, as :func:`papertune.generators.checking.judge` says it."""

@@ -1,13 +1,14 @@
 """Which of the pairs about a document are kept, and why the others are not."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from papertune.generators.plain_text import Pairs
 from papertune.generators.reading import LONGEST, pairs_in
+from papertune.jobs.apart import Unread
 from papertune.records import Document
 from papertune.study.settings import Generator, SourceGenerator
 
@@ -55,12 +56,19 @@ class Judged:
     why: str
 
 
-def judge(generator: Generator, written: Mapping[str, Any], document: Document) -> dict[str, Any]:
+def judge(
+    generator: Generator,
+    written: Mapping[str, Any],
+    document: Document,
+    read: Callable[..., Pairs] = pairs_in,
+) -> dict[str, Any]:
     """Read and check what a generator wrote about a document.
 
     Args:
         generator: Its settings say how many pairs are kept, and how well they are grounded.
         written: ``pairs``, or a model's ``text`` and whether it is ``cut``, or a lasting ``error``.
+        document: What it is about.
+        read: Reads the text, as :func:`papertune.generators.reading.pairs_in`.
 
     Returns:
         ``document``, its id; ``kept`` pairs; (reason, detail) of those ``rejected``; ``why`` there
@@ -73,7 +81,11 @@ def judge(generator: Generator, written: Mapping[str, Any], document: Document) 
         kept = list(ready or ())
         why = "" if kept else "the document has no question"
     elif not why:
-        pairs = ready if ready is not None else pairs_in(written["text"], cut=written["cut"])
+        try:
+            pairs = read(written["text"], cut=written["cut"]) if ready is None else ready
+        except Unread as error:
+            said = f"{error.reason}: {error.what}"
+            return {"document": document.id, "kept": [], "rejected": [], "why": said}
         grounding = getattr(generator, "grounding", None)
         kept, rejected = check_pairs(pairs, document, most=generator.pairs, grounding=grounding)
         if pairs:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from lxml.etree import XMLParser, XMLSyntaxError, _Element, fromstring
 
 from papertune.collect.identifiers import host_of, whole_url
@@ -127,13 +127,9 @@ def list_pages(
     """
     url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
-    soup = BeautifulSoup(page.text, "lxml")
+    with session.reading(url):
+        listed = session.readers.read(papers_of, page.text, page.landed, of=url)
     wanted = tuple(name.replace("{year}", str(year)) for name in source.volumes)
-    abstracts = {str(card.get("id")): card for card in soup.select("div.abstract-collapse[id]")}
-    listed: dict[str, Tag] = {}
-    for link in soup.select("strong > a[href]"):
-        if key := id_in(str(link.get("href"))):
-            listed.setdefault(key, link)
     if not listed:
         raise CollectError(
             "no paper of the ACL Anthology on this page",
@@ -141,7 +137,7 @@ def list_pages(
             hint="open it in a browser; source.url must be a page such as https://aclanthology.org/"
             "volumes/{year}.acl-long/ or https://aclanthology.org/events/acl-{year}/",
         )
-    taken = {key: link for key, link in listed.items() if not wanted or volume_of(key) in wanted}
+    taken = {key: paper for key, paper in listed.items() if not wanted or volume_of(key) in wanted}
     if not taken:
         there = list(dict.fromkeys(map(volume_of, listed)))
         raise CollectError(
@@ -149,18 +145,33 @@ def list_pages(
             where=url,
             hint=f"it has {', '.join(there[:8])}{' …' if there[8:] else ''}; see source.volumes",
         )
-    for key, link in taken.items():
+    for key, (title, text, place, gone) in taken.items():
         if "{year}" not in source.url and year_of(key) != str(year):
             continue
-        title = clean(link.decode_contents())
-        gone = any("line-through" in str(parent.get("style")) for parent in link.parents)
         if gone or not key.removeprefix(volume_of(key)).strip(".0"):  # paper 0 of a volume
             yield Rejection("list", key, "retracted" if gone else "front_matter", title)
             continue
+        yield entry_item(key, title, year, url=place, text=text)
+
+
+def papers_of(html: str, base: str) -> dict[str, tuple[str, str, str, bool]]:
+    """The papers on a page, which lies at ``base``, by id.
+
+    Of each its title, abstract, page, and whether it was retracted.
+    """
+    soup = BeautifulSoup(html, "lxml")
+    abstracts = {str(card.get("id")): card for card in soup.select("div.abstract-collapse[id]")}
+    found: dict[str, tuple[str, str, str, bool]] = {}
+    for link in soup.select("strong > a[href]"):
+        key = id_in(str(link.get("href")))
+        if not key or key in found:
+            continue
+        gone = any("line-through" in str(parent.get("style")) for parent in link.parents)
         card = abstracts.get(f"abstract-{key.replace('.', '--')}")
         text = clean((card.select_one(".card-body") or card).decode_contents()) if card else ""
-        place = whole_url(page.landed, str(link.get("href")))
-        yield entry_item(key, title, year, url=place, text=text)
+        place = whole_url(base, str(link.get("href")))
+        found[key] = (clean(link.decode_contents()), text, place, gone)
+    return found
 
 
 # ---- ids --------------------------------------------------------------------------------------

@@ -117,6 +117,7 @@ SERVICE = Service(
     search=lambda words: url_of("", {"search_query": f'ti:"{words}"', "max_results": 10}, safe=""),
     paper=_paper,
     read=_feed,
+    apart=True,
     works_at=("works",),
     total_at=("total",),
     one_at=("first",),

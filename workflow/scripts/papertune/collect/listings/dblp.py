@@ -69,7 +69,8 @@ def list_documents(
     """
     url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
-    entries = BeautifulSoup(page.text, "lxml").select("li.entry")
+    with session.reading(url):
+        entries = session.readers.read(entries_of, page.text, of=url)
     if not entries:
         raise CollectError(
             "no entry of a DBLP table of contents on this page",
@@ -77,20 +78,27 @@ def list_documents(
             hint="open it in a browser: source.url must be a page such as "
             "https://dblp.org/db/conf/isca/isca{year}.html with one year's papers",
         )
-    for entry in entries:
+    for printed, entry in entries:
+        if "{year}" in source.url or printed.strip()[:4] == str(year):
+            yield dblp_item(**{**entry, "key": entry["key"] or url}, year=year)
+
+
+def entries_of(html: str) -> list[tuple[str, dict[str, Any]]]:
+    """The entries of a table of contents: the year that each has, and what it says."""
+    found = []
+    for entry in BeautifulSoup(html, "lxml").select("li.entry"):
         published = entry.select_one('[itemprop="datePublished"]')
         printed = str(published.get("content") or published.get_text()) if published else ""
-        if "{year}" not in source.url and printed.strip()[:4] != str(year):
-            continue
         title = entry.select_one("span.title")
         links = entry.select("li.ee a[href]") or entry.select("li.drop-down .head a[href]")
-        yield dblp_item(
-            key=str(entry.get("id") or entry.get("data-key") or url),
-            title=title.decode_contents() if title else "",
-            links=[str(link.get("href")) for link in links],
-            year=year,
-            kinds=map(str, entry.get("class") or []),
-        )
+        said = {
+            "key": str(entry.get("id") or entry.get("data-key") or ""),
+            "title": title.decode_contents() if title else "",
+            "links": [str(link.get("href")) for link in links],
+            "kinds": list(map(str, entry.get("class") or [])),
+        }
+        found.append((printed, said))
+    return found
 
 
 def search(

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from papertune.collect.identifiers import document_id
 from papertune.collect.texts.is_abstract import is_cut
-from papertune.collect.texts.pdf import PdfError, abstract_of, read_pdf
+from papertune.collect.texts.pdf import abstract_of, read_pdf
 from papertune.errors import CollectError
+from papertune.jobs.apart import Unread
 from papertune.records import Document, Rejection
 
 if TYPE_CHECKING:
@@ -49,21 +50,30 @@ def list_documents(
             "from the folder that snakemake runs in",
         )
     for path in files:
-        yield _document(path, path.relative_to(folder).as_posix(), source, year)
+        yield _document(session, path, path.relative_to(folder).as_posix(), source, year)
 
 
-def _document(path: Path, name: str, source: PdfsSource, year: int) -> Document | Rejection:
+def _document(
+    session: PoliteSession, path: Path, name: str, source: PdfsSource, year: int
+) -> Document | Rejection:
     limits = source.model_dump(include={"max_pages", "max_megabytes", "max_seconds"})
     reason = detail = ""
     try:
-        title, text = read_pdf(path, **limits)
+        state = path.stat()
+        title, text = session.readers.read(
+            read_pdf,
+            path,
+            of=f"{path.absolute()} {state.st_size} {state.st_mtime_ns}",
+            seconds=source.max_seconds,
+            **limits,
+        )
         text = abstract_of(text) if source.part == "abstract" else text
         if not text:
             reason, detail = "no_abstract", "the text has no headed abstract"
         elif source.part == "abstract" and is_cut(text):
             reason, detail = "truncated", text[-200:]
-    except PdfError as error:
-        reason, detail = error.reason, error.what
+    except Unread as error:
+        reason, detail = error.reason, "; ".join(filter(None, (error.what, error.hint)))
     except OSError as error:
         reason, detail = "unreadable", error.strerror or str(error)
     if reason:

@@ -37,20 +37,21 @@ def read_volumes(
     for volume in source.volumes[year]:
         url = source.url.replace("{volume}", str(volume)).replace("{year}", str(year))
         page = session.get(url, refresh=refresh)
-        papers = _papers(BeautifulSoup(page.text, "lxml"))
+        with session.reading(url):
+            papers = session.readers.read(papers_of, page.text, page.landed, of=url)
         if not papers:
             raise CollectError(
                 "no paper on this volume page",
                 where=url,
                 hint="open it in a browser; source.url must be the page of one PMLR volume",
             )
-        for number, (title, links) in enumerate(papers, start=1):
-            yield entry_item(f"v{volume}#{number}", title, year, url=_landing(links, page.landed))
+        for number, (title, landing) in enumerate(papers, start=1):
+            yield entry_item(f"v{volume}#{number}", title, year, url=landing)
 
 
-def _papers(page: BeautifulSoup) -> list[tuple[str, list[Tag]]]:
-    """Titles and links of a volume's papers, in the page's order."""
-    papers = []
+def papers_of(html: str, base: str) -> list[tuple[str, str]]:
+    """Titles and pages of a volume's papers, in the order of its page, which lies at ``base``."""
+    page, papers = BeautifulSoup(html, "lxml"), []
     for paper in page.select("div.paper, li.paper"):
         heading = paper.select_one(".title, h3, h4")
         title = clean(heading.decode_contents()) if heading else ""
@@ -58,7 +59,7 @@ def _papers(page: BeautifulSoup) -> list[tuple[str, list[Tag]]]:
     for heading in [] if papers else page.select("dl > dt:has(+ dd)"):
         links = [*heading.select("a[href]"), *heading.find_next_sibling().select("a[href]")]
         papers.append((clean(heading.decode_contents()), links))
-    return papers
+    return [(title, _landing(links, base)) for title, links in papers]
 
 
 def _landing(links: list[Tag], base: str) -> str:

@@ -81,6 +81,7 @@ class Service:
     known: Callable[[str, str], str] = lambda doi, number: ""  # where a DOI or arXiv's number is
     search: Callable[[str], str] = lambda words: ""  # where words of titles are searched for
     read: Callable[[str], Work | None] = json_object
+    apart: bool = False  # it is read in a child: what is no JSON
     paper: Callable[[Work], Paper] = lambda work: Paper("", [""], None, "")
     works_at: tuple[str, ...] = ()
     total_at: tuple[str, ...] = ()
@@ -116,7 +117,8 @@ class Service:
                 what = f"{self.name} refuses to answer ({error.what})"
                 raise session.stop(url, what, self.hint) from None
             raise
-        answer = self.read(text)
+        with session.reading(url):
+            answer = session.readers.read(self.read, text) if self.apart else self.read(text)
         if answer is None:
             raise self.no_answer(session, url, text)
         if said := answer.get(self.error_at):

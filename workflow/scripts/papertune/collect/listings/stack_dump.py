@@ -59,7 +59,7 @@ ORDER BY score DESC, question
 
 
 def list_documents(
-    session: PoliteSession | None, source: StackDumpSource, year: int, *, refresh: bool = False
+    session: PoliteSession, source: StackDumpSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
     """The pairs of the questions that were asked in a year, the best first.
 
@@ -84,7 +84,8 @@ def list_documents(
             if not left:  # the rest of the file has been checked in the first pass
                 break
         for number, title, body, answer, score in database.execute(_PAIRS):
-            yield pair_document(source.site, number, title, body, answer, score, year)
+            post = (title, body, answer)
+            yield pair_document(session.readers, source.site, number, post, score, year)
 
 
 def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -69,7 +69,7 @@ def list_documents(
                 for answer in page:
                     answers.setdefault(answer["question_id"], []).append(answer)
         for number, question in fresh.items():
-            item = _pair(source, question, answers[number], year)
+            item = _pair(session, source, question, answers[number], year)
             yield item
             # a question may be on two pages, when votes were given between the two requests
             pairs |= {item.id} if isinstance(item, Document) else set()
@@ -166,7 +166,11 @@ class _Api:
 
 
 def _pair(
-    source: StackExchangeSource, question: Work, answers: list[Work], year: int
+    session: PoliteSession,
+    source: StackExchangeSource,
+    question: Work,
+    answers: list[Work],
+    year: int,
 ) -> Document | Rejection:
     number, body = question["question_id"], question.get("body") or ""
     # a title of a safe filter has entities and no markup
@@ -182,8 +186,8 @@ def _pair(
     best = max(
         good, key=lambda one: (_score(one), bool(one.get("is_accepted")), -one.get("answer_id", 0))
     )
-    answer = best.get("body") or ""
-    return pair_document(source.site, number, title, body, answer, _score(question), year)
+    post = (title, body, best.get("body") or "")
+    return pair_document(session.readers, source.site, number, post, _score(question), year)
 
 
 def _score(post: Work) -> int:

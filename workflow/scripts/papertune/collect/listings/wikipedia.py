@@ -17,7 +17,9 @@ from papertune.collect.texts.wikipedia_text import (
 )
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
+from papertune.identity import digest
 from papertune.jobs import stopping
+from papertune.jobs.apart import Unread
 from papertune.records import Document, Rejection
 from papertune.sentences import learned_splitter
 from papertune.study.settings.qa import WikipediaSource
@@ -119,10 +121,15 @@ class _Wiki:
             reason, detail = "no_article", f"{found} is in another namespace"
         elif "disambiguation" in (page.get("pageprops") or page.get("properties") or {}):
             reason, detail = "disambiguation", self.url_of(found)
-        elif html:
-            return found, sections_of_html(str(page.get("text") or ""))
         else:
-            return found, sections_of_extract(str(page.get("extract") or ""))
+            read = sections_of_html if html else sections_of_extract
+            text = page.get("text" if html else "extract")
+            try:
+                of = f"{self.url_of(found)} {digest(text)}"
+                made = self._session.readers.read(read, str(text or ""), of=of)
+                return found, [Section(**section) for section in made]
+            except Unread as unread:
+                reason, detail = unread.reason, f"{unread.what}; {unread.hint}"
         return Rejection("list", title, reason, detail)
 
     def _members(self, category: str, categories_too: bool) -> Iterator[dict[str, Any]]:

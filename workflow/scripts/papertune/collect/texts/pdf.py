@@ -75,7 +75,7 @@ class PdfError(CollectError):
 
 
 def read_pdf(
-    path: Path, *, max_pages: int = 60, max_megabytes: float = 50.0, max_seconds: float = 60.0
+    path: str | Path, *, max_pages: int = 60, max_megabytes: float = 50.0, max_seconds: float = 60.0
 ) -> tuple[str, str]:
     """Title and text of a paper; its paragraphs are apart by an empty line.
 
@@ -87,6 +87,7 @@ def read_pdf(
             ``pdf_too_long``.
         OSError: the file cannot be read.
     """
+    path = Path(path)
     megabytes = path.stat().st_size / 1e6
     if megabytes > max_megabytes:
         raise PdfError("pdf_too_long", f"larger than is asked for: {megabytes:.0f} MB", path)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from papertune.collect.identifiers import document_id
 from papertune.collect.texts.text import folded, raised, words
+from papertune.identity import digest
+from papertune.jobs.apart import Readers, Unread
 from papertune.records import Document, Rejection
 from papertune.sentences import composed
 
@@ -139,14 +141,22 @@ def normalised(text: str) -> str:
     return composed(text, "NFKC").translate(_PUNCTUATION)
 
 
+def cleaned(title: str, question: str, answer: str) -> tuple[str, str, str]:
+    """A title, a question's HTML and an answer's as text."""
+    return clean_title(title), clean_post(question), clean_post(answer)
+
+
 def pair_document(
-    site: str, number: int, title: str, question: str, answer: str, score: int, year: int
+    readers: Readers, site: str, number: int, post: tuple[str, str, str], score: int, year: int
 ) -> Document | Rejection:
     """The document of a title, a question's HTML and an answer's, or why there is none."""
-    url, title, body = question_url(site, number), clean_title(title), clean_post(question)
+    url = question_url(site, number)
+    try:
+        title, body, text = readers.read(cleaned, *post, of=f"{url} {digest(post)}")
+    except Unread as error:
+        return Rejection("list", url, error.reason, f"{error.what}; {error.hint}")
     if not title:
         return Rejection("list", url, "no_title", body[:200])
-    text = clean_post(answer)
     if not text:
         return Rejection("list", url, "no_text", f"{title}: nothing is left of the best answer")
     return Document(

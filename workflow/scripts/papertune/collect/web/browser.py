@@ -58,6 +58,8 @@ class Browser(AbstractContextManager["Browser"]):
             BrowserMissing: no browser can be started.
             Interrupted: the job is to end.
         """
+        with self.session.reading(url):
+            self.session.readers.known(best_abstract, f"browser:{url}")
         self.session.permit(url)
         page = self._thread.submit(self._abstract, url)
         try:
@@ -144,7 +146,7 @@ class Browser(AbstractContextManager["Browser"]):
                 if host_of(landed) != host_of(url):
                     self.session.asked(landed)
             if html != seen:
-                seen, best = html, best_abstract(html, landed)
+                seen, best = html, self.session.abstract(html, landed, f"browser:{url}")
                 found = (best.text, best.found_by) if best and not best.truncated else None
                 # a description is the last resort: scripts may still write the abstract itself
                 if found and found[1] != "og:description":

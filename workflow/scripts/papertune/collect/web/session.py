@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from papertune.collect.identifiers import host_of
+from papertune.collect.texts.abstracts import Found, best_abstract
 from papertune.collect.web.addresses import Allowed, PrivateAddress
 from papertune.collect.web.pages import Page, PageCache, challenge_of, decoded
 from papertune.collect.web.pauses import PATIENCE, HostPauses, Slot, least_delay, nap
@@ -23,6 +24,7 @@ from papertune.collect.web.sites import Sites
 from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
 from papertune.errors import CollectError, has_user, shown
 from papertune.jobs import stopping
+from papertune.jobs.apart import Readers, Unread
 from papertune.study.settings import Fetching
 
 log = logging.getLogger("papertune")
@@ -30,6 +32,7 @@ log = logging.getLogger("papertune")
 AGENT = "Papertune"
 VERSION = "0.1"
 REDIRECTS = 10
+READERS = 2  # at once: while one is held up by what it reads, the other goes on
 
 
 class PoliteSession(AbstractContextManager["PoliteSession"]):
@@ -59,6 +62,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         self.allowed_hosts = Allowed(fetching.allow_hosts, self.hosts)
         self.cache = PageCache(cache)
         self.pauses = HostPauses(pauses or self.cache.folder / "turns")
+        self.readers = Readers(self.cache.folder / "unread", most=READERS, check=self.check)
         self.requests = 0  # sent by this session, robots.txt included
         self._given: dict[str, None] = {}  # in their order
         self._sites = Sites(lambda url: self._ask(url, Credentials(url), "*"), self.check)
@@ -67,8 +71,9 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         self._closed = False
 
     def close(self) -> None:
-        """Threads that wait end."""
+        """Threads that wait end, and so do children that read."""
         self._closed = True
+        self.readers.close()
 
     def check(self) -> None:
         """Raise Interrupted where the job is to end or the session is closed."""
@@ -128,6 +133,25 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
             self.cache.write(url, page)
         self._given[url] = self._given.pop(url, None)
         return page
+
+    def abstract(self, html: str, landed: str, of: str) -> Found | None:
+        """The abstract of a page, if it has one; ``of`` is its url, and how it was got.
+
+        Raises:
+            PageError: the page cannot be read; ``of`` this, it is not read again.
+        """
+        with self.reading(of):
+            found = self.readers.read(best_abstract, html, landed, of=of)
+            return found and Found(**found)
+
+    @contextmanager
+    def reading(self, url: str) -> Iterator[None]:
+        """Within, what cannot be read of a url is a PageError."""
+        try:
+            yield
+        except Unread as error:
+            # it is remembered elsewhere
+            raise PageError(url, error.reason, error.what, passing=True, hint=error.hint) from None
 
     def forget_given(self, last: bool = False) -> None:
         """Keep none of the pages that this session gave, or not the last one: they are of no use."""
