@@ -9,6 +9,7 @@ the same functions called in the process itself, in turns. The fastest round of 
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import textwrap
@@ -133,14 +134,15 @@ def write_pdfs(folder: Path, texts: list[str]) -> None:
     from matplotlib.figure import Figure
 
     folder.mkdir()
-    for number in range(PDFS):
-        lines = textwrap.wrap(" ".join(texts[number : number + 40]), 100)
-        with PdfPages(folder / f"{number}.pdf") as pdf:
-            for page in range(4):
-                figure = Figure(figsize=(8.27, 11.69))
-                for row, line in enumerate(lines[60 * page : 60 * page + 60]):
-                    figure.text(0.1, 0.95 - row * 0.015, line, size=8)
-                pdf.savefig(figure)
+    lines = textwrap.wrap(" ".join(texts), 100)
+    with PdfPages(folder / "0.pdf") as pdf:
+        for page in range(4):
+            figure = Figure(figsize=(8.27, 11.69))
+            for row, line in enumerate(lines[60 * page : 60 * page + 60]):
+                figure.text(0.1, 0.95 - row * 0.015, line, size=8)
+            pdf.savefig(figure)
+    for number in range(1, PDFS):
+        shutil.copy(folder / "0.pdf", folder / f"{number}.pdf")
 
 
 if __name__ == "__main__":

@@ -27,11 +27,13 @@ from typing import Any
 from papertune.errors import PapertuneError
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
+from papertune.owned import NotOwned, own, tell
 from papertune.records import atomic_write
 
 SECONDS = 30.0  # of the processor for one text: pages take less than one, a listing of 10 MB seven
 PATIENCE = 10  # times as long may it take by the clock, on a machine that is busy
 MEGABYTES = 1000  # with the child's own 60: a page takes less than 100, a listing of 10 MB 200
+TIRED = 0.3  # of that: with more it is replaced, so that the next text has all of it
 LOOK = 0.05  # seconds between two looks at a child: memory grows by 100 MB meanwhile
 LONGEST = 64_000_000  # bytes of what is read: 60 pages full of letters
 LASTING = ("parse_time", "parse_memory", "parse_died")
@@ -108,8 +110,7 @@ class Readers(AbstractContextManager["Readers"]):
         """
         seconds = self.seconds if seconds is None else seconds
         kept = self._file(work, of, seconds)
-        if kept is not None and kept.exists():
-            raise _remembered(kept)
+        _check(kept)
         child = self._take()
         try:
             for attempt in (1, 2):
@@ -124,15 +125,13 @@ class Readers(AbstractContextManager["Readers"]):
                         raise
                     with atomic_write(kept) as stream:
                         stream.write(f"{error.reason}: {error.what}\n")
-                    raise _remembered(kept) from None
+                    raise _remembered(kept, error.reason, error.what) from None
         finally:
             self._idle.put(child if child is not None and child.alive else None)
 
     def known(self, work: Callable[..., Any], of: str) -> None:
         """Raise Unread where it is remembered that this cannot be read."""
-        kept = self._file(work, of, self.seconds)
-        if kept is not None and kept.exists():
-            raise _remembered(kept)
+        _check(self._file(work, of, self.seconds))
 
     def _file(self, work: Callable[..., Any], of: str, seconds: float) -> Path | None:
         if not self.unread or not of:
@@ -150,10 +149,23 @@ def _name(work: Callable[..., Any]) -> str:
     return f"{work.__module__}:{work.__qualname__}"
 
 
-def _remembered(kept: Path) -> Unread:
-    reason, _, what = kept.read_text("utf-8", "replace").strip().partition(": ")
-    hint = f"it is not read again; delete {kept} and force the job, and it is"
-    return Unread(reason if reason in LASTING else "parse_died", what[:300], hint)
+def _check(kept: Path | None) -> None:
+    """Raise Unread where a file says so."""
+    if kept is None:
+        return
+    try:
+        with open(kept, encoding="utf-8", errors="replace", opener=own) as stream:
+            reason, _, what = stream.read(1000).strip().partition(": ")
+    except FileNotFoundError:
+        return
+    except NotOwned as error:
+        return tell(error)
+    if reason in LASTING:
+        raise _remembered(kept, reason, what)
+
+
+def _remembered(kept: Path, reason: str, what: str) -> Unread:
+    return Unread(reason, what, f"it is not read again; delete {kept} and force the job, and it is")
 
 
 class _Child:
@@ -205,6 +217,8 @@ class _Child:
         except BaseException:
             self.end()
             raise
+        if self._taken.memory_info().rss > TIRED * MEGABYTES * 1e6:
+            self.end()
         if "reason" in answer:
             raise Unread(str(answer["reason"]), str(answer["what"]))
         return answer["made"]
