@@ -81,9 +81,6 @@ def similarity(answer: Answer, embeddings: Embeddings | None) -> Parts:
     return (embeddings.cosine(answer.text, answer.reference),)
 
 
-_LONG_BLANK = re.compile(r"((?<!\s)\s{100})\s++")
-
-
 @_metric("BLEU (sentence)")
 def bleu(answer: Answer, _: Embeddings | None) -> Parts:
     """Word sequences of up to four that the answer shares with the reference, per answer (NLTK,
@@ -97,9 +94,7 @@ def bleu(answer: Answer, _: Embeddings | None) -> Parts:
     from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
     reference, hypothesis = (
-        # its patterns take the square of the longest run of blanks
-        word_tokenize(_LONG_BLANK.sub(r"\1", text), preserve_line=True)
-        for text in (answer.reference, answer.text)
+        word_tokenize(text, preserve_line=True) for text in (answer.reference, answer.text)
     )
     if not reference or not hypothesis:
         return (0.0,)
