@@ -135,7 +135,8 @@ def _sections(lines: Iterable[str], mark: str) -> list[Section]:
     """Headings between marks begin sections; a list of names or a stray sign is no paragraph."""
     found = [Section()]
     for line in map(str.strip, lines):
-        edges = ((level, mark * level) for level in range(6, 1, -1) if len(line) > 2 * level)
+        levels = range(6, 1, -1) if line.startswith(2 * mark) else ()
+        edges = ((level, mark * level) for level in levels if len(line) > 2 * level)
         if level := next((n for n, edge in edges if line[:n] == edge == line[-n:]), 0):
             found.append(Section(tidied(line[level:-level]), level))
             continue
