@@ -94,7 +94,7 @@ def test_processes_that_work_together_meet_on_no_port(tmp_path, monkeypatch, wor
     }
     assert sorted(filter(None, listening.values())) == [{"127.0.0.1"}] * 2
     job.process.terminate()
-    assert job.end() == 75
+    assert job.end() == 75, job.said()
 
 
 @pytest.mark.usefixtures("own_loopback")

@@ -142,7 +142,9 @@ def run_worker(task: dict[str, Any], own: Path) -> int:
         return 0
     except stopping.Interrupted:
         say_stopped()
-        return 0  # the others end when they are told, not when the agent has no more patience
+        # the others end when they are told, not when the agent has no more patience; threads of torch,
+        # which are in the midst of something, would abort where Python ends
+        os._exit(0)
     except PapertuneError as error:
         _tell(error, f"{who}: " if shard else "")
     except Exception as error:
