@@ -29,7 +29,7 @@ from papertune.collect.texts.posts import pair_document
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import PageError
 from papertune.demo.papers import Paper, papers
-from papertune.demo.venue import LIBRARY, demo_server
+from papertune.demo.venue import LIBRARY, demo_server, kinds_of
 from papertune.generators.checking import judge
 from papertune.generators.reading import pairs_in
 from papertune.records import Document
@@ -55,7 +55,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     source = DemoSource(kind="demo", papers_per_year=EACH)
-    listed = [paper for year in YEARS for paper in papers(year, EACH, source.seed)]
+    listed = []
+    for year in YEARS:
+        some = papers(year, EACH, source.seed)
+        kinds = kinds_of(some)  # a busy one would ask to wait
+        listed += [paper for paper in some if kinds[paper.key] not in ("busy", "gone")]
     totals = [0.0, 0.0]
     with (
         tempfile.TemporaryDirectory(prefix="papertune-reading-") as folder,
