@@ -208,10 +208,10 @@ def prepare(here: Here) -> None:
     import itertools
     import json
 
-    from papertune import versions
     from papertune.identity import digest
     from papertune.pairfile import read_pairs
     from papertune.store import Store
+    from papertune.study import versions
     from papertune.study.prompts import answer_prompt
 
     sys.path.insert(0, str(ROOT / "tests"))

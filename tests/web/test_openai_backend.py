@@ -10,7 +10,6 @@ import time
 import pytest
 
 import loopback
-from papertune import versions
 from papertune.errors import GeneratorError
 from papertune.generators import openai_backend
 from papertune.generators.asking import Writer
@@ -20,6 +19,7 @@ from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.pairfile import read_pairs
 from papertune.records import Document, Rejection, read_records, write_records
+from papertune.study import versions
 from papertune.study.settings import Decoding, OpenAIGenerator
 from papertune.study.splits import SplitOf
 

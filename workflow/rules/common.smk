@@ -11,7 +11,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from papertune.jobs import running
-from papertune import versions
+from papertune.study import versions
 from papertune.errors import PapertuneError
 from papertune.study.experiment_file import check_configuration, load_named
 from papertune.study.layout import Layout

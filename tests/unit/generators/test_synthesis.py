@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from papertune import versions
 from papertune.errors import GeneratorError
 from papertune.generators import asking, backends
 from papertune.generators.asking import Writer
@@ -13,6 +12,7 @@ from papertune.generators.synthesis import synthesize
 from papertune.identity import fingerprint
 from papertune.pairfile import read_pairs
 from papertune.records import Document, Rejection, read_records, write_records
+from papertune.study import versions
 from papertune.study.experiment import Splits
 from papertune.study.settings import (
     RulesGenerator,

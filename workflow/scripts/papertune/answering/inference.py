@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from papertune import versions
 from papertune.answering.generation import Sampling, batches, generate, reference_nll, room_for
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
@@ -21,6 +20,7 @@ from papertune.models.loading import load_config, load_model, load_tokenizer, se
 from papertune.pairfile import read_pairs, read_pairs_at
 from papertune.records import Answer, Pair, write_records
 from papertune.store import Store
+from papertune.study import versions
 from papertune.study.prompts import answer_prompt
 from papertune.study.settings import Answering
 

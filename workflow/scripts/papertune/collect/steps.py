@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from papertune import versions
 from papertune.collect.listings import listing as listings
 from papertune.collect.lookups import NOT_RENDERED, Outcome, counted, rejection, resolvers, work
 from papertune.collect.web.browser import Browser
@@ -23,6 +22,7 @@ from papertune.identity import digest, fingerprint
 from papertune.jobs import stopping
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.store import Store
+from papertune.study import versions
 from papertune.study.experiment import Part
 from papertune.study.settings import Fetching, Resolver, Source
 

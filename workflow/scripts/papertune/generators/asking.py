@@ -16,7 +16,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from papertune import versions
 from papertune.generators.backends import Request, Written, open_backend
 from papertune.generators.checking import Judged, judge
 from papertune.generators.reading import pairs_in
@@ -27,6 +26,7 @@ from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
 from papertune.records import Document, Rejection, from_dict, parsed
 from papertune.store import Store
+from papertune.study import versions
 from papertune.study.prompts import fill
 from papertune.study.settings import Generator, PromptedGenerator
 from papertune.study.splits import SplitOf

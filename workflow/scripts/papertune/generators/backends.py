@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from papertune import versions
 from papertune.generators.rules import Pairs, pairs_about
 from papertune.records import Document
+from papertune.study import versions
 from papertune.study.settings import Decoding, Generator
 
 BATCH = 64  # documents per append to the store

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from papertune import versions
 from papertune.errors import GeneratorError
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
@@ -17,6 +16,7 @@ from papertune.identity import fingerprint
 from papertune.models.modelcard import plain
 from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, atomic_write, pair_id, to_line
+from papertune.study import versions
 from papertune.study.settings import PromptedGenerator, RulesGenerator, SourceGenerator
 from papertune.study.splits import SplitOf
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from papertune import versions
 from papertune.answering.inference import Task
 from papertune.errors import PapertuneError
 from papertune.generators.asking import asking_identity, checking_identity
@@ -21,6 +20,7 @@ from papertune.models.modelfolder import BASES, MODELS, UNFINISHED
 from papertune.records import read_json
 from papertune.scores.scoring import embedder_identity
 from papertune.store import IDENTITY
+from papertune.study import versions
 from papertune.study.layout import Layout
 from papertune.training.data import (
     pretraining_identity,

@@ -13,13 +13,13 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator
 
-from papertune import versions
 from papertune.errors import EvaluationError
 from papertune.identity import digest
 from papertune.jobs.progress import progress
 from papertune.metrics import METRICS, part_keys
 from papertune.records import Answer, Score, file_digest, read_records, write_records
 from papertune.store import Store
+from papertune.study import versions
 from papertune.study.settings import Embedder
 
 Folder = str | Path

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from papertune import versions
 from papertune.identity import canonical
+from papertune.study import versions
 from papertune.study.layout import Layout
 from papertune.study.settings import Embedder
 from papertune.study.settings.base import identity_of
@@ -20,7 +20,7 @@ from papertune.study.splits import SplitOf, chooser
 class Uses:
     """What a job takes from the settings, as arguments of what its script calls."""
 
-    version: int | list[int]  # the constants of the stage; see papertune.versions
+    version: int | list[int]  # the constants of the stage; see papertune.study.versions
     counted: Mapping[str, Any]  # what its results depend on, but for marks of `cosmetic`
     # what they do not depend on: names that stand in paths anyway, how much is done at once
     beside: Mapping[str, Any] = field(default_factory=dict)

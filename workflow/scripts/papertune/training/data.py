@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from papertune import versions
 from papertune.errors import RecordError, TrainingError
 from papertune.identity import share
 from papertune.models.loading import weights_digest
@@ -17,6 +16,7 @@ from papertune.pairfile import read_pairs
 from papertune.records import Document, Pair, digest_of_lines, read_json_lines, read_records
 from papertune.scores.scoring import embedder_identity
 from papertune.sentences import sentences
+from papertune.study import versions
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Corpus, Pretraining, Subset
 
