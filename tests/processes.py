@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,13 @@ def wait_for(
 ) -> Any:
     """What a sign gives once it gives anything; fails where the process ends before."""
     end = time.monotonic() + seconds
-    while not (found := sign()):
+    while True:
+        with suppress(FileNotFoundError):  # a job that starts makes its log anew
+            if found := sign():
+                return found
         assert process is None or process.poll() is None, "the process has ended"
         assert time.monotonic() < end, "it did not come"
         time.sleep(0.03)
-    return found
 
 
 def program(path: Path, script: str) -> Path:

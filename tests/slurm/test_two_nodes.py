@@ -40,7 +40,7 @@ def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
     log = study.folder / "logs/small/models/full/seed-1.log"
     process = study.start(profile, target="models")
     try:
-        wait_for(lambda: log.exists() and "step 3/60" in log.read_text(), process)
+        wait_for(lambda: "step 3/60" in log.read_text(), process)
         [first] = trainings(cluster)
         given = cluster.run("scontrol", "--details", "show", "job", str(first.id))
         assert re.search(r"Nodes=g\[1-2\] \S+ \S+ GRES=gpu:toy:1\(", given), given  # on each

@@ -23,7 +23,7 @@ with job_log(sys.argv[1]):
 
 
 def wait_for_text(path: Path, text: str) -> None:
-    wait_for(lambda: path.exists() and text in path.read_text())
+    wait_for(lambda: text in path.read_text())
 
 
 @pytest.mark.parametrize("times", [1, 3])
