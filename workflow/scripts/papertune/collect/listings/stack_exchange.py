@@ -8,13 +8,12 @@ import calendar
 import html
 import itertools
 import logging
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from papertune.collect.listings.services import Service, Work, json_object
+from papertune.collect.listings.services import Service, Work, json_object, key_of
 from papertune.collect.texts.posts import CODE_BLOCK, clean_title, pair_document, question_url
 from papertune.collect.web.pauses import PATIENCE
 from papertune.collect.web.session import PoliteSession
@@ -191,9 +190,6 @@ def _score(post: Work) -> int:
     return int(post.get("score") or 0)
 
 
-def _secret(session: PoliteSession) -> dict[str, str]:
-    key = os.environ.get(KEY, "").strip()
-    return {"key": key} if key else {}
-
-
-SERVICE = Service("Stack Exchange's API", f"run again later, or {_HINT}", secret=_secret)
+SERVICE = Service(
+    "Stack Exchange's API", f"run again later, or {_HINT}", secret=lambda _: key_of(KEY, "key")
+)
