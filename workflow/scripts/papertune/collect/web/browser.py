@@ -26,8 +26,8 @@ class Browser(AbstractContextManager["Browser"]):
 
     It is started with the first page and again when it dies, after ``fetching.browser_pages``
     pages, and when its memory comes near to ``fetching.browser_megabytes``. Its manners, User-Agent
-    and mapped hosts are the session's; a loaded page's scripts get ``patience`` seconds to write
-    the abstract.
+    and mapped hosts are the session's. A loaded page's scripts get ``patience`` seconds to write the
+    abstract, which begin anew as long as an answer is awaited; ``fetching.timeout`` ends them.
     """
 
     def __init__(self, session: PoliteSession, *, patience: float = 5.0) -> None:
@@ -136,9 +136,12 @@ class Browser(AbstractContextManager["Browser"]):
             driver.get(url)
         except TimeoutException:
             late = True  # what is there by now may do
+        most = time.monotonic() + self.session.fetching.timeout
         end = time.monotonic() + (0.0 if late else self.patience)
         seen, landed, found, last = "", url, None, False
         while not last:
+            if browser.waits() and not late:  # how fast a server answers says nothing about a page
+                end = min(most, time.monotonic() + self.patience)
             last = time.monotonic() >= end
             if (now := driver.current_url) != landed:
                 landed = now
@@ -156,6 +159,6 @@ class Browser(AbstractContextManager["Browser"]):
                     return found
             time.sleep(0.0 if last else 0.1)
         self.session.check_challenge(url, seen)
-        if late and not found:
+        if not found and (late or end == most):
             raise timeout
         return found

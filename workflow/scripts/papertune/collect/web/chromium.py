@@ -1,6 +1,7 @@
 """One run of headless Chromium: how it is started, watched and ended."""
 
 import ipaddress
+import json
 import os
 import selectors
 import shutil
@@ -93,6 +94,7 @@ class Chromium:
         if found is None:
             raise BrowserMissing("no Chromium with its driver on this machine")
         self.pages = 0
+        self._asked: dict[str, str] = {}  # by the page that each request is of
         self.deadline = float("inf")  # on the monotonic clock; the watch ends a page that hangs
         self.ended_for = ""  # "memory" or "time", once the watch has ended it
         self.proxy: SocksProxy | None = None
@@ -104,6 +106,7 @@ class Chromium:
             options.binary_location, driver = found
             options.page_load_strategy = "eager"  # pictures and advertisements are not waited for
             options.unhandled_prompt_behavior = "dismiss"
+            options.set_capability("goog:loggingPrefs", {"performance": "ALL"})  # for its requests
             # to the driver on this machine; deprecated in 4.51, which has no other way there
             options.ignore_local_proxy_environment_variables()
             options.add_experimental_option("prefs", PREFERENCES)
@@ -169,6 +172,21 @@ class Chromium:
                 private += memory.rss - memory.shared
                 shared = max(shared, memory.shared)
         return (private + shared) / 1e6
+
+    def waits(self) -> bool:
+        """Whether the page has asked for something that has not come yet."""
+        for entry in self.driver.get_log("performance"):
+            event = json.loads(entry["message"])["message"]
+            told, frame = event["params"], event["params"].get("frame", {})
+            match event["method"]:
+                case "Network.requestWillBeSent":
+                    self._asked[told["requestId"]] = told["loaderId"]
+                case "Network.loadingFinished" | "Network.loadingFailed":
+                    self._asked.pop(told["requestId"], None)
+                case "Page.frameNavigated" if "parentId" not in frame:  # another page's are over
+                    ours = {key: of for key, of in self._asked.items() if of == frame["loaderId"]}
+                    self._asked = ours
+        return bool(self._asked)
 
     def _watch(self) -> None:
         """End a browser that takes too much memory, or whose page neither loads nor fails."""
