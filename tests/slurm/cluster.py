@@ -133,12 +133,16 @@ class Cluster:
     def freeze(self, number: int) -> None:
         """Stop a running job's processes until `thaw`.
 
-        A job counts as running before it has a process; a signal then reaches nobody.
+        A job counts as running before it has a process; a signal then reaches nobody, or a process
+        of Slurm's that was to become the job's and has to go on for that.
         """
 
         def frozen() -> bool:
             self.run("scancel", "--full", "--signal=STOP", str(number))
-            return has_stopped(number)
+            stopped = has_stopped(number)
+            if not stopped:
+                self.thaw(number)
+            return stopped
 
         self.until(frozen, f"job {number} to stand still")
 

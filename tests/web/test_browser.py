@@ -136,6 +136,30 @@ def test_threads_share_one_browser_which_starts_afresh_after_so_many_pages(site,
     assert browser.starts == 3
 
 
+def test_how_fast_a_server_answers_does_not_change_what_a_page_says(site, opened):
+    def after(seconds: float):
+        def answer(handler):
+            time.sleep(seconds)
+            return 200, {"Content-Type": "text/plain"}, ABSTRACT.encode()
+
+        return answer
+
+    def asks(path: str) -> str:
+        return (
+            f"<p>x</p><div id=abstract></div><script>fetch('{path}').then(answer => answer.text())"
+            ".then(text => { document.getElementById('abstract').textContent = text })</script>"
+        )
+
+    site.answers["/slow"], site.answers["/never"] = after(3), after(12)
+    browser = opened(patience=0.5, timeout=6)
+    assert browser.abstract(site.page("/asks", asks("/slow"))) == (ABSTRACT, "section")
+    assert reason(browser, site.page("/waits", asks("/never"))) == "timeout"
+    left = f"{asks('/never')}<script>setTimeout(() => {{ location = '/bare' }}, 200)</script>"
+    site.page("/bare", "<p>nothing</p>")
+    assert browser.abstract(site.page("/left", left)) is None, "what it left is not waited for"
+    assert lives(browser, site)
+
+
 def test_a_page_opens_no_other_and_downloads_no_file(site, opened, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     named = {"Content_Disposition": "attachment; filename=secret.bin"}

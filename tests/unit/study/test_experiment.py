@@ -50,6 +50,7 @@ def test_every_experiment_that_comes_along_is_valid(path):
             {"learning_rat": 1},
             "models.lora.training.learning_rat: unknown key (did you mean 'learning_rate'?)",
         ),
+        ("", {"split": {}}, "split: unknown key (did you mean 'splits'?)"),  # a key elsewhere
         # branches of a union are no keys
         ("source", {"urll": "x"}, "source.urll: unknown key (did you mean 'url'?)"),
         ("generators.gemma", {"promt": 1}, "generators.gemma.promt: unknown key (did you mean"),

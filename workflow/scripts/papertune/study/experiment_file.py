@@ -201,7 +201,7 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "value_error":
         return f"{where}: {message}" if keys else message
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key{nearest(keys[-1], _known_keys())}"
+        return f"{where}: unknown key{nearest(keys[-1], _known_keys() - {keys[-1]})}"
     if problem["type"] == "missing":
         return f"{where}: missing"
     return f"{where}: {message} (it is {problem['input']!r:.200})"

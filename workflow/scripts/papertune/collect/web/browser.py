@@ -26,8 +26,9 @@ class Browser(AbstractContextManager["Browser"]):
 
     It is started with the first page and again when it dies, after ``fetching.browser_pages``
     pages, and when its memory comes near to ``fetching.browser_megabytes``. Its manners, User-Agent
-    and mapped hosts are the session's, which ends with it; a loaded page's scripts get ``patience``
-    seconds to write the abstract.
+    and mapped hosts are the session's, which ends with it. A loaded page's scripts get ``patience``
+    seconds to write the abstract, which begin anew as long as an answer is awaited;
+    ``fetching.timeout`` ends them.
     """
 
     def __init__(self, session: PoliteSession, *, patience: float = 5.0) -> None:
@@ -132,9 +133,12 @@ class Browser(AbstractContextManager["Browser"]):
     def _look(self, browser: Chromium, url: str) -> tuple[str, str] | None:
         late = not browser.open(url)
         timeout = timed_out(url, self.session.fetching.timeout)
+        most = time.monotonic() + self.session.fetching.timeout
         end = time.monotonic() + (0.0 if late else self.patience)  # what is there by now may do
         seen, landed, found, last = "", url, None, False
         while not last:
+            if browser.awaited and not late:  # how fast a server answers says nothing about a page
+                end = min(most, time.monotonic() + self.patience)
             last = time.monotonic() >= end
             html, now = browser.shown()
             if now != landed:
@@ -154,6 +158,6 @@ class Browser(AbstractContextManager["Browser"]):
             if not last:
                 browser.page.wait_for_timeout(100)
         self.session.check_challenge(url, seen)
-        if late and not found:
+        if not found and (late or end == most):
             raise timeout
         return found

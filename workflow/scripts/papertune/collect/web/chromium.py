@@ -73,6 +73,7 @@ class Chromium:
         if binary is None:
             raise BrowserMissing("no Chromium on this machine")
         self.pages = 0
+        self.awaited: set[Any] = set()  # what the page has asked for and has not come yet
         self.deadline = float("inf")  # on the monotonic clock; the watch ends a page that hangs
         self.ended_for = ""  # "memory", "time" or "closed", once it has been ended
         with ExitStack() as stack:
@@ -137,6 +138,16 @@ class Chromium:
         for page in self.context.pages[1:]:  # with the last one the browser would end
             page.close()
         self.page, self.proxy.refused = self.context.new_page(), None
+        self.awaited = awaited = set()
+
+        def navigated(frame: Any) -> None:
+            if frame.parent_frame is None:  # what another page has asked for is over
+                awaited.clear()
+
+        self.page.on("request", lambda request: awaited.add(request))
+        for over in ("requestfinished", "requestfailed"):
+            self.page.on(over, lambda request: awaited.discard(request))
+        self.page.on("framenavigated", navigated)
         left, start = self.proxy.patience, time.monotonic()
         with suppress(Late):
             self.page.goto(url, wait_until="commit", timeout=left * 1000)
