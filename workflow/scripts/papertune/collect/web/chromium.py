@@ -138,7 +138,7 @@ class Chromium:
         for page in self.context.pages[1:]:  # with the last one the browser would end
             page.close()
         self.page, self.proxy.refused = self.context.new_page(), None
-        self.awaited = awaited = set()
+        self.awaited = awaited = set[Any]()
 
         def navigated(frame: Any) -> None:
             if frame.parent_frame is None:  # what another page has asked for is over
