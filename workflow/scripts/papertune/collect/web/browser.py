@@ -131,9 +131,9 @@ class Browser(AbstractContextManager["Browser"]):
         return private(url, refused) if refused else PageError(url, "connection", why, passing=True)
 
     def _look(self, browser: Chromium, url: str) -> tuple[str, str] | None:
+        most = time.monotonic() + self.session.fetching.timeout  # of the page with all it asks for
         late = not browser.open(url)
         timeout = timed_out(url, self.session.fetching.timeout)
-        most = time.monotonic() + self.session.fetching.timeout
         end = time.monotonic() + (0.0 if late else self.patience)  # what is there by now may do
         seen, landed, found, last = "", url, None, False
         while not last:
