@@ -140,6 +140,8 @@ def bomb(layers):
 FLOODS = {
     "flood": lambda: flood({}),
     "told": lambda: flood({"Content-Length": "200000600"}),
+    "told in digits": lambda: flood({"Content-Length": "9" * 5000}),
+    "told in no digits": lambda: flood({"Content-Length": "²"}),
     "away": lambda: flood({"Location": "/flood"}, 302),
     "bomb": lambda: bomb(1),
     "double bomb": lambda: bomb(2),

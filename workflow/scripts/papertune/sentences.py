@@ -15,6 +15,16 @@ _MOST_MARKS = 30
 # there may be that many in these
 _MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}+")
 
+_RUN = re.compile(r"\s{30,}+")
+
+
+def without_runs(text: str) -> str:
+    """A text with each long run of blanks as one, or as an empty line where it breaks lines.
+
+    Nobody writes them but to keep a reader busy; what strangers wrote comes through here first.
+    """
+    return _RUN.sub(lambda run: "\n\n" if "\n" in run[0] else " ", text)
+
 
 def composed(text: str, form: Literal["NFC", "NFKC", "NFKD"] = "NFC") -> str:
     """A text in a normal form of Unicode's.

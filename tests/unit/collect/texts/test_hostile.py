@@ -11,7 +11,7 @@ from papertune.collect.texts.text import clean
 from papertune.collect.texts.titles import normalised, similarity
 from papertune.collect.texts.wikipedia_text import sections_of_extract, sections_of_html
 from papertune.collect.web.pages import challenge_of
-from papertune.sentences import composed
+from papertune.sentences import composed, without_runs
 
 LONG = 200_000
 SECONDS = 8.0  # of the processor; without care most of these take minutes, some take years
@@ -87,6 +87,12 @@ def test_marks_of_people_stay_and_those_of_nobody_go():
     assert composed("e\u0301 …\u2014…" + "\u2026" * 6000) == "é …\u2014…" + "\u2026" * 6000
     assert composed("a" + "\u0327" * 5000) == "a" + "\u0327" * 30
     assert clean("&#" + "9" * 5000 + "; &#0000000000000065;") == "\ufffd A"
+
+
+def test_long_runs_of_blanks_are_one_and_short_ones_stay():
+    assert without_runs(f"a  \n\n b{' ' * 99}c{chr(10) * 99}d{' ' * 29}e") == (
+        f"a  \n\n b c\n\nd{' ' * 29}e"
+    )
 
 
 def test_lists_are_numbered_each_on_its_own():

@@ -14,6 +14,7 @@ from typing import Any
 
 from papertune.generators import plain_text
 from papertune.generators.plain_text import Pairs, unlabelled
+from papertune.sentences import without_runs
 
 LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
 PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
@@ -46,7 +47,7 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     if len(text) > LONGEST:
         return []
     # the opening tag of a thought is often part of the prompt
-    text = _LAST_END.sub("", _without_thoughts(text))
+    text = _LAST_END.sub("", _without_thoughts(without_runs(text)))
     unfinished = False
     if start := _THINKING.search(text):
         # of a thought without an end only whole JSON is read: labels in it are drafts

@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup, Comment, Tag, XMLParsedAsHTMLWarning
 
 from papertune.collect.texts.formulas import drop, is_gone, replace_formulas
 from papertune.collect.texts.text import BLOCK_TAG, label, scripts
+from papertune.sentences import without_runs
 
 _DEEPEST = 250  # browsers stop at 512
 _MOST_PIECES = 1000  # of what follows a heading; longer than any abstract
@@ -57,6 +58,7 @@ def parsed(html: str) -> BeautifulSoup:
     """A page as a tree, without what lies deeper in it than any reader can look."""
     with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
+        html = without_runs(html)
         if "<mml:" in html:
             html = re.sub(r"(</?)mml:", r"\1", html)
         # half a surrogate pair, which browsers let pass, is no text to lxml

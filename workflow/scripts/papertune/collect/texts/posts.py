@@ -10,7 +10,7 @@ from papertune.collect.texts.text import folded, raised, words
 from papertune.identity import digest
 from papertune.jobs.apart import Readers, Unread
 from papertune.records import Document, Rejection
-from papertune.sentences import composed
+from papertune.sentences import composed, without_runs
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -124,7 +124,9 @@ def clean_post(body: str) -> str:
     """
     from lxml import html
 
-    page = html.document_fromstring(f"<html><body>{_CONTROL.sub('', body)}</body></html>")
+    page = html.document_fromstring(
+        f"<html><body>{_CONTROL.sub('', without_runs(body))}</body></html>"
+    )
     for items in page.iter("ol"):
         for number, item in enumerate(items.iterchildren("li"), start=1):
             item.set("value", str(number))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lxml import etree
 
 from papertune.collect.texts.formulas import LONG_NUMBER, formulas_in_text
-from papertune.sentences import composed
+from papertune.sentences import composed, without_runs
 
 _BLOCK = (
     "br|div|li|ul|ol|section|h[1-6]|table|tr|td|th|blockquote|dd|dt|simple-para|abstract-sec"
@@ -73,7 +73,7 @@ def clean(text: str) -> str:
     said once, the parts of a structured abstract keep their labels, ``10<sup>5</sup>`` is ``10^5``.
     """
     for _ in range(2):  # feeds escape twice now and then
-        text = _without_tags(text)
+        text = _without_tags(without_runs(text))
         read = unescaped(text)
         if read == text:
             break
@@ -90,6 +90,7 @@ def text_of(markup: str) -> str:
     A heading that only says "Abstract" goes, those of sections stay (``Methods: …``); formulas are
     said once, as TeX where they are given as TeX; pictures and footnotes go.
     """
+    markup = without_runs(markup)
     # what was escaped as a whole is markup all the same
     if "<" not in markup and re.search(r"&lt;/?(?:jats:)?(?:p|title|sec)\b", markup):
         markup = unescaped(markup)

@@ -9,7 +9,7 @@ from bs4 import Tag
 from papertune.collect.texts.formulas import groups, is_gone
 from papertune.collect.texts.markup import parsed
 from papertune.collect.texts.text import raised, words
-from papertune.sentences import composed
+from papertune.sentences import composed, without_runs
 
 # headings of lists and notes in large Wikipedias; a user's own are in source.skip
 BOILERPLATE = frozenset(
@@ -68,7 +68,7 @@ class Section:
 
 def sections_of_extract(text: str) -> list[Section]:
     """The sections of what ``prop=extracts`` gives as plain text, headings as ``== History ==``."""
-    return _sections(_with_tex(text).split("\n"), "=")
+    return _sections(_with_tex(without_runs(text)).split("\n"), "=")
 
 
 def sections_of_html(text: str) -> list[Section]:
