@@ -121,6 +121,7 @@ class Browser(AbstractContextManager["Browser"]):
     def _look(self, browser: Chromium, url: str) -> tuple[str, str] | None:
         from selenium.common.exceptions import TimeoutException
 
+        most = time.monotonic() + self.session.fetching.timeout  # of the page with all it asks for
         driver, late = browser.driver, False
         timeout = timed_out(url, self.session.fetching.timeout)
         # what the page before left, or opened, must not be taken for this one's
@@ -136,7 +137,6 @@ class Browser(AbstractContextManager["Browser"]):
             driver.get(url)
         except TimeoutException:
             late = True  # what is there by now may do
-        most = time.monotonic() + self.session.fetching.timeout
         end = time.monotonic() + (0.0 if late else self.patience)
         seen, landed, found, last = "", url, None, False
         while not last:
