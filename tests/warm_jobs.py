@@ -105,9 +105,18 @@ def serve(address: str, owner: int) -> None:
                             line.sendall(status.to_bytes(4))
             elif ready is server:
                 line, _ = server.accept()
-                _, files, *_ = socket.recv_fds(line, 1, 4)
-                with line.makefile("rb") as stream:
-                    asked = json.loads(stream.readline())
+                line.settimeout(10)  # one that is frozen now is not waited for
+                files: list[int] = []
+                try:
+                    _, files, *_ = socket.recv_fds(line, 1, 4)
+                    with line.makefile("rb") as stream:
+                        asked = json.loads(stream.readline())
+                except (OSError, ValueError):  # killed before it had asked: the others go on
+                    for file in files:
+                        os.close(file)
+                    line.close()
+                    continue
+                line.settimeout(None)
                 if pid := os.fork():
                     jobs[line] = pid, os.killpg if "--mode" in asked["command"] else os.kill
                     with contextlib.suppress(OSError):
