@@ -134,7 +134,7 @@ def test_answers_that_are_not_with_their_questions_are_asked_for_and_accepted_br
 
 
 def test_what_cannot_be_a_pair_has_its_reason(listed):
-    items = [question(1, 9, [0]), question(2, 8, [5], body=f"<p>Why?</p>{CODE}")]
+    items = [question(1, 9, [0, "7"]), question(2, 8, [5], body=f"<p>Why?</p>{CODE}")]
     items += [question(3, 7, [5, 4]), question(4, 6, [5])]
     items[2]["answers"][0]["body"] = f"<p>So:</p>{CODE}"
     items[3]["answers"][0]["body"] = CODE

@@ -104,6 +104,7 @@ def test_posts_with_code_lose_it_or_are_not_taken(listed):
 
 
 BAD = [asked(9, Score="many"), asked(9, CreationDate=None), row(9, 2), row("x", 1)]
+BAD += [asked("9" * 30), asked(9, Score="9" * 30), asked(9, Score="9" * 5000)]
 
 
 @pytest.mark.parametrize("bad", BAD)

@@ -10,6 +10,7 @@ from lxml.etree import XMLParser, XMLSyntaxError, _Element, fromstring
 
 from papertune.collect.identifiers import host_of, whole_url
 from papertune.collect.listings.listing import entry_item
+from papertune.collect.listings.services import whole_number
 from papertune.collect.texts.text import clean, inner
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -95,7 +96,7 @@ def _id(paper: _Element, collection: str, volume: str) -> str:
         return f"{collection}-{volume}.{number}"
     # workshops have two digits of volume and two of paper, all others one and three
     workshops = collection[0] == "W" or collection == "C69"
-    workshops = workshops or (collection == "D19" and volume.isdigit() and int(volume) >= 5)
+    workshops = workshops or (collection == "D19" and (whole_number(volume) or 0) >= 5)
     width = 2 if workshops else 1
     return f"{collection}-{volume.zfill(width)}{number.zfill(4 - width)}"
 

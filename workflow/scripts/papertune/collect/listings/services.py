@@ -272,4 +272,4 @@ def mailto(session: PoliteSession, _: str = "") -> dict[str, str]:
 def whole_number(value: Any) -> int | None:
     """A year or a count as an API gives it: as a number or in digits."""
     text = str(value).strip()
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

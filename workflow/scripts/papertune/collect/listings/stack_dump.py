@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from papertune.collect.listings.services import whole_number
 from papertune.collect.texts.posts import CODE_BLOCK, pair_document
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -78,8 +79,9 @@ def list_documents(
         database.execute(_CHOOSE, (-1 if source.limit is None else source.limit,))
         left = database.execute(_WANT).rowcount
         for _, row in read_posts(path) if left else ():
-            if row.get("PostTypeId") in ("1", "2") and row.get("Id", "").isdigit():
-                texts = (row.get("Title", ""), row.get("Body", ""), int(row["Id"]))
+            number = whole_number(row.get("Id"))
+            if row.get("PostTypeId") in ("1", "2") and number is not None:
+                texts = (row.get("Title", ""), row.get("Body", ""), number)
                 left -= database.execute(_KEEP, texts).rowcount
             if not left:  # the rest of the file has been checked in the first pass
                 break
@@ -147,6 +149,8 @@ def _numbers(
             number, score = int(row["Id"]), int(row["Score"])
             other = int(row["ParentId"] if kind == "answer" else row.get("AcceptedAnswerId") or 0)
             asked = year if kind == "answer" else int(row["CreationDate"][:4])
+            if max(number, abs(score), other) >= 2**63:
+                raise ValueError("a number of more than 63 bits")
         except (KeyError, ValueError) as error:
             said = f"no {error}" if isinstance(error, KeyError) else str(error)
             yield Rejection("list", f"{path}:{line}", "bad_row", said[:200])

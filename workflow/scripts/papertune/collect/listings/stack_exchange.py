@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from papertune.collect.listings.services import Service, Work, json_object, key_of
+from papertune.collect.listings.services import Service, Work, json_object, key_of, whole_number
 from papertune.collect.texts.posts import CODE_BLOCK, clean_title, pair_document, question_url
 from papertune.collect.texts.text import unescaped
 from papertune.collect.web.pauses import PATIENCE
@@ -61,7 +61,11 @@ def list_documents(
         fresh = {question["question_id"]: question for question in questions}
         answers = {number: question.get("answers") or [] for number, question in fresh.items()}
         # those that are not with their question are asked for, of a hundred questions at once
-        cut = [n for n, q in fresh.items() if int(q.get("answer_count") or 0) > len(answers[n])]
+        cut = [
+            n
+            for n, q in fresh.items()
+            if (whole_number(q.get("answer_count")) or 0) > len(answers[n])
+        ]
         if cut:
             answers |= {number: [] for number in cut}
             method = f"questions/{';'.join(map(str, cut))}/answers"
@@ -191,7 +195,8 @@ def _pair(
 
 
 def _score(post: Work) -> int:
-    return int(post.get("score") or 0)
+    score = post.get("score")
+    return score if isinstance(score, int) else 0
 
 
 SERVICE = Service(
