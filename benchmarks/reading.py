@@ -43,6 +43,9 @@ YEARS, EACH, PDFS = range(2001, 2016), 20, 50
 class Here:
     """The same, read in this process."""
 
+    def close(self) -> None:
+        """Nothing is to be ended."""
+
     def read(self, work: Any, *given: Any, of: str = "", seconds: float = 0, **named: Any) -> Any:
         """As the readers have it."""
         made = work(*given, **named)
@@ -88,7 +91,7 @@ def works(
     """What is done of each kind; gives the seconds that it takes."""
     documents = []
     for paper in listed:
-        url = f"https://{LIBRARY}{paper.path}"
+        url = f"http://{LIBRARY}{paper.path}"
         documents.append(Document(document_id(url), paper.title, url, paper.year, paper.abstract))
 
     def pages() -> float:
