@@ -1,6 +1,7 @@
 """The estimate of memory: parameters, what layers keep, what it says where a model does not fit."""
 
 import json
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -358,8 +359,14 @@ def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_
     task = Task(layout, "train", "full")
     (found,) = check_memory([task], gpus())
     assert found.state == "doubt" and "download_base" in found.hint
-    with serving((200, {}, GPT2_CONFIG | {"vocab_size": 9})) as hub:
+    with serving() as hub:
         monkeypatch.setattr(constants, "ENDPOINT", hub.url())
+        hub.otherwise = (200, {}, "[" * 100_000)
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        ask_hub([layout])
+        assert hub.asked and peak_of(task) is None
+        hub.asked.clear()
+        hub.otherwise = (200, {}, GPT2_CONFIG | {"vocab_size": 9})
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         ask_hub([layout])
         assert hub.asked == [] and peak_of(task) is None
@@ -368,6 +375,43 @@ def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_
         revision = layout.experiment.bases["gpt2"].revision
         assert hub.paths == [f"/openai-community/gpt2/resolve/{revision}/config.json"]
         assert peak_of(task).weights == 4 * (GPT2_SMALL.parameters - (50257 - 9) * 768)
+
+
+LLAMA = {"model_type": "llama"} | LIKE_LLAMA
+UNKNOWN = {"model_type": "of somebody's own"} | LIKE_LLAMA  # so its weights are counted
+SPOILED = {
+    "fifo": (os.mkfifo, b""),
+    "deep": (b"[" * 100_000, b""),
+    "list": ([LLAMA], b""),
+    "text": (LLAMA | {"text_config": "llama"}, b""),
+    "infinite": (LLAMA | {"vocab_size": 1e999}, b""),
+    "large": (LLAMA | {"num_hidden_layers": 10**400}, b""),
+    "negative": (LLAMA | {"vocab_size": -(10**9)}, b""),
+    "header of a fifo": (UNKNOWN, os.mkfifo),
+    "deep header": (UNKNOWN, (100_000).to_bytes(8, "little") + b"[" * 100_000),
+    "endless header": (UNKNOWN, b"\xff" * 8 + b"{}{"),
+    "header of texts": (UNKNOWN, (10).to_bytes(8, "little") + b'{"a": "b"}'),
+}
+
+
+@pytest.mark.parametrize("which", SPOILED)
+def test_of_a_base_that_somebody_spoiled_nothing_is_known(tmp_path, which):
+    for name, said in zip(("config.json", "model.safetensors"), SPOILED[which], strict=True):
+        path = tmp_path / name
+        if callable(said):
+            said(path)
+        else:
+            path.write_bytes(said if isinstance(said, bytes) else json.dumps(said).encode())
+    code = "import sys; from papertune.footprint.architecture import read_architecture\n"
+    code += "assert read_architecture(sys.argv[1]) is None"
+    assert python(code, tmp_path).wait(20) == 0
+
+
+def test_a_base_in_the_form_of_the_hubs_cache_is_known(tmp_path):
+    """Its files are links."""
+    (tmp_path / "blob").write_text(json.dumps(LLAMA))
+    (tmp_path / "config.json").symlink_to("blob")
+    assert read_architecture(tmp_path) == architecture_of(LLAMA)
 
 
 def test_planning_loads_no_torch():

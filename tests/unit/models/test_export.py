@@ -2,16 +2,18 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 
 from papertune.errors import TrainingError
-from papertune.models.loading import load_model, load_tokenizer
+from papertune.models.loading import load_model, load_tokenizer, weights_digest
 from papertune.models.modelcard import block, licence_of, name_model, text
 from papertune.records import Score, write_records
 from papertune.report.export import export_model
 from papertune.study.layout import Origin
 from papertune.study.settings import Answering, Comparison
+from processes import python
 from tiny_models import make_model
 from tiny_training import Runs, facts_of, pairs
 
@@ -184,6 +186,24 @@ def test_a_licence_is_read_and_never_guessed(tmp_path, files, licence):
     for name, said in files.items():
         (tmp_path / name).write_text(said)
     assert licence_of(tmp_path) == licence
+
+
+@pytest.mark.parametrize("name", ["README.md", "config.json", "LICENSE"])
+def test_nobody_waits_for_a_licence(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    code = (
+        "import sys; from pathlib import Path; from papertune.models.modelcard import licence_of\n"
+    )
+    code += "assert licence_of(Path(sys.argv[1])) == ('unknown', '')"
+    assert python(code, tmp_path).wait(60) == 0
+
+
+def test_settings_of_an_adapter_that_are_none_are_named(tmp_path):
+    (tmp_path / "model.safetensors").touch()
+    for said in ("[" * 100_000, "[]", "{"):
+        (tmp_path / "adapter_config.json").write_text(said)
+        with pytest.raises(TrainingError, match="no settings of an adapter"):
+            weights_digest(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import requests
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.slurm import ClusterError, ask
 from papertune.footprint.study import Task, judge, remember
+from papertune.records import from_json
 from papertune.study.layout import Layout
 
 GIGABYTE = 10**9
@@ -235,4 +236,4 @@ def ask_hub(layouts: Iterable[Layout]) -> None:
             said = _ask_hub_for(HubModel(base.hub, base.revision, folder), "GET")
             if said is not None and said.ok:  # check_models says why not
                 with suppress(ValueError):
-                    remember(folder, said.json())
+                    remember(folder, from_json(said.content))

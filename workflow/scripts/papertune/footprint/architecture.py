@@ -1,13 +1,14 @@
 """What a decoder is made of: sizes and modules, from its config.json as transformers reads it."""
 
-import json
 import math
+import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from papertune.owned import anybodys
+from papertune.records import from_json, read_json
 from papertune.study.settings import Architecture as FromScratch
 from papertune.study.settings import Tokenizer
 
@@ -34,6 +35,8 @@ NAMES = {
     "activation": ("hidden_activation", "hidden_act", "activation_function", "activation"),
     "noise": ("attention_dropout", "attn_pdrop"),
 }
+MOST = 10**15  # parameters: more than a decoder has
+LONGEST = 10**8  # bytes of a safetensors header, as its library has it
 ALPHABET = 256 + 3  # bytes and specials: the smallest vocabulary of a base from scratch
 
 
@@ -122,22 +125,28 @@ class Architecture:
 def read_architecture(folder: str | Path) -> Architecture | None:
     """The architecture of a model folder; None where there is no folder or nothing can be told."""
     try:
-        config = json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
+        # the Hub's cache has links
+        found = architecture_of(read_json(os.path.realpath(Path(folder, "config.json"))))
+        if found is None or found.exact:
+            return found
+        # what the weights' own headers say; the guess is left with the sizes
+        counted = sum(map(_parameters_in, sorted(Path(folder).glob("*.safetensors"))))
     except (OSError, ValueError):
         return None
-    found = architecture_of(config)
-    if found is None or found.exact:
-        return found
-    # what the weights' own headers say; the guess is left with the sizes
-    counted = sum(map(_parameters_in, sorted(Path(folder).glob("*.safetensors"))))
     return replace(found, around=found.around + counted - found.parameters)
 
 
 def _parameters_in(file: Path) -> int:
-    """Numbers in a safetensors file, by its header: 8 bytes of length, then JSON with shapes."""
-    with file.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return sum(math.prod(tensor.get("shape", [0])) for tensor in header.values())
+    """Numbers in a safetensors file, by its header: 8 bytes of length, then JSON with shapes.
+
+    Raises ValueError and OSError where it has none.
+    """
+    with open(os.path.realpath(file), "rb", opener=anybodys) as stream:
+        header = from_json(stream.read(min(int.from_bytes(stream.read(8), "little"), LONGEST)))
+    try:
+        return sum(math.prod(map(int, it.get("shape", [0]))) for it in header.values())
+    except (AttributeError, TypeError, OverflowError) as error:
+        raise ValueError(f"no header of safetensors: {error}") from None
 
 
 def from_scratch(architecture: FromScratch, tokenizer: Tokenizer) -> Architecture:
@@ -149,12 +158,14 @@ def from_scratch(architecture: FromScratch, tokenizer: Tokenizer) -> Architectur
     return found
 
 
-def architecture_of(config: Mapping[str, Any]) -> Architecture | None:
+def architecture_of(config: Any) -> Architecture | None:
     """The architecture of a config.json; None where it does not even tell its sizes.
 
     Of families that are not known here, a Llama of the same sizes stands for them.
     """
-    config = {**config, **(config.get("text_config") or {})}
+    if not isinstance(config, dict) or not isinstance(config.get("text_config") or {}, dict):
+        return None
+    config = config | (config.get("text_config") or {})
     family = str(config.get("model_type", ""))
     values = DEFAULTS.get(family, {}) | {k: v for k, v in config.items() if v is not None}
     for name, others in NAMES.items():
@@ -177,8 +188,9 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture | None:
             attention_dropout=float(values.get("noise", 0)) > 0,
         )
         read = {"gpt2": _gpt2, "falcon": _falcon}.get(family, _llama_like)
-        return replace(sizes, **read(values, sizes))
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        found = replace(sizes, **read(values, sizes))
+        return found if 0 < found.parameters < MOST else None
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
 
 

@@ -67,7 +67,7 @@ def tasks_of(layout: Layout) -> list[Task]:
     ]
 
 
-def remember(folder: str, config: dict[str, Any]) -> None:
+def remember(folder: str, config: Any) -> None:
     """Keep what the Hub told of a base that is not downloaded yet."""
     if found := architecture_of(config):
         _told[folder] = found

@@ -24,6 +24,7 @@ from papertune.jobs import distributed, stopping
 from papertune.jobs.apart import Readers
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
+from papertune.owned import anybodys
 from papertune.records import Document, Rejection, from_dict, parsed
 from papertune.store import Store
 from papertune.study import versions
@@ -48,7 +49,7 @@ class Place:
 
     def document(self) -> Document:
         """Read it."""
-        with open(self.path, "rb") as stream:
+        with open(self.path, "rb", opener=anybodys) as stream:
             stream.seek(self.offset)
             return from_dict(Document, parsed(stream.readline(), str(self.path)))
 
@@ -72,7 +73,7 @@ def places_of(files: list[Path], mine: SplitOf) -> tuple[list[Place], list[Rejec
     found: dict[str, Place] = {}
     repeated = []
     for path in files:
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=anybodys) as stream:
             end = 0
             for number, line in enumerate(stream, start=1):
                 offset, end, where = end, end + len(line), f"{path}:{number}"

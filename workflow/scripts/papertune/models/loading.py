@@ -1,6 +1,5 @@
 """Loading language models from local folders: offline, safetensors only, no code from outside."""
 
-import json
 import os
 import sys
 import warnings
@@ -13,7 +12,7 @@ from papertune.errors import TrainingError
 from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
-from papertune.records import file_digest
+from papertune.records import file_digest, read_json
 from papertune.study.settings import Quantization
 
 ENVIRONMENT = {
@@ -217,8 +216,12 @@ def weights_digest(folder: str | Path) -> str:
         raise TrainingError("a model folder without safetensors weights", where=str(folder))
     read = {path.name: file_digest(path) for path in paths if path.name not in NOT_READ}
     if ADAPTER in read:
-        settings = json.loads(Path(folder, ADAPTER).read_text("utf-8"))
-        read[ADAPTER] = settings | {"base_model_name_or_path": ""}
+        try:
+            settings = read_json(os.path.realpath(Path(folder, ADAPTER)))
+            read[ADAPTER] = settings | {"base_model_name_or_path": ""}
+        except (ValueError, TypeError) as error:
+            what = f"{ADAPTER} has no settings of an adapter ({error})"
+            raise TrainingError(what, where=str(folder), hint="make the model again") from None
     return digest(read)
 
 

@@ -9,7 +9,7 @@ import csv
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +17,9 @@ from yaml import YAMLError
 
 from papertune.identity import canonical
 from papertune.models.modelfolder import write_json
+from papertune.owned import anybodys
 from papertune.pairfile import read_pairs
-from papertune.records import atomic_write, files_digest
+from papertune.records import atomic_write, files_digest, read_json
 from papertune.study.layout import Origin
 from papertune.study.methods import METHODS
 
@@ -100,8 +101,9 @@ def write_card(folder: Path, *, results: Results | None = None, merged: str = ""
 
 def read_facts(folder: Path) -> dict[str, Any]:
     """``training.json`` with the first and the last training loss of ``history.csv``."""
-    facts: dict[str, Any] = json.loads(Path(folder, "training.json").read_text("utf-8"))
-    with Path(folder, "history.csv").open(encoding="utf-8", newline="") as stream:
+    facts: dict[str, Any] = read_json(Path(folder, "training.json"))
+    path = Path(folder, "history.csv")
+    with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
         losses = [float(row["train_loss"]) for row in csv.DictReader(stream) if row["train_loss"]]
     return facts | ({"first_loss": losses[0], "last_loss": losses[-1]} if losses else {})
 
@@ -109,7 +111,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def add_facts(folder: Path, facts: Mapping[str, Any], name: str = "training.json") -> None:
     """Put further facts into a JSON file of a folder; a link to another's file is broken."""
     path = Path(folder, name)
-    write_json(path, {**json.loads(path.read_text("utf-8")), **facts})
+    write_json(path, {**read_json(path), **facts})
 
 
 def name_model(folder: Path, origin: Origin, base: Path, train: Path, validation: Path) -> None:
@@ -152,9 +154,12 @@ def licence_of(folder: Path) -> tuple[str, str]:
     from huggingface_hub.repocard import metadata_load
 
     for name in ("README.md", "config.json"):
-        read = metadata_load if name == "README.md" else lambda p: json.loads(p.read_text("utf-8"))
+        read: Callable[[Path], Any] = metadata_load if name == "README.md" else read_json
+        path = (folder / name).resolve()  # the Hub's cache has links
+        if not path.is_file():  # a fifo would keep who reads it
+            continue
         try:
-            licence = _named(read(folder / name))
+            licence = _named(read(path))
         except (OSError, ValueError, YAMLError, RecursionError):  # not there, or nobody can read it
             continue
         if licence:

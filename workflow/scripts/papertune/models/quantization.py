@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.records import atomic_write
+from papertune.records import atomic_write, read_json
 from papertune.study.settings import Quantization
 
 NAME = "quantization.json"  # in the folder of an adapter
@@ -34,7 +34,7 @@ def bring_bitsandbytes() -> None:
 def quantization_of(folder: str | Path) -> Quantization | None:
     """How the base of an adapter is quantised, if it is."""
     path = Path(folder, NAME)
-    return Quantization.model_validate_json(path.read_text("utf-8")) if path.exists() else None
+    return Quantization.model_validate(read_json(path)) if path.exists() else None
 
 
 def write_quantization(folder: Path, quantization: Quantization) -> None:

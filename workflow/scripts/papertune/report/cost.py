@@ -9,7 +9,7 @@ from pathlib import Path
 
 from papertune.cluster.slurm_accounting import Usage, accounting
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
-from papertune.records import atomic_write
+from papertune.records import atomic_write, read_json
 from papertune.report.tables import Table, write_table
 from papertune.study.layout import Layout
 
@@ -191,7 +191,7 @@ def _accounting(records: Iterable[JobRecord], memory: Path) -> dict[str, list[Us
     """
     started = {record.job: record.started for record in reversed(list(records)) if record.job}
     try:
-        kept = json.loads(memory.read_text(encoding="utf-8"))
+        kept = read_json(memory)
         known = {job: [Usage(**values) for values in usages] for job, usages in kept.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         known = {}  # it is asked again

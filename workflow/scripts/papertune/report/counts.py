@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from papertune.owned import anybodys
 from papertune.pairfile import read_pairs
 from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
 from papertune.study.experiment import Experiment
@@ -106,7 +107,7 @@ def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
 
 def read_counts(path: str | Path) -> list[Count]:
     """The rows of :func:`count_stages`."""
-    with open(path, encoding="utf-8", newline="") as stream:
+    with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
         return TypeAdapter(list[Count]).validate_python(list(csv.DictReader(stream)))
 
 

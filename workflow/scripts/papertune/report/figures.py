@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from papertune.metrics import METRICS
+from papertune.owned import anybodys
 from papertune.records import atomic_write
 from papertune.report.counts import Count, read_counts, total
 from papertune.report.tables import read_training
@@ -193,7 +194,7 @@ def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, pa
 
 def read_history(path: str | Path) -> list[dict[str, float]]:
     """The rows of a ``history.csv``; keys without a value in a row are left out."""
-    with open(path, encoding="utf-8", newline="") as stream:
+    with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
         return [
             {key: float(text) for key, text in row.items() if text}
             for row in csv.DictReader(stream)

@@ -1,7 +1,6 @@
 """Tables of the report as CSV, Markdown and LaTeX, and the matrix as text for a terminal."""
 
 import csv
-import json
 import math
 import re
 from collections import Counter
@@ -13,7 +12,8 @@ from typing import Any
 
 from papertune.metrics import METRICS
 from papertune.models.modelcard import plain
-from papertune.records import atomic_write
+from papertune.owned import anybodys
+from papertune.records import atomic_write, read_json
 from papertune.report.counts import STAGES, Count, read_counts
 from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
@@ -77,7 +77,7 @@ def _no_formula(cell: str) -> str:
 
 def read_table(path: str | Path, title: str, left: int = 1) -> Table:
     """The table whose .csv lies at ``path``, but for columns of numbers that say nothing."""
-    with open(path, encoding="utf-8", newline="") as stream:
+    with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
         lines = list(csv.reader(stream))
     said = [i < left or any(column[1:]) for i, column in enumerate(zip(*lines, strict=True))]
     columns, *rows = [list(compress(line, said)) for line in lines]
@@ -250,7 +250,7 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
 def read_training(layout: Layout) -> dict[tuple[str, int], Any]:
     """(model, seed) → the facts of its ``training.json``, where it is there."""
     return {
-        key: json.loads(path.read_text("utf-8"))
+        key: read_json(path)
         for key, folder in layout.models().items()
         if (path := Path(folder, "training.json")).exists()
     }

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from papertune.errors import EvaluationError
 from papertune.jobs import stopping
 from papertune.metrics import METRICS, Metric, part_keys
+from papertune.owned import anybodys
 from papertune.records import Score, atomic_write, read_records
 from papertune.scores.statistics import bootstrap, correct, interval, p_value
 from papertune.study.settings import Comparison
@@ -239,7 +240,7 @@ def _against(
 
 def read_matrix(path: str | Path) -> list[Cell]:
     """The cells of a file that :func:`compare` wrote."""
-    with open(path, encoding="utf-8", newline="") as stream:
+    with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
         rows = [{key: text or None for key, text in row.items()} for row in csv.DictReader(stream)]
     return TypeAdapter(list[Cell]).validate_python(rows)
 

@@ -17,6 +17,7 @@ from papertune.errors import EvaluationError
 from papertune.identity import digest
 from papertune.jobs.progress import progress
 from papertune.metrics import METRICS, part_keys
+from papertune.owned import anybodys
 from papertune.records import Answer, Score, file_digest, read_records, write_records
 from papertune.store import Store
 from papertune.study import versions
@@ -145,7 +146,7 @@ def score_answers(
     Raises:
         EvaluationError: there are no answers, or the embedder is not there.
     """
-    with open(answers, "rb") as stream:
+    with open(answers, "rb", opener=anybodys) as stream:
         total = sum(1 for line in stream if line.strip())
     if not total:
         hint = "see the log of the rule answer"
