@@ -1,6 +1,7 @@
 """Promise: two directories may share one store, also at the same time."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -34,3 +35,20 @@ def test_two_runs_on_one_store_corrupt_nothing_and_a_third_asks_nothing(tmp_path
     for name in ("extractive/train", "extractive/test", "cloze/test"):
         assert "asked 0 documents" in studies[2].log(f"datasets/{name}")
     assert not (studies[2].folder / "store").exists()
+
+
+def test_where_others_may_write_a_run_works_in_a_part_of_its_own_or_with_its_group(tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    store.chmod(0o2775)
+    study = new_files_study(tmp_path / "study", one_file=True)
+    one_generator = ("--until", "synthesize_here")
+    assert "yours alone" in study.run(f"store={store}", *one_generator)
+    [mine] = store.iterdir()
+    assert mine.name == f"member-{os.getuid()}" and mine.stat().st_mode & 0o777 == 0o700
+    assert any(mine.rglob("*.jsonl"))
+    assert "yours alone" not in study.run(
+        f"store={store}", "trust_group=true", "--forceall", *one_generator
+    )
+    items = [path for path in store.rglob("*.jsonl") if not path.is_relative_to(mine)]
+    assert items and all(path.stat().st_mode & 0o060 == 0o060 for path in items)

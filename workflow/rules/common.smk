@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from papertune.jobs import running
 from papertune.study import versions
 from papertune.errors import PapertuneError
+from papertune.owned import NotOwned, part_of, share
 from papertune.study.experiment_file import check_configuration, load_named
 from papertune.study.layout import Layout
 from papertune.study import uses
@@ -39,8 +40,26 @@ def replaces():
     return not {"refresh", "prune"}.isdisjoint(workflow.dag_settings.targets)
 
 
+def own_folders():
+    """Make sure of the folders that this user works in, and say where others could have."""
+    places = {name: config[name] for name in ("store", "resources")}
+    try:
+        share(places.values(), trust=config["trust_group"])
+    except NotOwned as error:
+        raise WorkflowError(str(error)) from None
+    for name, place in places.items():
+        if place != str(Path(getattr(CONFIGURATION, name))):
+            print(
+                f"Others may write into {name}: {getattr(CONFIGURATION, name)}. This run works in "
+                f"{place}, which is yours alone; with trust_group: true in config/config.yaml it "
+                "would work in the folder itself and take what others have made there.",
+                file=sys.stderr,
+            )
+
+
 def begin_run():
     """What comes before the first job."""
+    own_folders()
     running.begin(refreshes=replaces())
     make_way()
     check_run()
@@ -59,6 +78,8 @@ try:
     )
     # what scripts read; with the defaults, which a module's configuration may leave out
     config = CONFIGURATION.model_dump() | {"files": files}
+    for name in ("store", "resources"):
+        config[name] = str(part_of(config[name], trust=config["trust_group"]))
 except PapertuneError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,9 +1,12 @@
 """A store that a group shares: who goes on with what others have finished, and who need not."""
 
+import itertools
 import json
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +17,8 @@ from papertune.collect.web.pages import Page, PageCache
 from papertune.collect.web.pauses import HostPauses
 from papertune.identity import fingerprint
 from papertune.models.modelfolder import place
-from papertune.owned import check_shared, make_folder, share
+from papertune.owned import NotOwned, make_folder, part_of, share, umask
+from papertune.report.prune import prune
 from papertune.store import Store
 
 URL = "https://site.example/"
@@ -35,6 +39,8 @@ def make(made: Path, steps: Path) -> None:
 
 def finish(folder: Path, key: str, trust: bool = True) -> None:
     """What a job does in the store: finished items, a page in its place, a turn taken, a model."""
+    results = folder.parent / f"results-{os.getuid()}"
+    folder = part_of(folder, trust=trust)
     share([folder], trust=trust)
     store = Store(folder, "answer", {"model": "m"})
     store.add({key: "an answer"})
@@ -42,7 +48,6 @@ def finish(folder: Path, key: str, trust: bool = True) -> None:
     cache.read(URL)
     cache.write(URL, Page(URL, URL, "text/html", key))
     HostPauses(folder / "http" / "turns").asked("site.example")
-    results = folder.parent / f"results-{os.getuid()}"
     place(folder, "models", {"seed": 1}, results / "seed-1", make)
     (results / "seen").write_text(json.dumps({
         "missing": store.missing(["first", "second"]),
@@ -60,53 +65,165 @@ def open_place(store: Path) -> Path:
     return store
 
 
-@pytest.mark.parametrize("trust", [True, False])
-def test_what_other_members_made_is_taken_only_if_the_user_says_so(open_place, trust):
+def work_of(user: int, work: Callable[[], object]) -> None:
+    assert as_user(user, [GROUP], work)
+
+
+def test_members_of_a_trusted_group_work_in_one_store(open_place):
     store = open_place
-    assert as_user(ANN, [GROUP], partial(finish, store, "first", trust))
-    assert as_user(BOB, [GROUP], partial(finish, store, "second", trust))
-    assert seen(store, BOB) == {
-        "missing": [] if trust else ["first"],
-        "model": str(ANN if trust else BOB),
-    }
+    work_of(ANN, partial(finish, store, "first"))
+    work_of(BOB, partial(finish, store, "second"))
+    assert seen(store, BOB) == {"missing": [], "model": str(ANN)}
 
     def page() -> None:
-        share([store], trust=trust)
-        found = PageCache(store / "http").read(URL)
-        assert found == (Page(URL, URL, "text/html", "second") if trust else None)
+        share([store], trust=True)
+        assert PageCache(store / "http").read(URL) == Page(URL, URL, "text/html", "second")
 
-    assert as_user(ANN, [GROUP], page)
+    work_of(ANN, page)
     for path in store.rglob("*"):
         state = path.stat()
         assert state.st_gid == GROUP and not state.st_mode & stat.S_IRWXO, path
-        if path.is_file() and "turns" not in path.parts:
-            assert bool(state.st_mode & stat.S_IWGRP) == trust, path
-    assert not as_user(EVE, [], partial(finish, store, "third", trust))
+        assert state.st_mode & stat.S_IWGRP, path
+    assert not as_user(EVE, [], partial(finish, store, "third"))
 
 
-@pytest.mark.parametrize("trust", [True, False])
-def test_training_goes_on_from_anothers_checkpoints_only_if_the_user_says_so(open_place, trust):
+def test_who_does_not_trust_a_group_works_where_it_cannot_even_look(open_place):
+    store = open_place
+    work_of(ANN, partial(finish, store, "first", False))
+    work_of(BOB, partial(finish, store, "second", False))
+    assert seen(store, BOB) == {"missing": ["first"], "model": str(BOB)}
+    mine = store / f"member-{ANN}"
+    assert {path.name for path in store.iterdir()} == {mine.name, f"member-{BOB}"}
+
+    def touch() -> None:
+        for try_it in (lambda: list(mine.iterdir()), lambda: Path(mine, "x").symlink_to("/")):
+            with pytest.raises(PermissionError):
+                try_it()
+        mine.rename(mine.with_name("away"))  # which is seen
+        mine.symlink_to("away")
+
+    def refused() -> None:
+        with pytest.raises(NotOwned, match=mine.name):
+            finish(store, "first", False)
+
+    work_of(BOB, touch)
+    work_of(ANN, refused)
+    mine.unlink()
+    work_of(BOB, mine.mkdir)
+    work_of(ANN, refused)
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "shared"),
+    [
+        (ANN, 0o755, False),
+        (ANN, 0o775, False),  # where everybody has a group of their own
+        (0, 0o755, False),
+        (ANN, 0o2775, True),
+        (ANN, 0o1777, True),
+        (BOB, 0o775, True),
+    ],
+)
+def test_a_user_has_a_part_of_what_others_may_write_into(store, owner, mode, shared):
+    os.chown(store, owner, GROUP)
+    store.chmod(mode)
+
+    def work() -> None:
+        assert part_of(store, trust=True) == store
+        mine = part_of(store, trust=False)
+        assert mine == (store / f"member-{ANN}" if shared else store)
+        assert part_of(mine, trust=False) == mine
+
+    assert as_user(ANN, [GROUP], work)
+    # one that is not there is judged as it will be made, so that the next run finds it
+
+    def new() -> None:
+        folder = store / "new"
+        found = part_of(folder, trust=False)
+        folder.mkdir()
+        assert part_of(folder, trust=False) == found
+
+    for mask in (0o002, 0o022, 0o077):
+        (store / "new").rmdir() if (store / "new").exists() else None
+        assert as_user(ANN, [GROUP], new, umask=mask) or mode == 0o755
+
+
+def test_a_link_of_a_member_leads_nobody_out_of_the_store(open_place):
+    store, private = open_place, open_place.parent / "private"
+
+    def mine() -> None:
+        private.mkdir()
+        Store(private, "fetch", {"of": "another store"}).add({"a": 1})
+
+    def plant() -> None:
+        share([store], trust=True)
+        for name in ("answer", "http", "models", "checkpoints"):
+            (store / name).symlink_to(private)
+        (store / "fetch").symlink_to(private / "fetch")
+
+    def work() -> None:
+        share([store], trust=True)
+        cache = PageCache(store / "http")
+        for do in (
+            lambda: Store(store, "answer", {}),
+            lambda: cache.write(URL, Page(URL, URL, "text/html", "")),
+            lambda: HostPauses(store / "http" / "turns").asked("site.example"),
+            lambda: place(store, "models", {}, private / "output", make),
+        ):
+            with pytest.raises(NotOwned, match="is a link"):
+                do()
+        assert prune(store, [], lambda _: True) == []
+        assert [path.name for path in private.iterdir()] == ["fetch"]
+        assert Store(private, "fetch", {"of": "another store"}).get("a") == 1
+
+    work_of(ANN, mine)
+    work_of(BOB, plant)
+    work_of(ANN, work)
+
+
+def test_the_umask_is_read_while_other_threads_make_files(tmp_path):
+    """Reading it by setting it opens what others make in that moment."""
+    end, before = time.monotonic() + 1, os.umask(0o077)
+    modes = set()
+
+    def make_files(number: int) -> None:
+        for count in itertools.count():
+            if time.monotonic() > end:
+                return
+            os.close(os.open(path := tmp_path / f"{number}-{count}", os.O_CREAT, 0o666))
+            modes.add(path.stat().st_mode & 0o777)
+
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            for _ in threads.map(make_files, range(2)):
+                pass
+            assert umask() == 0o077
+    finally:
+        os.umask(before)
+    assert modes == {0o600}
+
+
+def test_training_goes_on_from_a_members_checkpoints(open_place):
     store, output = open_place, open_place.parent / "study" / "seed-1"
     kept = store / "checkpoints" / fingerprint([{"seed": 1}, str(output)]) / "steps"
 
     def plant() -> None:
         share([store], trust=True)
         make_folder(kept)
-        (kept / "state").write_text("of another training")
+        (kept / "state").write_text("of the same training")
 
     def look(made: Path, steps: Path) -> None:
         make_folder(steps)
-        assert (steps / "state").exists() == trust
-        assert steps.parent.stat().st_mode & 0o777 == (0o770 if trust else 0o700)
+        assert (steps / "state").exists()
+        assert steps.parent.stat().st_mode & 0o777 == 0o770
         make(made, steps)
 
     def train() -> None:
-        share([store], trust=trust)
+        share([store], trust=True)
         place(store, "models", {"seed": 1}, output, look)
 
-    assert as_user(BOB, [GROUP], plant)
-    assert as_user(ANN, [GROUP], train)
-    assert kept.exists() != trust, "who is not trusted keeps what is theirs"
+    work_of(BOB, plant)
+    work_of(ANN, train)
 
 
 def test_modes_change_in_the_shared_folder_only(open_place):
@@ -131,18 +248,3 @@ def test_modes_change_in_the_shared_folder_only(open_place):
 
     assert as_user(ANN, [GROUP], alone)
     assert not any(path.stat().st_mode & 0o077 for path in (open_place / "embed").rglob("*"))
-
-
-def test_a_job_takes_no_base_of_another_account(open_place, capfd):
-    base = open_place / "models" / "owner--small"
-    base.mkdir(parents=True)
-    (base / "model.safetensors").write_text("weights")
-    os.chown(base / "model.safetensors", ANN, GROUP)
-
-    def work(trust: bool) -> None:
-        share([open_place], trust=trust)
-        check_shared([base, "elsewhere"])
-
-    assert as_user(BOB, [GROUP], partial(work, True))
-    assert not as_user(BOB, [GROUP], partial(work, False))
-    assert "trust_group" in capfd.readouterr().out

@@ -25,7 +25,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from papertune.errors import CollectError, PapertuneError
 from papertune.jobs.progress import progress
-from papertune.owned import NotOwned, own, share, tell
+from papertune.owned import NotOwned, own, part_of, share, tell
 from papertune.records import atomic_write, file_digest
 
 log = logging.getLogger("papertune")
@@ -193,11 +193,13 @@ def _main() -> None:
     parser = argparse.ArgumentParser(prog="papertune.collect.bundle", description=__doc__)
     parser.add_argument("bundle", help="a file that `make bundle` wrote")
     parser.add_argument("--store", default="store", help="as in config/config.yaml")
+    parser.add_argument("--trust-group", action="store_true", help="as there")
     chosen = parser.parse_args()
-    share([chosen.store], trust=False)
+    store = part_of(chosen.store, trust=chosen.trust_group)
     try:
-        written = unpack(chosen.bundle, store=chosen.store)
-    except PapertuneError as error:
+        share([store], trust=chosen.trust_group)
+        written = unpack(chosen.bundle, store=store)
+    except (PapertuneError, NotOwned) as error:
         sys.exit(str(error))
     print(f"{chosen.bundle}: {written} files unpacked; a run now asks no site for them")
 

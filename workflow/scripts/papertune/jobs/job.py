@@ -8,7 +8,7 @@ from papertune.jobs.gpus import own_gpus
 from papertune.jobs.progress import job_log
 from papertune.jobs.record import jobs_folder, recorded
 from papertune.jobs.workers import workers_of
-from papertune.owned import check_shared, share
+from papertune.owned import share
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
 from papertune.study.uses import Rule, used_by
@@ -38,7 +38,6 @@ def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
         runtime=known.get("runtime"),
     )
     with record, job_log(snakemake.log[0]), own_gpus(gpus // nodes):
-        check_shared(snakemake.input)
         if rule is None:
             yield {}
             return

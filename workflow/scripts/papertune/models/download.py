@@ -7,7 +7,7 @@ from pathlib import Path
 
 from papertune.errors import PapertuneError
 from papertune.jobs import stopping
-from papertune.owned import give, work_folder
+from papertune.owned import beside, give, make_folder
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def download_model(model: str, revision: str, output: Path) -> None:
     from huggingface_hub import errors, snapshot_download
 
     # kept on failure: downloads go on
-    partial = work_folder(output.with_name(f"{output.name}.partial"))
+    partial = make_folder(beside(output.with_name(f"{output.name}.partial")))
     where = f"{model} at {revision}"
     log.info("downloading %s", where)
     try:

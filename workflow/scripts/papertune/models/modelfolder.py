@@ -21,17 +21,13 @@ from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.models.loading import end_tokens, weights_digest
 from papertune.owned import (
-    NotOwned,
     anybodys,
     beside,
-    check_tree,
     file_mode,
     give,
     make_folder,
     set_mode,
-    tell,
     umask,
-    work_folder,
 )
 from papertune.records import atomic_write, read_json
 from papertune.store import IDENTITY
@@ -142,13 +138,13 @@ def place(
     """
     folder = Path(store, kind, fingerprint(identity))
     if not is_whole(folder):
-        folder = beside(folder)  # what another account has there, is not taken or is damaged
+        folder = beside(folder)  # what another account has there is damaged
     if is_whole(folder):
         log.info("found in the store, made before: %s", folder)
     else:
         # other directories, and other jobs of this one, may make the same at this moment
         own = Path(store, UNFINISHED, fingerprint([identity, str(output.absolute())]))
-        own = work_folder(own)
+        own = make_folder(beside(own))
         write_json(own / IDENTITY, {"kind": kind, "identity": identity})
         made = own / output.parent.name / output.name  # logs say its last two names
         if not made.is_dir():
@@ -163,16 +159,8 @@ def place(
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the store has all files of a model as they were; a damaged folder is told of.
-
-    So is one of another account that is not trusted.
-    """
+    """Whether the store has all files of a model as they were; a damaged folder is told of."""
     if not folder.exists():
-        return False
-    try:
-        check_tree(folder)
-    except NotOwned as error:
-        tell(error)
         return False
     try:
         files = read_json(folder / IDENTITY)["files"]

@@ -86,6 +86,8 @@ def prune(store: Path, layouts: Iterable[Layout], agree: Callable[[str], bool]) 
 
 def _kept(store: Path) -> Iterator[Kept]:
     for path in sorted(store.glob(f"*/*/{IDENTITY}")):
+        if any(folder.is_symlink() for folder in path.parents[:2]):
+            continue  # it leads to what is no store's, or another one's
         kind = path.parts[-3]
         try:
             said = read_json(path)

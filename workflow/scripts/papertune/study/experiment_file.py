@@ -36,7 +36,7 @@ class Configuration(Settings):
     store: str = Field("store", min_length=1, description="folder of finished per-item work")
     resources: str = Field("resources", min_length=1, description="folder that experiments share")
     trust_group: bool = Field(
-        False, description="take what other accounts have made in the store and the resources"
+        False, description="work with a group in a store and resources that it shares"
     )
     yes: bool = Field(False, description="`snakemake prune` deletes without asking")
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from papertune.jobs import stopping
-from papertune.owned import make_folder, members
+from papertune.owned import make_folder, own
 
 log = logging.getLogger("papertune")
 
@@ -114,7 +114,7 @@ def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
     # flock is between processes, and on NFS between nothing smaller
     with held(_locks.setdefault(os.path.realpath(path), threading.Lock()), alive):
         make_folder(path.parent)
-        file = members(str(path), os.O_RDWR | os.O_CREAT)
+        file = own(str(path), os.O_RDWR | os.O_CREAT)
         try:
             while not _try_lock(file):
                 nap(TRY_AGAIN, alive)
