@@ -44,7 +44,50 @@ def test_the_keys_of_an_address():
     assert has_user("x https://me@h.org/") and not has_user("https://h.org/@me?mail=a@b")
 
 
-WORST = ["://", "://a@", "a@", "?key=", "&token=", "?a_", "&a-", "?x-amz-", "?abc_token=", "&;"]
+CARRY = (
+    "token", "access_token", "insttoken", "pageToken", "sessionToken", "auth[token]", "secret",
+    "client-secret", "clientSecret", "api_key", "API-KEY", "apikey", "hapikey", "app_key", "appkey",
+    "api%5Fkey", "%61pi.key", "user_key", "wskey", "authkey", "auth_key", "subscription-key",
+    "Ocp-Apim-Subscription-Key", "auth", "oauth", "http_auth", "authorization", "pass", "db_pass",
+    "passphrase", "password", "user%5Bpassword%5D", "passwd", "pwd", "jwt", "sig", "Signature",
+    "X-Amz-Signature", "X-Goog-Credential", "AWSAccessKeyId", "GoogleAccessId", "awsaccesskeyid",
+)  # fmt: skip
+MAY_CARRY = (
+    "key",
+    "sessionkey",
+    "maps_key",
+    "session",
+    "session_id",
+    "JSESSIONID",
+    "PHPSESSID",
+    "sid",
+)
+CARRY_NONE = (
+    "author", "authors", "authority", "keyword", "keywords", "keys", "monkey", "tokens", "tokenizer",
+    "token_type", "authType", "design", "assign", "passage", "passed", "bypass", "compass", "sigma",
+    "significance", "secretary", "code", "id", "q", "side", "sessions",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*CARRY, *MAY_CARRY])
+def test_a_name_says_that_a_parameter_carries_a_key(name):
+    value = "s%2Bk-of-mine-12345" if name in CARRY else "5ecret_of.mine-12345"
+    url = f"https://h.org/p?u=http://b.org/?{name}={value}&b=2"
+    assert keys_in(url)[0] == value and shown(url) == url.replace(value, "***")
+    assert without_keys(url) == "https://h.org/p?u=http://b.org/?b=2"
+    assert (keys_in(f"?{name}=a/b") == []) == (name in MAY_CARRY)
+
+
+@pytest.mark.parametrize("name", CARRY_NONE)
+def test_another_parameter_is_shown(name):
+    url = f"https://h.org/p?a=1&{name}=a-long-value-of-some-12345#{name}=2"
+    assert keys_in(url) == [] and shown(url) == without_keys(url) == url
+
+
+WORST = [
+    "://", "://a@", "a@", "?key=", "&token=", "?a_", "&a-", "?x-amz-", "?abc_token=", "&;", "?a=",
+    "?key=a", "&api_key=b", "?token=a&?", "&%61",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", [*WORST, "://" + "a" * 10**6, "?" + "a" * 10**6])

@@ -6,6 +6,7 @@ wrote is told, and kept of addresses, as it may be shown.
 """
 
 import re
+from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 # C0 but tab and newline, C1, marks that turn the direction of a line, halves of pairs, tags
@@ -14,15 +15,39 @@ _CONTROL = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _USER = re.compile(r"(?<=://)[^\s/?#\"'<>]*@")
-_NAMES = (
-    r"(?:x-(?:amz|goog)-)?(?:signature|credential|security-token)|sig|googleaccessid|awsaccesskeyid"
-    r"|(?:[a-z]++[_-])?api[_-]?key|(?:[a-z]++[_-])?token|(?:[a-z]++[_-])?secret|access[_-]?key"
-    r"|accesstoken|authtoken|authorization|password|passwd|pwd|jwt"
+_FIELD = re.compile(r"(?<=[?&;#])([^\s?&;#=\"'<>]{1,100}+)=")
+_VALUE = re.compile(r"[^&;\s#\"'<>]++")
+# words, or ends of words, in the decoded name of a parameter that carries a key; auth_type is none
+_KEYS = re.compile(
+    r"(?:token|secret|pass(?:word|wd|phrase|code)|pwd|auth(?:orization)?|(?<![a-z])(?:pass|sig|jwt)"
+    r"|signature|credentials?|access[^a-z]?(?:key[^a-z]?)?id|(?:api|app|access|auth|user|ws|client"
+    r"|consumer|licen[cs]e|private|secret|shared|subscription)[^a-z]?key)(?![a-z]|_type)"
 )
-# a short `key` is a name: dblp.org/rec?key=conf/isca/Smith20
-_PARAMETER = re.compile(
-    rf"(?<=[?&;#])((?:{_NAMES})=|key=(?=[\w.~+*-]{{16}}))([^&;\s#\"'<>]++)", re.IGNORECASE
-)
+# a short `key` is a name, a short `session` a part of a conference: dblp.org/rec?key=conf/isca/Smith20
+_MAYBE = re.compile(r"(?:(?<!mon)key|(?<![a-z])sid|session|sess(?:ion)?[^a-z]?id)(?![a-z]|_type)")
+_LONG = re.compile(r"[\w.~+*-]{16}")
+
+
+def _keys(text: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
+    """The parameters in a text that carry keys: name and value."""
+    end = 0
+    for field in _FIELD.finditer(text):
+        if field.start() < end:  # in the key before
+            continue
+        name = re.sub("(?<=[a-z])(?=[A-Z])", "_", unquote_plus(field[1])).lower()
+        maybe = _MAYBE.search(name) and _LONG.match(text, field.end())
+        if (maybe or _KEYS.search(name)) and (value := _VALUE.match(text, field.end())):
+            end = value.end()
+            yield field, value
+
+
+def _without(text: str, stars: str = "") -> str:
+    """A text with stars for its keys; without stars their parameters are left out."""
+    kept, end = [], 0
+    for field, value in _keys(text):
+        kept += [text[end : field.end() if stars else field.start()], stars]
+        end = value.end()
+    return "".join(kept) + text[end:]
 
 
 def shown(text: str) -> str:
@@ -31,7 +56,7 @@ def shown(text: str) -> str:
     A control character is written as Python writes it (``\\x1b``), a key as ``***``.
     """
     if "://" in text or "=" in text:
-        text = _PARAMETER.sub(r"\1***", _USER.sub("***@", text))
+        text = _without(_USER.sub("***@", text), "***")
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
@@ -47,16 +72,14 @@ def has_user(text: str) -> bool:
 
 def without_keys(url: str) -> str:
     """An address without the parameters that carry keys."""
-    if (kept := _PARAMETER.sub("", url)) == url:
+    if (kept := _without(url)) == url:
         return url
     return re.sub(r"(?<![?&])[?&]++(?=#|\Z)", "", re.sub("(?<=[?&])[&;]+", "", kept))
 
 
 def keys_in(text: str) -> list[str]:
     """The keys that addresses in the text carry as parameters, as they stand there and decoded."""
-    return [
-        form for found in _PARAMETER.finditer(text) for form in (found[2], unquote_plus(found[2]))
-    ]
+    return [form for _, value in _keys(text) for form in (value[0], unquote_plus(value[0]))]
 
 
 class PapertuneError(Exception):
