@@ -241,10 +241,16 @@ def test_no_private_file_is_read_for_an_experiment_of_somebody_else(
     assert "PRIVATE KEY" not in told
 
 
-def test_data_may_lie_elsewhere_and_prompts_beside_the_experiment(tmp_path, values):
+def test_data_may_lie_elsewhere_and_prompts_beside_the_experiment(tmp_path, values, monkeypatch):
     (tmp_path / "study").mkdir()
     (tmp_path / "ask.txt").write_text("$question")
     values["source"] = {"kind": "files", "path": str(tmp_path / "data/{year}.jsonl")}
     values["prompt"] = str(tmp_path / "ask.txt")
     assert load(tmp_path, values)
+    assert "prompt: " in complaint(tmp_path / "study", values)
+    monkeypatch.chdir(tmp_path)
+    assert load(tmp_path / "study", values)
+    monkeypatch.setenv(
+        "HOME", str(tmp_path)
+    )  # snakemake runs in it: that makes no prompt of it all
     assert "prompt: " in complaint(tmp_path / "study", values)

@@ -16,6 +16,9 @@ SYSTEM = tuple(map(Path, ("/proc", "/sys", "/etc")))
 def refused_files(study: Experiment, folder: Path) -> Iterator[str]:
     """``key: what is wrong`` of every file that an experiment file in a folder may not name."""
     roots = [root.resolve() for root in (WORKFLOW, Path(), folder)]
+    roots = [
+        root for root in roots if root != Path.home()
+    ]  # all else that is the user's lies there
     for key, path in _templates(study):
         if not _within(path := template_path(path).resolve(), roots):
             yield (
