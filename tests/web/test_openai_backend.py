@@ -236,6 +236,11 @@ def test_urls_that_cannot_be():
     assert "127.0.0.1:1" in str(error.value)
     with pytest.raises(GeneratorError, match="not an http"):
         open_backend(settings("localhost:11434/v1"), folder=None, threads=1)
+    # no settings of a file have one
+    with_user = settings("http://h/v1").model_copy(update={"url": "http://me:5ecret 1@h/v1"})
+    with pytest.raises(GeneratorError, match="a user or password") as error:
+        open_backend(with_user, folder=None, threads=1)
+    assert "5ecret" not in str(error.value)
 
 
 @pytest.fixture

@@ -199,6 +199,17 @@ ADDRESSES = {
 }
 
 
+@pytest.mark.parametrize(
+    "url",
+    [f"http://me:{PASSWORD}@host/v 1", f"http://me: {PASSWORD}@host/v1", f"http://\"me':{PASSWORD}@h/",
+     f"http://host/v 1?api_key={PASSWORD}", f"http://host/?a=b c&wskey={PASSWORD}"],
+)  # fmt: skip
+def test_a_blank_or_a_quote_hides_neither(tmp_path, values, url):
+    values["generators"]["server"] = {**SERVER, "url": url}
+    told = complaint(tmp_path, values)
+    assert "user, password or key" in told and PASSWORD not in told
+
+
 @pytest.mark.parametrize("place", ADDRESSES)
 def test_an_address_in_the_settings_has_neither_user_nor_key(tmp_path, values, place):
     part = values

@@ -59,6 +59,12 @@ class OpenAIBackend(Backend):
         address = urlsplit(settings.url)
         if address.scheme not in {"http", "https"} or not address.hostname:
             raise GeneratorError(f"not an http(s) url: {settings.url!r}", where="generators")
+        if "@" in address.netloc:
+            raise GeneratorError(
+                "the url has a user or password, which would be sent and logged",
+                where="generators",
+                hint="leave it out; a key comes from the variable that key_variable names",
+            )
         self._address = settings.url.rstrip("/") + "/chat/completions"
         self._key = key_for(settings.url, settings.key_variable)
 

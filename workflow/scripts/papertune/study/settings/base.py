@@ -2,8 +2,16 @@
 
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from papertune.errors import has_user, keys_in
 
@@ -31,12 +39,13 @@ class Settings(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _without_secrets(cls, value: Any) -> Any:
+    def _without_secrets(cls, value: Any, info: ValidationInfo) -> Any:
         """Settings stand in logs, identities and results, so addresses in them have no keys."""
         for text in value if isinstance(value, list) else [value]:
-            if not isinstance(text, str) or len(text.split()) > 1:
+            if not isinstance(text, str) or (info.field_name == "query" and len(text.split()) > 1):
                 continue  # `?token=?x` stands in a query, too
-            if has_user(text) or keys_in(text):
+            # libraries take a user with blanks and quotes as well
+            if has_user(text) or "@" in urlsplit(text).netloc or keys_in(text):
                 what = "a user, password or key in an address would be sent, logged and kept"
                 raise ValueError(f"{what}; leave it out, and give keys in environment variables")
         return value
