@@ -286,6 +286,13 @@ def test_a_document_is_asked_again_until_it_is_given_up(server, study):
     assert "attempt 3: refusal" in rejection.detail
 
 
+def test_half_a_surrogate_pair_in_a_reply_costs_no_run(server, study):
+    server.content = lambda prompt: f"\ud83d {PAIR % 7} \udc00"
+    assert study(server.url).pairs == 8
+    [written] = [*(study.folder / "store" / "synthesize").rglob("*.jsonl")]
+    assert written.read_text().count("\ufffd [{") == 8
+
+
 def test_raw_replies_are_judged_anew_and_what_counts_asks_anew(server, study):
     server.content = lambda prompt: "Q: What is given here?\nA: Caches and birds."
     assert study(server.url).pairs == 8

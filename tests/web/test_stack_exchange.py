@@ -145,6 +145,12 @@ def test_what_cannot_be_a_pair_has_its_reason(listed):
         assert [getattr(i, "reason", "") or i.text for i in listed(Api(*items), code=code)] == found
 
 
+def test_half_a_surrogate_pair_costs_its_character(listed):
+    half = {"title": "How \ud800 so?", "body": "<p>\udfff it is.</p>"}
+    [pair] = listed(Api(question(1, 9, [1], **half)))
+    assert pair.question == "How \ufffd so?\n\ufffd it is."
+
+
 def test_a_rest_is_taken_and_pages_from_the_cache_ask_for_none(listed, site):
     api = Api(*some(4), page_size=2, backoff=1)
     start = time.monotonic()

@@ -155,6 +155,12 @@ def test_sections_are_documents_of_their_own_and_texts_may_be_cut(listed, site):
     assert page.text.endswith(ending)
 
 
+def test_half_a_surrogate_pair_costs_its_character(listed):
+    half = "Sluice \ud83d"
+    [page] = listed(Api(half, redirects={"Sluice": half}))
+    assert page.title == "Sluice \ufffd" and page.text.startswith("Sluice \ufffd is a gate")
+
+
 LAG = {"error": {"code": "maxlag", "info": "Waiting for db1: 5.2 seconds lagged.", "lag": 0.01}}
 LIMITED = {"error": {"code": "ratelimited", "info": "You've exceeded your limit."}}
 BAD_VALUE = {"error": {"code": "badvalue", "info": "Unrecognized value."}}

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 
 from papertune.errors import RecordError
 from papertune.identity import digest, share
-from papertune.records import Document, read_records, write_records
+from papertune.records import Document, from_json, read_records, write_records
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,21 @@ def test_a_bad_line_is_named_by_file_and_number(tmp_path, line, message):
         for record in read_records(path, Document):
             assert record == written
     assert f"{path}:2" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (r"a \ud800", "a \ufffd"),
+        (r"\uDC00\uD83D\uDE00\uDBFF", "\ufffd\U0001f600\ufffd"),
+        (r"\\ud800", r"\ud800"),
+        (r"\\\ud83d", "\\\ufffd"),
+    ],
+)
+def test_half_a_surrogate_pair_is_none_in_what_is_read(written, value):
+    text = f'{{"{written}": [["{written} é"], 1e999]}}'
+    for form in (text, text.encode(), b"\xef\xbb\xbf" + text.encode()):
+        assert from_json(form) == {value: [[f"{value} é"], math.inf]}
 
 
 def test_identity_does_not_depend_on_the_order_of_keys():

@@ -7,6 +7,7 @@ then renamed. Reading is lazy, line by line, so that memory does not grow with t
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -159,10 +160,23 @@ def read_json(path: str | Path) -> Any:
         return from_json(stream.read())
 
 
+def whole(text: str) -> str:
+    """A text with U+FFFD for each half of a surrogate pair, which no file and no request takes."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
 def from_json(text: str | bytes) -> Any:
-    """The value of a JSON text; raises ValueError, also where it is nested too deep."""
+    """The value of a JSON text, with :func:`whole` texts.
+
+    Raises:
+        ValueError: it is none (in bytes: in UTF-8), or nested too deep.
+    """
+    text = text if isinstance(text, str) else text.decode("utf-8-sig")
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        if re.search(r"\\u[dD][89a-fA-F]", text):
+            value = json.loads(whole(json.dumps(value, ensure_ascii=False)))
+        return value
     except RecursionError:
         raise ValueError("nested too deep") from None
 

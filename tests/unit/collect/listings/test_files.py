@@ -50,6 +50,14 @@ def test_a_bad_row_is_named_with_its_line_and_the_others_go_on(listed, bad, prob
     assert problem in rejection.detail
 
 
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+def test_half_a_surrogate_pair_costs_its_character(listed, name):
+    halves = {"title": "A \ud800", "paper_url": f"{URL}\udfff", "abstract": "\udc00 We."}
+    [document], _ = listed([{**ROW, **halves}], name)
+    assert (document.title, document.text) == ("A \ufffd", "\ufffd We.")
+    assert document.url == f"{URL}\ufffd"
+
+
 def test_an_abstract_that_says_there_is_none_is_empty(listed):
     for text in ("N/A", "-", "No abstract available.", " "):
         [document], _ = listed([{**ROW, "abstract": text}])

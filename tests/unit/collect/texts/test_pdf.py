@@ -188,6 +188,12 @@ def test_a_folder_of_pdfs(tmp_path):
     assert document.id in {getattr(item, "id", "") for item in listed(str(moved))}
 
 
+def test_a_name_that_is_not_utf_8_costs_its_file(tmp_path):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9.pdf")).write_bytes(b"%PDF")
+    [rejection] = listed(str(tmp_path))
+    assert rejection.reason == "unreadable" and "rename it" in rejection.detail
+
+
 def test_folders_by_year(tmp_path):
     for year in (2020, 2021):
         (tmp_path / str(year)).mkdir()

@@ -70,3 +70,7 @@ def test_letters_are_read_however_a_page_says_that_they_are_coded(header, inside
     assert decoded(body, media) == page
     torn = b"\xe2\x80" * (coded == "utf-8")  # it does not spoil the others
     assert decoded(body + torn, media).startswith(page)
+
+
+def test_half_a_surrogate_pair_costs_its_character():
+    assert decoded(b"a+2AA-b", "text/html; charset=utf-7") == "a\ufffdb"

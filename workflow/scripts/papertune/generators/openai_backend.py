@@ -20,6 +20,7 @@ from papertune.errors import GeneratorError, one_line
 from papertune.generators.backends import Backend, Request, Written, decoding_of
 from papertune.jobs import stopping
 from papertune.jobs.keys import key_for
+from papertune.records import from_json
 from papertune.study.settings import OpenAIGenerator
 
 FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
@@ -146,12 +147,12 @@ class OpenAIBackend(Backend):
             raise _Passing(f"{type(error).__name__}: {error}") from None
         if response.status_code == 200:
             try:
-                choice = response.json()["choices"][0]
+                choice = from_json(response.content)["choices"][0]
                 text = choice["message"]["content"] or ""
                 if not isinstance(text, str):
                     raise TypeError(type(text).__name__)
                 return Written(request, text, cut=choice.get("finish_reason") == "length")
-            except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+            except (ValueError, KeyError, IndexError, TypeError) as error:
                 what = f"a reply that is no chat completion ({type(error).__name__})"
                 raise _Passing(what) from None
         told = f"HTTP {response.status_code}: {self._told(response)}"
@@ -182,8 +183,8 @@ class OpenAIBackend(Backend):
     def _told(self, response: httpx.Response) -> str:
         """What the server says about an error, in short, never with the key."""
         told: Any = response.text
-        with suppress(ValueError, RecursionError):
-            told = response.json()
+        with suppress(ValueError):
+            told = from_json(response.content)
             for name in ("error", "message"):
                 told = told.get(name, told) if isinstance(told, dict) else told
         return self._without_key(str(told))[:300]

@@ -28,7 +28,7 @@ from papertune.errors import PapertuneError
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.owned import NotOwned, own, tell
-from papertune.records import atomic_write
+from papertune.records import atomic_write, from_json
 
 SECONDS = 30.0  # of the processor for one text: pages take less than one, a listing of 10 MB seven
 PATIENCE = 10  # times as long may it take by the clock, on a machine that is busy
@@ -210,8 +210,8 @@ class _Child:
     def read(self, asked: Any, seconds: float, check: Callable[[], None]) -> Any:
         """An answer, as :meth:`Readers.read` has it; the child has ended where none came."""
         try:
-            answer = json.loads(self._answer(json.dumps(asked, default=str), seconds, check))
-        except (ValueError, RecursionError):
+            answer = from_json(self._answer(json.dumps(asked, default=str), seconds, check))
+        except ValueError:
             self.end()
             raise Unread("parse_died", "its answer is none") from None
         except BaseException:
@@ -273,7 +273,7 @@ def _serve(life: int) -> None:
     asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
     for line in asked:
-        answers.write(_made(*json.loads(line)) + b"\n")
+        answers.write(_made(*from_json(line)) + b"\n")
         answers.flush()
 
 

@@ -57,7 +57,7 @@ def _root(session: PoliteSession, where: str, refresh: bool) -> _Element:
     try:
         if host_of(where):
             # a page that came over the network has been decoded, whatever its first line says
-            body = session.get(where, refresh=refresh).text.encode("utf-8", "replace")
+            body = session.get(where, refresh=refresh).text.encode()
         else:
             body = Path(where).read_bytes()
         encoding = "utf-8" if host_of(where) else None

@@ -70,7 +70,7 @@ def _feed(text: str) -> Work | None:
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     try:
-        root = etree.fromstring(text.encode("utf-8", "replace"), parser)
+        root = etree.fromstring(text.encode(), parser)
     except (etree.XMLSyntaxError, ValueError):
         return None
     if root.tag != f"{{{_SPACES['a']}}}feed":

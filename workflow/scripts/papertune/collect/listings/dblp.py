@@ -242,8 +242,7 @@ def _text(value: Any) -> str:
     """The text of what the API gives as text, as a number or as ``{"@attribute": …, "text": …}``."""
     if isinstance(value, dict):
         value = value.get("text")
-    text = str(value).strip() if isinstance(value, str | int) else ""
-    return text.encode("utf-8", "replace").decode()  # it cannot say half of a surrogate pair
+    return str(value).strip() if isinstance(value, str | int) else ""
 
 
 _LATER = "run again later; what was found so far is kept"

@@ -156,9 +156,7 @@ def _text(value: Any) -> str | None:
         return str(value)
     if not isinstance(value, str):
         return None
-    # half a surrogate pair cannot be written as UTF-8
-    text = re.sub("\r\n?", "\n", value.encode("utf-8", "ignore").decode("utf-8"))
-    return composed(re.sub("[\x00\ufeff]", "", text)).strip()
+    return composed(re.sub("[\x00\ufeff]", "", re.sub("\r\n?", "\n", value))).strip()
 
 
 def _loaded(source: HubDatasetSource) -> Any:

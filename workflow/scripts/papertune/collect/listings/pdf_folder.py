@@ -15,7 +15,7 @@ from papertune.collect.texts.is_abstract import is_cut
 from papertune.collect.texts.pdf import abstract_of, read_pdf
 from papertune.errors import CollectError
 from papertune.jobs.apart import Unread
-from papertune.records import Document, Rejection
+from papertune.records import Document, Rejection, whole
 
 if TYPE_CHECKING:
     from papertune.collect.web.session import PoliteSession
@@ -57,6 +57,8 @@ def _document(
     session: PoliteSession, path: Path, name: str, source: PdfsSource, year: int
 ) -> Document | Rejection:
     limits = source.model_dump(include={"max_pages", "max_megabytes", "max_seconds"})
+    if whole(name) != name:
+        return Rejection("list", str(path), "unreadable", "its name is not UTF-8; rename it")
     reason = detail = ""
     try:
         state = path.stat()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from papertune.errors import CollectError
+from papertune.records import from_json
 
 Row = dict[str, Any]
 Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it
@@ -111,8 +112,8 @@ def _lines(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
         if not text.strip():
             continue
         try:
-            yield line, _row(json.loads(text.decode("utf-8")))
-        except (ValueError, RecursionError) as error:
+            yield line, _row(from_json(text))
+        except ValueError as error:
             yield line, f"not JSON in UTF-8 ({error})"
 
 
@@ -120,8 +121,8 @@ def _json(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
     """The rows of a list, or of the only list in an object: ``{"data": [{…}, {…}]}``."""
     text = stream.read().decode("utf-8-sig")
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = from_json(text)
+    except ValueError as error:
         where = f"{path}:{getattr(error, 'lineno', 1)}"
         raise CollectError(f"not JSON ({error})", where=where) from None
     if isinstance(found, dict):

@@ -1,6 +1,5 @@
 """What scholarly APIs answer: asked for with their manners, read as what they promise, judged."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
 from papertune.jobs.keys import key_for
-from papertune.records import Document, Rejection
+from papertune.records import Document, Rejection, from_json
 from papertune.study.settings.scholarly import Lookups
 
 Work = dict[str, Any]
@@ -57,8 +56,8 @@ class Paper:
 def json_object(text: str) -> Work | None:
     """The JSON object that a text is, if it is one."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = from_json(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup, Comment, Tag, XMLParsedAsHTMLWarning
 
 from papertune.collect.texts.formulas import drop, is_gone, replace_formulas
 from papertune.collect.texts.text import BLOCK_TAG, label, scripts
+from papertune.records import whole
 from papertune.sentences import without_runs
 
 _DEEPEST = 250  # browsers stop at 512
@@ -62,7 +63,7 @@ def parsed(html: str) -> BeautifulSoup:
         if "<mml:" in html:
             html = re.sub(r"(</?)mml:", r"\1", html)
         # half a surrogate pair, which browsers let pass, is no text to lxml
-        soup = BeautifulSoup(html.encode("utf-8", "replace").decode(), "lxml")
+        soup = BeautifulSoup(whole(html), "lxml")
     level: list[Tag] = [soup]
     for _ in range(_DEEPEST):
         level = [child for tag in level for child in tag.contents if isinstance(child, Tag)]

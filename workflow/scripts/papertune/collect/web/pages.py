@@ -16,7 +16,7 @@ from pathlib import Path
 
 from papertune.errors import RecordError, shown
 from papertune.owned import NotOwned, own, tell
-from papertune.records import atomic_write, from_dict, from_json
+from papertune.records import atomic_write, from_dict, from_json, whole
 
 log = logging.getLogger("papertune")
 
@@ -104,7 +104,7 @@ def decoded(body: bytes, media: str) -> str:
         elif WIDE.match(name) and b"\0" not in body:
             continue
         try:
-            return body.decode(name or "utf-8").removeprefix("\ufeff")
+            return whole(body.decode(name or "utf-8").removeprefix("\ufeff"))
         except (LookupError, UnicodeError):
             continue
     text = body.decode("utf-8", "replace")
