@@ -156,6 +156,7 @@ def test_host_and_variable_are_told_before_a_key_is_sent(site, polite, caplog, m
 
 # ---- the terminal --------------------------------------------------------------------------------
 
+LOUD = ("huggingface_hub", "datasets", "transformers")
 SIGNS = ("\x1b", "\x07", "\x9b", "\u202e", "\r")
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202egnp \r\n2026-01-01 00:00:00,000 ERROR gone"
 
@@ -179,6 +180,30 @@ def test_a_terminal_and_a_log_get_no_control_characters_of_a_server(tmp_path, st
     assert b"owned" in seen and b"$OPENAI_API_KEY" in seen and b"$OPENAI_API_KEY" in log
     for sign in (*SIGNS, "\n2026-01-01", SECRET):
         assert sign.encode() not in seen + log
+
+
+JOB = "from papertune.jobs.progress import job_log\nwith job_log('job.log'):\n    "
+WARNS = """
+from {0}.utils import logging
+logging.get_logger("{0}.rest").warning("owned \\x9b31m \\x1b[2J")
+"""
+TELL = {"hub": DOWNLOAD, "rows": DATASET} | {name: WARNS.format(name) for name in LOUD}
+
+
+@pytest.mark.parametrize(("tells", "early"), [*((name, False) for name in TELL), ("hub", True)])
+def test_nor_do_they_of_what_libraries_tell(tmp_path, tells, early):
+    def answer(handler):
+        status, headers, body = hub_answer(handler, REPOSITORIES)
+        return status, headers | {"X-HF-Warning": "owned; \x9b31m \x1b[2J gone"}, body
+
+    first = "import datasets, transformers\n" if early else ""
+    with serving(answer) as site:
+        code = first + JOB + TELL[tells].strip().replace("\n", "\n    ")
+        done = run(code, cwd=tmp_path, env=home(tmp_path, site.url()))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(r"\x9b31m \x1b[2J") == 1, done.stderr
+    assert (tmp_path / "job.log").read_text().count(r"\x9b31m \x1b[2J") == 1
+    assert not [sign for sign in SIGNS if sign in done.stderr]
 
 
 def test_snakemake_shows_none_either_of_a_failed_job_or_a_refresh(tmp_path):

@@ -82,8 +82,21 @@ def job_log(path: str | Path) -> Iterator[None]:
         sys.exit(stopping.STATUS if isinstance(error, stopping.Interrupted) else 1)
 
 
+class _WithoutHandlers(logging.Logger):
+    """The logger of a library that would write past ours, as it came from a server or a file."""
+
+    propagate = property(lambda self: True, lambda self, _: None)
+
+    def addHandler(self, hdlr: logging.Handler) -> None:
+        """Nothing: what it tells goes to ours."""
+
+
 def quieten() -> None:
-    """Let libraries tell only what matters of what they do."""
+    """Let libraries tell only what matters of what they do, and through our handlers alone."""
+    for own in ("huggingface_hub", "datasets", "transformers"):
+        logger = logging.getLogger(own)
+        logger.handlers.clear()
+        logger.__class__ = _WithoutHandlers  # they may not be imported yet, which takes seconds
     clients = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
     for chatty in (*clients, "filelock", "absl"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
