@@ -261,8 +261,9 @@ def test_its_pages_reach_no_private_address(site, opened, secrets):
         f"fetch('{private}/fetch', {{mode: 'no-cors'}}).catch(() => 0);"
         f"new WebSocket('{ws}/socket'); navigator.sendBeacon('{private}/beacon', 'x');"
         f"new EventSource('{private}/events'); new Image().src = '{private}/late';"
-        f"const peer = new RTCPeerConnection({{iceServers: [{{urls: 'stun:{there}'}}]}});"
-        "peer.createDataChannel('x'); peer.createOffer().then(o => peer.setLocalDescription(o));"
+        f"try {{ const peer = new RTCPeerConnection({{iceServers: [{{urls: 'stun:{there}'}}]}});"
+        "peer.createDataChannel('x'); peer.createOffer().then(o => peer.setLocalDescription(o)); }"
+        "catch (error) {}"
         f"new WebTransport('https://{there}/').ready.catch(() => 0);"
         "setTimeout(() => { document.getElementById('abstract').textContent = "
         f"{json.dumps(ABSTRACT)} }}, 700)</script>"
@@ -319,6 +320,44 @@ def as_nobody(port: int, requests: list[str]) -> list[str]:
     found = [answers.get(timeout=20) for _ in requests]
     process.join()
     return found
+
+
+def test_no_page_opens_a_port_to_all_networks(site, opened):
+    """WebRTC would, in any frame and by either name, whatever policy it is told."""
+    use = (
+        "function use(its, name) { fetch('/asked-' + name); for (const kind of ['RTC', 'webkitRTC'])"
+        " try { const peer = new its[kind + 'PeerConnection'](); peer.createDataChannel('x');"
+        " peer.createOffer().then(o => peer.setLocalDescription(o)); fetch('/opened-' + name) }"
+        " catch (e) {} }"
+    )
+    site.page("/inner", f"<p>x</p><script>{use}; use(window, 'inner')</script>")
+    elsewhere = site.url("/inner").replace("127.0.0.1", "localhost")
+    page = late(before=(
+        f"{use}; use(window, 'top'); const frames = {{blank: '', srcdoc: '', own: '/inner',"
+        f" cross: '{elsewhere}', blob: URL.createObjectURL(new Blob(['<p>x</p>'], {{type:"
+        " 'text/html'}))}; for (const [name, src] of Object.entries(frames)) { const frame ="
+        " document.createElement('iframe'); if (src) frame.src = src; if (name == 'srcdoc')"
+        " frame.srcdoc = '<p>x</p>'; if (name != 'cross') frame.onload = () => use("
+        "frame.contentWindow, name); document.documentElement.append(frame);"
+        " if (!src) use(frame.contentWindow, name) }"
+    ))  # fmt: skip
+    found: set[str] = set()
+
+    def look(handler):
+        for _ in range(10):  # as long as the page waits for this
+            time.sleep(0.1)
+            for process in psutil.Process().children(recursive=True):
+                every = process.net_connections()
+                found.update(str(one.laddr) for one in every if one.type == socket.SOCK_DGRAM)
+        return 200, {}, ""
+
+    site.answers["/look"] = look
+    browser = opened(patience=4, allow_hosts=["127.0.0.1", "localhost"])
+    site.page("/a", f"{page}<script src=/look></script>")
+    assert browser.abstract(site.url("/a"))[0] == ABSTRACT
+    names = {"top", "blank", "srcdoc", "own", "blob", "inner"}
+    assert {f"/asked-{name}" for name in names} <= set(site.requests)
+    assert not found and not [path for path in site.requests if path.startswith("/opened")]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another account")

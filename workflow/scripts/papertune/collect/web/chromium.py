@@ -29,10 +29,11 @@ force-webrtc-ip-handling-policy=disable_non_proxied_udp
 """
 # of Playwright's: with them a page may open others, and change its address without end
 NOT_WANTED = ("--disable-popup-blocking", "--disable-ipc-flooding-protection")
-# nobody is there to see or answer what a page opens
+# nobody is there to see or answer what a page opens; WebRTC opens ports to all networks, whatever its policy
 QUIET = (
     "window.alert = window.print = () => {}; window.confirm = () => false;"
-    "window.prompt = window.open = () => null"
+    "window.prompt = window.open = () => null;"
+    "delete window.RTCPeerConnection; delete window.webkitRTCPeerConnection"
 )
 HOW_TO_GET_ONE = (
     "install Chromium (Debian: apt-get install chromium; or name another in PAPERTUNE_CHROMIUM), "
