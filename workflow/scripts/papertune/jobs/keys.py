@@ -21,6 +21,18 @@ def key_for(url: str, variable: str) -> str:
     return key
 
 
+def hub_token(endpoint: str) -> str:
+    """The token that the Hub's library takes by itself, from the environment or its login; told alike."""
+    from huggingface_hub import get_token  # slow to load, seldom needed
+
+    token = get_token() or ""
+    if token:
+        names = (name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name))
+        _tell(next(names, ""), one_line(urlsplit(endpoint).netloc))
+    return token
+
+
 @cache
 def _tell(variable: str, host: str) -> None:
-    log.info("requests to %s carry the key in $%s", host, variable)
+    source = f"the key in ${variable}" if variable else "the token of `hf auth login`"
+    log.info("requests to %s carry %s", host, source)

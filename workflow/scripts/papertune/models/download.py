@@ -7,6 +7,7 @@ from pathlib import Path
 
 from papertune.errors import PapertuneError
 from papertune.jobs import stopping
+from papertune.jobs.keys import hub_token
 from papertune.owned import beside, give, make_folder
 
 log = logging.getLogger(__name__)
@@ -25,11 +26,12 @@ def download_model(model: str, revision: str, output: Path) -> None:
         PapertuneError: the Hub cannot be reached, the model is gated or unknown, or has no
             safetensors weights.
     """
-    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub import constants, errors, snapshot_download
 
     # kept on failure: downloads go on
     partial = make_folder(beside(output.with_name(f"{output.name}.partial")))
     where = f"{model} at {revision}"
+    hub_token(constants.ENDPOINT)  # the library sends it
     log.info("downloading %s", where)
     try:
         with stopping.at_once():

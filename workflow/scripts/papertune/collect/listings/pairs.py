@@ -18,6 +18,7 @@ from papertune.collect.listings.rows import Numbered, Row, read_rows, year_of
 from papertune.errors import CollectError
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
+from papertune.jobs.keys import hub_token
 from papertune.records import Document, Rejection
 from papertune.sentences import composed
 from papertune.study.settings.notation import nearest
@@ -162,11 +163,13 @@ def _text(value: Any) -> str | None:
 def _loaded(source: HubDatasetSource) -> Any:
     import datasets
     from datasets import exceptions as known
+    from huggingface_hub import constants
     from huggingface_hub.errors import RevisionNotFoundError
     from pyarrow import ArrowInvalid
 
     where = f"{source.dataset} at {source.revision}"
     datasets.disable_progress_bars()
+    hub_token(constants.ENDPOINT)  # the library sends it
     log.info("loading %s", where)
     try:
         with stopping.at_once():
