@@ -21,7 +21,7 @@ from papertune.jobs.running import Run
 from papertune.records import Document, Rejection, write_records
 from papertune.study.settings.listings import FilesSource
 from processes import LIBRARY
-from snakemake_run import snakemake
+from snakemake_run import ROOT, snakemake
 
 SECRET = "5ecret-of-mine"
 USERS = ["127.0.0.1", "localhost", "huggingface.co"]
@@ -59,6 +59,25 @@ from papertune.study.settings.qa import HubDatasetSource
 how = {{"dataset": "owner/pairs", "revision": "{REVISION}", "kind": "hub_dataset"}}
 print(list(read_hub(HubDatasetSource(**how, columns={{"question": "q", "answer": "a"}}), 0)))
 """
+DOCTOR = f"""
+import os, sys
+from papertune.cluster import machine
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
+study = load_experiment(sys.argv[2])
+here = {{"allow_hosts": ["127.0.0.1"]}}
+source = study.source.model_copy(update={{"url": sys.argv[1]}})
+base = study.bases["gpt2"].model_copy(update={{"hub": "owner/model", "revision": "{REVISION}"}})
+layout = Layout("isca", study.model_copy(update={{
+    "source": source, "bases": {{"gpt2": base}},
+    "fetching": study.fetching.model_copy(update=here),
+}}))
+assert next(machine.check_source(layout)).state == "ok"
+asked = machine.HubModel("owner/model", "{REVISION}", "nowhere")
+assert [found.state for found in machine.check_models([asked], ["isca"])] == ["ok"]
+machine.ask_hub([layout])
+"""
+JOB = "from papertune.jobs.progress import job_log\nwith job_log('job.log'):\n    "
 REPLY = {"choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}
 REPOSITORIES = {
     "owner/model": {"config.json": b"{}", "model.safetensors": b"weights"},
@@ -76,13 +95,19 @@ def home(folder: Path, url: str) -> dict[str, str]:
     return mine | LIBRARY | hub | quiet | {"HOME": str(folder)}
 
 
+def authorized(site) -> set[str]:
+    """What a server was given as Authorization, however libraries write its name."""
+    every = (pair for one in site.asked for pair in one.headers.items())
+    return {value for name, value in every if name.lower() == "authorization"}
+
+
 def run(code: str, *arguments: str, **how) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **how)
 
 
 @pytest.mark.parametrize(
-    "code", [FETCH, ASK, DOWNLOAD, DATASET], ids=["fetch", "ask", "hub", "rows"]
+    "code", [FETCH, ASK, DOWNLOAD, DATASET, DOCTOR], ids=["fetch", "ask", "hub", "rows", "doctor"]
 )
 def test_nothing_is_taken_from_netrc(tmp_path, code):
     with serving() as site:
@@ -90,9 +115,41 @@ def test_nothing_is_taken_from_netrc(tmp_path, code):
         site.page("/paper", landing())
         site.page("/v1/chat/completions", REPLY)
         url = site.url("/paper" if code == FETCH else "/v1")
-        done = run(code, url, cwd=tmp_path, env=home(tmp_path, site.url()))
+        isca = str(ROOT / "config/experiments/isca.yaml")
+        done = run(code, url, isca, cwd=tmp_path, env=home(tmp_path, site.url()))
         assert done.returncode == 0, done.stderr
-        assert site.total and not [one for one in site.asked if "Authorization" in one.headers]
+        assert site.total and authorized(site) == set()
+
+
+def test_the_hubs_token_stays_with_it_wherever_it_leads(tmp_path):
+    with serving() as other, serving() as site:
+        there = other.url("/config.json").replace("127.0.0.1", "localhost")
+        site.otherwise = (307, {"Location": there}, "")
+        env = home(tmp_path, site.url()) | {"HF_TOKEN": SECRET}
+        code = DOCTOR.partition("assert next")[0] + "machine.ask_hub([layout])"
+        isca = str(ROOT / "config/experiments/isca.yaml")
+        done = run(code, site.url("/"), isca, cwd=tmp_path, env=env)
+        assert done.returncode == 0, done.stderr
+        assert authorized(site) == {f"Bearer {SECRET}"}
+        assert not other.asked  # a private address, which the Hub is not to name
+
+
+@pytest.mark.parametrize("code", [DOWNLOAD, DATASET], ids=["hub", "rows"])
+def test_the_hubs_token_is_told_before_it_is_sent(tmp_path, code):
+    logs = []
+
+    def answer(handler):
+        logs.append((tmp_path / "job.log").read_text())
+        return hub_answer(handler, REPOSITORIES)
+
+    with serving(answer) as site:
+        env = home(tmp_path, site.url()) | {"HF_TOKEN": SECRET}
+        done = run(JOB + code.strip().replace("\n", "\n    "), cwd=tmp_path, env=env)
+        told = f"requests to 127.0.0.1:{site.port} carry the key in $HF_TOKEN"
+    assert done.returncode == 0, done.stderr
+    assert authorized(site) == {f"Bearer {SECRET}"}
+    assert all(told in log for log in logs) and logs[-1].count(told) == 1
+    assert SECRET not in done.stderr + logs[-1]
 
 
 # ---- keys in addresses ---------------------------------------------------------------------------
@@ -182,7 +239,6 @@ def test_a_terminal_and_a_log_get_no_control_characters_of_a_server(tmp_path, st
         assert sign.encode() not in seen + log
 
 
-JOB = "from papertune.jobs.progress import job_log\nwith job_log('job.log'):\n    "
 WARNS = """
 from {0}.utils import logging
 logging.get_logger("{0}.rest").warning("owned \\x9b31m \\x1b[2J")

@@ -88,10 +88,12 @@ def test_an_experiment_needs_its_bases_and_its_generators_models():
 # ---- internet and browser -----------------------------------------------------
 
 
-def study(url: str) -> Layout:
+def study(url: str, hosts: tuple[str, ...] = ("127.0.0.1",)) -> Layout:
     experiment = isca().experiment
     source = experiment.source.model_copy(update={"url": url + "/{year}.html"})
-    return Layout("isca", experiment.model_copy(update={"source": source}))
+    fetching = experiment.fetching.model_copy(update={"allow_hosts": hosts})
+    changed = {"source": source, "fetching": fetching}
+    return Layout("isca", experiment.model_copy(update=changed))
 
 
 def test_a_source_within_reach_is_asked_by_its_host(hub, monkeypatch):
@@ -101,6 +103,20 @@ def test_a_source_within_reach_is_asked_by_its_host(hub, monkeypatch):
     monkeypatch.setenv("http_proxy", hub.url())
     assert next(machine.check_source(study("http://venue.example"))).state == "ok"
     assert hub.paths[-1] == "http://venue.example/"
+
+
+def test_a_source_at_a_private_address_is_asked_only_where_it_is_allowed(hub, monkeypatch):
+    for proxy in ("", hub.url()):
+        monkeypatch.setenv("http_proxy", proxy)
+        found = next(machine.check_source(study(hub.url(), ())))
+        assert found.state == "wrong" and "private address" in found.text
+        assert "fetching.allow_hosts" in found.hint
+    assert hub.asked == []
+
+
+def test_a_source_at_no_address_is_named():
+    for url in ("http://127.0.0.1:99999", "http://"):
+        assert next(machine.check_source(study(url))).state == "wrong"
 
 
 def test_what_is_out_of_reach_or_missing_matters_until_all_is_collected(tmp_path, monkeypatch):

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import requests
-
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.slurm import ClusterError, ask
+from papertune.collect.web.addresses import Allowed, PrivateAddress
+from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
 from papertune.footprint.study import Task, judge, remember
+from papertune.jobs.keys import hub_token
 from papertune.records import from_json
 from papertune.study.layout import Layout
 
 GIGABYTE = 10**9
 LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes, and files that may still be made, worth a word
 PROBE = 100_000  # bytes written to see whether a quota is full
+MOST_BYTES = 10**6  # of a config.json
 APART = 5.0  # seconds by which a file's time may differ from the clock
 RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
 WORKS = ("pretrain_base", "train", "answer")
@@ -95,13 +97,29 @@ def _probe(folder: Path, path: Path) -> Finding:
     return fine(f"{folder} can be written to, and its clock is this machine's")
 
 
-def _answer(url: str, method: str = "HEAD", token: str = "") -> requests.Response | None:
-    """What a server answers; None where nobody does."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with suppress(requests.RequestException):
-        follow = method == "GET"
-        return requests.request(method, url, timeout=4, allow_redirects=follow, headers=headers)
-    return None
+def _answer(url: str, hosts: Iterable[str], token: str = "", hops: int = 0) -> Answer:
+    """What a server answers, guarded as all that is collected; raises PageError where none does.
+
+    ``hosts`` may be at private addresses. The token goes to no other host.
+    """
+    allowed = Allowed(hosts)
+    http, own = Http("papertune", allowed, 4), Credentials(url, _bearer(token))
+    try:
+        while True:
+            parts = urlsplit(url)
+            allowed.check_written(parts.hostname or "", parts.port)
+            answer = http.ask(url, own, direct=False)
+            if not hops or not (url := answer.target()):
+                return answer
+            hops -= 1
+    except PrivateAddress as error:
+        raise private(url, error) from None
+    except ValueError as error:
+        raise PageError(url, "bad_url", f"no url that can be asked for: {error}") from None
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _hub_is_offline() -> bool:
@@ -109,12 +127,14 @@ def _hub_is_offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def _ask_hub_for(model: HubModel, method: str = "HEAD") -> requests.Response | None:
+def _ask_hub_for(model: HubModel, hops: int = 0) -> Answer | None:
     """What the Hub answers who asks for a model's config.json; None where it does not answer."""
-    from huggingface_hub import constants, get_token  # slow to load, seldom needed
+    from huggingface_hub import constants  # slow to load, seldom needed
 
     url = f"{constants.ENDPOINT}/{model.name}/resolve/{model.revision}/config.json"
-    return _answer(url, method, get_token() or "")
+    with suppress(PageError):
+        return _answer(url, [urlsplit(url).netloc], hub_token(constants.ENDPOINT), hops)
+    return None
 
 
 def check_source(layout: Layout) -> Iterator[Finding]:
@@ -126,12 +146,14 @@ def check_source(layout: Layout) -> Iterator[Finding]:
     # the demo's url is no setting: its jobs serve it themselves
     if url := layout.experiment.source.model_dump().get("url", ""):
         host = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
-        if _answer(host) is not None:
+        try:
+            _answer(host, layout.experiment.fetching.allow_hosts)
             yield fine(f"{host} answers")
-        else:
+        except PageError as error:
             yield wrong(
-                f"{host} does not answer: {layout.name} is not collected yet",
-                "start where there is internet (a login or data-transfer node; set https_proxy if "
+                f"{host} does not answer ({error.what}): {layout.name} is not collected yet",
+                error.hint
+                or "start where there is internet (a login or data-transfer node; set https_proxy if "
                 f"your site has a proxy): snakemake documents --config experiments={layout.name}",
             )
     if "browser" not in layout.experiment.fetching.resolvers:
@@ -179,13 +201,13 @@ def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iter
                 f"files of each into its folder ({model.folder})",
             )
             return
-        if said.status_code in {401, 403}:
+        if said.status in {401, 403}:
             yield wrong(
                 f"the Hub does not give {model.name} to you",
                 f"agree to its licence on {hub}/{model.name} if it is gated, and set HF_TOKEN"
                 + ("" if get_token() else ", which is not set"),
             )
-        elif said.status_code == 404:
+        elif said.status == 404:
             yield wrong(
                 f"the Hub has no {model.name} at {model.revision}",
                 "check the id and the 40 hex digits of the revision",
@@ -233,7 +255,7 @@ def ask_hub(layouts: Iterable[Layout]) -> None:
             folder = layout.hub(base.hub, base.revision) if base.hub else ""
             if not folder or Path(folder).exists():
                 continue
-            said = _ask_hub_for(HubModel(base.hub, base.revision, folder), "GET")
-            if said is not None and said.ok:  # check_models says why not
-                with suppress(ValueError):
-                    remember(folder, from_json(said.content))
+            said = _ask_hub_for(HubModel(base.hub, base.revision, folder), hops=3)
+            if said is not None and said.status == 200:  # check_models says why not
+                with suppress(ValueError, PageError):
+                    remember(folder, from_json(said.body(MOST_BYTES)))
