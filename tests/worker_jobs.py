@@ -117,6 +117,25 @@ def in_step(threads: int, steps: int = 1000) -> None:
         time.sleep(0.02)
 
 
+class Code:
+    """What runs where a pickle of it is read."""
+
+    def __init__(self, sign: str) -> None:
+        self.sign = sign
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (Path(self.sign),)
+
+
+@distributed.shared
+def send_pickles(threads: int, sign: str) -> None:
+    """The first process sends the others an object, as torch does."""
+    from torch.distributed import broadcast_object_list
+
+    broadcast_object_list([Code(sign)] if distributed.is_first() else [None], src=0)
+    distributed.check()
+
+
 @distributed.shared
 def train_several(threads: int, runs: list[dict[str, Any]], parts_of: str = "") -> None:
     """Train several models; each process writes how much of the base ``parts_of`` is its part."""

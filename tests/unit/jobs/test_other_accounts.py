@@ -109,6 +109,14 @@ def test_another_account_that_takes_a_processs_place_ends_the_job(tmp_path):
     assert status == 1 and "taken by a process that is not this job's" in job.said(), job.said()
 
 
+def test_no_process_reads_a_pickle_of_another(tmp_path):
+    sign = tmp_path / "ran"
+    workers = {"each": 2, "threads": 1}
+    job = Job(tmp_path / "job.log", "send_pickles", workers=workers, sign=str(sign))
+    assert job.end() == 1 and "was sent a pickle" in job.said()
+    assert not sign.exists()
+
+
 def test_a_folder_that_is_not_the_jobs_own_is_not_read(tmp_path):
     theirs, open_to_all, link = (tmp_path / name for name in ("theirs", "open", "link"))
     for folder, mode in (theirs, 0o700), (open_to_all, 0o755):
