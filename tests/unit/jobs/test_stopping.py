@@ -1,6 +1,7 @@
 """SIGTERM ends a job between two items, with what is finished on disk; the log says so."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from processes import python, recorded_job, wait_for
+from processes import LIBRARY, python, recorded_job, wait_for
+from snakemake_run import ROOT
 
 JOB = """
 import sys, time
@@ -174,6 +176,120 @@ def test_a_job_ends_whatever_it_is_in(tmp_path, what):
     assert seconds_to_end(process) < 9 and process.returncode == 75
     assert "stopped by SIGTERM" in log.read_text() and "Traceback" not in log.read_text()
     assert done.read_text() == "0\n1\n2\nbusy\n"
+
+
+SLOW = """
+import os, sys, threading, time
+from pathlib import Path
+from papertune.jobs import stopping
+from papertune.jobs.progress import job_log
+from papertune.records import Answer, Document, write_records
+from papertune.study.settings import Embedder, OpenAIGenerator, RulesGenerator
+
+def pack():  # a file that takes minutes to read
+    from papertune.collect.bundle import pack
+    big = Path("results/e/listings/2020.jsonl")
+    big.parent.mkdir(parents=True)
+    big.touch()
+    os.truncate(big, 2**40)
+    begin()
+    pack([big], "store", "output")
+
+def score():
+    from papertune.scores.scoring import score_answers
+    texts = [f"{n} is the number of a long answer. " * 50 for n in range(512)]
+    said = zip(texts[::2], texts[1::2])
+    write_records("answers", (Answer(a, "d", 2020, "q", a, b, 1, 1, 1, False) for a, b in said))
+    begin()
+    score_answers("answers", "output", ["similarity"], Embedder(), "store")
+
+def rules():
+    words = "We show that the cache of the suite reduces latency by %d%%. "
+    begin()
+    write(RulesGenerator(backend="rules", style="extractive"), "".join(words % n for n in range(5000)))
+
+def write(generator, text, **how):
+    from papertune.generators.asking import Writer
+    from papertune.generators.synthesis import synthesize
+    from papertune.study.splits import SplitOf
+    documents, output, rejected = map(Path, ("documents", "output", "rejected"))
+    write_records(documents, [Document(str(n), "t", "u", 2020, text) for n in range(64)])
+    writer, mine = Writer(name="g", generator=generator, **how), SplitOf("train", None, None, 0)
+    synthesize(
+        writer, documents=[documents], mine=mine, output=output, rejected=rejected, store=Path("store")
+    )
+
+def page():  # a file system that hangs
+    from papertune.report.page import write_page
+    from papertune.study.layout import Layout
+    from sample_study import SETTINGS
+    from papertune.study.experiment import Experiment
+    os.mkfifo("matrix")
+    layout = Layout("demo", Experiment.model_validate(SETTINGS))
+    begin()
+    write_page(layout, "output", matrix="matrix", counts="counts", cost="cost", figures=".")
+
+def a_step():
+    from papertune.training.trainer import StoppableTrainer
+    from tiny_training import Runs
+    runs, real = Runs(Path()), StoppableTrainer.training_step
+    def step(*given, **how):
+        begin()
+        time.sleep(2)
+        return real(*given, **how)
+    StoppableTrainer.training_step, stopping.PATIENCE = step, 0.5
+    runs("model")
+
+def a_reply():
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    class Late(BaseHTTPRequestHandler):
+        def do_POST(self):
+            begin()
+            time.sleep(2)
+            said = b'{"choices": [{"message": {"content": "Q: Why? A: So."}}]}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Late)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url, stopping.PATIENCE = f"http://127.0.0.1:{server.server_port}/v1", 0.5
+    write(OpenAIGenerator(backend="openai", url=url, model="m", prompt="p"), "text", prompt="p")
+
+def begin():
+    print("begins", flush=True)
+
+with job_log("job.log"):
+    globals()[sys.argv[1]]()
+"""
+
+
+def slow(folder: Path, what: str) -> subprocess.Popen[str]:
+    """A job of those above that has begun."""
+    path = os.pathsep.join([LIBRARY["PYTHONPATH"], str(ROOT / "tests")])
+    process = python(SLOW, what, cwd=folder, environment={"PYTHONPATH": path})
+    assert process.stdout and process.stdout.readline()
+    return process
+
+
+@pytest.mark.parametrize(("what", "after"), [("pack", 1), ("score", 9), ("rules", 2), ("page", 3)])
+def test_a_job_ends_whatever_it_reads(tmp_path, what, after):
+    process = slow(tmp_path, what)
+    time.sleep(after)
+    assert seconds_to_end(process) < 6 and process.returncode == 75
+    assert "stopped by SIGTERM" in (tmp_path / "job.log").read_text()
+    assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "kept"),
+    [("a_step", "checkpoints/model/checkpoint-1/whole"), ("a_reply", "store/synthesize/*/*.jsonl")],
+)
+def test_what_is_worth_more_than_some_seconds_is_finished(tmp_path, what, kept):
+    process = slow(tmp_path, what)
+    time.sleep(1)
+    assert seconds_to_end(process) < 20 and process.returncode == 75
+    assert list(tmp_path.glob(kept))
 
 
 LISTING = """

@@ -24,6 +24,7 @@ from typing import IO, Annotated, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from papertune.errors import CollectError, PapertuneError
+from papertune.jobs import stopping
 from papertune.jobs.progress import progress
 from papertune.owned import NotOwned, own, part_of, share, tell
 from papertune.records import atomic_write, file_digest
@@ -50,6 +51,7 @@ class Manifest(BaseModel):
     files: dict[str, tuple[str, Annotated[int, Field(ge=0, lt=2**62)]]]  # SHA-256, bytes
 
 
+@stopping.at_once()
 def pack(results: Iterable[str | Path], store: str | Path, output: str | Path) -> int:
     """Write a bundle; the same files give the same bytes.
 

@@ -2,7 +2,8 @@
 
 The signal only leaves a mark, so nothing is torn. Loops look for the mark between two items, when
 what is finished is on disk, and end the job there; its next attempt goes on from that. Who waits
-for a network has nothing to lose and ends at once.
+for a network has nothing to lose and ends at once. Where nobody looks for some seconds, the guard
+ends the process: a file has its name once it is whole, and the store passes a torn line over.
 """
 
 import logging
@@ -20,13 +21,14 @@ log = logging.getLogger("papertune")
 
 STATUS = os.EX_TEMPFAIL  # 75, of sysexits.h: the same command may succeed when it is run again
 LOOK = 0.2  # seconds between two looks of who sleeps
-PATIENCE = 4.0  # seconds for an end in good order; sites give 10 and more between two signals
+PATIENCE = 4.0  # seconds without a look; sites give 10 and more between two signals
 
 last_words: Callable[[], None] | None = None  # what a job notes down where the guard ends it
 
 _request: tuple[str, float] | None = None  # what asked, and when on the monotonic clock
 _waiting = False  # for something that may take long and can be asked for again
-_ending = False  # Interrupted is on its way out
+_unhurried = False  # the guard leaves it to the main thread to end
+_looked = 0.0  # when the main thread last did, on the monotonic clock
 _first = threading.Lock()  # is held by the first to ask
 _alarm = -1  # the guard reads what is written here; so does Python itself on a signal
 
@@ -37,8 +39,8 @@ class Interrupted(PapertuneError):
 
 def install() -> None:
     """Take SIGTERM from now on, also where a shell had it ignored; call it in the main thread."""
-    global _request, _ending, _first
-    _request, _ending, _first = None, False, threading.Lock()
+    global _request, _first
+    _request, _first = None, threading.Lock()
     signal.signal(signal.SIGTERM, _on_signal)
 
 
@@ -62,10 +64,8 @@ def _watch(reader: int) -> None:
     while os.read(reader, 1)[0] != signal.SIGTERM:  # other signals wake it, too
         pass
     request(signal.SIGTERM.name)
-    waited = 0.0
-    while waited < PATIENCE:
+    while _unhurried or time.monotonic() - _looked < PATIENCE:
         time.sleep(LOOK)
-        waited = waited + LOOK if _waiting or _ending else 0.0
     log.error("%s", _interrupted())
     with suppress(Exception):
         if last_words:
@@ -75,10 +75,11 @@ def _watch(reader: int) -> None:
 
 def request(what: str) -> None:
     """Ask the process to stop at the next :func:`check`; the first to ask is the one named."""
-    global _request
+    global _request, _looked
     if not _first.acquire(blocking=False):
         return
-    _request = (what, time.monotonic())
+    _looked = time.monotonic()
+    _request = (what, _looked)
     # in a thread: the signal may have come while this one was writing to the same log
     said = threading.Thread(target=log.warning, args=("%s: ending as soon as can be", what))
     with suppress(RuntimeError):  # there may be no room for another thread
@@ -89,15 +90,19 @@ def request(what: str) -> None:
 
 
 def requested() -> str:
-    """What asked the process to stop; empty if nothing did."""
+    """What asked the process to stop; empty if nothing did. Who asks has patience anew."""
+    global _looked
+    if threading.current_thread() is threading.main_thread():
+        _looked = time.monotonic()
     return _request[0] if _request else ""
 
 
 def check() -> None:
     """Raise Interrupted if the job was asked to stop; call it where what is finished is on disk."""
-    global _ending
-    if _request is not None:
-        _ending = _ending or threading.current_thread() is threading.main_thread()
+    global _unhurried
+    if requested():
+        if threading.current_thread() is threading.main_thread():
+            _unhurried = False  # what is on its way out has nothing more to finish
         raise _interrupted()
 
 
@@ -125,6 +130,22 @@ def at_once() -> Iterator[None]:
         yield
     finally:
         _waiting = before
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Within, in the main thread, the job ends where it looks, however long that takes.
+
+    For what would be lost otherwise and may need all the time that a site gives: a step of training
+    and its checkpoint, replies that are on their way.
+    """
+    global _unhurried
+    before, _unhurried = _unhurried, True
+    try:
+        yield
+    finally:
+        requested()
+        _unhurried = before
 
 
 def pause(seconds: float) -> None:

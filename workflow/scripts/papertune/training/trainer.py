@@ -22,7 +22,7 @@ from accelerate.utils.memory import clear_device_cache
 from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
 from papertune.errors import TrainingError
-from papertune.jobs import distributed
+from papertune.jobs import distributed, stopping
 from papertune.models.loading import device_name, dtype_of
 from papertune.study.settings import Training
 from papertune.training.by_answers import AnswerScorer
@@ -143,6 +143,7 @@ class StoppableTrainer(Trainer):
         super().__init__(callbacks=[callback], **how)
         self.remove_callback(PrinterCallback)
 
+    @stopping.unhurried()  # a step may take long, and its checkpoint
     def run(self, checkpoint: Path | None) -> TrainerState:
         """Train to the end, from a checkpoint on where there is one; the model is then the best.
 
