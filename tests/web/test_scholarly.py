@@ -1,12 +1,14 @@
 """Scholarly sources as a server on loopback that answers in their shapes, faults included."""
 
 import logging
+from contextlib import suppress
 
 import pytest
 from pydantic import TypeAdapter
 
 from listed import split
 from loopback import ABSTRACT as TEXT
+from odd import odd
 from papertune.collect.identifiers import document_id
 from papertune.collect.listings import arxiv, crossref, openalex, semantic_scholar
 from papertune.collect.listings.listing import items
@@ -497,6 +499,35 @@ def test_rubbish_is_an_error_and_passes(api, polite, kind, body, status, reason)
             ask(kind, session=session)
         assert (caught.value.reason, caught.value.passing) == (reason, True)
         assert status == 500 or not kind.startswith("dblp") or "dblp_snapshot" in caught.value.hint
+
+
+typed = pytest.mark.parametrize("kind", [kind for kind in APIS if kind != "arxiv"])
+
+
+@typed
+def test_a_work_of_an_odd_type_costs_itself(api, polite, kind):
+    session, other = polite(retries=0), made(kind, 2, "Other", "We.")
+    for one in odd(made(kind, text="We do.")):
+        api.gives(answered(kind, one, other))
+        documents, rejected = api.list(kind, session=session, refresh=True)
+        assert "Other" in [document.title for document in documents]
+        assert len(documents) + len(rejected) == 2 or one is None
+
+
+@pytest.mark.slow
+@typed
+def test_an_answer_of_an_odd_type_is_an_error_or_an_outcome(api, polite, kind):
+    session, one = polite(retries=0), made(kind, text="We.")
+    works = answered(kind, one, 1)
+    for answer in [*odd(works), *odd({"message": one} if kind == "crossref" else one)]:
+        api.gives(answer)
+        for how in ({}, {"venue": "x"}) if kind == "openalex" else ({},):
+            with suppress(CollectError):
+                api.list(kind, session=session, refresh=True, **how)
+        for given in ({}, {"doi": "10.1234/ab.1"}) if kind in SERVICES else ():
+            session.cache.folder = session.cache.folder.with_name(str(len(api.asked)))
+            with suppress(PageError):
+                assert isinstance(api.look_up(kind, session, **given), Outcome)
 
 
 @every_api

@@ -1,9 +1,11 @@
 """Stack Exchange's API against a server on loopback that answers as it does."""
 
 import time
+from contextlib import suppress
 
 import pytest
 
+from odd import ODD, odd
 from papertune.collect.listings.stack_exchange import FIELDS, KEY, list_documents
 from papertune.errors import CollectError
 from papertune.jobs import stopping
@@ -149,6 +151,30 @@ def test_half_a_surrogate_pair_costs_its_character(listed):
     half = {"title": "How \ud800 so?", "body": "<p>\udfff it is.</p>"}
     [pair] = listed(Api(question(1, 9, [1], **half)))
     assert pair.question == "How \ufffd so?\n\ufffd it is."
+
+
+@pytest.mark.slow
+def test_what_is_of_an_odd_type_costs_its_question(listed):
+    api = Api()
+    for one in odd(question(1, 9, [1])):
+        one = one if isinstance(one, dict) and type(one.get("question_id")) is int else question(1)
+        api.items = lambda method, query, one=one: (
+            [question(2, 9, [1]), one]
+            if method == "questions"
+            else [{"filter": "f"}] * ("filter" in method),
+            False,
+        )
+        first, *others = listed(api, refresh=True, code="reject")
+        assert first.title == 'How is 2 < "x"?' and len(others) == (one["question_id"] != 2)
+
+
+@pytest.mark.parametrize("name", ["items", "has_more", "backoff", "quota_remaining", "error_id"])
+def test_an_answer_of_an_odd_type_is_an_error(listed, monkeypatch, name):
+    monkeypatch.setattr(stopping, "requested", lambda: True)  # waits for nothing
+    for value in ODD:
+        api = Api(*some(1), **{name: value})
+        with suppress(CollectError):
+            listed(api, refresh=True)
 
 
 def test_a_rest_is_taken_and_pages_from_the_cache_ask_for_none(listed, site):

@@ -1,7 +1,10 @@
 """Wikipedia's pages through a MediaWiki API on loopback."""
 
+from contextlib import suppress
+
 import pytest
 
+from odd import odd
 from papertune.collect.identifiers import document_id
 from papertune.collect.listings import wikipedia
 from papertune.collect.listings.wikipedia import list_documents
@@ -159,6 +162,26 @@ def test_half_a_surrogate_pair_costs_its_character(listed):
     half = "Sluice \ud83d"
     [page] = listed(Api(half, redirects={"Sluice": half}))
     assert page.title == "Sluice \ufffd" and page.text.startswith("Sluice \ufffd is a gate")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["extracts", "html"])
+def test_what_is_of_an_odd_type_costs_its_page(listed, monkeypatch, text):
+    monkeypatch.setattr(wikipedia, "LONGEST_PAUSE", 0.001)
+    api = Api("A", categories={"Category:X": ["Sluice", "A"]})
+    good = api.parse({"page": "A"}) if text == "html" else api.query({"titles": "A"})
+    members = api.categorymembers({"cmtitle": "Category:X", "cmtype": "page"})
+    for one in odd(good):
+        given = api.parse if text == "html" else api.query
+        setattr(api, "parse" if text == "html" else "query", lambda query, one=one: one)
+        with suppress(CollectError):
+            [_] = listed(api, refresh=True, text=text)
+        setattr(api, given.__name__, given)
+    busy = {"code": "maxlag", "info": "x", "lag": 0.0}
+    for one in odd({**members, "error": busy}) if text == "html" else ():
+        api.categorymembers = lambda query, one=one: one
+        with suppress(CollectError):
+            listed(api, refresh=True, categories=["X"])
 
 
 LAG = {"error": {"code": "maxlag", "info": "Waiting for db1: 5.2 seconds lagged.", "lag": 0.01}}

@@ -14,7 +14,14 @@ from bs4 import BeautifulSoup
 
 from papertune.collect.identifiers import doi_of, host_of
 from papertune.collect.listings.listing import entry_item
-from papertune.collect.listings.services import Service, Work, json_object, url_of, within
+from papertune.collect.listings.services import (
+    Service,
+    Work,
+    json_object,
+    url_of,
+    whole_number,
+    within,
+)
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -138,7 +145,8 @@ def sparql(
         )
     papers: dict[str, dict[str, list[str]]] = {}
     for number, row in enumerate(rows, start=1):
-        said = {name: _text(within(cell, ("value",))) for name, cell in row.items()}
+        cells = row.items() if isinstance(row, dict) else ()
+        said = {name: _text(within(cell, ("value",))) for name, cell in cells}
         key = said.get("publ", "").removeprefix("https://dblp.org/rec/") or f"row {number}"
         paper = papers.setdefault(key, {name: [] for name in NAMES})
         for name in NAMES:
@@ -211,7 +219,7 @@ def landing(links: list[str]) -> str:
 def _hits(text: str) -> Work | None:
     """The hits and how many there are in all."""
     hits = within(json_object(text), ("result", "hits"))
-    if not str(within(hits, ("@total",))).isdigit():
+    if whole_number(within(hits, ("@total",))) is None:
         return None
     works = [hit if isinstance(hit, dict) else {"@id": hit} for hit in _listed(hits.get("hit"))]
     return {"total": hits["@total"], "works": works}

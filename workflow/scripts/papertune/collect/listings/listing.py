@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, TypeVar
 
 from papertune.collect.identifiers import located
 from papertune.collect.listings import by_year
 from papertune.collect.texts.titles import no_paper
 from papertune.records import Document, Rejection
 from papertune.study.settings import Source
+
+Made = TypeVar("Made")
+# what becomes of reading JSON in which a value is of another type than it should be
+ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def items(
@@ -26,6 +30,14 @@ def items(
         return by_year.items(source, year)
     lister: Callable[..., Iterator[Document | Rejection]] = resolve_name(source.lister)
     return lister(session, source, year, refresh=refresh)
+
+
+def item_of(make: Callable[[Any], Made], given: Any, key: str) -> Made | Rejection:
+    """What is made of an item; a rejection where something in it is of a type that nobody expects."""
+    try:
+        return make(given)
+    except ODD:
+        return Rejection("list", key, "bad_item", str(given)[:200])
 
 
 def entry_item(

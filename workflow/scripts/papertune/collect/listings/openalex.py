@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from papertune.collect.identifiers import doi_of, doi_url
-from papertune.collect.listings.services import Paper, Service, Work, key_of, mailto, url_of, within
+from papertune.collect.listings.services import (
+    Paper,
+    Service,
+    Work,
+    key_of,
+    mailto,
+    objects,
+    url_of,
+    within,
+)
 from papertune.collect.texts.text import clean, text_of, without_preambles
 from papertune.collect.texts.titles import normalised
 from papertune.collect.web.session import PoliteSession
@@ -76,9 +85,11 @@ def _source_named(session: PoliteSession, source: OpenAlexSource, refresh: bool)
     _, found = SERVICE.works(session, url_of(f"{source.url}/sources", asked), refresh)
     wanted = normalised(source.venue)
     alike, exact = [], []
+    found = objects(found)
     for item in found:
         names = [item.get("display_name"), item.get("abbreviated_title")]
-        names += item.get("alternate_titles") or []
+        others = item.get("alternate_titles")
+        names += others if isinstance(others, list) else []
         fits = [normalised(str(name or "")) == wanted for name in names]
         alike += [item] if any(fits) else []
         exact += [item] if fits[0] else []

@@ -110,7 +110,7 @@ def _pair(
         return Rejection("list", key, "no_year", f"{value_of(row, columns.year)!r}"[:100])
     try:
         score = float(value_of(row, columns.score)) if columns.score else math.nan
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         score = math.nan
     question = "\n".join(filter(None, (texts["context"], texts["question"])))
     # an id of the table's own stays when a pair is corrected

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from papertune.collect.identifiers import arxiv_id, doi_of
-from papertune.collect.listings.listing import entry_item
+from papertune.collect.listings.listing import ODD, entry_item, item_of
 from papertune.collect.lookups import Outcome
 from papertune.collect.texts.is_abstract import is_abstract, is_cut
 from papertune.collect.texts.titles import best_match, searchable
@@ -150,7 +150,7 @@ class Service:
         works = within(answer, self.works_at)
         if not isinstance(works, list):
             raise self.no_answer(session, url, str(answer))
-        return answer, [work for work in works if isinstance(work, dict)]
+        return answer, works
 
     def listing(
         self,
@@ -180,7 +180,12 @@ class Service:
             if total > self.most > 0:
                 seen = self.most
                 break
-            items = [item(work) for work in works]
+            numbered = enumerate(works, start=seen + 1)
+            items = [
+                item_of(item, work, f"{self.name}: {number}")
+                for number, work in numbered
+                if work is not None
+            ]
             yield from items
             seen += len(works)
             if best_first and all(one.reason == best_first for one in items):
@@ -216,17 +221,25 @@ class Service:
                 if not isinstance(work, dict):
                     raise self.no_answer(session, base + known, str(answer))
                 if work:
-                    return self.paper(work).outcome(self.found_by)
+                    [paper] = self._papers(session, base + known, [work])
+                    return paper.outcome(self.found_by)
         words = searchable(document.title)
         if not words:
             return Outcome(reason="not_found" if known else "no_doi")
-        _, works = self.works(session, base + self.search(words), search=True)
-        papers = [self.paper(work) for work in works]
+        url = base + self.search(words)
+        _, works = self.works(session, url, search=True)
+        papers = self._papers(session, url, works)
         candidates = [(paper.titles, whole_number(paper.year), paper) for paper in papers]
         match = best_match(document.title, document.year, candidates, lookups.title_match)
         if match is None:
-            return Outcome(reason="other_title" if works else "not_found")
+            return Outcome(reason="other_title" if papers else "not_found")
         return match.outcome(f"{self.found_by}:title")
+
+    def _papers(self, session: PoliteSession, url: str, works: list[Work]) -> list[Paper]:
+        try:
+            return [self.paper(work) for work in works if work is not None]
+        except ODD:
+            raise self.no_answer(session, url, str(works)) from None
 
     def no_answer(self, session: PoliteSession, url: str, said: str) -> HostStopped | PageError:
         """The error for what is no answer of the service; it is not kept in the cache."""
@@ -256,6 +269,11 @@ def within(value: Any, names: tuple[str, ...]) -> Any:
     return value
 
 
+def objects(value: Any) -> list[Work]:
+    """The objects of a list; none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def key_of(url: str, variable: str, name: str) -> dict[str, str]:
     """The key in an environment variable under a name, or nothing where there is none."""
     key = key_for(url, variable)
@@ -266,6 +284,14 @@ def mailto(session: PoliteSession, _: str = "") -> dict[str, str]:
     """Whom an API may write to, as a query parameter; nothing where the contact is no e-mail."""
     address = session.contact.removeprefix("mailto:")
     return {"mailto": address} if re.fullmatch(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+", address) else {}
+
+
+def as_number(value: Any) -> float:
+    """A number as an API gives it, in digits too; 0 where it gives none."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return 0.0
 
 
 def whole_number(value: Any) -> int | None:

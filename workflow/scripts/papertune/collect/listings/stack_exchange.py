@@ -9,10 +9,20 @@ import itertools
 import logging
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from papertune.collect.listings.services import Service, Work, json_object, key_of, whole_number
+from papertune.collect.listings.listing import item_of
+from papertune.collect.listings.services import (
+    Service,
+    Work,
+    as_number,
+    json_object,
+    key_of,
+    objects,
+    whole_number,
+)
 from papertune.collect.texts.posts import CODE_BLOCK, clean_title, pair_document, question_url
 from papertune.collect.texts.text import unescaped
 from papertune.collect.web.pauses import PATIENCE
@@ -59,7 +69,7 @@ def list_documents(
     pairs: set[str] = set()
     for questions in api.pages("questions", asked):
         fresh = {question["question_id"]: question for question in questions}
-        answers = {number: question.get("answers") or [] for number, question in fresh.items()}
+        answers = {number: objects(question.get("answers")) for number, question in fresh.items()}
         # those that are not with their question are asked for, of a hundred questions at once
         cut = [
             n
@@ -73,7 +83,8 @@ def list_documents(
                 for answer in page:
                     answers.setdefault(answer["question_id"], []).append(answer)
         for number, question in fresh.items():
-            item = _pair(session, source, question, answers[number], year)
+            pair = partial(_pair, session, source, answers=answers[number], year=year)
+            item = item_of(pair, question, question_url(source.site, number))
             yield item
             # a question may be on two pages, when votes were given between the two requests
             pairs |= {item.id} if isinstance(item, Document) else set()
@@ -100,7 +111,7 @@ class _Api:
             path = f"{method}?{urlencode(query)}"
             answer, items = self._ask(path, self._refresh, "question_id", int)
             yield items
-            if not answer.get("has_more"):
+            if answer.get("has_more") is not True:
                 return
 
     def _ask(self, path: str, refresh: bool, name: str, kind: type) -> tuple[Work, list[Work]]:
@@ -134,7 +145,7 @@ class _Api:
             self._left = left
             level = logging.INFO if left < 50 or left % 100 == 0 else logging.DEBUG
             log.log(level, "Stack Exchange: %d of %s requests left", left, answer.get("quota_max"))
-        rest = float(answer.get("backoff") or 0)
+        rest = as_number(answer.get("backoff"))
         if rest > PATIENCE:
             raise CollectError(
                 f"Stack Exchange asks to be left alone for {rest:.0f} s",

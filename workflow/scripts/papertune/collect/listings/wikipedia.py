@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from papertune.collect.identifiers import document_id
-from papertune.collect.listings.services import json_object, within
+from papertune.collect.listings.listing import item_of
+from papertune.collect.listings.services import as_number, json_object, objects, within
 from papertune.collect.texts.wikipedia_text import (
     Section,
     sections_of_extract,
@@ -52,7 +53,7 @@ def list_documents(
     wiki = _Wiki(session, source, refresh)
     given: set[str] = set()
     for item in wiki.titles():
-        page = item if isinstance(item, Rejection) else wiki.page(item)
+        page = item if isinstance(item, Rejection) else item_of(wiki.page, item, item)
         if isinstance(page, Rejection):
             yield page
             continue
@@ -140,8 +141,9 @@ class _Wiki:
         while more:
             asked |= more
             answer = self._ask(asked)
-            yield from within(answer, ("query", "categorymembers")) or []
-            more = answer.get("continue")
+            yield from objects(within(answer, ("query", "categorymembers")))
+            more = within(answer, ("continue",))
+            more = more if isinstance(more, dict) else None
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         """An answer; a page that is not there is one too."""
@@ -151,14 +153,14 @@ class _Wiki:
         for attempt in range(TRIES):
             page = self._session.get(url, refresh=self._refresh or attempt > 0, api=True)
             answer = json_object(page.text) or {}
-            error = answer.get("error") or {}
-            code, info = str(error.get("code", "")), str(error.get("info", ""))
+            code, info, lag = (within(answer, ("error", name)) for name in ("code", "info", "lag"))
+            code, info = str(code or ""), str(info or "")
             if code in NO_PAGE or (not code and {"query", "parse", "batchcomplete"} & set(answer)):
                 return answer
             self._session.cache.forget(url)
             if code not in BUSY:
                 break
-            pause = min(max(LAG_PAUSE, float(error.get("lag") or 0)) * (attempt + 1), LONGEST_PAUSE)
+            pause = min(max(LAG_PAUSE, as_number(lag)) * (attempt + 1), LONGEST_PAUSE)
             log.info("%s is busy (%s); asking again in %.0f s", self._api, info or code, pause)
             with stopping.at_once():
                 stopping.pause(pause)
