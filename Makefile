@@ -8,7 +8,9 @@ STUDY = $(if $(EXPERIMENTS),--config experiments=$(EXPERIMENTS))
 HERE = profiles/$(if $(shell command -v sbatch),slurm,default)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 # every file that is installed is the one whose hash stands there
-LOCKED := $(PIP) --no-deps --require-hashes -r requirements
+LOCKED := $(PIP) --no-deps --require-hashes --only-binary :all:
+# two come as source: what builds them is in the lock, too, and goes first
+BUILT := --no-build-isolation --no-binary rouge-score,connection-pool
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes --no-annotate \
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
@@ -25,12 +27,14 @@ help: ## list the targets
 	$(PYTHON) -m venv .venv
 	@echo "Installing into .venv (2 GB, some minutes) ..."
 	$(PIP) --no-deps -r requirements/torch.txt
-	$(LOCKED)/run.lock
+	sed -n '/^setuptools==/,/[^\\]$$/p' requirements/run.lock > .venv/build.lock
+	$(LOCKED) -r .venv/build.lock
+	$(LOCKED) $(BUILT) -r requirements/run.lock
 	$(PIP) -r requirements/torch.txt
 	@touch $@
 
 .venv/installed-test: .venv/installed requirements/test.lock
-	$(LOCKED)/test.lock
+	$(LOCKED) $(BUILT) -r requirements/test.lock
 	@touch $@
 
 install: .venv/installed ## make .venv with pinned requirements

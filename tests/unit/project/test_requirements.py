@@ -1,6 +1,7 @@
 """The environments of --sdm conda and the pinned requirements say the same."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,15 @@ def test_the_lock_has_hashes_of_all_that_the_requirements_name(name):
     assert locked.keys().isdisjoint({"torch", "pip"})
     for package, version in pins(name).items():
         assert locked[re.sub(r"[-_.]+", "-", package).lower()] == version
+
+
+def test_what_builds_a_package_has_a_hash_too():
+    """Where pip isolates a build, it fetches what that needs, as it finds it."""
+    make = ["make", "--always-make", "--dry-run", "install", ".venv/installed-test"]
+    said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    first, *locked = [line for line in said.splitlines() if "--require-hashes" in line]
+    assert len(locked) == 2 and all("--only-binary :all:" in line for line in (first, *locked))
+    assert all("--no-build-isolation" in line for line in locked)
+    (build,) = re.findall(r"sed -n .*/p' \S+", said)
+    printed = subprocess.check_output(["sh", "-c", build], cwd=ROOT, text=True)
+    assert re.fullmatch(r"setuptools==\S+( \\\n +--hash=sha256:\w{64})+\n", printed)
