@@ -79,7 +79,7 @@ lock: .venv/installed-test ## write requirements/*.lock of the *.txt anew
 	$(LOCK) requirements/run.txt requirements/test.txt --output-file requirements/test.lock
 
 audit: .venv/installed-test ## look for known vulnerabilities of what is installed
-	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/test.lock
+	$(BIN)/python .ci/audit.py $(BIN)/pip-audit
 
 test: lint ## install what tests need and run all of them
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15

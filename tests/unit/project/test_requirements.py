@@ -1,11 +1,15 @@
 """The environments of --sdm conda and the pinned requirements say the same."""
 
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from processes import program
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,3 +58,31 @@ def test_what_builds_a_package_has_a_hash_too():
     (build,) = re.findall(r"sed -n .*/p' \S+", said)
     printed = subprocess.check_output(["sh", "-c", build], cwd=ROOT, text=True)
     assert re.fullmatch(r"setuptools==\S+( \\\n +--hash=sha256:\w{64})+\n", printed)
+
+
+SKIPPED = {"name": "a", "skip_reason": "a could not be audited"}
+CLEAN = {"name": "b", "version": "1", "vulns": []}
+KNOWN = {"name": "c", "version": "2", "vulns": [{"id": "CVE-1", "fix_versions": ["3"]}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "error", "status", "said"),
+    [
+        ([SKIPPED], "", 75, "0 of 1 packages were audited"),
+        ([SKIPPED, CLEAN], "", 0, "1 of 2 packages were audited, 0 known vulnerabilities\na could"),
+        ([SKIPPED, CLEAN, KNOWN], "", 1, "c 2: CVE-1, mended in ['3']"),
+        (None, "requests.exceptions.ProxyError: refused", 75, "nothing was audited: requests"),
+        (None, "invalid requirements input", 1, "nothing was audited: invalid"),
+    ],
+)
+def test_an_audit_says_what_was_audited(tmp_path, found, error, status, said):
+    """A stand-in for pip-audit; it is told of torch, too."""
+    answer = "" if found is None else json.dumps({"dependencies": found})
+    (tmp_path / "answer").write_text(answer)
+    script = (
+        f'grep -q "^torch==" && cat {tmp_path}/answer; echo "{error}" >&2; exit {bool(error):d}'
+    )
+    audit = program(tmp_path / "pip-audit", script)
+    command = [sys.executable, ROOT / ".ci/audit.py", audit]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == status and said in done.stdout + done.stderr
