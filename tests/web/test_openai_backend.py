@@ -11,7 +11,7 @@ import pytest
 
 import loopback
 from papertune.errors import GeneratorError
-from papertune.generators import openai_backend
+from papertune.generators import asking, openai_backend
 from papertune.generators.asking import Writer
 from papertune.generators.backends import Request, open_backend
 from papertune.generators.synthesis import synthesize
@@ -314,6 +314,32 @@ def test_raw_replies_are_judged_anew_and_what_counts_asks_anew(server, study):
     for number, change in enumerate(({"model": "x"}, {"pairs": 1}, {"decoding": {"seed": 2}}), 2):
         study(server.url, **change)
         assert len(server.bodies) == 8 * number
+
+
+def test_what_is_judged_is_on_disk_soon(server, study, monkeypatch):
+    server.content = lambda prompt: "Q: What is given here?\nA: Caches and birds."
+    real, kept = asking.judge, []
+
+    def dies_at_the_fifth(*of):
+        lines = [
+            path.read_text().count("\n") for path in study.folder.glob("store/pairs/*/*.jsonl")
+        ]
+        kept.append(sum(lines))
+        if len(kept) == 5:
+            raise KeyboardInterrupt
+        return real(*of)
+
+    monkeypatch.setattr(asking, "judge", dies_at_the_fifth)
+    monkeypatch.setattr(asking, "EVERY", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        study(server.url)
+    assert kept == [0, 1, 2, 3, 4]
+    monkeypatch.setattr(asking, "EVERY", 60.0)
+    kept[:] = [0, 0]
+    with pytest.raises(KeyboardInterrupt):
+        study(server.url)
+    assert study(server.url).pairs == 8 and len(server.bodies) == 8
+    assert len(kept) == 5 + 2, "two that were finished by then are kept as well"
 
 
 def test_the_key_is_written_nowhere(server, study, caplog):

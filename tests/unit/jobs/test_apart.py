@@ -12,11 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from papertune.collect.listings import arxiv
 from papertune.collect.listings.pdf_folder import list_documents
 from papertune.collect.lookups import Outcome, resolve, resolvers, work
 from papertune.collect.texts.abstracts import best_abstract
 from papertune.collect.web.pages import Page
 from papertune.collect.web.session import PoliteSession
+from papertune.collect.web.transport import PageError
 from papertune.generators.checking import judge
 from papertune.generators.reading import pairs_in
 from papertune.jobs import apart, stopping
@@ -169,6 +171,28 @@ def test_a_child_that_dies_is_replaced_and_what_it_died_of_is_tried_twice(tmp_pa
         assert looks == 3
         assert readers.read(best_abstract, GOOD, "https://x.example/1")["text"] == TEXT.strip()
     assert children() == []
+
+
+def test_what_raises_an_error_is_not_read_again(tmp_path):
+    with Readers(tmp_path) as readers:
+        for said in ("TypeError", "so it was said"):
+            with pytest.raises(Unread, match=said) as error:
+                readers.read(pairs_in, 5, cut=False, of="it")
+            assert error.value.reason == "parse_failed" and "not read again" in error.value.hint
+            [kept] = tmp_path.iterdir()
+            kept.write_text("parse_failed: so it was said\n")
+
+
+def test_an_answer_that_takes_for_ever_is_not_read_again_and_another_is(tmp_path, session):
+    session.readers = Readers(tmp_path / "unread", seconds=0.0, check=session.check)
+    feed = '<feed xmlns="http://www.w3.org/2005/Atom">' + "<entry><id>1</id></entry>" * 300_000
+    url, unread = "https://x.example/1", tmp_path / "unread"
+    for text, kept in ((feed + "</feed>", 1), (feed + "</feed>", 1), (feed + " </feed>", 2)):
+        session.cache.write(url, Page(url, url, "application/atom+xml", text))
+        with pytest.raises(PageError, match="took more than"):
+            arxiv.SERVICE.ask_json(session, url)
+        assert len([*unread.iterdir()]) == kept
+    session.readers.close()
 
 
 def test_the_end_of_a_job_is_the_end_of_what_it_reads(tmp_path):

@@ -37,7 +37,7 @@ REASONS = {
     "parse_time": f"reading it took more than {SECONDS:.0f} s{_AGAIN}",
     "parse_memory": f"reading it took more than {MEGABYTES} MB{_AGAIN}",
     "parse_died": f"reading it ended the process that reads, twice{_AGAIN}",
-    "parse_failed": "it cannot be read; the log says why",
+    "parse_failed": f"it cannot be read; the log says why{_AGAIN}",
     "no_doi": "neither a DOI nor an arXiv number to look it up by (fetching.lookups.by_title would)",
     "not_found": "the last one asked does not know it",
     "other_title": "only papers with other titles were found",

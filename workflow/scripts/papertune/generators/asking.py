@@ -7,10 +7,11 @@ is cheap to make again and is only in the second.
 """
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from papertune.study.prompts import fill
 from papertune.study.settings import Generator, PromptedGenerator
 from papertune.study.splits import SplitOf
 
-BATCH = 1024  # documents that are checked per append to the store
+EVERY = 5.0  # seconds of checking between two appends to the store
 
 log = logging.getLogger(__name__)
 
@@ -178,16 +179,20 @@ class Asking:
         """Read and check what was written and was not checked before."""
         assert self.raw is not None
         items = ((place.item(attempt), place) for place in places)
-        left = iter([one for one in items if one[0] in self.raw and one[0] not in self.checked])
-        written = ((item, self.raw.get(item), place.document()) for item, place in left)
+        left = [one for one in items if one[0] in self.raw and one[0] not in self.checked]
+        judged: dict[str, Any] = {}
+        last, generator = time.monotonic(), self.writer.generator
         with Readers() as readers:
             read = partial(readers.read, pairs_in)
-            while some := list(islice(written, BATCH)):
-                generator = self.writer.generator
-                self.checked.add(
-                    {item: judge(generator, said, document, read) for item, said, document in some}
-                )
-                stopping.check()
+            try:
+                for item, place in left:
+                    stopping.check()
+                    judged[item] = judge(generator, self.raw.get(item), place.document(), read)
+                    if time.monotonic() >= last + EVERY:
+                        self.checked.add(judged)
+                        judged, last = {}, time.monotonic()
+            finally:
+                self.checked.add(judged)
 
     def result(self, place: Place, attempt: int) -> dict[str, Any]:
         """What an attempt gave, as :func:`papertune.generators.checking.judge` says it."""

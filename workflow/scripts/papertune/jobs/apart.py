@@ -36,7 +36,7 @@ MEGABYTES = 1000  # with the child's own 60: a page takes less than 100, a listi
 TIRED = 0.3  # of that: with more it is replaced, so that the next text has all of it
 LOOK = 0.05  # seconds between two looks at a child: memory grows by 100 MB meanwhile
 LONGEST = 64_000_000  # bytes of what is read: 60 pages full of letters
-LASTING = ("parse_time", "parse_memory", "parse_died")
+LASTING = ("parse_time", "parse_memory", "parse_died", "parse_failed")
 _LIBRARY = str(Path(__file__).parents[2])
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_LIBRARY", "DYLD_", "PYTHON", "VIRTUAL_ENV")
 
@@ -104,8 +104,8 @@ class Readers(AbstractContextManager["Readers"]):
             named: Its arguments by name.
 
         Raises:
-            Unread: it took too long, too much memory, or ended the child (these are remembered), or
-                it raised an error, whose own ``reason`` is taken if it has one.
+            Unread: it took too long, too much memory, ended the child, or raised an error (these are
+                remembered) that has no ``reason`` of its own.
             PapertuneError: there is no child that works.
         """
         seconds = self.seconds if seconds is None else seconds

@@ -14,6 +14,7 @@ from papertune.collect.listings.services import whole_number
 from papertune.collect.texts.text import clean, inner
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
+from papertune.identity import digest
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import AclSource, AclXmlSource
 
@@ -129,7 +130,9 @@ def list_pages(
     url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
     with session.reading(url):
-        listed = session.readers.read(papers_of, page.text, page.landed, of=url)
+        listed = session.readers.read(
+            papers_of, page.text, page.landed, of=f"{url} {digest(page.text)}"
+        )
     wanted = tuple(name.replace("{year}", str(year)) for name in source.volumes)
     if not listed:
         raise CollectError(

@@ -25,6 +25,7 @@ from papertune.collect.listings.services import (
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
+from papertune.identity import digest
 from papertune.records import Document, Rejection
 from papertune.study.settings import listings
 
@@ -77,7 +78,7 @@ def list_documents(
     url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
     with session.reading(url):
-        entries = session.readers.read(entries_of, page.text, of=url)
+        entries = session.readers.read(entries_of, page.text, of=f"{url} {digest(page.text)}")
     if not entries:
         raise CollectError(
             "no entry of a DBLP table of contents on this page",

@@ -15,6 +15,7 @@ from papertune.collect.listings.listing import entry_item
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
+from papertune.identity import digest
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import PmlrSource
 
@@ -38,7 +39,9 @@ def read_volumes(
         url = source.url.replace("{volume}", str(volume)).replace("{year}", str(year))
         page = session.get(url, refresh=refresh)
         with session.reading(url):
-            papers = session.readers.read(papers_of, page.text, page.landed, of=url)
+            papers = session.readers.read(
+                papers_of, page.text, page.landed, of=f"{url} {digest(page.text)}"
+            )
         if not papers:
             raise CollectError(
                 "no paper on this volume page",

@@ -14,6 +14,7 @@ from papertune.collect.texts.titles import best_match, searchable
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
+from papertune.identity import digest
 from papertune.jobs.keys import key_for
 from papertune.records import Document, Rejection, from_json
 from papertune.study.settings.scholarly import Lookups
@@ -117,7 +118,10 @@ class Service:
                 raise session.stop(url, what, self.hint) from None
             raise
         with session.reading(url):
-            answer = session.readers.read(self.read, text) if self.apart else self.read(text)
+            if self.apart:
+                answer = session.readers.read(self.read, text, of=f"{url} {digest(text)}")
+            else:
+                answer = self.read(text)
         if answer is None:
             raise self.no_answer(session, url, text)
         if said := answer.get(self.error_at):
