@@ -84,7 +84,7 @@ def listed(site, polite, monkeypatch):
         site.otherwise = api
         settings = settings if "categories" in settings else {"titles": ["Sluice"], **settings}
         source = WikipediaSource(kind="wikipedia", url=site.url("/w/api.php"), **settings)
-        return list(list_documents(polite(), source, 0, refresh=refresh))
+        return list(list_documents(polite(max_megabytes=10), source, 0, refresh=refresh))
 
     return read
 
@@ -182,6 +182,19 @@ def test_what_is_of_an_odd_type_costs_its_page(listed, monkeypatch, text):
         api.categorymembers = lambda query, one=one: one
         with suppress(CollectError):
             listed(api, refresh=True, categories=["X"])
+
+
+@pytest.mark.slow
+def test_a_text_that_cannot_be_split_into_sentences_costs_its_page(listed):
+    api, endless = Api("Sluice"), {"title": "Endless", "extract": "A. " * 330_000}
+    known = api.query
+    api.query = lambda query: (
+        {"query": {"pages": [endless]}} if query["titles"] == "Endless" else known(query)
+    )
+    first, rejected = listed(api, titles=["Sluice", "Endless"], sentences=1, min_words=1)
+    assert first.text == "Sluice is a gate that holds back the water of a mill."
+    assert rejected.reason == "parse_time"
+    assert "is not read again; delete " in rejected.detail
 
 
 LAG = {"error": {"code": "maxlag", "info": "Waiting for db1: 5.2 seconds lagged.", "lag": 0.01}}

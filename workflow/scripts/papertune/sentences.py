@@ -76,3 +76,8 @@ def learned_splitter(text: str) -> Callable[[str], list[str]]:
     parameters.abbrev_types.update(_KNOWN)
     tokenizer = PunktSentenceTokenizer(parameters)
     return lambda paragraph: list(tokenizer.tokenize(" ".join(paragraph.split())))
+
+
+def learned_sentences(paragraphs: list[str]) -> list[list[str]]:
+    """The sentences of each paragraph of a page; see :func:`learned_splitter`."""
+    return list(map(learned_splitter("\n".join(paragraphs)), paragraphs))

@@ -284,6 +284,8 @@ def _made(name: str, given: list[Any], named: dict[str, Any]) -> bytes:
         return json.dumps({"made": reader(*given, **named)}, default=asdict).encode()
     except MemoryError:
         answer = {"reason": "parse_memory", "what": "reading it took more memory than there may be"}
+    except TimeoutError:  # of a library that looks at the clock itself
+        answer = {"reason": "parse_time", "what": "reading it took more time than it may"}
     except OSError as error:
         answer = {"reason": "unreadable", "what": error.strerror or str(error)}
     except PapertuneError as error:

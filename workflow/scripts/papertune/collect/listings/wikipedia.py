@@ -4,6 +4,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -20,9 +21,9 @@ from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.identity import digest
 from papertune.jobs import stopping
-from papertune.jobs.apart import Unread
+from papertune.jobs.apart import Readers, Unread
 from papertune.records import Document, Rejection
-from papertune.sentences import learned_splitter
+from papertune.sentences import learned_sentences
 from papertune.study.settings.qa import WikipediaSource
 
 log = logging.getLogger("papertune")
@@ -58,7 +59,7 @@ def list_documents(
             yield page
             continue
         title, sections = page
-        for document in _documents(source, wiki.url_of(title), title, sections):
+        for document in _documents(session.readers, source, wiki.url_of(title), title, sections):
             yield document
             given |= {title} if isinstance(document, Document) else set()
         if len(given) == source.limit:
@@ -184,7 +185,7 @@ def _quoted(name: str) -> str:
 
 
 def _documents(
-    source: WikipediaSource, url: str, title: str, sections: list[Section]
+    readers: Readers, source: WikipediaSource, url: str, title: str, sections: list[Section]
 ) -> Iterator[Document | Rejection]:
     """The documents of a page: one, or one for each section of the second level."""
     parts: list[tuple[str, list[str]]] = []
@@ -192,20 +193,26 @@ def _documents(
         if not parts or (source.unit == "section" and section.level <= 2):
             parts.append((section.heading, []))
         parts[-1][1].extend(section.paragraphs)
-    whole = "\n".join(paragraph for _, paragraphs in parts for paragraph in paragraphs)
-    if not whole:
+    every = [paragraph for _, paragraphs in parts for paragraph in paragraphs]
+    if not any(every):
         yield Rejection("list", url, "no_text", title)
         return
-    split = learned_splitter(whole) if source.sentences else None
+    spoken: Iterator[list[str]] | None = None
+    if source.sentences:
+        try:
+            spoken = iter(readers.read(learned_sentences, every, of=f"{url} {digest(every)}"))
+        except Unread as unread:
+            yield Rejection("list", url, unread.reason, f"{unread.what}; {unread.hint}")
+            return
     names = Counter[str]()
     for heading, paragraphs in parts:
         if not paragraphs:
             continue
         names[heading] += 1
-        if split:
-            spoken = [split(paragraph) for paragraph in paragraphs]
+        if spoken is not None:
+            own = islice(spoken, len(paragraphs))
             left, paragraphs = source.sentences or 0, []
-            for said in spoken:
+            for said in own:
                 paragraphs += [" ".join(said[:left])] if left else []
                 left -= min(left, len(said))
         at = address = url
