@@ -77,7 +77,7 @@ def test_each_pattern_is_linear_on_its_worst_text(name):
 
 
 def test_what_is_not_linear_is_found():
-    for pattern in (r"\s+$", r"x*y", r"(a|a)*b", r"<a(?:\s+\w+=[^<>]*)?\s*>"):
+    for pattern in (r"\s+$", r"x*y", r"(a|a)*b", r"<a(?:\s+\w+=[^<>]*)?\s*>", r"\bfoo\b.*\bbar\b"):
         assert worst(pattern, 0, "finditer"), pattern
     assert worst(r"\s*,?\s*;", 0, "match")
     assert not worst(r"(?<!\s)\s++$", 0, "finditer")
@@ -181,8 +181,10 @@ def hostile(pattern: str | bytes, flags: int) -> dict[tuple[str, str, str], None
     for optional in (0, 1):
         for before, unit in repeated(tree, optional):
             texts |= dict.fromkeys([(before, unit), ("", before + unit), ("", before + unit * 5)])
+            # words are told apart by what stands between them
+            texts |= dict.fromkeys([("", before + unit + " "), ("", before + " ")])
             if before:
-                texts["", before] = None
+                texts |= dict.fromkeys([("", before), ("", before + "\n")])
     return {(*text, end): None for text in texts for end in ENDS}
 
 

@@ -64,9 +64,10 @@ _MORE = (
     r"|everyone)|guys|all|everyone|everybody|folks)"
 )
 _FOR = r"(?: |, )(?:for|with) (?:any|your|the|all)\b"
-# what it is for: all but the last of these end where the next one begins, so there is one way to read it
+# what it is for: all but the last of these end where the next one begins, so there is one way to read
+# it; few, as thanks may begin anew within
 _REASONS = (
-    rf"(?:{_FOR}(?:{_MORE}|(?!{_FOR})[^.!?\n]){{0,60}}+(?={_FOR}))*+"
+    rf"(?:{_FOR}(?:{_MORE}|(?!{_FOR})[^.!?\n]){{0,60}}+(?={_FOR})){{0,5}}+"
     rf"(?:{_FOR}[^.!?\n]{{0,60}}(?:{_MORE})*+)?"
 )
 _FAREWELL = re.compile(
