@@ -126,6 +126,13 @@ def test_rules_take_any_text(unit, style):
         pairs_about(Document("d", "t", "u", 2020, text), style, 4)
 
 
+@pytest.mark.parametrize("style", ["extractive", "cloze"])
+def test_rules_take_a_text_of_which_no_sentence_is_of_use(style):
+    text = " ".join(f"We show that it ( runs {number} times as fast." for number in range(60_000))
+    with at_most(SECONDS):
+        pairs_about(Document("d", "t", "u", 2020, text), style, 4)
+
+
 def test_one_word_is_no_way_around_the_longest_answer():
     for pair, reason in (
         (("What does Tern predict?", "x" * 30_000), "answer_too_long"),

@@ -17,7 +17,7 @@ from papertune.sentences import sentences
 
 GAP = "____"
 LONGEST_ANSWER = 18  # words
-LONGEST_SENTENCE = 10_000  # characters of one that is asked about
+LONGEST_TEXT, LONGEST_SENTENCE = 300_000, 10_000  # characters of what is asked about
 LONGEST_CLOZE = 45  # words of the sentence around a gap
 
 _FIND = "study studies investigate consider explore examine address analyze analyse revisit tackle"
@@ -157,18 +157,18 @@ def pairs_about(document: Document, style: Literal["extractive", "cloze"], count
     ``extractive`` asks wh-questions built from patterns of scientific prose, ``cloze`` gives a
     sentence with a gap.
     """
-    rng = random.Random(f"{style}/{document.id}")
+    rng, text = random.Random(f"{style}/{document.id}"), document.text[:LONGEST_TEXT]
     find = _extractive if style == "extractive" else _cloze
     taken: Pairs = []
     # the first group holds the better pairs; within a group, chance decides
-    for number, group in enumerate(find(document.text, rng)):
+    for number, group in enumerate(find(text, rng)):
         if number == 2 and taken:
             break  # the last resort is for texts that give nothing else
         rng.shuffle(group)
         for question, answer in group:
             if len(taken) == count:
                 return taken
-            if _is_good(question, answer, document.text, taken):
+            if _is_good(question, answer, text, taken):
                 taken.append((question, answer))
     return taken
 
