@@ -365,7 +365,7 @@ def test_another_account_gets_nothing_while_a_page_is_rendered(site, opened, sec
     told = {}
 
     def look(handler):
-        proxy, me = browser._running.proxy, psutil.Process()
+        proxy, driver, me = browser._running.proxy, browser._running._driver, psutil.Process()
         every = [me, *me.children(recursive=True)]
         told["ports"] = {
             where.laddr.port
@@ -381,7 +381,7 @@ def test_another_account_gets_nothing_while_a_page_is_rendered(site, opened, sec
         ]
         told["sockets"] = {
             where.laddr
-            for process in me.children(recursive=True)
+            for process in (driver, *driver.children(recursive=True))
             for where in process.net_connections("unix")
             if where.laddr in listening
         }

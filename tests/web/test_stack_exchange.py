@@ -170,7 +170,7 @@ def test_what_is_of_an_odd_type_costs_its_question(listed):
 
 @pytest.mark.parametrize("name", ["items", "has_more", "backoff", "quota_remaining", "error_id"])
 def test_an_answer_of_an_odd_type_is_an_error(listed, monkeypatch, name):
-    monkeypatch.setattr(stopping, "requested", lambda: True)  # waits for nothing
+    monkeypatch.setattr(stopping, "pause", lambda seconds: None)
     for value in ODD:
         api = Api(*some(1), **{name: value})
         with suppress(CollectError):
@@ -194,10 +194,16 @@ def test_a_rest_is_taken_and_pages_from_the_cache_ask_for_none(listed, site):
 
 
 def test_a_stop_does_not_wait_for_the_end_of_a_rest(listed, monkeypatch):
-    monkeypatch.setattr(stopping, "requested", lambda: True)
-    start = time.monotonic()
-    assert listed(Api(*some(1), backoff=60))
-    assert time.monotonic() - start < 20
+    def stop(seconds):
+        stopping._request, start = ("SIGTERM", time.monotonic()), time.monotonic()
+        pause(seconds)
+        assert time.monotonic() - start < 20
+
+    pause = stopping.pause
+    monkeypatch.setattr(stopping, "_request", None)  # and afterwards again
+    monkeypatch.setattr(stopping, "pause", stop)
+    with pytest.raises(stopping.Interrupted):
+        listed(Api(*some(1), backoff=60))
 
 
 def test_the_quota_is_not_overdrawn_and_what_came_before_is_not_fetched_again(listed):

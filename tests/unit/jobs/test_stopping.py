@@ -276,7 +276,9 @@ def slow(folder: Path, what: str) -> subprocess.Popen[str]:
 def test_a_job_ends_whatever_it_reads(tmp_path, what, after):
     process = slow(tmp_path, what)
     time.sleep(after)
-    assert seconds_to_end(process) < 6 and process.returncode == 75
+    assert (
+        seconds_to_end(process) < 10 and process.returncode == 75
+    )  # the grace of the shortest site
     assert "stopped by SIGTERM" in (tmp_path / "job.log").read_text()
     assert not (tmp_path / "output").exists()
     (tmp_path / "matrix").unlink(missing_ok=True)
