@@ -14,7 +14,7 @@ from pydantic import validate_call
 from pydantic_core import to_json
 
 from papertune.errors import GeneratorError
-from papertune.jobs import distributed
+from papertune.jobs import distributed, stopping
 from papertune.jobs.progress import progress
 from papertune.training.train import train
 from processes import python, wait_for
@@ -133,7 +133,9 @@ def send_pickles(threads: int, sign: str) -> None:
     from torch.distributed import broadcast_object_list
 
     broadcast_object_list([Code(sign)] if distributed.is_first() else [None], src=0)
-    distributed.check()
+    for _ in range(100 * distributed.is_first()):  # what the other says is not to be lost
+        stopping.check()
+        time.sleep(0.1)
 
 
 @distributed.shared
