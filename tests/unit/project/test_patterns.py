@@ -35,8 +35,6 @@ FILLED = {
     "collect/texts/wikipedia_text.py": [{"mark": "="}],
     "footprint/architecture.py": [{"targets": r".*\.(q|v)_proj"}],  # the user's own, as in peft
 }
-# modules whose patterns are not linear yet
-NOT_YET: set[str] = set()
 SIZES = (64, 512, 4096, 8192)  # of all texts; the two worst of each pattern grow on to
 LONG = 1_000_000
 ENDS = ("\0a", "\n\0")
@@ -70,10 +68,7 @@ def test_each_pattern_is_linear_on_its_worst_text(name):
     for (pattern, flags), uses in patterns_of(name).items():
         found = worst(pattern, flags, "finditer" if uses - {"match", "fullmatch"} else "match")
         slow += [f"{pattern!r}: {found}"] * bool(found)
-        if slow and name in NOT_YET:
-            pytest.xfail(slow[0])
     assert not slow, "\n".join(slow)
-    assert name not in NOT_YET, "take it from the list"
 
 
 def test_what_is_not_linear_is_found():

@@ -76,6 +76,7 @@ class OpenAIBackend(Backend):
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         limits = httpx.Limits(max_connections=limit)
         with (
+            stopping.unhurried(),  # replies on their way were paid for and come soon
             httpx.Client(headers=headers, timeout=self.settings.timeout, limits=limits) as client,
             ThreadPoolExecutor(limit, thread_name_prefix="generator") as pool,
         ):

@@ -5,7 +5,6 @@ import logging
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,11 @@ from papertune.errors import GeneratorError
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
 from papertune.identity import fingerprint
-from papertune.jobs import stopping
 from papertune.models.modelcard import plain
 from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, atomic_write, pair_id, to_line
 from papertune.study import versions
-from papertune.study.settings import (
-    OpenAIGenerator,
-    PromptedGenerator,
-    RulesGenerator,
-    SourceGenerator,
-)
+from papertune.study.settings import PromptedGenerator, RulesGenerator, SourceGenerator
 from papertune.study.splits import SplitOf
 
 log = logging.getLogger(__name__)
@@ -126,10 +119,7 @@ def synthesize(
             counts.asked, counts.from_store = wanted, len(places) - wanted
         if wanted:
             log.info("%s: attempt %d: %d documents to ask about", what, attempt, wanted)
-            # replies that are on their way were paid for and come soon
-            paid = isinstance(writer.generator, OpenAIGenerator)
-            with stopping.unhurried() if paid else nullcontext():
-                asking.ask(left, attempt, shards)
+            asking.ask(left, attempt, shards)
         if asking.raw is not None:
             asking.check(left, attempt)
         if attempt < writer.attempts:
