@@ -20,11 +20,11 @@ from cluster_setup import (
     clear,
     configure,
     environment,
-    has_stopped,
     inside,
     kill_with,
     lacking,
     processes_with,
+    scripts_of,
     terminate_with,
 )
 from filelock import FileLock
@@ -131,23 +131,18 @@ class Cluster:
     # ---- faults ---------------------------------------------------------------
 
     def freeze(self, number: int) -> None:
-        """Stop a running job's processes until `thaw`.
+        """Stop a job's script until `thaw`.
 
-        A job counts as running before it has a process; a signal then reaches nobody, or a process
-        of Slurm's that was to become the job's and has to go on for that.
+        A job counts as running before it has a process, and a signal of Slurm's reaches none then,
+        or one of Slurm's own, whose end is the job's: this waits, and signals the script alone.
         """
-
-        def frozen() -> bool:
-            self.run("scancel", "--full", "--signal=STOP", str(number))
-            stopped = has_stopped(number)
-            if not stopped:
-                self.thaw(number)
-            return stopped
-
-        self.until(frozen, f"job {number} to stand still")
+        self.until(lambda: scripts_of(number), f"a script of job {number}")
+        for process in scripts_of(number):
+            process.suspend()
 
     def thaw(self, number: int) -> None:
-        self.run("scancel", "--full", "--signal=CONT", str(number))
+        for process in scripts_of(number):
+            process.resume()
 
     def stop_controller(self) -> None:
         """End slurmctld, which saves its state; jobs go on."""
@@ -156,6 +151,10 @@ class Cluster:
     def start_controller(self) -> None:
         self._daemon("slurmctld")
         self.until(lambda: "is UP" in self.run("scontrol", "ping", check=False), "slurmctld")
+        # until a node has said what it has, steps that ask for its GPUs fail or wait for ever
+        for node in NODES:
+            if processes_with(self.folder / f"log/slurmd.{node}.log"):
+                self.until(lambda node=node: self._has_registered(node), f"node {node}")
 
     def kill_node(self, node: str) -> None:
         """Kill a node's slurmd and all that runs there, and tell the controller that it is down."""
@@ -165,6 +164,9 @@ class Cluster:
     def set_node(self, node: str, state: str, check: bool = True) -> None:
         reason = () if state == "resume" else ("reason=test",)
         self.run("scontrol", "update", f"nodename={node}", f"state={state}", *reason, check=check)
+
+    def _has_registered(self, node: str) -> bool:
+        return "SlurmdStartTime=None" not in self.run("scontrol", "show", "node", node)
 
     def _state_of(self, node: str) -> str:
         return self.run("sinfo", "--noheader", f"--nodes={node}", "--format=%t").split()[0]

@@ -150,14 +150,16 @@ def _alive(process: psutil.Process) -> bool:
     return False
 
 
-def has_stopped(job: int) -> bool:
-    """Whether a process of a Slurm job has been stopped by a signal."""
+def scripts_of(job: int) -> list[psutil.Process]:
+    """The processes in which a Slurm job's scripts run, as soon as there are some."""
+    found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            stopped = process.status() == psutil.STATUS_STOPPED
-            if stopped and process.environ().get("SLURM_JOB_ID") == str(job):
-                return True
-    return False
+            of_job = process.environ().get("SLURM_JOB_ID") == str(job)
+            script = any(".snakemake/scripts" in part for part in process.cmdline()[1:2])
+            if of_job and script:
+                found.append(process)
+    return found
 
 
 # ---- its network --------------------------------------------------------------

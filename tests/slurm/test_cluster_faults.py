@@ -16,8 +16,8 @@ from small_disk import fill, small_disk
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 JOBS = {"train": 1, "answer": 2, "score": 2, "compare": 1, "count_stages": 1}
-# so many that there is time to disturb it
-TRAINING = {"max_steps": 300, "max_length": 512, "batch_size": 4, "evaluations": 30}
+# so many that there is time to disturb it: for a controller to go and come, and a disk to fill
+TRAINING = {"max_steps": 500, "max_length": 512, "batch_size": 4, "evaluations": 30}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,9 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     # a job that begins while there is no controller waits minutes for its first step
     wait_for(lambda: f"/{TRAINING['max_steps']}" in log.read_text(), process)
     cluster.stop_controller()
-    time.sleep(5)
+    time.sleep(3)
     cluster.start_controller()
+    assert cluster.job(third.id).state == "RUNNING"
     filler = fill(disk)
     cluster.wait(third.id, seconds=120)
     filler.unlink()
