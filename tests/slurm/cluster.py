@@ -131,10 +131,10 @@ class Cluster:
     # ---- faults ---------------------------------------------------------------
 
     def freeze(self, number: int) -> None:
-        """Stop a job's script until `thaw`.
+        """Stop a job's script, so that the job lasts, until `thaw`.
 
-        A job counts as running before it has a process, and a signal of Slurm's reaches none then,
-        or one of Slurm's own, whose end is the job's: this waits, and signals the script alone.
+        A job counts as running before it has a process, and a signal then reaches nobody: this
+        waits for one.
         """
         self.until(lambda: scripts_of(number), f"a script of job {number}")
         for process in scripts_of(number):

@@ -155,9 +155,8 @@ def scripts_of(job: int) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            of_job = process.environ().get("SLURM_JOB_ID") == str(job)
-            script = any(".snakemake/scripts" in part for part in process.cmdline()[1:2])
-            if of_job and script:
+            is_script = ".snakemake/scripts" in "".join(process.cmdline()[1:2])
+            if is_script and process.environ().get("SLURM_JOB_ID") == str(job):
                 found.append(process)
     return found
 
