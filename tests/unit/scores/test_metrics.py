@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from papertune.errors import EvaluationError
-from papertune.metrics import METRICS, combine_bleu, describe, longest_common, part_keys
+from papertune.metrics import METRICS, describe, part_keys
+from papertune.metrics.overlap import combine_bleu, longest_common
 from papertune.records import Answer, Score, read_records, write_records
 from papertune.scores.scoring import Embeddings, embedder_identity, score_answer, score_answers
 from papertune.study import experiment

@@ -7,6 +7,7 @@ arguments. `docs/architecture.md` leads through its rooms.
 # A room imports from those before it only. What lies directly in this package is the ground floor,
 # and imports from no room.
 ROOMS = (
+    "metrics",
     "study",
     "jobs",
     "demo",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from papertune.metrics import METRICS
+from papertune.metrics import metric_named
 from papertune.report.tables import number, p_text
 from papertune.scores.matrix import ALL_YEARS, Cell
 from papertune.study.experiment import Experiment
@@ -104,7 +104,7 @@ def _finding(cell: Cell, experiment: Experiment) -> str:
 
 
 def _caveats(judged: list[Cell], experiment: Experiment) -> list[str]:
-    how, metric = experiment.comparison, METRICS[experiment.comparison.metric]
+    how, metric = experiment.comparison, metric_named(experiment.comparison.metric)
     tests = sum(cell.p is not None for cell in judged)
     said = [
         f"Judged by {metric.label.lower()} ({metric.unit}). Intervals are {how.confidence:.0%}, "

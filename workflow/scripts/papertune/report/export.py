@@ -6,7 +6,7 @@ from pathlib import Path
 
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
-from papertune.metrics import METRICS
+from papertune.metrics import metric_named
 from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
 from papertune.models.modelfolder import copy, generation_defaults, link_or_copy, model_folder
@@ -111,7 +111,7 @@ def _results(cells: list[Cell], experiment: str) -> Results:
 
     rows, evaluations = [], []
     for cell in cells:
-        label = METRICS[cell.metric].label
+        label = metric_named(cell.metric).label
         change = number(cell.difference, cell.metric, signed=True)
         counted = (str(cell.questions), str(cell.documents))
         rows.append([cell.test_set, label, interval(cell).rstrip(BETTER + WORSE), change, *counted])

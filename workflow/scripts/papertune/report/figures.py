@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from papertune.metrics import METRICS
+from papertune.metrics import metric_named
 from papertune.owned import anybodys
 from papertune.records import atomic_write
 from papertune.report.counts import Count, read_counts, total
@@ -113,7 +113,7 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
 def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None:
     """The comparison's metric: a dot and its interval per model, grouped by test set."""
     name, sets, models = experiment.comparison.metric, experiment.test_set_names, experiment.models
-    metric = METRICS[name]
+    metric = metric_named(name)
     with canvas(path, 6.4, 0.9 + len(sets) * (0.45 + 0.3 * len(models))) as axes:
         position, ticks, labels = 0.0, [], []
         for test_set in sets:

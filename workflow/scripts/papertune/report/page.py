@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from papertune.identity import share
-from papertune.metrics import METRICS, describe
+from papertune.metrics import describe, metric_named
 from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
 from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total
@@ -100,8 +100,8 @@ def write_page(
             for model in experiment.models
         },
         colours=len(COLOURS),
-        metric=METRICS[metric],
-        metrics=[(METRICS[name], describe(name)) for name in experiment.metrics],
+        metric=metric_named(metric),
+        metrics=[(metric_named(name), describe(name)) for name in experiment.metrics],
         tables={
             "years": years_table(cells, experiment),
             "metrics": metrics_table(cells, experiment),

@@ -10,7 +10,7 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
-from papertune.metrics import METRICS
+from papertune.metrics import metric_named
 from papertune.models.modelcard import plain
 from papertune.owned import anybodys
 from papertune.records import atomic_write, read_json
@@ -158,7 +158,7 @@ def number(value: float | None, metric: str, *, signed: bool = False) -> str:
         return NONE
     if math.isinf(value) or abs(value) >= 1e6:
         return f"{value:.2g}"
-    text = f"{value:{'+' if signed else ''}.{METRICS[metric].digits}f}"
+    text = f"{value:{'+' if signed else ''}.{metric_named(metric).digits}f}"
     return text.replace("-", "−") if float(text) else text.replace("-", "").replace("+", "±")
 
 
@@ -187,7 +187,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
         shown = [interval(cell) if cell else NONE for cell in found]
         rows.append([experiment.model_label(model), *shown])
     title = (
-        f"{METRICS[how.metric].label} with {how.confidence:.0%} interval; {BETTER} better and "
+        f"{metric_named(how.metric).label} with {how.confidence:.0%} interval; {BETTER} better and "
         f"{WORSE} worse than {experiment.model_label(experiment.baseline) or 'the baseline'}, "
         "corrected p < 0.05"
     )
@@ -199,7 +199,7 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
     rows = [
         [
             experiment.set_label(cell.test_set),
-            METRICS[cell.metric].label,
+            metric_named(cell.metric).label,
             experiment.model_label(cell.model),
             interval(cell),
             number(cell.difference, cell.metric, signed=True),
@@ -226,14 +226,16 @@ def years_table(cells: list[Cell], experiment: Experiment) -> Table:
             found = [find_cell(cells, **which, year=year) for year in years]
             means = [number(cell.mean if cell else None, metric) for cell in found]
             rows.append([experiment.set_label(test_set), experiment.model_label(model), *means])
-    return Table(f"{METRICS[metric].label} by year", ["Test set", "Model", *years], rows, left=2)
+    return Table(
+        f"{metric_named(metric).label} by year", ["Test set", "Model", *years], rows, left=2
+    )
 
 
 def published_table(cells: list[Cell], experiment: Experiment) -> Table:
     """Measured beside published, by year and over all."""
     rows = []
     for table in experiment.published:
-        name, title = table.metric, table.title or METRICS[table.metric].label
+        name, title = table.metric, table.title or metric_named(table.metric).label
         for model, year, value in (
             (m, y, v) for m, of in table.values.items() for y, v in of.items()
         ):

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from papertune.errors import EvaluationError
 from papertune.jobs import stopping
-from papertune.metrics import METRICS, Metric, part_keys
+from papertune.metrics import Metric, metric_named, part_keys
 from papertune.owned import anybodys
 from papertune.records import Score, atomic_write, read_records
 from papertune.scores.statistics import bootstrap, correct, interval, p_value
@@ -57,7 +57,7 @@ class Cell:
         """True if better than the baseline after correction, False if worse, None if neither."""
         if self.p_corrected is None or self.p_corrected >= alpha or not self.difference:
             return None
-        return (self.difference > 0) == METRICS[self.metric].higher_is_better
+        return (self.difference > 0) == metric_named(self.metric).higher_is_better
 
 
 class Questions(NamedTuple):
@@ -88,7 +88,7 @@ def _read_parts(
     keys = {name: part_keys(name) for name in metrics}
     shape = (len(paths), len(questions.pairs))
     arrays = {
-        name: np.full((*shape, len(keys[name]) if METRICS[name].parts else 2), np.nan)
+        name: np.full((*shape, len(keys[name]) if metric_named(name).parts else 2), np.nan)
         for name in metrics
     }
     for number, path in enumerate(paths):
@@ -101,7 +101,7 @@ def _read_parts(
             for name in metrics:
                 values = [score.values.get(key) for key in keys[name]]
                 if None not in values:
-                    arrays[name][number, row] = values if METRICS[name].parts else [*values, 1]
+                    arrays[name][number, row] = values if metric_named(name).parts else [*values, 1]
         if known != len(questions.pairs):
             raise EvaluationError(
                 "these scores are of other questions than those of the other models",
@@ -169,7 +169,7 @@ def _cells(
     how: Comparison,
 ) -> Iterator[Cell]:
     """One metric of one model on one test set: over all years, then year by year."""
-    metric = METRICS[where["metric"]]
+    metric = metric_named(where["metric"])
     for year in [ALL_YEARS, *np.unique(questions.years)]:
         rows = slice(None) if year == ALL_YEARS else questions.years == year
         documents, mine = questions.documents[rows], parts[:, rows]

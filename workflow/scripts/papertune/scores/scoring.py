@@ -16,7 +16,7 @@ from pydantic import AfterValidator
 from papertune.errors import EvaluationError
 from papertune.identity import digest
 from papertune.jobs.progress import progress
-from papertune.metrics import METRICS, part_keys
+from papertune.metrics import metric_named, part_keys
 from papertune.owned import anybodys
 from papertune.records import Answer, Score, file_digest, read_records, write_records
 from papertune.store import Store
@@ -170,7 +170,7 @@ def score_answer(answer: Answer, metrics: list[str], embeddings: Embeddings | No
     """Every metric's value for one answer, and the parts of those that are no plain mean."""
     values: dict[str, float | None] = {}
     for name in metrics:
-        metric = METRICS[name]
+        metric = metric_named(name)
         parts = metric.measure(answer, embeddings)
         values[name] = None if parts is None else metric.of_answer(parts)
         if metric.parts:

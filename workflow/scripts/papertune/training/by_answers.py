@@ -10,7 +10,7 @@ from papertune.answering.generation import Row, Sampling, batches, generate, pre
 from papertune.answering.inference import answer_of
 from papertune.examples.forms import Form
 from papertune.identity import share
-from papertune.metrics import METRICS, Metric
+from papertune.metrics import Metric, metric_named
 from papertune.records import Pair
 from papertune.scores.scoring import Embeddings
 from papertune.study.recipe import Recipe
@@ -44,7 +44,7 @@ class AnswerScorer:
         if self.name == "similarity":
             store = folder / "embeddings"
             self.embeddings = Embeddings(recipe.embedder, store, embedder, threads)
-        self.metric: Metric = METRICS["bleu" if self.name == TEACHER_FORCED else self.name]
+        self.metric: Metric = metric_named("bleu" if self.name == TEACHER_FORCED else self.name)
         self.criterion = Criterion(self.name, self.metric.higher_is_better)
         self.width = len(self.metric.parts) or 2  # how many numbers :meth:`measure` gives
         self.sampling = Sampling(training.best_new_tokens)

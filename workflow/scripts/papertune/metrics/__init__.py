@@ -1,0 +1,26 @@
+"""The metrics: what each one measures, and the parts from which a cell of the matrix is made."""
+
+from papertune.metrics import form, likelihood, meaning, overlap
+from papertune.metrics.metric import (
+    METRICS,
+    Embeddings,
+    Metric,
+    Parts,
+    describe,
+    metric_named,
+    part_keys,
+)
+
+__all__ = [
+    "METRICS",
+    "Embeddings",
+    "Metric",
+    "Parts",
+    "describe",
+    "form",
+    "likelihood",
+    "meaning",
+    "metric_named",
+    "overlap",
+    "part_keys",
+]

@@ -1,0 +1,89 @@
+"""What a metric is, and where one is found by its name.
+
+A metric turns one answer into *parts*, numbers that are added up over answers; ``combine`` turns
+sums of parts into the value of a cell. For a plain mean the parts are the value and 1. Perplexity
+adds up negative log-likelihoods and tokens, corpus BLEU adds up matching n-grams: so both are
+right for a cell and for every part of it, which a mean of per-answer values would not be.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from papertune.records import Answer
+
+Parts = tuple[float, ...]
+
+
+class Embeddings(Protocol):
+    """Sentence embeddings of answers and references."""
+
+    def cosine(self, first: str, second: str) -> float:
+        """How close two texts are in meaning, from -1 to 1."""
+
+
+# the parts of one answer, None where the metric is not defined for it
+Measure = Callable[[Answer, Embeddings | None], Parts | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One way to judge answers."""
+
+    label: str  # how people call it
+    description: str  # what it measures and how, for the report
+    measure: Measure
+    parts: tuple[str, ...] = ()  # names of the parts; none for a plain mean
+    # sums of parts, shape (..., parts), to values, shape (...)
+    combine: Callable[[np.ndarray], np.ndarray] | None = None
+    unit: str = "0 to 1"  # range or unit of a cell's value
+    higher_is_better: bool = True
+    digits: int = 3  # after the point, in tables
+
+    def of_answer(self, parts: Parts) -> float:
+        """The value of a single answer."""
+        return parts[0] if self.combine is None else float(self.combine(np.array(parts)))
+
+    def of_cell(self, sums: np.ndarray) -> np.ndarray:
+        """The value of a cell from sums of parts, shape (..., parts); mean metrics: (sum, count)."""
+        if self.combine is not None:
+            return self.combine(sums)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return sums[..., 0] / sums[..., 1]
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def metric(label: str, **more: Any) -> Callable[[Measure], Measure]:
+    """Make a function that measures an answer a metric; its docstring is the description."""
+
+    def enter(measure: Measure) -> Measure:
+        description = " ".join((measure.__doc__ or "").split())
+        METRICS[measure.__name__] = Metric(label, description, measure, **more)
+        return measure
+
+    return enter
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of a name; raises KeyError where there is none."""
+    return METRICS[name]
+
+
+def describe(name: str) -> str:
+    """A metric's description for the report, with sacrebleu's signature where there is one."""
+    if name != "corpus_bleu":
+        return metric_named(name).description
+    from sacrebleu.metrics import BLEU
+
+    bleu = BLEU()
+    bleu.corpus_score(["a"], [["a"]])  # the number of references is known only after a use
+    return f"{metric_named(name).description} Signature: {bleu.get_signature()}."
+
+
+def part_keys(name: str) -> list[str]:
+    """The keys of a score's values that hold a metric's parts; the value itself for a mean."""
+    return [f"{name}.{part}" for part in metric_named(name).parts] or [name]
