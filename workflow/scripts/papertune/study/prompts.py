@@ -15,19 +15,22 @@ WORKFLOW = Path(__file__).resolve().parents[4]  # where the prompts that come al
 
 
 def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
-    """The text of a template file.
+    """The text of a template file, to its last blank and newline, which a model reads as well.
+
+    What only editors make of a text is left out: a mark of its encoding, other ends of lines.
 
     Args:
         path: As the user gave it; where there is no such file, it is the workflow's.
 
     Raises:
-        SettingsError: no such file, or it uses a name that is none of ``fields``.
+        SettingsError: no such file, not UTF-8, or it uses a name that is none of ``fields``.
     """
     path = template_path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"cannot read the prompt: {error.strerror}", where=str(path)) from None
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"cannot read the prompt: {why}", where=str(path)) from None
     hint = f"names are {', '.join(f'${name}' for name in fields)}; write $$ for a dollar sign"
     template = Template(text)
     if not template.is_valid():
@@ -35,7 +38,7 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
     if unknown := {*template.get_identifiers()} - {*fields}:
         wrong = f"unknown name ${min(unknown)} in the prompt"
         raise SettingsError(wrong, where=str(path), hint=hint)
-    return text.rstrip("\n")
+    return text
 
 
 def template_path(path: str | Path) -> Path:
