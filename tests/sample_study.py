@@ -108,7 +108,11 @@ def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year:
     for (model, seed), path in layout.models().items():
         _model(Path(path), model == "full", seed, draw)
     study.tables.mkdir()
-    how = {"metrics": metrics, "baseline": "baseline", "comparison": study.experiment.comparison}
+    how = {
+        "metrics": study.experiment.compared,
+        "baseline": "baseline",
+        "comparison": study.experiment.comparison,
+    }
     compare(layout.by_cell("scores"), study.made_from["matrix"], **how)
     count_stages(layout, study.made_from["counts"])
     write_table(study.tables / "cost", cost_table([], {}, jobs_of(layout)))
@@ -171,7 +175,7 @@ def _answers(layout: Layout, cell: tuple[str, int, str], draw: random.Random, ho
     path, study = layout.by_cell("answers")[cell], layout.experiment
     write_records(path, answers)
     output = layout.by_cell("scores")[cell]
-    score_answers(path, output, study.metrics, study.embedder, Path(layout.root))
+    score_answers(path, output, study.scored, study.embedder, Path(layout.root))
 
 
 def _model(folder: Path, full: bool, seed: int, draw: random.Random) -> None:

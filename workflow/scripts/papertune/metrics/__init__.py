@@ -11,6 +11,8 @@ from papertune.metrics.metric import (
     part_keys,
 )
 
+form.enter_in_form()
+
 __all__ = [
     "METRICS",
     "Embeddings",

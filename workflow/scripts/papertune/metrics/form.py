@@ -1,10 +1,28 @@
-"""What can be said of an answer without knowing what it says."""
+"""What can be said of an answer without its meaning: its length, its end, its exact words."""
 
-from papertune.metrics.metric import Embeddings, Parts, metric
+import re
+from dataclasses import replace
+from itertools import accumulate
+
+import numpy as np
+
+from papertune.metrics.metric import METRICS, Embeddings, Metric, Parts, metric
+from papertune.metrics.quantities import same_numbers
 from papertune.records import Answer
+from papertune.sentences import composed, sentences
+
+IN_FORM = "_in_form"
+CONTAINS, NUMBERS = "contains_reference", "numbers_right"
+
+# scripts that put no blanks between words: a character is a token
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_TOKEN = re.compile(rf"[{_UNSPACED}\U00020000-\U000323af]|(?:(?![{_UNSPACED}])\w)+(?:[.,]\d+)*")
+_AFTER = re.compile(r"[^\w\s(\[{“‘«]*")  # what belongs to the token before it: % and full stops
+_SENTENCE_END = re.compile(r"(?<=[。！？｡؟।။።])")
+_LINE = re.compile(r"\S[^\n]*")
 
 
-@metric("Repetition", higher_is_better=False)
+@metric("Repetition", higher_is_better=False, of_text=False)
 def repetition(answer: Answer, _: Embeddings | None) -> Parts:
     """Share of an answer's sequences of four words that repeat an earlier one. Answers of fewer
     than four words repeat nothing.
@@ -12,3 +30,134 @@ def repetition(answer: Answer, _: Embeddings | None) -> Parts:
     words = answer.text.lower().split()
     grams = list(zip(*(words[start:] for start in range(4)), strict=False))
     return (1 - len(set(grams)) / len(grams) if grams else 0.0,)
+
+
+@metric("Cut at the limit", higher_is_better=False, of_text=False)
+def cut_at_limit(answer: Answer, _: Embeddings | None) -> Parts:
+    """Share of answers that were cut at the limit of tokens (answering.max_new_tokens): the model
+    had not ended them. One whose end token is the last that fits is not cut.
+    """
+    return (float(answer.truncated),)
+
+
+def _ratio(sums: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[..., 0] / sums[..., 1]
+
+
+@metric(
+    "Length",
+    parts=("answer", "reference"),
+    combine=_ratio,
+    unit="1 is that of the references",
+    higher_is_better=None,
+    digits=2,
+    of_text=False,
+)
+def length_ratio(answer: Answer, _: Embeddings | None) -> Parts:
+    """Length of the answers against that of the references: all tokens of the answers by all of
+    the references, so that short references do not outweigh long ones. A token is a word or
+    number, in scripts without blanks a character. Neither more nor less is better.
+    """
+    return (float(len(tokens(answer.text))), float(len(tokens(answer.reference))))
+
+
+@metric("Reference contained")
+def contains_reference(answer: Answer, _: Embeddings | None) -> Parts | None:
+    """Share of answers that contain the reference, whatever else they say: all its words and
+    numbers in a row, whole ("5" is not in "15"), without case and punctuation. Not defined where
+    the reference has neither words nor numbers.
+    """
+    wanted, said = _normal(answer.reference), _normal(answer.text)
+    return (float(f" {' '.join(wanted)} " in f" {' '.join(said)} "),) if wanted else None
+
+
+@metric("Numbers right")
+def numbers_right(answer: Answer, _: Embeddings | None) -> Parts | None:
+    """Share of answers that give every number of the reference with its unit, whatever else they
+    say; only of questions whose reference has a number in digits (not one within a name, such as
+    GPT-4). 5 % is 0.05 and 5 ms is 0.005 s, but not 5 s; 1,234 is 1234; of a range both ends
+    count. A number without a unit in the reference may have any in the answer but per cent.
+    """
+    right = same_numbers(answer.reference, answer.text)
+    return None if right is None else (float(right),)
+
+
+COMPANIONS = ("cut_at_limit", "length_ratio", CONTAINS, NUMBERS)
+
+
+def in_form_name(name: str) -> str | None:
+    """The name of a metric's version in the form of the reference, None where that has no sense."""
+    own, at, embedder = name.partition("@")
+    inside = f"{own}{IN_FORM}"
+    return f"{inside}{at}{embedder}" if inside in METRICS else None
+
+
+def companions(name: str) -> list[str]:
+    """What is always scored and shown beside a metric that a study is judged by."""
+    inside = in_form_name(name)
+    return [*([inside] if inside else []), *COMPANIONS]
+
+
+def enter_in_form() -> None:
+    """Give each metric of what an answer says its version in the form of the reference."""
+    versions = {f"{name}{IN_FORM}": in_form(one) for name, one in METRICS.items() if one.of_text}
+    METRICS.update(versions)
+
+
+def in_form(judged: Metric) -> Metric:
+    """A metric of what is left of an answer after :func:`cut_to_form`."""
+
+    def cut(answer: Answer) -> Answer:
+        return replace(answer, text=cut_to_form(answer.text, answer.reference))
+
+    texts = judged.texts
+    return replace(
+        judged,
+        label=f"{judged.label}, in form",
+        description=f"{judged.label} of answers cut to the form of the reference, those of the "
+        "baseline as well: to as many lines, then sentences, then tokens as the reference has. So "
+        "nothing is gained by stopping in time; shorter answers stay as they are.",
+        measure=lambda answer, embeddings: judged.measure(cut(answer), embeddings),
+        texts=(lambda answer: texts(cut(answer))) if texts else None,
+    )
+
+
+def cut_to_form(text: str, reference: str) -> str:
+    """An answer cut to as many lines, then sentences, then tokens as the reference has.
+
+    Lines that end in a colon (``Answer:``) do not count. What has no more of any than the
+    reference comes back unchanged.
+    """
+    for ends in (_line_ends, _sentence_ends, _token_ends):
+        most, places = len(ends(reference)), ends(text)
+        if 0 < most < len(places):
+            text = text[: places[most - 1]]
+    return text
+
+
+def tokens(text: str) -> list[str]:
+    """The words and numbers of a text; in scripts without blanks its characters."""
+    return _TOKEN.findall(text)
+
+
+def _normal(text: str) -> list[str]:
+    return tokens(composed(text, "NFKC").lower())
+
+
+def _line_ends(text: str) -> list[int]:
+    lines = _LINE.finditer(text)
+    return [line.end() for line in lines if not line[0].rstrip().endswith((":", "："))]
+
+
+def _sentence_ends(text: str) -> list[int]:
+    found = [one for part in _SENTENCE_END.split(text) for one in sentences(part)]
+    # a sentence's white space was collapsed, but its other characters are there
+    counts = accumulate(sum(not c.isspace() for c in one) for one in found)
+    places = [place for place, c in enumerate(text, start=1) if not c.isspace()]
+    return [places[count - 1] for count in counts]
+
+
+def _token_ends(text: str) -> list[int]:
+    ends = (token.end() for token in _TOKEN.finditer(text))
+    return [found.end() if (found := _AFTER.match(text, end)) else end for end in ends]

@@ -19,6 +19,7 @@ def combine_perplexity(sums: np.ndarray) -> np.ndarray:
     unit="1 or more",
     higher_is_better=False,
     digits=2,
+    of_text=False,
 )
 def perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
     """How surprised the model is by the reference answer: exp of the mean negative log-likelihood

@@ -39,8 +39,18 @@ class Metric:
     # sums of parts, shape (..., parts), to values, shape (...)
     combine: Callable[[np.ndarray], np.ndarray] | None = None
     unit: str = "0 to 1"  # range or unit of a cell's value
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True  # None: neither is
     digits: int = 3  # after the point, in tables
+    of_text: bool = True  # judges what an answer says: an answer cut to another form can be asked
+    # what it compares in meaning: texts that must be embedded before an answer is measured
+    texts: Callable[[Answer], tuple[str, ...]] | None = None
+
+    @property
+    def wish(self) -> str:
+        """Which values are better, in words."""
+        if self.higher_is_better is None:
+            return "neither more nor less is better"
+        return f"{'higher' if self.higher_is_better else 'lower'} is better"
 
     def of_answer(self, parts: Parts) -> float:
         """The value of a single answer."""

@@ -137,8 +137,7 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
         bare_ticks(axes, ticks, labels)
         axes.set_ylim(position - 0.6, -0.7)
         axes.spines["left"].set_visible(False)
-        better = "higher" if metric.higher_is_better else "lower"
-        axes.set_xlabel(f"{metric.label} ({metric.unit}; {better} is better)")
+        axes.set_xlabel(f"{metric.label} ({metric.unit}; {metric.wish})")
 
 
 def loss_figure(

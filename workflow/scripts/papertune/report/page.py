@@ -101,7 +101,7 @@ def write_page(
         },
         colours=len(COLOURS),
         metric=metric_named(metric),
-        metrics=[(metric_named(name), describe(name)) for name in experiment.metrics],
+        metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
             "years": years_table(cells, experiment),
             "metrics": metrics_table(cells, experiment),

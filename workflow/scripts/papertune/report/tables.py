@@ -207,7 +207,7 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
             *map(str, (cell.questions, cell.documents, cell.seeds)),
         ]
         for test_set in experiment.test_set_names
-        for metric in experiment.metrics
+        for metric in experiment.compared
         for cell in cells
         if (cell.test_set, cell.metric, cell.year) == (test_set, metric, ALL_YEARS)
     ]

@@ -1,6 +1,6 @@
 """Score files of answers, in batches, so that memory does not grow with them.
 
-For ``similarity`` each text is embedded once and kept in the store.
+Each text that is compared in meaning is embedded once and kept in the store.
 """
 
 import base64
@@ -139,7 +139,7 @@ def score_answers(
     """Score a JSONL file of answers into one of scores, in the same order; returns how many.
 
     Args:
-        embedder: The model behind ``similarity``; its embeddings are kept in ``store``.
+        embedder: The model behind ``similarity`` and its kin; its embeddings are kept in ``store``.
         embedder_folder: Where a Hub embedder was brought; the others need none.
         batch: Answers held in memory at a time.
 
@@ -152,7 +152,8 @@ def score_answers(
         hint = "see the log of the rule answer"
         raise EvaluationError("no answers to score", where=str(answers), hint=hint)
     embeddings = None
-    if "similarity" in metrics:
+    compared = [texts for name in metrics if (texts := metric_named(name).texts)]
+    if compared:
         embeddings = Embeddings(embedder, store, embedder_folder, threads)
     logging.getLogger("absl").setLevel(logging.WARNING)  # rouge-score announces its tokenizer
 
@@ -160,7 +161,7 @@ def score_answers(
         rest = read_records(answers, Answer)
         while some := list(islice(rest, batch)):
             if embeddings is not None:
-                embeddings.load(text for answer in some for text in (answer.text, answer.reference))
+                embeddings.load(t for answer in some for texts in compared for t in texts(answer))
             yield from (score_answer(answer, metrics, embeddings) for answer in some)
 
     return write_records(output, progress(scored(), total, f"score {answers}"))

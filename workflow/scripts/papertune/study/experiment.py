@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from papertune.metrics import METRICS
+from papertune.metrics import METRICS, metric_named
+from papertune.metrics.form import companions
 from papertune.study import settings
 from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, QUESTION, read_template
 from papertune.study.recipe import Recipe
@@ -155,6 +156,22 @@ class Experiment(Settings):
     def test_set_names(self) -> list[str]:
         """The generators that write test sets."""
         return list(self.test_sets or self.generators)
+
+    @property
+    def scored(self) -> list[str]:
+        """Every metric that answers are given: the chosen ones and what may stand beside any."""
+        beside = (name for chosen in self.metrics for name in companions(chosen))
+        return list(dict.fromkeys([*self.metrics, *beside]))
+
+    @property
+    def compared(self) -> list[str]:
+        """The chosen metrics and what stands beside the comparison's."""
+        return list(dict.fromkeys([*self.metrics, *companions(self.comparison.metric)]))
+
+    @property
+    def embeds(self) -> bool:
+        """Whether a metric compares texts in meaning."""
+        return any(metric_named(name).texts for name in self.scored)
 
     def dataset_of(self, model: str) -> str:
         """The generator whose pairs train a model."""

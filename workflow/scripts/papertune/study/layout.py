@@ -145,7 +145,7 @@ class Layout:
     def embedder(self) -> str | None:
         """The folder of the embedder, if one is needed and does not come with a package."""
         study, chosen = self.experiment, self.experiment.embedder
-        by = {*study.metrics, *(study.training_of(model).best_by for model in study.trained)}
-        if chosen.packaged or "similarity" not in by:
+        by = {study.training_of(model).best_by for model in study.trained}
+        if chosen.packaged or not (study.embeds or "similarity" in by):
             return None
         return self.hub(chosen.model, chosen.revision)

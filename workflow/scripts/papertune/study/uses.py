@@ -111,8 +111,8 @@ def export_model(layout: Layout, model: str, seed: str) -> Uses:
 def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
     """Of one file of answers."""
     study, version = layout.experiment, [versions.EMBED, versions.SCORE]
-    embedder = study.embedder if "similarity" in study.metrics else Embedder()
-    return Uses(version, {"metrics": study.metrics, "embedder": embedder})
+    embedder = study.embedder if study.embeds else Embedder()
+    return Uses(version, {"metrics": study.scored, "embedder": embedder})
 
 
 def compare(layout: Layout) -> Uses:
@@ -121,8 +121,8 @@ def compare(layout: Layout) -> Uses:
 
 
 def _compared(layout: Layout) -> dict[str, Any]:
-    chosen = ("metrics", "baseline", "comparison")
-    return {name: getattr(layout.experiment, name) for name in chosen}
+    chosen = {name: getattr(layout.experiment, name) for name in ("baseline", "comparison")}
+    return {"metrics": layout.experiment.compared, **chosen}
 
 
 def count_stages(layout: Layout) -> Uses:

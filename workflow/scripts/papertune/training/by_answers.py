@@ -45,7 +45,7 @@ class AnswerScorer:
             store = folder / "embeddings"
             self.embeddings = Embeddings(recipe.embedder, store, embedder, threads)
         self.metric: Metric = metric_named("bleu" if self.name == TEACHER_FORCED else self.name)
-        self.criterion = Criterion(self.name, self.metric.higher_is_better)
+        self.criterion = Criterion(self.name, bool(self.metric.higher_is_better))
         self.width = len(self.metric.parts) or 2  # how many numbers :meth:`measure` gives
         self.sampling = Sampling(training.best_new_tokens)
         some = sorted(pairs, key=lambda pair: share(pair.id, "judged"))[: training.best_sample]
