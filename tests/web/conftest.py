@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chatting import server, study  # noqa: F401
 
 from loopback import Loopback, serving
 from papertune.collect.web.session import PoliteSession

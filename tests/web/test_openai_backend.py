@@ -1,6 +1,5 @@
 """The openai backend against a real server on loopback with the faults that servers have."""
 
-import json
 import logging
 import signal
 import socket
@@ -8,70 +7,17 @@ import threading
 import time
 
 import pytest
+from chatting import KEY, PAIR, PROMPT, replies, settings, status, write
 
-import loopback
 from papertune.errors import GeneratorError
-from papertune.generators import asking, openai_backend
-from papertune.generators.asking import Writer
-from papertune.generators.backends import Request, open_backend
-from papertune.generators.synthesis import synthesize
+from papertune.generators import asking
+from papertune.generators.backends import open_backend
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.pairfile import read_pairs
-from papertune.records import Document, Rejection, read_records, write_records
+from papertune.records import Rejection, read_records
 from papertune.study import versions
-from papertune.study.settings import Decoding, OpenAIGenerator
-from papertune.study.splits import SplitOf
-
-PROMPT = "$pairs $title $text 1"
-KEY = "sk-very-secret-1234567890"
-PAIR = '[{"question": "What does the paper number %s give?", "answer": "It gives caches."}]'
-
-
-class ChatServer:
-    """What it was asked, and what it answers: ``faults`` by a word of the prompt, one per request.
-
-    A fault is an answer, or a function that gets the handler; then the answer is as usual.
-    """
-
-    def __init__(self) -> None:
-        self.bodies: list[dict] = []
-        self.keys: list[str | None] = []
-        self.running = self.most_running = 0
-        self.delay = 0.0
-        self.faults: dict[str, list] = {}
-        self.content = lambda prompt: PAIR % prompt.split()[-1]
-        self.lock = threading.Lock()
-
-    def __call__(self, handler) -> loopback.Answer:
-        body = json.loads(handler.asked.body)
-        prompt = body["messages"][0]["content"]
-        with self.lock:
-            self.running += 1
-            self.most_running = max(self.most_running, self.running)
-            self.bodies.append(body)
-            self.keys.append(handler.headers["Authorization"])
-            faults = [these for word, these in self.faults.items() if word in prompt and these]
-            fault = faults[-1].pop(0) if faults else None
-        try:
-            if handler.path != "/v1/chat/completions":
-                return 404, {}, "not here"
-            if fault and not callable(fault):
-                return fault
-            time.sleep(self.delay)
-            if fault:
-                fault(handler)
-            message = {"role": "assistant", "content": self.content(prompt)}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            return 200, {}, {"id": "x", "choices": [choice]}
-        finally:
-            with self.lock:  # the answer frees a place as soon as it is read
-                self.running -= 1
-
-
-def status(code: int, message: str = "no", **headers: str) -> loopback.Answer:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return code, named, {"error": {"message": message}}
+from papertune.study.settings import Decoding
 
 
 def drops(handler) -> None:
@@ -81,37 +27,6 @@ def drops(handler) -> None:
     while True:
         handler.wfile.write(b" ")
         time.sleep(0.1)
-
-
-@pytest.fixture(autouse=True)
-def server(monkeypatch):
-    monkeypatch.setattr(openai_backend, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(openai_backend, "PATIENCE", 2)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    state = ChatServer()
-    with loopback.serving(state) as site:
-        state.url = site.url("/v1")
-        yield state
-
-
-def settings(url, **values):
-    few = {"retries": 3, "timeout": 5, "concurrency": 4}
-    chosen = {"model": "tiny", "prompt": "p.txt", "url": url} | few | values
-    return OpenAIGenerator(backend="openai", **chosen)
-
-
-def replies(url, count, **values):
-    """Batches as they come."""
-    requests = (
-        Request(str(n), Document(str(n), "t", "u", 2020, "x"), f"paper {n}") for n in range(count)
-    )
-    yield from open_backend(settings(url, **values), folder=None, threads=1).write(requests)
-
-
-def write(url, count=6, **values):
-    found = [one for batch in replies(url, count, **values) for one in batch]
-    assert sorted(int(one.request.key) for one in found) == list(range(count))
-    return {int(one.request.key): one for one in found}
 
 
 def test_what_is_sent(server, monkeypatch):
@@ -164,7 +79,7 @@ def test_one_document_that_fails_for_good_is_an_error_of_its_own(server):
     start = time.monotonic()
     found = write(server.url)
     assert time.monotonic() - start >= 1
-    assert "4096 tokens" in found[1].error and found[1].lasting
+    assert "4096 tokens" in found[1].error and not found[1].lasting
     assert "500" in found[2].error and not found[2].lasting
     assert sum(not one.error for one in found.values()) == 4
 
@@ -241,25 +156,6 @@ def test_urls_that_cannot_be():
     with pytest.raises(GeneratorError, match="a user or password") as error:
         open_backend(with_user, folder=None, threads=1)
     assert "5ecret" not in str(error.value)
-
-
-@pytest.fixture
-def study(tmp_path):
-    eight = (Document(f"{n:016x}", f"Title {n}", "", 2020, "Caches number 1.") for n in range(8))
-    write_records(tmp_path / "2020.jsonl", eight)
-
-    def run(url, **values):
-        return synthesize(
-            Writer(name="chat", generator=settings(url, **values), prompt=PROMPT),
-            documents=[tmp_path / "2020.jsonl"],
-            mine=SplitOf("test", (2011, 2022), None, None),
-            output=tmp_path / "pairs.parquet",
-            rejected=tmp_path / "rejected.jsonl",
-            store=tmp_path / "store",
-        )
-
-    run.folder = tmp_path
-    return run
 
 
 def test_a_killed_server_costs_only_what_was_not_finished(server, study):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -30,7 +30,7 @@ from papertune.records import Document, Rejection, from_dict, parsed
 from papertune.store import Store
 from papertune.study import versions
 from papertune.study.prompts import fill
-from papertune.study.settings import Generator, PromptedGenerator
+from papertune.study.settings import Generator, OpenAIGenerator, PromptedGenerator
 from papertune.study.splits import SplitOf
 
 EVERY = 5.0  # seconds of checking between two appends to the store
@@ -67,6 +67,14 @@ class Raw:
     text: str
     cut: bool
     error: str
+    sent: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Raw):
+    """What it has of what a service wrote: earlier versions kept refusals, which are none."""
+
+    error: Literal[""] = ""
 
 
 def places_of(files: list[Path], mine: SplitOf) -> tuple[list[Place], list[Rejection]]:
@@ -138,13 +146,20 @@ class Asking:
         self.raw: Store | None = None
         if isinstance(generator, PromptedGenerator):
             asking = asking_identity(generator, prompt) | version
-            self.raw = Store(store, "synthesize", asking, Raw)
+            kind = Reply if isinstance(generator, OpenAIGenerator) else Raw
+            self.raw = Store(store, "synthesize", asking, kind)
         self.failed: dict[str, str] = {}  # errors that the next run may not meet: not stored
+        self.refused: set[str] = set()  # documents that are not asked about again in this run
 
     def missing(self, places: Iterable[Place], attempt: int) -> list[Place]:
-        """Those that the generator was not asked about in this attempt."""
+        """Those that the generator was not asked about in this attempt, nor in a later one."""
         done = [store for store in (self.checked, self.raw) if store is not None]
-        return [one for one in places if not any(one.item(attempt) in store for store in done)]
+        attempts = range(attempt, self.writer.attempts + 1)
+
+        def is_done(place: Place) -> bool:
+            return any(place.item(number) in store for number in attempts for store in done)
+
+        return [one for one in places if one.key not in self.refused and not is_done(one)]
 
     def ask(self, places: list[Place], attempt: int, shards: int) -> None:
         """Ask about those of the places that are missing.
@@ -199,7 +214,13 @@ class Asking:
         item = place.item(attempt)
         if item in self.checked:
             return dict(self.checked.get(item))
-        return {"kept": [], "rejected": [], "why": self.failed.get(item, "not asked")}
+        why = self.failed.get(item, "not asked")
+        return {"kept": [], "rejected": [], "why": why, "failed": item in self.failed}
+
+    def sent(self, place: Place, attempt: int) -> dict[str, Any] | None:
+        """The decoding as it was sent, where that is not what the settings say."""
+        item, raw = place.item(attempt), self.raw
+        return raw.get(item).get("sent") if raw is not None and item in raw else None
 
     def _requests(self, places: Iterable[Place], attempt: int) -> Iterator[Request]:
         for place in places:
@@ -216,11 +237,15 @@ class Asking:
                 key, document = written.request.key, written.request.document
                 if written.error and not written.lasting:
                     self.failed[key] = written.error
+                    if not written.answered:
+                        self.refused.add(key.rpartition("/")[0])
                 elif self.raw is None:
                     items[key] = judge(self.writer.generator, {"pairs": written.pairs}, document)
                 else:
                     value = {name: getattr(written, name) for name in ("text", "cut", "error")}
                     items[key] = {"document": document.id, **value}
+                    if written.sent is not None:
+                        items[key]["sent"] = written.sent
             (self.checked if self.raw is None else self.raw).add(items)
             yield from batch
 

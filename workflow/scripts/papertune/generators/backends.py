@@ -31,8 +31,9 @@ class Written:
     """What came back for one request.
 
     Either ``text`` as the model wrote it (``cut`` where it ran into the token limit), or ``pairs``
-    from a backend that needs no reading, or ``error``. An error that would come again is
-    ``lasting`` and goes to the store; another one is asked again in the next run.
+    from a backend that needs no reading, or ``error``. An error that the request has by itself,
+    whoever is asked, is ``lasting`` and goes to the store; after another one the next run asks
+    again, and this one only if the model ``answered``, of no use: another attempt may be better.
     """
 
     request: Request
@@ -41,6 +42,8 @@ class Written:
     pairs: Pairs | None = None
     error: str = ""
     lasting: bool = False
+    answered: bool = False
+    sent: dict[str, Any] | None = None  # the decoding as it was sent, where a server takes no other
 
 
 class Backend:

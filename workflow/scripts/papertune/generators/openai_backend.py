@@ -1,59 +1,80 @@
 """A generator behind an OpenAI-compatible server (vLLM, Ollama, a hosted service).
 
 Requests run at once up to a limit. What may pass by itself (429, 5xx, a timeout, a garbled reply)
-is tried again with growing pauses or as long as Retry-After says. The key is read from the
+is tried again with growing pauses or as long as Retry-After says, and once more after all others. A
+parameter that the server does not take is renamed or left out from then on. Whatever else is no answer
+is judged by ``refusals.py``, and none of it is ever a finished document. The key is read from the
 environment, sent, and written nowhere.
 """
 
+import logging
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from itertools import islice
-from typing import Any
+from dataclasses import replace
+from itertools import islice, takewhile
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from papertune.errors import GeneratorError, one_line
 from papertune.generators.backends import Backend, Request, Written, decoding_of
+from papertune.generators.refusals import (
+    NO_SERVER,
+    SHOWN,
+    Kind,
+    Refusal,
+    meaning_of,
+    parameter_refused,
+    status_of,
+    words_of,
+)  # fmt: skip
+from papertune.generators.replies import answer_in, pause_asked
 from papertune.jobs import stopping
 from papertune.jobs.keys import key_for
-from papertune.records import from_json
 from papertune.study.settings import OpenAIGenerator
 
 FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
-LONGEST_PAUSE = 60.0  # also the most that a server's Retry-After can ask for
+LONGEST_PAUSE = 60.0
+LONGEST_ASKED = (
+    300.0  # seconds that a Retry-After may ask for; with more there is nothing to wait for
+)
 SOON = 20.0  # seconds; sites that send no earlier signal give a job 30
 MOST_BYTES = 16 * 2**20  # of a reply
 PATIENCE = 10  # timeouts in which a reply that comes in drops has to be whole
-MOST_FAILURES = 5  # documents in a row that failed after all tries: then the server is down
-PASSING = {408, 409, 425, 429}  # statuses that another try may not meet, as those from 500 on
+IN_A_ROW = 5  # documents without an answer: then it is found out whether the server answers at all
+RESTS = "what is finished is kept; the same command asks for the rest"
 
-# statuses that concern more than a document, what they mean, and what to do
-_URL = "set url to end before /chat/completions, most often in /v1"
-_KEY = ("the server refuses the key", "set the environment variable {key}")
-_MODEL = (
-    "the server has no model {model!r} or no such path",
-    f"set model to a name the server serves (ask its /models), and {_URL}",
-)
-_FATAL = {401: _KEY, 403: _KEY, 404: _MODEL}
-_FATAL |= dict.fromkeys(
-    (301, 302, 303, 307, 308, 405), ("this is no chat completions server", _URL)
-)
+UNPROCESSED = {400, 404, 422}  # where a server says that it does not take a parameter
+RENAMED = {"max_tokens": "max_completion_tokens"}  # the others are left out
+
+log = logging.getLogger(__name__)
 
 
-class _Passing(Exception):
-    """A failure that another try may not meet; ``fatal`` is what to raise when none helped."""
+class _Failure(Exception):
+    """No answer that another try may bring, or (``DOCUMENT``) none for this document in this run."""
 
-    def __init__(self, what: str, pause: str = "", fatal: GeneratorError | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        kind: Kind = Kind.PASSING,
+        *,
+        pause: float | None = None,
+        fatal: GeneratorError | None = None,
+    ) -> None:
         super().__init__(what)
-        self.pause, self.fatal = pause, fatal
+        self.kind, self.pause = kind, pause  # seconds that the server asked for
+        self.fatal = fatal  # what to raise when no try helped
 
 
 class OpenAIBackend(Backend):
     """Asks ``{url}/chat/completions``, one request per document."""
+
+    settings: OpenAIGenerator
 
     def __init__(self, settings: OpenAIGenerator, **here: Any) -> None:
         super().__init__(settings, **here)
@@ -68,13 +89,24 @@ class OpenAIBackend(Backend):
             )
         self._address = settings.url.rstrip("/") + "/chat/completions"
         self._key = key_for(settings.url, settings.key_variable)
+        if not (self._key.isascii() and (self._key + "x").isprintable()):
+            what = "the key has characters that no header can have"
+            hint = f"set the environment variable {settings.key_variable} to the key alone"
+            raise GeneratorError(what, where="generators", hint=hint)
+        self._changes: dict[str, Any] = {}  # of parameters that the server does not take, in order
+        self._lock = threading.Lock()
+        self._over = threading.Event()  # a request met what stops all others
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
-        """Replies as they come."""
-        waiting: set[Future[Written]] = set()
-        source, failures, limit = iter(requests), 0, self.settings.concurrency
+        """Replies as they come; see :class:`papertune.generators.backends.Backend`."""
+        waiting: set[Future[tuple[Written, Kind | None]]] = set()
+        source, limit, patience = iter(requests), self.settings.concurrency, IN_A_ROW
+        later: list[Request] | None = []  # failed, and are asked once more after all others
+        row: list[Written] = []  # without an answer, one after the other
+        unasked: list[Written] = []
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         limits = httpx.Limits(max_connections=limit)
+        self._over.clear()
         with (
             stopping.unhurried(),  # replies on their way were paid for and come soon
             httpx.Client(headers=headers, timeout=self.settings.timeout, limits=limits) as client,
@@ -87,6 +119,11 @@ class OpenAIBackend(Backend):
                             waiting.add(pool.submit(self._ask, client, request))
                     if not waiting:
                         stopping.check()
+                        if later:
+                            source, later = iter(later), None
+                            continue
+                        if unasked:
+                            self._stop(f"{len(unasked)} documents are left: {unasked[0].error}")
                         return
                     done, waiting = wait(waiting, stopping.LOOK, FIRST_COMPLETED)
                     if stopping.requested() or any(future.exception() for future in done):
@@ -95,109 +132,189 @@ class OpenAIBackend(Backend):
                         done |= wait({one for one in waiting if not one.cancel()}, soon).done
                         waiting = set()
                     fatal = [future for future in done if future.exception()]
-                    batch = [future.result() for future in done if not future.exception()]
+                    batch = []
+                    for one, kind in (future.result() for future in done if future not in fatal):
+                        row = [*row, one] if kind else []
+                        if kind in (Kind.PASSING, Kind.LIMIT) and later is not None:
+                            later.append(one.request)
+                        elif kind is Kind.LIMIT:
+                            unasked.append(one)
+                        else:
+                            batch.append(one)
                     if batch:
                         yield batch  # what is finished is kept, whatever else went wrong
                     stopping.check()
                     if fatal:
                         raise fatal[0].exception() or AssertionError
-                    passing = [one for one in batch if one.error and not one.lasting]
-                    failures = failures + len(passing) if len(passing) == len(batch) else 0
-                    if failures >= MOST_FAILURES:
-                        what = f"{failures} requests in a row failed; the last: {passing[-1].error}"
-                        hint = "see the server's log; finished documents are kept for the next run"
-                        raise GeneratorError(what, where=self.settings.url, hint=hint)
+                    patience = patience if row else IN_A_ROW
+                    if len(row) >= patience:
+                        self._see_it_answers(pool, client, row)
+                        patience += len(row)
             finally:
+                self._over.set()
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, client: httpx.Client, request: Request) -> Written:
-        """One document, tried again while it may help."""
+    def _see_it_answers(
+        self, pool: ThreadPoolExecutor, client: httpx.Client, row: list[Written]
+    ) -> None:
+        """Ask with the beginning that refused prompts share: a document is then not the cause.
+
+        Raises:
+            GeneratorError: the server does not answer this either.
+        """
+        prompts = (one.request.prompt for one in row)
+        alike = takewhile(lambda at: len({*at}) == 1, zip(*prompts, strict=False))
+        shared = "".join(characters[0] for characters in alike).strip()
+        probe = replace(row[-1].request, prompt=shared[:1000] or "Say OK.")
+        asked = pool.submit(self._ask, client, probe)
+        while not wait([asked], stopping.LOOK).done:
+            if stopping.requested():
+                return
+        if asked.result()[1] and not stopping.requested():
+            self._stop(f"{len(row)} requests in a row failed; the last: {row[-1].error}")
+
+    def _stop(self, what: str, hint: str = "see the server's log, or run again later") -> NoReturn:
+        self._over.set()
+        raise GeneratorError(
+            f"{what}; model {self.settings.model!r}", where=self._address, hint=f"{hint}; {RESTS}"
+        )
+
+    def _ask(self, client: httpx.Client, request: Request) -> tuple[Written, Kind | None]:
+        """One document, tried again while it may help; a kind where no answer came."""
         most = self.settings.retries
         tries = Retrying(
-            retry=retry_if_exception_type(_Passing),
-            stop=lambda state: state.attempt_number > most or bool(stopping.requested()),
+            retry=retry_if_exception(
+                lambda error: isinstance(error, _Failure) and error.kind is not Kind.DOCUMENT
+            ),
+            stop=lambda state: state.attempt_number > most or self._ends(),
             wait=_pause,
-            sleep=stopping.pause,
+            sleep=self._rest,
             reraise=True,
         )
         try:
-            return tries(self._post, client, request)
-        except _Passing as error:
-            if error.fatal:
+            return tries(self._post, client, request), None
+        except _Failure as error:
+            if error.fatal and not self._ends():
+                self._over.set()
                 raise error.fatal from None
-            return Written(request, error=self._without_key(str(error)))
+            return Written(request, error=self._shown(str(error))), error.kind
+        except BaseException:
+            self._over.set()  # before the others send anything more
+            raise
+
+    def _ends(self) -> bool:
+        return self._over.is_set() or bool(stopping.requested())
+
+    def _rest(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._ends() and (left := end - time.monotonic()) > 0:
+            self._over.wait(min(left, stopping.LOOK))
 
     def _post(self, client: httpx.Client, request: Request) -> Written:
-        if stopping.requested():
-            raise _Passing("not asked: the job was asked to stop")
-        decoding = decoding_of(self.settings.decoding, request.attempt).model_dump()
-        decoding["max_tokens"] = decoding.pop("max_new_tokens")
-        messages = [{"role": "user", "content": request.prompt}]
-        asked = {"model": self.settings.model, "messages": messages, **decoding}
-        try:
+        while True:
+            if self._ends():
+                raise _Failure("not asked: the job ends")
+            sent = decoding_of(self.settings.decoding, request.attempt).model_dump()
+            sent["max_tokens"] = sent.pop("max_new_tokens")
+            changed = self._changed(sent)
+            messages = [{"role": "user", "content": request.prompt}]
+            asked = {"model": self.settings.model, "messages": messages, **sent}
             response = self._sent(client, asked)
-        except httpx.ConnectError as error:
-            what = f"no connection to the generator's server: {error}"
-            hint = (
-                "start the server (for example `vllm serve` or `ollama serve`), or set url; "
-                "finished documents are kept for the next run"
-            )
-            dead = GeneratorError(what, where=self.settings.url, hint=hint)
-            raise _Passing(what, fatal=dead) from None
-        except httpx.TransportError as error:
-            raise _Passing(f"{type(error).__name__}: {error}") from None
-        if response.status_code == 200:
-            try:
-                choice = from_json(response.content)["choices"][0]
-                text = choice["message"]["content"] or ""
-                if not isinstance(text, str):
-                    raise TypeError(type(text).__name__)
-                return Written(request, text, cut=choice.get("finish_reason") == "length")
-            except (ValueError, KeyError, IndexError, TypeError) as error:
-                what = f"a reply that is no chat completion ({type(error).__name__})"
-                raise _Passing(what) from None
-        told = f"HTTP {response.status_code}: {self._told(response)}"
-        if response.status_code in PASSING or response.status_code >= 500:
-            raise _Passing(told, response.headers.get("retry-after", ""))
-        if advice := _FATAL.get(response.status_code):
-            values = {"model": self.settings.model, "key": self.settings.key_variable}
-            what, hint = (text.format(**values) for text in advice)
-            if advice is _KEY and not self._key:
-                hint += " (it is not set now)"
-            raise GeneratorError(f"{what} ({told})", where=self._address, hint=hint)
-        return Written(request, error=told, lasting=True)
+            if response.status_code == 200:
+                with suppress(ValueError, LookupError, TypeError, AttributeError):
+                    given = answer_in(response.content, self.settings.decoding.max_new_tokens)
+                    return Written(request, **given, sent=sent if changed else None)
+            if not self._adapts(response, sent):
+                self._refuse(response)
+
+    def _changed(self, sent: dict[str, Any]) -> bool:
+        """Change the parameters to what the server takes; whether any was."""
+        with self._lock:
+            for name, to in self._changes.items():
+                value = sent.pop(name, None)
+                if name == "stream":
+                    sent[name] = to
+                elif to:
+                    sent[to] = value
+            return bool(self._changes)
+
+    def _adapts(self, response: httpx.Response, sent: dict[str, Any]) -> bool:
+        """Remember for this run what the server does not take; whether to ask again."""
+        status, words = response.status_code, words_of(response.content)
+        status = status_of(response.content) if status == 200 else status
+        name = parameter_refused(words, [*sent]) if status in UNPROCESSED else ""
+        to: Any = RENAMED.get(name)
+        if response.status_code == 200 and response.content.lstrip().startswith(b"data:"):
+            name, to = ("" if "stream" in sent else "stream"), False
+        if not name:
+            return False
+        with self._lock:
+            if name not in self._changes:
+                self._changes[name] = to
+                done = (
+                    "sent as false" if name == "stream" else f"sent as {to}" if to else "left out"
+                )
+                log.warning(
+                    "%s: the server does not take %s, which is %s from now on (%s)",
+                    *(self._address, name, done, self._shown(words)),
+                )
+        return True
+
+    def _refuse(self, response: httpx.Response) -> NoReturn:
+        """Raise what a reply without an answer means."""
+        status, content, words = response.status_code, response.content, words_of(response.content)
+        told = f"HTTP {status}: {self._shown(words) or 'no words'}"
+        page = content.lstrip()[:1] == b"<"
+        if status == 200:
+            told = f"a reply that is no chat completion: {self._shown(words) or 'nothing'}"
+            meant = NO_SERVER if page else meaning_of(status_of(content), words)
+        else:
+            meant = meaning_of(status, "" if page else words)
+        if meant.kind is Kind.STOP:
+            self._stop_for(meant, told)
+        pause = pause_asked(response.headers.get("retry-after", ""))
+        if meant.kind is not Kind.DOCUMENT and pause is not None and pause > LONGEST_ASKED:
+            self._stop(f"the server asks to wait for {pause:,.0f} s ({told})", "run again then")
+        raise _Failure(told, meant.kind, pause=pause)
+
+    def _stop_for(self, meant: Refusal, told: str) -> NoReturn:
+        values = {"model": self.settings.model, "key": self.settings.key_variable}
+        hint = meant.hint.format(**values)
+        if "{key}" in meant.hint and not self._key:
+            hint += " (it is not set now)"
+        self._stop(f"{meant.what.format(**values)} ({told})", hint)
 
     def _sent(self, client: httpx.Client, asked: dict[str, Any]) -> httpx.Response:
         """The server's whole reply; one without end is a failure like a torn one."""
         end = time.monotonic() + PATIENCE * self.settings.timeout
         body = bytearray()
-        with client.stream("POST", self._address, json=asked) as response:
-            for part in response.iter_bytes():
-                body += part
-                if len(body) > MOST_BYTES or time.monotonic() > end:
-                    what = f"a reply of more than {MOST_BYTES:,} bytes"
-                    raise httpx.ReadError(what if len(body) > MOST_BYTES else "a reply without end")
+        try:
+            with client.stream("POST", self._address, json=asked) as response:
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) > MOST_BYTES:
+                        raise _Failure(f"a reply of more than {MOST_BYTES:,} bytes")
+                    if time.monotonic() > end:
+                        raise _Failure("a reply without end")
+        except httpx.ConnectError as error:
+            what = f"no connection to the generator's server: {error}"
+            hint = f"start the server (for example `vllm serve` or `ollama serve`), or set url; {RESTS}"
+            dead = GeneratorError(what, where=self.settings.url, hint=hint)
+            raise _Failure(what, fatal=dead) from None
+        except httpx.RequestError as error:
+            raise _Failure(f"{type(error).__name__}: {error}") from None
         kept = ("retry-after", "content-type")
         headers = {name: response.headers[name] for name in kept if name in response.headers}
         return httpx.Response(response.status_code, headers=headers, content=bytes(body))
 
-    def _told(self, response: httpx.Response) -> str:
-        """What the server says about an error, in short, never with the key."""
-        told: Any = response.text
-        with suppress(ValueError):
-            told = from_json(response.content)
-            for name in ("error", "message"):
-                told = told.get(name, told) if isinstance(told, dict) else told
-        return self._without_key(str(told))[:300]
-
-    def _without_key(self, text: str) -> str:
-        return one_line(text.replace(self._key, "***") if self._key else text)
+    def _shown(self, text: str) -> str:
+        """In short and in one line, never with the key."""
+        return one_line(text.replace(self._key, "***") if self._key else text)[:SHOWN]
 
 
 def _pause(state: RetryCallState) -> float:
     """As long as the server asked for, else exponential with jitter; seconds."""
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, _Passing):
-        with suppress(ValueError):
-            return min(max(0.0, float(error.pause)), LONGEST_PAUSE)
+    if isinstance(error, _Failure) and error.pause is not None:
+        return error.pause
     return float(wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE)(state))

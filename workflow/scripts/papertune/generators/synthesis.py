@@ -95,7 +95,8 @@ def synthesize(
         documents: Files of documents, of any years; the split's are chosen from them.
         mine: Which documents these are.
         output: The split of a dataset: pairs, ordered by year and document.
-        rejected: File of rejections: pairs not kept, and documents without a pair (``no_pairs``).
+        rejected: File of rejections: pairs not kept, and documents without a pair (``no_pairs``) or
+            that the service refused this time (``service_refused``).
         shards: Processes that write, each with a model of its own, where one runs here.
 
     Raises:
@@ -133,6 +134,9 @@ def synthesize(
         for one in repeated:
             reject(one)
         write_pairs(output, _pairs(asking, places, counts, reject))
+    if refused := counts.rejected["service_refused"]:
+        told = "%s: the service refused %d documents (%s says why); without %s the same command asks again"
+        log.warning(told, what, refused, rejected, output)
     log.info(
         "%s: asked %d documents, %d from the store (%d requests); %d pairs; rejected: %s",
         *(what, counts.asked, counts.from_store, counts.requests, counts.pairs),
@@ -155,11 +159,14 @@ def _pairs(
                 reject(Rejection("synthesize", place.id, reason, detail))
             if found["kept"]:
                 counts.pairs += len(found["kept"])
-                yield from _of_document(asking.writer, place, found["kept"], attempt)
+                yield from _of_document(asking, place, found["kept"], attempt)
                 break
-            why = found["why"]
+            why, failed = found["why"], found.get("failed", False)
             whys.append(f"attempt {attempt}: {why}" if attempts > 1 else why)
-            reasons[why.split(":")[0]] += 1
+            reasons[why if failed else why.split(":")[0]] += 1
+            if place.key in asking.refused:
+                reject(Rejection("synthesize", place.id, "service_refused", whys[-1]))
+                break
         else:
             reject(Rejection("synthesize", place.id, "no_pairs", "; ".join(whys)))
     if not counts.pairs:
@@ -174,9 +181,10 @@ def _pairs(
 
 
 def _of_document(
-    writer: Writer, place: Place, kept: list[list[str]], attempt: int
+    asking: Asking, place: Place, kept: list[list[str]], attempt: int
 ) -> Iterator[Pair]:
-    document, generator = place.document(), writer.generator
+    writer, document = asking.writer, place.document()
+    generator = writer.generator
     made: dict[str, Any] = {"backend": generator.backend}
     if isinstance(generator, RulesGenerator):
         made["style"] = generator.style
@@ -185,7 +193,8 @@ def _of_document(
             "model": generator.model,
             "revision": getattr(generator, "revision", ""),
             "prompt": fingerprint(writer.prompt),
-            "decoding": decoding_of(generator.decoding, attempt).identity(),
+            "decoding": asking.sent(place, attempt)
+            or decoding_of(generator.decoding, attempt).identity(),
             "attempt": attempt,
         }
     made["version"] = versions.SYNTHESIZE

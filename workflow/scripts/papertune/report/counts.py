@@ -29,7 +29,11 @@ STAGES = {
     "answer": "Answered",
     "score": "Scored",
 }
-WHOLE = ("no_pairs", "repeated_document")  # reasons that reject a document, not a pair
+WHOLE = (
+    "no_pairs",
+    "service_refused",
+    "repeated_document",
+)  # reasons that reject a document, not a pair
 
 
 @dataclass(frozen=True, slots=True)
