@@ -1,16 +1,66 @@
-"""Texts in one form of Unicode, and their sentences, without any data to download."""
+"""Texts of any script: one form of Unicode, how many words, which sentences; without data to download.
 
+Chinese, Japanese, Thai, Lao, Khmer and Burmese put no blanks between words. A length in words is
+estimated for them by their letters, and what stands for a word is a few letters in a row.
+"""
+
+import math
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+import regex
+
+
+class Script(NamedTuple):
+    """A script without blanks between words."""
+
+    letters: str  # a class of regex
+    per_word: float  # letters and marks of a word, on average
+    gram: int  # letters in a row that tell two texts about different things apart
+
+
+SCRIPTS = (
+    Script(r"\p{Han}", 1.5, 2),
+    Script(r"\p{Hiragana}\p{Katakana}ー", 2.5, 2),
+    Script(r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}", 4.5, 4),
+)
+SPACELESS = "".join(script.letters for script in SCRIPTS)
+_RUNS = [(regex.compile(f"[{script.letters}]+"), script.per_word) for script in SCRIPTS]
+BETWEEN = regex.compile(f"[{SPACELESS}]++")
+# particles of Chinese, which stand between words and in every text
+_PARTICLES = "的了是在和與与及等之以于於對对為为有不也這这那其而并並被把將将就都或者著着過过"
+CONTENT = [
+    (
+        regex.compile(
+            f"[[{one.letters}]--[{_PARTICLES}\\p{{Hiragana}}]]{{{one.gram},}}+", regex.V1
+        ),
+        one,
+    )
+    for one in SCRIPTS
+]
+# a number, or letters with the marks upon them (vowels of Hindi, points of Hebrew)
+WORD = regex.compile(r"\d++(?:[.,]\d++)*+|(?:[^\W\d_]|\p{No}|(?<=\w)[\u200c\u200d](?=\w))++")
 
 # a dot after one of these ends no sentence
 _SHORT = r"e\.g|i\.e|cf|vs|resp|fig|eq|sec|thm|prop|lem|dr|prof|approx|w\.r\.t|a\.k\.a|i\.i\.d"
-_ABBREVIATIONS = re.compile(rf"\b(?:{_SHORT}|et al|no|[A-Z])\.$", re.IGNORECASE)
+# the same elsewhere
+_SHORT += r"|bzw|vgl|ggf|abb|рис|табл|т\.е|π\.χ|δηλ|esim|vrt"
+_ABBREVIATIONS = re.compile(rf"\b(?:{_SHORT}|et al|no|[A-ZА-Я])\.$", re.IGNORECASE)
 _KNOWN = {"al", "mr", "mrs", "ms", "st", "jr", "sr", "ca", "u.s", "z.b"}
 _KNOWN.update(_SHORT.replace("\\", "").split("|"))
-_END = re.compile(r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘$\\]*[A-Z0-9])")
+# behind these no blank has to stand
+_ENDS_ANYWAY = r"[。！？｡]++[\"'”’）」』】》]*+\s*+(?=\S)|[؟۔।॥።။៕]++[\"')\]”’»]*+\s*+(?=\S)"
+_END = regex.compile(
+    r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘$\\]*[A-Z0-9])"
+    # Thai and Lao end a sentence with a blank
+    r"|(?<=[\p{Thai}\p{Lao}])\s+(?=[\p{Thai}\p{Lao}])"
+    rf"|[.!?;][\"')\]”’»]*\s+(?=[\"'(\[“‘«„]*[\p{{Lu}}\p{{Lo}}--[\x00-\x7f]])|{_ENDS_ANYWAY}",
+    regex.V1,
+)
+_ANYWAY = re.compile(f"(?:{_ENDS_ANYWAY})")
 _MOST_MARKS = 30
 # there may be that many in these
 _MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}+")
@@ -45,6 +95,25 @@ def _fewer(run: re.Match[str]) -> str:
     return "".join(kept)
 
 
+def word_count(text: str) -> int:
+    """How many words a text has: those between blanks, and what the letters of scripts without
+    blanks come to (1.5 of Chinese, 2.5 of kana, 4.5 of Thai, Lao, Khmer or Burmese a word).
+    """
+    if text.isascii():
+        return len(text.split())
+    letters = [(sum(map(len, run.findall(text))), rate) for run, rate in _RUNS]
+    if not any(count for count, _ in letters):
+        return len(text.split())
+    between = sum(bool(regex.search(r"\w", part)) for part in BETWEEN.sub(" ", text).split())
+    return between + math.ceil(sum(count / rate for count, rate in letters))
+
+
+def is_spaceless(text: str) -> bool:
+    """Whether most letters of a text are of a script without blanks between words."""
+    inside = sum(map(len, BETWEEN.findall(text)))
+    return inside > 0 and 2 * inside > sum(map(str.isalpha, text))
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of a text in order, white space collapsed to single spaces.
 
@@ -75,7 +144,15 @@ def learned_splitter(text: str) -> Callable[[str], list[str]]:
     # what a short text has too seldom to learn from
     parameters.abbrev_types.update(_KNOWN)
     tokenizer = PunktSentenceTokenizer(parameters)
-    return lambda paragraph: list(tokenizer.tokenize(" ".join(paragraph.split())))
+
+    def split(paragraph: str) -> list[str]:
+        found: list[str] = []
+        for sentence in tokenizer.tokenize(" ".join(paragraph.split())):
+            ends = [0, *(match.end() for match in _ANYWAY.finditer(sentence)), len(sentence)]
+            found += [sentence[start:end].strip() for start, end in pairwise(ends)]
+        return found
+
+    return split
 
 
 def learned_sentences(paragraphs: list[str]) -> list[list[str]]:

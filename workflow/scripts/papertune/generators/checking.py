@@ -3,20 +3,23 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
+import regex
+
+from papertune.generators.grounding import Grounds
+from papertune.generators.languages import REFUSAL
 from papertune.generators.plain_text import Pairs
 from papertune.generators.reading import LONGEST, pairs_in
 from papertune.jobs.apart import Unread
 from papertune.records import Document
+from papertune.sentences import word_count
 from papertune.study.settings import Generator, SourceGenerator
 
 SHORTEST_QUESTION = 3  # words
 LONGEST_QUESTION = 100
 LONGEST_ANSWER = 1200
 LONGEST_WORD = 20  # characters, on average, so that one word is no way around the above
-LONGEST_STEM = 100  # characters
 
 _REFUSAL = re.compile(
     r"^\W*+(?:(?:i['’]?m|i am|we are)?\s*+(?:very |really )?(?:sorry|unable|afraid)\b"
@@ -29,20 +32,6 @@ _REFUSAL = re.compile(
     r"|the (?:abstract|text|passage|context|document)\b[^.]{0,40}\b(?:does|do)(?: not|n['’]t)"
     r" (?:explicitly )?(?:mention|specify|state|provide|say|contain|give|include|discuss)\b)",
     re.I,
-)
-
-_WORD = re.compile(r"\d++(?:[.,]\d++)*+|[^\W\d_]++")
-FUNCTION_WORDS = frozenset(
-    _WORD.findall(
-        """a about above after again all also an and any are as at be because been before being below
-    between both but by can cannot could did do does doing down during each either few for from
-    further had has have having he her here hers him his how however i if in into is it its itself
-    just may me might more most must my neither no nor not now of off on once only or other our
-    out over own per rather same shall she should so some such than that the their theirs them
-    then there therefore these they this those through thus to too under until up upon us very via
-    was we were what when where whether which while who whom whose why will with within without
-    would yes yet you your"""
-    )
 )
 
 
@@ -95,7 +84,7 @@ def judge(
         elif len(written["text"]) > LONGEST:
             why = f"output too long: {len(written['text']):,} characters, more than {LONGEST:,}"
         elif text := written["text"].strip():
-            why = f"{'refusal' if _REFUSAL.match(text) else 'unreadable output'}: {text[:200]}"
+            why = f"{'refusal' if _is_refusal(text) else 'unreadable output'}: {text[:200]}"
         else:
             why = "empty output"
     return {"document": document.id, "kept": kept, "rejected": rejected, "why": why}
@@ -112,22 +101,19 @@ def check_pairs(
     kept: Pairs = []
     rejected: Pairs = []
     questions: set[str] = set()
-    words = frozenset[str]()
-    if grounding is not None:
-        words = _content_words(f"{document.title}\n{document.text}")
+    grounds = None if grounding is None else Grounds(f"{document.title}\n{document.text}")
     for question, answer in pairs:
-        asked, said, length = _plain(question), _plain(answer), len(question.split())
-        own = frozenset[str]() if grounding is None else _content_words(answer)
-        share = len(own & words) / len(own) if own else 1.0  # of "Yes." all is in the text
+        asked, said = _plain(question), _plain(answer)
+        share = 1.0 if grounds is None else grounds.share(answer)
         faults = {
             "empty": not asked or not said,
-            "refusal": _REFUSAL.match(answer) or _REFUSAL.match(question),
+            "refusal": any(map(_is_refusal, (answer, question))),
             "answer_is_question": asked == said,
-            "question_too_short": length < SHORTEST_QUESTION,
+            "question_too_short": word_count(question) < SHORTEST_QUESTION,
             "question_too_long": _exceeds(question, LONGEST_QUESTION),
             "answer_too_long": _exceeds(answer, LONGEST_ANSWER),
             "duplicate": asked in questions,
-            "ungrounded": grounding is not None and share < grounding,
+            "ungrounded": share < (grounding or 0),
             "surplus": len(kept) == most,
         }
         reason = next((name for name, found in faults.items() if found), None)
@@ -142,27 +128,14 @@ def check_pairs(
     return kept, rejected
 
 
+def _is_refusal(text: str) -> bool:
+    return bool(_REFUSAL.match(text) or REFUSAL.match(text))
+
+
 def _exceeds(text: str, words: int) -> bool:
-    return len(text.split()) > words or len(text) > words * LONGEST_WORD
+    return word_count(text) > words or len(text) > words * LONGEST_WORD
 
 
 def _plain(text: str) -> str:
     """Words in lower case without punctuation: what two equal questions have in common."""
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
-def _content_words(text: str) -> frozenset[str]:
-    """Stems of the words that are no function words, and the numbers."""
-    return frozenset(
-        _stem(word) for word in _WORD.findall(text.lower()) if word not in FUNCTION_WORDS
-    )
-
-
-@lru_cache(maxsize=100_000)
-def _stem(word: str) -> str:
-    """``predicts`` and ``predicting`` are grounded in ``predict`` (Porter 2, English)."""
-    if len(word) > LONGEST_STEM:  # its time grows faster than the word
-        return word
-    from nltk.stem.snowball import SnowballStemmer
-
-    return str(SnowballStemmer("english").stem(word))
+    return " ".join(regex.findall(r"[\w\p{No}]+", text.lower()))

@@ -5,25 +5,32 @@ without its decoration.
 import re
 from itertools import zip_longest
 
+from papertune.blanks import edged, flowed, has_code
+from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
 from papertune.sentences import composed
 
 Pairs = list[tuple[str, str]]
+
+_Q, _A = "|".join(QUESTION_WORDS), "|".join(ANSWER_WORDS)
 
 # Every pattern here takes time in proportion to a text, whatever it is: possessive repeats never try
 # again, and white space before a mark is looked at from the beginning of its line only.
 _DRESS = r"[ \t*#_>\[{(\"'•\-–]*+"
 _LABEL = re.compile(
     rf"^(?P<dress>{_DRESS}(?:\d++\s*+[.):]\s*+{_DRESS})?)"
-    r"(?:(?P<question>(?:research\s++)?question|q)|(?P<answer>answer|approach|ans|a)"
+    rf"(?:(?P<question>(?:research\s++)?question|q|{_Q})|(?P<answer>answer|approach|ans|a|{_A})"
     r"|(?P<other>(?:(?:qa|q&a|question[-\s]answer)\s*+|[^\S\n]*+)pair"
     r"|explanation|evidence|source|difficulty|keywords?))"
     r"(?:[ \t]*+(?:[#_-][ \t]*+)?\d++)?[\]\"')]*[ \t]*+"
-    r"(?:\**+[ \t]*+[:.)]\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++)",
+    r"(?:\**+[ \t]*+[:：.)]\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++)",
     re.I | re.M,
 )
 _INLINE_ANSWER = re.compile(
-    r"(?<=[?!.*\"”])[ \t]++(?=\**+(?:A\d*+|Answer(?:[ \t]?\d+)?|Ans)\**+[ \t]*+:)", re.I
+    rf"(?:(?<=[?!.*\"”])[ \t]++|(?<=[？。؟])[ \t]*+)(?=\**+(?:A\d*+|(?:Answer|{_A})(?:[ \t]?\d+)?|Ans)\**+"
+    r"[ \t]*+[:：])",
+    re.I,
 )
+_COLON = frozenset(":：")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _FAREWELL = re.compile(
     r"[\s*#_>-]*+(?:let me know|i hope|hope (?:this|these)|feel free|please (?:let|note)|would you like"
@@ -40,12 +47,12 @@ def _labels(text: str) -> list[re.Match[str]]:
     for match in _LABEL.finditer(text):
         word = match.group("question") or match.group("answer") or ""
         label = match.group(0)[len(match.group("dress")) :]
-        if len(word) == 1 and not re.match(r"\w(?:\s?\d+|\**\s*:)|[QA](?:[.)]|\**$)", label):
+        if len(word) == 1 and not re.match(r"\w(?:\s?\d+|\**\s*[:：])|[QA](?:[.)]|\**$)", label):
             continue
-        if word.islower() and not match.group("dress").strip() and ":" not in label:
+        if word.islower() and not match.group("dress").strip() and not _COLON & {*label}:
             continue  # running text: "question and answer …", "approach."
         pair = label.lower().rstrip("* \t0123456789").endswith("pair")
-        if match.group("other") and ":" not in label and not pair:
+        if match.group("other") and not _COLON & {*label} and not pair:
             continue
         kind = "question" if match.group("question") else "answer" if word else "other"
         dress = re.sub(r"[\d\s.)]+", "", match.group("dress"))
@@ -72,7 +79,7 @@ def _body(text: str) -> str:
 
 def unlabelled(text: str) -> str:
     """``Research Question: How …?`` → ``How …?``."""
-    return _LABEL_IN_STRING.sub("", text.strip()).strip().rstrip("*").strip()
+    return edged(edged(_LABEL_IN_STRING.sub("", edged(text))).rstrip("*"))
 
 
 def read_labelled(text: str, cut: bool) -> Pairs:
@@ -82,7 +89,8 @@ def read_labelled(text: str, cut: bool) -> Pairs:
     pairs: Pairs = []
     question = ""
     for label, after in zip_longest(labels, labels[1:]):
-        content = text[label.end() : after.start() if after else len(text)].strip()
+        content = text[label.end() : after.start() if after else len(text)].lstrip(" \t")
+        content = edged(content)
         quoted = any(mark in label.group(0) for mark in "\"'“")
         if label.group("question"):
             question = content.strip("\"'“”,[]{} \n") if quoted else content
@@ -105,17 +113,19 @@ def _quoted(content: str) -> str:
 
 
 def _ends(text: str) -> bool:
-    return text.rstrip().endswith(tuple(".!?:)]\"”'*`"))
+    return text.rstrip().endswith(tuple(".!?:)]\"”'*`。！？؟।」』）"))
 
 
 _LABEL_IN_STRING = re.compile(
-    r"^[*#\s]*+(?:research\s++question|question|q|approach|answer|a)"
-    r"\s*+\d*+\s*+\**+\s*+:\s*+\**+",
+    rf"^[*#\s]*+(?:research\s++question|question|q|approach|answer|a|{_Q}|{_A})"
+    r"\s*+\d*+\s*+\**+\s*+[:：](?:[^\S\n]*+\n++|\s*+)\**+",
     re.I,
 )
-_NUMBERED = re.compile(rf"^{_DRESS}\d++\s*+[.):]\s*+(?P<question>[^\n?]++\?)[*_\"”']*+", re.M)
+_NUMBERED = re.compile(
+    rf"^{_DRESS}\d++\s*+[.):、．：]\s*+(?P<question>[^\n{ASKING}]++[{ASKING}])[*_\"”']*+", re.M
+)
 _BOLD_QUESTION = re.compile(
-    r"^[^\S\n]*+(?:#++\s++|\*\*)(?P<question>[^\n?]++\?)[*_]*+[^\S\n]*+$", re.M
+    rf"^[^\S\n]*+(?:#++\s++|\*\*)(?P<question>[^\n{ASKING}]++[{ASKING}])[*_]*+[^\S\n]*+$", re.M
 )
 
 
@@ -129,7 +139,7 @@ def read_numbered(text: str, cut: bool) -> Pairs:
         pairs: Pairs = []
         for match, after in zip_longest(found, found[1:]):
             answer = text[match.end() : after.start() if after else len(text)]
-            answer = re.sub(r"^\s*+[-–:→]++\s*+", "", answer).strip()
+            answer = edged(re.sub(r"^\s*+[-–:→]++\s*+", "", answer))
             if answer and (not cut or after or _ends(answer)):
                 pairs.append((match.group("question"), answer))
         if pairs:
@@ -142,6 +152,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 # pictographs, symbols and dingbats; arrows (U+2190…) and operators (U+2200…) are maths
 _EMOJI = re.compile("[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2600-\u27bf\u2b50\u2b55]")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$\n?", re.M)
+_FENCED = re.compile(
+    r"^([ \t]*+)(```|~~~)([^\n`]*+)\n(.*?)(?:^[ \t]*+\2[ \t]*+$\n?|\Z)", re.M | re.S
+)
+_NO_CODE = re.compile(r"\s*+(?:json|te?xt|markdown|md|latex|tex|plain\w*)?\s*+", re.I)
 _BOLD, _BOLD_END = re.compile(r"(?<![\w*])\*{2,3}(?=\S)"), re.compile(r"(?<=\S)\*{2,3}(?!\w)")
 _EMPHASIS = re.compile(r"(?<![\w*\\)])\*(?=[^\s*])([^*\n]++)(?<=\S)\*(?![\w*(])")
 _CODE = re.compile(r"(?<!`)`++([^`\n]++)`++")
@@ -155,10 +169,27 @@ def clean(text: str) -> str:
     """The text without decoration; one line per line that has something on it.
 
     Goes: Markdown bold, emphasis, headings, bullets, fences and backticks, rules, emojis,
-    zero-width and control characters. Stays: ``a * b``, ``x**2``, ``C#``, ``snake_case``, LaTeX.
+    zero-width and control characters. Stays: ``a * b``, ``x**2``, ``C#``, ``snake_case``, LaTeX; and
+    code, in fences or indented, as it is with its lines.
     """
     text = composed(text).replace("\r\n", "\n").replace("\r", "\n")
-    for pattern in (_INVISIBLE, _CONTROL, _EMOJI, _FENCE, _RULES, _BULLET):
+    for pattern in (_INVISIBLE, _CONTROL):
+        text = pattern.sub("", text)
+    parts, position = [], 0
+    for block in _FENCED.finditer(text):
+        if not _NO_CODE.fullmatch(block[3]) or has_code(block[4]):
+            code = "\n".join(map(str.rstrip, block[4].split("\n"))).strip("\n")
+            parts += [_prose(text[position : block.start()]), code]
+            position = block.end()
+    if parts:
+        return "\n".join(filter(None, [*parts, _prose(text[position:])]))
+    if has_code(text):
+        return edged("\n".join(map(str.rstrip, text.split("\n"))))
+    return _prose(text)
+
+
+def _prose(text: str) -> str:
+    for pattern in (_EMOJI, _FENCE, _RULES, _BULLET):
         text = pattern.sub("", text)
     text = _HEADING.sub(lambda line: line[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)
     text = _CODE.sub(r"\1", text)
@@ -185,8 +216,8 @@ def _not_bold(text: str) -> str:
 
 
 def clean_line(text: str) -> str:
-    """As :func:`clean`, on one line."""
-    return _unquoted(" ".join(clean(text).split()))
+    """As :func:`clean`, on one line where it has no code."""
+    return _unquoted(flowed(clean(text)))
 
 
 def _unquoted(text: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from papertune.generators import plain_text
+from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
 from papertune.sentences import without_runs
 
@@ -26,7 +27,10 @@ _ENDS = {tag: re.compile(f"</{tag}>", re.I) for tag in ("think", "thinking", "re
 _LAST_END = re.compile(rf"^.*</{_TAG}", re.S | re.I)
 
 _QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questiontext"}
+_QUESTION_NAMES |= {word.replace(" ", "") for word in QUESTION_WORDS}
 _ANSWER_NAMES = {"a", "answer", "approach", "response", "ans", "reply", "answertext"}
+_ANSWER_NAMES |= {word.replace(" ", "") for word in ANSWER_WORDS}
+_ASKS = tuple(ASKING)
 _PLURALS = ({"questions", "qs"}, {"answers", "as", "responses"})
 
 # backslashes of LaTeX that a model forgot to double; \n, \t, \b, \f, \r, \u are escapes of JSON too
@@ -142,7 +146,9 @@ def _repair(text: str, start: int) -> tuple[Any, int, int]:
     return _loads(text[start:end]), end, seen + 10 * (end - start)  # repairing takes as much longer
 
 
-_QUOTED_NAME = re.compile(r"""\{\s*+["'“]?(?:q|question|query)\s*+\d*+["'”]?\s*+:""", re.I)
+_QUOTED_NAME = re.compile(
+    rf"""\{{\s*+["'“]?(?:q|question|query|{"|".join(QUESTION_WORDS)})\s*+\d*+["'”]?\s*+:""", re.I
+)
 _STRINGS = re.compile(r"""\[\s*+["'“]""")
 _CLOSING = re.compile(r"""(?<!\s)\s*+(?:[}\]:]|,\s*+(?:["'“{\[}\]]|[\w-]++\s*+:|$)|$)""")
 
@@ -183,7 +189,8 @@ def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool, in
 
 def _name(key: object) -> str:
     """``Question 1:`` → ``question``."""
-    return re.sub(r"[^a-z]", "", str(key).lower())
+    name = str(key).lower()
+    return re.sub(r"[^a-z]" if name.isascii() else r"[\s\d_:：.*#-]", "", name)
 
 
 def _is_part(value: Any, names: set[str] = _QUESTION_NAMES | _ANSWER_NAMES) -> bool:
@@ -217,7 +224,7 @@ def _pairs_in(value: Any) -> Pairs:
     ]
     if columns[0] and columns[1]:
         return [(_string(q), _string(a)) for q, a in zip(*columns, strict=False)]
-    mapped = [(k, v) for k, v in value.items() if isinstance(v, str) and k.strip().endswith("?")]
+    mapped = [(k, v) for k, v in value.items() if isinstance(v, str) and k.strip().endswith(_ASKS)]
     return mapped or [pair for item in value.values() for pair in _pairs_in(item)]
 
 
@@ -228,7 +235,7 @@ def _pairs_in_list(value: list[Any]) -> Pairs:
         return pairs
     if len(value) == 2 and isinstance(value[0], str):
         question, answer = unlabelled(value[0]), _string(value[1])
-        if question.endswith("?") and answer:
+        if question.endswith(_ASKS) and answer:
             return [(question, unlabelled(answer))]
     alone = [item for item in value if isinstance(item, dict) and len(item) == 1]
     return _joined(next(iter(item.items())) if item in alone else item for item in value)

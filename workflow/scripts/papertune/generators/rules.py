@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from papertune.generators.checking import FUNCTION_WORDS
+import regex
+
+from papertune.generators.grounding import FUNCTION_WORDS, is_english
 from papertune.generators.plain_text import Pairs
 from papertune.records import Document
-from papertune.sentences import sentences
+from papertune.sentences import CONTENT, SCRIPTS, SPACELESS, is_spaceless, sentences, word_count
 
 GAP = "____"
 LONGEST_ANSWER = 18  # words
@@ -130,6 +132,15 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = [
          "How many {noun} are named?"),
     ]
 ]  # fmt: skip
+_WRITTEN = f"[[\\w]--[{SPACELESS}]]"
+_GAP_NUMBER = regex.compile(
+    rf"(?<!{_WRITTEN}|[.,$\\^-])\d+(?:\.\d+)?%?(?!{_WRITTEN}|[\^$\\%-]|\.\d|,\d)", regex.V1
+)
+_LONG_WORD = regex.compile(rf"(?<=\s)[[\p{{L}}\p{{M}}]--[{SPACELESS}]]{{5,}}+", regex.V1)
+# words of Thai cannot be told apart; a vowel that stands before its letter begins one, mostly
+_LETTERS_OF_THAI = regex.compile(
+    rf"(?<=[{SCRIPTS[2].letters}]{{4}})[เ-ไເ-ໄ][{SCRIPTS[2].letters}]{{4,9}}(?=[เ-ไເ-ໄ]|\s|$)"
+)
 _WORD = r"[A-Za-z][A-Za-z]*(?:-[A-Za-z]+)*(?![\w\\$^}(-])"
 # what follows an article or a preposition: the best that can be told of noun phrases without a parser
 _RUN = re.compile(
@@ -180,7 +191,7 @@ def _is_good(question: str, answer: str, text: str, taken: Pairs) -> bool:
         bool(content)
         and answer in text
         and low not in question.lower()
-        and len(answer.split()) <= LONGEST_ANSWER
+        and word_count(answer) <= LONGEST_ANSWER
         and _is_balanced(answer)
         and _is_balanced(question)
         and all(low != other.lower() and question != asked for asked, other in taken)
@@ -209,11 +220,20 @@ def _extractive(text: str, _rng: random.Random) -> Iterator[Pairs]:
     yield general
     # last resort, so that a text without any verb we know still gives a pair
     last: Pairs = []
-    for words in (sentence.split() for sentence in every):
-        if (cut := min(6, len(words) // 2)) >= 2:
-            follow = " ".join(words[cut : cut + 8]).rstrip(".,;:")
-            last.append((f"Which words follow “{' '.join(words[:cut])}”?", follow))
+    for sentence in every:
+        words, between, each = _pieces(sentence.strip())
+        if (cut := round(each * min(6, len(words) // each // 2))) >= 2 * each:
+            follow = between.join(words[cut : cut + round(8 * each)]).rstrip(".,;:。，、；：।؟")
+            last.append((f"Which words follow “{between.join(words[:cut])}”?", follow))
     yield last
+
+
+def _pieces(sentence: str) -> tuple[list[str], str, float]:
+    """A sentence's words, what stands between them, and how many are one: letters of Chinese."""
+    if not is_spaceless(sentence):
+        return sentence.split(), " ", 1
+    letters = regex.findall(r"[เ-ไເ-ໄ]?\X", sentence)
+    return letters, "", len(letters) / word_count(sentence)
 
 
 def _wh_questions(sentence: str) -> Iterator[tuple[str, str]]:
@@ -243,8 +263,9 @@ def _inside(subject: str) -> str:
 
 def _cloze(text: str, rng: random.Random) -> Iterator[Pairs]:
     groups: dict[bool, Pairs] = {True: [], False: []}  # strong ones, weak ones
+    gaps_of = _gaps if is_english(text) else _gaps_elsewhere
     for sentence in _sentences(text):
-        gaps = list(_gaps(sentence))
+        gaps = list(gaps_of(sentence))
         # one gap per sentence, so that pairs spread over the text
         for strong, group in groups.items():
             if spans := [span for span, is_strong in gaps if is_strong == strong]:
@@ -254,7 +275,7 @@ def _cloze(text: str, rng: random.Random) -> Iterator[Pairs]:
 
 def _gaps(sentence: str) -> Iterator[tuple[tuple[int, int], bool]]:
     """Spans worth removing; phrases, numbers and names are strong, single words weak."""
-    for match in re.finditer(r"(?<![\w.,$\\^-])\d+(?:\.\d+)?%?(?![\w^$\\%-]|\.\d|,\d)", sentence):
+    for match in _GAP_NUMBER.finditer(sentence):
         yield match.span(), True
     for run in _RUN.finditer(sentence):
         phrase: list[re.Match[str]] = []
@@ -268,9 +289,28 @@ def _gaps(sentence: str) -> Iterator[tuple[tuple[int, int], bool]]:
             yield (start + phrase[0].start(), start + phrase[-1].end()), is_strong
 
 
+def _gaps_elsewhere(sentence: str) -> Iterator[tuple[tuple[int, int], bool]]:
+    """The same in other languages, of which nothing is known: longer words, or stretches between
+    particles of Chinese and Japanese, or between blanks of Thai.
+    """
+    for match in _GAP_NUMBER.finditer(sentence):
+        yield match.span(), True
+    for content, script in CONTENT:
+        for match in (content if script.per_word < 4 else _LETTERS_OF_THAI).finditer(sentence):
+            if len(match[0]) < len(sentence) / 2:
+                yield match.span(), len(match[0]) > script.per_word
+    for match in _LONG_WORD.finditer(sentence):
+        yield match.span(), len(match[0]) > 7
+
+
 def _gapped(sentence: str, start: int, end: int) -> tuple[str, str]:
-    before, after = sentence[:start].split(" "), sentence[end:].split(" ")
-    room = LONGEST_CLOZE // 2
-    left = " ".join(["…"] * (len(before) > room) + before[-room:])
-    right = " ".join(after[:room] + ["…"] * (len(after) > room))
+    if is_spaceless(sentence):
+        between, each = "", len(sentence) / word_count(sentence)
+        before, after = list(sentence[:start]), list(sentence[end:])
+    else:
+        between, each = " ", 1.0
+        before, after = sentence[:start].split(" "), sentence[end:].split(" ")
+    room = int(each * (LONGEST_CLOZE // 2))
+    left = between.join(["…"] * (len(before) > room) + before[-room:])
+    right = between.join(after[:room] + ["…"] * (len(after) > room))
     return f"Fill in the gap: {left}{GAP}{right}", sentence[start:end]

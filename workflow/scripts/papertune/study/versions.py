@@ -5,7 +5,7 @@ depends on it, again. They stand together here because rules read them and must 
 """
 
 COLLECT = 1  # finding texts in pages
-RULES = 1  # what the built-in generators write
+RULES = 2  # what the built-in generators write
 ASK = 1  # how a language model is asked; stored outputs of another version are asked again
 SYNTHESIZE = 3  # reading and checking what a generator wrote
 DATASET = 1  # the card

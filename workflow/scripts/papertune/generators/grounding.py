@@ -1,0 +1,144 @@
+"""How much of an answer stands in a text, in any language.
+
+English words are compared by their stems. Stemmers for a few languages would leave out most, break
+on compounds and need to know the language; so elsewhere words are alike that begin alike, which
+the many endings of Finnish, Turkish or Russian leave as they are. Where words are not parted by
+blanks, or a part of a word stands between two (Vietnamese), a few letters or syllables in a row
+stand for a word.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+
+import regex
+
+from papertune.sentences import BETWEEN, CONTENT, WORD, is_spaceless
+
+LONGEST_WORD = 100  # characters; stemming takes more time than a word has letters
+FUNCTION_WORDS = frozenset(
+    WORD.findall(
+        """a about above after again all also an and any are as at be because been before being below
+    between both but by can cannot could did do does doing down during each either few for from
+    further had has have having he her here hers him his how however i if in into is it its itself
+    just may me might more most must my neither no nor not now of off on once only or other our
+    out over own per rather same shall she should so some such than that the their theirs them
+    then there therefore these they this those through thus to too under until up upon us very via
+    was we were what when where whether which while who whom whose why will with within without
+    would yes yet you your"""
+    )
+)
+# function words that no other language shares but by chance, and their share that English prose has
+_ENGLISH = FUNCTION_WORDS & frozenset(
+    WORD.findall(
+        "the and of to that with this are by which be from these can not has have our between their such"
+        " its been only than will"
+    )
+)
+_LEAST, _FEW = 0.08, 20  # of fewer words it is not told: they are English if they are ASCII
+BEGINNING = 0.55  # of two forms of a word, on average, that they share
+SHORTEST = 4  # letters of a word that is looked for: most shorter ones are function words
+SHORTEST_ROOT = 3  # in Arabic and Hebrew, which write no vowels
+_VIETNAMESE = regex.compile("[\u1ea0-\u1ef9ơưđ]")
+_SEMITIC = regex.compile(r"\p{Arabic}|\p{Hebrew}")
+# marks that writers leave out or that move: points of Hebrew, vowels of Arabic, accents of Greek
+_MARKED = regex.compile(r"\p{Arabic}|\p{Hebrew}|\p{Greek}")
+# articles, conjunctions and prepositions that are written as one with the word
+_CLITICS = regex.compile(r"(?:[والفبكسل](?=\p{Arabic}{3})|[והבלמשכ](?=\p{Hebrew}{3}))*+")
+
+
+class Grounds:
+    """What stands in a text, to hold answers against it."""
+
+    def __init__(self, text: str) -> None:
+        words = _words(text)
+        self._kind = _kind(words)
+        self._units = dict(self._units_of(text, words))
+        self._shortest: dict[str, int] = {}  # by how words begin: letters of the shortest that does
+        for form in (form for unit in self._units for form in self._forms(unit)):
+            for end in range(1, len(form) + 1):
+                known = self._shortest.get(form[:end], LONGEST_WORD)
+                self._shortest[form[:end]] = min(known, len(form))
+
+    def share(self, answer: str) -> float:
+        """The share of an answer's content that stands in the text, 1 where it has none ("Yes.").
+
+        Content are numbers and words, function words left out; each counts once.
+        """
+        units = dict(self._units_of(answer, _words(answer)))
+        found = sum(weight for unit, weight in units.items() if self._has(unit))
+        return found / sum(units.values()) if units else 1.0
+
+    def _units_of(self, text: str, words: list[str]) -> Iterator[tuple[str, float]]:
+        """What is looked for of a text, and for how many words it stands."""
+        if self._kind == "english":
+            yield from ((_stem(word), 1) for word in words if word not in FUNCTION_WORDS)
+        elif self._kind == "vietnamese":
+            yield from ((f"{one} {two}", 1) for one, two in pairwise(words))
+        else:
+            for word in map(_folded, words):
+                least = SHORTEST_ROOT if _SEMITIC.match(word) else SHORTEST
+                if len(word) >= least or word[0].isdigit():
+                    yield word[:LONGEST_WORD], 1
+        for content, script in CONTENT if BETWEEN.search(text) else ():
+            for run in content.findall(text):
+                for start in range(len(run) - script.gram + 1):
+                    yield run[start : start + script.gram], 1 / script.per_word
+
+    def _has(self, unit: str) -> bool:
+        return unit in self._units or any(map(self._begins_alike, self._forms(unit)))
+
+    def _begins_alike(self, form: str) -> bool:
+        least = SHORTEST_ROOT if _SEMITIC.match(form) else SHORTEST
+        return any(
+            form[:end] in self._shortest
+            and 2 * end >= BEGINNING * (len(form) + self._shortest[form[:end]])
+            for end in range(least, len(form) + 1)
+        )
+
+    def _forms(self, unit: str) -> set[str]:
+        """A word with and without what may be a prefix; none of what is compared as it is."""
+        if self._kind != "other" or unit[0].isdigit() or BETWEEN.match(unit):
+            return set()
+        end = _CLITICS.match(unit).end()
+        return {unit[start:] for start in range(end + 1)}
+
+
+def _words(text: str) -> list[str]:
+    """The words and numbers of a text that stand between blanks."""
+    return WORD.findall(BETWEEN.sub(" ", text.lower()))
+
+
+def is_english(text: str) -> bool:
+    """Whether a text is English, as far as its commonest words tell."""
+    return not is_spaceless(text) and _kind(_words(text)) == "english"
+
+
+def _kind(words: list[str]) -> str:
+    """The language of a text, as far as its words are compared in ways of their own."""
+    few = len(words) < _FEW and all(map(str.isascii, words))
+    if few or sum(word in _ENGLISH for word in words) >= _LEAST * len(words):
+        return "english"
+    marked = sum(bool(_VIETNAMESE.search(word)) for word in words)
+    return "vietnamese" if 5 * marked > len(words) else "other"
+
+
+@lru_cache(maxsize=100_000)
+def _folded(word: str) -> str:
+    """The word without marks that come and go; Korean syllables as their letters."""
+    if _MARKED.match(word):
+        return "".join(
+            c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c)
+        )
+    return unicodedata.normalize("NFD", word) if "가" <= word[0] <= "힣" else word
+
+
+@lru_cache(maxsize=100_000)
+def _stem(word: str) -> str:
+    """``predicts`` and ``predicting`` are grounded in ``predict`` (Porter 2, English)."""
+    if len(word) > LONGEST_WORD:
+        return word
+    from nltk.stem.snowball import SnowballStemmer
+
+    return str(SnowballStemmer("english").stem(word))
