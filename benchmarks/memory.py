@@ -283,15 +283,12 @@ def score(here: Here) -> None:
 
 def compare(here: Here) -> None:
     """The matrix."""
-    from papertune.scores.matrix import compare
+    from papertune.scores.comparing import compare
+    from papertune.study.design import Design
 
-    compare(
-        here.cells("scores"),
-        here.matrix(),
-        metrics=here.experiment.metrics,
-        baseline=here.experiment.baseline,
-        comparison=here.experiment.comparison,
-    )
+    matrix = here.matrix()
+    writers = matrix.with_name("writers.csv")
+    compare(here.cells("scores"), Design.of(here.experiment), matrix=matrix, writers=writers)
 
 
 def count_stages(here: Here) -> None:

@@ -59,7 +59,6 @@ def settings(path: str = "papers.jsonl") -> dict:
         },
         "answering": {"max_new_tokens": 16, "batch_size": 64},
         "metrics": ["similarity", "token_f1", "exact_match", "perplexity"],
-        "comparison": {"resamples": 1000},
     }
 
 

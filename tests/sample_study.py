@@ -18,8 +18,9 @@ from papertune.report.counts import count_stages
 from papertune.report.figures import draw_figures
 from papertune.report.page import write_page
 from papertune.report.tables import write_table
-from papertune.scores.matrix import compare
+from papertune.scores.comparing import compare
 from papertune.scores.scoring import score_answers
+from papertune.study.design import Design
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 from papertune.study.splits import split_of
@@ -91,7 +92,7 @@ def write_report(study: Study, output: Path, **more) -> str:
 def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12) -> Study:
     """Write a study; ``hostile`` is put into every title, question, answer and label."""
     values = json.loads(json.dumps(SETTINGS))
-    values |= {"metrics": metrics, "comparison": {"metric": metrics[0], "resamples": 1000}}
+    values |= {"metrics": metrics, "comparison": {"metric": metrics[0]}}
     values["title"] += hostile
     values["question"] += hostile
     values["models"]["full"]["label"] += hostile
@@ -108,12 +109,8 @@ def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year:
     for (model, seed), path in layout.models().items():
         _model(Path(path), model == "full", seed, draw)
     study.tables.mkdir()
-    how = {
-        "metrics": study.experiment.compared,
-        "baseline": "baseline",
-        "comparison": study.experiment.comparison,
-    }
-    compare(layout.by_cell("scores"), study.made_from["matrix"], **how)
+    to = {"matrix": study.made_from["matrix"], "writers": study.tables / "writers.csv"}
+    compare(layout.by_cell("scores"), Design.of(study.experiment), **to)
     count_stages(layout, study.made_from["counts"])
     write_table(study.tables / "cost", cost_table([], {}, jobs_of(layout)))
     return study

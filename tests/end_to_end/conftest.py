@@ -23,7 +23,7 @@ def small_study() -> dict[str, Any]:
     values["seeds"] = [1]
     # similarity loads a library for each job that takes longer than all the rest of it
     values["metrics"] = ["token_f1", "exact_match", "perplexity"]
-    values["comparison"] = {"metric": "token_f1", "resamples": 500}
+    values["comparison"] = {"metric": "token_f1"}
     return values
 
 
@@ -117,7 +117,7 @@ def new_files_study(folder: Path, one_file: bool) -> "FilesStudy":
         splits={"train": train, "test": test, "validation": 0.3},
         # that of all years with the one metric that loads no model
         metrics=["token_f1"] if one_file else ["token_f1", "perplexity"],
-        comparison={"metric": "token_f1", "resamples": 200},
+        comparison={"metric": "token_f1"},
     )
     values["training"]["max_steps"] = 3
     del values["models"]["full"]  # one method is enough here

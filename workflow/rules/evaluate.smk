@@ -48,6 +48,7 @@ rule compare:
         scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
     output:
         matrix="results/{experiment}/tables/matrix.csv",
+        writers="results/{experiment}/tables/writers.csv",
     log:
         "logs/{experiment}/tables/matrix.log",
     conda:

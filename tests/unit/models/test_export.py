@@ -11,6 +11,7 @@ from papertune.models.loading import load_model, load_tokenizer, weights_digest
 from papertune.models.modelcard import block, licence_of, name_model, text
 from papertune.records import Score, write_records
 from papertune.report.export import export_model
+from papertune.study.design import Design
 from papertune.study.layout import Origin
 from papertune.study.settings import Answering, Comparison
 from processes import python
@@ -21,6 +22,7 @@ ORIGIN = Origin(
     experiment="colours", model="tuned", base="small", hub="owner/small", revision="a" * 40,
     source="files", dataset="rules",
 )  # fmt: skip
+DESIGN = Design(["token_f1"], {"tuned": "plain"}, ["tuned"], {}, Comparison(metric="token_f1"))
 
 
 @pytest.fixture
@@ -51,8 +53,7 @@ def linked_licence(base):
 
 def exported(model, base, folder, scores=None):
     export_model(
-        model=model, base=base, output=folder, scores=scores or {}, metrics=["token_f1"],
-        baseline="plain", comparison=Comparison(metric="token_f1", resamples=200),
+        model=model, base=base, output=folder, scores=scores or {}, design=DESIGN,
         answering=Answering(max_new_tokens=7), origin=ORIGIN,
     )  # fmt: skip
     return folder
@@ -126,7 +127,7 @@ def test_a_whole_model_is_linked_with_its_results_and_its_own_folder_stays(train
     card = ModelCard.load(folder / "README.md")
     (result,) = card.data.eval_results
     assert (result.metric_type, result.metric_value) == ("token_f1", 0.75)
-    assert "| cloze | Token F1 | 0.750 [0.750, 0.750] | +0.500 | 9 | 9 |" in card.text
+    assert "| cloze | Token F1 | 0.750 | +0.500 | 9 | 9 |" in card.text
     assert card.data.library_name == "transformers"
     exported(model, base, folder)  # again, in the place of the one before
     assert (model / "model.safetensors").read_bytes() == before["model.safetensors"]

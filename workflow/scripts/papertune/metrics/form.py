@@ -1,5 +1,6 @@
 """What can be said of an answer without its meaning: its length, its end, its exact words."""
 
+import math
 import re
 from dataclasses import replace
 from itertools import accumulate
@@ -50,6 +51,7 @@ def _ratio(sums: np.ndarray) -> np.ndarray:
     parts=("answer", "reference"),
     combine=_ratio,
     unit="1 is that of the references",
+    bounds=(0.0, math.inf),
     higher_is_better=None,
     digits=2,
     of_text=False,

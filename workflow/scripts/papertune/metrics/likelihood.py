@@ -1,5 +1,7 @@
 """How likely a model holds the reference answer."""
 
+import math
+
 import numpy as np
 
 from papertune.metrics.metric import Embeddings, Parts, metric
@@ -17,6 +19,7 @@ def combine_perplexity(sums: np.ndarray) -> np.ndarray:
     parts=("nll", "tokens"),
     combine=combine_perplexity,
     unit="1 or more",
+    bounds=(1.0, math.inf),
     higher_is_better=False,
     digits=2,
     of_text=False,

@@ -9,7 +9,7 @@ def answer_and_reference(answer: Answer) -> tuple[str, ...]:
     return answer.text, answer.reference
 
 
-@metric("Similarity", unit="cosine, −1 to 1", texts=answer_and_reference)
+@metric("Similarity", unit="cosine, −1 to 1", bounds=(-1.0, 1.0), texts=answer_and_reference)
 def similarity(answer: Answer, embeddings: Embeddings | None) -> Parts:
     """Cosine of the sentence embeddings of the answer and the reference answer: closeness in
     meaning. Unrelated texts get about 0 to 0.2; an empty answer gets 0.

@@ -39,6 +39,7 @@ class Metric:
     # sums of parts, shape (..., parts), to values, shape (...)
     combine: Callable[[np.ndarray], np.ndarray] | None = None
     unit: str = "0 to 1"  # range or unit of a cell's value
+    bounds: tuple[float, float] = (0.0, 1.0)  # that no value of a cell, nor its interval, is beyond
     higher_is_better: bool | None = True  # None: neither is
     digits: int = 3  # after the point, in tables
     of_text: bool = True  # judges what an answer says: an answer cut to another form can be asked

@@ -45,7 +45,7 @@ def combine_bleu(sums: np.ndarray) -> np.ndarray:
     """Corpus BLEU, 0 to 100, of summed counts of shape (..., 10).
 
     sacrebleu's formula with its default smoothing (``exp``: the k-th order without a match counts
-    as 1/2^k matches), for all resamples of a cell at once; a test holds the two together.
+    as 1/2^k matches), for many cells at once; a test holds the two together.
     """
     sums = np.asarray(sums, dtype=float)
     written, reference = sums[..., 0], sums[..., 1]
@@ -67,6 +67,7 @@ def combine_bleu(sums: np.ndarray) -> np.ndarray:
     ),
     combine=combine_bleu,
     unit="0 to 100",
+    bounds=(0.0, 100.0),
     digits=1,
 )
 def corpus_bleu(answer: Answer, _: Embeddings | None) -> Parts:

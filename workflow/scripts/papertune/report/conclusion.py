@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from papertune.metrics import metric_named
 from papertune.report.tables import number, p_text
-from papertune.scores.matrix import ALL_YEARS, Cell
+from papertune.scores.matrix import Cell
+from papertune.scores.sums import ALL_YEARS
 from papertune.study.experiment import Experiment
 
 CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini and Hochberg"}
@@ -107,27 +108,21 @@ def _caveats(judged: list[Cell], experiment: Experiment) -> list[str]:
     how, metric = experiment.comparison, metric_named(experiment.comparison.metric)
     tests = sum(cell.p is not None for cell in judged)
     said = [
-        f"Judged by {metric.label.lower()} ({metric.unit}). Intervals are {how.confidence:.0%}, "
-        f"from {how.resamples:,} resamples of whole documents; p-values compare the same questions "
-        f"in the same resamples and are corrected for {tests} comparisons "
-        f"({CORRECTIONS[how.correction]}).",
+        f"Judged by {metric.label.lower()} ({metric.unit}). Intervals are {how.confidence:.0%}, over "
+        "seeds and documents; differences are on the same questions, and their p-values and intervals "
+        f"are corrected for {tests} comparisons ({CORRECTIONS[how.correction]}).",
     ]
     spread = [cell for cell in judged if cell.seeds > 1 and cell.seed_high is not None]
     if spread:
         widest = max(spread, key=lambda cell: (cell.seed_high or 0) - (cell.seed_low or 0))
         said.append(
-            "Intervals do not cover the luck of training. Between seeds, "
+            "Between seeds, "
             f"{experiment.model_label(widest.model)} on {experiment.set_label(widest.test_set)} "
             f"moves most: {number(widest.seed_low, how.metric)} to "
             f"{number(widest.seed_high, how.metric)} over {widest.seeds} seeds."
         )
     elif len(experiment.seeds) == 1:
         said.append("Every model was trained once: luck of training cannot be told from effect.")
-    if tests and (1 + tests) / (1 + how.resamples) > 0.05:
-        said.append(
-            f"{how.resamples:,} resamples are too few for {tests} comparisons to become "
-            "significant; raise comparison.resamples."
-        )
     return said
 
 

@@ -11,9 +11,12 @@ from papertune.models.loading import load_model, load_tokenizer, merged_model, s
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
 from papertune.models.modelfolder import copy, generation_defaults, link_or_copy, model_folder
 from papertune.report.tables import BETTER, WORSE, Table, interval, number, to_markdown
-from papertune.scores.matrix import ALL_YEARS, Cell, compare
+from papertune.scores.comparing import compare
+from papertune.scores.matrix import Cell
+from papertune.scores.sums import ALL_YEARS
+from papertune.study.design import Design
 from papertune.study.layout import Origin
-from papertune.study.settings import Answering, Comparison
+from papertune.study.settings import Answering
 
 log = logging.getLogger("papertune")
 RESULTS = "results.csv"
@@ -27,9 +30,7 @@ def export_model(
     base: Path,
     output: Path,
     scores: Mapping[tuple[str, int, str], Path],
-    metrics: list[str],
-    baseline: str,
-    comparison: Comparison,
+    design: Design,
     answering: Answering,
     origin: Origin,
     threads: int = 1,
@@ -43,7 +44,7 @@ def export_model(
         model: The model folder; ``base`` is that of its base.
         output: The folder to make; one that is there is replaced.
         scores: (model, seed, test set) → scores of this model and of the baseline; may be none.
-        baseline: The model that this one is held against; empty for none.
+        design: What this model is held against.
         answering: Its limits become the folder's generation settings.
         origin: Names the model among the scores.
 
@@ -62,9 +63,7 @@ def export_model(
             copy(path.resolve(), folder / path.name)
         results = None
         if scores:
-            cells = compare(
-                scores, folder / RESULTS, metrics=metrics, baseline=baseline, comparison=comparison
-            )
+            cells = compare(scores, design, matrix=folder / RESULTS)
             mine = [c for c in cells if c.model == origin.model and c.year == ALL_YEARS]
             results = _results(mine, read_facts(folder)["origin"]["experiment"])
         write_card(folder, results=results, merged=merged)

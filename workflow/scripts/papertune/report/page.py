@@ -26,7 +26,8 @@ from papertune.report.tables import (
     training_table,
     years_table,
 )
-from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
+from papertune.scores.matrix import Cell, find_cell, read_matrix
+from papertune.scores.sums import ALL_YEARS
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 

@@ -15,7 +15,8 @@ from papertune.models.modelcard import plain
 from papertune.owned import anybodys
 from papertune.records import atomic_write, read_json
 from papertune.report.counts import STAGES, Count, read_counts
-from papertune.scores.matrix import ALL_YEARS, Cell, find_cell, read_matrix
+from papertune.scores.matrix import Cell, find_cell, read_matrix
+from papertune.scores.sums import ALL_YEARS
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 

@@ -1,38 +1,44 @@
-"""The matrix: mean scores with their intervals, and whether a model beats the baseline."""
+"""The matrix: mean scores with their intervals, and whether a model beats its baseline."""
 
-import csv
 import dataclasses
-import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
-from papertune.errors import EvaluationError
-from papertune.jobs import stopping
-from papertune.metrics import Metric, metric_named, part_keys
-from papertune.owned import anybodys
-from papertune.records import Score, atomic_write, read_records
-from papertune.scores.statistics import bootstrap, correct, interval, p_value
-from papertune.study.settings import Comparison
+from papertune.metrics import metric_named
+from papertune.scores.rows import read_rows
+from papertune.scores.statistics import (
+    FEW_DOCUMENTS,
+    Estimate,
+    Squares,
+    contributions,
+    correct,
+    estimate,
+)
+from papertune.scores.sums import ALL_YEARS, Measured, Sums
+from papertune.study.design import Design
 
-log = logging.getLogger("papertune")
-ALL_YEARS = "all"
+ONE_RUN, FEW = "one run", "few documents"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A cell of the matrix; ``None`` where a number is not defined.
 
-    ``mean`` is over questions and seeds (perplexity and corpus BLEU: of all of them together),
-    ``low`` and ``high`` its bootstrap interval. ``seed_low`` and ``seed_high`` are the lowest and
-    highest value of a single seed: the interval does not know of training luck. ``difference`` is
-    to the baseline on the same questions. ``year`` is a year or ``all``; only ``all`` is tested.
-    ``p_corrected`` is corrected over the matrix of the metric, models × test sets.
+    ``mean`` is over seeds, ``low`` and ``high`` its interval over seeds and documents; None where
+    all documents say the same. ``seed_low`` and ``seed_high`` are the lowest and highest value of a
+    single seed, ``seed_sd`` how much seeds vary beyond what their documents explain, and
+    ``pooled_sd`` the same over all models, which is what intervals go by.
+
+    ``difference`` is to ``baseline`` on the same questions. ``year`` is a year or ``all``; only
+    ``all`` is tested. ``p_corrected`` is corrected over the matrix of the metric, models × test
+    sets, and the difference's interval is wider by the same factor: it excludes 0 exactly where
+    ``verdict`` says ``better`` or ``worse``. ``unclaimed`` says why nothing is tested: ``few
+    documents``, or ``one run`` where no model has several and luck is not known.
     """
 
     model: str
@@ -47,202 +53,162 @@ class Cell:
     seeds: int
     seed_low: float | None
     seed_high: float | None
+    seed_sd: float | None = None
+    pooled_sd: float | None = None
+    baseline: str = ""
     difference: float | None = None
     difference_low: float | None = None
     difference_high: float | None = None
     p: float | None = None
     p_corrected: float | None = None
+    verdict: str = ""
+    unclaimed: str = ""
 
-    def better(self, alpha: float = 0.05) -> bool | None:
+    def better(self) -> bool | None:
         """True if better than the baseline after correction, False if worse, None if neither."""
-        if self.p_corrected is None or self.p_corrected >= alpha or not self.difference:
-            return None
-        return (self.difference > 0) == metric_named(self.metric).higher_is_better
+        return {"better": True, "worse": False}.get(self.verdict)
 
 
-class Questions(NamedTuple):
-    """The questions of one test set, in one order that all models share."""
-
-    pairs: dict[str, int]  # pair id → row
-    documents: np.ndarray  # row → number of the document
-    years: np.ndarray  # row → year
-
-
-def _read_questions(path: Path) -> Questions:
-    pairs: dict[str, int] = {}
-    documents: dict[str, int] = {}
-    rows, years = [], []
-    for score in read_records(path, Score):
-        pairs[score.pair] = len(pairs)
-        rows.append(documents.setdefault(score.document, len(documents)))
-        years.append(score.year)
-    if not pairs:
-        raise EvaluationError("no scores", where=str(path), hint="see the log of the rule score")
-    return Questions(pairs, np.array(rows), np.array(years))
-
-
-def _read_parts(
-    paths: list[Path], questions: Questions, metrics: list[str]
-) -> dict[str, np.ndarray]:
-    """Metric → parts of shape (seeds, questions, parts); NaN where a metric is not defined."""
-    keys = {name: part_keys(name) for name in metrics}
-    shape = (len(paths), len(questions.pairs))
-    arrays = {
-        name: np.full((*shape, len(keys[name]) if metric_named(name).parts else 2), np.nan)
-        for name in metrics
-    }
-    for number, path in enumerate(paths):
-        known = 0
-        for score in read_records(path, Score):
-            row = questions.pairs.get(score.pair)
-            known = -1 if row is None else known + 1
-            if row is None:
-                break
-            for name in metrics:
-                values = [score.values.get(key) for key in keys[name]]
-                if None not in values:
-                    arrays[name][number, row] = values if metric_named(name).parts else [*values, 1]
-        if known != len(questions.pairs):
-            raise EvaluationError(
-                "these scores are of other questions than those of the other models",
-                where=str(path),
-                hint="delete the scores of this test set and run again",
-            )
-    return arrays
-
-
-@stopping.at_once()
-def compare(
-    scores: Mapping[tuple[str, int, str], str | Path],
-    output: str | Path,
-    *,
-    metrics: list[str],
-    baseline: str,
-    comparison: Comparison,
-) -> list[Cell]:
-    """Make the matrix of an experiment and write it as CSV, one line per :class:`Cell`.
-
-    Numbers have ten digits there, and ``None`` is nothing.
-
-    Args:
-        scores: (model, seed, test set) → JSONL of scores.
-        baseline: The model that others are held against; empty for none.
-        comparison: Confidence, resamples, correction, seed.
-
-    Raises:
-        EvaluationError: no scores, or scores of different questions within a test set.
-    """
+def make_matrix(found: Iterable[list[Measured]], design: Design) -> list[Cell]:
+    """Make the matrix of an experiment of what :func:`measured` read."""
     cells: list[Cell] = []
-    for test_set in dict.fromkeys(test_set for _, _, test_set in scores):
-        by_model: dict[str, list[Path]] = {}
-        for (model, _, name), path in scores.items():
-            if name == test_set:
-                by_model.setdefault(model, []).append(Path(path))
-        questions = _read_questions(next(iter(by_model.values()))[0])
-        reference = _read_parts(by_model.get(baseline, []), questions, metrics)
-        for model, paths in by_model.items():
-            parts = reference if model == baseline else _read_parts(paths, questions, metrics)
-            for name in metrics:
-                other = reference[name] if baseline in by_model and model != baseline else None
-                where = {"model": model, "test_set": test_set, "metric": name}
-                cells += _cells(where, parts[name], other, questions, comparison)
-            log.info("compare: %s on %s done", model, test_set)
-    for metric in metrics:  # over the matrix of each: models × test sets
-        tested = [i for i, c in enumerate(cells) if c.metric == metric and c.p is not None]
-        corrected = correct([cells[i].p or 0.0 for i in tested], comparison.correction)
-        for i, p in zip(tested, corrected, strict=True):
-            cells[i] = dataclasses.replace(cells[i], p_corrected=p)
-    with atomic_write(output) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(field.name for field in dataclasses.fields(Cell))
-        for cell in cells:
-            values = dataclasses.astuple(cell)
-            writer.writerow(format(v, ".10g") if isinstance(v, float) else v for v in values)
-    return cells
+    tested: dict[int, Estimate] = {}
+    for of_set in found:
+        for name in dict.fromkeys(one.metric for one in of_set):
+            same = [one for one in of_set if one.metric == name]
+            years = np.unique(np.concatenate([one.own.years for one in same]))
+            for year in [ALL_YEARS, *map(str, years)]:
+                luck = Squares.pooled(
+                    squares(one.own.of_year(year), name)
+                    for one in same
+                    if one.model in design.trained
+                )
+                for one in same:
+                    cell, difference = _cell(one, year, luck, design)
+                    if difference is not None:
+                        tested[len(cells)] = difference
+                    cells.append(cell)
+    alpha = design.alpha
+    for metric in dict.fromkeys(cell.metric for cell in cells):  # over the matrix of each
+        mine = [place for place in tested if cells[place].metric == metric]
+        p_values = [tested[place].p or 0.0 for place in mine]
+        corrected = correct(p_values, design.comparison.correction)
+        for place, p, after in zip(mine, p_values, corrected, strict=True):
+            # p is below alpha / factor exactly where the corrected p is below alpha
+            factor = after / p if p else len(mine)
+            cells[place] = dataclasses.replace(
+                cells[place],
+                **limits(tested[place].interval(alpha / factor), "difference_"),
+                p=p,
+                p_corrected=after,
+                verdict=_verdict(tested[place].value, metric) if after < alpha else "",
+            )
+    sets, models = (
+        {name: place for place, name in enumerate(dict.fromkeys(getattr(c, of) for c in cells))}
+        for of in ("test_set", "model")
+    )
+    return sorted(cells, key=lambda cell: (sets[cell.test_set], models[cell.model]))
 
 
-def _cells(
-    where: dict[str, Any],
-    parts: np.ndarray,
-    baseline: np.ndarray | None,
-    questions: Questions,
-    how: Comparison,
-) -> Iterator[Cell]:
-    """One metric of one model on one test set: over all years, then year by year."""
-    metric = metric_named(where["metric"])
-    for year in [ALL_YEARS, *np.unique(questions.years)]:
-        rows = slice(None) if year == ALL_YEARS else questions.years == year
-        documents, mine = questions.documents[rows], parts[:, rows]
-        mean = _seed_mean(mine)
-        numbers = _one(mine, mean, documents, metric, how)
-        if baseline is not None:
-            numbers |= _against(mean, _seed_mean(baseline[:, rows]), documents, metric, how)
-            if year != ALL_YEARS:
-                numbers["p"] = None  # years are shown, not tested: more tests would cost power
-        yield Cell(**where, year=str(year), seeds=len(parts), **numbers)
+def limits(interval: tuple[float, float] | None, prefix: str = "") -> dict[str, Any]:
+    """An interval under the names of fields, nothing where there is none."""
+    low, high = interval or (None, None)
+    return {f"{prefix}low": low, f"{prefix}high": high}
 
 
-def _seed_mean(parts: np.ndarray) -> np.ndarray:
-    """Parts per question, averaged over the seeds that have them: (questions, parts)."""
-    known = ~np.isnan(parts)
-    count = known.sum(axis=0)
-    total = np.where(known, parts, 0.0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def _verdict(difference: float, metric: str) -> str:
+    return "better" if (difference > 0) == metric_named(metric).higher_is_better else "worse"
 
 
-def _clusters(parts: np.ndarray, documents: np.ndarray) -> np.ndarray:
-    """Sums per document of the questions whose parts are all there: (documents, ..., parts)."""
-    known = ~np.isnan(parts.reshape(len(parts), -1)).any(axis=1)
-    _, numbers = np.unique(documents[known], return_inverse=True)
-    sums = np.zeros((numbers.max(initial=-1) + 1, *parts.shape[1:]))
-    np.add.at(sums, numbers, parts[known])
-    return sums
+def squares(sums: Sums, metric: str) -> Squares:
+    """The mean squares of a model's own values."""
+    if not len(sums.ids):
+        return Squares(len(sums.mine), 0, np.nan, np.nan, np.nan)
+    return Squares.of(contributions(sums.mine, metric_named(metric))[1])
 
 
-def _one(
-    seeds: np.ndarray, mean: np.ndarray, documents: np.ndarray, metric: Metric, how: Comparison
-) -> dict[str, Any]:
-    clusters = _clusters(mean, documents)
-    if not len(clusters):
-        nothing = dict.fromkeys(("mean", "low", "high", "seed_low", "seed_high"))
-        return nothing | {"questions": 0, "documents": 0}
-    resampled, value = bootstrap(clusters, metric, resamples=how.resamples, seed=how.seed)
-    low, high = interval(resampled, how.confidence)
-    per_seed = [
-        float(metric.of_cell(sums.sum(axis=0)))
-        for sums in (_clusters(one, documents) for one in seeds)
-        if len(sums)
-    ]
-    return {
-        "mean": None if math.isnan(value) else float(value),
-        **{"low": low, "high": high, "seed_low": min(per_seed), "seed_high": max(per_seed)},
-        "questions": int((~np.isnan(mean).any(axis=1)).sum()),
-        "documents": len(clusters),
+def difference(sums: Sums, metric: str) -> tuple[float, np.ndarray]:
+    """A model's value less its baseline's, both over their runs, and the contributions to it.
+
+    The latter have the shape (runs, documents).
+    """
+    of = metric_named(metric)
+    (mine, own), (theirs, base) = (contributions(s, of) for s in (sums.mine, _theirs(sums)))
+    return float(mine.mean() - theirs.mean()), own - base.mean(axis=0)
+
+
+def _theirs(sums: Sums) -> np.ndarray:
+    assert sums.theirs is not None
+    return sums.theirs
+
+
+def unclaimed(documents: int, trained: bool, luck: Squares | None) -> str:
+    """Why nothing may be claimed; empty where something may."""
+    if documents < FEW_DOCUMENTS:
+        return FEW
+    return ONE_RUN if trained and luck is None else ""
+
+
+def _cell(
+    one: Measured, year: str, luck: Squares | None, design: Design
+) -> tuple[Cell, Estimate | None]:
+    """A cell, and the estimate of its difference where that is to be tested."""
+    sums, metric = one.own.of_year(year), metric_named(one.metric)
+    where: dict[str, Any] = {
+        "model": one.model,
+        "test_set": one.test_set,
+        "metric": one.metric,
+        "year": year,
     }
+    runs = len(sums.mine)
+    nothing: dict[str, Any] = dict.fromkeys(("mean", "low", "high", "seed_low", "seed_high"))
+    if not len(sums.ids):
+        return Cell(**where, **nothing, questions=0, documents=0, seeds=runs), None
+    alpha = design.alpha
+    trained = one.model in design.trained
+    values, y = contributions(sums.mine, metric)
+    own = Squares.of(y)
+    level = estimate(float(values.mean()), own, luck if trained else None)
+    if math.isnan(level.value):
+        return Cell(**where, **nothing, questions=0, documents=0, seeds=runs), None
+    spread = level.interval(alpha)
+    numbers: dict[str, Any] = {
+        "mean": level.value,
+        **limits(spread and tuple(np.clip(spread, *metric.bounds).tolist())),
+        **{"seed_low": float(values.min()), "seed_high": float(values.max())},
+        "seed_sd": _sd(own) if runs > 1 else None,
+        "pooled_sd": _sd(luck) if trained and luck else None,
+        **{"questions": int(sums.questions.sum()), "documents": len(sums.ids), "seeds": runs},
+        "unclaimed": unclaimed(len(sums.ids), trained, luck),
+    }
+    baseline = design.baselines.get(one.model, "")
+    both = one.both.of_year(year) if one.both else None
+    if both is None or not len(both.ids):
+        return Cell(**where, **numbers), None
+    value, y = difference(both, one.metric)
+    if math.isnan(value):
+        return Cell(**where, **numbers), None
+    its_runs = len(_theirs(both)) if baseline in design.trained else 0
+    lucky = luck if trained or its_runs else None
+    change = estimate(value, Squares.of(y), lucky, baseline_runs=its_runs)
+    numbers |= {"baseline": baseline, "difference": value}
+    numbers |= limits(change.interval(alpha), "difference_")
+    numbers["unclaimed"] = unclaimed(len(both.ids), trained or bool(its_runs), luck)
+    # years are shown, not tested: more tests would cost power; lengths are neither good nor bad
+    testable = year == ALL_YEARS and not numbers["unclaimed"] and change.p is not None
+    testable = testable and metric.higher_is_better is not None
+    return Cell(**where, **numbers), change if testable else None
 
 
-def _against(
-    mean: np.ndarray, baseline: np.ndarray, documents: np.ndarray, metric: Metric, how: Comparison
-) -> dict[str, Any]:
-    """The paired difference: the same questions, the same resamples of documents."""
-    clusters = _clusters(np.stack([mean, baseline], axis=1), documents)
-    if not len(clusters):
-        return {}
-    resampled, values = bootstrap(clusters, metric, resamples=how.resamples, seed=how.seed)
-    difference = float(values[0] - values[1])
-    if math.isnan(difference):
-        return {}
-    changes = resampled[0] - resampled[1]
-    low, high = interval(changes, how.confidence)
-    limits = {"difference_low": low, "difference_high": high}
-    return {"difference": difference, **limits, "p": p_value(changes, difference)}
+def _sd(squares: Squares) -> float | None:
+    """How much runs vary beyond what their documents explain."""
+    part = (squares.run - squares.rest) / squares.documents if squares.documents else math.nan
+    return math.sqrt(max(part, 0.0)) if math.isfinite(part) else None
 
 
 def read_matrix(path: str | Path) -> list[Cell]:
-    """The cells of a file that :func:`compare` wrote."""
-    with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
-        rows = [{key: text or None for key, text in row.items()} for row in csv.DictReader(stream)]
-    return TypeAdapter(list[Cell]).validate_python(rows)
+    """The cells of ``matrix.csv``."""
+    return read_rows(path, Cell)
 
 
 def find_cell(cells: list[Cell], **which: str) -> Cell | None:

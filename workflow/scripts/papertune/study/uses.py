@@ -10,6 +10,7 @@ from typing import Any
 
 from papertune.identity import canonical
 from papertune.study import versions
+from papertune.study.design import Design
 from papertune.study.layout import Layout
 from papertune.study.settings import Embedder
 from papertune.study.settings.base import identity_of
@@ -121,8 +122,7 @@ def compare(layout: Layout) -> Uses:
 
 
 def _compared(layout: Layout) -> dict[str, Any]:
-    chosen = {name: getattr(layout.experiment, name) for name in ("baseline", "comparison")}
-    return {"metrics": layout.experiment.compared, **chosen}
+    return {"design": Design.of(layout.experiment)}
 
 
 def count_stages(layout: Layout) -> Uses:

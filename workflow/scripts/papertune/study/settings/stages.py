@@ -199,9 +199,7 @@ class Comparison(Settings):
     metric: str = "similarity"
     baseline: str = Field("", description="what others are held against; else the first baseline")
     confidence: float = Field(0.95, gt=0, lt=1)
-    resamples: int = Field(5000, ge=100)
     correction: Literal["holm", "fdr_bh"] = "holm"
-    seed: int = 1
 
 
 class Published(Settings):

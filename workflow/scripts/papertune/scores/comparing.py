@@ -1,0 +1,44 @@
+"""From files of scores to all that is said of them: the matrix, writers against writers, variances."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from papertune.jobs import stopping
+from papertune.scores.matrix import Cell, make_matrix
+from papertune.scores.rows import write_rows
+from papertune.scores.sums import Measured, measured
+from papertune.scores.writers import Contrast, contrasts
+from papertune.study.design import Design
+
+
+@stopping.at_once()
+def compare(
+    scores: Mapping[tuple[str, int, str], str | Path],
+    design: Design,
+    *,
+    matrix: str | Path,
+    writers: str | Path | None = None,
+    without: Collection[str] = (),
+) -> list[Cell]:
+    """Write the tables of an experiment as CSV, a line per row and a column per field.
+
+    Args:
+        scores: (model, seed, test set) → JSONL of scores.
+        matrix: The file to write of :class:`Cell`, as ``writers`` is that of :class:`Contrast`.
+        without: Ids of documents that are left out.
+
+    Raises:
+        EvaluationError: no scores, or scores of different questions within a test set.
+    """
+    judged: list[Measured] = []
+
+    def by_set() -> Iterator[list[Measured]]:
+        for found in measured(scores, design.metrics, design.baselines, without):
+            judged.extend(one for one in found if one.metric == design.comparison.metric)
+            yield found
+
+    cells = make_matrix(by_set(), design)
+    write_rows(matrix, cells, Cell)
+    if writers:
+        write_rows(writers, contrasts(judged, cells, design), Contrast)
+    return cells

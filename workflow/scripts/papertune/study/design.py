@@ -1,0 +1,37 @@
+"""What of an experiment decides how its scores are compared."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from papertune.study.experiment import Experiment
+from papertune.study.settings import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Which models are held against what, by which metrics."""
+
+    metrics: Sequence[str]
+    baselines: Mapping[str, str]  # model → what it is held against; baselines have none
+    trained: Collection[str]  # the models that training made, which is a matter of luck, too
+    writers: Mapping[str, Sequence[str]]  # trained model → the writers of its training pairs
+    comparison: Comparison
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Self:
+        """Of all models of an experiment."""
+        baseline, trained = experiment.baseline, experiment.trained
+        others = [name for name in experiment.models if baseline and name != baseline]
+        return cls(
+            experiment.compared,
+            dict.fromkeys(others, baseline),
+            trained,
+            {model: [experiment.dataset_of(model)] for model in trained},
+            experiment.comparison,
+        )
+
+    @property
+    def alpha(self) -> float:
+        """How often a true "no difference" may be starred."""
+        return 1 - self.comparison.confidence
