@@ -37,6 +37,7 @@ _OTHERS: dict[str, Unit] = {
     **dict.fromkeys(("$", "usd", "dollar", "dollars"), (1.0, "$")),
     **dict.fromkeys(("€", "eur", "euro", "euros"), (1.0, "€")),
     **dict.fromkeys(("£", "gbp"), (1.0, "£")),
+    **{"°": (1.0, "°"), "°C": (1.0, "°C"), "°F": (1.0, "°F"), "dB": (1.0, "dB")},
     **{"kb": (1e3, "B"), "mb": (1e6, "B"), "gb": (1e9, "B"), "tb": (1e12, "B")},
     **{"khz": (1e3, "Hz"), "mhz": (1e6, "Hz"), "ghz": (1e9, "Hz")},
     **{"thousand": (1e3, ""), "million": (1e6, ""), "billion": (1e9, ""), "trillion": (1e12, "")},
@@ -164,15 +165,15 @@ def _unit_of(match: re.Match[str]) -> tuple[str, int]:
     apart = re.sub(r"per\s?cent", "percent", apart, flags=re.IGNORECASE)
     if apart.lower().startswith("percentage"):
         return "pp", match.end()
-    known = _known(apart)
+    known = units_named(apart)
     return (apart, match.end()) if known else ("", before)
 
 
-def _known(unit: str) -> list[Unit]:
-    """What a unit can mean; nothing where it is unknown."""
+def units_named(unit: str) -> list[Unit]:
+    """What a unit can mean, the likeliest first; nothing where it is unknown."""
     over, _, under = unit.partition("/")
     if under and unit not in _UNITS:
-        tops, bottoms = _known(over) or [(1.0, over.lower())], _known(under)
+        tops, bottoms = units_named(over) or [(1.0, over.lower())], units_named(under)
         return [(a / c, f"{b}/{d}") for a, b in tops for c, d in bottoms]
     found = [_UNITS.get(unit) or _UNITS.get(unit.lower())] if unit else []
     found.append((_MULTIPLES[unit], "") if unit in _MULTIPLES else None)
@@ -180,7 +181,7 @@ def _known(unit: str) -> list[Unit]:
 
 
 def _quantity(value: float | str, unit: str, *, also_bare: bool = False) -> Quantity:
-    known = _known(unit)
+    known = units_named(unit)
     readings: set[tuple[float | str, str]] = {(value, unit.lower())} if not known else set()
     if not isinstance(value, str):
         readings |= {(_rounded(value * factor), base) for factor, base in known}

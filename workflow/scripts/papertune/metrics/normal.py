@@ -1,0 +1,147 @@
+"""What of an answer counts when it is compared: one form for prose, one for numbers, one for code.
+
+Everything here takes time linear in the text.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import regex
+
+from papertune.metrics.characters import CLUSTER, folded, plain
+from papertune.metrics.numerals import ALONE, QUANTITY, even, is_cased, number, split, unit_named
+
+Normalisation = Literal["auto", "prose", "numbers", "code"]
+
+# what prose does without is dropped, after what it keeps: numbers with their sign and point,
+# C++, C#, A+, .NET, what stands between operands
+_PIECE = regex.compile(
+    rf"{QUANTITY}|(?P<apart>{CLUSTER})"
+    r"|(?P<kept>(?<=\w)(?:\+\+|[+#]++(?![\w(]))|(?<![^\s(])\.(?=\p{L})|(?<=\w)[*^](?=[\w(-]))"
+    r"|(?P<between>(?<=[\w)\]%] ?)(?:[<>=!]=|[<>=+])(?= ?[\w(.$-]))"
+    r"|(?P<dropped>[\p{P}$+<=>^`|~])"
+)
+_ARTICLES = {"a", "an", "the"}
+# before a value, of which 1.50 is 1.5; else it may be a version or a section, and is not
+_BEFORE = regex.compile(r"(?:^|[=~≈<>]|\b(?:is|was|are|were|be|of|by|than|about|at)) $")
+
+
+def _pieces(text: str, exact: bool) -> Iterator[str]:
+    end = 0
+    for found in _PIECE.finditer(text):
+        yield folded(text[end : found.start()])
+        end = found.end()
+        if found["number"]:
+            digits, written = split(found)
+            unit = unit_named(written)
+            before = text[max(0, found.start() - 8) : found.start()].lower()
+            is_value = exact or unit or "," in digits or _BEFORE.search(before)
+            value = number(digits) if is_value or digits[0] in "+." else digits
+            if unit and (exact or not written.isalpha() or is_cased(written)):
+                yield f" {value} {unit} "
+            else:
+                yield value + folded(regex.sub("[/^-]", "", found["unit"] or ""))
+        elif found["apart"] or found["between"]:
+            yield f" {found[0]} "
+        elif found["kept"]:
+            yield found[0]
+    yield folded(text[end:])
+
+
+def _words(text: str, *, exact: bool) -> list[str]:
+    words = "".join(_pieces(text, exact)).split()
+    # an answer that is nothing but an article (a choice, say) or signs is not the empty one
+    return [word for word in words if word not in _ARTICLES] or words or folded(text).split()
+
+
+def prose(text: str) -> list[str]:
+    """Words as in SQuAD (Rajpurkar et al. 2016: no case, no punctuation, no articles) in every
+    script, that keep what tells them apart: −5 and 5, 1.5 and 15, 5 mW and 5 MW, C++ and C.
+    """
+    return _words(plain(text), exact=False)
+
+
+def numbers(text: str) -> list[str]:
+    """:func:`prose` with each number in its one form, see :func:`number`, before its unit."""
+    return _words(even(text), exact=True)
+
+
+# ---- code -------------------------------------------------------------------
+
+_FENCE = regex.compile(
+    r"\s*(?:(`{3,})[^\n`]*+\n(?P<block>.*)\1|`(?P<span>[^`\n]++)`)[\s.]*", regex.S
+)
+_TOKEN = regex.compile(r"[0-9]++(?:\.[0-9]++)*+(?:[eE][-+]?[0-9]++)?(?!\w)|[\w\p{M}]++|[^\w\s]")
+_STATEMENT = regex.compile(
+    r"\s*+(?:(?:async )?def \w++\(|class \w++[(:{]|(?:fn|func|function) ?\w*+\(|#include\b"
+    r"|import [\w.]++(?: as \w++)?;?$|from [\w.]++ import \w|SELECT .*\bFROM\b|</?\w++[^<>]*+>$"
+    r"|return\b.*;$|[^;=(]*+[=(][^;]*+;$|.*[{}]$)"
+)
+_BLOCK = regex.compile(
+    r"^[ \t]*+(?:if|for|while|else|elif|try|with)\b[^\n]*+(?<=:)\n[ \t]+\S", regex.M
+)
+_OPERATION = regex.compile(
+    r"(?:==|!=|[-+*/]=|&&|\|\||::|\*\*)"  # never in prose
+    r"|(?<![\w.])(?:[a-z]|[0-9.]++)[-+*/%^](?:[a-z]|[0-9.]++)(?!\w)"  # x-1
+    r"|(?<!\w)[a-zA-Z] ?[<>=+*^]=? ?[\w(-]|[\w)] ?[+*^] ?[a-zA-Z0-9](?!\w)"
+    r"|(?<!\w)[a-zA-Z] - \w|\w - [a-zA-Z](?!\w)"
+    r"|[a-zA-Z_]\w*+\((?!e?s\))[^()\n]*+\)|\w\[\w*+\]|\w_\w"  # f(x), a[0], snake_case
+)
+_TWO_WORDS = regex.compile(
+    r"(?<!\w)(?!(?:in|not|and|or|is|if|else|for|return|lambda|new|await|yield|del)\b)"
+    r"[a-zA-Z]{2,}+[,;:.]? (?!(?:in|not|and|or|is|if|else|for)\b)[a-zA-Z]{2,}+(?!\w)"
+)
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is written as code: fenced, with statements, or a formula with no two words
+    of prose beside each other. Of a long text its beginning says so.
+    """
+    text = plain(text[:2000])
+    lines = text.splitlines()
+    if _FENCE.match(text) or _BLOCK.search(text) or any(map(_STATEMENT.match, lines)):
+        return True
+    return bool(_OPERATION.search(text)) and not _TWO_WORDS.search(text)
+
+
+def code(text: str) -> list[str]:
+    """The tokens of code, case and signs kept, and where a block begins (⇥) and ends (⇤); blanks
+    between tokens, empty lines, a fence and the width of the indentation count for nothing.
+    """
+    text = plain(text)
+    if fenced := _FENCE.match(text):
+        text = fenced["block"] or fenced["span"] or ""
+    lines = [line.expandtabs() for line in text.splitlines() if line.strip()]
+    found: list[str] = []
+    columns: list[int] = []
+    for line in lines:
+        column = len(line) - len(line.lstrip())
+        while columns and column < columns[-1]:
+            columns.pop()
+            found += ["⇤"] if columns else []
+        if not columns or column > columns[-1]:
+            found += ["⇥"] if columns else []
+            columns.append(column)
+        found += _TOKEN.findall(line)
+    # the end of the sentence that the code was given in
+    return found[:-1] if len(lines) == 1 and len(found) > 1 and found[-1] == "." else found
+
+
+# ---- the one that is meant --------------------------------------------------
+
+
+def form_of(reference: str) -> Literal["prose", "numbers", "code"]:
+    """In what form answers are compared with a reference: it is a number or quantity, code, or
+    prose.
+    """
+    alone = ALONE.fullmatch(even(reference))
+    if alone and (not alone["unit"] or unit_named(alone["unit"])):
+        return "numbers"
+    return "code" if is_code(reference) else "prose"
+
+
+def normal(texts: tuple[str, str], form: Normalisation = "auto") -> tuple[list[str], list[str]]:
+    """An answer and its reference as what of them counts; ``auto`` asks :func:`form_of`."""
+    read = {"prose": prose, "numbers": numbers, "code": code}
+    chosen = read[form_of(texts[1]) if form == "auto" else form]
+    return chosen(texts[0]), chosen(texts[1])
