@@ -60,8 +60,8 @@ class Runs:
         recipe = {"method": method, "training": QUICK | parts["training"], **own}
         seed = parts["own"].setdefault("seed", 1)
         return {
-            "recipe": Recipe.model_validate(recipe), "train": self.train,
-            "validation": self.validation, "base": self.base,
+            "recipe": Recipe.model_validate(recipe), "train": [self.train],
+            "validation": [self.validation], "base": self.base,
             "output": self.folder / name / f"seed-{seed}", "checkpoints": self.checkpoints(name),
             "threads": 1, **parts["own"],
         }  # fmt: skip

@@ -92,6 +92,7 @@ def write_plan(path, folder):
     """Write what a dry-run has found out, seen from the folder of the run."""
     os.chdir(folder)
     text = requests.show_plan(kinds_of_run())
+    text += requests.show_baselines(LAYOUTS.values())
     text += machine.show_memory(tasks_of_run(), memory_there())
     Path(path).write_text(text, encoding="utf-8")
 

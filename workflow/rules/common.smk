@@ -17,7 +17,7 @@ from papertune.owned import NotOwned, part_of, share
 from papertune.study.experiment_file import check_configuration, load_named
 from papertune.study.layout import Layout
 from papertune.study import uses
-from papertune.study.settings import NAME
+from papertune.study.settings import MODEL_NAME, NAME
 
 
 include: "insides.smk"
@@ -97,7 +97,7 @@ wildcard_constraints:
     split="train|validation|test",
     seed=r"\d+",
     generator=NAME.strip("^$"),
-    model=NAME.strip("^$"),
+    model=MODEL_NAME.strip("^$"),
     test_set=NAME.strip("^$"),
     base=NAME.strip("^$"),
 

@@ -12,7 +12,7 @@ from papertune.training.train import train
 
 with job(snakemake, uses.train) as given:
     origin = given.pop("origin")
-    data = [Path(snakemake.input.train), Path(snakemake.input.validation)]
+    data = [[*map(Path, files)] for files in (snakemake.input.train, snakemake.input.validation)]
     base = Path(snakemake.input.base)
     embedder = Path(snakemake.input.embedder) if snakemake.input.embedder else None
     place(

@@ -39,7 +39,7 @@ def trained(tmp_path):
         ], pairs(16, 4))  # fmt: skip
         how = {"epochs": 1, "learning_rate": 2e-2, "evaluations": 1}
         output = runs("tuned", method=method, **how)
-        name_model(output, ORIGIN, base, runs.train, runs.validation)
+        name_model(output, ORIGIN, base, [runs.train], [runs.validation])
         return output, base
 
     return run

@@ -79,7 +79,7 @@ def test_tables_show_what_was_measured(study, tables):
     # by year, and what training took
     assert tables["years"].columns == ["Test set", "Model", "2022", "2023", "2024", "all"]
     row, *others = tables["training"].rows
-    assert row[:4] == ["Full fine-tuning", "1", "188,224", "188,224"] and len(others) == 3
+    assert row[:4] == ["Full fine-tuning", "Extractive rules", "1", "188,224"] and len(others) == 3
 
 
 def test_numbers_and_p_values():

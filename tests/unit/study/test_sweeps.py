@@ -32,10 +32,10 @@ def test_a_sweep_is_one_model_per_combination(load):
     study = load(f"""
   lora: {{{LORA}, label: LoRA, training: {{epochs: 2}},
     sweep: {{training.learning_rate: [1e-5, 5.0e-5], lora.rank: [8, 64]}}}}""")
-    assert list(study.models) == ["lora-1e-5-r8", "lora-1e-5-r64", "lora-5e-5-r8", "lora-5e-5-r64"]
-    found = [(study.training_of(m).learning_rate, study.models[m].lora.rank) for m in study.models]
+    assert study.trained == ["lora-1e-5-r8", "lora-1e-5-r64", "lora-5e-5-r8", "lora-5e-5-r64"]
+    found = [(study.training_of(m).learning_rate, study.models[m].lora.rank) for m in study.trained]
     assert found == [(1e-5, 8), (1e-5, 64), (5e-5, 8), (5e-5, 64)]
-    assert all(study.training_of(model).epochs == 2 for model in study.models)
+    assert all(study.training_of(model).epochs == 2 for model in study.trained)
     assert study.models["lora-1e-5-r8"].label == "LoRA, learning_rate 1e-5, rank 8"
     written = load(
         f"m: {{{LORA}, training: {{epochs: 2, learning_rate: 1.0e-5}}, lora: {{rank: 8}}}}"
@@ -54,7 +54,7 @@ def test_a_sweep_is_one_model_per_combination(load):
     ],
 )
 def test_names_are_readable_and_can_be_wildcards(load, key, value, name):
-    assert list(load(f"m: {{{LORA}, sweep: {json.dumps({key: [value]})}}}").models) == [name]
+    assert list(load(f"m: {{{LORA}, sweep: {json.dumps({key: [value]})}}}").trained) == [name]
 
 
 def test_each_trial_is_the_one_before_with_a_change(load):
@@ -87,7 +87,7 @@ def test_a_trial_after_one_model_of_a_sweep(load):
   rate: {{{FULL}, sweep: {{training.learning_rate: [1e-5, 1e-4]}}}},
   shorter: {{after: longer, sweep: {{training.epochs: [1, 2]}}}}""")
     rates, shorter = ["rate-1e-5", "rate-1e-4"], ["shorter-epochs1", "shorter-epochs2"]
-    assert list(study.models) == ["longer", *rates, *shorter]
+    assert study.trained == ["longer", *rates, *shorter]
     assert study.training_of("shorter-epochs2").learning_rate == 1e-4
     assert study.training_of("longer").epochs == 9
     # what is resolved can be resolved again

@@ -8,13 +8,14 @@ import yaml
 from papertune.errors import RecordError, SettingsError, TrainingError
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
-from papertune.pairfile import read_pairs
+from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Document, write_records
 from papertune.study.experiment import Splits
 from papertune.study.experiment_file import load_experiment
+from papertune.study.recipe import Recipe
 from papertune.study.settings import Corpus, RulesGenerator, SourceGenerator, Subset
 from papertune.study.splits import SplitOf
-from papertune.training.data import Text, choose, read_corpus
+from papertune.training.data import Text, choose, choose_pairs, read_corpus, training_identity
 from snakemake_run import ROOT
 from tiny_training import pairs
 
@@ -113,3 +114,98 @@ def test_what_has_no_score_is_told_in_the_experiment_and_in_a_row(tmp_path, data
     with pytest.raises(TrainingError, match="document 2 has no score") as error:
         choose(dataset(some, SourceGenerator(backend="source")), Subset(top=1), "train.parquet")
     assert "every row" in error.value.hint
+
+
+# ---- several writers --------------------------------------------------------
+
+
+def written(folder, name, documents, each, same=()):
+    """The file of a writer: so many pairs about each document; ``same`` are another's, too."""
+    made = [
+        dataclasses.replace(pair, id=f"{pair.document}-{name}{n}", question=f"{name} {n}")
+        for pair in documents
+        for n in range(each)
+    ]
+    path = folder / f"{name}.parquet"
+    write_pairs(path, sorted([*made, *same], key=lambda pair: (pair.year, pair.document)))
+    return path
+
+
+def by_writer(chosen):
+    return [sum(f"-{name}" in pair.id for pair in chosen) for name in "abc"]
+
+
+@pytest.mark.parametrize(
+    ("each", "kept"),
+    [
+        ((3, 3), [15, 15, 0]),  # as many as each of them has, half of each
+        ((7, 2), [10, 10, 0]),  # as many as the one with the fewest
+        ((3, 3, 3), [10, 10, 10]),
+        ((1, 5), [5, 5, 0]),  # a pair of every document, and no more
+    ],
+)
+def test_several_writers_give_as_many_pairs_as_one(tmp_path, each, kept):
+    files = [
+        written(tmp_path, name, pairs(0, 10), count)
+        for name, count in zip("abc", each, strict=False)
+    ]
+    chosen = choose_pairs(files, Recipe(method="full", union="equal"), None)
+    assert by_writer(chosen.pairs) == kept and chosen.each == [n for n in kept if n]
+    assert len(chosen.pairs) == 10 * min(each) and chosen.of == 10 * sum(each)
+    assert {pair.document for pair in chosen.pairs} == {f"d{i}" for i in range(10)}
+    # neither names nor order of the files choose, and a renamed writer has nothing trained again
+    backwards = choose_pairs(files[::-1], Recipe(method="full", union="equal"), None)
+    assert backwards == chosen
+    whole = choose_pairs(files, Recipe(method="full", union="all"), None)
+    assert len(whole.pairs) == whole.of == 10 * sum(each)
+    # of one writer it is the file as it is, whatever is said of several
+    assert choose_pairs(files[:1], Recipe(method="full"), None).pairs == [*read_pairs(files[0])]
+
+
+def test_documents_that_one_writer_left_out_are_covered_and_made_up_for(tmp_path):
+    a, b = (written(tmp_path, "a", pairs(0, 12), 3), written(tmp_path, "b", pairs(8, 12), 3))
+    chosen = choose_pairs([a, b], Recipe(method="full", union="equal"), None)
+    assert by_writer(chosen.pairs)[:2] == [18, 18]
+    assert len({pair.document for pair in chosen.pairs}) == 20
+    # fewer pairs than documents: as many of each all the same
+    few = written(tmp_path, "c", pairs(0, 6), 1)
+    chosen = choose_pairs([a, few], Recipe(method="full", union="equal"), None)
+    assert len({pair.document for pair in chosen.pairs}) == 6
+    assert by_writer(chosen.pairs) == [3, 0, 3]
+
+
+def test_a_pair_that_two_wrote_is_one(tmp_path):
+    a = written(tmp_path, "a", pairs(0, 4), 2)
+    b = written(tmp_path, "b", pairs(0, 4), 1, same=[*read_pairs(a)][:4])
+    for files in ([a, b], [b, a]):
+        whole = choose_pairs(files, Recipe(method="full", union="all"), None)
+        assert len(whole.pairs) == len({pair.id for pair in whole.pairs}) == 12
+        assert len(choose_pairs(files, Recipe(method="full", union="equal"), None).pairs) == 8
+
+
+def test_a_subset_chooses_among_the_documents_of_all_writers(tmp_path):
+    files = [written(tmp_path, "a", pairs(0, 8), 3), written(tmp_path, "b", pairs(0, 8), 2)]
+    recipe = Recipe(method="full", union="equal", subset={"first": 3})
+    chosen = choose_pairs(files, recipe, recipe.subset)
+    assert {pair.document for pair in chosen.pairs} == {"d0", "d1", "d2"}
+    assert by_writer(chosen.pairs) == [3, 3, 0]  # b alone would have 6, too
+    files[1] = written(tmp_path, "b", pairs(6, 2), 2)
+    with pytest.raises(TrainingError, match="about a document of the subset") as error:
+        choose_pairs(files, recipe, recipe.subset)
+    assert "b.parquet" in str(error.value) and "subset" in error.value.hint
+
+
+def test_a_model_of_several_writers_is_found_again_by_what_it_read(tmp_path):
+    from tiny_models import make_model
+
+    base = make_model(tmp_path / "base")
+    a, b = (written(tmp_path, name, pairs(0, 6), 2) for name in "ab")
+    held = [written(tmp_path, name, pairs(9, 2), 2) for name in "ab"]
+
+    def identity(files, validation, **how):
+        return training_identity(Recipe(method="full", **how), 1, [files, validation], base)
+
+    both = identity([a, b], held, union="equal")
+    assert both == identity([b, a], held[::-1], union="equal")
+    assert both["data"] != identity([a, b], held, union="all")["data"]
+    assert identity([a], held[:1])["data"] not in (both["data"], identity([b], held[1:])["data"])

@@ -161,6 +161,19 @@ def show_plan(kinds: list[Kind]) -> str:
     return said
 
 
+def show_baselines(layouts: Iterable[Layout]) -> str:
+    """The baselines that no experiment names, as lines of a plan; empty where there are none."""
+    lines = [
+        f"  {layout.name}: {name} ({study.model_label(name)}), for "
+        f"{', '.join(model for model, other in study.baselines.items() if other == name)}\n"
+        for layout in layouts
+        for study in [layout.experiment]
+        for name in study.made
+    ]
+    what = "Answered, too, so that each model is held against one that is asked in the same form:"
+    return "".join([f"\n{what}\n", *lines]) if lines else ""
+
+
 def _row(kind: Kind) -> list[str]:
     if kind.here:
         return [kind.rule, str(kind.jobs), "here", *[""] * 5]

@@ -9,7 +9,7 @@ import csv
 import html
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,9 +114,16 @@ def add_facts(folder: Path, facts: Mapping[str, Any], name: str = "training.json
     write_json(path, {**read_json(path), **facts})
 
 
-def name_model(folder: Path, origin: Origin, base: Path, train: Path, validation: Path) -> None:
-    """Write what tells of names and of where data lies, in new files: training makes none of it."""
-    pairs, others = (list(read_pairs(path)) for path in (train, validation))
+def name_model(
+    folder: Path, origin: Origin, base: Path, train: Sequence[Path], validation: Sequence[Path]
+) -> None:
+    """Write what tells of names and of where data lies, in new files: training makes none of it.
+
+    ``train`` and ``validation`` are a file for each writer of the pairs.
+    """
+    pairs, others = (
+        [pair for path in files for pair in read_pairs(path)] for files in (train, validation)
+    )
     years = [pair.year for pair in pairs if pair.year]
     writers = {
         canonical({key: pair.provenance[key] for key in _MADE_BY if pair.provenance.get(key)})
@@ -136,7 +143,7 @@ def name_model(folder: Path, origin: Origin, base: Path, train: Path, validation
             "pairs": {"train": len(pairs), "validation": len(others)},
             "documents": len({pair.document for pair in pairs}),
             "writers": [json.loads(writer) for writer in sorted(writers)],
-            "sha256": files_digest([train, validation]),
+            "sha256": files_digest([*train, *validation]),
         },
     }  # fmt: skip
     add_facts(folder, facts)
@@ -237,6 +244,12 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, adapte
     if chosen := facts.get("subset"):
         kind = next(key for key in ("top", "first", "fraction") if chosen.get(key) is not None)
         subset = f"{kind} {chosen[kind]}: {chosen['pairs']:,} of {chosen['of']:,} pairs"
+    union = ""
+    if chosen := facts.get("union"):
+        union = (
+            f"{chosen['how']}: {chosen['pairs']:,} of {chosen['of']:,} pairs "
+            f"({' + '.join(format(each, ',') for each in chosen['each'])})"
+        )
     settings = {key: facts[key] for key in SETTINGS if key in facts}
     took = [
         (label, form.format(facts[key]))
@@ -261,10 +274,11 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, adapte
             ("Source of the documents", data["source"]),
             ("Years of the documents", years),
             ("Documents", f"{data['documents']:,}"),
-            ("Pairs to train on", f"{data['pairs']['train']:,}"),
+            ("Pairs to train on", "" if union else f"{data['pairs']['train']:,}"),
             ("Pairs that chose the checkpoint", f"{data['pairs']['validation']:,}"),
             ("Subset", subset),
             ("Written by", data["dataset"]),
+            ("Trained on, of several writers", union),
             *(("", json.dumps(writer, ensure_ascii=False)) for writer in data["writers"]),
             ("SHA-256 of the pairs", data["sha256"]),
         ),

@@ -17,6 +17,7 @@ from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
 from papertune.report.tables import (
+    held_against,
     metrics_table,
     number,
     p_text,
@@ -95,6 +96,8 @@ def write_page(
         data=embed_json(data),
         shown=[(s["label"], len(s["questions"]), s["total"]) for s in data["sets"]],
         conclusion=conclude(cells, experiment),
+        against=held_against(experiment),
+        made=[*map(experiment.model_label, experiment.made)],
         facts=_facts(experiment, rows, cells),
         matrix={
             model: [find_cell(cells, model=model, test_set=name, metric=metric) for name in sets]

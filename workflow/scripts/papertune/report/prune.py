@@ -139,7 +139,10 @@ def _references(
     yield from ((BASES, made) for base in study.bases if (made := pretrained(base)))
     for model in study.models:
         base, judge = Path(layout.base(model)), layout.judge(model)
-        data = [Path(layout.training_data(model, split)) for split in ("train", "validation")]
+        data = [
+            [Path(path) for path in layout.training_data(model, split)]
+            for split in ("train", "validation")
+        ]
         recipe = study.recipe_of(model)
         task = Task(
             model=base, test_set=base, prompt=recipe.prompt,

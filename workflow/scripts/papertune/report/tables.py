@@ -22,6 +22,7 @@ from papertune.study.layout import Layout
 
 BETTER, WORSE = "*", "†"
 NONE = "–"
+AGAINST = "Held against"  # a heading, where that differs from model to model
 # heading → key of training.json, and form
 FACTS = {
     "Trained parameters": ("trainable_parameters", "{:,.0f}"),
@@ -182,26 +183,41 @@ def p_text(p: float | None, equals: str = "") -> str:
 def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     """The matrix: models × test sets for the comparison's metric."""
     how, sets = experiment.comparison, experiment.test_set_names
+    against = held_against(experiment)
     rows = []
     for model in experiment.models:
         found = [find_cell(cells, model=model, test_set=s, metric=how.metric) for s in sets]
         shown = [interval(cell) if cell else NONE for cell in found]
-        rows.append([experiment.model_label(model), *shown])
+        rows.append([experiment.model_label(model), *against.get(model, []), *shown])
+    one = next(iter(experiment.baselines.values()), "")
+    other = AGAINST.lower() if against else experiment.model_label(one) or "the baseline"
     title = (
         f"{metric_named(how.metric).label} with {how.confidence:.0%} interval; {BETTER} better and "
-        f"{WORSE} worse than {experiment.model_label(experiment.baseline) or 'the baseline'}, "
-        "corrected p < 0.05"
+        f"{WORSE} worse than {other}, corrected p < 0.05"
     )
-    return Table(title, ["Model", *map(experiment.set_label, sets)], rows)
+    columns = ["Model", *[AGAINST] * bool(against), *map(experiment.set_label, sets)]
+    return Table(title, columns, rows, left=1 + bool(against))
+
+
+def held_against(experiment: Experiment) -> dict[str, list[str]]:
+    """Model → the label of its baseline, a cell of a column; nothing where all have the same one."""
+    if len({*experiment.baselines.values()}) < 2:
+        return {}
+    labels = {
+        model: experiment.model_label(experiment.baseline_of(model)) for model in experiment.models
+    }
+    return {model: [label or NONE] for model, label in labels.items()}
 
 
 def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
-    """Every metric of every model on every test set, with the difference to the baseline."""
+    """Every metric of every model on every test set, with the difference to its baseline."""
+    against = held_against(experiment)
     rows = [
         [
             experiment.set_label(cell.test_set),
             metric_named(cell.metric).label,
             experiment.model_label(cell.model),
+            *against.get(cell.model, []),
             interval(cell),
             number(cell.difference, cell.metric, signed=True),
             *map(p_text, (cell.p, cell.p_corrected)),
@@ -212,8 +228,9 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
         for cell in cells
         if (cell.test_set, cell.metric, cell.year) == (test_set, metric, ALL_YEARS)
     ]
-    columns = "Test set|Metric|Model|Mean|Difference|p|p corrected|Questions|Documents|Seeds"
-    return Table("Every metric on every test set", columns.split("|"), rows, left=3)
+    columns = ["Test set", "Metric", "Model", *[AGAINST] * bool(against)]
+    numbers = ["Mean", "Difference", "p", "p corrected", "Questions", "Documents", "Seeds"]
+    return Table("Every metric on every test set", columns + numbers, rows, left=len(columns))
 
 
 def years_table(cells: list[Cell], experiment: Experiment) -> Table:
@@ -268,8 +285,11 @@ def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment)
         cells = [
             NONE if known.get(k) is None else form.format(known[k]) for k, form in FACTS.values()
         ]
-        rows.append([experiment.model_label(model), str(seed), *cells])
-    return Table("Training", ["Model", "Seed", *FACTS], rows)
+        writers = " + ".join(map(experiment.set_label, experiment.datasets_of(model)))
+        if union := said.get("union"):
+            writers += f" ({union['pairs']:,} of {union['of']:,} pairs)"
+        rows.append([experiment.model_label(model), writers, str(seed), *cells])
+    return Table("Training", ["Model", "Trained on", "Seed", *FACTS], rows, left=2)
 
 
 def stages_table(counts: list[Count]) -> Table:

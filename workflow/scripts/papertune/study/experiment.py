@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 from papertune.metrics import METRICS, metric_named
 from papertune.metrics.form import companions
 from papertune.study import settings
+from papertune.study.methods import METHODS
 from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, QUESTION, read_template
 from papertune.study.recipe import Recipe
-from papertune.study.settings import Name, Settings, Training, Years, cosmetic
+from papertune.study.settings import Name, Settings, Training, Years, added, cosmetic, writers
 from papertune.study.settings.notation import expand, nearest
 
 # a file of listings or documents holds those of a year, or of this part where there are no years
@@ -51,11 +52,17 @@ class Experiment(Settings):
     instruction: str = "Read the abstract and answer the question"
     prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
     generators: dict[Name, settings.Generator] = Field(min_length=1)
-    dataset: str = Field("", description="the generator whose pairs train; the first where empty")
+    dataset: settings.Writers = Field(
+        "", description="the generator whose pairs train, or several; the first where empty"
+    )
+    union: settings.HowMany = added(
+        "equal",
+        description="pairs of several writers: as many as the one with the fewest has, or all",
+    )
     test_sets: list[str] = Field([], description="generators of test sets; all where it is empty")
     bases: dict[Name, settings.Base] = Field(min_length=1)
     training: Training = Training()
-    models: dict[Name, settings.Model] = Field(min_length=1)
+    models: dict[settings.ModelName, settings.Model] = Field(min_length=1)
     seeds: list[int] = Field([1], min_length=1)
     answering: settings.Answering = settings.Answering()
     embedder: settings.Embedder = settings.Embedder()
@@ -77,7 +84,7 @@ class Experiment(Settings):
     def _names_exist(self) -> Self:
         generators, models = self.generators, self.models
         checks: list[tuple[str, Iterable[str], Collection[str]]] = [
-            ("dataset", {self.dataset} - {""}, generators),
+            ("dataset", writers(self.dataset), generators),
             ("test_sets", self.test_sets, generators),
             ("metrics", self.metrics, METRICS),
             ("comparison.metric", {self.comparison.metric}, self.metrics),
@@ -89,14 +96,55 @@ class Experiment(Settings):
             checks.append(("published.values", table.values, models))
         for name, model in models.items():
             checks.append((f"models.{name}.base", {model.base}, self.bases))
-            checks.append((f"models.{name}.dataset", {model.dataset} - {""}, generators))
+            checks.append((f"models.{name}.dataset", writers(model.dataset), generators))
         for key, names, known in checks:
             for name in sorted({*names}.difference(known)):
                 some = ", ".join(known)
                 raise ValueError(f"{key}: {name!r} is none of {some}{nearest(name, known)}")
         self._check_documents()
         self._check_optimizers()
+        self._check_dots()
         return self
+
+    @model_validator(mode="after")
+    def _with_baselines(self) -> Self:
+        """What has no baseline gets one, which stands before it."""
+        found = {}
+        for name, model in self.models.items():
+            if not self._is_baseline(name) and not self.baseline_of(name):
+                asked = model.examples.asked
+                found[f"{model.base}.{asked}"] = self._asked_as(model.base, asked)
+            found[name] = model
+        self.models.clear()
+        self.models.update(found)
+        return self
+
+    def _asked_as(self, base: str, asked: str) -> settings.Model:
+        """The baseline that is made by itself for a base and a form."""
+        how = {
+            "prompt": "asked with the prompt",
+            "question": "asked with the question alone",
+            "chat": "asked in its chat template",
+        }
+        which = f" {base}" if len(self.bases) > 1 else ""
+        return settings.Model.model_validate(
+            {
+                "label": f"Base model{which}, {how[asked]}",
+                "base": base,
+                "method": "baseline",
+                "examples": {"variant": settings.ASKED[asked]},
+            }
+        )
+
+    def _check_dots(self) -> None:
+        for name, model in self.models.items():
+            base, dot, asked = name.rpartition(".")
+            kept = (base, "baseline", asked)
+            if dot and (model.base, model.method, model.examples.asked) != kept:
+                raise ValueError(
+                    f"models.{name}: a name with a dot is that of a baseline, of its base and how "
+                    "that is asked; take another name"
+                )
 
     def _check_documents(self) -> None:
         these = "documents of this source"
@@ -173,9 +221,14 @@ class Experiment(Settings):
         """Whether a metric compares texts in meaning."""
         return any(metric_named(name).texts for name in self.scored)
 
+    def datasets_of(self, model: str) -> list[str]:
+        """The generators whose pairs train a model."""
+        chosen = self.models[model].dataset or self.dataset
+        return writers(chosen) or [next(iter(self.generators))]
+
     def dataset_of(self, model: str) -> str:
-        """The generator whose pairs train a model."""
-        return self.models[model].dataset or self.dataset or next(iter(self.generators))
+        """The first of the generators whose pairs train a model."""
+        return self.datasets_of(model)[0]
 
     def seeds_of(self, model: str) -> list[int]:
         """A baseline is not trained, so it has one seed only."""
@@ -194,6 +247,7 @@ class Experiment(Settings):
             **{name: getattr(chosen, name) for name in ("method", "examples", *settings.PARTS)},
             training=self.training_of(model),
             prompt=self.answer_template(model),
+            union=(chosen.union or self.union) if len(self.datasets_of(model)) > 1 else "",
             embedder=self.embedder,
             sharded=self.compute.shards_weights(chosen.method),
         )
@@ -228,8 +282,37 @@ class Experiment(Settings):
         """The label of the generator that wrote a test set, its name where it has none."""
         return getattr(self.generators.get(test_set), "label", "") or test_set
 
+    def baseline_of(self, model: str) -> str:
+        """The model that one is held against; empty for those that others are held against.
+
+        Of the same base and asked in the same form: the one that ``comparison.baseline`` names, or
+        else the first that is not trained. ``scratch``, which has nothing of a base's weights, is
+        held against the named one whatever that one's base is, if it is asked in the same form.
+        """
+        if self._is_baseline(model):
+            return ""
+        named, base = self.comparison.baseline, self.bases[self.models[model].base]
+        new = METHODS[self.models[model].method].weights == "new"
+        for name in sorted(filter(self._is_baseline, self.models), key=lambda one: one != named):
+            same = self.bases[self.models[name].base] == base or (new and name == named)
+            if same and self.models[name].examples.asked == self.models[model].examples.asked:
+                return name
+        return ""
+
+    @property
+    def made(self) -> list[str]:
+        """The baselines that the file does not name: only their names have a dot."""
+        return [name for name in self.models if "." in name]
+
+    def _is_baseline(self, model: str) -> bool:
+        return model == self.comparison.baseline or self.models[model].method == "baseline"
+
     @property
     def baseline(self) -> str:
-        """The model that others are held against, or an empty string where there is none."""
-        named = (name for name, model in self.models.items() if model.method == "baseline")
-        return self.comparison.baseline or next(named, "")
+        """The baseline that is named, or the first one."""
+        return next(filter(None, (self.comparison.baseline, *self.baselines.values())), "")
+
+    @property
+    def baselines(self) -> dict[str, str]:
+        """Each model that is held against another, and that one."""
+        return {name: other for name in self.models if (other := self.baseline_of(name))}

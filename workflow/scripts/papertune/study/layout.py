@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from papertune.study.experiment import Experiment, Part
 
@@ -17,7 +18,7 @@ class Origin:
     revision: str = ""  # its commit
     scratch: bool = False  # the base was pre-trained here from random weights
     source: str = ""  # the kind of the documents' source
-    dataset: str = ""  # the generator whose pairs train
+    dataset: str = ""  # the generators whose pairs train
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Layout:
         """(generator, split) of every dataset that models are trained on or tested with."""
         study = self.experiment
         found = {(name, "test") for name in study.test_set_names}
-        for name in map(study.dataset_of, study.trained):
+        for name in chain.from_iterable(map(study.datasets_of, study.trained)):
             found |= {(name, "train"), (name, "validation")}
         return sorted(found)
 
@@ -79,7 +80,7 @@ class Layout:
         return {
             cell: path
             for cell, path in self.by_cell("scores").items()
-            if cell[:2] == (model, int(seed)) or cell[0] == self.experiment.baseline
+            if cell[:2] == (model, int(seed)) or cell[0] == self.experiment.baseline_of(model)
         }
 
     def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
@@ -125,12 +126,13 @@ class Layout:
             *(self.name, model, name, base.hub, base.revision),
             scratch=base.pretrain is not None,
             source=study.source.kind,
-            dataset=study.dataset_of(model),
+            dataset=", ".join(study.datasets_of(model)),
         )
 
-    def training_data(self, model: str, split: str) -> str:
-        """One split of the dataset that a model is trained on."""
-        return f"{self.root}/datasets/{self.experiment.dataset_of(model)}/{split}.parquet"
+    def training_data(self, model: str, split: str) -> list[str]:
+        """One split of the datasets that a model is trained on."""
+        names = self.experiment.datasets_of(model)
+        return [f"{self.root}/datasets/{name}/{split}.parquet" for name in names]
 
     def corpus_documents(self, base: str) -> list[str]:
         """What a base reads: training documents only, never what it is tested on."""

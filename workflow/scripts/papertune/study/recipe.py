@@ -1,10 +1,10 @@
 """What makes a model besides its data, base and seed: for training, estimates and reruns alike."""
 
-from typing import Any
+from typing import Any, Literal
 
 from papertune.study import settings
 from papertune.study.methods import METHODS
-from papertune.study.settings import Settings, Training, cosmetic
+from papertune.study.settings import Settings, Training, added, cosmetic
 
 
 class Recipe(Settings):
@@ -18,6 +18,8 @@ class Recipe(Settings):
     subset: settings.Subset | None = None
     examples: settings.ExampleForm = settings.ExampleForm()
     prompt: str = ""  # text of the answer template
+    # how much of several writers' pairs; empty where there is one writer
+    union: Literal["", "equal", "all"] = added("")
     embedder: settings.Embedder = settings.Embedder()  # for training.best_by: similarity
     sharded: bool = cosmetic(False)  # several processes hold a part of the model each
 
@@ -41,7 +43,7 @@ class Recipe(Settings):
         """Equal for recipes that make the same model: what has no effect is left out."""
         if self.method == "baseline":
             return {"method": self.method}
-        counted = {"method", "training", "examples", "prompt", *self.parts}
+        counted = {"method", "training", "examples", "prompt", "union", *self.parts}
         if self.training.best_by == "similarity":
             counted.add("embedder")
         return {key: value for key, value in super().identity().items() if key in counted}

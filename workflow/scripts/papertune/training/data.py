@@ -5,12 +5,14 @@ reads, not a file's bytes, a generator's key or an experiment's name.
 """
 
 import random
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from papertune.errors import RecordError, TrainingError
-from papertune.identity import share
+from papertune.identity import digest, share
 from papertune.models.loading import weights_digest
 from papertune.pairfile import read_pairs
 from papertune.records import Document, Pair, digest_of_lines, read_json_lines, read_records
@@ -62,6 +64,92 @@ def _score(pair: Pair, where: str) -> float:
             "subset: {first: …} or {fraction: …}",
         )
     return float(score)
+
+
+class Chosen(NamedTuple):
+    """The pairs of one split that training reads."""
+
+    pairs: list[Pair]
+    of: int  # pairs that all its writers wrote
+    each: list[int]  # pairs of each writer, most first
+
+
+def choose_pairs(files: Sequence[Path], recipe: Recipe, subset: Subset | None) -> Chosen:
+    """The pairs of one writer's file, or of the files of several, that a model is trained on.
+
+    Of several writers, a subset chooses among the documents of all. ``recipe.union`` says how many
+    of their pairs are taken then: ``all``, or ``equal``, as many as the writer with the fewest has,
+    so that several never have the better of one by having written more. Those are chosen by hash,
+    as many of each writer and as many about each document as there can be. Neither the names nor
+    the order of the files change anything.
+
+    Raises:
+        TrainingError: as :func:`choose`, or one of several writers has nothing left.
+    """
+    given = [list(read_pairs(path)) for path in files]
+    if len(given) == 1:
+        taken = choose(given[0], subset, str(files[0]))
+        return Chosen(taken, len(given[0]), [len(taken)])
+    distinct: dict[str, Pair] = {}  # two may have written the same
+    writer: dict[str, int] = {}
+    for number, pairs in enumerate(sorted(given, key=lambda some: digest([p.id for p in some]))):
+        for pair in pairs:
+            distinct.setdefault(pair.id, pair)
+            writer.setdefault(pair.id, number)
+    united = sorted(distinct.values(), key=lambda pair: (pair.year, pair.document, _drawn(pair.id)))
+    taken = choose(united, subset, ", ".join(map(str, files)))
+    documents = {pair.document for pair in taken}
+    own = [sum(pair.document in documents for pair in pairs) for pairs in given]
+    if not all(own):
+        raise TrainingError(
+            "none of its pairs is about a document of the subset",
+            where=str(files[own.index(0)]),
+            hint="raise the model's subset, or leave this writer out of the model's dataset",
+        )
+    if recipe.union == "equal":
+        kept = _in_equal_parts(taken, writer, min(own))
+        taken = [pair for pair in taken if pair.id in kept]
+    each = Counter(writer[pair.id] for pair in taken)
+    return Chosen(taken, len(united), sorted(each.values(), reverse=True))
+
+
+def _drawn(key: str) -> float:
+    return share(key, "union")
+
+
+def _in_equal_parts(pairs: list[Pair], writer: Mapping[str, int], count: int) -> set[str]:
+    """The ids of so many pairs: the next is of the writer of whom the fewest were taken, about the
+    document about which the fewest were taken. Before that, if there are enough for it, each
+    document gives one."""
+    left: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for pair in sorted(pairs, key=lambda pair: _drawn(pair.id)):
+        left[pair.document][writer[pair.id]].append(pair.id)
+    kept: set[str] = set()
+    taken: Counter[int | str] = Counter()  # of writers and of documents
+
+    def take(document: str, number: int) -> None:
+        kept.add(left[document][number].pop())
+        taken.update((document, number))
+
+    if count >= len(left):
+        # those of one writer first, so that the others can make up for them
+        for document in sorted(left, key=lambda one: (len(left[one]), _drawn(one))):
+            take(document, min(left[document], key=lambda one: (taken[one], one)))
+    waiting = [
+        [(taken[one], _drawn(one), one) for one in left if left[one].get(number)]
+        for number in range(max(writer.values()) + 1)
+    ]
+    for heap in waiting:
+        heapify(heap)
+    while len(kept) < count:
+        some = [number for number, heap in enumerate(waiting) if heap]
+        number = min(some, key=lambda one: (taken[one], one))
+        times, drawn, document = heappop(waiting[number])
+        if times == taken[document]:  # else another writer's was taken since
+            take(document, number)
+        if left[document][number]:
+            heappush(waiting[number], (taken[document], drawn, document))
+    return kept
 
 
 class Text(NamedTuple):
@@ -117,18 +205,23 @@ def _recalled(text: str, document: str) -> Iterator[Text]:
 
 
 def training_identity(
-    recipe: Recipe, seed: int, data: list[Path], base: Path, embedder: Path | None = None
+    recipe: Recipe,
+    seed: int,
+    data: Sequence[Sequence[Path]],
+    base: Path,
+    embedder: Path | None = None,
 ) -> dict[str, Any]:
     """What a model depends on.
 
     Args:
-        data: Files of the pairs to train on, and of those that choose the checkpoint.
+        data: Files of the pairs to train on, and of those that choose the checkpoint; of each, one
+            for each writer.
         embedder: The folder of an embedder that is not the packaged one.
     """
     known = settings_of_training(recipe, seed) | {"base": weights_digest(base)}
     if recipe.training.best_by == "similarity":
         known["embedder"] = embedder_identity(recipe.embedder, embedder)
-    return known | {"data": digest_of_lines(_read(data, recipe.subset))}
+    return known | {"data": digest_of_lines(_read(data, recipe))}
 
 
 def settings_of_training(recipe: Recipe, seed: int) -> dict[str, Any]:
@@ -149,9 +242,9 @@ def settings_of_pretraining(pretraining: Pretraining) -> dict[str, Any]:
     return {"pretraining": settings, "version": versions.PRETRAIN}
 
 
-def _read(data: list[Path], subset: Subset | None) -> Iterator[list[Any]]:
-    for path, some in zip(data, (subset, None), strict=True):
-        pairs = choose(list(read_pairs(path)), some, str(path))
+def _read(data: Sequence[Sequence[Path]], recipe: Recipe) -> Iterator[list[Any]]:
+    for files, some in zip(data, (recipe.subset, None), strict=True):
+        pairs = choose_pairs(files, recipe, some).pairs
         yield [len(pairs)]
         for pair in pairs:
             yield [pair.id, pair.instruction, pair.context, pair.question, pair.answer]

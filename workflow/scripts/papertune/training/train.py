@@ -7,6 +7,7 @@ evaluate, save and stop (``callback``), whole checkpoints, a batch that memory h
 
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,10 @@ from papertune.jobs import distributed
 from papertune.models.loading import context_of, load_tokenizer, set_up_torch
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.quantization import write_quantization
-from papertune.pairfile import read_pairs
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Training
 from papertune.training.by_answers import AnswerScorer
-from papertune.training.data import choose
+from papertune.training.data import choose_pairs
 from papertune.training.facts import LOSS, Criterion, run_facts
 from papertune.training.methods import check_optimizer, prepare
 from papertune.training.smaller_batch import first_that_fits, memory_for
@@ -32,8 +32,8 @@ from papertune.training.smaller_batch import first_that_fits, memory_for
 def train(
     recipe: Recipe,
     *,
-    train: Path,
-    validation: Path,
+    train: Sequence[Path],
+    validation: Sequence[Path],
     base: Path,
     seed: int,
     output: Path,
@@ -46,8 +46,8 @@ def train(
     Of several processes that train, all call it and one writes.
 
     Args:
-        train: File of the pairs to train on.
-        validation: File of the pairs that choose the checkpoint.
+        train: Files of the pairs to train on, one for each of their writers.
+        validation: Files of the pairs that choose the checkpoint.
         seed: Of order, dropout and new weights.
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
@@ -64,13 +64,13 @@ def train(
     with memory_for("the base", where=what):
         model = prepare(base, recipe, device="cpu" if sharded else None)
     # it will be asked in the same form
-    given, held_out = (list(read_pairs(path)) for path in (train, validation))
-    chosen = choose(given, recipe.subset, str(train))
+    chosen = choose_pairs(train, recipe, recipe.subset)
+    held_out = choose_pairs(validation, recipe, None).pairs
     form = Form(tokenizer, recipe.examples.asked, recipe.prompt)
     longest = min(recipe.training.max_length, context_of(model.config) or 1 << 30)
     examples, evaluated = (
         read_examples(form, some, recipe.examples, max_length=longest)
-        for some in (chosen, held_out)
+        for some in (chosen.pairs, held_out)
     )
     scorer = None
     if recipe.training.best_by != LOSS:
@@ -91,7 +91,11 @@ def train(
         return
     facts |= {part: one.model_dump() for part, one in recipe.parts.items()}
     if recipe.subset:
-        facts["subset"] |= {"pairs": len(chosen), "of": len(given)}
+        facts["subset"] |= {"pairs": len(chosen.pairs), "of": chosen.of}
+    if recipe.union:
+        facts["union"] = {
+            "pairs": len(chosen.pairs), "of": chosen.of, "each": chosen.each, "how": recipe.union,
+        }  # fmt: skip
     facts |= {
         "method": recipe.method, "read": recipe.examples.model_dump(),
         "asked": {"form": recipe.examples.asked, "template": recipe.prompt},

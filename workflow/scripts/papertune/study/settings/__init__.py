@@ -5,17 +5,30 @@ Fields marked :func:`cosmetic` never enter an identity: changing them reruns not
 :func:`added` enter one unless they are at their default: older results stay.
 """
 
-from papertune.study.settings.base import NAME, Name, Settings, Years, added, cosmetic
+from papertune.study.settings.base import (
+    NAME,
+    Name,
+    Settings,
+    Writers,
+    Years,
+    added,
+    cosmetic,
+    writers,
+)
 from papertune.study.settings.models import (
+    ASKED,
+    MODEL_NAME,
     PARTS,
     Architecture,
     Base,
     Corpus,
     ExampleForm,
     Freeze,
+    HowMany,
     Lora,
     MethodName,
     Model,
+    ModelName,
     Pretraining,
     Quantization,
     Subset,

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -17,6 +18,25 @@ from papertune.errors import has_user, keys_in
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"  # names become folder names and wildcards
 Name = Annotated[str, Field(pattern=NAME)]
+
+
+def _one_or_several(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        if len(set(value)) < len(value):
+            raise ValueError("a generator is named twice")
+        return value if len(value) > 1 else next(iter(value), "")
+    if not isinstance(value, str):
+        raise ValueError(f"name a generator, or a list of several (it is {value!r:.200})")
+    return value
+
+
+# one of a list is that one, and none is the default: each is written in one way in identities
+Writers = Annotated[str | list[str], BeforeValidator(_one_or_several)]
+
+
+def writers(value: str | list[str]) -> list[str]:
+    """The names in a field of :data:`Writers`; none where it is empty."""
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def cosmetic(default: Any = ..., **how: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from papertune.study.methods import METHODS
-from papertune.study.settings.base import Name, Settings, added, cosmetic
+from papertune.study.settings.base import NAME, Name, Settings, Writers, added, cosmetic
 
 
 def _base_and_method_or_after(schema: dict[str, Any]) -> None:
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     MethodName = str
 else:
     MethodName = Literal[tuple(METHODS)]
+
+
+HowMany = Literal["equal", "all"]
+# the form in which a model is asked → the plainest variant that is asked so
+ASKED = {"prompt": "prompt_qa", "question": "qa", "chat": "chat"}
+# of a baseline that is made by itself: base and form; other names have no dot
+MODEL_NAME = rf"{NAME[:-1]}(?:\.(?:{'|'.join(ASKED)}))?$"
+ModelName = Annotated[str, Field(pattern=MODEL_NAME)]
 
 
 class Training(Settings):
@@ -161,7 +169,10 @@ class Model(Settings):
     after: str = Field("", description="the model that this one is a change of")
     base: Name
     method: MethodName
-    dataset: str = Field("", description="a generator; the experiment's dataset where it is empty")
+    dataset: Writers = Field(
+        "", description="a generator, or several; the experiment's dataset where it is empty"
+    )
+    union: HowMany | None = added(None, description="the experiment's union where it is null")
     subset: Subset | None = None
     examples: ExampleForm = added(ExampleForm(), description="what training reads of a pair")
     training: Training = Training()
