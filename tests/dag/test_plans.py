@@ -72,6 +72,18 @@ def test_an_export_is_made_on_request_and_of_the_models_that_are_named(tmp_path)
     assert (one["export_model"], one["train"], one["score"]) == (1, 1, 4)
 
 
+def test_a_form_adds_its_baselines_answers_and_a_list_of_writers_their_pairs(tmp_path):
+    values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
+    more = {"base": "gpt2", "method": "lora", "seeds": [1]}
+    plain, both = {"examples": {"variant": "qa"}}, {"dataset": ["gemma", "mistral"]}
+    models = values["models"] | {"asked": more | plain, "both": more | both}
+    path = changed(tmp_path, "isca", models=models)
+    jobs = planned(tmp_path, "--config", f"experiments={path}")
+    # of all that the experiment itself has: two trainings, their answers and those of one baseline
+    assert (jobs["train"], jobs["answer"], jobs["score"]) == (6 + 2, 14 + 4 + 2, 14 + 4 + 2)
+    assert jobs["synthesize"] == 4 + 2  # Mistral: train and validation, too
+
+
 def bring(folder, values):
     """What an experiment's user brings: bases in folders, local files, one PDF."""
     for base in values["bases"].values():

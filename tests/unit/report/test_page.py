@@ -195,7 +195,7 @@ LOST = ("cloze", 0.01, 0.9)
         ((("extractive", 0.01, 0.7),), (("extractive", -0.2, 0.01),), {}, "No gain could be shown"),
         ((("extractive", 0.01, 0.7), OTHER), (), {}, "Not where it was trained to: Full"),
         ((OWN,), (), {"test_sets": ["extractive"]}, "was not asked"),
-        ((), (), {"models": {"full": {"base": "small", "method": "full"}}, "published": []},
+        ((), (), {"models": {"b": {"base": "small", "method": "baseline"}}, "published": []},
          "Nothing to compare"),
     ],
 )  # fmt: skip

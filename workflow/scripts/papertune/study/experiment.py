@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from papertune.metrics import METRICS, metric_named
 from papertune.metrics.form import companions
 from papertune.study import settings
-from papertune.study.methods import METHODS
+from papertune.study.baselines import baseline_of, with_baselines
 from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, QUESTION, read_template
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Name, Settings, Training, Years, added, cosmetic, writers
@@ -103,48 +103,15 @@ class Experiment(Settings):
                 raise ValueError(f"{key}: {name!r} is none of {some}{nearest(name, known)}")
         self._check_documents()
         self._check_optimizers()
-        self._check_dots()
         return self
 
     @model_validator(mode="after")
     def _with_baselines(self) -> Self:
         """What has no baseline gets one, which stands before it."""
-        found = {}
-        for name, model in self.models.items():
-            if not self._is_baseline(name) and not self.baseline_of(name):
-                asked = model.examples.asked
-                found[f"{model.base}.{asked}"] = self._asked_as(model.base, asked)
-            found[name] = model
+        found = with_baselines(self.models, self.bases, self.comparison.baseline)
         self.models.clear()
         self.models.update(found)
         return self
-
-    def _asked_as(self, base: str, asked: str) -> settings.Model:
-        """The baseline that is made by itself for a base and a form."""
-        how = {
-            "prompt": "asked with the prompt",
-            "question": "asked with the question alone",
-            "chat": "asked in its chat template",
-        }
-        which = f" {base}" if len(self.bases) > 1 else ""
-        return settings.Model.model_validate(
-            {
-                "label": f"Base model{which}, {how[asked]}",
-                "base": base,
-                "method": "baseline",
-                "examples": {"variant": settings.ASKED[asked]},
-            }
-        )
-
-    def _check_dots(self) -> None:
-        for name, model in self.models.items():
-            base, dot, asked = name.rpartition(".")
-            kept = (base, "baseline", asked)
-            if dot and (model.base, model.method, model.examples.asked) != kept:
-                raise ValueError(
-                    f"models.{name}: a name with a dot is that of a baseline, of its base and how "
-                    "that is asked; take another name"
-                )
 
     def _check_documents(self) -> None:
         these = "documents of this source"
@@ -283,29 +250,13 @@ class Experiment(Settings):
         return getattr(self.generators.get(test_set), "label", "") or test_set
 
     def baseline_of(self, model: str) -> str:
-        """The model that one is held against; empty for those that others are held against.
-
-        Of the same base and asked in the same form: the one that ``comparison.baseline`` names, or
-        else the first that is not trained. ``scratch``, which has nothing of a base's weights, is
-        held against the named one whatever that one's base is, if it is asked in the same form.
-        """
-        if self._is_baseline(model):
-            return ""
-        named, base = self.comparison.baseline, self.bases[self.models[model].base]
-        new = METHODS[self.models[model].method].weights == "new"
-        for name in sorted(filter(self._is_baseline, self.models), key=lambda one: one != named):
-            same = self.bases[self.models[name].base] == base or (new and name == named)
-            if same and self.models[name].examples.asked == self.models[model].examples.asked:
-                return name
-        return ""
+        """The model that one is held against; empty for those that others are held against."""
+        return baseline_of(model, self.models, self.bases, self.comparison.baseline)
 
     @property
-    def made(self) -> list[str]:
-        """The baselines that the file does not name: only their names have a dot."""
-        return [name for name in self.models if "." in name]
-
-    def _is_baseline(self, model: str) -> bool:
-        return model == self.comparison.baseline or self.models[model].method == "baseline"
+    def baselines(self) -> dict[str, str]:
+        """Each model that is held against another, and that one."""
+        return {name: other for name in self.models if (other := self.baseline_of(name))}
 
     @property
     def baseline(self) -> str:
@@ -313,6 +264,6 @@ class Experiment(Settings):
         return next(filter(None, (self.comparison.baseline, *self.baselines.values())), "")
 
     @property
-    def baselines(self) -> dict[str, str]:
-        """Each model that is held against another, and that one."""
-        return {name: other for name in self.models if (other := self.baseline_of(name))}
+    def made(self) -> list[str]:
+        """The baselines that the file does not name: only their names have a dot."""
+        return [name for name in self.models if "." in name]

@@ -1,0 +1,68 @@
+"""What each model is held against: a baseline of its base that is asked in the same form.
+
+A base answers much better in its chat template than when it is asked plainly, and a difference to
+one that was asked otherwise would be called learning.
+"""
+
+from collections.abc import Mapping
+
+from papertune.study.methods import METHODS
+from papertune.study.settings import ASKED, Base, ExampleForm, Model
+
+Models = Mapping[str, Model]
+SAID = {
+    "prompt": "asked with the prompt",
+    "question": "asked with the question alone",
+    "chat": "asked in its chat template",
+}
+
+
+def baseline_of(model: str, models: Models, bases: Mapping[str, Base], named: str) -> str:
+    """The model that one is held against; empty where there is none, or others are held against it.
+
+    Of the same base and asked in the same form: the one that is ``named``, or else the first that is
+    not trained. A model that takes no weights from its base is held against the named one whatever
+    that one's base is.
+    """
+    if _is_baseline(model, models, named):
+        return ""
+    mine = models[model]
+    new = METHODS[mine.method].weights == "new"
+    every = (name for name in models if _is_baseline(name, models, named))
+    for name in sorted(every, key=lambda one: one != named):
+        other = models[name]
+        same = bases[other.base] == bases[mine.base] or (new and name == named)
+        if same and other.examples.asked == mine.examples.asked:
+            return name
+    return ""
+
+
+def with_baselines(models: Models, bases: Mapping[str, Base], named: str) -> dict[str, Model]:
+    """The models, each that has no baseline behind one that is made for it.
+
+    Raises:
+        ValueError: a model has the name of such a one and is none.
+    """
+    found: dict[str, Model] = {}
+    for name, model in models.items():
+        base, dot, asked = name.rpartition(".")
+        if dot and (model.base, model.method, model.examples.asked) != (base, "baseline", asked):
+            raise ValueError(
+                f"models.{name}: a name with a dot is that of a baseline, of its base and how that "
+                "is asked; take another name"
+            )
+        if not _is_baseline(name, models, named) and not baseline_of(name, models, bases, named):
+            asked, base = model.examples.asked, model.base
+            which = f" {base}" if len(bases) > 1 else ""
+            found[f"{base}.{asked}"] = Model(
+                label=f"Base model{which}, {SAID[asked]}",
+                base=base,
+                method="baseline",
+                examples=ExampleForm.model_validate({"variant": ASKED[asked]}),
+            )
+        found[name] = model
+    return found
+
+
+def _is_baseline(model: str, models: Models, named: str) -> bool:
+    return model == named or models[model].method == "baseline"
