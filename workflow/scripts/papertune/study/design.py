@@ -21,13 +21,12 @@ class Design:
     @classmethod
     def of(cls, experiment: Experiment) -> Self:
         """Of all models of an experiment."""
-        baseline, trained = experiment.baseline, experiment.trained
-        others = [name for name in experiment.models if baseline and name != baseline]
+        trained = experiment.trained
         return cls(
             experiment.compared,
-            dict.fromkeys(others, baseline),
+            experiment.baselines,
             trained,
-            {model: [experiment.dataset_of(model)] for model in trained},
+            {model: experiment.datasets_of(model) for model in trained},
             experiment.comparison,
         )
 
