@@ -2,6 +2,8 @@
 
 import re
 
+from papertune.sentences import flat
+
 _INDENTED = re.compile(r"^(?:\t| {2})[ \t]*+(?![-*+•] |\d{1,3}[.)] )(?P<said>\S.*)$", re.M)
 # lines that nobody writes in prose, of the languages that people ask about
 _CODE = re.compile(
@@ -33,5 +35,5 @@ def edged(text: str) -> str:
 def flowed(text: str) -> str:
     """A text on one line with one blank at a time; one that has code keeps its lines."""
     if not has_code(text):
-        return " ".join(text.split())
+        return flat(text)
     return edged("\n".join(map(str.rstrip, text.split("\n"))))

@@ -66,14 +66,31 @@ _MOST_MARKS = 30
 _MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}+")
 
 _RUN = re.compile(r"\s{30,}+")
+_DEEPEST = 100  # blanks that code is indented by at most
+# a line break within Chinese or Japanese
+_BROKEN = regex.compile(
+    r"(?<=[\p{Han}\p{Hiragana}\p{Katakana}ー、。，；：！？）」』])[^\S\n]*+\n\s*+"
+    r"(?=[\p{Han}\p{Hiragana}\p{Katakana}（「『《、。，；：！？）」』])"
+)
 
 
 def without_runs(text: str) -> str:
-    """A text with each long run of blanks as one, or as an empty line where it breaks lines.
+    """A text with each long run of blanks as one, or as an empty line where it breaks lines, with
+    the blanks that then stand before the next line.
 
     Nobody writes them but to keep a reader busy; what strangers wrote comes through here first.
     """
-    return _RUN.sub(lambda run: "\n\n" if "\n" in run[0] else " ", text)
+    return _RUN.sub(_shortened, text)
+
+
+def _shortened(run: re.Match[str]) -> str:
+    _, broken, indentation = run[0].rpartition("\n")
+    return f"\n\n{indentation[:_DEEPEST]}" if broken else " "
+
+
+def flat(text: str) -> str:
+    """A text on one line, one blank at a time; none where a line of Chinese or Japanese was broken."""
+    return " ".join((text if text.isascii() else _BROKEN.sub("", text)).split())
 
 
 def composed(text: str, form: Literal["NFC", "NFKC", "NFKD"] = "NFC") -> str:
@@ -108,6 +125,21 @@ def word_count(text: str) -> int:
     return between + math.ceil(sum(count / rate for count, rate in letters))
 
 
+def terms(text: str, shortest: int) -> set[str]:
+    """The words of a text of so many letters at least, by which two texts are compared; a few letters
+    in a row where none are told apart.
+    """
+    found = {
+        word for word in re.findall(r"\w+", BETWEEN.sub(" ", text.lower())) if len(word) >= shortest
+    }
+    for content, script in CONTENT:
+        for run in content.findall(text):
+            found |= {
+                run[start : start + script.gram] for start in range(len(run) - script.gram + 1)
+            }
+    return found
+
+
 def is_spaceless(text: str) -> bool:
     """Whether most letters of a text are of a script without blanks between words."""
     inside = sum(map(len, BETWEEN.findall(text)))
@@ -119,14 +151,14 @@ def sentences(text: str) -> list[str]:
 
     A line that ends without a full stop runs on into the next one, as in pages that break lines.
     """
-    flat = " ".join(text.split())
+    line = flat(text)
     found, start = [], 0
-    for match in _END.finditer(flat):
+    for match in _END.finditer(line):
         # none is longer
-        if not _ABBREVIATIONS.search(flat, max(start, match.start() - 8), match.start() + 1):
-            found.append(flat[start : match.end()].strip())
+        if not _ABBREVIATIONS.search(line, max(start, match.start() - 8), match.start() + 1):
+            found.append(line[start : match.end()].strip())
             start = match.end()
-    return found + [flat[start:]] * bool(flat[start:])
+    return found + [line[start:]] * bool(line[start:])
 
 
 def learned_splitter(text: str) -> Callable[[str], list[str]]:
@@ -147,7 +179,7 @@ def learned_splitter(text: str) -> Callable[[str], list[str]]:
 
     def split(paragraph: str) -> list[str]:
         found: list[str] = []
-        for sentence in tokenizer.tokenize(" ".join(paragraph.split())):
+        for sentence in tokenizer.tokenize(flat(paragraph)):
             ends = [0, *(match.end() for match in _ANYWAY.finditer(sentence)), len(sentence)]
             found += [sentence[start:end].strip() for start, end in pairwise(ends)]
         return found

@@ -12,7 +12,7 @@ from typing import Any
 from papertune.collect.identifiers import document_id, located
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.rows import read_rows, year_of
-from papertune.collect.texts.text import clean
+from papertune.collect.texts.text import clean, clean_lines
 from papertune.errors import CollectError, without_keys
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import FilesSource
@@ -20,7 +20,10 @@ from papertune.study.settings.notation import nearest
 
 TABLES = (".csv", ".tsv", ".parquet")  # whose columns are those of the first row
 # what tables say where there is no abstract
-_NONE = re.compile(r"(?:n/?a|nan|none|null|-+|no abstract(?: available)?)\.?", re.IGNORECASE)
+_NONE = re.compile(
+    r"(?:n/?a|nan|none|null|-+|no abstract(?: available)?|(?:暂)?无(?:摘要)?|無|なし|없음)[.。]?",
+    re.IGNORECASE,
+)
 
 
 def read(source: FilesSource, year: int) -> Iterator[Located]:
@@ -69,7 +72,7 @@ def _item(fields: dict[str, Any], year: int, where: str) -> Document | Rejection
         identity, problem = "", f"{wrong[0]} is no text" if wrong else "no title"
     if not identity:
         return Rejection("list", where, "bad_row", f"{problem}: {clean(title)}".strip(": "))
-    text = clean(abstract)
+    text = clean_lines(abstract)
     text = "" if _NONE.fullmatch(text) else text
     found_by = "listing" if text else ""
     return Document(identity, clean(title), page or url, year, text, found_by, doi=known)

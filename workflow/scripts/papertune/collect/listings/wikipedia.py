@@ -23,7 +23,7 @@ from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.jobs.apart import Readers, Unread
 from papertune.records import Document, Rejection
-from papertune.sentences import learned_sentences
+from papertune.sentences import learned_sentences, word_count
 from papertune.study.settings.qa import WikipediaSource
 
 log = logging.getLogger("papertune")
@@ -222,7 +222,7 @@ def _documents(
             at, name = f"{url}#{fragment}", f"{title}: {heading}"
             address = f"{url}?section={fragment}"  # a fragment is no part of it
         text = "\n".join(paragraphs)
-        words = len(text.split())
+        words = word_count(text)
         if words < source.min_words:
             yield Rejection("list", at, "too_short", f"{name}: {words} words")
         else:

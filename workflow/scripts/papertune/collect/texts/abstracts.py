@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup, Tag
 from papertune.collect.texts import markup, publishers
 from papertune.collect.texts.is_abstract import is_abstract, is_cut, is_description, is_fuller
 from papertune.collect.texts.text import clean, words
+from papertune.sentences import terms
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 # words beside "abstract" in a class or id of something else than the abstract's text
@@ -76,8 +77,7 @@ def best_abstract(html: str, url: str) -> Found | None:
 
 def _same(cut: str, whole: str) -> bool:
     """Most words of what is cut stand in the whole, early on."""
-    words = set(re.findall(r"\w{3,}", cut.lower()))
-    there = set(re.findall(r"\w{3,}", whole[: 2 * len(cut)].lower()))
+    words, there = terms(cut, 3), terms(whole[: 2 * len(cut)], 3)
     return len(words & there) >= 0.7 * len(words)
 
 
@@ -99,10 +99,10 @@ def _candidates(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str,
 
 
 def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
-    title = set(re.findall(r"\w{4,}", publishers.title_of(soup).lower()))
+    title = terms(publishers.title_of(soup), 4)
     for name, content in _metas(soup, _METAS[-3:]):
         # these mostly describe the site: an abstract has words of its title
-        shared = title & set(re.findall(r"\w{4,}", content.lower()))
+        shared = title & terms(content, 4)
         if name.startswith("og:"):
             yield content, name
         elif len(shared) >= max(2, 0.3 * len(title)):

@@ -5,9 +5,15 @@ Every function takes text that :func:`papertune.collect.texts.text.clean` has be
 
 import re
 
-from papertune.collect.texts.text import letters
+import regex
 
-_ENDS = re.compile(r"[.!?。！？][)\]\"'”’»*†\d]*$|[$)\]”\"»]$")
+from papertune.collect.texts.languages import ELSEWHERE, KEYWORDS
+from papertune.collect.texts.text import letters
+from papertune.sentences import is_spaceless, word_count
+
+_MARKS = ".!?。！？｡؟۔।॥።។။"
+_ENDS = re.compile(rf"[{_MARKS}][)\]\"'”’»」』）】》*†\d]*$|[$)\]”\"»」』）]$")
+_WITHOUT_MARKS = regex.compile(r"[\p{Thai}\p{Lao}]$")  # these end sentences with nothing
 
 _NOTICE = re.compile(
     r"^\W*(?:"
@@ -81,7 +87,10 @@ _IN_ITS_PLACE = (
     (1500, 1500, _COOKIES),
     (600, 400, _NOTICE),
     (700, 700, _JOURNAL),
+    (600, 120, ELSEWHERE),
 )
+SHORTEST = 20  # words, of a text of less than 40 letters
+_BULLETS = ("•", "●", "▪", "·", "►")
 _CITATION = tuple(
     re.compile(form)
     for form in (
@@ -145,7 +154,9 @@ def is_abstract(text: str) -> bool:
     That is a notice that there is none, a bot wall's, a cookie banner's, a shop's or the journal's
     text, highlights, keywords or a citation. Papers on captchas, cookies and journals exist.
     """
-    if len(text) < 40 or len(text.split()) < 6 or text.startswith(("•", "●", "▪", "·", "►")):
+    words = word_count(text)
+    # 40 letters of Chinese are a paragraph
+    if words < 6 or (len(text) < 40 and words < SHORTEST) or text.startswith(_BULLETS):
         return False
     notice = any(
         len(text) < longest and form.search(text[:head]) for longest, head, form in _IN_ITS_PLACE
@@ -155,12 +166,21 @@ def is_abstract(text: str) -> bool:
 
 def is_keywords(text: str) -> bool:
     """A list of terms, not sentences."""
-    if re.match(r"^\W*(?:(?:author |article )?key\s?-?words\b|index terms\b)", text, re.IGNORECASE):
+    if re.match(
+        rf"^\W*(?:(?:author |article )?key\s?-?words\b|{KEYWORDS}|index terms\b)",
+        text,
+        re.IGNORECASE,
+    ):
         return True
-    parts = [part for part in re.split(r" ?[,;•|·/] ?| [–—-] ", text.rstrip(". ")) if part]
+    ways, most = r" ?[,;，；、،•|｜·・/] ?| [–—-] ", 3
+    if is_spaceless(text):  # there blanks part terms, and only these
+        ways, most = rf"{ways}|\s+", 4
+        if re.search("[。！？]", text):
+            return False
+    parts = [part for part in re.split(ways, text.rstrip(". ")) if part]
     if len(parts) < 5 or re.search(r"[.!?]\s+[A-Z]", text):
         return False
-    return len(text.split()) / len(parts) <= 3 and not _is_study(text)
+    return word_count(text) / len(parts) <= most and not _is_study(text)
 
 
 def is_citation(text: str) -> bool:
@@ -174,7 +194,7 @@ def is_cut(text: str) -> bool:
     """It ends in an ellipsis, at a word that asks for another, or where sites cut sentences."""
     if _ELLIPSIS.search(text) or text.startswith(("...", "…", "[…]")):
         return True
-    if _ENDS.search(text):
+    if _ENDS.search(text) or _WITHOUT_MARKS.search(text):
         return False
     return 140 <= len(text) <= 330 or len(text) in range(490, 515) or bool(_DANGLING.search(text))
 
@@ -197,8 +217,8 @@ def is_description(text: str) -> bool:
     """An abstract although it was given as a page's description, which mostly is none."""
     return (
         len(text) >= 120
-        and len(text.split()) >= 15
-        and bool(re.search(r"[.!?。][)\]\"'”’»]*$", text))
+        and word_count(text) >= 15
+        and bool(re.search(rf"[{_MARKS}][)\]\"'”’»」』）]*$", text) or _WITHOUT_MARKS.search(text))
         and is_abstract(text)
         and not is_cut(text)
         and not _NO_DESCRIPTION.search(text)

@@ -9,6 +9,7 @@ from itertools import islice
 from bs4 import BeautifulSoup, Comment, Tag, XMLParsedAsHTMLWarning
 
 from papertune.collect.texts.formulas import drop, is_gone, replace_formulas
+from papertune.collect.texts.languages import ABSTRACT, KEYWORDS
 from papertune.collect.texts.text import BLOCK_TAG, label, scripts
 from papertune.records import whole
 from papertune.sentences import without_runs
@@ -19,13 +20,13 @@ HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", "div", "p", "th")
 HEADING = re.compile(
     r"^\W*(?:\d+\.?\s+)?(?:(?:author'?s?'?|english|paper|article) )?"
-    r"(?:abstracts?|summary|résumé|resumen|zusammenfassung|r\s?i\s?a\s?s\s?s\s?u\s?n\s?t\s?o|摘要)"
+    rf"(?:abstracts?|summary|r\s?i\s?a\s?s\s?s\s?u\s?n\s?t\s?o|{ABSTRACT})"
     r"(?:\s*/\s*\w+)?\W*$",
     re.IGNORECASE,
 )
 # a part of the page that is no abstract although it stands within one or is called one
 OTHER = re.compile(
-    r"^\W*(?:(?:author |article )?key\s?-?words?\b|index terms|highlights?\b|key ?points\b"
+    rf"^\W*(?:(?:author |article )?key\s?-?words?\b|{KEYWORDS}|index terms|highlights?\b|key ?points\b"
     r"|graphical abstract|visual abstract|toc graphic|table of contents|references\b|citation"
     r"|cite this|ccs concepts|categories and subject|general terms|(?:mathematics )?subject class"
     r"|msc\b|jel\b|pacs\b|supplement(?:al|ary) (?:mater|info)|associated (?:content|data)|funding"
@@ -36,9 +37,9 @@ OTHER = re.compile(
 )
 # the same as a word in bold, where more care is due
 _LIST = re.compile(
-    r"^(?:(?:author |article )?key\s?-?words?(?: and phrases)?|index terms|highlights|references"
+    rf"^(?:(?:author |article )?key\s?-?words?(?: and phrases)?|{KEYWORDS}|index terms|highlights|references"
     r"|graphical abstract|ccs concepts|general terms|acm reference format|(?:msc|jel|pacs)\b.{0,40})"
-    r"\s*[:.—–-]?$",
+    r"\s*[:：.—–-]?$",
     re.IGNORECASE,
 )
 _UNWANTED = (
@@ -155,7 +156,7 @@ def text_after(heading: Tag) -> str:
         elif (
             len(text := short_text(sibling)) < 400
             and OTHER.match(text)
-            and re.match(r"^[\w\s/-]{3,40}[:—]", text)
+            and re.match(rf"^(?:[\w\s/-]{{3,40}}[:—]|{KEYWORDS})", text, re.IGNORECASE)
         ):
             break  # its label
         else:

@@ -15,10 +15,11 @@ import pypdfium2
 from pypdfium2 import raw
 
 from papertune.collect.texts.is_abstract import is_abstract
+from papertune.collect.texts.languages import ABSTRACT, KEYWORDS
 from papertune.collect.texts.pdf_layout import Line, lines_of, without_furniture
 from papertune.collect.texts.text import clean, letters
 from papertune.errors import CollectError
-from papertune.sentences import composed
+from papertune.sentences import composed, flat, is_spaceless, word_count
 
 _HYPHEN = "\x02"  # PDFium's mark of a hyphen that ends a line
 _LETTERS_A_PAGE = 100  # fewer, on average, is a scan with a stamp on it
@@ -32,10 +33,12 @@ _HEADING = re.compile(
 _ABSTRACT = re.compile(
     r"(?:^|\n)[ \t]*(?:\d\.?[ \t]+)?(?:A\s?BSTRACT|Abstract|SUMMARY|Summary)"
     r"(?:[ \t]*+[:.—–-]++[ \t]*+|[ \t]*+\n++|[ \t]++(?=[A-Z]))"
+    rf"|(?:^|\n)[ \t]*[\[【〔（(]?(?i:{ABSTRACT})(?:[\]】〕）)]|[ \t]*+[:：]|[ \t]*+\n)\s*"
 )
 _ABSTRACT_ENDS = re.compile(
     r"(?<!\s)[^\S\n]*+\n\s*+"
-    r"(?:(?:author )?key\s?-?words?\b|index terms\b|ccs concepts\b|categories and subject\b"
+    rf"(?:(?:author )?key\s?-?words?\b|[\[【〔（(]?(?:{KEYWORDS})"
+    r"|index terms\b|ccs concepts\b|categories and subject\b"
     r"|general terms\b|acm reference\b|(?:1|I|1\.|I\.)\s+[A-Z]|introduction\b|permission to make"
     r"|(?:©|copyright)|\*\s?(?:corresponding|equal)|(?:PACS|MSC|JEL)\b|nomenclature\b|contents\b)",
     re.IGNORECASE,
@@ -117,7 +120,7 @@ def abstract_of(text: str) -> str:
     rest = text[start.end() : start.end() + 6_000]
     end = _ABSTRACT_ENDS.search(rest)
     body = rest[: end.start()] if end else rest.split("\n\n")[0]
-    abstract = clean(" ".join(body.split()))
+    abstract = clean(body)
     return abstract if is_abstract(abstract) else ""
 
 
@@ -157,7 +160,11 @@ def _page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
 def _title(named: str, lines: list[Line]) -> str:
     """The title in the metadata if the first page has it, else the first page's largest text."""
     named = clean(_plain(named))
-    if len(named) < 8 or " " not in named or _NO_TITLE.search(named):
+    if (
+        not _is_long(named)
+        or " " not in named.strip() + " " * is_spaceless(named)
+        or _NO_TITLE.search(named)
+    ):
         named = ""
     page, wanted = (
         letters(composed(text, "NFKC")) for text in ("".join(line.text for line in lines), named)
@@ -174,7 +181,11 @@ def _title(named: str, lines: list[Line]) -> str:
         elif found:
             break
     title = clean(_joined(found))
-    return title if 8 <= len(title) <= 300 else named or title[:300]
+    return title if _is_long(title) and len(title) <= 300 else named or title[:300]
+
+
+def _is_long(title: str) -> bool:
+    return len(title) >= 8 or (is_spaceless(title) and word_count(title) >= 3)
 
 
 def _without_references(lines: list[Line]) -> list[Line]:
@@ -209,7 +220,9 @@ def _begins(line: Line, above: Line) -> bool:
         return line.apart
     went_up = line.page != above.page or line.bottom > above.top
     alike = abs(line.size - above.size) <= 0.12 * max(line.size, above.size)
-    return not (went_up and alike) or bool(re.search(r"[.!?:][\"'”’)\]]*$", above.text))
+    return not (went_up and alike) or bool(
+        re.search(r"[.!?:。！？：][\"'”’）」』)\]]*$", above.text)
+    )
 
 
 def _joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset()) -> str:
@@ -223,7 +236,7 @@ def _joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset())
         broken = re.search(rf"(?<!\w)(\w++)[-\u2010{_HYPHEN}]$", "".join(parts[-4:]))
         end = re.match(r"\w+", line)
         if not broken or not end:
-            parts += [" ", line]
+            parts += ["\n", line]
             continue
         word = f"{broken[1]}-{end[0]}".lower()
         hyphen = "-" if word in hyphened or not line[0].islower() else ""
@@ -239,4 +252,4 @@ def _plain(text: str) -> str:
     text = re.sub(
         "[\u00ad\u200b-\u200f\u2060\ufeff\ufffd-\uffff\ud800-\udfff\x00-\x08\x0e-\x1f]", "", text
     )
-    return " ".join(composed(text).split())
+    return flat(composed(text))

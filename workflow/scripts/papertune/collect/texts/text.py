@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from lxml import etree
 
+from papertune.blanks import edged, has_code
 from papertune.collect.texts.formulas import LONG_NUMBER, formulas_in_text
-from papertune.sentences import composed, without_runs
+from papertune.collect.texts.languages import ABSTRACT
+from papertune.sentences import composed, flat, without_runs, word_count
 
 _BLOCK = (
     "br|div|li|ul|ol|section|h[1-6]|table|tr|td|th|blockquote|dd|dt|simple-para|abstract-sec"
@@ -35,6 +37,7 @@ _TYPESET = re.compile("[\ufb00-\ufb06\U0001d400-\U0001d7ff]+")
 # "Abstract interpretation …" is a sentence, "Abstract: …" and "ABSTRACT We …" have a heading
 _LABEL = re.compile(
     r"^(?:(?i:abstract|summary|résumé|zusammenfassung)\s*[:.—–|]\s*|(?i:abstract)\s*-{1,2}\s+"
+    rf"|[\[【〔（(]?(?i:{ABSTRACT})(?:[\]】〕）)]\s*[:：]?\s*|\s*[:：]\s*)"
     r"|ABSTRACT\s+(?=[A-Z])|Abstract(?=[A-Z][a-z])|Abstract\s+(?=(?:We|This|In this|The|Background)\b))"
 )
 _SCRIPT = re.compile(
@@ -46,8 +49,7 @@ _HEADED = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"(?:abstracts?|summary|abstrakt|zusammenfassung|kurzfassung|résumé|resumen|resumo|riassunto"
-    r"|samenvatting|sammanfattning|streszczenie|аннотация|摘要|抄録|要旨)\s*[:.—–-]*",
+    rf"(?:abstracts?|summary|{ABSTRACT})\s*[:：.—–-]*",
     re.IGNORECASE,
 )
 # what stands in JATS beside the text
@@ -80,8 +82,15 @@ def clean(text: str) -> str:
         text = read
     text = _INVISIBLE.sub("", _without_tags(text))
     text = _TYPESET.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
-    text = " ".join(composed(text).split())
-    return _LABEL.sub("", text).strip()
+    return _LABEL.sub("", flat(composed(text))).strip()
+
+
+def clean_lines(text: str) -> str:
+    """As :func:`clean`, but for a text that has code: it keeps its lines and their indentation."""
+    if not has_code(text) or re.search(r"</(?:p|pre|code|div)>", text):
+        return clean(text)
+    lines = _INVISIBLE.sub("", composed(re.sub("\r\n?", "\n", without_runs(text)))).split("\n")
+    return edged("\n".join(map(str.rstrip, lines)))
 
 
 def text_of(markup: str) -> str:
@@ -178,7 +187,7 @@ def _headed(match: re.Match[str]) -> str:
     section, name, said = match[1], match[2].lower(), match[3].strip()
     if _HEADING.fullmatch(said):
         return " "
-    is_label = name[0] == "h" or (name.endswith("title") and (section or len(said.split()) <= 3))
+    is_label = name[0] == "h" or (name.endswith("title") and (section or word_count(said) <= 3))
     return f" {label(said) if is_label and said else said} "
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from papertune.collect.texts.text import clean, without_preambles
-from papertune.sentences import composed
+from papertune.sentences import composed, is_spaceless, word_count
 
 Item = TypeVar("Item")
 
@@ -101,7 +101,8 @@ def searchable(title: str) -> str:
     "Introduction" and "Editorial" are the titles of thousands.
     """
     words = normalised(title)
-    return words[:300] if len(words) >= 12 and (" " in words or not words.isascii()) else ""
+    telling = len(words) >= 12 and (" " in words or not words.isascii())
+    return words[:300] if telling or (is_spaceless(words) and word_count(words) >= 5) else ""
 
 
 def no_paper(title: str) -> str:

@@ -9,7 +9,7 @@ from bs4 import Tag
 from papertune.collect.texts.formulas import groups, is_gone
 from papertune.collect.texts.markup import parsed
 from papertune.collect.texts.text import raised, words
-from papertune.sentences import composed, without_runs
+from papertune.sentences import composed, flat, without_runs, word_count
 
 # headings of lists and notes in large Wikipedias; a user's own are in source.skip
 BOILERPLATE = frozenset(
@@ -52,7 +52,7 @@ _TEX_START = re.compile(r"\{\\(?:display|text|script|scriptscript)style\b\s*")
 # the lines in which an extract spells a formula, before its TeX
 _SPELLED = re.compile(r"[ \t]?\Z|[ \t]{2}")
 _AFTER = re.compile(r"(?:[ \t]*\n[ \t]+(?=\n|\S|\Z)\n?)*")  # and those after it
-_ENDS = re.compile(r"[.!?…。！？:;][\"'”’»)\]]*$")
+_ENDS = re.compile(r"[.!?…。！？：；؟۔।॥።។။:;][\"'”’»」』）)\]]*$")
 _ORDINALS = words("st nd rd th e er re o a")  # 19th is no power
 WORDS_OF_PROSE = 8  # what is shorter and no sentence is an item of a list of names
 
@@ -115,7 +115,7 @@ def without_boilerplate(sections: Iterable[Section], skip: Iterable[str] = ()) -
 def tidied(text: str) -> str:
     """A paragraph without marks of references, empty brackets and doubled spaces; NFC."""
     text = _INVISIBLE.sub("", composed(text))
-    text = _MARK.sub("", " ".join(text.split()))
+    text = _MARK.sub("", flat(text))
     for _ in range(2):  # brackets may be in brackets
         text = re.sub(r"\([\s;,:/–-]*+\)|\[\s*+\]", _kept_call, text)
     text = re.sub(r"\(\s*+[;,:][\s;,:]*+", "(", text)
@@ -141,7 +141,7 @@ def _sections(lines: Iterable[str], mark: str) -> list[Section]:
             found.append(Section(tidied(line[level:-level]), level))
             continue
         text = tidied(line)
-        prose = _ENDS.search(text) or len(text.split()) >= WORDS_OF_PROSE or "$" in text
+        prose = _ENDS.search(text) or word_count(text) >= WORDS_OF_PROSE or "$" in text
         if prose and re.search(r"\w", text):
             found[-1].paragraphs.append(text)
     return found

@@ -17,6 +17,7 @@ from pathlib import Path
 from papertune.errors import RecordError, shown
 from papertune.owned import NotOwned, own, tell
 from papertune.records import atomic_write, from_dict, from_json, whole
+from papertune.sentences import word_count
 
 log = logging.getLogger("papertune")
 
@@ -87,7 +88,7 @@ def challenge_of(text: str, headers: Mapping[str, str] | None = None) -> str:
     seen = re.sub(
         r"(?is)<(script|style|template|svg)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", " ", text
     )
-    return (sure or "captcha") if len(re.sub(r"<[^>]*+>?", " ", seen).split()) < few else ""
+    return (sure or "captcha") if word_count(re.sub(r"<[^>]*+>?", " ", seen)) < few else ""
 
 
 def decoded(body: bytes, media: str) -> str:
