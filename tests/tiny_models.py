@@ -49,7 +49,7 @@ def make_model(
     torch.manual_seed(7)
     own = _shape(family, width, layers, context) | {
         "vocab_size": max(words, len(tokenizer)), "eos_token_id": tokenizer.eos_token_id,
-        "bos_token_id": None, "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.3,
+        "bos_token_id": None, "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.1,
     }  # fmt: skip
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **own))
     model.save_pretrained(folder)

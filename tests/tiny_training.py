@@ -80,7 +80,8 @@ def facts_of(folder: Path) -> dict[str, Any]:
 def history_of(folder: Path) -> list[dict[str, float]]:
     """The history without its times."""
     with (folder / "history.csv").open() as stream:
-        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+        read = csv.DictReader(stream)
+        rows = [{key: float(value) for key, value in row.items() if value} for row in read]
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 

@@ -180,14 +180,14 @@ def test_what_cannot_be_frozen_is_said(run, method, freeze, message):
 
 
 def test_scratch_has_the_shape_of_the_base_and_none_of_its_weights(run, base):
-    still = {"method": "scratch", "learning_rate": 1e-12}
-    one, again, other = run("a", **still), run("b", **still), run("a", seed=2, **still)
+    new = {"method": "scratch", "epochs": 6}
+    one, again, other = run("a", **new), run("b", **new), run("a", seed=2, **new)
     assert bytes_of(one) == bytes_of(again) != bytes_of(other)
     before, after = weights_of(base("llama")), weights_of(one)
     assert {n: w.shape for n, w in before.items()} == {n: w.shape for n, w in after.items()}
     name = "model.layers.0.mlp.up_proj.weight"
     assert not after[name].allclose(before[name], atol=0.1)
-    learned = history_of(run("c", method="scratch", epochs=6))
+    learned = history_of(one)
     assert learned[-1]["validation_loss"] < learned[0]["validation_loss"]
 
 
@@ -208,7 +208,7 @@ def test_full_in_bf16_with_checkpointing_comes_near_fp32(run, family):
     assert near != exact
     for row, other in zip(near, exact, strict=True):
         # bf16 has 8 bits of a number: about 0.4 % at each of many roundings
-        for kind in ("train_loss", "validation_loss"):
+        for kind in {"train_loss", "validation_loss"} & {*row}:
             assert row[kind] == pytest.approx(other[kind], rel=0.03)
     assert near[-1]["validation_loss"] < near[0]["validation_loss"]
 
@@ -236,7 +236,7 @@ def test_optimisers_by_their_usual_names(run, base, monkeypatch, name, kind):
         return begin(watch, args, state, control, **rest)
 
     monkeypatch.setattr(RunCallback, "on_train_begin", seen)
-    output = run("model", optimizer=name, betas=(0.8, 0.9))
+    output = run("model", optimizer=name, betas=(0.8, 0.9), learning_rate=2e-2)
     (one,) = used
     assert f"{type(one).__module__}.{type(one).__name__}" == kind
     assert one.defaults.get("betas", (0.8, 0.9)) == (0.8, 0.9)
@@ -265,33 +265,69 @@ def test_a_diverging_run_stops_and_says_where_the_best_model_is(run, tmp_path):
         "schedule": "constant_with_warmup", "warmup": 0.9, "learning_rate": 3.0, "epochs": 8,
         "evaluations": 24, "clip": 1e6,
     }  # fmt: skip
-    with pytest.raises(TrainingError, match="the training diverges") as error:
+    with pytest.raises(TrainingError, match=r"is worse than guessing: 5\.77") as error:
         run("wild", **how)
     found = (tmp_path / "checkpoints/wild").iterdir()
     (folder,) = (folder for folder in found if str(folder) in str(error.value))
-    assert (folder / "model.safetensors").exists() and "training.divergence" in error.value.hint
+    assert (folder / "model.safetensors").exists() and "learning_rate" in error.value.hint
     assert not (tmp_path / "wild").exists()
 
 
-def test_when_a_loss_counts_as_diverging():
+LOW = [1.0] * 4
+LASTING = {  # training and validation losses from the untrained model on, and what comes of them
+    "not for long": ([0, 7.0, 7.0], [2.0, *LOW], ""),
+    "not in a row": ([0, 7.0, 5.0, 7.0, 7.0], [2.0, *LOW], ""),
+    "not as many times": ([0, 5.9, 5.9, 5.9], [2.0, *LOW], ""),
+    "near zero": ([0, 0.9, 0.9, 0.9], [0.001, *LOW], ""),
+    "overfitting": ([0, 1.0, 0.1, 0.1], [2.0, 5.0, 7.0, 8.0], ""),
+    "diverging": ([0, 7.0, 7.0, 7.0], [2.0, *LOW], "was above 6 for 3 validations"),
+    "diverging at the end": ([0, 7.0], [2.0, 1.0], "was above 6 for 1 validations"),
+    "guessing": ([0, 9.1], [8.0, 1.0], "a loss of 9.1 at step 1 is worse than guessing: 9"),
+    "overfitting into guessing": ([0, 0.1], [8.0, 9.5], "worse than guessing"),
+    "new weights": ([0, 10.0, 9.5, 9.4], [9.6, 9.5, 9.5, 9.4], ""),
+    "new weights, a mean since the beginning": ([0, 9.5], [9.6, 1.0], ""),
+    "new weights that have learned nothing": ([0, 9.5, 9.2], [9.6, 9.5, 8.0], "guessing"),
+    "new weights that get worse": ([0, 9.5, 9.7, 9.7], [9.6, 9.7, 9.7, 9.7], "guessing"),
+}
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_when_a_loss_is_an_error(name):
     from transformers import TrainerControl, TrainerState
 
-    for losses in (
-        [2.0, 7.0, 7.0],  # not for long
-        [2.0, 7.0, 5.0, 7.0, 7.0],  # not in a row
-        [2.0, 5.9, 5.9, 5.9],
-        [0.001, 0.9, 0.9, 0.9],  # near zero, a loss may be many times as large
-        [2.0, 7.0, 7.0, 7.0],
-    ):
-        rows = [  # overfitting makes the validation loss rise, which is no divergence
-            {"step": n, "epoch": n, "loss": loss, "eval_loss": losses[0] * (1 + 9 * n)}
-            for n, loss in enumerate(losses)
-        ]
-        state, callback = TrainerState(log_history=rows), RunCallback(100, Training(), "run")
-        callback.begin(state)
-        diverges = pytest.raises(TrainingError, match="diverges")
-        with diverges if losses == [2.0, 7.0, 7.0, 7.0] else nullcontext():
-            callback.on_evaluate(None, state, TrainerControl())
+    trained, validated, message = LASTING[name]
+    at_the_end = name.endswith(("end", "nothing", "since the beginning"))
+    rows = [
+        {"step": n, "epoch": n, "eval_loss": of} | ({"loss": loss} if n else {})
+        for n, (loss, of) in enumerate(zip(trained, validated, strict=False))
+    ]
+    steps = len(rows) - 1 if at_the_end else 100
+    state = TrainerState(log_history=rows, global_step=len(rows) - 1)
+    callback = RunCallback(steps, Training(), "run", guessing=9.0)
+    callback.begin(state)
+    with pytest.raises(TrainingError, match=message) if message else nullcontext():
+        callback.on_evaluate(None, state, TrainerControl())
+
+
+def test_the_untrained_model_stands_first_and_is_what_a_run_is_measured_against(
+    run, base, tmp_path, caplog
+):
+    good = run("good", method="lora")
+    first, facts = history_of(good)[0], facts_of(good)
+    assert (first["step"], "train_loss" in first, facts["better_than_untrained"]) == (
+        0,
+        False,
+        True,
+    )
+    theirs = validation_loss(load_model(base("llama"), precision="fp32"), good, tmp_path)
+    assert first["validation_loss"] == facts["untrained_value"] == pytest.approx(theirs, rel=1e-5)
+    # what is good already only gets worse; patience counts from the untrained model on
+    folder = run("worse", base=run("learned", epochs=8), evaluations=4, patience=2,
+                 learning_rate=0.02, warmup=0, divergence=None)  # fmt: skip
+    facts, rows = facts_of(folder), history_of(folder)
+    assert not facts["better_than_untrained"] and facts["best_step"] > 0
+    assert facts["best_value"] > facts["untrained_value"] and facts["steps"] == rows[2]["step"]
+    assert "training never beat the untrained model, whose validation loss is" in caplog.text
 
 
 def test_training_sees_the_subset_only(run, tmp_path):

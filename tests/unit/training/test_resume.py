@@ -81,7 +81,7 @@ def test_a_signal_while_the_model_is_saved_costs_no_step(run, stopped, monkeypat
 def test_a_validation_that_is_made_up_for_counts_as_any(run, stopped, validation):
     # of the last one patience has enough, the best one's weights are kept
     run.data(validation=pairs(24, 6, answer="purple 9"))
-    how = {"learning_rate": 5e-2, "epochs": 10, "evaluations": 20, "patience": 2}
+    how = {"learning_rate": 2e-2, "epochs": 10, "evaluations": 20, "patience": 2}
     undisturbed = run("undisturbed", **how)
     facts, steps = facts_of(undisturbed), [row["step"] for row in history_of(undisturbed)]
     assert facts["best_step"] < facts["steps"] == steps[-1] < facts["planned_steps"]

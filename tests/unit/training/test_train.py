@@ -141,9 +141,9 @@ def test_energy_of_several_attempts_adds_up(run, monkeypatch, stopped):
     monkeypatch.setattr(training, "set_up_torch", lambda *a: (attempts.append(1), set_up(*a)))
     monkeypatch.setattr(callback, "gpu_energy", counter)
     whole = facts_of(run("whole"))["energy_joules"]
-    # one look at the beginning; a look for each of a training row, a validation row and a checkpoint
-    # of four, but none for the last checkpoint
-    assert whole == 10 * (4 * 3 - 1)
+    # one look at the beginning and one for the untrained model; a look for each of a training row, a
+    # validation row and a checkpoint of four, but none for the last checkpoint
+    assert whole == 10 * (1 + 4 * 3 - 1)
     # the checkpoint where it stopped was looked at besides
     assert facts_of(stopped(("on_step_end", 7)))["energy_joules"] == whole + 10
 

@@ -99,6 +99,11 @@ def context_of(config: Any) -> int | None:
     return int(length) if length else None
 
 
+def vocabulary_of(config: Any) -> int:
+    """How many tokens a model of this configuration chooses from."""
+    return int(config.get_text_config().vocab_size)
+
+
 def end_tokens(model: Any, tokenizer: Any) -> set[int]:
     """Every token that ends an answer: the tokenizer's, and those the model's own settings name."""
     own = getattr(getattr(model, "generation_config", None), "eos_token_id", None)

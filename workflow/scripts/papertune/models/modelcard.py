@@ -62,6 +62,7 @@ TOOK = {
     "first_loss": ("First training loss (nats per token)", "{:.4f}"),
     "last_loss": ("Last training loss", "{:.4f}"),
     "best_validation_loss": ("Lowest validation loss", "{:.4f}"),
+    "untrained_validation_loss": ("Validation loss of the untrained model", "{:.4f}"),
 }
 UNKNOWN = "unknown"  # a licence that the Hub knows, too
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")  # files that go where weights go

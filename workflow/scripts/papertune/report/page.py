@@ -40,7 +40,8 @@ LONGEST = 4000  # characters of a text on the page
 FIGURES = {
     "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval.",
     "documents": "Documents per year, by the split that their year belongs to.",
-    "loss": "Training and validation loss by step; one line per model and seed.",
+    "loss": "Training and validation loss by step; step 0 is the untrained model. One line per model "
+    "and seed.",
     "cost": "Training time and peak memory: a bar for the mean of the seeds, a dot for each.",
 }
 

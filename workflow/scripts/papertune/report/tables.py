@@ -34,6 +34,7 @@ FACTS = {
     "Peak memory (MB)": ("peak_memory_mb", "{:,.0f}"),
     "Device": ("device", "{}"),
     "Validation loss": ("best_validation_loss", "{:.3f}"),
+    "Untrained": ("untrained", "{}"),
 }
 IN_LATEX = {"−": "$-$", "±": "$\\pm$", "†": "\\dag{}", "≥": "$\\geq$"}
 
@@ -282,6 +283,10 @@ def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment)
     for (model, seed), said in facts.items():
         peak = said.get("peak_memory_bytes")
         known = said | {"peak_memory_mb": None if peak is None else peak / 1e6}
+        if not said.get("better_than_untrained", True):
+            known["untrained"] = f"{said['untrained_validation_loss']:.3f}, never beaten"
+        elif "untrained_validation_loss" in said:
+            known["untrained"] = f"{said['untrained_validation_loss']:.3f}"
         cells = [
             NONE if known.get(k) is None else form.format(known[k]) for k, form in FACTS.values()
         ]

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 15.0
 DIVERGED = 3  # validations in a row
+STEADIER = "lower training.learning_rate or training.clip, or give more training.warmup"
 
 
 class BrokenOff(Exception):
@@ -28,9 +29,15 @@ class RunCallback(TrainerCallback):
     """Chooses when to validate and to save and which model is the best; times, logs and stops."""
 
     def __init__(
-        self, steps: int, training: Training, what: str, criterion: Criterion | None = None
+        self,
+        steps: int,
+        training: Training,
+        what: str,
+        criterion: Criterion | None = None,
+        guessing: float = math.inf,
     ) -> None:
         self.steps, self.training, self.what = steps, training, what
+        self.guessing = guessing  # loss of a model for which every token is as likely
         self.criterion = criterion or Criterion()
         count = training.evaluations
         # steps that a row of the history belongs to
@@ -101,13 +108,16 @@ class RunCallback(TrainerCallback):
         rows, self.last = history(state.log_history, self.criterion), time.monotonic()
         row = rows[-1]
         chosen = dict.fromkeys(("validation_loss", self.criterion.name))
+        losses = ", ".join(f"{name.replace('_loss', '')} {row[name]:.4f}" for name in chosen)
+        if not state.global_step:
+            log.info("%s: untrained, %s", self.what, losses)
+            return
         log.info(
             "%s: step %d/%d, loss %.4f, %s (%s)",
-            self.what, row["step"], self.steps, row["train_loss"],
-            ", ".join(f"{name.replace('_loss', '')} {row[name]:.4f}" for name in chosen),
-            self._rate(state),
+            self.what, row["step"], self.steps, row["train_loss"], losses, self._rate(state),
         )  # fmt: skip
         self._look_for_divergence(rows, state)
+        self._look_for_guessing(rows, state)
         if self._is_patience_over(state):
             patience = self.training.patience
             log.info("%s: stops early, %s validations without gain", self.what, patience)
@@ -146,34 +156,74 @@ class RunCallback(TrainerCallback):
         return round(self.earlier_joules + used, 3)
 
     def _check_number(self, key: str, value: float, state: TrainerState) -> None:
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"the {key} is {value} at step {state.global_step}; "
-                f"{where_best(state, self.criterion)}",
-                where=self.what,
-                hint="lower training.learning_rate, or set training.precision to fp32",
+        if math.isfinite(value):
+            return
+        hint = "lower training.learning_rate, or set training.precision to fp32"
+        if not state.global_step:
+            hint = (
+                "nothing was trained yet, so the base is damaged or wants training.precision: fp32"
             )
+        raise TrainingError(
+            f"the {key} is {value} at step {state.global_step}; "
+            f"{where_best(state, self.criterion)}",
+            where=self.what,
+            hint=hint,
+        )
 
     def _look_for_divergence(self, rows: list[dict[str, Any]], state: TrainerState) -> None:
-        """Fail where the training loss has stayed far above its beginning.
+        """Fail where the training loss has stayed far above what the untrained model has.
 
-        Of the training loss, as overfitting makes the validation loss rise too; from the larger of
-        both first losses, and by a nat per token at least, so that a loss near zero may wander.
+        Of the training loss, as overfitting makes the validation loss rise too; and by a nat per
+        token at least, so that a loss near zero may wander.
         """
-        if self.training.divergence is None or len(rows) <= DIVERGED:
+        untrained, *trained = rows
+        last = [row["train_loss"] for row in trained[-DIVERGED:]]
+        if self.training.divergence is None or not self._is_long(last, state):
             return
-        first = max(rows[0]["train_loss"], rows[0]["validation_loss"])
+        first = untrained["validation_loss"]
         limit = max(self.training.divergence * first, first + 1.0)
-        last = [row["train_loss"] for row in rows[-DIVERGED:]]
         if min(last) > limit:
             raise TrainingError(
                 f"the training diverges: its loss is {last[-1]:.3g} at step {state.global_step} and "
-                f"was above {limit:.3g} for {DIVERGED} validations, after {first:.3g} at the "
-                f"beginning; {where_best(state, self.criterion)}",
+                f"was above {limit:.3g} for {len(last)} validations, where the untrained model has "
+                f"{first:.3g}; {where_best(state, self.criterion)}",
                 where=self.what,
-                hint="lower training.learning_rate or training.clip, give more training.warmup; or "
-                "raise training.divergence",
+                hint=f"{STEADIER}; or raise training.divergence",
             )
+
+    def _look_for_guessing(self, rows: list[dict[str, Any]], state: TrainerState) -> None:
+        """Fail where a loss is above that of a model which knows nothing.
+
+        New weights begin above it. Then it is the end that counts, the last step and the model that
+        is kept; before that a loss fails where it stays above the untrained model's, too, and the
+        first training loss, a mean since the beginning, says nothing.
+        """
+        untrained, *trained = (row | {"train_loss": row.get("train_loss", 0.0)} for row in rows)
+        begin = untrained["validation_loss"]
+        new = begin > self.guessing
+        losses = [max(row["validation_loss"], row["train_loss"]) for row in trained]
+        if new:
+            losses[0] = trained[0]["validation_loss"]
+        above, limit = losses[-1], self.guessing
+        if self.is_over(state):
+            best = self.criterion.best(state.log_history)
+            above = max(above, best["eval_loss"] if best else 0.0)
+        elif new:
+            above, limit = min(losses[-DIVERGED:]) if len(losses) >= DIVERGED else 0.0, begin
+        if above > limit:
+            raise TrainingError(
+                f"a loss of {above:.3g} at step {state.global_step} is worse than guessing: "
+                f"{self.guessing:.3g} where every token is as likely (ln of the vocabulary's size), "
+                f"and {begin:.3g} before training; "
+                f"{where_best(state, self.criterion)}",
+                where=self.what,
+                hint=f"{STEADIER}; where the training loss alone is low, fewer training.epochs or "
+                "training.patience; where it falls slowly from new weights, more of them",
+            )
+
+    def _is_long(self, last: list[float], state: TrainerState) -> bool:
+        """Whether validations are as many as it takes to tell that something lasts."""
+        return len(last) == DIVERGED or self.is_over(state)
 
     def _is_patience_over(self, state: TrainerState) -> bool:
         patience = self.training.patience

@@ -35,15 +35,25 @@ class Criterion:
         return COLUMNS.get(self.name, f"eval_{self.name}")
 
     def best(self, log: Sequence[Row]) -> Row | None:
-        """The validation that is the best one so far, of all entries of the Trainer's log.
+        """The best validation so far of a trained model, of all entries of the Trainer's log.
 
         Of equal ones, as metrics of short answers often are, the one of the lower loss; of those,
-        the first.
+        the first. The untrained model is never kept: under a method's name it would be the base.
         """
-        return min((row for row in log if self.key in row), key=self._rank, default=None)
+        trained = (row for row in log if self.key in row and row["step"])
+        return min(trained, key=self._rank, default=None)
+
+    def untrained(self, log: Sequence[Row]) -> Row | None:
+        """The validation of the untrained model."""
+        return next((row for row in log if self.key in row and not row["step"]), None)
+
+    def gains(self, log: Sequence[Row]) -> bool:
+        """Whether some trained model was better than the untrained one."""
+        untrained, best = self.untrained(log), self.best(log)
+        return untrained is None or best is None or self._rank(best) < self._rank(untrained)
 
     def without_gain(self, log: Sequence[Row]) -> int:
-        """How many validations there were since the best one."""
+        """How many validations there were since the best one, which may be the untrained model's."""
         rows = [row for row in log if self.key in row]
         return len(rows) - 1 - rows.index(min(rows, key=self._rank)) if rows else 0
 
@@ -54,6 +64,8 @@ class Criterion:
 
 def history(log: Sequence[Row], criterion: Criterion) -> list[Row]:
     """One row per validation: step, epoch, losses, learning rate, seconds since the start.
+
+    Step 0 is the untrained model, which has no training loss and no learning rate.
 
     Where the best is not chosen by the validation loss, what it is chosen by stands there too.
     """
@@ -81,6 +93,7 @@ def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
     """What a run took and gave; ``state`` is the Trainer's at the end."""
     rows = history(state.log_history, criterion)
     best = criterion.best(state.log_history) or {}
+    untrained = criterion.untrained(state.log_history) or {}
     seconds, device, tokens = rows[-1]["seconds"], device_label(), int(state.num_input_tokens_seen)
     energy = [row.get("joules") for row in state.log_history if "eval_loss" in row]
     total = sum(p.numel() for p in model.parameters())
@@ -92,7 +105,10 @@ def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
         "best_by": criterion.name,
         "best_step": best["step"],
         "best_value": best[criterion.key],
-        "best_validation_loss": min(row["validation_loss"] for row in rows),
+        "best_validation_loss": min(row["validation_loss"] for row in rows if row["step"]),
+        "untrained_value": untrained[criterion.key],
+        "untrained_validation_loss": untrained["eval_loss"],
+        "better_than_untrained": criterion.gains(state.log_history),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "total_parameters": total,
         "tokens_seen": tokens,

@@ -77,7 +77,7 @@ class TogetherTrainer(StoppableTrainer):
                 self.callback_handler.on_prediction_step(self.args, self.state, self.control)
             score = self.answer_score()
         except BrokenOff:
-            return {}
+            return self.broken_off()
         metrics = {"eval_loss": distributed.totals(total)[0] / len(rows), **score}
         self.log(metrics)
         given = (self.args, self.state, self.control, metrics)

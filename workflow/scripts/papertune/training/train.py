@@ -5,6 +5,7 @@ transformers; beside it stands what it lacks: leaving at any step and going on (
 evaluate, save and stop (``callback``), whole checkpoints, a batch that memory holds, and several.
 """
 
+import logging
 import math
 import shutil
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from papertune.examples.forms import Form, read_examples
 from papertune.examples.packing import Collator
 from papertune.examples.tokens import Examples, answer_loss
 from papertune.jobs import distributed
-from papertune.models.loading import context_of, load_tokenizer, set_up_torch
+from papertune.models.loading import context_of, load_tokenizer, set_up_torch, vocabulary_of
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.quantization import write_quantization
 from papertune.study.recipe import Recipe
@@ -26,6 +27,8 @@ from papertune.training.data import choose_pairs
 from papertune.training.facts import LOSS, Criterion, run_facts
 from papertune.training.methods import check_optimizer, prepare
 from papertune.training.smaller_batch import first_that_fits, memory_for
+
+log = logging.getLogger(__name__)
 
 
 @distributed.shared
@@ -134,12 +137,13 @@ def fit(
         sharded: Each of several processes holds a part of the model; it comes here as a whole.
 
     Returns:
-        The facts of the run; ``history`` holds one row per validation.
+        The facts of the run; ``history`` holds one row per validation, the untrained model's first.
 
     Raises:
         Interrupted: the job was asked to stop; the next attempt goes on from where it was.
         TrainingError: nothing to train or validate on, an optimiser that cannot run here, a loss
-            that is no number or far above its beginning, or a batch that memory does not hold.
+            that is no number, far above the untrained model's or above that of guessing, or a
+            batch that memory does not hold.
     """
     distributed.check()
     check_optimizer(training)
@@ -153,6 +157,7 @@ def fit(
     per_epoch = math.ceil(math.ceil(len(train.rows) / training.batch_size) / training.accumulation)
     steps = training.max_steps if training.max_steps > 0 else math.ceil(training.epochs * per_epoch)
     criterion = scorer.criterion if scorer else Criterion()
+    guessing = math.log(vocabulary_of(model.config))
 
     def run(batch: int, accumulation: int, checkpoint: Path | None) -> Any:
         # jobs that train nothing do not load torch
@@ -161,7 +166,7 @@ def fit(
 
         args = alone.training_arguments(
             training, steps=steps, batch=batch, accumulation=accumulation, seed=seed,
-            checkpoints=checkpoints, what=what,
+            checkpoints=checkpoints, what=what, begins=checkpoint is None,
         )  # fmt: skip
         kind: type[alone.StoppableTrainer] = alone.StoppableTrainer
         if distributed.size() > 1:
@@ -169,7 +174,7 @@ def fit(
 
             kind = several.ShardedTrainer if sharded else several.TogetherTrainer
         trainer = kind(
-            RunCallback(steps, training, what, criterion),
+            RunCallback(steps, training, what, criterion, guessing),
             scorer,
             model=model,
             processing_class=tokenizer,
@@ -184,7 +189,14 @@ def fit(
     cached = model.config.use_cache
     state, batch = first_that_fits(run, model, training, checkpoints, what)
     model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
-    return run_facts(model, state, criterion) | {
+    facts = run_facts(model, state, criterion)
+    if not facts["better_than_untrained"]:
+        log.warning(
+            "%s: training never beat the untrained model, whose %s is %.4g; of the trained ones the "
+            "best is kept, with %.4g",
+            what, criterion.name.replace("_", " "), facts["untrained_value"], facts["best_value"],
+        )  # fmt: skip
+    return facts | {
         "planned_steps": steps,
         "batch": batch,
         "examples": {

@@ -68,6 +68,7 @@ def training_arguments(
     seed: int,
     checkpoints: Path,
     what: str,
+    begins: bool = True,
 ) -> TrainingArguments:
     """The update, its schedule, and how it is computed.
 
@@ -75,6 +76,7 @@ def training_arguments(
         steps: Updates of the whole run.
         batch: Examples that this process computes at once.
         accumulation: So many of which make its part of an update.
+        begins: Whether nothing is trained yet: the untrained model is then validated.
 
     Raises:
         TrainingError: the learning rate would rise over all updates of the run or more.
@@ -113,6 +115,7 @@ def training_arguments(
         dataloader_pin_memory=on_gpu,
         accelerator_config={"non_blocking": on_gpu},
         # the callback decides when to evaluate and save, and what is the best
+        eval_on_start=begins,
         eval_strategy="steps",
         eval_steps=steps,
         save_steps=steps,
@@ -213,6 +216,12 @@ class StoppableTrainer(Trainer):
         """As of Trainer; a validation that is broken off finds no best model."""
         with suppress(BrokenOff):
             return dict(super().evaluate(*arguments, **how))
+        return self.broken_off()
+
+    def broken_off(self) -> dict[str, float]:
+        """What is left of a validation; of the untrained model's nothing, the next attempt begins."""
+        if not self.state.global_step:
+            distributed.check()
         return {}
 
     def evaluation_loop(self, *arguments: Any, **how: Any) -> Any:
