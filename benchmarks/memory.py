@@ -240,7 +240,7 @@ def prepare(here: Here) -> None:
             while some := list(itertools.islice(pairs, 1000)):
                 kept.add(
                     {
-                        digest([answer_prompt(here.prompt, pair), pair.answer]): {
+                        digest([str(answer_prompt(here.prompt, pair)), pair.answer]): {
                             # right for every other question
                             "text": pair.answer if int(pair.id, 16) % 2 else some[0].answer,
                             "new_tokens": 4,

@@ -129,12 +129,33 @@ def test_a_killed_run_keeps_its_batches(tmp_path, run, monkeypatch):
     assert resumed == run(pairs(9), "unbroken", batch_size=2)[1]
 
 
-def test_long_prompts_lose_their_beginning_and_it_is_said(run, caplog):
+def test_long_prompts_lose_the_end_of_their_context_and_it_is_said(run, caplog):
     caplog.set_level(logging.INFO)
-    own = [{"id": str(n), "context": "energy " * n} for n in (400, 401)]
-    _, answers = run([replace(pairs()[0], **changes) for changes in own])
-    assert answers[0].text == answers[1].text  # what differs was cut off
-    assert "2 of 2 prompts are longer" in caplog.text
+    endless = "energy " * 400
+    changes = [
+        {}, {"context": endless}, {"context": f"{endless} red"},
+        {"context": endless, "question": "what is it?"}, {"question": endless},
+    ]  # fmt: skip
+    items = [replace(pairs()[0], id=str(n), **own) for n, own in enumerate(changes)]
+    asked, answers = run(items)
+    assert asked == 5 and [a.prompt for a in answers] == ["whole", *["cut"] * 3, "too_long"]
+    assert answers[1].text == answers[2].text != answers[3].text  # what differs was cut off, or not
+    assert answers[4].text == "" and answers[4].reference_tokens == 0 and not answers[4].truncated
+    assert "3 of 5 prompts are longer than 116 tokens and lose the end of" in caplog.text
+    assert "1 of 5 prompts are longer than 116 tokens and have no room without any" in caplog.text
+    assert run(items)[0] == 0  # the store has them all
+    with pytest.raises(PapertuneError, match="no question fits") as caught:
+        run(items[-1:], "none")
+    assert "longer context" in caught.value.hint
+
+
+def test_the_likelihood_is_of_the_answer_to_what_was_asked(loaded):
+    """Of a long reference the beginning counts, and its prompt stays what it was."""
+    model, tokenizer = loaded
+    ((before, own),) = encode(tokenizer, [("what is it " * 10, "next cache miss " * 60)])
+    room = 128 - len(before)
+    (long, short) = reference_nll(model, tokenizer, [(before, own), (before, own[:room])])
+    assert long == pytest.approx(short, abs=1e-3) and long[1] == room < len(own)
 
 
 def test_memory_that_does_not_hold_a_batch_halves_it(loaded, monkeypatch):

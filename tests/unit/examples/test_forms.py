@@ -5,7 +5,7 @@ import pytest
 from papertune.answering.inference import Task, answer
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form, read_examples
-from papertune.examples.tokens import MASKED, shortened
+from papertune.examples.tokens import MASKED, encode, labelled, shortened
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.pairfile import write_pairs
 from papertune.records import Answer, Pair, read_records
@@ -144,11 +144,15 @@ def test_a_chat_template_that_will_not_do_is_an_error(plain, template, what):
     assert "variant" in caught.value.where and "another variant" in caught.value.hint
 
 
-def test_what_is_cut_still_begins_with_its_beginning(plain):
+def test_a_text_that_is_cut_still_begins_with_its_beginning(plain):
     tokenizer = with_beginning(plain)
-    (row, *_), whole = read(tokenizer, max_length=24).rows, read(tokenizer).rows
-    assert len(row["input_ids"]) == 24 and row["input_ids"][0] == tokenizer.bos_token_id
-    assert row["input_ids"][1:] == whole[0]["input_ids"][-23:]
+    text = "the next cache miss of a program " * 3
+    whole, short = (
+        labelled(tokenizer, encode(tokenizer, [(text, " energy")]), max_length=n) for n in (99, 12)
+    )
+    (row,), (all_of_it,) = short.rows, whole.rows
+    assert len(row["input_ids"]) == 12 and row["input_ids"][0] == tokenizer.bos_token_id
+    assert row["input_ids"][1:] == all_of_it["input_ids"][-11:] and (short.cut, whole.cut) == (1, 0)
     tokens = list(range(100, 120))
     assert shortened(tokenizer, tokens, 5) == tokens[-5:]  # another beginning is not kept
     assert shortened(tokenizer, tokens, 0) == [] and shortened(tokenizer, tokens, 20) == tokens

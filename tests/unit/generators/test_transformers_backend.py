@@ -3,11 +3,12 @@
 import pytest
 
 from papertune.errors import GeneratorError
-from papertune.examples.forms import request_tokens
+from papertune.examples.prompts import Prompts
 from papertune.generators import transformers_backend
 from papertune.generators.backends import Request, decoding_of, open_backend
 from papertune.models.loading import load_tokenizer
 from papertune.records import Document
+from papertune.study.prompts import Prompt
 from papertune.study.settings import Decoding, TransformersGenerator
 from tiny_models import make_model
 
@@ -30,9 +31,9 @@ def settings(batch_size=4, **decoding):
 
 
 def requests(count=11, attempt=1):
-    text = "what does it save "
+    document, text = Document("0", "t", "u", 2020, "x"), "what does it save "
     return [
-        Request(str(n), Document(str(n), "t", "u", 2020, "x"), text * (1 + n % 4) + str(n), attempt)
+        Request(str(n), document, Prompt(text * (1 + n % 4) + str(n), {}), attempt)
         for n in range(count)
     ]
 
@@ -50,7 +51,7 @@ def texts(batches):
 def test_batches_write_what_one_at_a_time_writes(folder, decoding):
     batched = written(folder, requests(), **decoding)
     assert [len(batch) for batch in batched] == [4, 4, 3]
-    lengths = [[len(one.request.prompt) for one in batch] for batch in batched]
+    lengths = [[len(str(one.request.prompt)) for one in batch] for batch in batched]
     assert min(lengths[0]) >= max(lengths[-1])
     single = written(folder, requests(), batch_size=1, **decoding)
     assert len(single) == 11
@@ -72,20 +73,26 @@ def test_a_second_attempt_and_a_seed_where_it_samples_write_something_else(folde
     assert decoding_of(Decoding(), 2) == Decoding(temperature=0.7, seed=2)
 
 
-def test_a_prompt_without_room_is_rejected_and_the_others_go_on(folder):
-    items = requests(3)
-    items[1] = Request("1", items[1].document, "energy " * 500)
+def test_a_long_document_loses_its_end_and_one_without_room_is_rejected(folder, caplog):
+    items = requests(5)
+    for key, text, title in (
+        (1, "", "energy " * 500), (2, "energy " * 500, "t"), (3, "energy " * 501 + "red", "t"),
+    ):  # fmt: skip
+        prompt = Prompt("read $title: $text what is it", {"title": title, "text": text})
+        items[key] = Request(str(key), items[key].document, prompt)
     found = {one.request.key: one for batch in written(folder, items) for one in batch}
     assert "too long" in found["1"].error and found["1"].lasting
-    assert found["0"].text and found["2"].text
+    assert found["2"].text == found["3"].text and found["0"].text and found["4"].text
+    assert "2 documents lose their end: the model has room for prompts of 118" in caplog.text
 
 
 def test_the_chat_template_is_used_where_there_is_one(tmp_path):
     with_chat = load_tokenizer(make_model(tmp_path / "chat", chat=True))
-    tokens = request_tokens(with_chat, "what is it")
+    (tokens,) = Prompts(with_chat, chat=True)([Prompt("what is it", {})])
     assert with_chat.decode(tokens) == "<user>what is it</user><model>"
     plain = load_tokenizer(make_model(tmp_path / "plain"))
-    assert plain.decode(request_tokens(plain, "what is it")) == "what is it"
+    (tokens,) = Prompts(plain, chat=False)([Prompt("what is it", {})])
+    assert plain.decode(tokens) == "what is it"
 
 
 def test_nothing_is_loaded_before_the_first_request(tmp_path):
@@ -97,7 +104,9 @@ def test_nothing_is_loaded_before_the_first_request(tmp_path):
 def test_the_batches_of_a_resumed_run_are_those_of_an_unbroken_one(folder, monkeypatch):
     monkeypatch.setattr(transformers_backend, "WINDOW", 2)  # of two batches of two
     items = {item.key: item for item in requests(11)}
-    items["5"] = Request("5", items["5"].document, "energy " * 500)  # a batch of its own
+    items["5"] = Request(
+        "5", items["5"].document, Prompt("energy " * 500, {})
+    )  # a batch of its own
     backend = open_backend(settings(batch_size=2), folder=folder, threads=1)
     whole = list(backend.cut(items.values(), items))
     assert sorted((key for batch in whole for key in batch), key=int) == list(items)

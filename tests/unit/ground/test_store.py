@@ -16,6 +16,7 @@ GOOD = {
     Judged: {"document": "d", "kept": [["q", "a"]], "rejected": [["empty", ""]], "why": ""},
     Told: {
         "text": "x", "new_tokens": 1, "truncated": False, "reference_nll": 1.5, "reference_tokens": 2,
+        "prompt": "whole",
     },
     Vector: "AACAPw==",
 }  # fmt: skip

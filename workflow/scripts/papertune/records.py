@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast, get_type_hints
+from typing import IO, Any, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from papertune.errors import RecordError, shown
 from papertune.identity import canonical, fingerprint
 from papertune.owned import anybodys, file_mode, make_folder
+
+PromptState = Literal["whole", "cut", "too_long"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,9 @@ class Answer:
     """What one model wrote for one question of one test set.
 
     ``reference_nll`` is the sum of negative log-likelihoods (nats) of the reference answer's
-    ``reference_tokens`` tokens given the prompt; perplexity is made from the two.
+    ``reference_tokens`` tokens given the prompt; perplexity is made from the two. A ``prompt`` that
+    is too long for the model is ``cut``: it loses the end of its context. One that is ``too_long``
+    without any context was not asked, and its answer is empty.
     """
 
     pair: str
@@ -101,6 +105,7 @@ class Answer:
     reference_tokens: int
     new_tokens: int
     truncated: bool
+    prompt: PromptState = "whole"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError
 from papertune.examples.packing import takes
-from papertune.examples.tokens import Encoded, shortened
+from papertune.examples.tokens import Encoded
 from papertune.identity import digest
 from papertune.models.loading import context_of, end_tokens
 
@@ -68,7 +68,7 @@ def batches(
 def generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -> list[Generated]:
     """Write an answer to every row of a batch; a batch that memory does not hold is halved.
 
-    Prompts longer than the context leaves room for are cut on the left, where the question is not.
+    Prompts are no longer than :func:`room_for` says.
 
     Raises:
         PapertuneError: memory does not hold even one row.
@@ -96,9 +96,8 @@ def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) 
     import torch
     from transformers import GenerationConfig, LogitsProcessorList
 
-    room, new = room_for(model.config, sampling.max_new_tokens)
-    prompts = [shortened(tokenizer, tokens, room) if room else tokens for _, tokens in batch]
-    ids, mask = left_padded(prompts, tokenizer.pad_token_id, model.device)
+    _, new = room_for(model.config, sampling.max_new_tokens)
+    ids, mask = left_padded([row for _, row in batch], tokenizer.pad_token_id, model.device)
     ends = end_tokens(model, tokenizer)
     config = GenerationConfig(
         max_new_tokens=new, do_sample=False, num_beams=1, use_cache=True,
@@ -202,14 +201,16 @@ def predicted(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[list[
 
 
 def _fitted(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[tuple[list[int], int]]:
-    """Tokens of prompt and completion, and how many are the completion's; cut to the context."""
+    """Tokens of prompt and completion, and how many are the completion's.
+
+    Of a completion that the context does not hold beside its prompt the beginning counts.
+    """
     context = context_of(model.config)
     rows = []
     for prompt, completion in examples:
-        own = completion[: context - 1] if context else completion
-        before = shortened(tokenizer, prompt, context - len(own)) if context else prompt
         # the first token is given, not predicted
-        before = before or [tokenizer.bos_token_id or tokenizer.pad_token_id]
+        before = prompt or [tokenizer.bos_token_id or tokenizer.pad_token_id]
+        own = completion[: context - len(before)] if context else completion
         rows.append((before + own, len(own)))
     return rows
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from papertune.answering.generation import Sampling, batches, generate, reference_nll, room_for
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
+from papertune.examples.prompts import Fit
 from papertune.examples.tokens import Encoded
 from papertune.identity import digest
 from papertune.jobs import distributed, stopping
@@ -18,7 +19,7 @@ from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
 from papertune.models.loading import load_config, load_model, load_tokenizer, set_up_torch
 from papertune.pairfile import read_pairs, read_pairs_at
-from papertune.records import Answer, Pair, write_records
+from papertune.records import Answer, Pair, PromptState, write_records
 from papertune.store import Store
 from papertune.study import versions
 from papertune.study.prompts import answer_prompt
@@ -54,9 +55,14 @@ class Task(BaseModel):
         tokenizer = load_tokenizer(self.model if own or self.base is None else self.base)
         return Form(tokenizer, self.asked, self.prompt)
 
-    def read(self, form: Form, places: Iterable[int]) -> Iterator[Encoded]:
+    def read(self, form: Form, places: Iterable[int], fit: Fit) -> Iterator[Encoded]:
         """The tokens of the questions and reference answers at places of the test set."""
-        return form.tokens(read_pairs_at(self.test_set, places))
+        return form.tokens(read_pairs_at(self.test_set, places), fit)
+
+    def fit(self, config: Any) -> Fit:
+        """How long prompts for a model of a configuration may be."""
+        room, _ = room_for(config, self.answering.max_new_tokens)
+        return Fit(room, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class Told:
     truncated: bool
     reference_nll: float
     reference_tokens: Count
+    prompt: PromptState
 
 
 def answer(
@@ -92,7 +99,7 @@ def answer(
     """
     # places in the file, never its texts: memory does not grow with what is asked about
     placed = [
-        (digest([answer_prompt(task.prompt, pair), pair.answer]), place)
+        (digest([str(answer_prompt(task.prompt, pair)), pair.answer]), place)
         for place, pair in enumerate(read_pairs(task.test_set))
     ]
     if not placed:
@@ -103,7 +110,8 @@ def answer(
     log.info("asked %d questions, %d from the store", len(missing), len(placed) - len(missing))
     if missing:
         set_up_torch(threads)
-        todo = _cut(task, dict(placed), missing)
+        todo, unfit = _cut(task, dict(placed), missing)
+        finished.add({key: asdict(Told("", 0, False, 0.0, 0, "too_long")) for key in unfit})
         work: dict[str, Any] = {
             "task": task.model_dump(mode="json"), "store": str(store), "identity": whole,
             "threads": threads,
@@ -120,23 +128,32 @@ def answer(
     return len(missing)
 
 
-def _cut(task: Task, places: dict[str, int], missing: set[str]) -> list[list[Place]]:
-    """The batches of what is missing, each question with its place in the test set.
+def _cut(
+    task: Task, places: dict[str, int], missing: set[str]
+) -> tuple[list[list[Place]], set[str]]:
+    """The batches of what is missing, each question with its place in the test set; and which of
+    it cannot be asked, as the model has no room for it.
 
     They are cut from the whole test set, so that a resumed run has those of an unbroken one.
     """
-    read = task.read(task.form(), places.values())
-    lengths = [(key, len(tokens)) for key, (tokens, _) in zip(places, read, strict=True)]
-    config = load_config(task.model, base=task.base)
-    room, _ = room_for(config, task.answering.max_new_tokens)
-    if long := sum(room is not None and length > room for _, length in lengths):
-        told = "%d of %d prompts are longer than %s tokens and lose their beginning"
-        log.warning(told, long, len(lengths), room)
+    fit = task.fit(load_config(task.model, base=task.base))
+    read = enumerate(zip(places, task.read(task.form(), places.values(), fit), strict=True))
+    lengths = [(key, len(tokens)) for n, (key, (tokens, _)) in read if n not in fit.unfit]
+    unasked = "have no room without any context, too: they are not asked and count as empty answers"
+    for some, what in ((fit.cut, "lose the end of their context"), (fit.unfit, unasked)):
+        if some:
+            told = "%d of %d prompts are longer than %s tokens and %s"
+            log.warning(told, len(some), len(places), fit.most, what)
+    if not lengths:
+        what = f"the model has room for {fit.most} tokens, and no question fits"
+        hint = "take a base with a longer context, a shorter prompt or a smaller max_new_tokens"
+        raise PapertuneError(what, where=str(task.test_set), hint=hint)
     cut = (
         [(key, places[key]) for key, _ in batch if key in missing]
         for batch in batches(lengths, task.answering.batch_size, length=int)
     )
-    return [batch for batch in cut if batch]
+    unfit = {key for n, key in enumerate(places) if n in fit.unfit}
+    return [batch for batch in cut if batch], unfit & missing
 
 
 @distributed.shared
@@ -155,7 +172,8 @@ def answer_batches(
     sampling = Sampling(settings.answering.max_new_tokens, settings.answering.temperature)
     stopping.check()
     for batch in progress(todo, len(todo), f"batches of up to {max(map(len, todo))} questions"):
-        encoded = list(settings.read(form, [place for _, place in batch]))
+        fit = settings.fit(model.config)
+        encoded = list(settings.read(form, [place for _, place in batch], fit))
         rows = [(key, prompt) for (key, _), (prompt, _) in zip(batch, encoded, strict=True)]
         written = generate(model, form.tokenizer, rows, sampling)
         likelihoods = reference_nll(model, form.tokenizer, encoded)
@@ -164,9 +182,11 @@ def answer_batches(
             key: {
                 "text": one.text.strip(), "new_tokens": one.new_tokens,
                 "truncated": one.truncated, "reference_nll": round(nll, 3),
-                "reference_tokens": count,
+                "reference_tokens": count, "prompt": "cut" if n in fit.cut else "whole",
             }
-            for (key, _), one, (nll, count) in zip(rows, written, likelihoods, strict=True)
+            for n, ((key, _), one, (nll, count)) in enumerate(
+                zip(rows, written, likelihoods, strict=True)
+            )
         })  # fmt: skip
 
 

@@ -1,18 +1,24 @@
 """Forms: the texts that pairs become, the same in training and when the model is asked."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.examples.packing import blocks
-from papertune.examples.tokens import Encoded, Examples, encode, labelled, start_tokens
+from papertune.examples.prompts import Fit, Prompts, in_turns
+from papertune.examples.tokens import AT_ONCE, Encoded, Examples, encode, labelled
 from papertune.jobs import stopping
 from papertune.records import Pair
 from papertune.study.prompts import QUESTION, answer_prompt
 from papertune.study.settings import ExampleForm
 
 CHAT = "examples.variant: chat"  # where an error is
+QWEN: dict[str, Any] = {"enable_thinking": False}  # the answer follows at once
+
+log = logging.getLogger(__name__)
 
 
 class Form:
@@ -26,24 +32,29 @@ class Form:
     """
 
     def __init__(self, tokenizer: Any, asked: str, template: str) -> None:
-        self.tokenizer, self.asked, self.template = tokenizer, asked, template
-        self.start, self.end = start_tokens(tokenizer), [tokenizer.eos_token_id]
-        self.lead = " "
+        self.tokenizer, self.asked = tokenizer, asked
+        self.template = QUESTION if asked == "question" else template
+        # no second blank after one that the template ends with
+        self.lead = "" if self.template[-1:].isspace() else " "
+        self.end = [tokenizer.eos_token_id]
         if asked == "chat":
-            self.start = []  # the template writes it itself
             self.lead, after = _around_an_answer(tokenizer)
             end = list(tokenizer(after, add_special_tokens=False)["input_ids"])
             self.end = end + [t for t in self.end if end[-1:] != [t]]
+        self.prompts = Prompts(tokenizer, chat=asked == "chat", **QWEN)
+        self.start = self.prompts.start
 
-    def tokens(self, pairs: Iterable[Pair]) -> Iterator[Encoded]:
-        """What the model reads before each answer, and the answer: in training as when it is asked."""
-        texts = ((self.prompt(pair), self.completion(pair)) for pair in pairs)
-        return encode(self.tokenizer, texts, self.start)
+    def tokens(self, pairs: Iterable[Pair], fit: Fit | None = None) -> Iterator[Encoded]:
+        """What the model reads before each answer, and the answer: in training as when it is asked.
 
-    def prompt(self, pair: Pair) -> str:
-        """What the model reads before it answers."""
-        text = answer_prompt(QUESTION if self.asked == "question" else self.template, pair)
-        return _chat(self.tokenizer, text) if self.asked == "chat" else text
+        Of a prompt that cannot ``fit`` there are no tokens.
+        """
+        rest, fit = iter(pairs), Fit() if fit is None else fit
+        while some := list(islice(rest, AT_ONCE)):
+            asked = [answer_prompt(self.template, pair) for pair in some]
+            answers = self.prompts.encoder([[(self.completion(pair), True)] for pair in some])
+            for prompt, tokens, answer in zip(asked, self.prompts(asked), answers, strict=True):
+                yield fit(self.prompts, prompt, tokens, len(answer) + len(self.end)), answer
 
     def completion(self, pair: Pair) -> str:
         """What the model is to write."""
@@ -58,42 +69,28 @@ def read_examples(
 
     ``settings`` say which texts, what of them the loss counts, and how they are packed.
     """
-    encoded = form.tokens(pairs)
+    length = min(settings.length or max_length, max_length)
+    # a text may be of any length where all are joined and cut
+    most = 1 << 30 if settings.packing == "blocks" else max_length
+    fit = Fit(most)
+    asked = enumerate(form.tokens(pairs, fit))
+    encoded: Iterator[Encoded] = (one for place, one in asked if place not in fit.unfit)
     if settings.variant in ("answer", "separate"):
         read = [lambda pair: pair.question] * (settings.variant == "separate") + [form.completion]
         texts = (("", text(pair)) for pair in pairs for text in read)
         encoded = encode(form.tokenizer, texts, form.start)
-    length = min(settings.length or max_length, max_length)
-    # a text may be of any length where all are joined and cut
-    most = 1 << 30 if settings.packing == "blocks" else max_length
     loss = "all" if settings.loss == "all" else "completion"
     found = labelled(form.tokenizer, encoded, max_length=most, loss=loss, end=form.end)
+    found = replace(found, cut=len(fit.cut), rejected=found.rejected + len(fit.unfit))
+    for count, what in (
+        (found.cut, "lose the end of their context"),
+        (found.rejected, "are left out"),
+    ):
+        if count:
+            log.warning("%d examples of over %d tokens %s", count, most, what)
     if settings.packing == "blocks":
         return replace(found, rows=blocks(found.rows, length))
     return replace(found, packed=length if settings.packing == "whole" else None)
-
-
-def request_tokens(tokenizer: Any, prompt: str) -> list[int]:
-    """A request to a generator's model: one user turn of its chat template, plain without one.
-
-    There is no system turn: some templates (Gemma's) refuse it.
-    """
-    if not getattr(tokenizer, "chat_template", None):
-        return [*start_tokens(tokenizer), *tokenizer(prompt, add_special_tokens=False)["input_ids"]]
-    turns = [{"role": "user", "content": prompt}]
-    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _chat(tokenizer: Any, prompt: str, answer: str | None = None) -> str:
-    """One user's turn in the tokenizer's chat template, then the model's or the beginning of it."""
-    turns = [{"role": "user", "content": prompt}]
-    if answer is not None:
-        turns.append({"role": "assistant", "content": answer})
-    # Qwen 3: the answer follows at once; Llama 3 would write today's date
-    how = {"enable_thinking": False, "date_string": "26 Jul 2024"}
-    how |= {"tokenize": False, "add_generation_prompt": answer is None}
-    return str(tokenizer.apply_chat_template(turns, **how))
 
 
 def _around_an_answer(tokenizer: Any) -> tuple[str, str]:
@@ -102,7 +99,9 @@ def _around_an_answer(tokenizer: Any) -> tuple[str, str]:
         what = f"the tokenizer of {tokenizer.name_or_path} has no chat template"
         hint = "take a base that was tuned to chat, or another variant"
         raise TrainingError(what, where=CHAT, hint=hint)
-    asked, shown = _chat(tokenizer, "question"), _chat(tokenizer, "question", "answer")
+    asked, shown = (
+        in_turns(tokenizer, "question", *answer, **QWEN) for answer in ((), ("answer",))
+    )
     before, found, after = shown.removeprefix(asked).partition("answer")
     if not shown.startswith(asked) or not found or before.strip():
         what = (

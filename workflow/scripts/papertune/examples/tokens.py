@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from papertune.examples.control import Encoder
+
 MASKED = -100  # labels that no loss counts
 AT_ONCE = 1000  # texts tokenised together: what a tokenizer tells of them takes much memory
 
@@ -14,7 +16,7 @@ Encoded = tuple[list[int], list[int]]  # the tokens of a prompt, and of what fol
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Tokenised examples, and how many were cut on the left or rejected as too long.
+    """Tokenised examples, and how many of all were cut or rejected as too long.
 
     ``packed`` is the most tokens of a row that several of a batch share; ``None`` where each has
     its own.
@@ -42,7 +44,7 @@ def start_tokens(tokenizer: Any) -> list[int]:
 def shortened(tokenizer: Any, tokens: list[int], room: int) -> list[int]:
     """The last ``room`` tokens, the first of them still those that the tokenizer begins with.
 
-    The end of a prompt is its question.
+    For texts without a question; prompts are cut by :class:`papertune.examples.prompts.Fit`.
     """
     if len(tokens) <= room:
         return tokens
@@ -56,13 +58,14 @@ def encode(
 ) -> Iterator[Encoded]:
     """The tokens of (prompt, completion) texts, apart, as a model meets them when it answers.
 
-    ``start`` stands before each prompt; :func:`start_tokens` unless it is given.
+    All of them are somebody's texts, see :mod:`papertune.examples.control`. ``start`` stands before
+    each prompt; :func:`start_tokens` unless it is given.
     """
     first, rest = start_tokens(tokenizer) if start is None else start, iter(texts)
+    encoder = Encoder(tokenizer)
     while some := list(islice(rest, AT_ONCE)):
         prompts, completions = (
-            tokenizer(list(part), add_special_tokens=False)["input_ids"]
-            for part in zip(*some, strict=True)
+            encoder([[(text, True)] for text in part]) for part in zip(*some, strict=True)
         )
         for prompt, completion in zip(prompts, completions, strict=True):
             yield [*first, *prompt], completion

@@ -29,7 +29,7 @@ from papertune.owned import anybodys
 from papertune.records import Document, Rejection, from_dict, parsed
 from papertune.store import Store
 from papertune.study import versions
-from papertune.study.prompts import fill
+from papertune.study.prompts import Prompt
 from papertune.study.settings import Generator, OpenAIGenerator, PromptedGenerator
 from papertune.study.splits import SplitOf
 
@@ -224,11 +224,11 @@ class Asking:
 
     def _requests(self, places: Iterable[Place], attempt: int) -> Iterator[Request]:
         for place in places:
-            document, text = place.document(), self.writer.prompt
-            if text:
-                given = {"title": document.title, "text": document.text}
-                text = fill(text, given | {"pairs": self.writer.generator.pairs})
-            yield Request(place.item(attempt), document, text, attempt)
+            document = place.document()
+            given = {"title": document.title, "text": document.text}
+            given["pairs"] = str(self.writer.generator.pairs)
+            prompt = Prompt(self.writer.prompt, given)
+            yield Request(place.item(attempt), document, prompt, attempt)
 
     def _stored(self, batches: Iterable[list[Written]]) -> Iterator[Written]:
         for batch in batches:

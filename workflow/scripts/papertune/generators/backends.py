@@ -1,7 +1,7 @@
 """What a backend takes and gives, and those without a model: rules, and pairs of the source."""
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from papertune.generators.rules import Pairs, pairs_about
 from papertune.records import Document
 from papertune.study import versions
+from papertune.study.prompts import Prompt
 from papertune.study.settings import Decoding, Generator
 
 BATCH = 64  # documents per append to the store
@@ -22,8 +23,12 @@ class Request:
 
     key: str
     document: Document
-    prompt: str
+    prompt: Prompt
     attempt: int = 1
+
+    def saying(self, text: str) -> "Request":
+        """The same with another text as its prompt."""
+        return replace(self, prompt=Prompt("$text", {"text": text}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -162,10 +161,10 @@ class OpenAIBackend(Backend):
         Raises:
             GeneratorError: the server does not answer this either.
         """
-        prompts = (one.request.prompt for one in row)
+        prompts = (str(one.request.prompt) for one in row)
         alike = takewhile(lambda at: len({*at}) == 1, zip(*prompts, strict=False))
         shared = "".join(characters[0] for characters in alike).strip()
-        probe = replace(row[-1].request, prompt=shared[:1000] or "Say OK.")
+        probe = row[-1].request.saying(shared[:1000] or "Say OK.")
         asked = pool.submit(self._ask, client, probe)
         while not wait([asked], stopping.LOOK).done:
             if stopping.requested():
@@ -217,7 +216,7 @@ class OpenAIBackend(Backend):
             sent = decoding_of(self.settings.decoding, request.attempt).model_dump()
             sent["max_tokens"] = sent.pop("max_new_tokens")
             changed = self._changed(sent)
-            messages = [{"role": "user", "content": request.prompt}]
+            messages = [{"role": "user", "content": str(request.prompt)}]
             asked = {"model": self.settings.model, "messages": messages, **sent}
             response = self._sent(client, asked)
             if response.status_code == 200:

@@ -1,5 +1,6 @@
 """A generator's model on this machine, in batches."""
 
+import logging
 from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -7,10 +8,13 @@ from typing import Any
 
 from papertune.answering.generation import Row, Sampling, batches, generate, room_for
 from papertune.errors import GeneratorError
-from papertune.examples.forms import request_tokens
+from papertune.examples.prompts import Fit, Prompts
 from papertune.generators.backends import Backend, Request, Written, decoding_of
 from papertune.models import loading
+from papertune.study import versions
 from papertune.study.settings import TransformersGenerator
+
+log = logging.getLogger(__name__)
 
 WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
 
@@ -31,10 +35,13 @@ class TransformersBackend(Backend):
             raise GeneratorError(what, hint=hint)
         self._model: Any = None
         self._tokenizer: Any = None
+        self._prompts: Any = None
 
     def version(self) -> dict[str, Any]:
         """The weights of a local folder; a Hub model is named by its revision."""
-        return {} if self.settings.revision else {"weights": loading.weights_digest(self.folder)}
+        how = {"prompts": versions.PROMPTS}
+        own = not self.settings.revision
+        return how | ({"weights": loading.weights_digest(self.folder)} if own else {})
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Batches as they are written."""
@@ -72,17 +79,22 @@ class TransformersBackend(Backend):
             if self._tokenizer is None:
                 loading.set_up_torch(self.threads, self.settings.decoding.seed)
                 self._tokenizer = loading.load_tokenizer(self.folder)
+                chat = bool(getattr(self._tokenizer, "chat_template", None))
+                self._prompts = Prompts(self._tokenizer, chat=chat)
             room, _ = room_for(
                 loading.load_config(self.folder), self.settings.decoding.max_new_tokens
             )
+            fit, too_long = Fit(room, 0), []
             rows: list[Row] = []
-            too_long = []
-            for request in window:
-                tokens = request_tokens(self._tokenizer, request.prompt)
-                if room is not None and len(tokens) > room:
-                    # cut, a chat prompt would lose its beginning, and with it what is asked
+            asked = self._prompts([request.prompt for request in window])
+            for place, (request, tokens) in enumerate(zip(window, asked, strict=True)):
+                fitting = fit(self._prompts, request.prompt, tokens, 0)
+                if place in fit.unfit:
                     why = f"{len(tokens)} tokens where the model has room for {room}"
                     too_long.append(Written(request, error=f"prompt too long: {why}", lasting=True))
                 else:
-                    rows.append((request.key, tokens))
+                    rows.append((request.key, fitting))
+            if fit.cut and wanted is None:
+                told = "%d documents lose their end: the model has room for prompts of %s tokens"
+                log.warning(told, len(fit.cut), room)
             yield window, rows, too_long

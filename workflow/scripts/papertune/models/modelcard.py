@@ -42,7 +42,7 @@ that of the base, before you pass it on."""
 ASKED = {
     "question": "With the question alone, in this form:",
     "chat": "In the chat template of its tokenizer, with this text as the user's turn:",
-    "prompt": "With this text; the answer follows after one space:",
+    "prompt": "With this text; the answer follows after one space, at once where it ends in one:",
 }
 # fact → its name in the card, and its form
 TOOK = {

@@ -102,7 +102,12 @@ def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
             yield stage, str(part), "rejected", item.reason, unit
     for (model, _, test_set), path in layout.by_cell("answers").items():
         for answer in read_records(path, Answer):
-            reason = "reached max_new_tokens" if answer.truncated else ""
+            facts = {
+                "reached max_new_tokens": answer.truncated,
+                "context cut": answer.prompt == "cut",
+                "not asked, too long": answer.prompt == "too_long",
+            }
+            reason = ", ".join(fact for fact, true in facts.items() if true)
             yield "answer", f"{model}/{test_set}", "kept", reason, "answers"
     for (model, _, test_set), path in layout.by_cell("scores").items():
         for _ in read_records(path, Score):

@@ -28,6 +28,8 @@ FACTS = {
     "Trained parameters": ("trainable_parameters", "{:,.0f}"),
     "All parameters": ("total_parameters", "{:,.0f}"),
     "Steps": ("steps", "{:,.0f}"),
+    "Examples cut": ("examples_cut", "{:,.0f}"),
+    "Examples too long": ("examples_rejected", "{:,.0f}"),
     "Tokens seen": ("tokens_seen", "{:,.0f}"),
     "Seconds": ("wall_seconds", "{:.1f}"),
     "Tokens per second": ("tokens_per_second", "{:,.0f}"),
@@ -282,7 +284,8 @@ def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment)
     rows = []
     for (model, seed), said in facts.items():
         peak = said.get("peak_memory_bytes")
-        known = said | {"peak_memory_mb": None if peak is None else peak / 1e6}
+        examples = {f"examples_{fate}": n for fate, n in said.get("examples", {}).items()}
+        known = said | examples | {"peak_memory_mb": None if peak is None else peak / 1e6}
         if not said.get("better_than_untrained", True):
             known["untrained"] = f"{said['untrained_validation_loss']:.3f}, never beaten"
         elif "untrained_validation_loss" in said:

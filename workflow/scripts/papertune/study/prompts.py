@@ -1,6 +1,8 @@
 """Prompt templates: text files with ``$names``, filled without evaluating anything."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 
@@ -11,6 +13,8 @@ from papertune.records import Pair
 QUESTION = "Question: $question\nAnswer:"
 ANSWER_FIELDS = ("instruction", "context", "question")
 GENERATOR_FIELDS = ("title", "text", "pairs")
+MARK = re.compile("\ue000(\\w+)\ue001")  # stands for a value while its frame is made
+CONTEXT = ("context", "text")  # what a prompt that is too long loses of
 WORKFLOW = Path(__file__).resolve().parents[4]  # where the prompts that come along lie
 
 
@@ -51,6 +55,42 @@ def fill(template: str, values: Mapping[str, object]) -> str:
     return Template(template).substitute(values)
 
 
-def answer_prompt(template: str, pair: Pair) -> str:
+def answer_prompt(template: str, pair: Pair) -> "Prompt":
     """What a model reads before it writes the answer to a pair's question."""
-    return fill(template, {name: getattr(pair, name) for name in ANSWER_FIELDS})
+    return Prompt(template, {name: getattr(pair, name) for name in ANSWER_FIELDS})
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A filled template that knows what in it is its own frame and what are the texts of others."""
+
+    template: str
+    values: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return fill(self.template, self.values)
+
+    @property
+    def context(self) -> str:
+        """The text that it is about: it may be shortened, a question may not."""
+        return next((self.values[name] for name in CONTEXT if name in self.values), "")
+
+    def with_context(self, text: str) -> "Prompt":
+        """The same with another context."""
+        own = {name: text for name in CONTEXT if name in self.values}
+        return replace(self, values={**self.values, **own})
+
+    def pieces(self, framed: Callable[[str], str] = str) -> list[tuple[str, bool]]:
+        """Its text piece by piece, and of each whether somebody else's text stands in it.
+
+        ``framed`` puts something around the text; it sees marks in the place of values, so nothing
+        that stands in them can touch the frame. Blanks around a value are the frame's, which may
+        trim them.
+        """
+        own = {name: value.strip() for name, value in self.values.items()}
+        marked = {
+            name: value.replace(own[name], f"\ue000{name}\ue001") if own[name] else value
+            for name, value in self.values.items()
+        }
+        parts = MARK.split(framed(fill(self.template, marked)))
+        return [(own[part] if odd % 2 else part, bool(odd % 2)) for odd, part in enumerate(parts)]

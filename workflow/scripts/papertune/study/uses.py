@@ -61,7 +61,8 @@ def find_texts(layout: Layout, year: str) -> Uses:
 
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
     """Of one generator about one split."""
-    study, version = layout.experiment, [versions.RULES, versions.ASK, versions.SYNTHESIZE]
+    study = layout.experiment
+    version = [versions.RULES, versions.ASK, versions.PROMPTS, versions.SYNTHESIZE]
     chosen = {
         "generator": study.generators[generator],
         "prompt": study.generator_template(generator),

@@ -9,6 +9,7 @@ import numpy as np
 from papertune.answering.generation import Row, Sampling, batches, generate, predicted
 from papertune.answering.inference import answer_of
 from papertune.examples.forms import Form
+from papertune.examples.prompts import Fit
 from papertune.identity import share
 from papertune.metrics import Metric, metric_named
 from papertune.records import Pair
@@ -27,7 +28,8 @@ class AnswerScorer:
     higher than BLEU of answers, and there to compare with work that reports it.
 
     The sample of the validation pairs is chosen by the hash of their ids. Of ``similarity`` the
-    embeddings are kept in the run's ``folder``; ``embedder`` is the folder of one from the Hub.
+    embeddings are kept in the run's ``folder``; ``embedder`` is the folder of one from the Hub;
+    ``room`` is how many tokens a prompt may have.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class AnswerScorer:
         folder: Path,
         embedder: Path | None = None,
         threads: int = 1,
+        room: int | None = None,
     ) -> None:
         training = recipe.training
         self.name, self.tokenizer, self.embeddings = training.best_by, form.tokenizer, None
@@ -50,7 +53,9 @@ class AnswerScorer:
         self.sampling = Sampling(training.best_new_tokens)
         some = sorted(pairs, key=lambda pair: share(pair.id, "judged"))[: training.best_sample]
         self._pairs = {pair.id: pair for pair in some}
-        self._encoded = dict(zip(self._pairs, form.tokens(self._pairs.values()), strict=True))
+        fit = Fit(room, 0)
+        read = enumerate(zip(self._pairs, form.tokens(self._pairs.values(), fit), strict=True))
+        self._encoded = {key: one for place, (key, one) in read if place not in fit.unfit}
         rows = [(key, prompt) for key, (prompt, _) in self._encoded.items()]
         self.batches: list[list[Row]] = batches(rows, max(16, training.batch_size))
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from papertune.answering.generation import room_for
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form, read_examples
 from papertune.examples.packing import Collator
@@ -77,7 +78,8 @@ def train(
     )
     scorer = None
     if recipe.training.best_by != LOSS:
-        scorer = AnswerScorer(recipe, form, held_out, checkpoints, embedder, threads)
+        room, _ = room_for(model.config, recipe.training.best_new_tokens)
+        scorer = AnswerScorer(recipe, form, held_out, checkpoints, embedder, threads, room)
     facts = fit(
         model,
         tokenizer,

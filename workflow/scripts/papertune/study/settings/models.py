@@ -44,7 +44,9 @@ class Training(Settings):
     weight_decay: float = Field(0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    max_length: int = Field(1024, ge=8, description="tokens; longer examples are cut on the left")
+    max_length: int = Field(
+        1024, ge=8, description="tokens; of a longer example the context loses its end"
+    )
     order: Literal["shuffled", "given"] = "shuffled"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     gradient_checkpointing: bool = cosmetic(False, description="less memory and more time")

@@ -1,0 +1,111 @@
+"""What a model reads before it answers: a prompt as tokens, and what it loses where it is too long.
+
+Training, answering, judging and question writing all come here, so that they cannot differ.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from papertune.errors import TrainingError
+from papertune.examples.control import Encoder
+from papertune.examples.tokens import start_tokens
+from papertune.study.prompts import MARK, Prompt
+
+# what templates write that ask for today's date, so that tomorrow's prompts are the same
+TODAY = datetime(2024, 7, 26)
+WORD = 40  # characters of a word at most: what is longer may be cut anywhere
+
+
+class Prompts:
+    """Encodes prompts for a tokenizer: as texts, or each as a user's turn of its chat template.
+
+    ``how`` is for the chat template. There is no system turn: some templates (Gemma's) refuse it.
+    """
+
+    def __init__(self, tokenizer: Any, *, chat: bool, **how: Any) -> None:
+        self.tokenizer, self.chat, self.how = tokenizer, chat, how
+        self.encoder = Encoder(tokenizer)
+        # a chat template writes its beginning itself
+        self.start = [] if chat else start_tokens(tokenizer)
+        self._turns: dict[str, str] = {}  # many prompts have the same frame
+
+    def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """The tokens of each prompt."""
+        pieces = [prompt.pieces(self.turn if self.chat else str) for prompt in prompts]
+        return [[*self.start, *tokens] for tokens in self.encoder(pieces)]
+
+    def turn(self, text: str) -> str:
+        """A text as a user's turn, and the beginning of the model's."""
+        if text not in self._turns:
+            made = self._turns[text] = in_turns(self.tokenizer, text, **self.how)
+            if any(mark[0] not in made for mark in MARK.finditer(text)):
+                what = "does not write what it is given as the user's turn"
+                where = f"the chat template of {self.tokenizer.name_or_path}"
+                raise TrainingError(what, where=where, hint="take a base with another template")
+        return self._turns[text]
+
+    def within(self, prompt: Prompt, room: int) -> list[int] | None:
+        """The tokens of a prompt whose context has lost its end, so that it has room.
+
+        It loses no more than it must, to the end of a word where there is one. ``None`` where the
+        prompt is too long without any context, too.
+        """
+        text = prompt.context
+
+        def cut(end: int) -> list[int]:
+            return self([prompt.with_context(text[:end].rstrip())])[0]
+
+        def size(end: int) -> int:
+            return len(cut(end))
+
+        ends = [0, *(word.end() for word in re.finditer(r"\S+", text))]
+        fits = bisect_right(ends, room, key=size) - 1
+        if fits < 0:
+            return None
+        end, over = ends[fits], ends[min(fits + 1, len(ends) - 1)]
+        if over - end > WORD:  # no word, but a text without blanks
+            end += bisect_right(range(end + 1, over), room, key=size)
+        return cut(end)
+
+
+@dataclass(slots=True)
+class Fit:
+    """How many tokens prompts may have, and which of them had more.
+
+    ``most`` is of a prompt and what follows it, any number where it is ``None``; ``kept`` are kept
+    for what follows: as many as the reference answer and its end have, where it is ``None``.
+    """
+
+    most: int | None = None
+    kept: int | None = None
+    cut: set[int] = field(default_factory=set)  # places of prompts that lost of their context
+    unfit: set[int] = field(default_factory=set)  # of those that are too long without any context
+    seen: int = 0
+
+    def __call__(
+        self, prompts: Prompts, prompt: Prompt, tokens: list[int], follow: int
+    ) -> list[int]:
+        """The tokens of a prompt that fits; none where it cannot."""
+        place, self.seen = self.seen, self.seen + 1
+        room = (
+            None if self.most is None else self.most - (follow if self.kept is None else self.kept)
+        )
+        if room is None or len(tokens) <= room:
+            return tokens
+        found = prompts.within(prompt, room)
+        (self.cut if found is not None else self.unfit).add(place)
+        return found or []
+
+
+def in_turns(tokenizer: Any, prompt: str, answer: str | None = None, **how: Any) -> str:
+    """One user's turn in the tokenizer's chat template, then the model's or the beginning of it."""
+    turns = [{"role": "user", "content": prompt}]
+    if answer is not None:
+        turns.append({"role": "assistant", "content": answer})
+    dates = {"date_string": f"{TODAY:%d %b %Y}", "strftime_now": TODAY.strftime}
+    how = {**dates, **how, "tokenize": False, "add_generation_prompt": answer is None}
+    return str(tokenizer.apply_chat_template(turns, **how))
