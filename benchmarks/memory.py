@@ -196,9 +196,12 @@ def describe_dataset(here: Here) -> None:
         files = [path for key, path in here.splits("datasets").items() if key[0] == name]
         describe_dataset(
             splits=files,
+            taken_out=[],
+            rejected=[],
             output=files[0].parent / "README.md",
             title="",
             name=name,
+            by_year=True,
             generator={},
         )
 

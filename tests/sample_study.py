@@ -102,6 +102,8 @@ def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year:
     kept = [
         paper for year in study.experiment.years for paper in _year(layout, year, per_year, hostile)
     ]
+    for path in layout.left_out().values():
+        write_records(path, [])
     for generator, split in layout.generated:
         _pairs(layout, generator, split, kept, hostile)
     for cell in layout.by_cell("answers"):

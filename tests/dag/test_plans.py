@@ -16,6 +16,7 @@ def test_the_isca_experiment_plans_the_right_jobs(tmp_path):
     years = ("list_documents", "fetch_documents", "render_documents")  # 2005–2024
     assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(years, 20) | {
         "download_base": 3,  # two generators and one base
+        "keep_apart": 2,  # validation, test
         "synthesize": 4,  # Gemma: train, validation, test; Mistral: test
         "describe_dataset": 2,
         "train": 6,  # full and LoRA × 3 seeds

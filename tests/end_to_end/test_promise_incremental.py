@@ -6,6 +6,8 @@ import pytest
 
 from end_to_end.conftest import FilesStudy, row
 from papertune.demo.papers import papers
+from papertune.pairfile import read_pairs
+from papertune.records import Rejection, read_records
 from snakemake_run import job_counts
 
 pytestmark = pytest.mark.slow
@@ -61,10 +63,32 @@ def test_a_document_of_a_training_year_is_asked_about_alone(either_study):
     add(either_study, 2020)
     jobs = plan(either_study)
     assert jobs["train"] == jobs["pretrain_base"] == 1
-    assert jobs["synthesize_here"] == 2  # train and validation of the generator that trains
-    either_study.run("--until", "synthesize_here")
+    # train and validation of the generator that trains; both test sets, as a test document may
+    # stand in training now
+    assert (jobs["keep_apart"], jobs["synthesize_here"]) == (2, 4)
+    either_study.run("--", "datasets")
+    assert asked(either_study, "extractive", "test") == asked(either_study, "cloze", "test") == 0
     parts = ("train", "validation")
     assert sum(asked(either_study, "extractive", part) for part in parts) == 1
+
+
+def test_a_test_document_that_comes_to_stand_in_training_leaves_the_test_set(study):
+    """Under another id, title and year; its test set is put together again from the store."""
+    rows = study.rows()
+    twin = {**rows[2022][0], "title": "Another Title", "paper_url": "https://other.example/1"}
+    results = study.folder / "results/mine"
+    before = {p.document for p in read_pairs(results / "datasets/cloze/test.parquet")}
+    rows[2020].append(twin | {"year": 2020})
+    study.write(rows)
+    study.run("--", "datasets")
+    [left] = read_records(results / "rejected/splits/test.jsonl", Rejection)
+    assert left.reason == "same_text" and "Another Title" in left.detail
+    for generator in ("extractive", "cloze"):
+        assert asked(study, generator, "test") == 0
+        pairs = read_pairs(results / f"datasets/{generator}/test.parquet")
+        assert {pair.document for pair in pairs} == before - {left.key}
+    rows[2020].pop()
+    study.write(rows)
 
 
 def test_a_new_test_year_touches_no_other_year(study):

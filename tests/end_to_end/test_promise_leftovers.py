@@ -101,7 +101,7 @@ def test_leftovers_are_ended_where_the_user_says_so(tmp_path):
     service = Service()
     with serving(service.answer) as server:
         study = study_with(tmp_path, server.url("/v1"))
-        process = start(tmp_path, study.file, "--until", "synthesize_here")
+        process = start(tmp_path, study.file, "--", "datasets")
         wait_for(process, tmp_path, lambda: service.asked)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
@@ -109,7 +109,7 @@ def test_leftovers_are_ended_where_the_user_says_so(tmp_path):
         study.run("--unlock")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PAPERTUNE_LEFTOVERS", "cancel")
-            again = start(tmp_path, study.file, "--until", "synthesize_here")
+            again = start(tmp_path, study.file, "--", "datasets")
         said = tmp_path / "killed.log"
         wait_for(again, tmp_path, lambda: "All have ended" in said.read_text())
         service.open.set()

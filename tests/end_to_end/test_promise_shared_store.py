@@ -17,7 +17,7 @@ def test_two_runs_on_one_store_corrupt_nothing_and_a_third_asks_nothing(tmp_path
 
     def run(study: FilesStudy) -> str:
         # targets come first: what follows --config is configuration
-        return study.run(f"store={store}", "--until", "synthesize_here")
+        return study.run(f"store={store}", "--", "datasets")
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(run, studies[:2]))
@@ -42,7 +42,7 @@ def test_where_others_may_write_a_run_works_in_a_part_of_its_own_or_with_its_gro
     store.mkdir()
     store.chmod(0o2775)
     study = new_files_study(tmp_path / "study", one_file=True)
-    one_generator = ("--until", "synthesize_here")
+    one_generator = ("--", "datasets")
     assert "yours alone" in study.run(f"store={store}", *one_generator)
     [mine] = store.iterdir()
     assert mine.name == f"member-{os.getuid()}" and mine.stat().st_mode & 0o777 == 0o700

@@ -13,6 +13,7 @@ rule count_stages:
         ),
         documents=lambda wildcards: layout(wildcards).documents(),
         missing=lambda wildcards: list(layout(wildcards).by_year("missing").values()),
+        left=lambda wildcards: list(layout(wildcards).left_out().values()),
         rejected_pairs=lambda wildcards: list(
             layout(wildcards).by_split("rejected/pairs").values()
         ),

@@ -5,9 +5,37 @@
 # of their own: a new test document must not touch training.
 
 
+# What stands on the training side, as it is or nearly so, is not asked about. Training depends on
+# nothing of this.
+rule keep_apart:
+    input:
+        documents=lambda wildcards: layout(wildcards).documents(wildcards.split),
+        training=lambda wildcards: layout(wildcards).documents("train"),
+        corpora=lambda wildcards: (
+            layout(wildcards).corpora() if wildcards.split == "test" else []
+        ),
+    output:
+        rejected="results/{experiment}/rejected/splits/{split}.jsonl",
+    log:
+        "logs/{experiment}/rejected/splits/{split}.log",
+    wildcard_constraints:
+        split="validation|test",
+    localrule: True
+    conda:
+        "../../envs/synthesize.yaml"
+    params:
+        uses=used(uses.keep_apart),
+    script:
+        "../scripts/keep_apart.py"
+
+
 rule synthesize:
     input:
         documents=lambda wildcards: layout(wildcards).documents(wildcards.split),
+        left=lambda wildcards: given(layout(wildcards).left_out().get(wildcards.split)),
+        trained=lambda wildcards: (
+            layout(wildcards).training_pairs() if wildcards.split == "test" else []
+        ),
         model=lambda wildcards: given(
             layout(wildcards).generator_model(wildcards.generator)
         ),
@@ -49,6 +77,18 @@ rule describe_dataset:
             path
             for (generator, _), path in layout(wildcards).by_split("datasets").items()
             if generator == wildcards.generator
+        ],
+        rejected=lambda wildcards: [
+            path
+            for (generator, _), path in layout(wildcards)
+            .by_split("rejected/pairs")
+            .items()
+            if generator == wildcards.generator
+        ],
+        taken_out=lambda wildcards: [
+            path
+            for split, path in layout(wildcards).left_out().items()
+            if (wildcards.generator, split) in layout(wildcards).generated
         ],
     output:
         card="results/{experiment}/datasets/{generator}/README.md",

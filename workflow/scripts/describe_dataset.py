@@ -9,6 +9,8 @@ from papertune.study import uses
 with job(snakemake, uses.describe_dataset) as given:
     describe_dataset(
         splits=[Path(path) for path in snakemake.input.splits],
+        taken_out=[Path(path) for path in snakemake.input.taken_out],
+        rejected=[Path(path) for path in snakemake.input.rejected],
         output=Path(snakemake.output.card),
         **given,
     )

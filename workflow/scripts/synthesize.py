@@ -5,6 +5,7 @@ from pathlib import Path
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.jobs.job import job
+from papertune.leakage.splits import left_out, trained_pairs
 from papertune.study import uses
 
 with job(snakemake, uses.synthesize) as given:
@@ -13,6 +14,8 @@ with job(snakemake, uses.synthesize) as given:
         Writer(**given, folder=snakemake.input.model or None),
         documents=[Path(path) for path in snakemake.input.documents],
         mine=mine,
+        taken_out=left_out(snakemake.input.left or None),
+        trained=trained_pairs(snakemake.input.trained),
         output=Path(snakemake.output.pairs),
         rejected=Path(snakemake.output.rejected),
         store=Path(snakemake.config["store"]),

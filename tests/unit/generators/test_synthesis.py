@@ -8,8 +8,9 @@ import pytest
 from papertune.errors import GeneratorError
 from papertune.generators import asking, backends
 from papertune.generators.asking import Writer
-from papertune.generators.synthesis import synthesize
+from papertune.generators.synthesis import describe_dataset, synthesize
 from papertune.identity import fingerprint
+from papertune.leakage.texts import pair_key
 from papertune.pairfile import read_pairs
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study import versions
@@ -39,7 +40,7 @@ def document(number, year=2010, text=None):
 
 @pytest.fixture
 def study(tmp_path):
-    def run(documents, *, generator=RULES, split="test", name="g"):
+    def run(documents, *, generator=RULES, split="test", name="g", **more):
         files = []
         for year in sorted({item.year for item in documents}):
             files.append(tmp_path / f"{year}.jsonl")
@@ -51,6 +52,7 @@ def study(tmp_path):
             output=tmp_path / "pairs.parquet",
             rejected=tmp_path / "rejected.jsonl",
             store=tmp_path / "store",
+            **more,
         )
         pairs = list(read_pairs(tmp_path / "pairs.parquet"))
         return counts, pairs, list(read_records(tmp_path / "rejected.jsonl", Rejection))
@@ -114,6 +116,48 @@ def test_pairs_are_in_order_whatever_that_of_the_input_and_say_what_made_them(st
     for pair in pairs:
         assert pair.context == texts[pair.document]
         assert (pair.generator, pair.instruction, pair.provenance) == ("g", "r", made)
+
+
+def test_what_trains_is_not_tested_with(study):
+    """Not asked about where the document left; no pair where an equal one trains."""
+    documents = [document(n) for n in range(4)]
+    _, every, _ = study(documents)
+    gone, whole = (documents[n].id for n in (0, 1))
+    own = {p.id: p for p in every if p.document == whole}
+    trained = {pair_key(p.question.upper(), f"{p.answer} ") for p in own.values()}
+    counts, pairs, rejected = study(documents, taken_out=[gone], trained=trained)
+    assert (counts.documents, counts.asked) == (3, 0)
+    # documents here have a sentence in common
+    left = {p.id for p in every if pair_key(p.question, p.answer) not in trained}
+    assert {p.id for p in pairs} == left - {p.id for p in every if p.document == gone} != set()
+    reasons = [(one.key, one.reason) for one in rejected]
+    assert reasons.count((whole, "trained_on")) == len(own) == 2
+    assert (whole, "no_pairs") in reasons and gone not in dict(reasons)
+    with pytest.raises(GeneratorError, match=r"all 4 of it stand on the training side"):
+        study(documents, taken_out=[one.id for one in documents])
+
+
+@pytest.mark.parametrize("by_year", [True, False])
+def test_the_card_says_how_documents_were_split_and_what_was_taken_out(study, by_year):
+    study([document(n) for n in range(3)])
+    reasons = ("trained_on", "no_pairs", "trained_on")
+    rejected = [Rejection("synthesize", f"{n}", reason) for n, reason in enumerate(reasons)]
+    write_records(study.folder / "test.jsonl", [Rejection("split", "x", "near_copy")])
+    write_records(study.folder / "pairs.jsonl", rejected)
+    card = study.folder / "README.md"
+    describe_dataset(
+        splits=[study.folder / "pairs.parquet"],
+        taken_out=[study.folder / "test.jsonl"],
+        rejected=[study.folder / "pairs.jsonl"],
+        output=card,
+        title="",
+        name="n",
+        by_year=by_year,
+        generator={},
+    )
+    said = " ".join(card.read_text().split())
+    assert ("split by the year of" in said) == by_year == ("a hash of" not in said)
+    assert "1 left the split test; 2 pairs for testing were not taken" in said
 
 
 def test_every_document_is_in_the_pairs_or_in_the_rejections(study):

@@ -16,6 +16,7 @@ ROOMS = (
     "models",
     "answering",
     "scores",
+    "leakage",
     "generators",
     "training",
     "footprint",

@@ -8,7 +8,7 @@ is cheap to make again and is only in the second.
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -77,8 +77,12 @@ class Reply(Raw):
     error: Literal[""] = ""
 
 
-def places_of(files: list[Path], mine: SplitOf) -> tuple[list[Place], list[Rejection]]:
-    """The split's documents in the order of the output, and those that came twice."""
+def places_of(
+    files: list[Path], mine: SplitOf, taken_out: Collection[str] = ()
+) -> tuple[list[Place], list[Rejection]]:
+    """The split's documents in the order of the output, but for those that left it (ids), and those
+    that came twice.
+    """
     found: dict[str, Place] = {}
     repeated = []
     for path in files:
@@ -89,7 +93,7 @@ def places_of(files: list[Path], mine: SplitOf) -> tuple[list[Place], list[Rejec
                 if not line.strip():
                     continue
                 one = from_dict(Document, parsed(line, where), where=where)
-                if not mine(one):
+                if not mine(one) or one.id in taken_out:
                     continue
                 if one.id in found:
                     repeated.append(Rejection("synthesize", one.id, "repeated_document", where))

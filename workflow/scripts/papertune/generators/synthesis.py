@@ -4,7 +4,7 @@ import json
 import logging
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from papertune.errors import GeneratorError
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
 from papertune.identity import fingerprint
+from papertune.leakage.texts import pair_key
 from papertune.models.modelcard import plain
 from papertune.pairfile import read_columns, write_pairs
-from papertune.records import Pair, Rejection, atomic_write, pair_id, to_line
+from papertune.records import Pair, Rejection, atomic_write, pair_id, read_records, to_line
 from papertune.study import versions
 from papertune.study.settings import PromptedGenerator, RulesGenerator, SourceGenerator
 from papertune.study.splits import SplitOf
@@ -39,7 +40,7 @@ configs:
 # {title}
 
 Question–answer pairs about the documents of the experiment, written by one generator and split
-by the year of the document: no document is in two splits.
+by {by}. {apart}
 
 | split | pairs | documents | years |
 | --- | --- | --- | --- |
@@ -83,6 +84,8 @@ def synthesize(
     *,
     documents: list[Path],
     mine: SplitOf,
+    taken_out: Collection[str] = (),
+    trained: Collection[bytes] = (),
     output: Path,
     rejected: Path,
     store: Path,
@@ -94,9 +97,11 @@ def synthesize(
     Args:
         documents: Files of documents, of any years; the split's are chosen from them.
         mine: Which documents these are.
+        taken_out: Ids of those that are not asked about: they stand on the training side.
+        trained: Pairs that are not taken, as :func:`papertune.leakage.texts.pair_key` knows them.
         output: The split of a dataset: pairs, ordered by year and document.
-        rejected: File of rejections: pairs not kept, and documents without a pair (``no_pairs``) or
-            that the service refused this time (``service_refused``).
+        rejected: File of rejections: pairs not kept (``trained_on``, say), and documents without a
+            pair (``no_pairs``) or that the service refused this time (``service_refused``).
         shards: Processes that write, each with a model of its own, where one runs here.
 
     Raises:
@@ -104,11 +109,17 @@ def synthesize(
         GeneratorError: the generator cannot write, no document is in the split, or no document
             gave a pair. What was finished until then is in the store.
     """
-    places, repeated = places_of(documents, mine)
+    places, repeated = places_of(documents, mine, taken_out)
     if not places:
         where = ", ".join(map(str, documents[:3]))
         hint = "look at the years in splits, at splits.validation, and at what was collected"
-        raise GeneratorError(f"no document is in the split {mine.split!r}", where=where, hint=hint)
+        what = f"no document is in the split {mine.split!r}"
+        if taken_out:
+            what += f": all {len(taken_out)} of it stand on the training side too"
+            hint = (
+                f"rejected/splits/{mine.split}.jsonl says where; give other years, or another share"
+            )
+        raise GeneratorError(what, where=where, hint=hint)
     what = f"{writer.name}/{mine.split}"
     asking = Asking(writer, store, what, threads)
     counts = Counts(documents=len(places))
@@ -133,7 +144,7 @@ def synthesize(
 
         for one in repeated:
             reject(one)
-        write_pairs(output, _pairs(asking, places, counts, reject))
+        write_pairs(output, _pairs(asking, places, counts, reject, trained))
     if refused := counts.rejected["service_refused"]:
         told = "%s: the service refused %d documents (%s says why); without %s the same command asks again"
         log.warning(told, what, refused, rejected, output)
@@ -146,7 +157,11 @@ def synthesize(
 
 
 def _pairs(
-    asking: Asking, places: list[Place], counts: Counts, reject: Callable[[Rejection], None]
+    asking: Asking,
+    places: list[Place],
+    counts: Counts,
+    reject: Callable[[Rejection], None],
+    trained: Collection[bytes],
 ) -> Iterator[Pair]:
     """What was kept of every document, in order; what was not goes to ``reject``."""
     reasons: Counter[str] = Counter()
@@ -157,11 +172,17 @@ def _pairs(
             found = asking.result(place, attempt)
             for reason, detail in found["rejected"]:
                 reject(Rejection("synthesize", place.id, reason, detail))
-            if found["kept"]:
-                counts.pairs += len(found["kept"])
-                yield from _of_document(asking, place, found["kept"], attempt)
+            why, failed, kept = found["why"], found.get("failed", False), []
+            for pair in found["kept"]:
+                if pair_key(*pair) not in trained:
+                    kept.append(pair)
+                    continue
+                why, said = "every pair is one of training", " → ".join(pair)
+                reject(Rejection("synthesize", place.id, "trained_on", said[:400]))
+            if kept:
+                counts.pairs += len(kept)
+                yield from _of_document(asking, place, kept, attempt)
                 break
-            why, failed = found["why"], found.get("failed", False)
             whys.append(f"attempt {attempt}: {why}" if attempts > 1 else why)
             reasons[why if failed else why.split(":")[0]] += 1
             if place.key in asking.refused:
@@ -209,11 +230,27 @@ def _of_document(
 
 
 def describe_dataset(
-    *, splits: Sequence[Path], output: Path, title: str, name: str, generator: Mapping[str, Any]
+    *,
+    splits: Sequence[Path],
+    taken_out: Sequence[Path],
+    rejected: Sequence[Path],
+    output: Path,
+    title: str,
+    name: str,
+    by_year: bool,
+    generator: Mapping[str, Any],
 ) -> None:
     """Write the card (README.md) that tells people and ``datasets.load_dataset`` what is here.
 
-    ``splits`` are the files of its folder; ``name`` stands in for a title that is empty.
+    Args:
+        splits: The files of its folder.
+        taken_out: Files of the documents that left a split, named by it.
+        rejected: Files of the generator's rejections.
+        output: The card.
+        title: Of the experiment; ``name`` stands in where it is empty.
+        name: Of the dataset.
+        by_year: Documents are split by year, not by a hash of their id.
+        generator: Its settings.
     """
     rows, files, total = [], [], 0
     for path in sorted(splits):
@@ -229,7 +266,23 @@ def describe_dataset(
         size=sizes[bisect_right([1_000, 10_000, 100_000], total)],
         files="\n".join(files),
         rows="\n".join(rows),
+        by="the year of the document" if by_year else "a hash of the document's id",
+        apart=_apart(taken_out, rejected),
         generator=json.dumps(generator, indent=2, ensure_ascii=False),
     )
     with atomic_write(output) as stream:
         stream.write(card)
+
+
+def _apart(taken_out: Sequence[Path], rejected: Sequence[Path]) -> str:
+    """What was done so that no text that trains is tested with, in words."""
+    left = {path.stem: sum(1 for _ in read_records(path, Rejection)) for path in taken_out}
+    pairs = sum(
+        one.reason == "trained_on" for path in rejected for one in read_records(path, Rejection)
+    )
+    said = [f"{count} left the split {split}" for split, count in sorted(left.items())]
+    return (
+        "A document that trains is in no other split, nor is one with its identifier, its text or "
+        f"nearly its text, as far as a comparison of words finds it: {', '.join(said) or 'none left'}"
+        f"; {pairs} pairs for testing were not taken, as models are trained with equal ones."
+    )

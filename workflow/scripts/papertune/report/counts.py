@@ -77,12 +77,17 @@ def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
     for year, path in layout.by_year("listings").items():
         for _ in read_records(path, Document):
             yield "list", str(year), "kept", "", "documents"
+    left = {
+        split: {one.key: one.reason for one in read_records(path, Rejection)}
+        for split, path in layout.left_out().items()
+    }
     for year, path in layout.by_year("documents").items():
         for document in read_records(path, Document):
             cut = ", its beginning only" if document.reason == "truncated" else ""
             yield "collect", str(year), "kept", f"{document.found_by}{cut}", "documents"
             split = split_of(document, layout.experiment.splits)
-            yield "split", split or "none", "kept", "", "documents"
+            why = left.get(split or "", {}).get(document.id, "")
+            yield "split", split or "none", "rejected" if why else "kept", why, "documents"
     for key, path in layout.by_split("datasets").items():
         documents = set()
         for pair in read_pairs(path):
@@ -138,7 +143,7 @@ def problems(rows: list[Count], experiment: Experiment) -> list[str]:
         found = total(rows, "collect", part=year)
         compared.append((f"documents of {year}, with text or missing", listed, found))
     for part in parts("synthesize"):
-        asked = total(rows, "split", part=part.rsplit("/", 1)[1])
+        asked = total(rows, "split", part=part.rsplit("/", 1)[1], outcome="kept")
         repeated = total(rows, "synthesize", part=part, reason="repeated_document")
         found = total(rows, "synthesize", part=part, unit="documents") - repeated
         compared.append((f"documents of {part}, with pairs or none", asked, found))

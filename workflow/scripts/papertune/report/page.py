@@ -147,7 +147,10 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
     )
     return [
         (f"{total(rows, 'collect', outcome='kept'):,}", f"documents{all_years}"),
-        (f"{total(rows, 'split', part='test'):,}", f"of them for testing{test_years}"),
+        (
+            f"{total(rows, 'split', part='test', outcome='kept'):,}",
+            f"of them for testing{test_years}",
+        ),
         (f"{asked:,}", f"questions in {len(experiment.test_set_names)} test sets"),
         (f"{len(experiment.models)}", "models"),
         (f"{max(c.seeds for c in tested) if tested else 0}", "seeds at most"),

@@ -54,6 +54,21 @@ class Layout:
             found |= {(name, "train"), (name, "validation")}
         return sorted(found)
 
+    def left_out(self) -> dict[str, str]:
+        """Split → file of the documents that left it because they stand on the training side."""
+        trained = any(split == "train" for _, split in self.generated)
+        splits = ("validation", "test") if trained else ("test",)
+        return {split: f"{self.root}/rejected/splits/{split}.jsonl" for split in splits}
+
+    def training_pairs(self) -> list[str]:
+        """All pairs that models are trained and chosen with."""
+        return [path for (_, split), path in self.by_split("datasets").items() if split != "test"]
+
+    def corpora(self) -> list[str]:
+        """Files of texts, beside documents, that a base is pre-trained on."""
+        bases = [base.pretrain for base in self.experiment.bases.values() if base.pretrain]
+        return list(dict.fromkeys(str(file) for base in bases for file in base.corpus.files))
+
     def by_split(self, stage: str) -> dict[tuple[str, str], str]:
         """(generator, split) → file of a stage, ``datasets`` or ``rejected/pairs``."""
         ending = "parquet" if stage == "datasets" else "jsonl"

@@ -5,11 +5,24 @@ is none of theirs.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from papertune.identity import share
-from papertune.records import Document
 from papertune.study.experiment import Part, Splits
 from papertune.study.settings import Years
+
+
+class Dated(Protocol):
+    """What decides about a document."""
+
+    @property
+    def id(self) -> str:
+        """That of the document."""
+
+    @property
+    def year(self) -> int:
+        """The year; 0 where documents have none."""
+
 
 SPLITS = ("train", "validation", "test")
 
@@ -53,7 +66,7 @@ class SplitOf:
         test = None if isinstance(splits.test, Years) else splits.test
         return cls(split, span, test, None if split == "test" else splits.validation)
 
-    def __call__(self, document: Document) -> bool:
+    def __call__(self, document: Dated) -> bool:
         """Whether it is."""
         if self.years and not self.years[0] <= document.year <= self.years[1]:
             return False
@@ -64,6 +77,6 @@ class SplitOf:
         )
 
 
-def split_of(document: Document, splits: Splits) -> str | None:
+def split_of(document: Dated, splits: Splits) -> str | None:
     """The split of a document; ``None`` where its year is in none."""
     return next((split for split in SPLITS if SplitOf.of(split, splits)(document)), None)

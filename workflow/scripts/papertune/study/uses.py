@@ -59,6 +59,17 @@ def find_texts(layout: Layout, year: str) -> Uses:
     return Uses(versions.COLLECT, chosen)
 
 
+def keep_apart(layout: Layout, split: str) -> Uses:
+    """Of what stands on the training side out of one split."""
+    study = layout.experiment
+    theirs = ("train", "validation") if split == "test" else ("train",)
+    chosen = {
+        "mine": SplitOf.of(split, study.splits),
+        "theirs": [SplitOf.of(one, study.splits) for one in theirs],
+    }
+    return Uses(versions.APART, chosen)
+
+
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
     """Of one generator about one split."""
     study = layout.experiment
@@ -76,7 +87,8 @@ def describe_dataset(layout: Layout, generator: str) -> Uses:
     """The card has the title that the experiment has when it is written."""
     study = layout.experiment
     about = {"title": study.title, "name": f"{layout.name}-{generator}"}
-    return Uses(versions.DATASET, {"generator": study.generators[generator].identity()}, about)
+    made = {"generator": study.generators[generator].identity(), "by_year": bool(study.years)}
+    return Uses(versions.DATASET, made, about)
 
 
 def pretrain_base(layout: Layout, base: str) -> Uses:

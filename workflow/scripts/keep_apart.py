@@ -1,0 +1,14 @@
+"""Find the documents of a split that stand on the training side, as they are or nearly so."""
+
+from papertune.jobs.job import job
+from papertune.leakage.splits import keep_apart
+from papertune.study import uses
+
+with job(snakemake, uses.keep_apart) as given:
+    keep_apart(
+        documents=snakemake.input.documents,
+        training=snakemake.input.training,
+        corpora=snakemake.input.corpora,
+        output=snakemake.output.rejected,
+        **given,
+    )

@@ -1,0 +1,241 @@
+"""Copies of training texts among others: by id, by text, and nearly so, linear in documents.
+
+Near copies are looked for by MinHash (Broder 1997) in bands (Leskovec, Rajaraman and Ullman,
+*Mining of Massive Datasets*, chapter 3); what is found is then measured on the texts themselves.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from datasketch import MinHash
+
+from papertune.collect.identifiers import arxiv_id, doi_of
+from papertune.collect.texts.titles import normalised, searchable, similarity
+from papertune.leakage.texts import FACTOR, runs, words
+from papertune.owned import anybodys
+from papertune.records import Document, from_dict, parsed
+
+RUN = 3  # words; of abstracts about different things less than a sixth of them is shared
+SHORTEST = 8  # words; a shorter text ("Not available.") is no sign of anything by itself
+HASHES, ROWS = 256, 3  # of the 85 bands one agrees for 99.6 % of texts that are alike by 0.4
+ALIKE = 0.4  # shared runs of all runs of both texts (Jaccard) of near copies
+ALIKE_BY_TITLE = 0.3  # the same where titles are nearly equal
+ALIKE_BY_RARE = 0.25  # the same of runs that are not common, for texts with FEW of them and more
+FEW = 20
+# a run that more than this share of the training texts have, or than so many, is their field's phrase
+COMMON, MOST_COMMON = 0.02, 10
+CONTAINED = 0.8  # shared runs of the shorter text's, for texts of LONG runs and more
+CONTAINED_BY_TITLE = 0.25  # the same where titles are equal
+LONG = 50
+NEAR_TITLE = 0.9
+MOST = 20  # texts that one is compared with, and of a band that many share: so work stays linear
+BLOCK = 1000  # texts that are looked for at once
+_EDITION = re.compile(
+    r" (?:(?:extended|full|long|short|journal|revised|preliminary|preprint|arxiv) ){1,2}"
+    r"(?:version|abstract|paper|report)$"
+)
+
+
+_SLOTS = np.uint64((1 << 25) - 1)
+_NOTHING = MinHash(num_perm=HASHES, seed=1, hashfunc=int)  # numbers are hashes already
+
+
+class Place(NamedTuple):
+    """Where a text stands."""
+
+    path: Path
+    offset: int
+
+
+class Entry(NamedTuple):
+    """A text that trains or tests; one that only pre-trains a base has no id and no title."""
+
+    text: str
+    id: str = ""
+    title: str = ""
+    year: int = 0
+    url: str = ""
+    doi: str = ""
+    asked: bool = False  # the text is a question and its answer
+
+    @property
+    def named(self) -> str:
+        """For people."""
+        about = ", ".join(filter(None, (str(self.year or ""), self.url)))
+        return f"“{self.title}” ({about})" if self.title else f"a text “{self.text[:80]} …”"
+
+    @property
+    def names(self) -> set[str]:
+        """All that it is known by."""
+        numbers = (doi_of(self.doi) or doi_of(self.url), arxiv_id(self.url), arxiv_id(self.doi))
+        return {self.id, *numbers} - {""}
+
+    @property
+    def edition(self) -> str:
+        """The title without what only tells editions apart; empty where thousands have it."""
+        title = _EDITION.sub("", searchable(self.title)).strip()
+        return "" if self.asked else title
+
+
+class Copy(NamedTuple):
+    """What was found: ``share`` is that of the runs of words of both texts that are in both."""
+
+    entry: Entry
+    reason: str
+    original: Entry
+    share: float | None = None
+
+
+def entries(path: Path) -> Iterator[tuple[Place, Entry]]:
+    """The documents of a file, or the texts that a base reads."""
+    with open(path, "rb", opener=anybodys) as stream:
+        end = 0
+        for number, line in enumerate(stream, start=1):
+            offset, end = end, end + len(line)
+            if line.strip():
+                yield Place(path, offset), _entry(line, f"{path}:{number}")
+
+
+def _entry(line: bytes, where: str) -> Entry:
+    values: dict[str, Any] = parsed(line, where)
+    if "id" not in values:
+        return Entry(values.get("text") or values.get("prompt", "") + values.get("completion", ""))
+    one = from_dict(Document, values, where=where)
+    text = f"{one.question}\n{one.text}" if one.question else one.text
+    return Entry(text, one.id, one.title, one.year, one.url, one.doi, bool(one.question))
+
+
+@lru_cache(maxsize=512)
+def _at(place: Place) -> tuple[Entry, np.ndarray]:
+    with open(place.path, "rb", opener=anybodys) as stream:
+        stream.seek(place.offset)
+        entry = _entry(stream.readline(), str(place.path))
+    return entry, runs(words(entry.text), RUN)
+
+
+class Training:
+    """The texts of the training side; about a kilobyte of memory for each, however long it is."""
+
+    def __init__(self, texts: Iterable[tuple[Place, Entry]]) -> None:
+        self._places: list[Place] = []
+        self._known: dict[str | bytes, int] = {}  # names and digests of texts → number
+        self._titles: dict[str, list[int]] = defaultdict(list)
+        self._counts = np.zeros(1 << 25, np.uint8)  # of texts with a run, by its number's last bits
+        sketches = []
+        for number, (place, entry) in enumerate(texts):
+            self._places.append(place)
+            said = words(entry.text)
+            self._known.setdefault(_digest(said), number)
+            for name in entry.names:
+                self._known.setdefault(name, number)
+            if (title := entry.edition) and len(self._titles[title]) < MOST:
+                self._titles[title].append(number)
+            own = runs(said, RUN)
+            slots = own & _SLOTS
+            self._counts[slots] += self._counts[slots] <= MOST_COMMON
+            sketches.append(sketch(own))
+        self._common = max(1, min(MOST_COMMON, int(COMMON * len(sketches))))
+        self._sketches = np.array(sketches, np.uint32).reshape(-1, HASHES)
+        self._bands = []
+        for keys in _bands(self._sketches):
+            order = np.argsort(keys, kind="stable")
+            self._bands.append((keys[order], order.astype(np.uint32)))
+
+    def copies(self, texts: Iterable[Entry]) -> Iterator[Copy]:
+        """Those of the texts that are copies, in their order."""
+        rest = iter(texts)
+        while block := list(islice(rest, BLOCK)):
+            said = [words(entry.text) for entry in block]
+            own = [runs(one, RUN) for one in said]
+            sketches = np.array([sketch(one) for one in own], np.uint32)
+            near = self._near(sketches)
+            for number, entry in enumerate(block):
+                found = self._copy(entry, said[number], own[number], near[number])
+                if found:
+                    yield found
+
+    def _copy(self, entry: Entry, said: list[str], own: np.ndarray, near: list[int]) -> Copy | None:
+        same = next(
+            (self._known[name] for name in sorted(entry.names) if name in self._known), None
+        )
+        if same is not None:
+            return Copy(entry, "same_document", _at(self._places[same])[0])
+        equal = self._known.get(_digest(said))
+        if equal is not None:
+            original = _at(self._places[equal])[0]
+            known = len(said) >= SHORTEST or entry.asked
+            if known or normalised(entry.title) == normalised(original.title):
+                return Copy(entry, "same_text", original, 1.0)
+        if len(said) < SHORTEST:
+            return None
+        best: Copy | None = None
+        for number in dict.fromkeys([*self._titles.get(entry.edition, ()), *near]):
+            original, other = _at(self._places[number])
+            share = self._alike(entry, own, original, other)
+            if share is not None and (best is None or share > (best.share or 0)):
+                best = Copy(entry, "near_copy", original, share)
+        return best
+
+    def _alike(
+        self, entry: Entry, own: np.ndarray, original: Entry, other: np.ndarray
+    ) -> float | None:
+        """The shared runs of two texts where these make the one a near copy of the other."""
+        shorter = min(len(own), len(other))
+        if shorter < SHORTEST - RUN + 1:
+            return None
+        share, contained = _shared(own, other), _shared(own, other, shorter)
+        near = share >= ALIKE or (contained >= CONTAINED and shorter >= LONG)
+        if not near and entry.edition and entry.edition == original.edition:
+            near = contained >= CONTAINED_BY_TITLE
+        if not near and not entry.asked and share >= ALIKE_BY_TITLE:
+            near = similarity(entry.title, original.title) >= NEAR_TITLE
+        if not near:
+            own, other = (one[self._counts[one & _SLOTS] <= self._common] for one in (own, other))
+            enough = min(len(own), len(other)) >= FEW
+            near = enough and _shared(own, other) >= ALIKE_BY_RARE
+        return share if near else None
+
+    def _near(self, sketches: np.ndarray) -> list[list[int]]:
+        """For each sketch the numbers of texts that share most bands with it."""
+        if not len(self._sketches):
+            return [[] for _ in sketches]
+        found: list[dict[int, int]] = [defaultdict(int) for _ in sketches]
+        for (keys, order), wanted in zip(self._bands, _bands(sketches), strict=True):
+            first = np.searchsorted(keys, wanted, "left")
+            last = np.minimum(np.searchsorted(keys, wanted, "right"), first + MOST)
+            for number in np.flatnonzero(last > first):
+                for one in order[first[number] : last[number]].tolist():
+                    found[number][one] += 1
+        return [sorted(of, key=lambda one: (-of[one], one))[:MOST] for of in found]
+
+
+def _shared(own: np.ndarray, other: np.ndarray, of: int | None = None) -> float:
+    shared = len(np.intersect1d(own, other, assume_unique=True))
+    return shared / (of or len(own) + len(other) - shared)
+
+
+def sketch(numbers: np.ndarray) -> np.ndarray:
+    """The MinHash of runs of words: HASHES numbers (uint32), equal as often as the runs are."""
+    one = _NOTHING.copy()
+    one.update_batch((numbers >> np.uint64(32)).tolist())
+    return np.asarray(one.hashvalues, np.uint32)
+
+
+def _bands(sketches: np.ndarray) -> Iterator[np.ndarray]:
+    """Of each sketch one number (uint64) a band."""
+    for first in range(0, HASHES - ROWS + 1, ROWS):
+        total = np.zeros(len(sketches), np.uint64)
+        for row in range(first, first + ROWS):
+            total = total * FACTOR + sketches[:, row]
+        yield total
+
+
+def _digest(said: list[str]) -> bytes:
+    return blake2b(" ".join(said).encode(), digest_size=16).digest()

@@ -1,0 +1,100 @@
+"""Splits that are really apart: what stands on the training side leaves validation or testing."""
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from papertune.jobs import stopping
+from papertune.leakage.copies import Copy, Entry, Place, Training, entries
+from papertune.leakage.texts import pair_key
+from papertune.pairfile import read_columns
+from papertune.records import Rejection, read_records, write_records
+from papertune.study.splits import SplitOf
+
+log = logging.getLogger("papertune")
+
+File = str | Path
+
+
+@stopping.at_once()
+def keep_apart(
+    *,
+    documents: Iterable[File],
+    mine: SplitOf,
+    training: Iterable[File],
+    theirs: Sequence[SplitOf],
+    corpora: Iterable[File],
+    output: File,
+) -> list[Copy]:
+    """Find the documents of a split that stand on the training side, as they are or nearly so.
+
+    Args:
+        documents: Files of documents, the split's among them.
+        mine: Which documents are the split's.
+        training: Files of documents, those of the training side among them.
+        theirs: Which documents are of the training side.
+        corpora: Files of texts that a base is pre-trained on.
+        output: Rejection(stage ``split``) of each document that has to leave.
+
+    Returns:
+        What was found.
+    """
+    side = Training(chain(_of(training, theirs), chain.from_iterable(map(_texts, corpora))))
+    seen: dict[str, None] = {}
+    own = (entry for _, entry in _of(documents, [mine]) if entry.id not in seen)
+    found = []
+    for copy in side.copies(_noted(own, seen)):
+        found.append(copy)
+        if copy.original.id == copy.entry.id and copy.original.year != copy.entry.year:
+            log.warning("%s", moved(copy.entry.title, copy.original.year, copy.entry.year))
+    write_records(output, map(rejection, found))
+    reasons = Counter(copy.reason for copy in found)
+    said = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+    log.info("%s: %d of %d documents leave: %s", mine.split, len(found), len(seen), said or "none")
+    return found
+
+
+def _noted(texts: Iterable[Entry], seen: dict[str, None]) -> Iterator[Entry]:
+    for entry in texts:
+        seen[entry.id] = None
+        yield entry
+
+
+def _of(files: Iterable[File], chosen: Sequence[SplitOf]) -> Iterator[tuple[Place, Entry]]:
+    for path in map(Path, files):
+        for place, entry in entries(path):
+            if any(one(entry) for one in chosen):
+                yield place, entry
+
+
+def _texts(path: File) -> Iterator[tuple[Place, Entry]]:
+    return entries(Path(path))
+
+
+def rejection(copy: Copy) -> Rejection:
+    """What the counts and the tables have of a copy."""
+    like = "" if copy.share is None else f": {copy.share:.0%} of their runs of words are the same"
+    detail = f"{copy.entry.named} stands on the training side as {copy.original.named}{like}"
+    return Rejection("split", copy.entry.id, copy.reason, detail)
+
+
+def moved(title: str, trains: object, tests: object) -> str:
+    """What to do about a document that is listed in two years, in words."""
+    return (
+        f"“{title}” is listed for {trains}, which trains, and for {tests}: it stays where it trains "
+        f"and is asked about nowhere else. If its year was changed, `snakemake refresh` lists {trains} "
+        "again (then models are trained again without it); in a file of your own, delete one row"
+    )
+
+
+def left_out(path: File | None) -> frozenset[str]:
+    """The ids of the documents that left a split."""
+    return frozenset(one.key for one in read_records(path, Rejection)) if path else frozenset()
+
+
+def trained_pairs(datasets: Collection[File]) -> frozenset[bytes]:
+    """What is known of the pairs that models are trained with, to compare others with."""
+    columns = (read_columns(path, "question", "answer") for path in datasets)
+    return frozenset(pair_key(*pair) for both in columns for pair in zip(*both, strict=True))
