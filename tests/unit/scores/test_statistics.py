@@ -1,5 +1,7 @@
 """The estimator of intervals, stars and kept shares, against simulation, SciPy and hand-made values."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -40,15 +42,16 @@ def covered(trials):
     return (p >= 0.05).mean(), (len(p) * p.min(axis=0) < 0.05).mean()  # Holm begins with the least
 
 
-@pytest.mark.parametrize("documents", [5, 10, 60, 250])
-@pytest.mark.parametrize("runs", [2, 3, 5])
-def test_95_percent_intervals_hold_the_truth_as_often_as_they_say(runs, documents):
-    for luck in (0.0, 0.03):
+def test_95_percent_intervals_hold_the_truth_as_often_as_they_say():
+    starred = []
+    for runs, documents, luck in product((2, 3, 5), (5, 10, 60, 250), (0.0, 0.03)):
         rng = np.random.default_rng([runs, documents])
         trials = (estimated(drawn(rng, runs, documents, luck=luck)) for _ in range(TRIALS))
         inside, false_stars = covered(trials)
-        assert 0.93 <= inside <= 0.97
-        assert false_stars <= 0.055
+        assert 0.93 <= inside <= 0.97, (runs, documents, luck)
+        starred.append(false_stars)
+    # of 500 matrices without any difference 5 % are 25 ± 5
+    assert np.mean(starred) <= 0.055 and max(starred) <= 0.055 + 3 * 0.01
 
 
 @pytest.mark.parametrize("documents", [10, 60, 250])
