@@ -289,9 +289,8 @@ def compare(here: Here) -> None:
     from papertune.scores.comparing import compare
     from papertune.study.design import Design
 
-    matrix = here.matrix()
-    writers = matrix.with_name("writers.csv")
-    compare(here.cells("scores"), Design.of(here.experiment), matrix=matrix, writers=writers)
+    tables = {name: here.matrix().with_name(f"{name}.csv") for name in ("writers", "spread")}
+    compare(here.cells("scores"), Design.of(here.experiment), matrix=here.matrix(), **tables)
 
 
 def count_stages(here: Here) -> None:
@@ -305,8 +304,9 @@ def write_tables(here: Here) -> None:
     """Tables of matrix and counts."""
     from papertune.report.tables import write_tables
 
-    matrix = here.matrix()
-    write_tables(here.layout, matrix.parent, matrix=matrix, counts=matrix.with_name("counts.csv"))
+    folder = here.matrix().parent
+    files = {name: folder / f"{name}.csv" for name in ("matrix", "writers", "counts")}
+    write_tables(here.layout, folder, **files)
 
 
 def write_cost(here: Here) -> None:
@@ -328,15 +328,10 @@ def write_page(here: Here) -> None:
     """The report."""
     from papertune.report.page import write_page
 
-    matrix = here.matrix()
-    write_page(
-        here.layout,
-        Path("results/scale/report.html"),
-        matrix=matrix,
-        counts=matrix.with_name("counts.csv"),
-        cost=matrix.with_name("cost.csv"),
-        figures=Path("results/scale/figures"),
-    )
+    names = ("matrix", "writers", "counts", "cost")
+    files = {name: here.matrix().with_name(f"{name}.csv") for name in names}
+    to, figures = Path("results/scale/report.html"), Path("results/scale/figures")
+    write_page(here.layout, to, **files, figures=figures, store=here.store)
 
 
 STAGES = {

@@ -17,7 +17,7 @@ from papertune.report.cost import cost_table, jobs_of
 from papertune.report.counts import count_stages
 from papertune.report.figures import draw_figures
 from papertune.report.page import write_page
-from papertune.report.tables import write_table
+from papertune.report.table import write_table
 from papertune.scores.comparing import compare
 from papertune.scores.scoring import score_answers
 from papertune.study.design import Design
@@ -75,16 +75,22 @@ class Study:
         return Path(self.layout.root, "tables")
 
     @property
-    def made_from(self) -> dict[str, Path]:
-        """What tables and figures are made from."""
+    def drawn_from(self) -> dict[str, Path]:
+        """What figures are made from."""
         return {name: self.tables / f"{name}.csv" for name in ("matrix", "counts")}
+
+    @property
+    def made_from(self) -> dict[str, Path]:
+        """What tables and the page are made from."""
+        return {name: self.tables / f"{name}.csv" for name in ("matrix", "writers", "counts")}
 
 
 def write_report(study: Study, output: Path, **more) -> str:
     """The page of a study, with its figures drawn anew."""
     figures = output.with_name("figures")
-    draw_figures(study.layout, figures, **study.made_from)
+    draw_figures(study.layout, figures, **study.drawn_from)
     cost = study.tables / "cost.csv"
+    more = {"store": output.parent / "store"} | more
     write_page(study.layout, output, **study.made_from, cost=cost, figures=figures, **more)
     return output.read_text(encoding="utf-8")
 
@@ -112,6 +118,7 @@ def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year:
         _model(Path(path), model == "full", seed, draw)
     study.tables.mkdir()
     to = {"matrix": study.made_from["matrix"], "writers": study.tables / "writers.csv"}
+    to["spread"] = study.tables / "spread.csv"
     compare(layout.by_cell("scores"), Design.of(study.experiment), **to)
     count_stages(layout, study.made_from["counts"])
     write_table(study.tables / "cost", cost_table([], {}, jobs_of(layout)))

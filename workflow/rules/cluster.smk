@@ -8,6 +8,7 @@ from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from papertune.cluster import doctor, findings, leftovers, machine, requests, slurm
+from papertune.report.size import show_size
 
 
 include: "planned_jobs.smk"
@@ -94,6 +95,7 @@ def write_plan(path, folder):
     text = requests.show_plan(kinds_of_run())
     text += requests.show_baselines(LAYOUTS.values())
     text += machine.show_memory(tasks_of_run(), memory_there())
+    text += show_size(LAYOUTS.values(), config["store"])
     Path(path).write_text(text, encoding="utf-8")
 
 

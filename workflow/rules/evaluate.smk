@@ -49,6 +49,7 @@ rule compare:
     output:
         matrix="results/{experiment}/tables/matrix.csv",
         writers="results/{experiment}/tables/writers.csv",
+        spread="results/{experiment}/tables/spread.csv",
     log:
         "logs/{experiment}/tables/matrix.log",
     conda:

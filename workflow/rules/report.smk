@@ -38,10 +38,13 @@ rule count_stages:
 rule write_tables:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
+        writers="results/{experiment}/tables/writers.csv",
         counts="results/{experiment}/tables/counts.csv",
         models=lambda wildcards: list(layout(wildcards).models().values()),
     output:
         comparison=table("comparison", "Matrix"),
+        gains=table("gains", "Matrix"),
+        square=table("square", "Matrix"),
         metrics=table("metrics", "Matrix"),
         years=table("years", "Matrix"),
         training=table("training", "Training"),
@@ -77,14 +80,16 @@ rule write_published:
         "../scripts/write_published.py"
 
 
-# What the jobs took, from the records they left and, on a cluster, from its accounting. It differs
-# from run to run.
+# What the jobs took, from the records they left and, on a cluster, from its accounting; and so what
+# a larger study would. It differs from run to run.
 rule write_cost:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
+        spread="results/{experiment}/tables/spread.csv",
         scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
     output:
-        table("cost", "Cost"),
+        cost=table("cost", "Cost"),
+        larger=table("size", "Matrix"),
     log:
         "logs/{experiment}/tables/cost.log",
     localrule: True
@@ -123,9 +128,11 @@ rule draw_figures:
 rule write_page:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
+        writers="results/{experiment}/tables/writers.csv",
         counts="results/{experiment}/tables/counts.csv",
         text="results/{experiment}/tables/matrix.txt",
         cost="results/{experiment}/tables/cost.csv",
+        larger="results/{experiment}/tables/size.csv",
         published=lambda wildcards: (
             "results/{experiment}/tables/published.csv"
             if study(wildcards).published

@@ -8,4 +8,4 @@ from papertune.study import uses
 
 with job(snakemake, uses.compare) as given:
     scores = dict(zip(given.pop("cells"), map(Path, snakemake.input.scores), strict=True))
-    compare(scores, matrix=snakemake.output.matrix, writers=snakemake.output.writers, **given)
+    compare(scores, **given, **dict(snakemake.output.items()), store=snakemake.config["store"])

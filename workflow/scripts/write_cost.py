@@ -1,10 +1,13 @@
-"""Write the table of what an experiment's results cost."""
+"""Write the table of what an experiment's results cost, and of what a larger study would."""
 
 from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.report.cost import write_cost
+from papertune.report.size import write_size
 from papertune.study import uses
 
 with job(snakemake, uses.write_cost) as given:
-    write_cost(given["layout"], Path(snakemake.output[0]).parent)
+    folder = Path(snakemake.output.cost[0]).parent
+    write_cost(given["layout"], folder)
+    write_size(given["layout"], folder, Path(snakemake.config["store"]))

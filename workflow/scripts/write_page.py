@@ -11,7 +11,9 @@ with job(snakemake, uses.report) as given:
         given["layout"],
         Path(snakemake.output.page),
         matrix=Path(snakemake.input.matrix),
+        writers=Path(snakemake.input.writers),
         counts=Path(snakemake.input.counts),
         cost=Path(snakemake.input.cost),
         figures=Path(snakemake.input.figures[0]).parent,
+        store=Path(snakemake.config["store"]),
     )

@@ -11,5 +11,6 @@ with job(snakemake, uses.report) as given:
         given["layout"],
         Path(snakemake.output.text).parent,
         matrix=Path(snakemake.input.matrix),
+        writers=Path(snakemake.input.writers),
         counts=Path(snakemake.input.counts),
     )

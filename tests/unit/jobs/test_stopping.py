@@ -227,7 +227,8 @@ def page():  # a table that takes long to read
     Path("matrix").write_bytes(bytes([10]) * 100_000_000)
     layout = Layout("demo", Experiment.model_validate(SETTINGS))
     begin()
-    write_page(layout, "output", matrix="matrix", counts="counts", cost="cost", figures=".")
+    files = {name: name for name in ("matrix", "writers", "counts", "cost", "store")}
+    write_page(layout, "output", **files, figures=".")
 
 def a_step():
     from papertune.training.trainer import StoppableTrainer

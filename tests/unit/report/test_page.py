@@ -135,7 +135,7 @@ def test_captions_state_what_was_used(path, study):
 
 
 def draw(study, folder):
-    draw_figures(study.layout, folder, **study.made_from)
+    draw_figures(study.layout, folder, **study.drawn_from)
     return {name: (folder / f"{name}.svg").read_text() for name in NAMES}
 
 
@@ -156,7 +156,7 @@ def test_figures_are_the_same_again_and_say_what_they_show(tmp_path):
 
 
 def test_what_is_not_there_is_not_drawn(study, tmp_path):
-    draw_figures(replace(study.layout, results="nowhere"), tmp_path, **study.made_from)
+    draw_figures(replace(study.layout, results="nowhere"), tmp_path, **study.drawn_from)
     assert (tmp_path / "loss.svg").exists()
     (tmp_path / "h.csv").write_text("step,loss,validation_loss\n1,2.5,\n2,,1.5\n")
     without = [{"step": 1, "loss": 2.5}, {"step": 2, "validation_loss": 1.5}]

@@ -10,7 +10,7 @@ from pathlib import Path
 from papertune.cluster.slurm_accounting import Usage, accounting
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.records import atomic_write, read_json
-from papertune.report.tables import Table, write_table
+from papertune.report.table import Table, write_table
 from papertune.study.layout import Layout
 
 log = logging.getLogger("papertune")

@@ -16,19 +16,24 @@ from papertune.records import Answer, Document, Rejection, Score, atomic_write, 
 from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
+from papertune.report.size import size_table
+from papertune.report.table import read_table
 from papertune.report.tables import (
+    gains_table,
     held_against,
     metrics_table,
     number,
     p_text,
     published_table,
-    read_table,
     read_training,
+    square_table,
     training_table,
     years_table,
 )
 from papertune.scores.matrix import Cell, find_cell, read_matrix
+from papertune.scores.rows import read_rows
 from papertune.scores.sums import ALL_YEARS
+from papertune.scores.writers import Contrast
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
@@ -51,16 +56,19 @@ def write_page(
     output: str | Path,
     *,
     matrix: str | Path,
+    writers: str | Path,
     counts: str | Path,
     cost: str | Path,
     figures: str | Path,
+    store: str | Path,
     questions: int = QUESTIONS,
 ) -> None:
     """Write ``report.html``.
 
     Args:
-        matrix: ``matrix.csv``, as ``counts`` and ``cost`` are files of the same names.
+        matrix: ``matrix.csv``, as ``writers``, ``counts`` and ``cost`` are files of these names.
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
+        store: Where spreads of other studies are kept.
         questions: Questions per test set to show at most.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -69,6 +77,7 @@ def write_page(
     metric, sets = experiment.comparison.metric, experiment.test_set_names
     cells, rows = read_matrix(matrix), read_counts(counts)
     facts = read_training(layout)
+    size, size_notes = size_table(layout, store)
     versions = [values.get("versions") or {} for values in facts.values()]
     libraries = {f"{library} {version}" for of in versions for library, version in of.items()}
     style = (PARTS / "style.css").read_text(encoding="utf-8")
@@ -108,12 +117,19 @@ def write_page(
         metric=metric_named(metric),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
+            "gains": gains_table(read_rows(writers, Contrast), experiment),
+            "square": square_table(cells, experiment),
+            "size": size,
             "years": years_table(cells, experiment),
             "metrics": metrics_table(cells, experiment),
             "published": published_table(cells, experiment) if experiment.published else None,
             "training": training_table(facts, experiment),
             "cost": read_table(cost, "What it cost", left=3),
         },
+        size_notes=size_notes,
+        writers_of_pairs=len(
+            {tuple(experiment.datasets_of(model)) for model in experiment.trained}
+        ),
         sources=sorted({table.source for table in experiment.published if table.source}),
         versions=", ".join(sorted(libraries)),
         figures={

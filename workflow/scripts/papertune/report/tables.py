@@ -1,22 +1,19 @@
-"""Tables of the report as CSV, Markdown and LaTeX, and the matrix as text for a terminal."""
+"""The tables of the report, and the matrix as text for a terminal."""
 
-import csv
 import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import compress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from papertune.metrics import metric_named
-from papertune.models.modelcard import plain
-from papertune.owned import anybodys
 from papertune.records import atomic_write, read_json
 from papertune.report.counts import STAGES, Count, read_counts
+from papertune.report.table import Table, to_text, write_table
 from papertune.scores.matrix import Cell, find_cell, read_matrix
+from papertune.scores.rows import read_rows
 from papertune.scores.sums import ALL_YEARS
+from papertune.scores.writers import Contrast
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
@@ -38,103 +35,26 @@ FACTS = {
     "Validation loss": ("best_validation_loss", "{:.3f}"),
     "Untrained": ("untrained", "{}"),
 }
-IN_LATEX = {"−": "$-$", "±": "$\\pm$", "†": "\\dag{}", "≥": "$\\geq$"}
-
-
-# ---- a table, and the ways to write it ---------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Text cells under headings; ``left`` says how many columns are words, not numbers."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    left: int = 1
-
-    @property
-    def lines(self) -> list[list[str]]:
-        """Headings and rows; no cell has a line break."""
-        return [[" ".join(cell.split()) for cell in row] for row in (self.columns, *self.rows)]
-
-
-def write_table(path: str | Path, table: Table) -> None:
-    """Write ``path`` with the endings .csv, .md and .tex."""
-    with atomic_write(f"{path}.csv") as stream:
-        lines = ([*map(_no_formula, line)] for line in (table.columns, *table.rows))
-        csv.writer(stream, lineterminator="\n").writerows(lines)
-    for ending, text in (("md", to_markdown(table)), ("tex", to_latex(table))):
-        with atomic_write(f"{path}.{ending}") as stream:
-            stream.write(text)
-
-
-def _no_formula(cell: str) -> str:
-    """A cell that a spreadsheet shows and does not reckon: of a formula, an apostrophe before it."""
-    if cell.lstrip()[:1] not in ("=", "+", "-", "@"):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
-
-
-def read_table(path: str | Path, title: str, left: int = 1) -> Table:
-    """The table whose .csv lies at ``path``, but for columns of numbers that say nothing."""
-    with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
-        lines = list(csv.reader(stream))
-    said = [i < left or any(column[1:]) for i, column in enumerate(zip(*lines, strict=True))]
-    columns, *rows = [list(compress(line, said)) for line in lines]
-    return Table(title, columns, rows, left)
-
-
-def to_markdown(table: Table) -> str:
-    """GitHub's tables; pipes, HTML and links of cells are escaped, and line breaks are blanks."""
-
-    def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(plain(cell).replace("|", "\\|") for cell in cells) + " |\n"
-
-    head, *rows = table.lines
-    marks = ["---" if i < table.left else "---:" for i in range(len(head))]
-    return "".join(map(line, [head, marks, *rows]))
-
-
-def to_latex(table: Table) -> str:
-    """A booktabs tabular, everything escaped; the caption is the author's."""
-    import pandas as pd
-
-    head, *rows = table.lines
-    frame = pd.DataFrame(rows, columns=pd.Index(head), dtype=str)
-    align = "".join("l" if i < table.left else "r" for i in range(len(head)))
-    text: str = frame.to_latex(index=False, escape=True, column_format=align)
-    for sign, command in IN_LATEX.items():
-        text = text.replace(sign, command)
-    return re.sub(r"^[*\[]", r"{\g<0>}", text, flags=re.M)  # or the line break before it takes it
-
-
-def to_text(table: Table) -> str:
-    """Padded columns for a terminal, the title above."""
-    widths = [max(map(len, column)) for column in zip(*table.lines, strict=True)]
-    head, *rows = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table.lines
-    )
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([table.title, "", head, rule, *rows]) + "\n"
 
 
 def write_tables(
-    layout: Layout, folder: str | Path, *, matrix: str | Path, counts: str | Path
+    layout: Layout,
+    folder: str | Path,
+    *,
+    matrix: str | Path,
+    writers: str | Path,
+    counts: str | Path,
 ) -> dict[str, Table]:
-    """Write comparison, metrics, years, training and stages, each as .csv, .md and .tex.
+    """Write comparison, gains, square, metrics, years, training, stages as .csv, .md and .tex.
 
-    They are made of ``matrix.csv``, ``counts.csv`` and the ``training.json`` of models.
+    They are made of ``matrix.csv``, ``writers.csv``, ``counts.csv`` and the ``training.json`` of models.
     ``matrix.txt`` is the comparison as text for a terminal.
     """
     experiment, cells = layout.experiment, read_matrix(matrix)
     tables = {
         "comparison": comparison_table(cells, experiment),
+        "gains": gains_table(read_rows(writers, Contrast), experiment),
+        "square": square_table(cells, experiment),
         "metrics": metrics_table(cells, experiment),
         "years": years_table(cells, experiment),
         "training": training_table(read_training(layout), experiment),
@@ -167,12 +87,25 @@ def number(value: float | None, metric: str, *, signed: bool = False) -> str:
     return text.replace("-", "−") if float(text) else text.replace("-", "").replace("+", "±")
 
 
+def with_limits(
+    values: tuple[float | None, float | None, float | None], metric: str, *, signed: bool = False
+) -> str:
+    """``0.512 [0.480, 0.543]`` of a value and its limits; without an interval where there is none."""
+    text, low, high = (number(value, metric, signed=signed) for value in values)
+    return text if None in values[1:] else f"{text} [{low}, {high}]"
+
+
 def interval(cell: Cell) -> str:
-    """``0.512 [0.480, 0.543]``, followed by a mark where the difference survived correction."""
-    text = number(cell.mean, cell.metric)
-    if cell.low is not None and cell.high is not None:
-        text += f" [{number(cell.low, cell.metric)}, {number(cell.high, cell.metric)}]"
-    return text + {True: BETTER, False: WORSE, None: ""}[cell.better()]
+    """``0.512 [0.480, 0.543]``, a mark where the difference survived correction, or why none can."""
+    text = with_limits((cell.mean, cell.low, cell.high), cell.metric)
+    text += {True: BETTER, False: WORSE, None: ""}[cell.better()]
+    return f"{text} ({cell.unclaimed})" if cell.unclaimed and cell.mean is not None else text
+
+
+def gain_of(cell: Cell) -> str:
+    """A cell's difference to its baseline, with its interval."""
+    values = (cell.difference, cell.difference_low, cell.difference_high)
+    return with_limits(values, cell.metric, signed=True)
 
 
 def p_text(p: float | None, equals: str = "") -> str:
@@ -196,7 +129,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     other = AGAINST.lower() if against else experiment.model_label(one) or "the baseline"
     title = (
         f"{metric_named(how.metric).label} with {how.confidence:.0%} interval; {BETTER} better and "
-        f"{WORSE} worse than {other}, corrected p < 0.05"
+        f"{WORSE} worse than {other}, corrected p < {1 - how.confidence:.2g}"
     )
     columns = ["Model", *[AGAINST] * bool(against), *map(experiment.set_label, sets)]
     return Table(title, columns, rows, left=1 + bool(against))
@@ -222,7 +155,7 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
             experiment.model_label(cell.model),
             *against.get(cell.model, []),
             interval(cell),
-            number(cell.difference, cell.metric, signed=True),
+            gain_of(cell),
             *map(p_text, (cell.p, cell.p_corrected)),
             *map(str, (cell.questions, cell.documents, cell.seeds)),
         ]
@@ -234,6 +167,54 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
     columns = ["Test set", "Metric", "Model", *[AGAINST] * bool(against)]
     numbers = ["Mean", "Difference", "p", "p corrected", "Questions", "Documents", "Seeds"]
     return Table("Every metric on every test set", columns + numbers, rows, left=len(columns))
+
+
+def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
+    """Each model's gain on its own writer's questions and on others', and what of it is kept."""
+    metric, rows = experiment.comparison.metric, []
+    for one in contrasts:
+        shown = [
+            with_limits(
+                (getattr(one, name), getattr(one, f"{name}_low"), getattr(one, f"{name}_high")),
+                metric,
+                signed=True,
+            )
+            for name in ("own", "others", "advantage")
+        ]
+        kept, *limits = (share(value) for value in (one.kept, one.kept_low, one.kept_high))
+        kept += f" [{', '.join(limits)}]" if one.kept is not None else ""
+        writers = _writers(one.model, experiment)
+        counts = [str(one.documents), str(one.seeds)]
+        rows.append([experiment.model_label(one.model), writers, *shown, kept, *counts])
+    columns = "Model|Trained on|Gain, own writer|Gain, others|Difference|Kept|Documents|Seeds"
+    title = f"{metric_named(metric).label} gained on questions by the own writer and by others"
+    return Table(title, columns.split("|"), rows, left=2)
+
+
+def _writers(model: str, experiment: Experiment) -> str:
+    return " + ".join(map(experiment.set_label, experiment.datasets_of(model)))
+
+
+def share(value: float | None) -> str:
+    """A share in per cent, with a true minus sign."""
+    return NONE if value is None else f"{value:.0%}".replace("-", "−")
+
+
+def square_table(cells: list[Cell], experiment: Experiment) -> Table:
+    """Writer × writer: the gain of every trained model on the questions of every writer."""
+    sets, metric = experiment.test_set_names, experiment.comparison.metric
+    rows = []
+    for model in experiment.trained:
+        own = experiment.datasets_of(model)
+        row = [experiment.model_label(model), _writers(model, experiment)]
+        for test_set in sets:
+            cell = find_cell(cells, model=model, test_set=test_set, metric=metric)
+            gain = gain_of(cell) if cell else NONE
+            mark = {True: BETTER, False: WORSE, None: ""}[cell.better() if cell else None]
+            row.append(f"{gain}{mark}{' (own)' if test_set in own else ''}")
+        rows.append(row)
+    title = f"{metric_named(metric).label} gained, by the writer of the questions"
+    return Table(title, ["Model", "Trained on", *map(experiment.set_label, sets)], rows, left=2)
 
 
 def years_table(cells: list[Cell], experiment: Experiment) -> Table:
@@ -293,7 +274,7 @@ def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment)
         cells = [
             NONE if known.get(k) is None else form.format(known[k]) for k, form in FACTS.values()
         ]
-        writers = " + ".join(map(experiment.set_label, experiment.datasets_of(model)))
+        writers = _writers(model, experiment)
         if union := said.get("union"):
             writers += f" ({union['pairs']:,} of {union['of']:,} pairs)"
         rows.append([experiment.model_label(model), writers, str(seed), *cells])

@@ -95,6 +95,9 @@ class Sums:
     questions: np.ndarray  # how many are counted
     mine: np.ndarray  # (runs, documents, parts)
     theirs: np.ndarray | None = None  # of the baseline, (its runs, documents, parts)
+    # how much differences to the baseline vary between questions about one document (a variance);
+    # None where there is one about each, or the metric is no plain mean
+    within: float | None = None
 
     @classmethod
     def of(cls, asked: Questions, mine: np.ndarray, theirs: np.ndarray | None = None) -> Self:
@@ -113,7 +116,14 @@ class Sums:
             return sums
 
         ids, years = np.array(asked.ids)[numbers], asked.years[known][first]
-        return cls(ids, years, counts, added(mine), None if theirs is None else added(theirs))
+        if theirs is None:
+            return cls(ids, years, counts, added(mine))
+        within = None
+        if (mine[:, known, -1] == 1).all() and mine.shape[2] == 2 and len(rows) > len(numbers):
+            gains = mine[:, known, 0].mean(axis=0) - theirs[:, known, 0].mean(axis=0)
+            means = np.bincount(rows, gains) / counts
+            within = float(((gains - means[rows]) ** 2).sum()) / (len(rows) - len(numbers))
+        return cls(ids, years, counts, added(mine), added(theirs), within)
 
     def about(self, rows: np.ndarray) -> Self:
         """Of some documents only: a mask, or their places in the order that is wanted."""

@@ -200,6 +200,10 @@ class Comparison(Settings):
     baseline: str = Field("", description="what others are held against; else the first baseline")
     confidence: float = Field(0.95, gt=0, lt=1)
     correction: Literal["holm", "fdr_bh"] = "holm"
+    wanted: float | None = cosmetic(
+        None, gt=0, description="a difference that the study is to be able to show; for the plan"
+    )
+    pilot: str = cosmetic("", description="an experiment that tells how differences vary")
 
 
 class Published(Settings):

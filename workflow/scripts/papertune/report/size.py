@@ -1,0 +1,193 @@
+"""How small a difference a study can show, and what is the cheapest way to a smaller one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
+from papertune.metrics import metric_named
+from papertune.owned import anybodys
+from papertune.report.table import Table, to_text, write_table
+from papertune.report.tables import NONE, number
+from papertune.scores.power import POWER, Size, Spread, needed, remembered, smallest, typical
+from papertune.scores.rows import read_rows
+from papertune.study.design import Design
+from papertune.study.layout import Layout
+
+MANY = (60, 250, 1000)  # documents to plan with, where none are listed yet
+WAYS = ("seeds", "documents", "questions")
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds that a study takes for one more of something."""
+
+    training: float = 3600.0  # of one model with one seed
+    answer: float = 0.5  # of one model to one question, with its scores
+    pair: float = 5.0  # that is written for a test set
+    document: float = 4.0  # that is found and read
+    measured: bool = False
+
+    @classmethod
+    def of(cls, records: Iterable[JobRecord], size: Size) -> "Costs":
+        """As the newest good attempts at each job say; assumed where there are none."""
+        took: dict[str, dict[str, float]] = {}
+        for record in records:
+            if record.status == OK and record.ended and record.wildcards.get("split") != "train":
+                job = took.setdefault(record.rule.removesuffix("_here"), {})
+                job[str(sorted(record.wildcards.items()))] = record.ended - record.started
+        if not took.get("train") or not took.get("answer"):
+            return cls()
+
+        def each(*rules: str, parts: int = 1) -> float:
+            means = [sum(of.values()) / len(of) for rule in rules if (of := took.get(rule))]
+            return sum(means) / max(parts, 1)
+
+        asked = size.documents * size.questions
+        found = sum(
+            sum(took.get(rule, {}).values())
+            for rule in ("list_documents", "fetch_documents", "render_documents")
+        )
+        return cls(
+            training=each("train"),
+            answer=each("answer", "score", parts=asked),
+            pair=each("synthesize", parts=asked),
+            document=found / max(size.documents, 1),
+            measured=True,
+        )
+
+    def hours(self, size: Size, sets: int, way: str, more: int) -> float:
+        """Of a study with so many more seeds, documents or questions about each."""
+        answers = sets * self.answer
+        runs = size.models * size.seeds + 1  # the baseline answers as well
+        one = {
+            "seeds": size.models * (self.training + size.documents * size.questions * answers),
+            "documents": self.document + size.questions * (sets * self.pair + runs * answers),
+            "questions": size.documents * (sets * self.pair + runs * answers),
+        }
+        return more * one[way] / 3600
+
+
+def spread_of(layout: Layout, test_set: str, store: str | Path) -> tuple[Spread | None, str]:
+    """How differences vary, and who says so: this study, its pilot, the store, or an assumption."""
+    how = layout.experiment.comparison
+    for name, said in ((layout.name, "its own results"), (how.pilot, f"the pilot {how.pilot}")):
+        path = Path(layout.results, name, "tables", "spread.csv")
+        if name and path.exists():
+            every = [one for one in read_rows(path, Spread) if one.metric == how.metric]
+            of_set = [one for one in every if one.test_set == test_set] or every
+            if of_set:
+                return of_set[0], said
+    seen, count = remembered(store, how.metric)
+    if seen:
+        return seen, f"{count} test sets of the store"
+    return typical(how.metric), "what is typical"
+
+
+def documents_of(layout: Layout) -> int | None:
+    """The documents to test with; None where nothing is listed yet."""
+    for stage in ("documents", "listings"):
+        files = layout.by_year(stage, layout.experiment.parts_of("test")).values()
+        if all(Path(path).exists() for path in files):
+            total = 0
+            for path in files:
+                with open(path, "rb", opener=anybodys) as stream:
+                    total += sum(1 for line in stream if line.strip())
+            return total
+    return None
+
+
+def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
+    """A row per test set and number of documents; and where spreads and costs are from."""
+    study, design = layout.experiment, Design.of(layout.experiment)
+    how, sets = study.comparison, study.test_set_names
+    known = documents_of(layout)
+    seeds = max((len(study.seeds_of(model)) for model in study.trained), default=0)
+    rows: list[list[str]] = []
+    notes: list[str] = []
+    records = read_records_below([jobs_folder(layout.name)])
+    for test_set in sets if study.trained and study.baseline else ():
+        spread, source = spread_of(layout, test_set, store)
+        if spread is None:
+            notes.append(f"{metric_named(how.metric).label} has no upper end: it needs a pilot.")
+            continue
+        values = {name: getattr(spread, name) for name in ("documents", "questions", "seeds")}
+        values["a document between seeds"] = spread.rest
+        said = ", ".join(
+            f"{name} {number(value, how.metric)}"
+            for name, value in values.items()
+            if value is not None
+        )
+        notes.append(f"{study.set_label(test_set)}: differences vary as {source} says ({said}).")
+        for documents in [known] if known is not None else MANY:
+            size = Size(
+                seeds, documents, study.generators[test_set].pairs, len(study.trained),
+                comparisons=len(design.baselines) * len(sets),
+            )  # fmt: skip
+            costs = Costs.of(records, size) if known else Costs()
+            rows.append([study.set_label(test_set), *_row(spread, size, costs, len(sets), design)])
+            kind = "as measured here" if costs.measured else "assumed"
+    if rows:
+        each = (f"training {costs.training:,.0f} s", f"answer {costs.answer:.2g} s")
+        more = (f"pair {costs.pair:.2g} s", f"document {costs.document:.2g} s")
+        notes.append(f"Costs are {kind}: {', '.join((*each, *more))}.")
+    wanted = "half of it" if how.wanted is None else number(how.wanted, how.metric)
+    columns = [
+        *("Test set", "Documents", "Questions", "Seeds", "Smallest difference"),
+        *(f"{way.capitalize()} for {wanted}" for way in WAYS),
+        "Cheapest",
+    ]
+    title = (
+        f"Smallest difference of {metric_named(how.metric).label.lower()} that {POWER:.0%} of such "
+        "studies would show"
+    )
+    return Table(title, columns, rows), list(dict.fromkeys(notes))
+
+
+def _row(spread: Spread, size: Size, costs: Costs, sets: int, design: Design) -> list[str]:
+    how = design.comparison
+    least = smallest(spread, size, design.alpha)
+    shown = [str(size.documents), str(size.questions), str(size.seeds)]
+    wanted = how.wanted or (least / 2 if least else None)
+    if wanted is None:
+        why = "none: one seed" if size.seeds < 2 else "none: few documents"
+        return [*shown, why, *[NONE] * 4]
+    ways = needed(spread, size, wanted, design.alpha)
+    return [
+        *(*shown, number(least, how.metric) if least else NONE),
+        *(NONE if ways[way] is None else f"{ways[way]:,}" for way in WAYS),
+        _cheapest(ways, size, costs, sets),
+    ]
+
+
+def _cheapest(ways: Mapping[str, int | None], size: Size, costs: Costs, sets: int) -> str:
+    priced = [
+        (costs.hours(size, sets, way, number - getattr(size, way)), way)
+        for way, number in ways.items()
+        if number is not None
+    ]
+    if not priced:
+        return "none alone"
+    hours, way = min(priced)
+    return f"{way}, {hours:.1f} h" if hours else "enough as it is"
+
+
+def write_size(layout: Layout, folder: str | Path, store: str | Path) -> None:
+    """Write ``size`` into a folder, as .csv, .md and .tex."""
+    write_table(Path(folder, "size"), size_table(layout, store)[0])
+
+
+def show_size(layouts: Iterable[Layout], store: str | Path) -> str:
+    """The same for a plan, as text."""
+    said = []
+    for layout in layouts:
+        table, notes = size_table(layout, store)
+        if table.rows or notes:
+            named = Table(
+                f"{layout.name}: {table.title[0].lower()}{table.title[1:]}",
+                table.columns,
+                table.rows,
+                1,
+            )
+            said.append("\n".join([to_text(named), *notes]))
+    return "".join(f"\n{text}\n" for text in said)
