@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from papertune.scores.power import Size, Spread, needed, remember, remembered, smallest, typical
+from papertune.scores.power import (
+    Size,
+    Spread,
+    needed,
+    remember,
+    remembered,
+    smallest,
+    together,
+    typical,
+)
 from papertune.scores.statistics import Squares, estimate
 
 SEEN = Spread("own", "similarity", documents=0.15, questions=0.2, seeds=0.02, rest=0.1)
@@ -32,6 +41,9 @@ def test_more_documents_do_not_help_where_seeds_differ_and_the_other_way_round()
     least = smallest(SEEN, size)
     ways = needed(SEEN, size, least / 2)
     assert ways["documents"] is None and ways["questions"] is None and ways["seeds"] > 2
+    seeds, documents = together(SEEN, size, least / 4)[0]
+    both = Size(seeds=seeds, documents=documents, questions=3, models=2, comparisons=4)
+    assert seeds > 2 and smallest(SEEN, both) <= least / 4
     size = Size(seeds=8, documents=20, questions=3, models=2, comparisons=4)
     ways = needed(SEEN, size, smallest(SEEN, size) / 2)
     assert ways["seeds"] is None and ways["documents"] > 20

@@ -1,7 +1,7 @@
 """How small a difference a study can show, and what is the cheapest way to a smaller one."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
@@ -9,7 +9,16 @@ from papertune.metrics import metric_named
 from papertune.owned import anybodys
 from papertune.report.table import Table, to_text, write_table
 from papertune.report.tables import NONE, number
-from papertune.scores.power import POWER, Size, Spread, needed, remembered, smallest, typical
+from papertune.scores.power import (
+    POWER,
+    Size,
+    Spread,
+    needed,
+    remembered,
+    smallest,
+    together,
+    typical,
+)
 from papertune.scores.rows import read_rows
 from papertune.study.design import Design
 from papertune.study.layout import Layout
@@ -56,16 +65,16 @@ class Costs:
             measured=True,
         )
 
-    def hours(self, size: Size, sets: int, way: str, more: int) -> float:
-        """Of a study with so many more seeds, documents or questions about each."""
-        answers = sets * self.answer
-        runs = size.models * size.seeds + 1  # the baseline answers as well
-        one = {
-            "seeds": size.models * (self.training + size.documents * size.questions * answers),
-            "documents": self.document + size.questions * (sets * self.pair + runs * answers),
-            "questions": size.documents * (sets * self.pair + runs * answers),
-        }
-        return more * one[way] / 3600
+    def hours(self, size: Size, sets: int, larger: Size) -> float:
+        """What a larger study takes more."""
+
+        def seconds(of: Size) -> float:
+            asked = of.documents * of.questions * sets
+            answers = (of.models * of.seeds + 1) * asked * self.answer  # the baseline's as well
+            made = of.documents * self.document + asked * self.pair
+            return made + of.models * of.seeds * self.training + answers
+
+        return (seconds(larger) - seconds(size)) / 3600
 
 
 def spread_of(layout: Layout, test_set: str, store: str | Path) -> tuple[Spread | None, str]:
@@ -133,7 +142,7 @@ def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
         notes.append(f"Costs are {kind}: {', '.join((*each, *more))}.")
     wanted = "half of it" if how.wanted is None else number(how.wanted, how.metric)
     columns = [
-        *("Test set", "Documents", "Questions", "Seeds", "Smallest difference"),
+        *("Test set", "Documents", "Questions", "Seeds", "Smallest"),
         *(f"{way.capitalize()} for {wanted}" for way in WAYS),
         "Cheapest",
     ]
@@ -156,20 +165,31 @@ def _row(spread: Spread, size: Size, costs: Costs, sets: int, design: Design) ->
     return [
         *(*shown, number(least, how.metric) if least else NONE),
         *(NONE if ways[way] is None else f"{ways[way]:,}" for way in WAYS),
-        _cheapest(ways, size, costs, sets),
+        _cheapest(spread, size, costs, sets, wanted, design.alpha),
     ]
 
 
-def _cheapest(ways: Mapping[str, int | None], size: Size, costs: Costs, sets: int) -> str:
+def _cheapest(
+    spread: Spread, size: Size, costs: Costs, sets: int, wanted: float, alpha: float
+) -> str:
+    """The way that takes the fewest hours."""
+    ways = needed(spread, size, wanted, alpha)
     priced = [
-        (costs.hours(size, sets, way, number - getattr(size, way)), way)
+        (costs.hours(size, sets, replace(size, **{way: number})), f"{number:,} {way}")
         for way, number in ways.items()
         if number is not None
     ]
+    priced += [
+        (
+            costs.hours(size, sets, replace(size, seeds=seeds, documents=documents)),
+            f"{seeds} seeds with {documents:,} documents",
+        )
+        for seeds, documents in together(spread, size, wanted, alpha)
+    ]
     if not priced:
-        return "none alone"
+        return "no way found"
     hours, way = min(priced)
-    return f"{way}, {hours:.1f} h" if hours else "enough as it is"
+    return f"{way}: {hours:.1f} h more" if hours else "enough as it is"
 
 
 def write_size(layout: Layout, folder: str | Path, store: str | Path) -> None:

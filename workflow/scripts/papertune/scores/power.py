@@ -7,7 +7,7 @@ its standard error. A difference of (t at 1 − α / 2 + t at the power) × SE i
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -160,26 +160,39 @@ def needed(spread: Spread, size: Size, wanted: float, alpha: float = 0.05) -> di
 
     None where no number of them does.
     """
-    found: dict[str, int | None] = {}
-    for name, most in MOST.items():
-
-        def enough(number: int, name: str = name) -> bool:
-            least = smallest(spread, replace(size, **{name: number}), alpha)
-            return least is not None and least <= wanted
-
-        blind = name == "questions" and spread.questions is None
-        found[name] = None if blind else _first(enough, getattr(size, name), most)
-    return found
+    found = {name: _least(spread, size, name, wanted, alpha) for name in MOST}
+    return found | ({"questions": None} if spread.questions is None else {})
 
 
-def _first(enough: Callable[[int], bool], least: int, most: int) -> int | None:
-    """The smallest number from ``least`` on that is enough, where more is never worse."""
-    if enough(least):
-        return least
-    if not enough(most):
-        return None
-    low, high = least, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+def together(
+    spread: Spread, size: Size, wanted: float, alpha: float = 0.05
+) -> list[tuple[int, int]]:
+    """Numbers of seeds and of documents that show a difference together, seeds rising."""
+    pairs = []
+    for seeds in range(size.seeds + 1, 17):
+        more = _least(spread, replace(size, seeds=seeds), "documents", wanted, alpha)
+        if more:
+            pairs.append((seeds, more))
+    return pairs
+
+
+def _least(spread: Spread, size: Size, name: str, wanted: float, alpha: float) -> int | None:
+    """The first number that is enough.
+
+    Not by halving: more documents leave the seeds to decide, of which there may be few, so that more
+    is not always better.
+    """
+
+    def enough(number: int) -> bool:
+        least = smallest(spread, replace(size, **{name: number}), alpha)
+        return least is not None and least <= wanted
+
+    before = number = getattr(size, name)
+    while not enough(number):
+        if number >= MOST[name]:
+            return None
+        before, number = number, max(number + 1, int(number * 1.1))
+    while number - before > 1:
+        middle = (before + number) // 2
+        before, number = (before, middle) if enough(middle) else (middle, number)
+    return number
