@@ -87,11 +87,9 @@ def number(value: float | None, metric: str, *, signed: bool = False) -> str:
     return text.replace("-", "−") if float(text) else text.replace("-", "").replace("+", "±")
 
 
-def with_limits(
-    values: tuple[float | None, float | None, float | None], metric: str, *, signed: bool = False
-) -> str:
+def with_limits(values: tuple[float | None, float | None, float | None], metric: str) -> str:
     """``0.512 [0.480, 0.543]`` of a value and its limits; without an interval where there is none."""
-    text, low, high = (number(value, metric, signed=signed) for value in values)
+    text, low, high = (number(value, metric) for value in values)
     return text if None in values[1:] else f"{text} [{low}, {high}]"
 
 
@@ -105,7 +103,7 @@ def interval(cell: Cell) -> str:
 def gain_of(cell: Cell) -> str:
     """A cell's difference to its baseline, with its interval."""
     values = (cell.difference, cell.difference_low, cell.difference_high)
-    return with_limits(values, cell.metric, signed=True)
+    return with_limits(values, cell.metric)
 
 
 def p_text(p: float | None, equals: str = "") -> str:
@@ -177,7 +175,6 @@ def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
             with_limits(
                 (getattr(one, name), getattr(one, f"{name}_low"), getattr(one, f"{name}_high")),
                 metric,
-                signed=True,
             )
             for name in ("own", "others", "advantage")
         ]
