@@ -161,6 +161,11 @@ def test_a_text_is_embedded_once_and_the_file_is_the_same_again(scored, monkeypa
     scores = list(read_records(scored / "scores.jsonl", Score))
     assert [s.pair for s in scores] == ["p0", "p1", "p2", "p3"]
     assert set(scores[0].values) >= {"perplexity.nll", "corpus_bleu.matches_4", "rouge_l"}
+    # the reference, three other answers, and one of them cut to the reference's length
+    stored = [path.read_text().splitlines() for path in scored.glob("store/embed/*/*.jsonl")]
+    assert sum(map(len, stored)) == 5
+    plain, in_form = ([s.values[f"similarity{end}"] for s in scores] for end in ("", "_in_form"))
+    assert [a == b for a, b in zip(plain, in_form, strict=True)] == [True, False, True, True]
 
 
 def test_no_answers_is_a_failure(tmp_path):
