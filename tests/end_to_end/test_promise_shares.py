@@ -10,6 +10,7 @@ from papertune.collect.listings.by_year import items
 from papertune.demo.papers import papers
 from papertune.pairfile import read_pairs
 from papertune.records import Document, read_records
+from papertune.scores.matrix import read_matrix
 from papertune.study.experiment import Splits
 from papertune.study.settings.qa import PairsSource
 from papertune.study.splits import split_of
@@ -29,9 +30,13 @@ def test_pairs_without_years_from_a_file_to_the_report(tmp_path):
     values["bases"]["small"]["pretrain"]["corpus"] = {"documents": "plain"}
     values["training"]["max_steps"] = 3
     del values["models"]["lora"]
-    values |= {"prompt": "workflow/prompts/question.txt", "splits": SPLITS, "dataset": "people"}
+    # no baseline is asked as it is, and it learns from two writers
+    values["models"]["full"]["examples"] = {"variant": "qa"}
+    values |= {"prompt": "workflow/prompts/task.txt", "splits": SPLITS}
+    values["dataset"] = ["people", "rules"]
     values |= {"source": {"kind": "pairs", "path": "pairs.jsonl", "columns": COLUMNS}}
-    values |= {"generators": {"people": {"backend": "source", "label": "People"}}}
+    rules = {"backend": "rules", "style": "extractive", "label": "Rules"}
+    values["generators"] = {"people": {"backend": "source", "label": "People"}, "rules": rules}
     values |= {"test_sets": ["people"], "metrics": ["token_f1"]}
     config = ("--config", f"experiments={write_study(tmp_path, values)}")
     results = tmp_path / "results/small"
@@ -63,6 +68,21 @@ def test_pairs_without_years_from_a_file_to_the_report(tmp_path):
     assert len(seen) == 30 == len(set(seen))
     page = (results / "report.html").read_text()
     assert "Year by year" not in page and "People" in page
+    facts = json.loads((results / "models/full/seed-1/training.json").read_text())
+    [count] = {len(list(read_pairs(results / "datasets/people/train.parquet")))}
+    union, whole = facts["union"], facts["data"]["pairs"]["train"]
+    assert union["pairs"] == sum(union["each"]) == count < union["of"] == whole
+    assert (
+        max(union["each"]) - min(union["each"]) <= 1 and facts["data"]["dataset"] == "people, rules"
+    )
+    assert (
+        f"equal: {count} of {whole} pairs" in (results / "models/full/seed-1/README.md").read_text()
+    )
+    assert f"People + Rules ({count} of {whole} pairs)" in page
+    label = "Base model, by question alone"
+    assert f"held against {label}" in page
+    held = {cell.model: cell.baseline for cell in read_matrix(results / "tables/matrix.csv")}
+    assert held == {"baseline": "", "small.question": "", "full": "small.question"}
     assert planned(tmp_path, *config) == {}
 
     rows.append(next(row for row in later if split[row["q"]] == "test"))

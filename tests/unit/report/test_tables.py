@@ -6,9 +6,19 @@ import dataclasses
 import pytest
 
 from papertune.report.counts import problems, read_counts, total
+from papertune.report.figures import short
 from papertune.report.table import Table, to_latex, to_markdown, to_text, write_table
-from papertune.report.tables import number, p_text, write_published, write_tables
+from papertune.report.tables import (
+    comparison_table,
+    metrics_table,
+    number,
+    p_text,
+    write_published,
+    write_tables,
+)
 from papertune.scores.matrix import find_cell, read_matrix
+from papertune.study.experiment import Experiment
+from sample_study import SETTINGS
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +82,28 @@ def test_tables_show_what_was_measured(study, tables):
     assert tables["years"].columns == ["Test set", "Model", "2022", "2023", "2024", "all"]
     row, *others = tables["training"].rows
     assert row[:4] == ["Full fine-tuning", "Extractive rules", "1", "188,224"] and len(others) == 3
+
+
+def test_each_row_says_what_it_is_held_against_where_that_differs():
+    one = Experiment.model_validate(SETTINGS)
+    table = comparison_table([], one)
+    assert (
+        table.columns[:2] == ["Model", "Extractive rules"] and "than Base, untuned" in table.title
+    )
+    chat = {"base": "small", "method": "lora", "label": "Chat", "examples": {"variant": "chat"}}
+    several = Experiment.model_validate(SETTINGS | {"models": SETTINGS["models"] | {"chat": chat}})
+    table = comparison_table([], several)
+    assert (
+        table.columns[:2] == ["Model", "Held against"]
+        and "than what it is held against" in table.title
+    )
+    made = "Base model, in its chat template"
+    assert [row[:2] for row in table.rows] == [
+        ["Base, untuned", "–"], ["Full fine-tuning", "Base, untuned"], ["LoRA", "Base, untuned"],
+        [made, "–"], ["Chat", made],
+    ]  # fmt: skip
+    assert metrics_table([], several).columns[2:4] == ["Model", "Held against"]
+    assert short(made) == made  # whole in figures, too
 
 
 def test_numbers_and_p_values():

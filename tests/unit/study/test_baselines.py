@@ -79,7 +79,7 @@ def test_what_is_made_is_answered_and_shown_and_never_trained():
     made = study(chat, seeds=[3, 4])
     layout = Layout("mine", made)
     assert list(made.models) == ["b", "small.chat", "m"] and made.trained == ["m"]
-    assert made.model_label("small.chat") == "Base model small, asked in its chat template"
+    assert made.model_label("small.chat") == "Base small, in its chat template"
     assert "small.chat" not in dict(layout.models()) and made.seeds_of("small.chat") == [0]
     assert layout.model("small.chat", 0) == "a"
     used = uses.answer(layout, "small.chat", "0", "rules").counted
@@ -89,7 +89,7 @@ def test_what_is_made_is_answered_and_shown_and_never_trained():
         ("small.chat", 0, "rules"), ("small.chat", 0, "llm"),
     ]  # fmt: skip
     assert {key[0] for key in layout.exported_scores("m", 3)} == {"m", "small.chat"}
-    assert "mine: small.chat (Base model small, asked in" in show_baselines([layout])
+    assert "mine: small.chat (Base small, in its chat template), for m" in show_baselines([layout])
     assert show_baselines([Layout("mine", study(f"b: {{{BASE}}}, m: {{{TUNED}}}"))]) == ""
 
 

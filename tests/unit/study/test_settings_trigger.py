@@ -3,7 +3,6 @@
 Settings are found in the schema. What is marked cosmetic plans tables, figures and page at most.
 """
 
-import copy
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -235,7 +234,7 @@ def changed(
             continue
         inside[last] = value
         try:
-            other = Experiment.model_validate(copy.deepcopy(values))
+            other = Experiment.model_validate(values)
             planned = plan(other)
         except (ValueError, SettingsError):
             continue

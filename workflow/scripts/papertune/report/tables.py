@@ -124,7 +124,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
         shown = [interval(cell) if cell else NONE for cell in found]
         rows.append([experiment.model_label(model), *against.get(model, []), *shown])
     one = next(iter(experiment.baselines.values()), "")
-    other = AGAINST.lower() if against else experiment.model_label(one) or "the baseline"
+    other = "what it is held against" if against else experiment.model_label(one) or "the baseline"
     title = (
         f"{metric_named(how.metric).label} with {how.confidence:.0%} interval; {BETTER} better and "
         f"{WORSE} worse than {other}, corrected p < {1 - how.confidence:.2g}"
@@ -134,11 +134,12 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
 
 
 def held_against(experiment: Experiment) -> dict[str, list[str]]:
-    """Model → the label of its baseline, a cell of a column; nothing where all have the same one."""
-    if len({*experiment.baselines.values()}) < 2:
+    """Model → the label of its baseline, a cell of a column; nothing where there is one baseline."""
+    baselines = experiment.baselines
+    if len(experiment.models) - len(baselines) < 2:
         return {}
     labels = {
-        model: experiment.model_label(experiment.baseline_of(model)) for model in experiment.models
+        model: experiment.model_label(baselines.get(model, "")) for model in experiment.models
     }
     return {model: [label or NONE] for model, label in labels.items()}
 

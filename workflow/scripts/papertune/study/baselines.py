@@ -10,10 +10,11 @@ from papertune.study.methods import METHODS
 from papertune.study.settings import ASKED, Base, ExampleForm, Model
 
 Models = Mapping[str, Model]
+# as short as a figure's labels have to be
 SAID = {
-    "prompt": "asked with the prompt",
-    "question": "asked with the question alone",
-    "chat": "asked in its chat template",
+    "prompt": "by the prompt",
+    "question": "by question alone",
+    "chat": "in its chat template",
 }
 
 
@@ -53,9 +54,9 @@ def with_baselines(models: Models, bases: Mapping[str, Base], named: str) -> dic
             )
         if not _is_baseline(name, models, named) and not baseline_of(name, models, bases, named):
             asked, base = model.examples.asked, model.base
-            which = f" {base}" if len(bases) > 1 else ""
+            which = base if len(bases) > 1 else "model"
             found[f"{base}.{asked}"] = Model(
-                label=f"Base model{which}, {SAID[asked]}",
+                label=f"Base {which}, {SAID[asked]}",
                 base=base,
                 method="baseline",
                 examples=ExampleForm.model_validate({"variant": ASKED[asked]}),
