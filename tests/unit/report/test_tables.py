@@ -2,10 +2,12 @@
 
 import csv
 import dataclasses
+from pathlib import Path
 
 import pytest
 
-from papertune.report.counts import problems, read_counts, total
+from papertune.records import Answer, read_records, write_records
+from papertune.report.counts import count_stages, problems, read_counts, total
 from papertune.report.figures import short
 from papertune.report.table import Table, to_latex, to_markdown, to_text, write_table
 from papertune.report.tables import (
@@ -39,6 +41,22 @@ def test_counts_add_up_from_listing_to_score(study):
     assert total(rows, "score", part="full/cloze") == 2 * total(
         rows, "synthesize", part="cloze/test", outcome="kept", unit="pairs"
     )
+
+
+def test_counts_say_how_many_prompts_were_cut_or_too_long(study, tmp_path):
+    path = Path(study.layout.by_cell("answers")["full", 1, "cloze"])
+    before = path.read_text()
+    answers = [dataclasses.replace(one, truncated=False) for one in read_records(path, Answer)]
+    answers[0] = dataclasses.replace(answers[0], prompt="cut", truncated=True)
+    answers[1:3] = [dataclasses.replace(one, prompt="too_long") for one in answers[1:3]]
+    try:
+        write_records(path, answers)
+        rows = count_stages(study.layout, tmp_path / "counts.csv")
+    finally:
+        path.write_text(before)
+    told = {"part": "full/cloze", "outcome": "kept"}
+    assert total(rows, "answer", **told, reason="reached max_new_tokens, context cut") == 1
+    assert total(rows, "answer", **told, reason="not asked, too long") == 2
 
 
 PARTS = "collect documents, split documents, synthesize documents, synthesize pairs, answer answers"
