@@ -2,6 +2,7 @@
 
 import math
 import random
+import unicodedata
 
 import numpy as np
 import pytest
@@ -64,7 +65,9 @@ def test_corpus_bleu_adds_up_to_sacrebleus():
         ("rouge_l", "", "a b", 0),
         # "The" is an article; cache, saves, energy of 4 and 5 words
         ("token_f1", "The cache saves energy now!", "Cache saves: the energy of chips", 6 / 9),
-        ("token_f1", "the", "a", 1),
+        # an article alone is an answer (a choice, say)
+        ("token_f1", "the", "a", 0),
+        ("exact_match", "", "A", 0),
         ("token_f1", "", "cache", 0),
         # forgives case, articles and punctuation only
         ("exact_match", " the Zoraflux. ", "Zoraflux", 1),
@@ -87,6 +90,50 @@ def test_rouge_is_that_of_the_library():
         expected = library.score(reference, text)["rougeL"].fmeasure
         assert value("rouge_l", text, reference) == expected
     assert longest_common([], ["a"]) == 0
+
+
+TEXTS = [
+    ("缓存为整个系统节省了能量。", "内存为整个系统节省了能量。"),
+    ("キャッシュは多くのエネルギーを節約します。", "メモリは多くのエネルギーを節約します。"),
+    ("แคชช่วยประหยัดพลังงานของระบบ", "หน่วยความจำช่วยประหยัดพลังงานของระบบ"),
+    ("ឃ្លាំងសម្ងាត់សន្សំថាមពល", "អង្គចងចាំសន្សំថាមពល"),
+    ("ແຄຊປະຢັດພະລັງງານ", "ໜ່ວຍຄວາມຈຳປະຢັດພະລັງງານ"),
+    ("ကက်ရှ်သည်စွမ်းအင်ချွေတာသည်", "မှတ်ဉာဏ်သည်စွမ်းအင်ချွေတာသည်"),
+    ("Кэш экономит много энергии", "Память экономит много энергии"),
+    ("Η κρυφή μνήμη εξοικονομεί ενέργεια", "Η κύρια μνήμη εξοικονομεί ενέργεια"),
+    ("الذاكرة المخبأة توفر الطاقة", "الذاكرة الرئيسية توفر الطاقة"),
+    ("המטמון חוסך הרבה אנרגיה", "הזיכרון חוסך הרבה אנרגיה"),
+    ("कैश बहुत ऊर्जा बचाता है", "स्मृति बहुत ऊर्जा बचाता है"),
+    ("캐시는 많은 에너지를 절약한다", "메모리는 많은 에너지를 절약한다"),
+    ("The cache saves energy", "The memory saves energy"),
+]
+
+
+@pytest.mark.parametrize(("text", "other"), TEXTS)
+def test_identical_texts_of_every_script_score_all_and_different_ones_less(text, other):
+    for name, most in (("bleu", 1), ("corpus_bleu", 100), ("rouge_l", 1), ("token_f1", 1)):
+        assert value(name, text, text) == pytest.approx(most), name
+        assert 0.1 * most < value(name, other, text) < 0.95 * most, name
+    assert value("exact_match", text, text) == 1 and value("exact_match", other, text) == 0
+    assert value("repetition", f"{text} " * 2, "x") > 0.1
+    # an unusual form of the same characters is the same
+    decomposed = unicodedata.normalize("NFD", text)
+    assert value("bleu", decomposed, text) == value("rouge_l", decomposed, text) == 1
+
+
+def test_the_signature_names_the_tokens_that_were_counted():
+    assert "tok:13a-by-script" in describe("corpus_bleu")
+    assert value("bleu", "the “cache’s” state–of–art", 'the "cache\'s" state-of-art') == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reference", "expected"),
+    [("exact_match", "x = y", "X = Y", 0), ("exact_match@prose", "x = y", "X = Y", 1),
+     ("exact_match@code", "Cache", "cache", 0), ("exact_match@numbers", "Table 1.50", "Table 1.5", 1),
+     ("token_f1@code", "a + b", "a - b", 2 / 3), ("token_f1", "-5", "5", 0)],
+)  # fmt: skip
+def test_the_form_in_which_texts_are_compared_can_be_chosen(name, text, reference, expected):
+    assert value(name, text, reference) == pytest.approx(expected)
 
 
 LONG = 200_000

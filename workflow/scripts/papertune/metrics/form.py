@@ -7,10 +7,12 @@ from itertools import accumulate
 
 import numpy as np
 
+from papertune.metrics.characters import folded, spaced
 from papertune.metrics.metric import METRICS, Embeddings, Metric, Parts, metric
+from papertune.metrics.normal import normal
 from papertune.metrics.quantities import same_numbers
 from papertune.records import Answer
-from papertune.sentences import composed, sentences
+from papertune.sentences import sentences
 
 IN_FORM = "_in_form"
 CONTAINS, NUMBERS = "contains_reference", "numbers_right"
@@ -25,10 +27,10 @@ _LINE = re.compile(r"\S[^\n]*")
 
 @metric("Repetition", higher_is_better=False, of_text=False)
 def repetition(answer: Answer, _: Embeddings | None) -> Parts:
-    """Share of an answer's sequences of four words that repeat an earlier one. Answers of fewer
-    than four words repeat nothing.
+    """Share of an answer's sequences of four words (in scripts without blanks between words, of four
+    characters) that repeat an earlier one. Answers of fewer than four words repeat nothing.
     """
-    words = answer.text.lower().split()
+    words = folded(spaced(answer.text)).split()
     grams = list(zip(*(words[start:] for start in range(4)), strict=False))
     return (1 - len(set(grams)) / len(grams) if grams else 0.0,)
 
@@ -67,11 +69,13 @@ def length_ratio(answer: Answer, _: Embeddings | None) -> Parts:
 @metric("Reference contained")
 def contains_reference(answer: Answer, _: Embeddings | None) -> Parts | None:
     """Share of answers that contain the reference, whatever else they say: all its words and
-    numbers in a row, whole ("5" is not in "15"), without case and punctuation. Not defined where
+    numbers in a row, whole ("5" is not in "15"), as exact match has them. Not defined where
     the reference has neither words nor numbers.
     """
-    wanted, said = _normal(answer.reference), _normal(answer.text)
-    return (float(f" {' '.join(wanted)} " in f" {' '.join(said)} "),) if wanted else None
+    said, wanted = normal((answer.text, answer.reference))
+    if not any(map(str.isalnum, "".join(wanted))):
+        return None
+    return (float(f" {' '.join(wanted)} " in f" {' '.join(said)} "),)
 
 
 @metric("Numbers right")
@@ -103,8 +107,10 @@ def companions(name: str) -> list[str]:
 
 def enter_in_form() -> None:
     """Give each metric of what an answer says its version in the form of the reference."""
-    versions = {f"{name}{IN_FORM}": in_form(one) for name, one in METRICS.items() if one.of_text}
-    METRICS.update(versions)
+    for name, one in list(METRICS.items()):
+        if one.of_text:
+            own, at, how = name.partition("@")
+            METRICS[f"{own}{IN_FORM}{at}{how}"] = in_form(one)
 
 
 def in_form(judged: Metric) -> Metric:
@@ -141,10 +147,6 @@ def cut_to_form(text: str, reference: str) -> str:
 def tokens(text: str) -> list[str]:
     """The words and numbers of a text; in scripts without blanks its characters."""
     return _TOKEN.findall(text)
-
-
-def _normal(text: str) -> list[str]:
-    return tokens(composed(text, "NFKC").lower())
 
 
 def _line_ends(text: str) -> list[int]:

@@ -45,6 +45,7 @@ class Metric:
     of_text: bool = True  # judges what an answer says: an answer cut to another form can be asked
     # what it compares in meaning: texts that must be embedded before an answer is measured
     texts: Callable[[Answer], tuple[str, ...]] | None = None
+    signature: Callable[[], str] | None = None  # how a library says what exactly was computed
 
     @property
     def wish(self) -> str:
@@ -85,14 +86,10 @@ def metric_named(name: str) -> Metric:
 
 
 def describe(name: str) -> str:
-    """A metric's description for the report, with sacrebleu's signature where there is one."""
-    if name != "corpus_bleu":
-        return metric_named(name).description
-    from sacrebleu.metrics import BLEU
-
-    bleu = BLEU()
-    bleu.corpus_score(["a"], [["a"]])  # the number of references is known only after a use
-    return f"{metric_named(name).description} Signature: {bleu.get_signature()}."
+    """A metric's description for the report, with its library's signature where there is one."""
+    chosen = metric_named(name)
+    signed = f" Signature: {chosen.signature()}." if chosen.signature else ""
+    return chosen.description + signed
 
 
 def part_keys(name: str) -> list[str]:

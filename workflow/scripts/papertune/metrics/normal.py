@@ -48,22 +48,23 @@ def _pieces(text: str, exact: bool) -> Iterator[str]:
     yield folded(text[end:])
 
 
-def _words(text: str, *, exact: bool) -> list[str]:
+def _words(text: str, *, exact: bool, articles: bool) -> list[str]:
     words = "".join(_pieces(text, exact)).split()
-    # an answer that is nothing but an article (a choice, say) or signs is not the empty one
-    return [word for word in words if word not in _ARTICLES] or words or folded(text).split()
+    kept = words if articles else [word for word in words if word not in _ARTICLES]
+    # nothing but articles (a choice, say) or signs is not nothing
+    return kept or words or folded(text).split()
 
 
-def prose(text: str) -> list[str]:
+def prose(text: str, *, articles: bool = False) -> list[str]:
     """Words as in SQuAD (Rajpurkar et al. 2016: no case, no punctuation, no articles) in every
     script, that keep what tells them apart: −5 and 5, 1.5 and 15, 5 mW and 5 MW, C++ and C.
     """
-    return _words(plain(text), exact=False)
+    return _words(plain(text), exact=False, articles=articles)
 
 
 def numbers(text: str) -> list[str]:
     """:func:`prose` with each number in its one form, see :func:`number`, before its unit."""
-    return _words(even(text), exact=True)
+    return _words(even(text), exact=True, articles=False)
 
 
 # ---- code -------------------------------------------------------------------
@@ -142,6 +143,8 @@ def form_of(reference: str) -> Literal["prose", "numbers", "code"]:
 
 def normal(texts: tuple[str, str], form: Normalisation = "auto") -> tuple[list[str], list[str]]:
     """An answer and its reference as what of them counts; ``auto`` asks :func:`form_of`."""
-    read = {"prose": prose, "numbers": numbers, "code": code}
-    chosen = read[form_of(texts[1]) if form == "auto" else form]
-    return chosen(texts[0]), chosen(texts[1])
+    chosen = form_of(texts[1]) if form == "auto" else form
+    answer, reference = map({"prose": prose, "numbers": numbers, "code": code}[chosen], texts)
+    if chosen == "prose" and _ARTICLES.issuperset(reference):
+        answer = prose(texts[0], articles=True)
+    return answer, reference

@@ -22,9 +22,9 @@ _WIDE = regex.compile(r"(?<![0-9.,]|[0-9] )[0-9]{1,3}(?: [0-9]{3})+(?! ?[0-9])")
 
 
 def unit_named(text: str) -> str:
-    """A unit in its one form (0.001s of ms and of milliseconds), empty where it is unknown."""
+    """A unit in its one form ({0.001s} of ms and of milliseconds), empty where it is unknown."""
     meant = units_named(text.replace("per cent", "percent").replace("^", ""))
-    return f"{meant[0][0]:g}{meant[0][1]}" if meant else ""
+    return f"{{{meant[0][0]:g}{meant[0][1]}}}" if meant else ""
 
 
 def is_cased(unit: str) -> bool:

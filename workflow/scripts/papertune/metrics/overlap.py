@@ -1,14 +1,15 @@
 """Words and sequences of words that an answer shares with the reference."""
 
-import re
-import string
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from papertune.metrics.metric import Embeddings, Parts, metric
+from papertune.metrics.characters import spaced, tokens
+from papertune.metrics.metric import METRICS, Embeddings, Parts, metric
+from papertune.metrics.normal import Normalisation, normal
 from papertune.records import Answer
 
 
@@ -16,7 +17,8 @@ from papertune.records import Answer
 def bleu(answer: Answer, _: Embeddings | None) -> Parts:
     """Word sequences of up to four that the answer shares with the reference, per answer (NLTK,
     Treebank tokens, smoothing method 1: 0.1 in the place of zero matches; shorter sequences for
-    answers of fewer than four tokens).
+    answers of fewer than four tokens). In scripts without blanks between words (Chinese, Japanese,
+    Thai and the like) a character stands for a word.
     """
     # Papineni et al. 2002; Chen and Cherry 2014, whose method 1 leaves every other precision alone
     # and so stays closest to unsmoothed BLEU, which is 0 for nearly every short answer. A correct
@@ -25,7 +27,7 @@ def bleu(answer: Answer, _: Embeddings | None) -> Parts:
     from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
     reference, hypothesis = (
-        word_tokenize(text, preserve_line=True) for text in (answer.reference, answer.text)
+        word_tokenize(spaced(text), preserve_line=True) for text in (answer.reference, answer.text)
     )
     if not reference or not hypothesis:
         return (0.0,)
@@ -35,10 +37,31 @@ def bleu(answer: Answer, _: Embeddings | None) -> Parts:
 
 
 @cache
-def _sacrebleu() -> Any:
+def _sacrebleu(effective_order: bool) -> Any:
+    """Its BLEU of words as :func:`papertune.metrics.characters.spaced` sets them apart."""
     from sacrebleu.metrics import BLEU
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
-    return BLEU(effective_order=True)  # changes no counts; keeps sentence_score from warning
+    class ByScript(Tokenizer13a):
+        """Of ASCII exactly 13a, which knows no other punctuation and no script without blanks."""
+
+        def signature(self) -> str:
+            return "13a-by-script"
+
+        def __call__(self, line: str) -> str:
+            return str(super().__call__(spaced(line)))
+
+    bleu = BLEU(effective_order=effective_order)
+    bleu.tokenizer = ByScript()
+    bleu.tokenizer_signature = bleu.tokenizer.signature()
+    return bleu
+
+
+def signature() -> str:
+    """sacrebleu's account of how corpus BLEU is computed."""
+    bleu = _sacrebleu(effective_order=False)
+    bleu.corpus_score(["a"], [["a"]])  # the number of references is known only after a use
+    return str(bleu.get_signature())
 
 
 def combine_bleu(sums: np.ndarray) -> np.ndarray:
@@ -69,13 +92,16 @@ def combine_bleu(sums: np.ndarray) -> np.ndarray:
     unit="0 to 100",
     bounds=(0.0, 100.0),
     digits=1,
+    signature=signature,
 )
 def corpus_bleu(answer: Answer, _: Embeddings | None) -> Parts:
     """BLEU over all answers of a cell at once, as sacrebleu computes it. Not the mean of sentence
-    BLEU.
+    BLEU. In scripts without blanks between words a character stands for a word, and punctuation
+    of every script stands apart (13a-by-script; of ASCII it is 13a).
     """
-    # Post 2018: lengths, matches and n-grams are what it adds up
-    counts = _sacrebleu().sentence_score(answer.text, [answer.reference])
+    # Post 2018: lengths, matches and n-grams are what it adds up; the order changes none of them, and
+    # keeps it from warning
+    counts = _sacrebleu(effective_order=True).sentence_score(answer.text, [answer.reference])
     return (counts.sys_len, counts.ref_len, *counts.counts, *counts.totals)
 
 
@@ -98,37 +124,64 @@ def longest_common(first: list[str], second: list[str]) -> int:
 @metric("ROUGE-L")
 def rouge_l(answer: Answer, _: Embeddings | None) -> Parts:
     """F1 of the longest sequence of words, gaps allowed, that answer and reference share
-    (rouge-score, no stemming; counts Latin letters and digits only).
+    (no stemming, no case and punctuation; of ASCII that of rouge-score). In scripts without blanks
+    between words a character stands for a word.
     """  # Lin 2004
     from rouge_score.scoring import fmeasure
-    from rouge_score.tokenize import tokenize
 
-    written, reference = tokenize(answer.text, None), tokenize(answer.reference, None)
+    written, reference = tokens(answer.text), tokens(answer.reference)
     if not written or not reference:
         return (0.0,)
     shared = longest_common(*sorted((written, reference), key=len))
     return (float(fmeasure(shared / len(written), shared / len(reference))),)
 
 
-def squad_tokens(text: str) -> list[str]:
-    """SQuAD's normalisation (Rajpurkar et al. 2016): lower case, no punctuation, no articles."""
-    text = "".join(character for character in text.lower() if character not in string.punctuation)
-    return re.sub(r"\b(a|an|the)\b", " ", text).split()
-
-
-@metric("Token F1")
-def token_f1(answer: Answer, _: Embeddings | None) -> Parts:
-    """F1 of the words that answer and reference share in any order, without case, punctuation and
-    articles (as in SQuAD).
-    """
-    written, reference = squad_tokens(answer.text), squad_tokens(answer.reference)
+def _f1(answer: Answer, form: Normalisation) -> Parts:
+    written, reference = normal((answer.text, answer.reference), form)
     if not written or not reference:
         return (float(written == reference),)
     shared = (Counter(written) & Counter(reference)).total()
     return (2 * shared / (len(written) + len(reference)),)
 
 
+@metric("Token F1")
+def token_f1(answer: Answer, _: Embeddings | None) -> Parts:
+    """F1 of the words that answer and reference share in any order, see exact match for what
+    counts of them.
+    """
+    return _f1(answer, "auto")
+
+
 @metric("Exact match")
 def exact_match(answer: Answer, _: Embeddings | None) -> Parts:
-    """Share of answers that equal the reference, without case, punctuation and articles."""
-    return (float(squad_tokens(answer.text) == squad_tokens(answer.reference)),)
+    """Share of answers that equal the reference. Prose is compared as in SQuAD, without case,
+    punctuation and articles, but with what tells it apart (−5 and 5, 1.5 and 15, C++ and C);
+    numbers by value and unit, where the reference is one (1.50 = 1.5, 1,500 = 1500); code by its
+    tokens with their case, where the reference reads as code. Quotes, dashes, composed letters
+    and full-width digits are equal to their plain forms.
+    """
+    written, reference = normal((answer.text, answer.reference))
+    return (float(written == reference),)
+
+
+def _only(name: str, form: Normalisation) -> None:
+    """Enter ``token_f1@code`` and the like: every answer as prose, numbers or code."""
+    whole, text = METRICS[name], "every answer and reference is read as"
+
+    def measure(answer: Answer, _: Embeddings | None) -> Parts:
+        if name == "token_f1":
+            return _f1(answer, form)
+        written, reference = normal((answer.text, answer.reference), form)
+        return (float(written == reference),)
+
+    METRICS[f"{name}@{form}"] = replace(
+        whole,
+        label=f"{whole.label} ({form})",
+        description=f"{whole.label} where {text} {form}.",
+        measure=measure,
+    )
+
+
+for _name in ("token_f1", "exact_match"):
+    for _form in ("prose", "numbers", "code"):
+        _only(_name, _form)

@@ -100,8 +100,11 @@ def pretrain_base(layout: Layout, base: str) -> Uses:
 
 def train(layout: Layout, model: str, seed: str) -> Uses:
     """Of one model with one seed."""
-    made = {"recipe": layout.experiment.recipe_of(model), "seed": int(seed)}
-    return Uses(versions.TRAIN, made, {"origin": layout.origin(model)})
+    recipe = layout.experiment.recipe_of(model)
+    made = {"recipe": recipe, "seed": int(seed)}
+    judged = recipe.training.best_by != "validation_loss"
+    version: Any = [versions.TRAIN, versions.SCORE] if judged else versions.TRAIN
+    return Uses(version, made, {"origin": layout.origin(model)})
 
 
 def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:

@@ -226,7 +226,10 @@ def training_identity(
 
 def settings_of_training(recipe: Recipe, seed: int) -> dict[str, Any]:
     """The part of it that is known without any file."""
-    return {"recipe": recipe.identity(), "seed": seed, "version": versions.TRAIN}
+    version: Any = versions.TRAIN
+    if recipe.training.best_by != "validation_loss":
+        version = [versions.TRAIN, versions.SCORE]  # what answers are given chooses the checkpoint
+    return {"recipe": recipe.identity(), "seed": seed, "version": version}
 
 
 def pretraining_identity(pretraining: Pretraining, documents: list[Path]) -> dict[str, Any]:
