@@ -129,11 +129,8 @@ def same_numbers(reference: str, text: str) -> bool | None:
         return None
     given = quantities(text)
     readings = {reading for one in given for reading in one.readings}
-    readings |= {
-        (float(value), "")
-        for value, word in enumerate(_WORDS)
-        if re.search(rf"\b{word}\b", text, re.IGNORECASE)
-    }
+    said = set(re.findall(r"\w+", text.lower()))
+    readings |= {(float(value), "") for value, word in enumerate(_WORDS) if word in said}
     bare = {one.bare for one in given if not one.percent}
     return all(one.readings & readings or (not one.unit and one.bare in bare) for one in wanted)
 
