@@ -115,6 +115,33 @@ def test_a_beginning_is_taken_where_nobody_has_the_whole(study):
     assert found["cut"].tried == ["openalex: truncated", "landing: http_404"]
 
 
+@pytest.mark.parametrize("said", [{"error": "something went wrong"}, {"message": "internal"}])
+def test_an_error_in_an_answer_is_no_paper_without_an_abstract(study, said):
+    study.paper("other", openalex=indexed(ABSTRACT))
+    paper = study.paper("one", openalex=json.dumps(said))
+    _, missing = study.collect("openalex")
+    assert missing["one"].reason == "not_found"
+    kept = "".join(path.read_text() for path in (study.folder / "store").rglob("*.jsonl"))
+    assert paper.id not in kept
+    study.documents.clear()
+    study.paper("one", openalex=indexed(ABSTRACT))
+    found, _ = study.collect("openalex")
+    assert found["one"].text == ABSTRACT
+
+
+@pytest.mark.parametrize(
+    "said",
+    [(200, '{"message": "Limit Exceeded: too many requests"}'), (400, '{"error": "no credits"}')],
+)
+def test_a_budget_that_is_used_up_stops_asking_whatever_the_status(study, said):
+    for name in ("first", "second", "third"):
+        study.paper(name, openalex=said)
+    with pytest.raises(CollectError, match="3 of 3 documents are still to be asked") as caught:
+        study.collect("openalex")
+    assert "OPENALEX_API_KEY" in caught.value.hint
+    assert sum("openalex" in path for path in study.site.requests) == 1
+
+
 def test_one_that_refuses_does_not_keep_the_others_from_answering(study):
     study.paper("found", openalex=(403, "no budget left"), landing=landing())
     study.paper("lost", openalex=(403, "no budget left"), landing=(404, "gone"))

@@ -88,7 +88,10 @@ HALF_A_CHUNK = cut_off({"Transfer-Encoding": "chunked"}, b"ffff\r\n" + landing()
         (never, "timeout"),
         (slow_body, "timeout"),
         (slow_head, "timeout"),
-        *(((status, HTML, "x"), f"http_{status}") for status in (500, 502, 503, 408)),
+        *(
+            ((status, HTML, "x"), f"http_{status}")
+            for status in (500, 502, 503, 408, 401, 402, 403)
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -105,6 +108,16 @@ def test_what_may_pass_is_told_and_asked_again_by_the_next_job(site, study, arou
     assert study.fetch_urls(*map(site.url, ("/first", "/bad", "/last")))[document.url].text
     before.update(("/bad", "/robots.txt"))
     assert site.requests == before, "what was there already was asked for again"
+
+
+def test_a_refusal_is_remembered_by_no_step(site, study):
+    bad = site.page("/bad", "x", 403)
+    study.change(resolvers=["landing", "browser"])
+    assert study.reasons(bad, site.page("/good", landing())) == ["http_403", ""]
+    _, [missing] = study.render()
+    assert missing.reason == "http_403" and "the site refuses it" in missing.detail
+    kept = (study.folder / "store").rglob("*.jsonl")
+    assert missing.key not in "".join(path.read_text() for path in kept)
 
 
 def test_a_loop_over_two_hosts_ends(site, around):

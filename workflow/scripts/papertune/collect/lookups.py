@@ -25,14 +25,18 @@ from papertune.study.settings import Fetching
 log = logging.getLogger("papertune")
 
 APIS = ("arxiv", "crossref", "openalex", "semantic_scholar")
-# other rules and limits give another outcome, so these are not kept
-NOT_OF_THE_DOCUMENT = ("robots", "too_large", "private_address", "browser_memory")
+# other rules, limits, rights and times give another outcome, so these are not kept
+NOT_OF_THE_DOCUMENT = (
+    "robots", "too_large", "private_address", "browser_memory",
+    "http_401", "http_402", "http_403", "http_407",
+)  # fmt: skip
 NOT_ASKED = "no_doi"  # nothing that the API could be asked with; not worth telling of
 # a page that was refused is not asked for by other means
 NOT_RENDERED = (
     "http_4", "robots", "not_html", "too_large", "bad_url", "redirects", "private_address", "parse_"
 )  # fmt: skip
 _AGAIN = "; to have it read again, delete its file in the folder that the log names"
+_REFUSED = "the site refuses it; ask again with --forcerun fetch_documents"
 REASONS = {
     "parse_time": f"reading it took more than {SECONDS:.0f} s{_AGAIN}",
     "parse_memory": f"reading it took more than {MEGABYTES} MB{_AGAIN}",
@@ -58,6 +62,9 @@ REASONS = {
     "too_large": "larger than fetching.max_megabytes",
     "timeout": "no answer in time; ask again with --forcerun fetch_documents",
     "connection": "no connection; ask again with --forcerun fetch_documents",
+    "http_401": _REFUSED,
+    "http_402": _REFUSED,
+    "http_403": _REFUSED,
     "http_404": "there is no such page",
 }
 

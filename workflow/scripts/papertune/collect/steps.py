@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from papertune.collect.listings import listing as listings
-from papertune.collect.lookups import NOT_RENDERED, Outcome, counted, rejection, resolvers, work
+from papertune.collect.lookups import (
+    NOT_OF_THE_DOCUMENT,
+    NOT_RENDERED,
+    Outcome,
+    counted,
+    rejection,
+    resolvers,
+    work,
+)
 from papertune.collect.web.browser import Browser
 from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing, find_browser
 from papertune.collect.web.session import PoliteSession
@@ -156,7 +164,8 @@ def render_documents(
             said = [item.partition(": ") for item in document.tried]
             before = next((reason for who, _, reason in said if who == "landing"), "")
             if before.startswith(NOT_RENDERED):
-                return Outcome(reason=before, passing=before.startswith("parse_"))
+                passes = before.startswith("parse_") or before in NOT_OF_THE_DOCUMENT
+                return Outcome(reason=before, passing=passes)
             try:
                 if why_not:
                     raise BrowserMissing(why_not)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +22,10 @@ from papertune.study.settings.scholarly import Lookups
 Work = dict[str, Any]
 REFUSED = ("http_401", "http_402", "http_403")
 UNKNOWN = ("http_400", "http_404", "api_error")
+USED_UP = re.compile(
+    r"quota|credit|too many requests|rate.?limit|(?:limit|budget) (?:was |is )?(?:exceeded|used up)",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,8 @@ class Service:
                 raise session.stop(url, f"{self.name}: {error.what}", self.hint) from None
             raise
         except PageError as error:
-            if error.reason in REFUSED:
+            used_up = error.reason == "http_400" and USED_UP.search(error.text)
+            if error.reason in REFUSED or used_up:
                 what = f"{self.name} refuses to answer ({error.what})"
                 raise session.stop(url, what, self.hint) from None
             raise
@@ -124,9 +129,18 @@ class Service:
                 answer = self.read(text)
         if answer is None:
             raise self.no_answer(session, url, text)
-        if said := answer.get(self.error_at):
+        # some say so with status 200
+        message = answer.get("message")  # Crossref's is the answer
+        words = (
+            answer.get(self.error_at),
+            answer.get("error"),
+            isinstance(message, str) and message,
+        )
+        if said := str(next(filter(None, words), "")):
             session.cache.forget(url)
             what, hint = f"{self.name} says: {said}", "look at the query in the url"
+            if USED_UP.search(said):
+                raise session.stop(url, what, self.hint)
             raise PageError(url, "api_error", what, passing=True, hint=hint)
         return answer
 
@@ -142,7 +156,7 @@ class Service:
         try:
             answer = self.ask_json(session, url, refresh)
         except PageError as error:
-            if search and self.empty_is_404 and error.reason in UNKNOWN:
+            if search and self.empty_is_404 and error.reason in UNKNOWN and not error.passing:
                 return {}, []
             what, hint = f"{self.name} does not understand the query ({error.what})", self.asking
             if error.reason == "http_404":
@@ -213,13 +227,14 @@ class Service:
         """
         base = getattr(lookups, self.found_by)
         doi = document.doi or doi_of(document.url)
-        known = self.known(doi, arxiv_id(document.url) or arxiv_id(doi))
+        known, failed = self.known(doi, arxiv_id(document.url) or arxiv_id(doi)), False
         if known:
             try:
                 answer = self.ask_json(session, base + known)
             except PageError as error:
                 if error.reason not in UNKNOWN:
                     raise
+                failed = error.passing and not self.error_at  # or its errors are about the query
             else:
                 work = within(answer, self.one_at)
                 if not isinstance(work, dict):
@@ -229,15 +244,16 @@ class Service:
                     return paper.outcome(self.found_by)
         words = searchable(document.title)
         if not words:
-            return Outcome(reason="not_found" if known else "no_doi")
+            return Outcome(reason="not_found" if known else "no_doi", passing=failed)
         url = base + self.search(words)
         _, works = self.works(session, url, search=True)
         papers = self._papers(session, url, works)
         candidates = [(paper.titles, whole_number(paper.year), paper) for paper in papers]
         match = best_match(document.title, document.year, candidates, lookups.title_match)
         if match is None:
-            return Outcome(reason="other_title" if papers else "not_found")
-        return match.outcome(f"{self.found_by}:title")
+            return Outcome(reason="other_title" if papers else "not_found", passing=failed)
+        found = match.outcome(f"{self.found_by}:title")
+        return replace(found, passing=failed and not found.text)
 
     def _papers(self, session: PoliteSession, url: str, works: list[Work]) -> list[Paper]:
         try:
