@@ -8,11 +8,13 @@ environment, sent, and written nowhere.
 """
 
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import cache
 from itertools import islice, takewhile
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -21,18 +23,10 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from papertune.errors import GeneratorError, one_line
+from papertune.generators import refusals
 from papertune.generators.backends import Backend, Request, Written, decoding_of
-from papertune.generators.refusals import (
-    NO_SERVER,
-    SHOWN,
-    Kind,
-    Refusal,
-    meaning_of,
-    parameter_refused,
-    status_of,
-    words_of,
-)  # fmt: skip
-from papertune.generators.replies import answer_in, pause_asked
+from papertune.generators.refusals import Kind, Refusal
+from papertune.generators.replies import Failure, answer_in, pause_asked
 from papertune.jobs import stopping
 from papertune.jobs.keys import key_for
 from papertune.study.settings import OpenAIGenerator
@@ -52,22 +46,6 @@ UNPROCESSED = {400, 404, 422}  # where a server says that it does not take a par
 RENAMED = {"max_tokens": "max_completion_tokens"}  # the others are left out
 
 log = logging.getLogger(__name__)
-
-
-class _Failure(Exception):
-    """No answer that another try may bring, or (``DOCUMENT``) none for this document in this run."""
-
-    def __init__(
-        self,
-        what: str,
-        kind: Kind = Kind.PASSING,
-        *,
-        pause: float | None = None,
-        fatal: GeneratorError | None = None,
-    ) -> None:
-        super().__init__(what)
-        self.kind, self.pause = kind, pause  # seconds that the server asked for
-        self.fatal = fatal  # what to raise when no try helped
 
 
 class OpenAIBackend(Backend):
@@ -108,7 +86,12 @@ class OpenAIBackend(Backend):
         self._over.clear()
         with (
             stopping.unhurried(),  # replies on their way were paid for and come soon
-            httpx.Client(headers=headers, timeout=self.settings.timeout, limits=limits) as client,
+            httpx.Client(
+                headers=headers,
+                timeout=self.settings.timeout,
+                limits=limits,
+                verify=_certificates(),
+            ) as client,
             ThreadPoolExecutor(limit, thread_name_prefix="generator") as pool,
         ):
             try:
@@ -183,7 +166,7 @@ class OpenAIBackend(Backend):
         most = self.settings.retries
         tries = Retrying(
             retry=retry_if_exception(
-                lambda error: isinstance(error, _Failure) and error.kind is not Kind.DOCUMENT
+                lambda error: isinstance(error, Failure) and error.kind is not Kind.DOCUMENT
             ),
             stop=lambda state: state.attempt_number > most or self._ends(),
             wait=_pause,
@@ -192,7 +175,7 @@ class OpenAIBackend(Backend):
         )
         try:
             return tries(self._post, client, request), None
-        except _Failure as error:
+        except Failure as error:
             if error.fatal and not self._ends():
                 self._over.set()
                 raise error.fatal from None
@@ -212,7 +195,7 @@ class OpenAIBackend(Backend):
     def _post(self, client: httpx.Client, request: Request) -> Written:
         while True:
             if self._ends():
-                raise _Failure("not asked: the job ends")
+                raise Failure("not asked: the job ends")
             sent = decoding_of(self.settings.decoding, request.attempt).model_dump()
             sent["max_tokens"] = sent.pop("max_new_tokens")
             changed = self._changed(sent)
@@ -239,9 +222,9 @@ class OpenAIBackend(Backend):
 
     def _adapts(self, response: httpx.Response, sent: dict[str, Any]) -> bool:
         """Remember for this run what the server does not take; whether to ask again."""
-        status, words = response.status_code, words_of(response.content)
-        status = status_of(response.content) if status == 200 else status
-        name = parameter_refused(words, [*sent]) if status in UNPROCESSED else ""
+        status, words = response.status_code, refusals.words_of(response.content)
+        status = refusals.status_of(response.content) if status == 200 else status
+        name = refusals.parameter_refused(words, [*sent]) if status in UNPROCESSED else ""
         to: Any = RENAMED.get(name)
         if response.status_code == 200 and response.content.lstrip().startswith(b"data:"):
             name, to = ("" if "stream" in sent else "stream"), False
@@ -261,20 +244,28 @@ class OpenAIBackend(Backend):
 
     def _refuse(self, response: httpx.Response) -> NoReturn:
         """Raise what a reply without an answer means."""
-        status, content, words = response.status_code, response.content, words_of(response.content)
+        status, content, words = (
+            response.status_code,
+            response.content,
+            refusals.words_of(response.content),
+        )
         told = f"HTTP {status}: {self._shown(words) or 'no words'}"
         page = content.lstrip()[:1] == b"<"
         if status == 200:
             told = f"a reply that is no chat completion: {self._shown(words) or 'nothing'}"
-            meant = NO_SERVER if page else meaning_of(status_of(content), words)
+            meant = (
+                refusals.NO_SERVER
+                if page
+                else refusals.meaning_of(refusals.status_of(content), words)
+            )
         else:
-            meant = meaning_of(status, "" if page else words)
+            meant = refusals.meaning_of(status, "" if page else words)
         if meant.kind is Kind.STOP:
             self._stop_for(meant, told)
         pause = pause_asked(response.headers.get("retry-after", ""))
         if meant.kind is not Kind.DOCUMENT and pause is not None and pause > LONGEST_ASKED:
             self._stop(f"the server asks to wait for {pause:,.0f} s ({told})", "run again then")
-        raise _Failure(told, meant.kind, pause=pause)
+        raise Failure(told, meant.kind, pause=pause)
 
     def _stop_for(self, meant: Refusal, told: str) -> NoReturn:
         values = {"model": self.settings.model, "key": self.settings.key_variable}
@@ -292,28 +283,34 @@ class OpenAIBackend(Backend):
                 for part in response.iter_bytes():
                     body += part
                     if len(body) > MOST_BYTES:
-                        raise _Failure(f"a reply of more than {MOST_BYTES:,} bytes")
+                        raise Failure(f"a reply of more than {MOST_BYTES:,} bytes")
                     if time.monotonic() > end:
-                        raise _Failure("a reply without end")
+                        raise Failure("a reply without end")
         except httpx.ConnectError as error:
             what = f"no connection to the generator's server: {error}"
             hint = f"start the server (for example `vllm serve` or `ollama serve`), or set url; {RESTS}"
             dead = GeneratorError(what, where=self.settings.url, hint=hint)
-            raise _Failure(what, fatal=dead) from None
+            raise Failure(what, fatal=dead) from None
         except httpx.RequestError as error:
-            raise _Failure(f"{type(error).__name__}: {error}") from None
+            raise Failure(f"{type(error).__name__}: {error}") from None
         kept = ("retry-after", "content-type")
         headers = {name: response.headers[name] for name in kept if name in response.headers}
         return httpx.Response(response.status_code, headers=headers, content=bytes(body))
 
     def _shown(self, text: str) -> str:
         """In short and in one line, never with the key."""
-        return one_line(text.replace(self._key, "***") if self._key else text)[:SHOWN]
+        return one_line(text.replace(self._key, "***") if self._key else text)[: refusals.SHOWN]
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust: read once, as it takes a while."""
+    return httpx.create_ssl_context()
 
 
 def _pause(state: RetryCallState) -> float:
     """As long as the server asked for, else exponential with jitter; seconds."""
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, _Failure) and error.pause is not None:
+    if isinstance(error, Failure) and error.pause is not None:
         return error.pause
     return float(wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE)(state))

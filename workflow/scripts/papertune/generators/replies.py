@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from papertune.errors import GeneratorError
+from papertune.generators.refusals import Kind
 from papertune.records import from_json
 
 CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end
@@ -14,6 +16,22 @@ _ALL_THOUGHT = re.compile(
     r"|<\|channel\|>analysis(?!.*<\|channel\|>final)|\Z)",
     re.S | re.I,
 )
+
+
+class Failure(Exception):
+    """No answer that another try may bring, or (``DOCUMENT``) none for this document in this run."""
+
+    def __init__(
+        self,
+        what: str,
+        kind: Kind = Kind.PASSING,
+        *,
+        pause: float | None = None,
+        fatal: GeneratorError | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.kind, self.pause = kind, pause  # seconds that the server asked for
+        self.fatal = fatal  # what to raise when no try helped
 
 
 def answer_in(content: bytes, most: int) -> dict[str, Any]:
