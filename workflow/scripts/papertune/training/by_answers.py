@@ -8,6 +8,7 @@ import numpy as np
 
 from papertune.answering.generation import Row, Sampling, batches, generate, predicted
 from papertune.answering.inference import answer_of
+from papertune.blanks import edged
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
 from papertune.identity import share
@@ -44,6 +45,7 @@ class AnswerScorer:
     ) -> None:
         training = recipe.training
         self.name, self.tokenizer, self.embeddings = training.best_by, form.tokenizer, None
+        self.lead = form.lead
         if self.name == "similarity":
             store = folder / "embeddings"
             self.embeddings = Embeddings(recipe.embedder, store, embedder, threads)
@@ -70,7 +72,7 @@ class AnswerScorer:
             "reference_nll": 0.0, "reference_tokens": 0, "new_tokens": 0, "truncated": False,
         }  # fmt: skip
         answers = [
-            answer_of(self._pairs[key], text.strip(), **unmeasured)
+            answer_of(self._pairs[key], edged(text.removeprefix(self.lead)), **unmeasured)
             for (key, _), text in zip(batch, texts, strict=True)
         ]
         if self.embeddings is not None:

@@ -11,6 +11,7 @@ from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from papertune.blanks import flowed
 from papertune.errors import RecordError, TrainingError
 from papertune.identity import digest, share
 from papertune.models.loading import weights_digest
@@ -185,7 +186,7 @@ def read_corpus(corpus: Corpus, documents: list[Path]) -> Iterator[Text]:
                     )
     for path in documents if corpus.documents != "none" else []:
         for document in read_records(path, Document):
-            text = " ".join(document.text.split())
+            text = flowed(document.text)
             if text and corpus.documents == "plain":
                 yield Text("", f"Title: {document.title}\nAbstract: {text}")
             elif text:

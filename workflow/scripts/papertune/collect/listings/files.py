@@ -60,7 +60,7 @@ def read(source: FilesSource, year: int) -> Iterator[Located]:
 def _item(fields: dict[str, Any], year: int, where: str) -> Document | Rejection:
     names = ("title", "doi", "paper_url", "abstract")
     wrong = [name for name in names if not isinstance(fields.get(name) or "", str)]
-    title, doi, url, abstract = (str(fields.get(name) or "").strip() for name in names)
+    title, doi, url = (str(fields.get(name) or "").strip() for name in names[:3])
     url = without_keys(url)
     identity, known, page = located(doi, url)
     problem = f"{doi!r} is no DOI" if doi else "" if url else "neither paper_url nor doi"
@@ -72,7 +72,7 @@ def _item(fields: dict[str, Any], year: int, where: str) -> Document | Rejection
         identity, problem = "", f"{wrong[0]} is no text" if wrong else "no title"
     if not identity:
         return Rejection("list", where, "bad_row", f"{problem}: {clean(title)}".strip(": "))
-    text = clean_lines(abstract)
+    text = clean_lines(str(fields.get("abstract") or ""))
     text = "" if _NONE.fullmatch(text) else text
     found_by = "listing" if text else ""
     return Document(identity, clean(title), page or url, year, text, found_by, doi=known)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from papertune.blanks import edged
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.rows import Numbered, Row, read_rows, year_of
@@ -157,7 +158,7 @@ def _text(value: Any) -> str | None:
         return str(value)
     if not isinstance(value, str):
         return None
-    return composed(re.sub("[\x00\ufeff]", "", re.sub("\r\n?", "\n", value))).strip()
+    return edged(composed(re.sub("[\x00\ufeff]", "", re.sub("\r\n?", "\n", value))))
 
 
 def _loaded(source: HubDatasetSource) -> Any:

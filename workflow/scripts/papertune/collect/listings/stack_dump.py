@@ -87,7 +87,7 @@ def list_documents(
                 break
         for number, title, body, answer, score in database.execute(_PAIRS):
             post = (title, body, answer)
-            yield pair_document(session.readers, source.site, number, post, score, year)
+            yield pair_document(session.readers, source, number, post, score, year)
 
 
 def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -202,7 +202,7 @@ def _pair(
         good, key=lambda one: (_score(one), bool(one.get("is_accepted")), -one.get("answer_id", 0))
     )
     post = (title, body, best.get("body") or "")
-    return pair_document(session.readers, source.site, number, post, _score(question), year)
+    return pair_document(session.readers, source, number, post, _score(question), year)
 
 
 def _score(post: Work) -> int:

@@ -1,4 +1,4 @@
-"""Posts of question-and-answer sites as plain text: no code blocks, notices or personal data."""
+"""Posts of question-and-answer sites as plain text: no notices or personal data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from papertune.sentences import composed, without_runs
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
+
+    from papertune.study.settings.qa import PostsSource
 
 _OWN = words("stackoverflow serverfault superuser askubuntu stackapps")
 OWN_HOSTS = {name: f"{name}.com" for name in _OWN}
@@ -49,6 +51,7 @@ _EMAIL = re.compile(
     r"|\b[\w.+-]{1,64}\s?[\[({]\s*at\s*[\])}]\s*[\w-]+(?:(?:\s*[\[({]\s*dot\s*[\])}]\s*|\.)[\w-]+)+",
     re.IGNORECASE,
 )
+_BLOCK = "\ue001"  # stands around the number of a block of code
 _REMOVED = "\ue000"  # stands where an address was, until the brackets around it are gone
 _MENTION = re.compile(
     r"(?<![\w@/.\\$])@[^\W\d_][\w-]*(?:\.\w+)*(?:['’]s\b|(?: [A-Z][\w'-]*){1,2}(?=[:,]))?[:,]?"
@@ -76,7 +79,9 @@ _FAREWELL = re.compile(
     re.IGNORECASE,
 )
 _SIGNED = re.compile(r"\n(?<!\s\n)\s*+(?:--?|~|/)\s*+[A-Z][\w'.-]*+(?: [A-Z][\w'.-]*+)?\s*+$")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # no tree takes them
+_CONTROL = re.compile(
+    "[\ue000\ue001\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+)  # no tree takes them
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ", "0123456789+-=()n")
 _FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
@@ -117,23 +122,32 @@ def clean_title(title: str) -> str:
     return " ".join(_MENTION.sub("", text).split())
 
 
-def clean_post(body: str) -> str:
+def clean_post(body: str, *, code: bool = False) -> str:
     """The text of a post's HTML: a line for each paragraph and each item of a list.
 
-    Blocks of code, pictures, struck text and the site's notices are removed, and so are e-mail
-    addresses, mentions of users and signatures. Inline code and formulas (``$…$``) stay.
+    Pictures, struck text and the site's notices are removed, and so are e-mail addresses, mentions
+    of users and signatures. Inline code and formulas (``$…$``) stay; blocks of code, with their lines
+    and indentation, if ``code`` says so.
     """
     from lxml import html
 
     page = html.document_fromstring(
         f"<html><body>{_CONTROL.sub('', without_runs(body))}</body></html>"
     )
+    blocks: list[str] = []
+    for block in list(page.iter("pre")) if code else ():
+        lines = _EMAIL.sub("", "".join(map(str, block.itertext()))).split("\n")
+        blocks.append("\n".join(map(str.rstrip, lines)).strip("\n"))
+        tail = block.tail
+        block.clear()
+        block.tag, block.text, block.tail = "p", f"{_BLOCK}{len(blocks) - 1}{_BLOCK}", tail
     for items in page.iter("ol"):
         for number, item in enumerate(items.iterchildren("li"), start=1):
             item.set("value", str(number))
     lines = [" ".join(line.split()) for line in folded(page.body, _said, _written).split("\n")]
     text = "\n".join(line for line in lines if line and not re.fullmatch(r"(-|\d+\.|\|)", line))
-    return _unsigned(_tidied(normalised(text)))
+    text = _unsigned(_tidied(normalised(text)))
+    return re.sub(rf"{_BLOCK}(\d+){_BLOCK}", lambda place: blocks[int(place[1])], text)
 
 
 def normalised(text: str) -> str:
@@ -144,18 +158,25 @@ def normalised(text: str) -> str:
     return composed(text, "NFKC").translate(_PUNCTUATION)
 
 
-def cleaned(title: str, question: str, answer: str) -> tuple[str, str, str]:
+def cleaned(title: str, question: str, answer: str, code: bool) -> tuple[str, str, str]:
     """A title, a question's HTML and an answer's as text."""
-    return clean_title(title), clean_post(question), clean_post(answer)
+    return clean_title(title), clean_post(question, code=code), clean_post(answer, code=code)
 
 
 def pair_document(
-    readers: Readers, site: str, number: int, post: tuple[str, str, str], score: int, year: int
+    readers: Readers,
+    source: PostsSource,
+    number: int,
+    post: tuple[str, str, str],
+    score: int,
+    year: int,
 ) -> Document | Rejection:
     """The document of a title, a question's HTML and an answer's, or why there is none."""
-    url = question_url(site, number)
+    url = question_url(source.site, number)
     try:
-        title, body, text = readers.read(cleaned, *post, of=f"{url} {digest(post)}")
+        title, body, text = readers.read(
+            cleaned, *post, source.code == "keep", of=f"{url} {digest(post)}"
+        )
     except Unread as error:
         return Rejection("list", url, error.reason, f"{error.what}; {error.hint}")
     if not title:
@@ -164,7 +185,7 @@ def pair_document(
         return Rejection("list", url, "no_text", f"{title}: nothing is left of the best answer")
     return Document(
         document_id(url), title, url, year, text, found_by="listing",
-        question=f"{title}\n{body}".strip(), score=float(score),
+        question=f"{title}\n{body}".rstrip(), score=float(score),
     )  # fmt: skip
 
 

@@ -17,7 +17,9 @@ class PostsSource(ListedSource):
     min_score: int = 1
     min_answer_score: int = 1
     limit: int | None = Field(None, ge=1, description="pairs of a year, best questions first")
-    code: Literal["remove", "reject"] = Field("remove", description="code blocks, or their posts")
+    code: Literal["remove", "keep", "reject"] = Field(
+        "remove", description="code blocks; reject: posts that have any"
+    )
 
 
 class StackExchangeSource(PostsSource):
