@@ -84,15 +84,15 @@ def test_tables_keep_code_up_to_the_dataset(code, kind, written, tmp_path):
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
-    return load_tokenizer(make_model(tmp_path_factory.mktemp("model")))
+    return load_tokenizer(make_model(tmp_path_factory.mktemp("model"), chat=True))
 
 
 @pytest.mark.parametrize("code", [CODE, COMPLETION])
 def test_an_answer_is_read_as_it_was_to_be_written(code, tokenizer):
-    for asked in ("prompt", "question"):
+    for asked in ("prompt", "question", "chat"):
         form = Form(tokenizer, asked, "$context\n$question\nAnswer:")
         pair = Pair("1", "d", 2020, "", code, f"Complete:\n{code}", code, "human", {})
-        assert f"Complete:\n{code}" in form.prompt(pair)
-        [(_, target)] = form.tokens([pair])
+        [(prompt, target)] = form.tokens([pair])
+        assert f"Complete:\n{code}" in form.tokenizer.decode(prompt)
         written = form.tokenizer.decode(target)
         assert edged(f"{written}\n".removeprefix(form.lead)) == code

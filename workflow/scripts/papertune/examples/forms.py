@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from papertune.blanks import edged
 from papertune.errors import TrainingError
 from papertune.examples.packing import blocks
 from papertune.examples.prompts import Fit, Prompts, in_turns
@@ -58,7 +59,7 @@ class Form:
 
     def completion(self, pair: Pair) -> str:
         """What the model is to write."""
-        return self.lead + (pair.answer.strip() if self.asked == "chat" else pair.answer)
+        return self.lead + (edged(pair.answer) if self.asked == "chat" else pair.answer)
 
 
 @stopping.at_once()
