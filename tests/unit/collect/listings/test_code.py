@@ -84,7 +84,11 @@ def test_tables_keep_code_up_to_the_dataset(code, kind, written, tmp_path):
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
-    return load_tokenizer(make_model(tmp_path_factory.mktemp("model"), chat=True))
+    made = load_tokenizer(make_model(tmp_path_factory.mktemp("model")))
+    turn = "{{ '<' + m['role'] + '>' + m['content'] | trim + '</>' }}"
+    asks = "{% if add_generation_prompt %}<assistant>{% endif %}"
+    made.chat_template = f"{{% for m in messages %}}{turn}{{% endfor %}}{asks}"
+    return made
 
 
 @pytest.mark.parametrize("code", [CODE, COMPLETION])
