@@ -43,6 +43,7 @@ rule write_tables:
         models=lambda wildcards: list(layout(wildcards).models().values()),
     output:
         comparison=table("comparison", "Matrix"),
+        form=table("form", "Matrix"),
         gains=table("gains", "Matrix"),
         square=table("square", "Matrix"),
         metrics=table("metrics", "Matrix"),
@@ -128,8 +129,8 @@ rule draw_figures:
 rule write_page:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
-        writers="results/{experiment}/tables/writers.csv",
         counts="results/{experiment}/tables/counts.csv",
+        writers="results/{experiment}/tables/writers.csv",
         text="results/{experiment}/tables/matrix.txt",
         cost="results/{experiment}/tables/cost.csv",
         larger="results/{experiment}/tables/size.csv",

@@ -6,22 +6,23 @@ from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
+import regex
 
 from papertune.metrics.characters import folded, spaced
 from papertune.metrics.metric import METRICS, Embeddings, Metric, Parts, metric
 from papertune.metrics.normal import normal
 from papertune.metrics.quantities import same_numbers
 from papertune.records import Answer
-from papertune.sentences import sentences
+from papertune.sentences import SPACELESS, sentences
 
 IN_FORM = "_in_form"
-CONTAINS, NUMBERS = "contains_reference", "numbers_right"
+LENGTH, CONTAINS, NUMBERS = "length_ratio", "contains_reference", "numbers_right"
 
-# scripts that put no blanks between words: a character is a token
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_TOKEN = re.compile(rf"[{_UNSPACED}\U00020000-\U000323af]|(?:(?![{_UNSPACED}])\w)+(?:[.,]\d+)*")
+# a character of a script without blanks between words, or a word or number with its point
+_TOKEN = regex.compile(
+    rf"[{SPACELESS}]\p{{M}}*+|(?:(?![{SPACELESS}])[\w\p{{M}}])++(?:[.,]\d++)*+", regex.V1
+)
 _AFTER = re.compile(r"[^\w\s(\[{“‘«]*")  # what belongs to the token before it: % and full stops
-_SENTENCE_END = re.compile(r"(?<=[。！？｡؟।။።])")
 _LINE = re.compile(r"\S[^\n]*")
 
 
@@ -89,7 +90,7 @@ def numbers_right(answer: Answer, _: Embeddings | None) -> Parts | None:
     return None if right is None else (float(right),)
 
 
-COMPANIONS = ("cut_at_limit", "length_ratio", CONTAINS, NUMBERS)
+COMPANIONS = ("cut_at_limit", LENGTH, CONTAINS, NUMBERS)
 
 
 def in_form_name(name: str) -> str | None:
@@ -100,9 +101,9 @@ def in_form_name(name: str) -> str | None:
 
 
 def companions(name: str) -> list[str]:
-    """What is always scored and shown beside a metric that a study is judged by."""
+    """A metric that a study is judged by, and what is always scored and shown beside it."""
     inside = in_form_name(name)
-    return [*([inside] if inside else []), *COMPANIONS]
+    return list(dict.fromkeys([name, *([inside] if inside else []), *COMPANIONS]))
 
 
 def enter_in_form() -> None:
@@ -155,9 +156,8 @@ def _line_ends(text: str) -> list[int]:
 
 
 def _sentence_ends(text: str) -> list[int]:
-    found = [one for part in _SENTENCE_END.split(text) for one in sentences(part)]
     # a sentence's white space was collapsed, but its other characters are there
-    counts = accumulate(sum(not c.isspace() for c in one) for one in found)
+    counts = accumulate(sum(not c.isspace() for c in one) for one in sentences(text))
     places = [place for place, c in enumerate(text, start=1) if not c.isspace()]
     return [places[count - 1] for count in counts]
 

@@ -1,116 +1,237 @@
-"""What the matrix says, in plain words and no more than it says."""
+"""What the matrix says, in plain words and no more than the claims say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from papertune.metrics import metric_named
-from papertune.report.tables import number, p_text
+from papertune.report.claims import Claim, Gain, claims_of
+from papertune.report.numbers import gain_of, number, p_text, share
 from papertune.scores.matrix import Cell
 from papertune.scores.sums import ALL_YEARS
+from papertune.scores.writers import Contrast
+from papertune.study.design import Design
 from papertune.study.experiment import Experiment
 
 CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini and Hochberg"}
+# {who} answer(s) better than {baseline}
+GAINED = {
+    "content": "Yes, in content: {}",
+    "form": "In form only: {}",
+    "not told apart": "Form and content not told apart: {}",
+}
+NAMED = 2  # more models or cells than that are counted, and the first and last of them named
 
-# (model, test set) → its cell of the comparison's metric
-Judged = Mapping[tuple[str, str], Cell]
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """A headline, the findings behind it, and what they do not show."""
+    """A headline, the findings behind it, what they do not show, and the claims they are made of."""
 
     headline: str
     findings: list[str]
     caveats: list[str]
+    claims: list[Claim]
 
 
-def conclude(cells: list[Cell], experiment: Experiment) -> Conclusion:
-    """Which models beat the baseline, on which test set, and whether a change of writer matters."""
+def conclude(
+    cells: list[Cell], experiment: Experiment, contrasts: Iterable[Contrast] = ()
+) -> Conclusion:
+    """Which models beat their baseline, in content or in form, and what another writer leaves of it.
+
+    Arguments as of :func:`papertune.report.claims.claims_of`.
+    """
+    claims = claims_of(cells, experiment, contrasts)
     which = (experiment.comparison.metric, ALL_YEARS)
-    judged = {(c.model, c.test_set): c for c in cells if (c.metric, c.year) == which}
-    wanted = [(m, name) for m in experiment.trained for name in experiment.test_set_names]
-    findings = [_finding(judged[key], experiment) for key in wanted if key in judged]
-    caveats = _caveats([*judged.values()], experiment)
-    return Conclusion(_headline(judged, experiment), findings, caveats)
-
-
-def _headline(judged: Judged, experiment: Experiment) -> str:
-    trained, sets = experiment.trained, experiment.test_set_names
-    if not experiment.baseline or not trained:
-        return "Nothing to compare: the experiment has no baseline, or no model beside it."
-    better = {key for key, cell in judged.items() if cell.better()}
-
-    def names(models: list[str]) -> str:
-        return _and([experiment.model_label(model) for model in models])
-
-    gained = [m for m in trained if (m, experiment.dataset_of(m)) in better]
-    if not gained:
-        elsewhere = [m for m in trained if any((m, name) in better for name in sets)]
-        if elsewhere:
-            return (
-                f"Not where it was trained to: {names(elsewhere)} gained, but only on questions "
-                "by another writer than that of the training pairs."
-            )
-        return (
-            "No gain could be shown: no fine-tuned model is measurably better than "
-            f"{names([experiment.baseline])} on questions by "
-            f"{_and([experiment.set_label(name) for name in sets])}."
-        )
-    others = {m: [name for name in sets if name != experiment.dataset_of(m)] for m in gained}
-    answers = "answers" if len(gained) == 1 else "answer"
-    yes = f"Yes: {names(gained)} {answers} better than {names([experiment.baseline])}"
-    if not any(others.values()):
-        return f"{yes}. Whether the gain survives a change of question writer was not asked."
-    kept = [m for m in gained if others[m] and all((m, name) in better for name in others[m])]
-    if not kept:
-        return (
-            f"{yes} on questions by the writer of the training pairs. That the gain survives a "
-            "change of question writer could not be shown."
-        )
-    # how much of the gain is left, at least: surviving says nothing about size
-    shrunk = []
-    for model in kept:
-        writers = (experiment.dataset_of(model), *others[model])
-        own, *gains = (judged[model, writer].difference or 0.0 for writer in writers)
-        before, after = (_signed(gain, experiment) for gain in (own, min(gains, key=abs)))
-        shrunk.append(f"{before} becomes {after}")
-    left = ", ".join(shrunk)
-    if kept == gained:
-        return f"{yes}, and the gain survives a change of question writer ({left})."
-    return (
-        f"{yes}. The gain of {names(kept)} survives a change of question writer ({left}); "
-        f"for {names([m for m in gained if m not in kept])} that could not be shown."
+    judged = [cell for cell in cells if (cell.metric, cell.year) == which]
+    findings = [_finding(gain, experiment) for claim in claims for gain in claim.gains]
+    return Conclusion(
+        headline(claims, experiment), findings, _caveats(judged, claims, experiment), claims
     )
 
 
-def _signed(change: float | None, experiment: Experiment) -> str:
-    return number(change, experiment.comparison.metric, signed=True)
+# ---- the headline -----------------------------------------------------------
 
 
-def _finding(cell: Cell, experiment: Experiment) -> str:
+def headline(claims: list[Claim], experiment: Experiment) -> str:
+    """The claims in a few sentences; each number in it is one of theirs."""
+    if not claims:
+        return "Nothing to compare: the experiment has no baseline, or no model beside it."
+    said = _of_gains(claims, experiment)
+    worse = [(c, g) for c in claims for g in c.gains if g.better is False]
+    if worse:
+        mixed = any(claim.verdict == "mixed" for claim, _ in worse)
+        lead = "But worse" if mixed else "Worse"
+        told = _some(worse, lambda one: _place(one[1], experiment), by=lambda one: _size(one[1]))
+        said.append(f"{lead} than {_baselines([c for c, _ in worse], experiment)}: {told}")
+    if not said:
+        said.append(_of_nothing(claims, experiment))
+    elif not any(claim.gained for claim in claims):
+        said.append("No gain could be shown")
+    once = [claim for claim in claims if claim.this_run_only]
+    if once:
+        who = "" if len(once) == len(claims) else f" for {_names(once, experiment)}"
+        said.append(f"This run only{who}: trained once, so that luck may have made it")
+    fewest = min(claims, key=lambda claim: claim.documents)
+    if fewest.few:
+        said.append(f"Documents are few ({fewest.documents})")
+    return "".join(f"{sentence}. " for sentence in said).rstrip()
+
+
+def _of_gains(claims: list[Claim], experiment: Experiment) -> list[str]:
+    """What was gained, of which kind, and what other writers' questions leave of it."""
+    said: list[str] = []
+    here = [c for c in claims if c.gained and (not c.own or c.gained[0].own)]
+    for kind, sentence in GAINED.items():
+        if group := [claim for claim in here if claim.kind == kind]:
+            answer = "answers" if len(group) == 1 else "answer"
+            who = (
+                f"{_names(group, experiment)} {answer} better than {_baselines(group, experiment)}"
+            )
+            said.append(sentence.format(f"{who} ({_gains(group, experiment)})"))
+    elsewhere = [claim for claim in claims if claim.gained and claim not in here]
+    if elsewhere:
+        kinds = _and(list(dict.fromkeys(str(claim.kind) for claim in elsewhere)))
+        who = f"{_names(elsewhere, experiment)} gained ({kinds}: {_gains(elsewhere, experiment)})"
+        said.append(f"Not where it was trained to: {who}, but only on another writer's questions")
+    asked = [claim for claim in here if claim.own and claim.others]
+    if kept := [claim for claim in asked if claim.kept]:
+        told = _some(kept, lambda one: _kept(one, experiment, len(kept) > 1), by=_share)
+        said.append(f"Kept of the gain on questions by another writer: {told}")
+    if lost := [claim for claim in asked if not claim.kept]:
+        told = _some(
+            [(claim, gain) for claim in lost for gain in claim.others],
+            lambda one: _place(one[1], experiment), by=lambda one: _size(one[1]),
+        )  # fmt: skip
+        said.append(f"What is kept of it on questions by another writer cannot be told: {told}")
+    if here and not any(claim.own for claim in here):
+        said.append("No questions by the writer of the training pairs were asked")
+    elif here and not any(claim.others for claim in here):
+        said.append("Questions by another writer were not asked")
+    return said
+
+
+def _of_nothing(claims: list[Claim], experiment: Experiment) -> str:
+    sets = [experiment.set_label(name) for name in experiment.test_set_names]
+    where = (
+        f"questions by {_and(sets)}" if len(sets) <= NAMED + 1 else f"any of {len(sets)} test sets"
+    )
+    gains = [gain for claim in claims for gain in claim.gains]
+    largest = max(gains, key=lambda gain: abs(gain.cell.difference or 0.0))
+    reason = "No gain could be shown"
+    if all(gain.cell.unclaimed for gain in gains):
+        reason = "Nothing can be claimed"
+    return (
+        f"{reason}: no model is measurably better than {_baselines(claims, experiment)} on {where}; "
+        f"the largest difference is {_place(largest, experiment)}"
+    )
+
+
+def _gains(claims: list[Claim], experiment: Experiment) -> str:
+    """The gains of models, of each the smallest that is meant, with their intervals."""
+
+    def told(claim: Claim) -> str:
+        gain = gain_of(_least(claim).cell, signed=True)
+        return f"{experiment.model_label(claim.model)} {gain}" if len(claims) > 1 else gain
+
+    return _some(claims, told, by=lambda claim: _size(_least(claim)))
+
+
+def _least(claim: Claim) -> Gain:
+    return min(claim.gained, key=_size)
+
+
+def _size(gain: Gain) -> float:
+    return abs(gain.cell.difference or 0.0)
+
+
+def _share(claim: Claim) -> float:
+    return (claim.kept.kept or 0.0) if claim.kept else 0.0
+
+
+def _kept(claim: Claim, experiment: Experiment, named: bool) -> str:
+    assert claim.kept is not None
+    kept = (claim.kept.kept, claim.kept.kept_low, claim.kept.kept_high)
+    value, low, high = map(share, kept)
+    whose = f" ({experiment.model_label(claim.model)})" if named else ""
+    return f"{value} [{low}, {high}]{whose}"
+
+
+def _place(gain: Gain, experiment: Experiment) -> str:
+    model, test_set = (
+        experiment.model_label(gain.cell.model),
+        experiment.set_label(gain.cell.test_set),
+    )
+    return f"{model} on {test_set} ({gain_of(gain.cell, signed=True)})"
+
+
+def _some(
+    things: list[Thing], told: Callable[[Thing], str], *, by: Callable[[Thing], float]
+) -> str:
+    """Each of a few things; of more their number, the least and the greatest."""
+    if len(things) <= NAMED:
+        return ", ".join(map(told, things))
+    least, most = min(things, key=by), max(things, key=by)
+    return f"{len(things)}, from {told(least)} to {told(most)}"
+
+
+def _names(claims: list[Claim], experiment: Experiment) -> str:
+    if len(claims) > NAMED + 1:
+        return f"{len(claims)} of {len(Design.of(experiment).baselines)} models"
+    return _and([experiment.model_label(claim.model) for claim in claims])
+
+
+def _baselines(claims: list[Claim], experiment: Experiment) -> str:
+    names = {claim.baseline for claim in claims}
+    return experiment.model_label(names.pop()) if len(names) == 1 else "their baselines"
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# ---- findings and caveats ---------------------------------------------------
+
+
+def _finding(gain: Gain, experiment: Experiment) -> str:
+    cell = gain.cell
     said = (
         f"{experiment.model_label(cell.model)}, questions by {experiment.set_label(cell.test_set)}, "
-        f"which {'wrote' if cell.test_set == experiment.dataset_of(cell.model) else 'did not write'} "
-        f"its training pairs: {number(cell.mean, cell.metric)}"
+        f"which {'wrote' if gain.own else 'did not write'} its training pairs: "
+        f"{number(cell.mean, cell.metric)}, {gain_of(cell, signed=True)} against "
+        f"{experiment.model_label(cell.baseline)}"
     )
-    if cell.difference is None or cell.p_corrected is None:
-        return f"{said}; no comparison was possible."
-    numbers = (cell.difference, cell.difference_low, cell.difference_high)
-    change, low, high = (_signed(value, experiment) for value in numbers)
-    verdict = {True: "better", False: "worse", None: "no measurable difference"}[cell.better()]
-    return (
-        f"{said}, {change} [{low}, {high}] against {experiment.model_label(experiment.baseline)}, "
-        f"corrected p {p_text(cell.p_corrected, '= ')}: {verdict}."
+    if cell.p_corrected is None:
+        return f"{said}; nothing is claimed ({cell.unclaimed or 'no comparison was possible'})."
+    verdict = {True: "better", False: "worse", None: "no measurable difference"}[gain.better]
+    beside = [
+        f"{label} {gain_of(other, signed=True)}"
+        for label, other in (
+            ("in the form of the reference", gain.in_form),
+            ("reference contained", gain.contains),
+            ("numbers right", gain.numbers),
+        )
+        if other is not None and other.difference is not None
+    ]
+    kind = {None: "", "not told apart": ", form and content not told apart"}.get(
+        gain.kind, f" in {gain.kind}"
     )
+    lost = any(one is not None and one.better() is False for one in (gain.contains, gain.numbers))
+    why = f" ({', '.join(beside)})" if beside and (gain.better is not None or lost) else ""
+    return f"{said}, corrected p {p_text(cell.p_corrected, '= ')}: {verdict}{kind}{why}."
 
 
-def _caveats(judged: list[Cell], experiment: Experiment) -> list[str]:
+def _caveats(judged: list[Cell], claims: list[Claim], experiment: Experiment) -> list[str]:
     how, metric = experiment.comparison, metric_named(experiment.comparison.metric)
     tests = sum(cell.p is not None for cell in judged)
     said = [
         f"Judged by {metric.label.lower()} ({metric.unit}). Intervals are {how.confidence:.0%}, over "
         "seeds and documents; differences are on the same questions, and their p-values and intervals "
         f"are corrected for {tests} comparisons ({CORRECTIONS[how.correction]}).",
+        "A gain is one in content if it is there in the form of the reference as well, and references "
+        "or their numbers are contained more often; one in form if that could not be shown and "
+        "stopping, length or format explain it.",
     ]
     spread = [cell for cell in judged if cell.seeds > 1 and cell.seed_high is not None]
     if spread:
@@ -121,10 +242,6 @@ def _caveats(judged: list[Cell], experiment: Experiment) -> list[str]:
             f"moves most: {number(widest.seed_low, how.metric)} to "
             f"{number(widest.seed_high, how.metric)} over {widest.seeds} seeds."
         )
-    elif len(experiment.seeds) == 1:
+    elif any(claim.this_run_only for claim in claims):
         said.append("Every model was trained once: luck of training cannot be told from effect.")
     return said
-
-
-def _and(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -10,8 +10,8 @@ from papertune.metrics import metric_named
 from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
 from papertune.models.modelfolder import copy, generation_defaults, link_or_copy, model_folder
+from papertune.report.numbers import BETTER, WORSE, interval, number
 from papertune.report.table import Table, to_markdown
-from papertune.report.tables import BETTER, WORSE, interval, number
 from papertune.scores.comparing import compare
 from papertune.scores.matrix import Cell
 from papertune.scores.sums import ALL_YEARS

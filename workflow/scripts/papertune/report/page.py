@@ -13,17 +13,17 @@ import yaml
 from papertune.identity import share
 from papertune.metrics import describe, metric_named
 from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
+from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
+from papertune.report.numbers import gain_of, number, p_text
 from papertune.report.size import size_table
 from papertune.report.table import read_table
 from papertune.report.tables import (
     gains_table,
     held_against,
     metrics_table,
-    number,
-    p_text,
     published_table,
     read_training,
     square_table,
@@ -105,7 +105,7 @@ def write_page(
         script=script,
         data=embed_json(data),
         shown=[(s["label"], len(s["questions"]), s["total"]) for s in data["sets"]],
-        conclusion=conclude(cells, experiment),
+        conclusion=conclude(cells, experiment, read_rows(writers, Contrast)),
         against=held_against(experiment),
         made=[*map(experiment.model_label, experiment.made)],
         facts=_facts(experiment, rows, cells),
@@ -113,6 +113,8 @@ def write_page(
             model: [find_cell(cells, model=model, test_set=name, metric=metric) for name in sets]
             for model in experiment.models
         },
+        beside=side_by_side(cells, experiment),
+        gain_of=gain_of,
         colours=len(COLOURS),
         metric=metric_named(metric),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],

@@ -7,8 +7,8 @@ from pathlib import Path
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.metrics import metric_named
 from papertune.owned import anybodys
+from papertune.report.numbers import NONE, number
 from papertune.report.table import Table, to_text, write_table
-from papertune.report.tables import NONE, number
 from papertune.scores.power import (
     POWER,
     Size,

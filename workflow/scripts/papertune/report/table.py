@@ -1,4 +1,4 @@
-"""A table, and the ways to write it."""
+"""A table of text, and the ways to write it: CSV, Markdown, LaTeX, and text for a terminal."""
 
 import csv
 import re

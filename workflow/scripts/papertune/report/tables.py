@@ -1,6 +1,5 @@
 """The tables of the report, and the matrix as text for a terminal."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +7,19 @@ from typing import Any
 
 from papertune.metrics import metric_named
 from papertune.records import atomic_write, read_json
+from papertune.report.beside import form_table
 from papertune.report.counts import STAGES, Count, read_counts
+from papertune.report.numbers import (
+    BETTER,
+    NONE,
+    WORSE,
+    gain_of,
+    interval,
+    number,
+    p_text,
+    share,
+    with_limits,
+)
 from papertune.report.table import Table, to_text, write_table
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.scores.rows import read_rows
@@ -17,8 +28,6 @@ from papertune.scores.writers import Contrast
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
-BETTER, WORSE = "*", "†"
-NONE = "–"
 AGAINST = "Held against"  # a heading, where that differs from model to model
 # heading → key of training.json, and form
 FACTS = {
@@ -45,7 +54,7 @@ def write_tables(
     writers: str | Path,
     counts: str | Path,
 ) -> dict[str, Table]:
-    """Write comparison, gains, square, metrics, years, training, stages as .csv, .md and .tex.
+    """Write comparison, form, gains, square, metrics, years, training, stages as .csv, .md and .tex.
 
     They are made of ``matrix.csv``, ``writers.csv``, ``counts.csv`` and the ``training.json`` of models.
     ``matrix.txt`` is the comparison as text for a terminal.
@@ -53,6 +62,7 @@ def write_tables(
     experiment, cells = layout.experiment, read_matrix(matrix)
     tables = {
         "comparison": comparison_table(cells, experiment),
+        "form": form_table(cells, experiment),
         "gains": gains_table(read_rows(writers, Contrast), experiment),
         "square": square_table(cells, experiment),
         "metrics": metrics_table(cells, experiment),
@@ -72,43 +82,6 @@ def write_published(experiment: Experiment, folder: str | Path, *, matrix: str |
     table = published_table(read_matrix(matrix), experiment)
     write_table(Path(folder, "published"), table)
     return table
-
-
-# ---- numbers ----------------------------------------------------------------
-
-
-def number(value: float | None, metric: str, *, signed: bool = False) -> str:
-    """A metric's value with as many digits as it deserves."""
-    if value is None or math.isnan(value):
-        return NONE
-    if math.isinf(value) or abs(value) >= 1e6:
-        return f"{value:.2g}"
-    text = f"{value:{'+' if signed else ''}.{metric_named(metric).digits}f}"
-    return text.replace("-", "−") if float(text) else text.replace("-", "").replace("+", "±")
-
-
-def with_limits(values: tuple[float | None, float | None, float | None], metric: str) -> str:
-    """``0.512 [0.480, 0.543]`` of a value and its limits; without an interval where there is none."""
-    text, low, high = (number(value, metric) for value in values)
-    return text if None in values[1:] else f"{text} [{low}, {high}]"
-
-
-def interval(cell: Cell) -> str:
-    """``0.512 [0.480, 0.543]``, a mark where the difference survived correction, or why none can."""
-    text = with_limits((cell.mean, cell.low, cell.high), cell.metric)
-    text += {True: BETTER, False: WORSE, None: ""}[cell.better()]
-    return f"{text} ({cell.unclaimed})" if cell.unclaimed and cell.mean is not None else text
-
-
-def gain_of(cell: Cell) -> str:
-    """A cell's difference to its baseline, with its interval."""
-    values = (cell.difference, cell.difference_low, cell.difference_high)
-    return with_limits(values, cell.metric)
-
-
-def p_text(p: float | None, equals: str = "") -> str:
-    """``0.012``, ``< 0.001``; ``equals`` stands before the former."""
-    return NONE if p is None else f"{equals}{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 # ---- the tables -------------------------------------------------------------
@@ -191,11 +164,6 @@ def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
 
 def _writers(model: str, experiment: Experiment) -> str:
     return " + ".join(map(experiment.set_label, experiment.datasets_of(model)))
-
-
-def share(value: float | None) -> str:
-    """A share in per cent, with a true minus sign."""
-    return NONE if value is None else f"{value:.0%}".replace("-", "−")
 
 
 def square_table(cells: list[Cell], experiment: Experiment) -> Table:

@@ -117,7 +117,8 @@ def limits(interval: tuple[float, float] | None, prefix: str = "") -> dict[str, 
 
 
 def _verdict(difference: float, metric: str) -> str:
-    return "better" if (difference > 0) == metric_named(metric).higher_is_better else "worse"
+    wish = metric_named(metric).higher_is_better
+    return "" if wish is None else "better" if (difference > 0) == wish else "worse"
 
 
 def squares(sums: Sums, metric: str) -> Squares:

@@ -175,8 +175,7 @@ class Experiment(Settings):
     @property
     def scored(self) -> list[str]:
         """Every metric that answers are given: the chosen ones and what may stand beside any."""
-        beside = (name for chosen in self.metrics for name in companions(chosen))
-        return list(dict.fromkeys([*self.metrics, *beside]))
+        return list(dict.fromkeys(name for chosen in self.metrics for name in companions(chosen)))
 
     @property
     def compared(self) -> list[str]:

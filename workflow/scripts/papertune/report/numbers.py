@@ -1,0 +1,51 @@
+"""Numbers as the report writes them."""
+
+import math
+
+from papertune.metrics import metric_named
+from papertune.scores.matrix import Cell
+
+BETTER, WORSE = "*", "†"
+NONE = "–"
+
+
+def number(value: float | None, metric: str, *, signed: bool = False) -> str:
+    """A metric's value with as many digits as it deserves."""
+    if value is None or math.isnan(value):
+        return NONE
+    if math.isinf(value) or abs(value) >= 1e6:
+        return f"{value:.2g}"
+    text = f"{value:{'+' if signed else ''}.{metric_named(metric).digits}f}"
+    return text.replace("-", "−") if float(text) else text.replace("-", "").replace("+", "±")
+
+
+Limits = tuple[float | None, float | None, float | None]  # a value, and where its interval ends
+
+
+def with_limits(values: Limits, metric: str, *, signed: bool = False) -> str:
+    """``0.512 [0.480, 0.543]`` of a value and its limits; without an interval where there is none."""
+    text, low, high = (number(value, metric, signed=signed) for value in values)
+    return text if None in values[1:] else f"{text} [{low}, {high}]"
+
+
+def interval(cell: Cell) -> str:
+    """``0.512 [0.480, 0.543]``, a mark where the difference survived correction, or why none can."""
+    text = with_limits((cell.mean, cell.low, cell.high), cell.metric)
+    text += {True: BETTER, False: WORSE, None: ""}[cell.better()]
+    return f"{text} ({cell.unclaimed})" if cell.unclaimed and cell.mean is not None else text
+
+
+def gain_of(cell: Cell, *, signed: bool = False) -> str:
+    """A cell's difference to its baseline, with its interval."""
+    values = (cell.difference, cell.difference_low, cell.difference_high)
+    return with_limits(values, cell.metric, signed=signed)
+
+
+def p_text(p: float | None, equals: str = "") -> str:
+    """``0.012``, ``< 0.001``; ``equals`` stands before the former."""
+    return NONE if p is None else f"{equals}{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def share(value: float | None) -> str:
+    """A share in per cent, with a true minus sign."""
+    return NONE if value is None else f"{value:.0%}".replace("-", "−")
