@@ -23,6 +23,7 @@ def make_model(
     width: int = 32,
     layers: int = 2,
     words: int = 0,
+    tied: bool | None = None,
 ) -> Path:
     """A byte-level BPE tokenizer and a random model of a family, saved to a folder."""
     import torch
@@ -51,6 +52,8 @@ def make_model(
         "vocab_size": max(words, len(tokenizer)), "eos_token_id": tokenizer.eos_token_id,
         "bos_token_id": None, "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.1,
     }  # fmt: skip
+    if tied is not None:
+        own["tie_word_embeddings"] = tied
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **own))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -37,16 +37,18 @@ def check_run():
     folders = ["results", config["store"], RESOURCES]
     try:
         if "doctor" in workflow.dag_settings.targets:
-            machine.ask_hub(LAYOUTS.values())
+            told = machine.ask_hub(LAYOUTS.values())
             tasks = [
                 task for item in LAYOUTS.values() for task in footprint.tasks_of(item)
             ]
             found = doctor.examine(executor, kinds_of_experiments(), LAYOUTS, folders)
             fits = machine.check_memory(tasks, memory_there())
-            findings.show_all(itertools.chain(found, fits))
+            findings.show_all(itertools.chain(found, told, fits))
             return
-        machine.ask_hub(LAYOUTS.values())
-        found = [*machine.check_memory(tasks_of_run(), memory_there())]
+        found, tasks = machine.ask_hub(LAYOUTS.values()), tasks_of_run()
+        asked = {task.layout.name: task.layout for task in tasks}
+        found += machine.check_bases(asked.values())
+        found += machine.check_memory(tasks, memory_there())
         submits = slurm.submits(executor)
         if submits:
             found = [
@@ -96,6 +98,8 @@ def write_plan(path, folder):
     text += requests.show_baselines(LAYOUTS.values())
     text += machine.show_memory(tasks_of_run(), memory_there())
     text += show_size(LAYOUTS.values(), config["store"])
+    bases = machine.check_bases(LAYOUTS.values())
+    text += "".join(f"\n{finding}\n" for finding in bases)
     Path(path).write_text(text, encoding="utf-8")
 
 

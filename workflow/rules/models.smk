@@ -13,6 +13,8 @@ rule download_base:
     wildcard_constraints:
         revision="[0-9a-f]{40}",
         hub=r"[\w.-]+",
+    # a base that is none is told of before anything is collected for it
+    priority: 10
     retries: 2
     localrule: True
     conda:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loopback import serving
-from papertune.cluster.machine import ask_hub, check_memory, show_memory
+from papertune.cluster.machine import ask_hub, check_bases, check_memory, show_memory
 from papertune.footprint.architecture import architecture_of, from_scratch, read_architecture
 from papertune.footprint.peaks import answering_peak, training_peak
 from papertune.footprint.study import Task, memory_mb, peak_of, tasks_of, what_would_fit
@@ -314,6 +314,12 @@ def isca(tmp_path: Path, **changes) -> Layout:
     return layout
 
 
+def test_a_folder_that_is_no_base_is_found_before_anything_is_made_for_it(tmp_path):
+    (found,) = check_bases([layout := isca(tmp_path)])
+    assert found.state == "wrong" and "no safetensors weights in the folder" in found.text
+    assert layout.base("full") in found.text
+
+
 def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):
     tasks = tasks_of(isca(tmp_path))
     small = gpus(train=8e9, answer=8e9)
@@ -372,6 +378,10 @@ def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_
         assert hub.asked == [] and peak_of(task) is None
         monkeypatch.delenv("HF_HUB_OFFLINE")
         ask_hub([layout])
+        hub.otherwise = (200, {}, {"model_type": "t5", "quantization_config": {"bits": 4}})
+        told = [str(finding) for finding in ask_hub([layout])]
+        assert "encoder-decoder" in told[0] and "quantised" in told[1]
+        del hub.paths[1:]
         revision = layout.experiment.bases["gpt2"].revision
         assert hub.paths == [f"/openai-community/gpt2/resolve/{revision}/config.json"]
         assert peak_of(task).weights == 4 * (GPT2_SMALL.parameters - (50257 - 9) * 768)

@@ -46,6 +46,7 @@ def examine(
         yield from machine.check_source(layout)
     models = {model: None for layout in layouts.values() for model in machine.hub_models(layout)}
     yield from machine.check_models(models, layouts)
+    yield from machine.check_bases(layouts.values())
 
 
 def check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:

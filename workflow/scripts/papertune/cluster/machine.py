@@ -17,6 +17,7 @@ from papertune.collect.web.addresses import Allowed, PrivateAddress
 from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
 from papertune.footprint.study import Task, judge, remember
 from papertune.jobs.keys import hub_token
+from papertune.models.examination import of_another_kind, problems
 from papertune.records import from_json
 from papertune.study.layout import Layout
 
@@ -246,10 +247,21 @@ def show_memory(tasks: Iterable[Task], room: Room) -> str:
     return "".join(["\nMemory at most (an estimate):\n", *lines]) if lines else ""
 
 
-def ask_hub(layouts: Iterable[Layout]) -> None:
-    """Read the sizes of bases that are not here yet; where nobody answers they stay unknown."""
+def check_bases(layouts: Iterable[Layout]) -> Iterator[Finding]:
+    """Whether the folders of language models that are here can be trained and asked at all."""
+    for folder in dict.fromkeys(one for layout in layouts for one in layout.language_models()):
+        if Path(folder).is_dir():
+            yield from (wrong(f"{folder}: {what}", hint) for what, hint in problems(Path(folder)))
+
+
+def ask_hub(layouts: Iterable[Layout]) -> list[Finding]:
+    """Read the settings of bases that are not here yet: their sizes, and what makes them none.
+
+    Where nobody answers both stay unknown.
+    """
+    found: list[Finding] = []
     if _hub_is_offline():
-        return
+        return found
     for layout in layouts:
         for base in layout.experiment.bases.values():
             folder = layout.hub(base.hub, base.revision) if base.hub else ""
@@ -258,4 +270,7 @@ def ask_hub(layouts: Iterable[Layout]) -> None:
             said = _ask_hub_for(HubModel(base.hub, base.revision, folder), hops=3)
             if said is not None and said.status == 200:  # check_models says why not
                 with suppress(ValueError, PageError):
-                    remember(folder, from_json(said.body(MOST_BYTES)))
+                    remember(folder, config := from_json(said.body(MOST_BYTES)))
+                    wanting = of_another_kind(config) if isinstance(config, dict) else ()
+                    found += [wrong(f"{base.hub}: {what}", hint) for what, hint in wanting]
+    return found

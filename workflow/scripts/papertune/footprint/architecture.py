@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from papertune.owned import anybodys
-from papertune.records import from_json, read_json
+from papertune.models.examination import header_of
+from papertune.records import read_json
 from papertune.study.settings import Architecture as FromScratch
 from papertune.study.settings import Tokenizer
 
@@ -36,7 +36,6 @@ NAMES = {
     "noise": ("attention_dropout", "attn_pdrop"),
 }
 MOST = 10**15  # parameters: more than a decoder has
-LONGEST = 10**8  # bytes of a safetensors header, as its library has it
 ALPHABET = 256 + 3  # bytes and specials: the smallest vocabulary of a base from scratch
 
 
@@ -137,16 +136,8 @@ def read_architecture(folder: str | Path) -> Architecture | None:
 
 
 def _parameters_in(file: Path) -> int:
-    """Numbers in a safetensors file, by its header: 8 bytes of length, then JSON with shapes.
-
-    Raises ValueError and OSError where it has none.
-    """
-    with open(os.path.realpath(file), "rb", opener=anybodys) as stream:
-        header = from_json(stream.read(min(int.from_bytes(stream.read(8), "little"), LONGEST)))
-    try:
-        return sum(math.prod(map(int, it.get("shape", [0]))) for it in header.values())
-    except (AttributeError, TypeError, OverflowError) as error:
-        raise ValueError(f"no header of safetensors: {error}") from None
+    """Numbers in a safetensors file, by its header; raises ValueError and OSError without one."""
+    return sum(math.prod(map(int, it["shape"])) for it in header_of(file).values())
 
 
 def from_scratch(architecture: FromScratch, tokenizer: Tokenizer) -> Architecture:

@@ -8,6 +8,7 @@ from pathlib import Path
 from papertune.errors import PapertuneError
 from papertune.jobs import stopping
 from papertune.jobs.keys import hub_token
+from papertune.models.examination import check_base
 from papertune.owned import beside, give, make_folder
 
 log = logging.getLogger(__name__)
@@ -17,14 +18,15 @@ WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", 
 UNWANTED = ["onnx/*", "original/*", "openvino/*", "consolidated*"]  # other forms of the weights
 
 
-def download_model(model: str, revision: str, output: Path) -> None:
+def download_model(model: str, revision: str, output: Path, *, base: bool = False) -> None:
     """Download one revision of a model into a folder that appears only once it is whole.
 
-    ``model`` is ``owner/name`` on the Hub, ``revision`` the 40 hex digits of a commit.
+    ``model`` is ``owner/name`` on the Hub, ``revision`` the 40 hex digits of a commit; ``base`` says
+    that it is to write, and is examined for that.
 
     Raises:
-        PapertuneError: the Hub cannot be reached, the model is gated or unknown, or has no
-            safetensors weights.
+        PapertuneError: the Hub cannot be reached, the model is gated or unknown, has no
+            safetensors weights, or is no base.
     """
     from huggingface_hub import constants, errors, snapshot_download
 
@@ -55,6 +57,8 @@ def download_model(model: str, revision: str, output: Path) -> None:
             where=where,
             hint="choose a revision with safetensors, or convert the weights once by hand",
         )
+    if base:
+        check_base(partial)
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     give(partial)
     os.replace(partial, output)

@@ -1,6 +1,7 @@
 """Loading language models from local folders: offline, safetensors only, no code from outside."""
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 from papertune.errors import TrainingError
 from papertune.identity import digest
 from papertune.jobs import stopping
+from papertune.models.beginning import complete_tokenizer
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
 from papertune.records import file_digest, read_json
 from papertune.study.settings import Quantization
@@ -24,8 +26,10 @@ ENVIRONMENT = {
 }
 OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 # what of a model folder is loaded, and what only tells of it
-READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-NOT_READ = ("training.json", "identity.json")
+READ = (
+    "*.safetensors", "*.json", "*.jinja", "*/*.jinja", "*.model", "*.txt", "*.tiktoken", "*.bpe",
+)  # fmt: skip
+NOT_READ = re.compile(r"(training|identity)\.json|(licen[cs]e|notice|use_policy|readme).*", re.I)
 ADAPTER = "adapter_config.json"  # is in the folder of an adapter
 
 
@@ -112,10 +116,17 @@ def end_tokens(model: Any, tokenizer: Any) -> set[int]:
 
 @stopping.at_once()
 def load_tokenizer(folder: str | Path) -> Any:
-    """The tokenizer of a model folder; models without a padding token pad with the end token."""
+    """The tokenizer of a model folder, with what :func:`complete_tokenizer` adds.
+
+    Models without a padding token pad with the end token.
+
+    Raises:
+        TrainingError: there is no end token, or no row of the embedding for some token.
+    """
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(_folder(folder), **OFFLINE)
+    complete_tokenizer(tokenizer, Path(folder))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -148,7 +159,8 @@ def load_model(
         device: The best of this machine unless given.
 
     Raises:
-        TrainingError: the folder is not there, or an adapter comes without its base.
+        TrainingError: the folder is not there, weights are not in it, or an adapter comes without
+            its base.
     """
     from transformers import AutoModelForCausalLM
 
@@ -156,9 +168,16 @@ def load_model(
     how = {"dtype": dtype_of(precision)}
     if quantization:
         how = quantized(quantization, dtype_of("auto"))
-    model = AutoModelForCausalLM.from_pretrained(
-        _whole_model(folder, base), use_safetensors=True, **OFFLINE, **how
+    whole = _whole_model(folder, base)
+    model, told = AutoModelForCausalLM.from_pretrained(
+        whole, use_safetensors=True, output_loading_info=True, **OFFLINE, **how
     )
+    if lost := sorted(told["missing_keys"]):
+        raise TrainingError(
+            f"{len(lost)} weights of the model are not in its files and would be random: {lost[0]}",
+            where=str(whole),
+            hint="bring the model again, whole, or take one that has a head to write with",
+        )
     if quantization:
         finish_quantized(model, dtype_of(precision), str(base or folder))
     if Path(folder, ADAPTER).exists():
@@ -181,13 +200,33 @@ def merged_model(adapter: Path, base: Path) -> tuple[Any, str]:
     model = load_model(base, precision="fp32").cpu()
     if quantization:
         _write_out(model, base, quantization)
-    model = PeftModel.from_pretrained(model, adapter, local_files_only=True).merge_and_unload()
+    adapted = PeftModel.from_pretrained(model, adapter, local_files_only=True)
+    _untie(adapted.get_base_model())
+    model = adapted.merge_and_unload()
     stored = getattr(load_config(base), "dtype", None) or model.dtype
     onto = f" in 4 bit ({quantization.type}), written out again" if quantization else ""
     return model.to(stored), (
         f"The adapters are merged into the weights of its base{onto}, in float32, and stored as "
         f"{str(stored).removeprefix('torch.')}."
     )
+
+
+def _untie(model: Any) -> None:
+    """Give a head of its own to a model whose token embedding, or head, alone has an adapter.
+
+    Where both are one weight, the adapter in it would change the other too: that is not the model
+    which was trained and scored.
+    """
+    import torch
+
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    own, other = (getattr(layer, "base_layer", layer) for layer in (embedding, head))
+    if own.weight is not other.weight or (own is embedding and other is head):
+        return
+    other.weight = torch.nn.Parameter(other.weight.detach().clone())
+    for config in (model.config, model.config.get_text_config()):
+        config.tie_word_embeddings = False
+    model.all_tied_weights_keys = {}  # what transformers leaves out when it saves
 
 
 def _write_out(model: Any, base: Path, quantization: Quantization) -> None:
@@ -219,7 +258,11 @@ def weights_digest(folder: str | Path) -> str:
     paths = sorted(path for kind in READ for path in Path(_folder(folder)).glob(kind))
     if not any(path.suffix == ".safetensors" for path in paths):
         raise TrainingError("a model folder without safetensors weights", where=str(folder))
-    read = {path.name: file_digest(path) for path in paths if path.name not in NOT_READ}
+    read = {
+        path.relative_to(folder).as_posix(): file_digest(path)
+        for path in paths
+        if not NOT_READ.fullmatch(path.name)
+    }
     if ADAPTER in read:
         try:
             settings = read_json(os.path.realpath(Path(folder, ADAPTER)))

@@ -286,6 +286,7 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, adapte
         "## How it is asked",
         ASKED[facts["asked"]["form"]],
         block(facts["asked"]["template"], "text"),
+        *([text(f"Of beginnings: {said}.")] if (said := facts.get("beginning")) else []),
         "## Training",
         _table(*took),
         block(json.dumps(settings, indent=1, ensure_ascii=False), "json"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
 from papertune.metrics import metric_named
+from papertune.models.beginning import save_tokenizer
 from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
 from papertune.models.modelfolder import copy, generation_defaults, link_or_copy, model_folder
@@ -78,7 +79,7 @@ def _write_weights(model: Path, base: Path, folder: Path, answering: Answering) 
     if (model / "adapter_config.json").exists():
         whole, merged = merged_model(model, base)
         whole.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        save_tokenizer(tokenizer, folder)
     else:
         for path in sorted(model.iterdir()):
             if path.is_file() and path.name not in OWN and not path.name.startswith("."):

@@ -113,6 +113,12 @@ class Layout:
         path = f"{self.resources}/models/{model.replace('/', '--')}/{revision}"
         return path if revision else model
 
+    def language_models(self) -> list[str]:
+        """The folders of all bases that models need, and of generators' models."""
+        study = self.experiment
+        found = [*map(self.base, study.models), *map(self.generator_model, study.generators)]
+        return [folder for folder in dict.fromkeys(found) if folder]
+
     def generator_model(self, generator: str) -> str | None:
         """The folder of a generator's model; None where no model runs here."""
         chosen = self.experiment.generators[generator]

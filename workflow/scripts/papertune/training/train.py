@@ -18,6 +18,7 @@ from papertune.examples.forms import Form, read_examples
 from papertune.examples.packing import Collator
 from papertune.examples.tokens import Examples, answer_loss
 from papertune.jobs import distributed
+from papertune.models.beginning import save_tokenizer
 from papertune.models.loading import context_of, load_tokenizer, set_up_torch, vocabulary_of
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.quantization import write_quantization
@@ -104,10 +105,11 @@ def train(
     facts |= {
         "method": recipe.method, "read": recipe.examples.model_dump(),
         "asked": {"form": recipe.examples.asked, "template": recipe.prompt},
+        "beginning": tokenizer.beginning,
     }  # fmt: skip
     with model_folder(output) as folder:
         model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        save_tokenizer(tokenizer, folder)
         generation_defaults(model, tokenizer, Answering()).save_pretrained(folder)
         if recipe.in_4_bit:
             write_quantization(folder, recipe.quantization)

@@ -1,0 +1,93 @@
+"""How texts begin and end for a model: the tokens that its tokenizer may have lost.
+
+A tokenizer that was converted (from GGUF, say) often no longer puts the beginning token before a text.
+A model whose training had it there reads badly without: it is added here, in the tokenizer itself, so
+that training, answering and likelihoods, and the folders that are written, all have it.
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import TrainingError
+from papertune.examples.tokens import start_tokens
+from papertune.models.examination import settings_in
+from papertune.records import atomic_write
+
+log = logging.getLogger(__name__)
+
+FAMILIES = ("gemma", "recurrent_gemma")  # how the names of families begin that were trained with it
+OWN_TOKENS = ("<|begin_of_text|>",)  # of Llama 3
+SENTENCEPIECE = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer")  # they add it
+
+
+def complete_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Give a tokenizer the end and the beginning token that the model's configuration names.
+
+    What was done about the beginning stands in ``tokenizer.beginning``, in words; it is empty where
+    there was nothing to do. Folders without a configuration (of adapters) have whole tokenizers.
+
+    Raises:
+        TrainingError: there is no end token, or no row of the embedding for some token.
+    """
+    config = settings_in(folder / "config.json")
+    config |= config.get("text_config") or {}
+    rows, known = config.get("vocab_size"), tokenizer.get_vocab()
+    # some classes add a token of theirs to a tokenizer.json, which no text has
+    whole = (folder / "tokenizer.json").exists() or not known
+    if isinstance(rows, int) and not whole and max(known.values()) >= rows:
+        raise TrainingError(
+            f"the tokenizer has {len(known):,} tokens, and the model an embedding of {rows:,} rows",
+            where=str(folder),
+            hint="take the tokenizer that belongs to these weights",
+        )
+    if tokenizer.eos_token is None:
+        end = config.get("eos_token_id")
+        end = end[0] if isinstance(end, list) and end else end
+        if not isinstance(end, int):
+            raise TrainingError(
+                "no end token: neither tokenizer nor configuration names one",
+                where=str(folder),
+                hint='name it in tokenizer_config.json: "eos_token": "…"',
+            )
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(end)
+    tokenizer.beginning = _begin(tokenizer, config, settings_in(folder / "tokenizer_config.json"))
+    if tokenizer.beginning:
+        log.info("%s: %s", folder, tokenizer.beginning)
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write a tokenizer that begins as this one does, whatever its family is known by."""
+    tokenizer.save_pretrained(folder)
+    if tokenizer.beginning:
+        path = folder / "tokenizer_config.json"
+        said = settings_in(path) | {"add_bos_token": bool(start_tokens(tokenizer))}
+        with atomic_write(path) as stream:
+            json.dump(said, stream, indent=2, ensure_ascii=False)
+
+
+def _begin(tokenizer: Any, config: dict[str, Any], said: dict[str, Any]) -> str:
+    """Add the beginning token where the model was trained with it; says what was done.
+
+    What the tokenizer's own settings say (``add_bos_token``) goes before what its family is known by.
+    """
+    number = config.get("bos_token_id")
+    if not isinstance(number, int) or start_tokens(tokenizer):
+        return ""
+    token = tokenizer.convert_ids_to_tokens(number)
+    asked = said.get("add_bos_token")
+    by_class = str(said.get("tokenizer_class", "")).startswith(SENTENCEPIECE)
+    family = str(config.get("model_type", ""))
+    needed = family.startswith(FAMILIES) or token in OWN_TOKENS or (by_class and token == "<s>")
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    told = f"the configuration names the beginning token {token}, and the tokenizer does not add it"
+    if token is None or not (needed if asked is None else asked) or backend is None:
+        return f"{told}: texts are read without it, as {family or 'this family'} does not need it"
+    from tokenizers.processors import TemplateProcessing
+
+    backend.post_processor = TemplateProcessing(
+        single=f"{token} $A", pair=f"{token} $A $B:1", special_tokens=[(token, number)]
+    )
+    tokenizer.bos_token = token
+    return f"{told}: it is added before every text, as this model was trained with it"
