@@ -381,7 +381,7 @@ def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_
         hub.otherwise = (200, {}, {"model_type": "t5", "quantization_config": {"bits": 4}})
         told = [str(finding) for finding in ask_hub([layout])]
         assert "encoder-decoder" in told[0] and "quantised" in told[1]
-        del hub.paths[1:]
+        del hub.asked[1:]
         revision = layout.experiment.bases["gpt2"].revision
         assert hub.paths == [f"/openai-community/gpt2/resolve/{revision}/config.json"]
         assert peak_of(task).weights == 4 * (GPT2_SMALL.parameters - (50257 - 9) * 768)
