@@ -33,6 +33,7 @@ USES = {"search", "match", "fullmatch", "sub", "subn", "split", "findall", "find
 FILLED = {
     "collect/web/pages.py": [{"title": title, "mark": mark} for title, mark in CHALLENGES.values()],
     "collect/texts/wikipedia_text.py": [{"mark": "="}],
+    "examples/control.py": [{"known": "\ue000\ue001", "texts": ["<a>", "<b>"]}],
     "footprint/architecture.py": [{"targets": r".*\.(q|v)_proj"}],  # the user's own, as in peft
 }
 SIZES = (64, 512, 4096, 8192)  # of all texts; the two worst of each pattern grow on to

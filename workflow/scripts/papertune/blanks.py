@@ -13,7 +13,7 @@ _CODE = re.compile(
     r"|yield |assert |import \w[\w.]*(?: as \w+)?$|from [\w.]+ import |@\w[\w.]*(?:\(.*)?$|#|//|/\*"
     r"|(?:var|let|const|public|private|static|function|func|fn|int|auto|void) \w|<\/?\w[^>]*>$"
     r"|[\w.\[\]'\", *()]{1,80}? ?(?:[-+*/|&%:]|\*\*|//)?= ?[^\s=]|[\w.]+(?:<-|->|=>| <- | -> | => )"
-    r"|[\w.]+\(.*\)?;?$|[\])}]+[,;)]*$|.*[{};]$|.*(?:&&|\|\||::)|>>> |\$ "
+    r"|[\w.]+\(.*\)?;?$|[\])}]++[,;)]*$|.*[{};]$|.*(?:&&|\|\||::)|>>> |\$ "
     r"|(?:SELECT|INSERT|UPDATE|FROM|WHERE) "
 )
 _BLANK_LINES = re.compile(r"(?:[^\S\n]*+\n)*+")

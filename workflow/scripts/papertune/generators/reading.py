@@ -190,7 +190,7 @@ def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool, in
 def _name(key: object) -> str:
     """``Question 1:`` → ``question``."""
     name = str(key).lower()
-    return re.sub(r"[^a-z]" if name.isascii() else r"[\s\d_:：.*#-]", "", name)
+    return re.sub(r"[^a-z]", "", name) if name.isascii() else re.sub(r"[\s\d_:：.*#-]", "", name)
 
 
 def _is_part(value: Any, names: set[str] = _QUESTION_NAMES | _ANSWER_NAMES) -> bool:

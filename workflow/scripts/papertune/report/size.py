@@ -115,7 +115,7 @@ def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
     rows: list[list[str]] = []
     notes: list[str] = []
     records = read_records_below([jobs_folder(layout.name)])
-    for test_set in sets if study.trained and study.baseline else ():
+    for test_set in sets if design.baselines else ():
         spread, source = spread_of(layout, test_set, store)
         if spread is None:
             notes.append(f"{metric_named(how.metric).label} has no upper end: it needs a pilot.")

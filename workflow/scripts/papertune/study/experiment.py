@@ -192,10 +192,6 @@ class Experiment(Settings):
         chosen = self.models[model].dataset or self.dataset
         return writers(chosen) or [next(iter(self.generators))]
 
-    def dataset_of(self, model: str) -> str:
-        """The first of the generators whose pairs train a model."""
-        return self.datasets_of(model)[0]
-
     def seeds_of(self, model: str) -> list[int]:
         """A baseline is not trained, so it has one seed only."""
         chosen = self.models[model]
@@ -256,11 +252,6 @@ class Experiment(Settings):
     def baselines(self) -> dict[str, str]:
         """Each model that is held against another, and that one."""
         return {name: other for name in self.models if (other := self.baseline_of(name))}
-
-    @property
-    def baseline(self) -> str:
-        """The baseline that is named, or the first one."""
-        return next(filter(None, (self.comparison.baseline, *self.baselines.values())), "")
 
     @property
     def made(self) -> list[str]:

@@ -164,6 +164,10 @@ def is_abstract(text: str) -> bool:
     return (not notice or _is_study(text)) and not is_keywords(text) and not is_citation(text)
 
 
+_BETWEEN_TERMS = re.compile(r" ?[,;，；、،•|｜·・/] ?| [–—-] ")
+_BETWEEN_SPACELESS = re.compile(rf"{_BETWEEN_TERMS.pattern}|\s+")
+
+
 def is_keywords(text: str) -> bool:
     """A list of terms, not sentences."""
     if re.match(
@@ -172,12 +176,12 @@ def is_keywords(text: str) -> bool:
         re.IGNORECASE,
     ):
         return True
-    ways, most = r" ?[,;，；、،•|｜·・/] ?| [–—-] ", 3
+    ways, most = _BETWEEN_TERMS, 3
     if is_spaceless(text):  # there blanks part terms, and only these
-        ways, most = rf"{ways}|\s+", 4
+        ways, most = _BETWEEN_SPACELESS, 4
         if re.search("[。！？]", text):
             return False
-    parts = [part for part in re.split(ways, text.rstrip(". ")) if part]
+    parts = [part for part in ways.split(text.rstrip(". ")) if part]
     if len(parts) < 5 or re.search(r"[.!?]\s+[A-Z]", text):
         return False
     return word_count(text) / len(parts) <= most and not _is_study(text)
