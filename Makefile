@@ -85,7 +85,7 @@ test: lint ## install what tests need and run all of them
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: .venv/installed-test ## measure the promises about speed and memory (30 minutes)
-	@failed=; for name in answering training_speed startup gpu_training planning listing nothing_to_do incremental memory disk crawl dblp_snapshot stack_dump reading; do \
+	@failed=; for name in answering training_speed startup gpu_training planning listing nothing_to_do incremental memory disk crawl dblp_snapshot stack_dump reading leakage; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py || failed="$$failed $$name"; done; \
 	  test -z "$$failed" || { echo "above the limit:$$failed"; exit 1; }
 

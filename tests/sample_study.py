@@ -12,10 +12,11 @@ from pathlib import Path
 from papertune.collect.identifiers import document_id
 from papertune.demo.papers import Paper, papers
 from papertune.pairfile import read_pairs, write_pairs
-from papertune.records import Answer, Document, Pair, Rejection, pair_id, write_records
+from papertune.records import Answer, Document, Pair, Rejection, Suspect, pair_id, write_records
 from papertune.report.cost import cost_table, jobs_of
 from papertune.report.counts import count_stages
 from papertune.report.figures import draw_figures
+from papertune.report.leakage import write_leakage
 from papertune.report.page import write_page
 from papertune.report.table import write_table
 from papertune.scores.comparing import compare
@@ -120,9 +121,21 @@ def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year:
     to = {"matrix": study.made_from["matrix"], "writers": study.tables / "writers.csv"}
     to["spread"] = study.tables / "spread.csv"
     compare(layout.by_cell("scores"), Design.of(study.experiment), **to)
+    _leakage(layout, hostile)
+    write_leakage(layout, study.tables, matrix=study.made_from["matrix"])
     count_stages(layout, study.made_from["counts"])
     write_table(study.tables / "cost", cost_table([], {}, jobs_of(layout)))
     return study
+
+
+def _leakage(layout: Layout, hostile: str) -> None:
+    """One document that tests is suspicious."""
+    pair = next(read_pairs(layout.by_split("datasets")["cloze", "test"]))
+    suspect = Suspect(pair.document, "shared_13_grams", 0.25, f"As “Tern”{hostile}")
+    write_records(layout.leakage("suspects.jsonl"), [suspect])
+    design, without = Design.of(layout.experiment), {suspect.document}
+    matrix = layout.leakage("matrix.csv")
+    compare(layout.by_cell("scores"), design, matrix=matrix, without=without)
 
 
 def _year(layout: Layout, year: int, count: int, hostile: str) -> list[tuple[Document, Paper]]:

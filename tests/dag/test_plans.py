@@ -17,6 +17,7 @@ def test_the_isca_experiment_plans_the_right_jobs(tmp_path):
     assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(years, 20) | {
         "download_base": 3,  # two generators and one base
         "keep_apart": 2,  # validation, test
+        **dict.fromkeys(("find_suspects", "compare_without_suspects", "write_leakage"), 1),
         "synthesize": 4,  # Gemma: train, validation, test; Mistral: test
         "describe_dataset": 2,
         "train": 6,  # full and LoRA × 3 seeds

@@ -106,6 +106,22 @@ def test_only_the_year_that_changed_is_replaced_and_every_change_is_told(venue, 
     assert venue.titles(2010) == ["Two, corrected", "Three"]
 
 
+def test_a_paper_whose_year_changed_is_told_with_what_to_do(venue, caplog):
+    """Trained on and tested with is neither: it moves, or stays where it trains."""
+    one, two = FIRST
+    venue.show(2022, {two: "Two", "https://a.example/9": "Nine"})
+    venue.list(2022)
+    venue.show(2010, {one: "One"})
+    venue.show(2011, {one: "One"})
+    venue.refresh()
+    said = "“Two” moved from 2011 (train) to 2022 (test): the next run trains again"
+    assert said in caplog.text
+    venue.show(2022, {one: "One"})
+    venue.refresh()
+    assert "“One” is listed for 2010 (train) and for 2022 (test)" in caplog.text
+    assert "it is in training only" in caplog.text
+
+
 def test_rejections_alone_leave_the_listing_as_it_is(venue):
     before = files()
     venue.show(2010, {**FIRST, "https://a.example/0": "Preface"})

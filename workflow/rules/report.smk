@@ -63,6 +63,31 @@ rule write_tables:
         "../scripts/write_tables.py"
 
 
+# What stood on both sides of a split, and the matrix with and without what is suspicious of it.
+rule write_leakage:
+    input:
+        matrix="results/{experiment}/tables/matrix.csv",
+        without="results/{experiment}/leakage/matrix.csv",
+        suspects="results/{experiment}/leakage/suspects.jsonl",
+        left=lambda wildcards: list(layout(wildcards).left_out().values()),
+        rejected_pairs=lambda wildcards: list(
+            layout(wildcards).by_split("rejected/pairs").values()
+        ),
+    output:
+        leakage=table("leakage", "Documents"),
+        unsuspected=table("unsuspected", "Matrix"),
+    log:
+        "logs/{experiment}/tables/leakage.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.report),
+        shown=shown,
+    script:
+        "../scripts/write_leakage.py"
+
+
 # Only where the experiment gives published figures.
 rule write_published:
     input:
@@ -134,6 +159,7 @@ rule write_page:
         text="results/{experiment}/tables/matrix.txt",
         cost="results/{experiment}/tables/cost.csv",
         larger="results/{experiment}/tables/size.csv",
+        leakage="results/{experiment}/tables/leakage.csv",
         published=lambda wildcards: (
             "results/{experiment}/tables/published.csv"
             if study(wildcards).published

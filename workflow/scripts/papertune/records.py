@@ -86,6 +86,19 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """A document that stays in testing though something of it may have been trained on.
+
+    ``reason`` is ``shared_13_grams`` (then ``share`` is that of its own) or ``neighbour`` (a cosine).
+    """
+
+    document: str
+    reason: str
+    share: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one model wrote for one question of one test set.
 

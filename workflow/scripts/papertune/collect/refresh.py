@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,6 +55,7 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
         if Path(path).exists()
     ]
     failed, new = [], 0
+    vanished: dict[str, dict[str, Part]] = {name: {} for name in studies}
     for name, part, listing in listed:
         rejected = Path(Layout(name, studies[name]).by_year("rejected/listings")[part])
         try:
@@ -71,13 +72,41 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
             log.info("%s %s: %s", name, part, ", ".join(parts) if changes else "nothing new")
             for what, item in changes:
                 log.info("  %s: %s (%s)", what, item.title, item.url)
+                vanished[name] |= {item.id: part} if what == "vanished" else {}
     log.info("%d listings: %d changed, %d failed", len(listed), new, len(failed))
+    for name, study in studies.items():
+        for told in _moved(study, Layout(name, study), vanished[name]):
+            log.warning("%s: %s", name, told)
     if failed:
         raise CollectError(
             f"{len(failed)} of {len(listed)} listings stay as they were, their source failed: "
             + ", ".join(failed),
             hint="the reasons stand above; run `snakemake refresh` again when they are gone",
         )
+
+
+def _moved(study: Experiment, layout: Layout, vanished: Mapping[str, Part]) -> Iterator[str]:
+    """What happens to documents that are listed for another year now, or for two, in words.
+
+    ``vanished`` are ids that a part has no longer.
+    """
+    split = {part: "train" if part in study.parts_of("train") else "test" for part in study.parts}
+    seen: dict[str, Part] = {}
+    for part, path in layout.by_year("listings").items():
+        for item in read_records(path, Document) if Path(path).exists() else ():
+            before = vanished.get(item.id)
+            if item.id in seen and split[seen[item.id]] != split[part]:
+                yield (
+                    f"“{item.title}” is listed for {seen[item.id]} ({split[seen[item.id]]}) and for "
+                    f"{part} ({split[part]}): it is in training only. If its year was changed, "
+                    "`snakemake refresh` mends the listing that is behind; in a file, delete one row"
+                )
+            elif before is not None and before != part and split[before] != split[part]:
+                yield (
+                    f"“{item.title}” moved from {before} ({split[before]}) to {part} "
+                    f"({split[part]}): the next run trains again, and asks about it anew"
+                )
+            seen.setdefault(item.id, part)
 
 
 def _refresh_part(

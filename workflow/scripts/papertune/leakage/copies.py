@@ -113,7 +113,8 @@ def _entry(line: bytes, where: str) -> Entry:
 
 
 @lru_cache(maxsize=512)
-def _at(place: Place) -> tuple[Entry, np.ndarray]:
+def at(place: Place) -> tuple[Entry, np.ndarray]:
+    """What stands at a place, and its runs of words."""
     with open(place.path, "rb", opener=anybodys) as stream:
         stream.seek(place.offset)
         entry = _entry(stream.readline(), str(place.path))
@@ -166,10 +167,10 @@ class Training:
             (self._known[name] for name in sorted(entry.names) if name in self._known), None
         )
         if same is not None:
-            return Copy(entry, "same_document", _at(self._places[same])[0])
+            return Copy(entry, "same_document", at(self._places[same])[0])
         equal = self._known.get(_digest(said))
         if equal is not None:
-            original = _at(self._places[equal])[0]
+            original = at(self._places[equal])[0]
             known = len(said) >= SHORTEST or entry.asked
             if known or normalised(entry.title) == normalised(original.title):
                 return Copy(entry, "same_text", original, 1.0)
@@ -177,7 +178,7 @@ class Training:
             return None
         best: Copy | None = None
         for number in dict.fromkeys([*self._titles.get(entry.edition, ()), *near]):
-            original, other = _at(self._places[number])
+            original, other = at(self._places[number])
             share = self._alike(entry, own, original, other)
             if share is not None and (best is None or share > (best.share or 0)):
                 best = Copy(entry, "near_copy", original, share)

@@ -41,9 +41,9 @@ def keep_apart(
     Returns:
         What was found.
     """
-    side = Training(chain(_of(training, theirs), chain.from_iterable(map(_texts, corpora))))
+    side = Training(chain(of_splits(training, theirs), chain.from_iterable(map(_texts, corpora))))
     seen: dict[str, None] = {}
-    own = (entry for _, entry in _of(documents, [mine]) if entry.id not in seen)
+    own = (entry for _, entry in of_splits(documents, [mine]) if entry.id not in seen)
     found = []
     for copy in side.copies(_noted(own, seen)):
         found.append(copy)
@@ -62,7 +62,8 @@ def _noted(texts: Iterable[Entry], seen: dict[str, None]) -> Iterator[Entry]:
         yield entry
 
 
-def _of(files: Iterable[File], chosen: Sequence[SplitOf]) -> Iterator[tuple[Place, Entry]]:
+def of_splits(files: Iterable[File], chosen: Sequence[SplitOf]) -> Iterator[tuple[Place, Entry]]:
+    """The documents of some splits, in files of documents."""
     for path in map(Path, files):
         for place, entry in entries(path):
             if any(one(entry) for one in chosen):

@@ -60,6 +60,10 @@ class Layout:
         splits = ("validation", "test") if trained else ("test",)
         return {split: f"{self.root}/rejected/splits/{split}.jsonl" for split in splits}
 
+    def leakage(self, name: str) -> str:
+        """A file about what may have been trained on."""
+        return f"{self.root}/leakage/{name}"
+
     def training_pairs(self) -> list[str]:
         """All pairs that models are trained and chosen with."""
         return [path for (_, split), path in self.by_split("datasets").items() if split != "test"]

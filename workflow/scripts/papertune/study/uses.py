@@ -70,6 +70,18 @@ def keep_apart(layout: Layout, split: str) -> Uses:
     return Uses(versions.APART, chosen)
 
 
+def find_suspects(layout: Layout) -> Uses:
+    """Of what may have been trained on and stays in the test sets."""
+    study, apart = layout.experiment, keep_apart(layout, "test")
+    embedder = study.embedder if study.embeds else None
+    return Uses([versions.APART, versions.EMBED], {**apart.counted, "embedder": embedder})
+
+
+def compare_without(layout: Layout) -> Uses:
+    """Of all scores but those of suspicious documents: nothing else than comparing takes."""
+    return compare(layout)
+
+
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
     """Of one generator about one split."""
     study = layout.experiment

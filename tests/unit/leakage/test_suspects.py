@@ -1,0 +1,88 @@
+"""What is suspicious stays, is told, and can be left out of the matrix."""
+
+import random
+
+import pytest
+
+from papertune.leakage.suspects import find_suspects
+from papertune.records import Document, Suspect, read_records, write_records
+from papertune.report.leakage import leakage_table, unsuspected_table
+from papertune.scores.scoring import Embeddings
+from papertune.study.experiment import Splits
+from papertune.study.settings import Embedder
+from papertune.study.splits import SplitOf
+from sample_study import make_study
+
+SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2019}, validation=0.3)
+WORDS = [a + b + c for a in "bdfgkl" for b in "aeiou" for c in ("n", "rt", "ss")]
+
+
+def prose(seed, count=80):
+    return " ".join(random.Random(seed).choices(WORDS, k=count))
+
+
+def document(name, text, year):
+    return Document(name, f"On {name}", f"https://venue.example/{name}", year, text)
+
+
+@pytest.fixture
+def suspects(tmp_path):
+    def run(documents, embeddings=None, taken_out=()):
+        path, output = tmp_path / "documents.jsonl", tmp_path / "suspects.jsonl"
+        write_records(path, documents)
+        find_suspects(
+            documents=[path],
+            mine=SplitOf.of("test", SPLITS),
+            taken_out=taken_out,
+            training=[path],
+            theirs=[SplitOf.of(one, SPLITS) for one in ("train", "validation")],
+            corpora=[],
+            output=output,
+            embeddings=embeddings,
+        )
+        return list(read_records(output, Suspect))
+
+    return run
+
+
+def test_a_shared_run_of_13_words_is_suspicious_but_a_phrase_of_the_field_is_not(suspects):
+    quote, phrase = prose(1, 14), prose(2, 15)
+    trains = [document("quoted", f"{prose(3)} {quote} {prose(4)}", 2001)]
+    trains += [document(f"t{n}", f"{phrase} {prose(10 + n)}", 2002) for n in range(11)]
+    tests = [
+        document("quotes", f"{quote} {prose(5)}", 2011),
+        document("usual", f"{phrase} {prose(6)}", 2011),
+        document("short", " ".join(quote.split()[:12]), 2011),
+        document("gone", f"{quote} {prose(7)}", 2011),
+    ]
+    [found] = suspects(trains + tests, taken_out={"gone"})
+    assert (found.document, found.reason) == ("quotes", "shared_13_grams")
+    assert found.share == pytest.approx(2 / 82)
+    assert "2 runs of 13 words" in found.detail and "On quoted" in found.detail
+
+
+def test_a_near_neighbour_is_suspicious(suspects, tmp_path):
+    """With the embedder that comes along; its vectors come from the store the second time."""
+    trains = [document("a", "The cat sat on the mat in the warm sun.", 2001)]
+    tests = [
+        document("b", "A cat sat on a mat in the warm sun.", 2011),
+        document("c", "Interest rates of the central bank rose sharply.", 2011),
+    ]
+    made = []
+    opened = lambda: made.append(Embeddings(Embedder(), tmp_path / "store")) or made[-1]  # noqa: E731
+    found = suspects(trains + tests, opened)
+    assert [(one.document, one.reason) for one in found] == [("b", "neighbour")]
+    assert found[0].share > 0.9 and "On a" in found[0].detail
+    assert suspects(trains + tests, opened) == found
+    assert made[0]._model is not None and made[1]._model is None
+
+
+def test_the_tables_say_what_was_taken_out_what_stays_and_what_it_is_worth(tmp_path):
+    study = make_study(tmp_path, metrics=["token_f1"])
+    [row] = leakage_table(study.layout).rows
+    assert row[0] == "suspicious, kept" and row[3] == "shared_13_grams"
+    without = study.layout.leakage("matrix.csv")
+    table = unsuspected_table(study.experiment, study.made_from["matrix"], without)
+    assert len(table.rows) == 6
+    assert {int(of) - int(rest) for *_, of, rest in table.rows} == {1}
+    assert all(row[2] != row[3] for row in table.rows)

@@ -1,0 +1,108 @@
+"""Documents that test and are suspicious: shared 13-grams, near neighbours of training texts."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+
+from papertune.leakage.copies import Entry, Place, at, entries
+from papertune.leakage.splits import File, of_splits
+from papertune.leakage.texts import runs, words
+from papertune.records import Suspect, write_records
+from papertune.scores.scoring import Embeddings
+from papertune.study.splits import SplitOf
+
+log = logging.getLogger("papertune")
+
+GRAM = 13  # words, as Brown et al. 2020 (GPT-3, appendix C) take them,
+COMMON = 10  # and as there, what more training texts share is a phrase
+NEIGHBOUR = 0.9  # cosine; of abstracts in one field few are as near
+BLOCK = 1000  # texts whose vectors are held at once, on each side
+
+
+def find_suspects(
+    *,
+    documents: Iterable[File],
+    mine: SplitOf,
+    taken_out: Collection[str],
+    training: Sequence[File],
+    theirs: Sequence[SplitOf],
+    corpora: Sequence[File],
+    output: File,
+    embeddings: Callable[[], Embeddings] | None = None,
+) -> list[Suspect]:
+    """Find what is suspicious of the documents that stay in a split, by ``Suspect`` records.
+
+    Args:
+        taken_out: Ids of those that left it.
+        embeddings: Opens what neighbours are found by; none are looked for without.
+
+    The rest is as of :func:`papertune.leakage.splits.keep_apart`.
+    """
+
+    def side() -> Iterator[tuple[Place, Entry]]:
+        texts = (entries(Path(path)) for path in corpora)
+        return chain(of_splits(training, theirs), chain.from_iterable(texts))
+
+    own = {e.id: e for _, e in of_splits(documents, [mine]) if e.id not in taken_out}
+    found = list(_by_grams(list(own.values()), side()))
+    if embeddings and own:
+        found += _by_neighbours(list(own.values()), of_splits(training, theirs), embeddings())
+    found.sort(key=lambda one: (one.document, one.reason))
+    write_records(output, found)
+    log.info("%d documents are suspicious and stay", len({one.document for one in found}))
+    return found
+
+
+def _by_grams(own: list[Entry], side: Iterable[tuple[Place, Entry]]) -> Iterator[Suspect]:
+    grams = [_grams(entry.text) for entry in own]
+    wanted = np.unique(np.concatenate([np.zeros(0, np.uint64), *grams]))
+    counts, first = np.zeros(len(wanted), np.uint16), np.full(len(wanted), -1, np.int64)
+    places = []
+    for number, (place, entry) in enumerate(side):
+        places.append(place)
+        _, found, _ = np.intersect1d(wanted, _grams(entry.text), return_indices=True)
+        counts[found] += counts[found] <= COMMON
+        first[found] = np.where(first[found] < 0, number, first[found])
+    for entry, mine in zip(own, grams, strict=True):
+        place_of = np.searchsorted(wanted, mine)
+        shared = place_of[(counts[place_of] > 0) & (counts[place_of] <= COMMON)]
+        if len(shared):
+            [(number, _)] = Counter(first[shared].tolist()).most_common(1)
+            what = f"{len(shared)} runs of {GRAM} words of {entry.named} stand in training too"
+            detail = f"{what}, in {at(places[number])[0].named} for example"
+            yield Suspect(entry.id, "shared_13_grams", len(shared) / len(mine), detail)
+
+
+def _grams(text: str) -> np.ndarray:
+    said = words(text)
+    return runs(said if len(said) >= GRAM else [], GRAM)
+
+
+def _blocks(texts: Iterable[Entry]) -> Iterator[list[Entry]]:
+    rest = iter(texts)
+    while some := list(islice(rest, BLOCK)):
+        yield some
+
+
+def _by_neighbours(
+    own: list[Entry], side: Iterable[tuple[Place, Entry]], embeddings: Embeddings
+) -> Iterator[Suspect]:
+    """The nearest training text of each, where it is near; vectors of two blocks at a time."""
+    best: dict[str, tuple[float, Entry]] = {}
+    for others in _blocks(entry for _, entry in side):
+        for some in _blocks(own):
+            embeddings.load(entry.text for entry in (*some, *others))
+            for entry in some:
+                near = max(others, key=lambda other: embeddings.cosine(entry.text, other.text))
+                share = embeddings.cosine(entry.text, near.text)
+                if share >= NEIGHBOUR and share > best.get(entry.id, (0.0,))[0]:
+                    best[entry.id] = share, near
+    for entry in own:
+        if entry.id in best:
+            share, near = best[entry.id]
+            detail = f"{entry.named} is near {near.named} of training: cosine {share:.2f}"
+            yield Suspect(entry.id, "neighbour", share, detail)

@@ -1,0 +1,58 @@
+"""Tables of what stood on both sides of a split, and what it does to the matrix."""
+
+from pathlib import Path
+
+from papertune.records import Rejection, Suspect, read_records
+from papertune.report.tables import NONE, Table, interval, write_table
+from papertune.scores.matrix import find_cell, read_matrix
+from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
+
+
+def write_leakage(layout: Layout, folder: str | Path, *, matrix: str | Path) -> None:
+    """Write leakage and unsuspected, each as .csv, .md and .tex, beside ``matrix``."""
+    unsuspected = Path(layout.leakage("matrix.csv"))
+    write_table(Path(folder) / "leakage", leakage_table(layout))
+    table = unsuspected_table(layout.experiment, matrix, unsuspected)
+    write_table(Path(folder) / "unsuspected", table)
+
+
+def leakage_table(layout: Layout) -> Table:
+    """What was taken out and why, and what is suspicious and stays."""
+    rows = [
+        ["taken out", split, one.key, one.reason, one.detail]
+        for split, path in layout.left_out().items()
+        for one in read_records(path, Rejection)
+    ]
+    rows += [
+        ["taken out", f"{generator}/{split}", one.key, one.reason, one.detail]
+        for (generator, split), path in layout.by_split("rejected/pairs").items()
+        for one in read_records(path, Rejection)
+        if one.reason == "trained_on"
+    ]
+    rows += [
+        ["suspicious, kept", "test", one.document, one.reason, one.detail]
+        for one in read_records(layout.leakage("suspects.jsonl"), Suspect)
+    ]
+    columns = ["What became of it", "Split", "Document", "Reason", "Where"]
+    return Table("On both sides of a split", columns, rows, left=5)
+
+
+def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str | Path) -> Table:
+    """The comparison's metric on all documents that test, and on those that are not suspicious."""
+    metric, every, rest = experiment.comparison.metric, read_matrix(matrix), read_matrix(without)
+    rows = []
+    for test_set in experiment.test_set_names:
+        for model in experiment.models:
+            which = {"model": model, "test_set": test_set, "metric": metric}
+            found = [find_cell(cells, **which) for cells in (every, rest)]
+            rows.append(
+                [
+                    experiment.set_label(test_set),
+                    experiment.model_label(model),
+                    *(interval(cell) if cell else NONE for cell in found),
+                    *(f"{cell.documents:,}" if cell else "0" for cell in found),
+                ]
+            )
+    columns = ["Test set", "Model", "All documents", "Without suspicious", "Documents", "Of these"]
+    return Table("With and without what is suspicious", columns, rows, left=2)
