@@ -1,9 +1,11 @@
 """Tables of what stood on both sides of a split, and what it does to the matrix."""
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from papertune.records import Rejection, Suspect, read_records
-from papertune.report.tables import NONE, Table, interval, write_table
+from papertune.report.tables import NONE, Table, interval, read_table, write_table
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
@@ -56,3 +58,11 @@ def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str |
             )
     columns = ["Test set", "Model", "All documents", "Without suspicious", "Documents", "Of these"]
     return Table("With and without what is suspicious", columns, rows, left=2)
+
+
+def read_leakage(folder: str | Path) -> dict[str, Any]:
+    """What the page shows of both tables: ``found``, ``unsuspected``, and ``counts`` of the former."""
+    found = read_table(Path(folder, "leakage.csv"), "On both sides of a split", left=5)
+    counts = Counter((became, split, reason) for became, split, _, reason, _ in found.rows)
+    unsuspected = read_table(Path(folder, "unsuspected.csv"), "Without what is suspicious", left=2)
+    return {"found": found, "unsuspected": unsuspected, "counts": sorted(counts.items())}

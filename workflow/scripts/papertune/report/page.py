@@ -20,6 +20,7 @@ from papertune.report.figures import COLOURS, colour, inline
 from papertune.report.numbers import gain_of, number, p_text
 from papertune.report.size import size_table
 from papertune.report.table import read_table
+from papertune.report.leakage import read_leakage
 from papertune.report.tables import (
     gains_table,
     held_against,
@@ -87,11 +88,6 @@ def write_page(
         style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
     script = (PARTS / "script.js").read_text(encoding="utf-8")
     data = answers_side_by_side(layout, limit=questions, budget=BYTES)
-    leakage = {
-        name: read_table(Path(cost).with_name(f"{name}.csv"), name, left)
-        for name, left in (("leakage", 5), ("unsuspected", 2))
-    }
-    leaks = Counter((row[0], row[1], row[3]) for row in leakage["leakage"].rows)
     # escaping is on; only ``|safe`` in the template passes markup, that of this program
     environment = Environment(
         loader=FileSystemLoader(PARTS),
@@ -132,7 +128,6 @@ def write_page(
             "published": published_table(cells, experiment) if experiment.published else None,
             "training": training_table(facts, experiment),
             "cost": read_table(cost, "What it cost", left=3),
-            **leakage,
         },
         size_notes=size_notes,
         writers_of_pairs=len(
@@ -144,7 +139,7 @@ def write_page(
             name: (inline(Path(figures, f"{name}.svg").read_text("utf-8"), name, label), label)
             for name, label in FIGURES.items()
         },
-        leaks=sorted(leaks.items()),
+        leakage=read_leakage(Path(cost).parent),
         stages=_stage_rows(rows),
         problems=problems(rows, experiment),
         missing=[
