@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from papertune.records import Rejection, Suspect, read_records
-from papertune.report.tables import NONE, Table, interval, read_table, write_table
+from papertune.report.numbers import NONE, interval
+from papertune.report.table import Table, read_table, write_table
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout

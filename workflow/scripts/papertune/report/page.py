@@ -17,10 +17,10 @@ from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
+from papertune.report.leakage import read_leakage
 from papertune.report.numbers import gain_of, number, p_text
 from papertune.report.size import size_table
 from papertune.report.table import read_table
-from papertune.report.leakage import read_leakage
 from papertune.report.tables import (
     gains_table,
     held_against,
