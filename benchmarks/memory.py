@@ -279,7 +279,7 @@ def score(here: Here) -> None:
             answers=here.cells("answers")[key],
             output=output,
             metrics=here.experiment.metrics,
-            embedder=here.experiment.embedder,
+            embedders=here.experiment.scoring_embedders,
             store=here.store,
         )
 

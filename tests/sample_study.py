@@ -194,7 +194,7 @@ def _answers(layout: Layout, cell: tuple[str, int, str], draw: random.Random, ho
     path, study = layout.by_cell("answers")[cell], layout.experiment
     write_records(path, answers)
     output = layout.by_cell("scores")[cell]
-    score_answers(path, output, study.scored, study.embedder, Path(layout.root))
+    score_answers(path, output, study.scored, study.scoring_embedders, Path(layout.root))
 
 
 def _model(folder: Path, full: bool, seed: int, draw: random.Random) -> None:

@@ -49,6 +49,7 @@ def check_run():
         asked = {task.layout.name: task.layout for task in tasks}
         found += machine.check_bases(asked.values())
         found += machine.check_memory(tasks, memory_there())
+        found += machine.check_embedders(LAYOUTS.values())
         submits = slurm.submits(executor)
         if submits:
             found = [

@@ -27,7 +27,7 @@ rule answer:
 rule score:
     input:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",
-        embedder=lambda wildcards: given(layout(wildcards).embedder()),
+        embedders=lambda wildcards: list(layout(wildcards).scorers().values()),
     output:
         scores="results/{experiment}/scores/{model}/seed-{seed}/{test_set}.jsonl",
     log:
@@ -70,7 +70,7 @@ rule find_suspects:
         training=lambda wildcards: layout(wildcards).documents("train"),
         corpora=lambda wildcards: layout(wildcards).corpora(),
         left=lambda wildcards: layout(wildcards).left_out()["test"],
-        embedder=lambda wildcards: given(layout(wildcards).embedder()),
+        embedder=lambda wildcards: given(layout(wildcards).neighbours_by()),
     output:
         suspects="results/{experiment}/leakage/suspects.jsonl",
     log:

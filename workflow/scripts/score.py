@@ -11,7 +11,6 @@ with job(snakemake, uses.score) as given:
         answers=Path(snakemake.input.answers),
         output=Path(snakemake.output.scores),
         store=Path(snakemake.config["store"]),
-        embedder_folder=snakemake.input.embedder or None,
         threads=snakemake.threads,
         **given,
     )

@@ -201,7 +201,7 @@ def score():
     said = zip(texts[::2], texts[1::2])
     write_records("answers", (Answer(a, "d", 2020, "q", a, b, 1, 1, 1, False) for a, b in said))
     begin()
-    score_answers("answers", "output", ["similarity"], Embedder(), "store")
+    score_answers("answers", "output", ["similarity"], {"": Embedder()}, "store")
 
 def rules():
     words = "We show that the cache of the suite reduces latency by %d%%. "

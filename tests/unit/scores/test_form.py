@@ -11,7 +11,6 @@ from papertune.records import Answer
 from papertune.scores.scoring import score_answer
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
-from papertune.study.settings import Embedder
 from papertune.study.uses import score as score_uses
 from sample_study import SETTINGS
 
@@ -209,4 +208,4 @@ def test_companions_are_scored_whatever_is_chosen(judged):
     assert chosen["metrics"] == study.scored
     assert companions(judged) == study.scored == study.compared
     # no embedder is asked for where nothing is compared in meaning
-    assert chosen["embedder"] == Embedder() and not study.embeds
+    assert chosen["embedders"] == {}

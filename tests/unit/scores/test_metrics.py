@@ -11,7 +11,8 @@ from papertune.errors import EvaluationError
 from papertune.metrics import METRICS, describe, part_keys
 from papertune.metrics.overlap import combine_bleu, longest_common
 from papertune.records import Answer, Score, read_records, write_records
-from papertune.scores.scoring import Embeddings, embedder_identity, score_answer, score_answers
+from papertune.scores.embedders import embedder_identity
+from papertune.scores.scoring import Embeddings, score_answer, score_answers
 from papertune.study import experiment
 from papertune.study.settings import Embedder
 from time_limit import at_most
@@ -170,7 +171,7 @@ def scored(tmp_path_factory):
 
 def score(folder, output, **more):
     answers = folder / "answers.jsonl"
-    how = (list(METRICS), Embedder(), folder / "store")
+    how = (list(METRICS), {"": Embedder()}, folder / "store")
     return score_answers(answers, folder / output, *how, **more)
 
 

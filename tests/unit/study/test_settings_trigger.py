@@ -33,8 +33,8 @@ FIRST = {
     "instruction": "synthesize", "generators": "synthesize", "test_sets": "synthesize",
     "dataset": "synthesize", "models": "synthesize",  # which has to write what a model trains on
     "bases": "pretrain_base", "training": "train", "union": "train", "seeds": "train", "prompt": "train",
-    "embedder": "train", "answering": "answer", "metrics": "score", "comparison": "compare",
-    "export": "export_model",
+    "embedder": "train", "embedders": "train", "answering": "answer", "metrics": "score",
+    "comparison": "compare", "export": "export_model",
 }  # fmt: skip
 SHOWN = ("published", "title", "question", "compute")
 FIRST |= dict.fromkeys(SHOWN, REPORT[0])
@@ -83,13 +83,14 @@ bases:
   folder: {{path: a}}
   own: {{pretrain: {{corpus: {{files: [a.jsonl]}}}}}}
 models:
-  judged: {{base: hub, method: scratch, training: {{best_by: token_f1}}}}
+  judged: {{base: hub, method: scratch, training: {{best_by: similarity@other}}}}
   baseline: {{base: hub, method: baseline}}
   full: {{base: own, method: full, subset: {{first: 3}}}}
   lora: {{base: folder, method: lora, subset: {{fraction: 0.5}}}}
   qlora: {{base: hub, method: qlora, freeze: {{first: 1, last: 1}}}}
   packed: {{base: hub, method: full, dataset: [rules, posts], examples: {{packing: whole}}}}
 embedder: {{model: a/b, revision: {SHA}}}
+embedders: {{other: {{model: c/d, revision: {SHA}}}}}
 """)
 
 
@@ -146,7 +147,7 @@ def plan(study: Experiment) -> dict[tuple[str, ...], Any]:
     for model, seed, test_set in layout.by_cell("answers"):
         cell = {"model": model, "seed": seed, "test_set": test_set}
         job(uses.answer, layout.base(model), **cell)
-        job(uses.score, layout.embedder(), **cell)
+        job(uses.score, *layout.scorers().values(), **cell)
     for rule in (uses.compare, uses.count_stages, uses.report, uses.write_cost):
         job(rule)
     return jobs

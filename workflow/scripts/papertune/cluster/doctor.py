@@ -44,6 +44,7 @@ def examine(
     yield from machine.check_folders(folders)
     for layout in layouts.values():
         yield from machine.check_source(layout)
+    yield from machine.check_embedders(layouts.values())
     models = {model: None for layout in layouts.values() for model in machine.hub_models(layout)}
     yield from machine.check_models(models, layouts)
     yield from machine.check_bases(layouts.values())

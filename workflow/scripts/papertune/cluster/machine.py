@@ -19,6 +19,7 @@ from papertune.footprint.study import Task, judge, remember
 from papertune.jobs.keys import hub_token
 from papertune.models.examination import of_another_kind, problems
 from papertune.records import from_json
+from papertune.scores.embedders import INSTALL, not_installed
 from papertune.study.layout import Layout
 
 GIGABYTE = 10**9
@@ -174,13 +175,24 @@ def hub_models(layout: Layout) -> list[HubModel]:
     wanted = [
         *((base.hub, base.revision) for base in study.bases.values() if base.hub),
         *((g.model, g.revision) for g in study.generators.values() if g.backend == "transformers"),
-        *([(study.embedder.model, study.embedder.revision)] if layout.embedder() else []),
+        *((one.model, one.revision) for one in map(study.embedder_named, layout.embedders())),
     ]
     return [
         HubModel(name, revision, layout.hub(name, revision))
         for name, revision in dict.fromkeys(wanted)
         if revision
     ]
+
+
+def check_embedders(layouts: Iterable[Layout]) -> Iterator[Finding]:
+    """Whether the packages of embedders are installed."""
+    chosen = {
+        study.embedder_named(name): None
+        for study in (layout.experiment for layout in layouts)
+        for name in {*study.scoring_embedders, *study.judges}
+    }
+    for lacking in filter(None, map(not_installed, chosen)):
+        yield wrong(lacking, f"run: {INSTALL}")
 
 
 def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iterator[Finding]:

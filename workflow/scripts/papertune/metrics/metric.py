@@ -7,7 +7,7 @@ right for a cell and for every part of it, which a mean of per-answer values wou
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +22,9 @@ class Embeddings(Protocol):
 
     def cosine(self, first: str, second: str) -> float:
         """How close two texts are in meaning, from -1 to 1."""
+
+    def unread(self, text: str) -> float:
+        """Share of a text's pieces that the embedder does not know, 0 to 1."""
 
 
 # the parts of one answer, None where the metric is not defined for it
@@ -45,6 +48,7 @@ class Metric:
     of_text: bool = True  # judges what an answer says: an answer cut to another form can be asked
     # what it compares in meaning: texts that must be embedded before an answer is measured
     texts: Callable[[Answer], tuple[str, ...]] | None = None
+    embedder: str = ""  # the experiment's name of what embeds them; empty for its first one
     signature: Callable[[], str] | None = None  # how a library says what exactly was computed
 
     @property
@@ -81,8 +85,18 @@ def metric(label: str, **more: Any) -> Callable[[Measure], Measure]:
 
 
 def metric_named(name: str) -> Metric:
-    """The metric of a name; raises KeyError where there is none."""
-    return METRICS[name]
+    """The metric of a name; raises KeyError where there is none.
+
+    ``similarity@NAME`` is the similarity that the embedder NAME of the experiment sees.
+    """
+    own, at, embedder = name.partition("@")
+    if name in METRICS or not at or not METRICS[own].texts:
+        return METRICS[name]
+    whole = METRICS[own]
+    label = f"{whole.label} ({embedder})"
+    return replace(
+        whole, label=label, description=f"By {embedder}: {whole.description}", embedder=embedder
+    )
 
 
 def describe(name: str) -> str:

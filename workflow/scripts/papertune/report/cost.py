@@ -62,7 +62,7 @@ def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
             yield stage, study.model_label(model), cell
     yield "compare", "", {}
     writers = {layout.generator_model(generator) for generator, _ in layout.generated}
-    folders = {layout.embedder(), *map(layout.base, study.models), *writers}
+    folders = {*layout.embedders().values(), *map(layout.base, study.models), *writers}
     for path in sorted(map(Path, filter(None, folders))):
         if path.parent.parent == Path(layout.resources, "models"):
             hub = path.parent.name

@@ -1,11 +1,12 @@
 """Numbers as the report writes them."""
 
 import math
+from collections.abc import Iterable
 
 from papertune.metrics import metric_named
 from papertune.scores.matrix import Cell
 
-BETTER, WORSE = "*", "†"
+BETTER, WORSE, UNREAD = "*", "†", "‡"  # better, worse, and not all texts were read
 NONE = "–"
 
 
@@ -31,8 +32,23 @@ def with_limits(values: Limits, metric: str, *, signed: bool = False) -> str:
 def interval(cell: Cell) -> str:
     """``0.512 [0.480, 0.543]``, a mark where the difference survived correction, or why none can."""
     text = with_limits((cell.mean, cell.low, cell.high), cell.metric)
-    text += {True: BETTER, False: WORSE, None: ""}[cell.better()]
+    text += UNREAD * bool(cell.unread) + {True: BETTER, False: WORSE, None: ""}[cell.better()]
     return f"{text} ({cell.unclaimed})" if cell.unclaimed and cell.mean is not None else text
+
+
+def chance_of(cell: Cell) -> str:
+    """``0.045 ± 0.098``: what references get by chance, and how that varies between questions."""
+    if cell.chance is None:
+        return NONE if metric_named(cell.metric).texts else ""
+    return f"{number(cell.chance, cell.metric)} ± {number(cell.chance_sd, cell.metric)}"
+
+
+def unread_note(cells: Iterable[Cell]) -> str:
+    """The footnote of marked cells; empty where none is."""
+    marked = [f"{c.unread} of {c.model} on {c.test_set}" for c in cells if c.unread]
+    return f"{UNREAD} answers that the embedder could not read, or not their references: " * bool(
+        marked
+    ) + ", ".join(marked)
 
 
 def gain_of(cell: Cell, *, signed: bool = False) -> str:

@@ -18,7 +18,7 @@ from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
 from papertune.report.leakage import read_leakage
-from papertune.report.numbers import gain_of, number, p_text
+from papertune.report.numbers import gain_of, number, p_text, unread_note
 from papertune.report.size import size_table
 from papertune.report.table import read_table
 from papertune.report.tables import (
@@ -118,6 +118,7 @@ def write_page(
         gain_of=gain_of,
         colours=len(COLOURS),
         metric=metric_named(metric),
+        unread=unread_note(c for c in cells if (c.metric, c.year) == (metric, ALL_YEARS)),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
             "gains": gains_table(read_rows(writers, Contrast), experiment),

@@ -18,7 +18,7 @@ from papertune.generators.asking import asking_identity, checking_identity
 from papertune.models.loading import weights_digest
 from papertune.models.modelfolder import BASES, MODELS, UNFINISHED
 from papertune.records import read_json
-from papertune.scores.scoring import embedder_identity
+from papertune.scores.embedders import embedder_identity
 from papertune.store import IDENTITY
 from papertune.study import versions
 from papertune.study.layout import Layout
@@ -134,8 +134,9 @@ def _references(
         template = study.generator_template(name)
         yield "synthesize", asking_identity(generator, template)
         yield "pairs", checking_identity(generator, template)
-    embedder = known(embedder_identity, study.embedder, layout.embedder())
-    yield "embed", {"version": versions.EMBED, **({"model": embedder} if embedder else {})}
+    for name in ["", *study.embedders]:
+        embedder = known(embedder_identity, study.embedder_named(name), layout.embedder(name))
+        yield "embed", {"version": versions.EMBED, **({"model": embedder} if embedder else {})}
     yield from ((BASES, made) for base in study.bases if (made := pretrained(base)))
     for model in study.models:
         base, judge = Path(layout.base(model)), layout.judge(model)

@@ -11,7 +11,7 @@ from papertune.models.modelcard import plain
 from papertune.owned import anybodys
 from papertune.records import atomic_write
 
-IN_LATEX = {"−": "$-$", "±": "$\\pm$", "†": "\\dag{}", "≥": "$\\geq$"}
+IN_LATEX = {"−": "$-$", "±": "$\\pm$", "†": "\\dag{}", "‡": "\\ddag{}", "≥": "$\\geq$"}
 
 
 @dataclass(frozen=True, slots=True)

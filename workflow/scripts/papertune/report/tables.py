@@ -13,11 +13,13 @@ from papertune.report.numbers import (
     BETTER,
     NONE,
     WORSE,
+    chance_of,
     gain_of,
     interval,
     number,
     p_text,
     share,
+    unread_note,
     with_limits,
 )
 from papertune.report.table import Table, to_text, write_table
@@ -102,6 +104,8 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
         f"{metric_named(how.metric).label} with {how.confidence:.0%} interval; {BETTER} better and "
         f"{WORSE} worse than {other}, corrected p < {1 - how.confidence:.2g}"
     )
+    if note := unread_note(c for c in cells if (c.metric, c.year) == (how.metric, ALL_YEARS)):
+        title += f"; {note}"
     columns = ["Model", *[AGAINST] * bool(against), *map(experiment.set_label, sets)]
     return Table(title, columns, rows, left=1 + bool(against))
 
@@ -127,6 +131,7 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
             experiment.model_label(cell.model),
             *against.get(cell.model, []),
             interval(cell),
+            chance_of(cell),
             gain_of(cell),
             *map(p_text, (cell.p, cell.p_corrected)),
             *map(str, (cell.questions, cell.documents, cell.seeds)),
@@ -137,7 +142,16 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
         if (cell.test_set, cell.metric, cell.year) == (test_set, metric, ALL_YEARS)
     ]
     columns = ["Test set", "Metric", "Model", *[AGAINST] * bool(against)]
-    numbers = ["Mean", "Difference", "p", "p corrected", "Questions", "Documents", "Seeds"]
+    numbers = [
+        "Mean",
+        "By chance",
+        "Difference",
+        "p",
+        "p corrected",
+        "Questions",
+        "Documents",
+        "Seeds",
+    ]
     return Table("Every metric on every test set", columns + numbers, rows, left=len(columns))
 
 

@@ -39,6 +39,10 @@ class Cell:
     sets, and the difference's interval is wider by the same factor: it excludes 0 exactly where
     ``verdict`` says ``better`` or ``worse``. ``unclaimed`` says why nothing is tested: ``few
     documents``, or ``one run`` where no model has several and luck is not known.
+
+    Of metrics that compare texts in meaning, over all years: ``unread`` is how many answers of all
+    seeds the embedder could not read, or not their references; ``chance`` the mean of references
+    against those of other documents, ``chance_sd`` its standard deviation over questions.
     """
 
     model: str
@@ -63,6 +67,9 @@ class Cell:
     p_corrected: float | None = None
     verdict: str = ""
     unclaimed: str = ""
+    unread: int = 0
+    chance: float | None = None
+    chance_sd: float | None = None
 
     def better(self) -> bool | None:
         """True if better than the baseline after correction, False if worse, None if neither."""

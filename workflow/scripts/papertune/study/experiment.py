@@ -66,6 +66,9 @@ class Experiment(Settings):
     seeds: list[int] = Field([1], min_length=1)
     answering: settings.Answering = settings.Answering()
     embedder: settings.Embedder = settings.Embedder()
+    embedders: dict[Name, settings.Embedder] = added(
+        {}, description="further ones by name: each has a metric similarity@NAME"
+    )
     metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
     comparison: settings.Comparison = settings.Comparison()
     published: list[settings.Published] = []
@@ -86,16 +89,20 @@ class Experiment(Settings):
         checks: list[tuple[str, Iterable[str], Collection[str]]] = [
             ("dataset", writers(self.dataset), generators),
             ("test_sets", self.test_sets, generators),
-            ("metrics", self.metrics, METRICS),
+            ("metrics", self.metrics, self.metric_names),
             ("comparison.metric", {self.comparison.metric}, self.metrics),
             ("comparison.baseline", {self.comparison.baseline} - {""}, models),
             ("export", self.export, self.trained),
         ]
         for table in self.published:
+            checks.append(("published.metric", {table.metric}, self.metric_names))
             checks.append(("published.test_set", {table.test_set}, generators))
             checks.append(("published.values", table.values, models))
         for name, model in models.items():
             checks.append((f"models.{name}.base", {model.base}, self.bases))
+            judge = self.training_of(name).judge
+            by = {judge} if judge else set()
+            checks.append((f"models.{name}.training.best_by", by, self.embedders))
             checks.append((f"models.{name}.dataset", writers(model.dataset), generators))
         for key, names, known in checks:
             for name in sorted({*names}.difference(known)):
@@ -183,9 +190,26 @@ class Experiment(Settings):
         return list(dict.fromkeys([*self.metrics, *companions(self.comparison.metric)]))
 
     @property
-    def embeds(self) -> bool:
-        """Whether a metric compares texts in meaning."""
-        return any(metric_named(name).texts for name in self.scored)
+    def metric_names(self) -> list[str]:
+        """Every metric that there is, with those of this experiment's embedders."""
+        by_meaning = [name for name, one in METRICS.items() if one.texts]
+        return [*METRICS, *(f"{own}@{name}" for own in by_meaning for name in self.embedders)]
+
+    def embedder_named(self, name: str) -> settings.Embedder:
+        """The embedder of a name, the first one where it is empty."""
+        return self.embedders[name] if name else self.embedder
+
+    @property
+    def judges(self) -> set[str]:
+        """The names of embedders that choose checkpoints."""
+        named = (self.training_of(name).judge for name in self.trained)
+        return {name for name in named if name is not None}
+
+    @property
+    def scoring_embedders(self) -> dict[str, settings.Embedder]:
+        """Name → embedder, of the metrics that compare texts in meaning."""
+        by = dict.fromkeys(one.embedder for one in map(metric_named, self.scored) if one.texts)
+        return {name: self.embedder_named(name) for name in by}
 
     def datasets_of(self, model: str) -> list[str]:
         """The generators whose pairs train a model."""
@@ -210,7 +234,7 @@ class Experiment(Settings):
             training=self.training_of(model),
             prompt=self.answer_template(model),
             union=(chosen.union or self.union) if len(self.datasets_of(model)) > 1 else "",
-            embedder=self.embedder,
+            embedder=self.embedder_named(self.training_of(model).judge or ""),
             sharded=self.compute.shards_weights(chosen.method),
         )
 

@@ -166,13 +166,24 @@ class Layout:
 
     def judge(self, model: str) -> str | None:
         """The folder of the embedder that chooses a model's best checkpoint, if one does so."""
-        by = self.experiment.training_of(model).best_by
-        return self.embedder() if by == "similarity" else None
+        name = self.experiment.training_of(model).judge
+        return None if name is None else self.embedder(name)
 
-    def embedder(self) -> str | None:
-        """The folder of the embedder, if one is needed and does not come with a package."""
-        study, chosen = self.experiment, self.experiment.embedder
-        by = {study.training_of(model).best_by for model in study.trained}
-        if chosen.packaged or not (study.embeds or "similarity" in by):
-            return None
-        return self.hub(chosen.model, chosen.revision)
+    def embedder(self, name: str = "") -> str | None:
+        """The folder of an embedder; None of one that comes with a package."""
+        chosen = self.experiment.embedder_named(name)
+        return None if chosen.packaged else self.hub(chosen.model, chosen.revision)
+
+    def scorers(self) -> dict[str, str]:
+        """Name → folder of every embedder that answers are scored with and that has one."""
+        names = self.experiment.scoring_embedders
+        return {name: folder for name in names if (folder := self.embedder(name))}
+
+    def neighbours_by(self) -> str | None:
+        """The folder of the embedder that finds near neighbours: the first that scores."""
+        return self.scorers().get(next(iter(self.experiment.scoring_embedders), ""))
+
+    def embedders(self) -> dict[str, str]:
+        """The same with those that choose checkpoints."""
+        judging = ((name, self.embedder(name)) for name in sorted(self.experiment.judges))
+        return self.scorers() | {name: folder for name, folder in judging if folder}

@@ -44,6 +44,6 @@ class Recipe(Settings):
         if self.method == "baseline":
             return {"method": self.method}
         counted = {"method", "training", "examples", "prompt", "union", *self.parts}
-        if self.training.best_by == "similarity":
+        if self.training.judge is not None:
             counted.add("embedder")
         return {key: value for key, value in super().identity().items() if key in counted}

@@ -12,7 +12,6 @@ from papertune.identity import canonical
 from papertune.study import versions
 from papertune.study.design import Design
 from papertune.study.layout import Layout
-from papertune.study.settings import Embedder
 from papertune.study.settings.base import identity_of
 from papertune.study.splits import SplitOf, chooser
 
@@ -73,7 +72,7 @@ def keep_apart(layout: Layout, split: str) -> Uses:
 def find_suspects(layout: Layout) -> Uses:
     """Of what may have been trained on and stays in the test sets."""
     study, apart = layout.experiment, keep_apart(layout, "test")
-    embedder = study.embedder if study.embeds else None
+    embedder = next(iter(study.scoring_embedders.values()), None)
     return Uses([versions.APART, versions.EMBED], {**apart.counted, "embedder": embedder})
 
 
@@ -140,8 +139,8 @@ def export_model(layout: Layout, model: str, seed: str) -> Uses:
 def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
     """Of one file of answers."""
     study, version = layout.experiment, [versions.EMBED, versions.SCORE]
-    embedder = study.embedder if study.embeds else Embedder()
-    return Uses(version, {"metrics": study.scored, "embedder": embedder})
+    chosen = {"metrics": study.scored, "embedders": study.scoring_embedders}
+    return Uses(version, chosen, {"folders": layout.scorers()})
 
 
 def compare(layout: Layout) -> Uses:

@@ -46,7 +46,7 @@ class AnswerScorer:
         training = recipe.training
         self.name, self.tokenizer, self.embeddings = training.best_by, form.tokenizer, None
         self.lead = form.lead
-        if self.name == "similarity":
+        if training.judge is not None:
             store = folder / "embeddings"
             self.embeddings = Embeddings(recipe.embedder, store, embedder, threads)
         self.metric: Metric = metric_named("bleu" if self.name == TEACHER_FORCED else self.name)

@@ -17,7 +17,7 @@ from papertune.identity import digest, share
 from papertune.models.loading import weights_digest
 from papertune.pairfile import read_pairs
 from papertune.records import Document, Pair, digest_of_lines, read_json_lines, read_records
-from papertune.scores.scoring import embedder_identity
+from papertune.scores.embedders import embedder_identity
 from papertune.sentences import sentences
 from papertune.study import versions
 from papertune.study.recipe import Recipe
@@ -220,7 +220,7 @@ def training_identity(
         embedder: The folder of an embedder that is not the packaged one.
     """
     known = settings_of_training(recipe, seed) | {"base": weights_digest(base)}
-    if recipe.training.best_by == "similarity":
+    if recipe.training.judge is not None:
         known["embedder"] = embedder_identity(recipe.embedder, embedder)
     return known | {"data": digest_of_lines(_read(data, recipe))}
 

@@ -55,7 +55,7 @@ class Training(Settings):
     best_by: Literal[
         "validation_loss", "similarity", "bleu", "corpus_bleu", "rouge_l", "token_f1",
         "exact_match", "teacher_forced_bleu",
-    ] = added(
+    ] | Annotated[str, Field(pattern="^similarity@[a-z0-9][a-z0-9_-]*$")] = added(
         "validation_loss", description="chooses the best checkpoint; patience waits for it"
     )  # fmt: skip
     best_sample: int = added(
@@ -69,6 +69,12 @@ class Training(Settings):
         3.0, gt=1, description="fail where the loss stays above so many times its beginning"
     )
 
+    @property
+    def judge(self) -> str | None:
+        """The name of the embedder that chooses the checkpoint, empty for the first; None for none."""
+        own, _, name = self.best_by.partition("@")
+        return name if own == "similarity" else None
+
     def identity(self) -> dict[str, Any]:
         """Without what has no effect beside the other settings."""
         unused = {
@@ -78,7 +84,9 @@ class Training(Settings):
             "best_sample": self.best_by == "validation_loss",
             "best_new_tokens": self.best_by in ("validation_loss", "teacher_forced_bleu"),
         }
-        return {k: value for k, value in super().identity().items() if not unused.get(k)}
+        values = {k: value for k, value in super().identity().items() if not unused.get(k)}
+        # which embedder that is, the recipe says: its name here is a label
+        return values | ({} if self.judge is None else {"best_by": "similarity"})
 
     @field_validator("warmup")
     @classmethod

