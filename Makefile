@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor plan bundle unbundle export install test bench lint lock audit format schema clean
+.PHONY: help demo doctor plan bundle unbundle export install test bench lint lock audit format schema readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -73,6 +73,9 @@ format: .venv/installed-test ## bring the code into its form
 
 schema: .venv/installed ## write the schemas for editors anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.experiment_file workflow/schemas
+
+readme: .venv/installed ## copy what results/demo found to docs/demo, and quote it in README.md
+	PYTHONPATH=workflow/scripts $(BIN)/python docs/readme.py results/demo
 
 lock: .venv/installed-test ## write requirements/*.lock of the *.txt anew
 	$(LOCK) requirements/run.txt --output-file requirements/run.lock

@@ -150,7 +150,7 @@ rule draw_figures:
         "../scripts/draw_figures.py"
 
 
-# One file that opens from disk, offline.
+# One file that opens from disk, offline; and what it claims and was made with, for programs.
 rule write_page:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
@@ -178,6 +178,7 @@ rule write_page:
         scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
     output:
         page="results/{experiment}/report.html",
+        made="results/{experiment}/made.json",
     log:
         "logs/{experiment}/report.log",
     localrule: True

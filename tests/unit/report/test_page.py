@@ -74,7 +74,8 @@ def test_the_page_shows_matrix_counts_training_settings(study, page):
 
 
 def test_the_page_is_the_same_again_and_loads_nothing(study, page, tmp_path):
-    assert write_report(study, tmp_path / "again.html") == page
+    again = write_report(study, tmp_path / "again.html")
+    assert again.partition("<footer>")[0] == page.partition("<footer>")[0]  # where the date stands
     assert "<style>" in page and "default-src 'none'" in html.unescape(page)
     for key, value in Elements(page).attributes:
         assert key not in ("src", "srcset", "action", "data", "style") and key[:2] != "on"

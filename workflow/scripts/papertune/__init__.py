@@ -4,6 +4,8 @@ The library knows nothing of Snakemake; the scripts beside this package call it 
 arguments. `docs/architecture.md` leads through its rooms.
 """
 
+VERSION = "0.1.0"  # of CITATION.cff
+
 # A room imports from those before it only. What lies directly in this package is the ground floor,
 # and imports from no room.
 ROOMS = (

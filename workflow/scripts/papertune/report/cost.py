@@ -150,7 +150,7 @@ def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:
     )
 
 
-def _apart(
+def made_and_other(
     found: Iterable[Attempt], jobs: Iterable[Job]
 ) -> tuple[dict[Job, list[Attempt]], dict[Job, list[Attempt]]]:
     """Job → the attempts that its result took; and all others of this experiment."""
@@ -230,7 +230,7 @@ def cost_table(
         price: Of an hour of a GPU; with one, the last column is an estimate: the hours that jobs
             asked GPUs for, whether busy or not, at that price.
     """
-    made, other = _apart(attempts(records, accounted), jobs)
+    made, other = made_and_other(attempts(records, accounted), jobs)
     measures = dict(MEASURES)
     if price is not None:
         measures[COST] = ("gpu_asked", lambda seconds: f"{seconds / 3600 * price:.2f}")

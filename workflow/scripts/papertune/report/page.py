@@ -18,6 +18,7 @@ from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
 from papertune.report.leakage import read_leakage
+from papertune.report.made import told, write_made
 from papertune.report.numbers import gain_of, number, p_text, unread_note
 from papertune.report.size import size_table
 from papertune.report.table import read_table
@@ -64,7 +65,7 @@ def write_page(
     store: str | Path,
     questions: int = QUESTIONS,
 ) -> None:
-    """Write ``report.html``.
+    """Write ``report.html``, and ``made.json`` beside it.
 
     Args:
         matrix: ``matrix.csv``, as ``writers``, ``counts`` and ``cost`` are files of these names.
@@ -79,8 +80,9 @@ def write_page(
     cells, rows = read_matrix(matrix), read_counts(counts)
     facts = read_training(layout)
     size, size_notes = size_table(layout, store)
-    versions = [values.get("versions") or {} for values in facts.values()]
-    libraries = {f"{library} {version}" for of in versions for library, version in of.items()}
+    contrasts = read_rows(writers, Contrast)
+    conclusion = conclude(cells, experiment, contrasts)
+    how = write_made(layout, output, conclusion, cells, contrasts, rows, figures)["how"]
     style = (PARTS / "style.css").read_text(encoding="utf-8")
     # a class per model, because the page's policy forbids style attributes
     for place, name in enumerate(experiment.models):
@@ -106,7 +108,7 @@ def write_page(
         script=script,
         data=embed_json(data),
         shown=[(s["label"], len(s["questions"]), s["total"]) for s in data["sets"]],
-        conclusion=conclude(cells, experiment, read_rows(writers, Contrast)),
+        conclusion=conclusion,
         against=held_against(experiment),
         made=[*map(experiment.model_label, experiment.made)],
         facts=_facts(experiment, rows, cells),
@@ -121,7 +123,7 @@ def write_page(
         unread=unread_note(c for c in cells if (c.metric, c.year) == (metric, ALL_YEARS)),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
-            "gains": gains_table(read_rows(writers, Contrast), experiment),
+            "gains": gains_table(contrasts, experiment),
             "square": square_table(cells, experiment),
             "size": size,
             "years": years_table(cells, experiment),
@@ -135,7 +137,6 @@ def write_page(
             {tuple(experiment.datasets_of(model)) for model in experiment.trained}
         ),
         sources=sorted({table.source for table in experiment.published if table.source}),
-        versions=", ".join(sorted(libraries)),
         figures={
             name: (inline(Path(figures, f"{name}.svg").read_text("utf-8"), name, label), label)
             for name, label in FIGURES.items()
@@ -149,6 +150,8 @@ def write_page(
             for item in read_records(path, Rejection)
         ],
         settings=settings_text(experiment),
+        how=how,
+        told=told(how),
     )
     with atomic_write(output) as stream:
         stream.write(text)

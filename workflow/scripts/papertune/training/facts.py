@@ -1,10 +1,13 @@
 """The facts of a run: its history, which validation was the best, what it took, its energy."""
 
+import platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from papertune.jobs import distributed
@@ -116,6 +119,7 @@ def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
         "wall_seconds": seconds,
         "peak_memory_bytes": peak_memory(),
         "device": device,
+        "processor": processor(),
         "processes": distributed.size(),
         "gpu_hours": 0.0 if device == "cpu" else round(distributed.size() * seconds / 3600, 6),
         "energy_joules": energy[-1],
@@ -136,6 +140,18 @@ def device_label() -> str:
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
+def processor() -> str:
+    """The processor's name and the vector instructions that torch uses of it: ``…, AVX512``."""
+    import torch
+
+    try:
+        said = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.M)
+    except OSError:
+        said = None
+    name = said[1].strip() if said else platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def gpu_energy() -> float | None:

@@ -1,0 +1,76 @@
+"""What README and docs say of a run is what files of that run say."""
+
+import hashlib
+import importlib.util
+import re
+from pathlib import Path
+
+import papertune
+from papertune.records import read_json
+
+ROOT = Path(papertune.__file__).parents[3]
+DEMO = ROOT / "docs" / "demo"
+MADE = read_json(DEMO / "made.json")
+README = (ROOT / "README.md").read_text("utf-8")
+
+_spec = importlib.util.spec_from_file_location("readme", ROOT / "docs" / "readme.py")
+quoting = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(quoting)
+
+
+def test_the_readme_quotes_the_demo_and_its_figure_is_of_that_run():
+    assert quoting.with_part(README, quoting.quoted(MADE)) == README, "make readme"
+    digest = hashlib.sha256((DEMO / "matrix.svg").read_bytes()).hexdigest()
+    assert digest == MADE["figures"]["matrix.svg"]
+    weights = f"{MADE['parameters']['full'] / 1e6:.1f} million weights"
+    assert f"The demo's base has {weights}" in README
+    took = MADE["took"]
+    assert took["complete"] and not took["found"], "its minutes are those of a whole run"
+
+
+def test_a_readme_that_says_something_else_is_found_out():
+    cell = MADE["matrix"][0]["shown"]
+    assert README.count(cell) == 1
+    for wrong in (README.replace(cell, "0.999"), README.replace(quoting.END, "")):
+        try:
+            assert quoting.with_part(wrong, quoting.quoted(MADE)) != wrong
+        except SystemExit as error:
+            assert "between which" in str(error)
+
+
+# what a run says, wherever it is written: scores, intervals, minutes; 0.999 is a setting
+MEASURED = re.compile(
+    r"[±+−-]?\b0\.(?!999)\d{3}\b|\[[+−-]?\d*\.\d+, [+−-]?\d*\.\d+\]|\bminutes after `make"
+)
+WORDS = [
+    *("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md", "config/**/*.md"),
+    *("config/**/*.yaml", "profiles/**/*", "benchmarks/*.py", "workflow/report/*.rst"),
+]
+
+
+def prose(path):
+    """What a file tells its readers: text, comments, docstrings."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".md":
+        before, _, rest = text.partition(quoting.BEGIN)
+        return before + rest.partition(quoting.END)[2] if rest else text
+    if path.suffix == ".py":
+        return "\n".join(re.findall(r'"""[^"]*"""|#.*', text))
+    if path.suffix == ".yaml":
+        return "\n".join(re.findall(r"(?:^|\s)#(.*)", text))
+    return text
+
+
+def test_nothing_else_repeats_numbers_of_a_run():
+    files = [path for pattern in WORDS for path in ROOT.glob(pattern) if path.is_file()]
+    assert len(files) > 30
+    said = {str(path): MEASURED.findall(prose(path)) for path in files}
+    assert {name: found for name, found in said.items() if found} == {}
+    assert MEASURED.findall("gains 0.512, +.06 [−.04, .16], six minutes after `make demo`") == [
+        *("0.512", "[−.04, .16]", "minutes after `make"),
+    ]
+
+
+def test_one_version():
+    cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M)
+    assert cited[1] == papertune.VERSION

@@ -1,0 +1,272 @@
+"""What a run found and what it was made with, as one file that others can hold their words against.
+
+It names no person, machine or folder: it is meant to be shown.
+"""
+
+import hashlib
+import json
+import math
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+import papertune
+from papertune.collect.web.chromium import find_browser
+from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
+from papertune.records import Document, Rejection, atomic_write, read_json, read_records
+from papertune.report.claims import Claim
+from papertune.report.conclusion import Conclusion
+from papertune.report.cost import Job, attempts, jobs_of, made_and_other
+from papertune.report.counts import Count, total
+from papertune.report.numbers import interval
+from papertune.report.tables import comparison_table, read_training
+from papertune.scores.matrix import Cell, find_cell
+from papertune.scores.writers import Contrast
+from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
+
+ROOT = Path(papertune.__file__).parents[3]  # of the workflow
+ARCHIVED = (
+    ".git_archival.txt"  # of the workflow: git writes its commit there where it makes an archive
+)
+LIBRARIES = ("torch", "transformers", "sentence-transformers", "numpy", "scipy")
+
+Made = dict[str, Any]
+
+
+def write_made(
+    layout: Layout,
+    page: str | Path,
+    conclusion: Conclusion,
+    cells: list[Cell],
+    contrasts: Iterable[Contrast],
+    counts: list[Count],
+    figures: str | Path,
+) -> Made:
+    """Write ``made.json`` beside the page, with the digests of the run's figures.
+
+    What is no number, as infinity, is ``null`` there.
+    """
+    made = what_was_made(layout, conclusion, cells, contrasts, counts)
+    files = sorted(Path(figures).glob("*.svg"))
+    made["figures"] = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    with atomic_write(Path(page).with_name("made.json")) as stream:
+        json.dump(_finite(made), stream, indent=1, ensure_ascii=False)
+        stream.write("\n")
+    return made
+
+
+def what_was_made(
+    layout: Layout,
+    conclusion: Conclusion,
+    cells: list[Cell],
+    contrasts: Iterable[Contrast],
+    counts: list[Count],
+) -> Made:
+    """Headline and claims, the matrix of the comparison's metric, what is kept, and how it was made."""
+    study = layout.experiment
+    shown = [cell for cell in map(_cell_of(cells, study), _places(study)) if cell is not None]
+    facts = read_training(layout)
+    trained = [*facts.values(), *_of_bases(layout)]
+    records = read_records_below([jobs_folder(layout.name), jobs_folder(None)])
+    parameters = {model: said.get("total_parameters") for (model, _), said in facts.items()}
+    return {
+        "experiment": layout.name,
+        "title": study.title,
+        "how": how_it_was_made(layout, trained),
+        "took": time_taken(records, jobs_of(layout), trained),
+        "documents": total(counts, "collect", outcome="kept"),
+        "test_documents": total(counts, "split", part="test", outcome="kept"),
+        "questions": {cell.test_set: cell.questions for cell in shown},
+        "seeds": {model: len(study.seeds_of(model)) for model in study.models},
+        "models": {model: study.model_label(model) for model in study.models},
+        "test_sets": {name: study.set_label(name) for name in study.test_set_names},
+        "parameters": parameters,
+        "metric": study.comparison.metric,
+        "legend": comparison_table(cells, study).title,
+        "headline": conclusion.headline,
+        "claims": [_claimed(claim) for claim in conclusion.claims],
+        "matrix": [asdict(cell) | {"shown": interval(cell)} for cell in shown],
+        "kept": [asdict(one) for one in contrasts],
+    }
+
+
+def _claimed(claim: Claim) -> Made:
+    """A claim without the numbers that it is made of."""
+    said: Made = {name: getattr(claim, name) for name in ("model", "baseline", "verdict", "kind")}
+    gains = [(gain.cell.test_set, gain.better, gain.kind, gain.own) for gain in claim.gains]
+    names = ("test_set", "better", "kind", "own")
+    return said | {
+        "kept": claim.kept is not None,
+        "this_run_only": claim.this_run_only,
+        "gains": [dict(zip(names, gain, strict=True)) for gain in gains],
+    }
+
+
+def _of_bases(layout: Layout) -> list[Made]:
+    """What ``training.json`` says of the bases that were made here."""
+    bases = (Path(layout.root, "bases", name, "training.json") for name in layout.experiment.bases)
+    return [read_json(path) for path in bases if path.exists()]
+
+
+def _places(study: Experiment) -> list[tuple[str, str]]:
+    return [(model, name) for model in study.models for name in study.test_set_names]
+
+
+def _cell_of(cells: list[Cell], study: Experiment) -> Any:
+    metric = study.comparison.metric
+    return lambda place: find_cell(cells, model=place[0], test_set=place[1], metric=metric)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def time_taken(
+    records: Iterable[JobRecord], jobs: Iterable[Job], trained: Iterable[Mapping[str, Any]]
+) -> Made | None:
+    """What the jobs that made the results took together, by their own records.
+
+    Args:
+        trained: What ``training.json`` says of each model and base.
+
+    Returns:
+        ``seconds`` in which at least one of them ran, ``cores`` that they held at once,
+        ``complete``: whether every job has a record of a good end, and ``found``: whether models
+        took longer than the jobs did, so that some came from the store. None without any record.
+    """
+    made = made_and_other(attempts(records, {}), jobs)[0]
+    tried = [attempt.record for mine in made.values() for attempt in mine]
+    turns = [(one.started, one.threads) for one in tried]
+    turns += [(one.ended or one.seen, -one.threads) for one in tried]
+    seconds, running, most, before = 0.0, 0, 0, 0.0
+    for when, threads in sorted(turns):  # who ends goes before who starts
+        seconds += when - before if running else 0.0
+        # clocks of starts and ends differ a little
+        most = max(most, running) if when - before > 1 else most
+        running, before = running + threads, when
+    training = (mine for job, mine in made.items() if job[0] in ("train", "pretrain_base"))
+    spent = sum(attempt.wall for mine in training for attempt in mine)
+    return {
+        "seconds": round(seconds, 1),
+        "cores": most,
+        "complete": all(mine and mine[-1].record.status == OK for mine in made.values()),
+        "found": sum(facts.get("wall_seconds", 0.0) for facts in trained) > spent,
+    } if tried else None  # fmt: skip
+
+
+# ---- how --------------------------------------------------------------------
+
+
+def how_it_was_made(layout: Layout, trained: Iterable[Mapping[str, Any]]) -> Made:
+    """Date, version and commit, processors, GPUs, browser, libraries.
+
+    Args:
+        trained: What ``training.json`` says of each model and base. Those from the store may have
+            been trained on another machine, with other libraries.
+    """
+    facts = [*trained]
+    libraries = {f"{name} {n}" for of in facts for name, n in (of.get("versions") or {}).items()}
+    found, waiting = _browsed(layout)
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "papertune": papertune.VERSION,
+        **commit_of(ROOT),
+        "processors": sorted({of["processor"] for of in facts if of.get("processor")}),
+        "gpus": sorted({of["device"] for of in facts if of.get("device", "cpu") != "cpu"}),
+        "browser": browser_version() or "none",
+        "read_by_browser": found,
+        "wait_for_browser": waiting,
+        "libraries": sorted(libraries | _installed()),
+    }
+
+
+def _installed() -> set[str]:
+    """Libraries of this environment, which scored and compared."""
+    found = {f"python {python_version()}"}
+    for name in LIBRARIES:
+        try:
+            found.add(f"{name} {version(name)}")
+        except PackageNotFoundError:  # an environment of conda's has its stage's only
+            continue
+    return found
+
+
+def _browsed(layout: Layout) -> tuple[int, int]:
+    """How many texts a browser has read, and how many wait for one."""
+    documents = (one for path in layout.documents() for one in read_records(path, Document))
+    missing = (
+        one for path in layout.by_year("missing").values() for one in read_records(path, Rejection)
+    )
+    read = sum(one.found_by.startswith("browser") for one in documents)
+    return read, sum(one.reason == "needs_browser" for one in missing)
+
+
+def browser_version() -> str:
+    """Name and version of the browser that pages are rendered with; empty where there is none."""
+    if not (binary := find_browser()):
+        return ""
+    try:
+        said = subprocess.run(
+            [binary, "--version"], capture_output=True, text=True, timeout=20, check=False
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return "of an unknown version"
+    name = re.search(r"(?:Google )?Chrom(?:e|ium)", said)
+    number = next((word for word in said.split() if re.fullmatch(r"[\d.]+", word)), "")
+    return f"{name[0]} {number}" if name and number else "of an unknown version"
+
+
+def commit_of(root: Path) -> Made:
+    """``commit`` of the workflow's files, and whether these were ``changed`` since.
+
+    The commit is empty where the folder is neither a checkout of its own nor an archive made by git
+    (as GitHub's are); ``changed`` is None where that cannot be told.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
+        how: dict[str, Any] = {"text": True, "timeout": 20, "stderr": subprocess.DEVNULL}
+        return subprocess.check_output(command, stdin=subprocess.DEVNULL, **how).strip()
+
+    try:
+        # of a folder that lies in somebody's repository, their commit says nothing
+        if Path(git("rev-parse", "--show-toplevel")).resolve() == root.resolve():
+            changed = bool(git("status", "--porcelain", "--", "Snakefile", "workflow"))
+            return {"commit": git("rev-parse", "HEAD"), "changed": changed}
+    except (OSError, subprocess.SubprocessError):
+        pass
+    try:
+        found = re.search(r"^node: ([0-9a-f]{40,64})$", (root / ARCHIVED).read_text("utf-8"), re.M)
+    except (OSError, ValueError):
+        found = None
+    return {"commit": found[1] if found else "", "changed": None}
+
+
+def told(how: Made) -> list[tuple[str, str]]:
+    """What the foot of the page says, line by line."""
+    commit = how["commit"] or "not known: the workflow is no checkout"
+    commit += {True: ", with changes", False: "", None: ""}[how["changed"]]
+    read, waiting = how["read_by_browser"], how["wait_for_browser"]
+    seen = [f"{read:,} texts read by a browser"] * bool(read)
+    seen += [f"{waiting:,} papers wait for one"] * bool(waiting)
+    shown = f" ({', '.join(seen)})" if seen else ""
+    lines = {
+        "Date": how["date"],
+        "Papertune": how["papertune"],
+        "Commit": commit,
+        "Models trained on": "; ".join(how["gpus"] + how["processors"]) or "not known",
+        "Browser": f"{how['browser']}{shown}",
+        "Libraries": ", ".join(how["libraries"]),
+    }
+    return [*lines.items()]
