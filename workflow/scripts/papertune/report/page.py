@@ -144,11 +144,7 @@ def write_page(
         leakage=read_leakage(Path(cost).parent),
         stages=_stage_rows(rows),
         problems=problems(rows, experiment),
-        missing=[
-            (year, item)
-            for year, path in layout.by_year("missing").items()
-            for item in read_records(path, Rejection)
-        ],
+        missing=_missing(layout),
         settings=settings_text(experiment),
         how=how,
         told=told(how),
@@ -179,6 +175,12 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
         (f"{len(experiment.models)}", "models"),
         (f"{max(c.seeds for c in tested) if tested else 0}", "seeds at most"),
     ]
+
+
+def _missing(layout: Layout) -> list[tuple[Any, Rejection]]:
+    """Year (or part) and reason of every document without text."""
+    files = layout.by_year("missing").items()
+    return [(year, item) for year, path in files for item in read_records(path, Rejection)]
 
 
 def _stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
