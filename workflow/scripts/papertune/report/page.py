@@ -73,8 +73,6 @@ def write_page(
         store: Where spreads of other studies are kept.
         questions: Questions per test set to show at most.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     experiment = layout.experiment
     metric, sets = experiment.comparison.metric, experiment.test_set_names
     cells, rows = read_matrix(matrix), read_counts(counts)
@@ -90,15 +88,7 @@ def write_page(
         style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
     script = (PARTS / "script.js").read_text(encoding="utf-8")
     data = answers_side_by_side(layout, limit=questions, budget=BYTES)
-    # escaping is on; only ``|safe`` in the template passes markup, that of this program
-    environment = Environment(
-        loader=FileSystemLoader(PARTS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("template.html").render(
+    text = _template().render(
         number=number,
         p_text=p_text,
         experiment=experiment,
@@ -151,6 +141,15 @@ def write_page(
     )
     with atomic_write(output) as stream:
         stream.write(text)
+
+
+def _template() -> Any:
+    """The page's; escaping is on, and only ``|safe`` in it passes markup, that of this program."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    how: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
+    how |= {"loader": FileSystemLoader(PARTS), "trim_blocks": True, "lstrip_blocks": True}
+    return Environment(**how).get_template("template.html")
 
 
 def _hash(text: str) -> str:
