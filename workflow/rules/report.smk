@@ -73,6 +73,7 @@ rule write_leakage:
         rejected_pairs=lambda wildcards: list(
             layout(wildcards).by_split("rejected/pairs").values()
         ),
+        datasets=lambda wildcards: list(layout(wildcards).by_split("datasets").values()),
     output:
         leakage=table("leakage", "Documents"),
         unsuspected=table("unsuspected", "Matrix"),

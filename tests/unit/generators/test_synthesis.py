@@ -10,8 +10,8 @@ from papertune.generators import asking, backends
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import describe_dataset, synthesize
 from papertune.identity import fingerprint
-from papertune.leakage.texts import pair_key
-from papertune.pairfile import read_pairs
+from papertune.leakage.splits import TrainedPairs
+from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study import versions
 from papertune.study.experiment import Splits
@@ -118,18 +118,26 @@ def test_pairs_are_in_order_whatever_that_of_the_input_and_say_what_made_them(st
         assert (pair.generator, pair.instruction, pair.provenance) == ("g", "r", made)
 
 
-def test_what_trains_is_not_tested_with(study):
-    """Not asked about where the document left; no pair where an equal one trains."""
+@pytest.mark.parametrize("reading", [True, False])
+def test_what_trains_is_not_tested_with(study, reading, tmp_path):
+    """Not asked about where the document left; no pair where an equal one trains.
+
+    About another text an equal pair is another one, if every model is trained with the text.
+    """
     documents = [document(n) for n in range(4)]
     _, every, _ = study(documents)
     gone, whole = (documents[n].id for n in (0, 1))
-    own = {p.id: p for p in every if p.document == whole}
-    trained = {pair_key(p.question.upper(), f"{p.answer} ") for p in own.values()}
+    own = [p for p in every if p.document == whole]
+    same = {(p.question, p.answer) for p in own}  # documents here have a sentence in common
+    again = [replace(p, question=p.question.upper(), answer=f"{p.answer} ") for p in own]
+    write_pairs(tmp_path / "train.parquet", again)
+    trained = TrainedPairs([tmp_path / "train.parquet"], reading=reading)
     counts, pairs, rejected = study(documents, taken_out=[gone], trained=trained)
     assert (counts.documents, counts.asked) == (3, 0)
-    # documents here have a sentence in common
-    left = {p.id for p in every if pair_key(p.question, p.answer) not in trained}
-    assert {p.id for p in pairs} == left - {p.id for p in every if p.document == gone} != set()
+    others = [p for p in every if p.document not in (gone, whole)]
+    assert any((p.question, p.answer) in same for p in others)
+    left = [p for p in others if reading or (p.question, p.answer) not in same]
+    assert [p.id for p in pairs] == [p.id for p in left] != []
     reasons = [(one.key, one.reason) for one in rejected]
     assert reasons.count((whole, "trained_on")) == len(own) == 2
     assert (whole, "no_pairs") in reasons and gone not in dict(reasons)

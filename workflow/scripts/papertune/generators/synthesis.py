@@ -4,7 +4,7 @@ import json
 import logging
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from papertune.errors import GeneratorError
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
 from papertune.identity import fingerprint
-from papertune.leakage.texts import pair_key
 from papertune.models.modelcard import plain
 from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, atomic_write, pair_id, read_records, to_line
@@ -85,7 +84,7 @@ def synthesize(
     documents: list[Path],
     mine: SplitOf,
     taken_out: Collection[str] = (),
-    trained: Collection[bytes] = (),
+    trained: Container[Pair] = (),
     output: Path,
     rejected: Path,
     store: Path,
@@ -98,7 +97,7 @@ def synthesize(
         documents: Files of documents, of any years; the split's are chosen from them.
         mine: Which documents these are.
         taken_out: Ids of those that are not asked about: they stand on the training side.
-        trained: Pairs that are not taken, as :func:`papertune.leakage.texts.pair_key` knows them.
+        trained: Pairs that are not taken.
         output: The split of a dataset: pairs, ordered by year and document.
         rejected: File of rejections: pairs not kept (``trained_on``, say), and documents without a
             pair (``no_pairs``) or that the service refused this time (``service_refused``).
@@ -161,7 +160,7 @@ def _pairs(
     places: list[Place],
     counts: Counts,
     reject: Callable[[Rejection], None],
-    trained: Collection[bytes],
+    trained: Container[Pair],
 ) -> Iterator[Pair]:
     """What was kept of every document, in order; what was not goes to ``reject``."""
     reasons: Counter[str] = Counter()
@@ -173,15 +172,15 @@ def _pairs(
             for reason, detail in found["rejected"]:
                 reject(Rejection("synthesize", place.id, reason, detail))
             why, failed, kept = found["why"], found.get("failed", False), []
-            for pair in found["kept"]:
-                if pair_key(*pair) not in trained:
+            for pair in _of_document(asking, place, found["kept"], attempt):
+                if pair not in trained:
                     kept.append(pair)
                     continue
-                why, said = "every pair is one of training", " → ".join(pair)
+                why, said = "every pair is one of training", f"{pair.question} → {pair.answer}"
                 reject(Rejection("synthesize", place.id, "trained_on", said[:400]))
             if kept:
                 counts.pairs += len(kept)
-                yield from _of_document(asking, place, kept, attempt)
+                yield from kept
                 break
             whys.append(f"attempt {attempt}: {why}" if attempts > 1 else why)
             reasons[why if failed else why.split(":")[0]] += 1
@@ -204,6 +203,8 @@ def _pairs(
 def _of_document(
     asking: Asking, place: Place, kept: list[list[str]], attempt: int
 ) -> Iterator[Pair]:
+    if not kept:
+        return
     writer, document = asking.writer, place.document()
     generator = writer.generator
     made: dict[str, Any] = {"backend": generator.backend}

@@ -51,13 +51,18 @@ def runs(said: Sequence[str], size: int) -> np.ndarray:
     return np.unique(total)
 
 
-def pair_key(question: str, answer: str) -> bytes:
+def pair_key(question: str, answer: str, context: str = "") -> bytes:
     """What two equal pairs have in common, whatever their letters' case, quotes, dashes and blanks.
 
-    Signs stay: ``C`` is not ``C++``, nor ``-5`` the same as ``5``.
+    Signs stay: ``C`` is not ``C++``, nor ``-5`` the same as ``5``. A context is its words.
     """
-    said = "\0".join(map(_plain, (question, answer)))
+    said = "\0".join((_plain(question), _plain(answer), _context(context)))
     return blake2b(said.encode(), digest_size=16).digest()
+
+
+@lru_cache(maxsize=64)  # the pairs about a text stand together
+def _context(text: str) -> str:
+    return " ".join(words(text))
 
 
 def _plain(text: str) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from papertune.leakage.splits import TrainedPairs
 from papertune.records import Rejection, Suspect, read_records
 from papertune.report.numbers import NONE, interval
 from papertune.report.table import Table, read_table, write_table
@@ -37,6 +38,15 @@ def leakage_table(layout: Layout) -> Table:
         ["suspicious, kept", "test", one.document, one.reason, one.detail]
         for one in read_records(layout.leakage("suspects.jsonl"), Suspect)
     ]
+    trained = TrainedPairs([*map(Path, layout.training_pairs())], reading=False)
+    for (generator, split), path in layout.by_split("datasets").items():
+        same, every = trained.count(path) if split == "test" else (0, 0)
+        if same:
+            detail = (
+                f"{same:,} of {every:,} pairs ask and answer what a pair of training does, about"
+            )
+            detail += " another text: every model has to find the answer in the text"
+            rows.append(["told, kept", f"{generator}/{split}", "", "same_pair_other_text", detail])
     columns = ["What became of it", "Split", "Document", "Reason", "Where"]
     return Table("On both sides of a split", columns, rows, left=5)
 

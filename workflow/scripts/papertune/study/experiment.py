@@ -1,6 +1,7 @@
 """An experiment as a whole: its settings, checked together, and what rules ask of them."""
 
 from collections.abc import Collection, Iterable
+from string import Template
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -243,6 +244,14 @@ class Experiment(Settings):
         if self.models[model].examples.asked == "question":
             return QUESTION
         return read_template(self.prompt, ANSWER_FIELDS)
+
+    @property
+    def reads_context(self) -> bool:
+        """Whether every model is trained with the text that a question is about."""
+        if "context" not in Template(read_template(self.prompt, ANSWER_FIELDS)).get_identifiers():
+            return False
+        forms = {self.models[name].examples.variant for name in self.trained}
+        return forms <= {"prompt_qa", "chat"}
 
     def generator_template(self, generator: str) -> str:
         """The text of the prompt that a generator's model reads; empty where it reads none."""

@@ -90,6 +90,8 @@ def synthesize(layout: Layout, generator: str, split: str) -> Uses:
         "prompt": study.generator_template(generator),
         "instruction": study.instruction,
         "mine": SplitOf.of(split, study.splits),
+        # what a test pair is compared with those of training by
+        "reading": split == "test" and study.reads_context,
     }
     return Uses(version, chosen, {"name": generator, "shards": study.compute.shards})
 

@@ -213,6 +213,9 @@ class Comparison(Settings):
         None, gt=0, description="a difference that the study is to be able to show; for the plan"
     )
     pilot: str = cosmetic("", description="an experiment that tells how differences vary")
+    # files that were written for the bootstrap of earlier versions stay good
+    resamples: int | None = cosmetic(None, description="of earlier versions; has no effect")
+    seed: int | None = cosmetic(None, description="of earlier versions; has no effect")
 
 
 class Published(Settings):
