@@ -225,10 +225,15 @@ def _finding(gain: Gain, experiment: Experiment) -> str:
 def _caveats(judged: list[Cell], claims: list[Claim], experiment: Experiment) -> list[str]:
     how, metric = experiment.comparison, metric_named(experiment.comparison.metric)
     tests = sum(cell.p is not None for cell in judged)
+    corrected = (
+        f", and their p-values and intervals are corrected for {tests} comparisons "
+        f"({CORRECTIONS[how.correction]})"
+        if tests > 1
+        else ""
+    )
     said = [
         f"Judged by {metric.label.lower()} ({metric.unit}). Intervals are {how.confidence:.0%}, over "
-        "seeds and documents; differences are on the same questions, and their p-values and intervals "
-        f"are corrected for {tests} comparisons ({CORRECTIONS[how.correction]}).",
+        f"seeds and documents; differences are on the same questions{corrected}.",
         "A gain is one in content if it is there in the form of the reference as well, and references "
         "or their numbers are contained more often; one in form if that could not be shown and "
         "stopping, length or format explain it.",
