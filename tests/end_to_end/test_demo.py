@@ -27,7 +27,7 @@ def test_the_demo_shows_what_the_readme_says(tmp_path):
     cells = read_matrix(results / "tables/matrix.csv")
     for model in ("full", "lora"):
         cell = find_cell(cells, model=model, test_set="extractive", metric="similarity")
-        assert cell.seeds == 2 and cell.difference > 0.1 and cell.p_corrected < 0.05
+        assert cell.seeds == 3 and cell.difference > 0.1 and cell.p_corrected < 0.05
     # intervals may differ from machine to machine, and what they say may not
     assert verdicts(results / "made.json") == verdicts(QUOTED)
     assert (results / "report.html").stat().st_size < 5_000_000
