@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from papertune.collect.web.chromium import find_browser
+from papertune.collect.web.installed import find_browser
 from papertune.records import Document, Rejection, read_json, read_records
 from papertune.report.counts import read_counts, total
 from papertune.scores.matrix import find_cell, read_matrix

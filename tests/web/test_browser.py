@@ -18,7 +18,8 @@ import pytest
 from loopback import ABSTRACT, landing, serving, trickle
 from papertune.collect.web import browser as browser_module
 from papertune.collect.web.browser import Browser
-from papertune.collect.web.chromium import BrowserMissing, Chromium, find_browser
+from papertune.collect.web.chromium import BrowserMissing, Chromium
+from papertune.collect.web.installed import find_browser
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.jobs import stopping
 

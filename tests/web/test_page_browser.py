@@ -2,7 +2,7 @@
 
 import pytest
 
-from papertune.collect.web.chromium import find_browser
+from papertune.collect.web.installed import find_browser
 from sample_study import make_study, write_report
 
 pytestmark = [

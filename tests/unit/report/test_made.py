@@ -1,5 +1,6 @@
 """The run's own account: what it found, what it was made with, and nothing private."""
 
+import contextlib
 import getpass
 import html
 import json
@@ -15,24 +16,32 @@ from pathlib import Path
 import pytest
 
 import papertune
+from papertune.collect.web.installed import browser_version
 from papertune.jobs.record import FAILED, OK, JobRecord
 from papertune.report.cost import job_of
-from papertune.report.made import ARCHIVED, ROOT, browser_version, commit_of, time_taken, told
+from papertune.report.made import ARCHIVED, ROOT, commit_of, time_taken, told
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.training.facts import processor
 from sample_study import write_report
+
+LIBRARY = str(Path(papertune.__file__).parents[1])
 
 
 @pytest.fixture(scope="module")
 def page(study, tmp_path_factory):
     """The page of a study whose models were trained on two processors."""
     folder = tmp_path_factory.mktemp("made")
+    code = "import sys, papertune.report.page as _; print(*sys.modules)"
+    library = os.environ | {"PYTHONPATH": LIBRARY}
+    loaded = subprocess.check_output([sys.executable, "-c", code], env=library, text=True).split()
+    assert {"requests", "playwright", "torch"}.isdisjoint(loaded), "envs/report.yaml has them not"
     for (_, seed), path in study.layout.models().items():
         file = Path(path, "training.json")
         known = json.loads(file.read_text())
         known["processor"] = ["A & B <i>chip</i>, AVX2", "Other, AVX512"][seed % 2]
         file.write_text(json.dumps(known))
-    return folder, write_report(study, folder / "report.html")
+    with contextlib.chdir(folder):  # no logs of other runs
+        return folder, write_report(study, folder / "report.html")
 
 
 def test_it_says_what_the_matrix_says(study, page):
@@ -77,8 +86,7 @@ def test_a_processor_is_named_with_what_torch_uses_of_it():
     name, _, instructions = processor().rpartition(", ")
     assert name and instructions  # AVX512, say
     code = "from papertune.training.facts import processor; print(processor())"
-    library = str(Path(papertune.__file__).parents[1])
-    told_to = os.environ | {"ATEN_CPU_CAPABILITY": "default", "PYTHONPATH": library}
+    told_to = os.environ | {"ATEN_CPU_CAPABILITY": "default", "PYTHONPATH": LIBRARY}
     run = subprocess.check_output([sys.executable, "-c", code], env=told_to, text=True)
     assert run.strip() == f"{name}, DEFAULT"
 

@@ -141,7 +141,8 @@ def _ask_hub_for(model: HubModel, hops: int = 0) -> Answer | None:
 
 def check_source(layout: Layout) -> Iterator[Finding]:
     """What collecting needs, where not all is collected yet: the source's server, and Chromium."""
-    from papertune.collect.web.chromium import HOW_TO_GET_ONE, find_browser
+    from papertune.collect.web.chromium import HOW_TO_GET_ONE
+    from papertune.collect.web.installed import find_browser
 
     if all(Path(path).exists() for path in layout.documents()):
         return

@@ -22,7 +22,8 @@ from papertune.collect.lookups import (
     work,
 )
 from papertune.collect.web.browser import Browser
-from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing, find_browser
+from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing
+from papertune.collect.web.installed import find_browser
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError

@@ -17,7 +17,7 @@ from platform import python_version
 from typing import Any
 
 import papertune
-from papertune.collect.web.chromium import find_browser
+from papertune.collect.web.installed import browser_version
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.records import Document, Rejection, atomic_write, read_json, read_records
 from papertune.report.claims import Claim
@@ -210,21 +210,6 @@ def _browsed(layout: Layout) -> tuple[int, int]:
     )
     read = sum(one.found_by.startswith("browser") for one in documents)
     return read, sum(one.reason == "needs_browser" for one in missing)
-
-
-def browser_version() -> str:
-    """Name and version of the browser that pages are rendered with; empty where there is none."""
-    if not (binary := find_browser()):
-        return ""
-    try:
-        said = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=20, check=False
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return "of an unknown version"
-    name = re.search(r"(?:Google )?Chrom(?:e|ium)", said)
-    number = next((word for word in said.split() if re.fullmatch(r"[\d.]+", word)), "")
-    return f"{name[0]} {number}" if name and number else "of an unknown version"
 
 
 def commit_of(root: Path) -> Made:

@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import shutil
 import signal
 import threading
 import time
@@ -15,6 +14,7 @@ from urllib.request import getproxies
 
 import psutil
 
+from papertune.collect.web.installed import find_browser
 from papertune.collect.web.pauses import one_of
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.way_out import USER, WayOut
@@ -45,13 +45,6 @@ LOOK = 0.25  # seconds between two looks at the browser's memory
 
 class BrowserMissing(Exception):
     """There is no browser, or it does not start; the text says which."""
-
-
-def find_browser() -> str | None:
-    """Chromium: as the environment says, else on the path; None where there is none."""
-    named = os.environ.get("PAPERTUNE_CHROMIUM")
-    names = ("chromium", "chromium-browser", "google-chrome") if named is None else (named,)
-    return next(filter(None, map(shutil.which, names)), None)
 
 
 class Chromium:
