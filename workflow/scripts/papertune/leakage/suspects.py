@@ -20,7 +20,7 @@ log = logging.getLogger("papertune")
 GRAM = 13  # words, as Brown et al. 2020 (GPT-3, appendix C) take them,
 COMMON = 10  # and as there, what more training texts share is a phrase
 NEIGHBOUR = 0.9  # cosine; of abstracts in one field few are as near
-BLOCK = 1000  # texts whose vectors are held at once, on each side
+BLOCK = 1000  # texts that are embedded, and compared with all others, at once
 
 
 def find_suspects(
@@ -91,18 +91,22 @@ def _blocks(texts: Iterable[Entry]) -> Iterator[list[Entry]]:
 def _by_neighbours(
     own: list[Entry], side: Iterable[tuple[Place, Entry]], embeddings: Embeddings
 ) -> Iterator[Suspect]:
-    """The nearest training text of each, where it is near; vectors of two blocks at a time."""
-    best: dict[str, tuple[float, Entry]] = {}
+    """The nearest training text of each, where it is near, in products of matrices."""
+    mine = np.concatenate([_vectors(some, embeddings) for some in _blocks(own)])
+    best, nearest = np.zeros(len(own)), list(own)
     for others in _blocks(entry for _, entry in side):
-        for some in _blocks(own):
-            embeddings.load(entry.text for entry in (*some, *others))
-            for entry in some:
-                near = max(others, key=lambda other: embeddings.cosine(entry.text, other.text))
-                share = embeddings.cosine(entry.text, near.text)
-                if share >= NEIGHBOUR and share > best.get(entry.id, (0.0,))[0]:
-                    best[entry.id] = share, near
-    for entry in own:
-        if entry.id in best:
-            share, near = best[entry.id]
+        # what only rounding tells apart is equally near, and the first of these is named
+        cosines = np.round(mine @ _vectors(others, embeddings).T, 6)
+        first = cosines.argmax(axis=1)
+        for place in np.flatnonzero(cosines.max(axis=1) > best):
+            best[place], nearest[place] = cosines[place, first[place]], others[first[place]]
+    for entry, share, near in zip(own, best.tolist(), nearest, strict=True):
+        if share >= NEIGHBOUR:
             detail = f"{entry.named} is near {near.named} of training: cosine {share:.2f}"
             yield Suspect(entry.id, "neighbour", share, detail)
+
+
+def _vectors(some: list[Entry], embeddings: Embeddings) -> np.ndarray:
+    texts = [entry.text for entry in some]
+    embeddings.load(texts)
+    return embeddings.vectors(texts)

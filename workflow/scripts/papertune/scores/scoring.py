@@ -6,7 +6,7 @@ Each text that is compared in meaning is embedded once and kept in the store.
 import base64
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from heapq import nsmallest
 from itertools import islice
@@ -72,14 +72,19 @@ class Embeddings:
             vector, unread = self._store.get(key)
             self._held[text] = Embedded(np.frombuffer(base64.b64decode(vector), "<f4"), unread)
 
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """Loaded texts as rows of length 1; of a text that is blank, or cannot be read, all is 0."""
+        return np.array(
+            [
+                self._held[text].vector.astype(float)
+                * (bool(text.strip()) and self.unread(text) <= MOST_UNKNOWN)
+                for text in texts
+            ]
+        )
+
     def cosine(self, first: str, second: str) -> float:
-        """Cosine of two loaded texts, from -1 to 1. A text that is blank, or cannot be read, is like
-        nothing: 0.
-        """
-        texts = (first, second)
-        if any(not text.strip() or self.unread(text) > MOST_UNKNOWN for text in texts):
-            return 0.0
-        one, other = (self._held[text].vector.astype(float) for text in texts)
+        """Cosine of two loaded texts, from -1 to 1; 0 where :meth:`vectors` has nothing of one."""
+        one, other = self.vectors((first, second))
         return float(np.dot(one, other))
 
     def unread(self, text: str) -> float:
