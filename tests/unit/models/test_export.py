@@ -127,7 +127,7 @@ def test_a_whole_model_is_linked_with_its_results_and_its_own_folder_stays(train
     card = ModelCard.load(folder / "README.md")
     (result,) = card.data.eval_results
     assert (result.metric_type, result.metric_value) == ("token_f1", 0.75)
-    assert "| cloze | Token F1 | 0.750 | +0.500 | 9 | 9 |" in card.text
+    assert "| cloze | Token F1 | 0.750 (few documents) | +0.500 | 9 | 9 |" in card.text
     assert card.data.library_name == "transformers"
     exported(model, base, folder)  # again, in the place of the one before
     assert (model / "model.safetensors").read_bytes() == before["model.safetensors"]
