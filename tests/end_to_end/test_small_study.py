@@ -48,6 +48,9 @@ def test_training_and_every_job_record_what_was_used(small):
     for key in ("tokens_seen", "wall_seconds", "tokens_per_second", "peak_memory_bytes", "device"):
         assert full[key] and lora[key]
     assert full["tokens_seen"] == lora["tokens_seen"]
+    made = json.loads((small / "results/small/made.json").read_text())
+    assert made["took"]["complete"] and not made["took"]["found"]
+    assert made["how"]["processors"] == sorted({full["processor"], lora["processor"]})
     for folder in folders.values():
         assert (folder / "history.csv").read_text().startswith("step,")
         assert not [path for path in folder.rglob("*") if path.suffix in (".bin", ".pt", ".pkl")]
