@@ -52,6 +52,11 @@ class Metric:
     signature: Callable[[], str] | None = None  # how a library says what exactly was computed
 
     @property
+    def in_words(self) -> str:
+        """The label within a sentence: names such as BLEU or F1 keep their letters."""
+        return self.label if any(map(str.isupper, self.label[1:])) else self.label.lower()
+
+    @property
     def wish(self) -> str:
         """Which values are better, in words."""
         if self.higher_is_better is None:

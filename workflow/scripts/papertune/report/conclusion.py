@@ -232,7 +232,7 @@ def _caveats(judged: list[Cell], claims: list[Claim], experiment: Experiment) ->
         else ""
     )
     said = [
-        f"Judged by {metric.label.lower()} ({metric.unit}). Intervals are {how.confidence:.0%}, over "
+        f"Judged by {metric.in_words} ({metric.unit}). Intervals are {how.confidence:.0%}, over "
         f"seeds and documents; differences are on the same questions{corrected}.",
         "A gain is one in content if it is there in the form of the reference as well, and references "
         "or their numbers are contained more often; one in form if that could not be shown and "

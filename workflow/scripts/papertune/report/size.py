@@ -147,7 +147,7 @@ def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
         "Cheapest",
     ]
     title = (
-        f"Smallest difference of {metric_named(how.metric).label.lower()} that {POWER:.0%} of such "
+        f"Smallest difference of {metric_named(how.metric).in_words} that {POWER:.0%} of such "
         "studies would show"
     )
     return Table(title, columns, rows), list(dict.fromkeys(notes))
