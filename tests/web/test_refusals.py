@@ -35,6 +35,10 @@ STOPS = {
               "insufficient_quota", code="insufficient_quota"), "credit"),
     "xAI": ((429, {}, {"code": "exhausted", "error": "Your team has used all available credits"}), "credit"),
     "Anthropic 400": (error(400, "Your credit balance is too low to access the Anthropic API."), "credit"),
+    "OpenRouter, a day's": (
+        error(429, "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000"), "credit"),
+    "Alibaba": (error(400, "Access denied, make sure your account is in good standing", code="Arrearage"),
+                "credit"),
     "200 with 402": ((200, {}, {"error": {"message": "Insufficient credits", "code": 402}}), "credit"),
     "suspended": (error(403, "Your account has been suspended, content policy"), "account"),
     "region": (error(403, "Country, region, or territory not supported"), "account"),
@@ -156,6 +160,10 @@ ADAPTED = {
                {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
     "serde": ("seed", (422, {}, "unknown field `seed`, expected one of `messages`, `max_tokens`, `top_p`"),
               {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
+    "a proxy": ("max_tokens", error(400, "Please use max_completion_tokens instead of max_tokens"),
+                {"temperature": 0.0, "top_p": 1.0, "max_completion_tokens": 512, "seed": 1}),
+    "TGI, older": ("temperature", (422, {}, {"error": "`temperature` has to be a strictly positive float"}),
+                   {"top_p": 1.0, "max_tokens": 512, "seed": 1}),
     "TGI": ("top_p", (422, {}, {"error": "Input validation error: `top_p` must be > 0.0 and < 1.0"}),
             {"temperature": 0.0, "max_tokens": 512, "seed": 1}),
 }  # fmt: skip

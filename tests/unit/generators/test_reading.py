@@ -6,6 +6,7 @@ import pytest
 
 from papertune.generators.plain_text import clean
 from papertune.generators.reading import pairs_in
+from papertune.generators.replies import answer_in
 
 Q1, A1 = "What does Tern predict?", "Tern predicts the next cache miss."
 Q2, A2 = "How much energy does Tern save?", "It saves 12% of the energy."
@@ -78,6 +79,36 @@ def test_json_in_any_dress(text):
 @pytest.mark.parametrize("text", TEXT_SHAPES.values(), ids=TEXT_SHAPES.keys())
 def test_labelled_and_numbered_text(text):
     assert pairs_in(text) == BOTH
+
+
+DRAFT = json.dumps([{"question": "What is kept near the core?", "answer": "Lines of the draft."}])
+MARKS = {  # of a thought's beginning and its end
+    "Qwen": ("<think>", "</think>"),
+    "Mistral": ("[THINK]", "[/THINK]"),
+    "gpt-oss": ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    "gpt-oss, whole": ("<|start|>assistant<|channel|>commentary<|message|>a<|end|><|start|>assistant"
+                       "<|channel|>analysis<|message|>",
+                       "<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>"),
+    "gpt-oss without its tokens": ("analysis", "assistantfinal"),
+    "Seed": ("<seed:think>", "</seed:think>"),
+    "Kimi": ("◁think▷", "◁/think▷"),
+    "Command A": ("<|START_THINKING|>", "<|END_THINKING|><|START_RESPONSE|>"),
+    "Sky": ("<|begin_of_thought|>", "<|end_of_thought|>\n\n<|begin_of_solution|>"),
+    "Gemma": ("<|channel>thought\n", "<channel|>"),
+    "thought": ("<thought>", "</thought>"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", MARKS)
+def test_what_a_model_thinks_is_no_pair(family):
+    begin, end = MARKS[family]
+    for draft in (DRAFT, "Q: What is kept near the core? A: Lines of the draft."):
+        for text in (PLAIN, TEXT_SHAPES["Q1: A1:"], TEXT_SHAPES["Q1: A1:"] + "<|return|>"):
+            assert pairs_in(f"{begin}First: {draft}\n{end}{text}") == BOTH
+        choice = {"message": {"content": f"{begin}First: {draft}"}, "finish_reason": "length"}
+        if begin != "analysis":  # a word like others, where nothing follows
+            answer = answer_in(json.dumps({"choices": [choice]}).encode(), 512)
+            assert "all thought, which used up max_new_tokens (512)" in answer["error"]
 
 
 @pytest.mark.parametrize(

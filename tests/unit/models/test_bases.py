@@ -11,9 +11,11 @@ import pytest
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form
 from papertune.examples.tokens import start_tokens
+from papertune.models.beginning import save_tokenizer
 from papertune.models.examination import check_base, problems
 from papertune.models.loading import load_model, load_tokenizer, merged_model, weights_digest
 from papertune.study.settings import Lora
+from papertune.training.methods import with_adapters
 from tiny_models import make_model
 from tiny_training import PROMPT, Runs, facts_of, pairs
 
@@ -54,8 +56,27 @@ def only(name):
 
 def far_token(base):
     known = json.loads((base / "tokenizer.json").read_text())
-    known["added_tokens"].append(known["added_tokens"][0] | {"id": 999, "content": "<far>"})
+    far = {"id": 999, "content": "<far>", "special": False}
+    known["added_tokens"].append(known["added_tokens"][0] | far)
     (base / "tokenizer.json").write_text(json.dumps(known))
+
+
+def image_token(base, **written):
+    """A token of images beyond the embedding, as of Gemma 3: no text has it."""
+    known = json.loads((base / "tokenizer.json").read_text())
+    far = {"id": 320, "content": "<image>", "special": True}
+    known["added_tokens"].append(known["added_tokens"][0] | far)
+    (base / "tokenizer.json").write_text(json.dumps(known))
+    change(base / "tokenizer_config.json", **written)
+
+
+def cut_off(path):
+    os.truncate(path, 40)
+
+
+def in_its_place(base):
+    shutil.rmtree(base)
+    base.write_text("weights")
 
 
 def sharded(base, weights="model.norm.weight", file="model-00001-of-00002.safetensors"):
@@ -89,6 +110,15 @@ WRONG = {
     "custom code": (config(model_type="mine", auto_map={"AutoConfig": "mine.Config"}),
                     "brings code of its own"),
     "unknown": (config(model_type="mine"), "does not know the architecture 'mine'"),
+    "of images": (config(model_type="llava", architectures=["LlavaForConditionalGeneration"]),
+                  "not loaded as a model of text alone"),
+    "of speech": (config(model_type="speech_to_text", architectures=["S2TForConditionalGeneration"]),
+                  "not loaded as a model of text alone"),
+    "a file": (in_its_place, "no folder"),
+    "half a tokenizer": (lambda b: cut_off(b / "tokenizer.json"), "tokenizer.json cannot be read"),
+    "odd settings": (config(text_config=[1]), "are not those of a model"),
+    "a far token in the template": (lambda b: image_token(b, chat_template="<image>{{ x }}"), "320"),
+    "a far end": (lambda b: image_token(b, eos_token="<image>"), r"320 \('<image>'\)"),
     "gptq": (config(quantization_config={"quant_method": "gptq", "bits": 4}), r"quantised \(gptq\)"),
     "no tokenizer": (lambda b: (b / "tokenizer.json").unlink(), "there is no tokenizer"),
     "a far token": (far_token, r"number 999 \('<far>'\), and the model an embedding of 320"),
@@ -121,6 +151,7 @@ def test_shards_and_what_transformers_knows_by_itself_are_fine(base):
     places = {n: f"model-0000{1 + (n not in names[:3])}-of-00002.safetensors" for n in names}
     change(base / INDEX, weight_map=places)
     change(base / "config.json", auto_map={"AutoConfig": "configuration_llama.LlamaConfig"})
+    image_token(base)
     assert not [*problems(base)]
 
 
@@ -151,13 +182,18 @@ def test_a_beginning_that_the_tokenizer_lost_is_added_where_it_is_needed(
     assert start_tokens(tokenizer) == ([2] if added else [])
     assert ("it is added before" in tokenizer.beginning) == added
     assert ("are read without it" in tokenizer.beginning) != added
-    # what is written has it too: of an adapter as of a whole model
-    runs = Runs(tmp_path, base=base)
-    for method in ("lora", "full"):
-        folder = runs(method, method=method, epochs=3, evaluations=1, learning_rate=2e-2)
-        prompt, _ = next(Form(load_tokenizer(folder), "prompt", PROMPT).tokens(pairs(0, 1)))
-        assert (prompt[0] == 2) == added
-        assert facts_of(folder)["beginning"] == tokenizer.beginning
+    save_tokenizer(tokenizer, tmp_path)  # as an adapter's, without a configuration
+    prompt, _ = next(Form(load_tokenizer(tmp_path), "prompt", PROMPT).tokens(pairs(0, 1)))
+    assert (prompt[0] == 2) == added
+
+
+def test_what_is_trained_begins_as_it_was_trained(tmp_path):
+    base = make_model(tmp_path / "base", family="gemma2")
+    change(base / "config.json", bos_token_id=2)
+    folder = Runs(tmp_path, base=base)("m", epochs=2, evaluations=1, learning_rate=2e-2)
+    tokenizer = load_tokenizer(folder)
+    assert next(Form(tokenizer, "prompt", PROMPT).tokens(pairs(0, 1)))[0][0] == 2
+    assert "it is added before" in facts_of(folder)["beginning"]
 
 
 def test_an_end_that_only_the_configuration_names_is_taken(base):
@@ -177,8 +213,12 @@ def test_adapters_on_tied_embeddings_export_to_the_model_that_was_scored(tmp_pat
     base = make_model(tmp_path / "base", family=family, tied=True)
     embedding = {"llama": "embed_tokens", "gpt2": "wte"}[family]
     target = ["lm_head"] if where == "head" else f".*{embedding}"
-    how = {"method": "lora", "lora": Lora(rank=4, target_modules=target), "learning_rate": 2e-2}
-    folder = Runs(tmp_path, base=base)("m", **how)
+    folder = tmp_path / "adapter"
+    adapted = with_adapters(load_model(base), Lora(rank=4, target_modules=target), "b", without=[])
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(weight, std=0.2)
+    adapted.save_pretrained(folder)
     ids = torch.arange(3, 40)[None]
     with torch.no_grad():
         scored = load_model(folder, base=base, precision="fp32")(ids).logits

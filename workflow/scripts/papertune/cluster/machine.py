@@ -263,7 +263,7 @@ def show_memory(tasks: Iterable[Task], room: Room) -> str:
 def check_bases(layouts: Iterable[Layout]) -> Iterator[Finding]:
     """Whether the folders of language models that are here can be trained and asked at all."""
     for folder in dict.fromkeys(one for layout in layouts for one in layout.language_models()):
-        if Path(folder).is_dir():
+        if os.path.lexists(folder):
             yield from (wrong(f"{folder}: {what}", hint) for what, hint in problems(Path(folder)))
 
 

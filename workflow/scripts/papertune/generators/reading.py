@@ -15,16 +15,12 @@ from typing import Any
 from papertune.generators import plain_text
 from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
+from papertune.generators.thoughts import without_thoughts
 from papertune.sentences import without_runs
 
 LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
 PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
 LONGEST_REPAIR = 20_000  # characters of an object that is repaired: twice the longest answer's
-
-_TAG = r"(think(?:ing)?|reasoning)>"
-_THINKING = re.compile(f"<{_TAG}", re.I | re.A)
-_ENDS = {tag: re.compile(f"</{tag}>", re.I) for tag in ("think", "thinking", "reasoning")}
-_LAST_END = re.compile(rf"^.*</{_TAG}", re.S | re.I)
 
 _QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questiontext"}
 _QUESTION_NAMES |= {word.replace(" ", "") for word in QUESTION_WORDS}
@@ -50,39 +46,18 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     """
     if len(text) > LONGEST:
         return []
-    # the opening tag of a thought is often part of the prompt
-    text = _LAST_END.sub("", _without_thoughts(without_runs(text)))
-    unfinished = False
-    if start := _THINKING.search(text):
-        # of a thought without an end only whole JSON is read: labels in it are drafts
-        unfinished = not text[: start.start()].strip()
-        text = text[start.end() :] if unfinished else text[: start.start()]
+    text, unfinished = without_thoughts(without_runs(text))
     try:
         pairs = _read_json(text)
     except RecursionError:  # no pair lies so deep
         pairs = []
+    # of a thought without an end only whole JSON is read: labels in it are drafts
     if not pairs and not unfinished:
         pairs = plain_text.read_labelled(text, cut) or plain_text.read_numbered(text, cut)
     cleaned = (
         (plain_text.clean_line(question), plain_text.clean(answer)) for question, answer in pairs
     )
     return [(question, answer) for question, answer in cleaned if question and answer]
-
-
-def _without_thoughts(text: str) -> str:
-    """The text without what stands between a thought's tags."""
-    parts, position = [], 0
-    endless: set[str] = set()  # tags of which no end comes any more
-    for start in _THINKING.finditer(text):
-        tag = start[1].lower()
-        if start.start() < position or tag in endless:
-            continue
-        if end := _ENDS[tag].search(text, start.end()):
-            parts.append(text[position : start.start()])
-            position = end.end()
-        else:
-            endless.add(tag)
-    return "".join([*parts, text[position:]])
 
 
 def _read_json(text: str) -> Pairs:

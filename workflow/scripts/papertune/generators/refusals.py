@@ -82,10 +82,11 @@ _ROWS: tuple[tuple[Collection[int], str, Refusal], ...] = (
     # per minute, also where it is called a quota
     ((429,), r"try (?:again )?in \W*\d|retrydelay|per[ _-]?(?:min|sec)", _LIMIT),
     ((0,), r"rate.?limit|too many requests|overload", _LIMIT),
-    ((*_REFUSED, 429), r"insufficient[ _](?:quota|balance|credit|fund)|exceeded[ _](?:your )?current[ _]quota"
+    ((*_REFUSED, 429), r"insufficient[ _](?:user[ _])?(?:quota|balance|credit|fund)"
+               r"|exceeded[ _](?:your )?current[ _]quota|per[ _-]?day\b|daily|arrear"
                r"|credit balance|billing|(?:more|out of|available|no|enough) credits?\b"
                r"|credits? (?:limit|exhausted|used|depleted|expired)|included credits"
-               r"|(?:spend(?:ing)?|monthly|usage|key) limit|can only afford|in arrears", _CREDIT),
+               r"|(?:spend(?:ing)?|monthly|usage|key) limit|can only afford", _CREDIT),
     (_REFUSED, r"(?:account|organi[sz]ation|project|workspace).{0,60}"
                r"(?:deactivat|suspend|disabled|terminat|blocked|archived)|account_deactivated"
                r"|country, region|not available in your (?:country|region)", _ACCOUNT),
@@ -116,15 +117,18 @@ _ROWS: tuple[tuple[Collection[int], str, Refusal], ...] = (
 _TABLE = [(statuses, re.compile(words), what) for statuses, words, what in _ROWS]
 
 _NOT_KNOWN = (
-    r"(?:unsupported|not (?:be )?(?:supported|permitted|allowed|recogni[sz]ed|accepted|a valid field)"
-    r"|n[o']t support|unknown|unrecogni[sz]ed|unexpected|extra[ _](?:input|field|forbidden)"
+    r"(?:unsupported|not (?:be |an? )?(?:supported|permitted|allowed|recogni[sz]ed|accepted|known|valid)"
+    r"|n[o']t (?:support|exist)|unknown|unrecogni[sz]ed|unexpected|extra[ _](?:input|field|forbidden)"
     r"|deprecated|cannot both)"
 )
-_NOT_TAKEN = r"(?:must be|must not|invalid (?:value|type)|should be|out of range)"
+_NOT_TAKEN = (
+    r"(?:must be|must not|invalid (?:value|type)|is invalid|should be|has to be|out of range)"
+)
 _PARAMETERS = {
     name: re.compile(
         rf"\b{name}\b[^.;]{{0,80}}?{of}|{of}[^.;]{{0,60}}?\b{name}\b"
         rf"|\binvalid\W{{1,3}}(?:\w{{1,20}}\W{{1,3}}){{0,2}}?{name}\b"
+        rf"|instead of \W?{name}\b"
     )
     for names, of in (
         (("max_tokens", "max_completion_tokens"), _NOT_KNOWN),

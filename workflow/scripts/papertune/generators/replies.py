@@ -8,14 +8,10 @@ from typing import Any
 
 from papertune.errors import GeneratorError
 from papertune.generators.refusals import Kind
+from papertune.generators.thoughts import without_thoughts
 from papertune.records import from_json
 
 CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end
-_ALL_THOUGHT = re.compile(
-    r"\s*(?:<(think|thinking|reasoning)>(?!.*</\1>)|\[THINK\](?!.*\[/THINK\])"
-    r"|<\|channel\|>analysis(?!.*<\|channel\|>final)|\Z)",
-    re.S | re.I,
-)
 
 
 class Failure(Exception):
@@ -57,11 +53,16 @@ def answer_in(content: bytes, most: int) -> dict[str, Any]:
     why = ""
     if end == "content_filter":
         why = "the server's content filter ended the answer"
-    elif end in CUT and _ALL_THOUGHT.match(text):
+    elif end in CUT and _is_all_thought(text):
         why = f"the answer was all thought, which used up max_new_tokens ({most}): set more"
     if why:
         return {"error": why, "answered": True}
     return {"text": text, "cut": end in CUT}
+
+
+def _is_all_thought(text: str) -> bool:
+    answer, unfinished = without_thoughts(text)
+    return unfinished or not answer.strip()
 
 
 def pause_asked(retry_after: str) -> float | None:

@@ -6,7 +6,9 @@ random weights in the place of missing ones, say. So it is looked at before anyt
 
 import math
 import os
+import re
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ ENCODER_DECODER = (
 )  # fmt: skip
 WRITES = ("CausalLM", "LMHead", "DoubleHeads", "ConditionalGeneration")  # in an architecture's name
 
+LOADED = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"  # the kinds of models that it loads to write text
+
 Problem = tuple[str, str]  # what is wrong, and what to do
 
 
@@ -46,6 +50,19 @@ def check_base(folder: str | Path) -> None:
 
 def problems(folder: Path) -> Iterator[Problem]:
     """What keeps a folder from being a base, most telling first."""
+    again = "download the model again, whole"
+    try:
+        if not folder.is_dir():
+            yield "this is no folder", "name the folder that has the model's config.json"
+            return
+        yield from _problems(folder)
+    except OSError as error:
+        yield f"it cannot be read ({error})", "see that the folder and its files can be read by you"
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        yield f"its settings are not those of a model ({type(error).__name__}: {error})", again
+
+
+def _problems(folder: Path) -> Iterator[Problem]:
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         if _is_pointer(path):
             yield (
@@ -147,6 +164,11 @@ def of_another_kind(config: dict[str, Any]) -> Iterator[Problem]:
             "code from outside is never run",
             "take a base of an architecture that transformers has itself",
         )
+    elif (loaded := _named_in("modeling_auto.py", LOADED)) and kind not in loaded:
+        yield (
+            f"{shown} is not loaded as a model of text alone",
+            "take a causal language model (its architecture ends in ForCausalLM)",
+        )
     quantized = config.get("quantization_config")
     if isinstance(quantized, dict):
         yield (
@@ -156,12 +178,20 @@ def of_another_kind(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _is_known(kind: str) -> bool:
-    """Whether transformers has an architecture; read from its files, as importing it takes torch."""
+    """Whether transformers has an architecture."""
+    known = _named_in("auto_mappings.py") | _named_in("configuration_auto.py")
+    return not known or kind in known
+
+
+@cache
+def _named_in(name: str, table: str = "") -> set[str]:
+    """What a file of transformers, or a table in it, names; read, as importing it takes torch."""
     spec = find_spec("transformers")
-    mappings = Path(spec.origin or "").parent / "models/auto" if spec else Path()
-    files = [mappings / name for name in ("auto_mappings.py", "configuration_auto.py")]
-    texts = [path.read_text(encoding="utf-8") for path in files if path.is_file()]
-    return not texts or any(f'"{kind}"' in text for text in texts)
+    path = Path(spec.origin or "").parent / "models/auto" / name if spec else Path()
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if table:
+        text = text.partition(f"\n{table} = ")[2].partition("\n)")[0]
+    return {*re.findall(r'"([\w.-]+)"', text)}
 
 
 def _of_weights(folder: Path) -> Iterator[Problem]:
@@ -195,9 +225,14 @@ def _of_tokenizer(folder: Path, config: dict[str, Any]) -> Iterator[Problem]:
         return
     said, text = settings_in(folder / "tokenizer_config.json"), config.get("text_config") or {}
     known = settings_in(folder / "tokenizer.json")
+    if not known and (folder / "tokenizer.json").exists():
+        yield "tokenizer.json cannot be read", "download the model again, whole"
+        return
     rows, ids = text.get("vocab_size", config.get("vocab_size")), _ids(known)
-    if isinstance(rows, int) and ids and max(ids.values()) >= rows:
-        far = max(ids, key=lambda token: ids[token])
+    unwritten = _never_written(folder, known, said)
+    used = {token: n for token, n in ids.items() if token not in unwritten}
+    if isinstance(rows, int) and used and max(used.values()) >= rows:
+        far = max(used, key=lambda token: used[token])
         yield (
             f"the tokenizer has a token of number {ids[far]:,} ({far!r}), and the model an embedding "
             f"of {rows:,} rows",
@@ -243,6 +278,22 @@ def _ids(known: dict[str, Any]) -> dict[str, int]:
     for one in known.get("added_tokens") or []:
         found[str(one["content"])] = int(one["id"])
     return found
+
+
+def _never_written(folder: Path, known: dict[str, Any], said: dict[str, Any]) -> set[str]:
+    """Special tokens that no prompt has: Gemma's tokenizers have one for images in models without.
+
+    What looks like one in a text stays text (:mod:`papertune.examples.control`).
+    """
+    template = str(said.get("chat_template") or "")
+    if (folder / "chat_template.jinja").is_file():
+        template += (folder / "chat_template.jinja").read_text(encoding="utf-8", errors="replace")
+    named = {"", *(_token(said.get(f"{kind}_token")) for kind in ("bos", "eos", "pad", "unk"))}
+    return {
+        str(one["content"])
+        for one in known.get("added_tokens") or []
+        if one.get("special") and one["content"] not in named and one["content"] not in template
+    }
 
 
 def _token(value: Any) -> str:

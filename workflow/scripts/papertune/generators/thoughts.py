@@ -1,0 +1,64 @@
+"""What a model thinks before it answers, told from its answer by the marks of every family."""
+
+import re
+
+_TAG = r"(think(?:ing)?|reasoning)>"
+_START = re.compile(f"<{_TAG}", re.I | re.A)
+_ENDS = {tag: re.compile(f"</{tag}>", re.I) for tag in ("think", "thinking", "reasoning")}
+_LAST_END = re.compile(rf"^.*</{_TAG}", re.S | re.I)
+
+# of Mistral, Seed, Kimi, Sky-T1, Command A and Gemma 4
+_STARTS_OF_OTHERS = re.compile(
+    r"\[THINK\]|<seed:think>|<thought>|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
+    r"|<\|channel>thought\b"
+)
+_ENDS_OF_OTHERS = re.compile(
+    r"\[/THINK\]|</seed:think>|</thought>|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>"
+)
+# of gpt-oss: every message has a channel, and the last one is the answer
+_CHANNELS = re.compile(
+    r"\s*(?:<\|start\|>\w{0,20})?<\|channel\|>|\s*analysis(?=.*assistantfinal)", re.S
+)
+_DRAFT = re.compile(r"(?:<\|start\|>\w{0,20})?<\|channel\|>(?:analysis|commentary)\b|\A\s*analysis")
+_FINAL = re.compile(r"<\|channel\|>final\b[^<>|]{0,80}(?:<\|message\|>)?|assistantfinal")
+_STOPS = ("<|end|>", "<|return|>", "<|END_RESPONSE|>", "<|end_of_solution|>")
+
+
+def without_thoughts(text: str) -> tuple[str, bool]:
+    """The answer in a text, and whether the text is but a thought without an end.
+
+    Of such a one it is the thought. Takes time in proportion to the text's length.
+    """
+    text = _LAST_END.sub("", _without_whole(_with_one_mark(text)))
+    if start := _START.search(text):
+        if not text[: start.start()].strip():
+            return text[start.end() :], True
+        text = text[: start.start()]
+    text = text.rstrip()
+    while text.endswith(_STOPS):
+        text = text[: text.rindex("<|")].rstrip()
+    return text, False
+
+
+def _with_one_mark(text: str) -> str:
+    """The text with the marks of all families written as ``<think>`` and ``</think>``."""
+    if _CHANNELS.match(text):
+        text = _FINAL.sub("</think>", _DRAFT.sub("<think>", text))
+    return _ENDS_OF_OTHERS.sub("</think>", _STARTS_OF_OTHERS.sub("<think>", text))
+
+
+def _without_whole(text: str) -> str:
+    """The text without what stands between a thought's tags."""
+    parts, position = [], 0
+    endless: set[str] = set()  # tags of which no end comes any more
+    for start in _START.finditer(text):
+        tag = start[1].lower()
+        if start.start() < position or tag in endless:
+            continue
+        # the opening tag of a thought is often part of the prompt
+        if end := _ENDS[tag].search(text, start.end()):
+            parts.append(text[position : start.start()])
+            position = end.end()
+        else:
+            endless.add(tag)
+    return "".join([*parts, text[position:]])
