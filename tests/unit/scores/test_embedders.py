@@ -10,6 +10,7 @@ from papertune.errors import EvaluationError
 from papertune.metrics import metric_named
 from papertune.records import Answer, Score, read_records, write_records
 from papertune.report.numbers import chance_of, interval, unread_note
+from papertune.report.tables import metrics_table
 from papertune.scores.comparing import compare
 from papertune.scores.embedders import SentenceModel, model_folder, not_installed
 from papertune.scores.scoring import Embeddings, score_answers
@@ -107,7 +108,8 @@ def test_what_cannot_be_read_is_not_scored_and_the_cell_is_marked(tmp_path, capl
         np.std(known)
     )
     assert "‡" in interval(cell) and "±" in chance_of(cell)
-    assert unread_note(cells).endswith("2 of base on own")
+    assert unread_note(cells, one).endswith(f"2 of base on {one.set_label('own')}")
+    assert "‡ answers that" in metrics_table(cells, one).title  # of whatever metric
 
 
 def test_embedders_have_names_and_each_a_metric():

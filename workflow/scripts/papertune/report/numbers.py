@@ -5,8 +5,10 @@ from collections.abc import Iterable
 
 from papertune.metrics import metric_named
 from papertune.scores.matrix import Cell
+from papertune.study.experiment import Experiment
 
 BETTER, WORSE, UNREAD = "*", "†", "‡"  # better, worse, and not all texts were read
+UNREAD_SAID = f"{UNREAD} answers that the embedder could not read, or not their references"
 NONE = "–"
 
 
@@ -43,12 +45,14 @@ def chance_of(cell: Cell) -> str:
     return f"{number(cell.chance, cell.metric)} ± {number(cell.chance_sd, cell.metric)}"
 
 
-def unread_note(cells: Iterable[Cell]) -> str:
+def unread_note(cells: Iterable[Cell], experiment: Experiment) -> str:
     """The footnote of marked cells; empty where none is."""
-    marked = [f"{c.unread} of {c.model} on {c.test_set}" for c in cells if c.unread]
-    return f"{UNREAD} answers that the embedder could not read, or not their references: " * bool(
-        marked
-    ) + ", ".join(marked)
+    marked = [
+        f"{c.unread} of {experiment.model_label(c.model)} on {experiment.set_label(c.test_set)}"
+        for c in cells
+        if c.unread
+    ]
+    return f"{UNREAD_SAID}: {', '.join(marked)}" if marked else ""
 
 
 def gain_of(cell: Cell, *, signed: bool = False) -> str:

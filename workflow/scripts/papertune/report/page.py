@@ -110,7 +110,9 @@ def write_page(
         gain_of=gain_of,
         colours=len(COLOURS),
         metric=metric_named(metric),
-        unread=unread_note(c for c in cells if (c.metric, c.year) == (metric, ALL_YEARS)),
+        unread=unread_note(
+            [c for c in cells if (c.metric, c.year) == (metric, ALL_YEARS)], experiment
+        ),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
             "gains": gains_table(contrasts, experiment),

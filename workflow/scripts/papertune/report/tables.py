@@ -12,6 +12,7 @@ from papertune.report.counts import STAGES, Count, read_counts
 from papertune.report.numbers import (
     BETTER,
     NONE,
+    UNREAD_SAID,
     WORSE,
     chance_of,
     gain_of,
@@ -104,7 +105,8 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
         f"{metric_named(how.metric).label} with {how.confidence:.0%} interval; {BETTER} better and "
         f"{WORSE} worse than {other}, corrected p < {1 - how.confidence:.2g}"
     )
-    if note := unread_note(c for c in cells if (c.metric, c.year) == (how.metric, ALL_YEARS)):
+    own = [c for c in cells if (c.metric, c.year) == (how.metric, ALL_YEARS)]
+    if note := unread_note(own, experiment):
         title += f"; {note}"
     columns = ["Model", *[AGAINST] * bool(against), *map(experiment.set_label, sets)]
     return Table(title, columns, rows, left=1 + bool(against))
@@ -152,7 +154,10 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
         "Documents",
         "Seeds",
     ]
-    return Table("Every metric on every test set", columns + numbers, rows, left=len(columns))
+    title = "Every metric on every test set; p corrected over each metric’s matrix"
+    if any(cell.unread for cell in cells):
+        title += f"; {UNREAD_SAID}"
+    return Table(title, columns + numbers, rows, left=len(columns))
 
 
 def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
