@@ -13,11 +13,15 @@ from papertune.report.numbers import number, p_text
 from papertune.report.table import Table, to_latex, to_markdown, to_text, write_table
 from papertune.report.tables import (
     comparison_table,
+    gains_table,
     metrics_table,
+    square_table,
     write_published,
     write_tables,
 )
-from papertune.scores.matrix import find_cell, read_matrix
+from papertune.scores.matrix import ONE_RUN, find_cell, read_matrix
+from papertune.scores.rows import read_rows
+from papertune.scores.writers import Contrast
 from papertune.study.experiment import Experiment
 from sample_study import SETTINGS
 
@@ -160,3 +164,19 @@ def test_no_form_can_be_broken_by_a_cell():
     text = to_latex(HARSH)
     assert "x\\_1 \\& \\{y\\} \\$z\\$" in text
     assert "50\\%" in text and "$\\geq$ 0.1" in text
+
+
+def test_an_interval_of_one_run_says_so_wherever_it_stands(study):
+    """A reader takes an interval beside 0 for a finding, whichever table it is in."""
+    cells = [
+        dataclasses.replace(cell, unclaimed=ONE_RUN, verdict="", p=None, p_corrected=None)
+        for cell in read_matrix(study.made_from["matrix"])
+    ]
+    contrasts = [
+        dataclasses.replace(one, unclaimed=ONE_RUN, kept=None)
+        for one in read_rows(study.made_from["writers"], Contrast)
+    ]
+    shown = [cell for row in square_table(cells, study.experiment).rows for cell in row[2:]]
+    shown += [cell for row in gains_table(contrasts, study.experiment).rows for cell in row[2:5]]
+    assert any("[" in cell for cell in shown)
+    assert [cell for cell in shown if "[" in cell and f"({ONE_RUN})" not in cell] == []

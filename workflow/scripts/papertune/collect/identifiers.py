@@ -15,8 +15,13 @@ _DOI_URL = re.compile(
     r"^(?:(?:https?://)?(?:dx\.|www\.)?doi\.org/+|https?://[^/\s]+/doi/(?:[a-z]+/)?)(?=10\.|10%)",
     re.IGNORECASE,
 )
+# DOI 10.1145/1, doi: https://doi.org/10.1145/1, info:doi/10.1145/1, <urn:doi:10.1145/1>
+_NAMED = re.compile(r"^[<(\[{\"'\s]*+(?:(?:(?:urn|info):)?doi[:：/\s]++)?", re.IGNORECASE)
+_UNSEEN = re.compile(
+    "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]"
+)  # what pages put in for line breaks
 _VIEW = re.compile(r"/(?:abstract|full|pdf|epdf|html|meta|summary)$", re.IGNORECASE)
-_DOI = re.compile(r"^(?:doi:\s*)?(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECASE)
+_DOI = re.compile(r"^(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECASE)
 _NUMBER = (
     r"(?P<number>\d{4}\.\d{4,5}|(?P<archive>[a-z-]+)(?:\.[a-z-]{2,})?/(?P<old>\d{7}))(?:v\d+)?"
 )
@@ -37,7 +42,7 @@ def doi_of(text: str) -> str:
     ``https://doi.org/10.1145/AB.1``, ``doi:10.1145/ab.1`` and ``10.1145/AB.1.`` give
     ``10.1145/ab.1``, and so does the url of a publisher's page below ``/doi/``.
     """
-    text = text.strip()
+    text = _NAMED.sub("", _UNSEEN.sub("", text)).strip()
     place = _DOI_URL.match(text)
     if place:
         text = unquote(re.split(r"[?#]", text[place.end() :])[0])
@@ -46,7 +51,7 @@ def doi_of(text: str) -> str:
     if not found:
         return ""
     doi = found[1].lower()
-    while doi[-1] in ")]}" and doi.count(doi[-1]) > doi.count("([{"[")]}".index(doi[-1])]):
+    while doi[-1] in ")]}>" and doi.count(doi[-1]) > doi.count("([{<"[")]}>".index(doi[-1])]):
         doi = doi[:-1]
     return doi
 

@@ -11,7 +11,7 @@ from papertune.models.beginning import save_tokenizer
 from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
 from papertune.models.modelfolder import copy, generation_defaults, link_or_copy, model_folder
-from papertune.report.numbers import BETTER, WORSE, interval, number
+from papertune.report.numbers import BETTER, WORSE, gain_of, interval
 from papertune.report.table import Table, to_markdown
 from papertune.scores.comparing import compare
 from papertune.scores.matrix import Cell
@@ -113,7 +113,7 @@ def _results(cells: list[Cell], experiment: str) -> Results:
     rows, evaluations = [], []
     for cell in cells:
         label = metric_named(cell.metric).label
-        change = number(cell.difference, cell.metric, signed=True)
+        change = gain_of(cell, signed=True)
         counted = (str(cell.questions), str(cell.documents))
         rows.append([cell.test_set, label, interval(cell).rstrip(BETTER + WORSE), change, *counted])
         if cell.mean is not None:
@@ -130,7 +130,8 @@ def _results(cells: list[Cell], experiment: str) -> Results:
     columns = ["Test set", "Metric", "Mean", "Difference to the base", "Questions", "Documents"]
     markdown = (
         "Of this one seed, on test sets whose documents no model was trained on. Each test set has "
-        "the name of what wrote its questions; in brackets is the bootstrap interval over documents."
+        "the name of what wrote its questions; in brackets are intervals over documents, of "
+        "this run only: another seed may come out otherwise."
         f"\n\n{to_markdown(Table('', columns, rows, left=2))}"
     )
     return Results(markdown, evaluations)

@@ -35,7 +35,12 @@ def interval(cell: Cell) -> str:
     """``0.512 [0.480, 0.543]``, a mark where the difference survived correction, or why none can."""
     text = with_limits((cell.mean, cell.low, cell.high), cell.metric)
     text += UNREAD * bool(cell.unread) + {True: BETTER, False: WORSE, None: ""}[cell.better()]
-    return f"{text} ({cell.unclaimed})" if cell.unclaimed and cell.mean is not None else text
+    return with_reason(text, cell.unclaimed)
+
+
+def with_reason(text: str, unclaimed: str) -> str:
+    """A value with its interval, and why nothing is claimed of it, where that is so."""
+    return f"{text} ({unclaimed})" if unclaimed and text != NONE else text
 
 
 def chance_of(cell: Cell) -> str:

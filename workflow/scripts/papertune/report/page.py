@@ -45,7 +45,8 @@ BYTES = 3_000_000  # of answers and documents on the page; the rest is well belo
 LONGEST = 4000  # characters of a text on the page
 
 FIGURES = {
-    "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval.",
+    "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval. Where "
+    "no model was trained with several seeds, that is an interval of this run only.",
     "documents": "Documents per year, by the split that their year belongs to.",
     "loss": "Training and validation loss by step; step 0 is the untrained model. One line per model "
     "and seed.",

@@ -22,6 +22,7 @@ from papertune.report.numbers import (
     share,
     unread_note,
     with_limits,
+    with_reason,
 )
 from papertune.report.table import Table, to_text, write_table
 from papertune.scores.matrix import Cell, find_cell, read_matrix
@@ -165,9 +166,12 @@ def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
     metric, rows = experiment.comparison.metric, []
     for one in contrasts:
         shown = [
-            with_limits(
-                (getattr(one, name), getattr(one, f"{name}_low"), getattr(one, f"{name}_high")),
-                metric,
+            with_reason(
+                with_limits(
+                    (getattr(one, name), getattr(one, f"{name}_low"), getattr(one, f"{name}_high")),
+                    metric,
+                ),
+                one.unclaimed,
             )
             for name in ("own", "others", "advantage")
         ]
@@ -196,7 +200,8 @@ def square_table(cells: list[Cell], experiment: Experiment) -> Table:
             cell = find_cell(cells, model=model, test_set=test_set, metric=metric)
             gain = gain_of(cell) if cell else NONE
             mark = {True: BETTER, False: WORSE, None: ""}[cell.better() if cell else None]
-            row.append(f"{gain}{mark}{' (own)' if test_set in own else ''}")
+            gain = with_reason(f"{gain}{mark}", cell.unclaimed if cell else "")
+            row.append(f"{gain}{' (own)' if test_set in own else ''}")
         rows.append(row)
     title = f"{metric_named(metric).label} gained, by the writer of the questions"
     return Table(title, ["Model", "Trained on", *map(experiment.set_label, sets)], rows, left=2)
