@@ -231,3 +231,20 @@ def test_pairs_are_equal_but_for_how_they_are_typed(one, other, equal):
 
 def test_where_nothing_trains_nothing_leaves(apart):
     assert apart([document(TITLE, TEXT, NEW)]) == ({}, [])
+
+
+def test_short_texts_of_one_form_are_not_copies_but_a_word_changed_in_one_is(tmp_path):
+    draw = random.Random(7)
+
+    def said():
+        one, two, three = ("".join(draw.choices(SYLLABLES, k=3)) for _ in range(3))
+        return f"We study {one} and {two} under {three} and measure it on server traces."
+
+    known = [document(f"t{n}", said(), OLD) for n in range(200)]
+    write_records(tmp_path / "known.jsonl", known)
+    side = Training(entries(tmp_path / "known.jsonl"))
+    assert list(side.copies(Entry(said(), f"{n}", f"other {n}") for n in range(200))) == []
+    changed = [
+        Entry(one.text.replace("server traces", "server logs"), one.id + "x") for one in known
+    ]
+    assert len(list(side.copies(changed))) == len(changed)

@@ -197,10 +197,12 @@ class Training:
             near = contained >= CONTAINED_BY_TITLE
         if not near and not entry.asked and share >= ALIKE_BY_TITLE:
             near = similarity(entry.title, original.title) >= NEAR_TITLE
+        own, other = (one[self._counts[one & _SLOTS] <= self._common] for one in (own, other))
+        rare = _shared(own, other) if len(own) and len(other) else None
         if not near:
-            own, other = (one[self._counts[one & _SLOTS] <= self._common] for one in (own, other))
-            enough = min(len(own), len(other)) >= FEW
-            near = enough and _shared(own, other) >= ALIKE_BY_RARE
+            near = rare is not None and min(len(own), len(other)) >= FEW and rare >= ALIKE_BY_RARE
+        elif shorter < LONG and rare is not None and entry.edition != (original.edition or None):
+            near = rare >= ALIKE  # short texts of one form have their phrases in common
         return share if near else None
 
     def _near(self, sketches: np.ndarray) -> list[list[int]]:
