@@ -282,6 +282,13 @@ LASTING = {  # training and validation losses from the untrained model on, and w
     "overfitting": ([0, 1.0, 0.1, 0.1], [2.0, 5.0, 7.0, 8.0], ""),
     "diverging": ([0, 7.0, 7.0, 7.0], [2.0, *LOW], "was above 6 for 3 validations"),
     "diverging at the end": ([0, 7.0], [2.0, 1.0], "was above 6 for 1 validations"),
+    "unlearned at the end": (
+        [0, 6.0, 5.9, 5.8],
+        [2.0, 4.0, 4.5, 4.4],
+        "was above 3 for 3 validations",
+    ),
+    "unlearned, but better before at the end": ([0, 6.0, 5.9, 5.8], [2.0, 1.9, 4.5, 4.4], ""),
+    "overfitting at the end": ([0, 1.0, 0.1, 0.1], [2.0, 5.0, 7.0, 8.0], ""),
     "guessing": ([0, 9.1], [8.0, 1.0], "a loss of 9.1 at step 1 is worse than guessing: 9"),
     "overfitting into guessing": ([0, 0.1], [8.0, 9.5], "worse than guessing"),
     "new weights": ([0, 10.0, 9.5, 9.4], [9.6, 9.5, 9.5, 9.4], ""),

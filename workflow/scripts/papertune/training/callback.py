@@ -182,6 +182,8 @@ class RunCallback(TrainerCallback):
             return
         first = untrained["validation_loss"]
         limit = max(self.training.divergence * first, first + 1.0)
+        if self.is_over(state) and min(row["validation_loss"] for row in trained) > first:
+            limit = first + 1.0
         if min(last) > limit:
             raise TrainingError(
                 f"the training diverges: its loss is {last[-1]:.3g} at step {state.global_step} and "
@@ -217,8 +219,9 @@ class RunCallback(TrainerCallback):
                 f"and {begin:.3g} before training; "
                 f"{where_best(state, self.criterion)}",
                 where=self.what,
-                hint=f"{STEADIER}; where the training loss alone is low, fewer training.epochs or "
-                "training.patience; where it falls slowly from new weights, more of them",
+                hint="where it falls slowly from new weights, raise training.learning_rate or "
+                f"training.epochs (max_steps); else {STEADIER}; where the training loss alone is low, "
+                "take fewer training.epochs or training.patience",
             )
 
     def _is_long(self, last: list[float], state: TrainerState) -> bool:
