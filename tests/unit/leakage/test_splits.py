@@ -148,8 +148,9 @@ def test_what_a_base_has_read_counts_as_training(apart):
 
 def test_a_year_that_changed_is_told_with_what_to_do(apart, caplog):
     before = document(TITLE, TEXT, OLD, SPELLINGS[0])
-    found, _ = apart([before, replace(before, year=NEW)])
+    found, said = apart([before, replace(before, year=NEW)])
     assert found == {before.id: "same_document"}
+    assert "snakemake refresh" in said[0]  # so on the page, too
     assert f"listed for {OLD}, which trains, and for {NEW}" in caplog.text
     assert "snakemake refresh" in caplog.text
 

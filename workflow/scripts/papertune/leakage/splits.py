@@ -47,8 +47,8 @@ def keep_apart(
     found = []
     for copy in side.copies(_noted(own, seen)):
         found.append(copy)
-        if copy.original.id == copy.entry.id and copy.original.year != copy.entry.year:
-            log.warning("%s", moved(copy.entry.title, copy.original.year, copy.entry.year))
+        if told := moved(copy):
+            log.warning("%s", told)
     write_records(output, map(rejection, found))
     reasons = Counter(copy.reason for copy in found)
     said = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
@@ -78,11 +78,16 @@ def rejection(copy: Copy) -> Rejection:
     """What the counts and the tables have of a copy."""
     like = "" if copy.share is None else f": {copy.share:.0%} of their runs of words are the same"
     detail = f"{copy.entry.named} stands on the training side as {copy.original.named}{like}"
-    return Rejection("split", copy.entry.id, copy.reason, detail)
+    return Rejection(
+        "split", copy.entry.id, copy.reason, ". ".join(filter(None, (detail, moved(copy))))
+    )
 
 
-def moved(title: str, trains: object, tests: object) -> str:
-    """What to do about a document that is listed in two years, in words."""
+def moved(copy: Copy) -> str:
+    """What to do about a document that is listed in two years, in words; empty for others."""
+    trains, tests, title = copy.original.year, copy.entry.year, copy.entry.title
+    if copy.original.id != copy.entry.id or trains == tests:
+        return ""
     return (
         f"“{title}” is listed for {trains}, which trains, and for {tests}: it stays where it trains "
         f"and is asked about nowhere else. If its year was changed, `snakemake refresh` lists {trains} "
