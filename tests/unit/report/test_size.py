@@ -37,7 +37,7 @@ def test_spreads_come_from_own_results_then_a_pilot_then_the_store_then_an_assum
 
     shutil.move(own, tmp_path / "spread.csv")
     try:
-        assert "what is typical" in said(finished, tmp_path)[1][0]
+        assert "small studies" in said(finished, tmp_path)[1][0]
         remember(tmp_path, [Spread("other", "token_f1", 0.5, 0.1, 0.01, 0.1)])
         by_store, notes = said(finished, tmp_path)
         assert "1 test sets of the store" in notes[0]

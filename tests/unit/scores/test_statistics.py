@@ -80,6 +80,14 @@ def test_one_run_of_a_baseline_that_was_trained_adds_its_luck():
     assert 0.93 <= covered(trials)[0] <= 0.97
 
 
+def test_a_part_that_is_taken_off_leaves_no_interval_without_end():
+    # lengths of one run, which hardly vary, beside two runs of another model that do by chance
+    one = estimate(0.6, Squares(1, 16, 0.05), Squares(2, 16, np.nan, 20.0, 19.6))
+    assert one.freedom == 1  # as many as the two runs leave; by the formula 0.0005
+    low, high = one.interval(0.05)
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 1) * np.sqrt(0.45 / 16))
+
+
 def test_one_run_is_the_paired_t_test_over_documents():
     y = np.random.default_rng(4).normal(0.12, 0.5, (1, 80))
     one = estimate(float(y.mean()), Squares.of(y), None)

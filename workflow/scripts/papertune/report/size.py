@@ -90,7 +90,7 @@ def spread_of(layout: Layout, test_set: str, store: str | Path) -> tuple[Spread 
     seen, count = remembered(store, how.metric)
     if seen:
         return seen, f"{count} test sets of the store"
-    return typical(how.metric), "what is typical"
+    return typical(how.metric), "small studies"
 
 
 def documents_of(layout: Layout) -> int | None:
@@ -127,7 +127,7 @@ def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
             for name, value in values.items()
             if value is not None
         )
-        notes.append(f"{study.set_label(test_set)}: differences vary as {source} says ({said}).")
+        notes.append(f"{study.set_label(test_set)}: differences vary as in {source} ({said}).")
         for documents in [known] if known is not None else MANY:
             size = Size(
                 seeds, documents, study.generators[test_set].pairs, len(study.trained),

@@ -142,7 +142,10 @@ def estimate(
     parts = np.array([factor * square for factor, square, _ in terms])
     total = float(parts.sum())
     spread = float((parts**2 / np.array([freedom for *_, freedom in terms])).sum())
-    freedom = total**2 / spread if spread else count - 1.0
+    fewest = min(freedom for *_, freedom in terms)
+    # Satterthwaite's are never fewer than those of a part, but where a part is taken off: then they
+    # may come near 0, and a t of so few has no end
+    freedom = max(total**2 / spread, fewest) if spread else count - 1.0
     # all documents equal up to rounding: nothing varied
     small = 1e-12 * max(1.0, abs(value))
     error = float(np.sqrt(total / (own.runs * count)))
