@@ -168,6 +168,27 @@ def test_the_card_says_how_documents_were_split_and_what_was_taken_out(study, by
     assert "1 left the split test; 2 pairs for testing were not taken" in said
 
 
+@pytest.mark.parametrize(
+    ("questions", "language"),
+    [
+        (["What does the cache of the design save?"], True),
+        (["缓存节省了多少能量?"], False),
+        (["Kuinka paljon energiaa välimuisti säästää kokeessa?"], False),
+        (["What does the cache of the design save?"] * 20 + ["缓存节省了多少能量?"] * 20, False),
+    ],
+)
+def test_the_card_names_a_language_that_is_known(study, questions, language):
+    _, [pair, *_], _ = study([document(1)])
+    several = questions * 20
+    write_pairs(study.folder / "pairs.parquet", [replace(pair, question=q) for q in several])
+    files = {"splits": [study.folder / "pairs.parquet"], "taken_out": [], "rejected": []}
+    output = study.folder / "README.md"
+    describe_dataset(**files, output=output, title="", name="n", by_year=True, generator={})
+    card = output.read_text()
+    assert ("language:\n- en\n" in card) == language == ("\nlanguage:" in card)
+    assert card.startswith("---\npretty_name") and "\nsize_categories:\n- n<1K\n" in card
+
+
 def test_every_document_is_in_the_pairs_or_in_the_rejections(study):
     documents = [*(document(n) for n in range(4)), document(8, text="Short."), document(1)]
     counts, pairs, rejected = study(documents)

@@ -12,6 +12,7 @@ from typing import Any
 from papertune.errors import GeneratorError
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
+from papertune.generators.grounding import is_english
 from papertune.identity import fingerprint
 from papertune.models.modelcard import plain
 from papertune.pairfile import read_columns, write_pairs
@@ -26,9 +27,7 @@ CARD = """---
 pretty_name: {quoted}
 task_categories:
 - question-answering
-language:
-- en
-size_categories:
+{language}size_categories:
 - {size}
 configs:
 - config_name: default
@@ -253,9 +252,15 @@ def describe_dataset(
         by_year: Documents are split by year, not by a hash of their id.
         generator: Its settings.
     """
-    rows, files, total = [], [], 0
+    rows, files, total, english = [], [], 0, True
     for path in sorted(splits):
-        documents, years = read_columns(path, "document", "year")
+        documents, years, questions = read_columns(path, "document", "year", "question")
+        # of a few together it can be told; of a dataset in several languages it is said of none
+        some = [
+            " ".join(map(str, questions[at : at + 20]))
+            for at in range(0, min(len(questions), 2000), 20)
+        ]
+        english = english and all(map(is_english, some))
         total += len(years)
         span = f"{min(years)}–{max(years)}"
         rows.append(f"| {path.stem} | {len(years)} | {len(set(documents))} | {span} |")
@@ -264,6 +269,7 @@ def describe_dataset(
     card = CARD.format(
         title=plain(title or name),
         quoted=json.dumps(title or name, ensure_ascii=False),  # JSON strings are YAML
+        language="language:\n- en\n" * english,
         size=sizes[bisect_right([1_000, 10_000, 100_000], total)],
         files="\n".join(files),
         rows="\n".join(rows),

@@ -3,7 +3,7 @@
 import regex
 
 from papertune.metrics.characters import UNSPACED, plain
-from papertune.metrics.quantities import units_named
+from papertune.metrics.units import units_named
 
 _SIGN = r"(?:(?<![\w)\]%.+-])[-+](?=[$€£¥]?\.?[0-9]))?"
 _DIGITS = (

@@ -1,79 +1,49 @@
 """The numbers of a text with their units, so that 5 ms, 0.005 s and 5 s can be told apart."""
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from operator import ge
 
-from papertune.sentences import composed
+from papertune.metrics.characters import plain
+from papertune.metrics.units import SPACELESS_UNITS, units_named
 
-# a factor and what it is a factor of: 5 ms is (0.005, "s")
-Unit = tuple[float, str]
-
-_PREFIXES = {
-    **{"n": 1e-9, "µ": 1e-6, "u": 1e-6, "m": 1e-3, "c": 1e-2, "": 1.0},
-    **{"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18},
-    **{"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40},
-}
-_SPELT = {
-    **{"nano": 1e-9, "micro": 1e-6, "milli": 1e-3, "centi": 1e-2, "": 1.0},
-    **{"kilo": 1e3, "mega": 1e6, "giga": 1e9, "tera": 1e12, "peta": 1e15},
-}
-_SYMBOLS = (
-    *("s", "Hz", "B", "b", "bit", "m", "g", "l", "L", "W", "Wh", "J", "eV", "V", "A", "Pa", "Ω"),
-    *("FLOP", "FLOPs", "FLOPS", "FLOP/s"),
-)
-_NAMES = {
-    **{"second": "s", "sec": "s", "hertz": "Hz", "byte": "B", "bit": "b", "meter": "m"},
-    **{"metre": "m", "gram": "g", "watt": "W", "joule": "J", "volt": "V"},
-}
-_SAME = {"bit": "b", "L": "l", "FLOPs": "FLOP", "FLOP/s": "FLOPS"}
-_OTHERS: dict[str, Unit] = {
-    **dict.fromkeys(("%", "percent", "percents", "pct", "٪"), (0.01, "")),
-    **{"‰": (0.001, ""), "pp": (1.0, "pp")},
-    **dict.fromkeys(("x", "×", "times", "fold"), (1.0, "×")),
-    **dict.fromkeys(("min", "mins", "minute", "minutes"), (60.0, "s")),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), (3600.0, "s")),
-    **dict.fromkeys(("day", "days"), (86400.0, "s")),
-    **dict.fromkeys(("week", "weeks"), (604800.0, "s")),
-    **dict.fromkeys(("$", "usd", "dollar", "dollars"), (1.0, "$")),
-    **dict.fromkeys(("€", "eur", "euro", "euros"), (1.0, "€")),
-    **dict.fromkeys(("£", "gbp"), (1.0, "£")),
-    **{"°": (1.0, "°"), "°C": (1.0, "°C"), "°F": (1.0, "°F"), "dB": (1.0, "dB")},
-    **{"kb": (1e3, "B"), "mb": (1e6, "B"), "gb": (1e9, "B"), "tb": (1e12, "B")},
-    **{"khz": (1e3, "Hz"), "mhz": (1e6, "Hz"), "ghz": (1e9, "Hz")},
-    **{"thousand": (1e3, ""), "million": (1e6, ""), "billion": (1e9, ""), "trillion": (1e12, "")},
-}
-# what a letter can mean beside a unit
-_MULTIPLES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-_UNITS: dict[str, Unit] = {
-    **_OTHERS,
-    **{
-        prefix + name + end: (factor, symbol)
-        for prefix, factor in _SPELT.items()
-        for name, symbol in _NAMES.items()
-        for end in ("", "s")
-    },
-    **{
-        prefix + symbol: (factor, _SAME.get(symbol, symbol))
-        for prefix, factor in _PREFIXES.items()
-        for symbol in _SYMBOLS
-        if prefix + symbol not in ("min", "cd")
-    },
-}
-_WORDS = (
+_MANY = ("thousand", "million", "billion", "trillion", "mio", "mio.", "mrd", "mrd.")
+_SMALL = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    "nineteen",
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_ONES = "|".join(_SMALL[1:10])
+_BELOW = rf"(?:{'|'.join((*_TENS, *_SMALL))})\b"
+_SPOKEN = re.compile(
+    rf"\b(?:(?P<hundreds>{_ONES}|a)[ -]hundred\b(?:(?: and)?[ -](?={_BELOW}))?)?(?:"
+    rf"(?:(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<ones>{_ONES}))?|(?P<small>{'|'.join(_SMALL)}))\b"
+    r"|(?P<one>a)(?= (?:thousand|million|billion|trillion)\b))?",
+    re.IGNORECASE,
 )
 
 _LETTER = "A-Za-z\u00b5\u00c0-\u024f\u0370-\u04ff"
 _RUN = re.compile(
     # a digit within a name (GPT-4, L2, x86) is no number; a hyphen after a digit is no minus
-    rf"(?<![{_LETTER}_\d])(?<![{_LETTER}]-)(?<!\d[.,])"
-    r"(?P<money>[$€£])?(?P<sign>(?<![\w)])[-−–])?(?P<run>\.?\d+(?:[.,]\d+)*)"
-    r"(?:[eE](?P<e>[-+−]?\d{1,3})(?!\w)|\s?[x×·*]\s?10\^(?P<power>[-+−]?\d{1,3}))?"
-    rf"(?P<attached>-?(?:fold|times)\b|[{_LETTER}°%‰٪×$€£Ω]+(?:/[{_LETTER}]+)?)?"
-    rf"(?P<apart>\s?[%‰٪×]|\s(?:per\s?cent\b|percentage points?\b|[{_LETTER}°Ω$€£]+(?:/[{_LETTER}]+)?))?"
+    rf"(?<![{_LETTER}_\d^])(?<![{_LETTER}]-)(?<!\d[.,])(?<!\^-)"
+    r"(?P<money>[$€£¥]\s?)?(?P<sign>(?<![\w)\]%/])-)?(?P<run>\d{4}-\d\d?-\d\d?(?![\w-])|\.?\d+(?:[.,]\d+)*)"
+    r"(?:[eE](?P<e>[-+]?\d{1,3})(?!\w)|\s?[x·*]\s?10\^(?P<power>[-+]?\d{1,3}))?"
+    rf"(?P<attached>-?(?:fold|times)\b|[{_LETTER}°%‰٪×$€£¥Ω]+(?:\^?[23]\b)?(?:/[{_LETTER}]+)?)?"
+    rf"(?P<apart>\s?[%‰٪×]|\s?(?:{'|'.join(sorted(SPACELESS_UNITS, key=len, reverse=True))})"
+    r"|\s(?:p(?:e|o|ou)r\s?c(?:i?ento?|ent)\b|percentage points?\b"
+    rf"|(?:(?:thousand|million|billion|trillion|Mio\.?|Mrd\.?)\s)?"
+    rf"[{_LETTER}°Ω$€£¥]+(?:\^?[23]\b)?(?:/[{_LETTER}]+)?))?"
 )
-_RANGE = re.compile(r"\s?(?:-|–|—|−|±|to|and|or)\s?")
+_TIMES = re.compile(r"(?<=\d)(?<!\b0)\s?x\s?(?=\d)(?!10\s?\^)")
+_PER = re.compile(r"(?<=[a-z])\s+per\s+(?=(?:second|minute|hour|day)\b)")
+_POWER = re.compile(r"(?<![\w.,^*·)])(?<![x*·] )(?P<base>2|10)\^(?P<power>-?\d{1,3})(?![\w^])")
+# two numbers that say something only together
+_TOGETHER = re.compile(r"\s?(?:/|:|\bby\b|\b(?:out )?of\b(?: the| all)?)\s?")
+_VERSION = re.compile(r"\b(?:version|release|section|chapter|python) $", re.IGNORECASE)
+_RANGE = re.compile(r"\s?(?:-|\+/-|±|to|and|or)\s?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,63 +53,127 @@ class Quantity:
     readings: frozenset[tuple[float | str, str]]
     bare: float | str
     unit: str  # as written; nothing where there is none
+    run: str  # its digits as written
     percent: bool = False
+    joined: bool = False  # to the number before it, as 10 is in "5 of 10", 5/10 and 5 x 10
 
 
 def quantities(text: str) -> list[Quantity]:
     """The numbers of a text in their order, each with its unit where one is known or attached.
 
-    Thousands may be set apart by a comma, a narrow or plain blank or an apostrophe; a decimal comma
-    is read as a point. Percentages are numbers (5 % = 0.05), SI prefixes and spelt units are
-    reduced (5 ms = 0.005 s), the first number of a range may have the unit of the last.
+    Thousands may be set apart by a comma, a blank or an apostrophe; a decimal comma is read as a
+    point. Percentages are numbers (5 % = 0.05), SI prefixes and spelt units are reduced (5 ms =
+    0.005 s), the first number of a range may have the unit of the last. Dates of digits, and what
+    follows "version" and the like, are no decimal numbers: 2.10 is not 2.1 there.
     """
-    text = re.sub(r"(?<=\d)[⁻⁺]?[⁰¹²³⁴-⁹]+", lambda power: f"^{power[0]}", text)
-    text = composed(text, "NFKC").replace("μ", "µ")
-    text = re.sub(r"(?<=\d)['’](?=\d{3}(?!\d))", "", text)
+    text = plain(text).replace("μ", "µ")
+    text = re.sub(r"(?<=\d)'(?=\d{3}(?!\d))", "", text)
     text = re.sub(
-        r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d]|[.,]?\d)", lambda m: m[0].replace(" ", ""), text
+        r"(?<![\d.,])\d{1,3}(?: \d{3})+(?!\d)", lambda found: found[0].replace(" ", ""), text
     )
+    text = re.sub(r"\b(?:minus|negative) (?=\d)", "-", text, flags=re.IGNORECASE)
+    text = _PER.sub("/", _TIMES.sub(" by ", _POWER.sub(_computed, text)))
     found: list[Quantity] = []
-    ends: list[int] = []
+    end = 0
     for match in _RUN.finditer(text):
+        between = (end, match.start())
         unit, end = _unit_of(match)
-        power = int((match["e"] or match["power"] or "0").replace("−", "-"))
-        for value in _values(match["run"]):
-            if not isinstance(value, str):
-                value = _rounded((-value if match["sign"] else value) * 10.0**power)
-            if (
-                found
-                and unit
-                and not found[-1].unit
-                and _RANGE.fullmatch(text, ends[-1], match.start())
-            ):
-                found[-1] = _quantity(found[-1].bare, unit, also_bare=True)
-            found.append(_quantity(value, unit))
-            ends.append(end)
+        power = int(match["e"] or match["power"] or 0)
+        values = _values(match["run"])
+        if _VERSION.search(text, max(0, match.start() - 10), match.start()):
+            values = [match["run"]]
+        for place, value in enumerate(values):
+            value = _scaled(value, power, negative=bool(match["sign"]))
+            if found and unit and not found[-1].unit and _RANGE.fullmatch(text, *between):
+                found[-1] = _quantity(found[-1].bare, unit, found[-1].run, also_bare=True)
+            joined = bool(found) and not place and bool(_TOGETHER.fullmatch(text, *between))
+            run = match["run"] if len(values) == 1 and not power else str(value)
+            run = run if not match["sign"] else f"-{run}"
+            found.append(replace(_quantity(value, unit, run), joined=joined))
+            between = (end, end)
     return found
 
 
 def same_numbers(reference: str, text: str) -> bool | None:
     """Whether every number of a reference, with its unit, stands in a text; None where it has none.
 
-    A reference without a unit is met by the same number with any unit but a percentage.
+    A reference without a unit is met by the same number with any unit but a percentage. Of numbers
+    that are joined (5 of 10, 3/4, 4 x 4) equal ones stand in the text as often.
     """
     wanted = quantities(reference)
     if not wanted:
         return None
-    given = quantities(text)
-    readings = {reading for one in given for reading in one.readings}
-    said = set(re.findall(r"\w+", text.lower()))
-    readings |= {(float(value), "") for value, word in enumerate(_WORDS) if word in said}
-    bare = {one.bare for one in given if not one.percent}
-    return all(one.readings & readings or (not one.unit and one.bare in bare) for one in wanted)
+    given = quantities(_in_digits(text))
+    count = Counter(key for one in given for key in _keys(one, of_any_unit=not one.percent))
+    together = {_bare(group) for group in _groups(given) if len(group) > 1}
+    for group in _groups(wanted):
+        values = _bare(group)
+        times = [max(count[key] for key in _keys(one, of_any_unit=not one.unit)) for one in group]
+        if len(group) > 1 and together:
+            right = values in together
+        else:
+            right = all(map(ge, times, map(values.count, values)))
+        if not right:
+            return False
+    return True
+
+
+def _keys(one: Quantity, *, of_any_unit: bool) -> set[tuple[float | str, str]]:
+    """By what a quantity is known."""
+    return {*one.readings, *({(one.bare, "bare"), (one.run, "bare")} if of_any_unit else ())}
+
+
+def _groups(found: list[Quantity]) -> Iterator[list[Quantity]]:
+    """The numbers, those that are joined together."""
+    group: list[Quantity] = []
+    for one in found:
+        if group and not one.joined:
+            yield group
+            group = []
+        group.append(one)
+    yield from [group] * bool(group)
+
+
+def _bare(group: list[Quantity]) -> tuple[float | str, ...]:
+    return tuple(one.bare for one in group)
+
+
+def _in_digits(text: str) -> str:
+    """Number words of English up to 999 as digits."""
+
+    def value(found: re.Match[str]) -> str:
+        if not found[0]:
+            return ""
+        said = {name: (word or "").lower() for name, word in found.groupdict().items()}
+        small = {word: number for number, word in enumerate(_SMALL)} | {"a": 1, "": 0}
+        tens = 10 * (_TENS.index(said["tens"]) + 2) if said["tens"] else 0
+        hundreds = small[said["hundreds"]]
+        rest = small[said["ones"]] + small[said["small"]] + small[said["one"]]
+        return str(100 * hundreds + tens + rest)
+
+    return _SPOKEN.sub(value, text)
+
+
+def _computed(found: re.Match[str]) -> str:
+    """10^6 and 2^10 as decimal numbers."""
+    base, power = int(found["base"]), int(found["power"])
+    return f"1e{power}" if base == 10 else f"{2.0**power!r}" if abs(power) < 64 else found[0]
+
+
+def _scaled(value: float | str, power: int, *, negative: bool) -> float | str:
+    """A number with its sign and power of ten; a text where it is beyond what a float holds."""
+    if isinstance(value, str):
+        return value
+    if abs(power) > 250 or value > 1e50:
+        return f"{'-' * negative}{value}e{power}"
+    return _rounded((-value if negative else value) * 10.0**power)
 
 
 def _values(run: str) -> list[float | str]:
     """The number of a run of digits, points and commas; several where it is a list, a text for
     what is no number but has digits (1.2.3).
     """
-    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", run):
+    if re.fullmatch(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|[1-9]\d?(?:,\d\d)+,\d{3}", run):
         return [float(run.replace(",", ""))]
     if re.fullmatch(r"\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|(?:\.\d{3})+,\d+)", run):
         return [float(run.replace(".", "").replace(",", "."))]
@@ -155,29 +189,23 @@ def _unit_of(match: re.Match[str]) -> tuple[str, int]:
     attached, apart = match["attached"] or "", (match["apart"] or "").strip()
     before = match.end("attached") if attached else match.start("apart") if apart else match.end()
     if match["money"]:
-        return match["money"], before
+        apart = apart.split(" ")[0]
+        more = attached or (apart if apart.lower() in _MANY else "")
+        end = match.end("apart") if more and not attached else before
+        return (f"{more} {match['money'].strip()}" if units_named(more) else match["money"]), end
     if attached:
         attached = attached.removeprefix("-")
         return ("" if attached in ("st", "nd", "rd", "th") else attached), before
-    apart = re.sub(r"per\s?cent", "percent", apart, flags=re.IGNORECASE)
+    apart = re.sub(r"p(?:e|o|ou)r\s?c(?:i?ento?|ent)\b", "percent", apart, flags=re.IGNORECASE)
     if apart.lower().startswith("percentage"):
         return "pp", match.end()
-    known = units_named(apart)
-    return (apart, match.end()) if known else ("", before)
+    for unit in (apart, apart.partition(" ")[0]):
+        if units_named(unit):
+            return unit, match.start("apart") + len(match["apart"]) - len(apart) + len(unit)
+    return "", before
 
 
-def units_named(unit: str) -> list[Unit]:
-    """What a unit can mean, the likeliest first; nothing where it is unknown."""
-    over, _, under = unit.partition("/")
-    if under and unit not in _UNITS:
-        tops, bottoms = units_named(over) or [(1.0, over.lower())], units_named(under)
-        return [(a / c, f"{b}/{d}") for a, b in tops for c, d in bottoms]
-    found = [_UNITS.get(unit) or _UNITS.get(unit.lower())] if unit else []
-    found.append((_MULTIPLES[unit], "") if unit in _MULTIPLES else None)
-    return [one for one in found if one]
-
-
-def _quantity(value: float | str, unit: str, *, also_bare: bool = False) -> Quantity:
+def _quantity(value: float | str, unit: str, run: str, *, also_bare: bool = False) -> Quantity:
     known = units_named(unit)
     readings: set[tuple[float | str, str]] = {(value, unit.lower())} if not known else set()
     if not isinstance(value, str):
@@ -185,7 +213,7 @@ def _quantity(value: float | str, unit: str, *, also_bare: bool = False) -> Quan
     if also_bare:
         readings.add((value, ""))
     percent = any(base == "" and factor < 1 for factor, base in known)
-    return Quantity(frozenset(readings), value, "" if also_bare else unit, percent)
+    return Quantity(frozenset(readings), value, "" if also_bare else unit, run, percent)
 
 
 def _rounded(value: float) -> float:
