@@ -90,7 +90,11 @@ HALF_A_CHUNK = cut_off({"Transfer-Encoding": "chunked"}, b"ffff\r\n" + landing()
         (slow_head, "timeout"),
         *(
             ((status, HTML, "x"), f"http_{status}")
-            for status in (500, 502, 503, 408, 401, 402, 403)
+            for status in (500, 502, 503, 408, 401, 402, 403, 406, 418, 451)
+        ),
+        *(
+            ((200, HTML, f"<html><title>{title}</title><p>We are sorry."), "site_fails")
+            for title in ("502 Bad Gateway", "Site is under maintenance", "Error 503")
         ),
     ],
     ids=lambda value: getattr(value, "__name__", None),

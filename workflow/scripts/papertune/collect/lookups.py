@@ -26,10 +26,9 @@ log = logging.getLogger("papertune")
 
 APIS = ("arxiv", "crossref", "openalex", "semantic_scholar")
 # other rules, limits, rights and times give another outcome, so these are not kept
-NOT_OF_THE_DOCUMENT = (
-    "robots", "too_large", "private_address", "browser_memory",
-    "http_401", "http_402", "http_403", "http_407",
-)  # fmt: skip
+NOT_OF_THE_DOCUMENT = ("robots", "too_large", "private_address", "browser_memory")
+# what says that there is no such page; any other status is the site's, for whoever asks
+NO_PAGE = ("http_400", "http_404", "http_410", "http_414")
 NOT_ASKED = "no_doi"  # nothing that the API could be asked with; not worth telling of
 # a page that was refused is not asked for by other means
 NOT_RENDERED = (
@@ -66,6 +65,7 @@ REASONS = {
     "http_402": _REFUSED,
     "http_403": _REFUSED,
     "http_404": "there is no such page",
+    "site_fails": "the site fails, and says so; ask again with --forcerun fetch_documents",
 }
 
 
@@ -106,6 +106,11 @@ def resolvers(names: Iterable[str], session: PoliteSession, fetching: Fetching) 
     return [(name, landing if name == "landing" else api(name)) for name in names]
 
 
+def is_of_the_site(reason: str) -> bool:
+    """Whether a reason says nothing of the document, as rights, rules and limits may change."""
+    return reason in NOT_OF_THE_DOCUMENT or (reason.startswith("http_") and reason not in NO_PAGE)
+
+
 def resolve(document: Document, chain: list[Resolver]) -> Outcome:
     """The text of a document from the first that has it whole.
 
@@ -133,7 +138,7 @@ def resolve(document: Document, chain: list[Resolver]) -> Outcome:
             continue
         except PageError as error:
             log.warning("%s", error)
-            passes = error.passing or error.reason in NOT_OF_THE_DOCUMENT
+            passes = error.passing or is_of_the_site(error.reason)
             outcome = Outcome(reason=error.reason, passing=passes)
         if outcome.text and not outcome.reason:
             return replace(outcome, tried=tried)

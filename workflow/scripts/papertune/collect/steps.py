@@ -13,10 +13,10 @@ from typing import Any
 
 from papertune.collect.listings import listing as listings
 from papertune.collect.lookups import (
-    NOT_OF_THE_DOCUMENT,
     NOT_RENDERED,
     Outcome,
     counted,
+    is_of_the_site,
     rejection,
     resolvers,
     work,
@@ -165,7 +165,7 @@ def render_documents(
             said = [item.partition(": ") for item in document.tried]
             before = next((reason for who, _, reason in said if who == "landing"), "")
             if before.startswith(NOT_RENDERED):
-                passes = before.startswith("parse_") or before in NOT_OF_THE_DOCUMENT
+                passes = before.startswith("parse_") or is_of_the_site(before)
                 return Outcome(reason=before, passing=passes)
             try:
                 if why_not:

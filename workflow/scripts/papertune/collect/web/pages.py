@@ -65,6 +65,13 @@ WEAK = re.compile(
     re.IGNORECASE,
 )
 FEW_WORDS = 150
+# titles of pages that servers send, with status 200 too, where they fail
+FAILS = re.compile(
+    r"(?:(?:http|error)\W*)*(?:(?:429|50[0-9])\W*)?(?:internal server error|server error|bad gateway"
+    r"|gateway time-?out|service (?:temporarily )?unavailable|too many requests|rate limit exceeded"
+    r"|(?:temporarily|currently) unavailable|(?:site |website |system )?(?:is )?(?:temporarily |currently )?"
+    r"(?:under|down for|scheduled|site|system) maintenance)\W*|(?:(?:http|error)\W*)+(?:429|50[0-9])\W*"
+)
 WESTERN = re.compile(r"(iso[-_]?8859[-_]?1|latin[-_]?1|windows[-_]?1252|cp1252|(us-)?ascii)$", re.I)
 WIDE = re.compile(r"(utf|ucs)[-_]?(16|32|2|4)", re.I)
 
@@ -75,20 +82,31 @@ def challenge_of(text: str, headers: Mapping[str, str] | None = None) -> str:
         return "Cloudflare"
     if "<" not in text[:2000]:
         return ""
-    lowered = text.lower()
-    title = lowered[:20000].partition("<title")[2].partition(">")[2].partition("</title>")
-    named = " ".join(title[0].replace("&#39;", "'").split()) if title[1] else ""
+    lowered, named = text.lower(), _title(text)
     by_title = (kind for kind, (title, _) in CHALLENGES.items() if re.fullmatch(title, named))
     by_mark = (kind for kind, (_, mark) in CHALLENGES.items() if mark and re.search(mark, lowered))
     sure = next(chain(by_title if named else (), by_mark), "")
     few = 4 * FEW_WORDS if sure else FEW_WORDS
-    if not (sure or WEAK.search(text)):
-        return ""
-    # what a reader sees
+    return (sure or "captcha") if (sure or WEAK.search(text)) and _words_seen(text) < few else ""
+
+
+def failure_of(text: str) -> str:
+    """The title of an HTML page that says, with any status, that its site fails; else nothing."""
+    named = _title(text) if "<" in text[:2000] else ""
+    return named if FAILS.fullmatch(named) and _words_seen(text) < FEW_WORDS else ""
+
+
+def _title(text: str) -> str:
+    title = text[:20000].lower().partition("<title")[2].partition(">")[2].partition("</title>")
+    return " ".join(title[0].replace("&#39;", "'").split()) if title[1] else ""
+
+
+def _words_seen(text: str) -> int:
+    """How many words a reader sees."""
     seen = re.sub(
         r"(?is)<(script|style|template|svg)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", " ", text
     )
-    return (sure or "captcha") if word_count(re.sub(r"<[^>]*+>?", " ", seen)) < few else ""
+    return word_count(re.sub(r"<[^>]*+>?", " ", seen))
 
 
 def decoded(body: bytes, media: str) -> str:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from papertune.collect.identifiers import host_of
 from papertune.collect.texts.abstracts import Found, best_abstract
 from papertune.collect.web.addresses import Allowed, PrivateAddress
-from papertune.collect.web.pages import Page, PageCache, challenge_of, decoded
+from papertune.collect.web.pages import Page, PageCache, challenge_of, decoded, failure_of
 from papertune.collect.web.pauses import PATIENCE, HostPauses, Slot, least_delay, nap
 from papertune.collect.web.sites import Sites
 from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
@@ -253,6 +253,9 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         text = answer.own.hidden(decoded(body, media), answer.url)
         self.check_challenge(answer.url, text, answer.headers)  # they come with any status
         answer.check_status(text)
+        if title := failure_of(text):
+            what = f"a notice in place of the page: {title!r}"
+            raise PageError(url, "site_fails", what, passing=True)
         self._sites.answered(answer.url)
         return Page(shown(url), shown(answer.url), media.split(";")[0].strip(), text)
 
