@@ -211,7 +211,8 @@ def test_what_other_sites_say_is_read_too(field, text, name, value):
 def test_an_experiments_jobs_are_those_that_are_planned():
     counts = Counter(stage for stage, _ in jobs_of(Layout("demo", EXPERIMENT)).values())
     assert counts == {
-        "list_documents": 20, "fetch_documents": 20, "render_documents": 20, "synthesize": 4,
+        "list_documents": 20, "fetch_documents": 20, "render_documents": 20, "keep_apart": 2,
+        "synthesize": 4,
         "pretrain_base": 1, "train": 4, "answer": 10, "score": 10, "compare": 1,
     }  # fmt: skip
     assert list(counts) == [stage for stage in STAGES if stage in counts]
@@ -248,7 +249,7 @@ def test_what_the_accounting_said_is_kept_for_when_it_forgets(tmp_path, monkeypa
         # numbers from the accounting and from records; a job for each seed
         assert cost()["train", "Full fine-tuning"] == ["both", "2", "2"]
     assert cost()["train", "LoRA"] == ["", "2", "0"]
-    assert cost()["Total", ""] == ["both", "90", "2"]
+    assert cost()["Total", ""] == ["both", "92", "2"]
     first, second = (tmp_path / "asked.txt").read_text().splitlines()[:2]
     assert "--jobs=7,8 " in first and "--starttime=2026-11-2" in first
     assert "--jobs=7 " in second

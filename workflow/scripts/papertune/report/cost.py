@@ -19,7 +19,7 @@ log = logging.getLogger("papertune")
 # of its cost
 STAGES = (
     *("list_documents", "fetch_documents", "render_documents", "download_base"),
-    *("synthesize", "write_archive", "pretrain_base", "train"),
+    *("keep_apart", "synthesize", "write_archive", "pretrain_base", "train"),
     *("answer", "score", "compare"),
 )
 SHARED = ("download_base", "write_archive")  # an attempt may be another experiment's
@@ -52,6 +52,8 @@ def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
     for year in map(str, study.parts):
         for stage in ("list_documents", "fetch_documents", "render_documents"):
             yield stage, "", {"year": year}
+    for split in layout.left_out():
+        yield "keep_apart", "", {"split": split}
     for generator, split in layout.generated:
         yield "synthesize", study.set_label(generator), {"generator": generator, "split": split}
     for model, seed in layout.models():
