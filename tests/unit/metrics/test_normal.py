@@ -30,7 +30,8 @@ MORE_DIFFERENT = [
     ("5 ms", "5 s"), ("5 mW", "5 MW"), ("draws 5 mW", "draws 5 MW"), ("p < 0.05", "p > 0.05"),
     ("takes 1.5 of it", "takes 15 of it"), ("it is -5 now", "it is 5 now"), ("x = Y", "x = y"),
     ("Python 3.10", "Python 3.1"), ("uses C++ here", "uses C here"), ("", "the"),
-    ("def f():\n    a()\n    b()", "def f():\n    a()\nb()"),
+    ("def f():\n    a()\n    b()", "def f():\n    a()\nb()"), (">5", "<5"), ("≥ 5 ms", "5 ms"),
+    ("--flag", "flag"), ("-x", "x"), ("ls -l", "ls l"),
 ]  # fmt: skip
 
 

@@ -172,6 +172,8 @@ def test_numbers_and_units(reference, text, right):
         ("?!", "?!", None),
         ("C", "it is written in C++", 0),
         ("-5", "it is 5", 0),
+        (">5", "it is > 5 there", 1),
+        (">5", "it is <5", 0),
         ("A", "the answer is A.", 1),
     ],
 )

@@ -17,8 +17,9 @@ Normalisation = Literal["auto", "prose", "numbers", "code"]
 # C++, C#, A+, .NET, what stands between operands
 _PIECE = regex.compile(
     rf"{QUANTITY}|(?P<apart>{CLUSTER})"
-    r"|(?P<kept>(?<=\w)(?:\+\+|[+#]++(?![\w(]))|(?<![^\s(])\.(?=\p{L})|(?<=\w)[*^](?=[\w(-]))"
+    r"|(?P<kept>(?<=\w)(?:\+\+|[+#]++(?![\w(]))|(?<![^\s(])\.(?=\p{L})|(?<![^\s(])(?:--(?=\p{L})|-(?=\p{L}(?!\w)))|(?<=\w)[*^](?=[\w(-]))"
     r"|(?P<between>(?<=[\w)\]%] ?)(?:[<>=!]=|[<>=+])(?= ?[\w(.$-]))"
+    r"|(?P<bound>[<>]=?(?= ?[-+.$€£¥]?[0-9]))"
     r"|(?P<dropped>[\p{P}$+<=>^`|~])"
 )
 _ARTICLES = {"a", "an", "the"}
@@ -41,7 +42,7 @@ def _pieces(text: str, exact: bool) -> Iterator[str]:
                 yield f" {value} {unit} "
             else:
                 yield value + folded(regex.sub("[/^-]", "", found["unit"] or ""))
-        elif found["apart"] or found["between"]:
+        elif found["apart"] or found["between"] or (exact and found["bound"]):
             yield f" {found[0]} "
         elif found["kept"]:
             yield found[0]
