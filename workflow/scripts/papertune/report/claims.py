@@ -164,10 +164,12 @@ def kind_of(
     still = in_form is None if cell.metric == "perplexity" else bool(in_form and in_form.better())
     if still and (any(said) or unopposed) and False not in said:
         return "content"
-    if any(said):
+    # stopping and length do not explain what is still there after the cut, unless less is contained
+    lost = contains is not None and contains.better() is False
+    if any(said) or (still and not lost):
         return "not told apart"
     gain = abs(cell.difference or 0.0)
-    if in_form is not None and not in_form.better() and _less(in_form, cell, metric):
+    if in_form is not None and _less(in_form, cell, metric):
         return "form"
     most = contains.difference_high if contains in witnesses and contains else None
     if most is not None and most < FAR_BELOW * gain / metric.bounds[1]:
