@@ -131,7 +131,8 @@ def test_numbers_and_p_values():
     assert number(-0.0321, "similarity", signed=True) == "−0.032"
     assert number(0.00001, "similarity", signed=True) == "±0.000"
     assert number(None, "similarity") == p_text(None) == "–"
-    assert number(float("inf"), "perplexity") == "inf"
+    assert number(float("inf"), "perplexity") == "∞"
+    assert number(float("-inf"), "perplexity", signed=True) == "−∞"
     assert p_text(0.0004) == "< 0.001"
 
 

@@ -10,6 +10,7 @@ import pytest
 from papertune.errors import EvaluationError
 from papertune.metrics import part_keys
 from papertune.records import Score, write_records
+from papertune.report.numbers import interval
 from papertune.scores.comparing import compare
 from papertune.scores.matrix import Cell, read_matrix
 from papertune.scores.rows import read_rows
@@ -114,6 +115,27 @@ def test_few_documents_and_one_run_claim_nothing(tmp_path):
         assert cell.difference_low < cell.difference < cell.difference_high
     # no training made the baseline: it has no luck
     assert one["baseline", "own", "similarity", "all"].unclaimed == ""
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("endless", ["full", "baseline"])
+def test_a_perplexity_without_end_is_shown_and_nothing_is_claimed_of_it(tmp_path, endless):
+    files = {}
+    for model, seed in (("baseline", 0), ("full", 1), ("full", 2), ("other", 1), ("other", 2)):
+        value = lambda d, q, m=model, s=seed: (  # noqa: E731
+            1e4 if d == 3 and m == endless and s < 2 else 0.2 + 0.01 * ((d + s) % 5) + 0.1 * s
+        )
+        files[model, seed, "own"] = write_scores(tmp_path, model, seed, "own", value)
+    cells, _ = compared(files, tmp_path)
+    cell = cells[endless, "own", "perplexity", "all"]
+    assert (cell.mean, cell.low, cell.p, cell.questions) == (math.inf, None, None, 40)
+    assert cell.unclaimed == "infinite" and interval(cell) == "∞ (infinite)"
+    full = cells["full", "own", "perplexity", "all"]
+    assert (full.unclaimed, full.better(), full.p) == ("infinite", None, None)
+    assert abs(full.difference) == math.inf and full.difference_low is None
+    other = cells["other", "own", "perplexity", "all"]  # its own luck is known
+    assert other.unclaimed == ("" if endless == "full" else "infinite")
+    assert cells["full", "own", "perplexity", "2022"].unclaimed != "one run"
 
 
 def test_own_writer_against_others_and_the_kept_share(tmp_path):

@@ -17,7 +17,8 @@ def number(value: float | None, metric: str, *, signed: bool = False) -> str:
     if value is None or math.isnan(value):
         return NONE
     if math.isinf(value) or abs(value) >= 1e6:
-        return f"{value:.2g}"
+        text = f"{value:{'+' if signed else ''}.2g}"
+        return text.replace("inf", "∞").replace("-", "−")
     text = f"{value:{'+' if signed else ''}.{metric_named(metric).digits}f}"
     return text.replace("-", "−") if float(text) else text.replace("-", "").replace("+", "±")
 

@@ -22,7 +22,7 @@ from papertune.scores.statistics import (
 from papertune.scores.sums import ALL_YEARS, Measured, Sums
 from papertune.study.design import Design
 
-ONE_RUN, FEW = "one run", "few documents"
+ONE_RUN, FEW, ENDLESS = "one run", "few documents", "infinite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class Cell:
     ``all`` is tested. ``p_corrected`` is corrected over the matrix of the metric, models × test
     sets, and the difference's interval is wider by the same factor: it excludes 0 exactly where
     ``verdict`` says ``better`` or ``worse``. ``unclaimed`` says why nothing is tested: ``few
-    documents``, or ``one run`` where no model has several and luck is not known.
+    documents``, ``one run`` where no model has several and luck is not known, or ``infinite``, as is
+    the perplexity of what a model holds impossible.
 
     Of metrics that compare texts in meaning, over all years: ``unread`` is how many answers of all
     seeds the embedder could not read, or not their references; ``chance`` the mean of references
@@ -135,6 +136,7 @@ def squares(sums: Sums, metric: str) -> Squares:
     return Squares.of(contributions(sums.mine, metric_named(metric))[1])
 
 
+@np.errstate(invalid="ignore")
 def difference(sums: Sums, metric: str) -> tuple[float, np.ndarray]:
     """A model's value less its baseline's, both over their runs, and the contributions to it.
 
@@ -150,8 +152,10 @@ def _theirs(sums: Sums) -> np.ndarray:
     return sums.theirs
 
 
-def unclaimed(documents: int, trained: bool, luck: Squares | None) -> str:
-    """Why nothing may be claimed; empty where something may."""
+def unclaimed(value: float, documents: int, trained: bool, luck: Squares | None) -> str:
+    """Why nothing may be claimed of a value; empty where something may."""
+    if math.isinf(value):
+        return ENDLESS
     if documents < FEW_DOCUMENTS:
         return FEW
     return ONE_RUN if trained and luck is None else ""
@@ -187,7 +191,7 @@ def _cell(
         "seed_sd": _sd(own) if runs > 1 else None,
         "pooled_sd": _sd(luck) if trained and luck else None,
         **{"questions": int(sums.questions.sum()), "documents": len(sums.ids), "seeds": runs},
-        "unclaimed": unclaimed(len(sums.ids), trained, luck),
+        "unclaimed": unclaimed(level.value, len(sums.ids), trained, luck),
     }
     baseline = design.baselines.get(one.model, "")
     both = one.both.of_year(year) if one.both else None
@@ -201,7 +205,7 @@ def _cell(
     change = estimate(value, Squares.of(y), lucky, baseline_runs=its_runs)
     numbers |= {"baseline": baseline, "difference": value}
     numbers |= limits(change.interval(alpha), "difference_")
-    numbers["unclaimed"] = unclaimed(len(both.ids), trained or bool(its_runs), luck)
+    numbers["unclaimed"] = unclaimed(value, len(both.ids), trained or bool(its_runs), luck)
     # years are shown, not tested: more tests would cost power; lengths are neither good nor bad
     testable = year == ALL_YEARS and not numbers["unclaimed"] and change.p is not None
     testable = testable and metric.higher_is_better is not None

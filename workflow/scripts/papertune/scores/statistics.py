@@ -25,6 +25,7 @@ from papertune.metrics import Metric
 FEW_DOCUMENTS = 10  # below, nothing is claimed: what so few say hangs on the shape of their values
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a perplexity may have no end
 def contributions(sums: np.ndarray, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
     """The values of runs, shape (S,), and what each document contributes to them, shape (S, D).
 
@@ -54,6 +55,7 @@ class Squares:
     rest: float = 0.0
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")
     def of(cls, y: np.ndarray) -> Self:
         """Of contributions of shape (S, D); of fewer than two documents all are nan."""
         runs, documents = y.shape
@@ -119,6 +121,7 @@ class Estimate:
         return float(2 * stats.t.sf(abs(self.value) / self.error, self.freedom))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def estimate(
     value: float, own: Squares, luck: Squares | None, *, baseline_runs: int = 0
 ) -> Estimate:

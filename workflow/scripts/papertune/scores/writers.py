@@ -134,7 +134,8 @@ def _contrast(
 ) -> Contrast:
     alpha, model = design.alpha, found.model
     luck = Squares.pooled(Squares.of(one.own) for one in gains.values())
-    why = unclaimed(found.documents, trained=True, luck=luck)
+    worst = sum(map(abs, gains[model].value))
+    why = unclaimed(worst, found.documents, trained=True, luck=luck)
     judged = [
         c
         for c in cells

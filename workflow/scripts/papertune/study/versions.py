@@ -5,7 +5,7 @@ depends on it, again. They stand together here because rules read them and must 
 """
 
 COLLECT = 2  # finding texts in pages
-APART = 1  # what counts as a copy of a training text
+APART = 2  # what counts as a copy of a training text
 RULES = 2  # what the built-in generators write
 ASK = 1  # how a language model is asked; stored outputs of another version are asked again
 PROMPTS = 2  # how prompts become tokens for a generator's model on this machine
