@@ -1,5 +1,7 @@
 """Pairs in many languages: what is grounded is kept, by the same rules as in English."""
 
+import json
+
 import pytest
 from tests.languages import TEXTS, Text
 
@@ -104,9 +106,29 @@ def test_a_length_in_words_is_one_in_every_script(said: str, words: int) -> None
         "1. {q}\n{a}\n2. {r}\n{b}",
         "1、{q}\n{a}\n2、{r}\n{b}",
         "Q: {q} A: {a}\nQ: {r} A: {b}",
+        "【问题】{q}\n【答案】{a}\n\n【问题】{r}\n【答案】{b}",
+        "【问】：{q}\n【答】：{a}\n【问】：{r}\n【答】：{b}",
+        "问题（1）：{q}\n答案（1）：{a}\n问题（2）：{r}\n答案（2）：{b}",
+        "问题一：{q}\n答案一：{a}\n问题二：{r}\n答案二：{b}",
+        "一、{q}\n答：{a}\n二、{r}\n答：{b}",
+        "1、{q}\n答：{a}\n2、{r}\n答：{b}",
+        "研究问题：{q}\n研究方法：{a}\n研究问题：{r}\n研究方法：{b}",
+        "คำถามที่ ๑: {q}\nคำตอบที่ ๑: {a}\nคำถามที่ ๒: {r}\nคำตอบที่ ๒: {b}",
+        "ຄຳຖາມ: {q}\nຄຳຕອບ: {a}\nຄຳຖາມ: {r}\nຄຳຕອບ: {b}",
+        "សំណួរ៖ {q}\nចម្លើយ៖ {a}\nសំណួរ៖ {r}\nចម្លើយ៖ {b}",
+        "မေးခွန်း: {q}\nအဖြေ: {a}\nမေးခွန်း: {r}\nအဖြေ: {b}",
+        '[{{"question"："{q}"，"answer"："{a}"}}，{{"question"："{r}"，"answer"："{b}"}}]',
+        '{{"问题（一）": "{q}", "答案（一）": "{a}", "问题（二）": "{r}", "答案（二）": "{b}"}}',
     ],
 )
 def test_labels_and_marks_of_other_languages_are_read(written: str) -> None:
     (question, answer), (other, more) = TEXTS["chinese"].pairs[:2]
     said = written.format(q=question, a=answer, r=other, b=more)
     assert pairs_in(said) == [(question, answer), (other, more)]
+
+
+def test_a_question_of_japanese_ends_without_a_mark() -> None:
+    said = "1. どう減らしますか。\nブロックごとに。\n2. データは？\n十万件です。"
+    pairs = [("どう減らしますか。", "ブロックごとに。"), ("データは？", "十万件です。")]
+    assert pairs_in(said) == pairs
+    assert pairs_in(json.dumps(dict(pairs))) == pairs_in(json.dumps(pairs)) == pairs

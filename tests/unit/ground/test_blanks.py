@@ -17,6 +17,9 @@ CODE = {
     "    for x in xs:\n        if x in seen:\n            return x\n        seen.add(x)",
     "tabs": "int main() {\n\tint x = 3;\n\treturn x;\n}",
     "javascript": "const f = (x) => {\n  if (x > 2) {\n    return x * 2;\n  }\n};",
+    "yaml": "env:\n  size: one\n  paths:\n    - two",
+    "shell": "for i in *; do\n  echo $i\ndone",
+    "lisp": "(define (f x)\n  (if x\n      1\n      (g 2)))",
     "emphasis": "def f(*args, **kwargs):\n    # a comment\n    return g(*args, **kwargs)",
 }
 PROSE = [
@@ -61,6 +64,7 @@ def test_code_in_a_fence_is_left_and_the_prose_around_it_is_cleaned() -> None:
     code = "x = [\n    1,\n]\n# **not bold**"
     assert clean(f"Use **this**:\n\n```python\n{code}\n```\n- *done*") == f"Use this:\n{code}\ndone"
     assert clean("```\nIt is **bold**.\n```") == "It is bold."
+    assert clean("Run:\n```\nall:\n\tgcc a.c\n```") == "Run:\nall:\n\tgcc a.c"
     question = f"What does this print?\n```python\n{CODE['python']}\n```"
     [(asked, _)] = pairs_in(f"Question: {question}\nAnswer: The mean.")
     assert asked == f"What does this print?\n{CODE['python']}"

@@ -14,7 +14,8 @@ _CODE = re.compile(
     r"|(?:var|let|const|public|private|static|function|func|fn|int|auto|void) \w|<\/?\w[^>]*>$"
     r"|[\w.\[\]'\", *()]{1,80}? ?(?:[-+*/|&%:]|\*\*|//)?= ?[^\s=]|[\w.]+(?:<-|->|=>| <- | -> | => )"
     r"|[\w.]+\(.*\)?;?$|[\])}]++[,;)]*$|.*[{};]$|.*(?:&&|\|\||::)|>>> |\$ "
-    r"|(?:SELECT|INSERT|UPDATE|FROM|WHERE) "
+    r"|(?:SELECT|INSERT|UPDATE|FROM|WHERE) |echo \S|[a-z_][\w-]*+:(?: [^.]{1,60})?$"
+    r"|\([a-z][^)]*+$|[^()]*+\(.*\)\)$|.*\)\)\)$"
 )
 _BLANK_LINES = re.compile(r"(?:[^\S\n]*+\n)*+")
 
@@ -23,6 +24,11 @@ def has_code(text: str) -> bool:
     """Whether lines of a text are indented, and half of these read as those of a program."""
     lines = [line["said"][:500].rstrip() for line in _INDENTED.finditer(text)]
     return bool(lines) and 2 * sum(bool(_CODE.match(line)) for line in lines) >= len(lines)
+
+
+def is_indented(text: str) -> bool:
+    """Whether any line of a text is indented, but for points of a list."""
+    return bool(_INDENTED.search(text))
 
 
 def edged(text: str) -> str:

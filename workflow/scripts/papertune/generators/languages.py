@@ -4,19 +4,22 @@ import re
 
 # what models write for "question" and "answer" where they were asked in another language
 QUESTION_WORDS = (
-    "问题", "問題", "提问", "提問", "问", "問", "質問", "問い", "질문", "문제", "คำถาม",
+    "研究问题", "研究問題", "研究課題", "问题", "問題", "提问", "提問", "问", "問", "質問", "問い",
+    "질문", "문제", "คำถาม", "คําถาม", "ຄຳຖາມ", "ຄໍາຖາມ", "សំណួរ", "မေးခွန်း",
     "kysymys", "frage", "вопрос", "ερώτηση", "السؤال", "سؤال", "שאלה", "प्रश्न", "सवाल",
     "câu hỏi", "pregunta", "pergunta", "domanda", "vraag", "fråga", "spørgsmål", "spørsmål",
     "pytanie", "otázka", "питання", "kérdés", "soru", "pertanyaan",
 )  # fmt: skip
 ANSWER_WORDS = (
-    "答案", "回答", "解答", "答え", "答", "답변", "정답", "대답", "답", "คำตอบ", "vastaus",
+    "研究方法", "答案", "回答", "解答", "答え", "答", "답변", "정답", "대답", "답", "คำตอบ", "คําตอบ",
+    "ຄຳຕອບ", "ຄໍາຕອບ", "ចម្លើយ", "အဖြေ", "vastaus",
     "antwort", "ответ", "απάντηση", "الإجابة", "إجابة", "الجواب", "جواب", "תשובה", "उत्तर",
     "जवाब", "câu trả lời", "trả lời", "đáp án", "réponse", "respuesta", "resposta", "risposta",
     "antwoord", "svar", "odpowiedź", "odpověď", "відповідь", "válasz", "cevap", "yanıt",
     "jawaban",
 )  # fmt: skip
 ASKING = "?？؟"  # marks at the end of a question
+ASKS = (*ASKING, "か。")  # how one ends
 
 # how answers begin that are none: "sorry", "unfortunately", "the text does not"
 REFUSAL = re.compile(

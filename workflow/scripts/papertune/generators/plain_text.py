@@ -5,7 +5,7 @@ without its decoration.
 import re
 from itertools import zip_longest
 
-from papertune.blanks import edged, flowed, has_code
+from papertune.blanks import edged, flowed, has_code, is_indented
 from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
 from papertune.sentences import composed
 
@@ -15,14 +15,17 @@ _Q, _A = "|".join(QUESTION_WORDS), "|".join(ANSWER_WORDS)
 
 # Every pattern here takes time in proportion to a text, whatever it is: possessive repeats never try
 # again, and white space before a mark is looked at from the beginning of its line only.
-_DRESS = r"[ \t*#_>\[{(\"'•\-–]*+"
+_DRESS = r"[ \t*#_>\[{(\"'•\-–【〔［「『]*+"
+# 1, (1), 一; ที่ makes a number of Thai one in a row
+_NUMBER = r"(?:[ \t]*+(?:[#_-][ \t]*+|ที่[ \t]*+)?(?:\d++|[(（]\d++[)）]|[一二三四五六七八九十]++))?"
+_ASKED = rf"(?P<question>[^\n{ASKING}]++[{ASKING}]|[^\n{ASKING}。]++(?<=か)。)"
 _LABEL = re.compile(
     rf"^(?P<dress>{_DRESS}(?:\d++\s*+[.):]\s*+{_DRESS})?)"
     rf"(?:(?P<question>(?:research\s++)?question|q|{_Q})|(?P<answer>answer|approach|ans|a|{_A})"
     r"|(?P<other>(?:(?:qa|q&a|question[-\s]answer)\s*+|[^\S\n]*+)pair"
     r"|explanation|evidence|source|difficulty|keywords?))"
-    r"(?:[ \t]*+(?:[#_-][ \t]*+)?\d++)?[\]\"')]*[ \t]*+"
-    r"(?:\**+[ \t]*+[:：.)]\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++)",
+    rf"{_NUMBER}[\]\"')】〕］」』]*[ \t]*+"
+    r"(?:\**+[ \t]*+[:：៖.)]\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++|(?<=[】〕］]))",
     re.I | re.M,
 )
 _INLINE_ANSWER = re.compile(
@@ -30,7 +33,10 @@ _INLINE_ANSWER = re.compile(
     r"[ \t]*+[:：])",
     re.I,
 )
-_COLON = frozenset(":：")
+_LETTER = re.compile(
+    r"\w(?:\s?\d+|\**\s*[:：]|[】〕］])|[问問答][(（一二三四五六七八九十]|[QA](?:[.)]|\**$)"
+)
+_COLON = frozenset(":：៖")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _FAREWELL = re.compile(
     r"[\s*#_>-]*+(?:let me know|i hope|hope (?:this|these)|feel free|please (?:let|note)|would you like"
@@ -47,7 +53,7 @@ def _labels(text: str) -> list[re.Match[str]]:
     for match in _LABEL.finditer(text):
         word = match.group("question") or match.group("answer") or ""
         label = match.group(0)[len(match.group("dress")) :]
-        if len(word) == 1 and not re.match(r"\w(?:\s?\d+|\**\s*[:：])|[QA](?:[.)]|\**$)", label):
+        if len(word) == 1 and not _LETTER.match(label):
             continue
         if word.islower() and not match.group("dress").strip() and not _COLON & {*label}:
             continue  # running text: "question and answer …", "approach."
@@ -122,11 +128,9 @@ _LABEL_IN_STRING = re.compile(
     re.I,
 )
 _NUMBERED = re.compile(
-    rf"^{_DRESS}\d++\s*+[.):、．：]\s*+(?P<question>[^\n{ASKING}]++[{ASKING}])[*_\"”']*+", re.M
+    rf"^{_DRESS}(?:\d++\s*+[.):、．：]|[一二三四五六七八九十]++、)\s*+{_ASKED}[*_\"”']*+", re.M
 )
-_BOLD_QUESTION = re.compile(
-    rf"^[^\S\n]*+(?:#++\s++|\*\*)(?P<question>[^\n{ASKING}]++[{ASKING}])[*_]*+[^\S\n]*+$", re.M
-)
+_BOLD_QUESTION = re.compile(rf"^[^\S\n]*+(?:#++\s++|\*\*){_ASKED}[*_]*+[^\S\n]*+$", re.M)
 
 
 def read_numbered(text: str, cut: bool) -> Pairs:
@@ -141,7 +145,7 @@ def read_numbered(text: str, cut: bool) -> Pairs:
             answer = text[match.end() : after.start() if after else len(text)]
             answer = edged(re.sub(r"^\s*+[-–:→]++\s*+", "", answer))
             if answer and (not cut or after or _ends(answer)):
-                pairs.append((match.group("question"), answer))
+                pairs.append((match.group("question"), unlabelled(answer)))
         if pairs:
             return pairs
     return []
@@ -177,7 +181,8 @@ def clean(text: str) -> str:
         text = pattern.sub("", text)
     parts, position = [], 0
     for block in _FENCED.finditer(text):
-        if not _NO_CODE.fullmatch(block[3]) or has_code(block[4]):
+        kept = has_code(block[4]) if block[3].strip() else is_indented(block[4])
+        if kept or not _NO_CODE.fullmatch(block[3]):
             code = "\n".join(map(str.rstrip, block[4].split("\n"))).strip("\n")
             parts += [_prose(text[position : block.start()]), code]
             position = block.end()

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from papertune.generators import plain_text
-from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
+from papertune.generators.languages import ANSWER_WORDS, ASKS, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
 from papertune.generators.thoughts import without_thoughts
 from papertune.sentences import without_runs
@@ -26,7 +26,6 @@ _QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questi
 _QUESTION_NAMES |= {word.replace(" ", "") for word in QUESTION_WORDS}
 _ANSWER_NAMES = {"a", "answer", "approach", "response", "ans", "reply", "answertext"}
 _ANSWER_NAMES |= {word.replace(" ", "") for word in ANSWER_WORDS}
-_ASKS = tuple(ASKING)
 _PLURALS = ({"questions", "qs"}, {"answers", "as", "responses"})
 
 # backslashes of LaTeX that a model forgot to double; \n, \t, \b, \f, \r, \u are escapes of JSON too
@@ -35,6 +34,14 @@ _LATEX = re.compile(
     r"|n(?:abla|eq|e|u|ot|orm)\b|r(?:ho|ight|angle|ightarrow|m)\b"
     r"|t(?:au|ext\w*|heta|ilde|imes|o|op|anh)\b|u(?![0-9a-fA-F]{4}))"
 )
+
+
+# of JSON that was written as Chinese is
+_WIDE = re.compile(r"(?<=[\"”}\]])\s*+([：，、])\s*+(?=[\"“{\[])")
+
+
+def _narrow(mark: re.Match[str]) -> str:
+    return ":" if mark[1] == "：" else ","
 
 
 def pairs_in(text: str, *, cut: bool = False) -> Pairs:
@@ -48,7 +55,7 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
         return []
     text, unfinished = without_thoughts(without_runs(text))
     try:
-        pairs = _read_json(text)
+        pairs = _read_json(text) or _read_json(_WIDE.sub(_narrow, text))
     except RecursionError:  # no pair lies so deep
         pairs = []
     # of a thought without an end only whole JSON is read: labels in it are drafts
@@ -163,9 +170,13 @@ def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool, in
 
 
 def _name(key: object) -> str:
-    """``Question 1:`` → ``question``."""
+    """``Question 1:`` → ``question``, ``问题（一）`` → ``问题``."""
     name = str(key).lower()
-    return re.sub(r"[^a-z]", "", name) if name.isascii() else re.sub(r"[\s\d_:：.*#-]", "", name)
+    return (
+        re.sub(r"[^a-z]", "", name)
+        if name.isascii()
+        else re.sub(r"[\s\d_:：.*#()（）【】一二三四五六七八九十-]|ที่", "", name)
+    )
 
 
 def _is_part(value: Any, names: set[str] = _QUESTION_NAMES | _ANSWER_NAMES) -> bool:
@@ -199,7 +210,7 @@ def _pairs_in(value: Any) -> Pairs:
     ]
     if columns[0] and columns[1]:
         return [(_string(q), _string(a)) for q, a in zip(*columns, strict=False)]
-    mapped = [(k, v) for k, v in value.items() if isinstance(v, str) and k.strip().endswith(_ASKS)]
+    mapped = [(k, v) for k, v in value.items() if isinstance(v, str) and k.strip().endswith(ASKS)]
     return mapped or [pair for item in value.values() for pair in _pairs_in(item)]
 
 
@@ -210,7 +221,7 @@ def _pairs_in_list(value: list[Any]) -> Pairs:
         return pairs
     if len(value) == 2 and isinstance(value[0], str):
         question, answer = unlabelled(value[0]), _string(value[1])
-        if question.endswith(_ASKS) and answer:
+        if question.endswith(ASKS) and answer:
             return [(question, unlabelled(answer))]
     alone = [item for item in value if isinstance(item, dict) and len(item) == 1]
     return _joined(next(iter(item.items())) if item in alone else item for item in value)
