@@ -260,3 +260,17 @@ def test_companions_are_scored_whatever_is_chosen(judged):
     assert companions(judged) == study.scored == study.compared
     # no embedder is asked for where nothing is compared in meaning
     assert chosen["embedders"] == {}
+
+
+@pytest.mark.parametrize(
+    ("question", "reference", "text", "right"),
+    [
+        ("What does system 7 save?", "System 7 saves energy.", "System 7 is good", None),
+        ("What does system 7 save?", "System 7 saves 5 %.", "System 7 saves", False),
+        ("What does system 7 save?", "System 7 saves 5 %.", "5 %", True),
+        ("Is it 5 or 6?", "5", "5 or 6", None),
+        ("What follows 5 ms?", "5 s", "5 s", True),
+    ],
+)
+def test_numbers_that_the_question_gives_away_are_not_asked_for(question, reference, text, right):
+    assert same_numbers(reference, text, question) is right

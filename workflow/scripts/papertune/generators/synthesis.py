@@ -113,7 +113,7 @@ def synthesize(
         hint = "look at the years in splits, at splits.validation, and at what was collected"
         what = f"no document is in the split {mine.split!r}"
         if taken_out:
-            what += f": all {len(taken_out)} of it stand on the training side too"
+            what += f": all its documents ({len(taken_out)}) stand on the training side too"
             hint = (
                 f"rejected/splits/{mine.split}.jsonl says where; give other years, or another share"
             )

@@ -72,8 +72,9 @@ def _by_grams(own: list[Entry], side: Iterable[tuple[Place, Entry]]) -> Iterator
         shared = place_of[(counts[place_of] > 0) & (counts[place_of] <= COMMON)]
         if len(shared):
             [(number, _)] = Counter(first[shared].tolist()).most_common(1)
-            what = f"{len(shared)} runs of {GRAM} words of {entry.named} stand in training too"
-            detail = f"{what}, in {at(places[number])[0].named} for example"
+            some = f"{len(shared)} run{'s' * (len(shared) > 1)}"
+            what = f"{entry.named} shares {some} of {GRAM} words with training"
+            detail = f"{what}, with {at(places[number])[0].named} for example"
             yield Suspect(entry.id, "shared_13_grams", len(shared) / len(mine), detail)
 
 

@@ -81,13 +81,14 @@ def contains_reference(answer: Answer, _: Embeddings | None) -> Parts | None:
 
 @metric("Numbers right")
 def numbers_right(answer: Answer, _: Embeddings | None) -> Parts | None:
-    """Share of answers that give every number of the reference with its unit, whatever else they
-    say; only of questions whose reference has a number in digits (not one within a name, such as
-    GPT-4). 5 % is 0.05 and 5 ms is 0.005 s, but not 5 s; 1,234 is 1234; of a range both ends
-    count, of a date, a size (4 x 4) and a part (5 of 10) all numbers together. A number without a
-    unit in the reference, or with one that is not known, may have any in the answer but per cent.
+    """Share of answers that give every number of the reference with its unit, but for those that
+    the question gives away, whatever else they say; only of questions whose reference has a
+    number in digits (not one within a name, such as GPT-4). 5 % is 0.05 and 5 ms is 0.005 s, but
+    not 5 s; 1,234 is 1234; of a range both ends count, of a date, a size (4 x 4) and a part (5
+    of 10) all numbers together. A number without a unit in the reference, or with one that is
+    not known, may have any in the answer but per cent.
     """
-    right = same_numbers(answer.reference, answer.text)
+    right = same_numbers(answer.reference, answer.text, answer.question)
     return None if right is None else (float(right),)
 
 

@@ -94,19 +94,26 @@ def quantities(text: str) -> list[Quantity]:
     return found
 
 
-def same_numbers(reference: str, text: str) -> bool | None:
+def same_numbers(reference: str, text: str, question: str = "") -> bool | None:
     """Whether every number of a reference, with its unit, stands in a text; None where it has none.
 
-    A reference without a unit is met by the same number with any unit but a percentage. Of numbers
+    What stands in the question as well is not asked for: who repeats it has said nothing. A
+    reference without a unit is met by the same number with any unit but a percentage. Of numbers
     that are joined (5 of 10, 3/4, 4 x 4) equal ones stand in the text as often.
     """
-    wanted = quantities(reference)
+    asked = quantities(_in_digits(question))
+    told = {key for one in asked for key in _keys(one, of_any_unit=not one.unit)}
+    wanted = [
+        group
+        for group in _groups(quantities(reference))
+        if not all(_keys(one, of_any_unit=not one.unit) & told for one in group)
+    ]
     if not wanted:
         return None
     given = quantities(_in_digits(text))
     count = Counter(key for one in given for key in _keys(one, of_any_unit=not one.percent))
     together = {_bare(group) for group in _groups(given) if len(group) > 1}
-    for group in _groups(wanted):
+    for group in wanted:
         values = _bare(group)
         times = [max(count[key] for key in _keys(one, of_any_unit=not one.unit)) for one in group]
         if len(group) > 1 and together:

@@ -136,6 +136,10 @@ def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
             costs = Costs.of(records, size) if known else Costs()
             rows.append([study.set_label(test_set), *_row(spread, size, costs, len(sets), design)])
             kind = "as measured here" if costs.measured else "assumed"
+    if len(rows) > len(sets):
+        notes.append(
+            "More documents can show less: the luck of few seeds then decides, which so few know little of."
+        )
     if rows:
         each = (f"training {costs.training:,.0f} s", f"answer {costs.answer:.2g} s")
         more = (f"pair {costs.pair:.2g} s", f"document {costs.document:.2g} s")

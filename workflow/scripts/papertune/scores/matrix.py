@@ -106,7 +106,7 @@ def make_matrix(found: Iterable[list[Measured]], design: Design) -> list[Cell]:
             factor = after / p if p else len(mine)
             cells[place] = dataclasses.replace(
                 cells[place],
-                **limits(tested[place].interval(alpha / factor), "difference_"),
+                **limits(tested[place].interval(alpha / factor), "difference_", _changes(metric)),
                 p=p,
                 p_corrected=after,
                 verdict=_verdict(tested[place].value, metric) if after < alpha else "",
@@ -118,10 +118,20 @@ def make_matrix(found: Iterable[list[Measured]], design: Design) -> list[Cell]:
     return sorted(cells, key=lambda cell: (sets[cell.test_set], models[cell.model]))
 
 
-def limits(interval: tuple[float, float] | None, prefix: str = "") -> dict[str, Any]:
-    """An interval under the names of fields, nothing where there is none."""
-    low, high = interval or (None, None)
+def limits(
+    interval: tuple[float, float] | None,
+    prefix: str = "",
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> dict[str, Any]:
+    """An interval under the names of fields, within what can be; nothing where there is none."""
+    low, high = np.clip(interval, *bounds).tolist() if interval else (None, None)
     return {f"{prefix}low": low, f"{prefix}high": high}
+
+
+def _changes(metric: str) -> tuple[float, float]:
+    """What no difference of a metric is beyond."""
+    low, high = metric_named(metric).bounds
+    return low - high, high - low
 
 
 def _verdict(difference: float, metric: str) -> str:
@@ -186,7 +196,7 @@ def _cell(
     spread = level.interval(alpha)
     numbers: dict[str, Any] = {
         "mean": level.value,
-        **limits(spread and tuple(np.clip(spread, *metric.bounds).tolist())),
+        **limits(spread, bounds=metric.bounds),
         **{"seed_low": float(values.min()), "seed_high": float(values.max())},
         "seed_sd": _sd(own) if runs > 1 else None,
         "pooled_sd": _sd(luck) if trained and luck else None,
@@ -204,7 +214,7 @@ def _cell(
     lucky = luck if trained or its_runs else None
     change = estimate(value, Squares.of(y), lucky, baseline_runs=its_runs)
     numbers |= {"baseline": baseline, "difference": value}
-    numbers |= limits(change.interval(alpha), "difference_")
+    numbers |= limits(change.interval(alpha), "difference_", _changes(one.metric))
     numbers["unclaimed"] = unclaimed(value, len(both.ids), trained or bool(its_runs), luck)
     # years are shown, not tested: more tests would cost power; lengths are neither good nor bad
     testable = year == ALL_YEARS and not numbers["unclaimed"] and change.p is not None
