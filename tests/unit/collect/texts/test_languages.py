@@ -93,6 +93,12 @@ def test_a_chinese_abstract_of_150_letters_is_long_enough_and_a_line_is_not() ->
     assert is_cut(cut) and not is_cut(said[: said.index("。", 100) + 1])
 
 
+def test_a_short_chinese_description_is_an_abstract_and_a_sites_is_none() -> None:
+    said = "本文提出一种面向稀疏矩阵的缓存预测方法，通过历史地址学习访问模式，在十二个基准上将能耗降低三成。"
+    assert is_description(said) and not is_description(said[:30] + "。")
+    assert not any(map(is_description, RUBBISH))
+
+
 def test_a_meta_description_is_taken_where_it_has_words_of_the_title() -> None:
     said, title = TEXTS["chinese"].text, TEXTS["chinese"].title
     markup = page(f'<meta name="description" content="{said}">')

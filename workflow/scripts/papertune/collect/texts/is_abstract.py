@@ -220,7 +220,7 @@ def is_fuller(text: str, other: str) -> bool:
 def is_description(text: str) -> bool:
     """An abstract although it was given as a page's description, which mostly is none."""
     return (
-        len(text) >= 120
+        len(text) >= (40 if is_spaceless(text) else 120)
         and word_count(text) >= 15
         and bool(re.search(rf"[{_MARKS}][)\]\"'”’»」』）]*$", text) or _WITHOUT_MARKS.search(text))
         and is_abstract(text)
