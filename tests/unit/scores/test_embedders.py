@@ -1,6 +1,8 @@
 """An embedder is asked about what it can read, all of it, and read against what chance gives."""
 
+import dataclasses
 import logging
+import math
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from papertune.cluster.machine import check_embedders, hub_models
 from papertune.errors import EvaluationError
 from papertune.metrics import metric_named
 from papertune.records import Answer, Score, read_records, write_records
+from papertune.report.beside import form_table
+from papertune.report.export import _results
 from papertune.report.numbers import chance_of, interval, unread_note
 from papertune.report.tables import metrics_table
 from papertune.scores.comparing import compare
@@ -109,7 +113,11 @@ def test_what_cannot_be_read_is_not_scored_and_the_cell_is_marked(tmp_path, capl
     )
     assert "‡" in interval(cell) and "±" in chance_of(cell)
     assert unread_note(cells, one).endswith(f"2 of base on {one.set_label('own')}")
-    assert "‡ answers that" in metrics_table(cells, one).title  # of whatever metric
+    here = [dataclasses.replace(c, test_set=one.test_set_names[0]) for c in cells]
+    for said in (metrics_table(here, one).title, form_table(here, one).title):
+        assert "‡ answers that" in said  # of whatever metric
+    card = _results([cell, dataclasses.replace(cell, mean=math.inf)], "study")
+    assert "‡ answers that" in card.markdown and len(card.evaluations) == 1
 
 
 def test_embedders_have_names_and_each_a_metric():

@@ -2,7 +2,7 @@
 
 from papertune.metrics import metric_named
 from papertune.metrics.form import companions
-from papertune.report.numbers import NONE, gain_of, interval
+from papertune.report.numbers import NONE, explained, gain_of, interval
 from papertune.report.table import Table
 from papertune.scores.matrix import Cell, find_cell
 from papertune.study.experiment import Experiment
@@ -34,7 +34,8 @@ def form_table(cells: list[Cell], experiment: Experiment) -> Table:
         for model, found in models
     ]
     columns = [text for label in labels for text in (label, "Difference")]
-    return Table("Form and content", ["Test set", "Model", *columns], rows, left=2)
+    title = explained("Form and content", rows)
+    return Table(title, ["Test set", "Model", *columns], rows, left=2)
 
 
 def _told(cell: Cell | None) -> tuple[str, str]:

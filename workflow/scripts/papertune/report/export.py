@@ -1,6 +1,7 @@
 """A trained model as one folder for others: whole weights, tokenizer, settings, card with results."""
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from papertune.models.beginning import save_tokenizer
 from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
 from papertune.models.modelfolder import copy, generation_defaults, link_or_copy, model_folder
-from papertune.report.numbers import BETTER, WORSE, gain_of, interval
+from papertune.report.numbers import BETTER, UNREAD_SAID, WORSE, gain_of, interval
 from papertune.report.table import Table, to_markdown
 from papertune.scores.comparing import compare
 from papertune.scores.matrix import Cell
@@ -116,7 +117,7 @@ def _results(cells: list[Cell], experiment: str) -> Results:
         change = gain_of(cell, signed=True)
         counted = (str(cell.questions), str(cell.documents))
         rows.append([cell.test_set, label, interval(cell).rstrip(BETTER + WORSE), change, *counted])
-        if cell.mean is not None:
+        if cell.mean is not None and math.isfinite(cell.mean):  # JSON has no infinity
             result = EvalResult(
                 task_type="text-generation",
                 dataset_type=f"{experiment}-{cell.test_set}",
@@ -134,4 +135,6 @@ def _results(cells: list[Cell], experiment: str) -> Results:
         "this run only: another seed may come out otherwise."
         f"\n\n{to_markdown(Table('', columns, rows, left=2))}"
     )
+    if any(cell.unread for cell in cells):
+        markdown += f"\n{UNREAD_SAID}.\n"
     return Results(markdown, evaluations)

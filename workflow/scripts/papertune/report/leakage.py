@@ -6,7 +6,7 @@ from typing import Any
 
 from papertune.leakage.splits import TrainedPairs
 from papertune.records import Rejection, Suspect, read_records
-from papertune.report.numbers import NONE, interval
+from papertune.report.numbers import NONE, explained, interval
 from papertune.report.table import Table, read_table, write_table
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.study.experiment import Experiment
@@ -68,7 +68,8 @@ def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str |
                 ]
             )
     columns = ["Test set", "Model", "All documents", "Without suspicious", "Documents", "Of these"]
-    return Table("With and without what is suspicious", columns, rows, left=2)
+    title = explained("With and without what is suspicious", rows)
+    return Table(title, columns, rows, left=2)
 
 
 def read_leakage(folder: str | Path) -> dict[str, Any]:

@@ -51,6 +51,12 @@ def chance_of(cell: Cell) -> str:
     return f"{number(cell.chance, cell.metric)} ± {number(cell.chance_sd, cell.metric)}"
 
 
+def explained(title: str, rows: Iterable[Iterable[str]]) -> str:
+    """A table's title, with what ``‡`` means where a cell has it."""
+    marked = any(UNREAD in cell for row in rows for cell in row)
+    return f"{title}; {UNREAD_SAID}" if marked else title
+
+
 def unread_note(cells: Iterable[Cell], experiment: Experiment) -> str:
     """The footnote of marked cells; empty where none is."""
     marked = [

@@ -12,9 +12,9 @@ from papertune.report.counts import STAGES, Count, read_counts
 from papertune.report.numbers import (
     BETTER,
     NONE,
-    UNREAD_SAID,
     WORSE,
     chance_of,
+    explained,
     gain_of,
     interval,
     number,
@@ -156,9 +156,7 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
         "Seeds",
     ]
     title = "Every metric on every test set; p corrected over each metric’s matrix"
-    if any(cell.unread for cell in cells):
-        title += f"; {UNREAD_SAID}"
-    return Table(title, columns + numbers, rows, left=len(columns))
+    return Table(explained(title, rows), columns + numbers, rows, left=len(columns))
 
 
 def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
@@ -238,7 +236,7 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
             shown = [number(value, name), measured, number(change, name, signed=True)]
             rows.append([title, experiment.model_label(model), str(year), *shown])
     columns = ["Table", "Model", "Year", "Published", "Measured", "Difference"]
-    return Table("Measured beside published", columns, rows, left=3)
+    return Table(explained("Measured beside published", rows), columns, rows, left=3)
 
 
 def read_training(layout: Layout) -> dict[tuple[str, int], Any]:
