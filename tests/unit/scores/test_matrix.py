@@ -126,7 +126,11 @@ def test_a_perplexity_without_end_is_shown_and_nothing_is_claimed_of_it(tmp_path
             1e4 if d == 3 and m == endless and s < 2 else 0.2 + 0.01 * ((d + s) % 5) + 0.1 * s
         )
         files[model, seed, "own"] = write_scores(tmp_path, model, seed, "own", value)
-    cells, _ = compared(files, tmp_path)
+    for (model, seed, _), path in [*files.items()]:
+        files[model, seed, "elsewhere"] = path
+    cells, contrasts = compared(files, tmp_path, metric="perplexity")
+    full = contrasts["full"]
+    assert (full.unclaimed, full.kept, full.own, full.own_low) == ("infinite", None, None, None)
     cell = cells[endless, "own", "perplexity", "all"]
     assert (cell.mean, cell.low, cell.p, cell.questions) == (math.inf, None, None, 40)
     assert cell.unclaimed == "infinite" and interval(cell) == "∞ (infinite)"

@@ -58,6 +58,7 @@ class _Gains:
     value: tuple[float, float]  # the gains
     baseline_runs: int  # of a baseline that was trained
 
+    @np.errstate(invalid="ignore")  # a gain may be without end
     def mixed(self, a: float, b: float) -> tuple[float, np.ndarray]:
         """a · own + b · others, and the contributions to it."""
         own, others = self.value
@@ -147,7 +148,10 @@ def _contrast(
         factors = [c.p_corrected / c.p for c in its if c.p and c.p_corrected is not None]
         factor = 1.0 if name == "advantage" else max(factors, default=1.0)
         one = estimated(*mix)
-        numbers |= {name: one.value, **limits(one.interval(alpha / factor), f"{name}_")}
+        numbers |= {
+            name: None if np.isnan(one.value) else one.value,
+            **limits(one.interval(alpha / factor), f"{name}_"),
+        }
     low, high = numbers["own_low"], numbers["own_high"]
     if not why and low is not None and high is not None and low * high > 0:
         kept = (numbers["others"] or 0.0) / (numbers["own"] or 1.0)
