@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 # what shows numbers and labels; everything before it costs something
 SHOWING = {
-    *("count_stages", "write_tables", "write_cost", "draw_figures", "write_page", "compare", "all")
+    *("count_stages", "write_tables", "write_cost", "write_leakage", "draw_figures", "write_page"),
+    *("compare", "all"),
 }
 COLLECTING = {"list_documents", "fetch_documents", "render_documents", "gather_missing"}
 

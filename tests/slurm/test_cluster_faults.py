@@ -15,7 +15,8 @@ from small_disk import fill, small_disk
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
-JOBS = {"train": 1, "answer": 2, "score": 2, "compare": 1, "count_stages": 1}
+JOBS = {"train": 1, "answer": 2, "score": 2, "compare": 1, "count_stages": 1, "find_suspects": 1}
+JOBS |= {"compare_without_suspects": 1}
 # so many that there is time to disturb it: for a controller to go and come, and a disk to fill
 TRAINING = {"max_steps": 500, "max_length": 512, "batch_size": 4, "evaluations": 30}
 
@@ -80,7 +81,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     left = r"An earlier run of this directory has left \d jobs? at work:.* train small_full_1 "
     wait_for(lambda: re.search(left, study.said(), re.DOTALL), process)
     cluster.thaw(last.id)
-    assert process.wait(300) == 0, study.said()[-4000:]
+    assert process.wait(450) == 0, study.said()[-4000:]
     assert study.completed(cluster) == JOBS
     assert study.tables() == undisturbed.tables()
     states = [cluster.job(job.id).state for job in (first, second, third)]

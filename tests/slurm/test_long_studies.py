@@ -14,8 +14,9 @@ from snakemake_run import ROOT
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 COMPUTE = {"gpu": 1, "threads": 1, "memory_mb": 3000, "runtime": 30, "longest": 60}
-LANGUAGE_MODEL = {"pretrain_base": 1, "train": 4, "answer": 10}
-OTHERS = {"score": 10, "compare": 1, "count_stages": 1}
+LANGUAGE_MODEL = {"pretrain_base": 1, "train": 6, "answer": 14}
+OTHERS = {"score": 14, "compare": 1, "count_stages": 1, "find_suspects": 1}
+OTHERS |= {"compare_without_suspects": 1}
 # minutes are the least that Slurm limits; each attempt has one
 LIMITS = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
 # 100 seconds; an attempt has 20 to 50: Slurm looks every 30 seconds which end within the next minute

@@ -102,5 +102,5 @@ def test_jobs_that_ask_for_the_same_are_one_kind():
 def test_results_of_every_stage_are_known():
     layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"))
     paths = results_of(layout)
-    assert len(paths) == len(set(paths)) == 4 + 6 + 2 * 14 + 4
+    assert len(paths) == len(set(paths)) == 4 + 6 + 2 * 14 + 2 + 4
     assert "results/isca/models/lora/seed-3" in paths

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from tests.languages import TEXTS, Text
 
+from languages import TEXTS, Text
 from papertune.generators.checking import check_pairs, judge
 from papertune.generators.grounding import is_english
 from papertune.generators.reading import pairs_in

@@ -7,7 +7,7 @@ from papertune.answering.inference import Told
 from papertune.collect.lookups import Outcome
 from papertune.generators.asking import Raw
 from papertune.generators.checking import Judged
-from papertune.scores.scoring import Vector
+from papertune.scores.scoring import Stored
 from papertune.store import Store
 
 GOOD = {
@@ -18,7 +18,7 @@ GOOD = {
         "text": "x", "new_tokens": 1, "truncated": False, "reference_nll": 1.5, "reference_tokens": 2,
         "prompt": "whole",
     },
-    Vector: "AACAPw==",
+    Stored: ["AACAPw==", 0.0],
 }  # fmt: skip
 DEEP = "[" * 100_000 + "]" * 100_000
 

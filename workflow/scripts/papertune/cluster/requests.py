@@ -103,9 +103,9 @@ def results_of(layout: Layout) -> list[str]:
         *layout.by_split("datasets").values(),
         *(f"{layout.root}/bases/{name}" for name in pretrained),
         *layout.models().values(),
-        *map(layout.leakage, ("suspects.jsonl", "matrix.csv")),
         *(path for stage in ("answers", "scores") for path in layout.by_cell(stage).values()),
         *(f"{layout.root}/tables/{name}.csv" for name in ("matrix", "counts", "comparison")),
+        *map(layout.leakage, ("suspects.jsonl", "matrix.csv")),
         f"{layout.root}/report.html",
     ]
 

@@ -25,6 +25,9 @@ class BrokenOff(Exception):
     """A validation was left before its end."""
 
 
+NEARLY = 1.05  # so many times the loss of guessing is no worse than guessing
+
+
 class RunCallback(TrainerCallback):
     """Chooses when to validate and to save and which model is the best; times, logs and stops."""
 
@@ -37,7 +40,8 @@ class RunCallback(TrainerCallback):
         guessing: float = math.inf,
     ) -> None:
         self.steps, self.training, self.what = steps, training, what
-        self.guessing = guessing  # loss of a model for which every token is as likely
+        # loss of a model for which every token is as likely; that of few tokens is by chance above it
+        self.guessing = NEARLY * guessing
         self.criterion = criterion or Criterion()
         count = training.evaluations
         # steps that a row of the history belongs to
@@ -215,7 +219,7 @@ class RunCallback(TrainerCallback):
         if above > limit:
             raise TrainingError(
                 f"a loss of {above:.3g} at step {state.global_step} is worse than guessing: "
-                f"{self.guessing:.3g} where every token is as likely (ln of the vocabulary's size), "
+                f"{self.guessing / NEARLY:.3g} where every token is as likely (ln of the vocabulary's size), "
                 f"and {begin:.3g} before training; "
                 f"{where_best(state, self.criterion)}",
                 where=self.what,

@@ -96,6 +96,7 @@ class Service:
     most: int = 0  # works that it gives of one query, if there is a limit
     tries: int = 1  # how often a page is asked for that is empty though there is more
     empty_is_404: bool = False  # a search that finds nothing
+    explains: bool = False  # its module says what a status 400 means
     # what goes with a request for a url
     headers: Callable[[str], dict[str, str]] = lambda url: {}
     secret: Callable[[PoliteSession, str], dict[str, str]] = lambda session, url: {}
@@ -118,15 +119,14 @@ class Service:
             raise
         except PageError as error:
             used_up = error.reason == "http_400" and USED_UP.search(error.text)
-            if error.reason in REFUSED or used_up:
-                what = f"{self.name} refuses to answer ({error.what})"
-                raise session.stop(url, what, self.hint) from None
-            raise
+            if error.reason not in REFUSED and (self.explains or not used_up):
+                raise
+            raise session.stop(url, f"{self.name} refuses ({error.what})", self.hint) from None
         with session.reading(url):
-            if self.apart:
-                answer = session.readers.read(self.read, text, of=f"{url} {digest(text)}")
-            else:
-                answer = self.read(text)
+            apart = self.apart and session.readers.read
+            answer = (
+                apart(self.read, text, of=f"{url} {digest(text)}") if apart else self.read(text)
+            )
         if answer is None:
             raise self.no_answer(session, url, text)
         # some say so with status 200

@@ -214,4 +214,5 @@ SERVICE = Service(
     "Stack Exchange's API",
     f"run again later, or {_HINT}",
     secret=lambda session, url: key_of(url, KEY, "key"),
+    explains=True,
 )

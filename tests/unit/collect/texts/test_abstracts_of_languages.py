@@ -1,8 +1,8 @@
 """Abstracts in many languages are kept, however few blanks they have; rubbish is dropped as ever."""
 
 import pytest
-from tests.languages import TEXTS, Text
 
+from languages import TEXTS, Text
 from papertune.collect.listings.services import Paper
 from papertune.collect.listings.wikipedia import _documents
 from papertune.collect.texts.abstracts import best_abstract
