@@ -7,9 +7,9 @@ from papertune.sentences import flat
 _INDENTED = re.compile(r"^(?:\t| {2})[ \t]*+(?![-*+•] |\d{1,3}[.)] )(?P<said>\S.*)$", re.M)
 # lines that nobody writes in prose, of the languages that people ask about
 _CODE = re.compile(
-    r"(?:async )?def \w+\(|class \w+[(:]|(?:el)?if .*:(?: |$)|(?:for \(?\w.* in"
-    r"|while|with|except|match|case)\b"
-    r".*:$|(?:else|try|finally)\b.*[:{]$|(?:return|pass|break|continue|raise|del)\b(?:.*[^.])?$"
+    r"(?:async )?def \w+\(|class \w+[(:]|(?:el)?if .*:(?: |$)|(?=.*:$)(?:for \(?\w.* in"
+    r"|while|with|except|match|case)\b|(?:else|try|finally)\b.*[:{]$"
+    r"|(?:return|pass|break|continue|raise|del)\b(?:.*[^.])?$"
     r"|yield |assert |import \w[\w.]*(?: as \w+)?$|from [\w.]+ import |@\w[\w.]*(?:\(.*)?$|#|//|/\*"
     r"|(?:var|let|const|public|private|static|function|func|fn|int|auto|void) \w|<\/?\w[^>]*>$"
     r"|[\w.\[\]'\", *()]{1,80}? ?(?:[-+*/|&%:]|\*\*|//)?= ?[^\s=]|[\w.]+(?:<-|->|=>| <- | -> | => )"

@@ -206,7 +206,7 @@ class RunCallback(TrainerCallback):
         """
         untrained, *trained = (row | {"train_loss": row.get("train_loss", 0.0)} for row in rows)
         begin = untrained["validation_loss"]
-        new = begin > self.guessing
+        new = begin > self.guessing / NEARLY**2  # next to guessing counts as guessing
         losses = [max(row["validation_loss"], row["train_loss"]) for row in trained]
         if new:
             losses[0] = trained[0]["validation_loss"]
