@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import psutil
 from pydantic import validate_call
 from pydantic_core import to_json
 
-from papertune.errors import GeneratorError
+from papertune.errors import GeneratorError, TrainingError
 from papertune.jobs import distributed, stopping
 from papertune.jobs.progress import progress
 from papertune.training.train import train
@@ -115,6 +116,16 @@ def in_step(threads: int, steps: int = 1000) -> None:
         if distributed.is_first():
             log.info("step %d", step)
         time.sleep(0.02)
+
+
+@distributed.shared
+def lost(threads: int) -> None:
+    """A process has an error for people, and another is aborted before the first has ended."""
+    if distributed.is_first():
+        time.sleep(0.5)
+        os.abort()
+    threading.Thread(target=time.sleep, args=[3]).start()
+    raise TrainingError("no ink", hint="buy some")
 
 
 class Code:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,12 @@ class ClusterStudy:
         said, _ = run.communicate(timeout=seconds)
         assert (run.returncode == 0) == check, said[-6000:]
         return said
+
+    def has_ended_well(self, process: subprocess.Popen[str], seconds: float) -> None:
+        """Fail where a run that was started does not end well, and in time."""
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        assert process.poll() == 0, self.said()[-4000:]
 
     def said(self) -> str:
         """What the runs that were started have said."""

@@ -60,16 +60,22 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     [third] = wait_for(running(cluster, "train", {first.id, second.id}), process)
     assert third.nodes != second.nodes
     # a job that begins while there is no controller waits minutes for its first step
-    wait_for(lambda: f"/{TRAINING['max_steps']}" in log.read_text(), process)
+
+    def trains() -> bool:
+        return f"/{TRAINING['max_steps']}" in log.read_text()
+
+    wait_for(trains, process)
     cluster.stop_controller()
     time.sleep(3)
     cluster.start_controller()
     assert cluster.job(third.id).state == "RUNNING"
     filler = fill(disk)
     cluster.wait(third.id, seconds=120)
+    log.unlink(missing_ok=True)
     filler.unlink()
     lost = {first.id, second.id, third.id}
     [last] = wait_for(running(cluster, "train", lost), process)
+    wait_for(trains, process)  # nor does its first step come where it is frozen before
     cluster.freeze(last.id)  # until the next run has found it
     process.kill()
     process.wait()
@@ -81,7 +87,7 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     left = r"An earlier run of this directory has left \d jobs? at work:.* train small_full_1 "
     wait_for(lambda: re.search(left, study.said(), re.DOTALL), process)
     cluster.thaw(last.id)
-    assert process.wait(450) == 0, study.said()[-4000:]
+    study.has_ended_well(process, 450)
     assert study.completed(cluster) == JOBS
     assert study.tables() == undisturbed.tables()
     states = [cluster.job(job.id).state for job in (first, second, third)]

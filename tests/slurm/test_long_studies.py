@@ -89,7 +89,7 @@ def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, limit
     study, process = limited
     free = ClusterStudy(tmp_path / "free").make(training=TRAINING)
     free.run(None, target="models")
-    assert process.wait(900) == 0, study.said()[-4000:]
+    study.has_ended_well(process, 900)
     attempts = study.jobs(cluster)
     assert len(attempts) >= 3
     assert study.completed(cluster) == {"train": 1}

@@ -45,7 +45,7 @@ def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
         given = cluster.run("scontrol", "--details", "show", "job", str(first.id))
         assert re.search(r"Nodes=g\[1-2\] \S+ \S+ GRES=gpu:toy:1\(", given), given  # on each
         cluster.run("scancel", "--signal=TERM", str(first.id))  # to its processes
-        assert process.wait(120) == 0, study.said()[-4000:]
+        study.has_ended_well(process, 120)
     finally:
         process.kill()
 

@@ -48,10 +48,10 @@ def as_nobody(work: Callable[[], object]) -> bool:
 
 
 def intrude() -> None:
-    """Take the place of a process at each port that is opened."""
+    """Take the place of a process at each port that is opened, as long as it is the quickest."""
     lines: list[socket.socket] = []
     known: set[str] = set()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 200
     while time.monotonic() < end:
         rows = (line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines())
         found = {row[1] for row in rows if row[3] == "0A"}
@@ -101,8 +101,10 @@ def test_processes_that_work_together_meet_on_no_port(tmp_path, monkeypatch, wor
 def test_another_account_that_takes_a_processs_place_ends_the_job(tmp_path):
     intruder = start_as_nobody(intrude)
     try:
-        job = Job(tmp_path / "job.log", "in_step", workers=ONE, steps=5)
-        status = job.end()
+        for _ in range(10):  # where the process is quicker, nobody was in its place
+            job = Job(tmp_path / "job.log", "in_step", workers=ONE, steps=5)
+            if status := job.end():
+                break
     finally:
         os.kill(intruder, signal.SIGKILL)
         os.waitpid(intruder, 0)
@@ -113,7 +115,7 @@ def test_no_process_reads_a_pickle_of_another(tmp_path):
     sign = tmp_path / "ran"
     workers = {"each": 2, "threads": 1}
     job = Job(tmp_path / "job.log", "send_pickles", workers=workers, sign=str(sign))
-    assert job.end() == 1 and "was sent a pickle" in job.said()
+    assert job.end() == 1 and "was sent a pickle" in job.said(), job.said()
     assert not sign.exists()
 
 

@@ -167,6 +167,12 @@ def test_of_those_that_work_together_the_one_that_was_killed_is_named(tmp_path):
     assert "compute.memory_mb" in job.said()
 
 
+def test_an_error_for_people_is_told_and_not_what_it_did_to_others(tmp_path):
+    job = Job(tmp_path / "job.log", "lost", workers={"each": 2, "threads": 2})
+    assert job.end() == 1
+    assert "no ink\n  What to do: buy some" in job.said(), job.said()
+
+
 @pytest.mark.parametrize(
     ("launcher", "status", "said"),
     [

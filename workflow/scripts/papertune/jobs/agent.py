@@ -51,7 +51,7 @@ def run_agent(task: dict[str, Any], own: Path, folder: str) -> int:
     try:
         meeting = Meeting(own, task["nodes"])
     except TrainingError as error:
-        _tell(error)
+        _tell(error, known=True)
         return 1
     with tempfile.TemporaryDirectory(prefix="papertune-agent-") as logs:
         config = LaunchConfig(
@@ -146,7 +146,7 @@ def run_worker(task: dict[str, Any], own: Path) -> int:
         # which are in the midst of something, would abort where Python ends
         os._exit(0)
     except PapertuneError as error:
-        _tell(error, f"{who}: " if shard else "")
+        _tell(error, f"{who}: " if shard else "", known=True)
     except Exception as error:
         for line in traceback.format_exc().splitlines():
             log.error("%s", line)

@@ -211,9 +211,13 @@ class _Told:
         """Raise Interrupted if they were told to stop, and PapertuneError if one failed."""
 
         def rank(failure: dict[str, Any]) -> tuple[int, float]:
-            """Others fail of one that was killed, and are told to end after one has failed."""
+            """What a process knew of its end comes first: torch aborts the others, who lost it.
+
+            Others fail, too, of one that was killed, and are told to end after one has failed.
+            """
             number = failure.get("signal")
-            return 1 if number is None else 2 if number == signal.SIGTERM else 0, failure["at"]
+            kind = 0 if failure.get("known") else 2 if number is None else 1
+            return 3 if number == signal.SIGTERM else kind, failure["at"]
 
         said = sorted(self.failures, key=rank)
         first = [one for one in said if one["at"] - min(f["at"] for f in said) < AT_ONCE]
