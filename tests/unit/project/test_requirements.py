@@ -4,12 +4,15 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
-from processes import program
+from processes import program, python
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,6 +34,56 @@ def test_an_environment_pins_what_the_requirements_pin(path):
     for package in packages:
         name, version = package.split("==")
         assert pinned.get(name) == version, f"{path.name}: {package}"
+
+
+IMPORTED = """
+import ast, json, sys
+from pathlib import Path
+from importlib.metadata import packages_distributions
+
+there, known = set(json.loads(sys.argv[1])), packages_distributions()
+
+class Absent:
+    def find_spec(self, name, *_):
+        owners = {one.lower().replace("_", "-") for one in known.get(name.partition(".")[0], [])}
+        if owners and owners.isdisjoint(there):
+            raise ModuleNotFoundError(f"{name} of {owners} is not in the environment")
+
+sys.meta_path.insert(0, Absent())
+for script in sys.argv[2:]:
+    for node in ast.parse(Path(script).read_text()).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            exec(compile(ast.Module([node], []), script, "exec"))
+"""
+
+
+def with_what_it_needs(name: str, found: set[str]) -> set[str]:
+    """A distribution, and what it requires in turn, as they are installed here."""
+    name = re.sub(r"[-_.]+", "-", name).lower()
+    if name not in found:
+        found.add(name)
+        for text in requires(name) or []:
+            needed = Requirement(text)
+            if not needed.marker or needed.marker.evaluate({"extra": ""}):
+                with suppress(PackageNotFoundError):
+                    with_what_it_needs(needed.name, found)
+    return found
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_an_environment_has_what_its_scripts_import(path):
+    dependencies = yaml.safe_load(path.read_text())["dependencies"]
+    [packages] = [d["pip"] for d in dependencies if isinstance(d, dict)]
+    there: set[str] = set()
+    for package in packages:
+        with_what_it_needs(package.partition("==")[0], there)
+    rules = "".join(one.read_text() for one in (ROOT / "workflow/rules").glob("*.smk"))
+    uses = re.findall(r'envs/(\w+)\.yaml"(?:(?!\nrule ).)*?"\.\./scripts/(\w+\.py)"', rules, re.S)
+    scripts = [ROOT / "workflow/scripts" / script for env, script in uses if env == path.stem]
+    assert scripts
+    run = python(IMPORTED, json.dumps(sorted(there)), *scripts)
+    said = run.communicate()[1]
+    assert not run.returncode, said
 
 
 def test_every_environment_is_used():
