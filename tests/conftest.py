@@ -1,5 +1,6 @@
 """How tests are dealt to processes."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first, so that no process ends long before the others."""
     order = {"slurm": 0, "end_to_end": 1}
     items.sort(key=lambda item: order.get(item.path.parent.name, 2))
+
+
+def pytest_collection_finish() -> None:
+    """What all files have loaded stays: statsmodels looks through the rest for each table of p-values."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

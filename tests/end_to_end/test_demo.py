@@ -1,17 +1,15 @@
 """The demo as it comes along: what a newcomer sees must be true."""
 
-from pathlib import Path
-
 import pytest
 
 from papertune.collect.web.installed import find_browser
 from papertune.records import Document, Rejection, read_json, read_records
 from papertune.report.counts import read_counts, total
 from papertune.scores.matrix import find_cell, read_matrix
-from snakemake_run import planned, snakemake
+from snakemake_run import ROOT, planned, snakemake
 
 pytestmark = pytest.mark.slow
-QUOTED = Path(__file__).parents[2] / "docs" / "demo" / "made.json"  # what README.md is made of
+QUOTED = ROOT / "docs/demo/made.json"  # what README.md is made of
 
 
 def verdicts(path):

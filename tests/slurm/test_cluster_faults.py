@@ -56,14 +56,14 @@ def test_jobs_that_are_lost_are_made_again(cluster, disk, undisturbed):
     [second] = wait_for(running(cluster, "train", {first.id}), process)
     cluster.kill_node(second.nodes)
     log = study.folder / "logs/small/models/full/seed-1.log"
-    log.unlink(missing_ok=True)  # what stands there afterwards is of the third
-    [third] = wait_for(running(cluster, "train", {first.id, second.id}), process)
-    assert third.nodes != second.nodes
-    # a job that begins while there is no controller waits minutes for its first step
 
     def trains() -> bool:
         return f"/{TRAINING['max_steps']}" in log.read_text()
 
+    log.unlink(missing_ok=True)  # what stands there afterwards is of the third
+    [third] = wait_for(running(cluster, "train", {first.id, second.id}), process)
+    assert third.nodes != second.nodes
+    # a job that begins while there is no controller waits minutes for its first step
     wait_for(trains, process)
     cluster.stop_controller()
     time.sleep(3)

@@ -1,5 +1,6 @@
 """Code keeps its indentation, prose does not keep its blanks."""
 
+import json
 import textwrap
 
 import pytest
@@ -54,8 +55,6 @@ def test_prose_loses_its_blanks_as_before(prose: str) -> None:
     ],
 )
 def test_a_reply_with_code_gives_its_answer_as_it_is(written: str, code: str) -> None:
-    import json
-
     said = pairs_in(written.format(code=code, json=json.dumps(code)))
     assert said[0] == ("How is it done?", code)
 

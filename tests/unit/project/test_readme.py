@@ -3,12 +3,11 @@
 import hashlib
 import importlib.util
 import re
-from pathlib import Path
 
 import papertune
 from papertune.records import read_json
+from snakemake_run import ROOT
 
-ROOT = Path(papertune.__file__).parents[3]
 DEMO = ROOT / "docs" / "demo"
 MADE = read_json(DEMO / "made.json")
 README = (ROOT / "README.md").read_text("utf-8")

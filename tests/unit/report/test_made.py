@@ -22,9 +22,8 @@ from papertune.report.cost import job_of
 from papertune.report.made import ARCHIVED, ROOT, commit_of, time_taken, told
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.training.facts import processor
+from processes import LIBRARY, program
 from sample_study import write_report
-
-LIBRARY = str(Path(papertune.__file__).parents[1])
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +31,8 @@ def page(study, tmp_path_factory):
     """The page of a study whose models were trained on two processors."""
     folder = tmp_path_factory.mktemp("made")
     code = "import sys, papertune.report.page as _; print(*sys.modules)"
-    library = os.environ | {"PYTHONPATH": LIBRARY}
-    loaded = subprocess.check_output([sys.executable, "-c", code], env=library, text=True).split()
+    how = {"env": os.environ | LIBRARY, "text": True}
+    loaded = subprocess.check_output([sys.executable, "-c", code], **how).split()
     assert {"requests", "playwright", "torch"}.isdisjoint(loaded), "envs/report.yaml has them not"
     for (_, seed), path in study.layout.models().items():
         file = Path(path, "training.json")
@@ -86,15 +85,14 @@ def test_a_processor_is_named_with_what_torch_uses_of_it():
     name, _, instructions = processor().rpartition(", ")
     assert name and instructions  # AVX512, say
     code = "from papertune.training.facts import processor; print(processor())"
-    told_to = os.environ | {"ATEN_CPU_CAPABILITY": "default", "PYTHONPATH": LIBRARY}
+    told_to = os.environ | LIBRARY | {"ATEN_CPU_CAPABILITY": "default"}
     run = subprocess.check_output([sys.executable, "-c", code], env=told_to, text=True)
     assert run.strip() == f"{name}, DEFAULT"
 
 
 def test_of_a_browser_only_name_and_version(tmp_path, monkeypatch):
-    binary = tmp_path / "chromium"
-    binary.write_text("#!/bin/sh\necho 'Chromium 143.0.7499.40 built in /home/somebody'\n")
-    binary.chmod(0o755)
+    script = "echo 'Chromium 143.0.7499.40 built in /home/somebody'"
+    binary = program(tmp_path / "chromium", script)
     for named, wanted in {
         str(binary): "Chromium 143.0.7499.40",
         "/bin/true": "of an unknown version",
@@ -158,11 +156,11 @@ def test_what_is_not_known_is_said_so():
 # ---- what it took -------------------------------------------------------------
 
 
-def record(start, end, status=OK, *, seed="1", threads=1):
+def record(start, end, status=OK, *, seed="1"):
     about = {"model": "full", "seed": seed}
     return JobRecord(
         **{"rule": "train", "wildcards": about, "attempt": 1, "host": "h", "pid": 1, "job": ""},
-        **{"threads": threads, "gpu": 0, "memory_mb": None, "runtime": None, "submitted": None},
+        **{"threads": 1, "gpu": 0, "memory_mb": None, "runtime": None, "submitted": None},
         **{"started": float(start), "seen": float(end), "ended": float(end), "status": status},
     )
 

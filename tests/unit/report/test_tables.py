@@ -9,6 +9,7 @@ import pytest
 from papertune.records import Answer, read_records, write_records
 from papertune.report.counts import count_stages, problems, read_counts, total
 from papertune.report.figures import short
+from papertune.report.leakage import leakage_table, unsuspected_table
 from papertune.report.numbers import number, p_text
 from papertune.report.table import Table, to_latex, to_markdown, to_text, write_table
 from papertune.report.tables import (
@@ -181,3 +182,13 @@ def test_an_interval_of_one_run_says_so_wherever_it_stands(study):
     shown += [cell for row in gains_table(contrasts, study.experiment).rows for cell in row[2:5]]
     assert any("[" in cell for cell in shown)
     assert [cell for cell in shown if "[" in cell and f"({ONE_RUN})" not in cell] == []
+
+
+def test_what_was_taken_out_what_stays_and_what_it_is_worth_is_told(study):
+    [row] = leakage_table(study.layout).rows
+    assert row[0] == "suspicious, kept" and row[3] == "shared_13_grams"
+    without = study.layout.leakage("matrix.csv")
+    table = unsuspected_table(study.experiment, study.made_from["matrix"], without)
+    assert len(table.rows) == 6
+    assert {int(of) - int(rest) for *_, of, rest in table.rows} == {1}
+    assert all(row[2] != row[3] for row in table.rows)

@@ -2,25 +2,16 @@
 
 import numpy as np
 import pytest
+from test_metrics import answer, value
 
 from papertune.answering.generation import _read_answer
 from papertune.metrics import METRICS, metric_named
 from papertune.metrics.form import companions, cut_to_form, in_form_name
 from papertune.metrics.quantities import same_numbers
-from papertune.records import Answer
-from papertune.scores.scoring import score_answer
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 from papertune.study.uses import score as score_uses
 from sample_study import SETTINGS
-
-
-def answer(text, reference, truncated=False):
-    return Answer("p", "d", 2022, "Why?", reference, text, 0.0, 0, 3, truncated)
-
-
-def value(name, text, reference, **more):
-    return score_answer(answer(text, reference, **more), [name], None).values[name]
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from papertune.study.settings import Embedder
 from time_limit import at_most
 
 
-def answer(text, reference, *, pair="p", nll=0.0, tokens=0, document="d", year=2022):
-    return Answer(pair, document, year, "Why?", reference, text, nll, tokens, 3, False)
+def answer(text, reference, *, pair="p", nll=0.0, tokens=0, truncated=False):
+    return Answer(pair, "d", 2022, "Why?", reference, text, nll, tokens, 3, truncated)
 
 
 def value(name, text, reference, **more):

@@ -10,19 +10,18 @@ from papertune.metrics import METRICS, part_keys
 from papertune.scores.statistics import Estimate, Squares, contributions, correct, estimate
 from papertune.scores.writers import kept_interval
 
-MEAN = METRICS["similarity"]
 MODELS, TRIALS = 6, 500
 
 
-def drawn(rng, runs, documents, *, luck, models=MODELS, truth=0.0):
+def drawn(rng, runs, documents, *, luck):
     """Differences of models to a baseline, (models, runs, documents), on the same documents.
 
     Spread .20 between documents, half of it common to models, .10 between a document's runs.
     """
-    common, own = (rng.standard_normal((n, 1, documents)) for n in (1, models))
+    common, own = (rng.standard_normal((n, 1, documents)) for n in (1, MODELS))
     by_document = 0.2 * (common + own) / np.sqrt(2)
-    by_run = luck * rng.standard_normal((models, runs, 1))
-    return truth + by_document + by_run + 0.1 * rng.standard_normal((models, runs, documents))
+    by_run = luck * rng.standard_normal((MODELS, runs, 1))
+    return by_document + by_run + 0.1 * rng.standard_normal((MODELS, runs, documents))
 
 
 def estimated(trial, runs=()):

@@ -42,10 +42,10 @@ def written():
 @pytest.fixture
 def cached(tmp_path):
     """Give a session a page in its cache."""
-    session = PoliteSession(Fetching(), tmp_path / "cache")
+    with PoliteSession(Fetching(), tmp_path / "cache") as session:
 
-    def keep(url, text):
-        session.cache.write(url, Page(url, url, "text/html", text))
-        return session
+        def keep(url, text):
+            session.cache.write(url, Page(url, url, "text/html", text))
+            return session
 
-    return keep
+        yield keep
