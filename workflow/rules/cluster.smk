@@ -8,7 +8,6 @@ from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from papertune.cluster import doctor, findings, leftovers, machine, requests, slurm
-from papertune.report.size import show_size
 
 
 include: "planned_jobs.smk"
@@ -121,5 +120,7 @@ if workflow.is_main_process:
     ):
         settle_leftovers()
     if workflow.output_settings.dryrun and (path := os.environ.get("PAPERTUNE_PLAN")):
+        from papertune.report.size import show_size  # no other start needs it
+
         # a dry-run has no hook after it has found out what to do
         atexit.register(write_plan, path, os.getcwd())

@@ -67,7 +67,7 @@ rule render_documents:
 
 rule gather_missing:
     input:
-        lambda wildcards: list(layout(wildcards).by_year("missing").values()),
+        every(Layout.by_year, "missing"),
     output:
         "results/{experiment}/missing.jsonl",
     log:
@@ -97,19 +97,3 @@ rule pack_bundle:
         "../../envs/collect.yaml"
     script:
         "../scripts/pack_bundle.py"
-
-
-# Lists again what was listed before; the next run makes what depends on the listings that changed.
-# One job for all experiments and years, so that no site is asked by two at once.
-rule refresh:
-    input:
-        nobody_else,
-    log:
-        "logs/refresh.log",
-    localrule: True
-    conda:
-        "../../envs/collect.yaml"
-    resources:
-        web=1,
-    script:
-        "../scripts/refresh.py"

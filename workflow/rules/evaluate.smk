@@ -27,7 +27,7 @@ rule answer:
 rule score:
     input:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",
-        embedders=lambda wildcards: list(layout(wildcards).scorers().values()),
+        embedders=every(Layout.scorers),
     output:
         scores="results/{experiment}/scores/{model}/seed-{seed}/{test_set}.jsonl",
     log:
@@ -45,7 +45,7 @@ rule score:
 
 rule compare:
     input:
-        scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
+        scores=every(Layout.by_cell, "scores"),
     output:
         matrix="results/{experiment}/tables/matrix.csv",
         writers="results/{experiment}/tables/writers.csv",
@@ -61,46 +61,3 @@ rule compare:
         uses=used(uses.compare),
     script:
         "../scripts/compare.py"
-
-
-# Documents that stay in testing though something of them may have been trained on.
-rule find_suspects:
-    input:
-        documents=lambda wildcards: layout(wildcards).documents("test"),
-        training=lambda wildcards: layout(wildcards).documents("train"),
-        corpora=lambda wildcards: layout(wildcards).corpora(),
-        left=lambda wildcards: layout(wildcards).left_out()["test"],
-        embedder=lambda wildcards: given(layout(wildcards).neighbours_by()),
-    output:
-        suspects="results/{experiment}/leakage/suspects.jsonl",
-    log:
-        "logs/{experiment}/leakage/suspects.log",
-    conda:
-        "../../envs/evaluate.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-    params:
-        uses=used(uses.find_suspects),
-    script:
-        "../scripts/find_suspects.py"
-
-
-rule compare_without_suspects:
-    input:
-        scores=lambda wildcards: list(layout(wildcards).by_cell("scores").values()),
-        suspects="results/{experiment}/leakage/suspects.jsonl",
-        matrix="results/{experiment}/tables/matrix.csv",
-    output:
-        matrix="results/{experiment}/leakage/matrix.csv",
-    log:
-        "logs/{experiment}/leakage/matrix.log",
-    conda:
-        "../../envs/evaluate.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-    params:
-        uses=used(uses.compare_without),
-    script:
-        "../scripts/compare_without_suspects.py"

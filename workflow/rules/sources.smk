@@ -32,22 +32,3 @@ COLLECTED = ("listings", "rejected/listings", "fetched", "documents", "missing")
 def web(wildcards):
     """1 for jobs that ask somebody else's server: the profiles let one of them run at a time."""
     return 0 if study(wildcards).source.kind == "demo" else 1
-
-
-def make_way():
-    """End this run where it and another one would replace and read the same listings."""
-    try:
-        running.make_way(refreshes=replaces())
-    except PapertuneError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def nobody_else(wildcards):
-    """No file, but an error where another run is at work.
-
-    Other runs ask in `onstart`. That is too late here: Snakemake has taken its locks then, and
-    when it gives them back it deletes those of all other runs too.
-    """
-    if workflow.is_main_process and not workflow.dryrun:
-        make_way()
-    return []

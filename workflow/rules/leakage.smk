@@ -1,0 +1,70 @@
+# Needs: documents of all splits, texts that bases read, scores, and the matrix.
+# Makes: results/{experiment}/leakage/, what stays in testing though something of it may have been
+# trained on and the matrix without it, and tables of what stood on both sides of a split.
+
+
+# Documents that stay in testing though something of them may have been trained on.
+rule find_suspects:
+    input:
+        documents=lambda wildcards: layout(wildcards).documents("test"),
+        training=lambda wildcards: layout(wildcards).documents("train"),
+        corpora=lambda wildcards: layout(wildcards).corpora(),
+        left=lambda wildcards: layout(wildcards).left_out()["test"],
+        embedder=lambda wildcards: given(layout(wildcards).neighbours_by()),
+    output:
+        suspects="results/{experiment}/leakage/suspects.jsonl",
+    log:
+        "logs/{experiment}/leakage/suspects.log",
+    conda:
+        "../../envs/evaluate.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        uses=used(uses.find_suspects),
+    script:
+        "../scripts/find_suspects.py"
+
+
+rule compare_without_suspects:
+    input:
+        scores=every(Layout.by_cell, "scores"),
+        suspects="results/{experiment}/leakage/suspects.jsonl",
+        matrix="results/{experiment}/tables/matrix.csv",
+    output:
+        matrix="results/{experiment}/leakage/matrix.csv",
+    log:
+        "logs/{experiment}/leakage/matrix.log",
+    conda:
+        "../../envs/evaluate.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        uses=used(uses.compare),
+    script:
+        "../scripts/compare_without_suspects.py"
+
+
+# What stood on both sides of a split, and the matrix with and without what is suspicious of it.
+rule write_leakage:
+    input:
+        matrix="results/{experiment}/tables/matrix.csv",
+        without="results/{experiment}/leakage/matrix.csv",
+        suspects="results/{experiment}/leakage/suspects.jsonl",
+        left=every(Layout.left_out),
+        rejected_pairs=every(Layout.by_split, "rejected/pairs"),
+        datasets=every(Layout.by_split, "datasets"),
+    output:
+        leakage=table("leakage", "Documents"),
+        unsuspected=table("unsuspected", "Matrix"),
+    log:
+        "logs/{experiment}/tables/leakage.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.report),
+        shown=shown,
+    script:
+        "../scripts/write_leakage.py"

@@ -1,0 +1,98 @@
+# Needs: the matrix and everything that was made on the way to it.
+# Makes: results/{experiment}/tables/ (CSV, Markdown, LaTeX). They are also part of `snakemake
+# --report`. What takes seconds runs where Snakemake runs.
+
+
+# From listing to score: what each stage kept, what it rejected and why.
+rule count_stages:
+    input:
+        listings=every(Layout.by_year, "listings"),
+        rejected_listings=every(Layout.by_year, "rejected/listings"),
+        documents=lambda wildcards: layout(wildcards).documents(),
+        missing=every(Layout.by_year, "missing"),
+        left=every(Layout.left_out),
+        rejected_pairs=every(Layout.by_split, "rejected/pairs"),
+        datasets=every(Layout.by_split, "datasets"),
+        answers=every(Layout.by_cell, "answers"),
+        scores=every(Layout.by_cell, "scores"),
+    output:
+        counts="results/{experiment}/tables/counts.csv",
+    log:
+        "logs/{experiment}/tables/counts.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        uses=used(uses.count_stages),
+    script:
+        "../scripts/count_stages.py"
+
+
+rule write_tables:
+    input:
+        matrix="results/{experiment}/tables/matrix.csv",
+        writers="results/{experiment}/tables/writers.csv",
+        counts="results/{experiment}/tables/counts.csv",
+        models=every(Layout.models),
+    output:
+        comparison=table("comparison", "Matrix"),
+        form=table("form", "Matrix"),
+        gains=table("gains", "Matrix"),
+        square=table("square", "Matrix"),
+        metrics=table("metrics", "Matrix"),
+        years=table("years", "Matrix"),
+        training=table("training", "Training"),
+        stages=table("stages", "Documents"),
+        text="results/{experiment}/tables/matrix.txt",
+    log:
+        "logs/{experiment}/tables/tables.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.report),
+        shown=shown,
+    script:
+        "../scripts/write_tables.py"
+
+
+# Only where the experiment gives published figures.
+rule write_published:
+    input:
+        matrix="results/{experiment}/tables/matrix.csv",
+    output:
+        table("published", "Matrix"),
+    log:
+        "logs/{experiment}/tables/published.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.report),
+        shown=shown,
+    script:
+        "../scripts/write_published.py"
+
+
+# What the jobs took, from the records they left and, on a cluster, from its accounting; and so what
+# a larger study would. It differs from run to run.
+rule write_cost:
+    input:
+        matrix="results/{experiment}/tables/matrix.csv",
+        spread="results/{experiment}/tables/spread.csv",
+        scores=every(Layout.by_cell, "scores"),
+    output:
+        cost=table("cost", "Cost"),
+        larger=table("size", "Matrix"),
+    log:
+        "logs/{experiment}/tables/cost.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.write_cost),
+        shown=shown,
+    script:
+        "../scripts/write_cost.py"
