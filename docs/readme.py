@@ -1,6 +1,6 @@
 """Quotes the demo in the README: every number and verdict there comes from files of one run.
 
-    python docs/readme.py results/demo
+    PYTHONPATH=workflow/scripts python docs/readme.py results/demo
 
 copies that run's ``made.json`` and its figure of the matrix to ``docs/demo/`` and writes the part of
 ``README.md`` between two comments anew. A test holds one against the other.
@@ -12,6 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+
+from papertune.report.table import Table, to_markdown
 
 ROOT = Path(__file__).parents[1]
 COPIES = ROOT / "docs" / "demo"
@@ -27,20 +29,17 @@ def quoted(made: dict[str, Any]) -> str:
     seeds, papers = max(made["seeds"].values()), max(cell["documents"] for cell in made["matrix"])
     shown = {(cell["model"], cell["test_set"]): cell["shown"] for cell in made["matrix"]}
     rows = [
-        " | ".join([label, *(shown.get((model, name), "–") for name in sets)])
+        [label, *(shown.get((model, name), "–") for name in sets)]
         for model, label in made["models"].items()
     ]
+    table = to_markdown(Table("", ["Model", *sets.values()], rows))
     lines = [
         f"This is what the demo ends with, {minutes} minutes after `make demo` on {took['cores']} cores"
         f"{f' ({where})' if where else ''}: models answer questions about {papers} "
         f"papers of years that none of them was trained on. The column “{sets[own]}” has questions by "
         "the writer of the training pairs, the other one has another writer's.",
         "",
-        f"| Model | {' | '.join(sets.values())} |",
-        f"| --- |{' ---: |' * len(sets)}",
-        *(f"| {row.replace('*', chr(92) + '*')} |" for row in rows),
-        "",
-        f"({made['legend'].replace('*', chr(92) + '*')}; {seeds} seeds)",
+        (f"{table}\n({made['legend']}; {seeds} seeds)").replace("*", r"\*"),
         "",
         "What its report says of that:",
         "",

@@ -8,7 +8,7 @@ from papertune.records import Suspect, read_records
 from papertune.scores.comparing import compare
 from papertune.study import uses
 
-with job(snakemake, uses.compare_without) as given:
+with job(snakemake, uses.compare) as given:
     scores = dict(zip(given.pop("cells"), map(Path, snakemake.input.scores), strict=True))
     without = {one.document for one in read_records(snakemake.input.suspects, Suspect)}
     if without:

@@ -1,7 +1,7 @@
 """Find documents that stay in testing though something of them may have been trained on."""
 
 from papertune.jobs.job import job
-from papertune.leakage.splits import left_out
+from papertune.leakage.pairs import left_out
 from papertune.leakage.suspects import find_suspects
 from papertune.scores.scoring import Embeddings
 from papertune.study import uses

@@ -5,7 +5,7 @@ from pathlib import Path
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.jobs.job import job
-from papertune.leakage.splits import TrainedPairs, left_out
+from papertune.leakage.pairs import TrainedPairs, left_out
 from papertune.study import uses
 
 with job(snakemake, uses.synthesize) as given:

@@ -10,7 +10,7 @@ from papertune.generators import asking, backends
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import describe_dataset, synthesize
 from papertune.identity import fingerprint
-from papertune.leakage.splits import TrainedPairs
+from papertune.leakage.pairs import TrainedPairs
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study import versions

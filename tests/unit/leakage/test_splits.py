@@ -9,7 +9,8 @@ from papertune.collect.identifiers import located
 from papertune.demo.papers import papers
 from papertune.leakage import copies
 from papertune.leakage.copies import Entry, Training, entries
-from papertune.leakage.splits import keep_apart, left_out
+from papertune.leakage.pairs import left_out
+from papertune.leakage.splits import keep_apart
 from papertune.leakage.texts import pair_key
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.sentences import sentences

@@ -42,4 +42,9 @@ def flowed(text: str) -> str:
     """A text on one line with one blank at a time; one that has code keeps its lines."""
     if not has_code(text):
         return flat(text)
-    return edged("\n".join(map(str.rstrip, text.split("\n"))))
+    return edged(lined(text))
+
+
+def lined(text: str) -> str:
+    """A text whose lines have no blanks at their ends."""
+    return "\n".join(map(str.rstrip, text.split("\n")))

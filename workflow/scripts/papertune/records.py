@@ -273,6 +273,29 @@ def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, parsed(line, f"{path}:{number}")
 
 
+def placed_lines(path: str | Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Offset, file with line number, and object of each line of a JSONL file, whoever owns it."""
+    with open(path, "rb", opener=anybodys) as stream:
+        end = 0
+        for number, line in enumerate(stream, start=1):
+            offset, end, where = end, end + len(line), f"{path}:{number}"
+            if line.strip():
+                yield offset, where, parsed(line, where)
+
+
+def object_at(path: str | Path, offset: int) -> dict[str, Any]:
+    """The object of the line that begins there."""
+    with open(path, "rb", opener=anybodys) as stream:
+        stream.seek(offset)
+        return parsed(stream.readline(), str(path))
+
+
+def count_lines(path: str | Path) -> int:
+    """How many lines of a file are not empty."""
+    with open(path, "rb", opener=anybodys) as stream:
+        return sum(1 for line in stream if line.strip())
+
+
 def parsed(line: bytes, where: str) -> dict[str, Any]:
     """The object of one line of JSON; raises RecordError where it is none."""
     try:

@@ -7,7 +7,7 @@ estimated for them by their letters, and what stands for a word is a few letters
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -129,15 +129,16 @@ def terms(text: str, shortest: int) -> set[str]:
     """The words of a text of so many letters at least, by which two texts are compared; a few letters
     in a row where none are told apart.
     """
-    found = {
-        word for word in re.findall(r"\w+", BETWEEN.sub(" ", text.lower())) if len(word) >= shortest
-    }
-    for content, script in CONTENT:
+    words = re.findall(r"\w+", BETWEEN.sub(" ", text.lower()))
+    return {word for word in words if len(word) >= shortest} | {gram for gram, _ in grams(text)}
+
+
+def grams(text: str) -> Iterator[tuple[str, Script]]:
+    """The letters in a row that stand for words of scripts without blanks, and their script."""
+    for content, script in CONTENT if BETWEEN.search(text) else ():
         for run in content.findall(text):
-            found |= {
-                run[start : start + script.gram] for start in range(len(run) - script.gram + 1)
-            }
-    return found
+            for start in range(len(run) - script.gram + 1):
+                yield run[start : start + script.gram], script
 
 
 def is_spaceless(text: str) -> bool:

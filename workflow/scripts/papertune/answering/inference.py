@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from papertune.answering.generation import Sampling, batches, generate, reference_nll, room_for
-from papertune.blanks import edged
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
@@ -181,7 +180,7 @@ def answer_batches(
         # likelihoods are rounded to what padding and batch size leave alone
         finished.add({
             key: {
-                "text": edged(one.text.removeprefix(form.lead)), "new_tokens": one.new_tokens,
+                "text": form.said(one.text), "new_tokens": one.new_tokens,
                 "truncated": one.truncated, "reference_nll": round(nll, 3),
                 "reference_tokens": count, "prompt": "cut" if n in fit.cut else "whole",
             }

@@ -43,7 +43,6 @@ class Form:
             end = list(tokenizer(after, add_special_tokens=False)["input_ids"])
             self.end = end + [t for t in self.end if end[-1:] != [t]]
         self.prompts = Prompts(tokenizer, chat=asked == "chat", **QWEN)
-        self.start = self.prompts.start
 
     def tokens(self, pairs: Iterable[Pair], fit: Fit | None = None) -> Iterator[Encoded]:
         """What the model reads before each answer, and the answer: in training as when it is asked.
@@ -56,6 +55,10 @@ class Form:
             answers = self.prompts.encoder([[(self.completion(pair), True)] for pair in some])
             for prompt, tokens, answer in zip(asked, self.prompts(asked), answers, strict=True):
                 yield fit(self.prompts, prompt, tokens, len(answer) + len(self.end)), answer
+
+    def said(self, text: str) -> str:
+        """The answer in what a model wrote."""
+        return edged(text.removeprefix(self.lead))
 
     def completion(self, pair: Pair) -> str:
         """What the model is to write."""
@@ -79,7 +82,7 @@ def read_examples(
     if settings.variant in ("answer", "separate"):
         read = [lambda pair: pair.question] * (settings.variant == "separate") + [form.completion]
         texts = (("", text(pair)) for pair in pairs for text in read)
-        encoded = encode(form.tokenizer, texts, form.start)
+        encoded = encode(form.tokenizer, texts, form.prompts.start)
     loss = "all" if settings.loss == "all" else "completion"
     found = labelled(form.tokenizer, encoded, max_length=most, loss=loss, end=form.end)
     found = replace(found, cut=len(fit.cut), rejected=found.rejected + len(fit.unfit))

@@ -25,8 +25,7 @@ from papertune.jobs import distributed, stopping
 from papertune.jobs.apart import Readers
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
-from papertune.owned import anybodys
-from papertune.records import Document, Rejection, from_dict, parsed
+from papertune.records import Document, Rejection, from_dict, object_at, placed_lines
 from papertune.store import Store
 from papertune.study import versions
 from papertune.study.prompts import Prompt
@@ -50,9 +49,7 @@ class Place:
 
     def document(self) -> Document:
         """Read it."""
-        with open(self.path, "rb", opener=anybodys) as stream:
-            stream.seek(self.offset)
-            return from_dict(Document, parsed(stream.readline(), str(self.path)))
+        return from_dict(Document, object_at(self.path, self.offset))
 
     def item(self, attempt: int) -> str:
         """The store's key of an attempt at it."""
@@ -86,21 +83,16 @@ def places_of(
     found: dict[str, Place] = {}
     repeated = []
     for path in files:
-        with open(path, "rb", opener=anybodys) as stream:
-            end = 0
-            for number, line in enumerate(stream, start=1):
-                offset, end, where = end, end + len(line), f"{path}:{number}"
-                if not line.strip():
-                    continue
-                one = from_dict(Document, parsed(line, where), where=where)
-                if not mine(one) or one.id in taken_out:
-                    continue
-                if one.id in found:
-                    repeated.append(Rejection("synthesize", one.id, "repeated_document", where))
-                    continue
-                # a question only where there is one, so that keys stay
-                seen = [one.id, one.title, one.text, *([one.question] if one.question else [])]
-                found[one.id] = Place(one.year, one.id, digest(seen), path, offset)
+        for offset, where, values in placed_lines(path):
+            one = from_dict(Document, values, where=where)
+            if not mine(one) or one.id in taken_out:
+                continue
+            if one.id in found:
+                repeated.append(Rejection("synthesize", one.id, "repeated_document", where))
+                continue
+            # a question only where there is one, so that keys stay
+            seen = [one.id, one.title, one.text, *([one.question] if one.question else [])]
+            found[one.id] = Place(one.year, one.id, digest(seen), path, offset)
     return sorted(found.values()), repeated
 
 

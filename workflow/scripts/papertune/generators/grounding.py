@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import regex
 
-from papertune.sentences import BETWEEN, CONTENT, WORD, is_spaceless
+from papertune.sentences import BETWEEN, WORD, grams, is_spaceless
 
 LONGEST_WORD = 100  # characters; stemming takes more time than a word has letters
 FUNCTION_WORDS = frozenset(
@@ -81,10 +81,7 @@ class Grounds:
                 least = SHORTEST_ROOT if _SEMITIC.match(word) else SHORTEST
                 if len(word) >= least or word[0].isdigit():
                     yield word[:LONGEST_WORD], 1
-        for content, script in CONTENT if BETWEEN.search(text) else ():
-            for run in content.findall(text):
-                for start in range(len(run) - script.gram + 1):
-                    yield run[start : start + script.gram], 1 / script.per_word
+        yield from ((gram, 1 / script.per_word) for gram, script in grams(text))
 
     def _has(self, unit: str) -> bool:
         return unit in self._units or any(map(self._begins_alike, self._forms(unit)))

@@ -206,8 +206,11 @@ class OpenAIBackend(Backend):
                 with suppress(ValueError, LookupError, TypeError, AttributeError):
                     given = answer_in(response.content, self.settings.decoding.max_new_tokens)
                     return Written(request, **given, sent=sent if changed else None)
-            if not self._adapts(response, sent):
-                self._refuse(response)
+            words, status = refusals.words_of(response.content), response.status_code
+            if status == 200:  # the one that its error names
+                status = refusals.status_of(response.content)
+            if not self._adapts(response, status, words, sent):
+                self._refuse(response, status, words)
 
     def _changed(self, sent: dict[str, Any]) -> bool:
         """Change the parameters to what the server takes; whether any was."""
@@ -220,10 +223,10 @@ class OpenAIBackend(Backend):
                     sent[to] = value
             return bool(self._changes)
 
-    def _adapts(self, response: httpx.Response, sent: dict[str, Any]) -> bool:
+    def _adapts(
+        self, response: httpx.Response, status: int, words: str, sent: dict[str, Any]
+    ) -> bool:
         """Remember for this run what the server does not take; whether to ask again."""
-        status, words = response.status_code, refusals.words_of(response.content)
-        status = refusals.status_of(response.content) if status == 200 else status
         name = refusals.parameter_refused(words, [*sent]) if status in UNPROCESSED else ""
         to: Any = RENAMED.get(name)
         if response.status_code == 200 and response.content.lstrip().startswith(b"data:"):
@@ -242,24 +245,14 @@ class OpenAIBackend(Backend):
                 )
         return True
 
-    def _refuse(self, response: httpx.Response) -> NoReturn:
+    def _refuse(self, response: httpx.Response, status: int, words: str) -> NoReturn:
         """Raise what a reply without an answer means."""
-        status, content, words = (
-            response.status_code,
-            response.content,
-            refusals.words_of(response.content),
-        )
+        page = response.content.lstrip()[:1] == b"<"
+        meant = refusals.meaning_of(status, "" if page else words)
         told = f"HTTP {status}: {self._shown(words) or 'no words'}"
-        page = content.lstrip()[:1] == b"<"
-        if status == 200:
+        if response.status_code == 200:
             told = f"a reply that is no chat completion: {self._shown(words) or 'nothing'}"
-            meant = (
-                refusals.NO_SERVER
-                if page
-                else refusals.meaning_of(refusals.status_of(content), words)
-            )
-        else:
-            meant = refusals.meaning_of(status, "" if page else words)
+            meant = refusals.NO_SERVER if page else meant
         if meant.kind is Kind.STOP:
             self._stop_for(meant, told)
         pause = pause_asked(response.headers.get("retry-after", ""))

@@ -5,7 +5,7 @@ without its decoration.
 import re
 from itertools import zip_longest
 
-from papertune.blanks import edged, flowed, has_code, is_indented
+from papertune.blanks import edged, flowed, has_code, is_indented, lined
 from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
 from papertune.sentences import composed
 
@@ -183,13 +183,12 @@ def clean(text: str) -> str:
     for block in _FENCED.finditer(text):
         kept = has_code(block[4]) if block[3].strip() else is_indented(block[4])
         if kept or not _NO_CODE.fullmatch(block[3]):
-            code = "\n".join(map(str.rstrip, block[4].split("\n"))).strip("\n")
-            parts += [_prose(text[position : block.start()]), code]
+            parts += [_prose(text[position : block.start()]), lined(block[4]).strip("\n")]
             position = block.end()
     if parts:
         return "\n".join(filter(None, [*parts, _prose(text[position:])]))
     if has_code(text):
-        return edged("\n".join(map(str.rstrip, text.split("\n"))))
+        return edged(lined(text))
     return _prose(text)
 
 

@@ -54,8 +54,9 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     if len(text) > LONGEST:
         return []
     text, unfinished = without_thoughts(without_runs(text))
+    narrow = _WIDE.sub(_narrow, text)
     try:
-        pairs = _read_json(text) or _read_json(_WIDE.sub(_narrow, text))
+        pairs = _read_json(text) or (_read_json(narrow) if narrow != text else [])
     except RecursionError:  # no pair lies so deep
         pairs = []
     # of a thought without an end only whole JSON is read: labels in it are drafts

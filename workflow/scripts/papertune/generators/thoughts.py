@@ -29,6 +29,7 @@ def without_thoughts(text: str) -> tuple[str, bool]:
 
     Of such a one it is the thought. Takes time in proportion to the text's length.
     """
+    # the opening tag of a thought is often part of the prompt
     text = _LAST_END.sub("", _without_whole(_with_one_mark(text)))
     if start := _START.search(text):
         if not text[: start.start()].strip():
@@ -55,7 +56,6 @@ def _without_whole(text: str) -> str:
         tag = start[1].lower()
         if start.start() < position or tag in endless:
             continue
-        # the opening tag of a thought is often part of the prompt
         if end := _ENDS[tag].search(text, start.end()):
             parts.append(text[position : start.start()])
             position = end.end()

@@ -19,8 +19,7 @@ from datasketch import MinHash
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.texts.titles import normalised, searchable, similarity
 from papertune.leakage.texts import FACTOR, runs, words
-from papertune.owned import anybodys
-from papertune.records import Document, from_dict, parsed
+from papertune.records import Document, from_dict, object_at, placed_lines
 
 RUN = 3  # words; of abstracts about different things less than a sixth of them is shared
 SHORTEST = 8  # words; a shorter text ("Not available.") is no sign of anything by itself
@@ -95,16 +94,11 @@ class Copy(NamedTuple):
 
 def entries(path: Path) -> Iterator[tuple[Place, Entry]]:
     """The documents of a file, or the texts that a base reads."""
-    with open(path, "rb", opener=anybodys) as stream:
-        end = 0
-        for number, line in enumerate(stream, start=1):
-            offset, end = end, end + len(line)
-            if line.strip():
-                yield Place(path, offset), _entry(line, f"{path}:{number}")
+    for offset, where, values in placed_lines(path):
+        yield Place(path, offset), _entry(values, where)
 
 
-def _entry(line: bytes, where: str) -> Entry:
-    values: dict[str, Any] = parsed(line, where)
+def _entry(values: dict[str, Any], where: str) -> Entry:
     if "id" not in values:
         return Entry(values.get("text") or values.get("prompt", "") + values.get("completion", ""))
     one = from_dict(Document, values, where=where)
@@ -112,12 +106,17 @@ def _entry(line: bytes, where: str) -> Entry:
     return Entry(text, one.id, one.title, one.year, one.url, one.doi, bool(one.question))
 
 
+def blocks(texts: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """A thousand at a time."""
+    rest = iter(texts)
+    while some := list(islice(rest, BLOCK)):
+        yield some
+
+
 @lru_cache(maxsize=512)
 def at(place: Place) -> tuple[Entry, np.ndarray]:
     """What stands at a place, and its runs of words."""
-    with open(place.path, "rb", opener=anybodys) as stream:
-        stream.seek(place.offset)
-        entry = _entry(stream.readline(), str(place.path))
+    entry = _entry(object_at(*place), str(place.path))
     return entry, runs(words(entry.text), RUN)
 
 
@@ -151,8 +150,7 @@ class Training:
 
     def copies(self, texts: Iterable[Entry]) -> Iterator[Copy]:
         """Those of the texts that are copies, in their order."""
-        rest = iter(texts)
-        while block := list(islice(rest, BLOCK)):
+        for block in blocks(texts):
             said = [words(entry.text) for entry in block]
             own = [runs(one, RUN) for one in said]
             sketches = np.array([sketch(one) for one in own], np.uint32)

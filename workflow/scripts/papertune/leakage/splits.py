@@ -2,20 +2,17 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from papertune.jobs import stopping
 from papertune.leakage.copies import Copy, Entry, Place, Training, entries
-from papertune.leakage.texts import pair_key
-from papertune.pairfile import read_columns
-from papertune.records import Pair, Rejection, read_records, write_records
+from papertune.leakage.pairs import File
+from papertune.records import Rejection, write_records
 from papertune.study.splits import SplitOf
 
 log = logging.getLogger("papertune")
-
-File = str | Path
 
 
 @stopping.at_once()
@@ -41,11 +38,8 @@ def keep_apart(
     Returns:
         What was found.
     """
-    side = Training(chain(of_splits(training, theirs), chain.from_iterable(map(_texts, corpora))))
-    seen: dict[str, None] = {}
-    own = (entry for _, entry in of_splits(documents, [mine]) if entry.id not in seen)
-    found = []
-    for copy in side.copies(_noted(own, seen)):
+    side, seen, found = Training(training_side(training, theirs, corpora)), set[str](), []
+    for copy in side.copies(_once(of_splits(documents, [mine]), seen)):
         found.append(copy)
         if told := moved(copy):
             log.warning("%s", told)
@@ -56,10 +50,11 @@ def keep_apart(
     return found
 
 
-def _noted(texts: Iterable[Entry], seen: dict[str, None]) -> Iterator[Entry]:
-    for entry in texts:
-        seen[entry.id] = None
-        yield entry
+def _once(texts: Iterable[tuple[Place, Entry]], seen: set[str]) -> Iterator[Entry]:
+    for _, entry in texts:
+        if entry.id not in seen:
+            seen.add(entry.id)
+            yield entry
 
 
 def of_splits(files: Iterable[File], chosen: Sequence[SplitOf]) -> Iterator[tuple[Place, Entry]]:
@@ -70,8 +65,12 @@ def of_splits(files: Iterable[File], chosen: Sequence[SplitOf]) -> Iterator[tupl
                 yield place, entry
 
 
-def _texts(path: File) -> Iterator[tuple[Place, Entry]]:
-    return entries(Path(path))
+def training_side(
+    training: Iterable[File], theirs: Sequence[SplitOf], corpora: Iterable[File]
+) -> Iterator[tuple[Place, Entry]]:
+    """The documents of the training side, then the texts that a base is pre-trained on."""
+    texts = (entries(Path(path)) for path in corpora)
+    return chain(of_splits(training, theirs), chain.from_iterable(texts))
 
 
 def rejection(copy: Copy) -> Rejection:
@@ -93,36 +92,3 @@ def moved(copy: Copy) -> str:
         f"and is asked about nowhere else. If its year was changed, `snakemake refresh` lists {trains} "
         "again (then models are trained again without it); in a file of your own, delete one row"
     )
-
-
-def left_out(path: File | None) -> frozenset[str]:
-    """The ids of the documents that left a split."""
-    return frozenset(one.key for one in read_records(path, Rejection)) if path else frozenset()
-
-
-class TrainedPairs:
-    """The pairs that models are trained with, to ask whether another is one of them.
-
-    Args:
-        datasets: Their files.
-        reading: Every model is trained with the text that a question is about. The same question
-            and answer about another text is then another pair: the answer has to be found anew.
-    """
-
-    def __init__(self, datasets: Collection[File], *, reading: bool) -> None:
-        self._reading = reading
-        columns = (read_columns(path, "question", "answer", "context") for path in datasets)
-        self._keys = frozenset(self._key(*row) for of in columns for row in zip(*of, strict=True))
-
-    def __contains__(self, pair: Pair) -> bool:
-        return (
-            bool(self._keys) and self._key(pair.question, pair.answer, pair.context) in self._keys
-        )
-
-    def _key(self, question: str, answer: str, context: str) -> bytes:
-        return pair_key(question, answer, context if self._reading else "")
-
-    def count(self, dataset: File) -> tuple[int, int]:
-        """How many pairs of a file are among them, and how many it has."""
-        rows = [*zip(*read_columns(dataset, "question", "answer", "context"), strict=True)]
-        return sum(self._key(*row) in self._keys for row in rows), len(rows)

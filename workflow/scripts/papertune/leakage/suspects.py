@@ -3,13 +3,12 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import chain, islice
-from pathlib import Path
 
 import numpy as np
 
-from papertune.leakage.copies import Entry, Place, at, entries
-from papertune.leakage.splits import File, of_splits
+from papertune.leakage.copies import Entry, Place, at, blocks
+from papertune.leakage.pairs import File
+from papertune.leakage.splits import of_splits, training_side
 from papertune.leakage.texts import runs, words
 from papertune.records import Suspect, write_records
 from papertune.scores.scoring import Embeddings
@@ -20,7 +19,6 @@ log = logging.getLogger("papertune")
 GRAM = 13  # words, as Brown et al. 2020 (GPT-3, appendix C) take them,
 COMMON = 10  # and as there, what more training texts share is a phrase
 NEIGHBOUR = 0.9  # cosine; of abstracts in one field few are as near
-BLOCK = 1000  # texts that are embedded, and compared with all others, at once
 
 
 def find_suspects(
@@ -42,13 +40,8 @@ def find_suspects(
 
     The rest is as of :func:`papertune.leakage.splits.keep_apart`.
     """
-
-    def side() -> Iterator[tuple[Place, Entry]]:
-        texts = (entries(Path(path)) for path in corpora)
-        return chain(of_splits(training, theirs), chain.from_iterable(texts))
-
     own = {e.id: e for _, e in of_splits(documents, [mine]) if e.id not in taken_out}
-    found = list(_by_grams(list(own.values()), side()))
+    found = list(_by_grams(list(own.values()), training_side(training, theirs, corpora)))
     if embeddings and own:
         found += _by_neighbours(list(own.values()), of_splits(training, theirs), embeddings())
     found.sort(key=lambda one: (one.document, one.reason))
@@ -64,7 +57,7 @@ def _by_grams(own: list[Entry], side: Iterable[tuple[Place, Entry]]) -> Iterator
     places = []
     for number, (place, entry) in enumerate(side):
         places.append(place)
-        _, found, _ = np.intersect1d(wanted, _grams(entry.text), return_indices=True)
+        found = _places(wanted, _grams(entry.text))
         counts[found] += counts[found] <= COMMON
         first[found] = np.where(first[found] < 0, number, first[found])
     for entry, mine in zip(own, grams, strict=True):
@@ -83,19 +76,20 @@ def _grams(text: str) -> np.ndarray:
     return runs(said if len(said) >= GRAM else [], GRAM)
 
 
-def _blocks(texts: Iterable[Entry]) -> Iterator[list[Entry]]:
-    rest = iter(texts)
-    while some := list(islice(rest, BLOCK)):
-        yield some
+def _places(wanted: np.ndarray, grams: np.ndarray) -> np.ndarray:
+    """Where those of the grams that are wanted stand among these; both are sorted."""
+    places = np.searchsorted(wanted, grams)
+    inside = places < len(wanted)
+    return places[inside][wanted[places[inside]] == grams[inside]]
 
 
 def _by_neighbours(
     own: list[Entry], side: Iterable[tuple[Place, Entry]], embeddings: Embeddings
 ) -> Iterator[Suspect]:
     """The nearest training text of each, where it is near, in products of matrices."""
-    mine = np.concatenate([_vectors(some, embeddings) for some in _blocks(own)])
+    mine = np.concatenate([_vectors(some, embeddings) for some in blocks(own)])
     best, nearest = np.zeros(len(own)), list(own)
-    for others in _blocks(entry for _, entry in side):
+    for others in blocks(entry for _, entry in side):
         # what only rounding tells apart is equally near, and the first of these is named
         cosines = np.round(mine @ _vectors(others, embeddings).T, 6)
         first = cosines.argmax(axis=1)

@@ -1,6 +1,7 @@
 """Words and sequences of words that an answer shares with the reference."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -144,6 +145,11 @@ def _f1(answer: Answer, form: Normalisation) -> Parts:
     return (2 * shared / (len(written) + len(reference)),)
 
 
+def _exact(answer: Answer, form: Normalisation) -> Parts:
+    written, reference = normal((answer.text, answer.reference), form)
+    return (float(written == reference),)
+
+
 @metric("Token F1")
 def token_f1(answer: Answer, _: Embeddings | None) -> Parts:
     """F1 of the words that answer and reference share in any order, see exact match for what
@@ -160,28 +166,22 @@ def exact_match(answer: Answer, _: Embeddings | None) -> Parts:
     tokens with their case, where the reference reads as code. Quotes, dashes, composed letters
     and full-width digits are equal to their plain forms.
     """
-    written, reference = normal((answer.text, answer.reference))
-    return (float(written == reference),)
+    return _exact(answer, "auto")
 
 
-def _only(name: str, form: Normalisation) -> None:
+def _only(
+    name: str, form: Normalisation, measure: Callable[[Answer, Normalisation], Parts]
+) -> None:
     """Enter ``token_f1@code`` and the like: every answer as prose, numbers or code."""
-    whole, text = METRICS[name], "every answer and reference is read as"
-
-    def measure(answer: Answer, _: Embeddings | None) -> Parts:
-        if name == "token_f1":
-            return _f1(answer, form)
-        written, reference = normal((answer.text, answer.reference), form)
-        return (float(written == reference),)
-
+    label = METRICS[name].label
     METRICS[f"{name}@{form}"] = replace(
-        whole,
-        label=f"{whole.label} ({form})",
-        description=f"{whole.label} where {text} {form}.",
-        measure=measure,
+        METRICS[name],
+        label=f"{label} ({form})",
+        description=f"{label} where every answer and reference is read as {form}.",
+        measure=lambda answer, _: measure(answer, form),
     )
 
 
-for _name in ("token_f1", "exact_match"):
-    for _form in ("prose", "numbers", "code"):
-        _only(_name, _form)
+for _form in ("prose", "numbers", "code"):
+    _only("token_f1", _form, _f1)
+    _only("exact_match", _form, _exact)

@@ -10,7 +10,6 @@ from papertune.report.numbers import gain_of, number, p_text, share
 from papertune.scores.matrix import Cell
 from papertune.scores.sums import ALL_YEARS
 from papertune.scores.writers import Contrast
-from papertune.study.design import Design
 from papertune.study.experiment import Experiment
 
 CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini and Hochberg"}
@@ -59,12 +58,10 @@ def headline(claims: list[Claim], experiment: Experiment) -> str:
     if not claims:
         return "Nothing to compare: the experiment has no baseline, or no model beside it."
     said = _of_gains(claims, experiment)
-    worse = [(c, g) for c in claims for g in c.gains if g.better is False]
-    if worse:
-        mixed = any(claim.verdict == "mixed" for claim, _ in worse)
-        lead = "But worse" if mixed else "Worse"
-        told = _some(worse, lambda one: _place(one[1], experiment), by=lambda one: _size(one[1]))
-        said.append(f"{lead} than {_baselines([c for c, _ in worse], experiment)}: {told}")
+    if worse := [claim for claim in claims if claim.verdict in ("mixed", "worse")]:
+        lead = "But worse" if any(claim.verdict == "mixed" for claim in worse) else "Worse"
+        told = _places([g for claim in worse for g in claim.gains if g.better is False], experiment)
+        said.append(f"{lead} than {_baselines(worse, experiment)}: {told}")
     if not said:
         said.append(_of_nothing(claims, experiment))
     elif not any(claim.gained for claim in claims):
@@ -100,10 +97,7 @@ def _of_gains(claims: list[Claim], experiment: Experiment) -> list[str]:
         told = _some(kept, lambda one: _kept(one, experiment, len(kept) > 1), by=_share)
         said.append(f"Kept of the gain on questions by another writer: {told}")
     if lost := [claim for claim in asked if not claim.kept]:
-        told = _some(
-            [(claim, gain) for claim in lost for gain in claim.others],
-            lambda one: _place(one[1], experiment), by=lambda one: _size(one[1]),
-        )  # fmt: skip
+        told = _places([gain for claim in lost for gain in claim.others], experiment)
         said.append(f"What is kept of it on questions by another writer cannot be told: {told}")
     if here and not any(claim.own for claim in here):
         said.append("No questions by the writer of the training pairs were asked")
@@ -118,7 +112,7 @@ def _of_nothing(claims: list[Claim], experiment: Experiment) -> str:
         f"questions by {_and(sets)}" if len(sets) <= NAMED + 1 else f"any of {len(sets)} test sets"
     )
     gains = [gain for claim in claims for gain in claim.gains]
-    largest = max(gains, key=lambda gain: abs(gain.cell.difference or 0.0))
+    largest = max(gains, key=_size)
     reason = "No gain could be shown"
     if all(gain.cell.unclaimed for gain in gains):
         reason = "Nothing can be claimed"
@@ -166,6 +160,10 @@ def _place(gain: Gain, experiment: Experiment) -> str:
     return f"{model} on {test_set} ({gain_of(gain.cell, signed=True)})"
 
 
+def _places(gains: list[Gain], experiment: Experiment) -> str:
+    return _some(gains, lambda gain: _place(gain, experiment), by=_size)
+
+
 def _some(
     things: list[Thing], told: Callable[[Thing], str], *, by: Callable[[Thing], float]
 ) -> str:
@@ -178,7 +176,7 @@ def _some(
 
 def _names(claims: list[Claim], experiment: Experiment) -> str:
     if len(claims) > NAMED + 1:
-        return f"{len(claims)} of {len(Design.of(experiment).baselines)} models"
+        return f"{len(claims)} of {len(experiment.baselines)} models"
     return _and([experiment.model_label(claim.model) for claim in claims])
 
 

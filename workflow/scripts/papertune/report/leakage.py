@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from papertune.leakage.splits import TrainedPairs
+from papertune.leakage.pairs import TrainedPairs
 from papertune.records import Rejection, Suspect, read_records
 from papertune.report.numbers import NONE, explained, interval
 from papertune.report.table import Table, read_table, write_table
@@ -38,7 +38,7 @@ def leakage_table(layout: Layout) -> Table:
         ["suspicious, kept", "test", one.document, one.reason, one.detail]
         for one in read_records(layout.leakage("suspects.jsonl"), Suspect)
     ]
-    trained = TrainedPairs([*map(Path, layout.training_pairs())], reading=False)
+    trained = TrainedPairs(layout.training_pairs(), reading=False)
     for (generator, split), path in layout.by_split("datasets").items():
         same, every = trained.count(path) if split == "test" else (0, 0)
         if same:

@@ -3,8 +3,6 @@
 It names no person, machine or folder: it is meant to be shown.
 """
 
-import hashlib
-import json
 import math
 import re
 import subprocess
@@ -19,16 +17,16 @@ from typing import Any
 import papertune
 from papertune.collect.web.installed import browser_version
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
-from papertune.records import Document, Rejection, atomic_write, read_json, read_records
+from papertune.models.modelfolder import write_json
+from papertune.records import file_digest, read_json
 from papertune.report.claims import Claim
 from papertune.report.conclusion import Conclusion
 from papertune.report.cost import Job, attempts, jobs_of, made_and_other
 from papertune.report.counts import Count, total
 from papertune.report.numbers import interval
-from papertune.report.tables import comparison_table, read_training
+from papertune.report.tables import comparison_table
 from papertune.scores.matrix import Cell, find_cell
 from papertune.scores.writers import Contrast
-from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
 ROOT = Path(papertune.__file__).parents[3]  # of the workflow
@@ -47,18 +45,17 @@ def write_made(
     cells: list[Cell],
     contrasts: Iterable[Contrast],
     counts: list[Count],
+    facts: Mapping[tuple[str, int], Any],
     figures: str | Path,
 ) -> Made:
     """Write ``made.json`` beside the page, with the digests of the run's figures.
 
     What is no number, as infinity, is ``null`` there.
     """
-    made = what_was_made(layout, conclusion, cells, contrasts, counts)
+    made = what_was_made(layout, conclusion, cells, contrasts, counts, facts)
     files = sorted(Path(figures).glob("*.svg"))
-    made["figures"] = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    with atomic_write(Path(page).with_name("made.json")) as stream:
-        json.dump(_finite(made), stream, indent=1, ensure_ascii=False)
-        stream.write("\n")
+    made["figures"] = {file.name: file_digest(file) for file in files}
+    write_json(Path(page).with_name("made.json"), _finite(made))
     return made
 
 
@@ -68,18 +65,23 @@ def what_was_made(
     cells: list[Cell],
     contrasts: Iterable[Contrast],
     counts: list[Count],
+    facts: Mapping[tuple[str, int], Any],
 ) -> Made:
     """Headline and claims, the matrix of the comparison's metric, what is kept, and how it was made."""
     study = layout.experiment
-    shown = [cell for cell in map(_cell_of(cells, study), _places(study)) if cell is not None]
-    facts = read_training(layout)
+    found = (
+        find_cell(cells, model=model, test_set=name, metric=study.comparison.metric)
+        for model in study.models
+        for name in study.test_set_names
+    )
+    shown = [cell for cell in found if cell is not None]
     trained = [*facts.values(), *_of_bases(layout)]
     records = read_records_below([jobs_folder(layout.name), jobs_folder(None)])
     parameters = {model: said.get("total_parameters") for (model, _), said in facts.items()}
     return {
         "experiment": layout.name,
         "title": study.title,
-        "how": how_it_was_made(layout, trained),
+        "how": how_it_was_made(counts, trained),
         "took": time_taken(records, jobs_of(layout), trained),
         "documents": total(counts, "collect", outcome="kept"),
         "test_documents": total(counts, "split", part="test", outcome="kept"),
@@ -113,15 +115,6 @@ def _of_bases(layout: Layout) -> list[Made]:
     """What ``training.json`` says of the bases that were made here."""
     bases = (Path(layout.root, "bases", name, "training.json") for name in layout.experiment.bases)
     return [read_json(path) for path in bases if path.exists()]
-
-
-def _places(study: Experiment) -> list[tuple[str, str]]:
-    return [(model, name) for model in study.models for name in study.test_set_names]
-
-
-def _cell_of(cells: list[Cell], study: Experiment) -> Any:
-    metric = study.comparison.metric
-    return lambda place: find_cell(cells, model=place[0], test_set=place[1], metric=metric)
 
 
 def _finite(value: Any) -> Any:
@@ -168,7 +161,7 @@ def time_taken(
 # ---- how --------------------------------------------------------------------
 
 
-def how_it_was_made(layout: Layout, trained: Iterable[Mapping[str, Any]]) -> Made:
+def how_it_was_made(counts: list[Count], trained: Iterable[Mapping[str, Any]]) -> Made:
     """Date, version and commit, processors, GPUs, browser, libraries.
 
     Args:
@@ -177,7 +170,6 @@ def how_it_was_made(layout: Layout, trained: Iterable[Mapping[str, Any]]) -> Mad
     """
     facts = [*trained]
     libraries = {f"{name} {n}" for of in facts for name, n in (of.get("versions") or {}).items()}
-    found, waiting = _browsed(layout)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "papertune": papertune.VERSION,
@@ -185,8 +177,12 @@ def how_it_was_made(layout: Layout, trained: Iterable[Mapping[str, Any]]) -> Mad
         "processors": sorted({of["processor"] for of in facts if of.get("processor")}),
         "gpus": sorted({of["device"] for of in facts if of.get("device", "cpu") != "cpu"}),
         "browser": browser_version() or "none",
-        "read_by_browser": found,
-        "wait_for_browser": waiting,
+        "read_by_browser": sum(
+            row.count
+            for row in counts
+            if (row.stage, row.outcome) == ("collect", "kept") and row.reason.startswith("browser")
+        ),
+        "wait_for_browser": total(counts, "collect", reason="needs_browser"),
         "libraries": sorted(libraries | _installed()),
     }
 
@@ -200,16 +196,6 @@ def _installed() -> set[str]:
         except PackageNotFoundError:  # an environment of conda's has its stage's only
             continue
     return found
-
-
-def _browsed(layout: Layout) -> tuple[int, int]:
-    """How many texts a browser has read, and how many wait for one."""
-    documents = (one for path in layout.documents() for one in read_records(path, Document))
-    missing = (
-        one for path in layout.by_year("missing").values() for one in read_records(path, Rejection)
-    )
-    read = sum(one.found_by.startswith("browser") for one in documents)
-    return read, sum(one.reason == "needs_browser" for one in missing)
 
 
 def commit_of(root: Path) -> Made:

@@ -62,7 +62,7 @@ def unread_note(cells: Iterable[Cell], experiment: Experiment) -> str:
     marked = [
         f"{c.unread} of {experiment.model_label(c.model)} on {experiment.set_label(c.test_set)}"
         for c in cells
-        if c.unread
+        if c.unread and c.metric == experiment.comparison.metric
     ]
     return f"{UNREAD_SAID}: {', '.join(marked)}" if marked else ""
 

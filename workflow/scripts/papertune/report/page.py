@@ -81,7 +81,7 @@ def write_page(
     size, size_notes = size_table(layout, store)
     contrasts = read_rows(writers, Contrast)
     conclusion = conclude(cells, experiment, contrasts)
-    how = write_made(layout, output, conclusion, cells, contrasts, rows, figures)["how"]
+    how = write_made(layout, output, conclusion, cells, contrasts, rows, facts, figures)["how"]
     style = (PARTS / "style.css").read_text(encoding="utf-8")
     # a class per model, because the page's policy forbids style attributes
     for place, name in enumerate(experiment.models):
@@ -111,9 +111,7 @@ def write_page(
         gain_of=gain_of,
         colours=len(COLOURS),
         metric=metric_named(metric),
-        unread=unread_note(
-            [c for c in cells if (c.metric, c.year) == (metric, ALL_YEARS)], experiment
-        ),
+        unread=unread_note(cells, experiment),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
             "gains": gains_table(contrasts, experiment),

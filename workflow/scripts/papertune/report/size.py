@@ -6,7 +6,7 @@ from pathlib import Path
 
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.metrics import metric_named
-from papertune.owned import anybodys
+from papertune.records import count_lines
 from papertune.report.numbers import NONE, number
 from papertune.report.table import Table, to_text, write_table
 from papertune.scores.power import (
@@ -98,11 +98,7 @@ def documents_of(layout: Layout) -> int | None:
     for stage in ("documents", "listings"):
         files = layout.by_year(stage, layout.experiment.parts_of("test")).values()
         if all(Path(path).exists() for path in files):
-            total = 0
-            for path in files:
-                with open(path, "rb", opener=anybodys) as stream:
-                    total += sum(1 for line in stream if line.strip())
-            return total
+            return sum(map(count_lines, files))
     return None
 
 
@@ -207,11 +203,7 @@ def show_size(layouts: Iterable[Layout], store: str | Path) -> str:
     for layout in layouts:
         table, notes = size_table(layout, store)
         if table.rows or notes:
-            named = Table(
-                f"{layout.name}: {table.title[0].lower()}{table.title[1:]}",
-                table.columns,
-                table.rows,
-                1,
-            )
+            title = f"{layout.name}: {table.title[0].lower()}{table.title[1:]}"
+            named = replace(table, title=title)
             said.append("\n".join([to_text(named), *notes]))
     return "".join(f"\n{text}\n" for text in said)

@@ -106,8 +106,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
         f"{metric_named(how.metric).label} with {how.confidence:.0%} interval; {BETTER} better and "
         f"{WORSE} worse than {other}, corrected p < {1 - how.confidence:.2g}"
     )
-    own = [c for c in cells if (c.metric, c.year) == (how.metric, ALL_YEARS)]
-    if note := unread_note(own, experiment):
+    if note := unread_note(cells, experiment):
         title += f"; {note}"
     columns = ["Model", *[AGAINST] * bool(against), *map(experiment.set_label, sets)]
     return Table(title, columns, rows, left=1 + bool(against))

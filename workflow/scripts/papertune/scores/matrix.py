@@ -181,6 +181,7 @@ def _cell(
         "test_set": one.test_set,
         "metric": one.metric,
         "year": year,
+        **(one.readings if year == ALL_YEARS else {}),
     }
     runs = len(sums.mine)
     nothing: dict[str, Any] = dict.fromkeys(("mean", "low", "high", "seed_low", "seed_high"))

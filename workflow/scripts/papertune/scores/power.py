@@ -77,13 +77,12 @@ def spreads(of_set: Iterable[Measured], design: Design) -> list[Spread]:
                 within.append(noise)
         if not np.isfinite(between).all():
             continue
-        known = luck is not None
         found.append(
             Spread(
                 *(same[0].test_set, metric, _root(float(np.mean(between)))),
                 questions=_root(float(np.mean(within))) if within else None,
                 seeds=_root((luck.run - luck.rest) / luck.documents) if luck else None,
-                rest=_root(rest) if known else None,
+                rest=_root(rest) if luck else None,
             )
         )
     return found

@@ -22,8 +22,7 @@ from papertune.jobs.progress import progress
 from papertune.metrics import metric_named, part_keys
 from papertune.metrics.form import IN_FORM
 from papertune.metrics.meaning import MOST_UNKNOWN
-from papertune.owned import anybodys
-from papertune.records import Answer, Score, read_records, write_records
+from papertune.records import Answer, Score, count_lines, read_records, write_records
 from papertune.scores.embedders import Embedded, embedder_identity, open_embedder
 from papertune.store import Store
 from papertune.study import versions
@@ -126,8 +125,7 @@ def score_answers(
     Raises:
         EvaluationError: there are no answers, or an embedder is not there.
     """
-    with open(answers, "rb", opener=anybodys) as stream:
-        total = sum(1 for line in stream if line.strip())
+    total = count_lines(answers)
     if not total:
         hint = "see the log of the rule answer"
         raise EvaluationError("no answers to score", where=str(answers), hint=hint)

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from papertune.errors import EvaluationError
 from papertune.metrics import metric_named, part_keys
+from papertune.metrics.meaning import MOST_UNKNOWN
 from papertune.records import Score, read_records
 
 log = logging.getLogger("papertune")
@@ -52,14 +53,21 @@ def read_parts(
 ) -> dict[str, np.ndarray]:
     """Metric → parts of shape (runs, questions, parts); NaN where a metric is not defined.
 
+    Beside metrics that compare texts in meaning stands what the embedder made of these texts, as
+    :func:`papertune.scores.scoring.score_answers` wrote it, like a metric that is a plain mean.
+
     Raises:
         EvaluationError: a file is of other questions.
     """
     keys = {name: part_keys(name) for name in metrics}
     plain = {name for name in metrics if not metric_named(name).parts}
+    compared = [name for name in metrics if metric_named(name).texts]
+    readings = {f"{name}.{what}" for name in compared for what in ("unread", "chance")}
+    keys, plain = keys | {name: [name] for name in readings}, plain | readings
     shape = (len(paths), len(questions.pairs))
     arrays = {
-        name: np.full((*shape, 2 if name in plain else len(keys[name])), np.nan) for name in metrics
+        name: np.full((*shape, 2 if name in plain else len(own)), np.nan)
+        for name, own in keys.items()
     }
     for number, path in enumerate(paths):
         known = 0
@@ -70,8 +78,8 @@ def read_parts(
             known = -1 if row is None else known + 1
             if row is None:
                 break
-            for name in metrics:
-                values = [score.values.get(key) for key in keys[name]]
+            for name, own in keys.items():
+                values = [score.values.get(key) for key in own]
                 if None not in values:
                     arrays[name][number, row] = [*values, 1] if name in plain else values
         if known != len(questions.pairs):
@@ -145,6 +153,8 @@ class Measured:
     metric: str
     own: Sums
     both: Sums | None  # beside the baseline's, on the questions that both have; None without one
+    # ``unread``, ``chance`` and ``chance_sd`` of a cell; nothing where the metric has none
+    readings: Mapping[str, Any]
 
 
 def measured(
@@ -179,7 +189,20 @@ def measured(
             parts = held.get(model) or read_parts(paths, asked, metrics, without)
             other = held.get(baselines.get(model, ""))
             for name in metrics:
+                own = Sums.of(asked, parts[name])
                 both = Sums.of(asked, parts[name], other[name]) if other else None
-                found.append(Measured(model, test_set, name, Sums.of(asked, parts[name]), both))
+                read = _readings(parts, name)
+                found.append(Measured(model, test_set, name, own, both, read))
         log.info("compare: test set %s (%d/%d) read", test_set, place, len(sets))
         yield found
+
+
+def _readings(parts: Mapping[str, np.ndarray], name: str) -> dict[str, Any]:
+    if f"{name}.unread" not in parts:
+        return {}
+    found: dict[str, Any] = {"unread": int((parts[f"{name}.unread"] > MOST_UNKNOWN)[..., 0].sum())}
+    chance = parts[f"{name}.chance"][-1, :, 0]  # the same for all runs
+    known = chance[~np.isnan(chance)]
+    if len(known):
+        found |= {"chance": float(known.mean()), "chance_sd": float(known.std())}
+    return found

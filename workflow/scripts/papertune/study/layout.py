@@ -96,10 +96,11 @@ class Layout:
 
     def exported_scores(self, model: str, seed: int | str) -> dict[tuple[str, int, str], str]:
         """Scores that an exported model's card shows: its own, and those of the baseline."""
+        baseline = self.experiment.baseline_of(model)
         return {
             cell: path
             for cell, path in self.by_cell("scores").items()
-            if cell[:2] == (model, int(seed)) or cell[0] == self.experiment.baseline_of(model)
+            if cell[:2] == (model, int(seed)) or cell[0] == baseline
         }
 
     def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
@@ -172,7 +173,7 @@ class Layout:
     def embedder(self, name: str = "") -> str | None:
         """The folder of an embedder; None of one that comes with a package."""
         chosen = self.experiment.embedder_named(name)
-        return None if chosen.packaged else self.hub(chosen.model, chosen.revision)
+        return None if chosen.package else self.hub(chosen.model, chosen.revision)
 
     def scorers(self) -> dict[str, str]:
         """Name → folder of every embedder that answers are scored with and that has one."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from papertune.study import settings
+from papertune.study import settings, versions
 from papertune.study.methods import METHODS
 from papertune.study.settings import Settings, Training, added, cosmetic
 
@@ -38,6 +38,12 @@ class Recipe(Settings):
         """The settings that belong to the method, where they are given."""
         given = {part: getattr(self, part) for part in METHODS[self.method].uses}
         return {part: chosen for part, chosen in given.items() if chosen is not None}
+
+    @property
+    def version(self) -> int | list[int]:
+        """Of training; where answers choose the checkpoint, of measuring them, too."""
+        judged = self.training.best_by != "validation_loss"
+        return [versions.TRAIN, versions.SCORE] if judged else versions.TRAIN
 
     def identity(self) -> dict[str, Any]:
         """Equal for recipes that make the same model: what has no effect is left out."""

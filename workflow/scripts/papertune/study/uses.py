@@ -76,11 +76,6 @@ def find_suspects(layout: Layout) -> Uses:
     return Uses([versions.APART, versions.EMBED], {**apart.counted, "embedder": embedder})
 
 
-def compare_without(layout: Layout) -> Uses:
-    """Of all scores but those of suspicious documents: nothing else than comparing takes."""
-    return compare(layout)
-
-
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
     """Of one generator about one split."""
     study = layout.experiment
@@ -115,9 +110,7 @@ def train(layout: Layout, model: str, seed: str) -> Uses:
     """Of one model with one seed."""
     recipe = layout.experiment.recipe_of(model)
     made = {"recipe": recipe, "seed": int(seed)}
-    judged = recipe.training.best_by != "validation_loss"
-    version: Any = [versions.TRAIN, versions.SCORE] if judged else versions.TRAIN
-    return Uses(version, made, {"origin": layout.origin(model)})
+    return Uses(recipe.version, made, {"origin": layout.origin(model)})
 
 
 def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
@@ -133,8 +126,11 @@ def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
 
 def export_model(layout: Layout, model: str, seed: str) -> Uses:
     """With the results that its card shows."""
-    cells = {"cells": list(layout.exported_scores(model, seed))}
-    chosen = {**cells, **_compared(layout), "answering": layout.experiment.answering}
+    chosen = {
+        "cells": list(layout.exported_scores(model, seed)),
+        "design": Design.of(layout.experiment),
+        "answering": layout.experiment.answering,
+    }
     return Uses(versions.EXPORT, chosen, {"origin": layout.origin(model)})
 
 
@@ -146,12 +142,9 @@ def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
 
 
 def compare(layout: Layout) -> Uses:
-    """Of all scores."""
-    return Uses(versions.COMPARE, {"cells": list(layout.by_cell("scores")), **_compared(layout)})
-
-
-def _compared(layout: Layout) -> dict[str, Any]:
-    return {"design": Design.of(layout.experiment)}
+    """Of all scores, or of all but those of suspicious documents."""
+    chosen = {"cells": list(layout.by_cell("scores")), "design": Design.of(layout.experiment)}
+    return Uses(versions.COMPARE, chosen)
 
 
 def count_stages(layout: Layout) -> Uses:

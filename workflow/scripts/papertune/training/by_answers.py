@@ -8,7 +8,6 @@ import numpy as np
 
 from papertune.answering.generation import Row, Sampling, batches, generate, predicted
 from papertune.answering.inference import answer_of
-from papertune.blanks import edged
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
 from papertune.identity import share
@@ -44,8 +43,7 @@ class AnswerScorer:
         room: int | None = None,
     ) -> None:
         training = recipe.training
-        self.name, self.tokenizer, self.embeddings = training.best_by, form.tokenizer, None
-        self.lead = form.lead
+        self.name, self.form, self.embeddings = training.best_by, form, None
         if training.judge is not None:
             store = folder / "embeddings"
             self.embeddings = Embeddings(recipe.embedder, store, embedder, threads)
@@ -64,15 +62,17 @@ class AnswerScorer:
     def measure(self, model: Any, batch: list[Row]) -> np.ndarray:
         """The sums of the metric's parts over a batch."""
         if self.name == TEACHER_FORCED:
-            likeliest = predicted(model, self.tokenizer, [self._encoded[key] for key, _ in batch])
-            texts = [self.tokenizer.decode(one, skip_special_tokens=True) for one in likeliest]
+            likeliest = predicted(
+                model, self.form.tokenizer, [self._encoded[key] for key, _ in batch]
+            )
+            texts = [self.form.tokenizer.decode(one, skip_special_tokens=True) for one in likeliest]
         else:
-            texts = [one.text for one in generate(model, self.tokenizer, batch, self.sampling)]
+            texts = [one.text for one in generate(model, self.form.tokenizer, batch, self.sampling)]
         unmeasured: dict[str, Any] = {
             "reference_nll": 0.0, "reference_tokens": 0, "new_tokens": 0, "truncated": False,
         }  # fmt: skip
         answers = [
-            answer_of(self._pairs[key], edged(text.removeprefix(self.lead)), **unmeasured)
+            answer_of(self._pairs[key], self.form.said(text), **unmeasured)
             for (key, _), text in zip(batch, texts, strict=True)
         ]
         if self.embeddings is not None:

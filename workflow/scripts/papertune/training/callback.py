@@ -25,7 +25,9 @@ class BrokenOff(Exception):
     """A validation was left before its end."""
 
 
-NEARLY = 1.05  # so many times the loss of guessing is no worse than guessing
+# so many times the loss of guessing is no worse than guessing: that of few tokens is above it by
+# chance, and new weights begin about there
+NEARLY = 1.05
 
 
 class RunCallback(TrainerCallback):
@@ -40,8 +42,7 @@ class RunCallback(TrainerCallback):
         guessing: float = math.inf,
     ) -> None:
         self.steps, self.training, self.what = steps, training, what
-        # loss of a model for which every token is as likely; that of few tokens is by chance above it
-        self.guessing = NEARLY * guessing
+        self.guessing = guessing  # loss of a model for which every token is as likely
         self.criterion = criterion or Criterion()
         count = training.evaluations
         # steps that a row of the history belongs to
@@ -206,11 +207,11 @@ class RunCallback(TrainerCallback):
         """
         untrained, *trained = (row | {"train_loss": row.get("train_loss", 0.0)} for row in rows)
         begin = untrained["validation_loss"]
-        new = begin > self.guessing / NEARLY**2  # next to guessing counts as guessing
+        new = begin > self.guessing / NEARLY
         losses = [max(row["validation_loss"], row["train_loss"]) for row in trained]
         if new:
             losses[0] = trained[0]["validation_loss"]
-        above, limit = losses[-1], self.guessing
+        above, limit = losses[-1], NEARLY * self.guessing
         if self.is_over(state):
             best = self.criterion.best(state.log_history)
             above = max(above, best["eval_loss"] if best else 0.0)
@@ -219,7 +220,7 @@ class RunCallback(TrainerCallback):
         if above > limit:
             raise TrainingError(
                 f"a loss of {above:.3g} at step {state.global_step} is worse than guessing: "
-                f"{self.guessing / NEARLY:.3g} where every token is as likely (ln of the vocabulary's size), "
+                f"{self.guessing:.3g} where every token is as likely (ln of the vocabulary's size), "
                 f"and {begin:.3g} before training; "
                 f"{where_best(state, self.criterion)}",
                 where=self.what,

@@ -227,10 +227,7 @@ def training_identity(
 
 def settings_of_training(recipe: Recipe, seed: int) -> dict[str, Any]:
     """The part of it that is known without any file."""
-    version: Any = versions.TRAIN
-    if recipe.training.best_by != "validation_loss":
-        version = [versions.TRAIN, versions.SCORE]  # what answers are given chooses the checkpoint
-    return {"recipe": recipe.identity(), "seed": seed, "version": version}
+    return {"recipe": recipe.identity(), "seed": seed, "version": recipe.version}
 
 
 def pretraining_identity(pretraining: Pretraining, documents: list[Path]) -> dict[str, Any]:

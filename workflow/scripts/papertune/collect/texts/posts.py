@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from papertune.blanks import lined
 from papertune.collect.identifiers import document_id
 from papertune.collect.texts.text import folded, raised, words
 from papertune.identity import digest
@@ -136,8 +137,8 @@ def clean_post(body: str, *, code: bool = False) -> str:
     )
     blocks: list[str] = []
     for block in list(page.iter("pre")) if code else ():
-        lines = _EMAIL.sub("", "".join(map(str, block.itertext()))).split("\n")
-        blocks.append("\n".join(map(str.rstrip, lines)).strip("\n"))
+        written = _EMAIL.sub("", "".join(map(str, block.itertext())))
+        blocks.append(lined(written).strip("\n"))
         tail = block.tail
         block.clear()
         block.tag, block.text, block.tail = "p", f"{_BLOCK}{len(blocks) - 1}{_BLOCK}", tail

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from papertune.blanks import edged, has_code
+from papertune.blanks import edged, has_code, lined
 from papertune.collect.texts.formulas import LONG_NUMBER, formulas_in_text
 from papertune.collect.texts.languages import ABSTRACT
 from papertune.sentences import composed, flat, without_runs, word_count
@@ -89,8 +89,8 @@ def clean_lines(text: str) -> str:
     """As :func:`clean`, but for a text that has code: it keeps its lines and their indentation."""
     if not has_code(text) or re.search(r"</(?:p|pre|code|div)>", text):
         return clean(text)
-    lines = _INVISIBLE.sub("", composed(re.sub("\r\n?", "\n", without_runs(text)))).split("\n")
-    return edged("\n".join(map(str.rstrip, lines)))
+    text = composed(re.sub("\r\n?", "\n", without_runs(text)))
+    return edged(lined(_INVISIBLE.sub("", text)))
 
 
 def text_of(markup: str) -> str:

@@ -21,8 +21,9 @@ else:
 
 
 HowMany = Literal["equal", "all"]
+Asked = Literal["prompt", "question", "chat"]
 # the form in which a model is asked → the plainest variant that is asked so
-ASKED = {"prompt": "prompt_qa", "question": "qa", "chat": "chat"}
+ASKED: dict[Asked, str] = {"prompt": "prompt_qa", "question": "qa", "chat": "chat"}
 # of a baseline that is made by itself: base and form; other names have no dot
 MODEL_NAME = rf"{NAME[:-1]}(?:\.(?:{'|'.join(ASKED)}))?$"
 ModelName = Annotated[str, Field(pattern=MODEL_NAME)]
@@ -55,7 +56,7 @@ class Training(Settings):
     best_by: Literal[
         "validation_loss", "similarity", "bleu", "corpus_bleu", "rouge_l", "token_f1",
         "exact_match", "teacher_forced_bleu",
-    ] | Annotated[str, Field(pattern="^similarity@[a-z0-9][a-z0-9_-]*$")] = added(
+    ] | Annotated[str, Field(pattern=rf"^similarity@{NAME[1:]}")] = added(
         "validation_loss", description="chooses the best checkpoint; patience waits for it"
     )  # fmt: skip
     best_sample: int = added(
@@ -117,10 +118,11 @@ class ExampleForm(Settings):
     length: int | None = Field(None, ge=8, description="of a row or block; else max_length")
 
     @property
-    def asked(self) -> Literal["prompt", "question", "chat"]:
+    def asked(self) -> Asked:
         """The form in which a model is asked: that of training, else that of its base."""
-        forms: dict[str, Literal["question", "chat"]] = {"qa": "question", "chat": "chat"}
-        return forms.get(self.variant, "prompt")
+        return next(
+            (form for form, plainest in ASKED.items() if plainest == self.variant), "prompt"
+        )
 
     @model_validator(mode="after")
     def _length_of_something(self) -> Self:

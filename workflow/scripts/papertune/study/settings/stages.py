@@ -192,13 +192,8 @@ class Embedder(Settings):
     revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
 
     @property
-    def packaged(self) -> bool:
-        """Whether the model comes with a Python package and needs no folder."""
-        return self.model in PACKAGES
-
-    @property
     def package(self) -> str:
-        """What is imported of it; empty where it is no package."""
+        """What is imported of it, which needs no folder; empty where it is no package."""
         return PACKAGES.get(self.model, "")
 
 

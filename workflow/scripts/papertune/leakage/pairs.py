@@ -1,0 +1,43 @@
+"""What synthesis and tables ask about the training side: who left a split, which pairs train."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from papertune.leakage.texts import pair_key
+from papertune.pairfile import read_columns
+from papertune.records import Pair, Rejection, read_records
+
+File = str | Path
+
+
+def left_out(path: File | None) -> frozenset[str]:
+    """The ids of the documents that left a split."""
+    return frozenset(one.key for one in read_records(path, Rejection)) if path else frozenset()
+
+
+class TrainedPairs:
+    """The pairs that models are trained with, to ask whether another is one of them.
+
+    Args:
+        datasets: Their files.
+        reading: Every model is trained with the text that a question is about. The same question
+            and answer about another text is then another pair: the answer has to be found anew.
+    """
+
+    def __init__(self, datasets: Collection[File], *, reading: bool) -> None:
+        self._reading = reading
+        columns = (read_columns(path, "question", "answer", "context") for path in datasets)
+        self._keys = frozenset(self._key(*row) for of in columns for row in zip(*of, strict=True))
+
+    def __contains__(self, pair: Pair) -> bool:
+        return (
+            bool(self._keys) and self._key(pair.question, pair.answer, pair.context) in self._keys
+        )
+
+    def _key(self, question: str, answer: str, context: str) -> bytes:
+        return pair_key(question, answer, context if self._reading else "")
+
+    def count(self, dataset: File) -> tuple[int, int]:
+        """How many pairs of a file are among them, and how many it has."""
+        rows = [*zip(*read_columns(dataset, "question", "answer", "context"), strict=True)]
+        return sum(self._key(*row) in self._keys for row in rows), len(rows)
