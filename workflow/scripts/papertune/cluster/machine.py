@@ -190,7 +190,7 @@ def check_embedders(layouts: Iterable[Layout]) -> Iterator[Finding]:
     chosen = {
         study.embedder_named(name): None
         for study in (layout.experiment for layout in layouts)
-        for name in {*study.scoring_embedders, *study.judges}
+        for name in (*study.scoring_embedders, *sorted(study.judges))
     }
     for lacking in filter(None, map(not_installed, chosen)):
         yield wrong(lacking, f"run: {INSTALL}")
