@@ -2,25 +2,6 @@
 # nobody else is at work.
 
 
-def make_way():
-    """End this run where it and another one would replace and read the same listings."""
-    try:
-        running.make_way(refreshes=replaces())
-    except PapertuneError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def nobody_else(wildcards):
-    """No file, but an error where another run is at work.
-
-    Other runs ask in `onstart`. That is too late here: Snakemake has taken its locks then, and
-    when it gives them back it deletes those of all other runs too.
-    """
-    if workflow.is_main_process and not workflow.dryrun:
-        make_way()
-    return []
-
-
 # Lists again what was listed before; the next run makes what depends on the listings that changed.
 # One job for all experiments and years, so that no site is asked by two at once.
 rule refresh:

@@ -40,6 +40,25 @@ def replaces():
     return not {"refresh", "prune"}.isdisjoint(workflow.dag_settings.targets)
 
 
+def make_way():
+    """End this run where it and another one would replace and read the same listings."""
+    try:
+        running.make_way(refreshes=replaces())
+    except PapertuneError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def nobody_else(wildcards):
+    """No file, but an error where another run is at work.
+
+    Other runs ask in `onstart`. That is too late here: Snakemake has taken its locks then, and
+    when it gives them back it deletes those of all other runs too.
+    """
+    if workflow.is_main_process and not workflow.dryrun:
+        make_way()
+    return []
+
+
 def own_folders():
     """Make sure of the folders that this user works in, and say where others could have."""
     places = {name: config[name] for name in ("store", "resources")}
