@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from papertune.collect.identifiers import document_id
+from papertune.collect.sampling import not_sampled
 from papertune.demo.papers import Paper, papers
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, Document, Pair, Rejection, Suspect, pair_id, write_records
@@ -154,6 +155,10 @@ def _year(layout: Layout, year: int, count: int, hostile: str) -> list[tuple[Doc
             continue
         how = ("meta:citation_abstract", "section", "script", "browser:section")[number % 4]
         kept.append((replace(item, text=paper.abstract + hostile, found_by=how), paper))
+    if year % 4 == 1:
+        url = f"https://venue.example/{year}/more"
+        listed.append(Document(document_id(url), "One more", url, year))
+        missing.append(not_sampled(listed[-1]))
     front = [Rejection("list", f"{year}-0", "front_matter", "Welcome from the chairs")]
     files = {"listings": listed, "rejected/listings": front, "missing": missing}
     for stage, records in (files | {"documents": [document for document, _ in kept]}).items():

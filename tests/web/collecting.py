@@ -44,16 +44,16 @@ class Steps:
         list_documents(self.source, self.fetching, year, **files, cache=cache, **how)
         return self.read("listing"), self.read("rejected", Rejection)
 
-    def fetch(self) -> "list[Document]":
+    def fetch(self, **how: Any) -> "list[Document]":
         files = {"listing": self.file("listing"), "output": self.file("fetched")}
-        fetch_documents(self.source, self.fetching, **files, **self.kept)
+        fetch_documents(self.source, self.fetching, **files, **self.kept, **how)
         return self.read("fetched")
 
-    def render(self) -> tuple[list, list]:
+    def render(self, **how: Any) -> tuple[list, list]:
         names = {"output": "documents", "listing": "listing", "fetched": "fetched"}
         files = {key: self.file(name) for key, name in names.items()}
         missing = self.file("missing")
-        render_documents(self.source, self.fetching, **files, missing=missing, **self.kept)
+        render_documents(self.source, self.fetching, **files, missing=missing, **self.kept, **how)
         return self.read("documents"), self.read("missing", Rejection)
 
     def fetch_urls(self, *urls: str, **changes: Any) -> dict[str, Document]:

@@ -63,6 +63,8 @@ def test_the_page_shows_matrix_counts_training_settings(study, page):
         f"{cell.low:.3f} to {cell.high:.3f}",
         "all counts add up",
         "3 http 404",
+        "5 not sampled",
+        "Documents without text: 5",
         "2 of them may have their text behind JavaScript",
         "apt-get install chromium",
         "188,224",

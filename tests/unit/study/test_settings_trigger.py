@@ -110,6 +110,7 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
     for more in (
         {"published": [{"test_set": "rules", "values": {"full": {"all": 0.5}}}]},
         {"training": {"best_by": "token_f1"}},
+        {"splits": YEARS | {"sample": {"train": 3, "test": 3}}},
         {"source": scored} | top,
     ):
         values = {"source": SOURCES[0], "splits": YEARS} | FULL | more
@@ -219,6 +220,7 @@ def others(study: Experiment, annotation: Any, value: Any, prompts: list[str]) -
         yield from ({"full": {"all": 0.7}}, {"column": "value"})
     else:
         yield from [*choices(annotation), *prompts, *known, 0.7, 7, 2000, "b" * 40, "2222-2222"]
+        yield {"train": 3}
         yield from (f"{value}x", "other", "owner/other", "S2", "cs.CL", "HF_TOKEN", {"first": 1})
 
 

@@ -21,6 +21,7 @@ from papertune.collect.lookups import (
     resolvers,
     work,
 )
+from papertune.collect.sampling import not_sampled, until_enough
 from papertune.collect.web.browser import Browser
 from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing
 from papertune.collect.web.installed import find_browser
@@ -103,27 +104,46 @@ def list_documents(
 
 
 def fetch_documents(
-    source: Source, fetching: Fetching, *, listing: File, output: File, store: File, cache: File
+    source: Source,
+    fetching: Fetching,
+    *,
+    listing: File,
+    output: File,
+    store: File,
+    cache: File,
+    sample: int | None = None,
 ) -> None:
     """Find the texts of a year's documents wherever no browser is needed.
 
     Args:
         listing: Document.
-        output: Those that the listing has no text of, in its order, with text or reason.
+        output: Those that the listing has no text of, in its order, with text or reason. Of a
+            sample there are as many as it takes if a browser helps with all that it may help with.
+        sample: How many documents are wanted of the listing; all if None.
 
     Raises:
         CollectError: a host sets a challenge or does not answer; what was found is in the store.
     """
     documents = list(read_records(listing, Document))
-    wanted = [document for document in documents if not document.text]
-    names, _ = _in_order(source, fetching)
-    with _asking("fetch", source, fetching, documents, store, cache) as (session, kept):
-        chain, threads = resolvers(names, session, fetching), fetching.hosts
-        finished = work(wanted, chain, kept, "documents", threads=threads)
+    without = {document.id for document in documents if not document.text}
+    _, after = _in_order(source, fetching)
+    with _asking(source, fetching, documents, store, cache) as (session, kept):
+        fetch = _fetcher(source, fetching, session, kept("fetch"))
+
+        def find(batch: list[Document]) -> list[Document]:
+            asked = fetch([document for document in batch if document.id in without])
+            return [asked.get(document.id, document) for document in batch]
+
+        def usable(document: Document) -> bool:
+            hopeless = not after or document.reason.startswith(NOT_RENDERED)
+            return bool(document.text) or not hopeless
+
+        found_out = until_enough(documents, sample, find, usable)
+    finished = [document for document in found_out if document.id in without]
     write_records(output, finished)
     lost = [document for document in finished if not document.text]
-    found = len(documents) - len(lost)
-    log.info("%d of %d documents have their text%s", found, len(documents), counted(lost))
+    found, looked = len(found_out) - len(lost), len(found_out)
+    log.info("%d of %d documents have their text%s", found, looked, counted(lost))
 
 
 def render_documents(
@@ -136,6 +156,7 @@ def render_documents(
     missing: File,
     store: File,
     cache: File,
+    sample: int | None = None,
 ) -> None:
     """Ask the browser and whoever comes after it, and part the documents into found and missing.
 
@@ -144,18 +165,18 @@ def render_documents(
         fetched: Those that the listing has no text of, with text or reason.
         output: Document, all with text.
         missing: Rejection(stage ``collect``): the others, with the reason.
+        sample: How many documents are wanted of the listing; all if None. Where no browser could
+            help, the next are fetched here.
 
     Raises:
         CollectError: a challenge, or no document at all has a text and no browser may help.
     """
     asked = {document.id: document for document in read_records(fetched, Document)}
-    listed = read_records(listing, Document)
-    documents = [asked.get(document.id, document) for document in listed]
+    listed = list(read_records(listing, Document))
     _, after = _in_order(source, fetching)
-    wanted = [one for one in documents if after and (not one.text or one.reason == "truncated")]
     why_not = "" if find_browser() else HOW_TO_GET_ONE
     with (
-        _asking("render", source, fetching, documents, store, cache) as (session, kept),
+        _asking(source, fetching, listed, store, cache) as (session, kept),
         Browser(session) as browser,
     ):
 
@@ -181,8 +202,16 @@ def render_documents(
             return Outcome(found[0], f"browser:{found[1]}")
 
         chain = [("browser", look), *resolvers(after[1:], session, fetching)]
-        asked |= {one.id: one for one in work(wanted, chain, kept, "rendered pages")}
-    finished = [asked.get(document.id, document) for document in documents]
+        fetch, rendered = _fetcher(source, fetching, session, kept("fetch")), kept("render")
+
+        def find(batch: list[Document]) -> list[Document]:
+            asked.update(fetch([one for one in batch if not one.text and one.id not in asked]))
+            have = [asked.get(one.id, one) for one in batch]
+            wanted = [one for one in have if after and (not one.text or one.reason == "truncated")]
+            done = {one.id: one for one in work(wanted, chain, rendered, "rendered pages")}
+            return [done.get(one.id, one) for one in have]
+
+        finished = until_enough(listed, sample, find, lambda one: bool(one.text))
     found, lost = ([one for one in finished if bool(one.text) == has] for has in (True, False))
     if not found and any(document.reason != "needs_browser" for document in lost):
         raise CollectError(
@@ -193,29 +222,43 @@ def render_documents(
             "(source kind: files)",
         )
     write_records(output, found)
-    write_records(missing, [rejection(document, why_not) for document in lost])
+    seen = {document.id for document in finished}
+    others = [not_sampled(document) for document in listed if document.id not in seen]
+    write_records(missing, [*(rejection(document, why_not) for document in lost), *others])
     log.info("%d documents, %d missing%s", len(found), len(lost), counted(lost))
+    if sample is not None:
+        log.info("a sample of %d was wanted; %d others were not needed", sample, len(others))
     waiting = sum(document.reason == "needs_browser" for document in lost)
     if waiting:
         log.warning("%d documents need a browser: %s", waiting, why_not)
 
 
+def _fetcher(
+    source: Source, fetching: Fetching, session: PoliteSession, kept: Store
+) -> Callable[[list[Document]], dict[str, Document]]:
+    """Asks whoever needs no browser about some documents; gives them, by id, with what that gave."""
+    chain = resolvers(_in_order(source, fetching)[0], session, fetching)
+
+    def fetch(documents: list[Document]) -> dict[str, Document]:
+        found = work(documents, chain, kept, "documents", threads=fetching.hosts)
+        return {document.id: document for document in found}
+
+    return fetch
+
+
 @contextmanager
 def _asking(
-    stage: str,
-    source: Source,
-    fetching: Fetching,
-    documents: list[Document],
-    store: File,
-    cache: File,
-) -> Iterator[tuple[PoliteSession, Store]]:
-    """The source's session, and where outcomes are kept by all that they depend on besides the url."""
+    source: Source, fetching: Fetching, documents: list[Document], store: File, cache: File
+) -> Iterator[tuple[PoliteSession, Callable[[str], Store]]]:
+    """The source's session, and by stage where outcomes are kept, by all that they depend on besides
+    the url.
+    """
     year = documents[0].year if documents else 0
     identity: dict[str, Any] = {"version": versions.COLLECT, "fetching": fetching.identity()}
     if source.kind == "demo":
         identity["demo"] = _demo_identity(source, year)
     with _session(source, fetching, cache, year) as session:
-        yield session, Store(store, stage, identity, Outcome)
+        yield session, lambda stage: Store(store, stage, identity, Outcome)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from papertune.collect.sampling import NOT_SAMPLED
 from papertune.metrics import metric_named
 from papertune.owned import anybodys
 from papertune.records import atomic_write
@@ -85,10 +86,11 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
     parts, test = experiment.parts, set(experiment.parts_of("test"))
     years = experiment.years or list(range(len(parts)))  # where bars stand
     kind = " years" if experiment.years else ""
-    kept, missing = (
-        [total(counts, "collect", part=str(part), outcome=outcome) for part in parts]
-        for outcome in ("kept", "rejected")
+    kept, rejected, others = (
+        [total(counts, "collect", part=str(part), **which) for part in parts]
+        for which in ({"outcome": "kept"}, {"outcome": "rejected"}, {"reason": NOT_SAMPLED})
     )
+    missing = [one - other for one, other in zip(rejected, others, strict=True)]
     with canvas(path, 6.4, 2.8) as axes:
         for tested, label in enumerate(("training and validation", "test")):
             pairs = zip(parts, kept, strict=True)

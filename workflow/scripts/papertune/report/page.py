@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from papertune.collect.sampling import NOT_SAMPLED
 from papertune.identity import share
 from papertune.metrics import describe, metric_named
 from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
@@ -178,9 +179,10 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
 
 
 def _missing(layout: Layout) -> list[tuple[Any, Rejection]]:
-    """Year (or part) and reason of every document without text."""
+    """Year (or part) and reason of every document that was looked at and has no text."""
     files = layout.by_year("missing").items()
-    return [(year, item) for year, path in files for item in read_records(path, Rejection)]
+    every = ((year, item) for year, path in files for item in read_records(path, Rejection))
+    return [(year, item) for year, item in every if item.reason != NOT_SAMPLED]
 
 
 def _stage_rows(rows: list[Count]) -> list[dict[str, Any]]:

@@ -19,6 +19,16 @@ from papertune.study.settings.notation import expand, nearest
 Part = int | Literal["train", "test"]
 
 
+class Sample(Settings):
+    """So many documents of each year, or of a part where there are no years: the first by id hash
+    that have a text. Validation is a share of the training ones.
+    """
+
+    some_of = ("train", "test")
+    train: int | None = Field(None, ge=1, description="of each year that trains; all where null")
+    test: int | None = Field(None, ge=1, description="of each year that tests; all where null")
+
+
 class Splits(Settings):
     """Documents are split by year, or ``test`` is a share of them, by id hash.
 
@@ -28,6 +38,7 @@ class Splits(Settings):
     train: Years | None = None
     test: Years | Annotated[float, Field(gt=0, lt=1)]
     validation: float = Field(0.1, gt=0, lt=1)
+    sample: Sample | None = added(None, description="so many documents of each year, not all")
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -169,6 +180,13 @@ class Experiment(Settings):
     def parts_of(self, split: str) -> list[Part]:
         """The parts whose documents can be in a split."""
         return [*self.years_of(split)] or ["test" if split == "test" else "train"]
+
+    def sample_of(self, part: Part | str) -> int | None:
+        """How many documents of a year, or part, are wanted; None for all."""
+        if not self.splits.sample:
+            return None
+        tests = str(part) in map(str, self.parts_of("test"))
+        return self.splits.sample.test if tests else self.splits.sample.train
 
     @property
     def trained(self) -> list[str]:

@@ -54,8 +54,11 @@ def list_documents(layout: Layout, year: str) -> Uses:
 
 def find_texts(layout: Layout, year: str) -> Uses:
     """Fetching and rendering."""
-    chosen = {name: getattr(layout.experiment, name) for name in ("source", "fetching")}
-    return Uses(versions.COLLECT, chosen)
+    study = layout.experiment
+    chosen = {"source": study.source, "fetching": study.fetching}
+    sample = study.sample_of(year)
+    # older results, of whole listings, stay
+    return Uses(versions.COLLECT, chosen if sample is None else {**chosen, "sample": sample})
 
 
 def keep_apart(layout: Layout, split: str) -> Uses:
