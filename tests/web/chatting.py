@@ -7,11 +7,11 @@ import time
 import pytest
 
 import loopback
-from papertune.generators import openai_backend
 from papertune.generators.asking import Writer
 from papertune.generators.backends import Request, open_backend
 from papertune.generators.synthesis import synthesize
 from papertune.records import Document, write_records
+from papertune.servers import client
 from papertune.study.settings import OpenAIGenerator
 from papertune.study.splits import SplitOf
 
@@ -68,8 +68,8 @@ def status(code: int, message: str = "no", **headers: str) -> loopback.Answer:
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(openai_backend, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(openai_backend, "PATIENCE", 2)
+    monkeypatch.setattr(client, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(client, "PATIENCE", 2)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     state = ChatServer()
     with loopback.serving(state) as site:

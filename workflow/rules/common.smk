@@ -94,6 +94,7 @@ try:
     EXPERIMENTS, files = load_named(
         CONFIGURATION.experiments,
         [folder / "config" / "experiments" for folder in folders],
+        CONFIGURATION.commands,
     )
     # what scripts read; with the defaults, which a module's configuration may leave out
     config = CONFIGURATION.model_dump() | {"files": files}
@@ -128,7 +129,7 @@ def experiments_whose_generators(run_a_model):
         chosen = [
             generator
             for generator in place.experiment.generators
-            if (place.generator_model(generator) is not None) == run_a_model
+            if place.runs_a_model(generator) == run_a_model
         ]
         if chosen:
             kinds.append(

@@ -126,14 +126,15 @@ def seconds_to_end(process: subprocess.Popen) -> float:
 BUSY = """
 import hashlib, os, socket, sys, time
 from concurrent.futures import ThreadPoolExecutor
-from papertune.generators import openai_backend
 from papertune.generators.backends import Request
+from papertune.generators.openai_backend import OpenAIBackend
 from papertune.jobs import stopping
 from papertune.jobs.progress import job_log, progress
 from papertune.records import Document
+from papertune.servers import client
 from papertune.study.settings import OpenAIGenerator
 
-openai_backend.SOON = 1.0
+client.SOON = 1.0
 
 def in_c():  # a library that parses is like this: it lets other threads run, and hears no signal
     with stopping.at_once():
@@ -156,7 +157,7 @@ def a_reply():
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
         document = Document("1", "a", url, 2020)
         asked = OpenAIGenerator(backend="openai", url=url, model="m", timeout=1000, prompt="p")
-        backend = openai_backend.OpenAIBackend(asked, folder=None, threads=1)
+        backend = OpenAIBackend(asked, folder=None, threads=1)
         list(backend.write([Request("1", document, "ask")]))
 
 with job_log(sys.argv[1]):

@@ -80,6 +80,7 @@ generators:
   posts: {{backend: source}}
   local: {{backend: transformers, model: a/b, revision: {SHA}, prompt: workflow/prompts/short.txt}}
   served: {{backend: openai, model: a, url: "http://a.example", prompt: workflow/prompts/short.txt}}
+  begun: {{backend: openai, model: a, serve: "a $port b", prompt: workflow/prompts/short.txt}}
 bases:
   hub: {{hub: a/b, revision: {SHA}}}
   folder: {{path: a}}
@@ -111,6 +112,9 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
         {"published": [{"test_set": "rules", "values": {"full": {"all": 0.5}}}]},
         {"training": {"best_by": "token_f1"}},
         {"splits": YEARS | {"sample": {"train": 3, "test": 3}}},
+        {"answering": {"engine": "server", "url": "http://a.example"}},
+        {"answering": {"engine": "server", "serve": "a $port b", "adapters": "c"}},
+        {"answering": {"serve": "a $port b"}},
         {"source": scored} | top,
     ):
         values = {"source": SOURCES[0], "splits": YEARS} | FULL | more

@@ -12,6 +12,7 @@ ROOMS = (
     "metrics",
     "study",
     "jobs",
+    "servers",
     "demo",
     "collect",
     "examples",

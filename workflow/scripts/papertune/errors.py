@@ -120,6 +120,10 @@ class GeneratorError(PapertuneError):
     """A generator that cannot write pairs: a dead server, a missing model, a wrong key."""
 
 
+class ServerError(GeneratorError):
+    """A model server that cannot be asked: it does not start, dies, refuses the key or the model."""
+
+
 class TrainingError(PapertuneError):
     """Training that cannot start or go on."""
 

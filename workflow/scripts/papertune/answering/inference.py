@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from papertune.answering.generation import Sampling, batches, generate, reference_nll, room_for
+from papertune.answering.generation import (
+    Generated,
+    Sampling,
+    batches,
+    generate,
+    reference_nll,
+    room_for,
+)
+from papertune.answering.served import Writer, opened
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
@@ -54,6 +62,11 @@ class Task(BaseModel):
         own = self.base is None or (self.model / "tokenizer_config.json").exists()
         tokenizer = load_tokenizer(self.model if own or self.base is None else self.base)
         return Form(tokenizer, self.asked, self.prompt)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How answers are written."""
+        return Sampling(self.answering.max_new_tokens, self.answering.temperature)
 
     def read(self, form: Form, places: Iterable[int], fit: Fit) -> Iterator[Encoded]:
         """The tokens of the questions and reference answers at places of the test set."""
@@ -168,14 +181,21 @@ def answer_batches(
     """Answer batches into the store: what one process of :func:`answer` does."""
     finished, settings = Store(store, "answer", identity, Told), Task.model_validate(task)
     set_up_torch(threads)
-    form, model = settings.form(), load_model(settings.model, base=settings.base)
-    sampling = Sampling(settings.answering.max_new_tokens, settings.answering.temperature)
+    form, served = settings.form(), None
+    if settings.answering.engine == "server":
+        served = Store(store, "served", identity, Generated)
+        _ask_server(settings, form, todo, served, threads)
+    model = load_model(settings.model, base=settings.base)
     stopping.check()
     for batch in progress(todo, len(todo), f"batches of up to {max(map(len, todo))} questions"):
         fit = settings.fit(model.config)
         encoded = list(settings.read(form, [place for _, place in batch], fit))
         rows = [(key, prompt) for (key, _), (prompt, _) in zip(batch, encoded, strict=True)]
-        written = generate(model, form.tokenizer, rows, sampling)
+        own = [row for row in rows if served is None or row[0] not in served]
+        made = generate(model, form.tokenizer, own, settings.sampling) if own else []
+        written = {key: one for (key, _), one in zip(own, made, strict=True)}
+        if served is not None:
+            written |= {key: Generated(**served.get(key)) for key, _ in rows if key in served}
         likelihoods = reference_nll(model, form.tokenizer, encoded)
         # likelihoods are rounded to what padding and batch size leave alone
         finished.add({
@@ -184,10 +204,44 @@ def answer_batches(
                 "truncated": one.truncated, "reference_nll": round(nll, 3),
                 "reference_tokens": count, "prompt": "cut" if n in fit.cut else "whole",
             }
-            for n, ((key, _), one, (nll, count)) in enumerate(
-                zip(rows, written, likelihoods, strict=True)
-            )
+            for n, ((key, _), (nll, count)) in enumerate(zip(rows, likelihoods, strict=True))
+            for one in [written[key]]
         })  # fmt: skip
+
+
+def _ask_server(
+    task: Task, form: Form, todo: list[list[Place]], finished: Store, threads: int
+) -> None:
+    """Have a model server answer each question, but those that cannot be sent to it as they are.
+
+    Raises:
+        Interrupted: the job was asked to stop; what came is in the store.
+        ServerError: there is no server, or it gave no answer to some.
+    """
+    places = dict(place for batch in todo for place in batch)
+    missing, config = finished.missing(places), load_config(task.model, base=task.base)
+    unsent = set[str]()
+
+    def stored(batches: Iterable[dict[str, Generated | None]]) -> Iterator[str]:
+        for batch in batches:
+            finished.add({key: asdict(one) for key, one in batch.items() if one is not None})
+            unsent.update(key for key, one in batch.items() if one is None)
+            yield from batch
+
+    if missing:
+        read = task.read(form, (places[key] for key in missing), task.fit(config))
+        rows = ((key, tokens) for key, (tokens, _) in zip(missing, read, strict=True))
+        _, most = room_for(config, task.answering.max_new_tokens)
+        with opened(task.answering, task.model, task.base, threads) as (server, name):
+            writer = Writer(server, name, form.tokenizer, task.sampling, most, task.answering)
+            came = stored(writer(rows, len(missing)))
+            for _ in progress(came, len(missing), "questions of the server"):
+                pass
+    if unsent:
+        told = (
+            "%d questions have what the server would read otherwise: the job's engine answers them"
+        )
+        log.warning(told, len(unsent))
 
 
 def answer_of(pair: Pair, text: str, **facts: Any) -> Answer:

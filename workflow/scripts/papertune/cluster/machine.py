@@ -21,6 +21,7 @@ from papertune.models.examination import of_another_kind, problems
 from papertune.records import from_json
 from papertune.scores.embedders import INSTALL, not_installed
 from papertune.study.layout import Layout
+from papertune.study.settings import OpenAIGenerator, TransformersGenerator
 
 GIGABYTE = 10**9
 LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes, and files that may still be made, worth a word
@@ -175,7 +176,11 @@ def hub_models(layout: Layout) -> list[HubModel]:
     study = layout.experiment
     wanted = [
         *((base.hub, base.revision) for base in study.bases.values() if base.hub),
-        *((g.model, g.revision) for g in study.generators.values() if g.backend == "transformers"),
+        *(
+            (one.model, one.revision)
+            for one in study.generators.values()
+            if isinstance(one, TransformersGenerator | OpenAIGenerator)
+        ),
         *((one.model, one.revision) for one in map(study.embedder_named, layout.embedders())),
     ]
     return [

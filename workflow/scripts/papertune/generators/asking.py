@@ -142,7 +142,8 @@ class Asking:
         self.raw: Store | None = None
         if isinstance(generator, PromptedGenerator):
             asking = asking_identity(generator, prompt) | version
-            kind = Reply if isinstance(generator, OpenAIGenerator) else Raw
+            of_service = isinstance(generator, OpenAIGenerator) and not generator.has_folder
+            kind = Reply if of_service else Raw
             self.raw = Store(store, "synthesize", asking, kind)
         self.failed: dict[str, str] = {}  # errors that the next run may not meet: not stored
         self.refused: set[str] = set()  # documents that are not asked about again in this run

@@ -1,7 +1,7 @@
 """What a backend takes and gives, and those without a model: rules, and pairs of the source."""
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -25,10 +25,6 @@ class Request:
     document: Document
     prompt: Prompt
     attempt: int = 1
-
-    def saying(self, text: str) -> "Request":
-        """The same with another text as its prompt."""
-        return replace(self, prompt=Prompt("$text", {"text": text}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +77,9 @@ class Backend:
         Batches of the wanted are those of all requests, less the others.
         """
         return None
+
+    def close(self) -> None:
+        """Nothing more is asked: end what was started."""
 
 
 class DirectBackend(Backend):

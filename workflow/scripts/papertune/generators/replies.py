@@ -1,33 +1,11 @@
-"""What stands in a reply of a chat completions server: the answer, or how long to wait."""
+"""The answer that stands in a reply of a chat completions server."""
 
-import re
-from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from papertune.errors import GeneratorError
-from papertune.generators.refusals import Kind
 from papertune.generators.thoughts import without_thoughts
 from papertune.records import from_json
 
 CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end
-
-
-class Failure(Exception):
-    """No answer that another try may bring, or (``DOCUMENT``) none for this document in this run."""
-
-    def __init__(
-        self,
-        what: str,
-        kind: Kind = Kind.PASSING,
-        *,
-        pause: float | None = None,
-        fatal: GeneratorError | None = None,
-    ) -> None:
-        super().__init__(what)
-        self.kind, self.pause = kind, pause  # seconds that the server asked for
-        self.fatal = fatal  # what to raise when no try helped
 
 
 def answer_in(content: bytes, most: int) -> dict[str, Any]:
@@ -63,14 +41,3 @@ def answer_in(content: bytes, most: int) -> dict[str, Any]:
 def _is_all_thought(text: str) -> bool:
     answer, unfinished = without_thoughts(text)
     return unfinished or not answer.strip()
-
-
-def pause_asked(retry_after: str) -> float | None:
-    """The seconds that a Retry-After asks for, which gives them or a date; None if it gives neither."""
-    with suppress(ValueError, OverflowError):
-        if re.fullmatch(r"\s*[0-9]{1,12}(?:\.[0-9]{1,9})?\s*", retry_after):
-            return float(retry_after)
-        date = parsedate_to_datetime(retry_after)
-        date = date.replace(tzinfo=date.tzinfo or UTC)
-        return max(0.0, (date - datetime.now(UTC)).total_seconds())
-    return None

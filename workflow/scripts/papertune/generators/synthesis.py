@@ -5,6 +5,7 @@ import logging
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,18 +123,19 @@ def synthesize(
     asking = Asking(writer, store, what, threads)
     counts = Counts(documents=len(places))
     left = places
-    for attempt in range(1, writer.attempts + 1):
-        wanted = len(asking.missing(left, attempt))
-        counts.requests += wanted
-        if attempt == 1:
-            counts.asked, counts.from_store = wanted, len(places) - wanted
-        if wanted:
-            log.info("%s: attempt %d: %d documents to ask about", what, attempt, wanted)
-            asking.ask(left, attempt, shards)
-        if asking.raw is not None:
-            asking.check(left, attempt)
-        if attempt < writer.attempts:
-            left = [place for place in left if not asking.result(place, attempt)["kept"]]
+    with closing(asking.backend):
+        for attempt in range(1, writer.attempts + 1):
+            wanted = len(asking.missing(left, attempt))
+            counts.requests += wanted
+            if attempt == 1:
+                counts.asked, counts.from_store = wanted, len(places) - wanted
+            if wanted:
+                log.info("%s: attempt %d: %d documents to ask about", what, attempt, wanted)
+                asking.ask(left, attempt, shards)
+            if asking.raw is not None:
+                asking.check(left, attempt)
+            if attempt < writer.attempts:
+                left = [place for place in left if not asking.result(place, attempt)["kept"]]
     with atomic_write(rejected) as stream:  # both files whole or not at all
 
         def reject(one: Rejection) -> None:

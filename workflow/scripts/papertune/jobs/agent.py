@@ -23,7 +23,7 @@ import psutil
 
 from papertune.errors import PapertuneError, TrainingError, TryAgain
 from papertune.jobs import distributed, stopping
-from papertune.jobs.progress import full_disk_in_words, quieten
+from papertune.jobs.progress import SHARD, full_disk_in_words, quieten
 from papertune.owned import held_folder
 
 log = logging.getLogger("papertune")
@@ -108,6 +108,7 @@ def run_worker(task: dict[str, Any], own: Path) -> int:
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
     rank, shard = int(os.environ["RANK"]), "parts" in task
     if shard:
+        os.environ[SHARD] = str(rank + 1)
         for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):  # libraries are to know nothing of others
             del os.environ[name]
         if task["gpus"][rank]:

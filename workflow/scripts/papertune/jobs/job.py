@@ -42,5 +42,6 @@ def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
             yield {}
             return
         name, config = snakemake.wildcards.experiment, snakemake.config
-        layout = Layout(name, load_experiment(config["files"][name]), config["resources"])
+        study = load_experiment(config["files"][name], config["commands"])
+        layout = Layout(name, study, config["resources"])
         yield used_by(rule, layout, snakemake.wildcards).arguments

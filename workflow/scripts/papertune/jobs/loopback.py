@@ -8,25 +8,34 @@ import ipaddress
 import os
 import socketserver
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 End = tuple[str, int]  # address and port
 
-ESTABLISHED = "01"  # of include/net/tcp_states.h
+ESTABLISHED, LISTENING = "01", "0A"  # of include/net/tcp_states.h
 
 
 def accounts() -> dict[tuple[End, End], int]:
     """The user id that holds each connection's end here, by that end and the other one."""
-    found = {}
+    return {(here, there): user for here, there, user, _ in _sockets(ESTABLISHED)}
+
+
+def listeners(port: int) -> set[tuple[str, int]]:
+    """The addresses at which somebody listens on a port, each with its socket's number (inode)."""
+    return {(here[0], number) for here, _, _, number in _sockets(LISTENING) if here[1] == port}
+
+
+def _sockets(wanted: str) -> Iterator[tuple[End, End, int, int]]:
+    """Both ends, user id and number of each socket in a state."""
     for table in ("tcp", "tcp6"):
         with suppress(OSError):  # IPv6 may be turned off
             for line in Path("/proc/self/net", table).read_text().splitlines()[1:]:
-                _, here, there, state, *_, user = line.split()[:8]
-                if state == ESTABLISHED:
-                    found[end(here), end(there)] = int(user)
-    return found
+                _, here, there, state, _, _, _, user, _, number = line.split()[:10]
+                if state == wanted:
+                    yield end(here), end(there), int(user), int(number)
 
 
 def end(text: str) -> End:

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,8 @@ from papertune.owned import anybodys
 log = logging.getLogger("papertune")
 
 Item = TypeVar("Item")
+
+LOG, SHARD = "PAPERTUNE_LOG", "PAPERTUNE_SHARD"  # variables: a job's log, the number of its part
 
 NUMBERS = {errno.ENOSPC, errno.EDQUOT}
 # libraries in Rust say the number; torch's writer keeps the system's error to itself
@@ -44,6 +47,14 @@ class _LogFile(logging.FileHandler):
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=anybodys)
 
 
+def log_beside(kind: str) -> Path:
+    """A log of its own for what a job starts, beside the job's; in a temporary folder without one."""
+    own, shard = os.environ.get(LOG, ""), os.environ.get(SHARD, "")
+    if not own:
+        return Path(tempfile.mkdtemp(prefix="papertune-log-"), f"{kind}.log")
+    return Path(own).with_suffix(f".{kind}{shard and '-'}{shard}.log")
+
+
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
     """Log to ``path`` and to the terminal; end the process with status 1 after an error.
@@ -55,6 +66,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     open(path, "w", opener=anybodys).close()
+    os.environ[LOG] = str(path.absolute())
     # appending: tracebacks are written to it by another way
     file = _LogFile(path, mode="a", encoding="utf-8")
     file.setFormatter(Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -8,10 +8,10 @@ from pathlib import Path
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
 from papertune.metrics import metric_named
-from papertune.models.beginning import save_tokenizer
-from papertune.models.loading import load_model, load_tokenizer, merged_model, set_up_torch
+from papertune.models.loading import set_up_torch
 from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
-from papertune.models.modelfolder import copy, generation_defaults, link_or_copy, model_folder
+from papertune.models.modelfolder import copy, link_or_copy, model_folder
+from papertune.models.whole import whole_model
 from papertune.report.numbers import BETTER, UNREAD_SAID, WORSE, gain_of, interval
 from papertune.report.table import Table, to_markdown
 from papertune.scores.comparing import compare
@@ -23,7 +23,6 @@ from papertune.study.settings import Answering
 
 log = logging.getLogger("papertune")
 RESULTS = "results.csv"
-OWN = ("README.md", "training.json", "history.csv", "generation_config.json")  # written anew
 
 
 @stopping.at_once()
@@ -59,7 +58,7 @@ def export_model(
     _check_links(model, weights=True)
     _check_links(base, weights=False)
     with model_folder(output) as folder:
-        merged = _write_weights(model, base, folder, answering)
+        merged = whole_model(model, base, folder, answering, link_or_copy)
         for name in ("training.json", "history.csv"):
             copy(model / name, folder / name)
         for path in (path for pattern in LICENCES for path in base.glob(pattern)):
@@ -71,23 +70,6 @@ def export_model(
             results = _results(mine, read_facts(folder)["origin"]["experiment"])
         write_card(folder, results=results, merged=merged)
     log.info("exported %s into %s", model, output)
-
-
-def _write_weights(model: Path, base: Path, folder: Path, answering: Answering) -> str:
-    """Weights, configuration, tokenizer and generation settings; says how adapters were merged."""
-    merged = ""
-    tokenizer = load_tokenizer(model)
-    if (model / "adapter_config.json").exists():
-        whole, merged = merged_model(model, base)
-        whole.save_pretrained(folder)
-        save_tokenizer(tokenizer, folder)
-    else:
-        for path in sorted(model.iterdir()):
-            if path.is_file() and path.name not in OWN and not path.name.startswith("."):
-                link_or_copy(path.resolve(), folder / path.name)
-        whole = load_model(model, precision="fp32")
-    generation_defaults(whole, tokenizer, answering).save_pretrained(folder)
-    return merged
 
 
 def _check_links(folder: Path, *, weights: bool) -> None:

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from papertune.errors import SettingsError
 from papertune.study.experiment import Experiment
-from papertune.study.reach import refused_files
+from papertune.study.reach import refused_commands, refused_files
 from papertune.study.settings import NAME, Settings
 from papertune.study.settings.notation import as_written, expand, nearest
 
@@ -37,6 +37,9 @@ class Configuration(Settings):
     resources: str = Field("resources", min_length=1, description="folder that experiments share")
     trust_group: bool = Field(
         False, description="work with a group in a store and resources that it shares"
+    )
+    commands: list[str] = Field(
+        [], description="command lines that experiment files may have run: `serve`, `adapters`"
     )
     yes: bool = Field(False, description="`snakemake prune` deletes without asking")
 
@@ -74,9 +77,11 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
 
 
 def load_named(
-    names: Sequence[str], folders: Sequence[Path]
+    names: Sequence[str], folders: Sequence[Path], commands: Sequence[str] = ()
 ) -> tuple[dict[str, Experiment], dict[str, str]]:
     """The experiments given by name or path, and their files, by experiment name.
+
+    ``commands`` are the command lines that they may have run.
 
     Raises:
         SettingsError: as :func:`locate` and :func:`load_experiment`; two have one name; a prompt
@@ -89,7 +94,7 @@ def load_named(
             both = f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}"
             hint = "results lie under results/<name>; rename one of the files"
             raise SettingsError(both, hint=hint)
-        study = experiments[path.stem] = load_experiment(path)
+        study = experiments[path.stem] = load_experiment(path, commands)
         for model in study.models:
             study.answer_template(model)
         for generator in study.generators:
@@ -98,8 +103,8 @@ def load_named(
     return experiments, files
 
 
-def load_experiment(path: str | Path) -> Experiment:
-    """Read and check an experiment file.
+def load_experiment(path: str | Path, commands: Sequence[str] | None = None) -> Experiment:
+    """Read and check an experiment file, for a run of these ``commands`` where some are given.
 
     Raises:
         SettingsError: the file is no YAML, or a key is unknown, missing or of the wrong kind;
@@ -122,7 +127,9 @@ def load_experiment(path: str | Path) -> Experiment:
     if not isinstance(values, dict):
         raise SettingsError("not a mapping of keys", where=str(path), hint="see config/README.md")
     study = _checked(Experiment, values, str(path), text)
-    if problems := list(refused_files(study, path.resolve().parent)):
+    problems = [*refused_files(study, path.resolve().parent)]
+    problems += [] if commands is None else refused_commands(study, commands)
+    if problems:
         raise _wrong(problems, str(path), text)
     return study
 

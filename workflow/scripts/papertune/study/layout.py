@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from papertune.study.experiment import Experiment, Part
+from papertune.study.settings import OpenAIGenerator, TransformersGenerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +126,16 @@ class Layout:
         return [folder for folder in dict.fromkeys(found) if folder]
 
     def generator_model(self, generator: str) -> str | None:
-        """The folder of a generator's model; None where no model runs here."""
+        """The folder of a generator's model; None of one that runs elsewhere or is known by a name."""
         chosen = self.experiment.generators[generator]
-        if chosen.backend != "transformers":
-            return None
-        return self.hub(chosen.model, chosen.revision)
+        if isinstance(chosen, TransformersGenerator | OpenAIGenerator) and chosen.has_folder:
+            return self.hub(chosen.model, chosen.revision)
+        return None
+
+    def runs_a_model(self, generator: str) -> bool:
+        """Whether a generator's job runs a language model itself, or a server with one."""
+        chosen = self.experiment.generators[generator]
+        return chosen.backend == "transformers" or bool(getattr(chosen, "serve", ""))
 
     def base(self, model: str) -> str:
         """The folder of a model's base, wherever the base comes from."""

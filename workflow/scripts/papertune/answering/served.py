@@ -1,0 +1,267 @@
+"""A model server writes the answers, in place of the job's own engine.
+
+It reads what the job would: the tokens of a prompt, or, where it takes text alone, a text of which it
+makes these tokens; how many they are is held against what it says of each. Likelihoods of reference
+answers are the job's.
+"""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import httpx
+
+from papertune.answering.generation import Generated, Row, Sampling
+from papertune.errors import ServerError
+from papertune.examples.tokens import start_tokens
+from papertune.identity import digest
+from papertune.jobs import stopping
+from papertune.models.loading import ADAPTER, dtype_of
+from papertune.models.quantization import quantization_of
+from papertune.models.whole import whole_model
+from papertune.records import from_json
+from papertune.servers import refusals
+from papertune.servers.client import Client
+from papertune.servers.place import Place
+from papertune.servers.replies import Asked
+from papertune.servers.server import Server
+from papertune.study.settings import Answering
+
+NAME = "papertune"  # under which a server knows a model, where its command line says $name
+UNREAD = {400, 415, 422, 500}  # how servers say that they take no tokens
+WHERE = "answering"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a server wrote: the text, its tokens with the end token, whether it hit the limit; and
+    how many tokens it says that the prompt had.
+    """
+
+    text: str
+    tokens: int | None
+    cut: bool
+    prompt: int | None
+
+
+@contextmanager
+def opened(
+    answering: Answering, model: Path, base: Path | None, threads: int, where: str = WHERE
+) -> Iterator[tuple[Place, str]]:
+    """The server of a model, and the name to ask it by: one that is started here, or at the url.
+
+    Adapters are merged into a temporary folder, or given to a server that takes them.
+
+    Raises:
+        ServerError: it cannot be started, or the one at the url has not this model.
+    """
+    if answering.url:
+        place = Place(answering, f"{where}.url")
+        yield place, _listed(place, model)
+        return
+    names: dict[str, Any] = {"name": NAME, "dtype": str(dtype_of("auto")).removeprefix("torch.")}
+    line, own_way = answering.serve, False
+    if answering.adapters and base is not None and (model / ADAPTER).exists():
+        # the weights under an adapter of a quantised base are not the base's
+        own_way = quantization_of(model) is None
+    with tempfile.TemporaryDirectory(
+        prefix="papertune-served-", ignore_cleanup_errors=True
+    ) as folder:
+        if own_way:
+            line, names["adapter"] = f"{line} {answering.adapters}", model.absolute()
+        whole_model(base if own_way and base else model, base or model, Path(folder), answering)
+        names["model"] = folder
+        named = "name" in Template(line).get_identifiers()
+        how: dict[str, Any] = {"threads": threads, "start": answering.start, "remove": Path(folder)}
+        with closing(Server(line, names, where=f"{where}.serve", **how)) as server:
+            yield server, NAME if named else folder
+
+
+def _listed(place: Place, model: Path) -> str:
+    """The name of a model at a server that runs: the path of its folder, as it is or whole."""
+    url, names = f"{place.url()}/models", (str(model), str(model.absolute()))
+    hint = f"serve {names[0]} under that name, as `vllm serve {names[0]}` does, or set serve"
+    try:
+        with place.client(timeout=30) as client:
+            found = [str(one["id"]) for one in from_json(client.get(url).content)["data"]]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        what = f"the server does not say which models it has ({type(error).__name__}: {error})"
+        raise ServerError(what, where=url, hint=hint) from None
+    if known := [name for name in names if name in found]:
+        return known[0]
+    raise ServerError(
+        f"the server has not the model {names[0]}; it has {', '.join(found[:9]) or 'none'}",
+        where=url,
+        hint=hint,
+    )
+
+
+class Writer:
+    """Asks a server for the answers to prompts, as the job would write them.
+
+    Args:
+        most: New tokens, as :func:`papertune.answering.generation.room_for` says.
+
+    Raises:
+        ServerError: it does not read a prompt as the job does; ``first`` is one.
+    """
+
+    def __init__(
+        self, place: Place, name: str, tokenizer: Any, sampling: Sampling, most: int, how: Answering
+    ) -> None:
+        self.place, self.name, self.tokenizer = place, name, tokenizer
+        self.sampling, self.most, self.how = sampling, most, how
+        self.start = start_tokens(tokenizer)
+        self._prompt: Any = None  # what of a prompt's tokens is sent
+
+    def __call__(self, rows: Iterable[Row], count: int) -> Iterator[dict[str, Generated | None]]:
+        """Answers as they come, by key; None of a prompt that cannot be sent as it is.
+
+        Raises:
+            Interrupted: the job was asked to stop.
+            ServerError: the server gave no answer to some.
+        """
+        client = Client(
+            self.place, self.how, path="completions", model=self.name, items="questions",
+            framed=lambda text: self._body(text, "", 1), read=said,
+        )  # fmt: skip
+        rest, failed = iter(rows), list[str]()
+        unsent: dict[str, Generated | None] = {}
+        asked = self._asked(rest, unsent)
+        for batch in client.ask(asked):
+            found: dict[str, Generated | None] = {}
+            for one in batch:
+                (key, tokens), value = one.asked.item, one.value
+                if value is None:
+                    failed.append(one.error)
+                    continue
+                same = value.prompt in (None, len(tokens))
+                found[key] = self._read(value) if same else None
+            yield found | unsent
+            unsent.clear()
+        yield unsent
+        if failed:
+            hint = "give the server more context or time, or set a smaller concurrency"
+            what = f"{len(failed)} of {count} questions have no answer: {failed[0]}"
+            raise ServerError(what, where=WHERE, hint=f"{hint}; the others are kept")
+
+    def _asked(self, rows: Iterator[Row], unsent: dict[str, Generated | None]) -> Iterator[Asked]:
+        for key, tokens in rows:
+            if self._prompt is None:
+                self._prompt = self._way(tokens)
+            prompt = self._prompt(tokens)
+            if prompt is None:
+                unsent[key] = None
+            else:
+                yield Asked((key, tokens), self._body(prompt, key, self.most), text=key)
+
+    def _body(self, prompt: Any, key: str, most: int) -> dict[str, Any]:
+        body = {"prompt": prompt, "max_tokens": most, "temperature": self.sampling.temperature}
+        if self.sampling.temperature > 0:
+            seed = int(digest([self.sampling.seed, key])[:7], 16)
+            body |= {"top_p": self.sampling.top_p, "seed": seed}
+        return body
+
+    def _way(self, tokens: list[int]) -> Any:
+        """How prompts are sent: as tokens, else as texts with the beginning token or without.
+
+        Raises:
+            ServerError: the server reads none of these as the job does.
+        """
+        ways: list[Callable[[list[int]], Any]] = [
+            lambda tokens: tokens,
+            self._text,
+            partial(self._text, whole=True),
+        ]
+        told = []
+        with self.place.client(timeout=self.how.timeout) as client:
+            for way in ways:
+                prompt = way(tokens)
+                if prompt is None:
+                    continue
+                asked = {"model": self.name, **self._body(prompt, "", 1)}
+                status, content = _post(client, self.place, asked)
+                if status == 200:
+                    try:
+                        read = said(content).prompt
+                    except (ValueError, LookupError, TypeError, AttributeError):
+                        read = -1
+                    if read in (None, len(tokens)):
+                        kind = "tokens" if prompt is tokens else "texts"
+                        log.info(
+                            "the server is sent %s (%d in the first prompt)", kind, len(tokens)
+                        )
+                        return way
+                    told.append(f"as {read} tokens")
+                elif status in UNREAD and prompt is tokens:
+                    continue
+                else:
+                    what = f"the server answers no prompt: HTTP {status}: "
+                    what += refusals.words_of(content)[: refusals.SHOWN]
+                    raise ServerError(what, where=self.place.name, hint="see the server's log")
+        what = f"the server reads a prompt of {len(tokens)} tokens {' and '.join(told) or 'not'}"
+        hint = (
+            "it has another tokenizer, or puts a template of its own around prompts (Ollama does): "
+            "take a server that completes prompts as they are"
+        )
+        raise ServerError(what, where=self.place.name, hint=hint)
+
+    def _text(self, tokens: list[int], whole: bool = False) -> str | None:
+        """A text of which the server's tokenizer makes these tokens; ``None`` where there is none.
+
+        The beginning token is the server's to add, but where ``whole``.
+        """
+        begins = tokens[: len(self.start)] == self.start
+        own = tokens if whole or not begins else tokens[len(self.start) :]
+        how = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
+        text = str(self.tokenizer.decode(own, **how))
+        again = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return text if list(again) == list(own) else None
+
+    def _read(self, one: Said) -> Generated:
+        """An answer as the job has it: tokens without the end token."""
+        again = len(self.tokenizer(one.text, add_special_tokens=False)["input_ids"])
+        if one.tokens is None:
+            return Generated(one.text, again, one.cut)
+        # some servers call it cut, too, where the end token was the last that there could be
+        cut = one.cut and not (one.tokens >= self.most and again == one.tokens - 1)
+        return Generated(one.text, one.tokens if cut else max(0, one.tokens - 1), cut)
+
+
+def said(content: bytes) -> Said:
+    """What stands in a reply of ``completions``.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError: no answer.
+    """
+    reply = from_json(content)
+    choice, usage = reply["choices"][0], reply.get("usage") or {}
+    if not isinstance(choice["text"], str):
+        raise TypeError(type(choice["text"]).__name__)
+    numbers = (usage.get("completion_tokens"), usage.get("prompt_tokens"))
+    tokens, prompt = (one if isinstance(one, int) else None for one in numbers)
+    return Said(choice["text"], tokens, choice.get("finish_reason") == "length", prompt)
+
+
+def _post(client: httpx.Client, place: Place, body: dict[str, Any]) -> tuple[int, bytes]:
+    """The status and content of a reply to a first request; again where the server is not ready."""
+    for attempt in range(5):
+        stopping.pause(attempt)
+        stopping.check()
+        try:
+            reply = client.post(f"{place.url()}/completions", json=body, **place.how)
+        except httpx.HTTPError as error:
+            last: httpx.HTTPError = error
+            continue
+        if reply.status_code != 503:
+            return reply.status_code, reply.content
+        last = httpx.HTTPStatusError("503", request=reply.request, response=reply)
+    raise place.unreachable(f"{type(last).__name__}: {last}", "nothing was asked yet")

@@ -1,0 +1,61 @@
+"""A generator's model in a server that the job starts: it reads and writes what it would in the job."""
+
+from collections.abc import Container, Iterable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from papertune.answering import served
+from papertune.answering.generation import Sampling, room_for
+from papertune.generators.backends import Request, Written, decoding_of
+from papertune.generators.transformers_backend import TransformersBackend
+from papertune.models.loading import load_config
+from papertune.servers.place import Place
+from papertune.study.settings import Answering, OpenAIGenerator, ServerSettings
+
+OTHERWISE = "the server would read the prompt otherwise than it stands there"
+
+
+class ServedBackend(TransformersBackend):
+    """Starts the server with the first request; prompts are those of the job's own engine."""
+
+    settings: OpenAIGenerator  # type: ignore[assignment]
+
+    def __init__(self, settings: Any, **here: Any) -> None:
+        super().__init__(settings, **here)
+        self._open = ExitStack()
+        self._server: tuple[Place, str] | None = None
+
+    def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
+        """Batches as they come."""
+        for window, rows, too_long in self._windows(requests):
+            if too_long:
+                yield too_long
+            if not rows:
+                continue
+            by_key = {request.key: request for request in window}
+            decoding = decoding_of(self.settings.decoding, window[0].attempt)
+            for found in self._writer(Sampling(**decoding.model_dump()))(rows, len(rows)):
+                yield [
+                    Written(by_key[key], text=one.text, cut=one.truncated)
+                    if one
+                    else Written(by_key[key], error=OTHERWISE)
+                    for key, one in found.items()
+                ]
+
+    def _writer(self, sampling: Sampling) -> served.Writer:
+        how = {name: getattr(self.settings, name) for name in ServerSettings.model_fields}
+        limits = {"max_new_tokens": sampling.max_new_tokens, "temperature": sampling.temperature}
+        settings = Answering(engine="server", **limits, **how)
+        if self._server is None:
+            opened = served.opened(settings, self.folder, None, self.threads, "generators")
+            self._server = self._open.enter_context(opened)
+        _, most = room_for(load_config(self.folder), sampling.max_new_tokens)
+        return served.Writer(*self._server, self._tokenizer, sampling, most, settings)
+
+    def cut(self, requests: Iterable[Request], wanted: Container[str]) -> None:  # type: ignore[override]
+        """Requests are the server's to batch."""
+
+    def close(self) -> None:
+        """End the server."""
+        self._server = None
+        self._open.close()

@@ -1,0 +1,317 @@
+"""Asking an OpenAI-compatible server (vLLM, Ollama, a hosted service) about many things.
+
+Requests run at once up to a limit. What may pass by itself (429, 5xx, a timeout, a garbled reply)
+is tried again with growing pauses or as long as Retry-After says, and once more after all others. A
+parameter that the server does not take is renamed or left out from then on. Whatever else is no answer
+is judged by ``refusals.py``, and none of it is ever an answer. The key is read from the environment,
+sent, and written nowhere.
+"""
+
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from itertools import islice, takewhile
+from typing import Any, NoReturn
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from papertune.errors import ServerError, one_line
+from papertune.jobs import stopping
+from papertune.servers import refusals
+from papertune.servers.place import Place
+from papertune.servers.refusals import Kind, Refusal
+from papertune.servers.replies import Asked, Failure, Reply, pause_asked
+from papertune.study.settings import ServerSettings
+
+FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
+LONGEST_PAUSE = 60.0
+LONGEST_ASKED = (
+    300.0  # seconds that a Retry-After may ask for; with more there is nothing to wait for
+)
+SOON = 20.0  # seconds; sites that send no earlier signal give a job 30
+MOST_BYTES = 16 * 2**20  # of a reply
+PATIENCE = 10  # timeouts in which a reply that comes in drops has to be whole
+IN_A_ROW = 5  # items without an answer: then it is found out whether the server answers at all
+RESTS = "what is finished is kept; the same command asks for the rest"
+
+UNPROCESSED = {400, 404, 422}  # where a server says that it does not take a parameter
+RENAMED = {"max_tokens": "max_completion_tokens"}  # the others are left out
+
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """Asks a server, one request per item.
+
+    Args:
+        place: Where the server is, and its key.
+        settings: How many requests at once, for how long, how often.
+        path: Of the API, below the place's url: ``chat/completions`` or ``completions``.
+        model: The name under which the server knows it.
+        framed: The body that asks with a text.
+        read: Gives the value in a reply; ValueError, LookupError, TypeError, AttributeError where
+            there is none.
+        items: What is asked about, in words.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        settings: ServerSettings,
+        *,
+        path: str,
+        model: str,
+        framed: Callable[[str], dict[str, Any]],
+        read: Callable[[bytes], Any],
+        items: str,
+    ) -> None:
+        self.place, self.settings, self.path, self.model = place, settings, path, model
+        self.framed, self.read, self.items = framed, read, items
+        self._changes: dict[str, Any] = {}  # of parameters that the server does not take, in order
+        self._lock = threading.Lock()
+        self._over = threading.Event()  # a request met what stops all others
+
+    def ask(self, what: Iterable[Asked]) -> Iterator[list[Reply]]:
+        """Replies as they come, in any order; one for each that was asked.
+
+        Raises:
+            Interrupted: the job was asked to stop.
+            ServerError: nothing can be asked.
+        """
+        waiting: set[Future[tuple[Reply, Kind | None]]] = set()
+        source, limit, patience = iter(what), self.settings.concurrency, IN_A_ROW
+        later: list[Asked] | None = []  # failed, and are asked once more after all others
+        row: list[Reply] = []  # without an answer, one after the other
+        unasked: list[Reply] = []
+        self._over.clear()
+        self.place.url()  # one that is started here has all the time that it needs
+        with (
+            stopping.unhurried(),  # replies on their way were paid for and come soon
+            self.place.client(
+                timeout=self.settings.timeout,
+                limits=httpx.Limits(max_connections=limit),
+                verify=_certificates(),
+            ) as client,
+            ThreadPoolExecutor(limit, thread_name_prefix="client") as pool,
+        ):
+            try:
+                while True:
+                    if not stopping.requested():
+                        for one in islice(source, limit - len(waiting)):
+                            waiting.add(pool.submit(self._ask, client, one))
+                    if not waiting:
+                        stopping.check()
+                        if later:
+                            source, later = iter(later), None
+                            continue
+                        if unasked:
+                            self._stop(f"{len(unasked)} {self.items} are left: {unasked[0].error}")
+                        return
+                    done, waiting = wait(waiting, stopping.LOOK, FIRST_COMPLETED)
+                    if stopping.requested() or any(future.exception() for future in done):
+                        # those on their way are worth having, where they come soon
+                        soon = SOON if stopping.requested() else None
+                        done |= wait({one for one in waiting if not one.cancel()}, soon).done
+                        waiting = set()
+                    fatal = [future for future in done if future.exception()]
+                    batch = []
+                    for reply, kind in (future.result() for future in done if future not in fatal):
+                        row = [*row, reply] if kind else []
+                        if kind in (Kind.PASSING, Kind.LIMIT) and later is not None:
+                            later.append(reply.asked)
+                        elif kind is Kind.LIMIT:
+                            unasked.append(reply)
+                        else:
+                            batch.append(reply)
+                    if batch:
+                        yield batch  # what is finished is kept, whatever else went wrong
+                    stopping.check()
+                    if fatal:
+                        raise fatal[0].exception() or AssertionError
+                    patience = patience if row else IN_A_ROW
+                    if len(row) >= patience:
+                        self._see_it_answers(pool, client, row)
+                        patience += len(row)
+            finally:
+                self._over.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _see_it_answers(
+        self, pool: ThreadPoolExecutor, client: httpx.Client, row: list[Reply]
+    ) -> None:
+        """Ask with the beginning that refused prompts share: a document is then not the cause.
+
+        Raises:
+            ServerError: the server does not answer this either.
+        """
+        prompts = (one.asked.text for one in row)
+        alike = takewhile(lambda at: len({*at}) == 1, zip(*prompts, strict=False))
+        shared = "".join(characters[0] for characters in alike).strip()
+        probe = replace(row[-1].asked, body=self.framed(shared[:1000] or "Say OK."))
+        asked = pool.submit(self._ask, client, probe)
+        while not wait([asked], stopping.LOOK).done:
+            if stopping.requested():
+                return
+        if asked.result()[1] and not stopping.requested():
+            self._stop(f"{len(row)} requests in a row failed; the last: {row[-1].error}")
+
+    def _stop(self, what: str, hint: str = "see the server's log, or run again later") -> NoReturn:
+        self._over.set()
+        raise ServerError(
+            f"{what}; model {self.model!r}",
+            where=f"{self.place.name}/{self.path}",
+            hint=f"{hint}; {RESTS}",
+        )
+
+    def _ask(self, client: httpx.Client, asked: Asked) -> tuple[Reply, Kind | None]:
+        """One item, tried again while it may help; a kind where no answer came."""
+        most = self.settings.retries
+        tries = Retrying(
+            retry=retry_if_exception(
+                lambda error: isinstance(error, Failure) and error.kind is not Kind.DOCUMENT
+            ),
+            stop=lambda state: state.attempt_number > most or self._ends(),
+            wait=_pause,
+            sleep=self._rest,
+            reraise=True,
+        )
+        try:
+            return tries(self._post, client, asked), None
+        except Failure as error:
+            if error.fatal and not self._ends():
+                self._over.set()
+                raise error.fatal from None
+            return Reply(asked, error=self._shown(str(error))), error.kind
+        except BaseException:
+            self._over.set()  # before the others send anything more
+            raise
+
+    def _ends(self) -> bool:
+        return self._over.is_set() or bool(stopping.requested())
+
+    def _rest(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._ends() and (left := end - time.monotonic()) > 0:
+            self._over.wait(min(left, stopping.LOOK))
+
+    def _post(self, client: httpx.Client, asked: Asked) -> Reply:
+        while True:
+            if self._ends():
+                raise Failure("not asked: the job ends")
+            sent = dict(asked.decoding)
+            changed = self._changed(sent)
+            response = self._sent(client, {"model": self.model, **asked.body, **sent})
+            if response.status_code == 200:
+                with suppress(ValueError, LookupError, TypeError, AttributeError):
+                    given = self.read(response.content)
+                    self.place.answered()
+                    return Reply(asked, given, sent=sent if changed else None)
+            words, status = refusals.words_of(response.content), response.status_code
+            if status == 200:  # the one that its error names
+                status = refusals.status_of(response.content)
+            if not self._adapts(response, status, words, sent):
+                self._refuse(response, status, words)
+
+    def _changed(self, sent: dict[str, Any]) -> bool:
+        """Change the parameters to what the server takes; whether any was."""
+        with self._lock:
+            for name, to in self._changes.items():
+                value = sent.pop(name, None)
+                if name == "stream":
+                    sent[name] = to
+                elif to:
+                    sent[to] = value
+            return bool(self._changes)
+
+    def _adapts(
+        self, response: httpx.Response, status: int, words: str, sent: dict[str, Any]
+    ) -> bool:
+        """Remember for this run what the server does not take; whether to ask again."""
+        name = refusals.parameter_refused(words, [*sent]) if status in UNPROCESSED else ""
+        to: Any = RENAMED.get(name)
+        if response.status_code == 200 and response.content.lstrip().startswith(b"data:"):
+            name, to = ("" if "stream" in sent else "stream"), False
+        if not name:
+            return False
+        with self._lock:
+            if name not in self._changes:
+                self._changes[name] = to
+                done = (
+                    "sent as false" if name == "stream" else f"sent as {to}" if to else "left out"
+                )
+                log.warning(
+                    "%s: the server does not take %s, which is %s from now on (%s)",
+                    *(self.place.name, name, done, self._shown(words)),
+                )
+        return True
+
+    def _refuse(self, response: httpx.Response, status: int, words: str) -> NoReturn:
+        """Raise what a reply without an answer means."""
+        page = response.content.lstrip()[:1] == b"<"
+        meant = refusals.meaning_of(status, "" if page else words)
+        told = f"HTTP {status}: {self._shown(words) or 'no words'}"
+        if response.status_code == 200:
+            told = f"a reply that is no completion: {self._shown(words) or 'nothing'}"
+            meant = refusals.NO_SERVER if page else meant
+        if meant.kind is Kind.STOP:
+            self._stop_for(meant, told)
+        pause = pause_asked(response.headers.get("retry-after", ""))
+        if meant.kind is not Kind.DOCUMENT and pause is not None and pause > LONGEST_ASKED:
+            self._stop(f"the server asks to wait for {pause:,.0f} s ({told})", "run again then")
+        raise Failure(told, meant.kind, pause=pause)
+
+    def _stop_for(self, meant: Refusal, told: str) -> NoReturn:
+        values = {"model": self.model, "key": self.settings.key_variable}
+        hint = meant.hint.format(**values)
+        if "{key}" in meant.hint and not self.place.key:
+            hint += " (it is not set now)"
+        self._stop(f"{meant.what.format(**values)} ({told})", hint)
+
+    def _sent(self, client: httpx.Client, asked: dict[str, Any]) -> httpx.Response:
+        """The server's whole reply; one without end is a failure like a torn one."""
+        address = f"{self.place.url()}/{self.path}"
+        end = time.monotonic() + PATIENCE * self.settings.timeout
+        body = bytearray()
+        try:
+            with client.stream("POST", address, json=asked, **self.place.how) as response:
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) > MOST_BYTES:
+                        raise Failure(f"a reply of more than {MOST_BYTES:,} bytes")
+                    if time.monotonic() > end:
+                        raise Failure("a reply without end")
+        except httpx.ConnectError as error:
+            dead = self.place.unreachable(str(error), RESTS)
+            raise Failure(dead.what, fatal=dead) from None
+        except httpx.RequestError as error:
+            raise Failure(f"{type(error).__name__}: {error}") from None
+        kept = ("retry-after", "content-type")
+        headers = {name: response.headers[name] for name in kept if name in response.headers}
+        return httpx.Response(response.status_code, headers=headers, content=bytes(body))
+
+    def _shown(self, text: str) -> str:
+        """In short and in one line, never with the key."""
+        return one_line(text.replace(self.place.key, "***") if self.place.key else text)[
+            : refusals.SHOWN
+        ]
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust: read once, as it takes a while."""
+    return httpx.create_ssl_context()
+
+
+def _pause(state: RetryCallState) -> float:
+    """As long as the server asked for, else exponential with jitter; seconds."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Failure) and error.pause is not None:
+        return error.pause
+    return float(wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE)(state))
