@@ -55,6 +55,12 @@ def test_training_and_every_job_record_what_was_used(small):
         assert (folder / "history.csv").read_text().startswith("step,")
         assert not [path for path in folder.rglob("*") if path.suffix in (".bin", ".pt", ".pkl")]
 
+    with (small / "logs/remaining.csv").open(newline="") as stream:
+        looks = [
+            {name: int(value) for name, value in row.items()} for row in csv.DictReader(stream)
+        ]
+    assert looks and all(look["left"] >= 0 and look["done"] < look["jobs"] for look in looks)
+    assert looks[-1]["left"] < made["took"]["seconds"] and looks[-1]["done"] > 0
     with (small / "results/small/tables/cost.csv").open(newline="") as stream:
         rows = {(row["Stage"], row["Model or generator"]): row for row in csv.DictReader(stream)}
     assert ("Other runs", "") not in rows

@@ -63,6 +63,8 @@ def check_run():
         if submits:
             leftovers.remember(executor.run_uuid)
             note_settings()
+        else:
+            tell_remaining()
     except PapertuneError as error:
         raise WorkflowError(str(error)) from None
 

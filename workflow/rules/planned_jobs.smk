@@ -1,7 +1,7 @@
 # What a run is about to make, and what that asks for. No rules; it needs to know those of all stages.
 import psutil
 
-from papertune.cluster import machine, requests
+from papertune.cluster import machine, remaining, requests
 from papertune.jobs import gpus
 
 
@@ -94,3 +94,30 @@ def memory_there():
     sizes = {name: size * 10**9 for name, size in said.items() if size}
     # what its nodes have is the cluster's matter
     return lambda task: sizes.get(task.work) if task.on_gpu else None
+
+
+def tell_remaining():
+    """Tell now and then, as long as this run goes on, how long it still takes on this machine."""
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.output]
+    places = {job: place for place, job in enumerate(jobs)}
+    planned = []
+    for job in jobs:
+        wildcards = dict(job.wildcards_dict)
+        asked = attempts_of(job.rule, job.wildcards_dict, job.input)[0]
+        planned.append(
+            remaining.Planned(
+                job.rule.name,
+                wildcards.pop("experiment", ""),
+                wildcards,
+                log=str(job.log[0]) if job.log else "",
+                needs=tuple(
+                    places[one]
+                    for one in workflow.dag.dependencies[job]
+                    if one in places
+                ),
+                asks={name: n for name, n in asked.items() if isinstance(n, int)},
+            )
+        )
+    there = workflow.global_resources.items()
+    limits = {name: n for name, n in there if isinstance(n, int) and name != "_nodes"}
+    remaining.Clock(planned, LAYOUTS, limits).start()

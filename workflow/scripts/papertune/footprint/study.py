@@ -164,10 +164,18 @@ def _parts(task: Task) -> tuple[Architecture | None, Recipe, Machine]:
     machine = Machine(task.on_gpu, half=task.on_gpu, processes=processes, sharded=parted)
     if pretrain:
         return from_scratch(pretrain.architecture, pretrain.tokenizer), recipe, machine
-    folder = task.layout.base(task.name)
+    return architecture_in(task.layout.base(task.name)), recipe, machine
+
+
+def architecture_in(folder: str) -> Architecture | None:
+    """That of a base's folder, or what the Hub told of one that is not here yet."""
     config = Path(folder, "config.json")
-    known = _read(folder, config.stat().st_mtime_ns) if config.exists() else _told.get(folder)
-    return known, recipe, machine
+    return _read(folder, config.stat().st_mtime_ns) if config.exists() else _told.get(folder)
+
+
+def architecture_for(layout: Layout, model: str) -> Architecture | None:
+    """That of a model of an experiment, which may still have to be made."""
+    return _parts(Task(layout, "answer", model))[0]
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,217 @@
+"""How long a run on this machine still takes: planned work, at rates that what it did has shown.
+
+Each job has an estimate from its settings (:mod:`papertune.footprint.work`). What has finished, and
+how far running jobs say that they are, correct it: by the jobs of the same rule where some are known,
+else by all that run a language model. Then jobs are dealt to the machine as they will be.
+"""
+
+import csv
+import heapq
+import math
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from papertune.footprint.work import seconds_of
+from papertune.jobs.record import OK, RUN, RUNNING, JobRecord, folder_of, jobs_folder, read_record
+from papertune.owned import anybodys
+from papertune.study.layout import Layout
+
+FOLDER = Path("logs")
+FIRST, EVERY = 10.0, 30.0  # seconds to the first look, and between two of them
+BUSY = 100  # times as long as a look takes is waited at least
+KNOWN = 0.05  # share of a job from which on its own pace counts
+MODELS = ("synthesize", "train", "answer", "pretrain_base")  # whose pace is the processor's
+OVERDUE = 0.2  # of what a job has taken, if that is more than was expected
+END = 4096  # bytes of a log that are looked at
+COLUMNS = ("time", "elapsed", "left", "done", "jobs")
+
+_SAID = re.compile(r"[: ](\d{1,9})/(\d{1,9})(?: \(|, loss)")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job of a run; ``needs`` are places, in the same list, of those that come before it."""
+
+    rule: str
+    experiment: str  # empty where it belongs to none
+    wildcards: dict[str, str]
+    log: str = ""
+    needs: tuple[int, ...] = ()
+    asks: dict[str, int] = field(default_factory=dict)  # of cores, memory, …
+
+    @property
+    def kind(self) -> str:
+        """The rule, wherever it runs."""
+        return self.rule.removesuffix("_here")
+
+
+@dataclass(slots=True)
+class _State:
+    """Seconds of a job: expected to start and to work, taken so far, and what it says is done."""
+
+    start: float
+    work: float
+    taken: float | None = None  # None where it has not begun
+    ended: bool = False
+    share: float = 0.0
+    told: float = 0.0  # taken when it said that
+
+    @property
+    def seen(self) -> float | None:
+        """What its work takes as a whole, as far as it has shown that."""
+        if self.taken is None or not (self.ended or self.share >= KNOWN):
+            return None
+        taken, share = (self.taken, 1.0) if self.ended else (self.told, self.share)
+        return max(taken - self.start, 0.1) / share
+
+
+def left(
+    jobs: Sequence[Planned],
+    layouts: Mapping[str, Layout],
+    limits: Mapping[str, int],
+    run: str,
+    now: float,
+) -> tuple[float, int]:
+    """Seconds that a run still takes, and how many of its jobs are done.
+
+    Args:
+        jobs: All that it makes.
+        layouts: Experiments by their name.
+        limits: What the machine has of what jobs ask for; what is not named has no limit.
+        run: Its name in records of jobs.
+        now: Seconds since 1970.
+    """
+    states = [_state(job, layouts, run, now) for job in jobs]
+    paces = _paces(jobs, states)
+    each = []
+    for job, state in zip(jobs, states, strict=True):
+        pace = paces.get(job.kind, paces.get("models" if job.kind in MODELS else "others", 1.0))
+        whole = state.start + (state.work * pace if state.seen is None else state.seen)
+        taken = state.taken or 0.0
+        each.append(0.0 if state.ended else max(whole - taken, OVERDUE * taken))
+    begun = [state.taken is not None for state in states]
+    return _dealt(jobs, each, begun, limits), sum(state.ended for state in states)
+
+
+def _state(job: Planned, layouts: Mapping[str, Layout], run: str, now: float) -> _State:
+    if job.experiment not in layouts:
+        return _State(0.0, 0.0)
+    state = _State(*seconds_of(layouts[job.experiment], job.rule, job.wildcards))
+    record = _record_of(job, run)
+    if record is not None:
+        state.ended = record.status == OK
+        state.taken = (record.ended if state.ended and record.ended else now) - record.started
+        if not state.ended and job.log:
+            state.share, when = _share(job.log)
+            state.told = when - record.started
+    return state
+
+
+def _record_of(job: Planned, run: str) -> JobRecord | None:
+    """The newest attempt of this run; None where there is none that came to something."""
+    folder = folder_of(jobs_folder(job.experiment), job.rule, job.wildcards)
+    for path in sorted(folder.glob("[!.]*.json"), reverse=True):
+        if (record := read_record(path)) and record.run == run:
+            return record if record.status in (OK, RUNNING) else None
+    return None
+
+
+def _share(log: str) -> tuple[float, float]:
+    """How much of its work a running job says is done, and when it said so."""
+    with suppress(OSError), open(log, "rb", opener=anybodys) as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - END))
+        said = _SAID.findall(stream.read().decode("utf-8", "replace"))
+        if said and int(said[-1][1]):
+            share = int(said[-1][0]) / int(said[-1][1])
+            return min(share, 1.0), os.fstat(stream.fileno()).st_mtime
+    return 0.0, 0.0
+
+
+def _paces(jobs: Sequence[Planned], states: Sequence[_State]) -> dict[str, float]:
+    """Rule → how many times as long as expected its work takes; also of all that run models."""
+    sums: dict[str, list[float]] = {}
+    for job, state in zip(jobs, states, strict=True):
+        if state.seen is not None and state.work:
+            for name in (job.kind, "models" if job.kind in MODELS else "others"):
+                seen, expected = sums.get(name, [0.0, 0.0])
+                sums[name] = [seen + state.seen, expected + state.work]
+    return {name: seen / expected for name, (seen, expected) in sums.items()}
+
+
+def _dealt(
+    jobs: Sequence[Planned],
+    each: Sequence[float],
+    begun: Sequence[bool],
+    limits: Mapping[str, int],
+) -> float:
+    """Seconds until all are done, each begun as soon as what it needs is there and there is room."""
+    waits = [len(job.needs) for job in jobs]
+    after: list[list[int]] = [[] for _ in jobs]
+    for place, job in enumerate(jobs):
+        for needed in job.needs:
+            after[needed].append(place)
+    ready = [place for place, count in enumerate(waits) if not count]
+    room, running, clock = dict(limits), list[tuple[float, int]](), 0.0
+    while ready or running:
+        ready.sort(key=lambda place: (not begun[place], -each[place]))
+        for place in list(ready):
+            asks = {name: min(jobs[place].asks.get(name, 0), limits[name]) for name in limits}
+            if begun[place] or all(asks[name] <= room[name] for name in limits):
+                ready.remove(place)
+                room = {name: room[name] - asks[name] for name in limits}
+                heapq.heappush(running, (clock + each[place], place))
+        clock, place = heapq.heappop(running)
+        room = {
+            name: room[name] + min(jobs[place].asks.get(name, 0), limits[name]) for name in limits
+        }
+        for follower in after[place]:
+            waits[follower] -= 1
+            if not waits[follower]:
+                ready.append(follower)
+    return clock
+
+
+class Clock(threading.Thread):
+    """Tells beside a run, on the terminal and in ``logs/remaining.csv``, how long it still takes."""
+
+    def __init__(
+        self, jobs: Sequence[Planned], layouts: Mapping[str, Layout], limits: Mapping[str, int]
+    ) -> None:
+        super().__init__(name="remaining", daemon=True)
+        self.jobs, self.layouts, self.limits = jobs, layouts, limits
+        self.run_name = os.environ.get(RUN, "").partition(" ")[0]
+
+    def run(self) -> None:
+        """Look now and then, until the run ends."""
+        began, wait = time.time(), FIRST
+        with suppress(OSError):
+            FOLDER.mkdir(exist_ok=True)
+            (FOLDER / "remaining.csv").write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+        while True:
+            time.sleep(wait)
+            now, clock = time.time(), time.monotonic()
+            try:
+                seconds, done = left(self.jobs, self.layouts, self.limits, self.run_name, now)
+            except Exception as error:  # no run should end of it
+                print(f"How long this takes cannot be told: {error!r}", file=sys.stderr)
+                return
+            told = (round(now), round(now - began), round(seconds), done, len(self.jobs))
+            with suppress(OSError), open(FOLDER / "remaining.csv", "a", encoding="utf-8") as stream:
+                csv.writer(stream, lineterminator="\n").writerow(told)
+            print(words(seconds, now, done, len(self.jobs)), file=sys.stderr, flush=True)
+            wait = max(EVERY, BUSY * (time.monotonic() - clock))
+
+
+def words(seconds: float, now: float, done: int, jobs: int) -> str:
+    """``About 47 minutes left, until 14:32 (23 of 96 jobs done)``."""
+    minutes = math.ceil(seconds / 60)
+    said = "Less than a minute" if minutes < 2 else f"About {minutes} minutes"
+    until = time.strftime("%H:%M", time.localtime(now + seconds))
+    return f"{said} left, until {until} ({done} of {jobs} jobs done)"
