@@ -1,4 +1,5 @@
 # make demo   the whole study in small, from nothing to a report
+# make study  real language models, in an hour or two; on your own papers: make study PAPERS=papers.csv
 # make test   everything that CI runs
 # make doctor EXPERIMENTS=isca [PROFILE=profiles/ours]   what would keep it from running; also: plan
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -16,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor plan bundle unbundle export install test bench lint lock audit format schema readme clean
+.PHONY: help demo study doctor plan bundle unbundle export install test bench lint lock audit format schema readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -43,6 +44,14 @@ demo: .venv/installed ## run the demo and show where its report is
 	$(BIN)/snakemake --config experiments=demo
 	@echo; cat results/demo/tables/matrix.txt
 	@echo; echo "Report: results/demo/report.html"
+
+# two cores and 6 GB, whatever else the machine has: as much as the report's minutes are of
+OF = $(if $(PAPERS),results/smollm2-papers.yaml,smollm2)
+study: models ## run a study with real language models; PAPERS=papers.csv takes your own papers
+	$(if $(PAPERS),PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.collect.own_papers config/experiments/smollm2.yaml $(PAPERS) $(OF))
+	$(BIN)/snakemake --cores 2 --resources web=1 gpu=1 mem_mb=6000 --config experiments=$(OF)
+	@echo; cat results/$(basename $(notdir $(OF)))/tables/matrix.txt
+	@echo; echo "Report: results/$(basename $(notdir $(OF)))/report.html"
 
 doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=... needs
 	$(BIN)/snakemake doctor --quiet host progress rules --profile $(or $(PROFILE),$(HERE)) $(STUDY)
@@ -74,8 +83,9 @@ format: .venv/installed-test ## bring the code into its form
 schema: .venv/installed ## write the schemas for editors anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.experiment_file workflow/schemas
 
-readme: .venv/installed ## copy what results/demo found to docs/demo, and quote it in README.md
-	PYTHONPATH=workflow/scripts $(BIN)/python docs/readme.py results/demo
+RESULTS ?= $(wildcard results/demo results/smollm2 results/smollm2-papers)
+readme: .venv/installed ## copy what RESULTS=results/... found to docs/, and quote it in README.md
+	PYTHONPATH=workflow/scripts $(BIN)/python docs/readme.py $(RESULTS)
 
 lock: .venv/installed-test ## write requirements/*.lock of the *.txt anew
 	$(LOCK) requirements/run.txt --output-file requirements/run.lock

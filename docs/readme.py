@@ -1,9 +1,10 @@
-"""Quotes the demo in the README: every number and verdict there comes from files of one run.
+"""Quotes the study and the demo: every number and verdict there comes from files of one run.
 
-    PYTHONPATH=workflow/scripts python docs/readme.py results/demo
+    PYTHONPATH=workflow/scripts python docs/readme.py results/demo results/smollm2
 
-copies that run's ``made.json`` and its figure of the matrix to ``docs/demo/`` and writes the part of
-``README.md`` between two comments anew. A test holds one against the other.
+copies each run's ``made.json`` and its figure of the matrix to ``docs/demo/`` (of any other experiment
+than the demo: ``docs/study/``) and writes the parts of ``README.md`` and ``docs/README.md`` between two
+comments anew. A test holds one against the other.
 """
 
 import json
@@ -16,13 +17,16 @@ from typing import Any
 from papertune.report.table import Table, to_markdown
 
 ROOT = Path(__file__).parents[1]
-COPIES = ROOT / "docs" / "demo"
-BEGIN, END = "<!-- what the demo found: `make readme` writes it -->", "<!-- end of it -->"
+DOCS = ROOT / "docs"
+NAMES = ("study", "demo")  # of folders below docs/, and of targets of make
+FILES = {"study": ("README.md", "docs/README.md"), "demo": ("README.md",)}  # that quote them
+BEGIN, END = "<!-- what the {} found: `make readme` writes it -->", "<!-- end of it -->"
 
 
-def quoted(made: dict[str, Any]) -> str:
-    """The README's part, of what ``made.json`` says."""
+def quoted(made: dict[str, Any], name: str = "demo", file: str = "README.md") -> str:
+    """A file's part on a run, of what ``made.json`` says; ``name`` is of :data:`NAMES`."""
     how, took, sets = made["how"], made["took"], made["test_sets"]
+    folder = "" if file.startswith("docs/") else "docs/"
     [own] = {g["test_set"] for claim in made["claims"] for g in claim["gains"] if g["own"]}
     minutes = math.ceil(took["seconds"] / 60)
     where = "; ".join(how["gpus"] + how["processors"])
@@ -33,11 +37,12 @@ def quoted(made: dict[str, Any]) -> str:
         for model, label in made["models"].items()
     ]
     table = to_markdown(Table("", ["Model", *sets.values()], rows))
+    others = "the other one has another writer's" if len(sets) == 2 else "the others have others'"
     lines = [
-        f"This is what the demo ends with, {minutes} minutes after `make demo` on {took['cores']} cores"
+        f"This is what the {name} ends with, {minutes} minutes after `make {name}` on {took['cores']} cores"
         f"{f' ({where})' if where else ''}: models answer questions about {papers} "
         f"papers of years that none of them was trained on. The column “{sets[own]}” has questions by "
-        "the writer of the training pairs, the other one has another writer's.",
+        f"the writer of the training pairs, {others}.",
         "",
         (f"{table}\n({made['legend']}; {seeds} seeds)").replace("*", r"\*"),
         "",
@@ -45,44 +50,63 @@ def quoted(made: dict[str, Any]) -> str:
         "",
         f"> {made['headline']}",
         "",
-        "![The matrix: each model's score with its interval, by test set](docs/demo/matrix.svg)",
+        *_chance(made, name),
+        f"![The matrix: each model's score with its interval, by test set]({folder}{name}/matrix.svg)",
         "",
         f"Made on {how['date']} with Papertune {how['papertune']}, "
         f"{'no browser' if how['browser'] == 'none' else how['browser']} and "
         f"{next(name for name in how['libraries'] if name.startswith('torch '))}; "
-        "[`docs/demo/made.json`](docs/demo/made.json) is that run's own account.",
+        f"[`docs/{name}/made.json`]({folder}{name}/made.json) is that run's own account.",
     ]
     return "\n".join(lines)
 
 
-def with_part(readme: str, part: str) -> str:
-    """The README with its part replaced."""
-    before, _, rest = readme.partition(BEGIN)
+def _chance(made: dict[str, Any], name: str) -> list[str]:
+    """What to hold the study's numbers against; the demo's base has no such."""
+    found = [cell["chance"] for cell in made["matrix"] if cell.get("chance") is not None]
+    if name == "demo" or not found:
+        return []
+    least, most = min(found), max(found)
+    return [
+        f"An answer to another question of the same test set would get {least:.3f} to {most:.3f} by chance.",
+        "",
+    ]
+
+
+def with_part(text: str, part: str, name: str = "demo", file: str = "README.md") -> str:
+    """A file's text with its part on a run replaced."""
+    begin = BEGIN.format(name)
+    before, _, rest = text.partition(begin)
     _, found, after = rest.partition(END)
     if not found:
-        sys.exit(f"README.md lacks the lines {BEGIN} and {END}, between which the demo is quoted")
-    return f"{before}{BEGIN}\n{part}\n\n{END}{after}"
+        sys.exit(f"{file} lacks the lines {begin} and {END}, between which the {name} is quoted")
+    return f"{before}{begin}\n{part}\n\n{END}{after}"
 
 
 def main(results: Path) -> None:
-    """Copy the files and write the README."""
+    """Copy a run's files and write what quotes them."""
     try:
         made = json.loads((results / "made.json").read_text("utf-8"))
     except OSError as error:
-        sys.exit(f"{results}/made.json: {error.strerror}; `make demo` writes it")
+        sys.exit(f"{results}/made.json: {error.strerror}; `make demo` and `make study` write such")
     if not (made["took"] or {}).get("complete"):
         sys.exit(f"{results}: its jobs left no whole record, so that its minutes are not known")
     if made["took"]["found"]:
         sys.exit(
             f"{results}: models were found in the store and not made, so that its minutes say nothing: "
-            "run the demo in a fresh folder"
+            "run it in a fresh folder"
         )
-    COPIES.mkdir(exist_ok=True)
-    shutil.copyfile(results / "made.json", COPIES / "made.json")
-    shutil.copyfile(results / "figures" / "matrix.svg", COPIES / "matrix.svg")
-    readme = ROOT / "README.md"
-    readme.write_text(with_part(readme.read_text("utf-8"), quoted(made)), "utf-8")
+    name = "demo" if made["experiment"] == "demo" else "study"
+    copies = DOCS / name
+    copies.mkdir(exist_ok=True)
+    shutil.copyfile(results / "made.json", copies / "made.json")
+    shutil.copyfile(results / "figures" / "matrix.svg", copies / "matrix.svg")
+    for file in FILES[name]:
+        path = ROOT / file
+        part = quoted(made, name, file)
+        path.write_text(with_part(path.read_text("utf-8"), part, name, file), "utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for folder in sys.argv[1:]:
+        main(Path(folder))

@@ -4,12 +4,13 @@ import hashlib
 import importlib.util
 import re
 
+import pytest
+
 import papertune
 from papertune.records import read_json
 from snakemake_run import ROOT
 
-DEMO = ROOT / "docs" / "demo"
-MADE = read_json(DEMO / "made.json")
+MADE = {path.parent.name: read_json(path) for path in (ROOT / "docs").glob("*/made.json")}
 README = (ROOT / "README.md").read_text("utf-8")
 
 _spec = importlib.util.spec_from_file_location("readme", ROOT / "docs" / "readme.py")
@@ -17,22 +18,32 @@ quoting = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(quoting)
 
 
-def test_the_readme_quotes_the_demo_and_its_figure_is_of_that_run():
-    assert quoting.with_part(README, quoting.quoted(MADE)) == README, "make readme"
-    digest = hashlib.sha256((DEMO / "matrix.svg").read_bytes()).hexdigest()
-    assert digest == MADE["figures"]["matrix.svg"]
-    weights = f"{MADE['parameters']['full'] / 1e6:.1f} million weights"
-    assert f"The demo's base has {weights}" in README
-    took = MADE["took"]
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_what_is_quoted_of_a_run_and_its_figure_are_of_that_run(name):
+    made = MADE[name]
+    for file in quoting.FILES[name]:
+        text = (ROOT / file).read_text("utf-8")
+        part = quoting.quoted(made, name, file)
+        assert quoting.with_part(text, part, name, file) == text, "make readme"
+        figure = re.search(r"\]\((\S+matrix\.svg)\)", part)
+        assert ((ROOT / file).parent / figure[1]).exists()
+    digest = hashlib.sha256((ROOT / "docs" / name / "matrix.svg").read_bytes()).hexdigest()
+    assert digest == made["figures"]["matrix.svg"]
+    took = made["took"]
     assert took["complete"] and not took["found"], "its minutes are those of a whole run"
 
 
+def test_the_readme_says_how_large_the_demos_base_is():
+    weights = f"{MADE['demo']['parameters']['full'] / 1e6:.1f} million weights"
+    assert f"The demo's base has {weights}" in README
+
+
 def test_a_readme_that_says_something_else_is_found_out():
-    cell = MADE["matrix"][0]["shown"]
+    cell = MADE["demo"]["matrix"][0]["shown"]
     assert README.count(cell) == 1
     for wrong in (README.replace(cell, "0.999"), README.replace(quoting.END, "")):
         try:
-            assert quoting.with_part(wrong, quoting.quoted(MADE)) != wrong
+            assert quoting.with_part(wrong, quoting.quoted(MADE["demo"])) != wrong
         except SystemExit as error:
             assert "between which" in str(error)
 
@@ -51,8 +62,10 @@ def prose(path):
     """What a file tells its readers: text, comments, docstrings."""
     text = path.read_text("utf-8")
     if path.suffix == ".md":
-        before, _, rest = text.partition(quoting.BEGIN)
-        return before + rest.partition(quoting.END)[2] if rest else text
+        for name in quoting.NAMES:
+            before, _, rest = text.partition(quoting.BEGIN.format(name))
+            text = before + rest.partition(quoting.END)[2]
+        return text
     if path.suffix == ".py":
         return "\n".join(re.findall(r'"""[^"]*"""|#.*', text))
     if path.suffix == ".yaml":

@@ -1,0 +1,77 @@
+"""An experiment on a file of one's own papers."""
+
+import json
+
+import pytest
+import yaml
+
+from papertune.collect.own_papers import main, with_papers
+from papertune.errors import CollectError
+from papertune.study.experiment_file import load_experiment
+from snakemake_run import ROOT
+
+STUDY = {
+    "title": "A study",
+    "source": {"kind": "pmlr", "volumes": {2011: [19]}},
+    "splits": {
+        "train": {"from": 2011, "to": 2021},
+        "test": {"from": 2022, "to": 2024},
+        "sample": {"train": 12, "test": 20},
+    },
+}
+
+
+def papers(folder, years: dict[int | None, int], suffix: str = "csv"):
+    """A file with so many papers of each year; None are papers without one."""
+    path = folder / f"papers.{suffix}"
+    rows = [
+        {"title": f"Of {year}", "paper_url": f"https://v.example/{year}/{n}", "abstract": "A text."}
+        | ({"year": year} if year else {})
+        for year, count in years.items()
+        for n in range(count)
+    ]
+    if suffix == "csv":
+        lines = [",".join(f'"{row.get(name, "")}"' for name in [*rows[0], "year"]) for row in rows]
+        path.write_text("\n".join([",".join([*rows[0], "year"]), *lines]))
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("years", "splits"),
+    [
+        # the last years that hold three tenths test; as many papers in all as the study has
+        (
+            {2018: 50, 2019: 50, 2020: 60, 2021: 40, 2022: 50, 2023: 40},
+            {"train": {"from": 2018, "to": 2021}, "test": {"from": 2022, "to": 2023},
+             "sample": {"train": 33, "test": 30}},
+        ),
+        # years that are missing, one year alone, none
+        ({2018: 9, 2020: 9}, {"test": 0.3, "sample": {"train": 132, "test": 60}}),
+        ({2018: 9}, {"test": 0.3, "sample": {"train": 132, "test": 60}}),
+        ({None: 9}, {"test": 0.3, "sample": {"train": 132, "test": 60}}),
+        ({2018: 9, 2019: 9, None: 1}, {"test": 0.3, "sample": {"train": 132, "test": 60}}),
+    ],
+)  # fmt: skip
+def test_the_years_of_a_file_decide_how_it_is_split(tmp_path, years, splits):
+    for suffix in ("jsonl", "csv") if None not in years else ("jsonl",):
+        path = papers(tmp_path, years, suffix)
+        values = with_papers(STUDY, path)
+        assert values["splits"] == splits
+        assert values["source"] == {"kind": "files", "path": str(path)}
+        assert values["title"] == f"A study: papers.{suffix}"
+
+
+def test_the_study_that_comes_along_takes_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = papers(tmp_path, {2022: 9, 2023: 9, 2024: 9})
+    own = tmp_path / "results/own.yaml"
+    main(str(ROOT / "config/experiments/demo.yaml"), str(path), str(own))
+    study = load_experiment(own)
+    assert (study.source.kind, study.years) == ("files", [2022, 2023, 2024])
+    assert yaml.safe_load(own.read_text())["generators"] == yaml.safe_load(
+        (ROOT / "config/experiments/demo.yaml").read_text()
+    )["generators"]  # fmt: skip
+    with pytest.raises(CollectError, match="no paper"):
+        with_papers(STUDY, papers(tmp_path, {2022: 0}, "jsonl"))

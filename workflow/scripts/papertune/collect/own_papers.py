@@ -1,0 +1,91 @@
+"""An experiment on a file of one's own papers: another one's settings with its source exchanged.
+
+``python -m papertune.collect.own_papers EXPERIMENT PAPERS OUTPUT`` writes it.
+"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from papertune.collect.listings.files import read
+from papertune.errors import CollectError, PapertuneError
+from papertune.records import Document, atomic_write
+from papertune.study.experiment_file import load_experiment
+from papertune.study.settings.listings import FilesSource
+
+TESTED = (
+    0.3  # least share of the papers in the years that test; of all papers, where years do not serve
+)
+
+
+def with_papers(values: dict[str, Any], papers: str | Path) -> dict[str, Any]:
+    """An experiment's settings on the papers of a file, and as many of them as it samples.
+
+    The last years test, as few as hold ``TESTED`` of the papers. Where papers have no year, or years
+    are missing between the first and the last, a share of the papers does.
+
+    Raises:
+        CollectError: the file cannot be read, or has no paper.
+    """
+    source = FilesSource(kind="files", path=str(papers))
+    rows = [(year, item) for _, year, item in read(source, 0) if isinstance(item, Document)]
+    if not rows:
+        raise CollectError(
+            "no paper in it",
+            where=str(papers),
+            hint="it needs a title and a paper_url or doi for each, and year and abstract",
+        )
+    splits, counts = dict(values["splits"]), Counter(year for year, _ in rows if year)
+    years = sorted(counts)
+    wanted = _sampled(values)
+    test, tested = list[int](), 0
+    while years and tested < TESTED * len(rows):
+        test.insert(0, years.pop())
+        tested += counts[test[0]]
+    whole = [*years, *test]
+    if years and counts.total() == len(rows) and whole == list(range(whole[0], whole[-1] + 1)):
+        splits["train"] = {"from": years[0], "to": years[-1]}
+        splits["test"] = {"from": test[0], "to": test[-1]}
+        parts = {"train": len(years), "test": len(test)}
+    else:
+        splits.pop("train", None)
+        splits["test"], parts = TESTED, {"train": 1, "test": 1}
+    if wanted:
+        splits["sample"] = {name: max(1, round(wanted[name] / parts[name])) for name in wanted}
+    title = f"{values.get('title', '')}: {Path(papers).name}".removeprefix(": ")
+    question = (
+        "Does fine-tuning on questions about these papers make a model better at questions about "
+        "papers that it was not trained on, and does the answer survive a change of question writer?"
+    )
+    own = {"title": title, "question": question, "source": source.model_dump(), "splits": splits}
+    return values | own
+
+
+def _sampled(values: dict[str, Any]) -> dict[str, int]:
+    """Documents that an experiment samples in all, by the side of its splits."""
+    splits = values["splits"]
+    sample = splits.get("sample") or {}
+    spans = {name: splits.get(name) for name in sample}
+    return {
+        name: sample[name] * (span["to"] - span["from"] + 1 if isinstance(span, dict) else 1)
+        for name, span in spans.items()
+    }
+
+
+def main(experiment: str, papers: str, output: str) -> None:
+    """Write the experiment file, and check it."""
+    values = yaml.safe_load(Path(experiment).read_text("utf-8"))
+    with atomic_write(output) as stream:
+        stream.write(f"# {experiment} on {papers}, as `make study` wrote it\n")
+        yaml.safe_dump(with_papers(values, papers), stream, sort_keys=False, allow_unicode=True)
+    load_experiment(output)
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except PapertuneError as problem:
+        sys.exit(str(problem))
