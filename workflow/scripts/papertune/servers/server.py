@@ -118,7 +118,10 @@ class Server(Place):
         self._starts = 0
 
     def unreachable(self, why: str, rests: str) -> ServerError:
-        """What to raise where it cannot be reached."""
+        """What to raise where it cannot be reached, once its keeper has seen that it has died."""
+        if self._keeper is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._keeper.wait(2)
         return self._error(f"no connection to the model server: {why}", rests)
 
     def close(self) -> None:
@@ -150,9 +153,7 @@ class Server(Place):
             log.warning("port %d was taken by another process; the next one is tried", self._port)
 
     def _launch(self) -> None:
-        with socket.socket() as free:
-            free.bind((HOST, 0))
-            self._port = free.getsockname()[1]
+        self._port = _free_port()
         words = filled(self.command, **self.names, port=self._port, threads=self.threads)
         if shutil.which(words[0]) is None:
             hint = "install it into the environment that the job runs in, or give its path"
@@ -301,3 +302,10 @@ class Server(Place):
         said = f"{what}; its last lines:\n    {self._last(LAST)}"
         whole = f"all that it said stands in {self.log}"
         return ServerError(said, where=self.where, hint=f"{hint}; {whole}" if hint else whole)
+
+
+def _free_port() -> int:
+    """One that nobody has now; somebody may before the server has."""
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        return int(free.getsockname()[1])
