@@ -183,9 +183,13 @@ class Asking:
     def write(self, batches: Iterable[list[Place]], attempt: int, count: int) -> None:
         """Ask about batches as they are, in this process; ``count`` is of their documents."""
         written = (self.backend.write(self._requests(batch, attempt)) for batch in batches)
-        for one in progress(self._stored(chain.from_iterable(written)), count, self.what):
-            if one.error:
-                log.warning("%s: document %s: %s", self.what, one.request.document.id, one.error)
+        stored = self._stored(chain.from_iterable(written))
+        for batch in progress(stored, count, self.what, size=len):
+            for one in batch:
+                if one.error:
+                    log.warning(
+                        "%s: document %s: %s", self.what, one.request.document.id, one.error
+                    )
 
     def check(self, places: Iterable[Place], attempt: int) -> None:
         """Read and check what was written and was not checked before."""
@@ -227,7 +231,7 @@ class Asking:
             prompt = Prompt(self.writer.prompt, given)
             yield Request(place.item(attempt), document, prompt, attempt)
 
-    def _stored(self, batches: Iterable[list[Written]]) -> Iterator[Written]:
+    def _stored(self, batches: Iterable[list[Written]]) -> Iterator[list[Written]]:
         for batch in batches:
             items: dict[str, Any] = {}
             for written in batch:
@@ -244,7 +248,7 @@ class Asking:
                     if written.sent is not None:
                         items[key]["sent"] = written.sent
             (self.checked if self.raw is None else self.raw).add(items)
-            yield from batch
+            yield batch
 
 
 @distributed.shared

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -115,16 +115,24 @@ def quieten() -> None:
 
 
 def progress(
-    items: Iterable[Item], total: int, what: str, *, every: float = 10.0
+    items: Iterable[Item],
+    total: int,
+    what: str,
+    *,
+    every: float = 10.0,
+    size: Callable[[Item], int] = lambda _: 1,
 ) -> Iterator[Item]:
     """Pass items on and log done/total and the rate at most once in ``every`` seconds, and at the end.
+
+    ``size`` says how many of the total an item is.
 
     Raises:
         Interrupted: the job was asked to stop and there are more items; whoever took the last
             one has finished it.
     """
     start, last, done = time.monotonic(), time.monotonic(), 0
-    for done, item in enumerate(items, 1):
+    for item in items:
+        done += size(item)
         yield item
         if done < total:  # a job that has done its work may as well end well
             stopping.check()
