@@ -34,8 +34,9 @@ help: ## list the targets
 	$(PIP) -r requirements/torch.txt
 	@touch $@
 
-.venv/installed-test: .venv/installed requirements/test.lock
+.venv/installed-test: .venv/installed requirements/test.lock requirements/serve.txt
 	$(LOCKED) $(BUILT) -r requirements/test.lock
+	$(LOCKED) -r requirements/serve.txt
 	@touch $@
 
 install: .venv/installed ## make .venv with pinned requirements

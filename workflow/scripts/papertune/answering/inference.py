@@ -16,7 +16,6 @@ from papertune.answering.generation import (
     reference_nll,
     room_for,
 )
-from papertune.answering.served import Writer, opened
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
@@ -218,6 +217,8 @@ def _ask_server(
         Interrupted: the job was asked to stop; what came is in the store.
         ServerError: there is no server, or it gave no answer to some.
     """
+    from papertune.answering.served import Writer, opened  # with what it asks by
+
     places = dict(place for batch in todo for place in batch)
     missing, config = finished.missing(places), load_config(task.model, base=task.base)
     unsent = set[str]()

@@ -1,0 +1,135 @@
+"""A model server answers as the job's own engine does: the same tokens in, the same text out."""
+
+import json
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import loopback
+import tiny_training
+from papertune.answering.inference import Task, answer
+from papertune.errors import ServerError
+from papertune.models.loading import load_tokenizer
+from papertune.pairfile import write_pairs
+from papertune.records import Answer, read_records
+from papertune.servers import client
+from papertune.study.settings import Answering
+from snakemake_run import ROOT
+from tiny_models import make_model
+
+PROMPT = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
+SCRIPT = f"{sys.executable} {ROOT / 'tests/model_server.py'} $model --port $port"
+TRANSFORMERS = (
+    f"{Path(sys.executable).with_name('transformers')} serve $model --port $port "
+    "--device cpu --dtype float32"
+)
+
+
+def pairs(count=9):
+    """Of other lengths each; one of them has a control token of the tokenizer in its text."""
+    made = [
+        replace(p, context=p.context * (1 + n * 5 % 3))
+        for n, p in enumerate(tiny_training.pairs(0, count))
+    ]
+    return [*made[:-1], replace(made[-1], context=f"{made[-1].context} <end> of it")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("tiny"), chat=True, context=512)
+
+
+@pytest.fixture
+def run(tmp_path, folder, monkeypatch):
+    """Has a model answer; gives the answers. ``noted`` is what the script was asked."""
+    monkeypatch.setattr(client, "FIRST_PAUSE", 0.02)
+    monkeypatch.delenv("PAPERTUNE_LOG", raising=False)
+
+    def asked(name, model=folder, base=None, items=None, **how):
+        items = pairs() if items is None else items
+        write_pairs(test_set := tmp_path / "test.parquet", items)
+        answering = Answering(**{"max_new_tokens": 12, "timeout": 20} | how)
+        task = Task(model=model, base=base, test_set=test_set, prompt=PROMPT, answering=answering)
+        output = tmp_path / f"{name}.jsonl"
+        answer(task, output=output, store=tmp_path / f"store-{name}", identity={"model": "m"})
+        return list(read_records(output, Answer))
+
+    return asked
+
+
+def noted(tmp_path):
+    return [json.loads(line) for line in (tmp_path / "requests").read_text().splitlines()]
+
+
+def test_tokens_are_sent_where_a_server_takes_them_and_a_killed_job_goes_on(
+    run, tmp_path, folder, monkeypatch
+):
+    serve = f"{SCRIPT} --key --requests {tmp_path / 'requests'}"
+    monkeypatch.setattr("papertune.answering.inference.load_model", None)
+    with pytest.raises(TypeError):  # the server has answered, and then the job is gone
+        run("server", engine="server", serve=serve)
+    before = len(noted(tmp_path))
+    assert before == 10  # one to see what the server takes
+    monkeypatch.undo()
+    answers = run("server", engine="server", serve=serve)
+    assert len(noted(tmp_path)) == before  # nothing is asked twice
+    tokenizer, prompts = load_tokenizer(folder), {tuple(one["prompt"]) for one in noted(tmp_path)}
+    text = PROMPT.replace("$instruction", "Answer").replace("$context", pairs()[0].context)
+    text = text.replace("$question", pairs()[0].question)
+    assert tuple(tokenizer(text)["input_ids"]) in prompts
+    assert answers[0].text == f"{tokenizer(text)['input_ids']}" and answers[0].new_tokens == 2
+    assert {one["max_tokens"] for one in noted(tmp_path)} == {1, 12}
+    assert {one["temperature"] for one in noted(tmp_path)} == {0}
+    own = run("job")
+    assert [a.reference_nll for a in answers] == [a.reference_nll for a in own]
+
+
+def test_one_that_reads_prompts_otherwise_is_refused(run):
+    with pytest.raises(ServerError, match=r"reads a prompt of \d+ tokens as \d+ tokens") as error:
+        run("server", engine="server", serve=f"{SCRIPT} --takes text")
+    assert "template of its own" in error.value.hint
+
+
+def test_one_that_runs_has_to_have_the_model_under_its_name(run, folder):
+    def served(handler):
+        if handler.command == "GET":
+            return 200, {}, {"data": [{"id": str(name)}]}
+        asked = json.loads(handler.asked.body)
+        assert asked["model"] == str(folder)
+        usage = {"prompt_tokens": len(asked["prompt"]), "completion_tokens": 2}
+        return 200, {}, {"choices": [{"text": " so", "finish_reason": "stop"}], "usage": usage}
+
+    with loopback.serving(served) as site:
+        how = {"engine": "server", "url": site.url("/v1")}
+        name = "another/model"
+        with pytest.raises(ServerError, match=r"has not the model .*; it has another/model"):
+            run("url", **how)
+        name = folder
+        assert {one.text for one in run("url", **how)} == {"so"}
+
+
+def test_transformers_serve_answers_as_the_job(run, folder, tmp_path, caplog):
+    """An adapter, merged; what cannot be sent as it is stays with the job's engine."""
+    for needed in ("fastapi", "uvicorn", "openai"):
+        pytest.importorskip(needed, reason=f"{needed} is not installed, see requirements/serve.txt")
+    from peft import LoraConfig, get_peft_model
+
+    from papertune.models.loading import load_model
+
+    adapted = get_peft_model(
+        load_model(folder),
+        LoraConfig(
+            r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
+        ),
+    )
+    adapted.save_pretrained(tmp_path / "adapter")
+    caplog.set_level(logging.INFO)
+    how = {"model": tmp_path / "adapter", "base": folder}
+    own = run("job", **how)
+    served = run("server", **how, engine="server", serve=TRANSFORMERS)
+    assert served == own != run("base")
+    assert "the server is sent texts" in caplog.text
+    assert "1 questions have what the server would read otherwise" in caplog.text
