@@ -13,6 +13,7 @@ from papertune.errors import TrainingError
 from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.models.beginning import complete_tokenizer
+from papertune.models.precision import choose
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
 from papertune.records import file_digest, read_json
 from papertune.study.settings import Quantization
@@ -88,15 +89,6 @@ def device_name() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def dtype_of(precision: str) -> Any:
-    """The torch dtype of ``auto``, ``fp32`` or ``bf16``; auto is bf16 where the GPU has it."""
-    import torch
-
-    able = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    half = precision == "bf16" or (precision == "auto" and able)
-    return torch.bfloat16 if half else torch.float32
-
-
 def context_of(config: Any) -> int | None:
     """The most tokens that a model of this configuration can see; ``None`` where it says none."""
     length = getattr(config.get_text_config(), "max_position_embeddings", None)
@@ -154,7 +146,8 @@ def load_model(
 
     Args:
         base: The folder of the base, where ``folder`` is an adapter's.
-        precision: ``auto``, ``fp32`` or ``bf16``; of a quantised model, that of the rest.
+        precision: As :func:`papertune.models.precision.choose` takes it; of a quantised model,
+            that of the rest.
         quantization: Of the linear layers; an adapter knows its own.
         device: The best of this machine unless given.
 
@@ -162,13 +155,15 @@ def load_model(
         TrainingError: the folder is not there, weights are not in it, or an adapter comes without
             its base.
     """
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     quantization = quantization or quantization_of(folder)
-    how = {"dtype": dtype_of(precision)}
-    if quantization:
-        how = quantized(quantization, dtype_of("auto"))
     whole = _whole_model(folder, base)
+    config = AutoConfig.from_pretrained(whole, **OFFLINE)
+    dtype = choose(precision, config).dtype
+    how = {"dtype": dtype}
+    if quantization:
+        how = quantized(quantization, choose("auto", config).dtype)
     model, told = AutoModelForCausalLM.from_pretrained(
         whole, use_safetensors=True, output_loading_info=True, **OFFLINE, **how
     )
@@ -179,7 +174,7 @@ def load_model(
             hint="bring the model again, whole, or take one that has a head to write with",
         )
     if quantization:
-        finish_quantized(model, dtype_of(precision), str(base or folder))
+        finish_quantized(model, dtype, str(base or folder))
     if Path(folder, ADAPTER).exists():
         from peft import PeftModel
 

@@ -9,6 +9,7 @@ import logging
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from papertune.jobs import distributed
 from papertune.models.beginning import save_tokenizer
 from papertune.models.loading import context_of, load_tokenizer, set_up_torch, vocabulary_of
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
+from papertune.models.precision import choose
 from papertune.models.quantization import write_quantization
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Training
@@ -162,6 +164,7 @@ def fit(
     steps = training.max_steps if training.max_steps > 0 else math.ceil(training.epochs * per_epoch)
     criterion = scorer.criterion if scorer else Criterion()
     guessing = math.log(vocabulary_of(model.config))
+    precision = choose(training.precision, model.config)
 
     def run(batch: int, accumulation: int, checkpoint: Path | None) -> Any:
         # jobs that train nothing do not load torch
@@ -170,7 +173,7 @@ def fit(
 
         args = alone.training_arguments(
             training, steps=steps, batch=batch, accumulation=accumulation, seed=seed,
-            checkpoints=checkpoints, what=what, begins=checkpoint is None,
+            checkpoints=checkpoints, what=what, precision=precision, begins=checkpoint is None,
         )  # fmt: skip
         kind: type[alone.StoppableTrainer] = alone.StoppableTrainer
         if distributed.size() > 1:
@@ -202,6 +205,7 @@ def fit(
         )  # fmt: skip
     return facts | {
         "planned_steps": steps,
+        "precision": asdict(precision),
         "batch": batch,
         "examples": {
             "train": len(train.rows), "validation": len(validation.rows),

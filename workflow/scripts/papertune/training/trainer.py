@@ -23,7 +23,8 @@ from transformers import PrinterCallback, Trainer, TrainerState, TrainingArgumen
 
 from papertune.errors import TrainingError
 from papertune.jobs import distributed, stopping
-from papertune.models.loading import device_name, dtype_of
+from papertune.models.loading import device_name
+from papertune.models.precision import Precision
 from papertune.study.settings import Training
 from papertune.training.by_answers import AnswerScorer
 from papertune.training.callback import BrokenOff, RunCallback
@@ -68,6 +69,7 @@ def training_arguments(
     seed: int,
     checkpoints: Path,
     what: str,
+    precision: Precision,
     begins: bool = True,
 ) -> TrainingArguments:
     """The update, its schedule, and how it is computed.
@@ -76,6 +78,7 @@ def training_arguments(
         steps: Updates of the whole run.
         batch: Examples that this process computes at once.
         accumulation: So many of which make its part of an update.
+        precision: That of the computation, what is trained stays in fp32.
         begins: Whether nothing is trained yet: the untrained model is then validated.
 
     Raises:
@@ -106,7 +109,7 @@ def training_arguments(
         lr_scheduler_type=training.schedule,
         warmup_steps=round(warmup * steps) if warmup < 1 else int(warmup),
         # the computation
-        bf16=str(dtype_of(training.precision)) == "torch.bfloat16",
+        bf16=precision.name == "bf16",
         gradient_checkpointing=training.gradient_checkpointing,
         # the other kind needs inputs with a gradient, which adapters on a frozen base do not have
         gradient_checkpointing_kwargs={"use_reentrant": False},
