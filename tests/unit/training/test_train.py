@@ -7,6 +7,7 @@ import pytest
 
 from papertune.errors import TrainingError
 from papertune.examples.tokens import MASKED, encode, labelled
+from papertune.models.precision import Precision
 from papertune.study.settings import Pretraining, Tokenizer, Training
 from papertune.training import callback
 from papertune.training import facts as run_facts
@@ -90,6 +91,7 @@ def test_what_comes_to_nothing_is_an_error_and_leaves_no_model(run):
 
 def arguments(folder, **settings):
     training, own = Training(batch_size=6, **settings), {"checkpoints": folder, "what": "run"}
+    own["precision"] = Precision("fp32", "asked for")
     return training_arguments(training, steps=8, batch=6, accumulation=1, seed=1, **own)
 
 
