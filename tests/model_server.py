@@ -57,7 +57,11 @@ class Handler(BaseHTTPRequestHandler):
         if asked["model"] != options.model:
             what = f"The model `{asked['model']}` does not exist."
             return self.reply(404, {"error": {"message": what}})
-        note(options.requests, asked | {"key": key, "pid": os.getpid()})
+        note(options.requests, asked | {"key": key, "path": self.path})
+        if self.path == "/v1/chat/completions":
+            content = asked["messages"][-1]["content"]
+            choice = {"message": {"content": f"heard {content}"}, "finish_reason": "stop"}
+            return self.reply(200, {"choices": [choice]})
         prompt = asked["prompt"]
         if options.takes == "text" and not isinstance(prompt, str):
             return self.reply(400, {"detail": "prompt must be a string."})

@@ -28,6 +28,7 @@ from papertune.report.tables import comparison_table
 from papertune.scores.matrix import Cell, find_cell
 from papertune.scores.writers import Contrast
 from papertune.study.layout import Layout
+from papertune.study.settings import Answering
 
 ROOT = Path(papertune.__file__).parents[3]  # of the workflow
 ARCHIVED = (
@@ -81,7 +82,7 @@ def what_was_made(
     return {
         "experiment": layout.name,
         "title": study.title,
-        "how": how_it_was_made(counts, trained),
+        "how": how_it_was_made(counts, trained) | engine_of(study.answering),
         "took": time_taken(records, jobs_of(layout), trained),
         "documents": total(counts, "collect", outcome="kept"),
         "test_documents": total(counts, "split", part="test", outcome="kept"),
@@ -185,6 +186,14 @@ def how_it_was_made(counts: list[Count], trained: Iterable[Mapping[str, Any]]) -
         "wait_for_browser": total(counts, "collect", reason="needs_browser"),
         "libraries": sorted(libraries | _installed()),
     }
+
+
+def engine_of(answering: Answering) -> Made:
+    """The model server that wrote the answers, if one did: its command line without folders."""
+    if answering.engine == "job":
+        return {}
+    words = f"{answering.serve} {answering.adapters}".split()
+    return {"engine": " ".join(word.rpartition("/")[2] for word in words) or "one that ran already"}
 
 
 def _installed() -> set[str]:
