@@ -29,11 +29,12 @@ from papertune.answering.served import Writer, opened
 from papertune.examples.tokens import start_tokens
 from papertune.models.loading import (
     device_name,
-    dtype_of,
+    load_config,
     load_model,
     load_tokenizer,
     set_up_torch,
 )
+from papertune.models.precision import choose
 from papertune.study.settings import Answering
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +72,7 @@ def measure(folder: Path, options: Any) -> None:
     rows = prompts(tokenizer, options.prompts, options.longest)
     read = sum(len(tokens) for _, tokens in rows)
     print(f"{len(rows)} prompts of {read / len(rows):.0f} tokens on {device_name()}, "
-          f"{str(dtype_of('auto')).removeprefix('torch.')}, {options.threads} threads")  # fmt: skip
+          f"{choose('auto', load_config(folder)).name}, {options.threads} threads")  # fmt: skip
     sampling = Sampling(options.new_tokens)
     model = load_model(folder)
     generate(model, tokenizer, rows[:1], Sampling(4))  # warm up

@@ -447,3 +447,17 @@ def test_a_training_takes_what_was_estimated(monkeypatch):
     case = Case("", llama(256, 4, 8000), training={"batch_size": 8, "max_length": 256})
     estimate, measured, note = measure(case)
     assert 0.95 <= estimate / measured <= 1.5, (estimate, measured, note)
+
+
+def test_a_job_that_starts_a_server_asks_for_both_and_for_a_merge(tmp_path):
+    layout = isca(tmp_path)
+
+    def host(model, **answering):
+        settings = layout.experiment.answering.model_copy(update={"engine": "server", **answering})
+        study = layout.experiment.model_copy(update={"answering": settings})
+        return peak_of(Task(replace(layout, experiment=study), "answer", model)).host
+
+    line = {"serve": "a $model --port $port"}
+    own = peak_of(Task(layout, "answer", "full")).host
+    assert own == host("full", url="http://a.example") < host("full", **line)
+    assert host("lora", **line, adapters="b") <= host("lora", **line)

@@ -13,7 +13,13 @@ from papertune.footprint.architecture import (
     from_scratch,
     read_architecture,
 )
-from papertune.footprint.peaks import Peak, answering_peak, exporting_peak, training_peak
+from papertune.footprint.peaks import (
+    LIBRARIES,
+    Peak,
+    answering_peak,
+    exporting_peak,
+    training_peak,
+)
 from papertune.footprint.trained import Machine
 from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
@@ -81,7 +87,15 @@ def peak_of(task: Task) -> Peak | None:
     if task.work == "export_model":
         return exporting_peak(arch)
     if task.work == "answer":
-        return answering_peak(arch, recipe, task.layout.experiment.answering, machine)
+        answering = task.layout.experiment.answering
+        peak = answering_peak(arch, recipe, answering, machine)
+        if answering.engine == "job" or answering.url:
+            return peak
+        # the server has the model while the job waits with its libraries; before that an adapter may
+        # be merged, and after it likelihoods are the job's
+        merged = recipe.with_adapters and (recipe.in_4_bit or not answering.adapters)
+        host = max(peak.host + LIBRARIES, exporting_peak(arch).host if merged else 0)
+        return replace(peak, host=host, device=peak.device if machine.on_gpu else host)
     return training_peak(arch, recipe, machine)
 
 
