@@ -12,6 +12,7 @@ from papertune.generators.backends import Request, open_backend
 from papertune.generators.synthesis import synthesize
 from papertune.records import Document, write_records
 from papertune.servers import client
+from papertune.study.prompts import Prompt
 from papertune.study.settings import OpenAIGenerator
 from papertune.study.splits import SplitOf
 
@@ -86,7 +87,8 @@ def settings(url, **values):
 def replies(url, count, **values):
     """Batches as they come."""
     requests = (
-        Request(str(n), Document(str(n), "t", "u", 2020, "x"), f"paper {n}") for n in range(count)
+        Request(str(n), Document(str(n), "t", "u", 2020, "x"), Prompt(f"paper {n}", {}))
+        for n in range(count)
     )
     yield from open_backend(settings(url, **values), folder=None, threads=1).write(requests)
 

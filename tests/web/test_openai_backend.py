@@ -11,12 +11,13 @@ from chatting import KEY, PAIR, PROMPT, replies, settings, status, write
 
 from papertune.errors import GeneratorError
 from papertune.generators import asking
-from papertune.generators.backends import open_backend
+from papertune.generators.backends import Request, open_backend
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.pairfile import read_pairs
-from papertune.records import Rejection, read_records
+from papertune.records import Document, Rejection, read_records
 from papertune.study import versions
+from papertune.study.prompts import Prompt
 from papertune.study.settings import Decoding
 
 
@@ -37,6 +38,40 @@ def test_what_is_sent(server, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     write(server.url, 1)
     assert server.keys == [f"Bearer {KEY}", None]
+
+
+def test_turns_are_sent_as_messages_and_what_others_do_not_know_only_where_it_has_an_effect(server):
+    how = {"max_new_tokens": 9, "stop": ["\n\n", "Title:"], "repetition_penalty": 1.1}
+    backend = open_backend(settings(server.url, decoding=Decoding(**how)), folder=None, threads=1)
+    template = "--- system\nread\n--- user\n$title\n--- assistant\nyes\n--- user\n$text 1"
+    asked = Prompt(template, {"title": "--- system", "text": "it"})
+    server.content = lambda _: "It gives\ncaches.\n\nTitle: next"
+    [[one]] = backend.write([Request("0", Document("0", "t", "u", 2020, "x"), asked)])
+    [body] = server.bodies
+    turns = [("system", "read"), ("user", "--- system"), ("assistant", "yes"), ("user", "it 1")]
+    assert body["messages"] == [{"role": role, "content": text} for role, text in turns]
+    assert body["stop"] == how["stop"] and body["repetition_penalty"] == 1.1
+    assert (one.text, one.cut) == ("It gives\ncaches.", False)  # where a server pays no heed, too
+
+
+def test_a_server_without_stop_is_asked_without_and_one_without_a_penalty_not_at_all(server):
+    def refuses(*names):
+        def fault(handler):
+            found = [name for name in names if name in server.bodies[-1]]
+            return status(400, f"Unrecognized request argument: {found[0]}") if found else None
+
+        return fault
+
+    decoding = Decoding(stop=["</s>"], repetition_penalty=1.2)
+    server.faults[""] = [refuses("stop", "repeat_penalty")] * 9
+    server.content = lambda _: "It gives caches.</s> And"
+    [one] = write(server.url, 1, decoding=decoding).values()
+    assert one.text == "It gives caches." and one.sent["repetition_penalty"] == 1.2
+    assert not {"stop", "repeat_penalty"} & server.bodies[-1].keys()
+    server.faults[""] = [refuses("repeat_penalty", "repetition_penalty")] * 9
+    with pytest.raises(GeneratorError, match="no penalty on repetition") as stopped:
+        write(server.url, 1, decoding=decoding)
+    assert "take repetition_penalty out" in str(stopped.value)
 
 
 def test_requests_run_at_once_up_to_the_limit_and_results_come_as_they_finish(server):
@@ -214,7 +249,7 @@ def test_raw_replies_are_judged_anew_and_what_counts_asks_anew(server, study):
 
 def test_what_is_judged_is_on_disk_soon(server, study, monkeypatch):
     server.content = lambda prompt: "Q: What is given here?\nA: Caches and birds."
-    real, kept = asking.judge, []
+    real, kept = asking.choose, []
 
     def dies_at_the_fifth(*of):
         lines = [
@@ -225,7 +260,7 @@ def test_what_is_judged_is_on_disk_soon(server, study, monkeypatch):
             raise KeyboardInterrupt
         return real(*of)
 
-    monkeypatch.setattr(asking, "judge", dies_at_the_fifth)
+    monkeypatch.setattr(asking, "choose", dies_at_the_fifth)
     monkeypatch.setattr(asking, "EVERY", 0.0)
     with pytest.raises(KeyboardInterrupt):
         study(server.url)
@@ -246,3 +281,31 @@ def test_the_key_is_written_nowhere(server, study, caplog):
     written = [path.read_bytes() for path in study.folder.rglob("*") if path.is_file()]
     assert len(written) >= 4 and not any(KEY.encode() in text for text in written)
     assert KEY not in caplog.text and "HTTP 400" in caplog.text
+
+
+def test_of_several_candidates_the_best_is_kept_and_more_are_asked_for_alone(server, study):
+    pair = "Question: What number is in the title of caches? Answer: It has %s."
+    decoding = {"decoding": {"temperature": 0.5, "seed": 7}, "pairs": 1, "grounding": 0}
+
+    def content(prompt):
+        number = (server.bodies[-1]["seed"] - 7) // 1000
+        return pair % ("caches number 1" if number else "nothing of value")
+
+    server.content = content
+    for candidates, more in ((2, 16), (2, 0), (4, 16)):
+        server.bodies.clear()
+        study(server.url, candidates=candidates, concurrency=1, **decoding)
+        assert len(server.bodies) == more
+        pairs = list(read_pairs(study.folder / "pairs.parquet"))
+        assert len(pairs) == 8
+        for one in pairs:
+            assert one.provenance["candidate"] == 2 and one.provenance["of"] == candidates
+            assert one.provenance["decoding"]["seed"] == 1007 and one.provenance["marks"]
+        rejected = list(read_records(study.folder / "rejected.jsonl", Rejection))
+        assert len(rejected) == 8 * (candidates - 1)
+        assert {one.reason for one in rejected} <= {"unfit", "duplicate"}
+    server.faults["Title 3"] = [status(400, "odd")] * 9
+    study(server.url, candidates=5, concurrency=1, **decoding)
+    refused = [one for one in read_records(study.folder / "rejected.jsonl", Rejection)
+               if one.reason == "service_refused"]  # fmt: skip
+    assert len(refused) == 1  # some of its candidates are there, and it is asked for the rest later

@@ -7,6 +7,7 @@ import pytest
 from papertune.generators.plain_text import clean
 from papertune.generators.reading import pairs_in
 from papertune.generators.replies import answer_in
+from papertune.study.settings import Decoding
 
 Q1, A1 = "What does Tern predict?", "Tern predicts the next cache miss."
 Q2, A2 = "How much energy does Tern save?", "It saves 12% of the energy."
@@ -107,7 +108,7 @@ def test_what_a_model_thinks_is_no_pair(family):
             assert pairs_in(f"{begin}First: {draft}\n{end}{text}") == BOTH
         choice = {"message": {"content": f"{begin}First: {draft}"}, "finish_reason": "length"}
         if begin != "analysis":  # a word like others, where nothing follows
-            answer = answer_in(json.dumps({"choices": [choice]}).encode(), 512)
+            answer = answer_in(json.dumps({"choices": [choice]}).encode(), Decoding())
             assert "all thought, which used up max_new_tokens (512)" in answer["error"]
 
 

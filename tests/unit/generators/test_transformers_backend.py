@@ -1,12 +1,16 @@
 """The transformers backend on tiny random models."""
 
+import re
+
 import pytest
 
+from papertune.answering import decoding, generation
+from papertune.answering.generation import Sampling
 from papertune.errors import GeneratorError
 from papertune.examples.prompts import Prompts
 from papertune.generators import transformers_backend
 from papertune.generators.backends import Request, decoding_of, open_backend
-from papertune.models.loading import load_tokenizer
+from papertune.models.loading import load_model, load_tokenizer
 from papertune.records import Document
 from papertune.study.prompts import Prompt
 from papertune.study.settings import Decoding, TransformersGenerator
@@ -119,3 +123,40 @@ def test_the_batches_of_a_resumed_run_are_those_of_an_unbroken_one(folder, monke
         written = backend.write(items[key] for key in some)
         found = [[one.request.key for one in batch] for batch in written]
         assert found == (whole if some is items else [some])
+
+
+def test_what_is_written_ends_before_the_first_text_of_stop(folder):
+    how = {"max_new_tokens": 40}
+    free = texts(written(folder, requests(), **how))
+    for stop in ([free["3"][10:13], free["5"][4:6]], ["nowhere to be found"], [free["0"][:2]]):
+        for size in (1, 4):
+            for batch in written(folder, requests(), batch_size=size, stop=stop, **how):
+                for one in batch:
+                    whole = free[one.request.key]
+                    assert one.text == decoding.before_any(whole, stop)
+                    assert one.cut == (one.text == whole)
+
+
+def test_a_row_ends_where_its_text_does(folder):
+    """Rows that met their text are no longer written, so the batch ends with the last of them."""
+    whole = texts(written(folder, requests(4), max_new_tokens=40))
+    stop = [re.search("[ -~]{2}", text[4:])[0] for text in whole.values()]
+    model, tokenizer = load_model(folder), load_tokenizer(folder)
+    rows = [(one.key, tokenizer(str(one.prompt))["input_ids"]) for one in requests(4)]
+    found = generation.generate(model, tokenizer, rows, Sampling(40, stop=stop))
+    assert max(one.new_tokens for one in found) < 40 and not any(one.truncated for one in found)
+
+
+def test_a_penalty_is_of_what_was_written_and_not_of_the_prompt(folder):
+    free, strict = (
+        texts(written(folder, requests(4), max_new_tokens=60, repetition_penalty=penalty))
+        for penalty in (1.0, 5.0)
+    )
+    first = {key: (free[key][:1], strict[key][:1]) for key in free}
+    assert all(one == other for one, other in first.values())  # the prompt's tokens cost nothing
+    tokenizer = load_tokenizer(folder)
+
+    def kinds(texts):
+        return sum(len({*tokenizer(text)["input_ids"]}) for text in texts.values())
+
+    assert kinds(strict) > 1.3 * kinds(free)

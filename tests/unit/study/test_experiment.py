@@ -7,7 +7,9 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from papertune.errors import SettingsError
+from papertune.study import uses
 from papertune.study.experiment_file import load_experiment, load_named, locate, schemas
+from papertune.study.layout import Layout
 from papertune.study.settings import Source
 from papertune.study.settings.notation import SWEPT
 from time_limit import at_most
@@ -265,3 +267,35 @@ def test_data_may_lie_elsewhere_and_prompts_beside_the_experiment(tmp_path, valu
         "HOME", str(tmp_path)
     )  # snakemake runs in it: that makes no prompt of it all
     assert "prompt: " in complaint(tmp_path / "study", values)
+
+
+@pytest.mark.parametrize(
+    "base", [{"hub": "a/b", "revision": "c" * 40}, {"path": "models/own"}, {"pretrain": {}}]
+)
+def test_a_generator_may_name_a_base_which_is_then_its_model(tmp_path, values, base):
+    writer = {"backend": "transformers", "prompt": "workflow/prompts/short.txt"}
+
+    def planned(name, **own):
+        bases = values["bases"] | {name: base}
+        wanted = {**values, "bases": bases, "generators": {"w": {**writer, **own}}}
+        for away in ("dataset", "test_sets", "published"):
+            wanted.pop(away, None)
+        layout = Layout("mine", load(tmp_path, wanted))
+        jobs = [uses.synthesize(layout, "w", "test"), uses.describe_dataset(layout, "w")]
+        return layout.generator_model("w"), [job.identity() for job in jobs]
+
+    direct = (
+        {"model": base["hub"], "revision": base["revision"]}
+        if "hub" in base
+        else {"model": base.get("path", "")}
+    )
+    folder, made = planned("small", model="small")
+    assert planned("little", model="little")[1] == made  # its name is but a label
+    if "pretrain" in base:
+        assert folder == "results/mine/bases/small"
+    else:
+        assert planned("other", **direct) == (folder, made)
+    assert planned("other", model="small") != (folder, made)  # then it is a folder
+    values["bases"]["small"] = base
+    values["generators"]["gemma"] = {**writer, "model": "small", "revision": "d" * 40}
+    assert "generators.gemma.revision: 'small' is a base of this" in complaint(tmp_path, values)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any, TypeVar
 
+from papertune.answering.decoding import before_any, stops_at
 from papertune.errors import PapertuneError
 from papertune.examples.packing import takes
 from papertune.examples.tokens import Encoded
@@ -28,12 +29,18 @@ Tokens = TypeVar("Tokens")
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to write: temperature 0 is greedy; ``seed`` matters only above it."""
+    """How to write: temperature 0 is greedy; ``seed`` matters only above it.
+
+    What is written ends before the first text of ``stop``. The ``repetition_penalty`` (Keskar et al.
+    2019) is of tokens that were written already, not of the prompt's: an answer is to have its terms.
+    """
 
     max_new_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 1
+    stop: Sequence[str] = ()
+    repetition_penalty: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,12 @@ def generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -
 
 def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -> list[Generated]:
     import torch
-    from transformers import GenerationConfig, LogitsProcessorList
+    from transformers import (
+        GenerationConfig,
+        LogitsProcessorList,
+        RepetitionPenaltyLogitsProcessor,
+        StoppingCriteriaList,
+    )
 
     _, new = room_for(model.config, sampling.max_new_tokens)
     ids, mask = left_padded([row for _, row in batch], tokenizer.pad_token_id, model.device)
@@ -103,21 +115,31 @@ def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) 
         max_new_tokens=new, do_sample=False, num_beams=1, use_cache=True,
         pad_token_id=tokenizer.pad_token_id, eos_token_id=sorted(ends) or None,
     )  # fmt: skip
-    noise = LogitsProcessorList()
+    start = ids.shape[1]
+    noise, until = LogitsProcessorList(), StoppingCriteriaList()
+    if sampling.repetition_penalty != 1:
+        noise.append(RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, start))
+    if sampling.stop:
+        until.append(stops_at(sampling.stop, tokenizer, start))
     if sampling.temperature > 0:
         noise.append(row_sampler([key for key, _ in batch], sampling, model.device))
     with torch.inference_mode():
         written = model.generate(
-            input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=noise
-        )
-    return [_read_answer(tokenizer, row[ids.shape[1] :].tolist(), ends) for row in written]
+            input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=noise,
+            stopping_criteria=until,
+        )  # fmt: skip
+    ends |= {tokenizer.pad_token_id} if sampling.stop else set()  # of rows that ended before others
+    return [_read_answer(tokenizer, row[start:].tolist(), ends, sampling.stop) for row in written]
 
 
-def _read_answer(tokenizer: Any, tokens: list[int], ends: set[int]) -> Generated:
-    """An answer up to its end token; without one it ran into the limit."""
+def _read_answer(
+    tokenizer: Any, tokens: list[int], ends: set[int], stop: Sequence[str]
+) -> Generated:
+    """An answer up to its end token or a text that ends it; without one it ran into the limit."""
     length = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
-    text = tokenizer.decode(tokens[:length], skip_special_tokens=True)
-    return Generated(text=text, new_tokens=length, truncated=length == len(tokens))
+    whole = tokenizer.decode(tokens[:length], skip_special_tokens=True)
+    text = before_any(whole, stop)
+    return Generated(text, length, truncated=length == len(tokens) and text == whole)
 
 
 def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:

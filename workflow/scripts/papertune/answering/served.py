@@ -9,7 +9,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from papertune.answering.decoding import before_any
 from papertune.answering.generation import Generated, Row, Sampling
 from papertune.errors import ServerError
 from papertune.examples.tokens import start_tokens
@@ -29,6 +30,7 @@ from papertune.models.whole import whole_model
 from papertune.records import from_json
 from papertune.servers import refusals
 from papertune.servers.client import Client
+from papertune.servers.parameters import extras_of
 from papertune.servers.place import Place
 from papertune.servers.replies import Asked
 from papertune.servers.server import Server
@@ -163,7 +165,8 @@ class Writer:
             if prompt is None:
                 unsent[key] = None
             else:
-                yield Asked((key, tokens), self._body(prompt, key, self.most), text=key)
+                own = extras_of(self.sampling.stop, self.sampling.repetition_penalty)
+                yield Asked((key, tokens), self._body(prompt, key, self.most), own, text=key)
 
     def _body(self, prompt: Any, key: str, most: int) -> dict[str, Any]:
         body = {"prompt": prompt, "max_tokens": most, "temperature": self.sampling.temperature}
@@ -229,7 +232,9 @@ class Writer:
         return text if list(again) == list(own) else None
 
     def _read(self, one: Said) -> Generated:
-        """An answer as the job has it: tokens without the end token."""
+        """An answer as the job has it: tokens without the end token, no text that ends it."""
+        if (ended := before_any(one.text, self.sampling.stop)) != one.text:
+            one = replace(one, text=ended, cut=False)
         again = len(self.tokenizer(one.text, add_special_tokens=False)["input_ids"])
         if one.tokens is None:
             return Generated(one.text, again, one.cut)

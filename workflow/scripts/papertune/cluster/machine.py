@@ -178,7 +178,7 @@ def hub_models(layout: Layout) -> list[HubModel]:
         *((base.hub, base.revision) for base in study.bases.values() if base.hub),
         *(
             (one.model, one.revision)
-            for one in study.generators.values()
+            for one in map(study.generator, study.generators)
             if isinstance(one, TransformersGenerator | OpenAIGenerator)
         ),
         *((one.model, one.revision) for one in map(study.embedder_named, layout.embedders())),

@@ -9,12 +9,13 @@ from typing import Any
 from papertune.blanks import edged
 from papertune.errors import TrainingError
 from papertune.examples.packing import blocks
-from papertune.examples.prompts import Fit, Prompts, in_turns
+from papertune.examples.prompts import Fit, Prompts, in_chat
 from papertune.examples.tokens import AT_ONCE, Encoded, Examples, encode, labelled
 from papertune.jobs import stopping
 from papertune.records import Pair
 from papertune.study.prompts import QUESTION, answer_prompt
 from papertune.study.settings import ExampleForm
+from papertune.study.turns import Turn, as_text, turns_in
 
 CHAT = "examples.variant: chat"  # where an error is
 QWEN: dict[str, Any] = {"enable_thinking": False}  # the answer follows at once
@@ -36,7 +37,7 @@ class Form:
         self.tokenizer, self.asked = tokenizer, asked
         self.template = QUESTION if asked == "question" else template
         # no second blank after one that the template ends with
-        self.lead = "" if self.template[-1:].isspace() else " "
+        self.lead = "" if as_text(turns_in(self.template))[-1:].isspace() else " "
         self.end = [tokenizer.eos_token_id]
         if asked == "chat":
             self.lead, after = _around_an_answer(tokenizer)
@@ -103,9 +104,8 @@ def _around_an_answer(tokenizer: Any) -> tuple[str, str]:
         what = f"the tokenizer of {tokenizer.name_or_path} has no chat template"
         hint = "take a base that was tuned to chat, or another variant"
         raise TrainingError(what, where=CHAT, hint=hint)
-    asked, shown = (
-        in_turns(tokenizer, "question", *answer, **QWEN) for answer in ((), ("answer",))
-    )
+    asking, answering = Turn("user", "question"), Turn("assistant", "answer")
+    asked, shown = (in_chat(tokenizer, turns, **QWEN) for turns in ((asking,), (asking, answering)))
     before, found, after = shown.removeprefix(asked).partition("answer")
     if not shown.startswith(asked) or not found or before.strip():
         what = (

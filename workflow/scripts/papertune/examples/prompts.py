@@ -6,6 +6,7 @@ Training, answering, judging and question writing all come here, so that they ca
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from papertune.errors import TrainingError
 from papertune.examples.control import Encoder
 from papertune.examples.tokens import start_tokens
 from papertune.study.prompts import MARK, Prompt
+from papertune.study.turns import Turn, as_text
 
 # what templates write that ask for today's date, so that tomorrow's prompts are the same
 TODAY = datetime(2024, 7, 26)
@@ -21,9 +23,9 @@ WORD = 40  # characters of a word at most: what is longer may be cut anywhere
 
 
 class Prompts:
-    """Encodes prompts for a tokenizer: as texts, or each as a user's turn of its chat template.
+    """Encodes prompts for a tokenizer: as texts, or as turns of its chat template.
 
-    ``how`` is for the chat template. There is no system turn: some templates (Gemma's) refuse it.
+    A prompt without turns is one of the user. ``how`` is for the chat template.
     """
 
     def __init__(self, tokenizer: Any, *, chat: bool, **how: Any) -> None:
@@ -31,22 +33,24 @@ class Prompts:
         self.encoder = Encoder(tokenizer)
         # a chat template writes its beginning itself
         self.start = [] if chat else start_tokens(tokenizer)
-        self._turns: dict[str, str] = {}  # many prompts have the same frame
+        self._chats: dict[tuple[Turn, ...], str] = {}  # many prompts have the same frame
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """The tokens of each prompt."""
-        pieces = [prompt.pieces(self.turn if self.chat else str) for prompt in prompts]
+        pieces = [prompt.pieces(self.chatted if self.chat else as_text) for prompt in prompts]
         return [[*self.start, *tokens] for tokens in self.encoder(pieces)]
 
-    def turn(self, text: str) -> str:
-        """A text as a user's turn, and the beginning of the model's."""
-        if text not in self._turns:
-            made = self._turns[text] = in_turns(self.tokenizer, text, **self.how)
-            if any(mark[0] not in made for mark in MARK.finditer(text)):
+    def chatted(self, turns: tuple[Turn, ...]) -> str:
+        """Turns in the chat template, and the beginning of the model's."""
+        if turns not in self._chats:
+            begun = turns[-1].role == "assistant"
+            how = {**self.how, "continue_final_message": begun}
+            made = self._chats[turns] = in_chat(self.tokenizer, turns, **how)
+            if any(mark[0] not in made for turn in turns for mark in MARK.finditer(turn.text)):
                 what = "does not write what it is given as the user's turn"
                 where = f"the chat template of {self.tokenizer.name_or_path}"
                 raise TrainingError(what, where=where, hint="take a base with another template")
-        return self._turns[text]
+        return self._chats[turns]
 
     def within(self, prompt: Prompt, room: int) -> list[int] | None:
         """The tokens of a prompt whose context has lost its end, so that it has room.
@@ -101,11 +105,26 @@ class Fit:
         return found or []
 
 
-def in_turns(tokenizer: Any, prompt: str, answer: str | None = None, **how: Any) -> str:
-    """One user's turn in the tokenizer's chat template, then the model's or the beginning of it."""
-    turns = [{"role": "user", "content": prompt}]
-    if answer is not None:
-        turns.append({"role": "assistant", "content": answer})
+def in_chat(tokenizer: Any, turns: tuple[Turn, ...], **how: Any) -> str:
+    """Turns in the tokenizer's chat template, then the beginning of the model's unless it had the last.
+
+    Where the template has no place for the system (Gemma's refuses it, others leave it out), what it
+    says stands before what the user says first.
+    """
+    from jinja2 import TemplateError
+
     dates = {"date_string": f"{TODAY:%d %b %Y}", "strftime_now": TODAY.strftime}
-    how = {**dates, **how, "tokenize": False, "add_generation_prompt": answer is None}
-    return str(tokenizer.apply_chat_template(turns, **how))
+    asked = turns[-1].role != "assistant"
+    how = {**dates, **how, "tokenize": False, "add_generation_prompt": asked}
+
+    def made(turns: tuple[Turn, ...]) -> str:
+        given = [{"role": turn.role, "content": turn.text} for turn in turns]
+        return str(tokenizer.apply_chat_template(given, **how))
+
+    if turns[0].role == "system":
+        with suppress(TemplateError):
+            if turns[0].text.strip() in (chat := made(turns)):
+                return chat
+        first = turns[1].saying(f"{turns[0].text}\n\n{turns[1].text}")
+        turns = (first, *turns[2:])
+    return made(turns)

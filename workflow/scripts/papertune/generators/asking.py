@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from papertune.generators.backends import Request, Written, open_backend
 from papertune.generators.checking import Judged, judge
-from papertune.generators.reading import pairs_in
+from papertune.generators.choosing import by_sentence, choose, sentence_of
 from papertune.identity import digest
 from papertune.jobs import distributed, stopping
 from papertune.jobs.apart import Readers
@@ -51,9 +50,12 @@ class Place:
         """Read it."""
         return from_dict(Document, object_at(self.path, self.offset))
 
-    def item(self, attempt: int) -> str:
-        """The store's key of an attempt at it."""
-        return f"{self.key}/{attempt}"
+    def item(self, attempt: int, candidate: int = 1) -> str:
+        """The store's key of an attempt at it, and of what was written in it as one of several."""
+        return f"{self.key}/{attempt}" + (f".{candidate}" if candidate > 1 else "")
+
+
+Asked = tuple[Place, int]  # a document, and which of the candidates for its pairs is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,18 @@ class Writer(BaseModel):
         """How often a document may be asked about."""
         return getattr(self.generator, "attempts", 1)
 
+    @property
+    def candidates(self) -> int:
+        """How many texts are written each time."""
+        return getattr(self.generator, "candidates", 1)
+
 
 def asking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
     """What a raw output depends on beside its backend's version, and not what only judges it."""
     settings = generator.identity()
     settings.pop("grounding", None)
-    settings.pop("attempts", None)  # each is for itself
+    for each in ("attempts", "candidates"):  # each is for itself
+        settings.pop(each, None)
     return {"generator": settings, "prompt": prompt, "version": versions.ASK}
 
 
@@ -150,13 +158,23 @@ class Asking:
 
     def missing(self, places: Iterable[Place], attempt: int) -> list[Place]:
         """Those that the generator was not asked about in this attempt, nor in a later one."""
-        done = [store for store in (self.checked, self.raw) if store is not None]
         attempts = range(attempt, self.writer.attempts + 1)
 
         def is_done(place: Place) -> bool:
-            return any(place.item(number) in store for number in attempts for store in done)
+            return any(
+                place.item(one) in self.checked or self._written(place, one) for one in attempts
+            )
 
         return [one for one in places if one.key not in self.refused and not is_done(one)]
+
+    def _written(self, place: Place, attempt: int) -> bool:
+        """Whether all candidates of an attempt are in the store."""
+        return self.raw is not None and all(
+            item in self.raw for item in self._items(place, attempt)
+        )
+
+    def _items(self, place: Place, attempt: int) -> list[str]:
+        return [place.item(attempt, one) for one in range(1, self.writer.candidates + 1)]
 
     def ask(self, places: list[Place], attempt: int, shards: int) -> None:
         """Ask about those of the places that are missing.
@@ -166,11 +184,18 @@ class Asking:
         backend does, and where the job is asked to stop; finished batches are in the store.
         """
         stopping.check()
-        missing = {place.item(attempt): place for place in self.missing(places, attempt)}
-        cut = self.backend.cut(self._requests(places, attempt), missing)
+        raw, candidates = self.raw or (), range(1, self.writer.candidates + 1)
+        missing = {
+            item: (place, candidate)
+            for place in self.missing(places, attempt)
+            for candidate in candidates
+            if (item := place.item(attempt, candidate)) not in raw
+        }
+        every = ((place, candidate) for place in places for candidate in candidates)
+        cut = self.backend.cut(self._requests(every, attempt), missing)
         if cut is None:
             return self.write([list(missing.values())], attempt, len(missing))
-        todo: Iterable[list[Place]] = ([missing[key] for key in batch] for batch in cut)
+        todo: Iterable[list[Asked]] = ([missing[key] for key in batch] for batch in cut)
         shared = list(todo) if shards > 1 else []
         if len(shared) < 2:
             return self.write(shared or todo, attempt, len(missing))
@@ -180,7 +205,7 @@ class Asking:
         run_shards(write_batches, deal(shared, shards), threads=self.threads, **given)
         self.raw.read_again()
 
-    def write(self, batches: Iterable[list[Place]], attempt: int, count: int) -> None:
+    def write(self, batches: Iterable[list[Asked]], attempt: int, count: int) -> None:
         """Ask about batches as they are, in this process; ``count`` is of their documents."""
         written = (self.backend.write(self._requests(batch, attempt)) for batch in batches)
         stored = self._stored(chain.from_iterable(written))
@@ -194,16 +219,21 @@ class Asking:
     def check(self, places: Iterable[Place], attempt: int) -> None:
         """Read and check what was written and was not checked before."""
         assert self.raw is not None
-        items = ((place.item(attempt), place) for place in places)
-        left = [one for one in items if one[0] in self.raw and one[0] not in self.checked]
+        left = [
+            (place.item(attempt), place)
+            for place in places
+            if place.item(attempt) not in self.checked and self._written(place, attempt)
+        ]
         judged: dict[str, Any] = {}
         last, generator = time.monotonic(), self.writer.generator
         with Readers() as readers:
-            read = partial(readers.read, pairs_in)
             try:
                 for item, place in left:
                     stopping.check()
-                    judged[item] = judge(generator, self.raw.get(item), place.document(), read)
+                    texts = [self.raw.get(one) for one in self._items(place, attempt)]
+                    judged[item] = choose(
+                        generator, self.writer.prompt, texts, place.document(), readers.read
+                    )
                     if time.monotonic() >= last + EVERY:
                         self.checked.add(judged)
                         judged, last = {}, time.monotonic()
@@ -211,25 +241,28 @@ class Asking:
                 self.checked.add(judged)
 
     def result(self, place: Place, attempt: int) -> dict[str, Any]:
-        """What an attempt gave, as :func:`papertune.generators.checking.judge` says it."""
+        """What an attempt gave, as :func:`papertune.generators.choosing.choose` says it."""
         item = place.item(attempt)
         if item in self.checked:
             return dict(self.checked.get(item))
-        why = self.failed.get(item, "not asked")
-        return {"kept": [], "rejected": [], "why": why, "failed": item in self.failed}
+        whys = [self.failed[one] for one in self._items(place, attempt) if one in self.failed]
+        return {"kept": [], "rejected": [], "why": [*whys, "not asked"][0], "failed": bool(whys)}
 
-    def sent(self, place: Place, attempt: int) -> dict[str, Any] | None:
+    def sent(self, place: Place, attempt: int, candidate: int) -> dict[str, Any] | None:
         """The decoding as it was sent, where that is not what the settings say."""
-        item, raw = place.item(attempt), self.raw
+        item, raw = place.item(attempt, candidate), self.raw
         return raw.get(item).get("sent") if raw is not None and item in raw else None
 
-    def _requests(self, places: Iterable[Place], attempt: int) -> Iterator[Request]:
-        for place in places:
+    def _requests(self, asked: Iterable[Asked], attempt: int) -> Iterator[Request]:
+        one_by_one = by_sentence(self.writer.prompt)
+        for place, candidate in asked:
             document = place.document()
             given = {"title": document.title, "text": document.text}
             given["pairs"] = str(self.writer.generator.pairs)
+            if one_by_one:
+                given["sentence"] = sentence_of(document.text, candidate)
             prompt = Prompt(self.writer.prompt, given)
-            yield Request(place.item(attempt), document, prompt, attempt)
+            yield Request(place.item(attempt, candidate), document, prompt, attempt, candidate)
 
     def _stored(self, batches: Iterable[list[Written]]) -> Iterator[list[Written]]:
         for batch in batches:
@@ -244,6 +277,7 @@ class Asking:
                     items[key] = judge(self.writer.generator, {"pairs": written.pairs}, document)
                 else:
                     value = {name: getattr(written, name) for name in ("text", "cut", "error")}
+                    value["text"] = written.request.prompt.begun + value["text"]
                     items[key] = {"document": document.id, **value}
                     if written.sent is not None:
                         items[key]["sent"] = written.sent
@@ -256,6 +290,6 @@ def write_batches(
     batches: list[Any], *, writer: dict[str, Any], attempt: int, store: str, what: str, threads: int
 ) -> None:
     """Ask a model that runs here about batches of documents: what one process of several does."""
-    places = TypeAdapter(list[list[Place]]).validate_python(batches)
+    places = TypeAdapter(list[list[Asked]]).validate_python(batches)
     asking = Asking(Writer.model_validate(writer), Path(store), what, threads)
     asking.write(places, attempt, sum(map(len, batches)))

@@ -15,6 +15,7 @@ from papertune.study.settings import Decoding, Generator
 
 BATCH = 64  # documents per append to the store
 RETRY_TEMPERATURE = 0.7
+CANDIDATE_SEEDS = 1000  # between two candidates; an attempt takes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Request:
     document: Document
     prompt: Prompt
     attempt: int = 1
+    candidate: int = 1  # of several texts about the document
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,12 @@ def open_backend(generator: Generator, *, folder: Path | None, threads: int) -> 
     return kind(generator, folder=folder, threads=threads)
 
 
-def decoding_of(decoding: Decoding, attempt: int) -> Decoding:
+def decoding_of(decoding: Decoding, attempt: int, candidate: int = 1) -> Decoding:
     """The decoding of an attempt: asked again, a model must not repeat what gave nothing.
 
-    Later ones have another seed and some temperature: greedy decoding would write the same again.
+    Later ones have another seed and some temperature: greedy decoding would write the same again. The
+    candidates of an attempt have seeds far from those of others.
     """
-    if attempt == 1:
-        return decoding
-    warm = max(decoding.temperature, RETRY_TEMPERATURE)
-    return decoding.model_copy(update={"seed": decoding.seed + attempt - 1, "temperature": warm})
+    seed = decoding.seed + attempt - 1 + CANDIDATE_SEEDS * (candidate - 1)
+    warm = decoding.temperature if attempt == 1 else max(decoding.temperature, RETRY_TEMPERATURE)
+    return decoding.model_copy(update={"seed": seed, "temperature": warm})

@@ -43,6 +43,7 @@ class Judged:
     kept: Pairs
     rejected: Pairs
     why: str
+    chosen: list[dict[str, Any]] | None = None  # of candidates: see papertune.generators.choosing
 
 
 def judge(

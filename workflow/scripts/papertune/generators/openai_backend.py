@@ -7,8 +7,9 @@ from typing import Any
 from papertune.generators.backends import Backend, Request, Written, decoding_of
 from papertune.generators.replies import answer_in
 from papertune.servers.client import Client
+from papertune.servers.parameters import extras_of
 from papertune.servers.place import Place
-from papertune.servers.replies import Asked
+from papertune.servers.replies import Asked, Reply
 from papertune.servers.server import Server
 from papertune.study.settings import OpenAIGenerator
 
@@ -32,7 +33,7 @@ class OpenAIBackend(Backend):
             path="chat/completions",
             model=settings.model,
             framed=_as_turn,
-            read=partial(answer_in, most=settings.decoding.max_new_tokens),
+            read=partial(answer_in, decoding=settings.decoding),
             items="documents",
         )
 
@@ -40,7 +41,7 @@ class OpenAIBackend(Backend):
         """Replies as they come; see :class:`papertune.generators.backends.Backend`."""
         for batch in self._client.ask(map(self._asked, requests)):
             yield [
-                Written(one.asked.item, **(one.value or {"error": one.error}), sent=one.sent)
+                Written(one.asked.item, **(one.value or {"error": one.error}), sent=_sent(one))
                 for one in batch
             ]
 
@@ -49,11 +50,18 @@ class OpenAIBackend(Backend):
         self._place.close()
 
     def _asked(self, request: Request) -> Asked:
-        decoding = decoding_of(self.settings.decoding, request.attempt).model_dump()
+        settings = decoding_of(self.settings.decoding, request.attempt, request.candidate)
+        decoding = settings.model_dump()
         decoding["max_tokens"] = decoding.pop("max_new_tokens")
-        text = str(request.prompt)
-        return Asked(request, _as_turn(text), decoding, text)
+        decoding |= extras_of(decoding.pop("stop"), decoding.pop("repetition_penalty"))
+        messages = [{"role": turn.role, "content": turn.text} for turn in request.prompt.turns]
+        return Asked(request, {"messages": messages}, decoding, str(request.prompt))
 
 
 def _as_turn(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}]}
+
+
+def _sent(reply: Reply) -> dict[str, Any] | None:
+    """The decoding as it was sent, where settings do not say it."""
+    return reply.asked.decoding if reply.asked.item.candidate > 1 and not reply.sent else reply.sent

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from papertune.generators import plain_text
-from papertune.generators.languages import ANSWER_WORDS, ASKS, QUESTION_WORDS
+from papertune.generators.languages import ANSWER_WORDS, ASKING, ASKS, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
 from papertune.generators.thoughts import without_thoughts
 from papertune.sentences import without_runs
@@ -66,6 +66,15 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
         (plain_text.clean_line(question), plain_text.clean(answer)) for question, answer in pairs
     )
     return [(question, answer) for question, answer in cleaned if question and answer]
+
+
+def question_in(text: str, *, answer: str, cut: bool = False) -> Pairs:
+    """The first question in a model's raw output, and the answer to it that is known."""
+    text, unfinished = without_thoughts(without_runs(text[:LONGEST]))
+    line = next((line for line in text.splitlines() if unlabelled(line)), "")
+    end = min((place for mark in ASKING if (place := line.find(mark)) >= 0), default=-1)
+    question = plain_text.clean_line(unlabelled(line[: end + 1]))
+    return [] if unfinished or not question else [(question, plain_text.clean(answer))]
 
 
 def _read_json(text: str) -> Pairs:

@@ -2,18 +2,21 @@
 
 from typing import Any
 
+from papertune.answering.decoding import before_any
 from papertune.generators.thoughts import without_thoughts
 from papertune.records import from_json
+from papertune.study.settings import Decoding
 
 CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end
 
 
-def answer_in(content: bytes, most: int) -> dict[str, Any]:
+def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
     """The answer in a reply, as fields of :class:`papertune.generators.backends.Written`.
 
     Args:
         content: The reply, as JSON.
-        most: ``max_new_tokens``, which thoughts may use up before the answer begins.
+        decoding: As it was asked for; its ``stop`` ends an answer whether the server knows it or not,
+            and thoughts may use up its ``max_new_tokens`` before the answer begins.
 
     Raises:
         ValueError, LookupError, TypeError, AttributeError: there is none.
@@ -32,10 +35,12 @@ def answer_in(content: bytes, most: int) -> dict[str, Any]:
     if end == "content_filter":
         why = "the server's content filter ended the answer"
     elif end in CUT and _is_all_thought(text):
+        most = decoding.max_new_tokens
         why = f"the answer was all thought, which used up max_new_tokens ({most}): set more"
     if why:
         return {"error": why, "answered": True}
-    return {"text": text, "cut": end in CUT}
+    ended = before_any(text, decoding.stop)
+    return {"text": ended, "cut": end in CUT and ended == text}
 
 
 def _is_all_thought(text: str) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ def _pairs(
             for reason, detail in found["rejected"]:
                 reject(Rejection("synthesize", place.id, reason, detail))
             why, failed, kept = found["why"], found.get("failed", False), []
-            for pair in _of_document(asking, place, found["kept"], attempt):
+            for pair in _of_document(asking, place, found, attempt):
                 if pair not in trained:
                     kept.append(pair)
                     continue
@@ -202,8 +203,9 @@ def _pairs(
 
 
 def _of_document(
-    asking: Asking, place: Place, kept: list[list[str]], attempt: int
+    asking: Asking, place: Place, found: Mapping[str, Any], attempt: int
 ) -> Iterator[Pair]:
+    kept, every = found["kept"], found.get("chosen") or repeat({})
     if not kept:
         return
     writer, document = asking.writer, place.document()
@@ -216,8 +218,7 @@ def _of_document(
             "model": generator.model,
             "revision": getattr(generator, "revision", ""),
             "prompt": fingerprint(writer.prompt),
-            "decoding": asking.sent(place, attempt)
-            or decoding_of(generator.decoding, attempt).identity(),
+            "decoding": decoding_of(generator.decoding, attempt).identity(),
             "attempt": attempt,
         }
     made["version"] = versions.SYNTHESIZE
@@ -226,9 +227,11 @@ def _of_document(
     # the answer to a question of the source is the document's text, which must not be given away
     context = "" if isinstance(generator, SourceGenerator) else document.text
     about = (place.id, place.year, writer.instruction, context)
-    for question, answer in kept:
+    for (question, answer), chosen in zip(kept, every, strict=False):
         key = pair_id(place.id, question, answer)
-        yield Pair(key, *about, question, answer, writer.name, made)
+        sent = asking.sent(place, attempt, chosen.get("candidate", 1))
+        own = {**made, **chosen, **({"decoding": sent} if sent else {})}
+        yield Pair(key, *about, question, answer, writer.name, own)
 
 
 def describe_dataset(

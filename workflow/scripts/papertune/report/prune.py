@@ -130,8 +130,8 @@ def _references(
 
     for stage in ("fetch", "render"):
         yield stage, {"version": versions.COLLECT, "fetching": study.fetching.identity()}
-    for name, generator in study.generators.items():
-        template = study.generator_template(name)
+    for name in study.generators:
+        generator, template = study.generator(name), study.generator_template(name)
         yield "synthesize", asking_identity(generator, template)
         yield "pairs", checking_identity(generator, template)
     for name in ["", *study.embedders]:

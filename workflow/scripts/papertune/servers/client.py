@@ -24,7 +24,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from papertune.errors import ServerError, one_line
 from papertune.jobs import stopping
-from papertune.servers import refusals
+from papertune.servers import parameters, refusals
 from papertune.servers.place import Place
 from papertune.servers.refusals import Kind, Refusal
 from papertune.servers.replies import Asked, Failure, Reply, pause_asked
@@ -40,9 +40,6 @@ MOST_BYTES = 16 * 2**20  # of a reply
 PATIENCE = 10  # timeouts in which a reply that comes in drops has to be whole
 IN_A_ROW = 5  # items without an answer: then it is found out whether the server answers at all
 RESTS = "what is finished is kept; the same command asks for the rest"
-
-UNPROCESSED = {400, 404, 422}  # where a server says that it does not take a parameter
-RENAMED = {"max_tokens": "max_completion_tokens"}  # the others are left out
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +204,8 @@ class Client:
                 raise Failure("not asked: the job ends")
             sent = dict(asked.decoding)
             changed = self._changed(sent)
+            if parameters.lacks_penalty(asked.decoding, sent):
+                self._stop(*parameters.NO_PENALTY)
             response = self._sent(client, {"model": self.model, **asked.body, **sent})
             if response.status_code == 200:
                 with suppress(ValueError, LookupError, TypeError, AttributeError):
@@ -234,8 +233,10 @@ class Client:
         self, response: httpx.Response, status: int, words: str, sent: dict[str, Any]
     ) -> bool:
         """Remember for this run what the server does not take; whether to ask again."""
-        name = refusals.parameter_refused(words, [*sent]) if status in UNPROCESSED else ""
-        to: Any = RENAMED.get(name)
+        name = (
+            refusals.parameter_refused(words, [*sent]) if status in parameters.UNPROCESSED else ""
+        )
+        to: Any = parameters.RENAMED.get(name)
         if response.status_code == 200 and response.content.lstrip().startswith(b"data:"):
             name, to = ("" if "stream" in sent else "stream"), False
         if not name:

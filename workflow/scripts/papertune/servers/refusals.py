@@ -134,6 +134,10 @@ _PARAMETERS = {
         (("max_tokens", "max_completion_tokens"), _NOT_KNOWN),
         # without these a server takes a value of its own
         (("temperature", "top_p", "seed"), f"(?:{_NOT_KNOWN}|{_NOT_TAKEN})"),
+        (
+            ("stop", "repetition_penalty", "repeat_penalty"),
+            f"(?:{_NOT_KNOWN}|{_NOT_TAKEN}|too (?:long|many))",
+        ),
     )
     for name in names
 }

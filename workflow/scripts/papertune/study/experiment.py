@@ -10,7 +10,7 @@ from papertune.metrics import METRICS, metric_named
 from papertune.metrics.form import companions
 from papertune.study import settings
 from papertune.study.baselines import baseline_of, with_baselines
-from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, QUESTION, read_template
+from papertune.study.prompts import ANSWER_FIELDS, QUESTION, asking_template, read_template
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Name, Settings, Training, Years, added, cosmetic, writers
 from papertune.study.settings.notation import expand, nearest
@@ -110,6 +110,8 @@ class Experiment(Settings):
             checks.append(("published.metric", {table.metric}, self.metric_names))
             checks.append(("published.test_set", {table.test_set}, generators))
             checks.append(("published.values", table.values, models))
+        for name in generators:
+            self.generator(name)
         for name, model in models.items():
             checks.append((f"models.{name}.base", {model.base}, self.bases))
             judge = self.training_of(name).judge
@@ -271,10 +273,16 @@ class Experiment(Settings):
         forms = {self.models[name].examples.variant for name in self.trained}
         return forms <= {"prompt_qa", "chat"}
 
+    def generator(self, name: str) -> settings.Generator:
+        """A generator with the model itself where its file names a base, whose name is but a label."""
+        try:
+            return self.generators[name].with_base(self.bases)
+        except ValueError as error:
+            raise ValueError(f"generators.{name}.{error}") from None
+
     def generator_template(self, generator: str) -> str:
         """The text of the prompt that a generator's model reads; empty where it reads none."""
-        prompt = getattr(self.generators[generator], "prompt", None)
-        return read_template(prompt, GENERATOR_FIELDS) if prompt else ""
+        return asking_template(self.generators[generator], f"generators.{generator}")
 
     def presentation(self) -> dict[str, Any]:
         """What tables, figures and the page show besides numbers, and captions say."""

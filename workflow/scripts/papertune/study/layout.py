@@ -128,9 +128,11 @@ class Layout:
     def generator_model(self, generator: str) -> str | None:
         """The folder of a generator's model; None of one that runs elsewhere or is known by a name."""
         chosen = self.experiment.generators[generator]
-        if isinstance(chosen, TransformersGenerator | OpenAIGenerator) and chosen.has_folder:
-            return self.hub(chosen.model, chosen.revision)
-        return None
+        if not (isinstance(chosen, TransformersGenerator | OpenAIGenerator) and chosen.has_folder):
+            return None
+        if base := chosen.base_in(self.experiment.bases):
+            return self.base_named(base)
+        return self.hub(chosen.model, chosen.revision)
 
     def runs_a_model(self, generator: str) -> bool:
         """Whether a generator's job runs a language model itself, or a server with one."""
@@ -139,7 +141,10 @@ class Layout:
 
     def base(self, model: str) -> str:
         """The folder of a model's base, wherever the base comes from."""
-        name = self.experiment.models[model].base
+        return self.base_named(self.experiment.models[model].base)
+
+    def base_named(self, name: str) -> str:
+        """The folder of a base."""
         base = self.experiment.bases[name]
         local = base.path or f"{self.root}/bases/{name}"
         return self.hub(base.hub or local, base.revision if base.hub else "")

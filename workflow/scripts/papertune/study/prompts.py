@@ -8,11 +8,13 @@ from string import Template
 
 from papertune.errors import SettingsError
 from papertune.records import Pair
+from papertune.study.settings import Generator, OpenAIGenerator, PromptedGenerator
+from papertune.study.turns import Turn, as_text, turns_in
 
 # what a model of the variant ``qa`` reads: the question alone, in the form of the answer prompt
 QUESTION = "Question: $question\nAnswer:"
 ANSWER_FIELDS = ("instruction", "context", "question")
-GENERATOR_FIELDS = ("title", "text", "pairs")
+GENERATOR_FIELDS = ("title", "text", "pairs", "sentence")
 MARK = re.compile("\ue000(\\w+)\ue001")  # stands for a value while its frame is made
 CONTEXT = ("context", "text")  # what a prompt that is too long loses of
 WORKFLOW = Path(__file__).resolve().parents[4]  # where the prompts that come along lie
@@ -27,7 +29,8 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
         path: As the user gave it; where there is no such file, it is the workflow's.
 
     Raises:
-        SettingsError: no such file, not UTF-8, or it uses a name that is none of ``fields``.
+        SettingsError: no such file, not UTF-8, it uses a name that is none of ``fields``, or has
+            turns that are no chat (:mod:`papertune.study.turns`).
     """
     path = template_path(path)
     try:
@@ -42,7 +45,31 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
     if unknown := {*template.get_identifiers()} - {*fields}:
         wrong = f"unknown name ${min(unknown)} in the prompt"
         raise SettingsError(wrong, where=str(path), hint=hint)
+    turns_in(text, str(path), begun=fields == GENERATOR_FIELDS)
     return text
+
+
+def asking_template(generator: Generator, where: str) -> str:
+    """The text of the prompt that a generator's model reads; empty where it reads none.
+
+    Raises:
+        SettingsError: as :func:`read_template`; several candidates would be the same; an answer is begun
+            that a server would begin anew.
+    """
+    if not isinstance(generator, PromptedGenerator):
+        return ""
+    template = read_template(generator.prompt, GENERATOR_FIELDS)
+    asked, several = Template(template).get_identifiers(), generator.candidates
+    if several > 1 and not generator.decoding.temperature and "sentence" not in asked:
+        what = f"{several} candidates at temperature 0 would all be the same text"
+        hint = "give decoding a temperature, or take a prompt that uses $sentence"
+        raise SettingsError(what, where=f"{where}.candidates", hint=hint)
+    served = isinstance(generator, OpenAIGenerator) and not generator.has_folder
+    if served and turns_in(template)[-1].role == "assistant":
+        what = "servers begin an answer anew, and this prompt begins it"
+        hint = "end the file with the user's turn"
+        raise SettingsError(what, where=f"{where}.prompt", hint=hint)
+    return template
 
 
 def template_path(path: str | Path) -> Path:
@@ -68,7 +95,18 @@ class Prompt:
     values: Mapping[str, str]
 
     def __str__(self) -> str:
-        return fill(self.template, self.values)
+        return as_text(self.turns)
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """Its turns, filled; one of the user where the template has none."""
+        return self._filled(self.values)
+
+    @property
+    def begun(self) -> str:
+        """The beginning of the answer that it says itself."""
+        last = self.turns[-1]
+        return last.text if last.role == "assistant" else ""
 
     @property
     def context(self) -> str:
@@ -80,17 +118,21 @@ class Prompt:
         own = {name: text for name in CONTEXT if name in self.values}
         return replace(self, values={**self.values, **own})
 
-    def pieces(self, framed: Callable[[str], str] = str) -> list[tuple[str, bool]]:
+    def _filled(self, values: Mapping[str, str]) -> tuple[Turn, ...]:
+        """What stands in a value begins no turn."""
+        return tuple(turn.saying(fill(turn.text, values)) for turn in turns_in(self.template))
+
+    def pieces(self, framed: Callable[[tuple[Turn, ...]], str] = as_text) -> list[tuple[str, bool]]:
         """Its text piece by piece, and of each whether somebody else's text stands in it.
 
-        ``framed`` puts something around the text; it sees marks in the place of values, so nothing
-        that stands in them can touch the frame. Blanks around a value are the frame's, which may
-        trim them.
+        ``framed`` makes one text of the turns; it sees marks in the place of values, so nothing that
+        stands in them can touch the frame. Blanks around a value are the frame's, which may trim
+        them.
         """
         own = {name: value.strip() for name, value in self.values.items()}
         marked = {
             name: value.replace(own[name], f"\ue000{name}\ue001") if own[name] else value
             for name, value in self.values.items()
         }
-        parts = MARK.split(framed(fill(self.template, marked)))
+        parts = MARK.split(framed(self._filled(marked)))
         return [(own[part] if odd % 2 else part, bool(odd % 2)) for odd, part in enumerate(parts)]

@@ -84,7 +84,7 @@ def synthesize(layout: Layout, generator: str, split: str) -> Uses:
     study = layout.experiment
     version = [versions.RULES, versions.ASK, versions.PROMPTS, versions.SYNTHESIZE]
     chosen = {
-        "generator": study.generators[generator],
+        "generator": study.generator(generator),
         "prompt": study.generator_template(generator),
         "instruction": study.instruction,
         "mine": SplitOf.of(split, study.splits),
@@ -98,7 +98,7 @@ def describe_dataset(layout: Layout, generator: str) -> Uses:
     """The card has the title that the experiment has when it is written."""
     study = layout.experiment
     about = {"title": study.title, "name": f"{layout.name}-{generator}"}
-    made = {"generator": study.generators[generator].identity(), "by_year": bool(study.years)}
+    made = {"generator": study.generator(generator).identity(), "by_year": bool(study.years)}
     return Uses(versions.DATASET, made, about)
 
 

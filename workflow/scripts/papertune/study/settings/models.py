@@ -292,6 +292,11 @@ class Base(Settings):
     path: str = ""
     pretrain: Pretraining | None = None
 
+    @property
+    def origin(self) -> str:
+        """What it is, whatever its name in the experiment."""
+        return self.hub or self.path or "pre-trained in this experiment"
+
     @model_validator(mode="after")
     def _with_revision(self) -> Self:
         if self.hub and not self.revision:

@@ -4,6 +4,7 @@ The unions are the only registries. A new kind of source is a class of settings 
 lister, a new generator one that names its backend's class.
 """
 
+from collections.abc import Mapping
 from string import Template
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from papertune.study.methods import METHODS
 from papertune.study.settings import listings, qa, scholarly
 from papertune.study.settings.base import Settings, added, cosmetic
+from papertune.study.settings.models import Base
 from papertune.study.settings.servers import ServerSettings, Words
 
 Source = Annotated[
@@ -79,6 +81,12 @@ class Decoding(Settings):
     top_p: float = Field(1.0, gt=0, le=1)
     max_new_tokens: int = Field(512, ge=1)
     seed: int = 1
+    stop: list[Annotated[str, Field(min_length=1)]] = added(
+        [], description="texts: what is written ends before the first of them"
+    )
+    repetition_penalty: float = added(
+        1.0, ge=1, le=10, description="divides the scores of tokens that it has written already"
+    )
 
 
 class GeneratorSettings(Settings):
@@ -88,6 +96,14 @@ class GeneratorSettings(Settings):
     has_folder: ClassVar[bool] = False  # its model is a folder here, not a name that a server knows
     label: str = cosmetic("")
     pairs: int = Field(3, ge=1, description="pairs asked for per document")
+
+    def base_in(self, bases: Mapping[str, Base]) -> str:
+        """The base of an experiment that its model is; empty where it is none."""
+        return ""
+
+    def with_base(self, bases: Mapping[str, Base]) -> Self:
+        """The same with what the base is in the place of its name."""
+        return self
 
 
 class RulesGenerator(GeneratorSettings):
@@ -113,13 +129,38 @@ class PromptedGenerator(GeneratorSettings):
     prompt: str = Field(description="path of a prompt template")
     decoding: Decoding = Decoding()
     attempts: int = Field(2, ge=1, description="at a document, before it is given up")
+    candidates: int = added(
+        1, ge=1, le=100, description="texts per attempt, of which the best pairs are kept"
+    )
     grounding: float = Field(
         0.5, ge=0, le=1, description="share of an answer's content words that the text must have"
     )
 
+    def base_in(self, bases: Mapping[str, Base]) -> str:
+        """See :meth:`GeneratorSettings.base_in`."""
+        return self.model if self.has_folder and self.model in bases else ""
+
+    def with_base(self, bases: Mapping[str, Base]) -> Self:
+        """See :meth:`GeneratorSettings.with_base`.
+
+        Raises:
+            ValueError: a revision stands beside its name.
+        """
+        if not (name := self.base_in(bases)):
+            return self
+        if getattr(self, "revision", ""):
+            said = f"{name!r} is a base of this experiment, which says its revision itself"
+            raise ValueError(f"revision: {said}; leave it out here")
+        base = bases[name]
+        return self.model_copy(update={"model": base.origin, "revision": base.revision})
+
 
 class TransformersGenerator(PromptedGenerator):
-    """A model on this machine. ``model`` is a Hub id (then ``revision``, 40 hex digits) or a folder."""
+    """A model on this machine.
+
+    ``model`` is a base of the experiment by its name, else a Hub id (then ``revision``, 40 hex digits)
+    or a folder.
+    """
 
     opened_as: ClassVar[str] = "papertune.generators.transformers_backend:TransformersBackend"
     has_folder: ClassVar[bool] = True

@@ -1,0 +1,196 @@
+"""Of several candidates for a document's pairs the best, by rules that need no model and no score.
+
+Each mark lies between 0 and 1, and the grade is their product, so a pair is as good as its weakest
+sides together; one with a mark of 0 is never kept. Nothing is looked at but the pair, its document and
+the prompt. Words that lean on something before them are known of English; elsewhere they cost nothing.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from math import prod
+from string import Template
+from typing import Any
+
+from papertune.generators.checking import judge
+from papertune.generators.grounding import Grounds
+from papertune.generators.languages import ASKS
+from papertune.generators.plain_text import Pairs
+from papertune.generators.reading import pairs_in, question_in
+from papertune.records import Document
+from papertune.sentences import sentences, word_count
+from papertune.study.settings import Generator
+from papertune.study.turns import turns_in
+
+Marks = dict[str, float]
+PLACES = 3  # decimals of marks and grades
+
+# how a sentence begins that is not understood without the one before it
+_LEANS = re.compile(
+    r"(?:this|these|that|those|such|it|its|they|their|he|she|his|her|here|there|then|thus|hence|therefore"
+    r"|however|moreover|furthermore|also|instead|otherwise|both|another|further|similarly|likewise"
+    r"|and|but|or|so|yet|as (?:a|an) (?:consequence|corollary|result|example|application|by-?product)"
+    r"|in (?:contrast|addition|particular|fact|turn|other words|this|that|these|such|doing)"
+    r"|on the other hand|for (?:example|instance|this|these)|to (?:this|that|do|address th|overcome th)"
+    r"|more(?: precisely| generally| specifically)|along the way|at the same|under th(?:is|ese)"
+    r"|first|second|third|finally|lastly|interestingly|surprisingly|unfortunately|conversely|rather)\b",
+    re.I,
+)
+# what a question points to that stands nowhere in it
+_POINTS = re.compile(
+    r"\b(?:th(?:is|at|ese|ose) (?:\w+ )?(?:sentence|abstract|passage|text|question|statement|problem"
+    r"|result|method|approach|algorithm|work|case|setting|model|bound|condition|framework|claim|example)s?"
+    r"|these|those|the (?:sentence|abstract|passage|text|statement)|above|following|aforementioned"
+    r"|it|its|they|them|their|he|she|we|our|us|i|my|you|your)\b",
+    re.I,
+)
+ASKED = (5, 30)  # words of a question
+ANSWERED = (2, 60)  # of an answer
+TOLD = (8, 50)  # of a sentence that is asked about
+LEANING = 0.5  # the mark of what is not understood alone
+ALIKE = 0.8  # share of words of two answers that say the same
+
+
+def by_sentence(prompt: str) -> bool:
+    """Whether a prompt asks for a question alone, which a sentence of the text answers."""
+    return "sentence" in Template(prompt).get_identifiers()
+
+
+def sentence_of(text: str, candidate: int) -> str:
+    """The sentence that a candidate is about: those first that are understood alone, in their order.
+
+    Where a text has fewer than there are candidates it begins again.
+    """
+    found = _sentences_to_ask(text)
+    return found[(candidate - 1) % len(found)]
+
+
+@lru_cache(maxsize=64)
+def _sentences_to_ask(text: str) -> list[str]:
+    every = [one.strip() for one in sentences(text)]
+    fit = [one for one in every if one.endswith((".", "!", "。", "।")) and _within(one, *TOLD) == 1]
+    return sorted(fit, key=lambda one: bool(_LEANS.match(one))) or every or [text]
+
+
+def choose(
+    generator: Generator,
+    prompt: str,
+    texts: Sequence[Mapping[str, Any]],
+    document: Document,
+    read: Callable[..., Pairs] = lambda work, *given, **named: work(*given, **named),
+) -> dict[str, Any]:
+    """Read and check all candidates of an attempt at a document, and keep the best pairs of all.
+
+    Args:
+        generator: Its settings say how many pairs are kept.
+        prompt: The template; its examples are not to come back.
+        texts: What was written, as for :func:`papertune.generators.checking.judge`.
+        document: What it is about.
+        read: Calls a function that reads a text.
+
+    Returns:
+        As :func:`papertune.generators.checking.judge`; of several candidates also ``chosen``: of each
+        pair kept from which ``candidate`` ``of`` how many it is, its ``grade`` and its ``marks``.
+        Those that are not kept are ``rejected`` with theirs.
+    """
+    judged, asked = [], by_sentence(prompt)
+    for number, written in enumerate(texts, start=1):
+        work = partial(read, pairs_in)
+        if asked:
+            work = partial(read, question_in, answer=sentence_of(document.text, number))
+        judged.append(judge(generator, written, document, work))
+    if len(judged) == 1:
+        return judged[0]
+    marker, of = Marker(document, examples_in(prompt)), len(judged)
+    found = [
+        (number, tuple(pair), marker.marks(*pair))
+        for number, one in enumerate(judged, start=1)
+        for pair in one["kept"]
+    ]
+    found.sort(key=lambda one: -_grade(one[2]))  # of equal ones the first
+    rejected = [
+        (reason, f"candidate {number} of {of}: {detail}")
+        for number, one in enumerate(judged, start=1)
+        for reason, detail in one["rejected"]
+    ]
+    kept: Pairs = []
+    chosen = []
+    for number, (question, answer), marks in found:
+        grade = _grade(marks)
+        faults = {
+            "unfit": not grade,
+            "duplicate": any(_alike(question, q) or _alike(answer, a) for q, a in kept),
+            "not_chosen": len(kept) == generator.pairs,
+        }
+        reason = next((name for name, is_so in faults.items() if is_so), None)
+        if reason is None:
+            kept.append((question, answer))
+            chosen.append({"candidate": number, "of": of, "grade": grade, "marks": marks})
+            continue
+        why = ", ".join(f"{name} {mark:g}" for name, mark in marks.items() if mark < 1)
+        told = f"candidate {number} of {of}, grade {grade:g} ({why}): {question[:200]} → {answer[:200]}"
+        rejected.append((reason, told))
+    whys = dict.fromkeys(one["why"] for one in judged if one["why"])
+    why = "" if kept else "no candidate is fit" if found else "; ".join(whys)
+    made = {"document": document.id, "kept": kept, "rejected": rejected, "why": why}
+    return {**made, "chosen": chosen}
+
+
+def examples_in(prompt: str) -> str:
+    """What a prompt shows: turns in which nothing of a document stands."""
+    turns = (turn.text for turn in turns_in(prompt))
+    return "\n".join(text for text in turns if not Template(text).get_identifiers())
+
+
+class Marker:
+    """Gives the marks of pairs about one document; ``examples`` are what the prompt itself says."""
+
+    def __init__(self, document: Document, examples: str) -> None:
+        self.text = Grounds(f"{document.title}\n{document.text}")
+        self.examples = Grounds(examples) if examples else None
+        self.sentences = [Grounds(one) for one in sentences(document.text)]
+
+    def marks(self, question: str, answer: str) -> Marks:
+        """Each mark of a pair.
+
+        ``asks``: it is a question of some length. ``answers``: so is the answer.
+        ``grounded``: the answer's words stand in the text. ``about``: the question's do. ``tells``: the
+        answer has words that the question has not. ``meets``: the question's words stand in the
+        answer, or in the sentence that has most of it. ``alone``: both are understood without what is
+        before them. ``own``: neither has its words from the prompt's examples.
+        """
+        own, asked = Grounds(answer), Grounds(question)
+        near = max(self.sentences, key=lambda one: one.share(answer), default=own)
+        leans = bool(_POINTS.search(question)) + bool(_LEANS.match(answer))
+        marks = {
+            "asks": float(question.endswith(ASKS)) * _within(question, *ASKED),
+            "answers": _within(answer, *ANSWERED),
+            "grounded": self.text.share(answer),
+            "about": self.text.share(question),
+            "tells": min(1.0, 2 * (1 - asked.share(answer))),
+            "meets": min(1.0, 2 * max(own.share(question), near.share(question))),
+            "alone": LEANING**leans,
+            "own": 1 - self._borrowed(f"{question}\n{answer}"),
+        }
+        return {name: round(mark, PLACES) for name, mark in marks.items()}
+
+    def _borrowed(self, said: str) -> float:
+        """The share of content that stands in the examples and not in the text."""
+        if self.examples is None:
+            return 0.0
+        return max(0.0, self.examples.share(said) - self.text.share(said))
+
+
+def _grade(marks: Marks) -> float:
+    return round(prod(marks.values()), PLACES)
+
+
+def _within(text: str, least: int, most: int) -> float:
+    """1 for so many words, less in proportion with fewer or more."""
+    count = word_count(text)
+    return min(1.0, count / least, most / max(count, 1))
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two texts say the same, as far as most words of both go."""
+    return min(Grounds(one).share(other), Grounds(other).share(one)) >= ALIKE
