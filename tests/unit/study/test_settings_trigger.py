@@ -78,8 +78,10 @@ FULL = yaml.safe_load(f"""
 generators:
   rules: {{backend: rules, style: cloze}}
   posts: {{backend: source}}
-  local: {{backend: transformers, model: a/b, revision: {SHA}, prompt: workflow/prompts/short.txt}}
-  served: {{backend: openai, model: a, url: "http://a.example", prompt: workflow/prompts/short.txt}}
+  local: {{backend: transformers, model: a/b, revision: {SHA}, prompt: workflow/prompts/short.txt,
+          decoding: {{temperature: 0.5}}}}
+  served: {{backend: openai, model: a, url: "http://a.example", prompt: workflow/prompts/short.txt,
+           decoding: {{temperature: 0.5}}}}
   begun: {{backend: openai, model: a, serve: "a $port b", prompt: workflow/prompts/short.txt}}
 bases:
   hub: {{hub: a/b, revision: {SHA}}}
