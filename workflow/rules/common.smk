@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from papertune.jobs import running
 from papertune.study import versions
 from papertune.errors import PapertuneError
+from papertune.models import sources
 from papertune.owned import NotOwned, part_of, share
 from papertune.study.experiment_file import check_configuration, load_named
 from papertune.study.layout import Layout

@@ -37,3 +37,27 @@ def figure(name, category):
     """A figure, shown in Snakemake's report."""
     path = f"results/{{experiment}}/figures/{name}.svg"
     return report(path, caption=f"../report/{name}_figure.rst", category=category)
+
+
+def converted(wildcards):
+    """The base that a model folder is made of."""
+    bases = (base for item in EXPERIMENTS.values() for base in item.bases.values())
+    name = f"{wildcards.source}/{wildcards.key}"
+    return next(base for base in bases if base.made == name)
+
+
+def given_gguf(wildcards):
+    """The file that a model folder is made of; none of a package, or of one that has gone."""
+    base = converted(wildcards)
+    return (
+        [str(sources.gguf_of(base))]
+        if base.gguf and not sources.not_there(base)
+        else []
+    )
+
+
+def digest_of_gguf(wildcards):
+    """What is in that file; a package is known by its version."""
+    base = converted(wildcards)
+    kept = Path(f"{RESOURCES}/models/{base.made}.json")
+    return sources.digest_of_file(sources.gguf_of(base), kept) if base.gguf else ""

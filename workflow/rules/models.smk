@@ -23,6 +23,29 @@ rule download_base:
         "../scripts/download_base.py"
 
 
+# A model folder of a GGUF file, which is in a package or anybody's; once, and where it is installed.
+rule convert_base:
+    input:
+        # by what is in it, not by its time; once the folder is there it may go
+        gguf=ancient(given_gguf),
+    output:
+        folder=directory(f"{RESOURCES}/models/{{source}}/{{key}}"),
+    log:
+        "logs/resources/models/{source}/{key}.log",
+    wildcard_constraints:
+        source=r"[\w.+-]+",
+        key="[0-9a-f]{16}",
+    priority: 10
+    localrule: True
+    conda:
+        "../../envs/models.yaml"
+    params:
+        version=versions.CONVERT,
+        of=digest_of_gguf,
+    script:
+        "../scripts/convert_base.py"
+
+
 # Further papers of the demo venue's training years, for the demo's base to learn from.
 rule write_archive:
     output:

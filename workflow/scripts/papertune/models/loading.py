@@ -30,7 +30,9 @@ OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 READ = (
     "*.safetensors", "*.json", "*.jinja", "*/*.jinja", "*.model", "*.txt", "*.tiktoken", "*.bpe",
 )  # fmt: skip
-NOT_READ = re.compile(r"(training|identity)\.json|(licen[cs]e|notice|use_policy|readme).*", re.I)
+NOT_READ = re.compile(
+    r"(training|identity|made_from)\.json|(licen[cs]e|notice|use_policy|readme).*", re.I
+)
 ADAPTER = "adapter_config.json"  # is in the folder of an adapter
 
 

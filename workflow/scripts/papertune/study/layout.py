@@ -146,6 +146,8 @@ class Layout:
     def base_named(self, name: str) -> str:
         """The folder of a base."""
         base = self.experiment.bases[name]
+        if base.made:  # by the rule convert_base
+            return f"{self.resources}/models/{base.made}"
         local = base.path or f"{self.root}/bases/{name}"
         return self.hub(base.hub or local, base.revision if base.hub else "")
 

@@ -12,6 +12,7 @@ PROMPTS = 2  # how prompts become tokens for a generator's model on this machine
 SYNTHESIZE = 4  # reading and checking what a generator wrote
 DATASET = 3  # the card
 PRETRAIN = 2
+CONVERT = 1  # what a model folder is made of a GGUF file like
 TRAIN = 2
 ANSWER = 2
 EMBED = 2

@@ -15,12 +15,12 @@ from papertune.study.settings.base import (
     cosmetic,
     writers,
 )
+from papertune.study.settings.bases import Base, Packaged, PackagePart
 from papertune.study.settings.models import (
     ASKED,
     MODEL_NAME,
     PARTS,
     Architecture,
-    Base,
     Corpus,
     ExampleForm,
     Freeze,

@@ -281,24 +281,3 @@ class Pretraining(Settings):
         if self.training.best_by != "validation_loss":
             raise ValueError("training.best_by: in pre-training it can only be validation_loss")
         return self
-
-
-class Base(Settings):
-    """Exactly one of: a Hub id with its revision, a local folder, a base pre-trained here."""
-
-    one_of = ("hub", "path", "pretrain")
-    hub: str = ""
-    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
-    path: str = ""
-    pretrain: Pretraining | None = None
-
-    @property
-    def origin(self) -> str:
-        """What it is, whatever its name in the experiment."""
-        return self.hub or self.path or "pre-trained in this experiment"
-
-    @model_validator(mode="after")
-    def _with_revision(self) -> Self:
-        if self.hub and not self.revision:
-            raise ValueError("a Hub base needs revision: a commit, 40 hex digits")
-        return self

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from papertune.study.methods import METHODS
 from papertune.study.settings import listings, qa, scholarly
 from papertune.study.settings.base import Settings, added, cosmetic
-from papertune.study.settings.models import Base
+from papertune.study.settings.bases import Base
 from papertune.study.settings.servers import ServerSettings, Words
 
 Source = Annotated[

@@ -1,0 +1,256 @@
+"""A model folder made of a GGUF file: safetensors, tokenizer, template, licence, and where it is from.
+
+What a file of strangers says of itself is read apart first, in a child with limits. Its tensors are
+then read by transformers, one after the other, and written in float32, which holds every value that a
+quantised weight stands for (of files that hold half precision only, in that).
+"""
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from papertune.errors import PapertuneError
+from papertune.examples.tokens import start_tokens
+from papertune.jobs import stopping
+from papertune.jobs.apart import Readers, Unread
+from papertune.models.beginning import save_tokenizer
+from papertune.models.examination import check_base, of_another_kind, settings_in
+from papertune.models.gguf import FULL, GgufError, Header, problems, read_header
+from papertune.models.loading import OFFLINE, load_tokenizer, set_up_torch
+from papertune.models.modelcard import block, text
+from papertune.models.modelfolder import model_folder, write_json
+from papertune.models.packages import licence_named, licences_in
+from papertune.models.sources import source_of
+from papertune.owned import anybodys, file_mode, set_mode
+from papertune.records import atomic_write
+from papertune.study import versions
+from papertune.study.settings import Base
+
+log = logging.getLogger(__name__)
+
+MADE_FROM = "made_from.json"
+BLOCK = 1 << 20
+F32, F16, BF16 = 0, 1, 30  # ggml's numbers of types
+# vocabularies of bytes that begin with a token unless they say otherwise, as llama.cpp has it
+BEGUN = (
+    "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
+    "tekken", "chameleon",
+)  # fmt: skip
+# ends of turns that go by their names where a file does not say their numbers
+TURNS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<EOT>")
+
+
+def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
+    """Make the model folder of a ``gguf`` or ``package`` base.
+
+    Raises:
+        PapertuneError: the source is not there, is damaged, or no language model of a kind that
+            transformers reads from GGUF.
+    """
+    source = source_of(base)
+    with model_folder(output) as folder:
+        steps = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.source-"))
+        try:
+            digest = _bring(source.pieces, whole := steps / "model.gguf")
+            header = _examined(whole, str(source.pieces[0][0]))
+            licence = _write_licences(base, header, folder)
+            log.info("%s", notice(output.parent.name, licence))
+            set_up_torch(threads)
+            _write_model(steps, header, folder)
+            _write_tokenizer(steps, header, folder)
+        finally:
+            shutil.rmtree(steps, ignore_errors=True)
+        made = source.told | {
+            "sha256": digest, "bytes": header.size, "converter": versions.CONVERT,
+            "versions": {name: version(name) for name in ("gguf", "transformers")},
+            "licence": licence,
+        }  # fmt: skip
+        write_json(folder / MADE_FROM, made)
+        _write_card(folder, header, made)
+        check_base(folder)
+        for path in folder.iterdir():
+            set_mode(path, file_mode(path))  # safetensors writes for nobody else to read
+
+
+def notice(name: str, licence: dict[str, Any]) -> str:
+    """What is to be known before weights are used."""
+    said = licence["name"] or "not named: ask where the file is from"
+    link = f" ({licence['link']})" if licence["link"] else ""
+    files = f"; its terms lie beside the weights: {', '.join(licence['files'])}" * bool(
+        licence["files"]
+    )
+    return f"licence of the weights of {name}: {said}{link}{files}. By using them you agree to it."
+
+
+def _bring(pieces: list[tuple[Path, str]], whole: Path) -> str:
+    """Give a file, or the parts of one, a name for transformers; SHA-256 of the whole."""
+    total = sha256()
+    joined = whole.open("wb") if len(pieces) > 1 else None
+    for path, known in pieces:
+        one = sha256()
+        with open(os.path.realpath(path), "rb", opener=anybodys) as stream:
+            while block := stream.read(BLOCK):
+                stopping.check()
+                one.update(block)
+                total.update(block)
+                if joined:
+                    joined.write(block)
+        if known and one.hexdigest() != known:
+            raise PapertuneError(
+                "the file is not the one that was installed (its SHA-256 is another)",
+                where=str(path),
+                hint="install its package again, with pip's --force-reinstall",
+            )
+    if joined:
+        joined.close()
+    else:
+        whole.symlink_to(os.path.realpath(pieces[0][0]))
+    return total.hexdigest()
+
+
+def inspect(file: str) -> None:
+    """Raise GgufError for the first of what keeps a file from being a model that is read here."""
+    header = read_header(file, "tokenizer.ggml.tokens")
+    for what, hint in [*problems(header), *_unreadable(header)]:
+        raise GgufError(what, where=file, hint=hint)
+
+
+def _examined(whole: Path, shown: str) -> Header:
+    """The header of a file that a child has found good."""
+    try:
+        with Readers() as readers:
+            readers.read(_inspected, str(whole))
+    except Unread as error:
+        raise GgufError(error.what, where=shown, hint=error.hint or FULL) from None
+    return read_header(whole, "tokenizer.ggml.tokens", "general.languages")
+
+
+def _inspected(file: str) -> None:
+    """For the child, which tells nothing but the sentence of an error."""
+    try:
+        inspect(file)
+    except GgufError as error:
+        raise Unread("parse_failed", f"{error.what}. What to do: {error.hint}") from None
+
+
+def _unreadable(header: Header) -> Iterator[tuple[str, str]]:
+    """What a whole GGUF can be that transformers does not make a decoder of."""
+    other = "take the model's folder from the Hub (hub), or another model"
+    if header.architecture not in _known():
+        yield f"models of the architecture {header.architecture!r} are not read from GGUF", other
+    yield from of_another_kind({"model_type": header.architecture.replace("encoder", "")})
+    if "tokenizer.ggml.tokens" not in header.metadata:
+        yield "the file has no tokenizer", "take a file that has its vocabulary"
+
+
+def _known() -> set[str]:
+    """The architectures that transformers reads from GGUF."""
+    from transformers.integrations.gguf.gguf_config_mapping import GGUF_CONFIG_ARCHS
+    from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
+
+    return {*GGUF_CONFIG_ARCHS, *GGUF_SUPPORTED_ARCHITECTURES}
+
+
+def _write_model(steps: Path, header: Header, folder: Path) -> None:
+    """Weights and configuration."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    kinds = {tensor.kind for tensor in header.tensors.values() if len(tensor.shape) > 1}
+    dtype = {F16: torch.float16, BF16: torch.bfloat16}.get(*kinds) if len(kinds) == 1 else None
+    with stopping.at_once():
+        model, told = AutoModelForCausalLM.from_pretrained(
+            steps, gguf_file="model.gguf", dtype=dtype or torch.float32, output_loading_info=True,
+            **OFFLINE,
+        )  # fmt: skip
+    if lost := sorted(told["missing_keys"]):
+        what = f"{len(lost)} weights of the model are not in the file: {lost[0]}"
+        raise GgufError(what, where=header.architecture, hint=FULL)
+    said = model.config.to_dict()
+    for name in ("quantization_config", "_name_or_path", "_model_name_or_path"):
+        said.pop(name, None)
+    config = AutoConfig.for_model(**said)
+    with torch.device("meta"):
+        plain = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
+    plain.load_state_dict(model.state_dict(), assign=True)
+    plain.tie_weights()
+    plain.generation_config = model.generation_config
+    plain.generation_config.eos_token_id = _ends(header)
+    plain.save_pretrained(folder)
+
+
+def _ends(header: Header) -> int | list[int] | None:
+    """The tokens that end a text or a turn of it, by their numbers or else their names."""
+    said = header.metadata
+    found = [said.get(f"tokenizer.ggml.{kind}_token_id") for kind in ("eos", "eot", "eom")]
+    tokens, template = said["tokenizer.ggml.tokens"], str(said.get("tokenizer.chat_template", ""))
+    if found[1] is None:
+        found += [tokens.index(one) for one in TURNS if one in template and one in tokens]
+    ends = [number for number in dict.fromkeys(found) if isinstance(number, int)]
+    return ends if len(ends) > 1 else next(iter(ends), None)
+
+
+def _begins(header: Header) -> bool:
+    """Whether texts begin with a token: as the file says, else as llama.cpp has it of its kind."""
+    said = header.metadata.get("tokenizer.ggml.add_bos_token")
+    if isinstance(said, bool):
+        return said
+    if header.metadata.get("tokenizer.ggml.model") == "gpt2":
+        return header.metadata.get("tokenizer.ggml.pre") in BEGUN
+    return header.metadata.get("tokenizer.ggml.model") == "llama"
+
+
+def _write_tokenizer(steps: Path, header: Header, folder: Path) -> None:
+    """The tokenizer, which puts the beginning token before a text where the model needs it."""
+    from transformers import AutoTokenizer
+
+    with stopping.at_once():
+        tokenizer = AutoTokenizer.from_pretrained(steps, gguf_file="model.gguf", **OFFLINE)
+    tokenizer.save_pretrained(folder)
+    path, begins = folder / "tokenizer_config.json", _begins(header)
+    said = {k: v for k, v in settings_in(path).items() if k not in ("is_local", "local_files_only")}
+    with atomic_write(path) as stream:
+        json.dump(said | {"add_bos_token": begins}, stream, indent=2, ensure_ascii=False)
+    whole = load_tokenizer(folder)
+    save_tokenizer(whole, folder)
+    log.info(
+        "%s",
+        whole.beginning
+        or f"texts {'begin' if start_tokens(whole) else 'do not begin'} with a token",
+    )
+
+
+def _write_licences(base: Base, header: Header, folder: Path) -> dict[str, Any]:
+    """Copy files of licences and terms; what is said of the licence, and by whom."""
+    said, files = header.metadata, []
+    name, by = str(said.get("general.license", "")), "the GGUF file"
+    if name.lower() in ("", "other") and said.get("general.license.name"):
+        name = str(said["general.license.name"])
+    if base.package:
+        for file, path in licences_in(base.package):
+            shutil.copyfile(path, folder / file)
+            files.append(file)
+        if not name:
+            name, by = licence_named(base.package), f"the package {base.package.name}"
+    link = str(said.get("general.license.link", ""))
+    return {"name": name, "said_by": by if name else "", "link": link, "files": files}
+
+
+def _write_card(folder: Path, header: Header, made: dict[str, Any]) -> None:
+    """A README.md in the Hub's form, whose licence cards of trained models repeat."""
+    from huggingface_hub import ModelCardData
+
+    name = str(header.metadata.get("general.name", "")) or folder.name
+    front = ModelCardData(license=made["licence"]["name"] or None, library_name="transformers")
+    record = block(json.dumps(made, indent=1, ensure_ascii=False), "json")
+    with atomic_write(folder / "README.md") as stream:
+        stream.write(
+            f"---\n{front.to_yaml()}\n---\n\n# {text(name)}\n\nMade by Papertune of:\n\n{record}\n"
+        )

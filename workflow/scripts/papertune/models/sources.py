@@ -1,0 +1,85 @@
+"""What a base is made from: a folder, a file, packages; whether it is there, and which one it is."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from papertune.errors import PapertuneError
+from papertune.models.packages import not_installed, pieces_of
+from papertune.owned import make_folder, own
+from papertune.records import atomic_write, file_digest, from_json
+from papertune.study.settings import Base
+
+
+class Source(NamedTuple):
+    """A file, or its parts in order, and what is said of them."""
+
+    pieces: list[tuple[Path, str]]  # path, and SHA-256 where it is known beforehand
+    told: dict[str, Any]  # for the record
+
+
+def gguf_of(base: Base) -> Path:
+    """The file of a ``gguf`` base."""
+    return Path(base.gguf).expanduser()
+
+
+def not_there(base: Base) -> tuple[str, str] | None:
+    """What a base lacks on this machine to be made or read, and what to do; None where nothing."""
+    if base.package:
+        return not_installed(base)
+    path = gguf_of(base) if base.gguf else Path(base.path)
+    key = "gguf" if base.gguf else "path"
+    if not (base.gguf or base.path) or (path.is_file() if base.gguf else path.exists()):
+        return None
+    kind = "file of llama.cpp's or Ollama's" if base.gguf else "model folder"
+    what = "is no file" if path.exists() else "is not there"
+    return (
+        f"{key}: {getattr(base, key)} {what}",
+        f"{key} of a base names a {kind}, from / or from the folder that snakemake runs in "
+        f"({os.getcwd()})",
+    )
+
+
+def source_of(base: Base) -> Source:
+    """Where a ``gguf`` or ``package`` base is made from.
+
+    Raises:
+        PapertuneError: a package or the file is not there.
+    """
+    if wrong := not_there(base):
+        raise PapertuneError(wrong[0], hint=wrong[1])
+    if base.package:
+        parts = [one.model_dump() for one in base.package.pieces]
+        told = {"package": base.package.name, "version": base.package.version, "parts": parts}
+        return Source(pieces_of(base.package), told)
+    return Source([(gguf_of(base), "")], {"gguf": gguf_of(base).name})
+
+
+def digest_of_file(file: Path, kept: Path) -> str:
+    """SHA-256 of a file for planning, which is kept beside as long as the file is the same.
+
+    A file that is gone has the digest that it had; an empty one where that is not known either.
+    """
+    known: Any = {}
+    try:
+        with open(kept, "rb", opener=own) as stream:
+            known = from_json(stream.read(10_000))
+    except (OSError, ValueError):
+        pass
+    known = known if isinstance(known, dict) else {}
+    try:
+        state = os.stat(file)
+    except OSError:
+        return str(known.get("sha256", ""))
+    same = {"bytes": state.st_size, "changed": state.st_mtime_ns}
+    if known.get("sha256") and known == known | same:
+        return str(known["sha256"])
+    found = file_digest(file)
+    try:
+        make_folder(kept.parent)
+        with atomic_write(kept) as stream:
+            json.dump(same | {"sha256": found}, stream)
+    except OSError:  # it is computed again then
+        pass
+    return found
