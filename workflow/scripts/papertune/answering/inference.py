@@ -218,6 +218,7 @@ def _ask_server(
         ServerError: there is no server, or it gave no answer to some.
     """
     from papertune.answering.served import Writer, opened  # with what it asks by
+    from papertune.models.whole import penalty_of
 
     places = dict(place for batch in todo for place in batch)
     missing, config = finished.missing(places), load_config(task.model, base=task.base)
@@ -234,7 +235,8 @@ def _ask_server(
         rows = ((key, tokens) for key, (tokens, _) in zip(missing, read, strict=True))
         _, most = room_for(config, task.answering.max_new_tokens)
         with opened(task.answering, task.model, task.base, threads) as (server, name):
-            writer = Writer(server, name, form.tokenizer, task.sampling, most, task.answering)
+            asked = (form.tokenizer, task.sampling, most, task.answering)
+            writer = Writer(server, name, *asked, penalty_of(task.base or task.model, config))
             came = stored(writer(rows, len(missing)))
             for _ in progress(came, len(missing), "questions of the server"):
                 pass

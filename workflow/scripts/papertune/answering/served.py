@@ -7,13 +7,13 @@ answers are the job's.
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
@@ -113,17 +113,25 @@ class Writer:
 
     Args:
         most: New tokens, as :func:`papertune.answering.generation.room_for` says.
-
-    Raises:
-        ServerError: it does not read a prompt as the job does; ``first`` is one.
+        penalty: On repetition, of the model's own settings.
     """
 
     def __init__(
-        self, place: Place, name: str, tokenizer: Any, sampling: Sampling, most: int, how: Answering
+        self,
+        place: Place,
+        name: str,
+        tokenizer: Any,
+        sampling: Sampling,
+        most: int,
+        how: Answering,
+        penalty: float = 1.0,
     ) -> None:
         self.place, self.name, self.tokenizer = place, name, tokenizer
         self.sampling, self.most, self.how = sampling, most, how
         self.start = start_tokens(tokenizer)
+        # others find it in the model's folder, and have no defaults of their own
+        self.own = {"repeat_penalty": penalty, "top_k": 0, "min_p": 0.0}  # as llama.cpp calls it
+        self._more: dict[str, Any] = {}  # of these, what the server takes
         self._prompt: Any = None  # what of a prompt's tokens is sent
 
     def __call__(self, rows: Iterable[Row], count: int) -> Iterator[dict[str, Generated | None]]:
@@ -131,7 +139,7 @@ class Writer:
 
         Raises:
             Interrupted: the job was asked to stop.
-            ServerError: the server gave no answer to some.
+            ServerError: the server reads prompts otherwise, or gave no answer to some.
         """
         client = Client(
             self.place, self.how, path="completions", model=self.name, items="questions",
@@ -161,7 +169,7 @@ class Writer:
         for key, tokens in rows:
             if self._prompt is None:
                 self._prompt = self._way(tokens)
-            prompt = self._prompt(tokens)
+            prompt = self._prompt and self._prompt(tokens)
             if prompt is None:
                 unsent[key] = None
             else:
@@ -169,55 +177,56 @@ class Writer:
                 yield Asked((key, tokens), self._body(prompt, key, self.most), own, text=key)
 
     def _body(self, prompt: Any, key: str, most: int) -> dict[str, Any]:
+        """A request, without what the server's own defaults would add to greedy decoding."""
         body = {"prompt": prompt, "max_tokens": most, "temperature": self.sampling.temperature}
         if self.sampling.temperature > 0:
             seed = int(digest([self.sampling.seed, key])[:7], 16)
             body |= {"top_p": self.sampling.top_p, "seed": seed}
-        return body
+        return body | self._more
 
     def _way(self, tokens: list[int]) -> Any:
         """How prompts are sent: as tokens, else as texts with the beginning token or without.
 
+        ``None`` where this prompt cannot be sent at all to a server that takes no tokens.
+
         Raises:
             ServerError: the server reads none of these as the job does.
         """
-        ways: list[Callable[[list[int]], Any]] = [
-            lambda tokens: tokens,
-            self._text,
-            partial(self._text, whole=True),
-        ]
-        told = []
+        told, refused, texts = list[str](), "", 0
         with self.place.client(timeout=self.how.timeout) as client:
-            for way in ways:
-                prompt = way(tokens)
-                if prompt is None:
+            for way in (list[int], self._text, partial(self._text, whole=True)):
+                if (prompt := way(tokens)) is None:
                     continue
-                asked = {"model": self.name, **self._body(prompt, "", 1)}
-                status, content = _post(client, self.place, asked)
-                if status == 200:
-                    try:
-                        read = said(content).prompt
-                    except (ValueError, LookupError, TypeError, AttributeError):
-                        read = -1
-                    if read in (None, len(tokens)):
-                        kind = "tokens" if prompt is tokens else "texts"
-                        log.info(
-                            "the server is sent %s (%d in the first prompt)", kind, len(tokens)
-                        )
-                        return way
-                    told.append(f"as {read} tokens")
-                elif status in UNREAD and prompt is tokens:
-                    continue
+                texts += isinstance(prompt, str)
+                for more in (self.own, {}):
+                    self._more = more
+                    asked = {"model": self.name, **self._body(prompt, "", 1)}
+                    status, content = _post(client, self.place, asked)
+                    if status == 200:
+                        break
+                    refused = f"HTTP {status}: {refusals.words_of(content)[: refusals.SHOWN]}"
+                    if status not in UNREAD:
+                        self._refuse(f"answers no prompt: {refused}", "see the server's log")
                 else:
-                    what = f"the server answers no prompt: HTTP {status}: "
-                    what += refusals.words_of(content)[: refusals.SHOWN]
-                    raise ServerError(what, where=self.place.name, hint="see the server's log")
-        what = f"the server reads a prompt of {len(tokens)} tokens {' and '.join(told) or 'not'}"
-        hint = (
-            "it has another tokenizer, or puts a template of its own around prompts (Ollama does): "
-            "take a server that completes prompts as they are"
-        )
-        raise ServerError(what, where=self.place.name, hint=hint)
+                    continue
+                if (read := _read_by(content)) in (None, len(tokens)):
+                    kind = "texts" if isinstance(prompt, str) else "tokens"
+                    log.info("the server is sent %s (%d in the first prompt)", kind, len(tokens))
+                    return way
+                told.append(f"as {read} tokens")
+        if told:
+            what = f"reads a prompt of {len(tokens)} tokens {' and '.join(told)}"
+            hint = (
+                "it has another tokenizer, or puts a template of its own around prompts (Ollama "
+                "does): take a server that completes prompts as they are"
+            )
+            self._refuse(what, hint)
+        if texts:
+            self._refuse(f"answers no prompt: {refused}", "see the server's log")
+        return None
+
+    def _refuse(self, what: str, hint: str) -> NoReturn:
+        raise ServerError(f"the server {what}", where=self.place.name, hint=hint)
 
     def _text(self, tokens: list[int], whole: bool = False) -> str | None:
         """A text of which the server's tokenizer makes these tokens; ``None`` where there is none.
@@ -256,6 +265,14 @@ def said(content: bytes) -> Said:
     numbers = (usage.get("completion_tokens"), usage.get("prompt_tokens"))
     tokens, prompt = (one if isinstance(one, int) else None for one in numbers)
     return Said(choice["text"], tokens, choice.get("finish_reason") == "length", prompt)
+
+
+def _read_by(content: bytes) -> int | None:
+    """How many tokens a reply says that its prompt had; -1 where it is no reply."""
+    try:
+        return said(content).prompt
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return -1
 
 
 def _post(client: httpx.Client, place: Place, body: dict[str, Any]) -> tuple[int, bytes]:

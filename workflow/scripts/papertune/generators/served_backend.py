@@ -9,6 +9,7 @@ from papertune.answering.generation import Sampling, room_for
 from papertune.generators.backends import Request, Written, decoding_of
 from papertune.generators.transformers_backend import TransformersBackend
 from papertune.models.loading import load_config
+from papertune.models.whole import penalty_of
 from papertune.servers.place import Place
 from papertune.study.settings import Answering, OpenAIGenerator, ServerSettings
 
@@ -49,8 +50,10 @@ class ServedBackend(TransformersBackend):
         if self._server is None:
             opened = served.opened(settings, self.folder, None, self.threads, "generators")
             self._server = self._open.enter_context(opened)
-        _, most = room_for(load_config(self.folder), sampling.max_new_tokens)
-        return served.Writer(*self._server, self._tokenizer, sampling, most, settings)
+        config = load_config(self.folder)
+        _, most = room_for(config, sampling.max_new_tokens)
+        penalty = penalty_of(self.folder, config)
+        return served.Writer(*self._server, self._tokenizer, sampling, most, settings, penalty)
 
     def cut(self, requests: Iterable[Request], wanted: Container[str]) -> None:  # type: ignore[override]
         """Requests are the server's to batch."""

@@ -41,15 +41,21 @@ def whole_model(
         for path in sorted(model.iterdir()):
             if path.is_file() and path.name not in OWN and not path.name.startswith("."):
                 place(path.resolve(), folder / path.name)
-        whole = SimpleNamespace(generation_config=_generation_config(model))
+        settings = generation_config(model, load_config(model))
+        whole = SimpleNamespace(generation_config=settings)
     generation_defaults(whole, tokenizer, answering).save_pretrained(folder)
     return merged
 
 
-def _generation_config(model: Path) -> Any:
-    """The settings of generation that transformers would load with a model."""
+def generation_config(folder: Path, config: Any) -> Any:
+    """The settings of generation that transformers would load with a model of a configuration."""
     from transformers import GenerationConfig
 
-    if (model / "generation_config.json").exists():
-        return GenerationConfig.from_pretrained(model, local_files_only=True)
-    return GenerationConfig.from_model_config(load_config(model))
+    if (folder / "generation_config.json").exists():
+        return GenerationConfig.from_pretrained(folder, local_files_only=True)
+    return GenerationConfig.from_model_config(config)
+
+
+def penalty_of(folder: Path, config: Any) -> float:
+    """The penalty on repetition that a model's own settings name; 1 is none."""
+    return float(generation_config(folder, config).repetition_penalty or 1)
