@@ -1,5 +1,7 @@
 # What the rules of collecting ask about sources and about other runs. No rules.
-from papertune.collect.listings.by_year import digest
+from os.path import exists
+
+from papertune.collect.listings.by_year import digest, glance
 from papertune.study.splits import chooser
 
 
@@ -17,12 +19,13 @@ def listed_file(wildcards):
 
 def listed_rows(wildcards):
     """The digest of the part's rows: a file with all years reruns only the years that changed."""
-    chosen = study(wildcards)
+    chosen, one = study(wildcards), part(wildcards)
     if not chosen.source.watched:
         return None
-    return digest(
-        chosen.source, part(wildcards), chooser(part(wildcards), chosen.splits)
-    )
+    if workflow.dryrun and not exists(layout(wildcards).by_year("listings")[one]):
+        # it is made whatever the rows are, and nothing of a dry-run is kept
+        return glance(chosen.source, one)
+    return digest(chosen.source, one, chooser(one, chosen.splits))
 
 
 # what the stage collect makes of each year, in its order

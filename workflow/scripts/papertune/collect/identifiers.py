@@ -6,6 +6,7 @@ its arXiv abstract, or of its canonical url.
 
 import hashlib
 import re
+from functools import lru_cache
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from papertune.errors import without_keys
@@ -36,6 +37,7 @@ _ARXIV = [
 ]
 
 
+@lru_cache(maxsize=64)  # it is asked for several times in a row
 def doi_of(text: str) -> str:
     """The bare DOI in lower case, or an empty string where the text is none.
 
@@ -61,6 +63,7 @@ def doi_url(doi: str) -> str:
     return f"https://doi.org/{doi}" if doi else ""
 
 
+@lru_cache(maxsize=64)  # it is asked for several times in a row
 def arxiv_id(address: str) -> str:
     """arXiv's number in a url, DOI or ``arXiv:…`` without its version, or an empty string.
 

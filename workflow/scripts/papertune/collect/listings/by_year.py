@@ -1,8 +1,9 @@
 """The rows of local files, parted by year once per version of a file.
 
 A plan wants a digest of each year's rows and each year's job wants its rows: both find them in
-``.snakemake``, where the first that asks puts them. Of rows with the same id the first is taken,
-whatever their years; the others are rejections that say where it stands.
+``.snakemake``, where the first that asks puts them. What was made of a run of rows is kept there too,
+so that of another version of a table only the rows that changed are read anew. Of rows with the same
+id the first is taken, whatever their years; the others are rejections that say where it stands.
 """
 
 import hashlib
@@ -11,21 +12,23 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import IO, Any
 
-from papertune.collect.listings.rows import reading
-from papertune.errors import CollectError
+from papertune.collect.listings.rows import Run, reading
+from papertune.errors import CollectError, shown
 from papertune.identity import fingerprint
-from papertune.records import Document, Rejection
+from papertune.records import Document, Rejection, atomic_write
 from papertune.study.experiment import Part
 from papertune.study.settings import Source
 
 FOLDER = Path(".snakemake", "papertune-rows")
+RUNS = FOLDER.with_name("papertune-runs")
 VERSION = 2  # of what stands there
 UNUSED = 2 * 24 * 3600  # seconds after which rows that nobody looked at are deleted
 ALL, UNDATED = "all", "undated"
@@ -70,9 +73,42 @@ def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> st
     """
     year = part if isinstance(part, int) else 0
     path = _parted(source, year) / str(year or ALL)
-    keyed = ((json.loads(key), said) for said, key, _ in _lines(path))
-    hashes = sorted(said for key, said in keyed if mine is None or mine(key))
-    return hashlib.sha256("".join(hashes).encode()).hexdigest() if path.exists() else ""
+    if not path.exists():
+        return ""
+    chosen = asdict(mine) if is_dataclass(mine) and not isinstance(mine, type) else None
+    kept = path.with_name(f"digest-{path.name}-{fingerprint(chosen)}")
+    if mine and not chosen:
+        return _digest(path, mine)
+    with suppress(FileNotFoundError):
+        return kept.read_text(encoding="utf-8")
+    with atomic_write(kept) as stream:
+        stream.write(found := _digest(path, mine))
+    return found
+
+
+def _digest(path: Path, mine: Callable[[str], bool] | None) -> str:
+    keyed = ((said, key) for said, key, _ in _lines(path))
+    if mine is not None:  # most keys are hexadecimal, and reading JSON takes longer than all else
+        named = ((said, json.loads(key) if "\\" in key else key[1:-1]) for said, key in keyed)
+        keyed = ((said, key) for said, key in named if mine(key))
+    hashes = sorted(said for said, _ in keyed)
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def glance(source: Source, part: Part) -> None:
+    """Look at the first rows of a table, or at all of another kind of file.
+
+    Raises:
+        CollectError: as :func:`digest` for what is seen there.
+    """
+    year = part if isinstance(part, int) else 0
+    for run in resolve_name(source.lister)(source, year):
+        if not isinstance(run, Run):
+            _parted(source, year)
+            return
+        for _ in run.make(run):
+            if not run.unseen:
+                return
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
@@ -89,11 +125,12 @@ def _parted(source: Source, year: int) -> Path:
     for path in source.files_of(year):
         with reading(path):
             state = path.stat()
-        what.append([str(path.resolve()), state.st_mtime_ns, state.st_size])
+        times = [state.st_mtime_ns, state.st_ctime_ns]  # the latter nobody can set
+        what.append([str(path.resolve()), state.st_size, *times])
     folder = FOLDER / fingerprint(what)
     FOLDER.mkdir(parents=True, exist_ok=True)
     if not folder.exists():
-        for other in FOLDER.iterdir():
+        for other in (*FOLDER.iterdir(), *RUNS.glob("*")):
             with suppress(OSError):  # somebody else deletes it
                 if other.stat().st_mtime < time.time() - UNUSED:
                     shutil.rmtree(other)
@@ -105,28 +142,120 @@ def _parted(source: Source, year: int) -> Path:
                 if not folder.exists():  # else somebody was as quick
                     raise
     os.utime(folder)
+    with suppress(FileNotFoundError):
+        os.utime(_runs_folder(source))
     return folder
 
 
 def _part(source: Source, year: int, folder: Path) -> None:
-    rows: Iterator[Located] = resolve_name(source.lister)(source, year)
     seen: dict[str, str] = {}
     streams: dict[str, IO[str]] = {}
     with ExitStack() as stack:
-        for where, dated, item in rows:
-            name = ALL if not year else UNDATED if dated is None else str(dated)
-            # without the line, which other rows move
-            said: Any = asdict(item) if isinstance(item, Document) else [item.reason, item.detail]
-            if isinstance(item, Document) and name == UNDATED:
-                item = Rejection("list", where, "no_year", item.title)
-            elif isinstance(item, Document) and item.id in seen:
-                said = ["duplicate", item.id]
-                detail = f"{item.title}: the same document as {seen[item.id]}"
-                item = Rejection("list", where, "duplicate", detail)
-            elif isinstance(item, Document):
-                seen[item.id] = where
+        for where, dated, document, said, item in _rows(source, year):
+            name = ALL if not year else dated or UNDATED
+            key = document or shown(where)
+            if document and name == UNDATED:
+                other = Rejection("list", where, "no_year", json.loads(item)["title"])
+                key, item = other.key, _json(other)
+            elif document in seen:
+                detail = f"{json.loads(item)['title']}: the same document as {seen[document]}"
+                other = Rejection("list", where, "duplicate", detail)
+                key, item = other.key, _json(other)
+                said = _hash(["duplicate", document])
+            elif document:
+                seen[document] = where
             if name not in streams:
                 streams[name] = stack.enter_context(open(folder / name, "w", encoding="utf-8"))
-            line = hashlib.sha256(json.dumps(said).encode()).hexdigest()
-            key = json.dumps(item.key if isinstance(item, Rejection) else item.id)
-            streams[name].write(f"{line}\t{key}\t{json.dumps(asdict(item))}\n")
+            # an id is hexadecimal; dumps would take longer than all else
+            named = f'"{key}"' if key == document else json.dumps(key)
+            streams[name].write(f"{said}\t{named}\t{item}\n")
+
+
+# of a row: where it stands, its year or nothing, its id if it is a document, a hash of what counts of
+# it, and all of it as JSON
+Row = tuple[str, str, str, str, str]
+
+
+def _rows(source: Source, year: int) -> Iterator[Row]:
+    """What the files list, up to the limit of the source."""
+    limit, counts = getattr(source, "limit", None), Counter[str]()
+    by_year, used = source.years == "needed", set[Path]()
+    for run in resolve_name(source.lister)(source, year):
+        if not isinstance(run, Run):
+            yield _row(*run)
+            continue
+        for row in _rows_of(run, source, used):
+            if row[2] and limit is not None:
+                counts[row[1]] += 1
+                if counts[row[1]] > limit:
+                    if by_year:
+                        continue  # another year may have fewer
+                    run.last = True
+                    break
+            yield row
+    _forget(source, used)
+
+
+def _rows_of(run: Run, source: Source, used: set[Path]) -> Iterator[Row]:
+    """What became of a run's rows, here or in another version of the table."""
+    first = run.rows[0][0]
+    path = _runs_folder(source) / f"{fingerprint(run.place)}-{run.said}"
+    used.add(path)
+    try:
+        head, *lines = path.read_text(encoding="utf-8").split("\n")
+        count, unseen = json.loads(head)
+        if count != len(lines):
+            raise ValueError("torn")
+    except (OSError, ValueError):
+        rows = [_row(*one) for one in run.make(run)]
+        lines = [
+            "\t".join((str(int(where.rpartition(":")[2]) - first), *row)) for where, *row in rows
+        ]
+        if source.watched:
+            _keep(path, [json.dumps([len(lines), sorted(run.unseen)]), *lines])
+        yield from rows
+        return
+    run.unseen &= {*unseen}
+    for line in lines:
+        number, year, document, said, item = line.split("\t")
+        where = f"{run.place}:{first + int(number)}"
+        if not document:
+            item = _json(Rejection(**json.loads(item) | {"key": where}))
+        yield where, year, document, said, item
+
+
+def _keep(path: Path, lines: list[str]) -> None:
+    """Without waiting for the disk: a torn file tells by its number of lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}-{os.getpid()}")
+    new.write_text("\n".join(lines), encoding="utf-8")
+    os.replace(new, path)
+
+
+def _forget(source: Source, used: set[Path]) -> None:
+    """Delete the runs of earlier versions of the tables that were read."""
+    for place in {path.name.partition("-")[0] for path in used}:
+        for path in _runs_folder(source).glob(f"{place}-*"):
+            if path not in used:
+                path.unlink(missing_ok=True)
+
+
+def _runs_folder(source: Source) -> Path:
+    return RUNS / fingerprint([VERSION, source.identity()])
+
+
+def _row(where: str, dated: int | None, item: Document | Rejection) -> Row:
+    year = "" if dated is None else str(dated)
+    if isinstance(item, Document):
+        text = _json(item)
+        return where, year, item.id, hashlib.sha256(text.encode()).hexdigest(), text
+    # without the line, which other rows move
+    return where, year, "", _hash([item.reason, item.detail]), _json(item)
+
+
+def _json(record: Document | Rejection) -> str:
+    return json.dumps({name: getattr(record, name) for name in record.__dataclass_fields__})
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

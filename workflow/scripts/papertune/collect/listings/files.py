@@ -7,11 +7,12 @@ rejection with file and line; the others go on.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from papertune.collect.identifiers import document_id, located
 from papertune.collect.listings.by_year import Located
-from papertune.collect.listings.rows import read_rows, year_of
+from papertune.collect.listings.rows import Row, Run, raw_rows, runs, year_of
 from papertune.collect.texts.text import clean, clean_lines
 from papertune.errors import CollectError, without_keys
 from papertune.records import Document, Rejection
@@ -26,7 +27,7 @@ _NONE = re.compile(
 )
 
 
-def read(source: FilesSource, year: int) -> Iterator[Located]:
+def read(source: FilesSource, year: int) -> Iterator[Run]:
     """The rows of a source's file, in their order.
 
     Raises:
@@ -35,26 +36,42 @@ def read(source: FilesSource, year: int) -> Iterator[Located]:
     """
     for path in source.files_of(year):
         unchecked = any(kind in path.name.lower() for kind in TABLES)
-        for line, row in read_rows(path):
-            where = f"{path}:{line}"
-            if isinstance(row, str):
-                yield where, None, Rejection("list", where, "bad_row", row)
-                continue
-            # a heading may differ in case and blanks
-            fields = {str(name).strip().lower(): value for name, value in row.items()}
-            missing = [name for name in ("title", "abstract") if name not in fields]
-            if not {"paper_url", "doi"} & set(fields):
-                missing.append("paper_url or doi")
-            if unchecked and missing:
-                raise CollectError(
-                    f"the header lacks {', '.join(missing)}{nearest(missing[0], fields)}",
-                    where=f"{path}:1",
-                    hint=f"it has {', '.join(fields)}; the columns are title, paper_url or doi, "
-                    "year (where documents are split by year), abstract",
-                )
-            unchecked = False
-            printed = year_of(fields.pop("year", None))
-            yield where, printed, _item(fields, printed or 0, where)
+        for run in runs(raw_rows(path)):
+            if first := next((row for _, row in run if unchecked and isinstance(row, dict)), None):
+                _check(first, path)
+                unchecked = False
+            run.place, run.make = str(path), _items
+            yield run
+
+
+def _check(first: Row, path: Path) -> None:
+    fields = _fields(first)
+    missing = [name for name in ("title", "abstract") if name not in fields]
+    if not {"paper_url", "doi"} & set(fields):
+        missing.append("paper_url or doi")
+    if missing:
+        raise CollectError(
+            f"the header lacks {', '.join(missing)}{nearest(missing[0], fields)}",
+            where=f"{path}:1",
+            hint=f"it has {', '.join(fields)}; the columns are title, paper_url or doi, "
+            "year (where documents are split by year), abstract",
+        )
+
+
+def _fields(row: Row) -> Row:
+    # a heading may differ in case and blanks
+    return {str(name).strip().lower(): value for name, value in row.items()}
+
+
+def _items(run: Run) -> Iterator[Located]:
+    for line, row in run:
+        where = f"{run.place}:{line}"
+        if isinstance(row, str):
+            yield where, None, Rejection("list", where, "bad_row", row)
+            continue
+        fields = _fields(row)
+        printed = year_of(fields.pop("year", None))
+        yield where, printed, _item(fields, printed or 0, where)
 
 
 def _item(fields: dict[str, Any], year: int, where: str) -> Document | Rejection:

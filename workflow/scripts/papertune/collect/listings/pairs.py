@@ -8,14 +8,14 @@ downloaded stays in ``HF_HOME``; a listing of the same revision then needs no ne
 import logging
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from papertune.blanks import edged
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
-from papertune.collect.listings.rows import Numbered, Row, read_rows, year_of
+from papertune.collect.listings.rows import Row, Run, raw_rows, runs, year_of
 from papertune.errors import CollectError
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
@@ -32,7 +32,7 @@ FORMATS = ("parquet", "json", "csv")
 HUB = "https://huggingface.co/datasets"
 
 
-def read(source: PairsSource, year: int) -> Iterator[Located]:
+def read(source: PairsSource, year: int) -> Iterator[Run]:
     """The pairs of a local table, in its order.
 
     Raises:
@@ -41,10 +41,10 @@ def read(source: PairsSource, year: int) -> Iterator[Located]:
     for path in source.files_of(year):
         fixed = year if "{year}" in source.path else None
         # the file's name, not its folder: it may lie elsewhere on another machine
-        yield from _pairs(source, str(path), f"pairs:{path.name}", read_rows(path), fixed)
+        yield from _runs(source, str(path), f"pairs:{path.name}", raw_rows(path), fixed)
 
 
-def read_hub(source: HubDatasetSource, year: int) -> Iterator[Located]:
+def read_hub(source: HubDatasetSource, year: int) -> Iterator[Run]:
     """The pairs of a split of a data set, in its order; its rows are on disk, not in memory.
 
     Raises:
@@ -53,34 +53,26 @@ def read_hub(source: HubDatasetSource, year: int) -> Iterator[Located]:
     """
     place = "/".join(filter(None, (HUB, source.dataset, "viewer", source.config, source.split)))
     name = "/".join(filter(None, ("hub", source.dataset, source.config, source.split)))
-    yield from _pairs(source, place, name, enumerate(map(dict, _loaded(source)), start=1))
+    yield from _runs(source, place, name, enumerate(map(dict, _loaded(source)), start=1))
 
 
-def _pairs(
-    source: TableSource, place: str, name: str, rows: Iterable[Numbered], fixed: int | None = None
-) -> Iterator[Located]:
+def _runs(
+    source: TableSource,
+    place: str,
+    name: str,
+    rows: Iterable[tuple[int, Any]],
+    fixed: int | None = None,
+) -> Iterator[Run]:
     """The pairs of all years; a table's place is for people, its name for ids; ``fixed`` is a year."""
-    counts = Counter[int]()
-    unseen = {*filter(None, source.columns.identity().values()), *source.where}
-    first: Row = {}
-    for line, row in rows:
-        key = f"{place}:{line}"
-        if isinstance(row, str):
-            yield key, fixed, Rejection("list", key, "bad_row", row)
-            continue
-        first = first or row
-        unseen -= {one for one in unseen if one in row or value_of(row, one) is not None}
-        if not all(_same(value_of(row, column), value) for column, value in source.where.items()):
-            continue
-        year = year_of(value_of(row, source.columns.year)) if source.columns.year else fixed
-        item = _pair(source, place, name, key, row, year)
-        if isinstance(item, Document):
-            counts[item.year] += 1
-            if source.limit is not None and counts[item.year] > source.limit:
-                if source.columns.year:
-                    continue  # another year may have fewer
-                break
-        yield key, year, item
+    needed = {*filter(None, source.columns.identity().values()), *source.where}
+    unseen, first = needed, Row()
+    for run in runs(rows):
+        first = first or next((row for _, row in run if isinstance(row, dict)), {})
+        run.place, run.make, run.unseen = place, partial(_pairs, source, name, fixed), {*needed}
+        yield run
+        unseen = unseen & run.unseen
+        if run.last:
+            break
     if first and unseen:
         names: list[str] = []  # those of objects with their fields
         for column, value in first.items():
@@ -92,6 +84,19 @@ def _pairs(
             hint=f"the first row has {', '.join(names)}; set source.columns and source.where to "
             "these",
         )
+
+
+def _pairs(source: TableSource, name: str, fixed: int | None, run: Run) -> Iterator[Located]:
+    for line, row in run:
+        key = f"{run.place}:{line}"
+        if isinstance(row, str):
+            yield key, fixed, Rejection("list", key, "bad_row", row)
+            continue
+        if run.unseen:
+            run.unseen -= {c for c in run.unseen if c in row or value_of(row, c) is not None}
+        if all(_same(value_of(row, column), value) for column, value in source.where.items()):
+            year = year_of(value_of(row, source.columns.year)) if source.columns.year else fixed
+            yield key, year, _pair(source, run.place, name, key, row, year)
 
 
 def _pair(

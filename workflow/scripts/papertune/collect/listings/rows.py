@@ -1,4 +1,4 @@
-"""Rows of local tables, one at a time: CSV, TSV, JSONL, JSON and Parquet.
+"""Rows of local tables, one at a time or in runs: CSV, TSV, JSONL, JSON and Parquet.
 
 Python's own readers know the line that a row stands in, and leave ``007`` and ``nan`` as they are.
 """
@@ -7,8 +7,11 @@ import csv
 import gzip
 import json
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -21,6 +24,44 @@ Row = dict[str, Any]
 Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it
 
 LONGEST_CELL = 10_000_000  # characters
+FEWEST, RUN, LARGEST = 256, 1024, 2**22  # rows of a run, at least and about; and its bytes, at most
+
+
+@dataclass(slots=True)
+class Run:
+    """Neighbouring rows of a table, of which nobody has made items yet.
+
+    ``said`` is a digest of what they say, wherever they begin; a table is cut into runs by what its
+    rows say, so that one more, or another, makes one or two other runs and no more.
+    """
+
+    rows: list[tuple[int, Any]]  # a line and what stands there: bytes of JSON, a row, what is wrong
+    said: str
+    place: str = ""  # of the table, for people
+    make: Callable[["Run"], Iterable[Any]] = iter  # what becomes of its rows
+    unseen: set[str] = field(default_factory=set)  # columns that none of its rows was seen to have
+    last: bool = False  # nobody wants more of the table
+
+    def __iter__(self) -> Iterator[Numbered]:
+        for line, raw in self.rows:
+            yield line, _parsed(raw) if isinstance(raw, bytes) else raw
+
+
+def runs(rows: Iterable[tuple[int, Any]]) -> Iterator[Run]:
+    """Rows as they stand in a table, in runs."""
+    some: list[tuple[int, Any]] = []
+    total, size = sha256(), 0
+    for line, raw in rows:
+        some.append((line, raw))
+        text = raw if isinstance(raw, bytes) else repr(raw).encode()
+        total.update(b"%d %d " % (line - some[0][0], len(text)))
+        total.update(text)
+        size += len(text)
+        if (len(some) >= FEWEST and not zlib.crc32(text) % (RUN - FEWEST)) or size > LARGEST:
+            yield Run(some, total.hexdigest())
+            some, total, size = [], sha256(), 0
+    if some:
+        yield Run(some, total.hexdigest())
 
 
 def read_rows(path: Path) -> Iterator[Numbered]:
@@ -32,6 +73,12 @@ def read_rows(path: Path) -> Iterator[Numbered]:
     Raises:
         CollectError: there is no such file, it is of another kind, or broken as a whole.
     """
+    for line, raw in raw_rows(path):
+        yield line, _parsed(raw) if isinstance(raw, bytes) else raw
+
+
+def raw_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """The same; the rows of JSONL as they stand there, in bytes."""
     packed = path.suffix.lower() == ".gz"
     kind = Path(path.stem if packed else path).suffix.lower()
     if kind not in READERS or (packed and kind == ".parquet"):
@@ -106,15 +153,18 @@ def _cells(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
         ) from None
 
 
-def _lines(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
+def _lines(stream: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
     for line, raw in enumerate(stream, start=1):
         text = raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw
-        if not text.strip():
-            continue
-        try:
-            yield line, _row(from_json(text))
-        except ValueError as error:
-            yield line, f"not JSON in UTF-8 ({error})"
+        if text.strip():
+            yield line, text
+
+
+def _parsed(text: bytes) -> Row | str:
+    try:
+        return _row(from_json(text))
+    except ValueError as error:
+        return f"not JSON in UTF-8 ({error})"
 
 
 def _json(stream: BinaryIO, path: Path) -> Iterator[Numbered]:

@@ -80,8 +80,10 @@ def clean(text: str) -> str:
         if read == text:
             break
         text = read
-    text = _INVISIBLE.sub("", _without_tags(text))
-    text = _TYPESET.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+    text = _without_tags(text)
+    if not text.isascii() or not text.isprintable():  # most are, and searching takes long
+        text = _INVISIBLE.sub("", text)
+        text = _TYPESET.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
     return _LABEL.sub("", flat(composed(text))).strip()
 
 
