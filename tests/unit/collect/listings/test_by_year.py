@@ -1,11 +1,13 @@
 """Local rows parted by year: read once, digested by year, each document once."""
 
 import os
+import shutil
 
 import pytest
 
 from listed import rows_of
-from papertune.collect.listings import by_year, files
+from papertune.collect.listings import by_year, files, pairs
+from papertune.collect.listings import rows as rows_module
 from papertune.collect.listings.by_year import digest
 from papertune.errors import CollectError
 from papertune.study.settings.listings import BibtexSource, FilesSource
@@ -122,3 +124,89 @@ def test_a_file_without_the_year_is_an_error_naming_it(written, rows, said):
     with pytest.raises(CollectError, match="not JSON"):
         rows_of(source(written('[{"title": 1}, {', "torn.json")))
     assert len(list(by_year.FOLDER.iterdir())) == (rows is not None), "a torn file leaves nothing"
+
+
+def row(number, **changes):
+    """One of many rows; some are bad, undated, or the same document as another."""
+    made = {"title": f"T{number}", "paper_url": f"https://a.example/{number % 97}"}
+    made |= {"year": 2019 + number % 3 if number % 11 else "", "abstract": f"We {number}."}
+    return made | ({"title": ""} if number % 13 == 0 else {}) | changes
+
+
+EDITS = {
+    "a row changes": lambda rows: [*rows[:40], {**rows[40], "abstract": "New."}, *rows[41:]],
+    "a row more at the end": lambda rows: [*rows, row(1000)],
+    "a row more in the middle": lambda rows: [*rows[:60], row(1000), *rows[60:]],
+    "a row less": lambda rows: rows[:7] + rows[8:],
+    "a year changes": lambda rows: [*rows[:90], {**rows[90], "year": 2021}, *rows[91:]],
+    "the first of two goes": lambda rows: rows[1:],
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("name", ["files.jsonl", "files.csv", "pairs.jsonl", "pairs.csv"])
+def test_of_a_table_that_changed_only_the_rows_near_the_change_are_read(
+    written, monkeypatch, name, edit
+):
+    module = pairs if name.startswith("pairs") else files
+    made = getattr(module, reader := "_pair" if module is pairs else "_item")
+    read = []
+    monkeypatch.setattr(module, reader, lambda *what: read.append(1) or made(*what))
+    for limit, value in (("FEWEST", 4), ("RUN", 12)):
+        monkeypatch.setattr(rows_module, limit, value)
+    columns = {"question": "title", "answer": "abstract", "year": "year", "id": "paper_url"}
+    how = {"columns": columns, "limit": 60} if module is pairs else {}
+    one = (PairsSource if how else FilesSource)(kind=name[:5], path=name, **how)
+
+    def listed():
+        years = (2019, 2020, 2021)
+        return [[digest(one, year, None), *by_year.items(one, year)] for year in years]
+
+    rows = [row(number) for number in range(200)]
+    written(rows, name)
+    before = listed()
+    assert len(read) == 200
+    read.clear()
+    written(EDITS[edit](rows), name)
+    after = listed()
+    assert 0 < len(read) < 60
+    shutil.rmtree(".snakemake")
+    assert listed() == after != before, "as if all of it had been read"
+
+
+def test_what_is_kept_of_a_table_and_is_torn_is_made_again(written):
+    made = source(written([OLDER, ROW]))
+    before = list(by_year.items(made, 2020))
+    for path in by_year.RUNS.rglob("*-*"):
+        path.write_text(path.read_text()[:-300])
+    written([OLDER, ROW, OTHER])
+    written([OLDER, ROW])
+    shutil.rmtree(by_year.FOLDER)
+    assert list(by_year.items(made, 2020)) == before
+
+
+def test_a_time_that_was_set_back_hides_no_change(written):
+    path = written([ROW])
+    before, times = digest(source(path), 2020, None), os.stat(path)
+    written([{**ROW, "title": "B"}])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert os.stat(path).st_size == times.st_size
+    assert digest(source(path), 2020, None) != before
+
+
+@pytest.mark.parametrize("named", ["title", "answer"])
+def test_a_glance_tells_of_a_column_that_is_nowhere_and_reads_no_more(written, monkeypatch, named):
+    monkeypatch.setattr(rows_module, "FEWEST", 4)
+    monkeypatch.setattr(rows_module, "RUN", 12)
+    table = written([row(number) for number in range(1, 200)], "rows.csv")
+    read = []
+    made = pairs._pair
+    monkeypatch.setattr(pairs, "_pair", lambda *what: read.append(1) or made(*what))
+    columns = {"question": named, "answer": "abstract", "year": "year"}
+    one = PairsSource(kind="pairs", path=table, columns=columns)
+    if named == "title":
+        by_year.glance(one, 2020)
+        assert len(read) < 5 and not by_year.FOLDER.exists()
+        return
+    with pytest.raises(CollectError, match="no row has the column 'answer'"):
+        by_year.glance(one, 2020)

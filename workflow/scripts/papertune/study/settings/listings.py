@@ -23,7 +23,7 @@ class ListedSource(Settings):
     kind: str
     lister: ClassVar[str]
     rows: ClassVar[bool] = False
-    # small files that are read whenever a run is planned, so that it sees their new rows by itself;
+    # files that are looked at whenever a run is planned, so that it sees their new rows by itself;
     # everything else is listed once, and again by `snakemake refresh`
     watched: ClassVar[bool] = False
 
