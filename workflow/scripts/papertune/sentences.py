@@ -80,7 +80,9 @@ def without_runs(text: str) -> str:
 
     Nobody writes them but to keep a reader busy; what strangers wrote comes through here first.
     """
-    if text.isprintable() and " " * 30 not in text:  # then it has no other blanks; searching takes long
+    if (
+        text.isprintable() and " " * 30 not in text
+    ):  # then it has no other blanks; searching takes long
         return text
     return _RUN.sub(_shortened, text)
 

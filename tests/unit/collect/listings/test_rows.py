@@ -8,11 +8,16 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from papertune.collect.listings.rows import read_rows, year_of
+from papertune.collect.listings.rows import raw_rows, runs, year_of
 from papertune.errors import CollectError
 
 ROWS = [{"q": "Why?", "a": "So."}, {"q": "How, then?", "a": "Thus."}]
 LINES = '{"q": "Why?", "a": "So."}\n\n{"q": "How, then?", "a": "Thus."}\n'
+
+
+def read_rows(path):
+    """All rows of a table, with their lines."""
+    return [row for run in runs(raw_rows(path)) for row in run]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def with_papers(values: dict[str, Any], papers: str | Path) -> dict[str, Any]:
         CollectError: the file cannot be read, or has no paper.
     """
     source = FilesSource(kind="files", path=str(papers))
-    rows = [(year, item) for _, year, item in read(source, 0) if isinstance(item, Document)]
+    items = (item for run in read(source, 0) for item in run.make(run))
+    rows = [(year, item) for _, year, item in items if isinstance(item, Document)]
     if not rows:
         raise CollectError(
             "no paper in it",

@@ -64,8 +64,8 @@ def runs(rows: Iterable[tuple[int, Any]]) -> Iterator[Run]:
         yield Run(some, total.hexdigest())
 
 
-def read_rows(path: Path) -> Iterator[Numbered]:
-    """Lines and rows of a table; a text in place of a row says what is wrong with it.
+def raw_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """Lines and rows of a table, those of JSONL in bytes; a text says what is wrong with a row.
 
     Its name ends in one of ``READERS``, all but Parquet perhaps with ``.gz``. The cells of a CSV are
     parted by commas, or by the semicolons or tabs of its header.
@@ -73,12 +73,6 @@ def read_rows(path: Path) -> Iterator[Numbered]:
     Raises:
         CollectError: there is no such file, it is of another kind, or broken as a whole.
     """
-    for line, raw in raw_rows(path):
-        yield line, _parsed(raw) if isinstance(raw, bytes) else raw
-
-
-def raw_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """The same; the rows of JSONL as they stand there, in bytes."""
     packed = path.suffix.lower() == ".gz"
     kind = Path(path.stem if packed else path).suffix.lower()
     if kind not in READERS or (packed and kind == ".parquet"):
