@@ -7,6 +7,7 @@ the prompt. Words that lean on something before them are known of English; elsew
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache, partial
 from math import prod
 from string import Template
@@ -27,26 +28,35 @@ PLACES = 3  # decimals of marks and grades
 
 # how a sentence begins that is not understood without the one before it
 _LEANS = re.compile(
-    r"(?:this|these|that|those|such|it|its|they|their|he|she|his|her|here|there|then|thus|hence|therefore"
-    r"|however|moreover|furthermore|also|instead|otherwise|both|another|further|similarly|likewise"
-    r"|and|but|or|so|yet|as (?:a|an) (?:consequence|corollary|result|example|application|by-?product)"
-    r"|in (?:contrast|addition|particular|fact|turn|other words|this|that|these|such|doing)"
-    r"|on the other hand|for (?:example|instance|this|these)|to (?:this|that|do|address th|overcome th)"
-    r"|more(?: precisely| generally| specifically)|along the way|at the same|under th(?:is|ese)"
-    r"|first|second|third|finally|lastly|interestingly|surprisingly|unfortunately|conversely|rather)\b",
+    r"(?:(?:in |for |to do |with |under )?(?:this|these|that|those|such)\b(?! (?:paper|work|article|study"
+    r"|note|survey|thesis)\b)|(?:it|its|they|their|he|she|his|her|here|there|then|thus|hence|therefore|however"
+    r"|moreover|furthermore|also|instead|otherwise|both|another|further|similarly|likewise|and|but|or|so|yet"
+    r"|as (?:a|an) (?:consequence|corollary|result|example|application|by-?product)"
+    r"|in (?:contrast|addition|particular|fact|turn|other words|doing so)|on the other hand"
+    r"|for (?:example|instance)|more (?:precisely|generally|specifically)|along the way|at the same time"
+    r"|first|firstly|second|secondly|third|thirdly|finally|lastly|interestingly|surprisingly|unfortunately"
+    r"|conversely|rather|specifically|consequently)\b)",
     re.I,
 )
 # what a question points to that stands nowhere in it
 _POINTS = re.compile(
-    r"\b(?:th(?:is|at|ese|ose) (?:\w+ )?(?:sentence|abstract|passage|text|question|statement|problem"
+    r"\b(?:th(?:is|at|ese|ose) (?:\w{1,30} )?(?:sentence|abstract|passage|text|question|statement|problem"
     r"|result|method|approach|algorithm|work|case|setting|model|bound|condition|framework|claim|example)s?"
     r"|these|those|the (?:sentence|abstract|passage|text|statement)|above|following|aforementioned"
     r"|it|its|they|them|their|he|she|we|our|us|i|my|you|your)\b",
     re.I,
 )
+# what questions about a paper are made of, whatever they are about
+FRAME = """abstract accord address answer article assume author claim conclude consider demonstrate derive
+describe develop discuss establish explain find give improve introduce investigate mean obtain offer paper
+present propose prove provide question report result say show state study suggest work"""
+# what many things are called, and so no name of one
+PLAIN = """algorithm approach case framework idea method model problem procedure question result section
+setting solution system technique theorem thing topic use"""
 ASKED = (5, 30)  # words of a question
 ANSWERED = (2, 60)  # of an answer
 TOLD = (8, 50)  # of a sentence that is asked about
+NAMED = 2  # words in a question that name something
 LEANING = 0.5  # the mark of what is not understood alone
 ALIKE = 0.8  # share of words of two answers that say the same
 
@@ -148,27 +158,32 @@ class Marker:
     def __init__(self, document: Document, examples: str) -> None:
         self.text = Grounds(f"{document.title}\n{document.text}")
         self.examples = Grounds(examples) if examples else None
-        self.sentences = [Grounds(one) for one in sentences(document.text)]
+        self.sentences = [(one, Grounds(one)) for one in sentences(document.text)]
 
     def marks(self, question: str, answer: str) -> Marks:
         """Each mark of a pair.
 
         ``asks``: it is a question of some length. ``answers``: so is the answer.
         ``grounded``: the answer's words stand in the text. ``about``: the question's do. ``tells``: the
-        answer has words that the question has not. ``meets``: the question's words stand in the
-        answer, or in the sentence that has most of it. ``alone``: both are understood without what is
-        before them. ``own``: neither has its words from the prompt's examples.
+        answer has words that the question has not. ``meets``: the question's words stand in a row in
+        the answer, or in the sentence that has most of it. ``names``: two of them are more than "the method".
+        ``alone``: both are understood without what is before them. ``own``: neither has its words
+        from the prompt's examples.
         """
-        own, asked = Grounds(answer), Grounds(question)
-        near = max(self.sentences, key=lambda one: one.share(answer), default=own)
+        content, frame = self.text.content, {*self.text.content(FRAME)}
+        asked = [word for word in content(question) if word not in frame]
+        named = {*asked} - {*content(PLAIN)}
+        near = max(self.sentences, key=lambda one: one[1].share(answer), default=("", None))[0]
+        run = max(_run(asked, content(one)) for one in (answer, near))
         leans = bool(_POINTS.search(question)) + bool(_LEANS.match(answer))
         marks = {
             "asks": float(question.endswith(ASKS)) * _within(question, *ASKED),
             "answers": _within(answer, *ANSWERED),
             "grounded": self.text.share(answer),
-            "about": self.text.share(question),
-            "tells": min(1.0, 2 * (1 - asked.share(answer))),
-            "meets": min(1.0, 2 * max(own.share(question), near.share(question))),
+            "about": self.text.share(" ".join(asked)),
+            "tells": min(1.0, 2 * (1 - Grounds(question).share(answer))),
+            "meets": run / max(len(asked), 1),
+            "names": min(1.0, len(named) / NAMED),
             "alone": LEANING**leans,
             "own": 1 - self._borrowed(f"{question}\n{answer}"),
         }
@@ -179,6 +194,12 @@ class Marker:
         if self.examples is None:
             return 0.0
         return max(0.0, self.examples.share(said) - self.text.share(said))
+
+
+def _run(asked: list[str], told: list[str]) -> int:
+    """How many words of a question stand in a row in what is told."""
+    matcher = SequenceMatcher(None, asked, told, autojunk=False)
+    return matcher.find_longest_match().size
 
 
 def _grade(marks: Marks) -> float:

@@ -70,6 +70,10 @@ class Grounds:
         found = sum(weight for unit, weight in units.items() if self._has(unit))
         return found / sum(units.values()) if units else 1.0
 
+    def content(self, text: str) -> list[str]:
+        """What is looked for of a text, in its order: of English words their stems."""
+        return [unit for unit, _ in self._units_of(text, _words(text))]
+
     def _units_of(self, text: str, words: list[str]) -> Iterator[tuple[str, float]]:
         """What is looked for of a text, and for how many words it stands."""
         if self._kind == "english":
