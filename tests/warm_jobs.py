@@ -1,55 +1,25 @@
-"""Jobs and runs of tests are copies of a process that has loaded torch and what else takes long.
+"""The process that tests' jobs and runs are copied from: one for all of pytest's workers.
 
-Each is a process with its own folder, environment, limits, network and output, as ever; only the
-third-party libraries are there when it starts, and nothing of the project.
+What it is, and what jobs of a user's run are copied from: ``papertune.jobs.warm``.
 """
 
-import atexit
-import contextlib
-import ctypes
 import functools
-import json
 import os
-import resource
-import runpy
-import select
-import shutil
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import threading
-import traceback
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
 
 from filelock import FileLock
 
-HERE = Path(__file__).parent
-# what jobs that load a model import first or last
-LIBRARIES = [
-    *("snakemake.cli", "snakemake.script", "pydantic", "yaml", "tqdm", "jinja2"),
-    *("torch", "transformers", "transformers.trainer", "transformers.generation.utils", "peft"),
-    *("transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
-    *("sentence_transformers", "scipy.stats", "sacrebleu", "rouge_score.rouge_scorer"),
-]
-# as papertune.models.loading sets them; jobs with another Hub start by themselves, see sitecustomize.py
-READ_WHEN_LOADED = {
-    **dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1"),
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-    "TOKENIZERS_PARALLELISM": "false",
-}
+from papertune.jobs import warm
 
 
 @functools.cache
 def environment() -> dict[str, str]:
     """What makes the jobs of a Snakemake warm; with WARM_RUN beside it, the run as well.
 
-    The process they are copied from is started once for all of pytest's workers, and ends when the
-    pytest does that has started these.
+    The process is started once and ends when the pytest does that has started the workers.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     run, owner = (run, os.getppid()) if run else (uuid.uuid4().hex, os.getpid())
@@ -58,142 +28,6 @@ def environment() -> dict[str, str]:
     address = folder / "jobs"
     with FileLock(folder / "lock"):
         if not address.exists():
-            server = subprocess.Popen(
-                [sys.executable, __file__, str(address), str(owner)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                env=os.environ | READ_WHEN_LOADED,
-            )
+            server = warm.start(address, owner, stdout=subprocess.PIPE)
             assert server.stdout and b"ready\n" in server.stdout, "the libraries cannot be loaded"
-    path = os.pathsep.join(filter(None, [str(HERE / "warm"), os.environ.get("PYTHONPATH")]))
-    return {"WARM_JOBS": str(address), "PYTHONPATH": path}
-
-
-def serve(address: str, owner: int) -> None:
-    """Start a copy for every connection and kill it when that ends; until the owner does."""
-    owned = os.pidfd_open(owner)
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(address)
-    server.listen(64)
-    ended, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    # a job step of a cluster is its group: all of its processes have each signal
-    jobs: dict[socket.socket, tuple[int, Callable[[int, int], None]]] = {}
-
-    def send(line: socket.socket, number: int) -> int:
-        pid, how = jobs[line]
-        with contextlib.suppress(ProcessLookupError):
-            how(pid, number)
-        return pid
-
-    print("ready", flush=True)
-    while True:
-        for ready in select.select([owned, ended, server, *jobs], [], [])[0]:
-            if ready == owned:
-                for line in jobs:
-                    send(line, signal.SIGKILL)
-                return
-            if ready == ended:
-                os.read(ended, 4096)
-                for line, (pid, _) in list(jobs.items()):
-                    done, status = os.waitpid(pid, os.WNOHANG)
-                    if done:
-                        del jobs[line]
-                        with line, contextlib.suppress(BrokenPipeError):
-                            line.sendall(status.to_bytes(4))
-            elif ready is server:
-                line, _ = server.accept()
-                line.settimeout(10)  # one that is frozen now is not waited for
-                files: list[int] = []
-                try:
-                    _, files, *_ = socket.recv_fds(line, 1, 4)
-                    with line.makefile("rb") as stream:
-                        asked = json.loads(stream.readline())
-                except (OSError, ValueError):  # killed before it had asked: the others go on
-                    for file in files:
-                        os.close(file)
-                    line.close()
-                    continue
-                line.settimeout(None)
-                if pid := os.fork():
-                    jobs[line] = pid, os.killpg if "--mode" in asked["command"] else os.kill
-                    with contextlib.suppress(OSError):
-                        os.setpgid(pid, pid)  # as the copy does: whoever is first
-                    for file in files:
-                        os.close(file)
-                else:
-                    signal.set_wakeup_fd(-1)
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    run(asked, files)
-            elif ready in jobs:
-                if number := ready.recv(1):
-                    send(ready, number[0])
-                else:
-                    os.waitpid(send(ready, signal.SIGKILL), 0)
-                    del jobs[ready]
-                    ready.close()
-
-
-def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
-    """Be the process that was asked for."""
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        *streams, network = files
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
-        if os.fstat(network).st_ino != os.stat("/proc/self/ns/net").st_ino:
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.setns(network, 0):
-                raise OSError(ctypes.get_errno(), "no such network")
-        os.closerange(3, 1024)  # what the server holds is not the job's
-        os.chdir(asked["folder"])
-        os.umask(asked["umask"])
-        for kind, limits in asked["limits"].items():
-            resource.setrlimit(int(kind), limits)
-        os.environ.clear()
-        os.environ.update(asked["environment"])
-        sys.orig_argv = [sys.executable, *asked["command"]]
-        match asked["command"]:
-            case ["-m", module, *arguments]:
-                sys.argv, sys.path = [module, *arguments], asked["path"]
-                be = functools.partial(runpy.run_module, module, alter_sys=True)
-            case [script, *arguments]:
-                folder = str(Path(script).parent)
-                sys.argv, sys.path = [script, *arguments], [folder, *asked["path"]]
-                be = functools.partial(runpy.run_path, script)
-        if first := os.environ.get("WARM_JOBS_FIRST"):  # a script of the test's
-            runpy.run_path(first)
-        be(run_name="__main__")
-        code = 0
-    except SystemExit as left:
-        if isinstance(left.code, str):
-            print(left.code, file=sys.stderr)
-        code = left.code if isinstance(left.code, int) else int(left.code is not None)
-    except KeyboardInterrupt:
-        code = 130
-    except BaseException:
-        traceback.print_exc()
-    threading._shutdown()  # as every Python ends, and a copy does not
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-if __name__ == "__main__":
-    import gc
-    import importlib
-    import weakref
-
-    for library in LIBRARIES:
-        importlib.import_module(library)
-    for finalizer in weakref.finalize._registry.values():  # libraries': half of a copy's time
-        finalizer.atexit = False
-    gc.freeze()  # or each copy would write to all of it when it first collects
-    try:
-        serve(sys.argv[1], int(sys.argv[2]))
-    finally:
-        shutil.rmtree(Path(sys.argv[1]).parent)
+    return warm.environment_of(address)

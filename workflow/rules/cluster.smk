@@ -64,6 +64,7 @@ def check_run():
             leftovers.remember(executor.run_uuid)
             note_settings()
         else:
+            load_libraries()
             tell_remaining()
     except PapertuneError as error:
         raise WorkflowError(str(error)) from None

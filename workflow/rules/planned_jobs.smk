@@ -2,7 +2,7 @@
 import psutil
 
 from papertune.cluster import machine, remaining, requests
-from papertune.jobs import gpus
+from papertune.jobs import gpus, warm
 
 
 def attempts_of(rule, wildcards, files):
@@ -94,6 +94,21 @@ def memory_there():
     sizes = {name: size * 10**9 for name, size in said.items() if size}
     # what its nodes have is the cluster's matter
     return lambda task: sizes.get(task.work) if task.on_gpu else None
+
+
+# rules whose jobs load torch, and how many such jobs are worth a process that has it loaded
+LOADING = ("synthesize", "pretrain_base", "train", "answer", "score", "find_suspects")
+SEVERAL = 4
+
+
+def load_libraries():
+    """Load what the jobs of this run import, once for all of them, where they may share that."""
+    many = sum(job.rule.name in LOADING for job in workflow.dag.needrun_jobs())
+    own = (
+        not workflow.deployment_settings.deployment_method
+    )  # else they have other libraries
+    if many >= SEVERAL and own and gpus.gpu_memory() is None:
+        warm.begin()
 
 
 def tell_remaining():

@@ -64,12 +64,19 @@ class _State:
     told: float = 0.0  # taken when it said that
 
     @property
+    def expected(self) -> float:
+        """What it takes as a whole, before anything is known of it."""
+        return self.start + self.work
+
+    @property
     def seen(self) -> float | None:
-        """What its work takes as a whole, as far as it has shown that."""
+        """What it takes as a whole, as far as it has shown that."""
         if self.taken is None or not (self.ended or self.share >= KNOWN):
             return None
-        taken, share = (self.taken, 1.0) if self.ended else (self.told, self.share)
-        return max(taken - self.start, 0.1) / share
+        if self.ended:
+            return self.taken
+        start = min(self.start, self.told / 2)
+        return start + (self.told - start) / self.share
 
 
 def left(
@@ -93,7 +100,7 @@ def left(
     each = []
     for job, state in zip(jobs, states, strict=True):
         pace = paces.get(job.kind, paces.get("models" if job.kind in MODELS else "others", 1.0))
-        whole = state.start + (state.work * pace if state.seen is None else state.seen)
+        whole = state.expected * pace if state.seen is None else state.seen
         taken = state.taken or 0.0
         each.append(0.0 if state.ended else max(whole - taken, OVERDUE * taken))
     begun = [state.taken is not None for state in states]
@@ -135,13 +142,13 @@ def _share(log: str) -> tuple[float, float]:
 
 
 def _paces(jobs: Sequence[Planned], states: Sequence[_State]) -> dict[str, float]:
-    """Rule → how many times as long as expected its work takes; also of all that run models."""
+    """Rule → how many times as long as expected its jobs take; also of all that run models."""
     sums: dict[str, list[float]] = {}
     for job, state in zip(jobs, states, strict=True):
-        if state.seen is not None and state.work:
+        if state.seen is not None and state.expected:
             for name in (job.kind, "models" if job.kind in MODELS else "others"):
                 seen, expected = sums.get(name, [0.0, 0.0])
-                sums[name] = [seen + state.seen, expected + state.work]
+                sums[name] = [seen + state.seen, expected + state.expected]
     return {name: seen / expected for name, (seen, expected) in sums.items()}
 
 

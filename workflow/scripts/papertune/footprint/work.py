@@ -16,8 +16,8 @@ from papertune.study.settings import PromptedGenerator, Training
 
 START = 3.0  # seconds of a job whose work is a moment
 LOADING = 12.0  # of one that loads torch and a model, or an embedder
-RATE = 30e9  # operations of a thread and second, of many tokens at once
-WRITING = 2.5  # times as long for an operation of tokens that are written one after the other
+RATE = 60e9  # operations of a thread and second, of many tokens at once
+WRITING = 4.0  # times as long for an operation of tokens that are written one after the other
 CHARACTERS = 3.6  # of a token, in English with formulas
 TEXT, WRITTEN = 1100.0, 30  # characters of a text that is not there yet; tokens of an answer
 ATTEMPTS = 1.2  # times that a writer is asked about a document, where it may be asked twice
@@ -42,7 +42,7 @@ def seconds_of(layout: Layout, rule: str, wildcards: Mapping[str, str]) -> tuple
         return LOADING, _answering(layout, wildcards) / RATE / threads
     if rule == "synthesize" and (operations := _writing(layout, wildcards)):
         return LOADING, operations / RATE / threads
-    if rule in ("score", "find_suspects"):
+    if rule in ("score", "find_suspects", "convert_base"):
         return LOADING, 0.1 * _questions(layout, wildcards.get("test_set", ""), "test")
     return START, 0.0
 

@@ -1,8 +1,8 @@
 """Python starts here: a job is handed to a process that has loaded its libraries already.
 
-Loading them takes longer than most jobs of small studies. What runs is a process of its own all the
-same, see ``warm_jobs.py``; this one stands for it: it passes signals on, ends as that one ends, and
-takes it along when it is killed.
+What runs is a process of its own all the same, see ``warm.py``; this one stands for it: it passes
+signals on, ends as that one ends, and takes it along when it is killed. Where nobody has loaded anything,
+or not yet, it is the job itself.
 """
 
 import os
@@ -10,13 +10,17 @@ import sys
 
 
 def hand_over(address: str, command: list[str]) -> None:
+    """Have a command run elsewhere and end as it ends; returns where there is nobody to run it."""
     import json
     import resource
     import signal
     import socket
 
     server = socket.socket(socket.AF_UNIX)
-    server.connect(address)
+    try:
+        server.connect(address)
+    except OSError:
+        return
     os.umask(umask := os.umask(0))
     kinds = [kind for name, kind in vars(resource).items() if name.startswith("RLIMIT_")]
     asked = {
