@@ -8,7 +8,8 @@ import torch
 
 import tiny_training
 from papertune.answering import generation, inference
-from papertune.answering.generation import Sampling, batches, generate, reference_nll, row_sampler
+from papertune.answering.decoding import row_sampler
+from papertune.answering.generation import Sampling, batches, generate, reference_nll
 from papertune.answering.inference import Task, answer
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import encode
@@ -104,7 +105,7 @@ def test_only_new_questions_are_asked(run, monkeypatch):
     assert asked == 6
     asked, grown = run(pairs(9), batch_size=4)
     assert asked == 3 and grown[:6] == first
-    monkeypatch.setattr(inference, "generate", None)  # nothing may be written any more
+    monkeypatch.setattr(inference, "answers", None)  # nothing may be written any more
     assert run(pairs(9)[::-1], batch_size=2)[0] == 0
     with pytest.raises(TypeError):  # another model is another identity
         run(pairs(9), identity={"model": "n"})
@@ -113,7 +114,7 @@ def test_only_new_questions_are_asked(run, monkeypatch):
 
 
 def test_a_killed_run_keeps_its_batches(tmp_path, run, monkeypatch):
-    real, killed = inference.generate, iter([False, False, True])
+    real, killed = inference.answers, iter([False, False, True])
 
     def dies_in_the_third_batch(*arguments):
         if next(killed):
@@ -121,7 +122,7 @@ def test_a_killed_run_keeps_its_batches(tmp_path, run, monkeypatch):
         return real(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(inference, "generate", dies_in_the_third_batch)
+        patch.setattr(inference, "answers", dies_in_the_third_batch)
         run(pairs(9), batch_size=2)
     assert not (tmp_path / "answers.jsonl").exists()
     asked, resumed = run(pairs(9), batch_size=2)

@@ -1,7 +1,9 @@
-"""Texts that end an answer: looked for in what was written, never in the prompt."""
+"""How tokens are drawn, and texts that end an answer: looked for in what was written, not the prompt."""
 
 from collections.abc import Sequence
 from typing import Any
+
+from papertune.identity import digest
 
 SPARE = 4  # tokens: a text's first may be shared with what is before it, or lack its blank
 
@@ -35,3 +37,36 @@ def stops_at(stop: Sequence[str], tokenizer: Any, start: int) -> Any:
             return torch.tensor(found, device=ids.device)
 
     return _Stop()
+
+
+def row_sampler(keys: list[str], sampling: Any, device: Any) -> Any:
+    """A logits processor that makes the greedy choice a draw from softmax(logits / temperature).
+
+    It is the Gumbel-max trick (Gumbel 1954): the argmax of log-probabilities plus Gumbel noise is
+    such a draw. Every row has a generator of its own, so its draws do not depend on its batch.
+    ``sampling`` is a :class:`papertune.answering.generation.Sampling`.
+    """
+    import torch
+    from transformers import LogitsProcessor, TopPLogitsWarper
+
+    seeds = [int(digest([sampling.seed, key])[:15], 16) for key in keys]
+    nucleus = TopPLogitsWarper(sampling.top_p) if sampling.top_p < 1 else None
+
+    class _RowSampler(LogitsProcessor):
+        generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
+
+        def keep(self, places: list[int]) -> None:
+            """Only these rows go on."""
+            self.generators = [self.generators[place] for place in places]
+
+        def __call__(self, ids: Any, scores: Any) -> Any:
+            scores = scores.float() / sampling.temperature
+            if nucleus is not None:
+                scores = nucleus(ids, scores)
+            for row, generator in enumerate(self.generators):
+                drawn = torch.empty(scores.shape[1], device=scores.device)
+                drawn.exponential_(generator=generator)
+                scores[row] -= drawn.log()
+            return scores
+
+    return _RowSampler()

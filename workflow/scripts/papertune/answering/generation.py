@@ -1,30 +1,32 @@
 """What a model makes of a batch: the answers it writes, and how likely it finds reference answers.
 
-Batches are sorted by length, padded on the left, and decoding is explicit.
+Batches are sorted by length, padded on the left, and decoding is explicit. What their prompts share
+is read once (:mod:`papertune.answering.prefixes`), and rows that have ended leave the batch.
 
 What a row gets does not depend on the rows beside it: sampling draws from a random number
 generator per row, seeded by the row's key.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any, TypeVar
 
-from papertune.answering.decoding import before_any, stops_at
+from papertune.answering.decoding import before_any, row_sampler, stops_at
 from papertune.errors import PapertuneError
 from papertune.examples.packing import takes
 from papertune.examples.tokens import Encoded
-from papertune.identity import digest
 from papertune.models.loading import context_of, end_tokens
 
 LOGITS = 2**27  # most logits held at once: 0.5 GB in fp32
+STEPS = 16  # tokens that all rows of a batch write before those that have ended leave it
 
 log = logging.getLogger(__name__)
 
 Row = tuple[str, list[int]]  # key and prompt tokens
 Tokens = TypeVar("Tokens")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,41 @@ def generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -
     Raises:
         PapertuneError: memory does not hold even one row.
     """
+    return _halving(lambda some: _generate(model, tokenizer, some, sampling), batch)
+
+
+def answers(
+    model: Any,
+    tokenizer: Any,
+    batch: list[tuple[str, Encoded]],
+    sampling: Sampling,
+    known: Mapping[str, Generated] | None = None,
+) -> list[tuple[Generated, tuple[float, int]]]:
+    """What :func:`generate` writes to each row's prompt, and :func:`reference_nll` of its completion.
+
+    Both go on from what is read once. To ``known`` rows somebody has written. Raises as
+    :func:`generate`.
+    """
+
+    def both(some: list[tuple[str, Encoded]]) -> list[tuple[Generated, tuple[float, int]]]:
+        read = _shared(model, tokenizer, [prompt for _, (prompt, _) in some])
+        made = dict(known or {})
+        rows = [(key, prompt) for key, (prompt, _) in some if key not in made]
+        if rows:
+            whole = read if len(rows) == len(some) else None
+            wrote = _generate(model, tokenizer, rows, sampling, whole)
+            made |= {key: one for (key, _), one in zip(rows, wrote, strict=True)}
+        told = reference_nll(model, tokenizer, [one for _, one in some], read)
+        return [(made[key], one) for (key, _), one in zip(some, told, strict=True)]
+
+    return _halving(both, batch)
+
+
+def _halving(work: Callable[[list[Any]], list[Done]], batch: list[Any]) -> list[Done]:
     import torch
 
     try:
-        return _generate(model, tokenizer, batch, sampling)
+        return work(batch)
     except torch.cuda.OutOfMemoryError:
         if len(batch) == 1:
             raise PapertuneError(
@@ -94,12 +127,19 @@ def generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -
     torch.cuda.empty_cache()
     half = (len(batch) + 1) // 2
     log.warning("out of GPU memory with %d rows; going on with %d", len(batch), half)
-    return generate(model, tokenizer, batch[:half], sampling) + generate(
-        model, tokenizer, batch[half:], sampling
-    )
+    return _halving(work, batch[:half]) + _halving(work, batch[half:])
 
 
-def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -> list[Generated]:
+def _shared(model: Any, tokenizer: Any, prompts: list[list[int]]) -> Any:
+    from papertune.answering.prefixes import shared
+
+    return shared(model, tokenizer.pad_token_id, prompts)
+
+
+def _generate(
+    model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling, read: Any = None
+) -> list[Generated]:
+    """``read`` is what the prompts share, where somebody has read it."""
     import torch
     from transformers import (
         GenerationConfig,
@@ -108,32 +148,57 @@ def _generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) 
         StoppingCriteriaList,
     )
 
+    from papertune.answering import prefixes
+
     _, new = room_for(model.config, sampling.max_new_tokens)
-    ids, mask = left_padded([row for _, row in batch], tokenizer.pad_token_id, model.device)
-    ends = end_tokens(model, tokenizer)
-    config = GenerationConfig(
-        max_new_tokens=new, do_sample=False, num_beams=1, use_cache=True,
-        pad_token_id=tokenizer.pad_token_id, eos_token_id=sorted(ends) or None,
-    )  # fmt: skip
-    start = ids.shape[1]
+    pad, prompts = tokenizer.pad_token_id, [row for _, row in batch]
+    ids, mask, _ = prefixes.padded(prompts, pad, model.device)
+    read = read or prefixes.shared(model, pad, prompts)
+    cache = None
+    if prefixes.able(model, pad):
+        cache = read.cache(prompts, room=new) if read else prefixes.cache_with(new)
+    start, ends = ids.shape[1], end_tokens(model, tokenizer)
     noise, until = LogitsProcessorList(), StoppingCriteriaList()
     if sampling.repetition_penalty != 1:
         noise.append(RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, start))
     if sampling.stop:
         until.append(stops_at(sampling.stop, tokenizer, start))
     if sampling.temperature > 0:
-        noise.append(row_sampler([key for key, _ in batch], sampling, model.device))
-    with torch.inference_mode():
-        written = model.generate(
-            input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=noise,
-            stopping_criteria=until,
-        )  # fmt: skip
-    ends |= {tokenizer.pad_token_id} if sampling.stop else set()  # of rows that ended before others
-    return [_read_answer(tokenizer, row[start:].tolist(), ends, sampling.stop) for row in written]
+        sampler = row_sampler([key for key, _ in batch], sampling, model.device)
+        noise.append(sampler)
+    config = GenerationConfig(
+        max_new_tokens=new, do_sample=False, num_beams=1, use_cache=True,
+        pad_token_id=pad, eos_token_id=sorted(ends) or None,
+    )  # fmt: skip
+    # rows that have ended before others are padded
+    ends |= {pad} if sampling.stop else set()
+    left, found = list(range(len(batch))), [Generated("", 0, True)] * len(batch)
+    while True:
+        done = ids.shape[1] - start
+        config.max_new_tokens = new - done if cache is None else min(STEPS, new - done)
+        with torch.inference_mode():
+            ids = model.generate(
+                input_ids=ids, attention_mask=mask, generation_config=config,
+                logits_processor=noise, stopping_criteria=until,
+                **({} if cache is None else {"past_key_values": cache}),
+            )  # fmt: skip
+        for row, tokens in zip(left, ids[:, start:].tolist(), strict=True):
+            found[row] = _read_answer(tokenizer, tokens, ends, sampling.stop)
+        going = [place for place, row in enumerate(left) if found[row].truncated]
+        if cache is None or not going or ids.shape[1] - start >= new:
+            break
+        mask = torch.nn.functional.pad(mask, (0, ids.shape[1] - mask.shape[1]), value=1)
+        if len(going) < len(left):
+            left, places = [left[place] for place in going], torch.tensor(going, device=ids.device)
+            ids, mask = ids[places], mask[places]
+            cache.batch_select_indices(places)
+            if sampling.temperature > 0:
+                sampler.keep(going)
+    return found
 
 
 def _read_answer(
-    tokenizer: Any, tokens: list[int], ends: set[int], stop: Sequence[str]
+    tokenizer: Any, tokens: list[int], ends: set[int], stop: Sequence[str] = ()
 ) -> Generated:
     """An answer up to its end token or a text that ends it; without one it ran into the limit."""
     length = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
@@ -142,48 +207,14 @@ def _read_answer(
     return Generated(text, length, truncated=length == len(tokens) and text == whole)
 
 
-def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:
-    """Token ids and attention mask, both (rows, longest), padded on the left."""
-    import torch
-
-    longest = max(len(row) for row in rows)
-    ids = [[pad] * (longest - len(row)) + list(row) for row in rows]
-    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
-
-
-def row_sampler(keys: list[str], sampling: Sampling, device: Any) -> Any:
-    """A logits processor that makes the greedy choice a draw from softmax(logits / temperature).
-
-    It is the Gumbel-max trick (Gumbel 1954): the argmax of log-probabilities plus Gumbel noise is
-    such a draw. Every row has a generator of its own, so its draws do not depend on its batch.
-    """
-    import torch
-    from transformers import LogitsProcessor, TopPLogitsWarper
-
-    seeds = [int(digest([sampling.seed, key])[:15], 16) for key in keys]
-    generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
-    nucleus = TopPLogitsWarper(sampling.top_p) if sampling.top_p < 1 else None
-
-    class _RowSampler(LogitsProcessor):
-        def __call__(self, ids: Any, scores: Any) -> Any:
-            scores = scores.float() / sampling.temperature
-            if nucleus is not None:
-                scores = nucleus(ids, scores)
-            for row, generator in enumerate(generators):
-                drawn = torch.empty(scores.shape[1], device=scores.device)
-                drawn.exponential_(generator=generator)
-                scores[row] -= drawn.log()
-            return scores
-
-    return _RowSampler()
-
-
-def reference_nll(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[tuple[float, int]]:
+def reference_nll(
+    model: Any, tokenizer: Any, examples: list[Encoded], read: Any = None
+) -> list[tuple[float, int]]:
     """Negative log-likelihood of each completion given its prompt.
 
     The completion's tokens count, the end token after it does not: perplexity is then that of the
-    answer's words and can be compared between models that end differently.
+    answer's words and can be compared between models that end differently. ``read`` is what the
+    prompts share, where somebody has read it.
 
     Returns:
         For each, the sum over the completion's tokens in nats, and their number.
@@ -191,6 +222,7 @@ def reference_nll(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[t
     import torch
 
     rows = _fitted(model, tokenizer, examples)
+    read = read or _shared(model, tokenizer, [tokens[: len(tokens) - n] for tokens, n in rows])
     most = LOGITS // model.config.get_text_config().vocab_size
     results: list[tuple[float, int]] = []
     while rest := rows[len(results) :]:
@@ -199,7 +231,7 @@ def reference_nll(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[t
         fitting = takewhile(lambda held: held[0] * held[1] <= most, enumerate(longest, start=1))
         some = rest[: max(1, sum(1 for _ in fitting))]
         with torch.inference_mode():
-            logits, targets = _logits(model, tokenizer, some)
+            logits, targets = _logits(model, tokenizer, some, read, len(results))
             losses = torch.nn.functional.cross_entropy(
                 logits.float().transpose(1, 2), targets, reduction="none"
             )
@@ -237,17 +269,26 @@ def _fitted(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[tuple[l
     return rows
 
 
-def _logits(model: Any, tokenizer: Any, rows: list[tuple[list[int], int]]) -> tuple[Any, Any]:
-    """Logits (rows, places, vocabulary) that predict the last places, and their tokens."""
+def _logits(
+    model: Any, tokenizer: Any, rows: list[tuple[list[int], int]], read: Any = None, first: int = 0
+) -> tuple[Any, Any]:
+    """Logits (rows, places, vocabulary) that predict the last places, and their tokens.
+
+    The rows go on from what was ``read`` of them, where they are the ``first`` and those after it.
+    """
     import torch
 
-    ids, mask = left_padded([tokens for tokens, _ in rows], tokenizer.pad_token_id, model.device)
-    # padding on the left must not move the positions of the text
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    from papertune.answering import prefixes
+
+    texts = [tokens for tokens, _ in rows]
+    ids, mask, positions = prefixes.padded(texts, tokenizer.pad_token_id, model.device)
     keep = max(count for _, count in rows) + 1
+    cache = read.cache(texts, first, least=keep) if read else None
+    done = cache.get_seq_length() if cache else 0
     with torch.inference_mode():
         only = {"logits_to_keep": keep} if takes(model, "logits_to_keep") else {}
         logits = model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, **only
-        ).logits[:, -keep:]
+            input_ids=ids[:, done:], attention_mask=mask, position_ids=positions[:, done:],
+            past_key_values=cache, use_cache=cache is not None, **only,
+        ).logits[:, -keep:]  # fmt: skip
     return logits[:, :-1], ids[:, -keep + 1 :] if keep > 1 else ids[:, :0]

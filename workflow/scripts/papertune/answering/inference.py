@@ -8,14 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from papertune.answering.generation import (
-    Generated,
-    Sampling,
-    batches,
-    generate,
-    reference_nll,
-    room_for,
-)
+from papertune.answering.generation import Generated, Sampling, answers, batches, room_for
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
@@ -189,13 +182,11 @@ def answer_batches(
     for batch in progress(todo, len(todo), f"batches of up to {max(map(len, todo))} questions"):
         fit = settings.fit(model.config)
         encoded = list(settings.read(form, [place for _, place in batch], fit))
-        rows = [(key, prompt) for (key, _), (prompt, _) in zip(batch, encoded, strict=True)]
-        own = [row for row in rows if served is None or row[0] not in served]
-        made = generate(model, form.tokenizer, own, settings.sampling) if own else []
-        written = {key: one for (key, _), one in zip(own, made, strict=True)}
+        rows = [(key, one) for (key, _), one in zip(batch, encoded, strict=True)]
+        known = {}
         if served is not None:
-            written |= {key: Generated(**served.get(key)) for key, _ in rows if key in served}
-        likelihoods = reference_nll(model, form.tokenizer, encoded)
+            known = {key: Generated(**served.get(key)) for key, _ in rows if key in served}
+        told = answers(model, form.tokenizer, rows, settings.sampling, known)
         # likelihoods are rounded to what padding and batch size leave alone
         finished.add({
             key: {
@@ -203,8 +194,7 @@ def answer_batches(
                 "truncated": one.truncated, "reference_nll": round(nll, 3),
                 "reference_tokens": count, "prompt": "cut" if n in fit.cut else "whole",
             }
-            for n, ((key, _), (nll, count)) in enumerate(zip(rows, likelihoods, strict=True))
-            for one in [written[key]]
+            for n, ((key, _), (one, (nll, count))) in enumerate(zip(rows, told, strict=True))
         })  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from papertune.errors import TrainingError
 from papertune.identity import digest
 from papertune.jobs import stopping
+from papertune.models.attention import share_heads
 from papertune.models.beginning import complete_tokenizer
 from papertune.models.precision import choose
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
@@ -159,6 +160,7 @@ def load_model(
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    share_heads()
     quantization = quantization or quantization_of(folder)
     whole = _whole_model(folder, base)
     config = AutoConfig.from_pretrained(whole, **OFFLINE)

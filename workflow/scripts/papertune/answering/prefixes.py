@@ -1,0 +1,241 @@
+"""Texts that begin alike are read once: their keys and values are kept, and each goes on from there.
+
+Questions about a document share its text, and documents the frame of their prompt. What several
+texts of a batch begin with is itself a batch of shorter texts, which may begin alike: so it is read
+in steps, each from the keys and values of the one before.
+
+A row has padding on its left only, as without: of what a text shares, as many of its last tokens
+are read again as the longest rest of the batch is longer than its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise, takewhile
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+
+from papertune.examples.packing import takes
+
+PASS = 64  # tokens that take about as long as going through a model's weights does by itself
+STRETCHED = ("dynamic", "longrope", "yarn_dynamic")  # positions that depend on a text's length
+
+Tokens = Sequence[int]
+_able: "WeakKeyDictionary[Any, bool]" = WeakKeyDictionary()
+
+
+class Kept(DynamicLayer):
+    """The keys and values of a layer, with room for those to come: none are moved for each token."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.held: list[Any] = []
+
+    def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
+        """Add keys and values, both (rows, heads, tokens, width); returns all."""
+        old, come = self.get_seq_length(), (key_states, value_states)
+        end = old + key_states.shape[-2]
+        if not self.held or end > self.held[0].shape[-2]:
+            had, self.held = (
+                self.held,
+                [new.new_empty((*new.shape[:2], end + self.room, new.shape[3])) for new in come],
+            )
+            for held, before in zip(self.held, had, strict=False):
+                held[:, :, :old] = before[:, :, :old]
+            self.dtype, self.device = key_states.dtype, key_states.device
+            self.is_initialized = True
+        for held, new in zip(self.held, come, strict=True):
+            held[:, :, old:end] = new
+        self._show(end)
+        return self.keys, self.values
+
+    def _show(self, end: int) -> None:
+        self.keys, self.values = (held[:, :, :end] for held in self.held)
+
+    def batch_select_indices(self, indices: Any) -> None:
+        """Only keep these rows."""
+        length = self.get_seq_length()
+        self.held = [held[indices] for held in self.held]
+        self._show(length)
+
+
+def cache_with(room: int) -> Any:
+    """An empty cache whose layers have room for so many tokens after the first that come.
+
+    It keeps those outside of a sliding window, too: the mask leaves them out.
+    """
+    return Cache(layer_class_to_replicate=partial(Kept, room))
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The beginnings that a batch shares, read, and which of them each text has."""
+
+    beginnings: list[Tokens]
+    owner: list[int]  # of each text
+    layers: list[tuple[Any, Any]]  # keys and values: (beginnings, heads, longest of them, width)
+
+    def cache(
+        self, texts: Sequence[Tokens], first: int = 0, *, least: int = 1, room: int = 0
+    ) -> Any:
+        """What is read of texts: all but as many last tokens as the longest rest has.
+
+        Args:
+            texts: They begin as those did that the beginnings were found in.
+            first: The place that the first of them had there.
+            least: Tokens at the end of each that are not to be counted as read.
+            room: Tokens that will come after the texts.
+        """
+        owners = self.owner[first : first + len(texts)]
+        known = [
+            min(len(self.beginnings[owner]), len(text) - least)
+            for owner, text in zip(owners, texts, strict=True)
+        ]
+        rest = max(len(text) - read for text, read in zip(texts, known, strict=True))
+        columns = max(map(len, texts)) - rest
+        made = cache_with(rest + room)
+        if columns <= 0:
+            return made
+        device = self.layers[0][0].device
+        longest = max(map(len, self.beginnings))
+        # a text's token n stands in the column n + padding, here as there
+        before = [
+            longest - len(self.beginnings[owner]) - (max(map(len, texts)) - len(text))
+            for owner, text in zip(owners, texts, strict=True)
+        ]
+        places = torch.tensor(before, device=device)[:, None] + torch.arange(columns, device=device)
+        index = torch.tensor(owners, device=device)[:, None], places.clamp(min=0, max=longest - 1)
+        for layer, both in enumerate(self.layers):
+            keys, values = (one.transpose(1, 2)[index].transpose(1, 2) for one in both)
+            made.update(keys, values, layer)
+        return made
+
+
+def shared(model: Any, pad: int, texts: Sequence[Tokens]) -> Shared | None:
+    """Read what texts begin with alike; ``None`` where there is little, or the model cannot."""
+    cut = common(texts)
+    if cut is None or not able(model, pad):
+        return None
+    return _read(model, pad, *cut)
+
+
+def _read(model: Any, pad: int, beginnings: list[Tokens], owner: list[int]) -> Shared:
+    above = common(beginnings)
+    cache, done = cache_with(0), 0
+    if above is not None:
+        cache = _read(model, pad, *above).cache(beginnings)
+        done = cache.get_seq_length()
+    ids, mask, positions = padded(beginnings, pad, model.device)
+    only = {"logits_to_keep": 1} if takes(model, "logits_to_keep") else {}
+    placed = {"position_ids": positions[:, done:]} if takes(model, "position_ids") else {}
+    with torch.inference_mode():
+        model(
+            input_ids=ids[:, done:], attention_mask=mask, past_key_values=cache, use_cache=True,
+            **placed, **only,
+        )  # fmt: skip
+    return Shared(beginnings, owner, [(layer.keys, layer.values) for layer in cache.layers])
+
+
+def padded(rows: Sequence[Tokens], pad: int, device: Any) -> tuple[Any, Any, Any]:
+    """Token ids, attention mask and positions, all (rows, longest), padded on the left."""
+    longest = max(map(len, rows))
+    ids = [[pad] * (longest - len(row)) + list(row) for row in rows]
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+    # padding on the left must not move the positions of the text
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    return torch.tensor(ids, device=device), mask.to(device), positions.to(device)
+
+
+def common(texts: Sequence[Tokens]) -> tuple[list[Tokens], list[int]] | None:
+    """The beginnings that texts share, and which of them each has; ``None`` if it does not pay.
+
+    Texts share one if neighbours in the order of their tokens have more than half in common of what
+    follows the beginning of all; if none do, the beginning of all is what they share.
+    """
+    order = sorted(range(len(texts)), key=lambda row: list(texts[row]))
+    pairs = list(pairwise(order))
+    same = [
+        sum(
+            1
+            for _ in takewhile(
+                lambda both: both[0] == both[1], zip(texts[a], texts[b], strict=False)
+            )
+        )
+        for a, b in pairs
+    ]
+    frame = min(same, default=0)
+    groups: list[list[int]] = [order[:1]]
+    ends = []  # how much the rows of a group share
+    alike = len(texts[order[0]])
+    for (a, b), length in zip(pairs, same, strict=True):
+        if 2 * (length - frame) > min(len(texts[a]), len(texts[b])) - frame:
+            groups[-1].append(b)
+            alike = min(alike, length)
+        else:
+            ends.append(alike)
+            groups.append([b])
+            alike = len(texts[b])
+    ends.append(alike)
+    if len(groups) == len(texts):
+        groups, ends = [order], [frame]
+    rest = max(
+        len(texts[row]) - min(end, len(texts[row]) - 1)
+        for group, end in zip(groups, ends, strict=True)
+        for row in group
+    )
+    # nobody needs more of a beginning than is not read again
+    ends = [
+        min(end, max(len(texts[row]) for row in group) - rest)
+        for group, end in zip(groups, ends, strict=True)
+    ]
+    longest = max(map(len, texts))
+    cost = len(groups) * max(ends) + len(texts) * rest + PASS
+    if min(ends) <= 0 or cost >= len(texts) * longest:
+        return None
+    owner = [0] * len(texts)
+    for number, group in enumerate(groups):
+        for row in group:
+            owner[row] = number
+    return [texts[group[0]][:end] for group, end in zip(groups, ends, strict=True)], owner
+
+
+def able(model: Any, pad: int) -> bool:
+    """Whether a model goes on from keys and values as if it had read all at once: it is tried."""
+    if model not in _able:
+        _able[model] = _goes_on(model, pad)
+    return _able[model]
+
+
+def _goes_on(model: Any, pad: int) -> bool:
+    config = model.config.get_text_config()
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = {
+        rope.get("rope_type"),
+        *(one.get("rope_type") for one in rope.values() if isinstance(one, dict)),
+    }
+    if kinds & set(STRETCHED):
+        return False
+    tokens = [(n + 3) * 7919 % config.vocab_size for n in range(24)]
+    texts = [tokens[:20], tokens[:17] + tokens[20:22]]
+    beginnings: list[Tokens] = [tokens[:16]]
+    try:
+        cache = _read(model, pad, beginnings, [0, 0]).cache(texts, room=4)
+        ids, mask, positions = padded(texts, pad, model.device)
+        done = cache.get_seq_length()
+        placed = positions if takes(model, "position_ids") else None
+        with torch.inference_mode():
+            ways = [{"use_cache": False}, {"past_key_values": cache, "use_cache": True}]
+            whole, parted = (
+                model(
+                    input_ids=ids[:, first:], attention_mask=mask, **how,
+                    **({} if placed is None else {"position_ids": placed[:, first:]}),
+                ).logits[:, -1].float()
+                for first, how in zip((0, done), ways, strict=True)
+            )  # fmt: skip
+    except (ValueError, RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError):
+        return False
+    return bool((whole - parted).abs().max() <= 0.05 * whole.abs().max())

@@ -1,0 +1,35 @@
+"""Attention of heads that share keys and values, without a copy of these for each of them."""
+
+from typing import Any
+
+
+def share_heads() -> None:
+    """Have transformers' ``sdpa`` read shared keys and values where they are, on a CPU.
+
+    It copies them for every head and every token otherwise, which takes longer than all else of
+    writing. torch's own way computes the same numbers. For reading and writing only: training goes
+    the way that has a backward pass of its own.
+    """
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    def shared(
+        module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **how: Any
+    ) -> tuple[Any, None]:
+        import torch
+
+        plain = all(how.get(name) is None for name in ("is_causal", "position_bias", "cache"))
+        if (
+            torch.is_grad_enabled()
+            or key.device.type != "cpu"
+            or attention_mask is None
+            or not plain
+        ):
+            return sdpa_attention_forward(module, query, key, value, attention_mask, **how)
+        attended = torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=attention_mask, scale=how.get("scaling"),
+            enable_gqa=key.shape[1] != query.shape[1],
+        )  # fmt: skip
+        return attended.transpose(1, 2).contiguous(), None
+
+    ALL_ATTENTION_FUNCTIONS["sdpa"] = shared
