@@ -139,10 +139,10 @@ def test_what_is_written_ends_before_the_first_text_of_stop(folder):
 
 def test_a_row_ends_where_its_text_does(folder):
     """Rows that met their text are no longer written, so the batch ends with the last of them."""
-    whole = texts(written(folder, requests(4), max_new_tokens=40))
-    stop = [re.search("[ -~]{2}", text[4:])[0] for text in whole.values()]
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     rows = [(one.key, tokenizer(str(one.prompt))["input_ids"]) for one in requests(4)]
+    whole = generation.generate(model, tokenizer, rows, Sampling(40))
+    stop = [re.search("[ -~]{2}", one.text[4:])[0] for one in whole]
     found = generation.generate(model, tokenizer, rows, Sampling(40, stop=stop))
     assert max(one.new_tokens for one in found) < 40 and not any(one.truncated for one in found)
 
