@@ -15,6 +15,7 @@ from papertune.report.figures import COLOURS, NAMES, colour, draw_figures, read_
 from papertune.report.page import embed_json, safe_url, settings_text
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.study.experiment import Experiment
+from papertune.study.settings import TransformersGenerator
 from sample_study import SETTINGS, make_study, write_report
 
 HOSTILE = (
@@ -82,6 +83,19 @@ def test_the_page_is_the_same_again_and_loads_nothing(study, page, tmp_path):
     for key, value in Elements(page).attributes:
         assert key not in ("src", "srcset", "action", "data", "style") and key[:2] != "on"
         assert not key.endswith("href") or value.startswith("#")
+
+
+def test_the_page_says_of_how_many_candidates_pairs_were_chosen(study, page, tmp_path):
+    how = {"model": "a", "prompt": "workflow/prompts/short.txt", "label": "A writer", "pairs": 1}
+    writer = TransformersGenerator(backend="transformers", candidates=4, **how)
+    chosen = {**study.experiment.generators, "extractive": writer}
+    experiment = study.experiment.model_copy(update={"generators": chosen})
+    made = replace(study, layout=replace(study.layout, experiment=experiment))
+    text = " ".join(Elements(write_report(made, tmp_path / "report.html")).texts)
+    assert "A writer wrote 4 candidates about each paper, of which the best pair is kept" in (
+        " ".join(text.split())
+    )
+    assert "candidates about each" not in page
 
 
 def test_every_question_is_there_up_to_a_stated_number(study, page, tmp_path, monkeypatch):
