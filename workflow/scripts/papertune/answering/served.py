@@ -279,9 +279,9 @@ def _post(client: httpx.Client, place: Place, body: dict[str, Any]) -> tuple[int
     """The status and content of a reply to a first request; again where the server is not ready."""
     for attempt in range(5):
         stopping.pause(attempt)
-        stopping.check()
         try:
-            reply = client.post(f"{place.url()}/completions", json=body, **place.how)
+            with stopping.at_once():
+                reply = client.post(f"{place.url()}/completions", json=body, **place.how)
         except httpx.HTTPError as error:
             last: httpx.HTTPError = error
             continue

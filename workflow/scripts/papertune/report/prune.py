@@ -29,6 +29,7 @@ from papertune.training.data import (
     training_identity,
 )
 
+ANSWERS = ("answer", "served")  # stages: the latter is what a model server wrote
 log = logging.getLogger("papertune")
 
 Identity = Mapping[str, Any]
@@ -94,7 +95,7 @@ def _kept(store: Path) -> Iterator[Kept]:
             if kind in (MODELS, BASES, UNFINISHED):
                 kind, identity = said.get("kind", kind), said["identity"]
                 yield Kept(path.parent, kind, identity, said.get("weights", ""))
-            elif kind == "answer":
+            elif kind in ANSWERS:
                 yield Kept(path.parent, kind, said | said["model"])
             elif kind in ("synthesize", "pairs", "embed", "fetch", "render"):
                 yield Kept(path.parent, kind, said)
@@ -162,7 +163,8 @@ def _references(
             weights = [one.weights for one in found if one.weights]
             if not weights and (digest := known(weights_digest, layout.model(model, seed))):
                 weights = [digest]
-            yield from (("answer", {**answers, "model": one}) for one in weights)
-            # all in its form, where it has results but is itself gone
-            if not weights and Path(layout.root).is_dir():
-                yield "answer", answers
+            for stage in ANSWERS:
+                yield from ((stage, {**answers, "model": one}) for one in weights)
+                # all in its form, where it has results but is itself gone
+                if not weights and Path(layout.root).is_dir():
+                    yield stage, answers
