@@ -121,7 +121,8 @@ class Server(Place):
         """What to raise where it cannot be reached, once its keeper has seen that it has died."""
         if self._keeper is not None:
             with suppress(subprocess.TimeoutExpired):
-                self._keeper.wait(2)
+                ended = self._keeper.wait(2)
+                return self._error(f"the model server ended with status {ended}", rests)
         return self._error(f"no connection to the model server: {why}", rests)
 
     def close(self) -> None:
