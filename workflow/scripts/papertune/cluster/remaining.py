@@ -18,8 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from papertune.footprint.work import seconds_of
+from papertune.footprint.work import START, seconds_of
 from papertune.jobs.record import OK, RUN, RUNNING, JobRecord, folder_of, jobs_folder, read_record
+from papertune.jobs.warm import ADDRESS
 from papertune.owned import anybodys
 from papertune.study.layout import Layout
 
@@ -64,19 +65,12 @@ class _State:
     told: float = 0.0  # taken when it said that
 
     @property
-    def expected(self) -> float:
-        """What it takes as a whole, before anything is known of it."""
-        return self.start + self.work
-
-    @property
     def seen(self) -> float | None:
-        """What it takes as a whole, as far as it has shown that."""
+        """What its work takes as a whole, as far as it has shown that."""
         if self.taken is None or not (self.ended or self.share >= KNOWN):
             return None
-        if self.ended:
-            return self.taken
-        start = min(self.start, self.told / 2)
-        return start + (self.told - start) / self.share
+        taken, share = (self.taken, 1.0) if self.ended else (self.told, self.share)
+        return (taken - min(self.start, taken / 2)) / share
 
 
 def left(
@@ -85,6 +79,8 @@ def left(
     limits: Mapping[str, int],
     run: str,
     now: float,
+    *,
+    loaded: bool = False,
 ) -> tuple[float, int]:
     """Seconds that a run still takes, and how many of its jobs are done.
 
@@ -94,13 +90,16 @@ def left(
         limits: What the machine has of what jobs ask for; what is not named has no limit.
         run: Its name in records of jobs.
         now: Seconds since 1970.
+        loaded: Jobs start with their libraries loaded.
     """
     states = [_state(job, layouts, run, now) for job in jobs]
+    for state in states if loaded else ():
+        state.start = min(state.start, START)
     paces = _paces(jobs, states)
     each = []
     for job, state in zip(jobs, states, strict=True):
         pace = paces.get(job.kind, paces.get("models" if job.kind in MODELS else "others", 1.0))
-        whole = state.expected * pace if state.seen is None else state.seen
+        whole = state.start + (state.work * pace if state.seen is None else state.seen)
         taken = state.taken or 0.0
         each.append(0.0 if state.ended else max(whole - taken, OVERDUE * taken))
     begun = [state.taken is not None for state in states]
@@ -142,13 +141,13 @@ def _share(log: str) -> tuple[float, float]:
 
 
 def _paces(jobs: Sequence[Planned], states: Sequence[_State]) -> dict[str, float]:
-    """Rule → how many times as long as expected its jobs take; also of all that run models."""
+    """Rule → how many times as long as expected its work takes; also of all that run models."""
     sums: dict[str, list[float]] = {}
     for job, state in zip(jobs, states, strict=True):
-        if state.seen is not None and state.expected:
+        if state.seen is not None and state.work:
             for name in (job.kind, "models" if job.kind in MODELS else "others"):
                 seen, expected = sums.get(name, [0.0, 0.0])
-                sums[name] = [seen + state.seen, expected + state.expected]
+                sums[name] = [seen + state.seen, expected + state.work]
     return {name: seen / expected for name, (seen, expected) in sums.items()}
 
 
@@ -194,6 +193,7 @@ class Clock(threading.Thread):
         super().__init__(name="remaining", daemon=True)
         self.jobs, self.layouts, self.limits = jobs, layouts, limits
         self.run_name = os.environ.get(RUN, "").partition(" ")[0]
+        self.loaded = bool(os.environ.get(ADDRESS))
 
     def run(self) -> None:
         """Look now and then, until the run ends."""
@@ -205,7 +205,8 @@ class Clock(threading.Thread):
             time.sleep(wait)
             now, clock = time.time(), time.monotonic()
             try:
-                seconds, done = left(self.jobs, self.layouts, self.limits, self.run_name, now)
+                known = (self.jobs, self.layouts, self.limits, self.run_name, now)
+                seconds, done = left(*known, loaded=self.loaded)
             except Exception as error:  # no run should end of it
                 print(f"How long this takes cannot be told: {error!r}", file=sys.stderr)
                 return

@@ -19,7 +19,8 @@ LOADING = 12.0  # of one that loads torch and a model, or an embedder
 RATE = 60e9  # operations of a thread and second, of many tokens at once
 WRITING = 4.0  # times as long for an operation of tokens that are written one after the other
 CHARACTERS = 3.6  # of a token, in English with formulas
-TEXT, WRITTEN = 1100.0, 30  # characters of a text that is not there yet; tokens of an answer
+TEXT = 1100.0  # characters of a text that is not there yet
+WRITTEN, SENTENCE = 30, 40  # tokens of a question or an answer, and of a sentence
 ATTEMPTS = 1.2  # times that a writer is asked about a document, where it may be asked twice
 CORPUS = 4000  # texts to pre-train with, where nothing is known of them
 DOCUMENTS = 50  # of a year that nothing is known of
@@ -54,9 +55,12 @@ def _writing(layout: Layout, wildcards: Mapping[str, str]) -> float:
         return 0.0
     arch = architecture_in(folder)
     asked = _of_split(layout, split) * (ATTEMPTS if generator.attempts > 1 else 1)
-    prompt = len(study.generator_template(name)) / CHARACTERS + _text(layout, split)
-    new = min(generator.decoding.max_new_tokens, WRITTEN * 2 * generator.pairs)
-    return asked * (_reading(arch, prompt) + _new(arch, new))
+    template = study.generator_template(name)
+    # what the prompts of a batch share is read once
+    frame = len(template) / CHARACTERS / getattr(generator, "batch_size", 8)
+    own = _text(layout, split) if "$text" in template else SENTENCE
+    new = min(generator.decoding.max_new_tokens, WRITTEN * generator.pairs)
+    return asked * generator.candidates * (_reading(arch, frame + own) + _new(arch, new))
 
 
 def _training(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, float]:
@@ -101,9 +105,9 @@ def _answering(layout: Layout, wildcards: Mapping[str, str]) -> float:
     study, arch = layout.experiment, architecture_for(layout, wildcards["model"])
     asked = _questions(layout, wildcards["test_set"], "test")
     prompt = _text(layout, "test") + 2 * WRITTEN
-    new = min(study.answering.max_new_tokens, 2 * WRITTEN)
-    # once to answer, once for the likelihood of the reference answer
-    return asked * (2 * _reading(arch, prompt) + _new(arch, new))
+    new = min(study.answering.max_new_tokens, WRITTEN)
+    # the likelihood of the reference answer is that of some more tokens of the same prompt
+    return asked * (_reading(arch, prompt + WRITTEN) + _new(arch, new))
 
 
 def _reading(arch: Architecture | None, tokens: float) -> float:
