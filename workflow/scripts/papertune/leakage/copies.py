@@ -128,7 +128,7 @@ class Training:
         self._known: dict[str | bytes, int] = {}  # names and digests of texts → number
         self._titles: dict[str, list[int]] = defaultdict(list)
         self._counts = np.zeros(1 << 25, np.uint8)  # of texts with a run, by its number's last bits
-        sketches = []
+        sketches = bytearray()
         for number, (place, entry) in enumerate(texts):
             self._places.append(place)
             said = words(entry.text)
@@ -140,11 +140,10 @@ class Training:
             own = runs(said, RUN)
             slots = own & _SLOTS
             self._counts[slots] += self._counts[slots] <= MOST_COMMON
-            sketches.append(sketch(own))
-        self._common = max(1, min(MOST_COMMON, int(COMMON * len(sketches))))
-        self._sketches = np.array(sketches, np.uint32).reshape(-1, HASHES)
+            sketches += sketch(own).tobytes()
+        self._common = max(1, min(MOST_COMMON, int(COMMON * len(self._places))))
         self._bands = []
-        for keys in _bands(self._sketches):
+        for keys in _bands(np.frombuffer(sketches, np.uint32).reshape(-1, HASHES)):
             order = np.argsort(keys, kind="stable")
             self._bands.append((keys[order], order.astype(np.uint32)))
 
@@ -205,7 +204,7 @@ class Training:
 
     def _near(self, sketches: np.ndarray) -> list[list[int]]:
         """For each sketch the numbers of texts that share most bands with it."""
-        if not len(self._sketches):
+        if not self._places:
             return [[] for _ in sketches]
         found: list[dict[int, int]] = [defaultdict(int) for _ in sketches]
         for (keys, order), wanted in zip(self._bands, _bands(sketches), strict=True):

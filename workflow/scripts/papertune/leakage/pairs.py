@@ -1,10 +1,10 @@
 """What synthesis and tables ask about the training side: who left a split, which pairs train."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from papertune.leakage.texts import pair_key
-from papertune.pairfile import read_columns
+from papertune.pairfile import read_pairs
 from papertune.records import Pair, Rejection, read_records
 
 File = str | Path
@@ -26,8 +26,7 @@ class TrainedPairs:
 
     def __init__(self, datasets: Collection[File], *, reading: bool) -> None:
         self._reading = reading
-        columns = (read_columns(path, "question", "answer", "context") for path in datasets)
-        self._keys = frozenset(self._key(*row) for of in columns for row in zip(*of, strict=True))
+        self._keys = frozenset(self._key(*row) for path in datasets for row in _texts(path))
 
     def __contains__(self, pair: Pair) -> bool:
         return (
@@ -39,5 +38,10 @@ class TrainedPairs:
 
     def count(self, dataset: File) -> tuple[int, int]:
         """How many pairs of a file are among them, and how many it has."""
-        rows = [*zip(*read_columns(dataset, "question", "answer", "context"), strict=True)]
-        return sum(self._key(*row) in self._keys for row in rows), len(rows)
+        known = [self._key(*row) in self._keys for row in _texts(dataset)]
+        return sum(known), len(known)
+
+
+def _texts(dataset: File) -> Iterator[tuple[str, str, str]]:
+    """Question, answer and context of each pair; no more than a group of them is in memory."""
+    return ((pair.question, pair.answer, pair.context) for pair in read_pairs(dataset))

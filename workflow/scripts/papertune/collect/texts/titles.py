@@ -53,8 +53,9 @@ def normalised(title: str) -> str:
     text = _STYLE.sub(" ", _ACCENT.sub(r"\1", clean(without_preambles(title))))
     text = re.sub(r"[$^_{}~]", lambda match: " " if match[0] == "~" else "", text)
     text = composed(text, "NFKD").casefold().translate(_LETTERS)
-    text = re.sub(r"[\u0370-\u03ff]", _spelled, text)  # \alpha is α
-    text = "".join(char for char in text if not unicodedata.combining(char))
+    if not text.isascii():
+        text = re.sub(r"[\u0370-\u03ff]", _spelled, text)  # \alpha is α
+        text = "".join(char for char in text if not unicodedata.combining(char))
     text = re.sub(r"(?<=\w)['’ʼ](?=s\b)", "", text)
     return " ".join(re.sub(r"[\W_]+", " ", text).split())
 
