@@ -288,4 +288,5 @@ def _post(client: httpx.Client, place: Place, body: dict[str, Any]) -> tuple[int
         if reply.status_code != 503:
             return reply.status_code, reply.content
         last = httpx.HTTPStatusError("503", request=reply.request, response=reply)
-    raise place.unreachable(f"{type(last).__name__}: {last}", "nothing was asked yet")
+    what = f"the server does not answer a first prompt ({type(last).__name__}: {last})"
+    raise ServerError(what, where=place.name, hint="see the server's log")

@@ -8,14 +8,12 @@ sent, and written nowhere.
 """
 
 import logging
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from itertools import islice, takewhile
 from typing import Any, NoReturn
 
@@ -94,7 +92,6 @@ class Client:
             self.place.client(
                 timeout=self.settings.timeout,
                 limits=httpx.Limits(max_connections=limit),
-                verify=_certificates(),
             ) as client,
             ThreadPoolExecutor(limit, thread_name_prefix="client") as pool,
         ):
@@ -290,7 +287,9 @@ class Client:
                         raise Failure("a reply without end")
         except httpx.ConnectError as error:
             dead = self.place.unreachable(str(error), RESTS)
-            raise Failure(dead.what, fatal=dead) from None
+            if dead is None and not self._ends():
+                return self._sent(client, asked)  # it was not even asked
+            raise Failure(dead.what if dead else str(error), fatal=dead) from None
         except httpx.RequestError as error:
             raise Failure(f"{type(error).__name__}: {error}") from None
         kept = ("retry-after", "content-type")
@@ -302,12 +301,6 @@ class Client:
         return one_line(text.replace(self.place.key, "***") if self.place.key else text)[
             : refusals.SHOWN
         ]
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Whom to trust: read once, as it takes a while."""
-    return httpx.create_ssl_context()
 
 
 def _pause(state: RetryCallState) -> float:

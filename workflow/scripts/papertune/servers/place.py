@@ -1,5 +1,7 @@
 """Where a server is that runs already, and with what key it is asked."""
 
+import ssl
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,12 +45,12 @@ class Place:
     def client(self, **how: Any) -> httpx.Client:
         """Who asks it."""
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        return httpx.Client(headers=headers, **how)
+        return httpx.Client(headers=headers, verify=_certificates(), **how)
 
     def answered(self) -> None:
         """Take note that it has answered."""
 
-    def unreachable(self, why: str, rests: str) -> ServerError:
+    def unreachable(self, why: str, rests: str) -> ServerError | None:
         """What to raise where nobody can be reached; ``rests`` says what is left to do."""
         what = f"no connection to the generator's server: {why}"
         hint = f"start the server (for example `vllm serve` or `ollama serve`), or set url; {rests}"
@@ -56,3 +58,9 @@ class Place:
 
     def close(self) -> None:
         """It is asked no more."""
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust: read once, as it takes a while."""
+    return httpx.create_ssl_context()

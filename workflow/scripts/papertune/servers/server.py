@@ -117,12 +117,12 @@ class Server(Place):
         """Take note that it has answered."""
         self._starts = 0
 
-    def unreachable(self, why: str, rests: str) -> ServerError:
-        """What to raise where it cannot be reached, once its keeper has seen that it has died."""
+    def unreachable(self, why: str, rests: str) -> ServerError | None:
+        """What to raise where it cannot be reached; nothing of one that has died and is started anew."""
         if self._keeper is not None:
             with suppress(subprocess.TimeoutExpired):
-                ended = self._keeper.wait(2)
-                return self._error(f"the model server ended with status {ended}", rests)
+                self._keeper.wait(2)
+                return None
         return self._error(f"no connection to the model server: {why}", rests)
 
     def close(self) -> None:
