@@ -33,6 +33,7 @@ WEAK = {
     "tells": ("Does Tern predict the next cache miss of a program from the last four?", GOOD[1]),
     "meets": ("What saves 12 percent of the energy of the memory?", GOOD[1]),
     "alone": ("What does this paper say about the above algorithm of Tern?", GOOD[1]),
+    "names": ("What does the paper say about the method?", GOOD[1]),
     "own": ("When does Tern predict a site?", "Once about 20 scouts of the swarm are at the nest."),
 }
 
@@ -69,7 +70,7 @@ def test_the_best_is_kept_and_the_others_say_why_they_are_not():
     told = dict(made["rejected"])
     assert {*told} == {"not_chosen", "unfit", "duplicate"}
     assert told["not_chosen"].startswith("candidate 1 of 5, grade 0")
-    assert "alone 0.5" in told["not_chosen"] and "asks 0" in told["unfit"]
+    assert "meets 0.4" in told["not_chosen"] and "asks 0" in told["unfit"]
     assert choose(generator(), PROMPT, texts, DOCUMENT) == made
     several = choose(generator(pairs=2), PROMPT, texts, DOCUMENT)["kept"]
     assert several == [GOOD, other]

@@ -3,7 +3,7 @@
 import pytest
 
 from papertune.errors import SettingsError
-from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, WORKFLOW, read_template
+from papertune.study.prompts import ANSWER_FIELDS, GENERATOR_FIELDS, WORKFLOW, Prompt, read_template
 
 
 @pytest.mark.parametrize("fields", [ANSWER_FIELDS, GENERATOR_FIELDS])
@@ -38,3 +38,12 @@ def test_the_prompts_that_come_along_end_with_their_last_word():
     for path in files:
         text = path.read_text("utf-8")
         assert text == text.rstrip() and text, path.name
+
+
+def test_the_prompt_of_small_writers_shows_examples_and_begins_the_question():
+    template = read_template("config/prompts/abstracts.txt", GENERATOR_FIELDS)
+    prompt = Prompt(template, {"title": "$sentence", "sentence": "--- user"})
+    roles = [turn.role for turn in prompt.turns]
+    assert roles == ["user", "assistant"] * 5 and prompt.begun == "Question: What does the paper"
+    examples = [turn.text for turn in prompt.turns[1:-1:2]]
+    assert all(one.startswith(prompt.begun) and one.endswith("?") for one in examples)

@@ -1,7 +1,7 @@
 """Of several candidates for a document's pairs the best, by rules that need no model and no score.
 
 Each mark lies between 0 and 1, and the grade is their product, so a pair is as good as its weakest
-sides together; one with a mark of 0 is never kept. Nothing is looked at but the pair, its document and
+sides together; one of a low grade is never kept. Nothing is looked at but the pair, its document and
 the prompt. Words that lean on something before them are known of English; elsewhere they cost nothing.
 """
 
@@ -38,21 +38,22 @@ _LEANS = re.compile(
     r"|conversely|rather|specifically|consequently)\b)",
     re.I,
 )
-# what a question points to that stands nowhere in it
+# what a sentence or a question points to that stands nowhere in it
 _POINTS = re.compile(
-    r"\b(?:th(?:is|at|ese|ose) (?:\w{1,30} )?(?:sentence|abstract|passage|text|question|statement|problem"
-    r"|result|method|approach|algorithm|work|case|setting|model|bound|condition|framework|claim|example)s?"
-    r"|these|those|the (?:sentence|abstract|passage|text|statement)|above|following|aforementioned"
-    r"|it|its|they|them|their|he|she|we|our|us|i|my|you|your)\b",
+    r"\b(?:(?:this|these|those)\b(?! (?:paper|work|article|study|note|survey|thesis)\b)"
+    r"|(?:as|the) follow(?:s|ing)\b|\b(?:aforementioned|above|below)\b"
+    r"|the (?:sentence|abstract|passage|text|statement|above|latter|former)\b)",
     re.I,
 )
+_PRONOUNS = re.compile(r"\b(?:it|its|they|them|their|he|she|we|our|us|i|my|you|your)\b", re.I)
 # what questions about a paper are made of, whatever they are about
 FRAME = """abstract accord address answer article assume author claim conclude consider demonstrate derive
 describe develop discuss establish explain find give improve introduce investigate mean obtain offer paper
 present propose prove provide question report result say show state study suggest work"""
 # what many things are called, and so no name of one
-PLAIN = """algorithm approach case framework idea method model problem procedure question result section
-setting solution system technique theorem thing topic use"""
+PLAIN = """algorithm approach case existing framework idea main method model new novel prior problem procedure
+question recent result section setting solution system technique theorem thing topic use"""
+FIT = 0.3  # the least grade of a pair that is kept
 ASKED = (5, 30)  # words of a question
 ANSWERED = (2, 60)  # of an answer
 TOLD = (8, 50)  # of a sentence that is asked about
@@ -128,7 +129,7 @@ def choose(
     for number, (question, answer), marks in found:
         grade = _grade(marks)
         faults = {
-            "unfit": not grade,
+            "unfit": grade < FIT,
             "duplicate": any(_alike(question, q) or _alike(answer, a) for q, a in kept),
             "not_chosen": len(kept) == generator.pairs,
         }
@@ -175,7 +176,10 @@ class Marker:
         named = {*asked} - {*content(PLAIN)}
         near = max(self.sentences, key=lambda one: one[1].share(answer), default=("", None))[0]
         run = max(_run(asked, content(one)) for one in (answer, near))
-        leans = bool(_POINTS.search(question)) + bool(_LEANS.match(answer))
+        # "It" that begins an answer is what the question is about
+        leans = [_POINTS.search(question), _PRONOUNS.search(question), _POINTS.search(answer)]
+        if not _PRONOUNS.match(answer):  # "It" is then what the question is about
+            leans.append(_LEANS.match(answer))
         marks = {
             "asks": float(question.endswith(ASKS)) * _within(question, *ASKED),
             "answers": _within(answer, *ANSWERED),
@@ -184,7 +188,7 @@ class Marker:
             "tells": min(1.0, 2 * (1 - Grounds(question).share(answer))),
             "meets": run / max(len(asked), 1),
             "names": min(1.0, len(named) / NAMED),
-            "alone": LEANING**leans,
+            "alone": LEANING ** sum(map(bool, leans)),
             "own": 1 - self._borrowed(f"{question}\n{answer}"),
         }
         return {name: round(mark, PLACES) for name, mark in marks.items()}
