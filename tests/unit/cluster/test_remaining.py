@@ -104,7 +104,7 @@ def test_after_a_tenth_of_the_time_it_is_right_within_a_third(layout, slower, od
     jobs = jobs_of(layout)
     expected = [seconds_of(layout, job.rule, job.wildcards) for job in jobs]
     took = [
-        start + work * slower * odd.get(job.rule, 1.0)
+        slower * (start + work * odd.get(job.rule, 1.0))
         for job, (start, work) in zip(jobs, expected, strict=True)
     ]
     times, whole = played(jobs, took)

@@ -65,12 +65,18 @@ class _State:
     told: float = 0.0  # taken when it said that
 
     @property
-    def seen(self) -> float | None:
-        """What its work takes as a whole, as far as it has shown that."""
+    def whole(self) -> float:
+        """What it takes from start to end, before anything is known of it."""
+        return self.start + self.work
+
+    @property
+    def seen(self) -> tuple[float, float] | None:
+        """Seconds that a part of it took, and that it was expected to take; None if not known yet."""
         if self.taken is None or not (self.ended or self.share >= KNOWN):
             return None
-        taken, share = (self.taken, 1.0) if self.ended else (self.told, self.share)
-        return (taken - min(self.start, taken / 2)) / share
+        if self.ended:
+            return self.taken, self.whole
+        return self.told, self.start + self.share * self.work
 
 
 def left(
@@ -99,9 +105,10 @@ def left(
     each = []
     for job, state in zip(jobs, states, strict=True):
         pace = paces.get(job.kind, paces.get("models" if job.kind in MODELS else "others", 1.0))
-        whole = state.start + (state.work * pace if state.seen is None else state.seen)
+        if state.seen is not None:
+            pace = state.seen[0] / state.seen[1]
         taken = state.taken or 0.0
-        each.append(0.0 if state.ended else max(whole - taken, OVERDUE * taken))
+        each.append(0.0 if state.ended else max(state.whole * pace - taken, OVERDUE * taken))
     begun = [state.taken is not None for state in states]
     return _dealt(jobs, each, begun, limits), sum(state.ended for state in states)
 
@@ -141,14 +148,14 @@ def _share(log: str) -> tuple[float, float]:
 
 
 def _paces(jobs: Sequence[Planned], states: Sequence[_State]) -> dict[str, float]:
-    """Rule → how many times as long as expected its work takes; also of all that run models."""
+    """Rule → how many times as long as expected its jobs take; also of all that run models."""
     sums: dict[str, list[float]] = {}
     for job, state in zip(jobs, states, strict=True):
-        if state.seen is not None and state.work:
+        if state.seen is not None and state.whole:
             for name in (job.kind, "models" if job.kind in MODELS else "others"):
-                seen, expected = sums.get(name, [0.0, 0.0])
-                sums[name] = [seen + state.seen, expected + state.work]
-    return {name: seen / expected for name, (seen, expected) in sums.items()}
+                took, expected = sums.get(name, [0.0, 0.0])
+                sums[name] = [took + state.seen[0], expected + state.seen[1]]
+    return {name: took / expected for name, (took, expected) in sums.items()}
 
 
 def _dealt(
