@@ -1,5 +1,6 @@
 """Synthesis as a stage: whom it asks, what it keeps, what it says about the rest."""
 
+import json
 import tracemalloc
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 from papertune.errors import GeneratorError
 from papertune.generators import asking, backends
 from papertune.generators.asking import Writer
+from papertune.generators.choosing import sentence_of
 from papertune.generators.synthesis import describe_dataset, synthesize
 from papertune.identity import fingerprint
 from papertune.leakage.pairs import TrainedPairs
@@ -18,8 +20,10 @@ from papertune.study.experiment import Splits
 from papertune.study.settings import (
     RulesGenerator,
     SourceGenerator,
+    TransformersGenerator,
 )  # fmt: skip
 from papertune.study.splits import SplitOf
+from tiny_models import make_model
 
 SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2012}, validation=0.3)
 RULES = RulesGenerator(backend="rules", style="cloze", pairs=2)
@@ -246,3 +250,37 @@ def test_memory_does_not_grow_with_the_texts(study):
 
     small = peak(100)
     assert peak(500) < small + 400 * 5_000  # the texts of 400 more documents are 8 MB
+
+
+def test_candidates_are_about_sentences_and_stand_in_the_store_with_what_the_prompt_began(
+    tmp_path,
+):
+    """A model of random weights: the prompt itself asks, and it goes on with anything."""
+    folder = make_model(tmp_path / "model")
+    writer = TransformersGenerator(
+        backend="transformers", model="m", prompt="p", candidates=3, pairs=2, attempts=1,
+        decoding={"max_new_tokens": 3, "stop": ["energy"]},
+    )  # fmt: skip
+    prompt = "--- user\n$sentence\n--- assistant\nWhat does the paper say about the Aurora suite?"
+    given = {"name": "g", "generator": writer, "prompt": prompt, "folder": folder}
+    documents = [document(n) for n in range(2)]
+    write_records(tmp_path / "2010.jsonl", documents)
+    files = {name: tmp_path / f"{name}.out" for name in ("output", "rejected")}
+    how = {"documents": [tmp_path / "2010.jsonl"], "mine": SplitOf.of("test", SPLITS), **files}
+    synthesize(Writer(**given), store=tmp_path / "store", **how)
+    [raw] = tmp_path.glob("store/synthesize/*/*.jsonl")
+    lines = [json.loads(line) for line in raw.read_text().splitlines()]
+    assert len(lines) == 6 and len({line["key"] for line in lines}) == 6
+    assert all(line["value"]["text"].startswith("What does the paper say") for line in lines)
+    pairs = list(read_pairs(files["output"]))
+    kept = {(one.document, one.answer) for one in pairs}
+    told = {sentence_of(one.text, number) for one in documents for number in (1, 2, 3)}
+    assert kept and all(answer in told for _, answer in kept)
+    assert all(one.provenance["of"] == 3 and one.provenance["grade"] >= 0.3 for one in pairs)
+    rejected = list(read_records(files["rejected"], Rejection))
+    assert len(pairs) + len(rejected) == 6
+    # more candidates are the further ones alone, and what was judged is judged again with them
+    more = writer.model_copy(update={"candidates": 4})
+    counts = synthesize(Writer(**{**given, "generator": more}), store=tmp_path / "store", **how)
+    assert counts.requests == 2 and len(list(tmp_path.glob("store/synthesize/*"))) == 1
+    assert sum(path.read_text().count("\n") for path in raw.parent.glob("*.jsonl")) == 8
