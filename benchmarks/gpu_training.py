@@ -9,7 +9,8 @@ tokens; ``packed`` are examples of 64 to 448 tokens that share such rows. Llamas
 layers gave (``gradient_checkpointing``), in full training too. Each case has a process of its own, and
 its last steps are measured.
 
-Prints tokens per second, the share of the GPU's peak, the peak memory, and LoRA against full training.
+Prints tokens per second, the share of the GPU's peak, the peak memory and how many times that the
+estimate is (:mod:`papertune.footprint`), and LoRA against full training.
 Others' figures, for 1,024 tokens in bf16: nanoGPT about 107,000 tokens/s on an A100 and llm.c 463,000
 on an H100 (GPT-2 124M, full; both compiled or hand-written); torchtune about 8,000 to 9,000 tokens/s
 on an A100 (Llama-3.2-3B LoRA, packed and compiled) and 4.6 GiB (QLoRA).
@@ -128,8 +129,10 @@ def main() -> None:
 def line_of(facts: dict[str, Any]) -> str:
     """One case in words."""
     share = f"{facts['share']:.1%} of the peak" if facts["share"] else "peak unknown"
+    times = facts["estimate"] and facts["estimate"] / facts["memory"]
+    estimate = f" (estimate: {times:.2f} times that)" if times else ""
     return (
-        f"{facts['rate']:9,.0f} tokens/s, {share}, {facts['memory'] / 2**30:5.1f} GiB, "
+        f"{facts['rate']:9,.0f} tokens/s, {share}, {facts['memory'] / 2**30:5.1f} GiB{estimate}, "
         f"{facts['parameters'] / 1e6:,.1f}M parameters ({facts['trained'] / 1e6:,.1f}M trained), "
         f"{facts['device']}"
     )
@@ -154,9 +157,12 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         batch: Examples of a step; that of the case if 0.
     """
     from papertune.examples.tokens import Examples
+    from papertune.footprint.architecture import read_architecture
+    from papertune.footprint.peaks import training_peak
+    from papertune.footprint.trained import Machine
     from papertune.models.loading import device_name, set_up_torch
     from papertune.study.recipe import Recipe
-    from papertune.study.settings import Training
+    from papertune.study.settings import ExampleForm, Training
     from papertune.training.callback import RunCallback
     from papertune.training.facts import device_label, peak_memory
     from papertune.training.methods import prepare
@@ -178,11 +184,14 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         evaluations=1,
         gradient_checkpointing=case.checkpointing,
     )
-    model = prepare(base, Recipe(method=case.method, training=training))
+    packed = length if case.packed else None
+    form = {"packing": "whole", "length": length} if packed else {}
+    examples = ExampleForm.model_validate({"loss": "all", **form})
+    recipe = Recipe(method=case.method, training=training, examples=examples)
+    model = prepare(base, recipe)
     vocabulary = model.config.vocab_size
     rows = texts((warm + steps) * batch, length, case.packed, vocabulary)
     marks: dict[int, float] = {}
-    packed = length if case.packed else None
 
     class Measured(Exception):
         """All steps are done: no validation and no checkpoint of many gigabytes."""
@@ -225,11 +234,16 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         n * operations(total - trained, trained, config.num_hidden_layers, config.hidden_size, n)
         for n in lengths
     )
-    peak = peak_of(device_label())
+    peak, arch = peak_of(device_label()), read_architecture(base)
+    assert arch is not None
+    # a bound where rows have room left, as packed ones have here
+    known = device_name() == "cuda" and not packed
+    estimate = training_peak(arch, recipe, Machine(on_gpu=True, half=True)).tensors
     return {
         "rate": sum(lengths) / seconds,
         "share": done / seconds / peak if peak else None,
         "memory": peak_memory(),
+        "estimate": estimate if known else None,
         "parameters": total,
         "trained": trained,
         "device": device_label(),

@@ -236,6 +236,8 @@ def measure(case: Case, *, on_gpu: bool = False) -> tuple[float, float, str]:
     taken = sorted(peak.phases.items(), key=lambda item: -item[1])
     note = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in taken)
     assert found["parameters"] == arch.parameters, (found["parameters"], arch.parameters)
+    if on_gpu:
+        note = f"(with all that the GPU holds {peak.device / found['held']:.2f})  {note}"
     return (peak.tensors if on_gpu else peak.host), found["peak"], note
 
 
@@ -277,7 +279,10 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
     tokenizer = make_tokenizer([Text("", words)], Tokenizer(vocabulary=320), 1 << 20)
     ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
     config = AutoConfig.for_model(**task["base"], **ends)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    on_gpu = torch.cuda.is_available()  # which makes large ones in seconds
+    with torch.device("cuda" if on_gpu else "cpu"):
+        dtype = torch.bfloat16 if on_gpu else torch.float32
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     model.save_pretrained(folder / "base")
     tokenizer.save_pretrained(folder / "base")
     training = task["training"]
@@ -323,9 +328,18 @@ def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     peak = torch.cuda.max_memory_allocated() if on_gpu else resident()
     return {
         "peak": facts["peak_memory_bytes"] if case.processes > 1 else peak,
+        "held": held_by_gpu() if on_gpu else 0,
         "half": on_gpu and torch.cuda.is_bf16_supported(),
         "parameters": parameters,
     }
+
+
+def held_by_gpu() -> int:
+    """What the GPU holds for all processes: what torch has asked for, and the context."""
+    import torch
+
+    free, total = torch.cuda.mem_get_info()
+    return int(total - free)
 
 
 def resident() -> int:
@@ -334,7 +348,30 @@ def resident() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
+LLAMA_3B = llama(
+    3072, 28, 128256, num_attention_heads=24, num_key_value_heads=8, head_dim=128,
+    intermediate_size=8192, tie_word_embeddings=True,
+)  # fmt: skip
+QWEN_3B = llama(
+    2048, 36, 151936, "qwen2", num_attention_heads=16, num_key_value_heads=2, head_dim=128,
+    intermediate_size=11008, tie_word_embeddings=True,
+)  # fmt: skip
 GPU = [
+    *(
+        Case(
+            f"{name} shape, QLoRA, {batch} × {length}{', checkpointing' * checkpoints}{about}",
+            base,
+            "qlora",
+            {"batch_size": batch, "max_length": length, "gradient_checkpointing": checkpoints},
+            examples={"loss": "answer" if about else "all"},
+        )
+        for name, base, batch, length, checkpoints, about in (
+            ("Llama-3.2-3B", LLAMA_3B, 4, 1024, True, ""),
+            ("Qwen2.5-3B", QWEN_3B, 4, 1024, True, ""),
+            ("Qwen2.5-3B", QWEN_3B, 2, 512, False, ""),
+            ("Llama-3.2-3B", LLAMA_3B, 4, 1024, True, ", short answers"),
+        )
+    ),
     Case(
         "GPT-2 124M, 8 × 1024, bf16",
         gpt2(768, 12),
