@@ -67,10 +67,11 @@ class Case:
     batch: int  # examples of a step
     packed: bool = False
     checkpointing: bool = False
+    compile: bool = False  # layers, as in runs of hundreds of updates
 
 
 CASES = {
-    "gpt2-full": Case("gpt2", "full", 16),
+    "gpt2-full": Case("gpt2", "full", 32, compile=True),
     "gpt2-full-packed": Case("gpt2", "full", 64, packed=True),
     "gpt2-lora": Case("gpt2", "lora", 16),
     "llama-full": Case("llama", "full", 8, checkpointing=True),
@@ -183,6 +184,7 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
         max_length=length,
         evaluations=1,
         gradient_checkpointing=case.checkpointing,
+        compile=case.compile and not tiny,
     )
     packed = length if case.packed else None
     form = {"packing": "whole", "length": length} if packed else {}

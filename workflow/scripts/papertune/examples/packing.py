@@ -159,6 +159,7 @@ class Collator:
 
     pad_token: int
     only_needed: bool  # whether the model can leave out logits that no loss counts
+    masked: bool = True  # whether padding is told: nothing before it sees it
     limit: int | None = None  # most tokens of a packed row; None where each example has a row
     way: Way = "positions"
 
@@ -166,8 +167,10 @@ class Collator:
     def of(cls, model: Any, pad_token: int, limit: int | None, what: str) -> "Collator":
         """The collator for a model; raises as :func:`way_of`."""
         if limit is None:
-            return cls(pad_token, takes(model, "logits_to_keep"))
-        return cls(pad_token, True, limit, way_of(model, what))
+            # a GPU would wait in each step to see whether there is padding, and be slower if so
+            masked = model.device.type != "cuda"
+            return cls(pad_token, takes(model, "logits_to_keep"), masked)
+        return cls(pad_token, True, limit=limit, way=way_of(model, what))
 
     def __call__(self, rows: list[Row]) -> dict[str, Any]:
         """A batch; ``tokens`` says how many tokens it has without padding, for the Trainer only."""
@@ -175,6 +178,8 @@ class Collator:
         real = [row for row in rows if any(label != MASKED for label in row["labels"])]
         if self.limit is None:
             batch = pad(rows, self.pad_token, only_needed=self.only_needed)
+            if not self.masked:
+                del batch["attention_mask"]
         else:
             batch = pack(real or rows[:1], self.pad_token, self.limit, way=self.way)
         return {**batch, "tokens": sum(len(row["input_ids"]) for row in real)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
-from papertune.models.loading import device_name, load_config, load_model
+from papertune.models.loading import device_name, in_one_step, load_config, load_model
 from papertune.models.quantization import bring_bitsandbytes
 from papertune.study.methods import METHODS
 from papertune.study.recipe import Recipe
@@ -59,6 +59,7 @@ def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
         model = AutoModelForCausalLM.from_config(
             load_config(base), dtype=torch.float32, trust_remote_code=False
         )
+        in_one_step(model)
         return model.to(device or device_name())
     quantized = recipe.quantization if weights == "4 bit" else None
     held = recipe.training.precision if recipe.with_adapters else "fp32"

@@ -11,7 +11,7 @@ This and ``several`` are the only places that use insides of the Trainer and of 
 import logging
 import math
 import os
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from papertune.study.settings import Training
 from papertune.training.by_answers import AnswerScorer
 from papertune.training.callback import BrokenOff, RunCallback
 from papertune.training.checkpoints import STATE, carried_by
+from papertune.training.head import HeadLoss, compile_layers, is_compiled
 from papertune.training.smaller_batch import halves, is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,16 @@ class StoppableTrainer(Trainer):
     ) -> None:
         self.callback, self.scorer = callback, scorer
         super().__init__(callbacks=[callback], **how)
+        self.compiled = is_compiled(
+            callback.training, callback.steps, adapters=hasattr(self.model, "peft_config")
+        )
+        self.head = None
+        if device_name() == "cuda":
+            self.head = HeadLoss.of(self.model, half=self.args.bf16, compiled=self.compiled)
+        if self.head:
+            self.compute_loss_func = self.head.loss
+        if self.compiled:
+            compile_layers(self.model)
         self.remove_callback(PrinterCallback)
 
     @stopping.unhurried()  # a step may take long, and its checkpoint
@@ -202,7 +213,8 @@ class StoppableTrainer(Trainer):
     def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **how: Any) -> Any:
         """As of Trainer; the number of tokens is not for the model."""
         inputs = {name: value for name, value in inputs.items() if name != "tokens"}
-        return super().compute_loss(model, inputs, *arguments, **how)
+        with self.head.left_out() if self.head else nullcontext():
+            return super().compute_loss(model, inputs, *arguments, **how)
 
     def training_step(self, model: Any, inputs: dict[str, Any], *rest: Any, **how: Any) -> Any:
         """As of Trainer; loss and tokens are added up here.
@@ -229,8 +241,10 @@ class StoppableTrainer(Trainer):
 
     def evaluation_loop(self, *arguments: Any, **how: Any) -> Any:
         """As of Trainer; with the score of the answers."""
-        output = super().evaluation_loop(*arguments, **how)
-        output.metrics.update(self.answer_score())
+        # other shapes than in training would have everything compiled again
+        with torch.compiler.set_stance("force_eager") if self.compiled else nullcontext():
+            output = super().evaluation_loop(*arguments, **how)
+            output.metrics.update(self.answer_score())
         return output
 
     def prediction_step(

@@ -51,6 +51,9 @@ class Training(Settings):
     order: Literal["shuffled", "given"] = "shuffled"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     gradient_checkpointing: bool = cosmetic(False, description="less memory and more time")
+    compile: Literal["auto"] | bool = cosmetic(
+        "auto", description="layers are compiled first: auto in long runs of all weights on a GPU"
+    )
     evaluations: int = Field(10, ge=1, description="validations per run, evenly spaced")
     patience: int | None = Field(None, ge=1, description="validations without gain, then it stops")
     best_by: Literal[
