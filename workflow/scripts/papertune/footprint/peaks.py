@@ -5,6 +5,7 @@ first update on, the optimiser's state; besides these
 
 - the end of a forward pass holds what all layers keep (:mod:`trained`) and the logits: three
   times in float32, as they are computed, as a loss takes them, and as logarithms of probabilities;
+  on a GPU those of some places at once, and the gradients that are made of them;
 - the end of a backward pass holds all gradients, and a second one of a tied embedding;
 - a validation holds the logits of its own batch.
 
@@ -18,6 +19,7 @@ gradients, what layers keep (with checkpointing, too) and the largest logits cou
 for a batch whose examples are all as long as ``max_length``.
 """
 
+import math
 from dataclasses import dataclass
 
 from papertune.answering.generation import LOGITS as LIKELIHOOD_LOGITS
@@ -26,6 +28,8 @@ from papertune.footprint.trained import BF16, FP32, Machine, Trained
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering
 
+# as papertune.training.head has them, which loads torch
+EVEN, HEAD_LOGITS, COMPILED_LOGITS = 64, 2**26, 2**28
 MIB = 2**20
 LOGITS = 3  # times that they are there at once
 VALIDATED = 16  # examples that are validated at once, or as many as are trained on
@@ -118,18 +122,40 @@ def _phases(trained: Trained) -> dict[str, float]:
         shown = trained.each * max(trained.batch, VALIDATED, recipe.training.batch_size)
         most = shown * max((LOGITS + capped) * logits, working)
         return {"training": gradients + copies + tied + kept + most}
-    # of a layer that is computed again, the input is kept
-    kept = len(layers) * width + max(layers, default=0) if checkpoints else sum(layers)
-    head = (LOGITS - 1) * tokens * logits + table * trained.head
+    again = 0.0
+    if checkpoints:  # of a layer that is computed again, the input is kept
+        # on the way back its own and the gradients of the widest part of it
+        again = max(layers, default=0) + tokens * (2 * arch.intermediate + arch.width) * number
+        # a base under adapters is in the precision of the computation, and so is what passes through
+        layers = [tokens * arch.width * (number if recipe.with_adapters else FP32) for _ in layers]
+    if machine.processes == 1 and not arch.capped:
+        head, validated = _head_in_parts(trained, tokens), working
+    else:
+        head = max(LOGITS * tokens * logits, (LOGITS - 1) * tokens * logits + table * trained.head)
+        head, validated = head + capped * tokens * logits, max(LOGITS * logits, working)
     return {
         "forward": gradients * trained.accumulates
-        + (last + kept + copies + capped * tokens * logits)
-        + max(LOGITS * tokens * logits, head, tokens * working),
+        + (sum(layers) + copies + max(last + max(head, tokens * working), again)),
         "backward": gradients + copies * machine.sharded + tokens * working + tied,
         "update": gradients + (recipe.training.optimizer == "adafactor") * 3 * arch.largest * FP32,
         # a validation that memory does not hold is done in smaller parts
-        "validation": copies + trained.each * max(LOGITS * logits, working),
+        "validation": copies + trained.each * validated,
     }
+
+
+def _head_in_parts(trained: Trained, tokens: int) -> float:
+    """Bytes of head and loss where logits come and go (:mod:`papertune.training.head`)."""
+    arch, number = trained.arch, trained.number
+    rows = math.ceil(arch.vocabulary / EVEN) * EVEN
+    compiled = trained.recipe.training.compile is True
+    places = min(tokens, max(1, (COMPILED_LOGITS if compiled else HEAD_LOGITS) // rows))
+    part = places * rows * ((0 if compiled else 2 * FP32) + (2 if compiled else 1) * number)
+    # its weights in another precision, or rounded up
+    other = not trained.recipe.with_adapters and number == BF16
+    part += rows * arch.width * number * (other or rows > arch.vocabulary)
+    own = arch.embedding * trained.head
+    # what the head reads, twice, and its gradient
+    return max(part + own * (FP32 + number), 2 * own * FP32) + 2 * tokens * arch.width * number
 
 
 def _working(trained: Trained, number: int, row: int) -> int:

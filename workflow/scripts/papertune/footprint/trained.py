@@ -141,8 +141,8 @@ class Trained:
         """Inputs of linear modules.
 
         In fp32 modules that read the same share it, and fused attention keeps its result anyway. In
-        bf16 each has a copy of its own, as autocast makes them. With dropout each adapter has its
-        own, and noise.
+        bf16 each has a copy of its own, as autocast makes them; not adapters on a GPU, whose base is
+        in bf16 itself. With dropout each adapter has its own, and noise.
         """
         lora, number, adapters = self.recipe.lora, self.number, role == "adapters"
         rank = lora.rank * len(self.adapted) * number if adapters else 0
@@ -151,11 +151,11 @@ class Trained:
         users = self.adapted if adapters else self.arch.linears
         reads = [(self._reads(linear), linear.inputs) for linear in users]
         fused = not self.scores
-        if number == BF16:
+        if number == BF16 and not (adapters and self.machine.on_gpu):
             # of attention's result, an adapter's is another one, a weight's is the result itself
             own = adapters or not fused
             return rank + BF16 * sum(size for what, size in reads if own or what != "attention")
-        return rank + FP32 * sum(
+        return rank + number * sum(
             size for what, size in dict(reads).items() if not (fused and what == "attention")
         )
 
@@ -173,13 +173,6 @@ class Trained:
         """What is kept inside of the feed-forward part, but for its last module's input."""
         arch, number = self.arch, self.number
         tensors = 3 if arch.gated else 1
-        if arch.activation in (
-            "gelu_new",
-            "gelu_fast",
-        ):  # in steps: a power, a tanh, three products
-            tensors = 4
-            if self.machine.on_gpu:  # autocast computes powers in float32 there
-                number = FP32
-        elif arch.activation == "relu":  # keeps its result, which the next module reads too
+        if arch.activation == "relu":  # keeps its result, which the next module reads too
             tensors = 2 if arch.gated else int(role == "passed")
         return tensors * arch.intermediate * number
