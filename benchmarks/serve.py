@@ -9,7 +9,9 @@ GPU) or a small one (``small``). Prompts are pieces of the documentation, of oth
 read the same tokens and write greedily.
 
 Prints tokens of answers per second of each, the ratio, how long the server took to answer at all,
-and how many answers are equal. The job's model and the server are never loaded at the same time.
+and how many answers are equal. The job's model and the server are never loaded at the same time. On a
+CPU the seconds are those that this process and the server computed, as others may take the machine
+meanwhile.
 """
 
 import argparse
@@ -19,10 +21,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+import psutil
 
 from papertune.answering.generation import Generated, Row, Sampling, batches, generate
 from papertune.answering.served import Writer, opened
@@ -76,12 +81,12 @@ def measure(folder: Path, options: Any) -> None:
     sampling = Sampling(options.new_tokens)
     model = load_model(folder)
     generate(model, tokenizer, rows[:1], Sampling(4))  # warm up
-    began = time.perf_counter()
+    began = spent()
     own: dict[str, Generated] = {}
     for batch in batches(rows, options.batch_size):
         written = generate(model, tokenizer, batch, sampling)
         own |= {key: one for (key, _), one in zip(batch, written, strict=True)}
-    job = told("job", own, time.perf_counter() - began, f"batches of {options.batch_size}")
+    job = told("job", own, spent() - began, f"batches of {options.batch_size}")
     del model
     gc.collect()
     if device_name() == "cuda":
@@ -98,13 +103,24 @@ def measure(folder: Path, options: Any) -> None:
         writer = Writer(place, name, tokenizer, sampling, options.new_tokens, how)
         ask(writer, rows[:1])
         print(f"the server answered its first prompt after {time.perf_counter() - began:.0f} s")
-        began = time.perf_counter()
+        began = spent()
         theirs = ask(writer, rows)
-        seconds = time.perf_counter() - began
+        seconds = spent() - began
     server = told("server", theirs, seconds, f"{how.concurrency} at once")
     same = sum(theirs[key].text == own[key].text for key in theirs)
     print(f"{same} of {len(theirs)} answers are equal")
     print(f"server against job: {server / job:.2f} times as fast")
+
+
+def spent() -> float:
+    """Seconds that were computed here and by what this process has started; of the clock on a GPU."""
+    if device_name() == "cuda":
+        return time.perf_counter()
+    total = time.process_time()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            total += sum(child.cpu_times()[:2])
+    return total
 
 
 def ask(writer: Writer, rows: list[Row]) -> dict[str, Generated]:

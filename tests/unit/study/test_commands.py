@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from papertune.errors import SettingsError
 from papertune.study.experiment_file import check_configuration, load_experiment, load_named
+from papertune.study.layout import Layout
 from papertune.study.settings import Answering, OpenAIGenerator, filled
 
 SERVE = "vllm serve $model --port $port"
@@ -84,4 +85,8 @@ def test_an_experiment_file_runs_what_the_configuration_names_and_nothing_else(s
     configuration = check_configuration(
         {"experiments": ["x"], "commands": [SERVE, LORA, "sh $port"]}
     )
-    assert load_named([str(study)], [], configuration.commands)
+    found, _ = load_named([str(study)], [], configuration.commands)
+    layout = Layout("theirs", found["theirs"])
+    # its job runs a model, on a GPU where there are some, though the model is known by a name alone
+    assert layout.runs_a_model("writer") and layout.generator_model("writer") is None
+    assert not layout.runs_a_model("rules")
