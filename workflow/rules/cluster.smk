@@ -46,7 +46,14 @@ def check_run():
             return
         found, tasks = machine.ask_hub(LAYOUTS.values()), tasks_of_run()
         asked = {task.layout.name: task.layout for task in tasks}
-        found += machine.check_bases(asked.values())
+        makes = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        bases = LAYOUTS if "convert_base" in makes else asked
+        for finding in machine.check_bases(bases.values()):
+            if (
+                finding.state == "ok"
+            ):  # a licence, before weights are used for the first time
+                print(finding, file=sys.stderr)
+            found.append(finding)
         found += machine.check_memory(tasks, memory_there())
         found += machine.check_embedders(LAYOUTS.values())
         submits = slurm.submits(executor)

@@ -1,4 +1,5 @@
 # Loads and checks the configuration; helpers that several rule files use. No rules.
+import os
 import sys
 from pathlib import Path
 

@@ -5,7 +5,7 @@
 rule answer:
     input:
         model=lambda wildcards: layout(wildcards).model(wildcards.model, wildcards.seed),
-        base=lambda wildcards: layout(wildcards).base(wildcards.model),
+        base=base_of,
         test_set="results/{experiment}/datasets/{test_set}/test.parquet",
     output:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",

@@ -13,7 +13,7 @@ rule export:
 rule export_model:
     input:
         model=lambda wildcards: layout(wildcards).model(wildcards.model, wildcards.seed),
-        base=lambda wildcards: layout(wildcards).base(wildcards.model),
+        base=base_of,
         scores=lambda wildcards: list(
             layout(wildcards).exported_scores(wildcards.model, wildcards.seed).values()
         ),

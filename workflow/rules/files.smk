@@ -39,6 +39,23 @@ def figure(name, category):
     return report(path, caption=f"../report/{name}_figure.rst", category=category)
 
 
+def there(experiment, folder):
+    """A model folder, with an error in words where it is one of the user's that is not there."""
+    for name, base in EXPERIMENTS[experiment].bases.items():
+        mine = LAYOUTS[experiment].base_named(name) == folder
+        if mine and not base.package and not os.path.lexists(folder):
+            if lacking := sources.not_there(base):
+                what, hint = lacking
+                where = f"experiment {experiment}, base {name}"
+                raise WorkflowError(str(PapertuneError(what, where=where, hint=hint)))
+    return folder
+
+
+def base_of(wildcards):
+    """The folder of a model's base."""
+    return there(wildcards.experiment, layout(wildcards).base(wildcards.model))
+
+
 def converted(wildcards):
     """The base that a model folder is made of."""
     bases = (base for item in EXPERIMENTS.values() for base in item.bases.values())

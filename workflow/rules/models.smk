@@ -91,7 +91,7 @@ rule train:
         validation=lambda wildcards: layout(wildcards).training_data(
             wildcards.model, "validation"
         ),
-        base=lambda wildcards: layout(wildcards).base(wildcards.model),
+        base=base_of,
         embedder=lambda wildcards: given(layout(wildcards).judge(wildcards.model)),
     output:
         model=directory("results/{experiment}/models/{model}/seed-{seed}"),

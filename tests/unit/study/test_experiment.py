@@ -72,7 +72,7 @@ def test_every_experiment_that_comes_along_is_valid(path):
             {"compute": {"parallel": "fsdp"}, "training": {"optimizer": "adamw_8bit"}},
             "models.full: the state of the optimiser adamw_8bit cannot be cut up",
         ),
-        ("bases.gpt2", {"path": "x"}, "exactly one of hub, path, pretrain"),
+        ("bases.gpt2", {"path": "x"}, "exactly one of hub, path, gguf, package, pretrain"),
     ],
 )
 def test_an_error_names_the_key_as_it_is_written_and_the_nearest(

@@ -15,9 +15,11 @@ from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.slurm import ClusterError, ask
 from papertune.collect.web.addresses import Allowed, PrivateAddress
 from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
+from papertune.errors import PapertuneError
 from papertune.footprint.study import Task, judge, remember
 from papertune.jobs.keys import hub_token
 from papertune.models.examination import of_another_kind, problems
+from papertune.models.sources import header_of_source, licence_of_source, not_there, notice
 from papertune.records import from_json
 from papertune.scores.embedders import INSTALL, not_installed
 from papertune.study.layout import Layout
@@ -266,10 +268,28 @@ def show_memory(tasks: Iterable[Task], room: Room) -> str:
 
 
 def check_bases(layouts: Iterable[Layout]) -> Iterator[Finding]:
-    """Whether the folders of language models that are here can be trained and asked at all."""
+    """Whether the folders of language models can be trained and asked, or made where they are not
+    here, and under which licence those are that will be.
+    """
+    layouts = list(layouts)
+    bases = {
+        layout.base_named(name): (f"{layout.name}: base {name}", base)
+        for layout in layouts
+        for name, base in layout.experiment.bases.items()
+    }
     for folder in dict.fromkeys(one for layout in layouts for one in layout.language_models()):
         if os.path.lexists(folder):
             yield from (wrong(f"{folder}: {what}", hint) for what, hint in problems(Path(folder)))
+        elif folder in bases:
+            name, base = bases[folder]
+            if lacking := not_there(base):
+                yield wrong(f"{name}: {lacking[0]}", lacking[1])
+            elif base.made:
+                try:
+                    said = licence_of_source(base, header_of_source(base).metadata)
+                    yield fine(f"{name}: {notice(said)}")
+                except PapertuneError as error:
+                    yield wrong(f"{name}: {error.what}", error.hint)
 
 
 def ask_hub(layouts: Iterable[Layout]) -> list[Finding]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from papertune.errors import PapertuneError
 from papertune.footprint.architecture import (
     Architecture,
     architecture_of,
@@ -21,8 +22,11 @@ from papertune.footprint.peaks import (
     training_peak,
 )
 from papertune.footprint.trained import Machine
+from papertune.models.gguf import sizes_of
+from papertune.models.sources import header_of_source
 from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
+from papertune.study.settings import Base
 
 UNKNOWN_MB = 4000  # asked for where a base is not here yet; when its job starts, it is
 MORE = 1.15  # times the estimate: it may be a little too small, and a job that is killed costs more
@@ -190,6 +194,14 @@ def architecture_in(folder: str) -> Architecture | None:
 def architecture_for(layout: Layout, model: str) -> Architecture | None:
     """That of a model of an experiment, which may still have to be made."""
     return _parts(Task(layout, "answer", model))[0]
+
+
+def _of_source(base: Base) -> Architecture | None:
+    """The architecture that a GGUF file says it has, before a folder is made of it."""
+    try:
+        return architecture_of(sizes_of(header_of_source(base))) if base.made else None
+    except PapertuneError:  # the doctor says what is wrong
+        return None
 
 
 @lru_cache(maxsize=64)

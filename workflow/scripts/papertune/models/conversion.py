@@ -26,8 +26,8 @@ from papertune.models.gguf import FULL, GgufError, Header, problems, read_header
 from papertune.models.loading import OFFLINE, load_tokenizer, set_up_torch
 from papertune.models.modelcard import block, text
 from papertune.models.modelfolder import model_folder, write_json
-from papertune.models.packages import licence_named, licences_in
-from papertune.models.sources import source_of
+from papertune.models.packages import licences_in
+from papertune.models.sources import licence_of_source, notice, source_of
 from papertune.owned import anybodys, file_mode, set_mode
 from papertune.records import atomic_write
 from papertune.study import versions
@@ -55,13 +55,16 @@ def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
             transformers reads from GGUF.
     """
     source = source_of(base)
+    os.environ.setdefault("TQDM_DISABLE", "1")  # the library that is asked draws bars by itself
     with model_folder(output) as folder:
         steps = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.source-"))
         try:
             digest = _bring(source.pieces, whole := steps / "model.gguf")
             header = _examined(whole, str(source.pieces[0][0]))
-            licence = _write_licences(base, header, folder)
-            log.info("%s", notice(output.parent.name, licence))
+            licence = licence_of_source(base, header.metadata)
+            log.info("%s: %s", output.parent.name, notice(licence))
+            for file, path in licences_in(base.package) if base.package else ():
+                shutil.copyfile(path, folder / file)
             set_up_torch(threads)
             _write_model(steps, header, folder)
             _write_tokenizer(steps, header, folder)
@@ -77,16 +80,6 @@ def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
         check_base(folder)
         for path in folder.iterdir():
             set_mode(path, file_mode(path))  # safetensors writes for nobody else to read
-
-
-def notice(name: str, licence: dict[str, Any]) -> str:
-    """What is to be known before weights are used."""
-    said = licence["name"] or "not named: ask where the file is from"
-    link = f" ({licence['link']})" if licence["link"] else ""
-    files = f"; its terms lie beside the weights: {', '.join(licence['files'])}" * bool(
-        licence["files"]
-    )
-    return f"licence of the weights of {name}: {said}{link}{files}. By using them you agree to it."
 
 
 def _bring(pieces: list[tuple[Path, str]], whole: Path) -> str:
@@ -225,22 +218,6 @@ def _write_tokenizer(steps: Path, header: Header, folder: Path) -> None:
         whole.beginning
         or f"texts {'begin' if start_tokens(whole) else 'do not begin'} with a token",
     )
-
-
-def _write_licences(base: Base, header: Header, folder: Path) -> dict[str, Any]:
-    """Copy files of licences and terms; what is said of the licence, and by whom."""
-    said, files = header.metadata, []
-    name, by = str(said.get("general.license", "")), "the GGUF file"
-    if name.lower() in ("", "other") and said.get("general.license.name"):
-        name = str(said["general.license.name"])
-    if base.package:
-        for file, path in licences_in(base.package):
-            shutil.copyfile(path, folder / file)
-            files.append(file)
-        if not name:
-            name, by = licence_named(base.package), f"the package {base.package.name}"
-    link = str(said.get("general.license.link", ""))
-    return {"name": name, "said_by": by if name else "", "link": link, "files": files}
 
 
 def _write_card(folder: Path, header: Header, made: dict[str, Any]) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from papertune.errors import PapertuneError
-from papertune.models.packages import not_installed, pieces_of
+from papertune.models.gguf import Header, read_header
+from papertune.models.packages import licence_named, licences_in, not_installed, pieces_of
 from papertune.owned import make_folder, own
 from papertune.records import atomic_write, file_digest, from_json
 from papertune.study.settings import Base
@@ -54,6 +56,46 @@ def source_of(base: Base) -> Source:
         told = {"package": base.package.name, "version": base.package.version, "parts": parts}
         return Source(pieces_of(base.package), told)
     return Source([(gguf_of(base), "")], {"gguf": gguf_of(base).name})
+
+
+def header_of_source(base: Base) -> Header:
+    """What the file of a ``gguf`` or ``package`` base says of itself; read once per process.
+
+    Raises:
+        PapertuneError: it is not there, or no GGUF.
+    """
+    path = source_of(base).pieces[0][0]  # the header is in the first part
+    try:
+        return _header(path, os.stat(path).st_mtime_ns)
+    except OSError as error:
+        what = f"it cannot be read ({error.strerror})"
+        raise PapertuneError(what, where=str(path), hint="see that it can be read by you") from None
+
+
+@lru_cache(maxsize=16)
+def _header(path: Path, _: int) -> Header:
+    return read_header(path)
+
+
+def licence_of_source(base: Base, metadata: dict[str, Any]) -> dict[str, Any]:
+    """The licence of a base's weights: its ``name``, who it is ``said_by``, a ``link``, ``files``."""
+    name, by = str(metadata.get("general.license", "")), "the GGUF file"
+    if name.lower() in ("", "other") and metadata.get("general.license.name"):
+        name = str(metadata["general.license.name"])
+    if not name and base.package:
+        name, by = licence_named(base.package), f"the package {base.package.name}"
+    files = [file for file, _ in licences_in(base.package)] if base.package else []
+    link = str(metadata.get("general.license.link", ""))
+    return {"name": name, "said_by": by if name else "", "link": link, "files": files}
+
+
+def notice(licence: dict[str, Any]) -> str:
+    """What is to be known before weights are used."""
+    said = licence["name"] or "not named in it: ask where the file is from"
+    link = f" ({licence['link']})" if licence["link"] else ""
+    files = ", ".join(licence["files"])
+    terms = f"; its text goes into the model folder: {files}" if files else ""
+    return f"licence of the weights: {said}{link}{terms}. Who uses them agrees to it"
 
 
 def digest_of_file(file: Path, kept: Path) -> str:

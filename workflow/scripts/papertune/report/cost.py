@@ -19,10 +19,14 @@ log = logging.getLogger("papertune")
 # of its cost
 STAGES = (
     *("list_documents", "fetch_documents", "render_documents", "download_base"),
-    *("keep_apart", "synthesize", "write_archive", "pretrain_base", "train"),
+    *("convert_base", "keep_apart", "synthesize", "write_archive", "pretrain_base", "train"),
     *("answer", "score", "compare"),
 )
-SHARED = ("download_base", "write_archive")  # an attempt may be another experiment's
+SHARED = (
+    "download_base",
+    "convert_base",
+    "write_archive",
+)  # an attempt may be another experiment's
 COLUMNS = ("Stage", "Model or generator", "Numbers from", "Jobs", "Attempts")
 COST = "Estimated cost (GPU hours asked × price)"
 DAY = 86_400.0
@@ -67,8 +71,11 @@ def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
     folders = {*layout.embedders().values(), *map(layout.base, study.models), *writers}
     for path in sorted(map(Path, filter(None, folders))):
         if path.parent.parent == Path(layout.resources, "models"):
-            hub = path.parent.name
-            yield "download_base", hub.replace("--", "/"), {"hub": hub, "revision": path.name}
+            source, key = path.parent.name, path.name
+            if len(key) == 40:  # a commit
+                yield "download_base", source.replace("--", "/"), {"hub": source, "revision": key}
+            else:
+                yield "convert_base", source, {"source": source, "key": key}
         if path.parent == Path(layout.root, "bases"):
             yield "pretrain_base", path.name, {"base": path.name}
             pretrain = study.bases[path.name].pretrain
