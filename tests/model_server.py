@@ -22,6 +22,7 @@ parser.add_argument("--dies-after", type=int, default=1 << 30)  # answers
 parser.add_argument("--fault", default="")
 parser.add_argument("--key", action="store_true")  # asks for it
 parser.add_argument("--takes", default="tokens")
+parser.add_argument("--adapter", default="")  # name=folder, by which it is then asked
 options = parser.parse_args()
 answers = threading.Semaphore(options.dies_after)
 
@@ -54,10 +55,10 @@ class Handler(BaseHTTPRequestHandler):
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if options.key and key != os.environ["VLLM_API_KEY"]:
             return self.reply(401, {"error": {"message": "Unauthorized"}})
-        if asked["model"] != options.model:
+        if asked["model"] != (options.adapter.partition("=")[0] or options.model):
             what = f"The model `{asked['model']}` does not exist."
             return self.reply(404, {"error": {"message": what}})
-        note(options.requests, asked | {"key": key, "path": self.path})
+        note(options.requests, asked | {"key": key, "path": self.path, "started": vars(options)})
         if self.path == "/v1/chat/completions":
             content = asked["messages"][-1]["content"]
             choice = {"message": {"content": f"heard {content}"}, "finish_reason": "stop"}

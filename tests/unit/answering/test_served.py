@@ -135,6 +135,15 @@ def test_transformers_serve_answers_as_the_job(run, folder, tmp_path, caplog):
     adapted.save_pretrained(tmp_path / "adapter")
     caplog.set_level(logging.INFO)
     how = {"model": tmp_path / "adapter", "base": folder}
+    # one that loads adapters itself is given the base, and the adapter beside it
+    line = {
+        "serve": f"{SCRIPT} --requests {tmp_path / 'requests'}",
+        "adapters": "--adapter $name=$adapter",
+    }
+    run("own", **how, **line, engine="server")
+    [started] = {json.dumps(one["started"]) for one in noted(tmp_path)}
+    assert json.loads(started)["adapter"] == f"papertune={tmp_path / 'adapter'}"
+    assert not Path(json.loads(started)["model"]).exists()  # it was there as long as the server was
     own = run("job", **how)
     served = run("server", **how, engine="server", serve=TRANSFORMERS)
     assert served == own != run("base")

@@ -83,7 +83,7 @@ def test_an_experiment_file_runs_what_the_configuration_names_and_nothing_else(s
     with pytest.raises(SettingsError, match=r"answering\.adapters"):
         load_experiment(study, [SERVE, "sh $port"])
     configuration = check_configuration(
-        {"experiments": ["x"], "commands": [SERVE, LORA, "sh $port"]}
+        {"experiments": ["x"], "commands": [SERVE.replace(" ", "  "), LORA, "sh $port"]}
     )
     found, _ = load_named([str(study)], [], configuration.commands)
     layout = Layout("theirs", found["theirs"])

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, field_validator
 from papertune.errors import SettingsError
 from papertune.study.experiment import Experiment
 from papertune.study.reach import refused_commands, refused_files
-from papertune.study.settings import NAME, Settings
+from papertune.study.settings import NAME, Settings, Words
 from papertune.study.settings.notation import as_written, expand, nearest
 
 Checked = TypeVar("Checked", bound=Settings)
@@ -38,7 +38,7 @@ class Configuration(Settings):
     trust_group: bool = Field(
         False, description="work with a group in a store and resources that it shares"
     )
-    commands: list[str] = Field(
+    commands: list[Words] = Field(
         [], description="command lines that experiment files may have run: `serve`, `adapters`"
     )
     yes: bool = Field(False, description="`snakemake prune` deletes without asking")

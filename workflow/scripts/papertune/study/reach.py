@@ -4,6 +4,7 @@ It may come from somebody else, and it says to which server texts are sent. So n
 is read for it that nobody would call a prompt or data: no ``~/.ssh/id_rsa``.
 """
 
+import shlex
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -40,12 +41,15 @@ def refused_commands(study: Experiment, allowed: Collection[str]) -> Iterator[st
 
     A command line can do what its user can, so a file from elsewhere is not enough to have one run.
     """
-    parts: list[tuple[str, Settings]] = [("answering", study.answering)]
+    words = [shlex.split(line) for line in allowed]
+    parts: list[tuple[str, Settings]] = []
+    if study.answering.engine == "server":
+        parts.append(("answering", study.answering))
     parts += [(f"generators.{name}", one) for name, one in study.generators.items()]
     for key, part in parts:
         for name in COMMANDS:
             line = getattr(part, name, "")
-            if line and line not in allowed:
+            if line and shlex.split(line) not in words:
                 yield (
                     f"{key}.{name}: this would be run on your machine: {line!r}; if you want that, "
                     "write the line into `commands`, a list in config/config.yaml"

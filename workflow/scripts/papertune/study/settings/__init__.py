@@ -35,7 +35,7 @@ from papertune.study.settings.models import (
     Tokenizer,
     Training,
 )
-from papertune.study.settings.servers import ServerSettings, filled
+from papertune.study.settings.servers import ServerSettings, Words, filled
 from papertune.study.settings.stages import (
     COMMANDS,
     PACKAGED_EMBEDDER,
