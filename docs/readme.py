@@ -68,7 +68,7 @@ def _chance(made: dict[str, Any], name: str) -> list[str]:
         return []
     least, most = min(found), max(found)
     return [
-        f"An answer to another question of the same test set would get {least:.3f} to {most:.3f} by chance.",
+        f"The right answer to a question about another paper would get {least:.3f} to {most:.3f}, by chance.",
         "",
     ]
 
