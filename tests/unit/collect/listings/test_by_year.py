@@ -10,6 +10,7 @@ from papertune.collect.listings import by_year, files, pairs
 from papertune.collect.listings import rows as rows_module
 from papertune.collect.listings.by_year import digest
 from papertune.errors import CollectError
+from papertune.study import versions
 from papertune.study.settings.listings import BibtexSource, FilesSource
 from papertune.study.settings.qa import PairsSource
 
@@ -174,15 +175,20 @@ def test_of_a_table_that_changed_only_the_rows_near_the_change_are_read(
     assert listed() == after != before, "as if all of it had been read"
 
 
-def test_what_is_kept_of_a_table_and_is_torn_is_made_again(written):
+@pytest.mark.parametrize("left", [0, 20, 300, -1])
+def test_what_is_kept_of_a_table_and_is_torn_or_of_another_version_is_made_again(
+    written, monkeypatch, left
+):
     made = source(written([OLDER, ROW]))
     before = list(by_year.items(made, 2020))
-    for path in by_year.RUNS.rglob("*-*"):
-        path.write_text(path.read_text()[:-300])
-    written([OLDER, ROW, OTHER])
-    written([OLDER, ROW])
     shutil.rmtree(by_year.FOLDER)
+    [path] = by_year.RUNS.rglob("*-*")
+    path.write_text(path.read_text()[:left])
     assert list(by_year.items(made, 2020)) == before
+    monkeypatch.setattr(versions, "COLLECT", -1)
+    monkeypatch.setattr(files, "clean", lambda text: text * 2)
+    [document] = by_year.items(made, 2020)
+    assert document.title == ROW["title"] * 2
 
 
 def test_a_time_that_was_set_back_hides_no_change(written):

@@ -24,6 +24,7 @@ from papertune.collect.listings.rows import Run, reading
 from papertune.errors import CollectError, shown
 from papertune.identity import fingerprint
 from papertune.records import Document, Rejection, atomic_write
+from papertune.study import versions
 from papertune.study.experiment import Part
 from papertune.study.settings import Source
 
@@ -121,7 +122,7 @@ def _lines(path: Path) -> Iterator[list[str]]:
 
 def _parted(source: Source, year: int) -> Path:
     """The folder of the rows by year, or of all rows together for year 0."""
-    what: list[Any] = [VERSION, source.identity(), bool(year)]
+    what: list[Any] = [VERSION, versions.COLLECT, source.identity(), bool(year)]
     for path in source.files_of(year):
         with reading(path):
             state = path.stat()
@@ -202,21 +203,20 @@ def _rows_of(run: Run, source: Source, used: set[Path]) -> Iterator[Row]:
     path = _runs_folder(source) / f"{fingerprint(run.place)}-{run.said}"
     used.add(path)
     try:
-        head, *lines = path.read_text(encoding="utf-8").split("\n")
-        count, unseen = json.loads(head)
-        if count != len(lines):
+        head, _, body = path.read_text(encoding="utf-8").partition("\n")
+        size, unseen = json.loads(head)
+        if size != len(body):
             raise ValueError("torn")
     except (OSError, ValueError):
         rows = [_row(*one) for one in run.make(run)]
-        lines = [
-            "\t".join((str(int(where.rpartition(":")[2]) - first), *row)) for where, *row in rows
-        ]
         if source.watched:
-            _keep(path, [json.dumps([len(lines), sorted(run.unseen)]), *lines])
+            numbers = (int(row[0].rpartition(":")[2]) - first for row in rows)
+            lines = ("\t".join((str(n), *row[1:])) for n, row in zip(numbers, rows, strict=True))
+            _keep(path, run.unseen, "\n".join(lines))
         yield from rows
         return
     run.unseen &= {*unseen}
-    for line in lines:
+    for line in body.split("\n") if body else ():
         number, year, document, said, item = line.split("\t")
         where = f"{run.place}:{first + int(number)}"
         if not document:
@@ -224,11 +224,11 @@ def _rows_of(run: Run, source: Source, used: set[Path]) -> Iterator[Row]:
         yield where, year, document, said, item
 
 
-def _keep(path: Path, lines: list[str]) -> None:
-    """Without waiting for the disk: a torn file tells by its number of lines."""
+def _keep(path: Path, unseen: set[str], body: str) -> None:
+    """Without waiting for the disk: a torn file tells by its size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}-{os.getpid()}")
-    new.write_text("\n".join(lines), encoding="utf-8")
+    new.write_text(f"{json.dumps([len(body), sorted(unseen)])}\n{body}", encoding="utf-8")
     os.replace(new, path)
 
 
@@ -241,7 +241,7 @@ def _forget(source: Source, used: set[Path]) -> None:
 
 
 def _runs_folder(source: Source) -> Path:
-    return RUNS / fingerprint([VERSION, source.identity()])
+    return RUNS / fingerprint([VERSION, versions.COLLECT, source.identity()])
 
 
 def _row(where: str, dated: int | None, item: Document | Rejection) -> Row:
