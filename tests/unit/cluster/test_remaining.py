@@ -142,3 +142,16 @@ def test_who_needs_room_waits_for_it(layout):
         left(jobs, {"mine": layout}, limits | {"mem_mb": room}, RUN, BEGAN)[0] for room in (8, 6)
     )
     assert in_turn == pytest.approx(2 * at_once)
+
+
+def test_a_job_that_should_have_ended_makes_all_others_like_it_longer(layout):
+    jobs = jobs_of(layout)
+    expected = [sum(seconds_of(layout, job.rule, job.wildcards)) for job in jobs]
+    at = next(place for place, job in enumerate(jobs) if job.rule == "train")
+    times = [(0.0, 1.0)] * at + [(1.0, 1e9)] + [(1e9, 2e9)] * (len(jobs) - at - 1)
+    for now in (expected[at] / 2, 4 * expected[at]):
+        told(jobs, times, now)
+        Path(jobs[at].log).unlink(missing_ok=True)  # it has not said how far it is
+        seconds, _ = left(jobs, {"mine": layout}, {"_cores": 1}, RUN, BEGAN + now)
+        rest = sum(expected[at + 1 :])
+        assert (seconds > 3 * rest) == (now > expected[at])

@@ -72,11 +72,12 @@ class _State:
     @property
     def seen(self) -> tuple[float, float] | None:
         """Seconds that a part of it took, and that it was expected to take; None if not known yet."""
-        if self.taken is None or not (self.ended or self.share >= KNOWN):
+        if self.taken is None or not self.whole:
             return None
-        if self.ended:
-            return self.taken, self.whole
-        return self.told, self.start + self.share * self.work
+        if not self.ended and self.share >= KNOWN:
+            return self.told, self.start + self.share * self.work
+        # one that should have ended takes as much longer at least
+        return (self.taken, self.whole) if self.ended or self.taken > self.whole else None
 
 
 def left(
@@ -151,7 +152,7 @@ def _paces(jobs: Sequence[Planned], states: Sequence[_State]) -> dict[str, float
     """Rule → how many times as long as expected its jobs take; also of all that run models."""
     sums: dict[str, list[float]] = {}
     for job, state in zip(jobs, states, strict=True):
-        if state.seen is not None and state.whole:
+        if state.seen is not None:
             for name in (job.kind, "models" if job.kind in MODELS else "others"):
                 took, expected = sums.get(name, [0.0, 0.0])
                 sums[name] = [took + state.seen[0], expected + state.seen[1]]
