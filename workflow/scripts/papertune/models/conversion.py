@@ -10,7 +10,6 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +20,8 @@ from papertune.examples.tokens import start_tokens
 from papertune.jobs import stopping
 from papertune.jobs.apart import Readers, Unread
 from papertune.models.beginning import save_tokenizer
-from papertune.models.examination import check_base, of_another_kind, settings_in
-from papertune.models.gguf import FULL, GgufError, Header, problems, read_header
+from papertune.models.examination import check_base, settings_in
+from papertune.models.gguf import FULL, GgufError, Header, examine, read_header
 from papertune.models.loading import OFFLINE, load_tokenizer, set_up_torch
 from papertune.models.modelcard import block, text
 from papertune.models.modelfolder import model_folder, write_json
@@ -108,39 +107,24 @@ def _bring(pieces: list[tuple[Path, str]], whole: Path) -> str:
     return total.hexdigest()
 
 
-def inspect(file: str) -> None:
-    """Raise GgufError for the first of what keeps a file from being a model that is read here."""
-    header = read_header(file, "tokenizer.ggml.tokens")
-    for what, hint in [*problems(header), *_unreadable(header)]:
-        raise GgufError(what, where=file, hint=hint)
-
-
 def _examined(whole: Path, shown: str) -> Header:
-    """The header of a file that a child has found good."""
+    """The header of a file that a child has found good, and whose architecture is one that is read."""
     try:
         with Readers() as readers:
-            readers.read(_inspected, str(whole))
+            wrong = readers.read(examine, str(whole))
     except Unread as error:
-        raise GgufError(error.what, where=shown, hint=error.hint or FULL) from None
-    return read_header(whole, "tokenizer.ggml.tokens", "general.languages")
-
-
-def _inspected(file: str) -> None:
-    """For the child, which tells nothing but the sentence of an error."""
-    try:
-        inspect(file)
-    except GgufError as error:
-        raise Unread("parse_failed", f"{error.what}. What to do: {error.hint}") from None
-
-
-def _unreadable(header: Header) -> Iterator[tuple[str, str]]:
-    """What a whole GGUF can be that transformers does not make a decoder of."""
-    other = "take the model's folder from the Hub (hub), or another model"
-    if header.architecture not in _known():
-        yield f"models of the architecture {header.architecture!r} are not read from GGUF", other
-    yield from of_another_kind({"model_type": header.architecture.replace("encoder", "")})
-    if "tokenizer.ggml.tokens" not in header.metadata:
-        yield "the file has no tokenizer", "take a file that has its vocabulary"
+        raise GgufError(error.what, where=shown, hint=FULL) from None
+    if wrong:
+        raise GgufError(wrong[0], where=shown, hint=wrong[1])
+    header = read_header(whole, "tokenizer.ggml.tokens")
+    kind, hint = header.architecture, "take the model's folder from the Hub (hub), or another model"
+    if kind.startswith("t5"):
+        what = "the file has an encoder-decoder, and models here are decoders"
+        raise GgufError(what, where=shown, hint=hint)
+    if kind not in _known():
+        what = f"models of the architecture {kind!r} are not read from GGUF"
+        raise GgufError(what, where=shown, hint=hint)
+    return header
 
 
 def _known() -> set[str]:

@@ -166,6 +166,14 @@ class _Reader:
         return count
 
 
+def examine(file: str) -> tuple[str, str] | None:
+    """What is wrong with a file and what to do, for the child that reads those of strangers."""
+    try:
+        return next(problems(read_header(file)), None)
+    except GgufError as error:
+        return error.what, error.hint
+
+
 def problems(header: Header) -> Iterator[tuple[str, str]]:
     """What keeps a file from being a whole language model, and what to do; most telling first."""
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -191,6 +199,8 @@ def problems(header: Header) -> Iterator[tuple[str, str]]:
         )
     elif not architecture:
         yield "the file does not say what kind of model it has (general.architecture)", FULL
+    elif "tokenizer.ggml.tokens" not in header.metadata:
+        yield "the file has no tokenizer", "take a file that has its vocabulary"
     elif not header.tensors:
         yield "the file has a vocabulary and no weights", "name the file with the weights"
     else:

