@@ -16,13 +16,17 @@ WEIGHTS = {
 
 
 def make_gguf(model: Path, file: Path, *, kind: str = "F32", **metadata: Any) -> Path:
-    """A file of a Llama's folder, its matrices in a ggml type; ``None`` leaves metadata out."""
+    """A file of a Llama's folder, its matrices in a ggml type; ``None`` leaves metadata out.
+
+    ``more`` are further tensors, by their names in the file.
+    """
     import gguf
+    import numpy as np
     import torch
     from safetensors.torch import load_file
 
     config = json.loads((model / "config.json").read_text())
-    heads = config["num_attention_heads"]
+    heads, more = config["num_attention_heads"], metadata.pop("more", {})
     known = json.loads((model / "tokenizer.json").read_text())
     ids = known["model"]["vocab"] | {one["content"]: one["id"] for one in known["added_tokens"]}
     special = {one["content"] for one in known["added_tokens"] if one["special"]}
@@ -65,6 +69,8 @@ def make_gguf(model: Path, file: Path, *, kind: str = "F32", **metadata: Any) ->
         array = weight.to(torch.float32).contiguous().numpy()
         of = gguf.GGMLQuantizationType[kind if array.ndim > 1 else "F32"]
         writer.add_tensor(f"{name}.weight", gguf.quantize(array, of), raw_dtype=of)
+    for name, values in more.items():
+        writer.add_tensor(name, np.array(values, dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -99,6 +99,60 @@ def test_texts_begin_as_the_file_says_else_as_its_family_does(llama, tmp_path, s
     assert json.loads((folder / "tokenizer_config.json").read_text())["add_bos_token"] is begins
 
 
+@pytest.mark.parametrize("pre", ["gpt-2", "smollm", "llama-bpe", "qwen2", "tekken"])
+def test_texts_are_cut_as_the_file_says(llama, tmp_path, pre):
+    """Digits alone, in threes, or as many as there are; words whole where they are known."""
+    tokens = [*"0123456789", "12", "34", "123", "1234", "56", "456"]
+    folder = tmp_path / "cuts"
+    shutil.copytree(llama, folder)
+    path = folder / "tokenizer.json"
+    known = json.loads(path.read_text())
+    vocabulary = known["model"]["vocab"]
+    for token in tokens:
+        vocabulary.setdefault(token, len(vocabulary))
+    merges = [["1", "2"], ["3", "4"], ["12", "3"], ["5", "6"], ["12", "34"], ["4", "56"]]
+    known["model"]["merges"] += merges
+    path.write_text(json.dumps(known))
+    config = json.loads((folder / "config.json").read_text())
+    file = make_gguf(folder, tmp_path / "m.gguf", tokenizer__ggml__pre=pre)
+    header = read_header(file, "tokenizer.ggml.tokens", "tokenizer.ggml.merges")
+    from transformers import AutoTokenizer
+
+    from papertune.models.families import set_cuts
+
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path, gguf_file="m.gguf")
+    set_cuts(tokenizer, header)
+    cut = tokenizer.convert_ids_to_tokens(tokenizer("123456")["input_ids"])
+    assert config and cut == {
+        "gpt-2": ["1234", "56"], "smollm": [*"123456"], "llama-bpe": ["123", "456"],
+        "qwen2": [*"123456"], "tekken": [*"123456"],
+    }[pre]  # fmt: skip
+
+
+def test_places_are_counted_as_the_file_says(llama, tmp_path):
+    """Llama 3's factors and a linear one, which both stand in the configuration then."""
+    from transformers import AutoConfig
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    config = AutoConfig.from_pretrained(llama)
+    plain, _ = ROPE_INIT_FUNCTIONS["linear"](_roped(config, rope_type="linear", factor=1.0), "cpu")
+    how = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "factor": 32.0}
+    how |= {"original_max_position_embeddings": 8192, "rope_type": "llama3"}
+    stretched, _ = ROPE_INIT_FUNCTIONS["llama3"](_roped(config, **how), "cpu")
+    file = make_gguf(llama, tmp_path / "m.gguf", more={"rope_freqs.weight": plain / stretched})
+    read = json.loads((made(Base(gguf=str(file)), tmp_path) / "config.json").read_text())
+    assert read["rope_parameters"] == {"rope_theta": 10000.0, **how}
+    said = {"llama__rope__scaling__type": "linear", "llama__rope__scaling__factor": 2.0}
+    file = make_gguf(llama, tmp_path / "n.gguf", **said)
+    read = json.loads((made(Base(gguf=str(file)), tmp_path / "b") / "config.json").read_text())
+    assert read["rope_parameters"]["factor"] == 2.0
+
+
+def _roped(config, **how):
+    config.rope_parameters = {"rope_theta": 10000.0, **how}
+    return config
+
+
 def test_ends_of_turns_end_an_answer_too(llama, tmp_path):
     file = make_gguf(llama, tmp_path / "m.gguf", tokenizer__ggml__eot_token_id=7)
     config = json.loads(
@@ -118,6 +172,14 @@ def test_ends_of_turns_end_an_answer_too(llama, tmp_path):
         ({"general__architecture": "t5"}, "encoder-decoder"),
         ({"general__architecture": "nobodys"}, "'nobodys' are not read from GGUF"),
         ({"tokenizer__ggml__tokens": None}, "no tokenizer"),
+        ({"tokenizer__ggml__pre": "nobodys"}, "'nobodys'.* how texts are cut up"),
+        ({"tokenizer__ggml__pre": None}, "by no name"),
+        (
+            {"llama__rope__scaling__type": "yarn", "llama__rope__scaling__factor": 4.0},
+            "stretched by 'yarn'",
+        ),
+        ({"more": {"blk.0.attn_q.bias": [0.0] * 32}}, "no place in a llama: blk.0.attn_q.bias"),
+        ({"more": {"rope_freqs.weight": [3.0] * 8}}, "stretched in a way"),
     ],
 )
 def test_what_is_no_language_model_is_told_with_what_to_do(llama, tmp_path, said, what):

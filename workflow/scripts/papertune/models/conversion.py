@@ -21,6 +21,7 @@ from papertune.jobs import stopping
 from papertune.jobs.apart import Readers, Unread
 from papertune.models.beginning import save_tokenizer
 from papertune.models.examination import check_base, settings_in
+from papertune.models.families import FACTORS, OTHER, begins, ends, set_cuts, set_places
 from papertune.models.gguf import FULL, GgufError, Header, examine, read_header
 from papertune.models.loading import OFFLINE, load_tokenizer, set_up_torch
 from papertune.models.modelcard import block, text
@@ -37,13 +38,6 @@ log = logging.getLogger(__name__)
 MADE_FROM = "made_from.json"
 BLOCK = 1 << 20
 F32, F16, BF16 = 0, 1, 30  # ggml's numbers of types
-# vocabularies of bytes that begin with a token unless they say otherwise, as llama.cpp has it
-BEGUN = (
-    "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
-    "tekken", "chameleon",
-)  # fmt: skip
-# ends of turns that go by their names where a file does not say their numbers
-TURNS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<EOT>")
 
 
 def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
@@ -59,7 +53,7 @@ def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
         steps = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.source-"))
         try:
             digest = _bring(source.pieces, whole := steps / "model.gguf")
-            header = _examined(whole, str(source.pieces[0][0]))
+            header = _examined(whole)
             licence = licence_of_source(base, header.metadata)
             log.info("%s: %s", output.parent.name, notice(licence))
             for file, path in licences_in(base.package) if base.package else ():
@@ -67,6 +61,9 @@ def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
             set_up_torch(threads)
             _write_model(steps, header, folder)
             _write_tokenizer(steps, header, folder)
+        except GgufError as error:
+            file = str(source.pieces[0][0])
+            raise GgufError(error.what, where=file, hint=error.hint) from None
         finally:
             shutil.rmtree(steps, ignore_errors=True)
         made = source.told | {
@@ -107,23 +104,23 @@ def _bring(pieces: list[tuple[Path, str]], whole: Path) -> str:
     return total.hexdigest()
 
 
-def _examined(whole: Path, shown: str) -> Header:
+def _examined(whole: Path) -> Header:
     """The header of a file that a child has found good, and whose architecture is one that is read."""
     try:
         with Readers() as readers:
             wrong = readers.read(examine, str(whole))
     except Unread as error:
-        raise GgufError(error.what, where=shown, hint=FULL) from None
+        raise GgufError(error.what, hint=FULL) from None
     if wrong:
-        raise GgufError(wrong[0], where=shown, hint=wrong[1])
+        raise GgufError(wrong[0], hint=wrong[1])
     header = read_header(whole, "tokenizer.ggml.tokens")
-    kind, hint = header.architecture, "take the model's folder from the Hub (hub), or another model"
+    kind, hint = header.architecture, OTHER
     if kind.startswith("t5"):
         what = "the file has an encoder-decoder, and models here are decoders"
-        raise GgufError(what, where=shown, hint=hint)
+        raise GgufError(what, hint=hint)
     if kind not in _known():
         what = f"models of the architecture {kind!r} are not read from GGUF"
-        raise GgufError(what, where=shown, hint=hint)
+        raise GgufError(what, hint=hint)
     return header
 
 
@@ -149,39 +146,47 @@ def _write_model(steps: Path, header: Header, folder: Path) -> None:
         )  # fmt: skip
     if lost := sorted(told["missing_keys"]):
         what = f"{len(lost)} weights of the model are not in the file: {lost[0]}"
-        raise GgufError(what, where=header.architecture, hint=FULL)
+        raise GgufError(what, hint=FULL)
     said = model.config.to_dict()
     for name in ("quantization_config", "_name_or_path", "_model_name_or_path"):
         said.pop(name, None)
     config = AutoConfig.for_model(**said)
+    set_places(config, header, _passed_over(steps / "model.gguf", header, model))
     with torch.device("meta"):
         plain = AutoModelForCausalLM.from_config(config, dtype=model.dtype)
     plain.load_state_dict(model.state_dict(), assign=True)
     plain.tie_weights()
     plain.generation_config = model.generation_config
-    plain.generation_config.eos_token_id = _ends(header)
+    plain.generation_config.eos_token_id = ends(header)
     plain.save_pretrained(folder)
 
 
-def _ends(header: Header) -> int | list[int] | None:
-    """The tokens that end a text or a turn of it, by their numbers or else their names."""
-    said = header.metadata
-    found = [said.get(f"tokenizer.ggml.{kind}_token_id") for kind in ("eos", "eot", "eom")]
-    tokens, template = said["tokenizer.ggml.tokens"], str(said.get("tokenizer.chat_template", ""))
-    if found[1] is None:
-        found += [tokens.index(one) for one in TURNS if one in template and one in tokens]
-    ends = [number for number in dict.fromkeys(found) if isinstance(number, int)]
-    return ends if len(ends) > 1 else next(iter(ends), None)
+def _passed_over(file: Path, header: Header, model: Any) -> Any:
+    """The factors of places, which transformers passes over; None where the file has none.
 
+    Raises:
+        GgufError: it passes over other tensors, too.
+    """
+    import torch
+    from gguf import GGUFReader
+    from transformers.integrations.gguf.gguf_conversion_mapping import GGUF_ARCHS
+    from transformers.modeling_gguf_pytorch_utils import (
+        TENSOR_PROCESSORS,
+        TensorProcessor,
+        get_gguf_hf_weights_map,
+    )
 
-def _begins(header: Header) -> bool:
-    """Whether texts begin with a token: as the file says, else as llama.cpp has it of its kind."""
-    said = header.metadata.get("tokenizer.ggml.add_bos_token")
-    if isinstance(said, bool):
-        return said
-    if header.metadata.get("tokenizer.ggml.model") == "gpt2":
-        return header.metadata.get("tokenizer.ggml.pre") in BEGUN
-    return header.metadata.get("tokenizer.ggml.model") == "llama"
+    kind = header.architecture
+    if kind not in GGUF_ARCHS:  # these are told of as unexpected
+        processor = TENSOR_PROCESSORS.get(kind, TensorProcessor)(config=model.config.to_dict())
+        read = get_gguf_hf_weights_map(model, processor)
+        if left := sorted({*header.tensors} - {*read, FACTORS}):
+            what = f"{len(left)} weights of the file have no place in a {kind}: {left[0]}"
+            raise GgufError(what, hint=OTHER)
+    if FACTORS not in header.tensors:
+        return None
+    found = next(one for one in GGUFReader(file).tensors if one.name == FACTORS)
+    return torch.tensor(found.data, dtype=torch.float32)
 
 
 def _write_tokenizer(steps: Path, header: Header, folder: Path) -> None:
@@ -190,11 +195,12 @@ def _write_tokenizer(steps: Path, header: Header, folder: Path) -> None:
 
     with stopping.at_once():
         tokenizer = AutoTokenizer.from_pretrained(steps, gguf_file="model.gguf", **OFFLINE)
+    set_cuts(tokenizer, header)
     tokenizer.save_pretrained(folder)
-    path, begins = folder / "tokenizer_config.json", _begins(header)
+    path, first = folder / "tokenizer_config.json", begins(header)
     said = {k: v for k, v in settings_in(path).items() if k not in ("is_local", "local_files_only")}
     with atomic_write(path) as stream:
-        json.dump(said | {"add_bos_token": begins}, stream, indent=2, ensure_ascii=False)
+        json.dump(said | {"add_bos_token": first}, stream, indent=2, ensure_ascii=False)
     whole = load_tokenizer(folder)
     save_tokenizer(whole, folder)
     log.info(
