@@ -24,6 +24,7 @@ from papertune.records import Document, from_dict, object_at, placed_lines
 RUN = 3  # words; of abstracts about different things less than a sixth of them is shared
 SHORTEST = 8  # words; a shorter text ("Not available.") is no sign of anything by itself
 HASHES, ROWS = 256, 3  # of the 85 bands one agrees for 99.6 % of texts that are alike by 0.4
+BANDS = HASHES // ROWS
 ALIKE = 0.4  # shared runs of all runs of both texts (Jaccard) of near copies
 ALIKE_BY_TITLE = 0.3  # the same where titles are nearly equal
 ALIKE_BY_RARE = 0.25  # the same of runs that are not common, for texts with FEW of them and more
@@ -128,7 +129,7 @@ class Training:
         self._known: dict[str | bytes, int] = {}  # names and digests of texts → number
         self._titles: dict[str, list[int]] = defaultdict(list)
         self._counts = np.zeros(1 << 25, np.uint8)  # of texts with a run, by its number's last bits
-        sketches = bytearray()
+        keys, some = bytearray(), list[np.ndarray]()  # a large array, and no small ones
         for number, (place, entry) in enumerate(texts):
             self._places.append(place)
             said = words(entry.text)
@@ -140,12 +141,14 @@ class Training:
             own = runs(said, RUN)
             slots = own & _SLOTS
             self._counts[slots] += self._counts[slots] <= MOST_COMMON
-            sketches += sketch(own).tobytes()
+            some.append(sketch(own))
+            if len(some) == BLOCK:
+                keys += _keys(some)
+                some = []
+        keys += _keys(some)
         self._common = max(1, min(MOST_COMMON, int(COMMON * len(self._places))))
-        self._bands = []
-        for keys in _bands(np.frombuffer(sketches, np.uint32).reshape(-1, HASHES)):
-            order = np.argsort(keys, kind="stable")
-            self._bands.append((keys[order], order.astype(np.uint32)))
+        self._bands = np.frombuffer(keys, np.uint64).reshape(len(self._places), BANDS).T
+        self._orders = [np.argsort(band, kind="stable").astype(np.uint32) for band in self._bands]
 
     def copies(self, texts: Iterable[Entry]) -> Iterator[Copy]:
         """Those of the texts that are copies, in their order."""
@@ -207,7 +210,8 @@ class Training:
         if not self._places:
             return [[] for _ in sketches]
         found: list[dict[int, int]] = [defaultdict(int) for _ in sketches]
-        for (keys, order), wanted in zip(self._bands, _bands(sketches), strict=True):
+        for band, order, wanted in zip(self._bands, self._orders, _bands(sketches), strict=True):
+            keys = band[order]
             first = np.searchsorted(keys, wanted, "left")
             last = np.minimum(np.searchsorted(keys, wanted, "right"), first + MOST)
             for number in np.flatnonzero(last > first):
@@ -235,6 +239,11 @@ def _bands(sketches: np.ndarray) -> Iterator[np.ndarray]:
         for row in range(first, first + ROWS):
             total = total * FACTOR + sketches[:, row]
         yield total
+
+
+def _keys(sketches: list[np.ndarray]) -> bytes:
+    """What bands are made of, text by text."""
+    return np.stack([*_bands(np.array(sketches))], axis=1).tobytes() if sketches else b""
 
 
 def _digest(said: list[str]) -> bytes:
