@@ -249,7 +249,9 @@ class Writer:
             return Generated(one.text, again, one.cut)
         # some servers call it cut, too, where the end token was the last that there could be
         cut = one.cut and not (one.tokens >= self.most and again == one.tokens - 1)
-        return Generated(one.text, one.tokens if cut else max(0, one.tokens - 1), cut)
+        # and all but llama.cpp's Python server count the end token
+        counted = not cut and (again != one.tokens or "\ufffd" in one.text)
+        return Generated(one.text, max(0, one.tokens - counted), cut)
 
 
 def said(content: bytes) -> Said:
