@@ -19,8 +19,9 @@ import papertune
 from papertune.collect.web.installed import browser_version
 from papertune.jobs.record import FAILED, OK, JobRecord
 from papertune.report.cost import job_of
-from papertune.report.made import ARCHIVED, ROOT, commit_of, time_taken, told
+from papertune.report.made import ARCHIVED, ROOT, commit_of, engine_of, time_taken, told
 from papertune.scores.matrix import find_cell, read_matrix
+from papertune.study.settings import Answering
 from papertune.training.facts import processor
 from processes import LIBRARY, program
 from sample_study import write_report
@@ -182,3 +183,11 @@ def test_time_taken_is_that_in_which_something_ran():
     assert taken(one) == {"seconds": 60.0, "cores": 1, "complete": False, "found": False}
     assert taken(one, two, trained=[{"wall_seconds": 131}])["found"] is True
     assert taken() is None
+
+
+def test_a_model_server_is_named_without_folders():
+    serve = "/home/me/bin/vllm serve $model --port $port"
+    assert engine_of(Answering(serve=serve)) == {}
+    found = engine_of(Answering(engine="server", serve=serve, adapters="--lora $adapter"))
+    assert found == {"engine": "vllm serve $model --port $port --lora $adapter"}
+    assert engine_of(Answering(engine="server", url="http://a.example"))["engine"]
