@@ -17,10 +17,10 @@ from papertune.study.settings import PromptedGenerator, Training
 START = 3.0  # seconds of a job whose work is a moment
 LOADING = 12.0  # of one that loads torch and a model, or an embedder
 RATE = 60e9  # operations of a thread and second, of many tokens at once
-WRITING = 4.0  # times as long for an operation of tokens that are written one after the other
+WRITING = 2.0  # times as long for an operation of tokens that are written one after the other
 CHARACTERS = 3.6  # of a token, in English with formulas
 TEXT = 1100.0  # characters of a text that is not there yet
-WRITTEN, SENTENCE = 30, 40  # tokens of a question or an answer, and of a sentence
+WRITTEN, QUESTION, SENTENCE = 30, 15, 40  # tokens of an answer, of a question, of a sentence
 ATTEMPTS = 1.2  # times that a writer is asked about a document, where it may be asked twice
 CORPUS = 4000  # texts to pre-train with, where nothing is known of them
 DOCUMENTS = 50  # of a year that nothing is known of
@@ -59,7 +59,8 @@ def _writing(layout: Layout, wildcards: Mapping[str, str]) -> float:
     # what the prompts of a batch share is read once
     frame = len(template) / CHARACTERS / getattr(generator, "batch_size", 8)
     own = _text(layout, split) if "$text" in template else SENTENCE
-    new = min(generator.decoding.max_new_tokens, WRITTEN * generator.pairs)
+    whole = QUESTION + (WRITTEN if "$text" in template else 0)  # a sentence is the answer itself
+    new = min(generator.decoding.max_new_tokens, whole * generator.pairs)
     return asked * generator.candidates * (_reading(arch, frame + own) + _new(arch, new))
 
 
