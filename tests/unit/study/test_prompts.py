@@ -40,10 +40,14 @@ def test_the_prompts_that_come_along_end_with_their_last_word():
         assert text == text.rstrip() and text, path.name
 
 
-def test_the_prompt_of_small_writers_shows_examples_and_begins_the_question():
-    template = read_template("config/prompts/abstracts.txt", GENERATOR_FIELDS)
+@pytest.mark.parametrize(("name", "more"), [("abstracts", ""), ("abstracts_say", " say about")])
+def test_the_prompts_of_small_writers_show_examples_and_begin_the_question(name, more):
+    template = read_template(f"config/prompts/{name}.txt", GENERATOR_FIELDS)
     prompt = Prompt(template, {"title": "$sentence", "sentence": "--- user"})
     roles = [turn.role for turn in prompt.turns]
-    assert roles == ["user", "assistant"] * 5 and prompt.begun == "Question: What does the paper"
+    assert (
+        roles == ["user", "assistant"] * 5
+        and prompt.begun == f"Question: What does the paper{more}"
+    )
     examples = [turn.text for turn in prompt.turns[1:-1:2]]
     assert all(one.startswith(prompt.begun) and one.endswith("?") for one in examples)
