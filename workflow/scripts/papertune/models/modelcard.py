@@ -9,13 +9,12 @@ import csv
 import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from yaml import YAMLError
-
 from papertune.identity import canonical
+from papertune.models.licences import UNKNOWN, licence_of, made_from
 from papertune.models.modelfolder import write_json
 from papertune.owned import anybodys
 from papertune.pairfile import read_pairs
@@ -64,19 +63,6 @@ TOOK = {
     "best_validation_loss": ("Lowest validation loss", "{:.4f}"),
     "untrained_validation_loss": ("Validation loss of the untrained model", "{:.4f}"),
 }
-UNKNOWN = "unknown"  # a licence that the Hub knows, too
-LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")  # files that go where weights go
-# how the texts of licences begin that say their own name; none is told by its sense
-_TITLES = {
-    "apache license version 2.0": "apache-2.0",
-    "mit license": "mit",
-    "the mit license": "mit",
-    "bsd 3-clause license": "bsd-3-clause",
-    "bsd 2-clause license": "bsd-2-clause",
-    "gnu general public license version 3": "gpl-3.0",
-    "mozilla public license version 2.0": "mpl-2.0",
-}
-_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
 _MADE_BY = ("backend", "model", "revision", "style")  # what of a pair's provenance names its writer
 SETTINGS = ("method", "seed", "settings", "lora", "quantization", "freeze", "subset", "read")
 
@@ -136,6 +122,7 @@ def name_model(
         "base": {
             "name": origin.base, "hub": origin.hub, "revision": origin.revision,
             "scratch": origin.scratch, "licence": licence, "licence_said_by": said_by,
+            **made_from(base),
         },
         "data": {
             "source": origin.source,
@@ -151,49 +138,6 @@ def name_model(
     if (folder / "adapter_config.json").exists():
         add_facts(folder, {"base_model_name_or_path": base.name}, "adapter_config.json")
     write_card(folder)
-
-
-def licence_of(folder: Path) -> tuple[str, str]:
-    """The licence that a model folder names, and the file that does; ``unknown`` and nothing else.
-
-    The card's front matter is asked first, then ``config.json``, then the title of a licence file.
-    A file of another title is a licence all the same: ``other``.
-    """
-    from huggingface_hub.repocard import metadata_load
-
-    for name in ("README.md", "config.json"):
-        read: Callable[[Path], Any] = metadata_load if name == "README.md" else read_json
-        path = (folder / name).resolve()  # the Hub's cache has links
-        if not path.is_file():  # a fifo would keep who reads it
-            continue
-        try:
-            licence = _named(read(path))
-        except (OSError, ValueError, YAMLError, RecursionError):  # not there, or nobody can read it
-            continue
-        if licence:
-            return licence, name
-    for path in [*sorted(folder.glob("LICENSE*")), *sorted(folder.glob("LICENCE*"))]:
-        if not path.is_file():  # a fifo would keep who reads it
-            continue
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            title = " ".join(re.sub(r"[^a-z0-9. -]+", " ", stream.read(400).lower()).split())
-        known = (one for said, one in _TITLES.items() if title.startswith(said))
-        return next(known, "other"), path.name
-    return UNKNOWN, ""
-
-
-def _named(said: Any) -> str:
-    """``license`` of a card or a configuration; one of no common name stands in ``license_name``."""
-    if not isinstance(said, dict):
-        return ""
-    value = said.get("license")
-    values = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
-    name = said.get("license_name")
-    if values == ["other"] and isinstance(name, str):
-        values = [name]
-    # in the form of the Hub's identifiers
-    found = "-".join(values[0].strip().lower().split()) if values and values[0] else ""
-    return found if not found or _IDENTIFIER.fullmatch(found) else "other"
 
 
 def text(value: object) -> str:
@@ -267,7 +211,10 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, adapte
             ("Name", base["hub"] or base["name"]),
             ("Revision", base["revision"]),
             ("Origin", "Hugging Face Hub" if base["hub"] else local),
+            ("Made from the GGUF file of", base.get("made_from", "")),
+            ("SHA-256 of that file", base.get("sha256", "")),
             ("Licence of the base", licence),
+            ("Texts of its licence and terms, beside the base", ", ".join(base.get("terms", []))),
         ),
         *(["## Loading", block(LOADING, "python")] if adapter else []),
         "## Data",

@@ -8,8 +8,9 @@ from pathlib import Path
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
 from papertune.metrics import metric_named
+from papertune.models.licences import LICENCES
 from papertune.models.loading import set_up_torch
-from papertune.models.modelcard import LICENCES, Results, read_facts, write_card
+from papertune.models.modelcard import Results, read_facts, write_card
 from papertune.models.modelfolder import copy, link_or_copy, model_folder
 from papertune.models.whole import whole_model
 from papertune.report.numbers import BETTER, UNREAD_SAID, WORSE, gain_of, interval

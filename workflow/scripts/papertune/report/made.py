@@ -17,6 +17,7 @@ from typing import Any
 import papertune
 from papertune.collect.web.installed import browser_version
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
+from papertune.models.licences import licence_of
 from papertune.models.modelfolder import write_json
 from papertune.records import file_digest, read_json
 from papertune.report.claims import Claim
@@ -82,7 +83,7 @@ def what_was_made(
     return {
         "experiment": layout.name,
         "title": study.title,
-        "how": how_it_was_made(counts, trained) | engine_of(study.answering),
+        "how": how_it_was_made(counts, trained) | engine_of(study.answering) | weights_of(layout),
         "took": time_taken(records, jobs_of(layout), trained),
         "documents": total(counts, "collect", outcome="kept"),
         "test_documents": total(counts, "split", part="test", outcome="kept"),
@@ -196,6 +197,20 @@ def engine_of(answering: Answering) -> Made:
     return {"engine": " ".join(word.rpartition("/")[2] for word in words) or "one that ran already"}
 
 
+def weights_of(layout: Layout) -> Made:
+    """Licences of the models that others have trained, of bases and generators, by what these are."""
+    study, found = layout.experiment, {}
+    for name, base in study.bases.items():
+        if not base.pretrain and Path(folder := layout.base_named(name)).is_dir():
+            found[base.origin] = licence_of(Path(folder))[0]
+    for name, generator in study.generators.items():
+        folder = layout.generator_model(name) or ""
+        if folder and Path(folder).is_dir():
+            model = getattr(generator.with_base(study.bases), "model", name)
+            found.setdefault(model, licence_of(Path(folder))[0])
+    return {"weights": found} if found else {}
+
+
 def _installed() -> set[str]:
     """Libraries of this environment, which scored and compared."""
     found = {f"python {python_version()}"}
@@ -249,4 +264,6 @@ def told(how: Made) -> list[tuple[str, str]]:
         "Browser": f"{how['browser']}{shown}",
         "Libraries": ", ".join(how["libraries"]),
     }
+    if weights := how.get("weights"):
+        lines["Weights of others"] = "; ".join(f"{name} ({by})" for name, by in weights.items())
     return [*lines.items()]

@@ -1,0 +1,84 @@
+"""Licences of weights: what a model folder names as its own, and what it was made of."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from yaml import YAMLError
+
+from papertune.records import read_json
+
+UNKNOWN = "unknown"  # a licence that the Hub knows, too
+LICENCES = (
+    "LICENSE*",
+    "LICENCE*",
+    "NOTICE*",
+    "USE_POLICY*",
+    "*TERMS*",
+)  # files that go where weights go
+# how the texts of licences begin that say their own name; none is told by its sense
+_TITLES = {
+    "apache license version 2.0": "apache-2.0",
+    "mit license": "mit",
+    "the mit license": "mit",
+    "bsd 3-clause license": "bsd-3-clause",
+    "bsd 2-clause license": "bsd-2-clause",
+    "gnu general public license version 3": "gpl-3.0",
+    "mozilla public license version 2.0": "mpl-2.0",
+}
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
+
+
+def licence_of(folder: Path) -> tuple[str, str]:
+    """The licence that a model folder names, and the file that does; ``unknown`` and nothing else.
+
+    The card's front matter is asked first, then ``config.json``, then the title of a licence file.
+    A file of another title is a licence all the same: ``other``.
+    """
+    from huggingface_hub.repocard import metadata_load
+
+    for name in ("README.md", "config.json"):
+        read: Callable[[Path], Any] = metadata_load if name == "README.md" else read_json
+        path = (folder / name).resolve()  # the Hub's cache has links
+        if not path.is_file():  # a fifo would keep who reads it
+            continue
+        try:
+            licence = _named(read(path))
+        except (OSError, ValueError, YAMLError, RecursionError):  # not there, or nobody can read it
+            continue
+        if licence:
+            return licence, name
+    for path in [*sorted(folder.glob("LICENSE*")), *sorted(folder.glob("LICENCE*"))]:
+        if not path.is_file():  # a fifo would keep who reads it
+            continue
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            title = " ".join(re.sub(r"[^a-z0-9. -]+", " ", stream.read(400).lower()).split())
+        known = (one for said, one in _TITLES.items() if title.startswith(said))
+        return next(known, "other"), path.name
+    return UNKNOWN, ""
+
+
+def _named(said: Any) -> str:
+    """``license`` of a card or a configuration; one of no common name stands in ``license_name``."""
+    if not isinstance(said, dict):
+        return ""
+    value = said.get("license")
+    values = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
+    name = said.get("license_name")
+    if values == ["other"] and isinstance(name, str):
+        values = [name]
+    # in the form of the Hub's identifiers
+    found = "-".join(values[0].strip().lower().split()) if values and values[0] else ""
+    return found if not found or _IDENTIFIER.fullmatch(found) else "other"
+
+
+def made_from(base: Path) -> dict[str, Any]:
+    """What of a GGUF file a base was made of, and the names of its terms; nothing of another base."""
+    try:
+        made = read_json(base / "made_from.json")
+        packed = f"{made['package']} {made['version']}" if "package" in made else made["gguf"]
+        terms = made["licence"]["files"]
+        return {"made_from": packed, "sha256": made["sha256"], "terms": terms}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
