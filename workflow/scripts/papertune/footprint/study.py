@@ -182,7 +182,8 @@ def _parts(task: Task) -> tuple[Architecture | None, Recipe, Machine]:
     machine = Machine(task.on_gpu, half=task.on_gpu, processes=processes, sharded=parted)
     if pretrain:
         return from_scratch(pretrain.architecture, pretrain.tokenizer), recipe, machine
-    return architecture_in(task.layout.base(task.name)), recipe, machine
+    found = architecture_in(task.layout.base(task.name))
+    return found or _of_source(study.bases[study.models[task.name].base]), recipe, machine
 
 
 def architecture_in(folder: str) -> Architecture | None:
