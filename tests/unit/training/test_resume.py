@@ -12,7 +12,6 @@ from papertune.models.modelfolder import model_folder
 from papertune.training import train as training
 from papertune.training.callback import RunCallback
 from papertune.training.checkpoints import Carried, carried_by, mark_whole, newest_whole
-from papertune.training.smaller_batch import START
 from papertune.training.trainer import INSIDES
 from tiny_training import assert_same, facts_of, history_of, pairs
 
@@ -146,15 +145,14 @@ def test_without_its_best_model_a_checkpoint_is_no_use(tmp_path):
     assert newest.exists()  # a person may still look at it
 
 
-@pytest.mark.parametrize("find_batch", [False, True])
-def test_disk_use_is_bounded(run, monkeypatch, find_batch):
+def test_disk_use_is_bounded(run, monkeypatch):
     """At most the best, the newest before and the one that is being written."""
-    real, found, others = RunCallback.on_save, [], {START} if find_batch else set()
+    real, found = RunCallback.on_save, []
 
     def there():
         names = {path.name for path in run.checkpoints("model").iterdir()}
-        assert {name for name in names if not name.startswith("checkpoint-")} == others
-        return len(names - others)
+        assert all(name.startswith("checkpoint-") for name in names)
+        return len(names)
 
     def saved(*arguments, **rest):
         before = there()
@@ -162,7 +160,7 @@ def test_disk_use_is_bounded(run, monkeypatch, find_batch):
         found.append((before, there()))
 
     monkeypatch.setattr(RunCallback, "on_save", saved)
-    run("model", epochs=6, evaluations=18, find_batch=find_batch)
+    run("model", epochs=6, evaluations=18)
     assert len(found) == 18
     assert max(before for before, _ in found) <= 3 and max(after for _, after in found) <= 2
 

@@ -11,7 +11,7 @@ import pytest
 
 from papertune.errors import TrainingError
 from papertune.study.settings import Lora, Training
-from papertune.training.smaller_batch import share_out
+from papertune.training.smaller_batch import share_of
 from tiny_models import make_model
 from tiny_training import Runs, bytes_of, facts_of, history_of, pairs, weights_of
 from worker_jobs import Job
@@ -132,14 +132,14 @@ def test_in_bf16_and_judged_by_answers_two_are_about_one_and_hold_half(study, tr
 SMALL = """
 import torch
 from papertune.jobs import distributed
-from papertune.training.several import TogetherTrainer
-real = TogetherTrainer.training_step
+from transformers import Trainer
+real = Trainer.training_step
 def step(trainer, model, inputs, *arguments, **rest):
     loss = real(trainer, model, inputs, *arguments, **rest)
     if distributed.rank() and trainer.state.global_step and len(inputs["labels"]) > 1:
         raise torch.OutOfMemoryError("CUDA out of memory")
     return loss
-TogetherTrainer.training_step = step
+Trainer.training_step = step
 """
 
 
@@ -150,12 +150,12 @@ def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monk
     short = {"max_steps": 2, "evaluations": 1}
     one = study("memory-one", **short | {"batch_size": 1, "accumulation": 8})
     monkeypatch.setenv("WARM_JOBS_FIRST", str(script))
-    job = study.start("memory-two", {"memory-two": short | {"find_batch": True}})
+    job = study.start("memory-two", {"memory-two": short})
     assert job.end() == 0, job.said()
-    assert "out of memory with a batch of 2; going on with 1" in job.said()
+    assert "out of memory; going on with at most" in job.said()
     assert "all processes begin anew" in job.said()
     two = study.folder / "memory-two/seed-1"
-    assert facts_of(two)["batch"] == {"size": 1, "accumulation": 4, "found": True}
+    assert facts_of(two)["batch"]["found"] and facts_of(two)["batch"]["examples"] == 4
     for ours, theirs in zip(history_of(two), history_of(one), strict=True):
         assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], rel=1e-4)
 
@@ -205,7 +205,7 @@ def test_interrupted_they_all_end_and_others_go_on(study, whom, number, parts, t
 
 
 def test_a_batch_that_cannot_be_shared_out_is_said():
-    assert share_out(Training(batch_size=4, accumulation=3), 6, "m") == (2, 1)
+    assert share_of(Training(batch_size=4, accumulation=3), 6, "m") == 2
     with pytest.raises(TrainingError, match="an update of 3 examples") as caught:
-        share_out(Training(batch_size=3, accumulation=1), 2, "m")
+        share_of(Training(batch_size=3, accumulation=1), 2, "m")
     assert "with these settings 1, 3 processes can train" in caught.value.hint

@@ -92,7 +92,7 @@ def test_what_comes_to_nothing_is_an_error_and_leaves_no_model(run):
 def arguments(folder, **settings):
     training, own = Training(batch_size=6, **settings), {"checkpoints": folder, "what": "run"}
     own["precision"] = Precision("fp32", "asked for")
-    return training_arguments(training, steps=8, batch=6, accumulation=1, seed=1, **own)
+    return training_arguments(training, steps=8, update=6, seed=1, **own)
 
 
 def test_a_process_uses_one_gpu_though_it_sees_four(tmp_path, monkeypatch):

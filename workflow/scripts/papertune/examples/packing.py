@@ -7,6 +7,7 @@ is what it is alone.
 import inspect
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 from papertune.errors import TrainingError
@@ -153,33 +154,73 @@ def _keeps_apart(model: Any, way: Way) -> bool:
     return near <= 0.05 * size and same <= 1e-4 * size
 
 
-@dataclass(frozen=True)
+def together(lengths: list[int], most: int) -> list[list[int]]:
+    """Which rows are computed together: alike in length, with padding of at most so many tokens.
+
+    All of them, in their order, where that holds them; a longer row is alone.
+    """
+    if len(lengths) * max(lengths) <= most:
+        return [list(range(len(lengths)))]
+    parts: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if parts and (len(parts[-1]) + 1) * lengths[i] <= most:
+            parts[-1].append(i)
+        else:
+            parts.append([i])
+    return parts
+
+
+@dataclass
 class Collator:
-    """Makes batches of examples."""
+    """Makes batches of examples.
+
+    One of more than ``most`` tokens, with padding, has ``parts``, which are batches that are computed
+    one after the other. Beside them stand its ``labels``, to be counted.
+    """
 
     pad_token: int
     only_needed: bool  # whether the model can leave out logits that no loss counts
     masked: bool = True  # whether padding is told: nothing before it sees it
     limit: int | None = None  # most tokens of a packed row; None where each example has a row
     way: Way = "positions"
+    most: int | None = None  # tokens at once; falls where memory does not hold them
 
     @classmethod
-    def of(cls, model: Any, pad_token: int, limit: int | None, what: str) -> "Collator":
+    def of(
+        cls, model: Any, pad_token: int, limit: int | None, what: str, most: int | None = None
+    ) -> "Collator":
         """The collator for a model; raises as :func:`way_of`."""
         if limit is None:
             # a GPU would wait in each step to see whether there is padding, and be slower if so
             masked = model.device.type != "cuda"
-            return cls(pad_token, takes(model, "logits_to_keep"), masked)
-        return cls(pad_token, True, limit=limit, way=way_of(model, what))
+            return cls(pad_token, takes(model, "logits_to_keep"), masked, most=most)
+        return cls(pad_token, True, limit=limit, way=way_of(model, what), most=most)
 
     def __call__(self, rows: list[Row]) -> dict[str, Any]:
         """A batch; ``tokens`` says how many tokens it has without padding, for the Trainer only."""
         # examples without a counted token only fill up the batches of several processes
         real = [row for row in rows if any(label != MASKED for label in row["labels"])]
+        tokens = sum(len(row["input_ids"]) for row in real)
+        shown = rows if self.limit is None else real or rows[:1]
+        parts = [self._batch([shown[i] for i in group]) for group in self._groups(shown)]
+        if len(parts) == 1:
+            return {**parts[0], "tokens": tokens}
+        return {"labels": pad(shown, self.pad_token)["labels"], "parts": parts, "tokens": tokens}
+
+    def _groups(self, rows: list[Row]) -> list[list[int]]:
+        lengths = [len(row["input_ids"]) for row in rows]
+        if self.most is None:
+            return [list(range(len(rows)))]
         if self.limit is None:
-            batch = pad(rows, self.pad_token, only_needed=self.only_needed)
-            if not self.masked:
-                del batch["attention_mask"]
-        else:
-            batch = pack(real or rows[:1], self.pad_token, self.limit, way=self.way)
-        return {**batch, "tokens": sum(len(row["input_ids"]) for row in real)}
+            return together(lengths, self.most)
+        packed, count = arrange(lengths, self.limit), max(1, self.most // self.limit)
+        some = (packed[first : first + count] for first in range(0, len(packed), count))
+        return [sorted(chain.from_iterable(group)) for group in some]
+
+    def _batch(self, rows: list[Row]) -> Any:
+        if self.limit is not None:
+            return pack(rows, self.pad_token, self.limit, way=self.way)
+        batch = pad(rows, self.pad_token, only_needed=self.only_needed)
+        if not self.masked:
+            del batch["attention_mask"]
+        return batch

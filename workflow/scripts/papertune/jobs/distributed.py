@@ -137,6 +137,17 @@ def mean(value: float) -> float:
     return totals(value)[0] / _size
 
 
+def most(value: int) -> int:
+    """The largest value that a process has, together."""
+    if _size == 1:
+        return value
+    import torch.distributed
+
+    held = torch.tensor(value, device="cuda" if torch.cuda.is_available() else "cpu")
+    torch.distributed.all_reduce(held, torch.distributed.ReduceOp.MAX)
+    return int(held)
+
+
 def of_first(value: Value) -> Value:
     """What the first process has, together; small values of JSON only."""
     if _size == 1:

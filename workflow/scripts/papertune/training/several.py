@@ -36,7 +36,7 @@ from papertune.training.trainer import StoppableTrainer
 class TogetherTrainer(StoppableTrainer):
     """One of several processes, each with its part of every update and every validation.
 
-    ``args`` has the batch and the accumulation of this process.
+    ``args`` has the part of an update that is this process's.
     """
 
     control: Any
@@ -55,9 +55,9 @@ class TogetherTrainer(StoppableTrainer):
         order: Sampler[int] = SequentialSampler(rows)
         if self.args.train_sampling_strategy == "random":
             order = SeedableRandomSampler(rows, data_seed=self.args.seed)
-        micro = self.args.per_device_train_batch_size * distributed.size()
-        steps = math.ceil(self.examples / (micro * self.args.gradient_accumulation_steps))
-        return FilledUp(order, micro, lambda: self.state.global_step // steps)
+        update = self.args.per_device_train_batch_size * distributed.size()
+        steps = math.ceil(self.examples / update)
+        return FilledUp(order, update, lambda: self.state.global_step // steps)
 
     def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
         """The validation loss, of the same batches as in one process."""
@@ -131,9 +131,21 @@ class ShardedTrainer(TogetherTrainer):
         # it places its weights and shares its gradients by itself: nothing is to be wrapped
         self.is_distributed_loading_by_transformers = True
 
+    def parts(self, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+        """As of StoppableTrainer, as many in all processes: some get one that no loss counts."""
+        own = super().parts(inputs)
+        empty = {**own[0], "labels": torch.full_like(own[0]["labels"], MASKED)}
+        return own + [empty] * (distributed.most(len(own)) - len(own))
+
     def validation_loss(self, batch: dict[str, Any]) -> Any:
         """As of StoppableTrainer, but never halved: all processes compute as often."""
-        return self.compute_loss(self.model, batch)
+        total: Any = 0.0
+        count = 0
+        for part in self.parts(batch):
+            counted = int((part["labels"] != MASKED).sum())
+            total += counted * torch.nan_to_num(self.compute_loss(self.model, part))
+            count += counted
+        return total / count
 
     def answer_score(self) -> dict[str, float]:
         """As of StoppableTrainer; the weights are put together, as answers differ in length."""

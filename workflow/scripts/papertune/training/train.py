@@ -24,13 +24,15 @@ from papertune.models.loading import context_of, load_tokenizer, set_up_torch, v
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.precision import choose
 from papertune.models.quantization import write_quantization
+from papertune.owned import make_folder
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Training
 from papertune.training.by_answers import AnswerScorer
+from papertune.training.checkpoints import newest_whole
 from papertune.training.data import choose_pairs
 from papertune.training.facts import LOSS, Criterion, run_facts
 from papertune.training.methods import check_optimizer, prepare
-from papertune.training.smaller_batch import first_that_fits, memory_for
+from papertune.training.smaller_batch import memory_for, memory_of, share_of, tokens_at_once
 
 log = logging.getLogger(__name__)
 
@@ -160,19 +162,25 @@ def fit(
                 where=what,
                 hint="raise training.max_length, or look at what synthesis rejected",
             )
-    per_epoch = math.ceil(math.ceil(len(train.rows) / training.batch_size) / training.accumulation)
+    update = share_of(training, distributed.size(), what)
+    per_epoch = math.ceil(len(train.rows) / (update * distributed.size()))
     steps = training.max_steps if training.max_steps > 0 else math.ceil(training.epochs * per_epoch)
     criterion = scorer.criterion if scorer else Criterion()
     guessing = math.log(vocabulary_of(model.config))
     precision = choose(training.precision, model.config)
 
-    def run(batch: int, accumulation: int, checkpoint: Path | None) -> Any:
+    longest = min(training.max_length, context_of(model.config) or training.max_length)
+    make_folder(checkpoints)
+    given, most = tokens_at_once(training, longest, checkpoints)
+    collator = Collator.of(model, tokenizer.pad_token_id, train.packed, what, most)
+
+    def run(checkpoint: Path | None) -> Any:
         # jobs that train nothing do not load torch
         from papertune.training import trainer as alone
         from papertune.training.callback import RunCallback
 
         args = alone.training_arguments(
-            training, steps=steps, batch=batch, accumulation=accumulation, seed=seed,
+            training, steps=steps, update=update, seed=seed,
             checkpoints=checkpoints, what=what, precision=precision, begins=checkpoint is None,
         )  # fmt: skip
         kind: type[alone.StoppableTrainer] = alone.StoppableTrainer
@@ -187,14 +195,18 @@ def fit(
             processing_class=tokenizer,
             train_dataset=train.rows,
             eval_dataset=validation.rows,
-            data_collator=Collator.of(model, tokenizer.pad_token_id, train.packed, what),
+            data_collator=collator,
             compute_loss_func=answer_loss,
             args=args,
         )
         return trainer.run(checkpoint)
 
     cached = model.config.use_cache
-    state, batch = first_that_fits(run, model, training, checkpoints, what)
+    # the first one deletes what is not whole
+    newest = newest_whole(checkpoints) if distributed.is_first() else None
+    name = distributed.of_first(str(newest or ""))
+    with memory_of(training, what):
+        state = run(Path(name) if name else None)
     model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
     facts = run_facts(model, state, criterion)
     if not facts["better_than_untrained"]:
@@ -206,7 +218,9 @@ def fit(
     return facts | {
         "planned_steps": steps,
         "precision": asdict(precision),
-        "batch": batch,
+        "batch": {
+            "examples": update, "tokens_at_once": collator.most, "found": collator.most != given,
+        },
         "examples": {
             "train": len(train.rows), "validation": len(validation.rows),
             "cut": train.cut + validation.cut, "rejected": train.rejected + validation.rejected,

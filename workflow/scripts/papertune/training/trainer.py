@@ -22,6 +22,7 @@ from accelerate.utils.memory import clear_device_cache
 from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
 from papertune.errors import TrainingError
+from papertune.examples.tokens import MASKED
 from papertune.jobs import distributed, stopping
 from papertune.models.loading import device_name
 from papertune.models.precision import Precision
@@ -30,7 +31,14 @@ from papertune.training.by_answers import AnswerScorer
 from papertune.training.callback import BrokenOff, RunCallback
 from papertune.training.checkpoints import STATE, carried_by
 from papertune.training.head import HeadLoss, compile_layers, is_compiled
-from papertune.training.smaller_batch import halves, is_out_of_memory
+from papertune.training.smaller_batch import (
+    cut,
+    fewer_tokens,
+    halves,
+    is_out_of_memory,
+    parts_of,
+    remember,
+)
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +73,7 @@ def training_arguments(
     training: Training,
     *,
     steps: int,
-    batch: int,
-    accumulation: int,
+    update: int,
     seed: int,
     checkpoints: Path,
     what: str,
@@ -77,8 +84,8 @@ def training_arguments(
 
     Args:
         steps: Updates of the whole run.
-        batch: Examples that this process computes at once.
-        accumulation: So many of which make its part of an update.
+        update: Examples that this process has of an update; how many of them are computed at once,
+            the collator says.
         precision: That of the computation, what is trained stays in fp32.
         begins: Whether nothing is trained yet: the untrained model is then validated.
 
@@ -96,8 +103,7 @@ def training_arguments(
         output_dir=str(checkpoints),
         # the update
         max_steps=steps,
-        per_device_train_batch_size=batch,
-        gradient_accumulation_steps=accumulation,
+        per_device_train_batch_size=update,
         train_sampling_strategy="sequential" if training.order == "given" else "random",
         seed=seed,
         optim=OPTIMIZERS.get(training.optimizer, training.optimizer),
@@ -223,8 +229,37 @@ class StoppableTrainer(Trainer):
         every step, and it would count packed rows wrongly.
         """
         self.state.num_input_tokens_seen += int(distributed.totals(inputs["tokens"])[0])
-        loss = super().training_step(model, inputs, *rest, **how)
-        self.callback.loss = self.callback.loss + loss
+        parts = self.parts(inputs)
+        while True:
+            try:
+                loss = self._in_parts(model, parts, *rest, **how)
+            except (RuntimeError, MemoryError) as error:
+                finding = self.callback.training.find_batch and is_out_of_memory(error)
+                fewer = fewer_tokens(parts) if finding else 0
+                if not fewer:
+                    raise
+            else:
+                self.callback.loss = self.callback.loss + loss
+                return loss
+            # outside of the handler, whose traceback would keep the batch's memory alive
+            self.data_collator.most = fewer
+            remember(Path(self.args.output_dir), fewer, self.callback.what)
+            model.zero_grad(set_to_none=True)
+            clear_device_cache(garbage_collection=True)
+            parts = self.parts(inputs)
+
+    def parts(self, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+        """What of a batch is computed at once; one that was made before memory failed is cut."""
+        most = self.data_collator.most
+        return [less for part in parts_of(inputs) for less in cut(part, most)]
+
+    def _in_parts(self, model: Any, parts: list[Any], *rest: Any, **how: Any) -> Any:
+        """The loss of a step whose gradients are added up, and sent to other processes once."""
+        loss: Any = 0.0
+        for number, part in enumerate(parts, 1):
+            last = number == len(parts)
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                loss = loss + super().training_step(model, part, *rest, **how)
         return loss
 
     def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
@@ -255,17 +290,23 @@ class StoppableTrainer(Trainer):
             return self.validation_loss(self._prepare_inputs(inputs)), None, None
 
     def validation_loss(self, batch: dict[str, Any]) -> Any:
-        """The mean loss of a batch's counted tokens; a batch that memory does not hold is halved."""
+        """The mean loss of a batch's counted tokens; a part that memory does not hold is halved."""
+        parts = self.parts(batch)
+        if len(parts) > 1:
+            return self._mean_loss(parts)
         try:
-            return self.compute_loss(self.model, batch)
+            return self.compute_loss(self.model, parts[0])
         except (RuntimeError, MemoryError) as error:
             if len(batch["labels"]) == 1 or not is_out_of_memory(error):
                 raise
         clear_device_cache(garbage_collection=True)
         log.info("%s: a validation batch of %d is halved", self.callback.what, len(batch["labels"]))
-        parts = [(count, half) for count, half in halves(batch) if count]
-        losses = [self.validation_loss(half) * count for count, half in parts]
-        return sum(losses) / sum(count for count, _ in parts)
+        return self._mean_loss([half for _, half in halves(batch)])
+
+    def _mean_loss(self, parts: list[dict[str, Any]]) -> Any:
+        counted = [(int((part["labels"] != MASKED).sum()), part) for part in parts]
+        losses = [self.validation_loss(part) * count for count, part in counted if count]
+        return sum(losses) / sum(count for count, _ in counted)
 
     def answer_score(self) -> dict[str, float]:
         """The score of the model's answers, together; nothing where none is asked for."""

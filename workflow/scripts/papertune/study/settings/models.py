@@ -67,7 +67,7 @@ class Training(Settings):
     )
     best_new_tokens: int = added(64, ge=1, description="most tokens of such an answer")
     find_batch: bool = cosmetic(
-        False, description="halve a batch that memory does not hold; updates keep their examples"
+        True, description="compute less of an update at once where memory does not hold it"
     )
     divergence: float | None = cosmetic(
         3.0, gt=1, description="fail where the loss stays above so many times its beginning"
