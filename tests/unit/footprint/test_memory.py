@@ -307,12 +307,14 @@ def gpus(**sizes: float):
     return lambda task: sizes.get(task.work) if task.on_gpu else None
 
 
-def isca(tmp_path: Path, **changes) -> Layout:
+def isca(tmp_path: Path, find_batch: bool = True, **changes) -> Layout:
     experiment = load_experiment(ROOT / "config/experiments/isca.yaml")
     compute = experiment.compute.model_copy(update={"memory_mb": None, **changes})
-    layout = Layout("isca", experiment.model_copy(update={"compute": compute}), str(tmp_path))
+    training = experiment.training.model_copy(update={"find_batch": find_batch})
+    changed = {"compute": compute, "training": training}
+    layout = Layout("isca", experiment.model_copy(update=changed), str(tmp_path))
     base = Path(layout.base("full"))
-    base.mkdir(parents=True)
+    base.mkdir(parents=True, exist_ok=True)
     (base / "config.json").write_text(json.dumps(GPT2_CONFIG))
     return layout
 
@@ -324,7 +326,7 @@ def test_a_folder_that_is_no_base_is_found_before_anything_is_made_for_it(tmp_pa
 
 
 def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):
-    tasks = tasks_of(isca(tmp_path))
+    tasks = tasks_of(isca(tmp_path, find_batch=False))
     small = gpus(train=5e9, answer=5e9)
     found = {item.text.partition(" takes")[0]: item for item in check_memory(tasks, small)}
     bad = found["isca: training full"]
@@ -338,12 +340,7 @@ def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):
     assert "set gpu_memory_gb in the profile" in unknown[-1].text
     assert "!! isca: training full takes about" in show_memory(tasks, small)
     # a batch that is found by itself has to fit at its smallest
-    layout = tasks[0].layout
-    training = layout.experiment.training.model_copy(update={"find_batch": True})
-    finding = replace(
-        layout, experiment=layout.experiment.model_copy(update={"training": training})
-    )
-    (found,) = check_memory([Task(finding, "train", "full")], small)
+    (found,) = check_memory([Task(isca(tmp_path), "train", "full")], small)
     assert found.state == "ok"
 
 

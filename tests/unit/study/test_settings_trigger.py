@@ -291,7 +291,7 @@ def test_each_setting_plans_what_depends_on_it_and_nothing_before(prompts, monke
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        ({}, {"gradient_checkpointing": True, "find_batch": True, "divergence": None}, True),
+        ({}, {"gradient_checkpointing": True, "find_batch": False, "divergence": None}, True),
         ({}, {"best_sample": 8, "best_new_tokens": 9}, True),  # nothing is answered
         ({}, {"best_sample": 8, "best_by": "bleu"}, False),
         ({}, {"max_steps": 5, "epochs": 9}, False),

@@ -25,8 +25,10 @@ from dataclasses import dataclass
 from papertune.answering.generation import LOGITS as LIKELIHOOD_LOGITS
 from papertune.footprint.architecture import Architecture
 from papertune.footprint.trained import BF16, FP32, Machine, Trained
+from papertune.models.precision import NARROW
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering
+from papertune.training.smaller_batch import ON_CPU
 
 # as papertune.training.head has them, which loads torch
 EVEN, HEAD_LOGITS, COMPILED_LOGITS = 64, 2**26, 2**28
@@ -65,7 +67,16 @@ def _on_gpu(weights: int, state: int, phases: dict[str, float], host: int) -> Pe
 
 def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
     """The most that one process takes."""
-    training, trained = recipe.training, Trained(arch, recipe, machine)
+    training = recipe.training
+    if training.precision == "auto" and not machine.on_gpu and arch.width >= NARROW:
+        # which of both a processor takes is measured in the job
+        kinds = [training.model_copy(update={"precision": name}) for name in ("fp32", "bf16")]
+        peaks = [
+            training_peak(arch, recipe.model_copy(update={"training": kind}), machine)
+            for kind in kinds
+        ]
+        return max(peaks, key=lambda peak: peak.host)
+    trained = Trained(arch, recipe, machine)
     whole = weights = trained.weights(trained.number)
     state = _optimizer_state(trained)
     if machine.sharded:
@@ -97,6 +108,8 @@ def _phases(trained: Trained) -> dict[str, float]:
     """What each phase of training holds besides weights and the optimiser's state."""
     arch, recipe, machine = trained.arch, trained.recipe, trained.machine
     number, tokens = trained.number, trained.batch * trained.each
+    if not machine.on_gpu:
+        tokens = min(tokens, max(ON_CPU, trained.each))
     gradients: float = trained.parameters * FP32
     copies = 0  # of weights
     if machine.sharded:
@@ -120,6 +133,7 @@ def _phases(trained: Trained) -> dict[str, float]:
     if not machine.on_gpu:
         kept = last + sum(layers) * (HEAP_CHECKPOINTED if checkpoints else HEAP)
         shown = trained.each * max(trained.batch, VALIDATED, recipe.training.batch_size)
+        shown = min(shown, max(ON_CPU, trained.each))
         most = shown * max((LOGITS + capped) * logits, working)
         return {"training": gradients + copies + tied + kept + most}
     again = 0.0
