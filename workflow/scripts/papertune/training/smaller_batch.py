@@ -78,21 +78,24 @@ def memory_of(training: Training, what: str) -> Iterator[None]:
     )
 
 
-def parts_of(batch: dict[str, Any]) -> list[dict[str, Any]]:
-    """What of a batch is computed at once, one part after the other."""
-    return batch.get("parts") or [batch]
+def parts_of(batch: dict[str, Any], most: int | None) -> list[dict[str, Any]]:
+    """What of a batch is computed at once, one part after the other.
+
+    A part of more tokens than ``most`` is halved, again and again: it was made before memory failed.
+    """
+    return [less for part in batch.get("parts") or [batch] for less in _cut(part, most)]
 
 
-def cut(part: dict[str, Any], most: int | None) -> list[dict[str, Any]]:
-    """A part halved, again and again, until no more than so many tokens are computed at once."""
+def _cut(part: dict[str, Any], most: int | None) -> list[dict[str, Any]]:
     if most is None or len(part["labels"]) == 1 or part["input_ids"].numel() <= most:
         return [part]
-    return [less for _, half in halves(part) for less in cut(half, most)]
+    return [less for _, half in halves(part) for less in _cut(half, most)]
 
 
-def fewer_tokens(parts: list[dict[str, Any]]) -> int:
-    """Half of the most tokens that were computed at once; 0 where no part can be halved."""
-    return max((p["input_ids"].numel() // 2 for p in parts if len(p["labels"]) > 1), default=0)
+def fewer_tokens(parts: list[dict[str, Any]], error: BaseException) -> int:
+    """Half of the most tokens at once, where memory failed; 0 where not, or no part can be halved."""
+    sizes = [part["input_ids"].numel() // 2 for part in parts if len(part["labels"]) > 1]
+    return max(sizes, default=0) if is_out_of_memory(error) else 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -27,18 +27,11 @@ from papertune.jobs import distributed, stopping
 from papertune.models.loading import device_name
 from papertune.models.precision import Precision
 from papertune.study.settings import Training
+from papertune.training import smaller_batch
 from papertune.training.by_answers import AnswerScorer
 from papertune.training.callback import BrokenOff, RunCallback
 from papertune.training.checkpoints import STATE, carried_by
 from papertune.training.head import HeadLoss, compile_layers, is_compiled
-from papertune.training.smaller_batch import (
-    cut,
-    fewer_tokens,
-    halves,
-    is_out_of_memory,
-    parts_of,
-    remember,
-)
 
 log = logging.getLogger(__name__)
 
@@ -229,36 +222,32 @@ class StoppableTrainer(Trainer):
         every step, and it would count packed rows wrongly.
         """
         self.state.num_input_tokens_seen += int(distributed.totals(inputs["tokens"])[0])
-        parts = self.parts(inputs)
         while True:
+            parts = self.parts(inputs)
             try:
                 loss = self._in_parts(model, parts, *rest, **how)
             except (RuntimeError, MemoryError) as error:
-                finding = self.callback.training.find_batch and is_out_of_memory(error)
-                fewer = fewer_tokens(parts) if finding else 0
-                if not fewer:
+                fewer = smaller_batch.fewer_tokens(parts, error)
+                if not fewer or not self.callback.training.find_batch:
                     raise
             else:
                 self.callback.loss = self.callback.loss + loss
                 return loss
             # outside of the handler, whose traceback would keep the batch's memory alive
             self.data_collator.most = fewer
-            remember(Path(self.args.output_dir), fewer, self.callback.what)
+            smaller_batch.remember(Path(self.args.output_dir), fewer, self.callback.what)
             model.zero_grad(set_to_none=True)
             clear_device_cache(garbage_collection=True)
-            parts = self.parts(inputs)
 
     def parts(self, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         """What of a batch is computed at once; one that was made before memory failed is cut."""
-        most = self.data_collator.most
-        return [less for part in parts_of(inputs) for less in cut(part, most)]
+        return smaller_batch.parts_of(inputs, self.data_collator.most)
 
     def _in_parts(self, model: Any, parts: list[Any], *rest: Any, **how: Any) -> Any:
         """The loss of a step whose gradients are added up, and sent to other processes once."""
         loss: Any = 0.0
         for number, part in enumerate(parts, 1):
-            last = number == len(parts)
-            with nullcontext() if last else self.accelerator.no_sync(model):
+            with self.accelerator.no_sync(model) if number < len(parts) else nullcontext():
                 loss = loss + super().training_step(model, part, *rest, **how)
         return loss
 
@@ -297,11 +286,11 @@ class StoppableTrainer(Trainer):
         try:
             return self.compute_loss(self.model, parts[0])
         except (RuntimeError, MemoryError) as error:
-            if len(batch["labels"]) == 1 or not is_out_of_memory(error):
+            if len(batch["labels"]) == 1 or not smaller_batch.is_out_of_memory(error):
                 raise
         clear_device_cache(garbage_collection=True)
         log.info("%s: a validation batch of %d is halved", self.callback.what, len(batch["labels"]))
-        return self._mean_loss([half for _, half in halves(batch)])
+        return self._mean_loss([half for _, half in smaller_batch.halves(batch)])
 
     def _mean_loss(self, parts: list[dict[str, Any]]) -> Any:
         counted = [(int((part["labels"] != MASKED).sum()), part) for part in parts]
