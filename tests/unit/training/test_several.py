@@ -107,7 +107,7 @@ def test_two_processes_train_what_one_trains(study, trained, name):
         for row in (ours, theirs):  # the share of an epoch is one of batches
             del row["epoch"]
         assert ours == pytest.approx(theirs, rel=1e-4)
-    assert_close(two, one, rtol=1e-4, atol=1e-4 if again else 1e-5)
+    assert_close(two, one, rtol=1e-4, atol=1e-4)  # where a gradient is next to nothing
     before = weights_of(study.llama)
     for key, values in weights_of(one).items():
         if key in before:  # they have gone far from where they were
