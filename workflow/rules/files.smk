@@ -63,18 +63,8 @@ def converted(wildcards):
     return next(base for base in bases if base.made == name)
 
 
-def given_gguf(wildcards):
-    """The file that a model folder is made of; none of a package, or of one that has gone."""
-    base = converted(wildcards)
-    return (
-        [str(sources.gguf_of(base))]
-        if base.gguf and not sources.not_there(base)
-        else []
-    )
-
-
 def digest_of_gguf(wildcards):
-    """What is in that file; a package is known by its version."""
+    """What is in its file; a package is known by its version."""
     base = converted(wildcards)
     kept = Path(f"{RESOURCES}/models/{base.made}.json")
     return sources.digest_of_file(sources.gguf_of(base), kept) if base.gguf else ""

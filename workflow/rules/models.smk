@@ -25,9 +25,6 @@ rule download_base:
 
 # A model folder of a GGUF file, which is in a package or anybody's; once, and where it is installed.
 rule convert_base:
-    input:
-        # by what is in it, not by its time; once the folder is there it may go
-        gguf=ancient(given_gguf),
     output:
         folder=directory(f"{RESOURCES}/models/{{source}}/{{key}}"),
     log:
@@ -41,6 +38,7 @@ rule convert_base:
         "../../envs/models.yaml"
     params:
         version=versions.CONVERT,
+        # a file counts by what is in it, not by its time; once the folder is there it may go
         of=digest_of_gguf,
     script:
         "../scripts/convert_base.py"

@@ -48,7 +48,7 @@ def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
             transformers reads from GGUF.
     """
     source = source_of(base)
-    os.environ.setdefault("TQDM_DISABLE", "1")  # the library that is asked draws bars by itself
+    os.environ.setdefault("TQDM_DISABLE", "1")  # libraries would draw bars
     with model_folder(output) as folder:
         steps = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.source-"))
         try:
@@ -150,6 +150,9 @@ def _write_model(steps: Path, header: Header, folder: Path) -> None:
     said = model.config.to_dict()
     for name in ("quantization_config", "_name_or_path", "_model_name_or_path"):
         said.pop(name, None)
+    byte_level = header.metadata.get("tokenizer.ggml.model") == "gpt2"
+    if byte_level and "tokenizer.ggml.bos_token_id" not in header.metadata:
+        said["bos_token_id"] = None  # the family's own is of another vocabulary
     config = AutoConfig.for_model(**said)
     set_places(config, header, _passed_over(steps / "model.gguf", header, model))
     with torch.device("meta"):
@@ -203,11 +206,8 @@ def _write_tokenizer(steps: Path, header: Header, folder: Path) -> None:
         json.dump(said | {"add_bos_token": first}, stream, indent=2, ensure_ascii=False)
     whole = load_tokenizer(folder)
     save_tokenizer(whole, folder)
-    log.info(
-        "%s",
-        whole.beginning
-        or f"texts {'begin' if start_tokens(whole) else 'do not begin'} with a token",
-    )
+    if not whole.beginning:  # what was done about it is told where it is
+        log.info("texts %s with a token", "begin" if start_tokens(whole) else "do not begin")
 
 
 def _write_card(folder: Path, header: Header, made: dict[str, Any]) -> None:
