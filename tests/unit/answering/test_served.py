@@ -25,10 +25,7 @@ from tiny_models import make_model
 
 PROMPT = "$instruction\nAbstract: $context\nQuestion: $question\nAnswer:"
 SCRIPT = f"{sys.executable} {ROOT / 'tests/model_server.py'} $model --port $port"
-TRANSFORMERS = (
-    f"{Path(sys.executable).with_name('transformers')} serve $model --port $port "
-    "--device cpu --dtype float32"
-)
+TRANSFORMERS = "transformers serve $model --port $port --device cpu --dtype float32"
 
 
 def pairs(count=9):

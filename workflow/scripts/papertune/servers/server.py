@@ -156,7 +156,9 @@ class Server(Place):
     def _launch(self) -> None:
         self._port = _free_port()
         words = filled(self.command, **self.names, port=self._port, threads=self.threads)
-        if shutil.which(words[0]) is None:
+        # programs of this Python's environment, also where nobody has activated it
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        if (program := shutil.which(words[0], path=path)) is None:
             hint = "install it into the environment that the job runs in, or give its path"
             raise ServerError(f"no program {words[0]}", where=self.where, hint=hint)
         ours = {
@@ -165,7 +167,7 @@ class Server(Place):
             **dict.fromkeys(KEYS, self.key),
         }
         task = {
-            "command": words, "environment": {**os.environ, **ours},
+            "command": [program, *words[1:]], "environment": {**os.environ, **ours, "PATH": path},
             "remove": str(self.remove or ""),
         }  # fmt: skip
         library = os.pathsep.join(filter(None, [_LIBRARY, os.environ.get("PYTHONPATH")]))
