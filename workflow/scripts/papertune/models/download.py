@@ -9,6 +9,7 @@ from papertune.errors import PapertuneError
 from papertune.jobs import stopping
 from papertune.jobs.keys import hub_token
 from papertune.models.examination import check_base
+from papertune.models.licences import licence_of
 from papertune.owned import beside, give, make_folder
 
 log = logging.getLogger(__name__)
@@ -62,4 +63,4 @@ def download_model(model: str, revision: str, output: Path, *, base: bool = Fals
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     give(partial)
     os.replace(partial, output)
-    log.info("downloaded into %s", output)
+    log.info("downloaded into %s; licence of the weights: %s", output, licence_of(output)[0])
