@@ -26,7 +26,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from papertune.answering.generation import Row, Sampling, batches, generate
+from papertune.answering.batching import batches
+from papertune.answering.generation import Row, Sampling, generate
 from papertune.models.loading import device_name, set_up_torch
 
 TIMES_ONE = 4.0

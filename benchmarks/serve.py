@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 import psutil
 
-from papertune.answering.generation import Generated, Row, Sampling, batches, generate
+from papertune.answering.batching import batches
+from papertune.answering.generation import Generated, Row, Sampling, generate
 from papertune.answering.served import Writer, opened
 from papertune.examples.tokens import start_tokens
 from papertune.models.loading import (

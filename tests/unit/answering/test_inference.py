@@ -8,8 +8,9 @@ import torch
 
 import tiny_training
 from papertune.answering import generation, inference
+from papertune.answering.batching import batches
 from papertune.answering.decoding import row_sampler
-from papertune.answering.generation import Sampling, batches, generate, reference_nll
+from papertune.answering.generation import Sampling, generate, reference_nll
 from papertune.answering.inference import Task, answer
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import encode

@@ -1,7 +1,8 @@
 """What a model makes of a batch: the answers it writes, and how likely it finds reference answers.
 
-Batches are sorted by length, padded on the left, and decoding is explicit. What their prompts share
-is read once (:mod:`papertune.answering.prefixes`), and rows that have ended leave the batch.
+Batches (:mod:`papertune.answering.batching`) are padded on the left, and decoding is explicit. What
+their prompts share is read once (:mod:`papertune.answering.prefixes`), and rows that have ended leave
+the batch.
 
 What a row gets does not depend on the rows beside it: sampling draws from a random number
 generator per row, seeded by the row's key.
@@ -25,7 +26,6 @@ STEPS = 16  # tokens that all rows of a batch write before those that have ended
 log = logging.getLogger(__name__)
 
 Row = tuple[str, list[int]]  # key and prompt tokens
-Tokens = TypeVar("Tokens")
 Done = TypeVar("Done")
 
 
@@ -61,17 +61,6 @@ def room_for(config: Any, max_new_tokens: int) -> tuple[int | None, int]:
         return None, max_new_tokens
     new = min(max_new_tokens, max(context // 2, 1))
     return context - new, new
-
-
-def batches(
-    rows: Sequence[tuple[str, Tokens]], size: int, length: Callable[[Any], int] = len
-) -> list[list[tuple[str, Tokens]]]:
-    """Rows sorted by length, longest first: a batch too large for memory shows at once.
-
-    Beside a row's key stand its prompt's tokens, or what else tells their number by ``length``.
-    """
-    ordered = sorted(rows, key=lambda row: (-length(row[1]), row[0]))
-    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
 def generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -> list[Generated]:

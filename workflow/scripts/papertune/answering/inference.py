@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from papertune.answering.generation import Generated, Sampling, answers, batches, room_for
+from papertune.answering.batching import batches, rows_at_once
+from papertune.answering.generation import Generated, Sampling, answers, room_for
 from papertune.errors import PapertuneError
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
@@ -103,10 +104,11 @@ def answer(
         PapertuneError: the test set is empty, or the model cannot be loaded.
     """
     # places in the file, never its texts: memory does not grow with what is asked about
-    placed = [
-        (digest([str(answer_prompt(task.prompt, pair)), pair.answer]), place)
-        for place, pair in enumerate(read_pairs(task.test_set))
-    ]
+    placed, about = [], {}
+    for place, pair in enumerate(read_pairs(task.test_set)):
+        key = digest([str(answer_prompt(task.prompt, pair)), pair.answer])
+        placed.append((key, place))
+        about[key] = pair.document
     if not placed:
         raise PapertuneError("the test set has no pairs", where=str(task.test_set))
     whole = task.identity(identity)
@@ -115,7 +117,7 @@ def answer(
     log.info("asked %d questions, %d from the store", len(missing), len(placed) - len(missing))
     if missing:
         set_up_torch(threads)
-        todo, unfit = _cut(task, dict(placed), missing)
+        todo, unfit = _cut(task, dict(placed), missing, about, shards)
         finished.add({key: asdict(Told("", 0, False, 0.0, 0, "too_long")) for key in unfit})
         work: dict[str, Any] = {
             "task": task.model_dump(mode="json"), "store": str(store), "identity": whole,
@@ -134,14 +136,16 @@ def answer(
 
 
 def _cut(
-    task: Task, places: dict[str, int], missing: set[str]
+    task: Task, places: dict[str, int], missing: set[str], about: dict[str, str], shards: int
 ) -> tuple[list[list[Place]], set[str]]:
     """The batches of what is missing, each question with its place in the test set; and which of
     it cannot be asked, as the model has no room for it.
 
     They are cut from the whole test set, so that a resumed run has those of an unbroken one.
+    Questions ``about`` the same document stand together.
     """
-    fit = task.fit(load_config(task.model, base=task.base))
+    config = load_config(task.model, base=task.base)
+    fit = task.fit(config)
     read = enumerate(zip(places, task.read(task.form(), places.values(), fit), strict=True))
     lengths = [(key, len(tokens)) for n, (key, (tokens, _)) in read if n not in fit.unfit]
     unasked = "have no room without any context, too: they are not asked and count as empty answers"
@@ -153,9 +157,13 @@ def _cut(
         what = f"the model has room for {fit.most} tokens, and no question fits"
         hint = "take a base with a longer context, a shorter prompt or a smaller max_new_tokens"
         raise PapertuneError(what, where=str(task.test_set), hint=hint)
+    folders = [folder for folder in (task.model, task.base) if folder]
+    share = len(lengths) // shards if shards > 1 else None
+    how = task.answering
+    size = rows_at_once(how.batch_size, config, how.max_new_tokens, folders, share)
     cut = (
         [(key, places[key]) for key, _ in batch if key in missing]
-        for batch in batches(lengths, task.answering.batch_size, length=int)
+        for batch in batches(lengths, size, length=int, about=about.__getitem__)
     )
     unfit = {key for n, key in enumerate(places) if n in fit.unfit}
     return [batch for batch in cut if batch], unfit & missing

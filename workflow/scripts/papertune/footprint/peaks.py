@@ -22,6 +22,7 @@ for a batch whose examples are all as long as ``max_length``.
 import math
 from dataclasses import dataclass
 
+from papertune.answering.batching import CPU_MEMORY, CPU_ROWS, Sizes
 from papertune.answering.generation import LOGITS as LIKELIHOOD_LOGITS
 from papertune.footprint.architecture import Architecture
 from papertune.footprint.trained import BF16, FP32, Machine, Trained
@@ -207,11 +208,17 @@ def answering_peak(
     number, trained = BF16 if machine.half else FP32, Trained(arch, recipe, machine)
     # adapted or not, weights are in the precision of the computation
     weights = trained.weights(number) if recipe.with_adapters else arch.parameters * number
-    new, batch = answering.max_new_tokens, answering.batch_size
-    prompt = recipe.training.max_length
+    new, prompt = answering.max_new_tokens, recipe.training.max_length
     if arch.context:
         new = min(new, max(arch.context // 2, 1))
         prompt = min(prompt, arch.context - new)
+    batch = 1  # a GPU holds what there is room for
+    if isinstance(answering.batch_size, int):
+        batch = answering.batch_size
+    elif not machine.on_gpu:
+        passing = 3 * arch.intermediate + 3 * arch.width + 4 * arch.heads * arch.head_dim
+        sizes = Sizes(arch.layers, arch.kv_heads * arch.head_dim, passing, arch.vocabulary)
+        batch = sizes.rows(prompt, new, FP32, CPU_MEMORY, CPU_ROWS)
     # keys and values of all layers, and those of one, which are made anew for each token
     cache = batch * (prompt + new) * 2 * arch.kv_heads * arch.head_dim * number * (arch.layers + 1)
     working = 4 * arch.heads * arch.head_dim * number + _working(trained, number, prompt)

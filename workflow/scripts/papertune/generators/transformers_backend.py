@@ -6,7 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from papertune.answering.generation import Row, Sampling, batches, generate, room_for
+from papertune.answering.batching import Size, batches, rows_at_once
+from papertune.answering.generation import Row, Sampling, generate, room_for
 from papertune.errors import GeneratorError
 from papertune.examples.prompts import Fit, Prompts
 from papertune.generators.backends import Backend, Request, Written, decoding_of
@@ -17,6 +18,7 @@ from papertune.study.settings import TransformersGenerator
 log = logging.getLogger(__name__)
 
 WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
+ROWS = 8  # of such a batch, where batches are as large as memory holds
 
 
 class TransformersBackend(Backend):
@@ -36,6 +38,7 @@ class TransformersBackend(Backend):
         self._model: Any = None
         self._tokenizer: Any = None
         self._prompts: Any = None
+        self._size: Size | None = None
 
     def version(self) -> dict[str, Any]:
         """The weights of a local folder; a Hub model is named by its revision."""
@@ -53,7 +56,7 @@ class TransformersBackend(Backend):
             by_key = {request.key: request for request in window}
             decoding = decoding_of(self.settings.decoding, window[0].attempt)
             sampling = Sampling(**decoding.model_dump())
-            for batch in batches(rows, self.settings.batch_size):
+            for batch in self._batches(window, rows):
                 written = generate(self._model, self._tokenizer, batch, sampling)
                 yield [
                     Written(by_key[key], text=one.text, cut=one.truncated)
@@ -62,18 +65,28 @@ class TransformersBackend(Backend):
 
     def cut(self, requests: Iterable[Request], wanted: Container[str]) -> Iterator[list[str]]:
         """See :meth:`papertune.generators.backends.Backend.cut`; loads no model."""
-        for _, rows, too_long in self._windows(requests, wanted):
+        for window, rows, too_long in self._windows(requests, wanted):
             whole = [[one.request.key for one in too_long]]
-            for batch in batches(rows, self.settings.batch_size):
+            for batch in self._batches(window, rows):
                 whole.append([key for key, _ in batch])
             yield from filter(None, ([key for key in keys if key in wanted] for keys in whole))
+
+    def _batches(self, window: list[Request], rows: list[Row]) -> list[list[Row]]:
+        """Requests about a document stand together: its text is read once."""
+        if self._size is None:
+            new = self.settings.decoding.max_new_tokens
+            config = loading.load_config(self.folder)
+            self._size = rows_at_once(self.settings.batch_size, config, new, [self.folder])
+        documents = {request.key: request.document.id for request in window}
+        return batches(rows, self._size, about=documents.__getitem__)
 
     def _windows(
         self, requests: Iterable[Request], wanted: Container[str] | None = None
     ) -> Iterator[tuple[list[Request], list[Row], list[Written]]]:
         """Requests, their prompts' tokens, and what is to be said of prompts that are too long."""
         rest = iter(requests)
-        while window := list(islice(rest, self.settings.batch_size * WINDOW)):
+        size = self.settings.batch_size
+        while window := list(islice(rest, (size if isinstance(size, int) else ROWS) * WINDOW)):
             if wanted is not None and not any(request.key in wanted for request in window):
                 continue
             if self._tokenizer is None:

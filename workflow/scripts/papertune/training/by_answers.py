@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from papertune.answering.generation import Row, Sampling, batches, generate, predicted
+from papertune.answering.batching import batches
+from papertune.answering.generation import Row, Sampling, generate, predicted
 from papertune.answering.inference import answer_of
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
@@ -57,7 +58,9 @@ class AnswerScorer:
         read = enumerate(zip(self._pairs, form.tokens(self._pairs.values(), fit), strict=True))
         self._encoded = {key: one for place, (key, one) in read if place not in fit.unfit}
         rows = [(key, prompt) for key, (prompt, _) in self._encoded.items()]
-        self.batches: list[list[Row]] = batches(rows, max(16, training.batch_size))
+        self.batches: list[list[Row]] = batches(
+            rows, max(16, training.batch_size), about=lambda key: self._pairs[key].document
+        )
 
     def measure(self, model: Any, batch: list[Row]) -> np.ndarray:
         """The sums of the metric's parts over a batch."""

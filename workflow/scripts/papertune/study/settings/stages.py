@@ -48,6 +48,7 @@ def _without_user(host: str) -> str:
 
 
 Host = Annotated[str, Field(pattern=r"^[^/\s]+$"), AfterValidator(_without_user)]
+BatchSize = Literal["auto"] | Annotated[int, Field(ge=1)]  # rows; auto: what memory holds
 Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing", "browser"]
 
 
@@ -166,7 +167,7 @@ class TransformersGenerator(PromptedGenerator):
     has_folder: ClassVar[bool] = True
     backend: Literal["transformers"]
     revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
-    batch_size: int = cosmetic(8, ge=1)
+    batch_size: BatchSize = cosmetic("auto")
 
 
 class OpenAIGenerator(PromptedGenerator, ServerSettings):
@@ -218,7 +219,7 @@ class Answering(ServerSettings):
 
     max_new_tokens: int = Field(64, ge=1)
     temperature: float = Field(0.0, ge=0)
-    batch_size: int = cosmetic(32, ge=1)
+    batch_size: BatchSize = cosmetic("auto")
     engine: Literal["job", "server"] = added("job", description="what writes the answers")
     adapters: Words = added(
         "", description="what the command line has more for an adapter; else it is merged"
