@@ -65,6 +65,30 @@ def test_batches_write_what_one_at_a_time_writes(folder, decoding):
         assert all(one.cut for batch in batched for one in batch)
 
 
+def test_what_requests_share_is_read_once(folder):
+    """The examples of a prompt for all documents, and a document's text for all that is asked of it."""
+    asked = [
+        Request(
+            f"{d}/{q}", Document(str(d), "t", "u", 2020, "x"),
+            Prompt("save " * 20 + ("cache ", "miss ")[d] * 20 + "what " * (4 * d + q), {}),
+        )
+        for q in range(1, 4)
+        for d in range(2)
+    ]  # fmt: skip
+    backend = open_backend(settings(batch_size=3, max_new_tokens=2), folder=folder, threads=1)
+    batches = list(backend.write(asked))
+    about = [{one.request.document.id for one in batch} for batch in batches]
+    assert sorted(map(len, batches)) == [3, 3] and max(map(len, about)) == 1
+    counted = []
+    backend._model.get_input_embeddings().register_forward_pre_hook(
+        lambda _, arguments: counted.append(arguments[0].numel())
+    )
+    backend.settings, backend._size = settings(batch_size=6, max_new_tokens=2), None
+    assert texts(backend.write(asked)) == texts(batches)
+    read = [len(tokens) for tokens in backend._prompts([one.prompt for one in asked])]
+    assert sum(counted) < 0.5 * sum(read)
+
+
 def test_a_second_attempt_and_a_seed_where_it_samples_write_something_else(folder):
     first, seeded, again, hot, other = (
         texts(written(folder, requests(4, attempt), **how))
