@@ -190,6 +190,11 @@ COMMON = {
     "one is the other's beginning": ([[1] * 200, [1] * 240], ([200], [0, 0])),
     "one alone": ([[1] * 200 + [8], [1] * 200 + [9], [2] * 150], ([200, 149], [0, 0, 1])),
     "an empty one": ([[1] * 200, []], None),
+    # what follows the frame is alike for two of them only
+    "a frame and some titles": (
+        [[1] * 200 + ([2] * 30 if n < 2 else [n] * 20) + [9] * n for n in range(8)],
+        ([200], [0] * 8),
+    ),
 }
 
 
@@ -200,7 +205,7 @@ def test_what_texts_share(case):
     if wanted is None:
         assert found is None
         return
-    beginnings, owner = found
+    beginnings, owner = found.beginnings, found.owner
     assert owner == wanted[1] or [1 - one for one in owner] == wanted[1]
     lengths = [len(beginnings[one]) for one in owner]
     assert lengths == [wanted[0][one] for one in wanted[1]]

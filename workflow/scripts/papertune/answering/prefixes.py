@@ -72,6 +72,19 @@ def cache_with(room: int) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """The beginnings that texts share, which of them each has, and how many tokens are read in all.
+
+    ``above`` is what the beginnings share in turn.
+    """
+
+    beginnings: list[Tokens]
+    owner: list[int]  # of each text
+    cost: int
+    above: "Plan | None"
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """The beginnings that a batch shares, read, and which of them each text has."""
 
@@ -117,17 +130,14 @@ class Shared:
 
 def shared(model: Any, pad: int, texts: Sequence[Tokens]) -> Shared | None:
     """Read what texts begin with alike; ``None`` where there is little, or the model cannot."""
-    cut = common(texts)
-    if cut is None or not able(model, pad):
-        return None
-    return _read(model, pad, *cut)
+    plan = common(texts)
+    return None if plan is None or not able(model, pad) else _read(model, pad, plan)
 
 
-def _read(model: Any, pad: int, beginnings: list[Tokens], owner: list[int]) -> Shared:
-    above = common(beginnings)
-    cache, done = cache_with(0), 0
-    if above is not None:
-        cache = _read(model, pad, *above).cache(beginnings)
+def _read(model: Any, pad: int, plan: Plan) -> Shared:
+    beginnings, cache, done = plan.beginnings, cache_with(0), 0
+    if plan.above is not None:
+        cache = _read(model, pad, plan.above).cache(beginnings)
         done = cache.get_seq_length()
     ids, mask, positions = padded(beginnings, pad, model.device)
     only = {"logits_to_keep": 1} if takes(model, "logits_to_keep") else {}
@@ -137,7 +147,7 @@ def _read(model: Any, pad: int, beginnings: list[Tokens], owner: list[int]) -> S
             input_ids=ids[:, done:], attention_mask=mask, past_key_values=cache, use_cache=True,
             **placed, **only,
         )  # fmt: skip
-    return Shared(beginnings, owner, [(layer.keys, layer.values) for layer in cache.layers])
+    return Shared(beginnings, plan.owner, [(layer.keys, layer.values) for layer in cache.layers])
 
 
 def padded(rows: Sequence[Tokens], pad: int, device: Any) -> tuple[Any, Any, Any]:
@@ -150,57 +160,53 @@ def padded(rows: Sequence[Tokens], pad: int, device: Any) -> tuple[Any, Any, Any
     return torch.tensor(ids, device=device), mask.to(device), positions.to(device)
 
 
-def common(texts: Sequence[Tokens]) -> tuple[list[Tokens], list[int]] | None:
-    """The beginnings that texts share, and which of them each has; ``None`` if it does not pay.
+def common(texts: Sequence[Tokens]) -> Plan | None:
+    """The beginnings that texts share; ``None`` if reading these first does not pay.
 
     Texts share one if neighbours in the order of their tokens have more than half in common of what
-    follows the beginning of all; if none do, the beginning of all is what they share.
+    follows the beginning of all; or all share that, if it is cheaper.
     """
     order = sorted(range(len(texts)), key=lambda row: list(texts[row]))
-    pairs = list(pairwise(order))
-    same = [
-        sum(
-            1
-            for _ in takewhile(
-                lambda both: both[0] == both[1], zip(texts[a], texts[b], strict=False)
-            )
-        )
-        for a, b in pairs
-    ]
+    same = [_alike(texts[one], texts[other]) for one, other in pairwise(order)]
     frame = min(same, default=0)
-    groups: list[list[int]] = [order[:1]]
-    ends = []  # how much the rows of a group share
-    alike = len(texts[order[0]])
-    for (a, b), length in zip(pairs, same, strict=True):
-        if 2 * (length - frame) > min(len(texts[a]), len(texts[b])) - frame:
-            groups[-1].append(b)
-            alike = min(alike, length)
+    groups, ends = [order[:1]], [len(texts[order[0]])]
+    for (one, other), length in zip(pairwise(order), same, strict=True):
+        if 2 * (length - frame) > min(len(texts[one]), len(texts[other])) - frame:
+            groups[-1].append(other)
+            ends[-1] = min(ends[-1], length)
         else:
-            ends.append(alike)
-            groups.append([b])
-            alike = len(texts[b])
-    ends.append(alike)
-    if len(groups) == len(texts):
-        groups, ends = [order], [frame]
+            groups.append([other])
+            ends.append(len(texts[other]))
+    best, cost = None, len(texts) * max(map(len, texts))
+    for some, lengths in ((groups, ends), ([order], [frame])):
+        if len(some) < len(texts):
+            plan = _plan(texts, some, lengths)
+            if plan is not None and plan.cost < cost:
+                best, cost = plan, plan.cost
+    return best
+
+
+def _alike(one: Tokens, other: Tokens) -> int:
+    pairs = takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False))
+    return sum(1 for _ in pairs)
+
+
+def _plan(texts: Sequence[Tokens], groups: list[list[int]], ends: list[int]) -> Plan | None:
+    """To read so much of the texts of each group first."""
+    both = list(zip(groups, ends, strict=True))
     rest = max(
-        len(texts[row]) - min(end, len(texts[row]) - 1)
-        for group, end in zip(groups, ends, strict=True)
-        for row in group
+        len(texts[row]) - min(end, len(texts[row]) - 1) for group, end in both for row in group
     )
     # nobody needs more of a beginning than is not read again
-    ends = [
-        min(end, max(len(texts[row]) for row in group) - rest)
-        for group, end in zip(groups, ends, strict=True)
-    ]
-    longest = max(map(len, texts))
-    cost = len(groups) * max(ends) + len(texts) * rest + PASS
-    if min(ends) <= 0 or cost >= len(texts) * longest:
+    ends = [min(end, max(len(texts[row]) for row in group) - rest) for group, end in both]
+    if min(ends) <= 0:
         return None
-    owner = [0] * len(texts)
-    for number, group in enumerate(groups):
-        for row in group:
-            owner[row] = number
-    return [texts[group[0]][:end] for group, end in zip(groups, ends, strict=True)], owner
+    beginnings = [texts[group[0]][:end] for group, end in zip(groups, ends, strict=True)]
+    above = common(beginnings)
+    cost = len(groups) * max(ends) if above is None else above.cost
+    owner = {row: number for number, group in enumerate(groups) for row in group}
+    owners = [owner[row] for row in range(len(texts))]
+    return Plan(beginnings, owners, cost + len(texts) * rest + PASS, above)
 
 
 def able(model: Any, pad: int) -> bool:
@@ -221,9 +227,9 @@ def _goes_on(model: Any, pad: int) -> bool:
         return False
     tokens = [(n + 3) * 7919 % config.vocab_size for n in range(24)]
     texts = [tokens[:20], tokens[:17] + tokens[20:22]]
-    beginnings: list[Tokens] = [tokens[:16]]
+    plan = Plan([tokens[:16]], [0, 0], 0, None)
     try:
-        cache = _read(model, pad, beginnings, [0, 0]).cache(texts, room=4)
+        cache = _read(model, pad, plan).cache(texts, room=4)
         ids, mask, positions = padded(texts, pad, model.device)
         done = cache.get_seq_length()
         placed = positions if takes(model, "position_ids") else None
