@@ -26,10 +26,16 @@ def share_heads() -> None:
             or not plain
         ):
             return sdpa_attention_forward(module, query, key, value, attention_mask, **how)
+        many, few = query.shape[1], key.shape[1]
+        if one := query.shape[2] == 1 and attention_mask.shape[1] == 1:
+            # heads that share keys are then as several tokens of one head, which is faster still
+            query = query.reshape(len(query), few, many // few, -1)
         attended = torch.nn.functional.scaled_dot_product_attention(
             query, key, value, attn_mask=attention_mask, scale=how.get("scaling"),
-            enable_gqa=key.shape[1] != query.shape[1],
+            enable_gqa=query.shape[1] != few,
         )  # fmt: skip
+        if one:
+            attended = attended.reshape(len(query), many, 1, -1)
         return attended.transpose(1, 2).contiguous(), None
 
     ALL_ATTENTION_FUNCTIONS["sdpa"] = shared
