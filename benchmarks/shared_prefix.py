@@ -1,7 +1,7 @@
 """How much faster questions are answered, and references read, where each document's text is read once.
 
     python benchmarks/shared_prefix.py MODEL [--documents 8] [--questions 3] [--tokens 300]
-        [--new-tokens 32] [--rounds 3] [--threads 1] [--texts FILE.jsonl]
+        [--new-tokens 32] [--rounds 3] [--threads 1] [--precision fp32] [--texts FILE.jsonl]
 
 MODEL is the folder of a model with real weights, such as one below ``resources/models``. Documents
 are of so many tokens each, made of the texts of the file (``abstract`` or ``text`` of each line), or
@@ -14,6 +14,7 @@ read, in two ways:
   ``generate``, and one pass for the references; at most half as fast
 
 Prints both, the ratios of whole, answering and likelihoods, and how many answers are the same.
+In fp32 all should be; in bf16 other orders of additions are rounded otherwise, and some are not.
 On a CPU the seconds are those that the process computed. Rounds alternate, and medians are compared.
 """
 
@@ -64,10 +65,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--texts", type=Path)
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     options = parser.parse_args()
 
     set_up_torch(options.threads, seed=1)
-    model, tokenizer = load_model(options.model), load_tokenizer(options.model)
+    model = load_model(options.model, precision=options.precision)
+    tokenizer = load_tokenizer(options.model)
     rows, sampling = make_rows(tokenizer, options), Sampling(options.new_tokens)
     batch = [row for _, row in rows]
     prompts = [(key, prompt) for key, (prompt, _) in rows]
