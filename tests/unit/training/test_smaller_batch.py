@@ -178,7 +178,9 @@ def test_how_much_is_computed_at_once_and_what_an_earlier_attempt_found(tmp_path
     ]:
         if said:
             (tmp_path / FOUND).write_text(said)
-        assert tokens_at_once(Training(batch_size=batch), longest, tmp_path) == wanted
+        assert (
+            tokens_at_once(Training(batch_size=batch, max_length=8192), longest, tmp_path) == wanted
+        )
 
 
 def test_how_it_is_known():

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from papertune.jobs import distributed
 from papertune.models.modelfolder import on_disk
 from papertune.owned import give
 from papertune.records import atomic_write, read_json
@@ -63,6 +64,14 @@ def newest_whole(checkpoints: Path) -> Path | None:
             return folder
         log.warning("%s is passed over: its best model, %s, is gone", folder, best)
     return None
+
+
+def newest_of_all(checkpoints: Path) -> Path | None:
+    """The newest finished checkpoint as the first of all processes finds it, together."""
+    # it alone: what is not whole is deleted
+    newest = newest_whole(checkpoints) if distributed.is_first() else None
+    name = distributed.of_first(str(newest or ""))
+    return Path(name) if name else None
 
 
 def remove_others(checkpoints: Path, *kept: str | Path | None) -> None:

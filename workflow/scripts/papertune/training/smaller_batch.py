@@ -11,6 +11,7 @@ from papertune.errors import TrainingError, TryAgain
 from papertune.examples.tokens import MASKED
 from papertune.jobs import distributed
 from papertune.models.loading import device_name
+from papertune.owned import make_folder
 from papertune.records import atomic_write, read_json
 from papertune.study.settings import Training
 
@@ -27,12 +28,14 @@ SIGNS = (
 )  # fmt: skip
 
 
-def tokens_at_once(training: Training, longest: int, checkpoints: Path) -> tuple[int, int]:
+def tokens_at_once(training: Training, context: int | None, checkpoints: Path) -> tuple[int, int]:
     """How many tokens of an update are computed at once, and how many an earlier attempt found to fit.
 
     As many as ``batch_size`` examples of the longest length have. A processor computes no faster what
     does not stay in its caches, so there are no more than :data:`ON_CPU` of them.
     """
+    make_folder(checkpoints)
+    longest = min(training.max_length, context or training.max_length)
     most = training.batch_size * longest
     if device_name() == "cpu":
         most = min(most, max(ON_CPU, longest))

@@ -24,11 +24,10 @@ from papertune.models.loading import context_of, load_tokenizer, set_up_torch, v
 from papertune.models.modelfolder import generation_defaults, model_folder, write_facts
 from papertune.models.precision import choose
 from papertune.models.quantization import write_quantization
-from papertune.owned import make_folder
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Training
 from papertune.training.by_answers import AnswerScorer
-from papertune.training.checkpoints import newest_whole
+from papertune.training.checkpoints import newest_of_all
 from papertune.training.data import choose_pairs
 from papertune.training.facts import LOSS, Criterion, run_facts
 from papertune.training.methods import check_optimizer, prepare
@@ -169,9 +168,7 @@ def fit(
     guessing = math.log(vocabulary_of(model.config))
     precision = choose(training.precision, model.config)
 
-    longest = min(training.max_length, context_of(model.config) or training.max_length)
-    make_folder(checkpoints)
-    given, most = tokens_at_once(training, longest, checkpoints)
+    given, most = tokens_at_once(training, context_of(model.config), checkpoints)
     collator = Collator.of(model, tokenizer.pad_token_id, train.packed, what, most)
 
     def run(checkpoint: Path | None) -> Any:
@@ -202,11 +199,8 @@ def fit(
         return trainer.run(checkpoint)
 
     cached = model.config.use_cache
-    # the first one deletes what is not whole
-    newest = newest_whole(checkpoints) if distributed.is_first() else None
-    name = distributed.of_first(str(newest or ""))
     with memory_of(training, what):
-        state = run(Path(name) if name else None)
+        state = run(newest_of_all(checkpoints))
     model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
     facts = run_facts(model, state, criterion)
     if not facts["better_than_untrained"]:
@@ -218,9 +212,7 @@ def fit(
     return facts | {
         "planned_steps": steps,
         "precision": asdict(precision),
-        "batch": {
-            "examples": update, "tokens_at_once": collator.most, "found": collator.most != given,
-        },
+        "batch": {"examples": update, "tokens_at_once": collator.most, "found": collator.most != given},
         "examples": {
             "train": len(train.rows), "validation": len(validation.rows),
             "cut": train.cut + validation.cut, "rejected": train.rejected + validation.rejected,
