@@ -67,6 +67,9 @@ def make_study(folder: Path, experiment: str, count: int) -> Path:
         "splits": {"train": train, "test": test, "validation": 0.05},
         "generators": writers,
         "seeds": [1, 2],
+        # no encoder that has to be installed first
+        "embedders": {},
+        "metrics": [name for name in values["metrics"] if "@" not in name],
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     return table
