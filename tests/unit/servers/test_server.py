@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ import pytest
 
 import loopback
 from papertune.errors import ServerError
+from papertune.jobs import warm
 from papertune.servers import client, keeper
 from papertune.servers import server as server_module
 from papertune.servers.client import Client
@@ -145,6 +148,23 @@ def test_a_port_that_is_taken_meanwhile_is_left_for_another(server, monkeypatch,
         monkeypatch.setattr(server_module, "_free_port", lambda: next(ports, 0) or free())
         assert len(ask(server(), 2)) == 2
     assert "was taken by another process" in caplog.text
+
+
+def test_its_keeper_is_a_process_of_the_job_where_jobs_are_copies_of_another(
+    server, tmp_path, monkeypatch
+):
+    copied = warm.start(tmp_path / "warm", os.getpid(), "json", stdout=subprocess.PIPE)
+    try:
+        assert copied.stdout.readline() == b"ready\n"
+        for name, value in warm.environment_of(tmp_path / "warm").items():
+            monkeypatch.setenv(name, value)
+        one = server(start=0.3)
+        assert len(ask(one, 2)) == 2
+        one.close()
+        assert all_gone(lines(tmp_path / "pids"))
+    finally:
+        copied.kill()
+        copied.wait()
 
 
 JOB = """
