@@ -186,13 +186,14 @@ def ours(model: Any, rows: list[Any], packed: int | None, precision: str) -> flo
     usual, clock = callback.RunCallback, Clock()
 
     class Timed(usual):  # type: ignore[misc, valid-type]
-        def on_train_begin(self, *arguments: Any, **how: Any) -> None:
-            clock.start()
-            super().on_train_begin(*arguments, **how)
+        def on_step_begin(self, args: Any, state: Any, *rest: Any, **how: Any) -> None:
+            if state.global_step == 0:  # after the validation of the untrained model
+                clock.start()
 
-        def on_log(self, *arguments: Any, **how: Any) -> None:
-            clock.stop()  # before the validation and the checkpoint
-            super().on_log(*arguments, **how)
+        def on_step_end(self, args: Any, state: Any, *rest: Any, **how: Any) -> None:
+            if state.global_step == self.steps:  # before the last validation and the checkpoint
+                clock.stop()
+            super().on_step_end(args, state, *rest, **how)
 
     callback.RunCallback = Timed  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as folder:
@@ -275,8 +276,9 @@ def trl(model: Any, rows: list[Any], packed: bool, precision: str) -> float:
     clock = Clock()
 
     class Timed(TrainerCallback):
-        def on_train_begin(self, *_: Any, **__: Any) -> None:
-            clock.start()
+        def on_step_begin(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
+            if state.global_step == 0:
+                clock.start()
 
         def on_train_end(self, *_: Any, **__: Any) -> None:
             clock.stop()
