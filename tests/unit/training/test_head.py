@@ -2,11 +2,12 @@
 
 import pytest
 
+from papertune.examples.packing import Collator
 from papertune.examples.tokens import MASKED, answer_loss, pad
 from papertune.models.loading import load_model, set_up_torch
 from papertune.study.settings import Training
 from papertune.training import head as heads
-from papertune.training.head import HeadLoss, compile_layers, is_compiled
+from papertune.training.head import HeadLoss, choose_attention, compile_layers, is_compiled
 from tiny_models import make_model
 
 ROWS = [
@@ -86,3 +87,28 @@ def test_compiled_layers_give_what_they_gave(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda layer: used(layer, backend="eager"))
     compile_layers(model)
     assert torch.allclose(model(input_ids=ids, use_cache=False).logits, expected, atol=1e-5)
+
+
+def test_attention_that_plans_for_each_shape_is_taken_for_one_shape_only():
+    import torch
+
+    for lengths, packed, taken in (
+        ((4, 4), False, True),
+        ((4, 5), False, False),
+        ((4, 4), True, False),
+    ):
+        choose_attention([{"input_ids": [1] * length} for length in lengths], packed=packed)
+        assert torch.backends.cuda.cudnn_sdp_enabled() == taken
+    set_up_torch(1)  # as every job begins, those that answer among them
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
+@pytest.mark.parametrize(("even", "context", "length"), [(0, 128, 7), (8, 128, 8), (8, 7, 7)])
+def test_rows_on_a_gpu_have_few_lengths_and_the_same_loss(tmp_path, even, context, length):
+    set_up_torch(1)
+    model = load_model(make_model(tmp_path, family="gpt2"), precision="fp32")
+    batch = Collator(0, True, even, context)(ROWS)
+    assert batch["input_ids"].shape == (2, length) and ("attention_mask" in batch) == (not even)
+    labels = batch.pop("labels")
+    loss = answer_loss(model(**{k: v for k, v in batch.items() if k != "tokens"}), labels)
+    assert loss.item() == pytest.approx(losses(model, None)[0], rel=1e-5)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from papertune.errors import TrainingError
 from papertune.examples.tokens import MASKED, Row, pad
 
+EVEN = 64  # tokens
 Way = Literal["positions", "mask", "added mask"]
 
 
@@ -180,7 +181,8 @@ class Collator:
 
     pad_token: int
     only_needed: bool  # whether the model can leave out logits that no loss counts
-    masked: bool = True  # whether padding is told: nothing before it sees it
+    even: int = 0  # rows are as long as a multiple of it, and padding is not told: nothing sees it
+    context: int = 1 << 30  # but no longer than this
     limit: int | None = None  # most tokens of a packed row; None where each example has a row
     way: Way = "positions"
     most: int | None = None  # tokens at once; falls where memory does not hold them
@@ -191,9 +193,12 @@ class Collator:
     ) -> "Collator":
         """The collator for a model; raises as :func:`way_of`."""
         if limit is None:
-            # a GPU would wait in each step to see whether there is padding, and be slower if so
-            masked = model.device.type != "cuda"
-            return cls(pad_token, takes(model, "logits_to_keep"), masked, most=most)
+            # a GPU would wait in each step to see whether there is padding, and be slower if so; and
+            # for each new shape it looks anew for the best way to multiply
+            even = EVEN if model.device.type == "cuda" else 0
+            told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+            needed = takes(model, "logits_to_keep")
+            return cls(pad_token, needed, even, told or cls.context, most=most)
         return cls(pad_token, True, limit=limit, way=way_of(model, what), most=most)
 
     def __call__(self, rows: list[Row]) -> dict[str, Any]:
@@ -220,7 +225,10 @@ class Collator:
     def _batch(self, rows: list[Row]) -> Any:
         if self.limit is not None:
             return pack(rows, self.pad_token, self.limit, way=self.way)
-        batch = pad(rows, self.pad_token, only_needed=self.only_needed)
-        if not self.masked:
-            del batch["attention_mask"]
+        if not self.even:
+            return pad(rows, self.pad_token, only_needed=self.only_needed)
+        longest = max(len(row["input_ids"]) for row in rows)
+        even = max(longest, min(math.ceil(longest / self.even) * self.even, self.context))
+        batch = pad(rows, self.pad_token, only_needed=self.only_needed, length=even)
+        del batch["attention_mask"]
         return batch

@@ -103,15 +103,17 @@ def labelled(
     return Examples(rows, cut, rejected)
 
 
-def pad(rows: list[Row], pad_token: int, *, only_needed: bool = False) -> dict[str, Any]:
-    """A batch as tensors of shape (rows, longest row), padded on the right.
+def pad(
+    rows: list[Row], pad_token: int, *, only_needed: bool = False, length: int = 0
+) -> dict[str, Any]:
+    """A batch as tensors of shape (rows, longest row or ``length``), padded on the right.
 
     ``only_needed`` adds ``logits_to_keep``, the number of last positions whose logits the loss
     needs: most of the work of a small model is logits of prompts that no loss counts.
     """
     import torch
 
-    longest = max(len(row["input_ids"]) for row in rows)
+    longest = max(length, *(len(row["input_ids"]) for row in rows))
 
     def filled(key: str, value: int) -> Any:
         return torch.tensor([row[key] + [value] * (longest - len(row[key])) for row in rows])

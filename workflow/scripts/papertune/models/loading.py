@@ -50,6 +50,8 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     torch.set_num_threads(threads)
+    # cuDNN's plans for each shape anew, a tenth of a second long; a prompt that grows has one for each token
+    torch.backends.cuda.enable_cudnn_sdp(False)
     torch.set_flush_denormal(True)  # denormals slow tiny models on a CPU several times
     set_seed(seed)
     disable_progress_bar()

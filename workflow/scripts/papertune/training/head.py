@@ -11,14 +11,14 @@ The head's weights are rounded up to a multiple of :data:`EVEN` rows meanwhile: 
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import torch
 
-from papertune.examples.tokens import MASKED
+from papertune.examples.tokens import MASKED, Row
 from papertune.jobs import distributed
 from papertune.models.loading import device_name
 from papertune.study.settings import Training
@@ -178,3 +178,13 @@ def compile_layers(model: Any) -> None:
     name, _ = where_layers_are(model)
     for layer in model.get_submodule(name):
         layer.compile()
+
+
+def choose_attention(rows: Sequence[Row], *, packed: bool) -> None:
+    """Take cuDNN's attention, the fastest, where all rows are as long as each other.
+
+    For each new shape it plans anew, which takes longer than the step (:func:`set_up_torch` leaves it
+    out).
+    """
+    alike = len({len(row["input_ids"]) for row in rows}) == 1
+    torch.backends.cuda.enable_cudnn_sdp(alike and not packed)

@@ -31,7 +31,7 @@ from papertune.training import smaller_batch
 from papertune.training.by_answers import AnswerScorer
 from papertune.training.callback import BrokenOff, RunCallback
 from papertune.training.checkpoints import STATE, carried_by
-from papertune.training.head import HeadLoss, compile_layers, is_compiled
+from papertune.training.head import HeadLoss, choose_attention, compile_layers, is_compiled
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,8 @@ class StoppableTrainer(Trainer):
             self.compute_loss_func = self.head.loss
         if self.compiled:
             compile_layers(self.model)
+        if scorer is None:
+            choose_attention(how["train_dataset"], packed=how["data_collator"].limit is not None)
         self.remove_callback(PrinterCallback)
 
     @stopping.unhurried()  # a step may take long, and its checkpoint
