@@ -24,7 +24,7 @@ from papertune.examples.tokens import start_tokens
 from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.models.loading import ADAPTER, load_config
-from papertune.models.precision import choose
+from papertune.models.precision import to_answer
 from papertune.models.quantization import quantization_of
 from papertune.models.whole import whole_model
 from papertune.records import from_json
@@ -70,7 +70,7 @@ def opened(
         place = Place(answering, f"{where}.url")
         yield place, _listed(place, model)
         return
-    dtype = choose("auto", load_config(model, base=base)).dtype  # the job would answer in it
+    dtype = to_answer(load_config(model, base=base)).dtype  # the job would answer in it
     names: dict[str, Any] = {"name": NAME, "dtype": str(dtype).removeprefix("torch.")}
     line, own_way = answering.serve, False
     if answering.adapters and base is not None and (model / ADAPTER).exists():

@@ -203,7 +203,7 @@ def answering_peak(
 ) -> Peak:
     """The most that one process takes: weights, the cache of keys and values, logits.
 
-    Prompts are as long as ``training.max_length``; precision is always ``auto`` there.
+    Prompts are as long as ``training.max_length``; precision is bf16 on a GPU, else fp32.
     """
     number, trained = BF16 if machine.half else FP32, Trained(arch, recipe, machine)
     # adapted or not, weights are in the precision of the computation

@@ -14,7 +14,7 @@ from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.models.attention import share_heads
 from papertune.models.beginning import complete_tokenizer
-from papertune.models.precision import choose
+from papertune.models.precision import choose, to_answer
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
 from papertune.records import file_digest, read_json
 from papertune.study.settings import Quantization
@@ -141,7 +141,7 @@ def load_model(
     folder: str | Path,
     *,
     base: str | Path | None = None,
-    precision: str = "auto",
+    precision: str | None = None,
     quantization: Quantization | None = None,
     device: str | None = None,
 ) -> Any:
@@ -151,8 +151,8 @@ def load_model(
 
     Args:
         base: The folder of the base, where ``folder`` is an adapter's.
-        precision: As :func:`papertune.models.precision.choose` takes it; of a quantised model,
-            that of the rest.
+        precision: As :func:`papertune.models.precision.choose` takes it, of a quantised model that
+            of the rest; without one the model is there to answer.
         quantization: Of the linear layers; an adapter knows its own.
         device: The best of this machine unless given.
 
@@ -166,10 +166,10 @@ def load_model(
     quantization = quantization or quantization_of(folder)
     whole = _whole_model(folder, base)
     config = AutoConfig.from_pretrained(whole, **OFFLINE)
-    dtype = choose(precision, config).dtype
+    dtype = (choose(precision, config) if precision else to_answer(config)).dtype
     how = {"dtype": dtype}
     if quantization:
-        how = quantized(quantization, choose("auto", config).dtype)
+        how = quantized(quantization, choose("auto", config).dtype if precision else dtype)
     model, told = AutoModelForCausalLM.from_pretrained(
         whole, use_safetensors=True, output_loading_info=True, **OFFLINE, **how
     )

@@ -61,6 +61,17 @@ def choose(
     return Precision(**distributed.of_first(asdict(own)))
 
 
+def to_answer(config: Any) -> Precision:
+    """In which precision a model of this configuration writes answers, and rates them.
+
+    float32 on every processor. In bf16 an answer hangs on what is asked beside it: with other rows in
+    the batch, or none, as many as half of a small model's greedy answers come out otherwise.
+    """
+    import torch
+
+    return choose("auto" if torch.cuda.is_available() else "fp32", config)
+
+
 def _of_processor(config: Any, units: Callable[[], str], faster: float) -> Precision:
     import torch
 
