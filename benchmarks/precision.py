@@ -3,9 +3,9 @@
     python benchmarks/precision.py --model resources/models/BASE [--method lora] [--steps 2]
 
 The model of a folder (real weights), examples of 300 to 450 tokens of English, 8 an update, through
-papertune's own ``fit``. Prints what was chosen and why, tokens per second in both, and how far the losses of the
-examples are apart. On a processor with units for bf16 it must be 1.35 times as fast, at a validation
-loss within 1 %; where there are none, both are fp32 and it says so.
+papertune's own ``fit``. Prints what was chosen and why, tokens per second in both, and how far the
+losses of the examples are apart. On a processor with units for bf16 it must be 1.35 times as fast, at a
+validation loss within 1 %; where there are none, both are fp32 and it says so.
 """
 
 import argparse
