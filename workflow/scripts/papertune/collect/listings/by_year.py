@@ -30,7 +30,7 @@ from papertune.study.settings import Source
 
 FOLDER = Path(".snakemake", "papertune-rows")
 RUNS = FOLDER.with_name("papertune-runs")
-VERSION = 2  # of what stands there
+VERSION = 3  # of what stands there
 UNUSED = 2 * 24 * 3600  # seconds after which rows that nobody looked at are deleted
 ALL, UNDATED = "all", "undated"
 
@@ -49,7 +49,7 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
     folder = _parted(source, year)
     dated = sorted(int(path.name) for path in folder.glob("[0-9]*"))
     if year and year not in dated:
-        bad = next((json.loads(item) for *_, item in _lines(folder / UNDATED)), None)
+        bad = next(map(json.loads, _lines(folder / UNDATED)), None)
         said = f"; the first bad row: {bad['key']}: {bad['detail']}" if bad else ""
         raise CollectError(
             f"nothing of {year} in it{said}",
@@ -59,8 +59,7 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
             else "config/README.md says what the rows of such a source need",
         )
     for name in (str(year), UNDATED) if year else (ALL,):
-        for *_, item in _lines(folder / name):
-            values = json.loads(item)
+        for values in map(json.loads, _lines(folder / name)):
             yield Rejection(**values) if "stage" in values else Document(**values)
 
 
@@ -88,10 +87,10 @@ def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> st
 
 
 def _digest(path: Path, mine: Callable[[str], bool] | None) -> str:
-    keyed = ((said, key) for said, key, _ in _lines(path))
+    keyed = (line.rstrip("\n").split("\t") for line in _lines(path.with_name(f"keys-{path.name}")))
     if mine is not None:  # most keys are hexadecimal, and reading JSON takes longer than all else
         named = ((said, json.loads(key) if "\\" in key else key[1:-1]) for said, key in keyed)
-        keyed = ((said, key) for said, key in named if mine(key))
+        keyed = ([said, key] for said, key in named if mine(key))
     hashes = sorted(said for said, _ in keyed)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
@@ -112,12 +111,15 @@ def glance(source: Source, part: Part) -> None:
                 return
 
 
-def _lines(path: Path) -> Iterator[list[str]]:
-    """Of each row of a year what counts of it as a hash, its key or id, and the item, as JSON."""
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a file, none where there is no such file.
+
+    A file of a year has its items as JSON; that of its keys, of each item what counts of it as a hash,
+    and its key or id as JSON.
+    """
     if path.exists():
         with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                yield line.split("\t")
+            yield from lines
 
 
 def _parted(source: Source, year: int) -> Path:
@@ -150,7 +152,7 @@ def _parted(source: Source, year: int) -> Path:
 
 def _part(source: Source, year: int, folder: Path) -> None:
     seen: dict[str, str] = {}
-    streams: dict[str, IO[str]] = {}
+    streams: dict[str, list[IO[str]]] = {}
     with ExitStack() as stack:
         for where, dated, document, said, item in _rows(source, year):
             name = ALL if not year else dated or UNDATED
@@ -166,10 +168,15 @@ def _part(source: Source, year: int, folder: Path) -> None:
             elif document:
                 seen[document] = where
             if name not in streams:
-                streams[name] = stack.enter_context(open(folder / name, "w", encoding="utf-8"))
+                streams[name] = [
+                    stack.enter_context(open(folder / file, "w", encoding="utf-8"))
+                    for file in (name, f"keys-{name}")
+                ]
+            items, keys = streams[name]
             # an id is hexadecimal; dumps would take longer than all else
             named = f'"{key}"' if key == document else json.dumps(key)
-            streams[name].write(f"{said}\t{named}\t{item}\n")
+            items.write(f"{item}\n")
+            keys.write(f"{said}\t{named}\n")
 
 
 # of a row: where it stands, its year or nothing, its id if it is a document, a hash of what counts of
