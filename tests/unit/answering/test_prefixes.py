@@ -115,6 +115,29 @@ def test_answers_are_those_of_each_prompt_alone(family, read, monkeypatch):
     assert (before < 0.7 * sum(len(prompt) for _, prompt in rows)) == (family in FAMILIES)
 
 
+OWN = {
+    "repetition_penalty": 1.5, "min_new_tokens": 4, "forced_eos_token_id": 5,
+    "begin_suppress_tokens": [*range(2, 50)], "cache_implementation": "static",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_models_own_settings_hold_for_each_row_as_alone(name, monkeypatch):
+    """Also where the end token pads, and is not to cost more in rows that have padding."""
+    monkeypatch.setattr(generation, "STEPS", 4)
+    model, rows, new = make("llama"), asked(), 2 * NEW
+    setattr(model.generation_config, name, OWN[name])
+    model.generation_config.pad_token_id = END
+    tokenizer = SimpleNamespace(**{**vars(TOKENIZER), "pad_token_id": END})
+    found = generate(model, tokenizer, rows, Sampling(new))
+    for (_, prompt), one in zip(rows, found, strict=True):
+        ids = torch.tensor([prompt])
+        whole = model.generate(ids, attention_mask=ids > 0, max_new_tokens=new, do_sample=False)
+        own = whole[0, len(prompt) :].tolist()
+        assert one.text == TOKENIZER.decode(own[: own.index(END)] if END in own else own)
+    assert len({one.text for one in found}) > 3
+
+
 @pytest.mark.parametrize("family", ["llama", "gemma3_text", "gpt2", "falcon", "mamba"])
 def test_likelihoods_are_those_of_each_reference_alone(family, read, monkeypatch):
     model = make(family)
@@ -213,11 +236,12 @@ def test_what_texts_share(case):
         assert list(text[: len(beginnings[one])]) == list(beginnings[one])
 
 
-def test_shared_heads_are_read_where_they_are():
+@pytest.mark.parametrize("family", ["llama", "gemma3_text", "gpt2", "falcon"])
+def test_shared_heads_are_read_where_they_are(family):
     """The same numbers, as torch does by itself what transformers does by copying."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    model = make("llama")
+    model = make(family)
     ids = torch.tensor([draw(1, 30), draw(2, 30)])
     mask = torch.tensor([[1] * 30, [0] * 9 + [1] * 21])
     found = []

@@ -39,6 +39,21 @@ def stops_at(stop: Sequence[str], tokenizer: Any, start: int) -> Any:
     return _Stop()
 
 
+def own_penalty(penalty: float, pad: int) -> Any:
+    """A logits processor of a model's own penalty on repetition: prompts count, but no padding.
+
+    transformers' own one counts it, and where the end token pads, rows end later beside longer ones.
+    """
+    from transformers import RepetitionPenaltyLogitsProcessor
+
+    class _OwnPenalty(RepetitionPenaltyLogitsProcessor):
+        def __call__(self, ids: Any, scores: Any) -> Any:
+            padding = (ids == pad).cumprod(dim=1).bool()
+            return super().__call__(ids.where(~padding, ids[:, -1:]), scores)
+
+    return _OwnPenalty(penalty)
+
+
 def row_sampler(keys: list[str], sampling: Any, device: Any) -> Any:
     """A logits processor that makes the greedy choice a draw from softmax(logits / temperature).
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any, TypeVar
 
-from papertune.answering.decoding import before_any, row_sampler, stops_at
+from papertune.answering.decoding import before_any, own_penalty, row_sampler, stops_at
 from papertune.errors import PapertuneError
 from papertune.examples.packing import takes
 from papertune.examples.tokens import Encoded
@@ -22,6 +22,11 @@ from papertune.models.loading import context_of, end_tokens
 
 LOGITS = 2**27  # most logits held at once: 0.5 GB in fp32
 STEPS = 16  # tokens that all rows of a batch write before those that have ended leave it
+# what a model's own settings may count from where its answer begins, so that nobody leaves before its end
+COUNTED = (
+    "min_new_tokens", "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id",
+    "exponential_decay_length_penalty",
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -147,24 +152,27 @@ def _generate(
     if prefixes.able(model, pad):
         cache = read.cache(prompts, room=new) if read else prefixes.cache_with(new)
     start, ends = ids.shape[1], end_tokens(model, tokenizer)
-    noise, until = LogitsProcessorList(), StoppingCriteriaList()
+    noise, until, own = LogitsProcessorList(), StoppingCriteriaList(), model.generation_config
     if sampling.repetition_penalty != 1:
         noise.append(RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, start))
+    elif (penalty := float(own.repetition_penalty or 1)) != 1:
+        noise.append(own_penalty(penalty, pad))
     if sampling.stop:
         until.append(stops_at(sampling.stop, tokenizer, start))
     if sampling.temperature > 0:
         sampler = row_sampler([key for key, _ in batch], sampling, model.device)
         noise.append(sampler)
     config = GenerationConfig(
-        max_new_tokens=new, do_sample=False, num_beams=1, use_cache=True,
+        max_new_tokens=new, do_sample=False, num_beams=1, use_cache=True, repetition_penalty=1.0,
         pad_token_id=pad, eos_token_id=sorted(ends) or None,
     )  # fmt: skip
     # rows that have ended before others are padded
     ends |= {pad} if sampling.stop else set()
+    steps = new if cache is None or any(getattr(own, name, None) for name in COUNTED) else STEPS
     left, found = list(range(len(batch))), [Generated("", 0, True)] * len(batch)
     while True:
         done = ids.shape[1] - start
-        config.max_new_tokens = new - done if cache is None else min(STEPS, new - done)
+        config.max_new_tokens = min(steps, new - done)
         with torch.inference_mode():
             ids = model.generate(
                 input_ids=ids, attention_mask=mask, generation_config=config,

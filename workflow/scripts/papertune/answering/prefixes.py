@@ -223,7 +223,8 @@ def _goes_on(model: Any, pad: int) -> bool:
         rope.get("rope_type"),
         *(one.get("rope_type") for one in rope.values() if isinstance(one, dict)),
     }
-    if kinds & set(STRETCHED):
+    own = getattr(getattr(model, "generation_config", None), "cache_implementation", None)
+    if kinds & set(STRETCHED) or own not in (None, "hybrid"):
         return False
     tokens = [(n + 3) * 7919 % config.vocab_size for n in range(24)]
     texts = [tokens[:20], tokens[:17] + tokens[20:22]]
