@@ -19,6 +19,8 @@ from papertune.jobs import warm
 def environment() -> dict[str, str]:
     """What makes the jobs of a Snakemake warm; with WARM_RUN beside it, the run as well.
 
+    Unlike a user's, the processes that share a job's work are warm, too.
+
     The process is started once and ends when the pytest does that has started the workers.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
@@ -30,4 +32,4 @@ def environment() -> dict[str, str]:
         if not address.exists():
             server = warm.start(address, owner, stdout=subprocess.PIPE)
             assert server.stdout and b"ready\n" in server.stdout, "the libraries cannot be loaded"
-    return warm.environment_of(address)
+    return warm.environment_of(address) | {"WARM_MODULE": "papertune.jobs.agent"}

@@ -1,19 +1,22 @@
 """The process that tests' jobs are copied from outlives whatever becomes of one of them."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 import warm_jobs
 from papertune.jobs import warm
+from processes import wait_for
 
 
-def job(folder, text: str) -> str:
-    """The path of a job's script."""
-    script = folder / ".snakemake" / "scripts" / "job.py"
+def job(folder, text: str, name="train") -> str:
+    """The path of a job's script, as Snakemake names it."""
+    script = folder / ".snakemake" / "scripts" / f"tmp1a.{name}.py"
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(text)
     return str(script)
@@ -50,6 +53,114 @@ def test_a_job_outlives_its_run_and_later_ones_start_by_themselves(tmp_path):
     server.stdout.close()
     assert server.wait(20) == 0 and not folder.exists()
     assert subprocess.run(command, capture_output=True, **how).stdout == "False\n"
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A process that copies are made of, and what hands jobs over to it."""
+    (folder := tmp_path / "warm").mkdir(mode=0o700)
+    server = warm.start(folder / "jobs", os.getpid(), "wave", stdout=subprocess.PIPE)
+    assert server.stdout.readline() == b"ready\n"
+    yield server, warm.environment_of(folder / "jobs")
+    server.kill()
+    server.communicate()
+
+
+ONCE = """
+import os, sys, time
+print('wave' in sys.modules, os.getpid(), flush=True)
+if 'wave' in sys.modules:
+    time.sleep(60)
+sys.exit(3)
+"""
+
+
+def test_jobs_begin_by_themselves_when_the_process_is_killed_in_their_midst(copied, tmp_path):
+    server, environment = copied
+    command, how = [sys.executable, job(tmp_path, ONCE)], {"stdout": -1, "stderr": -1, "text": True}
+    with subprocess.Popen(command, env=os.environ | environment, **how) as one:
+        warm_one, first = one.stdout.readline().split()
+        server.kill()
+        said, told = one.communicate(timeout=20)
+    assert (warm_one, said.split()[0], one.returncode) == ("True", "False", 3), told
+    assert int(said.split()[1]) == one.pid and "begins by itself" in told
+    dead = not psutil.pid_exists(int(first)) or psutil.Process(int(first)).status()
+    assert dead in (True, psutil.STATUS_ZOMBIE)  # not both at once
+
+
+def test_a_job_that_is_stopped_for_a_while_stands_still(copied, tmp_path):
+    code = "import os, sys\nprint(os.getpid(), flush=True)\nsys.stdin.read()\n"
+    command, pipes = [sys.executable, job(tmp_path, code)], {"stdin": -1, "stdout": -1}
+    with subprocess.Popen(command, env=os.environ | copied[1], **pipes) as one:
+        copy = psutil.Process(int(one.stdout.readline()))
+        assert copy.pid != one.pid
+        for number, still in ((signal.SIGTSTP, True), (signal.SIGCONT, False)):
+            one.send_signal(number)
+            wait_for(lambda still=still: (copy.status() == psutil.STATUS_STOPPED) is still, one)
+        one.communicate()
+    assert one.returncode == 0
+
+
+CHILDREN = """
+import os, subprocess, sys
+def run(*command):
+    return subprocess.check_output([sys.executable, *command], text=True).strip()
+sees = "import os, sys; print('wave' in sys.modules, hasattr(sys, 'own'))"
+again = os.path.join(os.path.dirname(__file__), "tmp2b.train.py")
+open(again, "w").write(sees)
+open("work.py", "w").write(sees)
+print('wave' in sys.modules, hasattr(sys, "own"), os.environ.get("WARM_JOBS"))
+print(run("-c", sees), run(again), run("work.py"), run("-m", "papertune.work"))
+"""
+
+
+def test_only_jobs_of_this_workflow_are_copies_and_nothing_that_they_start(
+    copied, tmp_path, monkeypatch
+):
+    """Whatever starts in another way has the user's own start of Python, as do copies."""
+    for path, text in (
+        ("own/sitecustomize.py", "import sys\nsys.own = True\n"),
+        ("own/papertune/work.py", "import sys; print('wave' in sys.modules, hasattr(sys, 'own'))"),
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "own"))
+    path = copied[1]["PYTHONPATH"].split(os.pathsep)[0] + f"{os.pathsep}{tmp_path / 'own'}"
+    environment = os.environ | copied[1] | {"PYTHONPATH": path}
+    how = {"env": environment, "cwd": tmp_path, "text": True}
+
+    def says(*command):
+        return subprocess.check_output([sys.executable, *command], **how)
+
+    cold = "False True\n"
+    copy, children = says(job(tmp_path, CHILDREN)).splitlines()
+    assert copy == "True False None"  # its process began before there was one
+    assert children == " ".join([cold.strip()] * 4)
+    sees = "import sys; print('wave' in sys.modules, hasattr(sys, 'own'))"
+    for name in ("download_base", "list_documents", "refresh", "somebody_elses"):
+        assert says(job(tmp_path, sees, name)) == cold
+    assert says("-c", sees) == says("-m", "papertune.work") == cold
+
+
+LIBRARIES = """
+import tempfile, threadpoolctl, torch
+known = {one['user_api']: one['num_threads'] for one in threadpoolctl.threadpool_info()}
+print(sorted(known.items()), torch.get_num_threads(), tempfile.gettempdir())
+"""
+
+
+def test_libraries_of_a_copy_take_its_threads_and_folders_as_if_loaded_by_it(tmp_path):
+    ours = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "TMPDIR": str(tmp_path)}
+    environment = os.environ | warm_jobs.environment() | ours
+    command = [sys.executable, job(tmp_path, LIBRARIES)]
+    said = subprocess.check_output(command, env=environment, text=True)
+    assert said == f"[('blas', 2), ('openmp', 2)] 2 {tmp_path}\n"
+
+
+def test_a_process_that_cannot_load_its_libraries_leaves_nothing(tmp_path):
+    (folder := tmp_path / "warm").mkdir(mode=0o700)
+    server = warm.start(folder / "jobs", os.getpid(), "no_such_library", stderr=subprocess.PIPE)
+    assert b"no_such_library" in server.communicate()[1] and not folder.exists()
 
 
 def test_a_run_says_where_its_jobs_are_handed_over_unless_told_not_to(monkeypatch):

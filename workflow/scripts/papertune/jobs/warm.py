@@ -3,8 +3,9 @@
 Loading takes a job ten seconds, and after one more paper most jobs have less than that to do. Each is a
 process all the same, with its own folder, environment, limits, network and output; only third-party
 libraries are there when it starts, and nothing of the project. ``warm_start/sitecustomize.py`` hands
-jobs over, stands for them and ends as they end. Where there is a GPU nothing of it is used: what a
-process has asked its driver cannot be copied.
+jobs over, stands for them and ends as they end. When the process is killed its copies die with it, and
+their jobs begin by themselves. Where there is a GPU nothing of it is used: what a process has asked its
+driver cannot be copied.
 
 This file is run by itself (``python -P warm.py ADDRESS OWNER [LIBRARY ...]``) and imports nothing of the
 project.
@@ -14,6 +15,8 @@ import atexit
 import contextlib
 import ctypes
 import functools
+import gc
+import importlib
 import json
 import os
 import resource
@@ -27,12 +30,14 @@ import sys
 import tempfile
 import threading
 import traceback
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 ADDRESS = "WARM_JOBS"  # the variable that tells Python's start where the process listens
 COLD = "PAPERTUNE_COLD"  # the variable with which a user has each job start by itself
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 START = Path(__file__).with_name("warm_start")
 # what jobs that load a model or an embedder import first or last
 LIBRARIES = [
@@ -40,8 +45,10 @@ LIBRARIES = [
     *("torch", "transformers", "transformers.trainer", "transformers.generation.utils", "peft"),
     *("transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
     *("sentence_transformers", "scipy.stats", "sacrebleu", "rouge_score.rouge_scorer"),
+    "threadpoolctl",
 ]
-# as papertune.models.loading sets them; jobs with another Hub start by themselves
+# as papertune.models.loading sets them; jobs that ask the Hub start by themselves. A process with threads
+# cannot be copied: a copy has those that its job asks for
 READ_WHEN_LOADED = {
     **dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1"),
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
@@ -131,16 +138,22 @@ def serve(address: str, owner: int) -> None:
                     line.close()
                     continue
                 line.settimeout(None)
-                if pid := os.fork():
+                try:
+                    pid = os.fork()
+                except OSError:  # no room for one more: the job begins by itself
+                    pid = -1
+                if pid > 0:
                     jobs[line] = pid, os.killpg if "--mode" in asked["command"] else os.kill
                     with contextlib.suppress(OSError):
                         os.setpgid(pid, pid)  # as the copy does: whoever is first
-                    for file in files:
-                        os.close(file)
-                else:
+                elif not pid:
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    run(asked, files)
+                    run(asked, files, line.fileno())
+                else:
+                    line.close()
+                for file in files:
+                    os.close(file)
             elif ready in jobs:
                 if number := ready.recv(1):
                     send(ready, number[0])
@@ -150,25 +163,31 @@ def serve(address: str, owner: int) -> None:
                     ready.close()
 
 
-def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
-    """Be the process that was asked for."""
+def run(asked: dict[str, Any], files: list[int], line: int) -> NoReturn:
+    """Be the process that was asked for; whoever asked for it sees at the line's end that it is gone."""
     code = 1
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(DIE_WITH_PARENT, signal.SIGKILL)
     try:
         os.setpgid(0, 0)
         *streams, network = files
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
-        if os.fstat(network).st_ino != os.stat("/proc/self/ns/net").st_ino:
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.setns(network, 0):
-                raise OSError(ctypes.get_errno(), "no such network")
-        os.closerange(3, 1024)  # what the server holds is not the job's
+        other = os.fstat(network).st_ino != os.stat("/proc/self/ns/net").st_ino
+        if other and libc.setns(network, 0):
+            raise OSError(ctypes.get_errno(), "no such network")
+        os.dup2(line, 3, inheritable=False)
+        os.closerange(4, 1024)  # what the server holds is not the job's
         os.chdir(asked["folder"])
         os.umask(asked["umask"])
         for kind, limits in asked["limits"].items():
             resource.setrlimit(int(kind), limits)
         os.environ.clear()
         os.environ.update(asked["environment"])
+        tempfile.tempdir = None  # is where the job's environment says
+        if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+            with contextlib.suppress(ImportError):
+                importlib.import_module("threadpoolctl").threadpool_limits(int(threads))
         sys.orig_argv = [sys.executable, *asked["command"]]
         match asked["command"]:
             case ["-m", module, *arguments]:
@@ -197,19 +216,21 @@ def run(asked: dict[str, Any], files: list[int]) -> NoReturn:
     os._exit(code)
 
 
-if __name__ == "__main__":
-    import gc
-    import importlib
-    import weakref
-
-    for library in sys.argv[3:] or LIBRARIES:
+def load(libraries: list[str]) -> None:
+    """Load what copies are to have; with a GPU this ends."""
+    for library in libraries:
         importlib.import_module(library)
-    for finalizer in cast(
-        "Any", weakref.finalize
-    )._registry.values():  # libraries': half of a copy's time
+    if "torch" in sys.modules and sys.modules["torch"].accelerator.is_available():
+        sys.exit("a GPU's driver knows one process")
+    finalizers = cast("Any", weakref.finalize)._registry.values()
+    for finalizer in finalizers:  # libraries': half of a copy's time
         finalizer.atexit = False
     gc.freeze()  # or each copy would write to all of it when it first collects
+
+
+if __name__ == "__main__":
     try:
+        load(sys.argv[3:] or LIBRARIES)
         serve(sys.argv[1], int(sys.argv[2]))
     finally:
         shutil.rmtree(Path(sys.argv[1]).parent)

@@ -27,7 +27,6 @@ import psutil
 from papertune.errors import ServerError, one_line
 from papertune.jobs import loopback, stopping
 from papertune.jobs.progress import log_beside
-from papertune.jobs.warm import ADDRESS
 from papertune.owned import anybodys
 from papertune.servers.keeper import GRACE
 from papertune.servers.place import Place
@@ -167,9 +166,8 @@ class Server(Place):
             **ENVIRONMENT,
             **dict.fromkeys(KEYS, self.key),
         }
-        here = {name: text for name, text in os.environ.items() if name != ADDRESS}  # no copies
         task = {
-            "command": [program, *words[1:]], "environment": {**here, **ours, "PATH": path},
+            "command": [program, *words[1:]], "environment": {**os.environ, **ours, "PATH": path},
             "remove": str(self.remove or ""),
         }  # fmt: skip
         library = os.pathsep.join(filter(None, [_LIBRARY, os.environ.get("PYTHONPATH")]))
@@ -182,7 +180,7 @@ class Server(Place):
                 stdin=subprocess.PIPE,  # its end ends the server
                 stdout=out,
                 stderr=out,
-                env=here | {"PYTHONPATH": library},
+                env=os.environ | {"PYTHONPATH": library},
                 start_new_session=True,
             )
         assert self._keeper.stdin is not None

@@ -1,16 +1,23 @@
-"""Python starts here: a job is handed to a process that has loaded its libraries already.
+"""Python starts here: a job's script is handed to a process that has loaded its libraries already.
 
 What runs is a process of its own all the same, see ``warm.py``; this one stands for it: it passes
 signals on, ends as that one ends, and takes it along when it is killed. Where nobody has loaded anything,
-or not yet, it is the job itself.
+or not yet, or no longer, it is the job itself. Any Python may come by, so this is written for old ones, too.
 """
 
 import os
 import sys
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+# of this workflow's jobs
+SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+# ask the Hub, whose library is loaded to ask nobody
+ONLINE = ("download_base", "fetch_documents", "list_documents", "refresh")
 
-def hand_over(address: str, command: list[str]) -> None:
+
+def hand_over(address: str, command: list) -> None:
     """Have a command run elsewhere and end as it ends; returns where there is nobody to run it."""
+    import contextlib
     import json
     import resource
     import signal
@@ -19,9 +26,11 @@ def hand_over(address: str, command: list[str]) -> None:
     server = socket.socket(socket.AF_UNIX)
     try:
         server.connect(address)
+        network = os.open("/proc/self/ns/net", os.O_RDONLY)
     except OSError:
         return
-    os.umask(umask := os.umask(0))
+    umask = os.umask(0)
+    os.umask(umask)
     kinds = [kind for name, kind in vars(resource).items() if name.startswith("RLIMIT_")]
     asked = {
         "command": command,
@@ -31,15 +40,44 @@ def hand_over(address: str, command: list[str]) -> None:
         "umask": umask,
         "limits": {kind: resource.getrlimit(kind) for kind in kinds},
     }
-    network = os.open("/proc/self/ns/net", os.O_RDONLY)
-    socket.send_fds(server, [b"\n"], [0, 1, 2, network])
-    server.sendall(json.dumps(asked).encode() + b"\n")
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, lambda number, _: server.send(bytes([number])))
-    status = server.recv(4)
+    told = []
+
+    def tell(number: int) -> None:
+        with contextlib.suppress(OSError):  # its end is read below
+            server.send(bytes([number]))
+
+    def tell_end(number: int, _: object) -> None:
+        told.append(number)
+        tell(number)
+
+    def stand_still(*_: object) -> None:
+        tell(signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    ends = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    handlers: dict = dict.fromkeys(ends, tell_end)
+    handlers[signal.SIGTSTP] = stand_still
+    handlers[signal.SIGCONT] = lambda number, _: tell(number)
+    before: dict = {}
+    status = b""
+    with contextlib.suppress(OSError):
+        socket.send_fds(server, [b"\n"], [0, 1, 2, network])
+        server.sendall(json.dumps(asked).encode() + b"\n")
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:  # which stays, there and here
+                before[number] = signal.signal(number, handler)
+        status = server.recv(4)
     if not status:
-        sys.exit("the process with the libraries is gone")
-    code = os.waitstatus_to_exitcode(int.from_bytes(status))
+        # its copies end with it, and so has this job's: it holds the other end as well
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for end in told:
+            os.kill(os.getpid(), end)
+        server.close()
+        os.close(network)
+        print("the process with the libraries is gone: the job begins by itself", file=sys.stderr)
+        return
+    code = os.waitstatus_to_exitcode(int.from_bytes(status, "big"))
     if code < 0:
         if -code != signal.SIGKILL:
             signal.signal(-code, signal.SIG_DFL)
@@ -47,22 +85,48 @@ def hand_over(address: str, command: list[str]) -> None:
     os._exit(code)
 
 
-def is_ours(command: list[str]) -> bool:
-    """Whether it is a job of Snakemake, what a job starts, or a run for which the test says so."""
+def is_job(command: list) -> bool:
+    """Whether it is the script of a job."""
+    return bool(command) and "/.snakemake/scripts/" in command[0]
+
+
+def is_ours(command: list) -> bool:
+    """Whether it is a job of this workflow, or what the test says.
+
+    Never what a job starts, nor another Python: those may count on what they are started with.
+    """
     if os.environ.pop("WARM_RUN", ""):
-        return True
-    match command:
-        case ["-m", "snakemake", *rest]:
-            return "--mode" in rest  # what a cluster runs for a job
-        case ["-m", module, *_]:
-            return module.startswith("papertune.")
-        case [script, *_]:
-            return "/.snakemake/scripts/" in script
-    return False
+        return "HF_ENDPOINT" not in os.environ  # read when libraries are loaded
+    if is_job(command):
+        name = command[0].split(".")[-2]  # tmp….train.py
+        return name not in ONLINE and os.path.exists(os.path.join(SCRIPTS, name + ".py"))
+    if command[:2] == ["-m", "snakemake"]:
+        return "--mode" in command  # what a cluster runs for a job
+    return command[:2] == ["-m", os.environ.get("WARM_MODULE")]
 
 
-# libraries read this one when they are loaded
-if "WARM_JOBS" in os.environ and "HF_ENDPOINT" not in os.environ:
-    command = [word for n, word in enumerate(sys.orig_argv) if n > 0 and (n > 1 or word != "-P")]
-    if is_ours(command):
-        hand_over(os.environ["WARM_JOBS"], command)
+def step_aside() -> None:
+    """Start as Python does without this: what this one stands before may be the user's own."""
+    own = sys.modules.pop("sitecustomize")
+    try:
+        __import__("sitecustomize")
+    except ImportError as error:
+        sys.modules["sitecustomize"] = own
+        if error.name != "sitecustomize":
+            raise
+
+
+sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != HERE]
+address = os.environ.get("WARM_JOBS")
+command = [
+    word for n, word in enumerate(getattr(sys, "orig_argv", ())) if n and (n > 1 or word != "-P")
+]
+if address and is_job(command) and "WARM_MODULE" not in os.environ:  # nothing of it for children
+    del os.environ["WARM_JOBS"]
+    folders = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
+    others = [folder for folder in folders if folder != HERE]
+    if others:
+        os.environ["PYTHONPATH"] = os.pathsep.join(others)
+if address and is_ours(command):
+    hand_over(address, command)
+step_aside()
