@@ -133,6 +133,5 @@ def tell_remaining():
                 asks={name: n for name, n in asked.items() if isinstance(n, int)},
             )
         )
-    there = workflow.global_resources.items()
-    limits = {name: n for name, n in there if isinstance(n, int) and name != "_nodes"}
+    limits = dict(workflow.global_resources.unwrapped_items())
     remaining.Clock(planned, LAYOUTS, limits).start()

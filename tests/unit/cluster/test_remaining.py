@@ -2,12 +2,13 @@
 
 import heapq
 import json
-import os
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from snakemake.resources import Resource, Resources
 
-from papertune.cluster.remaining import Planned, left
+from papertune.cluster.remaining import Clock, Planned, left
 from papertune.footprint.work import seconds_of
 from papertune.jobs.record import OK, RUNNING, JobRecord, folder_of, jobs_folder, write_record
 from papertune.records import Document, write_records
@@ -93,11 +94,17 @@ def told(jobs: list[Planned], times: list[tuple[float, float]], now: float) -> N
         write_record(folder, record)
         share = min((now - begin) / (end - begin), 1)
         if job.rule in ("synthesize", "train", "answer") and share * (end - begin) > 20:
-            Path(job.log).write_text(f"2026-01-01 INFO x: {round(share * 1000)}/1000 (1.0/s)\n")
-            os.utime(job.log, (BEGAN + now, BEGAN + now))
+            say(job, now, round(share * 1000), 1000)
 
 
-@pytest.mark.parametrize("slower", [0.3, 1.0, 4.0])
+def say(job: Planned, now: float, done: int, of: int) -> None:
+    """A job logs how far it is."""
+    when = datetime.fromtimestamp(BEGAN + now)
+    with open(job.log, "a") as stream:
+        stream.write(f"{when:%Y-%m-%d %H:%M:%S},000 INFO papertune: x: {done}/{of} (1.0/s)\n")
+
+
+@pytest.mark.parametrize("slower", [0.3, 4.0])
 @pytest.mark.parametrize("odd", [{}, {"train": 1.4, "answer": 0.7}, {"train": 0.7, "answer": 1.4}])
 def test_after_a_tenth_of_the_time_it_is_right_within_a_third(layout, slower, odd):
     """On machines that are slower or faster than assumed, also where stages differ in that."""
@@ -108,7 +115,7 @@ def test_after_a_tenth_of_the_time_it_is_right_within_a_third(layout, slower, od
         for job, (start, work) in zip(jobs, expected, strict=True)
     ]
     times, whole = played(jobs, took)
-    for tenth in range(1, 10):
+    for tenth in (1, 2, 3, 5, 8):
         now = whole * tenth / 10
         told(jobs, times, now)
         seconds, done = left(jobs, {"mine": layout}, {"_cores": 2}, RUN, BEGAN + now)
@@ -155,3 +162,50 @@ def test_a_job_that_should_have_ended_makes_all_others_like_it_longer(layout):
         seconds, _ = left(jobs, {"mine": layout}, {"_cores": 1}, RUN, BEGAN + now)
         rest = sum(expected[at + 1 :])
         assert (seconds > 3 * rest) == (now > expected[at])
+
+
+def test_a_machine_has_as_many_cores_as_snakemake_was_given(layout):
+    """Jobs that do not fit beside each other come one after the other."""
+    given = Resources({"_cores": Resource("_cores", 2), "_nodes": Resource("_nodes", None)})
+    jobs = [
+        Planned("train", "mine", {"model": "full", "seed": s}, asks={"_cores": 2}) for s in "12"
+    ]
+    clock = Clock(jobs, {"mine": layout}, dict(given.unwrapped_items()))
+    assert clock.limits == {"_cores": 2}
+    seconds, _ = left(jobs, {"mine": layout}, clock.limits, RUN, BEGAN)
+    assert seconds == pytest.approx(2 * sum(seconds_of(layout, "train", jobs[0].wildcards)))
+    with pytest.raises(KeyError, match="_cores"):
+        left(jobs, {"mine": layout}, {}, RUN, BEGAN)
+
+
+def test_what_a_job_did_lately_tells_how_it_goes_on(layout):
+    """The machine was busy at first; and who asks again about some does not begin anew."""
+    jobs = [Planned("synthesize", "mine", {"generator": "writer", "split": "train"}, "it.log")]
+    jobs[0].asks["_cores"] = 1
+    told(jobs, [(0.0, 1e9)], 1000.0)
+    for now, done in ((600, 60), (700, 160), (800, 260), (900, 360)):
+        say(jobs[0], now, done, 560)
+    seconds, _ = left(jobs, {"mine": layout}, {"_cores": 1}, RUN, BEGAN + 900)
+    assert seconds == pytest.approx(200, rel=0.01)
+    say(jobs[0], 1099, 560, 560)
+    say(jobs[0], 1100, 1, 36)
+    assert left(jobs, {"mine": layout}, {"_cores": 1}, RUN, BEGAN + 1110)[0] < 30
+
+
+def test_how_a_writer_s_batches_are_cut_does_not_matter_much(layout):
+    """``auto``, which is what a generator has unless it says otherwise, is no number."""
+    asked = {"generator": "writer", "split": "train"}
+    by_itself = seconds_of(layout, "synthesize", asked)[1]
+    said = {"generators": {"writer": WRITER | {"pairs": 1, "batch_size": 16}}, "dataset": "writer"}
+    said["models"] = {"full": SETTINGS["models"]["full"]}
+    other = Layout("mine", Experiment.model_validate(SETTINGS | said))
+    assert seconds_of(other, "synthesize", asked)[1] == pytest.approx(by_itself, rel=0.2)
+
+
+def test_a_base_that_is_made_here_is_work_of_whichever_experiment_has_it(layout):
+    said = {"bases": {"base": {"gguf": "some.gguf"}}}
+    other = Layout("other", Experiment.model_validate(SETTINGS | said))
+    made = dict(zip(("source", "key"), other.base_named("base").split("/")[-2:], strict=True))
+    job = Planned("convert_base", "", made, asks={"_cores": 1})
+    for layouts in ({"other": other, "mine": layout}, {"mine": layout, "other": other}):
+        assert left([job], layouts, {"_cores": 1}, RUN, BEGAN)[0] > 20

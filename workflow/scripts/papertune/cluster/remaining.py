@@ -1,8 +1,9 @@
 """How long a run on this machine still takes: planned work, at rates that what it did has shown.
 
-Each job has an estimate from its settings (:mod:`papertune.footprint.work`). What has finished, and
-how far running jobs say that they are, correct it: by the jobs of the same rule where some are known,
-else by all that run a language model. Then jobs are dealt to the machine as they will be.
+Each job has an estimate from its settings (:mod:`papertune.footprint.work`), at a rate that is measured
+when the run begins. What has finished, and how far running jobs say that they are, correct it: by the
+jobs of the same rule where some are known, else by all that run a language model; what was lately
+counts more, as others may use the machine too. Then jobs are dealt to the machine as they will be.
 """
 
 import csv
@@ -16,9 +17,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from papertune.footprint.work import START, seconds_of
+from papertune.footprint.work import RATE, START, measured_rate, seconds_of
 from papertune.jobs.record import OK, RUN, RUNNING, JobRecord, folder_of, jobs_folder, read_record
 from papertune.jobs.warm import ADDRESS
 from papertune.owned import anybodys
@@ -28,12 +31,17 @@ FOLDER = Path("logs")
 FIRST, EVERY = 10.0, 30.0  # seconds to the first look, and between two of them
 BUSY = 100  # times as long as a look takes is waited at least
 KNOWN = 0.05  # share of a job from which on its own pace counts
+RECENT = 120.0  # seconds that its pace is of, if it did so much in these
+HALF = 600.0  # after so many seconds what a job took counts half as much
 MODELS = ("synthesize", "train", "answer", "pretrain_base")  # whose pace is the processor's
 OVERDUE = 0.2  # of what a job has taken, if that is more than was expected
 END = 4096  # bytes of a log that are looked at
 COLUMNS = ("time", "elapsed", "left", "done", "jobs")
 
+CORES = "_cores"  # as Snakemake calls threads, of jobs and of the machine
+
 _SAID = re.compile(r"[: ](\d{1,9})/(\d{1,9})(?: \(|, loss)")
+_WHEN = len("2026-01-31 12:00:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +69,8 @@ class _State:
     work: float
     taken: float | None = None  # None where it has not begun
     ended: bool = False
-    share: float = 0.0
-    told: float = 0.0  # taken when it said that
+    ago: float = 0.0  # since it ended
+    told: list[tuple[float, float]] = field(default_factory=list)  # when, from its start, and share
 
     @property
     def whole(self) -> float:
@@ -74,10 +82,25 @@ class _State:
         """Seconds that a part of it took, and that it was expected to take; None if not known yet."""
         if self.taken is None or not self.whole:
             return None
-        if not self.ended and self.share >= KNOWN:
-            return self.told, self.start + self.share * self.work
+        if not self.ended and self.told and self.told[-1][1] >= KNOWN:
+            when, share = self.told[-1]
+            for before, had in reversed(self.told):
+                if when - before >= RECENT and share - had >= KNOWN:
+                    return when - before, (share - had) * self.work
+            return when, self.start + share * self.work
         # one that should have ended takes as much longer at least
         return (self.taken, self.whole) if self.ended or self.taken > self.whole else None
+
+    def rest(self, pace: float) -> float:
+        """Seconds that it still takes, if all takes ``pace`` times as long as expected."""
+        if self.ended:
+            return 0.0
+        if self.taken is None:
+            return self.whole * pace
+        when, share = self.told[-1] if self.told else (0.0, 0.0)
+        rest = self.work * (1 - share) + (0 if self.told else self.start)
+        since = self.taken - when
+        return max(rest * pace - since, OVERDUE * since)
 
 
 def left(
@@ -88,6 +111,7 @@ def left(
     now: float,
     *,
     loaded: bool = False,
+    rate: float = RATE,
 ) -> tuple[float, int]:
     """Seconds that a run still takes, and how many of its jobs are done.
 
@@ -98,8 +122,12 @@ def left(
         run: Its name in records of jobs.
         now: Seconds since 1970.
         loaded: Jobs start with their libraries loaded.
+        rate: Operations of a thread and second, as :func:`papertune.footprint.work.measured_rate`.
+
+    Raises:
+        KeyError: the limits do not say how many cores there are.
     """
-    states = [_state(job, layouts, run, now) for job in jobs]
+    states = [_state(job, layouts, run, now, rate) for job in jobs]
     for state in states if loaded else ():
         state.start = min(state.start, START)
     paces = _paces(jobs, states)
@@ -108,23 +136,25 @@ def left(
         pace = paces.get(job.kind, paces.get("models" if job.kind in MODELS else "others", 1.0))
         if state.seen is not None:
             pace = state.seen[0] / state.seen[1]
-        taken = state.taken or 0.0
-        each.append(0.0 if state.ended else max(state.whole * pace - taken, OVERDUE * taken))
+        each.append(state.rest(pace))
     begun = [state.taken is not None for state in states]
     return _dealt(jobs, each, begun, limits), sum(state.ended for state in states)
 
 
-def _state(job: Planned, layouts: Mapping[str, Layout], run: str, now: float) -> _State:
-    if job.experiment not in layouts:
-        return _State(0.0, 0.0)
-    state = _State(*seconds_of(layouts[job.experiment], job.rule, job.wildcards))
+def _state(
+    job: Planned, layouts: Mapping[str, Layout], run: str, now: float, rate: float
+) -> _State:
+    # what experiments share belongs to none
+    of = [layouts[job.experiment]] if job.experiment in layouts else layouts.values()
+    times = [seconds_of(layout, job.rule, job.wildcards, rate) for layout in of]
+    state = _State(*max(times, default=(0.0, 0.0)))
     record = _record_of(job, run)
     if record is not None:
         state.ended = record.status == OK
-        state.taken = (record.ended if state.ended and record.ended else now) - record.started
+        end = record.ended if state.ended and record.ended else now
+        state.taken, state.ago = end - record.started, now - end
         if not state.ended and job.log:
-            state.share, when = _share(job.log)
-            state.told = when - record.started
+            state.told = _told(job.log, record.started)
     return state
 
 
@@ -137,15 +167,21 @@ def _record_of(job: Planned, run: str) -> JobRecord | None:
     return None
 
 
-def _share(log: str) -> tuple[float, float]:
-    """How much of its work a running job says is done, and when it said so."""
-    with suppress(OSError), open(log, "rb", opener=anybodys) as stream:
+def _told(log: str, started: float) -> list[tuple[float, float]]:
+    """How much of its work a running job said was done, and how long after its start.
+
+    A writer that asks again begins to count anew: that is not told.
+    """
+    told: list[tuple[float, float]] = []
+    with suppress(OSError, ValueError), open(log, "rb", opener=anybodys) as stream:
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - END))
-        said = _SAID.findall(stream.read().decode("utf-8", "replace"))
-        if said and int(said[-1][1]):
-            share = int(said[-1][0]) / int(said[-1][1])
-            return min(share, 1.0), os.fstat(stream.fileno()).st_mtime
-    return 0.0, 0.0
+        for line in stream.read().decode("utf-8", "replace").splitlines():
+            for done, of in _SAID.findall(line):
+                share = min(int(done) / max(int(of), 1), 1.0)
+                if not told or share > told[-1][1]:
+                    when = datetime.fromisoformat(line[:_WHEN]).timestamp()
+                    told.append((when - started, share))
+    return told
 
 
 def _paces(jobs: Sequence[Planned], states: Sequence[_State]) -> dict[str, float]:
@@ -153,9 +189,10 @@ def _paces(jobs: Sequence[Planned], states: Sequence[_State]) -> dict[str, float
     sums: dict[str, list[float]] = {}
     for job, state in zip(jobs, states, strict=True):
         if state.seen is not None:
+            counts = 0.5 ** (state.ago / HALF)
             for name in (job.kind, "models" if job.kind in MODELS else "others"):
                 took, expected = sums.get(name, [0.0, 0.0])
-                sums[name] = [took + state.seen[0], expected + state.seen[1]]
+                sums[name] = [took + counts * state.seen[0], expected + counts * state.seen[1]]
     return {name: took / expected for name, (took, expected) in sums.items()}
 
 
@@ -172,7 +209,7 @@ def _dealt(
         for needed in job.needs:
             after[needed].append(place)
     ready = [place for place, count in enumerate(waits) if not count]
-    room, running, clock = dict(limits), list[tuple[float, int]](), 0.0
+    room, running, clock = {CORES: limits[CORES], **limits}, list[tuple[float, int]](), 0.0
     while ready or running:
         ready.sort(key=lambda place: (not begun[place], -each[place]))
         for place in list(ready):
@@ -196,16 +233,17 @@ class Clock(threading.Thread):
     """Tells beside a run, on the terminal and in ``logs/remaining.csv``, how long it still takes."""
 
     def __init__(
-        self, jobs: Sequence[Planned], layouts: Mapping[str, Layout], limits: Mapping[str, int]
+        self, jobs: Sequence[Planned], layouts: Mapping[str, Layout], limits: Mapping[str, Any]
     ) -> None:
         super().__init__(name="remaining", daemon=True)
-        self.jobs, self.layouts, self.limits = jobs, layouts, limits
+        self.jobs, self.layouts = jobs, layouts
+        self.limits = {name: most for name, most in limits.items() if isinstance(most, int)}
         self.run_name = os.environ.get(RUN, "").partition(" ")[0]
         self.loaded = bool(os.environ.get(ADDRESS))
 
     def run(self) -> None:
         """Look now and then, until the run ends."""
-        began, wait = time.time(), FIRST
+        began, wait, rate = time.time(), FIRST, measured_rate()
         with suppress(OSError):
             FOLDER.mkdir(exist_ok=True)
             (FOLDER / "remaining.csv").write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
@@ -214,7 +252,7 @@ class Clock(threading.Thread):
             now, clock = time.time(), time.monotonic()
             try:
                 known = (self.jobs, self.layouts, self.limits, self.run_name, now)
-                seconds, done = left(*known, loaded=self.loaded)
+                seconds, done = left(*known, loaded=self.loaded, rate=rate)
             except Exception as error:  # no run should end of it
                 print(f"How long this takes cannot be told: {error!r}", file=sys.stderr)
                 return

@@ -192,6 +192,13 @@ def architecture_in(folder: str) -> Architecture | None:
     return _read(folder, config.stat().st_mtime_ns) if config.exists() else _told.get(folder)
 
 
+def architecture_to_be(layout: Layout, folder: str) -> Architecture | None:
+    """That of a base's folder, or of the base of an experiment from which it will be made."""
+    bases = layout.experiment.bases.items()
+    own = (base for name, base in bases if layout.base_named(name) == folder)
+    return architecture_in(folder) or next((_of_source(base) for base in own), None)
+
+
 def architecture_for(layout: Layout, model: str) -> Architecture | None:
     """That of a model of an experiment, which may still have to be made."""
     return _parts(Task(layout, "answer", model))[0]

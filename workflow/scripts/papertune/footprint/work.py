@@ -1,51 +1,114 @@
-"""How long jobs may take: their work from settings and from what is there already, at assumed rates.
+"""How long jobs may take: their work from settings and from what is there already, at a measured rate.
 
-Rates are of one thread of a processor without bf16 units. Whoever has seen jobs run corrects them
-(:mod:`papertune.cluster.remaining`); what counts here is how jobs compare with each other.
+The rate is of one thread and large matrices; what work of a kind reaches of it was seen in whole runs.
+Whoever has seen jobs of this run corrects it (:mod:`papertune.cluster.remaining`): what counts here is
+how jobs compare with each other.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 
 from papertune.footprint.architecture import Architecture, from_scratch
-from papertune.footprint.study import architecture_for, architecture_in
+from papertune.footprint.study import architecture_for, architecture_to_be
 from papertune.records import count_lines
 from papertune.study.layout import Layout
 from papertune.study.settings import PromptedGenerator, Training
 
-START = 3.0  # seconds of a job whose work is a moment
-LOADING = 12.0  # of one that loads torch and a model, or an embedder
-RATE = 60e9  # operations of a thread and second, of many tokens at once
-WRITING = 2.0  # times as long for an operation of tokens that are written one after the other
-CHARACTERS = 3.6  # of a token, in English with formulas
+START = 1.5  # seconds of a job whose work is a moment
+LOADING = 10.0  # of one that loads torch and a model, or an embedder
+RATE = 100e9  # operations of a thread and second in products of large float32 matrices
+GPU_RATE = 3e12  # of a job that has a GPU
+# times as long as by that rate: many tokens at once, tokens one after the other, with units for bf16
+READING, WRITING, TRAINING_BF16 = 1.7, 5.0, 1.4
+BF16_UNITS = ("amx_tile", "avx512_bf16")  # as Linux calls them
+TOGETHER = 0.85  # n threads are n to this power times as fast as one
+CHARACTERS = 4.4  # of a token, in English with formulas
 TEXT = 1100.0  # characters of a text that is not there yet
-WRITTEN, QUESTION, SENTENCE = 30, 15, 40  # tokens of an answer, of a question, of a sentence
-ATTEMPTS = 1.2  # times that a writer is asked about a document, where it may be asked twice
+# tokens of an answer, of a question, of a sentence, title and request, the longest of some
+WRITTEN, QUESTION, SENTENCE = 42, 18, 130
+STEPS = 16  # rows of a batch go on until so many tokens are written
+PADDED = 1.15  # times as many tokens as texts have, as rows of a batch are as long as the longest
+ATTEMPTS = 1.1  # times that a writer is asked about a document, where it may be asked twice
+BATCH = 32  # rows at once, where the machine decides
 CORPUS = 4000  # texts to pre-train with, where nothing is known of them
 DOCUMENTS = 50  # of a year that nothing is known of
 STEP = 0.03  # seconds of an update, however small the model is
 PARAMETERS = 135_000_000  # of a base that is not there yet
+CONVERTING = 0.2e-6  # seconds of a parameter
+EMBEDDING = 0.07  # seconds of a text
+
+_MEASURE = """
+import time, numpy
+one = numpy.ones((512, 512), numpy.float32)
+one @ one
+begin, products = time.process_time(), 0
+while (spent := time.process_time() - begin) < 0.2:
+    one @ one
+    products += 1
+print(products * 2 * 512**3 / spent)
+"""
 
 
-def seconds_of(layout: Layout, rule: str, wildcards: Mapping[str, str]) -> tuple[float, float]:
-    """Seconds that a job takes to start, and then to do its work, on the threads that it asks for."""
+def measured_rate() -> float:
+    """Operations of a thread and second on this machine, of its processor's time; takes 0.3 s."""
+    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    with suppress(OSError, ValueError, subprocess.SubprocessError):
+        told = subprocess.run(
+            [sys.executable, "-c", _MEASURE],
+            env=os.environ | alone, capture_output=True, check=True, text=True, timeout=60,
+        )  # fmt: skip
+        return float(told.stdout)
+    return RATE
+
+
+def seconds_of(
+    layout: Layout, rule: str, wildcards: Mapping[str, str], rate: float = RATE
+) -> tuple[float, float]:
+    """Seconds that a job takes to start, and then to do its work, on the threads that it asks for.
+
+    ``rate`` is that of :func:`measured_rate`.
+    """
     rule = rule.removesuffix("_here")
     study = layout.experiment
-    threads = max(study.compute.threads, 1)
+    speed = GPU_RATE if study.compute.gpu else rate * max(study.compute.threads, 1) ** TOGETHER
     if rule == "fetch_documents" and study.source.kind not in ("files", "demo"):
         count = _documents(layout, [wildcards["year"]], ("fetched",))
         return START, count * (study.fetching.delay + 0.3)
     if rule in ("train", "pretrain_base"):
         steps, operations = (_training if rule == "train" else _pretraining)(layout, wildcards)
-        return LOADING, steps * STEP + operations / RATE / threads
+        return LOADING, steps * STEP + operations / speed
     if rule == "answer":
-        return LOADING, _answering(layout, wildcards) / RATE / threads
+        return LOADING, _answering(layout, wildcards) / speed
     if rule == "synthesize" and (operations := _writing(layout, wildcards)):
-        return LOADING, operations / RATE / threads
-    if rule in ("score", "find_suspects", "convert_base"):
-        return LOADING, 0.1 * _questions(layout, wildcards.get("test_set", ""), "test")
+        return LOADING, operations / speed
+    if rule == "convert_base":
+        return START, _converted(layout, wildcards) * CONVERTING * RATE / rate
+    if rule in ("score", "find_suspects"):
+        return LOADING, _embedded(layout, wildcards) * EMBEDDING * RATE / rate
     return START, 0.0
+
+
+def _converted(layout: Layout, wildcards: Mapping[str, str]) -> float:
+    """Parameters of the base that is made into a folder; none if another experiment has it."""
+    end = "/{source}/{key}".format_map(wildcards)
+    named = map(layout.base_named, layout.experiment.bases)
+    folder = next((folder for folder in named if folder.endswith(end)), None)
+    arch = architecture_to_be(layout, folder) if folder else None
+    return arch.parameters if arch else PARAMETERS * (folder is not None)
+
+
+def _embedded(layout: Layout, wildcards: Mapping[str, str]) -> float:
+    """Texts that embedders read: documents, else answers and references, which are short."""
+    if "test_set" not in wildcards:
+        return _of_split(layout, "train") + _of_split(layout, "test")
+    texts = 2 * _questions(layout, wildcards["test_set"], "test")
+    return texts * WRITTEN * CHARACTERS / TEXT * len(layout.experiment.scoring_embedders)
 
 
 def _writing(layout: Layout, wildcards: Mapping[str, str]) -> float:
@@ -53,11 +116,12 @@ def _writing(layout: Layout, wildcards: Mapping[str, str]) -> float:
     generator = study.generators[name]
     if not isinstance(generator, PromptedGenerator) or not (folder := layout.generator_model(name)):
         return 0.0
-    arch = architecture_in(folder)
+    arch = architecture_to_be(layout, folder)
     asked = _of_split(layout, split) * (ATTEMPTS if generator.attempts > 1 else 1)
     template = study.generator_template(name)
     # what the prompts of a batch share is read once
-    frame = len(template) / CHARACTERS / getattr(generator, "batch_size", 8)
+    batch = getattr(generator, "batch_size", "auto")
+    frame = len(template) / CHARACTERS / (batch if isinstance(batch, int) else BATCH)
     own = _text(layout, split) if "$text" in template else SENTENCE
     whole = QUESTION + (WRITTEN if "$text" in template else 0)  # a sentence is the answer itself
     new = min(generator.decoding.max_new_tokens, whole * generator.pairs)
@@ -81,7 +145,23 @@ def _training(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, floa
     # backwards takes twice as long as forwards, where weights have gradients; else as long
     passes = 2 if recipe.with_adapters else 3
     read = passes * seen + (training.evaluations + 1) * validation
-    return steps, read * length * 2 * (_body(arch) + _head(arch))
+    # the head reads only what is to be written
+    each = length * _body(arch) + WRITTEN * _head(arch)
+    return steps, read * 2 * each * _trains_at(training)
+
+
+def _trains_at(training: Training) -> float:
+    half = training.precision == "bf16" or (training.precision == "auto" and _bf16_units())
+    return TRAINING_BF16 if half else READING
+
+
+@lru_cache(maxsize=1)
+def _bf16_units() -> bool:
+    """Whether this processor has what makes training choose bf16 by itself."""
+    with suppress(OSError):
+        told = Path("/proc/cpuinfo").read_text("utf-8").split()
+        return any(unit in told for unit in BF16_UNITS)
+    return False
 
 
 def _pretraining(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, float]:
@@ -93,7 +173,7 @@ def _pretraining(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, f
     training, arch = pretrain.training, from_scratch(pretrain.architecture, pretrain.tokenizer)
     steps = _steps(training, texts or CORPUS)
     tokens = steps * training.batch_size * training.accumulation * training.max_length / 2
-    return steps, 3 * tokens * 2 * (_body(arch) + _head(arch))
+    return steps, 3 * tokens * 2 * (_body(arch) + _head(arch)) * _trains_at(training)
 
 
 def _steps(training: Training, examples: float) -> float:
@@ -105,18 +185,19 @@ def _steps(training: Training, examples: float) -> float:
 def _answering(layout: Layout, wildcards: Mapping[str, str]) -> float:
     study, arch = layout.experiment, architecture_for(layout, wildcards["model"])
     asked = _questions(layout, wildcards["test_set"], "test")
-    prompt = _text(layout, "test") + 2 * WRITTEN
+    # once for an answer and once for a likelihood, or for all questions about a document
+    pairs = study.generators[wildcards["test_set"]].pairs
+    text = _text(layout, "test") * (1 / pairs if pairs > 1 else 2)
     new = min(study.answering.max_new_tokens, WRITTEN)
-    # the likelihood of the reference answer is that of some more tokens of the same prompt
-    return asked * (_reading(arch, prompt + WRITTEN) + _new(arch, new))
+    return asked * (_reading(arch, PADDED * (text + 3 * WRITTEN)) + _new(arch, new))
 
 
 def _reading(arch: Architecture | None, tokens: float) -> float:
-    return tokens * 2 * _body(arch)
+    return tokens * 2 * _body(arch) * READING
 
 
 def _new(arch: Architecture | None, tokens: float) -> float:
-    return tokens * 2 * (_body(arch) + _head(arch)) * WRITING
+    return STEPS * ceil(tokens / STEPS) * 2 * (_body(arch) + _head(arch)) * WRITING
 
 
 def _body(arch: Architecture | None) -> float:
