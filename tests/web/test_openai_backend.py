@@ -284,7 +284,7 @@ def test_the_key_is_written_nowhere(server, study, caplog):
 
 
 def test_of_several_candidates_the_best_is_kept_and_more_are_asked_for_alone(server, study):
-    pair = "Question: What number is in the title of caches? Answer: It has %s."
+    pair = "Question: What does the title say of caches? Answer: It has %s."
     decoding = {"decoding": {"temperature": 0.5, "seed": 7}, "pairs": 1, "grounding": 0}
 
     def content(prompt):

@@ -46,6 +46,9 @@ def test_each_mark_falls_with_what_it_is_about(mark):
     assert all(0 <= one <= 1 for one in (*good.values(), *weak.values()))
 
 
+EMPTY = {"text": "", "cut": False, "error": ""}
+
+
 def generator(**values):
     chosen = {"model": "m", "prompt": "p", "url": "http://a.example", "candidates": 3, "pairs": 1}
     return OpenAIGenerator(backend="openai", **{**chosen, **values})
@@ -60,16 +63,18 @@ def test_the_best_is_kept_and_the_others_say_why_they_are_not():
         "What does Tern save of the memory of nine programs?",
         "It saves 12 percent of the energy.",
     )
-    texts = [text(other), text(WEAK["asks"]), text(GOOD), text(GOOD), text(("", ""))]
+    texts = [text(other), text(WEAK["asks"]), text(GOOD), text(GOOD), text(("", "")), EMPTY]
     made = choose(generator(), PROMPT, texts, DOCUMENT)
     assert made["kept"] == [GOOD] and not made["why"]
     [chosen] = made["chosen"]
-    assert (chosen["candidate"], chosen["of"]) == (3, 5)  # of two equal ones the first
+    assert (chosen["candidate"], chosen["of"]) == (3, 6)  # of two equal ones the first
     assert 0 < chosen["grade"] <= 1 and chosen["marks"]["meets"] > 0.5
     Judged(**made)
     told = dict(made["rejected"])
-    assert {*told} == {"not_chosen", "unfit", "duplicate"}
-    assert told["not_chosen"].startswith("candidate 1 of 5, grade 0")
+    assert {*told} == {"not_chosen", "unfit", "duplicate", "without_pair"}
+    assert len(made["kept"]) + len(made["rejected"]) == len(texts)  # nothing is dropped in silence
+    assert told["without_pair"] == "candidate 6 of 6: empty output"
+    assert told["not_chosen"].startswith("candidate 1 of 6, grade 0")
     assert "meets 0.4" in told["not_chosen"] and "asks 0" in told["unfit"]
     assert choose(generator(), PROMPT, texts, DOCUMENT) == made
     several = choose(generator(pairs=2), PROMPT, texts, DOCUMENT)["kept"]
@@ -79,7 +84,7 @@ def test_the_best_is_kept_and_the_others_say_why_they_are_not():
 def test_where_no_candidate_is_fit_there_is_no_pair():
     made = choose(generator(), PROMPT, [text(WEAK["asks"])] * 2, DOCUMENT)
     assert (made["kept"], made["chosen"], made["why"]) == ([], [], "no candidate is fit")
-    made = choose(generator(), PROMPT, [{"text": "", "cut": False, "error": ""}] * 2, DOCUMENT)
+    made = choose(generator(), PROMPT, [EMPTY] * 2, DOCUMENT)
     assert made["why"] == "empty output"
 
 

@@ -267,7 +267,7 @@ def test_candidates_are_about_sentences_and_stand_in_the_store_with_what_the_pro
     write_records(tmp_path / "2010.jsonl", documents)
     files = {name: tmp_path / f"{name}.out" for name in ("output", "rejected")}
     how = {"documents": [tmp_path / "2010.jsonl"], "mine": SplitOf.of("test", SPLITS), **files}
-    synthesize(Writer(**given), store=tmp_path / "store", **how)
+    assert synthesize(Writer(**given), store=tmp_path / "store", **how).requests == 6
     [raw] = tmp_path.glob("store/synthesize/*/*.jsonl")
     lines = [json.loads(line) for line in raw.read_text().splitlines()]
     assert len(lines) == 6 and len({line["key"] for line in lines}) == 6

@@ -176,8 +176,8 @@ class Asking:
     def _items(self, place: Place, attempt: int) -> list[str]:
         return [place.item(attempt, one) for one in range(1, self.writer.candidates + 1)]
 
-    def ask(self, places: list[Place], attempt: int, shards: int) -> None:
-        """Ask about those of the places that are missing.
+    def ask(self, places: list[Place], attempt: int, shards: int) -> int:
+        """Ask about those of the places that are missing; returns how many texts are asked for.
 
         Batches are cut from all documents of the attempt, so that a resumed run has those of an
         unbroken one. A model that runs here is asked by at most ``shards`` processes. Raises as the
@@ -193,20 +193,22 @@ class Asking:
         }
         every = ((place, candidate) for place in places for candidate in candidates)
         cut = self.backend.cut(self._requests(every, attempt), missing)
-        if cut is None:
-            return self.write([list(missing.values())], attempt, len(missing))
-        todo: Iterable[list[Asked]] = ([missing[key] for key in batch] for batch in cut)
+        todo: Iterable[list[Asked]] = [list(missing.values())]
+        if cut is not None:
+            todo = ([missing[key] for key in batch] for batch in cut)
         shared = list(todo) if shards > 1 else []
         if len(shared) < 2:
-            return self.write(shared or todo, attempt, len(missing))
+            self.write(shared or todo, attempt, len(missing))
+            return len(missing)
         assert self.raw is not None
         given = {"writer": self.writer.model_dump(mode="json"), "attempt": attempt}
         given |= {"store": str(self.root), "what": self.what}
         run_shards(write_batches, deal(shared, shards), threads=self.threads, **given)
         self.raw.read_again()
+        return len(missing)
 
     def write(self, batches: Iterable[list[Asked]], attempt: int, count: int) -> None:
-        """Ask about batches as they are, in this process; ``count`` is of their documents."""
+        """Ask about batches as they are, in this process; ``count`` is of what is asked for."""
         written = (self.backend.write(self._requests(batch, attempt)) for batch in batches)
         stored = self._stored(chain.from_iterable(written))
         for batch in progress(stored, count, self.what, size=len):

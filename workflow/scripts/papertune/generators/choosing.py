@@ -102,7 +102,7 @@ def choose(
     Returns:
         As :func:`papertune.generators.checking.judge`; of several candidates also ``chosen``: of each
         pair kept from which ``candidate`` ``of`` how many it is, its ``grade`` and its ``marks``.
-        Those that are not kept are ``rejected`` with theirs.
+        Those that are not kept are ``rejected`` with theirs, a candidate ``without_pair`` as well.
     """
     judged, asked = [], by_sentence(prompt)
     for number, written in enumerate(texts, start=1):
@@ -122,7 +122,7 @@ def choose(
     rejected = [
         (reason, f"candidate {number} of {of}: {detail}")
         for number, one in enumerate(judged, start=1)
-        for reason, detail in one["rejected"]
+        for reason, detail in one["rejected"] or [("without_pair", one["why"])] * (not one["kept"])
     ]
     kept: Pairs = []
     chosen = []

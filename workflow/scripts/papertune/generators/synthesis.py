@@ -75,7 +75,7 @@ class Counts:
     documents: int
     from_store: int = 0  # documents answered without asking the generator
     asked: int = 0  # documents asked about
-    requests: int = 0  # requests to the generator, second attempts included
+    requests: int = 0  # texts asked for: of second attempts and each candidate, too
     pairs: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
@@ -128,12 +128,11 @@ def synthesize(
     with closing(asking.backend):
         for attempt in range(1, writer.attempts + 1):
             wanted = len(asking.missing(left, attempt))
-            counts.requests += wanted
             if attempt == 1:
                 counts.asked, counts.from_store = wanted, len(places) - wanted
             if wanted:
                 log.info("%s: attempt %d: %d documents to ask about", what, attempt, wanted)
-                asking.ask(left, attempt, shards)
+                counts.requests += asking.ask(left, attempt, shards)
             if asking.raw is not None:
                 asking.check(left, attempt)
             if attempt < writer.attempts:
