@@ -55,7 +55,7 @@ def check_run():
                 print(finding, file=sys.stderr)
             found.append(finding)
         found += machine.check_memory(tasks, memory_there())
-        found += machine.check_embedders(LAYOUTS.values())
+        found += machine.check_embedders(embedding_layouts())
         submits = slurm.submits(executor)
         if submits:
             found = [

@@ -81,6 +81,21 @@ def tasks_of_run():
     ]
 
 
+def embedding_layouts():
+    """The experiments of which this run is about to compare texts in meaning."""
+    jobs = {
+        (job.rule.name, job.wildcards.experiment)
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name in ("train", "score", "find_suspects")
+    }
+    return [
+        item
+        for name, item in LAYOUTS.items()
+        if {("score", name), ("find_suspects", name)} & jobs
+        or (("train", name) in jobs and item.experiment.judges)
+    ]
+
+
 def memory_there():
     """What a task is given, as the profile says or as this machine and its driver do."""
     rules = {rule.name: rule for rule in workflow.rules if rule.name in machine.WORKS}

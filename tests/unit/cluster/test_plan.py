@@ -44,6 +44,7 @@ def test_isca_in_full_submits_few_jobs_and_asks_for_so_many_gpu_hours(tmp_path):
 def test_the_plan_says_what_models_take_and_what_would_fit(tmp_path):
     values = yaml.safe_load((ROOT / "config/experiments/isca.yaml").read_text())
     del values["compute"]["memory_mb"]
+    values["training"]["find_batch"] = False  # else only a single example has to fit
     base = values["bases"]["gpt2"]
     folder = tmp_path / f"resources/models/openai-community--gpt2/{base['revision']}"
     folder.mkdir(parents=True)
@@ -51,12 +52,12 @@ def test_the_plan_says_what_models_take_and_what_would_fit(tmp_path):
     (folder / "config.json").write_text(json.dumps({"model_type": "gpt2", **sizes}))
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values))
     profile = (ROOT / "profiles/slurm/config.yaml").read_text()
-    profile = profile.replace("# gpu_memory_gb: 40", "gpu_memory_gb: 8")
+    profile = profile.replace("# gpu_memory_gb: 40", "gpu_memory_gb: 5")
     (tmp_path / "profile").mkdir()
     (tmp_path / "profile/config.yaml").write_text(profile)
     mine = f"experiments={tmp_path / 'mine.yaml'}"
     said = plan(tmp_path, "--profile", str(tmp_path / "profile"), "--config", mine)
-    assert re.search(r"!! mine: training full takes about [\d.]+ GB of GPU memory, but 8", said)
+    assert re.search(r"!! mine: training full takes about [\d.]+ GB of GPU memory, but 5", said)
     assert "what would fit: training.batch_size: " in said and "method: qlora" in said
     assert "ok mine: answering of baseline" in said
     # the machine's own memory is asked for by the same estimate, 4 GB where none is made

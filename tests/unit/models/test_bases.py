@@ -99,7 +99,7 @@ WRONG = {
     "no index": (lambda b: sharded(b, weights=""), "neither model.safetensors nor"),
     "no weights": (lambda b: (b / WEIGHTS).unlink(), "no safetensors weights"),
     "pickled": (only("pytorch_model.bin"), "pickled only"),
-    "gguf": (only("model.gguf"), "GGUF only"),
+    "gguf": (only("model.gguf"), r"(?s)GGUF only.*gguf: .*/model\.gguf"),
     "adapters": (lambda b: change(b / "adapter_config.json", r=4), "which are no model"),
     "no configuration": (lambda b: (b / "config.json").unlink(), "config.json cannot be read"),
     "encoder-decoder": (config(model_type="t5", architectures=["T5ForConditionalGeneration"]),

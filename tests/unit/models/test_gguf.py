@@ -54,10 +54,13 @@ def logits(model, ids):
         return model(torch.tensor([ids])).logits[0].float()
 
 
-def test_the_folder_gives_the_logits_and_tokens_of_what_the_file_was_made_of(llama, tiny, tmp_path):
+def test_the_folder_gives_the_logits_and_tokens_of_what_the_file_was_made_of(
+    llama, tiny, tmp_path, capsys
+):
     import torch
 
     folder = made(Base(gguf=str(tiny)), tmp_path)
+    assert "it/s" not in capsys.readouterr().err  # no bar on the terminal
     mine, theirs = load_tokenizer(folder), load_tokenizer(llama)
     for text in TEXTS:
         assert mine(text)["input_ids"] == theirs(text)["input_ids"]

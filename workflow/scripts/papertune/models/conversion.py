@@ -48,7 +48,6 @@ def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
             transformers reads from GGUF.
     """
     source = source_of(base)
-    os.environ.setdefault("TQDM_DISABLE", "1")  # libraries would draw bars
     with model_folder(output) as folder:
         steps = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.source-"))
         try:
@@ -135,8 +134,10 @@ def _known() -> set[str]:
 def _write_model(steps: Path, header: Header, folder: Path) -> None:
     """Weights and configuration."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM, modeling_gguf_pytorch_utils
+    from transformers.utils.logging import tqdm
 
+    modeling_gguf_pytorch_utils.tqdm = tqdm  # the one that set_up_torch has turned off
     kinds = {tensor.kind for tensor in header.tensors.values() if len(tensor.shape) > 1}
     dtype = {F16: torch.float16, BF16: torch.bfloat16}.get(*kinds) if len(kinds) == 1 else None
     with stopping.at_once():

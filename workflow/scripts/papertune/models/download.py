@@ -56,7 +56,8 @@ def download_model(model: str, revision: str, output: Path, *, base: bool = Fals
         raise PapertuneError(
             "the model has no safetensors weights, and others are not loaded",
             where=where,
-            hint="choose a revision with safetensors, or convert the weights once by hand",
+            hint="choose a revision with safetensors, or convert the weights once by hand; a GGUF "
+            "file that you have downloaded is a base, too (gguf)",
         )
     if base:
         check_base(partial)

@@ -128,10 +128,10 @@ def _is_pointer(path: Path) -> bool:
 
 
 def _other_weights(folder: Path) -> Problem:
-    if any(folder.glob("*.gguf")):
+    if found := sorted(folder.glob("*.gguf")):
         return (
-            "the weights are GGUF only, which is not trained",
-            "take the model's original folder with safetensors",
+            "the weights are GGUF only",
+            f"name the file itself, and a model folder is made of it: gguf: {found[0]}",
         )
     if any(path for kind in PICKLED for path in folder.glob(kind)):
         return (
