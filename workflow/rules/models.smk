@@ -38,6 +38,7 @@ rule convert_base:
         "../../envs/models.yaml"
     params:
         version=versions.CONVERT,
+        base=lambda wildcards: converted(wildcards).identity(),
         # a file counts by what is in it, not by its time; once the folder is there it may go
         of=digest_of_gguf,
     script:

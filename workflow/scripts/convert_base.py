@@ -4,14 +4,8 @@ from pathlib import Path
 
 from papertune.jobs.job import job
 from papertune.models.conversion import convert_base
-from papertune.study.experiment_file import load_experiment
+from papertune.study.settings import Base
 
 with job(snakemake):
-    folder = Path(snakemake.output.folder)
-    bases = [
-        base
-        for path in snakemake.config["files"].values()
-        for base in load_experiment(path).bases.values()
-    ]
-    name = f"{snakemake.wildcards.source}/{snakemake.wildcards.key}"
-    convert_base(next(base for base in bases if base.made == name), folder)
+    base = Base.model_validate(snakemake.params.base)
+    convert_base(base, Path(snakemake.output.folder))

@@ -236,7 +236,7 @@ OF_THE_MODEL = [
     "chat_template.jinja", "additional_chat_templates/tools.jinja", "special_tokens_map.json",
     "merges.txt", "vocab.bpe", "qwen.tiktoken", "tokenizer.model", WEIGHTS,
 ]  # fmt: skip
-BESIDE = ["README.md", "LICENSE.txt", "USE_POLICY.txt", "training.json", "history.csv"]
+BESIDE = ["README.md", "LICENSE.txt", "USE_POLICY.txt", "Terms.txt", "training.json", "history.csv"]
 
 
 def test_the_identity_of_a_model_is_all_that_its_answers_depend_on(base):

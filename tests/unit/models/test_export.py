@@ -50,6 +50,8 @@ def linked_licence(base):
     """As a folder of the Hub's cache has it: a link to a file of its own."""
     (base / "terms").write_text("MIT License")
     (base / "LICENSE").symlink_to("terms")
+    (base / "COPYING").write_text("MIT License")
+    (base / "LICENSES").mkdir()
 
 
 def exported(model, base, folder, scores=None):
@@ -123,7 +125,8 @@ def test_a_whole_model_is_linked_with_its_results_and_its_own_folder_stays(train
     own, theirs = (json.loads((f / "generation_config.json").read_text()) for f in (model, folder))
     assert (own["max_new_tokens"], theirs["max_new_tokens"]) == (64, 7)
     assert not (folder / "LICENSE").is_symlink()
-    assert (folder / "LICENSE").read_text() == "MIT License" and (folder / "results.csv").exists()
+    assert {"LICENSE", "COPYING", "results.csv"} <= {*os.listdir(folder)}
+    assert (folder / "LICENSE").read_text() == "MIT License"
     # results stand in the card once there are scores
     card = ModelCard.load(folder / "README.md")
     (result,) = card.data.eval_results

@@ -15,7 +15,7 @@ from papertune.footprint.architecture import architecture_of, read_architecture
 from papertune.footprint.study import Task, peak_of
 from papertune.models.conversion import convert_base
 from papertune.models.gguf import examine, read_header, sizes_of
-from papertune.models.licences import LICENCES, licence_of, made_from
+from papertune.models.licences import licence_of, made_from
 from papertune.models.loading import load_model, load_tokenizer, weights_digest
 from papertune.models.packages import pieces_of
 from papertune.models.sources import digest_of_file, not_there
@@ -241,7 +241,6 @@ def test_parts_in_packages_are_joined_and_no_code_of_theirs_is_run(llama, tmp_pa
         "made_from": "tiny-a 1.0", "sha256": file_digest(file),
         "terms": ["LICENSE", "TINY_TERMS.html"],
     }  # fmt: skip
-    assert all(any(map(Path(f).match, LICENCES)) for f in record["licence"]["files"])
     # a package that somebody has written into is not the one that was installed
     (tmp_path / "site/tiny/m.1").write_bytes(b"x" + (tmp_path / "site/tiny/m.1").read_bytes()[1:])
     with pytest.raises(PapertuneError, match="not the one that was installed"):

@@ -88,7 +88,8 @@ bases:
   folder: {{path: a}}
   file: {{gguf: a.gguf}}
   packaged: {{package: {{name: a, version: "1", file: b/c.gguf}}}}
-  joined: {{package: {{name: a, version: "1", parts: [{{name: b, version: "1", file: c}}, {{name: d, file: e}}]}}}}
+  joined: {{package: {{name: a, version: "1",
+           parts: [{{name: b, version: "1", file: c}}, {{name: d, file: e}}]}}}}
   own: {{pretrain: {{corpus: {{files: [a.jsonl]}}}}}}
 models:
   judged: {{base: hub, method: scratch, training: {{best_by: similarity@other}}}}
@@ -233,7 +234,16 @@ def others(study: Experiment, annotation: Any, value: Any, prompts: list[str]) -
     else:
         yield from [*choices(annotation), *prompts, *known, 0.7, 7, 2000, "b" * 40, "2222-2222"]
         yield {"train": 3}
-        yield from (f"{value}x", "other", "owner/other", "S2", "cs.CL", "HF_TOKEN", {"first": 1}, True)
+        yield from (
+            f"{value}x",
+            "other",
+            "owner/other",
+            "S2",
+            "cs.CL",
+            "HF_TOKEN",
+            {"first": 1},
+            True,
+        )
 
 
 def changed(
@@ -323,7 +333,7 @@ def test_a_rule_and_its_script_go_through_the_same_door():
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     for path in (ROOT / "workflow/scripts").glob("*.py"):
         text = path.read_text()
-        assert "experiment_file" not in text or path.stem in ("prune", "refresh", "download_base", "convert_base")
+        assert "experiment_file" not in text or path.stem in ("prune", "refresh", "download_base")
         taken = re.findall(r"job\(snakemake, uses\.(\w+)\)", text)
         [rule] = re.findall(rf"\nrule {path.stem}:\n.*?\n    script:", rules, re.S) or [""]
         assert re.findall(r"uses=used\(uses\.(\w+)\)", rule) == taken, path

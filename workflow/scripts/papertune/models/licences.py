@@ -10,13 +10,9 @@ from yaml import YAMLError
 from papertune.records import read_json
 
 UNKNOWN = "unknown"  # a licence that the Hub knows, too
-LICENCES = (
-    "LICENSE*",
-    "LICENCE*",
-    "NOTICE*",
-    "USE_POLICY*",
-    "*TERMS*",
-)  # files that go where weights go
+# names of files with licences and terms, which go where weights go
+_LICENCE = re.compile(r"(licen[cs]e|copying|notice|use_policy|[a-z0-9_.-]*terms)[a-z0-9_.-]*", re.I)
+_NO_TEXT = (".py", ".pyc", ".so", ".safetensors")
 # how the texts of licences begin that say their own name; none is told by its sense
 _TITLES = {
     "apache license version 2.0": "apache-2.0",
@@ -28,6 +24,11 @@ _TITLES = {
     "mozilla public license version 2.0": "mpl-2.0",
 }
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
+
+
+def is_licence(name: str) -> bool:
+    """Whether a file of this name has a licence, or terms of one."""
+    return bool(_LICENCE.fullmatch(name)) and not name.endswith(_NO_TEXT)
 
 
 def licence_of(folder: Path) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.models.attention import share_heads
 from papertune.models.beginning import complete_tokenizer
+from papertune.models.licences import is_licence
 from papertune.models.precision import choose, to_answer
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
 from papertune.records import file_digest, read_json
@@ -31,9 +32,7 @@ OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 READ = (
     "*.safetensors", "*.json", "*.jinja", "*/*.jinja", "*.model", "*.txt", "*.tiktoken", "*.bpe",
 )  # fmt: skip
-NOT_READ = re.compile(
-    r"(training|identity|made_from)\.json|(licen[cs]e|notice|use_policy|readme).*", re.I
-)
+NOT_READ = re.compile(r"(training|identity|made_from)\.json|readme.*", re.I)
 ADAPTER = "adapter_config.json"  # is in the folder of an adapter
 
 
@@ -277,7 +276,7 @@ def weights_digest(folder: str | Path) -> str:
     read = {
         path.relative_to(folder).as_posix(): file_digest(path)
         for path in paths
-        if not NOT_READ.fullmatch(path.name)
+        if not (NOT_READ.fullmatch(path.name) or is_licence(path.name))
     }
     if ADAPTER in read:
         try:

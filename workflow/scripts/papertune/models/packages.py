@@ -1,16 +1,13 @@
 """Files in installed packages, found by what pip has recorded of them: no package is imported."""
 
 import base64
-import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from papertune.errors import PapertuneError
+from papertune.models.licences import is_licence
 from papertune.study.settings import Base, Packaged, PackagePart
-
-LICENCE = re.compile(r"(licen[cs]e|copying|notice|use_policy|[a-z0-9_.-]*terms)[a-z0-9_.-]*", re.I)
-NOT_LICENCE = (".py", ".pyc", ".so")
 
 
 def lacking(package: Packaged) -> dict[str, str]:
@@ -82,10 +79,10 @@ def licences_in(package: Packaged) -> Iterator[tuple[str, Path]]:
     seen = set()
     for name in package.distributions:
         for file in distribution(name).files or []:
-            known = LICENCE.fullmatch(file.name) and file.suffix not in NOT_LICENCE
-            if known and file.name not in seen and Path(str(file.locate())).is_file():
+            path = Path(str(file.locate()))
+            if is_licence(file.name) and file.name not in seen and path.is_file():
                 seen.add(file.name)
-                yield file.name, Path(str(file.locate()))
+                yield file.name, path
 
 
 def licence_named(package: Packaged) -> str:

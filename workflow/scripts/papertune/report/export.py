@@ -8,7 +8,7 @@ from pathlib import Path
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
 from papertune.metrics import metric_named
-from papertune.models.licences import LICENCES
+from papertune.models.licences import is_licence
 from papertune.models.loading import set_up_torch
 from papertune.models.modelcard import Results, read_facts, write_card
 from papertune.models.modelfolder import copy, link_or_copy, model_folder
@@ -62,8 +62,9 @@ def export_model(
         merged = whole_model(model, base, folder, answering, link_or_copy)
         for name in ("training.json", "history.csv"):
             copy(model / name, folder / name)
-        for path in (path for pattern in LICENCES for path in base.glob(pattern)):
-            copy(path.resolve(), folder / path.name)
+        for path in base.iterdir():
+            if is_licence(path.name) and path.is_file():
+                copy(path.resolve(), folder / path.name)
         results = None
         if scores:
             cells = compare(scores, design, matrix=folder / RESULTS)
