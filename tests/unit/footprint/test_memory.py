@@ -232,6 +232,9 @@ def test_methods_processes_and_packing_take_less_in_their_order():
     assert size("qlora") < size("qlora", quantization={"double": False})
     rows = {"batch_size": 16, "max_length": 512}
     assert peak(machine=replace(GPU, processes=8), **rows).device < peak(**rows).device
+    # a process computes its share of an update, up to the batch, though that divides it unevenly
+    uneven = recipe(batch_size=8, accumulation=3, max_length=512)
+    assert Trained(GPT2_SMALL, uneven, replace(GPU, processes=2)).tokens == 8 * 512
     cut = {"examples": {"packing": "blocks", "length": 128}}
     assert peak(parts=cut, **rows).device < peak(**rows).device
 

@@ -26,8 +26,10 @@ def config(width: int = 576, inner: int = 1536):
         ("auto", 576, "AVX512_BF16", 1e9, "fp32", "AVX512_BF16: bf16 was measured"),
     ],
 )
-def test_what_is_chosen_and_why(asked, width, units, faster, name, why):
-    chosen = choose(asked, config(width), units=lambda: units, faster=faster)
+def test_what_is_chosen_and_why(monkeypatch, asked, width, units, faster, name, why):
+    monkeypatch.setattr(precision, "bf16_units", lambda: units)
+    monkeypatch.setattr(precision, "FASTER", faster)
+    chosen = choose(asked, config(width))
     assert chosen.name == name and why in chosen.why
     assert str(chosen.dtype) == {"bf16": "torch.bfloat16", "fp32": "torch.float32"}[name]
     assert (chosen.fp32 is not None) == ("measured" in chosen.why)
@@ -54,9 +56,8 @@ def test_a_wide_model_trains_and_loads_in_it_at_the_same_loss(tmp_path, monkeypa
         folder = run(name, **how)
         said = facts_of(folder)["precision"]
         assert said["name"] == name and said["fp32"] > 1 and said["bf16"] > 1
-        assert (
-            str(load_model(folder).dtype) == "torch.float32"
-        )  # answers do not hang on their batch
+        # answers do not hang on their batch
+        assert str(load_model(folder).dtype) == "torch.float32"
         for ours, theirs in zip(history_of(folder), history_of(exact), strict=True):
             assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], rel=0.01)
     assert facts_of(exact)["precision"]["why"] == "asked for"

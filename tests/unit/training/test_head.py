@@ -57,8 +57,9 @@ def test_loss_and_gradients_are_those_of_all_logits(
         assert torch.allclose(gradients[name], gradient, rtol=1e-3, atol=1e-5), name
 
 
-def test_a_model_that_makes_something_of_its_logits_keeps_its_head(tmp_path):
-    model = load_model(make_model(tmp_path, family="gemma2"), precision="fp32")
+@pytest.mark.parametrize("family", ["gemma2", "cohere", "phi"])  # a cap, a scale, a bias
+def test_a_model_that_makes_something_of_its_logits_keeps_its_head(tmp_path, family):
+    model = load_model(make_model(tmp_path, family=family), precision="fp32")
     assert HeadLoss.of(model, half=False, compiled=False) is None
 
 

@@ -1,6 +1,7 @@
 """Batches that memory does not hold."""
 
 import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -8,14 +9,14 @@ import sys
 import pytest
 
 from papertune.errors import TrainingError
-from papertune.examples.tokens import pad
+from papertune.examples.tokens import MASKED, pad
 from papertune.study.settings import Training
 from papertune.training.callback import RunCallback
 from papertune.training.smaller_batch import (
     FOUND,
     ON_CPU,
-    halves,
     is_out_of_memory,
+    mean_loss,
     tokens_at_once,
 )
 from papertune.training.trainer import StoppableTrainer
@@ -102,7 +103,7 @@ def test_a_later_attempt_begins_with_what_was_found(run, small_gpu, monkeypatch)
 )
 def test_what_never_fits_ends_in_words(run, small_gpu, settings, message, hints):
     small_gpu(0)
-    with pytest.raises(TrainingError, match=f"out of memory with {message} at once: CUDA") as error:
+    with pytest.raises(TrainingError, match=f"{message} at once: CUDA out of memory") as error:
         run("never", **settings)
     assert all(hint in error.value.hint for hint in hints)
 
@@ -214,6 +215,10 @@ def test_a_validation_batch_that_memory_does_not_hold_is_halved(run, monkeypatch
     for row, other in zip(history_of(run("halved", **how)), history_of(whole), strict=True):
         assert row == pytest.approx(other, rel=1e-5)
     assert max(sizes) > 1 == min(sizes)
-    # padding alone is no half
-    batch = pad([{"input_ids": [1, 2], "labels": [1, 2]}] * 3, 0)
-    assert [count for count, _ in halves(batch)] == [1, 2]
+    # what counts no token has no loss, but a loss that is no number is told
+    some, nothing = (
+        {"labels": pad([{"input_ids": [1, 2, 3], "labels": labels}], 0)["labels"]}
+        for labels in ([1, 2, 3], [MASKED] * 3)
+    )
+    assert mean_loss([some, nothing, some], [1.0, math.nan, 3.0]) == 2
+    assert math.isnan(mean_loss([some, nothing], [math.nan, 0.0]))

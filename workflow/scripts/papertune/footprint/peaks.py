@@ -29,13 +29,11 @@ from papertune.footprint.trained import BF16, FP32, Machine, Trained
 from papertune.models.precision import NARROW
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering
-from papertune.training.smaller_batch import ON_CPU
+from papertune.training.smaller_batch import COMPILED_LOGITS, TILE
+from papertune.training.smaller_batch import LOGITS as HEAD_LOGITS
 
-# as papertune.training.head has them, which loads torch
-EVEN, HEAD_LOGITS, COMPILED_LOGITS = 64, 2**26, 2**28
 MIB = 2**20
 LOGITS = 3  # times that they are there at once
-VALIDATED = 16  # examples that are validated at once, or as many as are trained on
 LONGER = 1.5  # times that a reference answer may be longer than what a model may write
 # resident memory of Python with the libraries, seen at the end of a run of a tiny model
 LIBRARIES, BITSANDBYTES, DISTRIBUTED = 410 * MIB, 45 * MIB, 60 * MIB
@@ -108,9 +106,7 @@ def training_peak(arch: Architecture, recipe: Recipe, machine: Machine) -> Peak:
 def _phases(trained: Trained) -> dict[str, float]:
     """What each phase of training holds besides weights and the optimiser's state."""
     arch, recipe, machine = trained.arch, trained.recipe, trained.machine
-    number, tokens = trained.number, trained.batch * trained.each
-    if not machine.on_gpu:
-        tokens = min(tokens, max(ON_CPU, trained.each))
+    number, tokens = trained.number, trained.tokens
     gradients: float = trained.parameters * FP32
     copies = 0  # of weights
     if machine.sharded:
@@ -133,9 +129,7 @@ def _phases(trained: Trained) -> dict[str, float]:
     checkpoints = recipe.training.gradient_checkpointing
     if not machine.on_gpu:
         kept = last + sum(layers) * (HEAP_CHECKPOINTED if checkpoints else HEAP)
-        shown = trained.each * max(trained.batch, VALIDATED, recipe.training.batch_size)
-        shown = min(shown, max(ON_CPU, trained.each))
-        most = shown * max((LOGITS + capped) * logits, working)
+        most = max(tokens, trained.validated) * max((LOGITS + capped) * logits, working)
         return {"training": gradients + copies + tied + kept + most}
     again = 0.0
     if checkpoints:  # of a layer that is computed again, the input is kept
@@ -161,7 +155,7 @@ def _phases(trained: Trained) -> dict[str, float]:
 def _head_in_parts(trained: Trained, tokens: int) -> float:
     """Bytes of head and loss where logits come and go (:mod:`papertune.training.head`)."""
     arch, number = trained.arch, trained.number
-    rows = math.ceil(arch.vocabulary / EVEN) * EVEN
+    rows = math.ceil(arch.vocabulary / TILE) * TILE
     compiled = trained.recipe.training.compile is True
     places = min(tokens, max(1, (COMPILED_LOGITS if compiled else HEAD_LOGITS) // rows))
     part = places * rows * ((0 if compiled else 2 * FP32) + (2 if compiled else 1) * number)

@@ -156,8 +156,9 @@ def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterat
             name = arch.family or "this architecture"
             verdict = replace(verdict, note=f" ({name} is not known: a generous guess)")
         if verdict.fits is False and arch and task.trains and recipe.training.find_batch:
-            # training finds a batch that fits, down to a single example
-            least = _with_training(recipe, batch_size=1)
+            # training finds what fits, down to a single example at once
+            update = recipe.training.batch_size * recipe.training.accumulation
+            least = _with_training(recipe, batch_size=1, accumulation=update)
             verdict = replace(verdict, peak=training_peak(arch, least, machine))
         if verdict.fits is False and arch:
             advice = "lower answering.batch_size or answering.max_new_tokens, or take a larger GPU"

@@ -13,10 +13,12 @@ from typing import Literal
 
 from papertune.footprint.architecture import Architecture, Linear
 from papertune.study.recipe import Recipe
+from papertune.training.smaller_batch import most_at_once
 
 FP32, BF16 = 4, 2
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings")
 HEAD = "lm_head"
+VALIDATED = 16  # examples that are validated at once, or as many as are trained on
 
 # the weights of the layer are trained, or adapters beside them, or gradients only pass through
 Role = Literal["trained", "adapters", "passed"]
@@ -39,8 +41,9 @@ class Trained:
         number: Bytes of a number of the computation.
         row: Tokens of the longest row.
         each: Tokens that an example counts for in a batch.
-        batch: Examples that a process computes at once (as :func:`smaller_batch.share_out` has it).
-        accumulates: Whether gradients of several batches are added up.
+        tokens: That a process computes at once in training.
+        validated: And in a validation.
+        accumulates: Whether gradients of several parts of an update are added up.
         adapted: The linear modules of a layer that adapters are on.
         adapter: Parameters of the adapters of a layer.
         embedding: Parameters of the token embedding that are trained; none or all of them.
@@ -58,10 +61,11 @@ class Trained:
         longest = min(training.max_length, arch.context or training.max_length)
         self.row = min(form.length or longest, longest)
         self.each = self.row if form.packing == "blocks" else longest
-        share = training.batch_size * training.accumulation // machine.processes
-        batches = range(1, training.batch_size + 1)
-        self.batch = max(count for count in batches if max(1, share) % count == 0)
-        self.accumulates = share > self.batch
+        share = max(1, training.batch_size * training.accumulation // machine.processes)
+        most = most_at_once(training, longest, on_gpu=machine.on_gpu)
+        self.tokens = min(share * self.each, most)
+        self.validated = min(max(VALIDATED, training.batch_size) * self.each, most)
+        self.accumulates = share * self.each > most
         self.adapted = arch.adapted(lora.target_modules) if recipe.with_adapters else ()
         self.adapter = sum(lora.rank * (linear.inputs + linear.outputs) for linear in self.adapted)
         embedded = self._trains(*EMBEDDINGS, *[HEAD] * arch.tied)

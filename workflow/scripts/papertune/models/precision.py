@@ -6,7 +6,6 @@ where the units are there and it is measured faster on layers of the model's own
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -37,16 +36,10 @@ class Precision:
         return torch.bfloat16 if self.name == "bf16" else torch.float32
 
 
-def choose(
-    asked: str, config: Any, *, units: Callable[[], str] | None = None, faster: float | None = None
-) -> Precision:
+def choose(asked: str, config: Any) -> Precision:
     """What ``auto``, ``fp32`` or ``bf16`` is for a model of this configuration on this machine.
 
     Of several processes that train one model all call it, and the first one's measurement counts.
-
-    Args:
-        units: Names what of the processor computes in bf16; empty where nothing does.
-        faster: Times as fast as fp32 that bf16 has to be measured; :data:`FASTER` unless given.
     """
     import torch
 
@@ -55,9 +48,7 @@ def choose(
     if torch.cuda.is_available():
         able = torch.cuda.is_bf16_supported()
         return Precision("bf16", "a GPU") if able else Precision("fp32", "a GPU without bf16")
-    own = _of_processor(
-        config.get_text_config(), units or bf16_units, FASTER if faster is None else faster
-    )
+    own = _of_processor(config.get_text_config())
     return Precision(**distributed.of_first(asdict(own)))
 
 
@@ -72,18 +63,18 @@ def to_answer(config: Any) -> Precision:
     return choose("auto" if torch.cuda.is_available() else "fp32", config)
 
 
-def _of_processor(config: Any, units: Callable[[], str], faster: float) -> Precision:
+def _of_processor(config: Any) -> Precision:
     import torch
 
     width = int(getattr(config, "hidden_size", 0))
     inner = int(getattr(config, "intermediate_size", None) or 4 * width)
     if width < NARROW:
         return Precision("fp32", f"layers of {width} gain nothing from bf16 on a processor")
-    name = units()
+    name = bf16_units()
     if not name:
         return Precision("fp32", "the processor has no units for bf16")
     fp32, bf16 = measured(width, inner, torch.get_num_threads())
-    taken = "bf16" if bf16 >= faster * fp32 else "fp32"
+    taken = "bf16" if bf16 >= FASTER * fp32 else "fp32"
     why = f"{name}: bf16 was measured {bf16 / fp32:.1f} times as fast as fp32"
     return Precision(taken, why, fp32, bf16)
 

@@ -5,7 +5,7 @@ their loss is computed. Here the logits of some places at once give their loss a
 are gone (Hsu et al. 2024, "Liger Kernel: Efficient Triton Kernels for LLM Training"). The loss is
 that of :func:`papertune.examples.tokens.answer_loss`.
 
-The head's weights are rounded up to a multiple of :data:`EVEN` rows meanwhile: GPT-2's vocabulary of
+The head's weights are rounded up to a multiple of :data:`TILE` rows meanwhile: GPT-2's vocabulary of
 50,257 has matrix products three times as slow as one of 50,304.
 """
 
@@ -23,12 +23,10 @@ from papertune.jobs import distributed
 from papertune.models.loading import device_name
 from papertune.study.settings import Training
 from papertune.training.methods import where_layers_are
+from papertune.training.smaller_batch import COMPILED_LOGITS, LOGITS, TILE
 
 log = logging.getLogger(__name__)
 
-EVEN = 64  # tensor cores take whole tiles of rows
-LOGITS = 2**26  # at once; each takes 10 bytes
-COMPILED_LOGITS = 2**28  # at once, where what is made of them on the way is never written: 4 bytes
 LONG = 500  # updates from which on compiling takes less time than it saves
 
 
@@ -99,7 +97,7 @@ class _Sum(torch.autograd.Function):
     def forward(ctx: Any, hidden: Any, weight: Any, wanted: Any, how: HeadLoss) -> Any:
         size, dtype = weight.shape[0], how.dtype
         table = weight.to(dtype)
-        if odd := -size % EVEN:
+        if odd := -size % TILE:
             table = torch.nn.functional.pad(table, (0, 0, 0, odd))
         read, (learns, trained, *_) = hidden.to(dtype), ctx.needs_input_grad
         below = torch.empty_like(read) if learns else None

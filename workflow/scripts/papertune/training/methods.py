@@ -39,8 +39,8 @@ def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
     """The model to train: in float32, besides what is quantised and a base under adapters.
 
     What is trained stays in float32; bf16 is a matter of its computation. A base that adapters leave
-    as it is is held in the precision that it is computed in, and answers in: half the memory, and
-    no copy of each weight for each step.
+    as it is is held in the precision that it is computed in: in bf16 half the memory, and no copy of
+    each weight for each step.
 
     New weights are drawn from the random numbers as they are (:func:`set_up_torch` seeds them).
     ``device`` is the best of this machine unless given.

@@ -9,7 +9,7 @@ from papertune.errors import TrainingError
 from papertune.examples.tokens import encode, labelled
 from papertune.identity import share
 from papertune.jobs import distributed, stopping
-from papertune.models.loading import device_name, set_up_torch
+from papertune.models.loading import device_name, in_one_step, set_up_torch
 from papertune.models.modelfolder import model_folder, write_facts
 from papertune.study.settings import Architecture, Pretraining, Tokenizer
 from papertune.training.data import Text, read_corpus
@@ -113,4 +113,6 @@ def make_model(architecture: Architecture, tokenizer: Any) -> Any:
         architecture.family, vocab_size=len(tokenizer), initializer_range=architecture.init_std,
         **tokens, **architecture.config,
     )  # fmt: skip
-    return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    in_one_step(model)
+    return model

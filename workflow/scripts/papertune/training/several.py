@@ -30,6 +30,7 @@ from papertune.jobs import distributed
 from papertune.models.loading import device_name
 from papertune.training.callback import BrokenOff
 from papertune.training.methods import where_layers_are
+from papertune.training.smaller_batch import mean_loss
 from papertune.training.trainer import StoppableTrainer
 
 
@@ -139,13 +140,8 @@ class ShardedTrainer(TogetherTrainer):
 
     def validation_loss(self, batch: dict[str, Any]) -> Any:
         """As of StoppableTrainer, but never halved: all processes compute as often."""
-        total: Any = 0.0
-        count = 0
-        for part in self.parts(batch):
-            counted = int((part["labels"] != MASKED).sum())
-            total += counted * torch.nan_to_num(self.compute_loss(self.model, part))
-            count += counted
-        return total / count
+        parts = self.parts(batch)
+        return mean_loss(parts, [self.compute_loss(self.model, part) for part in parts])
 
     def answer_score(self) -> dict[str, float]:
         """As of StoppableTrainer; the weights are put together, as answers differ in length."""

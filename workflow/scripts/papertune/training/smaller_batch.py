@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 FOUND = "batch.json"  # in the folder of a run's checkpoints
 # tokens at once: of 1,600 a model of 135M parameters trains fastest in bf16, of 3,000 a tenth slower
 ON_CPU = 2048
+# of a GPU's head and loss (papertune.training.head), here because estimates read it without torch:
+# logits at once, each of which takes 10 bytes; where they are compiled, 4
+LOGITS, COMPILED_LOGITS = 2**26, 2**28
+TILE = 64  # rows of the head's weights: tensor cores take whole tiles of them
 # of torch's allocator on a CPU, of the CUDA libraries (which raise no error of their own kind), of
 # oneDNN and of the Linux kernel
 SIGNS = (
@@ -31,19 +35,26 @@ SIGNS = (
 def tokens_at_once(training: Training, context: int | None, checkpoints: Path) -> tuple[int, int]:
     """How many tokens of an update are computed at once, and how many an earlier attempt found to fit.
 
-    As many as ``batch_size`` examples of the longest length have. A processor computes no faster what
-    does not stay in its caches, so there are no more than :data:`ON_CPU` of them.
+    That is kept in the folder of checkpoints.
     """
     make_folder(checkpoints)
     longest = min(training.max_length, context or training.max_length)
-    most = training.batch_size * longest
-    if device_name() == "cpu":
-        most = min(most, max(ON_CPU, longest))
+    most = most_at_once(training, longest, on_gpu=device_name() == "cuda")
     try:
         found = int(read_json(checkpoints / FOUND)["tokens"])
     except (OSError, ValueError, KeyError, TypeError):
         return most, most
     return most, found if 1 <= found < most else most
+
+
+def most_at_once(training: Training, longest: int, *, on_gpu: bool) -> int:
+    """As many tokens as ``batch_size`` examples of the longest length have.
+
+    A processor computes no faster what does not stay in its caches, so there are no more than
+    :data:`ON_CPU` of them.
+    """
+    most = training.batch_size * longest
+    return most if on_gpu else min(most, max(ON_CPU, longest))
 
 
 def remember(checkpoints: Path, most: int, what: str) -> None:
@@ -59,28 +70,6 @@ def remember(checkpoints: Path, most: int, what: str) -> None:
         raise TryAgain("out of memory", where=what)
 
 
-@contextmanager
-def memory_of(training: Training, what: str) -> Iterator[None]:
-    """Where memory does not hold a step of what is made within, say what to do (TrainingError)."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        told = _first_line(error)
-    else:
-        return
-    batch, finding = f"{training.batch_size} examples", "training.find_batch: true, "
-    if training.find_batch:
-        batch, finding = "one example", ""
-    raise TrainingError(
-        f"out of memory with {batch} at once: {told}",
-        where=what,
-        hint=f"{finding}training.gradient_checkpointing: true, a smaller training.max_length, "
-        "method lora or qlora; or a larger GPU, on a CPU more compute.memory_mb",
-    )
-
-
 def parts_of(batch: dict[str, Any], most: int | None) -> list[dict[str, Any]]:
     """What of a batch is computed at once, one part after the other.
 
@@ -92,7 +81,7 @@ def parts_of(batch: dict[str, Any], most: int | None) -> list[dict[str, Any]]:
 def _cut(part: dict[str, Any], most: int | None) -> list[dict[str, Any]]:
     if most is None or len(part["labels"]) == 1 or part["input_ids"].numel() <= most:
         return [part]
-    return [less for _, half in halves(part) for less in _cut(half, most)]
+    return [less for half in halves(part) for less in _cut(half, most)]
 
 
 def fewer_tokens(parts: list[dict[str, Any]], error: BaseException) -> int:
@@ -111,39 +100,52 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
 @contextmanager
-def memory_for(what: str, *, where: str) -> Iterator[None]:
+def memory_for(what: str, *, where: str, hint: str) -> Iterator[None]:
     """Where memory does not hold ``what`` is made within, say what to do (TrainingError)."""
     try:
         yield
     except (RuntimeError, OSError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
+        told = str(error).strip().partition("\n")[0] or type(error).__name__
         raise TrainingError(
-            f"memory does not hold {what}: {_first_line(error)}",
-            where=where,
-            hint="take method lora or qlora, a smaller base, a larger GPU or more "
-            "compute.memory_mb",
+            f"memory does not hold {what}: {told}", where=where, hint=hint
         ) from None
 
 
-def halves(batch: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """The two halves of a batch's rows, each with how many of its tokens the loss counts."""
+def memory_of(training: Training, where: str) -> AbstractContextManager[None]:
+    """As :func:`memory_for`, of the steps of a training."""
+    what, finding = f"{training.batch_size} examples", "training.find_batch: true, "
+    if training.find_batch:
+        what, finding = "one example", ""
+    hint = (
+        f"{finding}training.gradient_checkpointing: true, a smaller training.max_length, "
+        "method lora or qlora; or a larger GPU, on a CPU more compute.memory_mb"
+    )
+    return memory_for(f"a step of {what} at once", where=where, hint=hint)
+
+
+def halves(batch: dict[str, Any]) -> list[dict[str, Any]]:
+    """The two halves of a batch's rows."""
     import torch
 
-    rows, found = len(batch["labels"]), []
-    for part in (slice(rows // 2), slice(rows // 2, rows)):
-        half = {
+    rows = len(batch["labels"])
+    return [
+        {
             # which logits to keep is said for all rows together
             key: value[part] if torch.is_tensor(value) and key != "logits_to_keep" else value
             for key, value in batch.items()
         }
-        found.append((int((half["labels"] != MASKED).sum()), half))
-    return found
+        for part in (slice(rows // 2), slice(rows // 2, rows))
+    ]
+
+
+def mean_loss(parts: list[dict[str, Any]], losses: Iterable[Any]) -> Any:
+    """The mean of the counted tokens of all parts; of a part without any, the loss is no number."""
+    counts = [int((part["labels"] != MASKED).sum()) for part in parts]
+    found = zip(losses, counts, strict=True)
+    return sum(loss * count for loss, count in found if count) / sum(counts)
 
 
 def share_of(training: Training, processes: int, what: str) -> int:

@@ -69,7 +69,8 @@ def train(
     what = f"{output.parent.name}/{output.name}"
     sharded = recipe.sharded and distributed.size() > 1
     tokenizer = load_tokenizer(base)
-    with memory_for("the base", where=what):
+    smaller = "take method lora or qlora, a smaller base, a larger GPU or more compute.memory_mb"
+    with memory_for("the base", where=what, hint=smaller):
         model = prepare(base, recipe, device="cpu" if sharded else None)
     # it will be asked in the same form
     chosen = choose_pairs(train, recipe, recipe.subset)
@@ -152,6 +153,10 @@ def fit(
             that is no number, far above the untrained model's or above that of guessing, or a
             batch that memory does not hold.
     """
+    # jobs that train nothing do not load torch
+    from papertune.training import trainer as alone
+    from papertune.training.callback import RunCallback
+
     distributed.check()
     check_optimizer(training)
     for purpose, examples in (("train", train), ("validate", validation)):
@@ -167,25 +172,21 @@ def fit(
     criterion = scorer.criterion if scorer else Criterion()
     guessing = math.log(vocabulary_of(model.config))
     precision = choose(training.precision, model.config)
-
     given, most = tokens_at_once(training, context_of(model.config), checkpoints)
     collator = Collator.of(model, tokenizer.pad_token_id, train.packed, what, most)
+    newest = newest_of_all(checkpoints)
+    args = alone.training_arguments(
+        training, steps=steps, update=update, seed=seed,
+        checkpoints=checkpoints, what=what, precision=precision, begins=newest is None,
+    )  # fmt: skip
+    kind: type[alone.StoppableTrainer] = alone.StoppableTrainer
+    if distributed.size() > 1:
+        from papertune.training import several
 
-    def run(checkpoint: Path | None) -> Any:
-        # jobs that train nothing do not load torch
-        from papertune.training import trainer as alone
-        from papertune.training.callback import RunCallback
-
-        args = alone.training_arguments(
-            training, steps=steps, update=update, seed=seed,
-            checkpoints=checkpoints, what=what, precision=precision, begins=checkpoint is None,
-        )  # fmt: skip
-        kind: type[alone.StoppableTrainer] = alone.StoppableTrainer
-        if distributed.size() > 1:
-            from papertune.training import several
-
-            kind = several.ShardedTrainer if sharded else several.TogetherTrainer
-        trainer = kind(
+        kind = several.ShardedTrainer if sharded else several.TogetherTrainer
+    cached = model.config.use_cache
+    with memory_of(training, what):
+        state = kind(
             RunCallback(steps, training, what, criterion, guessing),
             scorer,
             model=model,
@@ -195,12 +196,7 @@ def fit(
             data_collator=collator,
             compute_loss_func=answer_loss,
             args=args,
-        )
-        return trainer.run(checkpoint)
-
-    cached = model.config.use_cache
-    with memory_of(training, what):
-        state = run(newest_of_all(checkpoints))
+        ).run(newest)
     model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
     facts = run_facts(model, state, criterion)
     if not facts["better_than_untrained"]:

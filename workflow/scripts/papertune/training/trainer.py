@@ -17,12 +17,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate.state import GradientState
 from accelerate.utils.memory import clear_device_cache
 from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
 from papertune.errors import TrainingError
-from papertune.examples.tokens import MASKED
 from papertune.jobs import distributed, stopping
 from papertune.models.loading import device_name
 from papertune.models.precision import Precision
@@ -40,7 +38,6 @@ INSIDES: dict[type, tuple[str, ...]] = {
         "_load_from_checkpoint", "_prepare_inputs", "_get_train_sampler",
         "_save_optimizer_and_scheduler", "_load_optimizer_and_scheduler",
     ),
-    GradientState: ("_reset_state",),
 }  # fmt: skip
 # tied weights are saved once: nothing is missing when the best checkpoint comes back
 logging.getLogger("transformers.trainer").addFilter(
@@ -169,19 +166,10 @@ class StoppableTrainer(Trainer):
             Interrupted: the job was asked to stop; a checkpoint has all that was done.
             TrainingError: a loss is no number.
         """
-        try:
-            if checkpoint is None:
-                self.train()
-            else:
-                self._go_on(checkpoint)
-        except (RuntimeError, MemoryError):
-            if distributed.size() == 1:  # keep no gradients, no wrapping of the model and no data
-                self.model.zero_grad(set_to_none=True)
-                self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
-                self.accelerator.free_memory()
-                self.optimizer = self.lr_scheduler = None
-                GradientState._reset_state()  # it holds the loader of the epoch that was broken off
-            raise
+        if checkpoint is None:
+            self.train()
+        else:
+            self._go_on(checkpoint)
         if distributed.is_first():
             self.load_best()
         return self.state
@@ -283,21 +271,17 @@ class StoppableTrainer(Trainer):
     def validation_loss(self, batch: dict[str, Any]) -> Any:
         """The mean loss of a batch's counted tokens; a part that memory does not hold is halved."""
         parts = self.parts(batch)
-        if len(parts) > 1:
-            return self._mean_loss(parts)
-        try:
-            return self.compute_loss(self.model, parts[0])
-        except (RuntimeError, MemoryError) as error:
-            if len(batch["labels"]) == 1 or not smaller_batch.is_out_of_memory(error):
-                raise
-        clear_device_cache(garbage_collection=True)
-        log.info("%s: a validation batch of %d is halved", self.callback.what, len(batch["labels"]))
-        return self._mean_loss([half for _, half in smaller_batch.halves(batch)])
-
-    def _mean_loss(self, parts: list[dict[str, Any]]) -> Any:
-        counted = [(int((part["labels"] != MASKED).sum()), part) for part in parts]
-        losses = [self.validation_loss(part) * count for count, part in counted if count]
-        return sum(losses) / sum(count for count, _ in counted)
+        if len(parts) == 1:
+            try:
+                return self.compute_loss(self.model, batch)
+            except (RuntimeError, MemoryError) as error:
+                rows = len(batch["labels"])
+                if rows == 1 or not smaller_batch.is_out_of_memory(error):
+                    raise
+            clear_device_cache(garbage_collection=True)
+            log.info("%s: a validation batch of %d is halved", self.callback.what, rows)
+            parts = smaller_batch.halves(batch)
+        return smaller_batch.mean_loss(parts, map(self.validation_loss, parts))
 
     def answer_score(self) -> dict[str, float]:
         """The score of the model's answers, together; nothing where none is asked for."""
