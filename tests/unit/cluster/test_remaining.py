@@ -3,17 +3,20 @@
 import heapq
 import json
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 from snakemake.resources import Resource, Resources
 
-from papertune.cluster.remaining import Clock, Planned, left
+from papertune.cluster.remaining import MODELS, Clock, Planned, left
 from papertune.footprint.work import seconds_of
 from papertune.jobs.record import OK, RUNNING, JobRecord, folder_of, jobs_folder, write_record
 from papertune.records import Document, write_records
 from papertune.study.experiment import Experiment
+from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
+from snakemake_run import ROOT
 
 BASE = {
     "model_type": "llama", "num_hidden_layers": 30, "hidden_size": 576, "num_attention_heads": 9,
@@ -209,3 +212,55 @@ def test_a_base_that_is_made_here_is_work_of_whichever_experiment_has_it(layout)
     job = Planned("convert_base", "", made, asks={"_cores": 1})
     for layouts in ({"other": other, "mine": layout}, {"mine": layout, "other": other}):
         assert left([job], layouts, {"_cores": 1}, RUN, BEGAN)[0] > 20
+
+
+GEMMA = {
+    "model_type": "gemma3_text", "num_hidden_layers": 18, "hidden_size": 640, "head_dim": 256,
+    "num_attention_heads": 4, "num_key_value_heads": 1, "intermediate_size": 2048, "vocab_size": 262144,
+    "max_position_embeddings": 32768, "tie_word_embeddings": True, "hidden_activation": "gelu_pytorch_tanh",
+}  # fmt: skip
+# seconds of the processor that jobs of the study took, on an EPYC whose threads do so many operations
+RATE = 125e9
+TOOK = {
+    "synthesize gemma train": 476, "synthesize gemma validation": 31, "synthesize gemma test": 192,
+    "synthesize smollm2 test": 215, "train full": 469, "train lora": 398, "answer baseline": 190,
+    "answer full": 190, "answer lora": 235, "score": 4.5, "list_documents": 0.3,
+}  # fmt: skip
+
+
+def test_the_study_with_language_models_is_told_as_it_went(tmp_path, monkeypatch):
+    """Its jobs take what they took of the processor in a real run, on two cores of that machine."""
+    monkeypatch.chdir(ROOT)
+    study = load_experiment(ROOT / "config/experiments/smollm2.yaml")
+    monkeypatch.chdir(tmp_path)
+    layout = Layout("mine", study)
+    for name, sizes in (("smollm2", BASE), ("gemma", GEMMA)):
+        Path(layout.base_named(name)).mkdir(parents=True)
+        Path(layout.base_named(name), "config.json").write_text(json.dumps(sizes))
+    for year in study.years:
+        many = [Document(f"{year}{n}", "t", "u", year, "word " * 230) for n in range(20)]
+        write_records(layout.by_year("documents")[year], many[: study.sample_of(year)])
+    jobs, threads = jobs_of(layout), 2
+    for job in jobs:
+        job.asks["_cores"] = threads if job.rule in MODELS else 1
+    took = [
+        next(
+            (n / (1.8 if job.rule in MODELS else 1) for name, n in TOOK.items() if said(job, name)),
+            0.0,
+        ) + 0.7
+        for job in jobs
+    ]  # fmt: skip
+    # one after the other, as each takes both cores
+    ends = [*accumulate(took)]
+    times, whole = list(zip([0.0, *ends], ends, strict=False)), ends[-1]
+    for tenth in (1, 2, 3, 4, 6, 8):
+        now = whole * tenth / 10
+        told(jobs, times, now)
+        how = {"loaded": True, "rate": RATE}
+        seconds, _ = left(jobs, {"mine": layout}, {"_cores": 2}, RUN, BEGAN + now, **how)
+        assert now + seconds == pytest.approx(whole, rel=1 / 3), tenth
+
+
+def said(job: Planned, name: str) -> bool:
+    """Whether a name begins what a job is called."""
+    return " ".join([job.rule, *job.wildcards.values()]).startswith(name)

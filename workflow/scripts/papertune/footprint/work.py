@@ -25,7 +25,7 @@ LOADING = 10.0  # of one that loads torch and a model, or an embedder
 RATE = 100e9  # operations of a thread and second in products of large float32 matrices
 GPU_RATE = 3e12  # of a job that has a GPU
 # times as long as by that rate: many tokens at once, tokens one after the other, with units for bf16
-READING, WRITING, TRAINING_BF16 = 1.7, 5.0, 1.4
+READING, WRITING, TRAINING_BF16 = 1.7, 4.0, 1.2
 BF16_UNITS = ("amx_tile", "avx512_bf16")  # as Linux calls them
 TOGETHER = 0.85  # n threads are n to this power times as fast as one
 CHARACTERS = 4.4  # of a token, in English with formulas
@@ -33,7 +33,8 @@ TEXT = 1100.0  # characters of a text that is not there yet
 # tokens of an answer, of a question, of a sentence, title and request, the longest of some
 WRITTEN, QUESTION, SENTENCE = 42, 18, 130
 STEPS = 16  # rows of a batch go on until so many tokens are written
-PADDED = 1.15  # times as many tokens as texts have, as rows of a batch are as long as the longest
+ADAPTED = 1.2  # times as long, as adapters are computed beside what they adapt
+PADDED = 1.3  # times as many tokens as texts have, as rows of a batch are as long as the longest
 ATTEMPTS = 1.1  # times that a writer is asked about a document, where it may be asked twice
 BATCH = 32  # rows at once, where the machine decides
 CORPUS = 4000  # texts to pre-train with, where nothing is known of them
@@ -143,7 +144,7 @@ def _training(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, floa
     steps = _steps(training, train)
     seen = steps * training.batch_size * training.accumulation
     # backwards takes twice as long as forwards, where weights have gradients; else as long
-    passes = 2 if recipe.with_adapters else 3
+    passes = 2 * ADAPTED if recipe.with_adapters else 3
     read = passes * seen + (training.evaluations + 1) * validation
     # the head reads only what is to be written
     each = length * _body(arch) + WRITTEN * _head(arch)
@@ -189,7 +190,9 @@ def _answering(layout: Layout, wildcards: Mapping[str, str]) -> float:
     pairs = study.generators[wildcards["test_set"]].pairs
     text = _text(layout, "test") * (1 / pairs if pairs > 1 else 2)
     new = min(study.answering.max_new_tokens, WRITTEN)
-    return asked * (_reading(arch, PADDED * (text + 3 * WRITTEN)) + _new(arch, new))
+    adapted = ADAPTED if study.recipe_of(wildcards["model"]).with_adapters else 1
+    reading = _reading(arch, PADDED * (text + 3 * WRITTEN))
+    return adapted * asked * (reading + _new(arch, new))
 
 
 def _reading(arch: Architecture | None, tokens: float) -> float:
