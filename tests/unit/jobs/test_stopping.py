@@ -132,6 +132,7 @@ from papertune.jobs import stopping
 from papertune.jobs.progress import job_log, progress
 from papertune.records import Document
 from papertune.servers import client
+from papertune.study.prompts import Prompt
 from papertune.study.settings import OpenAIGenerator
 
 client.SOON = 1.0
@@ -158,7 +159,7 @@ def a_reply():
         document = Document("1", "a", url, 2020)
         asked = OpenAIGenerator(backend="openai", url=url, model="m", timeout=1000, prompt="p")
         backend = OpenAIBackend(asked, folder=None, threads=1)
-        list(backend.write([Request("1", document, "ask")]))
+        list(backend.write([Request("1", document, Prompt("ask", {}))]))
 
 with job_log(sys.argv[1]):
     for item in progress(range(3), 3, "work"):

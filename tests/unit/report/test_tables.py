@@ -37,7 +37,8 @@ def tables(study):
 def test_counts_add_up_from_listing_to_score(study):
     rows = read_counts(study.made_from["counts"])
     assert problems(rows, study.experiment) == []
-    assert total(rows, "list", outcome="kept") == 240
+    assert total(rows, "list", outcome="kept") == 245
+    assert total(rows, "collect", reason="not_sampled") == 5
     assert total(rows, "collect", reason="needs_browser") == 2
     assert total(rows, "collect", reason="http_404") == 3
     assert total(rows, "collect", outcome="kept") == 235

@@ -116,17 +116,22 @@ def step_aside() -> None:
             raise
 
 
-sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != HERE]
-address = os.environ.get("WARM_JOBS")
-command = [
-    word for n, word in enumerate(getattr(sys, "orig_argv", ())) if n and (n > 1 or word != "-P")
-]
-if address and is_job(command) and "WARM_MODULE" not in os.environ:  # nothing of it for children
-    del os.environ["WARM_JOBS"]
-    folders = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
-    others = [folder for folder in folders if folder != HERE]
-    if others:
-        os.environ["PYTHONPATH"] = os.pathsep.join(others)
-if address and is_ours(command):
-    hand_over(address, command)
-step_aside()
+def begin() -> None:
+    """Hand this process over if it is such a job; else let it start as it would without this."""
+    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != HERE]
+    address = os.environ.get("WARM_JOBS")
+    words = getattr(sys, "orig_argv", ())
+    command = [word for n, word in enumerate(words) if n and (n > 1 or word != "-P")]
+    if address and is_job(command) and "WARM_MODULE" not in os.environ:  # nothing of it for children
+        del os.environ["WARM_JOBS"]
+        folders = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
+        others = [folder for folder in folders if folder != HERE]
+        if others:
+            os.environ["PYTHONPATH"] = os.pathsep.join(others)
+    if address and is_ours(command):
+        hand_over(address, command)
+    step_aside()
+
+
+if __name__ == "sitecustomize":
+    begin()
