@@ -174,6 +174,16 @@ def test_likelihoods_are_those_of_each_reference_alone(family, read, monkeypatch
     assert likeliest == predicted(model, TOKENIZER, examples)[0]
 
 
+def test_a_prompt_is_read_once_for_its_answer_and_its_reference(read):
+    model, rows = make("llama"), asked(frame=0, documents=6, questions=1)
+    rows = [(key, (prompt, draw(key, 3))) for key, prompt in rows]
+    prefixes.able(model, PAD)
+    counted = read(model)
+    answers(model, TOKENIZER, rows, Sampling(1))
+    longest = max(len(prompt) for _, (prompt, _) in rows)
+    assert sum(counted) <= len(rows) * (longest + 1 + 3 + 1)  # the last token is always read again
+
+
 def test_draws_are_those_of_each_prompt_alone_when_others_have_left(monkeypatch):
     monkeypatch.setattr(generation, "STEPS", 4)
     model, sampling = make("llama"), Sampling(40, temperature=1.5, top_p=0.9)

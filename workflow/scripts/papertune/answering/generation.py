@@ -88,17 +88,18 @@ def answers(
 ) -> list[tuple[Generated, tuple[float, int]]]:
     """What :func:`generate` writes to each row's prompt, and :func:`reference_nll` of its completion.
 
-    Both go on from what is read once. To ``known`` rows somebody has written. Raises as
+    Both go on from prompts that are read once. To ``known`` rows somebody has written. Raises as
     :func:`generate`.
     """
 
     def both(some: list[tuple[str, Encoded]]) -> list[tuple[Generated, tuple[float, int]]]:
-        read = _shared(model, tokenizer, [prompt for _, (prompt, _) in some])
         made = dict(known or {})
         rows = [(key, prompt) for key, (prompt, _) in some if key not in made]
+        read = None
         if rows:
-            whole = read if len(rows) == len(some) else None
-            wrote = _generate(model, tokenizer, rows, sampling, whole)
+            if len(rows) == len(some):
+                read = _shared(model, tokenizer, [prompt for _, prompt in rows], whole=True)
+            wrote = _generate(model, tokenizer, rows, sampling, read)
             made |= {key: one for (key, _), one in zip(rows, wrote, strict=True)}
         told = reference_nll(model, tokenizer, [one for _, one in some], read)
         return [(made[key], one) for (key, _), one in zip(some, told, strict=True)]
@@ -124,10 +125,10 @@ def _halving(work: Callable[[list[Any]], list[Done]], batch: list[Any]) -> list[
     return _halving(work, batch[:half]) + _halving(work, batch[half:])
 
 
-def _shared(model: Any, tokenizer: Any, prompts: list[list[int]]) -> Any:
+def _shared(model: Any, tokenizer: Any, prompts: list[list[int]], whole: bool = False) -> Any:
     from papertune.answering.prefixes import shared
 
-    return shared(model, tokenizer.pad_token_id, prompts)
+    return shared(model, tokenizer.pad_token_id, prompts, whole=whole)
 
 
 def _generate(

@@ -128,9 +128,16 @@ class Shared:
         return made
 
 
-def shared(model: Any, pad: int, texts: Sequence[Tokens]) -> Shared | None:
-    """Read what texts begin with alike; ``None`` where there is little, or the model cannot."""
+def shared(
+    model: Any, pad: int, texts: Sequence[Tokens], *, whole: bool = False
+) -> Shared | None:
+    """Read what texts begin with alike; ``None`` where there is little, or the model cannot.
+
+    Read ``whole``, each is gone on from as it is: it pays if that is done more than once.
+    """
     plan = common(texts)
+    if whole and all(texts):
+        plan = Plan(list(texts), list(range(len(texts))), 0, plan)
     return None if plan is None or not able(model, pad) else _read(model, pad, plan)
 
 
