@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS then computes the same each time
+    # what oneDNN makes for each length of a batch is quickly made again, and of 1,024 it takes a GB
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32",
 }
 OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 # what of a model folder is loaded, and what only tells of it
