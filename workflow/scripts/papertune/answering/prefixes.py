@@ -128,9 +128,7 @@ class Shared:
         return made
 
 
-def shared(
-    model: Any, pad: int, texts: Sequence[Tokens], *, whole: bool = False
-) -> Shared | None:
+def shared(model: Any, pad: int, texts: Sequence[Tokens], *, whole: bool = False) -> Shared | None:
     """Read what texts begin with alike; ``None`` where there is little, or the model cannot.
 
     Read ``whole``, each is gone on from as it is: it pays if that is done more than once.

@@ -122,7 +122,8 @@ def begin() -> None:
     address = os.environ.get("WARM_JOBS")
     words = getattr(sys, "orig_argv", ())
     command = [word for n, word in enumerate(words) if n and (n > 1 or word != "-P")]
-    if address and is_job(command) and "WARM_MODULE" not in os.environ:  # nothing of it for children
+    if address and is_job(command) and "WARM_MODULE" not in os.environ:
+        # nothing of it for children
         del os.environ["WARM_JOBS"]
         folders = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
         others = [folder for folder in folders if folder != HERE]
