@@ -86,6 +86,15 @@ def test_a_form_adds_its_baselines_answers_and_a_list_of_writers_their_pairs(tmp
     assert jobs["synthesize"] == 4 + 2  # Mistral: train and validation, too
 
 
+def test_jobs_that_write_may_have_threads_of_their_own(tmp_path):
+    path = changed(tmp_path, "isca", compute={"threads": 4, "writing_threads": 1})
+    shown = ("--dry-run", "--quiet", "host", "--cores", "4")
+    run = snakemake(tmp_path, *shown, "--config", f"experiments={path}")
+    told = [part.split("\n\n")[0] for part in run.stdout.split("\nrule ")]
+    four = {part.split(":")[0] for part in told if "threads: 4" in part}
+    assert four == {"train"} and sum(part.startswith("answer:") for part in told) == 14
+
+
 def bring(folder, values):
     """What an experiment's user brings: bases in folders, local files, one PDF."""
     for base in values["bases"].values():

@@ -13,7 +13,7 @@ rule answer:
         "logs/{experiment}/answers/{model}/seed-{seed}/{test_set}.log",
     conda:
         "../../envs/models.yaml"
-    threads: sharded("threads")
+    threads: sharded("threads_to_write")
     resources:
         gpu=sharded("gpu"),
         mem_mb=memory("answer"),

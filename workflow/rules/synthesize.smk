@@ -48,7 +48,7 @@ rule synthesize:
         experiment=experiments_whose_generators(run_a_model=True),
     conda:
         "../../envs/synthesize.yaml"
-    threads: sharded("threads")
+    threads: sharded("threads_to_write")
     resources:
         gpu=sharded("gpu"),
         mem_mb=sharded("plain_memory_mb"),

@@ -77,7 +77,9 @@ def seconds_of(
     """
     rule = rule.removesuffix("_here")
     study = layout.experiment
-    speed = GPU_RATE if study.compute.gpu else rate * max(study.compute.threads, 1) ** TOGETHER
+    compute = study.compute
+    threads = compute.threads_to_write if rule in ("answer", "synthesize") else compute.threads
+    speed = GPU_RATE if compute.gpu else rate * threads**TOGETHER
     if rule == "fetch_documents" and study.source.kind not in ("files", "demo"):
         count = _documents(layout, [wildcards["year"]], ("fetched",))
         return START, count * (study.fetching.delay + 0.3)

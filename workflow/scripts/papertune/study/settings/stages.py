@@ -286,6 +286,9 @@ class Compute(Settings):
     nodes: int = cosmetic(1, ge=1, description="nodes of a job that trains")
     parallel: Literal["ddp", "fsdp"] = cosmetic("ddp", description="fsdp: a GPU holds a part only")
     threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
+    writing_threads: int | None = cosmetic(
+        None, ge=1, description="those of a job that writes pairs or answers; null: as the others"
+    )
     memory_mb: int | None = cosmetic(None, ge=500, description="estimated per job where null")
     runtime: int = cosmetic(240, ge=1, description="minutes of the first attempt")
     longest: int = cosmetic(1440, ge=1, description="minutes that no later attempt goes beyond")
@@ -296,6 +299,11 @@ class Compute(Settings):
     def plain_memory_mb(self) -> int:
         """Memory of jobs that nothing is estimated for, such as synthesis."""
         return self.memory_mb or 4000
+
+    @property
+    def threads_to_write(self) -> int:
+        """CPU threads of a job that writes pairs or answers."""
+        return self.writing_threads or self.threads
 
     def shards_weights(self, method: str) -> bool:
         """Whether each process that trains holds a part of the model, where there are several.
