@@ -88,13 +88,15 @@ def test_the_page_is_the_same_again_and_loads_nothing(study, page, tmp_path):
 def test_the_page_says_of_how_many_candidates_pairs_were_chosen(study, page, tmp_path):
     how = {"model": "a", "prompt": "workflow/prompts/short.txt", "label": "A writer", "pairs": 1}
     writer = TransformersGenerator(backend="transformers", candidates=4, **how)
-    chosen = {**study.experiment.generators, "extractive": writer}
+    other = writer.model_copy(update={"label": "Another", "candidates": 2})
+    chosen = {**study.experiment.generators, "extractive": writer, "cloze": other}
     experiment = study.experiment.model_copy(update={"generators": chosen})
     made = replace(study, layout=replace(study.layout, experiment=experiment))
     text = " ".join(Elements(write_report(made, tmp_path / "report.html")).texts)
-    assert "A writer wrote 4 candidates about each paper, of which the best pair is kept" in (
-        " ".join(text.split())
+    assert "in the same form. Of the candidates about each paper the best are kept" in (
+        text := " ".join(text.split())
     )
+    assert "of A writer 1 of 4, Another 1 of 2; each pair’s" in text
     assert "candidates about each" not in page
 
 
