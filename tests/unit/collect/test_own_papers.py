@@ -63,6 +63,12 @@ def test_the_years_of_a_file_decide_how_it_is_split(tmp_path, years, splits):
         assert values["title"] == f"A study: papers.{suffix}"
 
 
+def test_a_side_of_which_all_papers_are_taken_is_not_sampled(tmp_path):
+    path = papers(tmp_path, {2018: 9, 2019: 9})
+    splits = STUDY["splits"] | {"sample": {"train": 12, "test": None}}
+    assert with_papers(STUDY | {"splits": splits}, path)["splits"]["sample"] == {"train": 132}
+
+
 def test_an_experiment_takes_a_file_and_a_paper_more_moves_no_year(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     demo, own = ROOT / "config/experiments/demo.yaml", tmp_path / "results/own.yaml"

@@ -14,9 +14,8 @@ from papertune.records import Document, atomic_write
 from papertune.study.experiment_file import load_experiment
 from papertune.study.settings.listings import FilesSource
 
-TESTED = (
-    0.3  # least share of the papers in the years that test; of all papers, where years do not serve
-)
+# least share of the papers in the years that test; of all papers, where years do not serve
+TESTED = 0.3
 
 
 def with_papers(values: dict[str, Any], papers: str | Path) -> dict[str, Any]:
@@ -66,12 +65,12 @@ def with_papers(values: dict[str, Any], papers: str | Path) -> dict[str, Any]:
 def _sampled(values: dict[str, Any]) -> dict[str, int]:
     """Documents that an experiment samples in all, by the side of its splits."""
     splits = values["splits"]
-    sample = splits.get("sample") or {}
-    spans = {name: splits.get(name) for name in sample}
-    return {
-        name: sample[name] * (span["to"] - span["from"] + 1 if isinstance(span, dict) else 1)
-        for name, span in spans.items()
-    }
+    found = {}
+    for name, each in (splits.get("sample") or {}).items():
+        span = splits.get(name)
+        if each:
+            found[name] = each * (span["to"] - span["from"] + 1 if isinstance(span, dict) else 1)
+    return found
 
 
 def main(arguments: list[str]) -> None:
