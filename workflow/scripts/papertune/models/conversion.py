@@ -23,6 +23,7 @@ from papertune.models.beginning import save_tokenizer
 from papertune.models.examination import check_base, settings_in
 from papertune.models.families import FACTORS, OTHER, begins, ends, set_cuts, set_places
 from papertune.models.gguf import FULL, GgufError, Header, examine, read_header
+from papertune.models.licences import MADE_FROM
 from papertune.models.loading import OFFLINE, load_tokenizer, set_up_torch
 from papertune.models.modelcard import block, text
 from papertune.models.modelfolder import model_folder, write_json
@@ -35,12 +36,11 @@ from papertune.study.settings import Base
 
 log = logging.getLogger(__name__)
 
-MADE_FROM = "made_from.json"
 BLOCK = 1 << 20
 F32, F16, BF16 = 0, 1, 30  # ggml's numbers of types
 
 
-def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
+def convert_base(base: Base, output: Path) -> None:
     """Make the model folder of a ``gguf`` or ``package`` base.
 
     Raises:
@@ -57,7 +57,7 @@ def convert_base(base: Base, output: Path, *, threads: int = 1) -> None:
             log.info("%s: %s", output.parent.name, notice(licence))
             for file, path in licences_in(base.package) if base.package else ():
                 shutil.copyfile(path, folder / file)
-            set_up_torch(threads)
+            set_up_torch(1)
             _write_model(steps, header, folder)
             _write_tokenizer(steps, header, folder)
         except GgufError as error:
@@ -113,13 +113,11 @@ def _examined(whole: Path) -> Header:
     if wrong:
         raise GgufError(wrong[0], hint=wrong[1])
     header = read_header(whole, "tokenizer.ggml.tokens")
-    kind, hint = header.architecture, OTHER
+    kind = header.architecture
     if kind.startswith("t5"):
-        what = "the file has an encoder-decoder, and models here are decoders"
-        raise GgufError(what, hint=hint)
+        raise GgufError("the file has an encoder-decoder, and models here are decoders", hint=OTHER)
     if kind not in _known():
-        what = f"models of the architecture {kind!r} are not read from GGUF"
-        raise GgufError(what, hint=hint)
+        raise GgufError(f"models of the architecture {kind!r} are not read from GGUF", hint=OTHER)
     return header
 
 

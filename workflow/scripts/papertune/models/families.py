@@ -88,8 +88,7 @@ def set_places(config: Any, header: Header, factors: Any) -> None:
     factor = header.of_model("rope.scaling.factor", 1.0)
     rope = config.rope_parameters if hasattr(config, "rope_parameters") else None
     if factors is not None and rope is not None:
-        wanted = rope | LLAMA3 | {"factor": float(round(float(factors.max())))}
-        config.rope_parameters = wanted
+        config.rope_parameters = rope | LLAMA3 | {"factor": float(round(float(factors.max())))}
         if not _same_places(config, factors):
             what = f"its places ({FACTORS}) are stretched in a way that is not known"
             raise GgufError(what, hint=OTHER)

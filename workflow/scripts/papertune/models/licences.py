@@ -9,6 +9,7 @@ from yaml import YAMLError
 
 from papertune.records import read_json
 
+MADE_FROM = "made_from.json"  # in a model folder that a GGUF file was made into
 UNKNOWN = "unknown"  # a licence that the Hub knows, too
 # names of files with licences and terms, which go where weights go
 _LICENCE = re.compile(r"(licen[cs]e|copying|notice|use_policy|[a-z0-9_.-]*terms)[a-z0-9_.-]*", re.I)
@@ -77,7 +78,7 @@ def _named(said: Any) -> str:
 def made_from(base: Path) -> dict[str, Any]:
     """What of a GGUF file a base was made of, and the names of its terms; nothing of another base."""
     try:
-        made = read_json(base / "made_from.json")
+        made = read_json(base / MADE_FROM)
         packed = f"{made['package']} {made['version']}" if "package" in made else made["gguf"]
         terms = made["licence"]["files"]
         return {"made_from": packed, "sha256": made["sha256"], "terms": terms}

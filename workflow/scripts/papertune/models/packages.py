@@ -42,16 +42,15 @@ def pieces_of(package: Packaged) -> list[tuple[Path, str]]:
     """Path and recorded SHA-256 (empty where none is) of the parts of a packaged file, in order.
 
     Raises:
-        PapertuneError: a package is not installed in its version, or has no such file.
+        PapertuneError: a package, which is installed, has no such file.
     """
-    if wrong := not_installed(Base(package=package)):
-        raise PapertuneError(wrong[0], hint=wrong[1])
     return [_file_of(one) for one in package.pieces]
 
 
 def _file_of(piece: PackagePart) -> tuple[Path, str]:
     where = f"package {piece.name} {piece.version}"
-    for file in distribution(piece.name).files or []:
+    files = distribution(piece.name).files or []
+    for file in files:
         if file.as_posix() != piece.file:
             continue
         path = Path(str(file.locate()))
@@ -64,11 +63,7 @@ def _file_of(piece: PackagePart) -> tuple[Path, str]:
             )
         said = file.hash.value if file.hash and file.hash.mode == "sha256" else ""
         return path, base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)).hex()
-    near = [
-        f.as_posix()
-        for f in distribution(piece.name).files or []
-        if f.suffix not in (".py", ".pyc")
-    ]
+    near = [file.as_posix() for file in files if file.suffix not in (".py", ".pyc")]
     raise PapertuneError(
         f"the package has no file {piece.file}", where=where, hint=f"it has: {', '.join(near[:20])}"
     )
