@@ -209,19 +209,19 @@ def _dealt(
         for needed in job.needs:
             after[needed].append(place)
     ready = [place for place, count in enumerate(waits) if not count]
+    asks = [
+        {name: min(job.asks.get(name, 0), most) for name, most in limits.items()} for job in jobs
+    ]
     room, running, clock = {CORES: limits[CORES], **limits}, list[tuple[float, int]](), 0.0
     while ready or running:
         ready.sort(key=lambda place: (not begun[place], -each[place]))
         for place in list(ready):
-            asks = {name: min(jobs[place].asks.get(name, 0), limits[name]) for name in limits}
-            if begun[place] or all(asks[name] <= room[name] for name in limits):
+            if begun[place] or all(n <= room[name] for name, n in asks[place].items()):
                 ready.remove(place)
-                room = {name: room[name] - asks[name] for name in limits}
+                room = {name: room[name] - n for name, n in asks[place].items()}
                 heapq.heappush(running, (clock + each[place], place))
         clock, place = heapq.heappop(running)
-        room = {
-            name: room[name] + min(jobs[place].asks.get(name, 0), limits[name]) for name in limits
-        }
+        room = {name: room[name] + n for name, n in asks[place].items()}
         for follower in after[place]:
             waits[follower] -= 1
             if not waits[follower]:

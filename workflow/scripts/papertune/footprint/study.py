@@ -183,21 +183,17 @@ def _parts(task: Task) -> tuple[Architecture | None, Recipe, Machine]:
     machine = Machine(task.on_gpu, half=task.on_gpu, processes=processes, sharded=parted)
     if pretrain:
         return from_scratch(pretrain.architecture, pretrain.tokenizer), recipe, machine
-    found = architecture_in(task.layout.base(task.name))
-    return found or _of_source(study.bases[study.models[task.name].base]), recipe, machine
-
-
-def architecture_in(folder: str) -> Architecture | None:
-    """That of a base's folder, or what the Hub told of one that is not here yet."""
-    config = Path(folder, "config.json")
-    return _read(folder, config.stat().st_mtime_ns) if config.exists() else _told.get(folder)
+    return architecture_to_be(task.layout, task.layout.base(task.name)), recipe, machine
 
 
 def architecture_to_be(layout: Layout, folder: str) -> Architecture | None:
-    """That of a base's folder, or of the base of an experiment from which it will be made."""
+    """That of a base's folder; of one that is not here yet, what the Hub told or its GGUF file says."""
+    config = Path(folder, "config.json")
+    if config.exists():
+        return _read(folder, config.stat().st_mtime_ns)
     bases = layout.experiment.bases.items()
     own = (base for name, base in bases if layout.base_named(name) == folder)
-    return architecture_in(folder) or next((_of_source(base) for base in own), None)
+    return _told.get(folder) or next((_of_source(base) for base in own), None)
 
 
 def architecture_for(layout: Layout, model: str) -> Architecture | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from papertune.footprint.architecture import Architecture, from_scratch
 from papertune.footprint.study import architecture_for, architecture_to_be
 from papertune.records import count_lines
+from papertune.study.experiment import Part
 from papertune.study.layout import Layout
 from papertune.study.settings import PromptedGenerator, Training
 
@@ -229,14 +230,13 @@ def _questions(layout: Layout, writer: str, split: str) -> float:
 def _of_split(layout: Layout, split: str) -> float:
     """Documents of a split."""
     study = layout.experiment
-    parts = map(str, study.parts_of(split))
-    count = _documents(layout, parts, ("documents", "fetched", "listings"))
+    count = _documents(layout, study.parts_of(split), ("documents", "fetched"))
     validation = study.splits.validation
     return count * {"train": 1 - validation, "validation": validation}.get(split, 1)
 
 
-def _documents(layout: Layout, parts: Iterable[str], stages: Iterable[str]) -> float:
-    """Documents of some years or parts, of the first of the stages that says how many."""
+def _documents(layout: Layout, parts: Iterable[Part | str], stages: Iterable[str]) -> float:
+    """Documents of some years or parts, of the first of the stages that says how many, or as listed."""
     total = 0.0
     for part in parts:
         sample = layout.experiment.sample_of(part)
