@@ -10,9 +10,11 @@ from papertune.collect.listings import by_year, files, pairs
 from papertune.collect.listings import rows as rows_module
 from papertune.collect.listings.by_year import digest
 from papertune.errors import CollectError
+from papertune.identity import share
 from papertune.study import versions
 from papertune.study.settings.listings import BibtexSource, FilesSource
 from papertune.study.settings.qa import PairsSource
+from papertune.study.splits import PartOf
 
 ROW = {"title": "A", "paper_url": "https://a.example/1", "year": 2020, "abstract": "We do."}
 OTHER = {"title": "B", "paper_url": "https://a.example/2", "year": "2020", "abstract": ""}
@@ -96,14 +98,17 @@ def test_the_digest_of_a_year_is_of_what_its_rows_say_whatever_the_order_and_for
 
 def test_without_years_every_row_is_listed_in_its_order_and_digested_by_part(written):
     undated = {key: value for key, value in OTHER.items() if key != "year"}
-    made = source(written([ROW, undated, OLDER, {**OTHER, "title": ""}]))
+    rows = [ROW, undated, OLDER, {**OTHER, "title": ""}]
+    made = source(written(rows))
     documents, rejections = rows_of(made, 0)
     assert [document.year for document in documents] == [2020, 0, 2019]
     assert [item.reason for item in rejections] == ["bad_row"]
-    first = documents[0].id
-    of_part = {"train": lambda key: key != first, "test": lambda key: key == first}
+    shares = [share(document.id, "test") for document in documents]
+    of_part = {part: PartOf(part, sorted(shares)[1]) for part in ("train", "test")}
     before = {part: digest(made, part, mine) for part, mine in of_part.items()}
-    written([{**ROW, "abstract": "New."}, undated, OLDER, {**OTHER, "title": ""}])
+    tests = shares.index(min(shares))
+    rows[tests] = {**rows[tests], "abstract": "New."}
+    written(rows)
     changed = [part for part, mine in of_part.items() if digest(made, part, mine) != before[part]]
     assert changed == ["test"]
 

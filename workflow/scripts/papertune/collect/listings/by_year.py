@@ -13,9 +13,9 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import IO, Any
@@ -27,6 +27,7 @@ from papertune.records import Document, Rejection, atomic_write
 from papertune.study import versions
 from papertune.study.experiment import Part
 from papertune.study.settings import Source
+from papertune.study.splits import PartOf
 
 FOLDER = Path(".snakemake", "papertune-rows")
 RUNS = FOLDER.with_name("papertune-runs")
@@ -63,7 +64,7 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
             yield Rejection(**values) if "stage" in values else Document(**values)
 
 
-def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> str:
+def digest(source: Source, part: Part, mine: PartOf | None) -> str:
     """A digest of what the files list of a part; other parts, order and formatting are none of it.
 
     ``mine`` tells by its id or key whether an item is of the part; all are if not given.
@@ -75,10 +76,7 @@ def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> st
     path = _parted(source, year) / str(year or ALL)
     if not path.exists():
         return ""
-    chosen = asdict(mine) if is_dataclass(mine) and not isinstance(mine, type) else None
-    kept = path.with_name(f"digest-{path.name}-{fingerprint(chosen)}")
-    if mine and not chosen:
-        return _digest(path, mine)
+    kept = path.with_name(f"digest-{path.name}-{fingerprint(mine and asdict(mine))}")
     with suppress(FileNotFoundError):
         return kept.read_text(encoding="utf-8")
     with atomic_write(kept) as stream:
@@ -86,7 +84,7 @@ def digest(source: Source, part: Part, mine: Callable[[str], bool] | None) -> st
     return found
 
 
-def _digest(path: Path, mine: Callable[[str], bool] | None) -> str:
+def _digest(path: Path, mine: PartOf | None) -> str:
     keyed = (line.rstrip("\n").split("\t") for line in _lines(path.with_name(f"keys-{path.name}")))
     if mine is not None:  # most keys are hexadecimal, and reading JSON takes longer than all else
         named = ((said, json.loads(key) if "\\" in key else key[1:-1]) for said, key in keyed)
