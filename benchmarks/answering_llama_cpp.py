@@ -15,12 +15,14 @@ Prints questions and tokens of answers per second of each and the ratio, of seco
 import argparse
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from shared_prefix import make_rows
+
+from papertune.answering.generation import Sampling, generate
+from papertune.models.loading import end_tokens, load_model, load_tokenizer, set_up_torch
 
 CHILD = """
 import json, sys, time
@@ -47,11 +49,6 @@ for _ in range(given["rounds"]):
 
 def main() -> None:
     """Measure and print."""
-    from shared_prefix import make_rows
-
-    from papertune.answering.generation import Sampling, generate
-    from papertune.models.loading import end_tokens, load_model, load_tokenizer, set_up_torch
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--gguf", type=Path, required=True)

@@ -49,9 +49,8 @@ def check_run():
         makes = {job.rule.name for job in workflow.dag.needrun_jobs()}
         bases = LAYOUTS if "convert_base" in makes else asked
         for finding in machine.check_bases(bases.values()):
-            if (
-                finding.state == "ok"
-            ):  # a licence, before weights are used for the first time
+            # a licence, before weights are used for the first time
+            if finding.state == "ok":
                 print(finding, file=sys.stderr)
             found.append(finding)
         found += machine.check_memory(tasks, memory_there())

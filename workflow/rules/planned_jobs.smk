@@ -83,17 +83,13 @@ def tasks_of_run():
 
 def embedding_layouts():
     """The experiments of which this run is about to compare texts in meaning."""
-    jobs = {
-        (job.rule.name, job.wildcards.experiment)
+    names = {
+        job.wildcards.experiment
         for job in workflow.dag.needrun_jobs()
-        if job.rule.name in ("train", "score", "find_suspects")
+        if job.rule.name in ("score", "find_suspects")
+        or (job.rule.name == "train" and study(job.wildcards).judges)
     }
-    return [
-        item
-        for name, item in LAYOUTS.items()
-        if {("score", name), ("find_suspects", name)} & jobs
-        or (("train", name) in jobs and item.experiment.judges)
-    ]
+    return [item for name, item in LAYOUTS.items() if name in names]
 
 
 def memory_there():
@@ -119,9 +115,8 @@ SEVERAL = 4
 def load_libraries():
     """Load what the jobs of this run import, once for all of them, where they may share that."""
     many = sum(job.rule.name in LOADING for job in workflow.dag.needrun_jobs())
-    own = (
-        not workflow.deployment_settings.deployment_method
-    )  # else they have other libraries
+    # with conda they have other libraries
+    own = not workflow.deployment_settings.deployment_method
     if many >= SEVERAL and own and gpus.gpu_memory() is None:
         warm.begin()
 

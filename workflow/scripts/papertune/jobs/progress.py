@@ -23,6 +23,7 @@ Item = TypeVar("Item")
 
 LOG, SHARD = "PAPERTUNE_LOG", "PAPERTUNE_SHARD"  # variables: a job's log, the number of its part
 
+EVERY = 10.0  # seconds between two lines of progress, at least
 NUMBERS = {errno.ENOSPC, errno.EDQUOT}
 # libraries in Rust say the number; torch's writer keeps the system's error to itself
 SIGNS = re.compile(
@@ -115,14 +116,9 @@ def quieten() -> None:
 
 
 def progress(
-    items: Iterable[Item],
-    total: int,
-    what: str,
-    *,
-    every: float = 10.0,
-    size: Callable[[Item], int] = lambda _: 1,
+    items: Iterable[Item], total: int, what: str, *, size: Callable[[Item], int] = lambda _: 1
 ) -> Iterator[Item]:
-    """Pass items on and log done/total and the rate at most once in ``every`` seconds, and at the end.
+    """Pass items on and log done/total and the rate now and then, and at the end.
 
     ``size`` says how many of the total an item is.
 
@@ -137,7 +133,7 @@ def progress(
         if done < total:  # a job that has done its work may as well end well
             stopping.check()
         now = time.monotonic()
-        if now - last >= every:
+        if now - last >= EVERY:
             log.info("%s: %d/%d (%.1f/s)", what, done, total, done / (now - start))
             last = now
     log.info("%s: %d/%d (%.1f/s)", what, done, total, done / max(time.monotonic() - start, 1e-9))
