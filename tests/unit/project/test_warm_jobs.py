@@ -88,6 +88,19 @@ def test_jobs_begin_by_themselves_when_the_process_is_killed_in_their_midst(copi
     assert dead in (True, psutil.STATUS_ZOMBIE)  # not both at once
 
 
+def test_a_job_whose_output_nobody_reads_ends_as_python_does_and_costs_no_other(copied, tmp_path):
+    code = "import sys\nsys.stdout = open(1, 'w', closefd=False)\nprint(1)\n"
+    (tmp_path / "data").mkdir()
+    command = [sys.executable, job(tmp_path, code), str(tmp_path / "data" / "file")]
+    reader, writer = os.pipe()
+    os.close(reader)
+    for environment in ({}, copied[1]):
+        done = subprocess.run(command, env=os.environ | environment, stdout=writer, stderr=writer)
+        assert done.returncode == 120
+    os.close(writer)
+    assert os.path.exists(copied[1][warm.ADDRESS]) and (tmp_path / "data").exists()
+
+
 def test_a_job_that_is_stopped_for_a_while_stands_still(copied, tmp_path):
     code = "import os, sys\nprint(os.getpid(), flush=True)\nsys.stdin.read()\n"
     command, pipes = [sys.executable, job(tmp_path, code)], {"stdin": -1, "stdout": -1}

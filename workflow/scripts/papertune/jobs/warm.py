@@ -147,9 +147,12 @@ def serve(address: str, owner: int) -> None:
                     with contextlib.suppress(OSError):
                         os.setpgid(pid, pid)  # as the copy does: whoever is first
                 elif not pid:
-                    signal.set_wakeup_fd(-1)
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    run(asked, files, line.fileno())
+                    try:
+                        signal.set_wakeup_fd(-1)
+                        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                        run(asked, files, line.fileno())
+                    finally:  # its output cannot be written: it is not to go on as this process
+                        os._exit(120)
                 else:
                     line.close()
                 for file in files:
@@ -229,8 +232,9 @@ def load(libraries: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    place, run_by, *libraries = sys.argv[1:]
     try:
-        load(sys.argv[3:] or LIBRARIES)
-        serve(sys.argv[1], int(sys.argv[2]))
+        load(libraries or LIBRARIES)
+        serve(place, int(run_by))
     finally:
-        shutil.rmtree(Path(sys.argv[1]).parent)
+        shutil.rmtree(Path(place).parent)
