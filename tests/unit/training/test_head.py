@@ -45,11 +45,10 @@ def test_loss_and_gradients_are_those_of_all_logits(
 
     set_up_torch(1)
     model = load_model(make_model(tmp_path, family=family), precision="fp32").train()
-    monkeypatch.setattr(heads, "LOGITS", 1000)  # three places at once
     monkeypatch.setattr(torch, "compile", lambda function: function)
     how = HeadLoss.of(model, half=False, compiled=compiled)
     assert how is not None
-    how.most = 1000
+    how.most = 1000  # three places at once
     loss, gradients = losses(model, how, only_needed=only_needed)
     expected, all_gradients = losses(model, None, only_needed=only_needed)
     assert loss == pytest.approx(expected, rel=1e-5)
