@@ -15,9 +15,7 @@ FP32, BF16 = 4, 2
 BATCHES = 4  # of each process at least, where several share the rows
 
 Tokens = TypeVar("Tokens")
-Size = (
-    int | Callable[[int], int]
-)  # rows of a batch, or how many by the tokens of its longest prompt
+Size = int | Callable[[int], int]  # rows of a batch, or how many by its longest prompt's tokens
 
 
 def batches(

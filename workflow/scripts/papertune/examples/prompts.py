@@ -125,6 +125,6 @@ def in_chat(tokenizer: Any, turns: tuple[Turn, ...], **how: Any) -> str:
         with suppress(TemplateError):
             if turns[0].text.strip() in (chat := made(turns)):
                 return chat
-        first = turns[1].saying(f"{turns[0].text}\n\n{turns[1].text}")
+        first = turns[1]._replace(text=f"{turns[0].text}\n\n{turns[1].text}")
         turns = (first, *turns[2:])
     return made(turns)

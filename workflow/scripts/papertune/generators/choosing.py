@@ -176,7 +176,6 @@ class Marker:
         named = {*asked} - {*content(PLAIN)}
         near = max(self.sentences, key=lambda one: one[1].share(answer), default=("", None))[0]
         run = max(_run(asked, content(one)) for one in (answer, near))
-        # "It" that begins an answer is what the question is about
         leans = [_POINTS.search(question), _PRONOUNS.search(question), _POINTS.search(answer)]
         if not _PRONOUNS.match(answer):  # "It" is then what the question is about
             leans.append(_LEANS.match(answer))

@@ -120,7 +120,9 @@ class Prompt:
 
     def _filled(self, values: Mapping[str, str]) -> tuple[Turn, ...]:
         """What stands in a value begins no turn."""
-        return tuple(turn.saying(fill(turn.text, values)) for turn in turns_in(self.template))
+        return tuple(
+            turn._replace(text=fill(turn.text, values)) for turn in turns_in(self.template)
+        )
 
     def pieces(self, framed: Callable[[tuple[Turn, ...]], str] = as_text) -> list[tuple[str, bool]]:
         """Its text piece by piece, and of each whether somebody else's text stands in it.

@@ -26,10 +26,6 @@ class Turn(NamedTuple):
     role: str
     text: str
 
-    def saying(self, text: str) -> "Turn":
-        """The same with another text."""
-        return self._replace(text=text)
-
 
 @lru_cache
 def turns_in(template: str, where: str = "", begun: bool = True) -> tuple[Turn, ...]:
@@ -81,9 +77,8 @@ def as_text(turns: tuple[Turn, ...]) -> str:
         return turns[0].text
     after = {"user": "\n", "system": "\n\n", "assistant": "\n\n"}
     before = "".join(turn.text + after[turn.role] for turn in turns[:-1])
-    return (
-        before + turns[-1].text + "\n" * (turns[-1].role == "user")
-    )  # an answer that is begun goes on
+    last = turns[-1]  # an answer that is begun goes on
+    return before + last.text + "\n" * (last.role == "user")
 
 
 def _beginnings(lines: list[str]) -> Iterator[tuple[int, str]]:
@@ -99,8 +94,6 @@ def _beginnings(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def _text(lines: list[str]) -> str:
-    return "\n".join(line[1:] if line[:1] == "\\" and _is_kept(line) else line for line in lines)
-
-
-def _is_kept(line: str) -> bool:
-    return _BEGINNING.fullmatch(line) is not None
+    return "\n".join(
+        line[1:] if line[:1] == "\\" and _BEGINNING.fullmatch(line) else line for line in lines
+    )
