@@ -126,8 +126,10 @@ def spent() -> float:
 
 def ask(writer: Writer, rows: list[Row]) -> dict[str, Generated]:
     """What the server writes."""
-    found = (one for batch in writer(rows, len(rows)) for one in batch.items())
-    return {key: one for key, one in found if one is not None}
+    found = [one for batch in writer(rows) for one in batch.items()]
+    if failed := [one for _, one in found if isinstance(one, str)]:
+        sys.exit(f"{len(failed)} prompts have no answer: {failed[0]}")
+    return {key: one for key, one in found if isinstance(one, Generated)}
 
 
 def told(name: str, answers: dict[str, Generated], seconds: float, how: str) -> float:

@@ -22,6 +22,7 @@ parser.add_argument("--dies-after", type=int, default=1 << 30)  # answers
 parser.add_argument("--fault", default="")
 parser.add_argument("--key", action="store_true")  # asks for it
 parser.add_argument("--takes", default="tokens")
+parser.add_argument("--context", type=int, default=1 << 30)  # most tokens of a prompt
 parser.add_argument("--adapter", default="")  # name=folder, by which it is then asked
 options = parser.parse_args()
 answers = threading.Semaphore(options.dies_after)
@@ -66,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
         prompt = asked["prompt"]
         if options.takes == "text" and not isinstance(prompt, str):
             return self.reply(400, {"detail": "prompt must be a string."})
+        if len(prompt) > options.context:
+            what = f"This model's maximum context length is {options.context} tokens."
+            return self.reply(400, {"error": {"message": what}})
         if not answers.acquire(blocking=False):
             print("out of memory, alas", file=sys.stderr, flush=True)
             os._exit(9)

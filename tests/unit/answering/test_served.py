@@ -94,13 +94,16 @@ def test_one_that_reads_prompts_otherwise_is_refused(run):
 
 
 def test_one_that_runs_has_to_have_the_model_under_its_name(run, folder):
+    busy = iter([429])
+
     def served(handler):
         if handler.command == "GET":
             return 200, {}, {"data": [{"id": str(name)}]}
         asked = json.loads(handler.asked.body)
         assert asked["model"] == str(folder)
         usage = {"prompt_tokens": len(asked["prompt"]), "completion_tokens": 2}
-        return 200, {}, {"choices": [{"text": " so", "finish_reason": "stop"}], "usage": usage}
+        choices = [{"text": " so", "finish_reason": "stop"}]
+        return next(busy, 200), {}, {"choices": choices, "usage": usage}
 
     with loopback.serving(served) as site:
         how = {"engine": "server", "url": site.url("/v1")}
@@ -109,6 +112,19 @@ def test_one_that_runs_has_to_have_the_model_under_its_name(run, folder):
             run("url", **how)
         name = folder
         assert {one.text for one in run("url", **how)} == {"so"}
+
+
+def test_a_server_that_repeats_the_key_does_not_bring_it_into_the_error(run, folder, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+
+    def served(handler):
+        if handler.command == "GET":
+            return 200, {}, {"data": [{"id": str(folder)}]}
+        return 401, {}, {"error": f"{handler.headers['Authorization']} is wrong"}
+
+    with loopback.serving(served) as site, pytest.raises(ServerError) as error:
+        run("url", engine="server", url=site.url("/v1"))
+    assert "HTTP 401: Bearer *** is wrong" in str(error.value)
 
 
 @pytest.fixture

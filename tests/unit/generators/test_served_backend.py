@@ -72,6 +72,12 @@ def test_one_with_a_folder_reads_what_it_would_in_the_job(write, folder):
     assert open_backend(plain, folder=folder, threads=1).version() == job.version()
 
 
+def test_a_prompt_that_the_server_refuses_costs_one_document(write):
+    found, _ = write("$model --context 45", "the next cache miss", "energy " * 400, "tern saves")
+    assert [bool(one.text) for one in found] == [True, False, True]
+    assert "maximum context length" in found[1].error and not found[1].lasting
+
+
 def test_one_without_a_folder_chats_with_a_model_of_the_servers_own(write):
     found, asked = write("m", "caches", "misses")
     assert [one.text for one in found] == ["heard 2 of caches", "heard 2 of misses"]

@@ -169,6 +169,7 @@ def test_its_keeper_is_a_process_of_the_job_where_jobs_are_copies_of_another(
 
 JOB = """
 import sys, time
+from contextlib import closing
 from pathlib import Path
 from papertune.jobs import stopping
 from papertune.jobs.progress import job_log
@@ -176,7 +177,8 @@ from papertune.servers.server import Server
 
 with job_log("job.log"):
     folder = Path("served"); folder.mkdir()
-    with Server(sys.argv[1], {"model": "tiny"}, where="answering.serve", remove=folder) as server:
+    server = Server(sys.argv[1], {"model": "tiny"}, where="answering.serve", remove=folder)
+    with closing(server):
         server.url()
         print("up", flush=True)
         while True:

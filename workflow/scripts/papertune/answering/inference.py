@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from papertune.answering.batching import batches, rows_at_once
 from papertune.answering.generation import Generated, Sampling, answers, room_for
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, ServerError
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
 from papertune.examples.tokens import Encoded
@@ -220,12 +220,14 @@ def _ask_server(
 
     places = dict(place for batch in todo for place in batch)
     missing, config = finished.missing(places), load_config(task.model, base=task.base)
-    unsent = set[str]()
+    unsent, failed = set[str](), list[str]()
 
-    def stored(batches: Iterable[dict[str, Generated | None]]) -> Iterator[str]:
+    def stored(batches: Iterable[dict[str, Generated | str | None]]) -> Iterator[str]:
         for batch in batches:
-            finished.add({key: asdict(one) for key, one in batch.items() if one is not None})
+            written = {key: one for key, one in batch.items() if isinstance(one, Generated)}
+            finished.add({key: asdict(one) for key, one in written.items()})
             unsent.update(key for key, one in batch.items() if one is None)
+            failed.extend(one for one in batch.values() if isinstance(one, str))
             yield from batch
 
     if missing:
@@ -235,9 +237,13 @@ def _ask_server(
         with opened(task.answering, task.model, task.base, threads) as (server, name):
             asked = (form.tokenizer, task.sampling, most, task.answering)
             writer = Writer(server, name, *asked, penalty_of(task.base or task.model, config))
-            came = stored(writer(rows, len(missing)))
+            came = stored(writer(rows))
             for _ in progress(came, len(missing), "questions of the server"):
                 pass
+    if failed:
+        hint = "give the server more context or time, or set a smaller concurrency"
+        what = f"{len(failed)} of {len(missing)} questions have no answer: {failed[0]}"
+        raise ServerError(what, where="answering", hint=f"{hint}; the others are kept")
     if unsent:
         told = (
             "%d questions have what the server would read otherwise: the job's engine answers them"

@@ -38,7 +38,9 @@ from papertune.study.settings import Answering
 
 NAME = "papertune"  # under which a server knows a model, where its command line says $name
 UNREAD = {400, 415, 422, 500}  # how servers say that they take no tokens
-WHERE = "answering"
+
+# by key: an answer, why there is none, or None of a prompt that cannot be sent as it is
+Found = dict[str, Generated | str | None]
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class Said:
 
 @contextmanager
 def opened(
-    answering: Answering, model: Path, base: Path | None, threads: int, where: str = WHERE
+    answering: Answering, model: Path, base: Path | None, threads: int, where: str = "answering"
 ) -> Iterator[tuple[Place, str]]:
     """The server of a model, and the name to ask it by: one that is started here, or at the url.
 
@@ -93,7 +95,8 @@ def _listed(place: Place, model: Path) -> str:
     hint = f"serve {names[0]} under that name, as `vllm serve {names[0]}` does, or set serve"
     try:
         with place.client(timeout=30) as client:
-            found = [str(one["id"]) for one in from_json(client.get(url).content)["data"]]
+            listed = from_json(client.get(url).raise_for_status().content)
+            found = [str(one["id"]) for one in listed["data"]]
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         what = f"the server does not say which models it has ({type(error).__name__}: {error})"
         raise ServerError(what, where=url, hint=hint) from None
@@ -132,38 +135,32 @@ class Writer:
         self._more: dict[str, Any] = {}  # of these, what the server takes
         self._prompt: Any = None  # what of a prompt's tokens is sent
 
-    def __call__(self, rows: Iterable[Row], count: int) -> Iterator[dict[str, Generated | None]]:
-        """Answers as they come, by key; None of a prompt that cannot be sent as it is.
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Found]:
+        """Answers as they come.
 
         Raises:
             Interrupted: the job was asked to stop.
-            ServerError: the server reads prompts otherwise, or gave no answer to some.
+            ServerError: the server reads prompts otherwise, or nothing can be asked.
         """
         client = Client(
-            self.place, self.how, path="completions", model=self.name, items="questions",
+            self.place, self.how, path="completions", model=self.name, items="prompts",
             framed=lambda text: self._body(text, "", 1), read=said,
         )  # fmt: skip
-        rest, failed = iter(rows), list[str]()
-        unsent: dict[str, Generated | None] = {}
-        asked = self._asked(rest, unsent)
-        for batch in client.ask(asked):
-            found: dict[str, Generated | None] = {}
+        unsent: Found = {}
+        for batch in client.ask(self._asked(rows, unsent)):
+            found: Found = {}
             for one in batch:
                 (key, tokens), value = one.asked.item, one.value
                 if value is None:
-                    failed.append(one.error)
-                    continue
-                same = value.prompt in (None, len(tokens))
-                found[key] = self._read(value) if same else None
+                    found[key] = one.error
+                else:
+                    same = value.prompt in (None, len(tokens))
+                    found[key] = self._read(value) if same else None
             yield found | unsent
             unsent.clear()
         yield unsent
-        if failed:
-            hint = "give the server more context or time, or set a smaller concurrency"
-            what = f"{len(failed)} of {count} questions have no answer: {failed[0]}"
-            raise ServerError(what, where=WHERE, hint=f"{hint}; the others are kept")
 
-    def _asked(self, rows: Iterator[Row], unsent: dict[str, Generated | None]) -> Iterator[Asked]:
+    def _asked(self, rows: Iterable[Row], unsent: Found) -> Iterator[Asked]:
         for key, tokens in rows:
             if self._prompt is None:
                 self._prompt = self._way(tokens)
@@ -172,7 +169,7 @@ class Writer:
                 unsent[key] = None
             else:
                 own = extras_of(self.sampling.stop, self.sampling.repetition_penalty)
-                yield Asked((key, tokens), self._body(prompt, key, self.most), own, text=key)
+                yield Asked((key, tokens), self._body(prompt, key, self.most), own)
 
     def _body(self, prompt: Any, key: str, most: int) -> dict[str, Any]:
         """A request, without what the server's own defaults would add to greedy decoding."""
@@ -202,7 +199,7 @@ class Writer:
                     status, content = _post(client, self.place, asked)
                     if status == 200:
                         break
-                    refused = f"HTTP {status}: {refusals.words_of(content)[: refusals.SHOWN]}"
+                    refused = f"HTTP {status}: {self.place.shown(refusals.words_of(content))}"
                     if status not in UNREAD:
                         self._refuse(f"answers no prompt: {refused}", "see the server's log")
                 else:
@@ -285,8 +282,9 @@ def _post(client: httpx.Client, place: Place, body: dict[str, Any]) -> tuple[int
         except httpx.HTTPError as error:
             last: httpx.HTTPError = error
             continue
-        if reply.status_code != 503:
+        if reply.status_code not in (429, 503):
             return reply.status_code, reply.content
-        last = httpx.HTTPStatusError("503", request=reply.request, response=reply)
+        why = f"HTTP {reply.status_code}"
+        last = httpx.HTTPStatusError(why, request=reply.request, response=reply)
     what = f"the server does not answer a first prompt ({type(last).__name__}: {last})"
     raise ServerError(what, where=place.name, hint="see the server's log")

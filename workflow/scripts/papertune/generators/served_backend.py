@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from papertune.answering import served
-from papertune.answering.generation import Sampling, room_for
+from papertune.answering.generation import Generated, Sampling, room_for
 from papertune.generators.backends import Request, Written, decoding_of
 from papertune.generators.transformers_backend import TransformersBackend
 from papertune.models.loading import load_config
@@ -35,11 +35,11 @@ class ServedBackend(TransformersBackend):
                 continue
             by_key = {request.key: request for request in window}
             decoding = decoding_of(self.settings.decoding, window[0].attempt)
-            for found in self._writer(Sampling(**decoding.model_dump()))(rows, len(rows)):
+            for found in self._writer(Sampling(**decoding.model_dump()))(rows):
                 yield [
                     Written(by_key[key], text=one.text, cut=one.truncated)
-                    if one
-                    else Written(by_key[key], error=OTHERWISE)
+                    if isinstance(one, Generated)
+                    else Written(by_key[key], error=one or OTHERWISE)
                     for key, one in found.items()
                 ]
 

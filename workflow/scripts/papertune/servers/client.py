@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from papertune.errors import ServerError, one_line
+from papertune.errors import ServerError
 from papertune.jobs import stopping
 from papertune.servers import parameters, refusals
 from papertune.servers.place import Place
@@ -30,9 +30,8 @@ from papertune.study.settings import ServerSettings
 
 FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
 LONGEST_PAUSE = 60.0
-LONGEST_ASKED = (
-    300.0  # seconds that a Retry-After may ask for; with more there is nothing to wait for
-)
+# seconds that a Retry-After may ask for; with more there is nothing to wait for
+LONGEST_ASKED = 300.0
 SOON = 20.0  # seconds; sites that send no earlier signal give a job 30
 MOST_BYTES = 16 * 2**20  # of a reply
 PATIENCE = 10  # timeouts in which a reply that comes in drops has to be whole
@@ -182,7 +181,7 @@ class Client:
             if error.fatal and not self._ends():
                 self._over.set()
                 raise error.fatal from None
-            return Reply(asked, error=self._shown(str(error))), error.kind
+            return Reply(asked, error=self.place.shown(str(error))), error.kind
         except BaseException:
             self._over.set()  # before the others send anything more
             raise
@@ -246,7 +245,7 @@ class Client:
                 )
                 log.warning(
                     "%s: the server does not take %s, which is %s from now on (%s)",
-                    *(self.place.name, name, done, self._shown(words)),
+                    *(self.place.name, name, done, self.place.shown(words)),
                 )
         return True
 
@@ -254,9 +253,9 @@ class Client:
         """Raise what a reply without an answer means."""
         page = response.content.lstrip()[:1] == b"<"
         meant = refusals.meaning_of(status, "" if page else words)
-        told = f"HTTP {status}: {self._shown(words) or 'no words'}"
+        told = f"HTTP {status}: {self.place.shown(words) or 'no words'}"
         if response.status_code == 200:
-            told = f"a reply that is no completion: {self._shown(words) or 'nothing'}"
+            told = f"a reply that is no completion: {self.place.shown(words) or 'nothing'}"
             meant = refusals.NO_SERVER if page else meant
         if meant.kind is Kind.STOP:
             self._stop_for(meant, told)
@@ -295,12 +294,6 @@ class Client:
         kept = ("retry-after", "content-type")
         headers = {name: response.headers[name] for name in kept if name in response.headers}
         return httpx.Response(response.status_code, headers=headers, content=bytes(body))
-
-    def _shown(self, text: str) -> str:
-        """In short and in one line, never with the key."""
-        return one_line(text.replace(self.place.key, "***") if self.place.key else text)[
-            : refusals.SHOWN
-        ]
 
 
 def _pause(state: RetryCallState) -> float:

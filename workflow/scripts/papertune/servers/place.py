@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from papertune.errors import ServerError
+from papertune.errors import ServerError, one_line
 from papertune.jobs.keys import key_for
+from papertune.servers.refusals import SHOWN
 from papertune.study.settings import ServerSettings
 
 
@@ -52,9 +53,13 @@ class Place:
 
     def unreachable(self, why: str, rests: str) -> ServerError | None:
         """What to raise where nobody can be reached; ``rests`` says what is left to do."""
-        what = f"no connection to the generator's server: {why}"
+        what = f"no connection to the server: {why}"
         hint = f"start the server (for example `vllm serve` or `ollama serve`), or set url; {rests}"
         return ServerError(what, where=self.name, hint=hint)
+
+    def shown(self, said: str) -> str:
+        """What it says in short and in one line, never with the key."""
+        return one_line(said.replace(self.key, "***") if self.key else said)[:SHOWN]
 
     def close(self) -> None:
         """It is asked no more."""

@@ -64,7 +64,7 @@ class Server(Place):
         where: The key in the experiment file.
         threads: Of the processor.
         start: Minutes in which it has to answer.
-        remove: A folder of this job that is deleted with it.
+        remove: A folder that is deleted with it, also where the job is killed.
     """
 
     def __init__(
@@ -87,12 +87,6 @@ class Server(Place):
         self._starts = 0  # without an answer
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def url(self) -> str:
         """Where it can be asked; it is started where it does not run (any more).
@@ -131,8 +125,6 @@ class Server(Place):
             if self._keeper is not None:
                 self._end()
                 self._keeper = None
-            if self.remove:
-                shutil.rmtree(self.remove, ignore_errors=True)
 
     def _begin(self) -> None:
         """Start it and wait until it answers; on another port where somebody has taken its own."""
@@ -296,8 +288,8 @@ class Server(Place):
         with suppress(OSError), self.log.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(self._from, size - 8000))
-            said = stream.read().decode("utf-8", "replace").replace(self.key, "***").splitlines()
-            told = [one_line(line)[:300] for line in said if line.strip()]
+            said = stream.read().decode("utf-8", "replace").splitlines()
+            told = [self.shown(line) for line in said if line.strip()]
             return "\n    ".join(told[-lines:])
         return ""
 
