@@ -1,5 +1,5 @@
 # make demo   the whole study in small, from nothing to a report
-# make study  real language models, in an hour or two; on your own papers: make study PAPERS=papers.csv
+# make study  real language models, in less than an hour; on your own papers: make study PAPERS=papers.csv
 # make test   everything that CI runs
 # make doctor EXPERIMENTS=isca [PROFILE=profiles/ours]   what would keep it from running; also: plan
 PYTHON ?= $(shell command -v python3.11 || command -v python3)

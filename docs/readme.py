@@ -37,9 +37,10 @@ def quoted(made: dict[str, Any], name: str = "demo", file: str = "README.md") ->
         for model, label in made["models"].items()
     ]
     table = to_markdown(Table("", ["Model", *sets.values()], rows))
+    command = f"make {name}{' PAPERS=…' * made['experiment'].endswith('-papers')}"
     others = "the other one has another writer's" if len(sets) == 2 else "the others have others'"
     lines = [
-        f"This is what the {name} ends with, {minutes} minutes after `make {name}` on {took['cores']} cores"
+        f"This is what the {name} ends with, {minutes} minutes after `{command}` on {took['cores']} cores"
         f"{f' ({where})' if where else ''}: models answer questions about {papers} "
         f"papers of years that none of them was trained on. The column “{sets[own]}” has questions by "
         f"the writer of the training pairs, {others}.",
