@@ -78,15 +78,22 @@ class _State:
         return self.start + self.work
 
     @property
-    def seen(self) -> tuple[float, float] | None:
-        """Seconds that a part of it took, and that it was expected to take; None if not known yet."""
-        if self.taken is None or not self.whole:
-            return None
-        if not self.ended and self.told and self.told[-1][1] >= KNOWN:
+    def lately(self) -> tuple[float, float] | None:
+        """As :attr:`seen`, of the part that it did last."""
+        if not self.ended and self.told:
             when, share = self.told[-1]
             for before, had in reversed(self.told):
                 if when - before >= RECENT and share - had >= KNOWN:
                     return when - before, (share - had) * self.work
+        return self.seen
+
+    @property
+    def seen(self) -> tuple[float, float] | None:
+        """Seconds that it took so far, and that it was expected to take; None if not known yet."""
+        if self.taken is None or not self.whole:
+            return None
+        if not self.ended and self.told and self.told[-1][1] >= KNOWN:
+            when, share = self.told[-1]
             return when, self.start + share * self.work
         # one that should have ended takes as much longer at least
         return (self.taken, self.whole) if self.ended or self.taken > self.whole else None
@@ -134,8 +141,8 @@ def left(
     each = []
     for job, state in zip(jobs, states, strict=True):
         pace = paces.get(job.kind, paces.get("models" if job.kind in MODELS else "others", 1.0))
-        if state.seen is not None:
-            pace = state.seen[0] / state.seen[1]
+        if state.lately is not None:
+            pace = state.lately[0] / state.lately[1]
         each.append(state.rest(pace))
     begun = [state.taken is not None for state in states]
     return _dealt(jobs, each, begun, limits), sum(state.ended for state in states)

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from math import ceil
 from pathlib import Path
 
 from papertune.footprint.architecture import Architecture, from_scratch
@@ -28,12 +27,12 @@ GPU_RATE = 3e12  # of a job that has a GPU
 # times as long as by that rate: many tokens at once, tokens one after the other, with units for bf16
 READING, WRITING, TRAINING_BF16 = 1.7, 4.0, 1.2
 BF16_UNITS = ("amx_tile", "avx512_bf16")  # as Linux calls them
-TOGETHER = 0.85  # n threads are n to this power times as fast as one
+TOGETHER = 0.7  # n threads are n to this power times as fast as one
 CHARACTERS = 4.4  # of a token, in English with formulas
 TEXT = 1100.0  # characters of a text that is not there yet
 # tokens of an answer, of a question, of a sentence, title and request, the longest of some
 WRITTEN, QUESTION, SENTENCE = 42, 18, 130
-STEPS = 16  # rows of a batch go on until so many tokens are written
+STEPS = 16  # rows of a batch go on to the next multiple of so many tokens: half of it on average
 ADAPTED = 1.2  # times as long, as adapters are computed beside what they adapt
 PADDED = 1.3  # times as many tokens as texts have, as rows of a batch are as long as the longest
 ATTEMPTS = 1.1  # times that a writer is asked about a document, where it may be asked twice
@@ -203,7 +202,7 @@ def _reading(arch: Architecture | None, tokens: float) -> float:
 
 
 def _new(arch: Architecture | None, tokens: float) -> float:
-    return STEPS * ceil(tokens / STEPS) * 2 * (_body(arch) + _head(arch)) * WRITING
+    return (tokens + STEPS / 2) * 2 * (_body(arch) + _head(arch)) * WRITING
 
 
 def _body(arch: Architecture | None) -> float:
