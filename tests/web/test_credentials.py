@@ -39,11 +39,12 @@ import sys
 from papertune.generators.backends import Request, open_backend
 from papertune.jobs.progress import job_log
 from papertune.records import Document
+from papertune.study.prompts import Prompt
 from papertune.study.settings import OpenAIGenerator
 how = {"model": "tiny", "prompt": "p.txt", "url": sys.argv[1], "retries": 0}
 with job_log("job.log"):
     backend = open_backend(OpenAIGenerator(backend="openai", **how), folder=None, threads=1)
-    for batch in backend.write([Request("1", Document("1", "t", "u", 2020, "x"), "paper")]):
+    for batch in backend.write([Request("1", Document("1", "t", "u", 2020, "x"), Prompt("paper", {}))]):
         for one in batch:
             print(one.text or one.error)
 """
@@ -57,7 +58,8 @@ DATASET = f"""
 from papertune.collect.listings.pairs import read_hub
 from papertune.study.settings.qa import HubDatasetSource
 how = {{"dataset": "owner/pairs", "revision": "{REVISION}", "kind": "hub_dataset"}}
-print(list(read_hub(HubDatasetSource(**how, columns={{"question": "q", "answer": "a"}}), 0)))
+source = HubDatasetSource(**how, columns={{"question": "q", "answer": "a"}})
+print([item for run in read_hub(source, 0) for item in run.make(run)])
 """
 DOCTOR = f"""
 import os, sys
@@ -194,7 +196,8 @@ def test_a_document_is_listed_without_the_key_of_its_address(tmp_path):
     ]  # fmt: skip
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = [item for _, _, item in read(FilesSource(kind="files", path=str(path)), 0)]
+    runs = read(FilesSource(kind="files", path=str(path)), 0)
+    found = [item for run in runs for _, _, item in run.make(run)]
     assert SECRET not in str(found)
     assert isinstance(found[0], Document) and found[0].url == "https://a.org/1?id=3"
     assert isinstance(found[1], Rejection) and "user or password" in found[1].detail
