@@ -17,7 +17,13 @@ def compute(**changes):
     return {"compute": {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 10} | changes}
 
 
-LARGE = {"max_steps": 4, "max_length": 512, "batch_size": 65536, "evaluations": 2}
+LARGE = {
+    "find_batch": False,
+    "max_steps": 4,
+    "max_length": 512,
+    "batch_size": 4096,
+    "evaluations": 2,
+}
 MISSING = {"tiny": {"hub": "lab/tiny", "revision": "607a30d783dfa663caf39e06633721c8d4cfcd7e"}}
 
 
