@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--texts", type=Path)
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"))  # else as models answer
     options = parser.parse_args()
 
     set_up_torch(options.threads, seed=1)

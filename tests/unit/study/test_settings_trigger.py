@@ -117,6 +117,8 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
         yield Experiment.model_validate(values), ("source", "splits")
     scored = {"kind": "stack_exchange", "site": "math"}
     top = {"models": {"full": {"base": "hub", "method": "full", "subset": {"top": 3}}}}
+    whole = {"source": SOURCES[0], "splits": YEARS} | FULL
+    yield Experiment.model_validate(whole), tuple(FIRST)
     for more in (
         {"published": [{"test_set": "rules", "values": {"full": {"all": 0.5}}}]},
         {"training": {"best_by": "token_f1"}},
@@ -126,8 +128,7 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
         {"answering": {"serve": "a $port b"}},
         {"source": scored} | top,
     ):
-        values = {"source": SOURCES[0], "splits": YEARS} | FULL | more
-        yield Experiment.model_validate(values), tuple(FIRST)
+        yield Experiment.model_validate(whole | more), tuple(more)
 
 
 def plan(study: Experiment) -> dict[tuple[str, ...], Any]:
