@@ -110,7 +110,7 @@ def test_a_signal_while_workers_start_is_not_lost(shards, moment):
     time.sleep(moment)
     job.process.terminate()
     assert job.end() == 75, job.said()
-    assert job.items("begun") == job.items("done")
+    assert job.items("begun") == job.items("done"), job.said()
 
 
 def test_a_worker_that_is_killed_fails_the_job_and_the_others_end_well(shards):
