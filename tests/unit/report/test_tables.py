@@ -10,7 +10,7 @@ from papertune.records import Answer, read_records, write_records
 from papertune.report.counts import count_stages, problems, read_counts, total
 from papertune.report.figures import short
 from papertune.report.leakage import leakage_table, unsuspected_table
-from papertune.report.numbers import number, p_text
+from papertune.report.numbers import level, number, p_text
 from papertune.report.table import Table, to_latex, to_markdown, to_text, write_table
 from papertune.report.tables import (
     comparison_table,
@@ -136,6 +136,7 @@ def test_numbers_and_p_values():
     assert number(float("inf"), "perplexity") == "∞"
     assert number(float("-inf"), "perplexity", signed=True) == "−∞"
     assert p_text(0.0004) == "< 0.001"
+    assert [level(of) for of in (0.95, 0.9, 0.999, 0.975)] == ["95%", "90%", "99.9%", "97.5%"]
 
 
 HARSH = Table("T & T", ["A|B", "50%"], [["x_1 & {y}\n$z$ #~^\\", "≥ 0.1 [0, 1]*†−"]])

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from papertune.metrics import metric_named
 from papertune.report.claims import Claim, Gain, claims_of
-from papertune.report.numbers import gain_of, number, p_text, share
+from papertune.report.numbers import gain_of, level, number, p_text, share
 from papertune.scores.matrix import Cell
 from papertune.scores.sums import ALL_YEARS
 from papertune.scores.writers import Contrast
@@ -230,7 +230,7 @@ def _caveats(judged: list[Cell], claims: list[Claim], experiment: Experiment) ->
         else ""
     )
     said = [
-        f"Judged by {metric.in_words} ({metric.unit}). Intervals are {how.confidence:.0%}, over "
+        f"Judged by {metric.in_words} ({metric.unit}). Intervals are {level(how.confidence)}, over "
         f"seeds and documents; differences are on the same questions{corrected}.",
         "A gain is one in content if it is there in the form of the reference as well, and references "
         "or their numbers are contained more often; one in form if that could not be shown and "

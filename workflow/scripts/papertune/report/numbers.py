@@ -81,3 +81,8 @@ def p_text(p: float | None, equals: str = "") -> str:
 def share(value: float | None) -> str:
     """A share in per cent, with a true minus sign."""
     return NONE if value is None else f"{value:.0%}".replace("-", "−")
+
+
+def level(confidence: float) -> str:
+    """The level of intervals, as it was set: ``95%``, ``99.9%``."""
+    return f"{100 * confidence:.10g}%"

@@ -17,6 +17,7 @@ from papertune.report.numbers import (
     explained,
     gain_of,
     interval,
+    level,
     number,
     p_text,
     share,
@@ -103,7 +104,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     one = next(iter(experiment.baselines.values()), "")
     other = "what it is held against" if against else experiment.model_label(one) or "the baseline"
     title = (
-        f"{metric_named(how.metric).label} with {how.confidence:.0%} interval; {BETTER} better and "
+        f"{metric_named(how.metric).label} with {level(how.confidence)} interval; {BETTER} better and "
         f"{WORSE} worse than {other}, corrected p < {1 - how.confidence:.2g}"
     )
     if note := unread_note(cells, experiment):
