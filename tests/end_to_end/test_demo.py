@@ -13,10 +13,13 @@ QUOTED = ROOT / "docs/demo/made.json"  # what README.md is made of
 
 
 def verdicts(path):
-    """What a run allows to be said: the verdict of each cell, and the kind of each gain."""
+    """What a run says is shown: in each cell, and of each model.
+
+    Whether a gain is one in content hangs on the base: rounding makes another on every kind of processor.
+    """
     made = read_json(path)
     cells = {(cell["model"], cell["test_set"]): cell["verdict"] for cell in made["matrix"]}
-    return cells, made["claims"]
+    return cells, [(claim["model"], claim["verdict"]) for claim in made["claims"]]
 
 
 def test_the_demo_shows_what_the_readme_says(tmp_path):
@@ -25,7 +28,7 @@ def test_the_demo_shows_what_the_readme_says(tmp_path):
     cells = read_matrix(results / "tables/matrix.csv")
     for model in ("full", "lora"):
         cell = find_cell(cells, model=model, test_set="extractive", metric="similarity")
-        assert cell.seeds == 3 and cell.difference > 0.1 and cell.p_corrected < 0.05
+        assert cell.seeds == 4 and cell.difference > 0.1 and cell.p_corrected < 0.05
     # intervals may differ from machine to machine, and what they say may not
     assert verdicts(results / "made.json") == verdicts(QUOTED)
     assert (results / "report.html").stat().st_size < 5_000_000

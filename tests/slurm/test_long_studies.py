@@ -14,8 +14,8 @@ from snakemake_run import ROOT
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 COMPUTE = {"gpu": 1, "threads": 1, "memory_mb": 3000, "runtime": 30, "longest": 60}
-LANGUAGE_MODEL = {"pretrain_base": 1, "train": 6, "answer": 14}
-OTHERS = {"score": 14, "compare": 1, "count_stages": 1, "find_suspects": 1}
+LANGUAGE_MODEL = {"pretrain_base": 1, "train": 4, "answer": 10}
+OTHERS = {"score": 10, "compare": 1, "count_stages": 1, "find_suspects": 1}
 OTHERS |= {"compare_without_suspects": 1}
 # minutes are the least that Slurm limits; each attempt has one
 LIMITS = {"gpu": 1, "threads": 1, "memory_mb": 2000, "runtime": 1, "longest": 1}
@@ -58,6 +58,7 @@ def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster, tmp_path
     # how good its models are is for the demo's own test
     values["bases"]["small"]["pretrain"]["training"]["max_steps"] = 30
     values["training"]["epochs"] = 1
+    values["seeds"] = [1, 2]
     study = ClusterStudy(tmp_path / "demo")
     study.folder.mkdir()
     study.file.write_text(yaml.safe_dump(values | {"compute": COMPUTE}))
