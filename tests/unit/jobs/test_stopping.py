@@ -46,16 +46,21 @@ def test_a_job_ends_after_the_item_it_is_at(tmp_path, times):
         assert "Traceback" not in text
 
 
-@pytest.mark.parametrize(("last", "status"), [("1", 0), ("0", 75)])
-def test_a_job_that_has_done_its_work_ends_well(tmp_path, last, status):
+@pytest.mark.parametrize(
+    ("asked", "done", "status"), [("1", "0 1 ", 0), ("0", "0 ", 75), ("before", "", 75)]
+)
+def test_a_job_begins_nothing_once_it_is_asked_and_has_done_its_work_well(
+    tmp_path, asked, done, status
+):
     code = (
         "import os, signal, sys\nfrom papertune.jobs.progress import job_log, progress\n"
-        "with job_log(sys.argv[1]):\n    for item in progress(range(2), 2, 'work'):\n"
-        "        if str(item) == sys.argv[2]:\n            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "def stop(now):\n    if now == sys.argv[2]:\n        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "with job_log(sys.argv[1]):\n    stop('before')\n"
+        "    for item in progress(range(2), 2, 'work'):\n"
+        "        stop(str(item))\n        print(item, end=' ')\n"
     )
-    process = python(code, tmp_path / "job.log", last)
-    process.communicate(timeout=30)
-    assert process.returncode == status
+    process = python(code, tmp_path / "job.log", asked)
+    assert process.communicate(timeout=30)[0] == done and process.returncode == status
 
 
 @pytest.mark.parametrize(

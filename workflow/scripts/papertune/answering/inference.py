@@ -15,7 +15,7 @@ from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
 from papertune.examples.tokens import Encoded
 from papertune.identity import digest
-from papertune.jobs import distributed, stopping
+from papertune.jobs import distributed
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
 from papertune.models.loading import load_config, load_model, load_tokenizer, set_up_torch
@@ -186,7 +186,6 @@ def answer_batches(
         served = Store(store, "served", identity, Generated)
         _ask_server(settings, form, todo, served, threads)
     model = load_model(settings.model, base=settings.base)
-    stopping.check()
     for batch in progress(todo, len(todo), f"batches of up to {max(map(len, todo))} questions"):
         fit = settings.fit(model.config)
         encoded = list(settings.read(form, [place for _, place in batch], fit))

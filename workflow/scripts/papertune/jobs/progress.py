@@ -124,8 +124,10 @@ def progress(
 
     Raises:
         Interrupted: the job was asked to stop and there are more items; whoever took the last
-            one has finished it.
+            one has finished it, and none is begun.
     """
+    if total:
+        stopping.check()
     start, last, done = time.monotonic(), time.monotonic(), 0
     for item in items:
         done += size(item)
