@@ -15,6 +15,7 @@ Prints questions and tokens of answers per second of each and the ratio, of seco
 import argparse
 import json
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,8 @@ def main() -> None:
         child.stdin.close()
         for line in child.stdout:
             theirs.append(json.loads(line))
+    if child.returncode:
+        sys.exit(f"llama-cpp-python has ended with status {child.returncode}")
     for _ in range(options.rounds):
         start = time.perf_counter()
         written = generate(model, tokenizer, rows, Sampling(options.new_tokens))

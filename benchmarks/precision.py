@@ -64,7 +64,7 @@ def measure(options: argparse.Namespace, precision: str) -> dict[str, Any]:
     tokens, draw, rows = tokenizer(text)["input_ids"], random.Random(1), []
     for number in range(8 * options.steps):
         prompt, answer = draw.randrange(280, 420), draw.randrange(15, 45)
-        ids = tokens[number * 450 :][: prompt + answer]
+        ids = tokens[number * 450 % (len(tokens) - 465) :][: prompt + answer]
         rows.append({"input_ids": ids, "labels": [MASKED] * prompt + ids[prompt:]})
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()

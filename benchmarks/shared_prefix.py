@@ -136,7 +136,7 @@ def make_rows(tokenizer: Any, options: argparse.Namespace) -> list[Row]:
     """Key, prompt and reference of each question."""
     if options.texts:
         lines = map(json.loads, options.texts.read_text().splitlines())
-        texts = [line.get("abstract") or line["text"] for line in lines]
+        texts = list(filter(None, (line.get("abstract") or line.get("text") for line in lines)))
     else:
         texts = [paper.abstract for paper in papers(2020, 40, 1)]
     rows = []
