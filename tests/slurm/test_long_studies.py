@@ -96,5 +96,8 @@ def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, limit
     assert study.completed(cluster) == {"train": 1}
     assert study.weights() == free.weights()
     logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
-    stopped = ["stopped by SIGTERM" in path.read_text() for path in logs]
-    assert stopped.count(True) >= 2  # one that is told while it starts has nothing to say
+    told = [path.read_text() for path in logs]
+    stopped = ["stopped by SIGTERM" in text for text in told]
+    # one that is told before it reads its examples has nothing to say
+    assert stopped == ["examples of over 512 tokens" in text for text in told]
+    assert stopped.count(True) >= 2
