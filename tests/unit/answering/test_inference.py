@@ -1,6 +1,7 @@
 """Answering on tiny random models: batches change nothing, the store is used, the facts are right."""
 
 import logging
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from papertune.answering.generation import Sampling, generate, reference_nll
 from papertune.answering.inference import Task, answer
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import encode
+from papertune.jobs import progress
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.pairfile import write_pairs
 from papertune.records import Answer, read_records
@@ -112,6 +114,14 @@ def test_only_new_questions_are_asked(run, monkeypatch):
         run(pairs(9), identity={"model": "n"})
     with pytest.raises(PapertuneError, match="no pairs"):
         run([])
+
+
+def test_what_is_done_is_counted_in_questions_as_batches_are_of_other_sizes(run, monkeypatch, caplog):
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    caplog.set_level(logging.INFO)
+    run(pairs(), batch_size=6)
+    done = [int(n) for n in re.findall(r"questions.*: (\d+)/9 \(", caplog.text)]
+    assert sorted({*done}) in ([3, 9], [6, 9])
 
 
 def test_a_killed_run_keeps_its_batches(tmp_path, run, monkeypatch):

@@ -186,7 +186,8 @@ def answer_batches(
         served = Store(store, "served", identity, Generated)
         _ask_server(settings, form, todo, served, threads)
     model = load_model(settings.model, base=settings.base)
-    for batch in progress(todo, len(todo), f"batches of up to {max(map(len, todo))} questions"):
+    what = f"questions, up to {max(map(len, todo))} at once"
+    for batch in progress(todo, sum(map(len, todo)), what, size=len):
         fit = settings.fit(model.config)
         encoded = list(settings.read(form, [place for _, place in batch], fit))
         rows = [(key, one) for (key, _), one in zip(batch, encoded, strict=True)]
