@@ -33,6 +33,9 @@ def note_settings():
 def check_run():
     """Before the first job: the whole doctor if asked for, else what ends in failure for sure."""
     executor = executor_of_run()
+    submits = slurm.submits(executor)
+    if not submits:
+        load_libraries()  # beside the checks
     folders = ["results", config["store"], RESOURCES]
     try:
         if "doctor" in workflow.dag_settings.targets:
@@ -55,7 +58,6 @@ def check_run():
             found.append(finding)
         found += machine.check_memory(tasks, memory_there())
         found += machine.check_embedders(embedding_layouts())
-        submits = slurm.submits(executor)
         if submits:
             found = [
                 *doctor.check_cluster(executor, kinds_of_run()),
@@ -70,7 +72,6 @@ def check_run():
             leftovers.remember(executor.run_uuid)
             note_settings()
         else:
-            load_libraries()
             tell_remaining()
     except PapertuneError as error:
         raise WorkflowError(str(error)) from None

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -53,6 +54,45 @@ def test_a_job_outlives_its_run_and_later_ones_start_by_themselves(tmp_path):
     server.stdout.close()
     assert server.wait(20) == 0 and not folder.exists()
     assert subprocess.run(command, capture_output=True, **how).stdout == "False\n"
+
+
+@pytest.fixture
+def loading(tmp_path, monkeypatch):
+    """The environment of jobs while what they are copied from still loads, for three seconds."""
+    (tmp_path / "takes_long.py").write_text("import time\ntime.sleep(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (folder := tmp_path / "warm").mkdir(mode=0o700)
+    with subprocess.Popen(["sleep", "60"]) as run:
+        server = warm.start(folder / "jobs", run.pid, "takes_long", stdout=subprocess.DEVNULL)
+        wait_for((folder / "jobs").exists, server)
+        yield os.environ | warm.environment_of(folder / "jobs")
+        run.kill()
+    assert server.wait(20) == 0
+
+
+def test_jobs_wait_for_libraries_that_they_would_load_themselves_and_others_do_not(
+    loading, tmp_path
+):
+    code = "import sys\nprint('takes_long' in sys.modules)\n"
+    commands = [[sys.executable, job(tmp_path, code, name)] for name in ("answer", "count_stages")]
+    ran = [subprocess.Popen(one, env=loading, stdout=-1, text=True) for one in commands]
+    assert [one.communicate(timeout=20)[0] for one in ran] == ["True\n", "False\n"]
+
+
+def test_a_job_that_is_asked_to_end_while_it_waits_ends(loading, tmp_path):
+    one = subprocess.Popen(
+        [sys.executable, job(tmp_path, "import time\ntime.sleep(60)\n")], env=loading
+    )
+    wait_for(lambda: signal.SIGTERM in caught(one.pid), one)
+    one.terminate()
+    assert one.wait(20) == -signal.SIGTERM
+
+
+def caught(pid: int) -> set[int]:
+    """The signals that a process handles."""
+    lines = Path("/proc", str(pid), "status").read_text().splitlines()
+    [mask] = (int(line.split()[1], 16) for line in lines if line.startswith("SigCgt"))
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 ADDRESS = "WARM_JOBS"  # the variable that tells Python's start where the process listens
+LOADED = "loaded"  # the file beside it that is there as soon as all is loaded
 COLD = "PAPERTUNE_COLD"  # the variable with which a user has each job start by itself
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 START = Path(__file__).with_name("warm_start")
@@ -59,8 +60,9 @@ READ_WHEN_LOADED = {
 def begin() -> None:
     """Load the libraries beside what this process does, for the jobs that it starts from now on.
 
-    Jobs that start before they are loaded load their own. The process ends with the last job after
-    this one has ended. Nobody but this user can reach it: its folder is closed to others.
+    Jobs that need them wait for that, and others that start before begin by themselves. The process
+    ends with the last job after this one has ended. Nobody but this user can reach it: its folder is
+    closed to others.
     """
     if os.environ.get(COLD) or os.environ.get(ADDRESS) or not hasattr(os, "pidfd_open"):
         return
@@ -71,7 +73,7 @@ def begin() -> None:
 
 
 def start(address: Path, owner: int, *libraries: str, **how: Any) -> "subprocess.Popen[bytes]":
-    """The process; it says ``ready`` when it listens. Signals to the owner's group do not reach it.
+    """The process; it says ``ready`` when all is loaded. Signals to the owner's group do not reach it.
 
     ``libraries`` are loaded in the place of :data:`LIBRARIES`.
     """
@@ -90,12 +92,17 @@ def environment_of(address: Path) -> dict[str, str]:
     return {ADDRESS: str(address), "PYTHONPATH": path}
 
 
-def serve(address: str, owner: int) -> None:
-    """Start a copy for every connection and kill it when that ends; until the owner and all jobs have."""
-    owned = os.pidfd_open(owner)
+def listening(address: str) -> socket.socket:
+    """Where jobs may ask from now on; they are answered when all is loaded."""
     server = socket.socket(socket.AF_UNIX)
     server.bind(address)
     server.listen(64)
+    return server
+
+
+def serve(server: socket.socket, owner: int) -> None:
+    """Start a copy for every connection and kill it when that ends; until the owner and all jobs have."""
+    owned = os.pidfd_open(owner)
     ended, tell = os.pipe()
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell)
@@ -129,9 +136,8 @@ def serve(address: str, owner: int) -> None:
                 line.settimeout(10)  # one that is frozen now is not waited for
                 files: list[int] = []
                 try:
-                    _, files, *_ = socket.recv_fds(line, 1, 4)
-                    with line.makefile("rb") as stream:
-                        asked = json.loads(stream.readline())
+                    size, files, *_ = socket.recv_fds(line, 8, 4)
+                    asked = json.loads(_received(line, int.from_bytes(size, "big")))
                 except (OSError, ValueError):  # killed before it had asked: the others go on
                     for file in files:
                         os.close(file)
@@ -164,6 +170,14 @@ def serve(address: str, owner: int) -> None:
                     os.waitpid(send(ready, signal.SIGKILL), 0)
                     del jobs[ready]
                     ready.close()
+
+
+def _received(line: socket.socket, size: int) -> bytes:
+    """So many bytes and no more: those after them are signals, of a job that waits since long."""
+    found = b""
+    while len(found) < size and (more := line.recv(min(size - len(found), 2**16))):
+        found += more
+    return found
 
 
 def run(asked: dict[str, Any], files: list[int], line: int) -> NoReturn:
@@ -234,7 +248,9 @@ def load(libraries: list[str]) -> None:
 if __name__ == "__main__":
     place, run_by, *libraries = sys.argv[1:]
     try:
+        asking = listening(place)
         load(libraries or LIBRARIES)
-        serve(place, int(run_by))
+        Path(place).with_name(LOADED).touch()
+        serve(asking, int(run_by))
     finally:
         shutil.rmtree(Path(place).parent)

@@ -11,6 +11,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 # of this workflow's jobs
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+# load for longer than they would wait for it
+LOADING = ("answer", "find_suspects", "pretrain_base", "score", "synthesize", "train")
 # ask the Hub, whose library is loaded to ask nobody
 ONLINE = ("download_base", "fetch_documents", "list_documents", "refresh")
 
@@ -61,8 +63,9 @@ def hand_over(address: str, command: list) -> None:
     before: dict = {}
     status = b""
     with contextlib.suppress(OSError):
-        socket.send_fds(server, [b"\n"], [0, 1, 2, network])
-        server.sendall(json.dumps(asked).encode() + b"\n")
+        said = json.dumps(asked).encode()
+        socket.send_fds(server, [len(said).to_bytes(8, "big")], [0, 1, 2, network])
+        server.sendall(said)
         for number, handler in handlers.items():
             if signal.getsignal(number) is not signal.SIG_IGN:  # which stays, there and here
                 before[number] = signal.signal(number, handler)
@@ -90,6 +93,11 @@ def is_job(command: list) -> bool:
     return bool(command) and "/.snakemake/scripts/" in command[0]
 
 
+def name_of(command: list) -> str:
+    """The name of a job's script."""
+    return command[0].split(".")[-2]  # tmp….train.py
+
+
 def is_ours(command: list) -> bool:
     """Whether it is a job of this workflow, or what the test says.
 
@@ -98,11 +106,17 @@ def is_ours(command: list) -> bool:
     if os.environ.pop("WARM_RUN", ""):
         return "HF_ENDPOINT" not in os.environ  # read when libraries are loaded
     if is_job(command):
-        name = command[0].split(".")[-2]  # tmp….train.py
+        name = name_of(command)
         return name not in ONLINE and os.path.exists(os.path.join(SCRIPTS, name + ".py"))
     if command[:2] == ["-m", "snakemake"]:
         return "--mode" in command  # what a cluster runs for a job
     return command[:2] == ["-m", os.environ.get("WARM_MODULE")]
+
+
+def is_worth_it(address: str, command: list) -> bool:
+    """Whether all is loaded; a job that would load the same waits until it is."""
+    waits = not is_job(command) or name_of(command) in LOADING
+    return waits or os.path.exists(os.path.join(os.path.dirname(address), "loaded"))
 
 
 def step_aside() -> None:
@@ -129,7 +143,7 @@ def begin() -> None:
         others = [folder for folder in folders if folder != HERE]
         if others:
             os.environ["PYTHONPATH"] = os.pathsep.join(others)
-    if address and is_ours(command):
+    if address and is_ours(command) and is_worth_it(address, command):
         hand_over(address, command)
     step_aside()
 
