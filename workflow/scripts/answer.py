@@ -4,11 +4,12 @@ from pathlib import Path
 
 from papertune.answering.inference import Task, answer
 from papertune.jobs.job import job
-from papertune.models.loading import weights_digest
+from papertune.models.digests import weights_digest
 from papertune.study import uses
 
 with job(snakemake, uses.answer) as given:
     model, base = Path(snakemake.input.model), Path(snakemake.input.base)
+    store = Path(snakemake.config["store"])
     shards = given.pop("shards")
     answer(
         Task(
@@ -18,8 +19,8 @@ with job(snakemake, uses.answer) as given:
             **given,
         ),
         output=Path(snakemake.output.answers),
-        store=Path(snakemake.config["store"]),
-        identity={"model": weights_digest(model), "base": weights_digest(base)},
+        store=store,
+        identity={"model": weights_digest(model, store), "base": weights_digest(base, store)},
         threads=snakemake.threads,
         shards=shards,
     )

@@ -116,7 +116,9 @@ def test_only_new_questions_are_asked(run, monkeypatch):
         run([])
 
 
-def test_what_is_done_is_counted_in_questions_as_batches_are_of_other_sizes(run, monkeypatch, caplog):
+def test_what_is_done_is_counted_in_questions_as_batches_are_of_other_sizes(
+    run, monkeypatch, caplog
+):
     monkeypatch.setattr(progress, "EVERY", 0.0)
     caplog.set_level(logging.INFO)
     run(pairs(), batch_size=6)

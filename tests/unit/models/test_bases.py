@@ -11,9 +11,12 @@ import pytest
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form
 from papertune.examples.tokens import start_tokens
+from papertune.models import digests
 from papertune.models.beginning import save_tokenizer
+from papertune.models.digests import weights_digest
 from papertune.models.examination import check_base, problems
-from papertune.models.loading import load_model, load_tokenizer, merged_model, weights_digest
+from papertune.models.loading import load_model, load_tokenizer, merged_model
+from papertune.records import file_digest
 from papertune.study.settings import Lora
 from papertune.training.methods import with_adapters
 from tiny_models import make_model
@@ -253,3 +256,20 @@ def test_the_identity_of_a_model_is_all_that_its_answers_depend_on(base):
         (base / name).write_bytes(before + b" ")
         assert (weights_digest(base) != known) == (name in OF_THE_MODEL), name
         (base / name).write_bytes(before)
+
+
+def test_files_that_have_not_changed_are_not_read_again_and_all_others_are(
+    base, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(digests, "LARGE", 1)
+    read, weights, store = [], base / "model.safetensors", tmp_path / "store"
+    monkeypatch.setattr(digests, "file_digest", lambda path: read.append(path) or file_digest(path))
+    known = [weights_digest(base, store) for _ in range(2)]
+    assert known == [weights_digest(base)] * 2 and read.count(weights) == 2
+    read.clear()
+    # other weights of the same size, and as if from the same moment
+    was, data = weights.stat(), bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    os.utime(weights, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert weights_digest(base, store) not in known and read == [weights]

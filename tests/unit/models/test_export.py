@@ -7,8 +7,9 @@ import os
 import pytest
 
 from papertune.errors import TrainingError
+from papertune.models.digests import weights_digest
 from papertune.models.licences import licence_of
-from papertune.models.loading import load_model, load_tokenizer, weights_digest
+from papertune.models.loading import load_model, load_tokenizer
 from papertune.models.modelcard import block, name_model, text
 from papertune.records import Score, write_records
 from papertune.report.export import export_model

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from papertune.models.loading import weights_digest
+from papertune.models.digests import weights_digest
 from papertune.models.modelcard import add_facts
 from papertune.models.modelfolder import MODELS, model_folder, place
 

@@ -15,9 +15,10 @@ from papertune.footprint.architecture import architecture_of, read_architecture
 from papertune.footprint.study import Task, peak_of
 from papertune.models import gguf
 from papertune.models.conversion import convert_base
+from papertune.models.digests import weights_digest
 from papertune.models.gguf import examine, read_header, sizes_of
 from papertune.models.licences import licence_of, made_from
-from papertune.models.loading import load_model, load_tokenizer, weights_digest
+from papertune.models.loading import load_model, load_tokenizer
 from papertune.models.packages import pieces_of
 from papertune.models.sources import digest_of_file, not_there
 from papertune.records import file_digest

@@ -202,7 +202,9 @@ def from_json(text: str | bytes) -> Any:
 def file_digest(path: str | Path) -> str:
     """SHA-256 of a file's content, in hex; a file that has not changed is read once per process."""
     state = os.stat(path)
-    return _file_digest(os.path.realpath(path), state.st_size, state.st_mtime_ns, state.st_ino)
+    # whoever changes a file, or puts another in its place, changes one of these
+    same = state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns
+    return _file_digest(os.path.realpath(path), *same)
 
 
 @lru_cache(maxsize=1024)

@@ -117,7 +117,8 @@ def answer(
     log.info("asked %d questions, %d from the store", len(missing), len(placed) - len(missing))
     if missing:
         set_up_torch(threads)
-        todo, unfit = _cut(task, dict(placed), missing, about, shards)
+        form = task.form()
+        todo, unfit = _cut(task, form, dict(placed), missing, about, shards)
         finished.add({key: asdict(Told("", 0, False, 0.0, 0, "too_long")) for key in unfit})
         work: dict[str, Any] = {
             "task": task.model_dump(mode="json"), "store": str(store), "identity": whole,
@@ -127,7 +128,7 @@ def answer(
         if len(parts) > 1:
             run_shards(answer_batches, parts, **work)
         else:
-            answer_batches(todo, **work)
+            answer_batches(todo, form=form, **work)
         finished.read_again()
     pairs = read_pairs(task.test_set)
     together = zip(pairs, placed, strict=True)
@@ -136,7 +137,12 @@ def answer(
 
 
 def _cut(
-    task: Task, places: dict[str, int], missing: set[str], about: dict[str, str], shards: int
+    task: Task,
+    form: Form,
+    places: dict[str, int],
+    missing: set[str],
+    about: dict[str, str],
+    shards: int,
 ) -> tuple[list[list[Place]], set[str]]:
     """The batches of what is missing, each question with its place in the test set; and which of
     it cannot be asked, as the model has no room for it.
@@ -146,7 +152,7 @@ def _cut(
     """
     config = load_config(task.model, base=task.base)
     fit = task.fit(config)
-    read = enumerate(zip(places, task.read(task.form(), places.values(), fit), strict=True))
+    read = enumerate(zip(places, task.read(form, places.values(), fit), strict=True))
     lengths = [(key, len(tokens)) for n, (key, (tokens, _)) in read if n not in fit.unfit]
     unasked = "have no room without any context, too: they are not asked and count as empty answers"
     for some, what in ((fit.cut, "lose the end of their context"), (fit.unfit, unasked)):
@@ -177,11 +183,15 @@ def answer_batches(
     store: str,
     identity: dict[str, Any],
     threads: int,
+    form: Form | None = None,
 ) -> None:
-    """Answer batches into the store: what one process of :func:`answer` does."""
+    """Answer batches into the store: what one process of :func:`answer` does.
+
+    Where it is that of the task itself, it has its ``form`` already.
+    """
     finished, settings = Store(store, "answer", identity, Told), Task.model_validate(task)
     set_up_torch(threads)
-    form, served = settings.form(), None
+    form, served = form or settings.form(), None
     if settings.answering.engine == "server":
         served = Store(store, "served", identity, Generated)
         _ask_server(settings, form, todo, served, threads)

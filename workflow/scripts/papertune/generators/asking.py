@@ -144,7 +144,7 @@ class Asking:
         self.writer, self.root, self.what, self.threads = writer, store, what, threads
         generator, prompt = writer.generator, writer.prompt
         self.backend = open_backend(generator, folder=writer.folder, threads=threads)
-        version = {"backend": self.backend.version()}
+        version = {"backend": self.backend.version(store)}
         checking = checking_identity(generator, prompt) | version
         self.checked = Store(store, "pairs", checking, Judged)
         self.raw: Store | None = None

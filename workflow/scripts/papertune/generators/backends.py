@@ -59,8 +59,11 @@ class Backend:
     def __init__(self, settings: Any, *, folder: Path | None, threads: int) -> None:
         self.settings, self.folder, self.threads = settings, folder, threads
 
-    def version(self) -> dict[str, Any]:
-        """What results depend on besides the settings (part of the store's identity)."""
+    def version(self, store: Path | None = None) -> dict[str, Any]:
+        """What results depend on besides the settings (part of the store's identity).
+
+        The ``store`` may know digests of the model's files.
+        """
         return {}
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
@@ -87,7 +90,7 @@ class Backend:
 class DirectBackend(Backend):
     """Needs no model: the built-in rules, or a document's own question with its text as the answer."""
 
-    def version(self) -> dict[str, Any]:
+    def version(self, store: Path | None = None) -> dict[str, Any]:
         """The version of the rules: other rules write other pairs."""
         return {"rules": versions.RULES} if self.settings.backend == "rules" else {}
 

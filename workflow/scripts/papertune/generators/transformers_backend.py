@@ -12,6 +12,7 @@ from papertune.errors import GeneratorError
 from papertune.examples.prompts import Fit, Prompts
 from papertune.generators.backends import Backend, Request, Written, decoding_of
 from papertune.models import loading
+from papertune.models.digests import weights_digest
 from papertune.study import versions
 from papertune.study.settings import TransformersGenerator
 
@@ -40,11 +41,11 @@ class TransformersBackend(Backend):
         self._prompts: Any = None
         self._size: Size | None = None
 
-    def version(self) -> dict[str, Any]:
+    def version(self, store: Path | None = None) -> dict[str, Any]:
         """The weights of a local folder; a Hub model is named by its revision."""
         how = {"prompts": versions.PROMPTS}
         own = not self.settings.revision
-        return how | ({"weights": loading.weights_digest(self.folder)} if own else {})
+        return how | ({"weights": weights_digest(self.folder, store)} if own else {})
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Batches as they are written."""

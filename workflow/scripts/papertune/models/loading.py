@@ -1,7 +1,6 @@
 """Loading language models from local folders: offline, safetensors only, no code from outside."""
 
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -10,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.models.attention import share_heads
 from papertune.models.beginning import complete_tokenizer
-from papertune.models.licences import is_licence
 from papertune.models.precision import choose, to_answer
 from papertune.models.quantization import finish_quantized, quantization_of, quantized
-from papertune.records import file_digest, read_json
 from papertune.study.settings import Quantization
 
 ENVIRONMENT = {
@@ -30,11 +26,6 @@ ENVIRONMENT = {
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32",
 }
 OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-# what of a model folder is loaded, and what only tells of it
-READ = (
-    "*.safetensors", "*.json", "*.jinja", "*/*.jinja", "*.model", "*.txt", "*.tiktoken", "*.bpe",
-)  # fmt: skip
-NOT_READ = re.compile(r"(training|identity|made_from)\.json|readme.*", re.I)
 ADAPTER = "adapter_config.json"  # is in the folder of an adapter
 
 
@@ -123,7 +114,7 @@ def load_tokenizer(folder: str | Path) -> Any:
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(_folder(folder), **OFFLINE)
+    tokenizer = AutoTokenizer.from_pretrained(model_folder_at(folder), **OFFLINE)
     complete_tokenizer(tokenizer, Path(folder))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -264,42 +255,17 @@ def _write_out(model: Any, base: Path, quantization: Quantization) -> None:
             own.weight.copy_(weight.T if isinstance(own, Conv1D) else weight)
 
 
-def weights_digest(folder: str | Path) -> str:
-    """SHA-256 of what a model's answers depend on: its weights, tokenizer and settings.
-
-    The same wherever the folder lies, and whatever the base of adapters is called.
-
-    Raises:
-        TrainingError: there is no such folder, or it has no safetensors.
-    """
-    paths = sorted(path for kind in READ for path in Path(_folder(folder)).glob(kind))
-    if not any(path.suffix == ".safetensors" for path in paths):
-        raise TrainingError("a model folder without safetensors weights", where=str(folder))
-    read = {
-        path.relative_to(folder).as_posix(): file_digest(path)
-        for path in paths
-        if not (NOT_READ.fullmatch(path.name) or is_licence(path.name))
-    }
-    if ADAPTER in read:
-        try:
-            settings = read_json(os.path.realpath(Path(folder, ADAPTER)))
-            read[ADAPTER] = settings | {"base_model_name_or_path": ""}
-        except (ValueError, TypeError) as error:
-            what = f"{ADAPTER} has no settings of an adapter ({error})"
-            raise TrainingError(what, where=str(folder), hint="make the model again") from None
-    return digest(read)
-
-
 def _whole_model(folder: str | Path, base: str | Path | None) -> str:
     """The folder itself, or that of the adapter's base."""
-    if not Path(_folder(folder), ADAPTER).exists():
+    if not Path(model_folder_at(folder), ADAPTER).exists():
         return str(folder)
     if base is None:
         raise TrainingError("an adapter cannot be loaded without its base", where=str(folder))
-    return _folder(base)
+    return model_folder_at(base)
 
 
-def _folder(folder: str | Path) -> str:
+def model_folder_at(folder: str | Path) -> str:
+    """The path of a folder; raises TrainingError where there is none."""
     if not Path(folder).is_dir():
         hint = "base models are brought by the rule download_base on a machine with internet"
         raise TrainingError("no such model folder", where=str(folder), hint=hint)

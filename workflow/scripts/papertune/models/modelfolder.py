@@ -19,7 +19,8 @@ from typing import Any
 
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
-from papertune.models.loading import end_tokens, weights_digest
+from papertune.models.digests import weights_digest
+from papertune.models.loading import end_tokens
 from papertune.owned import (
     anybodys,
     beside,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from papertune.blanks import flowed
 from papertune.errors import RecordError, TrainingError
 from papertune.identity import digest, share
-from papertune.models.loading import weights_digest
+from papertune.models.digests import weights_digest
 from papertune.pairfile import read_pairs
 from papertune.records import Document, Pair, digest_of_lines, read_json_lines, read_records
 from papertune.scores.embedders import embedder_identity

@@ -1,0 +1,63 @@
+"""What a model is known by: a digest of all that its answers depend on."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from papertune.errors import TrainingError
+from papertune.identity import digest, fingerprint
+from papertune.models.licences import is_licence
+from papertune.models.loading import ADAPTER, model_folder_at
+from papertune.records import file_digest, read_json
+from papertune.store import Store
+
+# what of a model folder is loaded, and what only tells of it
+READ = (
+    "*.safetensors", "*.json", "*.jinja", "*/*.jinja", "*.model", "*.txt", "*.tiktoken", "*.bpe",
+)  # fmt: skip
+NOT_READ = re.compile(r"(training|identity|made_from)\.json|readme.*", re.I)
+LARGE = (
+    2**22
+)  # bytes of a file from which on its digest is kept: what takes a hundredth of a second
+
+
+def weights_digest(folder: str | Path, store: str | Path | None = None) -> str:
+    """SHA-256 of what a model's answers depend on: its weights, tokenizer and settings.
+
+    The same wherever the folder lies, and whatever the base of adapters is called. A ``store`` keeps
+    the digests of large files, of which a job then reads none that has not changed.
+
+    Raises:
+        TrainingError: there is no such folder, or it has no safetensors.
+    """
+    paths = sorted(path for kind in READ for path in Path(model_folder_at(folder)).glob(kind))
+    if not any(path.suffix == ".safetensors" for path in paths):
+        raise TrainingError("a model folder without safetensors weights", where=str(folder))
+    paths = [path for path in paths if not (NOT_READ.fullmatch(path.name) or is_licence(path.name))]
+    found = zip(paths, _digests(paths, store), strict=True)
+    read = {path.relative_to(folder).as_posix(): sha256 for path, sha256 in found}
+    if ADAPTER in read:
+        try:
+            settings = read_json(os.path.realpath(Path(folder, ADAPTER)))
+            read[ADAPTER] = settings | {"base_model_name_or_path": ""}
+        except (ValueError, TypeError) as error:
+            what = f"{ADAPTER} has no settings of an adapter ({error})"
+            raise TrainingError(what, where=str(folder), hint="make the model again") from None
+    return digest(read)
+
+
+def _digests(paths: Sequence[Path], store: str | Path | None) -> list[str]:
+    """SHA-256 of each file, in hex."""
+    if store is None:
+        return list(map(file_digest, paths))
+    kept, found, new = Store(store, "digests", {"version": 1}, str), [], {}
+    for path in paths:
+        state = os.stat(path)
+        same = [state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns]
+        key = fingerprint([os.path.realpath(path), *same])
+        found.append(kept.get(key) if key in kept else file_digest(path))
+        if state.st_size >= LARGE and key not in kept:
+            new[key] = found[-1]
+    kept.add(new)
+    return found
