@@ -30,6 +30,8 @@ def environment() -> dict[str, str]:
     address = folder / "jobs"
     with FileLock(folder / "lock"):
         if not address.exists():
-            server = warm.start(address, owner, stdout=subprocess.PIPE)
+            # and what a cluster runs for a job
+            libraries = ["snakemake.cli", *warm.LIBRARIES]
+            server = warm.start(address, owner, *libraries, stdout=subprocess.PIPE)
             assert server.stdout and b"ready\n" in server.stdout, "the libraries cannot be loaded"
     return warm.environment_of(address) | {"WARM_MODULE": "papertune.jobs.agent"}

@@ -11,6 +11,7 @@ rule answer:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",
     log:
         "logs/{experiment}/answers/{model}/seed-{seed}/{test_set}.log",
+    priority: LONG
     conda:
         "../../envs/models.yaml"
     threads: sharded("threads_to_write")

@@ -70,6 +70,7 @@ rule pretrain_base:
         base=directory("results/{experiment}/bases/{base}"),
     log:
         "logs/{experiment}/bases/{base}.log",
+    priority: LONG
     conda:
         "../../envs/models.yaml"
     threads: compute("threads")
@@ -96,6 +97,7 @@ rule train:
         model=directory("results/{experiment}/models/{model}/seed-{seed}"),
     log:
         "logs/{experiment}/models/{model}/seed-{seed}.log",
+    priority: LONG
     conda:
         "../../envs/models.yaml"
     threads: compute("threads")

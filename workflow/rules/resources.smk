@@ -1,6 +1,8 @@
 # What jobs that run a language model ask for. No rules.
 from papertune.footprint import study as footprint
 
+LONG = 1  # a priority: jobs of seconds fill what jobs of minutes leave, to the end
+
 
 def compute(name):
     """A resource function: what the experiment asks for jobs that run a language model."""

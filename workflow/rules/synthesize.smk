@@ -46,6 +46,7 @@ rule synthesize:
         "logs/{experiment}/datasets/{generator}/{split}.log",
     wildcard_constraints:
         experiment=experiments_whose_generators(run_a_model=True),
+    priority: LONG
     conda:
         "../../envs/synthesize.yaml"
     threads: sharded("threads_to_write")

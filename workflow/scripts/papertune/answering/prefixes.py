@@ -133,6 +133,8 @@ def shared(model: Any, pad: int, texts: Sequence[Tokens], *, whole: bool = False
 
     Read ``whole``, each is gone on from as it is: it pays if that is done more than once.
     """
+    if len(texts) == 1 and model not in _able:
+        return None  # to try whether it can takes as long as reading twice
     plan = common(texts)
     if whole and all(texts):
         plan = Plan(list(texts), list(range(len(texts))), 0, plan)

@@ -42,7 +42,7 @@ DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 START = Path(__file__).with_name("warm_start")
 # what jobs that load a model or an embedder import first or last
 LIBRARIES = [
-    *("snakemake.cli", "snakemake.script", "pydantic", "yaml", "tqdm", "jinja2"),
+    *("snakemake.script", "pydantic", "yaml", "tqdm", "jinja2"),
     *("torch", "transformers", "transformers.trainer", "transformers.generation.utils", "peft"),
     *("transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
     *("sentence_transformers", "scipy.stats", "sacrebleu", "rouge_score.rouge_scorer"),
@@ -235,6 +235,12 @@ def run(asked: dict[str, Any], files: list[int], line: int) -> NoReturn:
 
 def load(libraries: list[str]) -> None:
     """Load what copies are to have; with a GPU this ends."""
+    if "peft" in libraries:
+        # a fifth of the time, and few jobs need it: they ask for it (papertune.models.quantization)
+        sys.modules["bitsandbytes"] = cast("Any", None)
+        asked = importlib.import_module("peft.import_utils")
+        asked.is_bnb_available(), asked.is_bnb_4bit_available()
+        del sys.modules["bitsandbytes"]
     for library in libraries:
         importlib.import_module(library)
     if "torch" in sys.modules and sys.modules["torch"].accelerator.is_available():
