@@ -149,8 +149,8 @@ def _generate(
     pad, prompts = tokenizer.pad_token_id, [row for _, row in batch]
     ids, mask, _ = prefixes.padded(prompts, pad, model.device)
     read = read or prefixes.shared(model, pad, prompts)
-    cache = None
-    if prefixes.able(model, pad):
+    cache = None  # of one row nobody else's is read, and nobody leaves before it ends
+    if (read or len(batch) > 1) and prefixes.able(model, pad):
         cache = read.cache(prompts, room=new) if read else prefixes.cache_with(new)
     start, ends = ids.shape[1], end_tokens(model, tokenizer)
     noise, until, own = LogitsProcessorList(), StoppingCriteriaList(), model.generation_config

@@ -24,7 +24,7 @@ PASS = 64  # tokens that take about as long as going through a model's weights d
 STRETCHED = ("dynamic", "longrope", "yarn_dynamic")  # positions that depend on a text's length
 
 Tokens = Sequence[int]
-_able: "WeakKeyDictionary[Any, bool]" = WeakKeyDictionary()
+_able: "WeakKeyDictionary[Any, bool | None]" = WeakKeyDictionary()
 
 
 class Kept(DynamicLayer):
@@ -133,10 +133,11 @@ def shared(model: Any, pad: int, texts: Sequence[Tokens], *, whole: bool = False
 
     Read ``whole``, each is gone on from as it is: it pays if that is done more than once.
     """
-    if len(texts) == 1 and model not in _able:
-        return None  # to try whether it can takes as long as reading twice
     plan = common(texts)
     if whole and all(texts):
+        if len(texts) == 1 and model not in _able:
+            _able[model] = None
+            return None  # to try whether it can takes longer than to read the first twice
         plan = Plan(list(texts), list(range(len(texts))), 0, plan)
     return None if plan is None or not able(model, pad) else _read(model, pad, plan)
 
@@ -218,9 +219,9 @@ def _plan(texts: Sequence[Tokens], groups: list[list[int]], ends: list[int]) -> 
 
 def able(model: Any, pad: int) -> bool:
     """Whether a model goes on from keys and values as if it had read all at once: it is tried."""
-    if model not in _able:
-        _able[model] = _goes_on(model, pad)
-    return _able[model]
+    if (known := _able.get(model)) is None:
+        known = _able[model] = _goes_on(model, pad)
+    return known
 
 
 def _goes_on(model: Any, pad: int) -> bool:
