@@ -9,7 +9,8 @@ tokens; ``packed`` are examples of 64 to 448 tokens that share such rows. Llamas
 layers gave (``gradient_checkpointing``), in full training too. Each case has a process of its own, and
 its last steps are measured.
 
-On an H100 (torch 2.11): gpt2-full in batches of 64 452,778 tokens/s and 23.1 GiB; llama-qlora 4.9 GiB.
+On an H100 (torch 2.11): gpt2-full in batches of 64 452,778 tokens/s and 23.1 GiB; llama-qlora 4.9 GiB,
+of which the estimate is 1.01 times.
 
 Prints tokens per second, the share of the GPU's peak, the peak memory and how many times that the
 estimate is (:mod:`papertune.footprint`), and LoRA against full training.
