@@ -100,6 +100,14 @@ def test_the_page_says_of_how_many_candidates_pairs_were_chosen(study, page, tmp
     assert "candidates about each" not in page
 
 
+def test_the_level_of_intervals_is_the_one_that_was_set(study, tmp_path):
+    how = study.experiment.comparison.model_copy(update={"confidence": 0.999})
+    experiment = study.experiment.model_copy(update={"comparison": how})
+    made = replace(study, layout=replace(study.layout, experiment=experiment))
+    text = " ".join(Elements(write_report(made, tmp_path / "report.html")).texts)
+    assert "its 99.9% interval" in text and not re.search("100 ?% interval", text)
+
+
 def test_every_question_is_there_up_to_a_stated_number(study, page, tmp_path, monkeypatch):
     data = data_of(page)
     assert [s["total"] for s in data["sets"]] == [len(s["questions"]) for s in data["sets"]]
@@ -148,8 +156,10 @@ def test_captions_state_what_was_used(path, study):
         "config": {"experiments": ["demo"]},
     }
     template = Environment(undefined=StrictUndefined).from_string(path.read_text())
-    text = template.render(snakemake=given)
-    assert "demo" in text
+    assert "demo" in template.render(snakemake=given)
+    given["params"]["shown"]["comparison"]["confidence"] = 0.999
+    shown = template.render(snakemake=given)
+    assert ("99.9 %" in shown) == ("confidence" in path.read_text()) and "100 %" not in shown
 
 
 # ---- figures ----------------------------------------------------------------

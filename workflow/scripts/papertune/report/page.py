@@ -20,7 +20,7 @@ from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
 from papertune.report.leakage import read_leakage
 from papertune.report.made import told, write_made
-from papertune.report.numbers import gain_of, number, p_text, unread_note
+from papertune.report.numbers import gain_of, level, number, p_text, unread_note
 from papertune.report.size import size_table
 from papertune.report.table import read_table
 from papertune.report.tables import (
@@ -93,6 +93,7 @@ def write_page(
     text = _template().render(
         number=number,
         p_text=p_text,
+        level=level,
         experiment=experiment,
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'",
