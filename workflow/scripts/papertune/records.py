@@ -199,12 +199,16 @@ def from_json(text: str | bytes) -> Any:
         raise ValueError("nested too deep") from None
 
 
+def file_state(path: str | Path) -> tuple[str, int, int, int, int]:
+    """Where a file lies, its size, and more that changes when somebody changes or replaces it."""
+    state = os.stat(path)
+    same = state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns
+    return os.path.realpath(path), *same
+
+
 def file_digest(path: str | Path) -> str:
     """SHA-256 of a file's content, in hex; a file that has not changed is read once per process."""
-    state = os.stat(path)
-    # whoever changes a file, or puts another in its place, changes one of these
-    same = state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns
-    return _file_digest(os.path.realpath(path), *same)
+    return _file_digest(*file_state(path))
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ from papertune.errors import TrainingError
 from papertune.identity import digest, fingerprint
 from papertune.models.licences import is_licence
 from papertune.models.loading import ADAPTER, model_folder_at
-from papertune.records import file_digest, read_json
+from papertune.records import file_digest, file_state, read_json
 from papertune.store import Store
 
 # what of a model folder is loaded, and what only tells of it
@@ -17,9 +17,7 @@ READ = (
     "*.safetensors", "*.json", "*.jinja", "*/*.jinja", "*.model", "*.txt", "*.tiktoken", "*.bpe",
 )  # fmt: skip
 NOT_READ = re.compile(r"(training|identity|made_from)\.json|readme.*", re.I)
-LARGE = (
-    2**22
-)  # bytes of a file from which on its digest is kept: what takes a hundredth of a second
+LARGE = 2**22  # bytes from which on a file's digest is kept: it takes a hundredth of a second
 
 
 def weights_digest(folder: str | Path, store: str | Path | None = None) -> str:
@@ -53,11 +51,10 @@ def _digests(paths: Sequence[Path], store: str | Path | None) -> list[str]:
         return list(map(file_digest, paths))
     kept, found, new = Store(store, "digests", {"version": 1}, str), [], {}
     for path in paths:
-        state = os.stat(path)
-        same = [state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns]
-        key = fingerprint([os.path.realpath(path), *same])
+        state = file_state(path)
+        key = fingerprint(state)
         found.append(kept.get(key) if key in kept else file_digest(path))
-        if state.st_size >= LARGE and key not in kept:
+        if state[1] >= LARGE and key not in kept:
             new[key] = found[-1]
     kept.add(new)
     return found
