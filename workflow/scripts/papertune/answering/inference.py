@@ -27,7 +27,8 @@ from papertune.study.prompts import answer_prompt
 from papertune.study.settings import Answering
 
 Count = Annotated[int, Field(ge=0, lt=2**31)]
-Place = tuple[str, int]  # a question's key and where it stands in the test set
+# a question's key, where it stands in the test set, and tokens of its prompt
+Place = tuple[str, int, int]
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def answer(
         parts = deal(todo, shards)
         if len(parts) > 1:
             run_shards(answer_batches, parts, **work)
-        else:
+        elif todo:  # there may be only some that cannot be asked
             answer_batches(todo, form=form, **work)
         finished.read_again()
     pairs = read_pairs(task.test_set)
@@ -168,7 +169,7 @@ def _cut(
     how = task.answering
     size = rows_at_once(how.batch_size, config, how.max_new_tokens, folders, share)
     cut = (
-        [(key, places[key]) for key, _ in batch if key in missing]
+        [(key, places[key], length) for key, length in batch if key in missing]
         for batch in batches(lengths, size, length=int, about=about.__getitem__)
     )
     unfit = {key for n, key in enumerate(places) if n in fit.unfit}
@@ -196,11 +197,12 @@ def answer_batches(
         served = Store(store, "served", identity, Generated)
         _ask_server(settings, form, todo, served, threads)
     model = load_model(settings.model, base=settings.base)
-    what = f"questions, up to {max(map(len, todo))} at once"
-    for batch in progress(todo, sum(map(len, todo)), what, size=len):
+    what = f"tokens of {sum(map(len, todo))} questions, up to {max(map(len, todo))} at once"
+    # of rows that are padded: a few long questions take as long as many short ones
+    for batch in progress(todo, sum(map(_tokens, todo)), what, size=_tokens):
         fit = settings.fit(model.config)
-        encoded = list(settings.read(form, [place for _, place in batch], fit))
-        rows = [(key, one) for (key, _), one in zip(batch, encoded, strict=True)]
+        encoded = list(settings.read(form, [place for _, place, _ in batch], fit))
+        rows = [(key, one) for (key, *_), one in zip(batch, encoded, strict=True)]
         known = {}
         if served is not None:
             known = {key: Generated(**served.get(key)) for key, _ in rows if key in served}
@@ -216,6 +218,11 @@ def answer_batches(
         })  # fmt: skip
 
 
+def _tokens(batch: list[Place]) -> int:
+    """Of a batch, each of whose rows is as long as the longest."""
+    return len(batch) * max(tokens for *_, tokens in batch)
+
+
 def _ask_server(
     task: Task, form: Form, todo: list[list[Place]], finished: Store, threads: int
 ) -> None:
@@ -228,7 +235,7 @@ def _ask_server(
     from papertune.answering.served import Writer, opened  # with what it asks by
     from papertune.models.whole import penalty_of
 
-    places = dict(place for batch in todo for place in batch)
+    places = {key: place for batch in todo for key, place, _ in batch}
     missing, config = finished.missing(places), load_config(task.model, base=task.base)
     unsent, failed = set[str](), list[str]()
 
