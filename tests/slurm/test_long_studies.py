@@ -98,6 +98,7 @@ def test_training_that_takes_three_times_its_limit_ends_by_itself(cluster, limit
     logs = (study.folder / "logs/slurm/rule_train").rglob("*.log")
     told = [path.read_text() for path in logs]
     stopped = ["stopped by SIGTERM" in text for text in told]
-    # one that is told before it reads its examples has nothing to say
-    assert stopped == ["examples of over 512 tokens" in text for text in told]
-    assert stopped.count(True) >= 2
+    # one that is told before it has read its examples may have nothing to say
+    read = ["examples of over 512 tokens" in text for text in told]
+    assert all(said for said, examples in zip(stopped, read, strict=True) if examples)
+    assert read.count(True) >= 2
