@@ -11,7 +11,7 @@ from papertune.demo.papers import papers
 from papertune.pairfile import read_pairs
 from papertune.records import Document, read_records
 from papertune.scores.matrix import read_matrix
-from papertune.study.experiment import Splits
+from papertune.study.settings import Splits
 from papertune.study.settings.qa import PairsSource
 from papertune.study.splits import split_of
 from snakemake_run import planned, snakemake

@@ -116,7 +116,7 @@ LAYOUTS = {name: Layout(name, study, RESOURCES) for name, study in EXPERIMENTS.i
 wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
     year=r"\d{4}|train|test",
-    split="train|validation|test",
+    split="train|validation|test|held_out",
     seed=r"\d+",
     generator=NAME.strip("^$"),
     model=MODEL_NAME.strip("^$"),

@@ -2,11 +2,28 @@
 # Makes: answers and scores per model, seed and test set; then the matrix that compares them.
 
 
+# The first of a generator's pairs by id hash, where a test set has a limit.
+rule choose_questions:
+    input:
+        pairs=lambda wildcards: layout(wildcards).questions(wildcards.test_set),
+    output:
+        chosen="results/{experiment}/test_sets/{test_set}.parquet",
+    log:
+        "logs/{experiment}/test_sets/{test_set}.log",
+    localrule: True
+    conda:
+        "../../envs/synthesize.yaml"
+    params:
+        uses=used(uses.choose_questions),
+    script:
+        "../scripts/choose_questions.py"
+
+
 rule answer:
     input:
         model=lambda wildcards: layout(wildcards).model(wildcards.model, wildcards.seed),
         base=base_of,
-        test_set="results/{experiment}/datasets/{test_set}/test.parquet",
+        test_set=lambda wildcards: layout(wildcards).test_set(wildcards.test_set),
     output:
         answers="results/{experiment}/answers/{model}/seed-{seed}/{test_set}.jsonl",
     log:

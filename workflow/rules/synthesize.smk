@@ -2,7 +2,8 @@
 # Makes: results/{experiment}/datasets/{generator}/, a folder that datasets.load_dataset reads, and
 # rejected/pairs/{generator}/{split}.jsonl, what was not taken and why. Documents that a generator
 # has finished are in the store and are not asked about again. Train, validation and test are jobs
-# of their own: a new test document must not touch training.
+# of their own: a new test document must not touch training. So are the pairs about training
+# documents that are held out of it.
 
 
 # What stands on the training side, as it is or nearly so, is not asked about. Training depends on
@@ -34,7 +35,9 @@ rule synthesize:
         documents=lambda wildcards: layout(wildcards).documents(wildcards.split),
         left=lambda wildcards: given(layout(wildcards).left_out().get(wildcards.split)),
         trained=lambda wildcards: (
-            layout(wildcards).training_pairs() if wildcards.split == "test" else []
+            layout(wildcards).training_pairs()
+            if wildcards.split in ("test", "held_out")
+            else []
         ),
         model=lambda wildcards: given(
             layout(wildcards).generator_model(wildcards.generator)

@@ -16,7 +16,7 @@ from papertune.leakage.pairs import TrainedPairs
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study import versions
-from papertune.study.experiment import Splits
+from papertune.study.settings import Splits
 from papertune.study.settings import (
     RulesGenerator,
     SourceGenerator,

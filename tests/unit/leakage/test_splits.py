@@ -14,7 +14,7 @@ from papertune.leakage.splits import keep_apart
 from papertune.leakage.texts import pair_key
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.sentences import sentences
-from papertune.study.experiment import Splits
+from papertune.study.settings import Splits
 from papertune.study.splits import SplitOf
 
 SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2019}, validation=0.3)

@@ -10,7 +10,7 @@ from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Document, write_records
-from papertune.study.experiment import Splits
+from papertune.study.settings import Splits
 from papertune.study.experiment_file import load_experiment
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Corpus, RulesGenerator, SourceGenerator, Subset

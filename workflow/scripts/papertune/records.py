@@ -103,7 +103,8 @@ class Answer:
     """What one model wrote for one question of one test set.
 
     ``reference_nll`` is the sum of negative log-likelihoods (nats) of the reference answer's
-    ``reference_tokens`` tokens given the prompt; perplexity is made from the two. A ``prompt`` that
+    ``reference_tokens`` tokens given the prompt; perplexity is made from the two. They are of the first
+    ``reference_read`` characters, where the context had no room for more. A ``prompt`` that
     is too long for the model is ``cut``: it loses the end of its context. One that is ``too_long``
     without any context was not asked, and its answer is empty.
     """
@@ -119,6 +120,7 @@ class Answer:
     new_tokens: int
     truncated: bool
     prompt: PromptState = "whole"
+    reference_read: int | None = None  # None: all
 
 
 @dataclass(frozen=True, slots=True)

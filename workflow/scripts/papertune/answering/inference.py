@@ -82,6 +82,7 @@ class Told:
     reference_nll: float
     reference_tokens: Count
     prompt: PromptState
+    reference_read: Count | None = None
 
 
 def answer(
@@ -213,8 +214,11 @@ def answer_batches(
                 "text": form.said(one.text), "new_tokens": one.new_tokens,
                 "truncated": one.truncated, "reference_nll": round(nll, 3),
                 "reference_tokens": count, "prompt": "cut" if n in fit.cut else "whole",
+                "reference_read": form.length(own[:count]) if count < len(own) else None,
             }
-            for n, ((key, _), (one, (nll, count))) in enumerate(zip(rows, told, strict=True))
+            for n, ((key, (_, own)), (one, (nll, count))) in enumerate(
+                zip(rows, told, strict=True)
+            )
         })  # fmt: skip
 
 

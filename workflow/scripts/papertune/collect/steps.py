@@ -33,7 +33,7 @@ from papertune.jobs import stopping
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.store import Store
 from papertune.study import versions
-from papertune.study.experiment import Part
+from papertune.study.settings import Part
 from papertune.study.settings import Fetching, Resolver, Source
 
 File = str | Path

@@ -61,6 +61,10 @@ class Form:
         """The answer in what a model wrote."""
         return edged(text.removeprefix(self.lead))
 
+    def length(self, tokens: list[int]) -> int:
+        """Characters of an answer that begins with the tokens of a completion."""
+        return len(self.said(self.tokenizer.decode(tokens, skip_special_tokens=True)))
+
     def completion(self, pair: Pair) -> str:
         """What the model is to write."""
         return self.lead + (edged(pair.answer) if self.asked == "chat" else pair.answer)

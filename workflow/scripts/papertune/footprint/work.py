@@ -16,7 +16,7 @@ from pathlib import Path
 from papertune.footprint.architecture import Architecture, from_scratch
 from papertune.footprint.study import architecture_for, architecture_to_be
 from papertune.records import count_lines
-from papertune.study.experiment import Part
+from papertune.study.settings import Part
 from papertune.study.layout import Layout
 from papertune.study.settings import PromptedGenerator, Training
 
@@ -110,7 +110,7 @@ def _embedded(layout: Layout, wildcards: Mapping[str, str]) -> float:
     """Texts that embedders read: documents, else answers and references, which are short."""
     if "test_set" not in wildcards:
         return _of_split(layout, "train") + _of_split(layout, "test")
-    texts = 2 * _questions(layout, wildcards["test_set"], "test")
+    texts = 2 * _asked(layout, wildcards["test_set"])
     return texts * WRITTEN * CHARACTERS / TEXT * len(layout.experiment.scoring_embedders)
 
 
@@ -187,10 +187,10 @@ def _steps(training: Training, examples: float) -> float:
 
 def _answering(layout: Layout, wildcards: Mapping[str, str]) -> float:
     study, arch = layout.experiment, architecture_for(layout, wildcards["model"])
-    asked = _questions(layout, wildcards["test_set"], "test")
+    asked, of = _asked(layout, wildcards["test_set"]), study.sets[wildcards["test_set"]]
     # once for an answer and once for a likelihood, or for all questions about a document
-    pairs = study.generators[wildcards["test_set"]].pairs
-    text = _text(layout, "test") * (1 / pairs if pairs > 1 else 2)
+    pairs = study.generators[of.generator].pairs
+    text = _text(layout, of.documents) * (1 / pairs if pairs > 1 else 2) * (of.book == "open")
     new = min(study.answering.max_new_tokens, WRITTEN)
     adapted = ADAPTED if study.recipe_of(wildcards["model"]).with_adapters else 1
     reading = _reading(arch, PADDED * (text + 3 * WRITTEN))
@@ -223,7 +223,16 @@ def _questions(layout: Layout, writer: str, split: str) -> float:
     path = Path(layout.root, "datasets", writer, f"{split}.parquet")
     if path.exists():
         return _rows(path, path.stat().st_mtime_ns)
-    return _of_split(layout, split) * layout.experiment.generators[writer].pairs
+    study = layout.experiment
+    share = {"held_out": study.held_out(writer)}.get(split, 1.0)
+    return share * _of_split(layout, split) * study.generators[writer].pairs
+
+
+def _asked(layout: Layout, test_set: str) -> float:
+    """Questions of a test set."""
+    one = layout.experiment.sets[test_set]
+    count = _questions(layout, one.generator, one.split)
+    return min(count, one.most or count)
 
 
 def _of_split(layout: Layout, split: str) -> float:
@@ -231,7 +240,7 @@ def _of_split(layout: Layout, split: str) -> float:
     study = layout.experiment
     count = _documents(layout, study.parts_of(split), ("documents", "fetched"))
     validation = study.splits.validation
-    return count * {"train": 1 - validation, "validation": validation}.get(split, 1)
+    return count * (1 if split == "test" else validation if split == "validation" else 1 - validation)
 
 
 def _documents(layout: Layout, parts: Iterable[Part | str], stages: Iterable[str]) -> float:

@@ -21,7 +21,7 @@ from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, atomic_write, pair_id, read_records, to_line
 from papertune.study import versions
 from papertune.study.settings import PromptedGenerator, RulesGenerator, SourceGenerator
-from papertune.study.splits import SplitOf
+from papertune.study.splits import OTHER_SIDE, HeldOut, SplitOf
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,7 @@ def synthesize(
     mine: SplitOf,
     taken_out: Collection[str] = (),
     trained: Container[Pair] = (),
+    held_out: HeldOut | None = None,
     output: Path,
     rejected: Path,
     store: Path,
@@ -100,6 +101,7 @@ def synthesize(
         mine: Which documents these are.
         taken_out: Ids of those that are not asked about: they stand on the training side.
         trained: Pairs that are not taken.
+        held_out: Which pairs about training documents are taken; all where None.
         output: The split of a dataset: pairs, ordered by year and document.
         rejected: File of rejections: pairs not kept (``trained_on``, say), and documents without a
             pair (``no_pairs``) or that the service refused this time (``service_refused``).
@@ -145,7 +147,7 @@ def synthesize(
 
         for one in repeated:
             reject(one)
-        write_pairs(output, _pairs(asking, places, counts, reject, trained))
+        write_pairs(output, _pairs(asking, places, counts, reject, trained, held_out))
     if refused := counts.rejected["service_refused"]:
         told = "%s: the service refused %d documents (%s says why); without %s the same command asks again"
         log.warning(told, what, refused, rejected, output)
@@ -163,6 +165,7 @@ def _pairs(
     counts: Counts,
     reject: Callable[[Rejection], None],
     trained: Container[Pair],
+    held_out: HeldOut | None,
 ) -> Iterator[Pair]:
     """What was kept of every document, in order; what was not goes to ``reject``."""
     reasons: Counter[str] = Counter()
@@ -181,8 +184,11 @@ def _pairs(
                 why, said = "every pair is one of training", f"{pair.question} → {pair.answer}"
                 reject(Rejection("synthesize", place.id, "trained_on", said[:400]))
             if kept:
-                counts.pairs += len(kept)
-                yield from kept
+                here = [pair for pair in kept if held_out is None or held_out(pair.id)]
+                counts.pairs += len(here)
+                yield from here
+                if not here:
+                    reject(Rejection("synthesize", place.id, OTHER_SIDE))
                 break
             whys.append(f"attempt {attempt}: {why}" if attempts > 1 else why)
             reasons[why if failed else why.split(":")[0]] += 1

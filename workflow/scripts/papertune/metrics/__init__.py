@@ -1,6 +1,6 @@
 """The metrics: what each one measures, and the parts from which a cell of the matrix is made."""
 
-from papertune.metrics import form, likelihood, meaning, overlap
+from papertune.metrics import form, likelihood, meaning, overlap, repetition
 from papertune.metrics.metric import (
     METRICS,
     Embeddings,
@@ -25,4 +25,5 @@ __all__ = [
     "metric_named",
     "overlap",
     "part_keys",
+    "repetition",
 ]

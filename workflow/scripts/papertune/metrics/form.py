@@ -8,7 +8,6 @@ from itertools import accumulate
 import numpy as np
 import regex
 
-from papertune.metrics.characters import folded, spaced
 from papertune.metrics.metric import METRICS, Embeddings, Metric, Parts, metric
 from papertune.metrics.normal import normal
 from papertune.metrics.quantities import same_numbers
@@ -24,16 +23,6 @@ _TOKEN = regex.compile(
 )
 _AFTER = re.compile(r"[^\w\s(\[{“‘«]*")  # what belongs to the token before it: % and full stops
 _LINE = re.compile(r"\S[^\n]*")
-
-
-@metric("Repetition", higher_is_better=False, of_text=False)
-def repetition(answer: Answer, _: Embeddings | None) -> Parts:
-    """Share of an answer's sequences of four words (in scripts without blanks between words, of four
-    characters) that repeat an earlier one. Answers of fewer than four words repeat nothing.
-    """
-    words = folded(spaced(answer.text)).split()
-    grams = list(zip(*(words[start:] for start in range(4)), strict=False))
-    return (1 - len(set(grams)) / len(grams) if grams else 0.0,)
 
 
 @metric("Cut at the limit", higher_is_better=False, of_text=False)

@@ -1,11 +1,20 @@
-"""How likely a model holds the reference answer."""
+"""How likely a model holds the reference answer: per token, and per character or byte.
+
+Models with other tokenizers are comparable by the latter only. Of a reference whose end the context
+had no room for, the beginning that was read counts.
+"""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from papertune.metrics.metric import Embeddings, Parts, metric
 from papertune.records import Answer
+
+
+# not of the answer, and the same scale for all that exp makes of it
+LIKELIHOOD: dict[str, Any] = {"higher_is_better": False, "digits": 2, "of_text": False}
 
 
 def combine_perplexity(sums: np.ndarray) -> np.ndarray:
@@ -14,15 +23,19 @@ def combine_perplexity(sums: np.ndarray) -> np.ndarray:
         return np.exp(sums[..., 0] / sums[..., 1])
 
 
+def combine_bits(sums: np.ndarray) -> np.ndarray:
+    """Bits per byte of sums of shape (..., 2)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[..., 0] / sums[..., 1] / math.log(2)
+
+
 @metric(
     "Perplexity",
     parts=("nll", "tokens"),
     combine=combine_perplexity,
     unit="1 or more",
     bounds=(1.0, math.inf),
-    higher_is_better=False,
-    digits=2,
-    of_text=False,
+    **LIKELIHOOD,
 )
 def perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
     """How surprised the model is by the reference answer: exp of the mean negative log-likelihood
@@ -31,3 +44,41 @@ def perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
     if not answer.reference_tokens:
         return None
     return (answer.reference_nll, float(answer.reference_tokens))
+
+
+@metric(
+    "Perplexity per character",
+    parts=("nll", "characters"),
+    combine=combine_perplexity,
+    unit="1 or more",
+    bounds=(1.0, math.inf),
+    **LIKELIHOOD,
+)
+def character_perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
+    """How surprised the model is by the reference answer: exp of the mean negative log-likelihood
+    per character, whatever its tokens are, so that a model of characters and one of words can be
+    compared.
+    """
+    read = _read(answer)
+    return (answer.reference_nll, float(len(read))) if read else None
+
+
+@metric(
+    "Bits per byte",
+    parts=("nll", "bytes"),
+    combine=combine_bits,
+    unit="bits",
+    bounds=(0.0, math.inf),
+    **LIKELIHOOD,
+)
+def bits_per_byte(answer: Answer, _: Embeddings | None) -> Parts | None:
+    """Bits that the model would need for each byte (UTF-8) of the reference answer; comparable
+    between models with other tokenizers, and between scripts.
+    """
+    read = _read(answer).encode("utf-8", "replace")
+    return (answer.reference_nll, float(len(read))) if read else None
+
+
+def _read(answer: Answer) -> str:
+    """What of the reference the likelihood is of."""
+    return answer.reference[: answer.reference_read] if answer.reference_tokens else ""

@@ -90,10 +90,10 @@ def claims_of(
     kept = {one.model: one for one in contrasts if one.kept is not None}
     design, claims = Design.of(experiment), []
     for model in design.baselines:
-        own = design.writers.get(model, ())
+        own = design.own_sets(model)
         gains = [
             _gain(found, found[place], own=test_set in own)
-            for test_set in experiment.test_set_names
+            for test_set in experiment.usual_sets
             if (place := (model, test_set, experiment.comparison.metric)) in found
             and found[place].difference is not None
         ]

@@ -107,7 +107,7 @@ def _of_gains(claims: list[Claim], experiment: Experiment) -> list[str]:
 
 
 def _of_nothing(claims: list[Claim], experiment: Experiment) -> str:
-    sets = [experiment.set_label(name) for name in experiment.test_set_names]
+    sets = [experiment.set_label(name) for name in experiment.usual_sets]
     where = (
         f"questions by {_and(sets)}" if len(sets) <= NAMED + 1 else f"any of {len(sets)} test sets"
     )

@@ -59,7 +59,7 @@ def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
     for split in layout.left_out():
         yield "keep_apart", "", {"split": split}
     for generator, split in layout.generated:
-        yield "synthesize", study.set_label(generator), {"generator": generator, "split": split}
+        yield "synthesize", study.writer_label(generator), {"generator": generator, "split": split}
     for model, seed in layout.models():
         yield "train", study.model_label(model), {"model": model, "seed": str(seed)}
     for model, seed, test_set in layout.by_cell("answers"):

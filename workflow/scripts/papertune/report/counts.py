@@ -12,11 +12,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from papertune.owned import anybodys
-from papertune.pairfile import read_pairs
+from papertune.pairfile import read_columns, read_pairs
 from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
-from papertune.study.splits import split_of
+from papertune.study.splits import OTHER_SIDE, split_of
 
 log = logging.getLogger("papertune")
 
@@ -26,6 +26,7 @@ STAGES = {
     "collect": "With text",
     "split": "Split",
     "synthesize": "Pairs written",
+    "choose": "Asked",
     "answer": "Answered",
     "score": "Scored",
 }
@@ -33,6 +34,7 @@ WHOLE = (
     "no_pairs",
     "service_refused",
     "repeated_document",
+    OTHER_SIDE,
 )  # reasons that reject a document, not a pair
 
 
@@ -105,6 +107,9 @@ def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
             of_pair = stage == "synthesize" and item.reason not in WHOLE
             unit = "pairs" if of_pair else "documents"
             yield stage, str(part), "rejected", item.reason, unit
+    for test_set in layout.experiment.sets:
+        for _ in read_columns(layout.test_set(test_set), "id")[0]:
+            yield "choose", test_set, "kept", "", "pairs"
     for (model, _, test_set), path in layout.by_cell("answers").items():
         for answer in read_records(path, Answer):
             facts = {
@@ -143,17 +148,17 @@ def problems(rows: list[Count], experiment: Experiment) -> list[str]:
         found = total(rows, "collect", part=year)
         compared.append((f"documents of {year}, with text or missing", listed, found))
     for part in parts("synthesize"):
-        asked = total(rows, "split", part=part.rsplit("/", 1)[1], outcome="kept")
+        split = part.rsplit("/", 1)[1].replace("held_out", "train")
+        asked = total(rows, "split", part=split, outcome="kept")
         repeated = total(rows, "synthesize", part=part, reason="repeated_document")
         found = total(rows, "synthesize", part=part, unit="documents") - repeated
         compared.append((f"documents of {part}, with pairs or none", asked, found))
     for model in experiment.models:
         for test_set in experiment.test_set_names:
-            test = {"part": f"{test_set}/test", "outcome": "kept", "unit": "pairs"}
-            asked = total(rows, "synthesize", **test) * len(experiment.seeds_of(model))
+            questions = total(rows, "choose", part=test_set) * len(experiment.seeds_of(model))
             for stage in ("answer", "score"):
                 found = total(rows, stage, part=f"{model}/{test_set}")
-                compared.append((f"{stage}s of {model}/{test_set}", asked, found))
+                compared.append((f"{stage}s of {model}/{test_set}", questions, found))
     return [
         f"{what}: {expected} expected, {found} found"
         for what, expected, found in compared

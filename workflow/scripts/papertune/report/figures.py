@@ -114,7 +114,7 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
 
 def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None:
     """The comparison's metric: a dot and its interval per model, grouped by test set."""
-    name, sets, models = experiment.comparison.metric, experiment.test_set_names, experiment.models
+    name, sets, models = experiment.comparison.metric, experiment.usual_sets, experiment.models
     metric = metric_named(name)
     with canvas(path, 6.4, 0.9 + len(sets) * (0.45 + 0.3 * len(models))) as axes:
         position, ticks, labels = 0.0, [], []

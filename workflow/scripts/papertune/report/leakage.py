@@ -55,7 +55,7 @@ def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str |
     """The comparison's metric on all documents that test, and on those that are not suspicious."""
     metric, every, rest = experiment.comparison.metric, read_matrix(matrix), read_matrix(without)
     rows = []
-    for test_set in experiment.test_set_names:
+    for test_set in experiment.usual_sets:
         for model in experiment.models:
             which = {"model": model, "test_set": test_set, "metric": metric}
             found = [find_cell(cells, **which) for cells in (every, rest)]

@@ -74,7 +74,7 @@ def what_was_made(
     found = (
         find_cell(cells, model=model, test_set=name, metric=study.comparison.metric)
         for model in study.models
-        for name in study.test_set_names
+        for name in study.usual_sets
     )
     shown = [cell for cell in found if cell is not None]
     trained = [*facts.values(), *_of_bases(layout)]
@@ -90,7 +90,7 @@ def what_was_made(
         "questions": {cell.test_set: cell.questions for cell in shown},
         "seeds": {model: len(study.seeds_of(model)) for model in study.models},
         "models": {model: study.model_label(model) for model in study.models},
-        "test_sets": {name: study.set_label(name) for name in study.test_set_names},
+        "test_sets": {name: study.set_label(name) for name in study.usual_sets},
         "parameters": parameters,
         "metric": study.comparison.metric,
         "legend": comparison_table(cells, study).title,

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
+from papertune.report.knowledge import knowledge_table
 from papertune.report.leakage import read_leakage
 from papertune.report.made import told, write_made
 from papertune.report.numbers import gain_of, level, number, p_text, unread_note
@@ -76,7 +78,7 @@ def write_page(
         questions: Questions per test set to show at most.
     """
     experiment = layout.experiment
-    metric, sets = experiment.comparison.metric, experiment.test_set_names
+    metric, sets = experiment.comparison.metric, experiment.usual_sets
     cells, rows = read_matrix(matrix), read_counts(counts)
     facts = read_training(layout)
     size, size_notes = size_table(layout, store)
@@ -116,6 +118,7 @@ def write_page(
         unread=unread_note(cells, experiment),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
+            "knowledge": knowledge_table(cells, experiment),
             "gains": gains_table(contrasts, experiment),
             "square": square_table(cells, experiment),
             "size": size,
@@ -270,7 +273,9 @@ def _order(pair: str) -> float:
 
 def _documents(layout: Layout, wanted: set[str], budget: int) -> dict[str, dict[str, str]]:
     shown: dict[str, dict[str, str]] = {}
-    every = (item for path in layout.documents("test") for item in read_records(path, Document))
+    splits = sorted({one.documents for one in layout.experiment.sets.values()})
+    paths = chain.from_iterable(map(layout.documents, splits))
+    every = (item for path in paths for item in read_records(path, Document))
     for document in every:
         if document.id in wanted:
             shown[document.id] = {"title": _cut(document.title), "url": safe_url(document.url)}

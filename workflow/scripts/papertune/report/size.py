@@ -108,7 +108,7 @@ def documents_of(layout: Layout) -> int | None:
 def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
     """A row per test set and number of documents; and where spreads and costs are from."""
     study, design = layout.experiment, Design.of(layout.experiment)
-    how, sets = study.comparison, study.test_set_names
+    how, sets = study.comparison, study.usual_sets
     known = documents_of(layout)
     seeds = max((len(study.seeds_of(model)) for model in study.trained), default=0)
     rows: list[list[str]] = []
@@ -129,8 +129,8 @@ def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
         notes.append(f"{study.set_label(test_set)}: differences vary as in {source} ({said}).")
         for documents in [known] if known is not None else MANY:
             size = Size(
-                seeds, documents, study.generators[test_set].pairs, len(study.trained),
-                comparisons=len(design.baselines) * len(sets),
+                seeds, documents, study.generators[study.sets[test_set].generator].pairs,
+                len(study.trained), comparisons=len(design.baselines) * len(study.sets),
             )  # fmt: skip
             costs = Costs.of(records, size) if known else Costs()
             rows.append([study.set_label(test_set), *_row(spread, size, costs, len(sets), design)])

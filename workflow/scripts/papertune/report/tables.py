@@ -9,6 +9,7 @@ from papertune.metrics import metric_named
 from papertune.records import atomic_write, read_json
 from papertune.report.beside import form_table
 from papertune.report.counts import STAGES, Count, read_counts
+from papertune.report.knowledge import knowledge_table
 from papertune.report.numbers import (
     BETTER,
     NONE,
@@ -30,6 +31,7 @@ from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.scores.rows import read_rows
 from papertune.scores.sums import ALL_YEARS
 from papertune.scores.writers import Contrast
+from papertune.study.design import Design
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
@@ -59,7 +61,7 @@ def write_tables(
     writers: str | Path,
     counts: str | Path,
 ) -> dict[str, Table]:
-    """Write comparison, form, gains, square, metrics, years, training, stages as .csv, .md and .tex.
+    """Write comparison, form, knowledge, gains, square, metrics, years, training, stages as .csv, .md and .tex.
 
     They are made of ``matrix.csv``, ``writers.csv``, ``counts.csv`` and the ``training.json`` of models.
     ``matrix.txt`` is the comparison as text for a terminal.
@@ -68,6 +70,7 @@ def write_tables(
     tables = {
         "comparison": comparison_table(cells, experiment),
         "form": form_table(cells, experiment),
+        "knowledge": knowledge_table(cells, experiment),
         "gains": gains_table(read_rows(writers, Contrast), experiment),
         "square": square_table(cells, experiment),
         "metrics": metrics_table(cells, experiment),
@@ -94,7 +97,7 @@ def write_published(experiment: Experiment, folder: str | Path, *, matrix: str |
 
 def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     """The matrix: models × test sets for the comparison's metric."""
-    how, sets = experiment.comparison, experiment.test_set_names
+    how, sets = experiment.comparison, experiment.usual_sets
     against = held_against(experiment)
     rows = []
     for model in experiment.models:
@@ -184,15 +187,15 @@ def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
 
 
 def _writers(model: str, experiment: Experiment) -> str:
-    return " + ".join(map(experiment.set_label, experiment.datasets_of(model)))
+    return " + ".join(map(experiment.writer_label, experiment.datasets_of(model)))
 
 
 def square_table(cells: list[Cell], experiment: Experiment) -> Table:
     """Writer × writer: the gain of every trained model on the questions of every writer."""
-    sets, metric = experiment.test_set_names, experiment.comparison.metric
+    sets, metric = experiment.usual_sets, experiment.comparison.metric
     rows = []
     for model in experiment.trained:
-        own = experiment.datasets_of(model)
+        own = Design.of(experiment).own_sets(model)
         row = [experiment.model_label(model), _writers(model, experiment)]
         for test_set in sets:
             cell = find_cell(cells, model=model, test_set=test_set, metric=metric)
@@ -210,7 +213,7 @@ def years_table(cells: list[Cell], experiment: Experiment) -> Table:
     metric = experiment.comparison.metric
     years = [*map(str, experiment.years_of("test")), ALL_YEARS]
     rows = []
-    for test_set in experiment.test_set_names:
+    for test_set in experiment.usual_sets:
         for model in experiment.models:
             which = {"model": model, "test_set": test_set, "metric": metric}
             found = [find_cell(cells, **which, year=year) for year in years]

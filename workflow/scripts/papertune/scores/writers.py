@@ -74,13 +74,14 @@ def contrasts(judged: Iterable[Measured], cells: Sequence[Cell], design: Design)
     """
     by_model: dict[str, dict[str, Measured]] = defaultdict(dict)
     for one in judged:
-        if one.both is not None and one.model in design.trained:
+        if one.both is not None and one.model in design.trained and one.test_set in design.sets:
             by_model[one.model][one.test_set] = one
     gains: dict[str, _Gains] = {}
     found: dict[str, Contrast] = {}
     for model, by_set in by_model.items():
-        own = [name for name in by_set if name in design.writers[model]]
-        others = [name for name in by_set if name not in design.writers[model]]
+        mine = design.own_sets(model)
+        own = [name for name in by_set if name in mine]
+        others = [name for name in by_set if name not in mine]
         if own and others:
             runs = len(next(iter(by_set.values())).own.mine)
             common = set.intersection(*({*one.both.ids} for one in by_set.values() if one.both))
@@ -141,10 +142,11 @@ def _contrast(
         c
         for c in cells
         if (c.model, c.metric, c.year) == (model, design.comparison.metric, ALL_YEARS)
+        and c.test_set in design.sets
     ]
     numbers: dict[str, Any] = {}
     for name, mix in (("own", (1.0, 0.0)), ("others", (0.0, 1.0)), ("advantage", (1.0, -1.0))):
-        its = [c for c in judged if (c.test_set in design.writers[model]) == (name == "own")]
+        its = [c for c in judged if (c.test_set in design.own_sets(model)) == (name == "own")]
         factors = [c.p_corrected / c.p for c in its if c.p and c.p_corrected is not None]
         factor = 1.0 if name == "advantage" else max(factors, default=1.0)
         one = estimated(*mix)

@@ -17,6 +17,7 @@ class Design:
     trained: Collection[str]  # the models that training made, which is a matter of luck, too
     writers: Mapping[str, Sequence[str]]  # trained model → the writers of its training pairs
     comparison: Comparison
+    sets: Mapping[str, str]  # test set about documents that no model saw → who wrote its questions
 
     @classmethod
     def of(cls, experiment: Experiment) -> Self:
@@ -28,7 +29,13 @@ class Design:
             trained,
             {model: experiment.datasets_of(model) for model in trained},
             experiment.comparison,
+            {name: experiment.sets[name].generator for name in experiment.usual_sets},
         )
+
+    def own_sets(self, model: str) -> list[str]:
+        """The test sets by writers of a model's training pairs."""
+        mine = self.writers.get(model, ())
+        return [name for name, writer in self.sets.items() if writer in mine]
 
     @property
     def alpha(self) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from string import Template
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -10,57 +10,22 @@ from papertune.metrics import METRICS, metric_named
 from papertune.metrics.form import companions
 from papertune.study import settings
 from papertune.study.baselines import baseline_of, with_baselines
+from papertune.study.documents import Documents
 from papertune.study.prompts import ANSWER_FIELDS, QUESTION, asking_template, read_template
 from papertune.study.recipe import Recipe
-from papertune.study.settings import Name, Settings, Training, Years, added, cosmetic, writers
+from papertune.study.settings import (
+    Name,
+    TestSet,
+    TestSets,
+    Training,
+    added,
+    writers,
+)
 from papertune.study.settings.notation import expand, nearest
 
-# a file of listings or documents holds those of a year, or of this part where there are no years
-Part = int | Literal["train", "test"]
-
-
-class Sample(Settings):
-    """So many documents of each year, or of a part where there are no years: the first by id hash
-    that have a text. Validation is a share of the training ones.
-    """
-
-    some_of = ("train", "test")
-    train: int | None = Field(None, ge=1, description="of each year that trains; all where null")
-    test: int | None = Field(None, ge=1, description="of each year that tests; all where null")
-
-
-class Splits(Settings):
-    """Documents are split by year, or ``test`` is a share of them, by id hash.
-
-    Validation is a share of the training documents, by id hash.
-    """
-
-    train: Years | None = None
-    test: Years | Annotated[float, Field(gt=0, lt=1)]
-    validation: float = Field(0.1, gt=0, lt=1)
-    sample: Sample | None = added(None, description="so many documents of each year, not all")
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        if isinstance(self.test, Years) != isinstance(self.train, Years):
-            how = "give years to both train and test"
-            raise ValueError(f"train: {how}; where test is a share of all, leave train away")
-        if isinstance(self.test, Years) and self.train:
-            both = sorted({*self.train.span()} & {*self.test.span()})
-            if both:
-                some = f"{both[0]}–{both[-1]}"
-                raise ValueError(f"train and test overlap in {some}; a document is of one split")
-        return self
-
-
-class Experiment(Settings):
+class Experiment(Documents):
     """One study: one file ``config/experiments/<name>.yaml``."""
 
-    title: str = cosmetic("")
-    question: str = cosmetic("", description="what the study asks, shown on top of the report")
-    source: settings.Source
-    fetching: settings.Fetching = settings.Fetching()
-    splits: Splits
     instruction: str = "Read the abstract and answer the question"
     prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
     generators: dict[Name, settings.Generator] = Field(min_length=1)
@@ -71,7 +36,9 @@ class Experiment(Settings):
         "equal",
         description="pairs of several writers: as many as the one with the fewest has, or all",
     )
-    test_sets: list[str] = Field([], description="generators of test sets; all where it is empty")
+    test_sets: TestSets = Field(
+        [], description="generators of test sets, all where it is empty; or the sets by name"
+    )
     bases: dict[Name, settings.Base] = Field(min_length=1)
     training: Training = Training()
     models: dict[settings.ModelName, settings.Model] = Field(min_length=1)
@@ -100,7 +67,7 @@ class Experiment(Settings):
         generators, models = self.generators, self.models
         checks: list[tuple[str, Iterable[str], Collection[str]]] = [
             ("dataset", writers(self.dataset), generators),
-            ("test_sets", self.test_sets, generators),
+            ("test_sets", [one.generator for one in self.sets.values()], generators),
             ("metrics", self.metrics, self.metric_names),
             ("comparison.metric", {self.comparison.metric}, self.metrics),
             ("comparison.baseline", {self.comparison.baseline} - {""}, models),
@@ -108,7 +75,7 @@ class Experiment(Settings):
         ]
         for table in self.published:
             checks.append(("published.metric", {table.metric}, self.metric_names))
-            checks.append(("published.test_set", {table.test_set}, generators))
+            checks.append(("published.test_set", {table.test_set}, self.sets))
             checks.append(("published.values", table.values, models))
         for name in generators:
             self.generator(name)
@@ -122,7 +89,8 @@ class Experiment(Settings):
             for name in sorted({*names}.difference(known)):
                 some = ", ".join(known)
                 raise ValueError(f"{key}: {name!r} is none of {some}{nearest(name, known)}")
-        self._check_documents()
+        self._check_subsets()
+        self._check_test_sets()
         self._check_optimizers()
         return self
 
@@ -134,20 +102,31 @@ class Experiment(Settings):
         self.models.update(found)
         return self
 
-    def _check_documents(self) -> None:
-        these = "documents of this source"
-        if self.years and self.source.years == "none":
-            how = "give test as a share, such as 0.2, and no train"
-            raise ValueError(f"splits: {these} have no years; {how}")
-        if not self.years and self.source.years == "needed":
-            how = "give years to train and test"
-            raise ValueError(f"splits.test: {these} are listed by year; {how}")
+    def _check_subsets(self) -> None:
         for name, model in self.models.items():
             if model.subset and model.subset.top is not None and not self.source.has_scores:
                 raise ValueError(
-                    f"models.{name}.subset.top: {these} have no score; take first or fraction, or "
-                    "name the source's column of scores (columns.score)"
+                    f"models.{name}.subset.top: documents of this source have no score; take first "
+                    "or fraction, or name the source's column of scores (columns.score)"
                 )
+
+    def _check_test_sets(self) -> None:
+        training = {name for model in self.trained for name in self.datasets_of(model)}
+        for name, one in self.sets.items():
+            if one.split == "train" and one.generator not in training:
+                raise ValueError(
+                    f"test_sets.{name}.questions: {one.generator} writes no pairs that train; take one "
+                    "of " + ", ".join(sorted(training))
+                )
+            if one.split == "held_out" and one.generator in training and not self.splits.held_out:
+                raise ValueError(
+                    f"test_sets.{name}.documents: all pairs of {one.generator} about these train; hold "
+                    "some of them out (splits.held_out: 0.1), or take a generator of which none trains"
+                )
+            self.asked_template(name)
+        if not self.usual_sets:
+            how = "give one about documents that test, with open book"
+            raise ValueError(f"test_sets: what the study claims rests on such questions; {how}")
 
     def _check_optimizers(self) -> None:
         trained = {
@@ -165,40 +144,34 @@ class Experiment(Settings):
                 )
 
     @property
-    def years(self) -> list[int]:
-        """Every year, in order; none where documents are not split by year."""
-        return sorted({*self.years_of("train"), *self.years_of("test")})
-
-    def years_of(self, split: str) -> list[int]:
-        """The years whose documents can be in a split."""
-        years = self.splits.test if split == "test" else self.splits.train
-        return years.span() if isinstance(years, Years) else []
-
-    @property
-    def parts(self) -> list[Part]:
-        """What documents are listed by: years, else those to train with and those to test with."""
-        return [*self.years] or ["train", "test"]
-
-    def parts_of(self, split: str) -> list[Part]:
-        """The parts whose documents can be in a split."""
-        return [*self.years_of(split)] or ["test" if split == "test" else "train"]
-
-    def sample_of(self, part: Part | str) -> int | None:
-        """How many documents of a year, or part, are wanted; None for all."""
-        if not self.splits.sample:
-            return None
-        tests = str(part) in map(str, self.parts_of("test"))
-        return self.splits.sample.test if tests else self.splits.sample.train
-
-    @property
     def trained(self) -> list[str]:
         """The models that are adapted at all."""
         return [name for name, model in self.models.items() if model.method != "baseline"]
 
     @property
+    def sets(self) -> dict[str, TestSet]:
+        """Name → test set; one that is but a name has the questions of the generator of that name."""
+        if not isinstance(self.test_sets, dict):
+            return {name: TestSet(generator=name) for name in self.test_sets or self.generators}
+        return {
+            name: one if one.generator else one.model_copy(update={"generator": name})
+            for name, one in self.test_sets.items()
+        } or {name: TestSet(generator=name) for name in self.generators}
+
+    @property
     def test_set_names(self) -> list[str]:
-        """The generators that write test sets."""
-        return list(self.test_sets or self.generators)
+        """The names of all test sets."""
+        return list(self.sets)
+
+    @property
+    def usual_sets(self) -> list[str]:
+        """Those about documents that no model saw, asked with their text."""
+        return [name for name, one in self.sets.items() if one.usual]
+
+    def held_out(self, generator: str) -> float:
+        """Share of a generator's pairs about training documents that does not train."""
+        trains = any(generator in self.datasets_of(model) for model in self.trained)
+        return self.splits.held_out if trains else 1.0
 
     @property
     def scored(self) -> list[str]:
@@ -265,6 +238,17 @@ class Experiment(Settings):
             return QUESTION
         return read_template(self.prompt, ANSWER_FIELDS)
 
+    def asked_template(self, test_set: str, model: str = "") -> str:
+        """The text of the prompt that a model is asked a test set's questions with."""
+        one = self.sets[test_set]
+        if one.book == "open" and not one.prompt:
+            return self.answer_template(model) if model else ""
+        template = read_template(one.prompt, ANSWER_FIELDS) if one.prompt else QUESTION
+        if one.book == "closed" and "context" in Template(template).get_identifiers():
+            shown = "a prompt with $context shows the text that a closed book leaves out"
+            raise ValueError(f"test_sets.{test_set}.prompt: {shown}")
+        return template
+
     @property
     def reads_context(self) -> bool:
         """Whether every model is trained with the text that a question is about."""
@@ -300,8 +284,13 @@ class Experiment(Settings):
         return getattr(self.models.get(model), "label", "") or model
 
     def set_label(self, test_set: str) -> str:
-        """The label of the generator that wrote a test set, its name where it has none."""
-        return getattr(self.generators.get(test_set), "label", "") or test_set
+        """The label of a test set, else that of the generator that wrote it and what it is about."""
+        one = self.sets[test_set]
+        return one.label_of(self.writer_label(one.generator))
+
+    def writer_label(self, generator: str) -> str:
+        """The label of a generator, its name where it has none."""
+        return self.generators[generator].label or generator
 
     def baseline_of(self, model: str) -> str:
         """The model that one is held against; empty for those that others are held against."""

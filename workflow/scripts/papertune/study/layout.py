@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from papertune.study.experiment import Experiment, Part
+from papertune.study.experiment import Experiment
+from papertune.study.settings import Part
 from papertune.study.settings import OpenAIGenerator, TransformersGenerator
 
 
@@ -50,7 +51,7 @@ class Layout:
     def generated(self) -> list[tuple[str, str]]:
         """(generator, split) of every dataset that models are trained on or tested with."""
         study = self.experiment
-        found = {(name, "test") for name in study.test_set_names}
+        found: set[tuple[str, str]] = {(one.generator, one.split) for one in study.sets.values()}
         for name in chain.from_iterable(map(study.datasets_of, study.trained)):
             found |= {(name, "train"), (name, "validation")}
         return sorted(found)
@@ -67,7 +68,8 @@ class Layout:
 
     def training_pairs(self) -> list[str]:
         """All pairs that models are trained and chosen with."""
-        return [path for (_, split), path in self.by_split("datasets").items() if split != "test"]
+        found = self.by_split("datasets").items()
+        return [path for (_, split), path in found if split in ("train", "validation")]
 
     def corpora(self) -> list[str]:
         """Files of texts, beside documents, that a base is pre-trained on."""
@@ -78,6 +80,17 @@ class Layout:
         """(generator, split) → file of a stage, ``datasets`` or ``rejected/pairs``."""
         ending = "parquet" if stage == "datasets" else "jsonl"
         return {one: f"{self.root}/{stage}/{'/'.join(one)}.{ending}" for one in self.generated}
+
+    def questions(self, test_set: str) -> str:
+        """The pairs that a test set's questions are of."""
+        one = self.experiment.sets[test_set]
+        return f"{self.root}/datasets/{one.generator}/{one.split}.parquet"
+
+    def test_set(self, name: str) -> str:
+        """The questions of a test set: all of a generator's split, or what is chosen of them."""
+        if self.experiment.sets[name].most is None:
+            return self.questions(name)
+        return f"{self.root}/test_sets/{name}.parquet"
 
     def cards(self) -> list[str]:
         """The cards of all datasets."""
@@ -101,7 +114,8 @@ class Layout:
         return {
             cell: path
             for cell, path in self.by_cell("scores").items()
-            if cell[:2] == (model, int(seed)) or cell[0] == baseline
+            if (cell[:2] == (model, int(seed)) or cell[0] == baseline)
+            and cell[2] in self.experiment.usual_sets
         }
 
     def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:

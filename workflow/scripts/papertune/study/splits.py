@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from papertune.identity import share
-from papertune.study.experiment import Part, Splits
+from papertune.study.settings import Part, Splits
 from papertune.study.settings import Years
 
 
@@ -25,6 +25,7 @@ class Dated(Protocol):
 
 
 SPLITS = ("train", "validation", "test")
+OTHER_SIDE = "on_the_other_side"  # why a document has no pair here: all train, or all are held out
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class SplitOf:
     Shares are chosen by the hash of a document's id, so it stays where it is when others are added.
     """
 
-    split: str
+    split: str  # what is held out is about documents of ``train``
     years: tuple[int, int] | None  # the first and last to train, or test, with, where years decide
     test: float | None  # else the share of all documents that tests
     validation: float | None  # the share of the training documents that validates
@@ -75,6 +76,18 @@ class SplitOf:
             for chosen, limit in (("test", self.test), ("validation", self.validation))
             if limit is not None
         )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Whether a pair about a training document is of those held out, or of those that train."""
+
+    held: bool
+    share: float  # that is held out
+
+    def __call__(self, pair: str) -> bool:
+        """Whether the pair of an id is."""
+        return (share(pair, "held_out") < self.share) == self.held
 
 
 def split_of(document: Dated, splits: Splits) -> str | None:

@@ -13,7 +13,7 @@ from papertune.study import versions
 from papertune.study.design import Design
 from papertune.study.layout import Layout
 from papertune.study.settings.base import identity_of
-from papertune.study.splits import SplitOf, chooser
+from papertune.study.splits import HeldOut, SplitOf, chooser
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,9 @@ def synthesize(layout: Layout, generator: str, split: str) -> Uses:
         # what a test pair is compared with those of training by
         "reading": split == "test" and study.reads_context,
     }
+    held = study.held_out(generator)
+    if split == "held_out" or (split == "train" and held):
+        chosen["held_out"] = HeldOut(split == "held_out", held)
     return Uses(version, chosen, {"name": generator, "shards": study.compute.shards})
 
 
@@ -123,8 +126,13 @@ def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
         "asked": study.models[model].examples.asked,
         "answering": study.answering,
     }
-    chosen["prompt"] = study.answer_template(model)
+    chosen["prompt"] = study.asked_template(test_set, model)
     return Uses(versions.ANSWER, chosen, {"shards": study.compute.shards})
+
+
+def choose_questions(layout: Layout, test_set: str) -> Uses:
+    """Of one test set."""
+    return Uses(versions.CHOOSE, {"most": layout.experiment.sets[test_set].most})
 
 
 def export_model(layout: Layout, model: str, seed: str) -> Uses:

@@ -14,6 +14,7 @@ DATASET = 3  # the card
 PRETRAIN = 2
 CONVERT = 1  # what a model folder is made of a GGUF file like
 TRAIN = 2
+CHOOSE = 1  # which questions a test set has
 ANSWER = 2
 EMBED = 2
 SCORE = 3  # the measuring of answers, also of those that choose a checkpoint

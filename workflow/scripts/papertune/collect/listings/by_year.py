@@ -25,7 +25,7 @@ from papertune.errors import CollectError, shown
 from papertune.identity import fingerprint
 from papertune.records import Document, Rejection, atomic_write
 from papertune.study import versions
-from papertune.study.experiment import Part
+from papertune.study.settings import Part
 from papertune.study.settings import Source
 from papertune.study.splits import PartOf
 

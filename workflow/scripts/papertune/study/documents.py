@@ -1,0 +1,55 @@
+"""What documents an experiment is about, and by what they are listed and split."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from papertune.study import settings
+from papertune.study.settings import Part, Settings, Splits, Years, cosmetic
+
+
+class Documents(Settings):
+    """The part of an experiment that says so."""
+
+    title: str = cosmetic("")
+    question: str = cosmetic("", description="what the study asks, shown on top of the report")
+    source: settings.Source
+    fetching: settings.Fetching = settings.Fetching()
+    splits: Splits
+
+    @model_validator(mode="after")
+    def _have_years_or_none(self) -> Self:
+        these = "documents of this source"
+        if self.years and self.source.years == "none":
+            how = "give test as a share, such as 0.2, and no train"
+            raise ValueError(f"splits: {these} have no years; {how}")
+        if not self.years and self.source.years == "needed":
+            how = "give years to train and test"
+            raise ValueError(f"splits.test: {these} are listed by year; {how}")
+        return self
+
+    @property
+    def years(self) -> list[int]:
+        """Every year, in order; none where documents are not split by year."""
+        return sorted({*self.years_of("train"), *self.years_of("test")})
+
+    def years_of(self, split: str) -> list[int]:
+        """The years whose documents can be in a split."""
+        years = self.splits.test if split == "test" else self.splits.train
+        return years.span() if isinstance(years, Years) else []
+
+    @property
+    def parts(self) -> list[Part]:
+        """What documents are listed by: years, else those to train with and those to test with."""
+        return [*self.years] or ["train", "test"]
+
+    def parts_of(self, split: str) -> list[Part]:
+        """The parts whose documents can be in a split."""
+        return [*self.years_of(split)] or ["test" if split == "test" else "train"]
+
+    def sample_of(self, part: Part | str) -> int | None:
+        """How many documents of a year, or part, are wanted; None for all."""
+        if not self.splits.sample:
+            return None
+        tests = str(part) in map(str, self.parts_of("test"))
+        return self.splits.sample.test if tests else self.splits.sample.train
