@@ -3,7 +3,8 @@
 import pytest
 
 from papertune.collect.web.installed import find_browser
-from papertune.records import Document, Rejection, read_json, read_records
+from papertune.files import read_json
+from papertune.records import Document, Rejection, read_records
 from papertune.report.counts import read_counts, total
 from papertune.scores.matrix import find_cell, read_matrix
 from snakemake_run import ROOT, planned, snakemake

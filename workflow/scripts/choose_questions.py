@@ -7,6 +7,4 @@ from papertune.jobs.job import job
 from papertune.study import uses
 
 with job(snakemake, uses.choose_questions) as given:
-    choose_questions(
-        Path(snakemake.input.pairs), output=Path(snakemake.output.chosen), **given
-    )
+    choose_questions(Path(snakemake.input.pairs), output=Path(snakemake.output.chosen), **given)

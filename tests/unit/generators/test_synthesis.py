@@ -16,10 +16,10 @@ from papertune.leakage.pairs import TrainedPairs
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study import versions
-from papertune.study.settings import Splits
 from papertune.study.settings import (
     RulesGenerator,
     SourceGenerator,
+    Splits,
     TransformersGenerator,
 )  # fmt: skip
 from papertune.study.splits import SplitOf

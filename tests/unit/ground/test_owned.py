@@ -12,12 +12,12 @@ from papertune.cluster import leftovers
 from papertune.collect.bundle import pack, unpack
 from papertune.collect.web.pages import PageCache
 from papertune.collect.web.pauses import HostPauses, one_of
+from papertune.files import file_digest, read_json
 from papertune.identity import fingerprint
 from papertune.jobs import running
 from papertune.jobs.progress import job_log
 from papertune.jobs.record import read_records_below
 from papertune.owned import NotOwned, private_folder, share
-from papertune.records import file_digest, read_json
 from papertune.report.prune import prune
 from papertune.store import Store
 from papertune.training.checkpoints import newest_whole

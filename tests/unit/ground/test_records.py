@@ -3,8 +3,9 @@ import math
 import pytest
 
 from papertune.errors import RecordError
+from papertune.files import from_json
 from papertune.identity import digest, share
-from papertune.records import Document, from_json, read_records, write_records
+from papertune.records import Document, read_records, write_records
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ import pytest
 from papertune.leakage.suspects import find_suspects
 from papertune.records import Document, Suspect, read_records, write_records
 from papertune.scores.scoring import Embeddings
-from papertune.study.settings import Splits
-from papertune.study.settings import Embedder
+from papertune.study.settings import Embedder, Splits
 from papertune.study.splits import SplitOf
 from time_limit import at_most
 

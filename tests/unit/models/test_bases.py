@@ -11,12 +11,12 @@ import pytest
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form
 from papertune.examples.tokens import start_tokens
+from papertune.files import file_digest
 from papertune.models import digests
 from papertune.models.beginning import save_tokenizer
 from papertune.models.digests import weights_digest
 from papertune.models.examination import check_base, problems
 from papertune.models.loading import load_model, load_tokenizer, merged_model
-from papertune.records import file_digest
 from papertune.study.settings import Lora
 from papertune.training.methods import with_adapters
 from tiny_models import make_model

@@ -11,6 +11,7 @@ import yaml
 from papertune.cluster.machine import check_bases
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import start_tokens
+from papertune.files import file_digest
 from papertune.footprint.architecture import architecture_of, read_architecture
 from papertune.footprint.study import Task, peak_of
 from papertune.models import gguf
@@ -21,7 +22,6 @@ from papertune.models.licences import licence_of, made_from
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.models.packages import pieces_of
 from papertune.models.sources import digest_of_file, not_there
-from papertune.records import file_digest
 from papertune.report.made import weights_of
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import papertune
-from papertune.records import read_json
+from papertune.files import read_json
 from snakemake_run import ROOT
 
 MADE = {path.parent.name: read_json(path) for path in (ROOT / "docs").glob("*/made.json")}

@@ -10,10 +10,9 @@ from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Document, write_records
-from papertune.study.settings import Splits
 from papertune.study.experiment_file import load_experiment
 from papertune.study.recipe import Recipe
-from papertune.study.settings import Corpus, RulesGenerator, SourceGenerator, Subset
+from papertune.study.settings import Corpus, RulesGenerator, SourceGenerator, Splits, Subset
 from papertune.study.splits import SplitOf
 from papertune.training.data import Text, choose, choose_pairs, read_corpus, training_identity
 from snakemake_run import ROOT

@@ -1,7 +1,8 @@
 """Pairs in Parquet files: the splits of a dataset, which ``datasets.load_dataset`` reads as well.
 
 A text that many pairs share stands in the file, and in memory, once for each group of rows. Equal
-pairs give equal bytes. ``provenance`` is JSON, as its keys differ from generator to generator.
+pairs give equal bytes. ``provenance`` is JSON, as its keys differ from generator to generator, and so
+is ``before``. A file that an earlier version wrote may lack columns of texts that may be empty.
 """
 
 import json
@@ -15,10 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from papertune.errors import RecordError
-from papertune.records import Pair, atomic_write
+from papertune.files import atomic_write
+from papertune.records import Pair
 
 ROWS, CHARACTERS = 2048, 2**20  # of a group, at most: one is in memory at once
-SHARED = ("instruction", "context", "generator", "provenance")  # texts of many pairs
+JSON = ("provenance", "before")
+SHARED = ("instruction", "context", "generator", "check", *JSON)  # texts of many pairs
+LATER = ("before", "check")  # columns
 NAMES = tuple(Pair.__dataclass_fields__)
 TEXT, SHARED_TEXT = pa.string(), pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
@@ -37,7 +41,8 @@ def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> int:
     ):
         for group in _groups(pairs):
             columns = {name: [getattr(pair, name) for pair in group] for name in NAMES}
-            columns["provenance"] = [json.dumps(value) for value in columns["provenance"]]
+            for name in JSON:
+                columns[name] = [json.dumps(value) for value in columns[name]]
             arrays = [(_shared if name in SHARED else pa.array)(columns[name]) for name in NAMES]
             file.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
             count += len(group)
@@ -105,11 +110,13 @@ def _opened(path: str | Path) -> pq.ParquetFile:
 
 
 def _pairs(file: pq.ParquetFile, group: int) -> Iterator[Pair]:
-    table = file.read_row_group(group, columns=list(NAMES)).combine_chunks()
-    columns = {name: table[name].chunk(0) for name in NAMES}
+    there = [name for name in NAMES if name not in LATER or name in file.schema_arrow.names]
+    table = file.read_row_group(group, columns=there).combine_chunks()
+    columns = {name: table[name].chunk(0) for name in there}
     lists = {name: column.to_pylist() for name, column in columns.items() if name not in SHARED}
-    for name in SHARED:
+    for name in columns.keys() - lists.keys():
         texts = columns[name].dictionary.to_pylist()
-        values = [json.loads(text) for text in texts] if name == "provenance" else texts
+        values = [json.loads(text) for text in texts] if name in JSON else texts
         lists[name] = [values[place] for place in columns[name].indices.to_pylist()]
-    return map(Pair, *(lists[name] for name in NAMES))
+    rows = zip(*(lists[name] for name in there), strict=True)
+    return (Pair(**dict(zip(there, row, strict=True))) for row in rows)

@@ -6,21 +6,18 @@ then renamed. Reading is lazy, line by line, so that memory does not grow with t
 
 import hashlib
 import json
-import os
-import re
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar, cast, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from papertune.errors import RecordError, shown
+from papertune.files import atomic_write, from_json
 from papertune.identity import canonical, fingerprint
-from papertune.owned import anybodys, file_mode, make_folder
+from papertune.owned import anybodys
 
 PromptState = Literal["whole", "cut", "too_long"]
 
@@ -35,7 +32,8 @@ class Document:
 
     A document whose source has a question to it (a post and its best answer, a sentence and its
     translation) has that in ``question``; its ``text`` is then the answer. ``score`` is what the
-    source's readers gave it.
+    source's readers gave it. ``turns`` are further questions and their answers, of a conversation;
+    ``check`` is a program that ends without an error after a right answer that is one, too.
     """
 
     id: str
@@ -49,11 +47,18 @@ class Document:
     question: str = ""
     score: float | None = None
     tried: list[str] = field(default_factory=list)
+    category: str = ""
+    turns: list[list[str]] = field(default_factory=list)
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One question and its reference answer about one document."""
+    """One question and its reference answer about one document.
+
+    ``before`` are the questions and reference answers that come before it in a conversation;
+    ``check`` is that of its document.
+    """
 
     id: str
     document: str
@@ -65,6 +70,8 @@ class Pair:
     generator: str
     # backend, model, revision, prompt (hash), decoding: what made the pair; the document's score
     provenance: dict[str, Any] = field(default_factory=dict)
+    before: list[list[str]] = field(default_factory=list)
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,8 @@ class Answer:
     ``reference_tokens`` tokens given the prompt; perplexity is made from the two. They are of the first
     ``reference_read`` characters, where the context had no room for more. A ``prompt`` that
     is too long for the model is ``cut``: it loses the end of its context. One that is ``too_long``
-    without any context was not asked, and its answer is empty.
+    without any context was not asked, and its answer is empty. ``samples`` are all answers that were
+    drawn, where they are several, of which ``text`` is the first; ``check`` is the pair's.
     """
 
     pair: str
@@ -121,6 +129,8 @@ class Answer:
     truncated: bool
     prompt: PromptState = "whole"
     reference_read: int | None = None  # None: all
+    samples: list[str] = field(default_factory=list)
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,90 +151,10 @@ def pair_id(document: str, question: str, answer: str) -> str:
     return fingerprint([document, question, answer])
 
 
-@contextmanager
-def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[Any]]:
-    """Open a file, UTF-8 or binary, that has its name only once it is whole and on disk.
-
-    Raises OSError as the file system says (a full disk, say); the old file is then untouched.
-    """
-    target = Path(path)
-    make_folder(target.parent)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        form: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": "\n"}
-        with os.fdopen(descriptor, "wb" if binary else "w", **form) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-            os.fchmod(stream.fileno(), file_mode(target))
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def write_records(path: str | Path, records: Iterable[Any]) -> int:
     """Write dataclass records as JSONL, atomically; returns how many."""
     with atomic_write(path) as stream:
         return sum(1 for record in records if stream.write(to_line(record)))
-
-
-def read_json(path: str | Path) -> Any:
-    """The value of a JSON file that anybody may have written.
-
-    Raises:
-        ValueError: it is no JSON, or nested so deep that nothing of ours wrote it.
-        OSError: it cannot be read, or is a link or no file.
-    """
-    with open(path, encoding="utf-8", opener=anybodys) as stream:
-        return from_json(stream.read())
-
-
-def whole(text: str) -> str:
-    """A text with U+FFFD for each half of a surrogate pair, which no file and no request takes."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
-def from_json(text: str | bytes) -> Any:
-    """The value of a JSON text, with :func:`whole` texts.
-
-    Raises:
-        ValueError: it is none (in bytes: in UTF-8), or nested too deep.
-    """
-    text = text if isinstance(text, str) else text.decode("utf-8-sig")
-    try:
-        value = json.loads(text)
-        if re.search(r"\\u[dD][89a-fA-F]", text):
-            value = json.loads(whole(json.dumps(value, ensure_ascii=False)))
-        return value
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-
-
-def file_state(path: str | Path) -> tuple[str, int, int, int, int]:
-    """Where a file lies, its size, and more that changes when somebody changes or replaces it."""
-    state = os.stat(path)
-    same = state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns
-    return os.path.realpath(path), *same
-
-
-def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's content, in hex; a file that has not changed is read once per process."""
-    return _file_digest(*file_state(path))
-
-
-@lru_cache(maxsize=1024)
-def _file_digest(path: str, *_: int) -> str:
-    with open(path, "rb", opener=anybodys) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def files_digest(paths: Iterable[Path]) -> str:
-    """SHA-256 over the contents of files, in their order, in hex."""
-    total = hashlib.sha256()
-    for path in paths:
-        total.update(bytes.fromhex(file_digest(path)))
-    return total.hexdigest()
 
 
 def digest_of_lines(lines: Iterable[Any]) -> str:
@@ -296,12 +226,6 @@ def object_at(path: str | Path, offset: int) -> dict[str, Any]:
     with open(path, "rb", opener=anybodys) as stream:
         stream.seek(offset)
         return parsed(stream.readline(), str(path))
-
-
-def count_lines(path: str | Path) -> int:
-    """How many lines of a file are not empty."""
-    with open(path, "rb", opener=anybodys) as stream:
-        return sum(1 for line in stream if line.strip())
 
 
 def parsed(line: bytes, where: str) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, create_model
 
+from papertune.files import atomic_write
 from papertune.identity import fingerprint
 from papertune.owned import make_folder, own, tell
-from papertune.records import atomic_write
 
 log = logging.getLogger(__name__)
 

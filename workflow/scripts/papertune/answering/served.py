@@ -20,6 +20,7 @@ from papertune.answering.decoding import before_any
 from papertune.answering.generation import Generated, Row, Sampling
 from papertune.errors import ServerError
 from papertune.examples.tokens import start_tokens
+from papertune.files import from_json
 from papertune.identity import digest
 from papertune.jobs import stopping
 from papertune.jobs.scratch import scratch
@@ -27,7 +28,6 @@ from papertune.models.loading import ADAPTER, load_config
 from papertune.models.precision import to_answer
 from papertune.models.quantization import quantization_of
 from papertune.models.whole import whole_model
-from papertune.records import from_json
 from papertune.servers import refusals
 from papertune.servers.client import Client
 from papertune.servers.parameters import extras_of

@@ -17,9 +17,9 @@ from pathlib import Path
 from papertune.cluster import slurm
 from papertune.cluster.slurm import ClusterError, QueuedJob
 from papertune.errors import shown
+from papertune.files import atomic_write, read_json
 from papertune.jobs import running
 from papertune.jobs.record import JobRecord
-from papertune.records import atomic_write, read_json
 
 RUNS = Path(".snakemake", "papertune-submitted")
 CHOICE = "PAPERTUNE_LEFTOVERS"

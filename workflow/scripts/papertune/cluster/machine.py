@@ -16,11 +16,11 @@ from papertune.cluster.slurm import ClusterError, ask
 from papertune.collect.web.addresses import Allowed, PrivateAddress
 from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
 from papertune.errors import PapertuneError
+from papertune.files import from_json
 from papertune.footprint.study import Task, judge, remember
 from papertune.jobs.keys import hub_token
 from papertune.models.examination import of_another_kind, problems
 from papertune.models.sources import header_of_source, licence_of_source, not_there, notice
-from papertune.records import from_json
 from papertune.scores.embedders import INSTALL, not_installed
 from papertune.study.layout import Layout
 from papertune.study.settings import OpenAIGenerator, TransformersGenerator

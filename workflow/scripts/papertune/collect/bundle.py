@@ -24,10 +24,10 @@ from typing import IO, Annotated, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from papertune.errors import CollectError, PapertuneError
+from papertune.files import atomic_write, file_digest
 from papertune.jobs import stopping
 from papertune.jobs.progress import progress
 from papertune.owned import NotOwned, own, part_of, share, tell
-from papertune.records import atomic_write, file_digest
 
 log = logging.getLogger("papertune")
 

@@ -10,7 +10,8 @@ import yaml
 
 from papertune.collect.listings.files import read
 from papertune.errors import CollectError, PapertuneError
-from papertune.records import Document, atomic_write
+from papertune.files import atomic_write
+from papertune.records import Document
 from papertune.study.experiment_file import load_experiment
 from papertune.study.settings.listings import FilesSource
 

@@ -14,8 +14,8 @@ from papertune.jobs import stopping
 from papertune.owned import make_folder
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.study.experiment import Experiment
-from papertune.study.settings import Part
 from papertune.study.layout import Layout
+from papertune.study.settings import Part
 from papertune.study.splits import chooser
 
 log = logging.getLogger("papertune")

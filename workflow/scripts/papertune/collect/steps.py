@@ -33,8 +33,7 @@ from papertune.jobs import stopping
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.store import Store
 from papertune.study import versions
-from papertune.study.settings import Part
-from papertune.study.settings import Fetching, Resolver, Source
+from papertune.study.settings import Fetching, Part, Resolver, Source
 
 File = str | Path
 log = logging.getLogger("papertune")

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from papertune.records import atomic_write
+from papertune.files import atomic_write
 from papertune.sentences import sentences
 
 FIRST_YEAR = 2005

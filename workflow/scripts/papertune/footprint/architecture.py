@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from papertune.files import read_json
 from papertune.models.examination import header_of
-from papertune.records import read_json
 from papertune.study.settings import Architecture as FromScratch
 from papertune.study.settings import Tokenizer
 

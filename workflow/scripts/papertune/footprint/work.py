@@ -13,12 +13,11 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from papertune.files import count_lines
 from papertune.footprint.architecture import Architecture, from_scratch
 from papertune.footprint.study import architecture_for, architecture_to_be
-from papertune.records import count_lines
-from papertune.study.settings import Part
 from papertune.study.layout import Layout
-from papertune.study.settings import PromptedGenerator, Training
+from papertune.study.settings import Part, PromptedGenerator, Training
 
 START = 1.5  # seconds of a job whose work is a moment
 LOADING = 10.0  # of one that loads torch and a model, or an embedder
@@ -240,7 +239,9 @@ def _of_split(layout: Layout, split: str) -> float:
     study = layout.experiment
     count = _documents(layout, study.parts_of(split), ("documents", "fetched"))
     validation = study.splits.validation
-    return count * (1 if split == "test" else validation if split == "validation" else 1 - validation)
+    return count * (
+        1 if split == "test" else validation if split == "validation" else 1 - validation
+    )
 
 
 def _documents(layout: Layout, parts: Iterable[Part | str], stages: Iterable[str]) -> float:

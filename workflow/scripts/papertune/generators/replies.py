@@ -3,8 +3,8 @@
 from typing import Any
 
 from papertune.answering.decoding import before_any
+from papertune.files import from_json
 from papertune.generators.thoughts import without_thoughts
-from papertune.records import from_json
 from papertune.study.settings import Decoding
 
 CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end

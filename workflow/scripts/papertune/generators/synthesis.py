@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import GeneratorError
+from papertune.files import atomic_write
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
 from papertune.generators.grounding import is_english
 from papertune.identity import fingerprint
 from papertune.models.modelcard import plain
 from papertune.pairfile import read_columns, write_pairs
-from papertune.records import Pair, Rejection, atomic_write, pair_id, read_records, to_line
+from papertune.records import Pair, Rejection, pair_id, read_records, to_line
 from papertune.study import versions
 from papertune.study.settings import PromptedGenerator, RulesGenerator, SourceGenerator
 from papertune.study.splits import OTHER_SIDE, HeldOut, SplitOf

@@ -25,10 +25,10 @@ from queue import Empty, LifoQueue
 from typing import Any
 
 from papertune.errors import PapertuneError
+from papertune.files import atomic_write, from_json
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.owned import NotOwned, own, tell
-from papertune.records import atomic_write, from_json
 
 SECONDS = 30.0  # of the processor for one text: pages take less than one, a listing of 10 MB seven
 PATIENCE = 10  # times as long may it take by the clock, on a machine that is busy

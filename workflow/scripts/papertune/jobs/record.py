@@ -25,9 +25,10 @@ from typing import Any
 import psutil
 
 from papertune.errors import RecordError, one_line
+from papertune.files import atomic_write, read_json
 from papertune.jobs import stopping
 from papertune.jobs.gpus import busy_share
-from papertune.records import atomic_write, from_dict, read_json
+from papertune.records import from_dict
 
 log = logging.getLogger("papertune")
 

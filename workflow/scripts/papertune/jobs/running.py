@@ -22,8 +22,9 @@ from pathlib import Path
 import psutil
 
 from papertune.errors import BusyError, RecordError, one_line
+from papertune.files import atomic_write, read_json
 from papertune.jobs.record import RUN, RUNNING, JobRecord, read_record
-from papertune.records import atomic_write, from_dict, read_json
+from papertune.records import from_dict
 
 RUNS = Path(".snakemake", "papertune-runs")
 LOCKS = Path(".snakemake", "locks")

@@ -12,7 +12,6 @@ import numpy as np
 from papertune.metrics.metric import Embeddings, Parts, metric
 from papertune.records import Answer
 
-
 # not of the answer, and the same scale for all that exp makes of it
 LIKELIHOOD: dict[str, Any] = {"higher_is_better": False, "digits": 2, "of_text": False}
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.examples.tokens import start_tokens
+from papertune.files import atomic_write
 from papertune.models.examination import settings_in
-from papertune.records import atomic_write
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import start_tokens
+from papertune.files import atomic_write
 from papertune.jobs import stopping
 from papertune.jobs.apart import Readers, Unread
 from papertune.models.beginning import save_tokenizer
@@ -30,7 +31,6 @@ from papertune.models.modelfolder import model_folder, write_json
 from papertune.models.packages import licences_in
 from papertune.models.sources import licence_of_source, notice, source_of
 from papertune.owned import anybodys, file_mode, set_mode
-from papertune.records import atomic_write
 from papertune.study import versions
 from papertune.study.settings import Base
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from papertune.errors import TrainingError
+from papertune.files import file_digest, file_state, read_json
 from papertune.identity import digest, fingerprint
 from papertune.models.licences import is_licence
 from papertune.models.loading import ADAPTER, model_folder_at
-from papertune.records import file_digest, file_state, read_json
 from papertune.store import Store
 
 # what of a model folder is loaded, and what only tells of it

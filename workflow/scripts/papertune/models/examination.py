@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
+from papertune.files import from_json, read_json
 from papertune.owned import anybodys
-from papertune.records import from_json, read_json
 
 LONGEST = 10**8  # bytes of a safetensors header, as its library has it
 POINTER = b"version https://git-lfs.github.com/spec/"

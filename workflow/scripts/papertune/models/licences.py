@@ -7,7 +7,7 @@ from typing import Any
 
 from yaml import YAMLError
 
-from papertune.records import read_json
+from papertune.files import read_json
 
 MADE_FROM = "made_from.json"  # in a model folder that a GGUF file was made into
 UNKNOWN = "unknown"  # a licence that the Hub knows, too

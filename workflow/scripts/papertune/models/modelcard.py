@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from papertune.files import atomic_write, files_digest, read_json
 from papertune.identity import canonical
 from papertune.models.licences import UNKNOWN, licence_of, made_from
 from papertune.models.modelfolder import write_json
 from papertune.owned import anybodys
 from papertune.pairfile import read_pairs
-from papertune.records import atomic_write, files_digest, read_json
 from papertune.study.layout import Origin
 from papertune.study.methods import METHODS
 

@@ -17,6 +17,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from papertune.files import atomic_write, read_json
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.models.digests import weights_digest
@@ -30,7 +31,6 @@ from papertune.owned import (
     set_mode,
     umask,
 )
-from papertune.records import atomic_write, read_json
 from papertune.store import IDENTITY
 from papertune.study.settings import Answering
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.errors import TrainingError
-from papertune.records import atomic_write, read_json
+from papertune.files import atomic_write, read_json
 from papertune.study.settings import Quantization
 
 NAME = "quantization.json"  # in the folder of an adapter

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from papertune.errors import PapertuneError
+from papertune.files import atomic_write, file_digest, from_json
 from papertune.models.gguf import Header, read_header
 from papertune.models.packages import licence_named, licences_in, not_installed, pieces_of
 from papertune.owned import make_folder, own
-from papertune.records import atomic_write, file_digest, from_json
 from papertune.study.settings import Base
 
 

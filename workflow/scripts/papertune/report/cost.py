@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from papertune.cluster.slurm_accounting import Usage, accounting
+from papertune.files import atomic_write, read_json
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
-from papertune.records import atomic_write, read_json
 from papertune.report.table import Table, write_table
 from papertune.study.layout import Layout
 

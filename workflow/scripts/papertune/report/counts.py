@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from papertune.files import atomic_write
 from papertune.owned import anybodys
 from papertune.pairfile import read_columns, read_pairs
-from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
+from papertune.records import Answer, Document, Rejection, Score, read_records
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 from papertune.study.splits import OTHER_SIDE, split_of

@@ -9,9 +9,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from papertune.collect.sampling import NOT_SAMPLED
+from papertune.files import atomic_write
 from papertune.metrics import metric_named
 from papertune.owned import anybodys
-from papertune.records import atomic_write
 from papertune.report.counts import Count, read_counts, total
 from papertune.report.tables import read_training
 from papertune.scores.matrix import Cell, find_cell, read_matrix

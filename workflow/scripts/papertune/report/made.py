@@ -16,10 +16,10 @@ from typing import Any
 
 import papertune
 from papertune.collect.web.installed import browser_version
+from papertune.files import file_digest, read_json
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.models.licences import licence_of
 from papertune.models.modelfolder import write_json
-from papertune.records import file_digest, read_json
 from papertune.report.claims import Claim
 from papertune.report.conclusion import Conclusion
 from papertune.report.cost import Job, attempts, jobs_of, made_and_other

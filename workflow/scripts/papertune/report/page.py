@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from papertune.collect.sampling import NOT_SAMPLED
+from papertune.files import atomic_write
 from papertune.identity import share
 from papertune.metrics import describe, metric_named
-from papertune.records import Answer, Document, Rejection, Score, atomic_write, read_records
+from papertune.records import Answer, Document, Rejection, Score, read_records
 from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
 from papertune.report.counts import STAGES, Count, problems, read_counts, total

@@ -14,10 +14,10 @@ from typing import Any
 
 from papertune.answering.inference import Task
 from papertune.errors import PapertuneError
+from papertune.files import read_json
 from papertune.generators.asking import asking_identity, checking_identity
 from papertune.models.digests import weights_digest
 from papertune.models.modelfolder import BASES, MODELS, UNFINISHED
-from papertune.records import read_json
 from papertune.scores.embedders import embedder_identity
 from papertune.store import IDENTITY
 from papertune.study import versions

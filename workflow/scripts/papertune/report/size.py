@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from papertune.files import count_lines
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.metrics import metric_named
-from papertune.records import count_lines
 from papertune.report.numbers import NONE, number
 from papertune.report.table import Table, to_text, write_table
 from papertune.scores.power import (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 
+from papertune.files import atomic_write
 from papertune.models.modelcard import plain
 from papertune.owned import anybodys
-from papertune.records import atomic_write
 
 IN_LATEX = {"−": "$-$", "±": "$\\pm$", "†": "\\dag{}", "‡": "\\ddag{}", "≥": "$\\geq$"}
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from papertune.files import atomic_write, read_json
 from papertune.metrics import metric_named
-from papertune.records import atomic_write, read_json
 from papertune.report.beside import form_table
 from papertune.report.counts import STAGES, Count, read_counts
 from papertune.report.knowledge import knowledge_table
@@ -61,7 +61,7 @@ def write_tables(
     writers: str | Path,
     counts: str | Path,
 ) -> dict[str, Table]:
-    """Write comparison, form, knowledge, gains, square, metrics, years, training, stages as .csv, .md and .tex.
+    """Write each table as .csv, .md and .tex: comparison, form, knowledge, gains, square, metrics, …
 
     They are made of ``matrix.csv``, ``writers.csv``, ``counts.csv`` and the ``training.json`` of models.
     ``matrix.txt`` is the comparison as text for a terminal.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from papertune.errors import EvaluationError
-from papertune.records import file_digest
+from papertune.files import file_digest
 from papertune.study.settings import Embedder
 
 Folder = str | Path

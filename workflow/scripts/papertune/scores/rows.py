@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from papertune.files import atomic_write
 from papertune.owned import anybodys
-from papertune.records import atomic_write
 
 Row = TypeVar("Row")
 

@@ -17,12 +17,13 @@ import numpy as np
 from pydantic import AfterValidator
 
 from papertune.errors import EvaluationError
+from papertune.files import count_lines
 from papertune.identity import digest, share
 from papertune.jobs.progress import progress
 from papertune.metrics import metric_named, part_keys
 from papertune.metrics.form import IN_FORM
 from papertune.metrics.meaning import MOST_UNKNOWN
-from papertune.records import Answer, Score, count_lines, read_records, write_records
+from papertune.records import Answer, Score, read_records, write_records
 from papertune.scores.embedders import Embedded, embedder_identity, open_embedder
 from papertune.store import Store
 from papertune.study import versions

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from itertools import islice
 from typing import Any
 
-from papertune.records import from_json
+from papertune.files import from_json
 
 LONGEST = 2000  # characters of a server's words that are looked at
 SHOWN = 300  # that are shown

@@ -23,6 +23,7 @@ from papertune.study.settings import (
 )
 from papertune.study.settings.notation import expand, nearest
 
+
 class Experiment(Documents):
     """One study: one file ``config/experiments/<name>.yaml``."""
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from papertune.study.experiment import Experiment
-from papertune.study.settings import Part
-from papertune.study.settings import OpenAIGenerator, TransformersGenerator
+from papertune.study.settings import OpenAIGenerator, Part, TransformersGenerator
 
 
 @dataclass(frozen=True, slots=True)

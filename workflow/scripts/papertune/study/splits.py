@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from papertune.identity import share
-from papertune.study.settings import Part, Splits
-from papertune.study.settings import Years
+from papertune.study.settings import Part, Splits, Years
 
 
 class Dated(Protocol):

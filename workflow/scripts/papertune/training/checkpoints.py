@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from papertune.files import atomic_write, read_json
 from papertune.jobs import distributed
 from papertune.models.modelfolder import on_disk
 from papertune.owned import give
-from papertune.records import atomic_write, read_json
 
 log = logging.getLogger(__name__)
 

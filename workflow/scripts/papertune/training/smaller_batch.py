@@ -9,10 +9,10 @@ from typing import Any
 
 from papertune.errors import TrainingError, TryAgain
 from papertune.examples.tokens import MASKED
+from papertune.files import atomic_write, read_json
 from papertune.jobs import distributed
 from papertune.models.loading import device_name
 from papertune.owned import make_folder
-from papertune.records import atomic_write, read_json
 from papertune.study.settings import Training
 
 log = logging.getLogger(__name__)

@@ -22,11 +22,11 @@ from typing import IO, Any
 
 from papertune.collect.listings.rows import Run, reading
 from papertune.errors import CollectError, shown
+from papertune.files import atomic_write
 from papertune.identity import fingerprint
-from papertune.records import Document, Rejection, atomic_write
+from papertune.records import Document, Rejection
 from papertune.study import versions
-from papertune.study.settings import Part
-from papertune.study.settings import Source
+from papertune.study.settings import Part, Source
 from papertune.study.splits import PartOf
 
 FOLDER = Path(".snakemake", "papertune-rows")

@@ -14,8 +14,9 @@ from papertune.collect.identifiers import document_id
 from papertune.collect.texts.is_abstract import is_cut
 from papertune.collect.texts.pdf import abstract_of, read_pdf
 from papertune.errors import CollectError
+from papertune.files import whole
 from papertune.jobs.apart import Unread
-from papertune.records import Document, Rejection, whole
+from papertune.records import Document, Rejection
 
 if TYPE_CHECKING:
     from papertune.collect.web.session import PoliteSession

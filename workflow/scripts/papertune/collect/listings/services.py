@@ -14,9 +14,10 @@ from papertune.collect.texts.titles import best_match, searchable
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
+from papertune.files import from_json
 from papertune.identity import digest
 from papertune.jobs.keys import key_for
-from papertune.records import Document, Rejection, from_json
+from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import Lookups
 
 Work = dict[str, Any]

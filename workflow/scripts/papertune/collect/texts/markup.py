@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup, Comment, Tag, XMLParsedAsHTMLWarning
 from papertune.collect.texts.formulas import drop, is_gone, replace_formulas
 from papertune.collect.texts.languages import ABSTRACT, KEYWORDS
 from papertune.collect.texts.text import BLOCK_TAG, label, scripts
-from papertune.records import whole
+from papertune.files import whole
 from papertune.sentences import without_runs
 
 _DEEPEST = 250  # browsers stop at 512

@@ -15,8 +15,9 @@ from itertools import chain
 from pathlib import Path
 
 from papertune.errors import RecordError, shown
+from papertune.files import atomic_write, from_json, whole
 from papertune.owned import NotOwned, own, tell
-from papertune.records import atomic_write, from_dict, from_json, whole
+from papertune.records import from_dict
 from papertune.sentences import word_count
 
 log = logging.getLogger("papertune")

@@ -26,7 +26,8 @@ class TestSet(Settings):
         "open", description="closed: asked without the text, so that only what a model knows helps"
     )
     prompt: str = Field(
-        "", description="template; where empty the experiment's, of a closed book the question alone"
+        "",
+        description="template; where empty the experiment's, of a closed book the question alone",
     )
     most: int | None = Field(
         None, ge=1, description="so many questions, the first by id hash; all where null"
