@@ -25,7 +25,16 @@ from snakemake_run import ROOT
 REPORT = ("write_cost", "report")
 ORDER = (
     *("list_documents", "find_texts", "synthesize", "describe_dataset", "pretrain_base"),
-    *("train", "answer", "score", "compare", "count_stages", "export_model", *REPORT),
+    *(
+        "train",
+        "choose_questions",
+        "answer",
+        "score",
+        "compare",
+        "count_stages",
+        "export_model",
+        *REPORT,
+    ),
 )
 # section of an experiment file → the first rule that may depend on it
 FIRST = {
@@ -123,6 +132,14 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
         {"published": [{"test_set": "rules", "values": {"full": {"all": 0.5}}}]},
         {"training": {"best_by": "token_f1"}},
         {"splits": YEARS | {"sample": {"train": 3, "test": 3}}},
+        {"splits": YEARS | {"held_out": 0.2}},
+        {
+            "test_sets": {
+                "rules": {},
+                "posts": {"documents": "train", "most": 3},
+                "local": {"book": "closed"},
+            }
+        },
         {"answering": {"engine": "server", "url": "http://a.example"}},
         {"answering": {"engine": "server", "serve": "a $port b", "adapters": "c"}},
         {"answering": {"serve": "a $port b"}},
@@ -163,7 +180,9 @@ def plan(study: Experiment) -> dict[tuple[str, ...], Any]:
             job(uses.export_model, model=model, seed=seed)
     for model, seed, test_set in layout.by_cell("answers"):
         cell = {"model": model, "seed": seed, "test_set": test_set}
-        job(uses.answer, layout.base(model), **cell)
+        job(uses.answer, layout.base(model), layout.test_set(test_set), **cell)
+        if study.sets[test_set].most is not None:
+            job(uses.choose_questions, test_set=test_set)
         job(uses.score, *layout.scorers().values(), **cell)
     for rule in (uses.compare, uses.count_stages, uses.report, uses.write_cost):
         job(rule)
