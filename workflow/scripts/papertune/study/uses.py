@@ -83,7 +83,7 @@ def synthesize(layout: Layout, generator: str, split: str) -> Uses:
     """Of one generator about one split."""
     study = layout.experiment
     version = [versions.RULES, versions.ASK, versions.PROMPTS, versions.SYNTHESIZE]
-    chosen = {
+    chosen: dict[str, Any] = {
         "generator": study.generator(generator),
         "prompt": study.generator_template(generator),
         "instruction": study.instruction,

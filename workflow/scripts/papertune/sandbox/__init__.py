@@ -1,0 +1,1 @@
+"""Programs that a model wrote are run here, apart from all that is the user's."""
