@@ -60,6 +60,11 @@ def test_every_experiment_that_comes_along_is_valid(path):
         ("splits", {"test": {"from": 2024, "to": 2022}}, "no years from 2024 to 2022"),
         ("splits", {"test": 0.5}, "train: give years to both train and test"),
         ("splits", {"test": {"from": 2020, "to": 2024}}, "train and test overlap in 2020–2021"),
+        (
+            "splits",
+            {"sample": {"train": 1, "of": "category"}},
+            "sample.of: documents of this source",
+        ),
         ("models.full", {"base": "gpt3"}, "models.full.base: 'gpt3'"),
         ("", {"test_sets": ["gema"]}, "did you mean 'gemma'?"),
         ("", {"metrics": ["similarty"]}, "did you mean 'similarity'?"),

@@ -132,6 +132,10 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
         {"published": [{"test_set": "rules", "values": {"full": {"all": 0.5}}}]},
         {"training": {"best_by": "token_f1"}},
         {"splits": YEARS | {"sample": {"train": 3, "test": 3}}},
+        {
+            "source": {"kind": "pdfs", "path": "a/{year}"},
+            "splits": YEARS | {"sample": {"train": 3, "test": 3, "of": "category"}},
+        },
         {"splits": YEARS | {"held_out": 0.2}},
         {
             "test_sets": {

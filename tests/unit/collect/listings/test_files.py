@@ -70,6 +70,25 @@ def test_a_heading_may_differ_in_case_and_blanks(listed):
     assert (document.title, document.text) == ("A B", "x y")
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_a_column_may_have_the_category(written, name):
+    rows = [{**ROW, "Field": " computer\n vision"}, {**OTHER, "Field": ""}]
+    path = written(rows, name)
+    source = {"kind": "files", "path": path, "columns": {"category": "field "}}
+    documents, rejections = rows_of(FilesSource.model_validate(source))
+    assert [one.category for one in documents] == ["computer vision", ""] and not rejections
+    source["columns"]["category"] = "feld"
+    with pytest.raises(CollectError, match=r"'feld' .did you mean 'field'"):
+        rows_of(FilesSource.model_validate(source))
+
+
+def test_a_category_that_is_no_text_costs_its_row(written):
+    path = written([{**ROW, "field": ["a"]}, {**OTHER, "field": 7}])
+    source = {"kind": "files", "path": path, "columns": {"category": "field"}}
+    [document], [rejection] = rows_of(FilesSource.model_validate(source))
+    assert document.category == "7" and "field is no text" in rejection.detail
+
+
 @pytest.mark.parametrize(
     ("header", "said"),
     [

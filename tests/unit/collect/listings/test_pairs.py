@@ -8,7 +8,13 @@ from papertune.records import Document
 from papertune.study.settings.qa import PairsSource
 
 ROWS = [
-    {"id": "a1", "translation": {"en": "A dog.", "de": "Ein Hund."}, "year": 2020, "rate": 3.5},
+    {
+        "id": "a1",
+        "translation": {"en": "A dog.", "de": "Ein Hund."},
+        "year": 2020,
+        "rate": 3.5,
+        "animal": "dog",
+    },
     {"id": "a2", "translation": {"en": "A cat.", "de": "Eine Katze."}, "year": 2021, "rate": None},
 ]
 
@@ -26,11 +32,11 @@ def listed(written):
 
 def test_columns_are_mapped_also_within_objects(listed):
     columns = {"question": "translation.en", "answer": "translation.de", "year": "year",
-               "score": "rate", "id": "id"}  # fmt: skip
+               "score": "rate", "id": "id", "category": "animal"}  # fmt: skip
     [pair] = listed(ROWS, year=2020, columns=columns)
     assert pair == Document(
         pair.id, "A dog.", "pairs.jsonl#a1", 2020, "Ein Hund.", "listing", question="A dog.",
-        score=3.5,
+        score=3.5, category="dog",
     )  # fmt: skip
 
 

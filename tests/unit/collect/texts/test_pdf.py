@@ -179,11 +179,13 @@ def test_a_folder_of_pdfs(tmp_path):
     assert document.found_by == "listing" and "1 Introduction" in document.text
     assert (rejection.stage, rejection.key) == ("list", str(tmp_path / "c.pdf"))
     assert rejection.reason == "pdf_encrypted"
+    assert document.category == "deep"
     # another text is the same document; a glob gives the same files; the folder may be moved
     write_pdf(tmp_path / "deep" / "b.PDF", last=("More.",))
     [changed] = listed(str(tmp_path / "**" / "*.PDF"))
     assert isinstance(changed, Document)
     assert changed.id == document.id and changed.text != document.text
+    assert changed.category == "deep"
     moved = tmp_path.rename(tmp_path.with_name("moved"))
     assert document.id in {getattr(item, "id", "") for item in listed(str(moved))}
 

@@ -59,7 +59,7 @@ def with_papers(values: dict[str, Any], papers: str | Path) -> dict[str, Any]:
         "Does fine-tuning on questions about these papers make a model better at questions about "
         "papers that it was not trained on, and does the answer survive a change of question writer?"
     )
-    own = {"title": title, "question": question, "source": source.model_dump(), "splits": splits}
+    own = {"title": title, "question": question, "source": source.model_dump(exclude_defaults=True), "splits": splits}
     return values | own
 
 
@@ -67,9 +67,10 @@ def _sampled(values: dict[str, Any]) -> dict[str, int]:
     """Documents that an experiment samples in all, by the side of its splits."""
     splits = values["splits"]
     found = {}
-    for name, each in (splits.get("sample") or {}).items():
+    sample = splits.get("sample") or {}
+    for name in ("train", "test"):
         span = splits.get(name)
-        if each:
+        if each := sample.get(name):
             found[name] = each * (span["to"] - span["from"] + 1 if isinstance(span, dict) else 1)
     return found
 

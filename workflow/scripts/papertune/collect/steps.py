@@ -21,7 +21,7 @@ from papertune.collect.lookups import (
     resolvers,
     work,
 )
-from papertune.collect.sampling import not_sampled, until_enough
+from papertune.collect.sampling import category_label, lacking, not_sampled, until_enough
 from papertune.collect.web.browser import Browser
 from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing
 from papertune.collect.web.installed import find_browser
@@ -33,7 +33,7 @@ from papertune.jobs import stopping
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.store import Store
 from papertune.study import versions
-from papertune.study.settings import Fetching, Part, Resolver, Source
+from papertune.study.settings import Fetching, Part, Resolver, SampleOf, Source
 
 File = str | Path
 log = logging.getLogger("papertune")
@@ -111,6 +111,7 @@ def fetch_documents(
     store: File,
     cache: File,
     sample: int | None = None,
+    of: SampleOf = "year",
 ) -> None:
     """Find the texts of a year's documents wherever no browser is needed.
 
@@ -119,6 +120,7 @@ def fetch_documents(
         output: Those that the listing has no text of, in its order, with text or reason. Of a
             sample there are as many as it takes if a browser helps with all that it may help with.
         sample: How many documents are wanted of the listing; all if None.
+        of: ``category``: so many of each category of the listing.
 
     Raises:
         CollectError: a host sets a challenge or does not answer; what was found is in the store.
@@ -137,7 +139,7 @@ def fetch_documents(
             hopeless = not after or document.reason.startswith(NOT_RENDERED)
             return bool(document.text) or not hopeless
 
-        found_out = until_enough(documents, sample, find, usable)
+        found_out = until_enough(documents, sample, find, usable, of)
     finished = [document for document in found_out if document.id in without]
     write_records(output, finished)
     lost = [document for document in finished if not document.text]
@@ -156,6 +158,7 @@ def render_documents(
     store: File,
     cache: File,
     sample: int | None = None,
+    of: SampleOf = "year",
 ) -> None:
     """Ask the browser and whoever comes after it, and part the documents into found and missing.
 
@@ -166,6 +169,7 @@ def render_documents(
         missing: Rejection(stage ``collect``): the others, with the reason.
         sample: How many documents are wanted of the listing; all if None. Where no browser could
             help, the next are fetched here.
+        of: ``category``: so many of each category of the listing.
 
     Raises:
         CollectError: a challenge, or no document at all has a text and no browser may help.
@@ -210,7 +214,7 @@ def render_documents(
             done = {one.id: one for one in work(wanted, chain, rendered, "rendered pages")}
             return [done.get(one.id, one) for one in have]
 
-        finished = until_enough(listed, sample, find, lambda one: bool(one.text))
+        finished = until_enough(listed, sample, find, lambda one: bool(one.text), of)
     found, lost = ([one for one in finished if bool(one.text) == has] for has in (True, False))
     if not found and any(document.reason != "needs_browser" for document in lost):
         raise CollectError(
@@ -226,7 +230,13 @@ def render_documents(
     write_records(missing, [*(rejection(document, why_not) for document in lost), *others])
     log.info("%d documents, %d missing%s", len(found), len(lost), counted(lost))
     if sample is not None:
-        log.info("a sample of %d was wanted; %d others were not needed", sample, len(others))
+        each = " of each category" if of == "category" else ""
+        log.info(
+            "a sample of %d%s was wanted; %d others were not needed", sample, each, len(others)
+        )
+    if sample is not None and of == "category":
+        for name, count in lacking((one.category for one in listed), found, sample).items():
+            log.warning("%s: %d of %d with text", category_label(name), sample - count, sample)
     waiting = sum(document.reason == "needs_browser" for document in lost)
     if waiting:
         log.warning("%d documents need a browser: %s", waiting, why_not)

@@ -248,10 +248,10 @@ def _documents(layout: Layout, parts: Iterable[Part | str], stages: Iterable[str
     """Documents of some years or parts, of the first of the stages that says how many, or as listed."""
     total = 0.0
     for part in parts:
-        sample = layout.experiment.sample_of(part)
+        most = layout.experiment.most_of(part)
         paths = (Path(layout.root, stage, f"{part}.jsonl") for stage in (*stages, "listings"))
         count = next((_lines(p, p.stat().st_mtime_ns) for p in paths if p.exists()), None)
-        total += min(filter(None, (count, sample)), default=DOCUMENTS)
+        total += min(filter(None, (count, most)), default=DOCUMENTS)
     return total
 
 

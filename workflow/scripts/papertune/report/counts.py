@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from papertune.collect.sampling import category_label, lacking
 from papertune.files import atomic_write
 from papertune.owned import anybodys
 from papertune.pairfile import read_columns, read_pairs
@@ -31,6 +32,7 @@ STAGES = {
     "answer": "Answered",
     "score": "Scored",
 }
+ITEMS = {"kept", "rejected"}  # outcomes of which every item has one
 WHOLE = (
     "no_pairs",
     "service_refused",
@@ -45,7 +47,8 @@ class Count:
 
     ``part`` is a year, a split, ``generator/split`` or ``model/test set``; ``outcome`` is ``kept``
     or ``rejected``; ``reason`` says why it was rejected, or how a document's text was found;
-    ``unit`` is ``documents``, ``pairs`` or ``answers``.
+    ``unit`` is ``documents``, ``pairs`` or ``answers``. What is ``lacking`` is no item: so many more
+    documents were wanted of the category that ``reason`` names.
     """
 
     stage: str
@@ -63,7 +66,8 @@ class Count:
 
 def count_stages(layout: Layout, output: str | Path) -> list[Count]:
     """Count every record of an experiment and write ``counts.csv``, one line per :class:`Count`."""
-    rows = [Count(*key, count) for key, count in Counter(_items(layout)).items()]
+    counts = Counter(_items(layout)) | _lacking(layout)
+    rows = [Count(*key, count) for key, count in counts.items()]
     order = list(STAGES).index
     rows.sort(key=lambda row: (order(row.stage), row.part, row.outcome, row.reason))
     with atomic_write(output) as stream:
@@ -73,6 +77,21 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
     for problem in problems(rows, layout.experiment):
         log.warning("counts do not add up: %s", problem)
     return rows
+
+
+def _lacking(layout: Layout) -> Counter[tuple[str, str, str, str, str]]:
+    """What categories have fewer of than are wanted, in a year or part; one may be listed elsewhere only."""
+    study, found = layout.experiment, Counter[tuple[str, str, str, str, str]]()
+    if not study.categories_sampled:
+        return found
+    listings = layout.by_year("listings").values()
+    every = {one.category for path in listings for one in read_records(path, Document)}
+    for part, path in layout.by_year("documents").items():
+        if sample := study.sample_of(part):
+            for name, count in lacking(every, read_records(path, Document), sample).items():
+                told = category_label(name)
+                found["collect", str(part), "lacking", told, "documents"] += count
+    return found
 
 
 def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
@@ -132,9 +151,13 @@ def read_counts(path: str | Path) -> list[Count]:
 
 
 def total(rows: list[Count], stage: str, **which: str) -> int:
-    """The sum over a stage's rows whose fields are as given: ``outcome="kept"``, ``part=…``."""
+    """The sum over a stage's rows whose fields are as given, ``outcome="kept"``, ``part=…``; of items
+    alone where no outcome is.
+    """
     wanted = {"stage": stage, **which}.items()
-    return sum(row.count for row in rows if all(getattr(row, key) == v for key, v in wanted))
+    outcomes = {which["outcome"]} if "outcome" in which else ITEMS
+    some = (row for row in rows if row.outcome in outcomes)
+    return sum(row.count for row in some if all(getattr(row, key) == v for key, v in wanted))
 
 
 def problems(rows: list[Count], experiment: Experiment) -> list[str]:

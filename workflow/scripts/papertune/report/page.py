@@ -197,10 +197,12 @@ def _stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
         names = {"stage": STAGES[row.stage], "part": row.shown_part.replace("/", " · ")}
         line = lines.setdefault(
             (row.stage, row.shown_part),
-            {**names, "kept": Counter(), "how": Counter(), "rejected": Counter()},
+            {**names, **{name: Counter() for name in ("kept", "how", "rejected", "lacking")}},
         )
         if row.outcome == "rejected":
             line["rejected"][row.reason.replace("_", " ")] += row.count
+        elif row.outcome == "lacking":
+            line["lacking"][row.reason] += row.count
         else:
             line["kept"][row.unit] += row.count
             if row.reason:

@@ -96,12 +96,12 @@ def spread_of(layout: Layout, test_set: str, store: str | Path) -> tuple[Spread 
 def documents_of(layout: Layout) -> int | None:
     """The documents to test with; None where nothing is listed yet."""
     parts = layout.experiment.parts_of("test")
-    sample = layout.experiment.sample_of(parts[0])
+    most = layout.experiment.most_of(parts[0])
     for stage in ("documents", "listings"):
         files = layout.by_year(stage, parts).values()
         if all(Path(path).exists() for path in files):
             counts = map(count_lines, files)
-            return sum(counts if sample is None else (min(count, sample) for count in counts))
+            return sum(counts if most is None else (min(count, most) for count in counts))
     return None
 
 

@@ -26,6 +26,9 @@ class Documents(Settings):
         if not self.years and self.source.years == "needed":
             how = "give years to train and test"
             raise ValueError(f"splits.test: {these} are listed by year; {how}")
+        if self.categories_sampled and not self.source.has_categories:
+            how = "name the column that has it (source.columns.category), where the source has columns"
+            raise ValueError(f"splits.sample.of: {these} have no category; {how}")
         return self
 
     @property
@@ -47,8 +50,17 @@ class Documents(Settings):
         """The parts whose documents can be in a split."""
         return [*self.years_of(split)] or ["test" if split == "test" else "train"]
 
+    @property
+    def categories_sampled(self) -> bool:
+        """Whether so many documents are wanted of each category, not of a year or part as a whole."""
+        return bool(self.splits.sample and self.splits.sample.of == "category")
+
+    def most_of(self, part: Part | str) -> int | None:
+        """How many documents of a year, or part, there are at most, as far as its sample tells."""
+        return None if self.categories_sampled else self.sample_of(part)
+
     def sample_of(self, part: Part | str) -> int | None:
-        """How many documents of a year, or part, are wanted; None for all."""
+        """How many documents of a year or part, or of each category of it, are wanted; None for all."""
         if not self.splits.sample:
             return None
         tests = str(part) in map(str, self.parts_of("test"))

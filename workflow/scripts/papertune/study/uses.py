@@ -49,16 +49,21 @@ def list_documents(layout: Layout, year: str) -> Uses:
     study = layout.experiment
     [part] = (part for part in study.parts if str(part) == year)
     chosen = {"source": study.source, "part": part, "mine": chooser(part, study.splits)}
-    return Uses(versions.COLLECT, chosen, {"fetching": study.fetching})
+    # listings of earlier versions have no categories
+    shown = "categories" if study.categories_sampled else None
+    return Uses(versions.COLLECT, chosen, {"fetching": study.fetching}, shown)
 
 
 def find_texts(layout: Layout, year: str) -> Uses:
     """Fetching and rendering."""
     study = layout.experiment
-    chosen = {"source": study.source, "fetching": study.fetching}
-    sample = study.sample_of(year)
-    # older results, of whole listings, stay
-    return Uses(versions.COLLECT, chosen if sample is None else {**chosen, "sample": sample})
+    chosen: dict[str, Any] = {"source": study.source, "fetching": study.fetching}
+    # older results, of whole listings or samples of a year, stay
+    if (sample := study.sample_of(year)) is not None:
+        chosen["sample"] = sample
+        if study.splits.sample and study.categories_sampled:
+            chosen["of"] = study.splits.sample.of
+    return Uses(versions.COLLECT, chosen)
 
 
 def keep_apart(layout: Layout, split: str) -> Uses:

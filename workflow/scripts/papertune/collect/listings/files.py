@@ -1,21 +1,23 @@
 """Local files of titles, addresses and abstracts.
 
 A row has ``title``, ``paper_url`` or ``doi``, ``year`` and ``abstract``; the abstract may be empty
-(the page is then fetched), and the year where documents are not split by year. A bad row is a
-rejection with file and line; the others go on.
+(the page is then fetched), and the year where documents are not split by year. A column of one's own
+may have its category. A bad row is a rejection with file and line; the others go on.
 """
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from papertune.collect.identifiers import document_id, located
 from papertune.collect.listings.by_year import Located
-from papertune.collect.listings.rows import Row, Run, raw_rows, runs, year_of
+from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
 from papertune.collect.texts.text import clean, clean_lines
 from papertune.errors import CollectError, without_keys
 from papertune.records import Document, Rejection
+from papertune.sentences import flat
 from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.notation import nearest
 
@@ -32,16 +34,26 @@ def read(source: FilesSource, year: int) -> Iterator[Run]:
 
     Raises:
         CollectError: there is no such file, it is of another kind or broken as a whole, or it is a
-            table without a column that is needed.
+            table without a column that is needed, or no row has the category's.
     """
+    category = source.columns.category.strip().lower()
+    needed = {category} - {""}
     for path in source.files_of(year):
-        unchecked = any(kind in path.name.lower() for kind in TABLES)
+        first, unseen = Row(), needed
         for run in runs(raw_rows(path)):
-            if first := next((row for _, row in run if unchecked and isinstance(row, dict)), None):
-                _check(first, path)
-                unchecked = False
-            run.place, run.make = str(path), _items
+            if not first:
+                first = next((row for _, row in run if isinstance(row, dict)), first)
+                if first and any(kind in path.name.lower() for kind in TABLES):
+                    _check(first, path)
+            run.place, run.make, run.unseen = str(path), partial(_items, category), {*needed}
             yield run
+            unseen = unseen & run.unseen
+        if first and unseen:
+            raise CollectError(
+                f"no row has the column {category!r}{nearest(category, _fields(first))}",
+                where=str(path),
+                hint=f"the first row has {', '.join(_fields(first))}; set source.columns.category",
+            )
 
 
 def _check(first: Row, path: Path) -> None:
@@ -63,20 +75,23 @@ def _fields(row: Row) -> Row:
     return {str(name).strip().lower(): value for name, value in row.items()}
 
 
-def _items(run: Run) -> Iterator[Located]:
+def _items(category: str, run: Run) -> Iterator[Located]:
     for line, row in run:
         where = f"{run.place}:{line}"
         if isinstance(row, str):
             yield where, None, Rejection("list", where, "bad_row", row)
             continue
         fields = _fields(row)
-        printed = year_of(fields.pop("year", None))
-        yield where, printed, _item(fields, printed or 0, where)
+        run.unseen -= {*fields}
+        printed = year_of(fields.get("year"))
+        yield where, printed, _item(fields, printed or 0, where, category)
 
 
-def _item(fields: dict[str, Any], year: int, where: str) -> Document | Rejection:
+def _item(fields: dict[str, Any], year: int, where: str, category: str) -> Document | Rejection:
     names = ("title", "doi", "paper_url", "abstract")
     wrong = [name for name in names if not isinstance(fields.get(name) or "", str)]
+    own = text_in(fields.get(category)) if category else ""
+    wrong += [category] * (own is None)
     title, doi, url = (str(fields.get(name) or "").strip() for name in names[:3])
     url = without_keys(url)
     identity, known, page = located(doi, url)
@@ -92,4 +107,13 @@ def _item(fields: dict[str, Any], year: int, where: str) -> Document | Rejection
     text = clean_lines(str(fields.get("abstract") or ""))
     text = "" if _NONE.fullmatch(text) else text
     found_by = "listing" if text else ""
-    return Document(identity, clean(title), page or url, year, text, found_by, doi=known)
+    return Document(
+        identity,
+        clean(title),
+        page or url,
+        year,
+        text,
+        found_by,
+        doi=known,
+        category=flat(own or ""),
+    )

@@ -7,21 +7,19 @@ downloaded stays in ``HF_HOME``; a listing of the same revision then needs no ne
 
 import logging
 import math
-import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from papertune.blanks import edged
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
-from papertune.collect.listings.rows import Row, Run, raw_rows, runs, year_of
+from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
 from papertune.errors import CollectError
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.jobs.keys import hub_token
 from papertune.records import Document, Rejection
-from papertune.sentences import composed
+from papertune.sentences import flat
 from papertune.study.settings.notation import nearest
 from papertune.study.settings.qa import HubDatasetSource, PairsSource, TableSource
 
@@ -104,9 +102,9 @@ def _pair(
 ) -> Document | Rejection:
     columns = source.columns
     texts: dict[str, str] = {}
-    for part in ("question", "answer", "context", "title", "id"):
+    for part in ("question", "answer", "context", "title", "id", "category"):
         column = getattr(columns, part)
-        text = _text(value_of(row, column)) if column else ""
+        text = text_in(value_of(row, column)) if column else ""
         if text is None:
             return Rejection("list", key, "bad_row", f"{column} is no text")
         if not text and part in ("question", "answer"):
@@ -132,6 +130,7 @@ def _pair(
         found_by="listing",
         question=question,
         score=score if math.isfinite(score) else None,
+        category=flat(texts["category"]),
     )
 
 
@@ -153,17 +152,6 @@ def value_of(row: Row, column: str) -> Any:
 def _same(value: Any, wanted: Any) -> bool:
     """Equal, also as text: a CSV file has no numbers."""
     return value == wanted or (value is not None and str(value).lower() == str(wanted).lower())
-
-
-def _text(value: Any) -> str | None:
-    """A value as text, its lines kept; None where it is none."""
-    if value is None or value != value:  # not a number, which tables make of nothing
-        return ""
-    if isinstance(value, bool | int | float):
-        return str(value)
-    if not isinstance(value, str):
-        return None
-    return edged(composed(re.sub("[\x00\ufeff]", "", re.sub("\r\n?", "\n", value))))
 
 
 def _loaded(source: HubDatasetSource) -> Any:

@@ -17,6 +17,7 @@ from papertune.errors import CollectError
 from papertune.files import whole
 from papertune.jobs.apart import Unread
 from papertune.records import Document, Rejection
+from papertune.sentences import composed, flat
 
 if TYPE_CHECKING:
     from papertune.collect.web.session import PoliteSession
@@ -29,7 +30,7 @@ def list_documents(
     """The PDFs of a year, in the order of their names; without ``{year}`` in the path of year 0.
 
     A document's id comes from its path within the folder, so that a corrected file is the same
-    document with another text.
+    document with another text; its category is the first folder of that path.
 
     Raises:
         CollectError: there is no such folder, or no PDF in it.
@@ -83,4 +84,7 @@ def _document(
         return Rejection("list", str(path), reason, detail)
     # the year's folder may bear any name: the same file of two years is two documents
     identity = document_id(f"pdf:{quote(f'{year}/{name}' if year else name)}")
-    return Document(identity, title or path.stem, name, year, text, found_by="listing")
+    category = flat(composed(name.rpartition("/")[0].partition("/")[0]))
+    return Document(
+        identity, title or path.stem, name, year, text, found_by="listing", category=category
+    )

@@ -17,8 +17,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from papertune.blanks import edged
 from papertune.errors import CollectError
 from papertune.files import from_json
+from papertune.sentences import composed
 
 Row = dict[str, Any]
 Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it
@@ -114,6 +116,17 @@ def year_of(value: Any) -> int | None:
     # spreadsheets make 2020.0 of 2020
     found = re.fullmatch(r"(\d{4})(?:[-/T ].*)?", str(value).strip().removesuffix(".0"), re.ASCII)
     return int(found[1]) if found else None
+
+
+def text_in(value: Any) -> str | None:
+    """A value as text, its lines kept; None where it is none."""
+    if value is None or value != value:  # not a number, which tables make of nothing
+        return ""
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if not isinstance(value, str):
+        return None
+    return edged(composed(re.sub("[\x00\ufeff]", "", re.sub("\r\n?", "\n", value))))
 
 
 def _cells(stream: BinaryIO, path: Path) -> Iterator[Numbered]:

@@ -36,7 +36,7 @@ from papertune.study.settings.models import (
     Training,
 )
 from papertune.study.settings.servers import ServerSettings, Words, filled
-from papertune.study.settings.splits import Part, Sample, Splits
+from papertune.study.settings.splits import Part, Sample, SampleOf, Splits
 from papertune.study.settings.stages import (
     COMMANDS,
     PACKAGED_EMBEDDER,

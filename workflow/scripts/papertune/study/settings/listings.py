@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from papertune.study.settings.base import Settings, cosmetic
+from papertune.study.settings.base import Settings, added, cosmetic
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Stream = Annotated[str, StringConstraints(pattern=r"^(conf|journals|series|repo)/[\w+.-]+$")]
@@ -28,6 +28,7 @@ class ListedSource(Settings):
     watched: ClassVar[bool] = False
 
     voted: ClassVar[bool] = False
+    in_folders: ClassVar[bool] = False  # a document's category is its folder
     undated: ClassVar[Literal["needed", "none", "either"]] = "needed"  # `years` where none is said
 
     @property
@@ -40,6 +41,11 @@ class ListedSource(Settings):
     def has_scores(self) -> bool:
         """Whether documents come with a score: votes of readers, or a column of one's own."""
         return self.voted or self._has_column("score")
+
+    @property
+    def has_categories(self) -> bool:
+        """Whether documents come with a category: the folder that they lie in, or a column."""
+        return self.in_folders or self._has_column("category")
 
     def _has_column(self, name: str) -> bool:
         return bool(getattr(getattr(self, "columns", None), name, ""))
@@ -86,6 +92,12 @@ class PmlrSource(ListedSource):
     url: str = "https://proceedings.mlr.press/v{volume}/"
 
 
+class PaperColumns(Settings):
+    """Which column of papers is what, beside those that each file of them has."""
+
+    category: str = ""
+
+
 class FilesSource(ListedSource):
     """Local JSON, JSONL or CSV files; ``{year}`` in the path stands for the year, if it is there."""
 
@@ -95,6 +107,7 @@ class FilesSource(ListedSource):
     undated = "either"
     kind: Literal["files"]
     path: str
+    columns: PaperColumns = added(PaperColumns())
 
 
 class DblpSparqlSource(ListedSource):
@@ -149,10 +162,13 @@ class BibtexSource(ListedSource):
 
 
 class PdfsSource(ListedSource):
-    """A folder of PDFs, or a glob; ``{year}`` in the path is the year, without it there is none."""
+    """A folder of PDFs, or a glob; ``{year}`` in the path is the year, without it there is none. A
+    document's category is the folder that it, or its folder, lies in below that path.
+    """
 
     lister = "papertune.collect.listings.pdf_folder:list_documents"
     undated = "none"
+    in_folders = True
     kind: Literal["pdfs"]
     path: str
     part: Literal["whole", "abstract"] = "whole"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from papertune.study.settings.base import Settings
+from papertune.study.settings.base import Settings, added
 from papertune.study.settings.listings import ListedSource
 
 
@@ -68,6 +68,7 @@ class Columns(Settings):
     year: str = ""
     score: str = ""
     id: str = ""
+    category: str = added("")
 
 
 class TableSource(ListedSource):

@@ -10,14 +10,18 @@ from papertune.study.settings.base import Settings, Years, added
 Part = int | Literal["train", "test"]
 
 
+SampleOf = Literal["year", "category"]
+
+
 class Sample(Settings):
     """So many documents of each year, or of a part where there are no years: the first by id hash
-    that have a text. Validation is a share of the training ones.
+    that have a text; or so many of each category of it. Validation is a share of the training ones.
     """
 
     some_of = ("train", "test")
     train: int | None = Field(None, ge=1, description="of each year that trains; all where null")
     test: int | None = Field(None, ge=1, description="of each year that tests; all where null")
+    of: SampleOf = added("year", description="category: so many of each category of a year")
 
 
 class Splits(Settings):
