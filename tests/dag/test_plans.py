@@ -6,13 +6,14 @@ import pytest
 import yaml
 
 from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
 from snakemake_run import ROOT, planned, snakemake, use_as_module
 
 
 def test_the_isca_experiment_plans_the_right_jobs(tmp_path):
     jobs = planned(tmp_path, "--config", "experiments=isca")
     once = ("gather_missing", "compare", "count_stages", "write_tables", "write_cost")
-    once += ("all", "write_published", "draw_figures", "write_page")
+    once += ("all", "write_further_table", "draw_figures", "write_page")
     years = ("list_documents", "fetch_documents", "render_documents")  # 2005–2024
     assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(years, 20) | {
         "download_base": 3,  # two generators and one base
@@ -131,7 +132,8 @@ def test_every_experiment_that_comes_along_can_be_planned(tmp_path, name):
     study = load_experiment(ROOT / f"config/experiments/{name}.yaml")
     trained = [model for model in study.models if study.models[model].method != "baseline"]
     assert jobs["train"] == sum(len(study.seeds_of(model)) for model in trained)
-    assert jobs["write_page"] == 1 and ("write_published" in jobs) == bool(study.published)
+    further = Layout("any", study).further_tables()
+    assert (jobs["write_page"], jobs.get("write_further_table", 0)) == (1, len(further))
 
 
 def test_another_workflow_can_use_this_one_as_a_module(tmp_path):

@@ -21,10 +21,11 @@ def given(path):
     return [] if path is None else path
 
 
-def table(name, category):
+def table(name, category, caption=None):
     """A table of the report in its three forms; Snakemake's report takes the first."""
     path = f"results/{{experiment}}/tables/{name}"
-    first = report(f"{path}.csv", caption=f"../report/{name}.rst", category=category)
+    text = f"../report/{caption or name}.rst"
+    first = report(f"{path}.csv", caption=text, category=category)
     return [first, f"{path}.md", f"{path}.tex"]
 
 

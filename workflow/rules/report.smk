@@ -35,11 +35,7 @@ rule write_page:
         cost="results/{experiment}/tables/cost.csv",
         larger="results/{experiment}/tables/size.csv",
         leakage="results/{experiment}/tables/leakage.csv",
-        published=lambda wildcards: (
-            "results/{experiment}/tables/published.csv"
-            if study(wildcards).published
-            else []
-        ),
+        further=every(Layout.further_tables),
         figures=[
             f"results/{{experiment}}/figures/{name}.svg"
             for name in ("documents", "matrix", "loss", "cost")

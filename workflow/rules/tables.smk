@@ -13,6 +13,7 @@ rule count_stages:
         left=every(Layout.left_out),
         rejected_pairs=every(Layout.by_split, "rejected/pairs"),
         datasets=every(Layout.by_split, "datasets"),
+        questions=every(Layout.test_sets),
         answers=every(Layout.by_cell, "answers"),
         scores=every(Layout.by_cell, "scores"),
     output:
@@ -58,14 +59,14 @@ rule write_tables:
         "../scripts/write_tables.py"
 
 
-# Only where the experiment gives published figures.
-rule write_published:
+# Tables that only some experiments have.
+rule write_further_table:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
     output:
-        table("published", "Matrix"),
+        table("{further}", "Matrix", "further"),
     log:
-        "logs/{experiment}/tables/published.log",
+        "logs/{experiment}/tables/{further}.log",
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -73,7 +74,7 @@ rule write_published:
         uses=used(uses.report),
         shown=shown,
     script:
-        "../scripts/write_published.py"
+        "../scripts/write_further_table.py"
 
 
 # What the jobs took, from the records they left and, on a cluster, from its accounting; and so what

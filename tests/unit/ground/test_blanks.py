@@ -5,10 +5,10 @@ import textwrap
 
 import pytest
 
-from papertune.blanks import edged, flowed, has_code
 from papertune.demo.papers import papers
 from papertune.generators.plain_text import clean
 from papertune.generators.reading import pairs_in
+from papertune.sentences import edged, flowed, has_code
 
 CODE = {
     "python": "def mean(xs):\n    total = 0\n"

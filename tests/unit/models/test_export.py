@@ -24,7 +24,8 @@ ORIGIN = Origin(
     experiment="colours", model="tuned", base="small", hub="owner/small", revision="a" * 40,
     source="files", dataset="rules",
 )  # fmt: skip
-DESIGN = Design(["token_f1"], {"tuned": "plain"}, ["tuned"], {}, Comparison(metric="token_f1"))
+HOW = Comparison(metric="token_f1")
+DESIGN = Design(["token_f1"], {"tuned": "plain"}, ["tuned"], {}, HOW, {"extractive": "extractive"})
 
 
 @pytest.fixture

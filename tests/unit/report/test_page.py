@@ -152,11 +152,12 @@ def test_captions_state_what_was_used(path, study):
     """Filled as Snakemake's report does it; an unknown name would be an error."""
     given = {
         "params": {"shown": study.experiment.presentation()},
-        "wildcards": {"experiment": "demo"},
+        "wildcards": {"experiment": "demo", "further": "knowledge"},
         "config": {"experiments": ["demo"]},
     }
     template = Environment(undefined=StrictUndefined).from_string(path.read_text())
     assert "demo" in template.render(snakemake=given)
+    given["wildcards"]["further"] = "published"
     given["params"]["shown"]["comparison"]["confidence"] = 0.999
     shown = template.render(snakemake=given)
     assert ("99.9 %" in shown) == ("confidence" in path.read_text()) and "100 %" not in shown

@@ -17,7 +17,7 @@ from papertune.report.tables import (
     gains_table,
     metrics_table,
     square_table,
-    write_published,
+    write_further,
     write_tables,
 )
 from papertune.scores.matrix import ONE_RUN, find_cell, read_matrix
@@ -31,7 +31,9 @@ from sample_study import SETTINGS
 def tables(study):
     made = write_tables(study.layout, study.tables, **study.made_from)
     matrix = study.made_from["matrix"]
-    return made | {"published": write_published(study.experiment, study.tables, matrix=matrix)}
+    return made | {
+        "published": write_further("published", study.experiment, study.tables, matrix=matrix)
+    }
 
 
 def test_counts_add_up_from_listing_to_score(study):

@@ -99,8 +99,9 @@ def test_what_cannot_be_read_is_not_scored_and_the_cell_is_marked(tmp_path, capl
     one = experiment(
         metrics=["similarity"], models={"base": {"base": "small", "method": "baseline"}}
     )
+    own = one.test_set_names[0]
     cells = compare(
-        {("base", 0, "own"): tmp_path / "scores.jsonl"}, Design.of(one), matrix=tmp_path / "m.csv"
+        {("base", 0, own): tmp_path / "scores.jsonl"}, Design.of(one), matrix=tmp_path / "m.csv"
     )
     [cell] = [c for c in cells if (c.metric, c.year) == ("similarity", "all")]
     assert (cell.unread, cell.questions) == (2, 15)
@@ -109,9 +110,8 @@ def test_what_cannot_be_read_is_not_scored_and_the_cell_is_marked(tmp_path, capl
         np.std(known)
     )
     assert "‡" in interval(cell) and "±" in chance_of(cell)
-    assert unread_note(cells, one).endswith(f"2 of base on {one.set_label('own')}")
-    here = [dataclasses.replace(c, test_set=one.test_set_names[0]) for c in cells]
-    for said in (metrics_table(here, one).title, form_table(here, one).title):
+    assert unread_note(cells, one).endswith(f"2 of base on {one.set_label(own)}")
+    for said in (metrics_table(cells, one).title, form_table(cells, one).title):
         assert "‡ answers that" in said  # of whatever metric
     card = _results([cell, dataclasses.replace(cell, mean=math.inf)], "study")
     assert "‡ answers that" in card.markdown and len(card.evaluations) == 1

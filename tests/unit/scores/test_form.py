@@ -238,7 +238,9 @@ def test_a_metric_in_form_measures_what_is_left():
     assert similar.texts(answer("The cache", reference)) == ("The cache", reference)
     # of what reads no answer, and of what is form itself, there is none
     alone = [name for name in METRICS if "_in_form" not in name and not in_form_name(name)]
-    assert sorted(alone) == ["cut_at_limit", "length_ratio", "perplexity", "repetition"]
+    likelihood = ["bits_per_byte", "character_perplexity", "perplexity"]
+    form = ["cut_at_limit", "length_ratio", "repeats", "repetition", "repetition_begins"]
+    assert sorted(alone) == sorted(likelihood + form)
     assert in_form_name("similarity@other") == "similarity_in_form@other"
 
 

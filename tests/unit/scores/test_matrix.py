@@ -41,6 +41,7 @@ def compared(files, folder, baseline="baseline", without=(), **how):
     design = Design(
         ["similarity", "perplexity"], dict.fromkeys(models, baseline) if baseline else {}, models,
         {name: ["own"] for name in models}, Comparison(**how),
+        {test_set: test_set for _, _, test_set in files},
     )  # fmt: skip
     to = {"matrix": folder / "matrix.csv", "writers": folder / "writers.csv"}
     cells = compare(files, design, without=without, **to)

@@ -138,11 +138,12 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
         },
         {"splits": YEARS | {"held_out": 0.2}},
         {
+            "splits": YEARS | {"held_out": 0.2},
             "test_sets": {
                 "rules": {},
                 "posts": {"documents": "train", "most": 3},
                 "local": {"book": "closed"},
-            }
+            },
         },
         {"answering": {"engine": "server", "url": "http://a.example"}},
         {"answering": {"engine": "server", "serve": "a $port b", "adapters": "c"}},

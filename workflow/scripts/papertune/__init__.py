@@ -9,6 +9,7 @@ VERSION = "0.1.0"  # of CITATION.cff
 # A room imports from those before it only. What lies directly in this package is the ground floor,
 # and imports from no room.
 ROOMS = (
+    "sandbox",
     "metrics",
     "study",
     "jobs",

@@ -4,7 +4,6 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
-from papertune.blanks import edged
 from papertune.collect.listings import by_year
 from papertune.collect.listings.stack_dump import list_documents
 from papertune.collect.listings.stack_exchange import _pair
@@ -15,6 +14,7 @@ from papertune.generators.checking import judge
 from papertune.models.loading import load_tokenizer
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Document, Pair
+from papertune.sentences import edged
 from papertune.study.settings import Fetching, SourceGenerator
 from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.qa import PairsSource, StackDumpSource, StackExchangeSource

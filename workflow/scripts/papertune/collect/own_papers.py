@@ -59,7 +59,12 @@ def with_papers(values: dict[str, Any], papers: str | Path) -> dict[str, Any]:
         "Does fine-tuning on questions about these papers make a model better at questions about "
         "papers that it was not trained on, and does the answer survive a change of question writer?"
     )
-    own = {"title": title, "question": question, "source": source.model_dump(exclude_defaults=True), "splits": splits}
+    own = {
+        "title": title,
+        "question": question,
+        "source": source.model_dump(exclude_defaults=True),
+        "splits": splits,
+    }
     return values | own
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from papertune.blanks import edged
 from papertune.errors import TrainingError
 from papertune.examples.packing import blocks
 from papertune.examples.prompts import Fit, Prompts, in_chat
 from papertune.examples.tokens import AT_ONCE, Encoded, Examples, encode, labelled
 from papertune.jobs import stopping
 from papertune.records import Pair
+from papertune.sentences import edged
 from papertune.study.prompts import QUESTION, answer_prompt
 from papertune.study.settings import ExampleForm
 from papertune.study.turns import Turn, as_text, turns_in

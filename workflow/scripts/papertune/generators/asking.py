@@ -29,7 +29,7 @@ from papertune.store import Store
 from papertune.study import versions
 from papertune.study.prompts import Prompt
 from papertune.study.settings import Generator, OpenAIGenerator, PromptedGenerator
-from papertune.study.splits import SplitOf
+from papertune.study.splits import HeldOut, SplitOf
 
 EVERY = 5.0  # seconds of checking between two appends to the store
 
@@ -108,6 +108,9 @@ class Writer(BaseModel):
     prompt: str = ""  # the text of the prompt template (``title``, ``text``, ``pairs``)
     instruction: str = ""  # goes into every pair
     folder: Path | None = None  # where the model of a ``transformers`` generator lies
+    held_out: HeldOut | None = (
+        None  # which pairs about training documents are taken; all where None
+    )
 
     @property
     def attempts(self) -> int:

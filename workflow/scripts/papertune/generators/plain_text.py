@@ -5,9 +5,8 @@ without its decoration.
 import re
 from itertools import zip_longest
 
-from papertune.blanks import edged, flowed, has_code, is_indented, lined
 from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
-from papertune.sentences import composed
+from papertune.sentences import composed, edged, flowed, has_code, is_indented, lined
 
 Pairs = list[tuple[str, str]]
 

@@ -22,7 +22,7 @@ from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, pair_id, read_records, to_line
 from papertune.study import versions
 from papertune.study.settings import PromptedGenerator, RulesGenerator, SourceGenerator
-from papertune.study.splits import OTHER_SIDE, HeldOut, SplitOf
+from papertune.study.splits import OTHER_SIDE, SplitOf
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,6 @@ def synthesize(
     mine: SplitOf,
     taken_out: Collection[str] = (),
     trained: Container[Pair] = (),
-    held_out: HeldOut | None = None,
     output: Path,
     rejected: Path,
     store: Path,
@@ -102,7 +101,6 @@ def synthesize(
         mine: Which documents these are.
         taken_out: Ids of those that are not asked about: they stand on the training side.
         trained: Pairs that are not taken.
-        held_out: Which pairs about training documents are taken; all where None.
         output: The split of a dataset: pairs, ordered by year and document.
         rejected: File of rejections: pairs not kept (``trained_on``, say), and documents without a
             pair (``no_pairs``) or that the service refused this time (``service_refused``).
@@ -148,7 +146,7 @@ def synthesize(
 
         for one in repeated:
             reject(one)
-        write_pairs(output, _pairs(asking, places, counts, reject, trained, held_out))
+        write_pairs(output, _pairs(asking, places, counts, reject, trained))
     if refused := counts.rejected["service_refused"]:
         told = "%s: the service refused %d documents (%s says why); without %s the same command asks again"
         log.warning(told, what, refused, rejected, output)
@@ -166,7 +164,6 @@ def _pairs(
     counts: Counts,
     reject: Callable[[Rejection], None],
     trained: Container[Pair],
-    held_out: HeldOut | None,
 ) -> Iterator[Pair]:
     """What was kept of every document, in order; what was not goes to ``reject``."""
     reasons: Counter[str] = Counter()
@@ -185,7 +182,8 @@ def _pairs(
                 why, said = "every pair is one of training", f"{pair.question} → {pair.answer}"
                 reject(Rejection("synthesize", place.id, "trained_on", said[:400]))
             if kept:
-                here = [pair for pair in kept if held_out is None or held_out(pair.id)]
+                held = asking.writer.held_out
+                here = [pair for pair in kept if held is None or held(pair.id)]
                 counts.pairs += len(here)
                 yield from here
                 if not here:

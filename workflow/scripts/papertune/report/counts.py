@@ -127,8 +127,8 @@ def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
             of_pair = stage == "synthesize" and item.reason not in WHOLE
             unit = "pairs" if of_pair else "documents"
             yield stage, str(part), "rejected", item.reason, unit
-    for test_set in layout.experiment.sets:
-        for _ in read_columns(layout.test_set(test_set), "id")[0]:
+    for test_set, path in layout.test_sets().items():
+        for _ in read_columns(path, "id")[0]:
             yield "choose", test_set, "kept", "", "pairs"
     for (model, _, test_set), path in layout.by_cell("answers").items():
         for answer in read_records(path, Answer):
@@ -177,6 +177,12 @@ def problems(rows: list[Count], experiment: Experiment) -> list[str]:
         repeated = total(rows, "synthesize", part=part, reason="repeated_document")
         found = total(rows, "synthesize", part=part, unit="documents") - repeated
         compared.append((f"documents of {part}, with pairs or none", asked, found))
+    for name, one in experiment.sets.items():
+        there = total(
+            rows, "synthesize", part=f"{one.generator}/{one.split}", outcome="kept", unit="pairs"
+        )
+        wanted = there if one.most is None else min(there, one.most)
+        compared.append((f"questions of {name}", wanted, total(rows, "choose", part=name)))
     for model in experiment.models:
         for test_set in experiment.test_set_names:
             questions = total(rows, "choose", part=test_set) * len(experiment.seeds_of(model))

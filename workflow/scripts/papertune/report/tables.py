@@ -61,7 +61,7 @@ def write_tables(
     writers: str | Path,
     counts: str | Path,
 ) -> dict[str, Table]:
-    """Write each table as .csv, .md and .tex: comparison, form, knowledge, gains, square, metrics, …
+    """Write each table as .csv, .md and .tex: comparison, form, gains, square, metrics, …
 
     They are made of ``matrix.csv``, ``writers.csv``, ``counts.csv`` and the ``training.json`` of models.
     ``matrix.txt`` is the comparison as text for a terminal.
@@ -70,7 +70,6 @@ def write_tables(
     tables = {
         "comparison": comparison_table(cells, experiment),
         "form": form_table(cells, experiment),
-        "knowledge": knowledge_table(cells, experiment),
         "gains": gains_table(read_rows(writers, Contrast), experiment),
         "square": square_table(cells, experiment),
         "metrics": metrics_table(cells, experiment),
@@ -85,10 +84,12 @@ def write_tables(
     return tables
 
 
-def write_published(experiment: Experiment, folder: str | Path, *, matrix: str | Path) -> Table:
-    """Write ``published``: measured beside the experiment's published figures."""
-    table = published_table(read_matrix(matrix), experiment)
-    write_table(Path(folder, "published"), table)
+def write_further(
+    name: str, experiment: Experiment, folder: str | Path, *, matrix: str | Path
+) -> Table:
+    """Write one of the tables that only some experiments have (:meth:`Layout.further_tables`)."""
+    table = FURTHER[name](read_matrix(matrix), experiment)
+    write_table(Path(folder, name), table)
     return table
 
 
@@ -281,3 +282,6 @@ def stages_table(counts: list[Count]) -> Table:
     rows = [[*key, f"{count:,}"] for key, count in ordered]
     columns = ["Stage", "Part", "Outcome", "Reason", "Unit", "Count"]
     return Table("From listing to score", columns, rows, left=5)
+
+
+FURTHER = {"published": published_table, "knowledge": knowledge_table}

@@ -85,11 +85,24 @@ class Layout:
         one = self.experiment.sets[test_set]
         return f"{self.root}/datasets/{one.generator}/{one.split}.parquet"
 
+    def test_sets(self) -> dict[str, str]:
+        """Name → file of the questions of every test set."""
+        return {name: self.test_set(name) for name in self.experiment.sets}
+
     def test_set(self, name: str) -> str:
         """The questions of a test set: all of a generator's split, or what is chosen of them."""
         if self.experiment.sets[name].most is None:
             return self.questions(name)
         return f"{self.root}/test_sets/{name}.parquet"
+
+    def further_tables(self) -> dict[str, str]:
+        """Name → file of the tables that only some experiments have."""
+        study = self.experiment
+        there = {
+            "published": study.published,
+            "knowledge": len(study.usual_sets) < len(study.sets),
+        }
+        return {name: f"{self.root}/tables/{name}.csv" for name, one in there.items() if one}
 
     def cards(self) -> list[str]:
         """The cards of all datasets."""

@@ -11,14 +11,13 @@ from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from papertune.blanks import flowed
 from papertune.errors import RecordError, TrainingError
 from papertune.identity import digest, share
 from papertune.models.digests import weights_digest
 from papertune.pairfile import read_pairs
 from papertune.records import Document, Pair, digest_of_lines, read_json_lines, read_records
 from papertune.scores.embedders import embedder_identity
-from papertune.sentences import sentences
+from papertune.sentences import flowed, sentences
 from papertune.study import versions
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Corpus, Pretraining, Subset

@@ -17,10 +17,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from papertune.blanks import edged
 from papertune.errors import CollectError
 from papertune.files import from_json
-from papertune.sentences import composed
+from papertune.sentences import composed, edged
 
 Row = dict[str, Any]
 Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it

@@ -131,12 +131,9 @@ class Service:
         if answer is None:
             raise self.no_answer(session, url, text)
         # some say so with status 200
-        message = answer.get("message")  # Crossref's is the answer
-        words = (
-            answer.get(self.error_at),
-            answer.get("error"),
-            isinstance(message, str) and message,
-        )
+        message = answer.get("message")
+        message = isinstance(message, str) and message  # Crossref's is the answer
+        words = (answer.get(self.error_at), answer.get("error"), message)
         if said := str(next(filter(None, words), "")):
             session.cache.forget(url)
             what, hint = f"{self.name} says: {said}", "look at the query in the url"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from papertune.blanks import lined
 from papertune.collect.identifiers import document_id
 from papertune.collect.texts.text import folded, raised, words
 from papertune.identity import digest
 from papertune.jobs.apart import Readers, Unread
 from papertune.records import Document, Rejection
-from papertune.sentences import composed, without_runs
+from papertune.sentences import composed, lined, without_runs
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

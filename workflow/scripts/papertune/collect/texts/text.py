@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from papertune.blanks import edged, has_code, lined
 from papertune.collect.texts.formulas import LONG_NUMBER, formulas_in_text
 from papertune.collect.texts.languages import ABSTRACT
-from papertune.sentences import composed, flat, without_runs, word_count
+from papertune.sentences import composed, edged, flat, has_code, lined, without_runs, word_count
 
 _BLOCK = (
     "br|div|li|ul|ol|section|h[1-6]|table|tr|td|th|blockquote|dd|dt|simple-para|abstract-sec"

@@ -1,13 +1,14 @@
-"""Write the measured figures beside the published ones."""
+"""Write a table that only some experiments have."""
 
 from pathlib import Path
 
 from papertune.jobs.job import job
-from papertune.report.tables import write_published
+from papertune.report.tables import write_further
 from papertune.study import uses
 
 with job(snakemake, uses.report) as given:
-    write_published(
+    write_further(
+        snakemake.wildcards.further,
         given["layout"].experiment,
         Path(snakemake.output[0]).parent,
         matrix=Path(snakemake.input.matrix),
