@@ -167,7 +167,7 @@ def _pairs(
 ) -> Iterator[Pair]:
     """What was kept of every document, in order; what was not goes to ``reject``."""
     reasons: Counter[str] = Counter()
-    attempts = asking.writer.attempts
+    attempts, held_out = asking.writer.attempts, asking.writer.held_out
     for place in places:
         whys = []
         for attempt in range(1, attempts + 1):
@@ -175,19 +175,19 @@ def _pairs(
             for reason, detail in found["rejected"]:
                 reject(Rejection("synthesize", place.id, reason, detail))
             why, failed, kept = found["why"], found.get("failed", False), []
-            for pair in _of_document(asking, place, found, attempt):
+            every = list(_of_document(asking, place, found, attempt))
+            here = [pair for pair in every if held_out is None or held_out(pair.id)]
+            for pair in here:
                 if pair not in trained:
                     kept.append(pair)
                     continue
                 why, said = "every pair is one of training", f"{pair.question} → {pair.answer}"
                 reject(Rejection("synthesize", place.id, "trained_on", said[:400]))
-            if kept:
-                held = asking.writer.held_out
-                here = [pair for pair in kept if held is None or held(pair.id)]
-                counts.pairs += len(here)
-                yield from here
-                if not here:
-                    reject(Rejection("synthesize", place.id, OTHER_SIDE))
+            counts.pairs += len(kept)
+            yield from kept
+            if every and not here:
+                reject(Rejection("synthesize", place.id, OTHER_SIDE))
+            if kept or (every and not here):
                 break
             whys.append(f"attempt {attempt}: {why}" if attempts > 1 else why)
             reasons[why if failed else why.split(":")[0]] += 1

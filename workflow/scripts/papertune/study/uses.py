@@ -94,7 +94,7 @@ def synthesize(layout: Layout, generator: str, split: str) -> Uses:
         "instruction": study.instruction,
         "mine": SplitOf.of(split, study.splits),
         # what a test pair is compared with those of training by
-        "reading": split == "test" and study.reads_context,
+        "reading": split in ("test", "held_out") and study.reads_context,
     }
     held = study.held_out(generator)
     if split == "held_out" or (split == "train" and held):

@@ -24,8 +24,7 @@ Work = dict[str, Any]
 REFUSED = ("http_401", "http_402", "http_403")
 UNKNOWN = ("http_400", "http_404", "api_error")
 USED_UP = re.compile(
-    r"quota|credit|too many requests|rate.?limit|(?:limit|budget) (?:was |is )?(?:exceeded|used up)",
-    re.I,
+    r"(?i)quota|credit|too many requests|rate.?limit|(?:limit|budget) (?:was |is )?(?:exceeded|used up)"
 )
 
 
