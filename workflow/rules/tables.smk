@@ -71,7 +71,7 @@ rule write_further_table:
     conda:
         "../../envs/report.yaml"
     params:
-        uses=used(uses.report),
+        uses=used(uses.write_further_table),
         shown=shown,
     script:
         "../scripts/write_further_table.py"

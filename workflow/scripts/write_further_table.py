@@ -6,7 +6,7 @@ from papertune.jobs.job import job
 from papertune.report.tables import write_further
 from papertune.study import uses
 
-with job(snakemake, uses.report) as given:
+with job(snakemake, uses.write_further_table) as given:
     write_further(
         snakemake.wildcards.further,
         given["layout"].experiment,

@@ -175,6 +175,11 @@ def report(layout: Layout, *more: Any) -> Uses:
     return Uses(versions.REPORT, {}, {"layout": layout}, shown)
 
 
+def write_further_table(layout: Layout, further: str) -> Uses:
+    """One of the tables that only some experiments have."""
+    return report(layout)
+
+
 def write_cost(layout: Layout) -> Uses:
     """The table that a price changes."""
     return report(layout, layout.experiment.compute.gpu_hour_price)
