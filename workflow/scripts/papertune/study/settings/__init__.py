@@ -16,6 +16,15 @@ from papertune.study.settings.base import (
     writers,
 )
 from papertune.study.settings.bases import Base, Packaged, PackagePart
+from papertune.study.settings.generators import (
+    Decoding,
+    Generator,
+    OpenAIGenerator,
+    PromptedGenerator,
+    RulesGenerator,
+    SourceGenerator,
+    TransformersGenerator,
+)
 from papertune.study.settings.models import (
     ASKED,
     MODEL_NAME,
@@ -43,17 +52,10 @@ from papertune.study.settings.stages import (
     Answering,
     Comparison,
     Compute,
-    Decoding,
     Embedder,
     Fetching,
-    Generator,
-    OpenAIGenerator,
-    PromptedGenerator,
     Published,
     Resolver,
-    RulesGenerator,
     Source,
-    SourceGenerator,
-    TransformersGenerator,
 )
 from papertune.study.settings.test_sets import TestSet, TestSets

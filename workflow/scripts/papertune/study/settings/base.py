@@ -1,7 +1,7 @@
 """What all settings have in common: immutable, no unknown keys, an identity."""
 
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -18,6 +18,8 @@ from papertune.errors import has_user, keys_in
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"  # names become folder names and wildcards
 Name = Annotated[str, Field(pattern=NAME)]
+
+BatchSize = Literal["auto"] | Annotated[int, Field(ge=1)]  # rows; auto: what memory holds
 
 
 def _one_or_several(value: Any) -> Any:

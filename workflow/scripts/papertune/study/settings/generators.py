@@ -1,0 +1,143 @@
+"""Who writes pairs, and how: rules, the source itself, and language models behind a backend.
+
+The union is the only registry. A new generator is a class of settings that names its backend's class.
+"""
+
+from collections.abc import Mapping
+from string import Template
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from papertune.study.settings.base import BatchSize, Settings, added, cosmetic
+from papertune.study.settings.bases import Base
+from papertune.study.settings.servers import ServerSettings
+
+
+class Decoding(Settings):
+    """How a generator's model writes. Temperature 0 is greedy."""
+
+    temperature: float = Field(0.0, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(512, ge=1)
+    seed: int = 1
+    stop: list[Annotated[str, Field(min_length=1)]] = added(
+        [], description="texts: what is written ends before the first of them"
+    )
+    repetition_penalty: float = added(
+        1.0, ge=1, le=10, description="divides the scores of tokens that it has written already"
+    )
+
+
+class GeneratorSettings(Settings):
+    """What every backend has: a label, how many pairs it is to write per document."""
+
+    opened_as: ClassVar[str]  # a module and its :class:`papertune.generators.backends.Backend`
+    has_folder: ClassVar[bool] = False  # its model is a folder here, not a name that a server knows
+    label: str = cosmetic("")
+    pairs: int = Field(3, ge=1, description="pairs asked for per document")
+
+    def base_in(self, bases: Mapping[str, Base]) -> str:
+        """The base of an experiment that its model is; empty where it is none."""
+        return ""
+
+    def with_base(self, bases: Mapping[str, Base]) -> Self:
+        """The same with what the base is in the place of its name."""
+        return self
+
+
+class RulesGenerator(GeneratorSettings):
+    """Built-in rules, no weights: ``extractive`` (wh-questions) or ``cloze``."""
+
+    opened_as: ClassVar[str] = "papertune.generators.backends:DirectBackend"
+    backend: Literal["rules"]
+    style: Literal["extractive", "cloze"]
+
+
+class SourceGenerator(GeneratorSettings):
+    """The pairs that documents come with: a post and its best answer, a sentence and its translation."""
+
+    opened_as: ClassVar[str] = "papertune.generators.backends:DirectBackend"
+    backend: Literal["source"]
+    pairs: Literal[1] = 1
+
+
+class PromptedGenerator(GeneratorSettings):
+    """What generators with a language model share."""
+
+    model: str
+    prompt: str = Field(description="path of a prompt template")
+    decoding: Decoding = Decoding()
+    attempts: int = Field(2, ge=1, description="at a document, before it is given up")
+    candidates: int = added(
+        1, ge=1, le=100, description="texts per attempt, of which the best pairs are kept"
+    )
+    grounding: float = Field(
+        0.5, ge=0, le=1, description="share of an answer's content words that the text must have"
+    )
+
+    def base_in(self, bases: Mapping[str, Base]) -> str:
+        """See :meth:`GeneratorSettings.base_in`."""
+        return self.model if self.has_folder and self.model in bases else ""
+
+    def with_base(self, bases: Mapping[str, Base]) -> Self:
+        """See :meth:`GeneratorSettings.with_base`.
+
+        Raises:
+            ValueError: a revision stands beside its name.
+        """
+        if not (name := self.base_in(bases)):
+            return self
+        if getattr(self, "revision", ""):
+            said = f"{name!r} is a base of this experiment, which says its revision itself"
+            raise ValueError(f"revision: {said}; leave it out here")
+        base = bases[name]
+        return self.model_copy(update={"model": base.origin, "revision": base.revision})
+
+
+class TransformersGenerator(PromptedGenerator):
+    """A model on this machine.
+
+    ``model`` is a base of the experiment by its name, else a Hub id (then ``revision``, 40 hex digits)
+    or a folder.
+    """
+
+    opened_as: ClassVar[str] = "papertune.generators.transformers_backend:TransformersBackend"
+    has_folder: ClassVar[bool] = True
+    backend: Literal["transformers"]
+    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+    batch_size: BatchSize = cosmetic("auto")
+
+
+class OpenAIGenerator(PromptedGenerator, ServerSettings):
+    """An OpenAI-compatible server such as vLLM or Ollama: one that runs, or one that the job starts.
+
+    With ``$model`` in the command line, ``model`` is a Hub id (then ``revision``) or a folder, and its
+    prompts are made here; else it is a name that the server knows.
+    """
+
+    one_of: ClassVar[tuple[str, ...]] = ("url", "serve")
+    backend: Literal["openai"]
+    revision: str = added("", pattern=r"^([0-9a-f]{40})?$")
+
+    @property
+    def has_folder(self) -> bool:  # type: ignore[override]
+        """Whether the server is given a folder."""
+        return "model" in Template(self.serve).get_identifiers()
+
+    @property
+    def batch_size(self) -> int:
+        """Prompts that are made at once, a few of them."""
+        return self.concurrency
+
+    @property
+    def opened_as(self) -> str:  # type: ignore[override]
+        """Chats with a server of its own models, or completes prompts with a model of a folder."""
+        kind = "served_backend:ServedBackend" if self.has_folder else "openai_backend:OpenAIBackend"
+        return f"papertune.generators.{kind}"
+
+
+Generator = Annotated[
+    RulesGenerator | SourceGenerator | TransformersGenerator | OpenAIGenerator,
+    Field(discriminator="backend"),
+]
