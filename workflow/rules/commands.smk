@@ -31,7 +31,7 @@ rule prune:
         files=[
             str(path.resolve())
             for folder in (Path(), Path(workflow.basedir), ROOT)
-            for path in folder.glob("config/experiments/*.yaml")
+            for path in files_in(folder / "config/experiments")
         ],
     script:
         "../scripts/prune.py"

@@ -16,7 +16,7 @@ from papertune.study import versions
 from papertune.errors import PapertuneError
 from papertune.models import sources
 from papertune.owned import NotOwned, part_of, share
-from papertune.study.experiment_file import check_configuration, load_named
+from papertune.study.experiment_file import check_configuration, files_in, load_named
 from papertune.study.layout import Layout
 from papertune.study import uses
 from papertune.study.settings import MODEL_NAME, NAME

@@ -2,6 +2,7 @@
 from os.path import exists
 
 from papertune.collect.listings.by_year import digest, glance
+from papertune.demo.sites import site_of
 from papertune.study.splits import chooser
 
 
@@ -34,4 +35,4 @@ COLLECTED = ("listings", "rejected/listings", "fetched", "documents", "missing")
 
 def web(wildcards):
     """1 for jobs that ask somebody else's server: the profiles let one of them run at a time."""
-    return 0 if study(wildcards).source.kind == "demo" else 1
+    return 0 if site_of(study(wildcards).source) else 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from papertune.errors import shown
 from papertune.jobs.job import job
 from papertune.report.prune import prune
-from papertune.study.experiment_file import load_experiment
+from papertune.study.experiment_file import load_experiment, name_of
 from papertune.study.layout import Layout
 
 
@@ -20,7 +20,7 @@ def agree(question):
 
 with job(snakemake):
     layouts = [
-        Layout(Path(path).stem, load_experiment(path), snakemake.config["resources"])
+        Layout(name_of(path), load_experiment(path), snakemake.config["resources"])
         for path in {*snakemake.params.files, *snakemake.config["files"].values()}
     ]
     prune(Path(snakemake.config["store"]), layouts, agree)

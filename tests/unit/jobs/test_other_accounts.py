@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from papertune.demo.venue import INDEX, demo_server
+from papertune.demo.sites import served, site_of
+from papertune.demo.venue import INDEX
 from papertune.errors import TrainingError
 from papertune.jobs import distributed
 from papertune.owned import NotOwned, held_folder
@@ -143,7 +144,7 @@ def test_only_work_that_says_so_is_done_by_other_processes():
 
 
 def test_the_demo_venue_answers_its_own_account_only():
-    with demo_server(DemoSource(kind="demo")) as venue:
+    with served(site_of(DemoSource(kind="demo"))) as venue:
 
         def ask() -> None:
             with socket.socket() as line:

@@ -155,6 +155,15 @@ def test_experiments_are_found_by_name_and_have_each_their_own(tmp_path, values)
     with pytest.raises(SettingsError, match="did you mean 'isca'"):
         locate("icsa", [EXPERIMENTS])
     (tmp_path / "isca.yaml").write_text(yaml.safe_dump(values))
+    folder = tmp_path / "config/experiments"
+    (folder / "small/texts").mkdir(parents=True)
+    for name in ("small/isca", "small/texts/none", "other"):
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(values))
+    studies, files = load_named(["isca", "small/isca"], [EXPERIMENTS, folder])
+    assert [*studies] == ["isca", "small-isca"]
+    assert files["small-isca"] == str(folder / "small/isca.yaml")
+    with pytest.raises(SettingsError, match="no experiment 'small/texts/none'"):
+        locate("small/texts/none", [folder])
     with pytest.raises(SettingsError, match="two experiments are called 'isca'"):
         load_named(["isca", str(tmp_path / "isca.yaml")], [EXPERIMENTS])
 

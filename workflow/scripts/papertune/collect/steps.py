@@ -7,7 +7,6 @@ pass in the ``store``, under the name of the step.
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,9 @@ from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing
 from papertune.collect.web.installed import find_browser
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
+from papertune.demo.sites import served, site_of
 from papertune.errors import CollectError
-from papertune.identity import digest, fingerprint
+from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.records import Document, Rejection, read_records, write_records
 from papertune.store import Store
@@ -264,8 +264,8 @@ def _asking(
     """
     year = documents[0].year if documents else 0
     identity: dict[str, Any] = {"version": versions.COLLECT, "fetching": fetching.identity()}
-    if source.kind == "demo":
-        identity["demo"] = _demo_identity(source, year)
+    if site := site_of(source):
+        identity["demo"] = site.identity(year)
     with _session(source, fetching, cache, year) as session:
         yield session, lambda stage: Store(store, stage, identity, Outcome)
 
@@ -274,31 +274,21 @@ def _asking(
 def _session(
     source: Source, fetching: Fetching, cache: File, year: int, pauses: File | None = None
 ) -> Iterator[PoliteSession]:
-    """The source's session; the demo venue runs as long as it does."""
+    """The source's session; a site of our own is served as long as it is open."""
     with ExitStack() as stack:
         hosts: Mapping[str, tuple[str, int]] = {}
-        if source.kind == "demo":
-            from papertune.demo.venue import demo_server
-
-            # the venue's pages change with its settings and its code, their urls do not
-            cache = Path(cache) / f"demo-{fingerprint(_demo_identity(source, year))}"
-            hosts = stack.enter_context(demo_server(source)).hosts
+        if site := site_of(source):
+            # its pages change with its settings and its code, their urls do not
+            cache = Path(cache) / f"demo-{fingerprint(site.identity(year))}"
+            hosts = stack.enter_context(served(site)).hosts
         yield stack.enter_context(PoliteSession(fetching, cache, pauses=pauses, hosts=hosts))
-
-
-def _demo_identity(source: Any, year: int) -> str:
-    from papertune.demo.papers import papers
-    from papertune.demo.venue import kinds_of
-
-    listed = papers(year, source.papers_per_year, source.seed)
-    kinds = kinds_of(listed)
-    return digest([[asdict(paper), kinds[paper.key]] for paper in listed])
 
 
 def _in_order(source: Source, fetching: Fetching) -> tuple[list[Resolver], list[Resolver]]:
     """The resolvers that are asked before the browser; the browser, if it is asked, and the others."""
     asked = dict.fromkeys(fetching.resolvers)
-    # the built-in venue is known to no API
-    names = [name for name in asked if source.kind != "demo" or name in ("landing", "browser")]
+    # a site of our own is known to no API
+    own = site_of(source) is not None
+    names = [name for name in asked if not own or name in ("landing", "browser")]
     place = names.index("browser") if "browser" in names else len(names)
     return names[:place], names[place:]

@@ -58,6 +58,20 @@ def check_configuration(values: dict[str, Any]) -> Configuration:
     return _checked(Configuration, values, "config/config.yaml or --config")
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The experiment files of a folder ``config/experiments``, and of folders in it."""
+    return sorted(path for pattern in ("*.yaml", "*/*.yaml") for path in folder.glob(pattern))
+
+
+def name_of(path: str | Path) -> str:
+    """The name of the experiment of a file: that of the file, after a folder's that it lies in below
+    ``config/experiments`` (``small/isca.yaml``: small-isca).
+    """
+    path = Path(path).absolute()
+    inner = path.parent.parent.parts[-2:] == ("config", "experiments")
+    return f"{path.parent.name}-{path.stem}" if inner else path.stem
+
+
 def locate(name: str, folders: Sequence[Path]) -> Path:
     """The file of an experiment given by path, or by name in the first folder that has it.
 
@@ -68,9 +82,9 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
         if Path(name).is_file():
             return Path(name)
         raise SettingsError("no such experiment file", where=name)
-    known = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
-    if name in known:
-        return known[name]
+    known = {name_of(path): path for folder in reversed(folders) for path in files_in(folder)}
+    if (told := name.replace("/", "-")) in known:
+        return known[told]
     where = ", ".join(str(folder) for folder in folders if folder.is_dir())
     hint = f"take one of {', '.join(sorted(known))}, or give the path of a .yaml file"
     raise SettingsError(f"no experiment {name!r}{nearest(name, known)}", where=where, hint=hint)
@@ -90,16 +104,17 @@ def load_named(
     experiments, files = {}, dict[str, str]()
     for name in names:
         path = locate(name, folders)
-        if path.stem in files:
-            both = f"two experiments are called {path.stem!r}: {files[path.stem]} and {path}"
+        own = name_of(path)
+        if own in files:
+            both = f"two experiments are called {own!r}: {files[own]} and {path}"
             hint = "results lie under results/<name>; rename one of the files"
             raise SettingsError(both, hint=hint)
-        study = experiments[path.stem] = load_experiment(path, commands)
+        study = experiments[own] = load_experiment(path, commands)
         for model in study.models:
             study.answer_template(model)
         for generator in study.generators:
             study.generator_template(generator)
-        files[path.stem] = str(path.resolve())
+        files[own] = str(path.resolve())
     return experiments, files
 
 
@@ -111,7 +126,7 @@ def load_experiment(path: str | Path, commands: Sequence[str] | None = None) -> 
             names the file and every such key.
     """
     path = Path(path)
-    if not re.match(NAME, path.stem):
+    if not re.match(NAME, name_of(path)):
         what = "an experiment's file name may have lower-case letters, digits, - and _ only"
         hint = "rename the file; its name becomes the folder results/<name>"
         raise SettingsError(what, where=str(path), hint=hint)
