@@ -309,3 +309,19 @@ def test_of_several_candidates_the_best_is_kept_and_more_are_asked_for_alone(ser
     refused = [one for one in read_records(study.folder / "rejected.jsonl", Rejection)
                if one.reason == "service_refused"]  # fmt: skip
     assert len(refused) == 1  # some of its candidates are there, and it is asked for the rest later
+
+
+def test_a_plain_generator_reads_anew_what_was_written_and_says_what_it_removed(server, study):
+    server.content = lambda _: (
+        "**Question:** What does *Tern* give → for `a*b`?\n**Answer:** → It gives _many_ caches 🚀"
+    )
+    study(server.url, grounding=0)
+    asked = len(server.bodies)
+    counts = study(server.url, grounding=0, plain=True)
+    assert counts.requests == 0 and len(server.bodies) == asked == 8
+    pairs = list(read_pairs(study.folder / "pairs.parquet"))
+    assert {(one.question, one.answer) for one in pairs} == {
+        ("What does Tern give → for a*b?", "It gives many caches")
+    }
+    removed = {"arrow": 1, "backticks": 1, "emoji": 1, "emphasis": 2}
+    assert all(one.provenance["cleaned"] == removed for one in pairs)

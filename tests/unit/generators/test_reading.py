@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from papertune.generators.plain_text import clean
 from papertune.generators.reading import pairs_in
 from papertune.generators.replies import answer_in
 from papertune.study.settings import Decoding
@@ -179,25 +178,3 @@ def test_a_label_inside_an_answer_is_text():
         "- **Question**: an encoder.\n- **Answer**: a decoder."
     )
     assert pairs_in(text) == [("How?", "Two parts.\nQuestion: an encoder.\nAnswer: a decoder.")]
-
-
-@pytest.mark.parametrize(
-    ("dirty", "tidy"),
-    [
-        ("**Bold** and *soft* and ***both***", "Bold and soft and both"),
-        ("## Heading\n- one\n* two\n• three\n", "Heading\none\ntwo\nthree"),
-        ("`tern.c` uses ``x``", "tern.c uses x"),
-        ("Zero\u200bwidth\ufeff and 🚀 rocket ✅", "Zerowidth and rocket"),
-        ("a * b, 2*3*4, x**2 + y**2, f(*args, **kw)", "a * b, 2*3*4, x**2 + y**2, f(*args, **kw)"),
-        ("C# and F#, #1, snake_case, __init__", "C# and F#, #1, snake_case, __init__"),
-        (r"$\alpha_{t} \leq x^*$ → 5–10 × faster, ∀x ∈ S", r"$\alpha_{t} \leq x^*$ → 5–10 × faster, ∀x ∈ S"),
-        ("A-star is A* search", "A-star is A* search"),
-        ('"quoted as a whole"', "quoted as a whole"),
-        ('"this" and "that"', '"this" and "that"'),
-        ("dangling bold**", "dangling bold"),
-        ("```python\nx = 1\n```", "x = 1"),
-    ],
-)  # fmt: skip
-def test_decoration_goes_and_maths_and_code_stay(dirty, tidy):
-    assert clean(dirty) == tidy
-    assert clean(tidy) == tidy

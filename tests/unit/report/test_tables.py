@@ -1,16 +1,18 @@
 """Counts that add up, and tables that can be pasted anywhere."""
 
 import csv
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, read_records, write_records
 from papertune.report.counts import count_stages, problems, read_counts, total
 from papertune.report.figures import short
 from papertune.report.leakage import leakage_table, unsuspected_table
 from papertune.report.numbers import level, number, p_text
+from papertune.report.page import stage_rows
 from papertune.report.table import Table, to_latex, to_markdown, to_text, write_table
 from papertune.report.tables import (
     comparison_table,
@@ -53,9 +55,9 @@ def test_counts_add_up_from_listing_to_score(study):
 def test_counts_say_how_many_prompts_were_cut_or_too_long(study, tmp_path):
     path = Path(study.layout.by_cell("answers")["full", 1, "cloze"])
     before = path.read_text()
-    answers = [dataclasses.replace(one, truncated=False) for one in read_records(path, Answer)]
-    answers[0] = dataclasses.replace(answers[0], prompt="cut", truncated=True)
-    answers[1:3] = [dataclasses.replace(one, prompt="too_long") for one in answers[1:3]]
+    answers = [replace(one, truncated=False) for one in read_records(path, Answer)]
+    answers[0] = replace(answers[0], prompt="cut", truncated=True)
+    answers[1:3] = [replace(one, prompt="too_long") for one in answers[1:3]]
     try:
         write_records(path, answers)
         rows = count_stages(study.layout, tmp_path / "counts.csv")
@@ -66,6 +68,24 @@ def test_counts_say_how_many_prompts_were_cut_or_too_long(study, tmp_path):
     assert total(rows, "answer", **told, reason="not asked, too long") == 2
 
 
+def test_what_was_cleaned_is_counted_and_is_no_item(study, tmp_path):
+    path = study.layout.by_split("datasets")["cloze", "test"]
+    before, pairs = Path(path).read_bytes(), list(read_pairs(path))
+    made = [{"cleaned": {"emphasis": 2, "emoji": 1}}, {"cleaned": {"emphasis": 3}}, {"cleaned": {}}]
+    dressed = [replace(one, provenance=how) for one, how in zip(pairs, made, strict=False)]
+    try:
+        write_pairs(path, [*dressed, *pairs[3:]])
+        rows = count_stages(study.layout, tmp_path / "counts.csv")
+    finally:
+        Path(path).write_bytes(before)
+    told = {"part": "cloze/test", "outcome": "cleaned"}
+    assert total(rows, "synthesize", **told) == 6
+    assert total(rows, "synthesize", **told, reason="emphasis") == 5
+    assert problems(rows, study.experiment) == []
+    [line] = [one for one in stage_rows(rows) if one["part"] == "cloze · test"]
+    assert line["cleaned"] == {"emphasis": 5, "emoji": 1} and "marks" not in line["kept"]
+
+
 PARTS = "collect documents, split documents, synthesize documents, synthesize pairs, answer answers"
 
 
@@ -74,7 +94,7 @@ def test_an_item_dropped_in_silence_is_named(study, part):
     stage, unit = part.split()
     rows = read_counts(study.made_from["counts"])
     row = next(r for r in rows if (r.stage, r.unit, r.outcome) == (stage, unit, "kept"))
-    rows[rows.index(row)] = dataclasses.replace(row, count=row.count - 1)
+    rows[rows.index(row)] = replace(row, count=row.count - 1)
     assert problems(rows, study.experiment)
 
 
@@ -175,11 +195,11 @@ def test_no_form_can_be_broken_by_a_cell():
 def test_an_interval_of_one_run_says_so_wherever_it_stands(study):
     """A reader takes an interval beside 0 for a finding, whichever table it is in."""
     cells = [
-        dataclasses.replace(cell, unclaimed=ONE_RUN, verdict="", p=None, p_corrected=None)
+        replace(cell, unclaimed=ONE_RUN, verdict="", p=None, p_corrected=None)
         for cell in read_matrix(study.made_from["matrix"])
     ]
     contrasts = [
-        dataclasses.replace(one, unclaimed=ONE_RUN, kept=None)
+        replace(one, unclaimed=ONE_RUN, kept=None)
         for one in read_rows(study.made_from["writers"], Contrast)
     ]
     shown = [cell for row in square_table(cells, study.experiment).rows for cell in row[2:]]

@@ -126,9 +126,9 @@ class Writer(BaseModel):
 def asking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
     """What a raw output depends on beside its backend's version, and not what only judges it."""
     settings = generator.identity()
-    settings.pop("grounding", None)
-    for each in ("attempts", "candidates"):  # each is for itself
-        settings.pop(each, None)
+    # how a text is read and judged; each attempt and candidate is for itself
+    for name in ("grounding", "plain", "attempts", "candidates"):
+        settings.pop(name, None)
     return {"generator": settings, "prompt": prompt, "version": versions.ASK}
 
 

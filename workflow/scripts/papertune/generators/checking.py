@@ -50,7 +50,7 @@ def judge(
     generator: Generator,
     written: Mapping[str, Any],
     document: Document,
-    read: Callable[..., Pairs] = pairs_in,
+    read: Callable[..., Any] = pairs_in,
 ) -> dict[str, Any]:
     """Read and check what a generator wrote about a document.
 
@@ -58,15 +58,17 @@ def judge(
         generator: Its settings say how many pairs are kept, and how well they are grounded.
         written: ``pairs``, or a model's ``text`` and whether it is ``cut``, or a lasting ``error``.
         document: What it is about.
-        read: Reads the text, as :func:`papertune.generators.reading.pairs_in`.
+        read: Reads the text, as :func:`papertune.generators.reading.pairs_in`, or, for a generator
+            that is to write plainly, :func:`papertune.generators.reading.plain_pairs_in`.
 
     Returns:
         ``document``, its id; ``kept`` pairs; (reason, detail) of those ``rejected``; ``why`` there
-        is no pair.
+        is no pair; of plain ones ``chosen``: what was ``cleaned`` of each.
     """
     ready, why = written.get("pairs"), written.get("error") or ""
     kept: Pairs = []
     rejected: Pairs = []
+    removed: dict[tuple[str, str], dict[str, int]] = {}
     if isinstance(generator, SourceGenerator):  # people's words are not for rules to judge
         kept = list(ready or ())
         why = "" if kept else "the document has no question"
@@ -76,6 +78,9 @@ def judge(
         except Unread as error:
             said = f"{error.reason}: {error.what}"
             return {"document": document.id, "kept": [], "rejected": [], "why": said}
+        if ready is None and getattr(generator, "plain", False):
+            removed = {(question, answer): marks for question, answer, marks in reversed(pairs)}
+            pairs = [(question, answer) for question, answer, _ in pairs]
         grounding = getattr(generator, "grounding", None)
         kept, rejected = check_pairs(pairs, document, most=generator.pairs, grounding=grounding)
         if pairs:
@@ -88,7 +93,10 @@ def judge(
             why = f"{'refusal' if _is_refusal(text) else 'unreadable output'}: {text[:200]}"
         else:
             why = "empty output"
-    return {"document": document.id, "kept": kept, "rejected": rejected, "why": why}
+    judged = {"document": document.id, "kept": kept, "rejected": rejected, "why": why}
+    if removed:
+        judged["chosen"] = [{"cleaned": removed[pair]} for pair in kept]
+    return judged
 
 
 def check_pairs(

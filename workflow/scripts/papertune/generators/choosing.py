@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache, partial
+from itertools import repeat
 from math import prod
 from string import Template
 from typing import Any
@@ -17,7 +18,12 @@ from papertune.generators.checking import judge
 from papertune.generators.grounding import Grounds
 from papertune.generators.languages import ASKS
 from papertune.generators.plain_text import Pairs
-from papertune.generators.reading import pairs_in, question_in
+from papertune.generators.reading import (
+    pairs_in,
+    plain_pairs_in,
+    plain_question_in,
+    question_in,
+)
 from papertune.records import Document
 from papertune.sentences import sentences, word_count
 from papertune.study.settings import Generator
@@ -88,7 +94,7 @@ def choose(
     prompt: str,
     texts: Sequence[Mapping[str, Any]],
     document: Document,
-    read: Callable[..., Pairs] = lambda work, *given, **named: work(*given, **named),
+    read: Callable[..., Any] = lambda work, *given, **named: work(*given, **named),
 ) -> dict[str, Any]:
     """Read and check all candidates of an attempt at a document, and keep the best pairs of all.
 
@@ -101,22 +107,25 @@ def choose(
 
     Returns:
         As :func:`papertune.generators.checking.judge`; of several candidates also ``chosen``: of each
-        pair kept from which ``candidate`` ``of`` how many it is, its ``grade`` and its ``marks``.
+        pair kept from which ``candidate`` ``of`` how many it is, its ``grade`` and its ``marks``, with
+        what else is said of it.
         Those that are not kept are ``rejected`` with theirs, a candidate ``without_pair`` as well.
     """
     judged, asked = [], by_sentence(prompt)
+    plain = getattr(generator, "plain", False)
     for number, written in enumerate(texts, start=1):
-        work = partial(read, pairs_in)
+        work = partial(read, plain_pairs_in if plain else pairs_in)
         if asked:
-            work = partial(read, question_in, answer=sentence_of(document.text, number))
+            how = plain_question_in if plain else question_in
+            work = partial(read, how, answer=sentence_of(document.text, number))
         judged.append(judge(generator, written, document, work))
     if len(judged) == 1:
         return judged[0]
     marker, of = Marker(document, examples_in(prompt)), len(judged)
     found = [
-        (number, tuple(pair), marker.marks(*pair))
+        (number, tuple(pair), marker.marks(*pair), own)
         for number, one in enumerate(judged, start=1)
-        for pair in one["kept"]
+        for pair, own in zip(one["kept"], one.get("chosen") or repeat({}), strict=False)
     ]
     found.sort(key=lambda one: -_grade(one[2]))  # of equal ones the first
     rejected = [
@@ -126,7 +135,7 @@ def choose(
     ]
     kept: Pairs = []
     chosen = []
-    for number, (question, answer), marks in found:
+    for number, (question, answer), marks, own in found:
         grade = _grade(marks)
         faults = {
             "unfit": grade < FIT,
@@ -136,7 +145,8 @@ def choose(
         reason = next((name for name, is_so in faults.items() if is_so), None)
         if reason is None:
             kept.append((question, answer))
-            chosen.append({"candidate": number, "of": of, "grade": grade, "marks": marks})
+            given = {"candidate": number, "of": of, "grade": grade, "marks": marks}
+            chosen.append({**given, **own})
             continue
         why = ", ".join(f"{name} {mark:g}" for name, mark in marks.items() if mark < 1)
         told = f"candidate {number} of {of}, grade {grade:g} ({why}): {question[:200]} → {answer[:200]}"

@@ -1,12 +1,10 @@
-"""Pairs in plain text, labelled (``Q1:``, ``**Question:**``, ``### Answer``) or numbered; and text
-without its decoration.
-"""
+"""Pairs in plain text, labelled (``Q1:``, ``**Question:**``, ``### Answer``) or numbered."""
 
 import re
 from itertools import zip_longest
 
 from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
-from papertune.sentences import composed, edged, flowed, has_code, is_indented, lined
+from papertune.sentences import edged
 
 Pairs = list[tuple[str, str]]
 
@@ -148,85 +146,3 @@ def read_numbered(text: str, cut: bool) -> Pairs:
         if pairs:
             return pairs
     return []
-
-
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe0e\ufe0f]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
-# pictographs, symbols and dingbats; arrows (U+2190…) and operators (U+2200…) are maths
-_EMOJI = re.compile("[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2600-\u27bf\u2b50\u2b55]")
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$\n?", re.M)
-_FENCED = re.compile(
-    r"^([ \t]*+)(```|~~~)([^\n`]*+)\n(.*?)(?:^[ \t]*+\2[ \t]*+$\n?|\Z)", re.M | re.S
-)
-_NO_CODE = re.compile(r"\s*+(?:json|te?xt|markdown|md|latex|tex|plain\w*)?\s*+", re.I)
-_BOLD, _BOLD_END = re.compile(r"(?<![\w*])\*{2,3}(?=\S)"), re.compile(r"(?<=\S)\*{2,3}(?!\w)")
-_EMPHASIS = re.compile(r"(?<![\w*\\)])\*(?=[^\s*])([^*\n]++)(?<=\S)\*(?![\w*(])")
-_CODE = re.compile(r"(?<!`)`++([^`\n]++)`++")
-_HEADING = re.compile(r"^[ \t]*+#{1,6}[ \t]++(.*)$", re.M)
-_BULLET = re.compile(r"^[ \t]*+(?:[*•▪●◦‣·■□►▶]++|[-–—](?=[ \t]))[ \t]++", re.M)
-_INNER_BULLET = re.compile("[•▪●◦‣■□►▶]")
-_RULES = re.compile(r"^[ \t]*+(?:[-*_=][ \t]*+){3,}+$", re.M)
-
-
-def clean(text: str) -> str:
-    """The text without decoration; one line per line that has something on it.
-
-    Goes: Markdown bold, emphasis, headings, bullets, fences and backticks, rules, emojis,
-    zero-width and control characters. Stays: ``a * b``, ``x**2``, ``C#``, ``snake_case``, LaTeX; and
-    code, in fences or indented, as it is with its lines.
-    """
-    text = composed(text).replace("\r\n", "\n").replace("\r", "\n")
-    for pattern in (_INVISIBLE, _CONTROL):
-        text = pattern.sub("", text)
-    parts, position = [], 0
-    for block in _FENCED.finditer(text):
-        kept = has_code(block[4]) if block[3].strip() else is_indented(block[4])
-        if kept or not _NO_CODE.fullmatch(block[3]):
-            parts += [_prose(text[position : block.start()]), lined(block[4]).strip("\n")]
-            position = block.end()
-    if parts:
-        return "\n".join(filter(None, [*parts, _prose(text[position:])]))
-    if has_code(text):
-        return edged(lined(text))
-    return _prose(text)
-
-
-def _prose(text: str) -> str:
-    for pattern in (_EMOJI, _FENCE, _RULES, _BULLET):
-        text = pattern.sub("", text)
-    text = _HEADING.sub(lambda line: line[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)
-    text = _CODE.sub(r"\1", text)
-    for _ in range(2):  # bold may stand around emphasis
-        text = _EMPHASIS.sub(r"\1", _not_bold(text))
-    text = _INNER_BULLET.sub(" ", text)
-    text = re.sub(r"[^\S\n]+", " ", text)
-    text = re.sub(r" ?\n\s*", "\n", text).strip().strip("`").strip()
-    # of white space there is one at a time now
-    text = re.sub(r"^\*++(?=[\w\s\"“(])\s?|(?<=[\w\s.!?:;,\"”)])\s?\*++$", "", text)
-    return _unquoted(text)
-
-
-def _not_bold(text: str) -> str:
-    """The text without the marks of bold words; where an end is missing, with them."""
-    parts, position = [], 0
-    while start := _BOLD.search(text, position):
-        end = _BOLD_END.search(text, start.end() + 1)
-        if end is None:  # and so none of the later ones has an end
-            break
-        parts += [text[position : start.start()], text[start.end() : end.start()]]
-        position = end.end()
-    return "".join([*parts, text[position:]])
-
-
-def clean_line(text: str) -> str:
-    """As :func:`clean`, on one line where it has no code."""
-    return _unquoted(flowed(clean(text)))
-
-
-def _unquoted(text: str) -> str:
-    """Without one pair of quotes around the whole."""
-    if len(text) > 1 and text[0] + text[-1] in {'""', "“”", "''"}:
-        inner = text[1:-1]
-        if not any(mark in inner for mark in '"“”') and (text[0] != "'" or "'" not in inner):
-            return inner.strip()
-    return text

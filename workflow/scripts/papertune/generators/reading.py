@@ -13,11 +13,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from papertune.generators import plain_text
+from papertune.generators.decoration import clean, clean_line, undecorated, undecorated_line
 from papertune.generators.languages import ANSWER_WORDS, ASKING, ASKS, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
 from papertune.generators.thoughts import without_thoughts
 from papertune.sentences import without_runs
 
+PlainPairs = list[tuple[str, str, dict[str, int]]]  # and how many marks of each kind were removed
 LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
 PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
 LONGEST_REPAIR = 20_000  # characters of an object that is repaired: twice the longest answer's
@@ -51,6 +53,26 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     like a sentence. (In JSON a half answer shows by itself and is never taken.) One of more than
     ``LONGEST`` characters is not read.
     """
+    cleaned = ((clean_line(question), clean(answer)) for question, answer in _found(text, cut))
+    return [(question, answer) for question, answer in cleaned if question and answer]
+
+
+def plain_pairs_in(text: str, *, cut: bool = False) -> PlainPairs:
+    """As :func:`pairs_in` without any decoration, and with how much of it was removed of each pair."""
+    return _plain(_found(text, cut))
+
+
+def _plain(pairs: Pairs) -> PlainPairs:
+    found = []
+    for question, answer in pairs:
+        (asked, of_question), (said, of_answer) = undecorated_line(question), undecorated(answer)
+        if asked and said:
+            found.append((asked, said, dict(sorted((of_question + of_answer).items()))))
+    return found
+
+
+def _found(text: str, cut: bool) -> Pairs:
+    """The pairs as they stand in the text."""
     if len(text) > LONGEST:
         return []
     text, unfinished = without_thoughts(without_runs(text))
@@ -62,19 +84,26 @@ def pairs_in(text: str, *, cut: bool = False) -> Pairs:
     # of a thought without an end only whole JSON is read: labels in it are drafts
     if not pairs and not unfinished:
         pairs = plain_text.read_labelled(text, cut) or plain_text.read_numbered(text, cut)
-    cleaned = (
-        (plain_text.clean_line(question), plain_text.clean(answer)) for question, answer in pairs
-    )
-    return [(question, answer) for question, answer in cleaned if question and answer]
+    return pairs
 
 
 def question_in(text: str, *, answer: str, cut: bool = False) -> Pairs:
     """The first question in a model's raw output, and the answer to it that is known."""
+    cleaned = ((clean_line(asked), clean(said)) for asked, said in _asked(text, answer))
+    return [(asked, said) for asked, said in cleaned if asked]
+
+
+def plain_question_in(text: str, *, answer: str, cut: bool = False) -> PlainPairs:
+    """As :func:`question_in` without any decoration, and with how much of it was removed."""
+    return _plain(_asked(text, answer))
+
+
+def _asked(text: str, answer: str) -> Pairs:
+    """The first question as it stands in the text."""
     text, unfinished = without_thoughts(without_runs(text[:LONGEST]))
     line = next((line for line in text.splitlines() if unlabelled(line)), "")
     end = min((place for mark in ASKING if (place := line.find(mark)) >= 0), default=-1)
-    question = plain_text.clean_line(unlabelled(line[: end + 1]))
-    return [] if unfinished or not question else [(question, plain_text.clean(answer))]
+    return [] if unfinished else [(unlabelled(line[: end + 1]), answer)]
 
 
 def _read_json(text: str) -> Pairs:

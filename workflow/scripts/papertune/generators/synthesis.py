@@ -49,8 +49,8 @@ by {by}. {apart}
 
 Fields: `instruction`, `context` (the document's text), `question`, `answer` (the reference),
 `document` (its id), `year`, `generator`, and `provenance`, as JSON: backend, model, revision,
-prompt (hash) and decoding that made the pair, which of several candidates it is and its marks, and
-the document's score where its source has one.
+prompt (hash) and decoding that made the pair, which of several candidates it is and its marks, what
+decoration was cleaned of it, and the document's score where its source has one.
 
 ```python
 from datasets import load_dataset

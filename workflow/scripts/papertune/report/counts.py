@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ STAGES = {
     "answer": "Answered",
     "score": "Scored",
 }
-ITEMS = {"kept", "rejected"}  # outcomes of which every item has one
+ITEMS = ("kept", "rejected")  # outcomes of which every item has one
+BESIDE = ("lacking", "cleaned")  # what else is counted
 WHOLE = (
     "no_pairs",
     "service_refused",
@@ -48,7 +50,7 @@ class Count:
     ``part`` is a year, a split, ``generator/split`` or ``model/test set``; ``outcome`` is ``kept``
     or ``rejected``; ``reason`` says why it was rejected, or how a document's text was found;
     ``unit`` is ``documents``, ``pairs`` or ``answers``. What is ``lacking`` is no item: so many more
-    documents were wanted of the category that ``reason`` names.
+    documents were wanted of the category that ``reason`` names; nor is what was ``cleaned`` of pairs.
     """
 
     stage: str
@@ -117,6 +119,8 @@ def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
                 documents.add(pair.document)
                 yield "synthesize", "/".join(key), "kept", "", "documents"
             yield "synthesize", "/".join(key), "kept", "", "pairs"
+            for kind, count in pair.provenance.get("cleaned", {}).items():
+                yield from repeat(("synthesize", "/".join(key), "cleaned", kind, "marks"), count)
     listings, missing = layout.by_year("rejected/listings"), layout.by_year("missing")
     pairs = layout.by_split("rejected/pairs")
     files: list[tuple[str, Any, str]] = [("list", *item) for item in listings.items()]
@@ -155,7 +159,7 @@ def total(rows: list[Count], stage: str, **which: str) -> int:
     alone where no outcome is.
     """
     wanted = {"stage": stage, **which}.items()
-    outcomes = {which["outcome"]} if "outcome" in which else ITEMS
+    outcomes = (which["outcome"],) if "outcome" in which else ITEMS
     some = (row for row in rows if row.outcome in outcomes)
     return sum(row.count for row in some if all(getattr(row, key) == v for key, v in wanted))
 

@@ -18,7 +18,7 @@ from papertune.metrics import describe, metric_named
 from papertune.records import Answer, Document, Rejection, Score, read_records
 from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
-from papertune.report.counts import STAGES, Count, problems, read_counts, total
+from papertune.report.counts import BESIDE, STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
 from papertune.report.knowledge import knowledge_table
 from papertune.report.leakage import read_leakage
@@ -139,7 +139,7 @@ def write_page(
             for name, label in FIGURES.items()
         },
         leakage=read_leakage(Path(cost).parent),
-        stages=_stage_rows(rows),
+        stages=stage_rows(rows),
         problems=problems(rows, experiment),
         missing=_missing(layout),
         settings=settings_text(experiment),
@@ -190,19 +190,19 @@ def _missing(layout: Layout) -> list[tuple[Any, Rejection]]:
     return [(year, item) for year, item in every if item.reason != NOT_SAMPLED]
 
 
-def _stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
+def stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
     """The way through, one row per stage and part: what was kept, what was rejected and why."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         names = {"stage": STAGES[row.stage], "part": row.shown_part.replace("/", " · ")}
         line = lines.setdefault(
             (row.stage, row.shown_part),
-            {**names, **{name: Counter() for name in ("kept", "how", "rejected", "lacking")}},
+            {**names, **{name: Counter() for name in ("kept", "how", "rejected", *BESIDE)}},
         )
         if row.outcome == "rejected":
             line["rejected"][row.reason.replace("_", " ")] += row.count
-        elif row.outcome == "lacking":
-            line["lacking"][row.reason] += row.count
+        elif row.outcome in BESIDE:
+            line[row.outcome][row.reason] += row.count
         else:
             line["kept"][row.unit] += row.count
             if row.reason:

@@ -76,6 +76,8 @@ class PromptedGenerator(GeneratorSettings):
         0.5, ge=0, le=1, description="share of an answer's content words that the text must have"
     )
 
+    plain: bool = added(False, description="pairs without any decoration, and counts of what went")
+
     def base_in(self, bases: Mapping[str, Base]) -> str:
         """See :meth:`GeneratorSettings.base_in`."""
         return self.model if self.has_folder and self.model in bases else ""
