@@ -145,3 +145,37 @@ def test_another_workflow_can_use_this_one_as_a_module(tmp_path):
     jobs = planned(tmp_path, snakefile=snakefile)
     assert (jobs["list_documents"], jobs["train"], jobs["write_page"]) == (20, 2, 1)
     assert planned(tmp_path, "--config", "experiments=isca", snakefile=snakefile)["train"] == 6
+
+
+def filtered(folder, name, against):
+    return changed(folder, name, filter={"against": against})
+
+
+def test_a_filter_is_planned_where_there_is_one_and_trains_nothing(tmp_path):
+    (tmp_path / "others.csv").write_text("question\nWho?\n")
+    path = filtered(tmp_path, "isca", {"kind": "table", "path": "others.csv"})
+    jobs = planned(tmp_path, "--config", f"experiments={path}")
+    mine = {"list_unrelated", "learn_filter", "write_filter"}
+    assert {jobs[rule] for rule in mine} == {1}
+    without = planned(tmp_path, "--config", "experiments=isca")
+    assert mine.isdisjoint(without) and {*jobs} - {*without} == mine
+    alone = ("--", "results/isca/tables/filter.csv")
+    alone = planned(tmp_path, "--config", f"experiments={path}", *alone)
+    assert "train" not in alone and alone["synthesize"] == 1
+
+
+def test_a_filter_against_another_experiment_has_its_questions_written(tmp_path):
+    against = {"kind": "experiment", "experiment": "demo", "generator": "extractive"}
+    path = filtered(tmp_path, "isca", against)
+    target = ("--", "results/isca/filter/unrelated.jsonl")
+    both = ("--config", f"experiments={path},demo")
+    assert planned(tmp_path, *both, *target)["synthesize_here"] == 1
+    alone = snakemake(
+        tmp_path, "-n", "--config", f"experiments={path}", *target, check=False
+    ).stdout
+    assert "filter.against" in alone and "run demo too" in alone
+    path = filtered(
+        tmp_path, "isca", against | {"generator": "cloze"}
+    )  # which writes test pairs only
+    both = ("--config", f"experiments={path},demo")
+    assert "cloze" in snakemake(tmp_path, "-n", *both, *target, check=False).stdout

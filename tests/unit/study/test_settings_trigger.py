@@ -31,6 +31,8 @@ ORDER = (
         "answer",
         "score",
         "compare",
+        "list_unrelated",
+        "learn_filter",
         "count_stages",
         "export_model",
         *REPORT,
@@ -44,6 +46,7 @@ FIRST = {
     "bases": "pretrain_base", "training": "train", "union": "train", "seeds": "train",
     "embedder": "train", "embedders": "train", "answering": "answer", "metrics": "score",
     "comparison": "compare", "export": "export_model",
+    "filter": "synthesize",  # which has to write the study's questions
     # whether models read the text decides what equal pairs are
     "prompt": "synthesize",
 }  # fmt: skip
@@ -82,6 +85,10 @@ SOURCES: list[dict[str, Any]] = yaml.safe_load(f"""
 - {{kind: pairs, path: a.csv, columns: {{question: q, answer: a, year: y}}}}
 - {{kind: hub_dataset, dataset: a/b, revision: {SHA}, columns: {{question: q, answer: a}}}}
 """)
+UNRELATED = (
+    {"kind": "table", "path": "a.csv"},
+    {"kind": "hub_dataset", "dataset": "a/b", "revision": SHA},
+)
 UNDATED = {"wikipedia", "pairs", "hub_dataset"}
 FULL = yaml.safe_load(f"""
 generators:
@@ -148,6 +155,8 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
         {"answering": {"engine": "server", "url": "http://a.example"}},
         {"answering": {"engine": "server", "serve": "a $port b", "adapters": "c"}},
         {"answering": {"serve": "a $port b"}},
+        *({"filter": {"against": {**other, "where": {"a": "b"}}}} for other in UNRELATED),
+        {"filter": {"against": {"kind": "experiment", "experiment": "a", "generator": "b"}}},
         {"source": scored} | top,
     ):
         yield Experiment.model_validate(whole | more), tuple(more)
@@ -189,6 +198,9 @@ def plan(study: Experiment) -> dict[tuple[str, ...], Any]:
         if study.sets[test_set].most is not None:
             job(uses.choose_questions, test_set=test_set)
         job(uses.score, *layout.scorers().values(), **cell)
+    if study.filter:
+        job(uses.list_unrelated)
+        job(uses.learn_filter, *layout.filter_pairs())
     for rule in (uses.compare, uses.count_stages, uses.report, uses.write_cost):
         job(rule)
     return jobs

@@ -21,6 +21,7 @@ ROOMS = (
     "answering",
     "scores",
     "leakage",
+    "filter",
     "generators",
     "training",
     "footprint",

@@ -112,7 +112,7 @@ CASES = [
     ({"dataset": "owner/pictures"}, "data files are of kind imagefolder"),
     ({"dataset": "owner/torn"}, "files cannot be read"),
     ({"config": "xx-en"}, "'de-en'"),
-    ({"config": "de-en", "split": "validation"}, "source.split is one of train, test"),
+    ({"config": "de-en", "split": "validation"}, "split is one of train, test"),
     ({"config": "de-en"}, "translation.en"),
 ]
 

@@ -106,6 +106,7 @@ def results_of(layout: Layout) -> list[str]:
         *(path for stage in ("answers", "scores") for path in layout.by_cell(stage).values()),
         *(f"{layout.root}/tables/{name}.csv" for name in ("matrix", "counts", "comparison")),
         *map(layout.leakage, ("suspects.jsonl", "matrix.csv")),
+        *([layout.filter("filter.json")] if layout.experiment.filter else []),
         f"{layout.root}/report.html",
     ]
 

@@ -20,6 +20,7 @@ from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
 from papertune.report.counts import BESIDE, STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
+from papertune.report.filtering import read_filtering
 from papertune.report.knowledge import knowledge_table
 from papertune.report.leakage import read_leakage
 from papertune.report.made import told, write_made
@@ -139,6 +140,7 @@ def write_page(
             for name, label in FIGURES.items()
         },
         leakage=read_leakage(Path(cost).parent),
+        filter=read_filtering(layout),
         stages=stage_rows(rows),
         problems=problems(rows, experiment),
         missing=_missing(layout),

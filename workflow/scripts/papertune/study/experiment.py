@@ -52,6 +52,9 @@ class Experiment(Documents):
     metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
     comparison: settings.Comparison = settings.Comparison()
     published: list[settings.Published] = []
+    filter: settings.QuestionFilter | None = added(
+        None, description="tells the study's questions from others; none is learned where null"
+    )
     export: list[str] = Field([], description="models to export; all trained ones where empty")
     compute: settings.Compute = settings.Compute()
 
@@ -73,6 +76,7 @@ class Experiment(Documents):
             ("comparison.metric", {self.comparison.metric}, self.metrics),
             ("comparison.baseline", {self.comparison.baseline} - {""}, models),
             ("export", self.export, self.trained),
+            ("filter.questions", writers(self.filter.questions) if self.filter else (), generators),
         ]
         for table in self.published:
             checks.append(("published.metric", {table.metric}, self.metric_names))

@@ -216,7 +216,9 @@ def _explain(problem: Any) -> str:
     """One line: the key as the user wrote it, what is wrong, the nearest right key."""
     keys = [str(part) for part in problem["loc"]]
     # pydantic names the branch of a union as if it were a key
-    branch = {"source": 1, "generators": 2, "test_sets": 1}.get(keys[0] if keys else "", len(keys))
+    branch = {"source": 1, "generators": 2, "test_sets": 1, "filter": 2}.get(
+        keys[0] if keys else "", len(keys)
+    )
     del keys[branch : branch + 1]
     where = ".".join(keys) or "the file"
     message = problem["msg"].removeprefix("Value error, ")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from papertune.study.experiment import Experiment
-from papertune.study.settings import OpenAIGenerator, Part, TransformersGenerator
+from papertune.study.settings import OpenAIGenerator, Part, TransformersGenerator, writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,32 @@ class Layout:
         found: set[tuple[str, str]] = {(one.generator, one.split) for one in study.sets.values()}
         for name in chain.from_iterable(map(study.datasets_of, study.trained)):
             found |= {(name, "train"), (name, "validation")}
-        return sorted(found)
+        return sorted(found | set(self.filtered))
+
+    @property
+    def filtered(self) -> list[tuple[str, str]]:
+        """(generator, split) of the questions that are the study's to the filter, if there is one.
+
+        They are about training documents; of a generator that trains nothing all are held out.
+        """
+        study = self.experiment
+        if study.filter is None:
+            return []
+        names = writers(study.filter.questions or study.dataset) or [next(iter(study.generators))]
+        return [(one, "train" if study.held_out(one) < 1 else "held_out") for one in names]
+
+    def filter_pairs(self) -> list[str]:
+        """The files of these questions."""
+        files = self.by_split("datasets")
+        return [files[one] for one in self.filtered]
+
+    def filter(self, name: str) -> str:
+        """A file of the filter's folder."""
+        return f"{self.root}/filter/{name}"
+
+    def filter_left_out(self) -> list[str]:
+        """Files of the questions that the filter is not learned from, and why."""
+        return [f"{self.root}/rejected/filter/{name}.jsonl" for name in ("unrelated", "questions")]
 
     def left_out(self) -> dict[str, str]:
         """Split → file of the documents that left it because they stand on the training side."""
@@ -101,6 +126,7 @@ class Layout:
         there = {
             "published": study.published,
             "knowledge": len(study.usual_sets) < len(study.sets),
+            "filter": study.filter,
         }
         return {name: f"{self.root}/tables/{name}.csv" for name, one in there.items() if one}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from papertune.study.experiment import Experiment
 from papertune.study.prompts import WORKFLOW, template_path
-from papertune.study.settings import COMMANDS, Settings
+from papertune.study.settings import COMMANDS, Settings, UnrelatedTable
 
 SYSTEM = tuple(map(Path, ("/proc", "/sys", "/etc")))
 
@@ -71,6 +71,8 @@ def _data(study: Experiment) -> Iterator[tuple[str, Path]]:
     for name, base in study.bases.items():
         for file in base.pretrain.corpus.files if base.pretrain else ():
             yield f"bases.{name}.pretrain.corpus.files", Path(file)
+    if study.filter and isinstance(study.filter.against, UnrelatedTable):
+        yield "filter.against.path", study.filter.against.file
 
 
 def _within(path: Path, roots: list[Path]) -> bool:

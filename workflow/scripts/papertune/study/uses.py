@@ -163,6 +163,19 @@ def compare(layout: Layout) -> Uses:
     return Uses(versions.COMPARE, chosen)
 
 
+def list_unrelated(layout: Layout) -> Uses:
+    """Of the questions that the filter holds the study's against."""
+    chosen = layout.experiment.filter
+    return Uses(versions.FILTER, {"against": chosen.against if chosen else None})
+
+
+def learn_filter(layout: Layout) -> Uses:
+    """Of the filter; what it is learned from stands in files."""
+    study = layout.experiment
+    chosen = {name: getattr(study.filter, name) for name in ("precision", "folds", "documents")}
+    return Uses(versions.FILTER, {**chosen, "confidence": study.comparison.confidence})
+
+
 def count_stages(layout: Layout) -> Uses:
     """From listing to score."""
     return Uses(versions.REPORT, {}, {"layout": layout}, layout.experiment.splits.identity())

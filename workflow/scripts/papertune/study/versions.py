@@ -19,5 +19,6 @@ ANSWER = 2
 EMBED = 2
 SCORE = 3  # the measuring of answers, also of those that choose a checkpoint
 COMPARE = 2
+FILTER = 1  # what the filter reads of a question, and how it is learned
 EXPORT = 1
 REPORT = 1

@@ -20,6 +20,7 @@ from papertune.jobs import stopping
 from papertune.jobs.keys import hub_token
 from papertune.records import Document, Rejection
 from papertune.sentences import flat
+from papertune.study.settings import UnrelatedDataset
 from papertune.study.settings.notation import nearest
 from papertune.study.settings.qa import HubDatasetSource, PairsSource, TableSource
 
@@ -28,6 +29,8 @@ log = logging.getLogger("papertune")
 TITLE = 100  # characters of a question that stand for a title where there is none
 FORMATS = ("parquet", "json", "csv")
 HUB = "https://huggingface.co/datasets"
+
+OfHub = HubDatasetSource | UnrelatedDataset
 
 
 def read(source: PairsSource, year: int) -> Iterator[Run]:
@@ -51,7 +54,7 @@ def read_hub(source: HubDatasetSource, year: int) -> Iterator[Run]:
     """
     place = "/".join(filter(None, (HUB, source.dataset, "viewer", source.config, source.split)))
     name = "/".join(filter(None, ("hub", source.dataset, source.config, source.split)))
-    yield from _runs(source, place, name, enumerate(map(dict, _loaded(source)), start=1))
+    yield from _runs(source, place, name, enumerate(map(dict, rows_of_hub(source)), start=1))
 
 
 def _runs(
@@ -92,7 +95,7 @@ def _pairs(source: TableSource, name: str, fixed: int | None, run: Run) -> Itera
             continue
         if run.unseen:
             run.unseen -= {c for c in run.unseen if c in row or value_of(row, c) is not None}
-        if all(_same(value_of(row, column), value) for column, value in source.where.items()):
+        if all(is_value(value_of(row, column), value) for column, value in source.where.items()):
             year = year_of(value_of(row, source.columns.year)) if source.columns.year else fixed
             yield key, year, _pair(source, run.place, name, key, row, year)
 
@@ -149,12 +152,13 @@ def value_of(row: Row, column: str) -> Any:
     return value
 
 
-def _same(value: Any, wanted: Any) -> bool:
+def is_value(value: Any, wanted: Any) -> bool:
     """Equal, also as text: a CSV file has no numbers."""
     return value == wanted or (value is not None and str(value).lower() == str(wanted).lower())
 
 
-def _loaded(source: HubDatasetSource) -> Any:
+def rows_of_hub(source: OfHub) -> Any:
+    """The rows of a split of a data set, on disk; raises as :func:`read_hub`."""
     import datasets
     from datasets import exceptions as known
     from huggingface_hub import constants
@@ -187,18 +191,18 @@ def _loaded(source: HubDatasetSource) -> Any:
         what = f"no data files that can be read ({_line(error)})"
         hint = (
             f"data sets must be {', '.join(FORMATS)} files; many others have a copy as Parquet: "
-            "take the commit of the branch refs/convert/parquet as source.revision"
+            "take the commit of the branch refs/convert/parquet as revision"
         )
     except ValueError as error:  # no such configuration; the message names those that are
         what = f"cannot be loaded ({_line(error)})"
-        hint = "set source.config and source.split to what the data set has"
+        hint = "set config and split to what the data set has"
     except OSError as error:
         what = f"the Hub could not be reached ({type(error).__name__})"
-        hint = "list documents on a machine with internet; or give the rows as a file (kind: pairs)"
+        hint = "list documents on a machine with internet; or give the rows as a file"
     raise CollectError(what, where=where, hint=hint)
 
 
-def _unfit(source: HubDatasetSource, builder: Any) -> tuple[str, str]:
+def _unfit(source: OfHub, builder: Any) -> tuple[str, str]:
     """Why nothing should be downloaded, and what to do."""
     kind = type(builder).__module__.rpartition(".")[2]
     cached = kind == "cache"  # of an earlier listing, as the Hub cannot be reached
@@ -206,7 +210,7 @@ def _unfit(source: HubDatasetSource, builder: Any) -> tuple[str, str]:
     if kind not in FORMATS and not cached:
         return f"its data files are of kind {kind}", f"only {', '.join(FORMATS)} are read"
     if source.split not in splits:
-        return f"no split {source.split!r}", f"source.split is one of {', '.join(splits)}"
+        return f"no split {source.split!r}", f"split is one of {', '.join(splits)}"
     return "", ""
 
 

@@ -80,7 +80,7 @@ def raw_rows(path: Path) -> Iterator[tuple[int, Any]]:
         raise CollectError(
             f"unknown kind of file {''.join(path.suffixes)!r}",
             where=str(path),
-            hint=f"source.path must end in one of {', '.join(READERS)}",
+            hint=f"a path must end in one of {', '.join(READERS)}",
         )
     with reading(path), (gzip.open if packed else open)(path, "rb") as stream:
         yield from READERS[kind](cast("BinaryIO", stream), path)

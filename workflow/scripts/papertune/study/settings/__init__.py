@@ -16,6 +16,12 @@ from papertune.study.settings.base import (
     writers,
 )
 from papertune.study.settings.bases import Base, Packaged, PackagePart
+from papertune.study.settings.filter import (
+    QuestionFilter,
+    UnrelatedDataset,
+    UnrelatedStudy,
+    UnrelatedTable,
+)
 from papertune.study.settings.generators import (
     Decoding,
     Generator,

@@ -1,0 +1,79 @@
+"""The questions that are none of the study's: of tables, and of another experiment."""
+
+import csv
+
+import pytest
+
+from papertune.errors import CollectError
+from papertune.filter.questions import LONGEST, Asked, list_unrelated
+from papertune.pairfile import write_pairs
+from papertune.records import Pair, Rejection, read_records
+from papertune.study.settings import UnrelatedStudy, UnrelatedTable
+
+ROWS = [
+    {"question": "Who wrote Hamlet?", "topic": "plays", "kind": "quiz"},
+    {"question": "  ", "topic": "plays", "kind": "quiz"},
+    {"question": "When?", "topic": "", "kind": "quiz"},
+    {"question": "x" * (LONGEST + 1), "topic": "a", "kind": "quiz"},
+    {"question": "Buy now!", "topic": "a", "kind": "spam"},
+    {"question": "Why is the sky blue?", "topic": "plays", "kind": "quiz"},
+]
+
+
+@pytest.fixture
+def listed(tmp_path):
+    def run(against, **more):
+        output, rejected = tmp_path / "out.jsonl", tmp_path / "rejected.jsonl"
+        list_unrelated(against, output=output, rejected=rejected, **more)
+        return list(read_records(output, Asked)), list(read_records(rejected, Rejection))
+
+    return run
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "others.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, ROWS[0])
+        writer.writeheader()
+        writer.writerows(ROWS)
+    return lambda **more: UnrelatedTable(kind="table", path=str(path), **more)
+
+
+def test_each_row_is_a_document_of_its_own_or_its_groups(table, listed):
+    kept, left = listed(table())
+    assert len(kept) + len(left) == len(ROWS) and len({one.document for one in kept}) == 4
+    assert [one.reason for one in left] == ["no_question", "too_long"]
+    kept, _ = listed(table(group="topic"))
+    assert [one.document for one in kept] == ["group:plays", "row:4", "group:a", "group:plays"]
+
+
+def test_rows_are_chosen_and_counted_from_the_beginning(table, listed):
+    kept, left = listed(table(where={"kind": "quiz"}, limit=3))
+    assert [one.question for one in kept] == [ROWS[n]["question"] for n in (0, 2, 5)]
+    kept, left = listed(table(limit=2))
+    assert (len(kept), len(left)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"column": "qestion"}, "did you mean 'question'"),
+        ({"group": "no"}, "'no'"),
+        ({"where": {"kind": "none"}}, "no question"),
+    ],
+)
+def test_what_the_table_does_not_have_is_an_error_that_names_it(table, listed, how, said):
+    with pytest.raises(CollectError) as error:
+        listed(table(**how))
+    assert said in str(error.value) and "others.csv" in str(error.value)
+
+
+def test_another_experiments_questions_keep_their_documents(tmp_path, listed):
+    pair = Pair("a", "paper", 2000, "", "", "What is it?", "b", "c")
+    later = Pair("d", "paper", 2000, "", "", "And why?", "e", "c", before=[["f", "g"]])
+    write_pairs(tmp_path / "pairs.parquet", [pair, later])
+    against = UnrelatedStudy(kind="experiment", experiment="other", generator="rules")
+    kept, left = listed(against, pairs=tmp_path / "pairs.parquet")
+    assert kept == [Asked("a", "paper", "What is it?")]
+    assert [(one.key, one.reason) for one in left] == [("d", "follow_up")]
