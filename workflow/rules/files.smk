@@ -69,3 +69,27 @@ def digest_of_gguf(wildcards):
     base = converted(wildcards)
     kept = Path(f"{RESOURCES}/models/{base.made}.json")
     return sources.digest_of_file(sources.gguf_of(base), kept) if base.gguf else ""
+
+
+WITH_FILTER = [name for name, item in EXPERIMENTS.items() if item.filter]
+
+
+def unrelated_file(wildcards):
+    """The file that the others stand in, if it is one; an error in words where nothing makes it."""
+    against = study(wildcards).filter.against
+    if against.kind == "hub_dataset":
+        return []
+    if against.kind == "table":
+        path, hint = against.path, "bring it, or name another one"
+        made = False
+    else:
+        inside = against.generator, against.split
+        path = f"results/{against.experiment}/datasets/{'/'.join(inside)}.parquet"
+        other = LAYOUTS.get(against.experiment)
+        made = other is not None and inside in other.generated
+        hint = f"run {against.experiment} too (--config experiments=…), with such pairs in it"
+    if not made and not os.path.exists(path):
+        where = f"experiment {wildcards.experiment}, filter.against"
+        what = f"no file {path}"
+        raise WorkflowError(str(PapertuneError(what, where=where, hint=hint)))
+    return path

@@ -2,29 +2,6 @@
 # Makes: results/{experiment}/filter/, which papertune.filter asks, and what it was measured to be
 # worth; of an experiment without the section `filter` nothing.
 
-WITH_FILTER = [name for name, study in EXPERIMENTS.items() if study.filter]
-
-
-def unrelated_file(wildcards):
-    """The file that the others stand in, if it is one; an error in words where nothing makes it."""
-    against = study(wildcards).filter.against
-    if against.kind == "hub_dataset":
-        return []
-    if against.kind == "table":
-        path, hint = against.path, "bring it, or name another one"
-        made = False
-    else:
-        inside = against.generator, against.split
-        path = f"results/{against.experiment}/datasets/{'/'.join(inside)}.parquet"
-        other = LAYOUTS.get(against.experiment)
-        made = other is not None and inside in other.generated
-        hint = f"run {against.experiment} too (--config experiments=…), with such pairs in it"
-    if not made and not os.path.exists(path):
-        where = f"experiment {wildcards.experiment}, filter.against"
-        what = f"no file {path}"
-        raise WorkflowError(str(PapertuneError(what, where=where, hint=hint)))
-    return path
-
 
 rule list_unrelated:
     input:
@@ -35,7 +12,7 @@ rule list_unrelated:
     log:
         "logs/{experiment}/filter/unrelated.log",
     wildcard_constraints:
-        experiment="|".join(WITH_FILTER) or "(?!)",
+        experiment="|".join(WITH_FILTER) or "(?!)",  # which matches nothing
     localrule: True
     conda:
         "../../envs/collect.yaml"
