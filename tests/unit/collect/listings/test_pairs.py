@@ -117,3 +117,11 @@ def test_a_column_that_is_nowhere_is_an_error_that_names_those_that_are(listed, 
     with pytest.raises(CollectError, match="'nowhere'") as caught:
         listed([{"q": "Q", "t": {"en": "A", "de": "B"}}], columns=columns, where=where)
     assert "q, t.en, t.de" in caught.value.hint
+
+
+def test_in_ascii_a_pair_is_the_same_document(listed):
+    rows = [{"q": "Où est-il ?", "a": "Là – naïf."}]
+    [usual], [pair] = listed(rows), listed(rows, characters="ascii")
+    assert (pair.question, pair.text) == ("O&ugrave; est-il ?", "L&agrave; &ndash; na&iuml;f.")
+    assert (pair.id, pair.title, pair.url) == (usual.id, usual.title, usual.url)
+    assert usual.question == "Où est-il ?"

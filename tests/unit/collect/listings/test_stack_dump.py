@@ -143,3 +143,13 @@ def test_what_is_no_whole_dump_is_an_error_with_file_and_hint(listed, content, s
         listed(content=content, name=name)
     assert caught.value.where.startswith(name)
     assert caught.value.hint
+
+
+def test_questions_and_answers_are_in_ascii_and_of_named_elements_on_request(listed):
+    body = "<h2>Éva’s</h2><p>Is “x” naïve?</p>"
+    posts = (asked(4, Title="Why “x”?", Body=body), answered(3, 4, Body="<p>Café.</p>no"))
+    [usual] = listed(*posts)
+    [pair] = listed(*posts, characters="ascii", elements=["p"])
+    assert pair.question == "Why &ldquo;x&rdquo;?\nIs &ldquo;x&rdquo; na&iuml;ve?"
+    assert pair.text == "Caf&eacute;."
+    assert (pair.title, pair.id) == (usual.title, usual.id) == ('Why "x"?', pair.id)

@@ -1,5 +1,8 @@
 """Posts into text: what goes, what stays, and that nobody is named."""
 
+import html
+import unicodedata
+
 import pytest
 
 from papertune.collect.texts.posts import (
@@ -7,6 +10,7 @@ from papertune.collect.texts.posts import (
     clean_title,
     question_url,
 )
+from papertune.collect.texts.text import in_ascii
 
 
 @pytest.mark.parametrize(
@@ -150,3 +154,39 @@ def test_a_title_loses_its_state_and_very_deep_markup_does_no_harm():
 def test_sites_have_their_hosts(site, host):
 
     assert question_url(site, 7) == f"https://{host}/questions/7"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a < b & c > d", "a < b & c > d"),
+        ("“so” – it’s x² ½…", "&ldquo;so&rdquo; &ndash; it&rsquo;s x&sup2; &frac12;&hellip;"),
+        ("e\u0301t\u00e9 \u2200x\u2208S", "&eacute;t&eacute; &forall;x&isin;S"),
+        ("Ăж漢🚀", "&Abreve;&zhcy;&#28450;&#128640;"),
+        ("ẋ ﬁ", "&#7819; &filig;"),
+    ],
+)
+def test_what_is_not_ascii_becomes_its_entity_and_can_be_read_again(text, said):
+    assert in_ascii(text) == said and said.isascii()
+    assert in_ascii(said) == said
+    assert html.unescape(said) == unicodedata.normalize("NFC", text)
+
+
+def test_a_post_in_ascii_has_entities_where_it_would_have_others_letters():
+    body = "<p>It’s 2<sup>10</sup> – “naïve”&nbsp;Bayes.</p><pre>x = 'é'\n</pre>"
+    assert clean_post(body) == 'It\'s 2^10 - "naïve" Bayes.'
+    said = "It&rsquo;s 2^10 &ndash; &ldquo;na&iuml;ve&rdquo; Bayes."
+    assert clean_post(body, characters="ascii") == said
+    assert clean_post(body, characters="ascii", code=True) == f"{said}\nx = '&eacute;'"
+
+
+def test_of_a_post_the_text_of_named_elements_stays():
+    body = (
+        "Before <b>all</b><p>One <b>bold</b> <sup>1</sup><!-- no --> word</p> between "
+        "<div>So <a href='/users/1/x'>x</a><ul><li>a <i>b</i></li><li>c</li></ul> behind</div>"
+        "<pre>code()\n</pre><p>Two <s>not</s></p>"
+    )
+    assert clean_post(body, elements=["p", "li"]) == "One bold ^1 word\n- a b\n- c\nTwo"
+    assert clean_post(body, elements=["b", "i"]) == "all\nbold\n- b"
+    assert clean_post(body, elements=["li"], code=True) == "- a b\n- c\ncode()"
+    assert "another user" in clean_post(body) and not clean_post(body, elements=["h1"])

@@ -118,7 +118,15 @@ _STRONG_END = re.compile(r"(?<=[^\s*])\*{2,3}(?![A-Za-z0-9_*(])")
 _UNDERLINED = re.compile(r"(?<![\w\\$)\]}/.])(_{1,3})(?=[^\s_])([^_\n]++)(?<=\S)\1(?![\w(])")
 _BUILT_IN = (int, str, list, dict, type, BaseException)
 _OWN_NAMES = {name for kind in _BUILT_IN for name in dir(kind)}
-_OWN_NAMES |= {"__all__", "__enter__", "__exit__", "__file__", "__main__", "__name__", "__next__"}
+_OWN_NAMES |= {
+    "__all__",
+    "__enter__",
+    "__exit__",
+    "__file__",
+    "__main__",
+    "__name__",
+    "__version__",
+}
 _TITLE = re.compile(r"^[ \t]*+(?:#{1,6}[ \t]++(?!of\b)|#{2,6}(?=\w))(.*)$", re.M)
 _POINT = re.compile(
     r"^[ \t]*+(?:[•▪●◦‣■□►▶◆◇◾◽▫⁃∙]++[ \t]*+|(?:[*·○]++|[-–—])[ \t]++)(?:\[[ xX]\][ \t]++)?+",

@@ -14,6 +14,7 @@ from typing import Any
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
+from papertune.collect.texts.text import in_ascii
 from papertune.errors import CollectError
 from papertune.identity import fingerprint
 from papertune.jobs import stopping
@@ -122,6 +123,9 @@ def _pair(
     question = "\n".join(filter(None, (texts["context"], texts["question"])))
     # an id of the table's own stays when a pair is corrected
     identity = texts["id"] or fingerprint([question, texts["answer"]])
+    text = texts["answer"]
+    if source.characters == "ascii":
+        question, text = in_ascii(question), in_ascii(text)
     title = " ".join((texts["title"] or texts["question"].split("\n")[0]).split())
     return Document(
         # a DOI or an arXiv number is one id in any spelling
@@ -129,7 +133,7 @@ def _pair(
         title=title if texts["title"] else title[:TITLE],
         url=f"{place}#{identity}",
         year=year or 0,
-        text=texts["answer"],
+        text=text,
         found_by="listing",
         question=question,
         score=score if math.isfinite(score) else None,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
 
 from papertune.collect.identifiers import document_id
-from papertune.collect.texts.text import folded, raised, words
+from papertune.collect.texts.text import folded, in_ascii, raised, words
 from papertune.identity import digest
 from papertune.jobs.apart import Readers, Unread
 from papertune.records import Document, Rejection
@@ -15,7 +16,7 @@ from papertune.sentences import composed, lined, without_runs
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-    from papertune.study.settings.qa import PostsSource
+    from papertune.study.settings.qa import Characters, PostsSource
 
 _OWN = words("stackoverflow serverfault superuser askubuntu stackapps")
 OWN_HOSTS = {name: f"{name}.com" for name in _OWN}
@@ -116,18 +117,30 @@ def question_url(site: str, number: int) -> str:
     return f"https://{host}/questions/{number}"
 
 
-def clean_title(title: str) -> str:
+def clean_title(title: str, *, characters: Characters = "unicode") -> str:
     """A title without its state (``[closed]``), addresses and mentions of users, normalised."""
-    text = _EMAIL.sub("", normalised(_STATE.sub("", title)))
+    text = _EMAIL.sub("", _written_in(characters)(_STATE.sub("", title)))
     return " ".join(_MENTION.sub("", text).split())
 
 
-def clean_post(body: str, *, code: bool = False) -> str:
+def _written_in(characters: Characters) -> Callable[[str], str]:
+    """What normalises a text; where it is to be ASCII, no character may become another before."""
+    return composed if characters == "ascii" else normalised
+
+
+def clean_post(
+    body: str,
+    *,
+    code: bool = False,
+    characters: Characters = "unicode",
+    elements: Collection[str] = (),
+) -> str:
     """The text of a post's HTML: a line for each paragraph and each item of a list.
 
     Pictures, struck text and the site's notices are removed, and so are e-mail addresses, mentions
     of users and signatures. Inline code and formulas (``$…$``) stay; blocks of code, with their lines
-    and indentation, if ``code`` says so.
+    and indentation, if ``code`` says so. Of all other text only that within one of the ``elements``
+    stays, where some are named. With the ``characters`` of ASCII every other one is its HTML entity.
     """
     from lxml import html
 
@@ -135,6 +148,8 @@ def clean_post(body: str, *, code: bool = False) -> str:
         f"<html><body>{_CONTROL.sub('', without_runs(body))}</body></html>"
     )
     blocks: list[str] = []
+    if elements:
+        _empty_outside(page.body, {*elements, "pre"} if code else {*elements})
     for block in list(page.iter("pre")) if code else ():
         written = _EMAIL.sub("", "".join(map(str, block.itertext())))
         blocks.append(lined(written).strip("\n"))
@@ -146,8 +161,25 @@ def clean_post(body: str, *, code: bool = False) -> str:
             item.set("value", str(number))
     lines = [" ".join(line.split()) for line in folded(page.body, _said, _written).split("\n")]
     text = "\n".join(line for line in lines if line and not re.fullmatch(r"(-|\d+\.|\|)", line))
-    text = _unsigned(_tidied(normalised(text)))
-    return re.sub(rf"{_BLOCK}(\d+){_BLOCK}", lambda place: blocks[int(place[1])], text)
+    text = _unsigned(_tidied(_written_in(characters)(text)))
+    text = re.sub(rf"{_BLOCK}(\d+){_BLOCK}", lambda place: blocks[int(place[1])], text)
+    return in_ascii(text) if characters == "ascii" else text
+
+
+def _empty_outside(body: _Element, names: Collection[str]) -> None:
+    """Take the text out of all that stands in none of the elements of these names."""
+    left: list[tuple[_Element, bool]] = [(body, False)]
+    while left:
+        element, inside = left.pop()
+        inside = inside or element.tag in names
+        if not inside:
+            element.text = " "
+            element.attrib.clear()
+        for child in element:
+            if not inside:
+                child.tail = " "
+            if isinstance(child.tag, str):
+                left.append((child, inside))
 
 
 def normalised(text: str) -> str:
@@ -158,9 +190,16 @@ def normalised(text: str) -> str:
     return composed(text, "NFKC").translate(_PUNCTUATION)
 
 
-def cleaned(title: str, question: str, answer: str, code: bool) -> tuple[str, str, str]:
-    """A title, a question's HTML and an answer's as text."""
-    return clean_title(title), clean_post(question, code=code), clean_post(answer, code=code)
+def cleaned(title: str, question: str, answer: str, **how: Any) -> tuple[str, str, str]:
+    """A title, a question with its title, and an answer as text, of their HTML.
+
+    The title alone is for people and keeps its characters.
+    """
+    characters = how["characters"]
+    asked = clean_title(title, characters=characters)
+    asked = in_ascii(asked) if characters == "ascii" else asked
+    body, text = (clean_post(post, **how) for post in (question, answer))
+    return clean_title(title), f"{asked}\n{body}".rstrip(), text
 
 
 def pair_document(
@@ -174,18 +213,23 @@ def pair_document(
     """The document of a title, a question's HTML and an answer's, or why there is none."""
     url = question_url(source.site, number)
     try:
-        title, body, text = readers.read(
-            cleaned, *post, source.code == "keep", of=f"{url} {digest(post)}"
+        title, question, text = readers.read(
+            cleaned,
+            *post,
+            of=f"{url} {digest(post)}",
+            code=source.code == "keep",
+            characters=source.characters,
+            elements=source.elements,
         )
     except Unread as error:
         return Rejection("list", url, error.reason, f"{error.what}; {error.hint}")
     if not title:
-        return Rejection("list", url, "no_title", body[:200])
+        return Rejection("list", url, "no_title", question[:200])
     if not text:
         return Rejection("list", url, "no_text", f"{title}: nothing is left of the best answer")
     return Document(
         document_id(url), title, url, year, text, found_by="listing",
-        question=f"{title}\n{body}".rstrip(), score=float(score),
+        question=question, score=float(score),
     )  # fmt: skip
 
 

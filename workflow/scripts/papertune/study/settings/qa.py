@@ -1,11 +1,14 @@
 """Settings of sources of questions and answers, of encyclopaedias and of ready-made pairs."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from papertune.study.settings.base import Settings, added
 from papertune.study.settings.listings import ListedSource
+
+# ascii: each other character is its HTML entity
+Characters = Literal["unicode", "ascii"]
 
 
 class PostsSource(ListedSource):
@@ -19,6 +22,10 @@ class PostsSource(ListedSource):
     limit: int | None = Field(None, ge=1, description="pairs of a year, best questions first")
     code: Literal["remove", "keep", "reject"] = Field(
         "remove", description="code blocks; reject: posts that have any"
+    )
+    characters: Characters = added("unicode", description="of questions and answers")
+    elements: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*$")]] = added(
+        [], description="of HTML, whose text is kept, with all in them; of all where empty"
     )
 
 
@@ -79,6 +86,7 @@ class TableSource(ListedSource):
     columns: Columns
     where: dict[str, str | int | float | bool] = Field({}, description="column → value of rows")
     limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the table")
+    characters: Characters = added("unicode", description="of questions and answers")
 
 
 class PairsSource(TableSource):
