@@ -88,6 +88,7 @@ rule pack_bundle:
             for path in layout(wildcards).by_year(stage).values()
         ],
         "results/{experiment}/missing.jsonl",
+        lambda wildcards: layout(wildcards).unrelated(),
     output:
         bundle="bundles/{experiment}.tar",
     log:

@@ -1,14 +1,20 @@
 """The questions that are none of the study's: of tables, and of another experiment."""
 
 import csv
+import os
+import subprocess
+import sys
 
 import pytest
 
+from hub_server import REVISION, hub_answer
+from loopback import serving
 from papertune.errors import CollectError
 from papertune.filter.questions import LONGEST, Asked, list_unrelated
 from papertune.pairfile import write_pairs
 from papertune.records import Pair, Rejection, read_records
 from papertune.study.settings import UnrelatedStudy, UnrelatedTable
+from snakemake_run import ROOT
 
 ROWS = [
     {"question": "Who wrote Hamlet?", "topic": "plays", "kind": "quiz"},
@@ -77,3 +83,39 @@ def test_another_experiments_questions_keep_their_documents(tmp_path, listed):
     kept, left = listed(against, pairs=tmp_path / "pairs.parquet")
     assert kept == [Asked("a", "paper", "What is it?")]
     assert [(one.key, one.reason) for one in left] == [("d", "follow_up")]
+
+
+CODE = """
+import sys
+from papertune.errors import CollectError
+from papertune.filter.questions import list_unrelated
+from papertune.study.settings import UnrelatedDataset
+for column in ("q.text", "question"):
+    against = UnrelatedDataset(
+        kind="hub_dataset", dataset="owner/quiz", revision=sys.argv[1], column=column, group="topic"
+    )
+    try:
+        list_unrelated(against, output="out.jsonl", rejected="rejected.jsonl")
+    except CollectError as error:
+        print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_data_set_of_the_hub_is_read_as_a_table_is(tmp_path):
+    lines = b'{"q": {"text": "Why?"}, "topic": "a"}\n{"q": {"text": ""}, "topic": "b"}\n'
+    files = {"owner/quiz": {"lines.jsonl": lines}}
+    with serving(lambda handler: hub_answer(handler, files)) as server:
+        hub = {"HF_ENDPOINT": server.url(), "HF_HOME": str(tmp_path / "hub")}
+        own = {**hub, "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(ROOT / "workflow/scripts")}
+        own |= {"HF_HUB_OFFLINE": "0", "HF_DATASETS_OFFLINE": "0"}
+        run = subprocess.run(
+            [sys.executable, "-c", CODE, REVISION],
+            capture_output=True, text=True, env=os.environ | own, timeout=300, cwd=tmp_path,
+        )  # fmt: skip
+    assert not run.returncode, run.stderr
+    assert "owner/quiz" in run.stdout and "'question'" in run.stdout
+    kept = list(read_records(tmp_path / "out.jsonl", Asked))
+    assert [(one.question, one.document) for one in kept] == [("Why?", "group:a")]
+    left = list(read_records(tmp_path / "rejected.jsonl", Rejection))
+    assert [one.reason for one in left] == ["no_question"]

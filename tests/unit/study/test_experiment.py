@@ -56,6 +56,17 @@ def test_every_experiment_that_comes_along_is_valid(path):
         # branches of a union are no keys
         ("source", {"urll": "x"}, "source.urll: unknown key (did you mean 'url'?)"),
         ("generators.gemma", {"promt": 1}, "generators.gemma.promt: unknown key (did you mean"),
+        (
+            "",
+            {"filter": {"against": {"kind": "table", "path": "a.csv", "colum": "q"}}},
+            "filter.against.colum: unknown key (did you mean 'column'?)",
+        ),
+        ("", {"filter": {"against": {"kind": "table"}}}, "filter.against.path: missing"),
+        (
+            "",
+            {"filter": {"questions": "gema", "against": {"kind": "table", "path": "a.csv"}}},
+            "filter.questions: 'gema' is none of",
+        ),
         ("", {"seeds": ["one"]}, "seeds.0: Input should be a valid integer, "),
         ("splits", {"test": {"from": 2024, "to": 2022}}, "no years from 2024 to 2022"),
         ("splits", {"test": 0.5}, "train: give years to both train and test"),
@@ -241,6 +252,7 @@ ELSEWHERE = {
     "prompt": {"prompt": KEY_FILE},
     "generators.server.prompt": {"generators": {"server": {**SERVER, "prompt": KEY_FILE}}},
     "source.path": {"source": {"kind": "files", "path": KEY_FILE}},
+    "filter.against.path": {"filter": {"against": {"kind": "table", "path": KEY_FILE}}},
     "source.paths": {"source": {"kind": "bibtex", "paths": [KEY_FILE]}},
     "bases.own.pretrain.corpus.files": {
         "bases": {"own": {"pretrain": {"corpus": {"documents": "none", "files": [KEY_FILE]}}}}
@@ -262,7 +274,7 @@ def test_no_private_file_is_read_for_an_experiment_of_somebody_else(
     path = {"path": str(home / KEY_FILE), "link": "mine.txt", "dots": f"../{KEY_FILE}"}[by]
     for part, change in json.loads(json.dumps(ELSEWHERE[key]).replace(KEY_FILE, path)).items():
         merged = isinstance(change, dict) and part != "source"
-        values[part] = {**values[part], **change} if merged else change
+        values[part] = {**values.get(part, {}), **change} if merged else change
     told = complaint(folder, values)
     assert f"{key}: {home / KEY_FILE} is" in told and re.search(r"\(line \d+\)", told)
     assert "PRIVATE KEY" not in told

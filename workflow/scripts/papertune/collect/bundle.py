@@ -37,8 +37,8 @@ FORMAT = 2
 STAGES = ("http", "fetch", "render")
 # all that the stage writes, and nothing else; `turns` says when hosts were asked here
 PLACES = re.compile(
-    r"results/[\w-]+/(?:(?:listings|rejected/listings|fetched|documents|missing)/[\w-]+|missing)"
-    r"\.jsonl|store/http/(?!turns/)(?:[\w-]+/){1,2}[\w-]+\.json"
+    r"results/[\w-]+/(?:(?:listings|rejected/listings|fetched|documents|missing)/[\w-]+|missing"
+    r"|(?:rejected/)?filter/unrelated)\.jsonl|store/http/(?!turns/)(?:[\w-]+/){1,2}[\w-]+\.json"
     r"|store/(?:fetch|render)/[\w-]+/(?:identity\.json|[\w-][\w.-]*\.jsonl)",
     re.ASCII,
 )

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from itertools import chain
 
 from papertune.study.experiment import Experiment
-from papertune.study.settings import OpenAIGenerator, Part, TransformersGenerator, writers
+from papertune.study.settings import (
+    OpenAIGenerator,
+    Part,
+    TransformersGenerator,
+    UnrelatedDataset,
+    writers,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,13 @@ class Layout:
     def filter(self, name: str) -> str:
         """A file of the filter's folder."""
         return f"{self.root}/filter/{name}"
+
+    def unrelated(self) -> list[str]:
+        """The questions that the filter holds the study's against, and what was none, if it asks the Hub."""
+        chosen = self.experiment.filter
+        if chosen is None or not isinstance(chosen.against, UnrelatedDataset):
+            return []
+        return [self.filter("unrelated.jsonl"), self.filter_left_out()[0]]
 
     def filter_left_out(self) -> list[str]:
         """Files of the questions that the filter is not learned from, and why."""
