@@ -1,11 +1,13 @@
 import math
 
 import pytest
+from pyarrow import parquet
 
 from papertune.errors import RecordError
 from papertune.files import from_json
 from papertune.identity import digest, share
-from papertune.records import Document, read_records, write_records
+from papertune.pairfile import read_columns, read_pairs, read_pairs_at, write_pairs
+from papertune.records import Document, Pair, read_records, write_records
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,13 @@ def test_shares_are_evenly_spread_and_stay():
     assert 0.45 < sum(shares) / len(shares) < 0.55
     assert 0.07 < sum(value < 0.1 for value in shares) / len(shares) < 0.13
     assert share("x", "a") == share("x", "a") != share("x", "b")
+
+
+def test_pairs_of_an_earlier_version_are_read_with_what_came_since_empty(tmp_path):
+    new, old = tmp_path / "new.parquet", tmp_path / "old.parquet"
+    pairs = [Pair(f"{n}", "d", 2000, "i", "c", f"q{n}", "a", "g", {"m": n}) for n in range(3)]
+    write_pairs(new, pairs)
+    parquet.write_table(parquet.read_table(new).drop_columns(["before", "check"]), old)
+    assert list(read_pairs(old)) == pairs
+    assert list(read_pairs_at(old, [2, 0])) == [pairs[2], pairs[0]]
+    assert read_columns(old, "question") == [["q0", "q1", "q2"]]

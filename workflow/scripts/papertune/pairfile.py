@@ -100,7 +100,9 @@ def read_columns(path: str | Path, *names: str) -> list[list[Any]]:
 
 def _opened(path: str | Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, read_dictionary=SHARED)
+        facts = pq.read_metadata(path)
+        shared = [name for name in SHARED if name in facts.schema.names]
+        return pq.ParquetFile(path, metadata=facts, read_dictionary=shared)
     except (pa.ArrowInvalid, pa.ArrowIOError) as error:
         raise RecordError(
             f"no Parquet file of pairs ({error})",
