@@ -6,6 +6,15 @@
 # documents that are held out of it.
 
 
+def splits_of(stage):
+    """An input function: a stage's files of all splits of a generator."""
+    return lambda wildcards: [
+        path
+        for (generator, _), path in layout(wildcards).by_split(stage).items()
+        if generator == wildcards.generator
+    ]
+
+
 # What stands on the training side, as it is or nearly so, is not asked about. Training depends on
 # nothing of this.
 rule keep_apart:
@@ -77,18 +86,8 @@ use rule synthesize as synthesize_here with:
 
 rule describe_dataset:
     input:
-        splits=lambda wildcards: [
-            path
-            for (generator, _), path in layout(wildcards).by_split("datasets").items()
-            if generator == wildcards.generator
-        ],
-        rejected=lambda wildcards: [
-            path
-            for (generator, _), path in layout(wildcards)
-            .by_split("rejected/pairs")
-            .items()
-            if generator == wildcards.generator
-        ],
+        splits=splits_of("datasets"),
+        rejected=splits_of("rejected/pairs"),
         taken_out=lambda wildcards: [
             path
             for split, path in layout(wildcards).left_out().items()
@@ -105,3 +104,25 @@ rule describe_dataset:
         uses=used(uses.describe_dataset),
     script:
         "../scripts/describe_dataset.py"
+
+
+# On request: the datasets as records of a user and an assistant, for other trainers.
+rule records:
+    input:
+        [layout.records() for layout in LAYOUTS.values()],
+
+
+rule write_chat_records:
+    input:
+        splits=splits_of("datasets"),
+    output:
+        folder=directory("results/{experiment}/records/{generator}"),
+    log:
+        "logs/{experiment}/records/{generator}.log",
+    localrule: True
+    conda:
+        "../../envs/synthesize.yaml"
+    params:
+        uses=used(uses.write_chat_records),
+    script:
+        "../scripts/write_chat_records.py"

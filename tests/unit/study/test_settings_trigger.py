@@ -24,7 +24,8 @@ from snakemake_run import ROOT
 
 REPORT = ("write_cost", "report")
 ORDER = (
-    *("list_documents", "find_texts", "synthesize", "describe_dataset", "pretrain_base"),
+    *("list_documents", "find_texts", "synthesize", "describe_dataset", "write_chat_records"),
+    "pretrain_base",
     *(
         "train",
         "choose_questions",
@@ -42,6 +43,7 @@ ORDER = (
 FIRST = {
     "source": "list_documents", "splits": "list_documents", "fetching": "find_texts",
     "instruction": "synthesize", "generators": "synthesize", "test_sets": "synthesize",
+    "records": "write_chat_records",
     "dataset": "synthesize", "models": "synthesize",  # which has to write what a model trains on
     "bases": "pretrain_base", "training": "train", "union": "train", "seeds": "train",
     "embedder": "train", "embedders": "train", "answering": "answer", "metrics": "score",
@@ -179,6 +181,7 @@ def plan(study: Experiment) -> dict[tuple[str, ...], Any]:
         files = (*layout.documents(split), layout.generator_model(generator))
         job(uses.synthesize, *files, generator=generator, split=split)
         job(uses.describe_dataset, generator=generator)
+        job(uses.write_chat_records, generator=generator)
     for base in {model.base for model in study.models.values()}:
         if pretrain := study.bases[base].pretrain:
             job(

@@ -19,6 +19,7 @@ from papertune.study.settings import (
     TestSets,
     Training,
     added,
+    cosmetic,
     writers,
 )
 from papertune.study.settings.notation import expand, nearest
@@ -55,6 +56,7 @@ class Experiment(Documents):
     filter: settings.QuestionFilter | None = added(
         None, description="tells the study's questions from others; none is learned where null"
     )
+    records: settings.Records = cosmetic(settings.Records())
     export: list[str] = Field([], description="models to export; all trained ones where empty")
     compute: settings.Compute = settings.Compute()
 

@@ -148,6 +148,10 @@ class Layout:
         names = dict(self.generated)
         return [f"{self.root}/datasets/{name}/README.md" for name in names]
 
+    def records(self) -> list[str]:
+        """Folders of the datasets as records of a user and an assistant."""
+        return [f"{self.root}/records/{name}" for name in dict(self.generated)]
+
     def models(self) -> dict[tuple[str, int], str]:
         """(model, seed) → folder of every trained model."""
         study = self.experiment

@@ -12,6 +12,7 @@ from papertune.identity import canonical
 from papertune.study import versions
 from papertune.study.design import Design
 from papertune.study.layout import Layout
+from papertune.study.prompts import ANSWER_FIELDS, read_template
 from papertune.study.settings.base import identity_of
 from papertune.study.splits import HeldOut, SplitOf, chooser
 
@@ -108,6 +109,13 @@ def describe_dataset(layout: Layout, generator: str) -> Uses:
     about = {"title": study.title, "name": f"{layout.name}-{generator}"}
     made = {"generator": study.generator(generator).identity(), "by_year": bool(study.years)}
     return Uses(versions.DATASET, made, about)
+
+
+def write_chat_records(layout: Layout, generator: str) -> Uses:
+    """With the prompt that models read."""
+    study = layout.experiment
+    prompt = read_template(study.prompt, ANSWER_FIELDS)
+    return Uses(versions.CHAT_RECORDS, {"prompt": prompt, "size": study.records.size})
 
 
 def pretrain_base(layout: Layout, base: str) -> Uses:

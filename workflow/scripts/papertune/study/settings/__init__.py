@@ -27,6 +27,7 @@ from papertune.study.settings.generators import (
     Generator,
     OpenAIGenerator,
     PromptedGenerator,
+    Records,
     RulesGenerator,
     SourceGenerator,
     TransformersGenerator,

@@ -139,6 +139,12 @@ class OpenAIGenerator(PromptedGenerator, ServerSettings):
         return f"papertune.generators.{kind}"
 
 
+class Records(Settings):
+    """Datasets as files of user and assistant records, which ``snakemake records`` writes."""
+
+    size: int = Field(5000, ge=1, description="records of a file, at most")
+
+
 Generator = Annotated[
     RulesGenerator | SourceGenerator | TransformersGenerator | OpenAIGenerator,
     Field(discriminator="backend"),
