@@ -67,12 +67,16 @@ def read_filtering(layout: Layout) -> dict[str, Any] | None:
         return None
     about = Filter.load(layout.filter("")).about
     judged = list(read_records(layout.filter("judged.jsonl"), Judged))
+    passes = [one for one in judged if one.passes and not one.related]
+    stopped = [one for one in judged if one.related and not one.passes]
     wrong = {
-        "passes": nlargest(
-            EXAMPLES, (one for one in judged if one.passes and not one.related), _by_score
+        "Unrelated, and it lets them pass": (
+            len(passes),
+            nlargest(EXAMPLES, passes, _by_score),
         ),
-        "stopped": nsmallest(
-            EXAMPLES, (one for one in judged if one.related and not one.passes), _by_score
+        "Of the study, and it stops them": (
+            len(stopped),
+            nsmallest(EXAMPLES, stopped, _by_score),
         ),
     }
     left = (read_records(path, Rejection) for path in layout.filter_left_out())
@@ -80,8 +84,8 @@ def read_filtering(layout: Layout) -> dict[str, Any] | None:
         "about": about,
         "table": filter_table(about),
         "wrong": {
-            name: [(_cut(one.question), f"{one.score:.3f}") for one in some]
-            for name, some in wrong.items()
+            kind: (count, [(_cut(one.question), f"{one.score:.3f}") for one in some])
+            for kind, (count, some) in wrong.items()
         },
         "left_out": sorted(Counter(one.reason for some in left for one in some).items()),
     }
