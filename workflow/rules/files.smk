@@ -16,6 +16,15 @@ def every(files, *of):
     return lambda wildcards: list(files(layout(wildcards), *of).values())
 
 
+def splits_of(stage):
+    """An input function: a stage's files of all splits of a generator."""
+    return lambda wildcards: [
+        path
+        for (generator, _), path in layout(wildcards).by_split(stage).items()
+        if generator == wildcards.generator
+    ]
+
+
 def given(path):
     """An optional input: no file where there is no path."""
     return [] if path is None else path

@@ -6,15 +6,6 @@
 # documents that are held out of it.
 
 
-def splits_of(stage):
-    """An input function: a stage's files of all splits of a generator."""
-    return lambda wildcards: [
-        path
-        for (generator, _), path in layout(wildcards).by_split(stage).items()
-        if generator == wildcards.generator
-    ]
-
-
 # What stands on the training side, as it is or nearly so, is not asked about. Training depends on
 # nothing of this.
 rule keep_apart:
