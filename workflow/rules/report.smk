@@ -59,3 +59,32 @@ rule write_page:
         uses=used(uses.report),
     script:
         "../scripts/write_page.py"
+
+
+# What the experiments of this run say that they reproduce, on one page.
+rule write_reports:
+    input:
+        lambda wildcards: [
+            path for layout in LAYOUTS.values() for path in layout.reproductions()
+        ],
+    output:
+        page="results/reports.html",
+    log:
+        "logs/reports.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=lambda wildcards: {
+            name: uses.report(layout).identity() for name, layout in LAYOUTS.items()
+        },
+        reproduces=lambda wildcards: [
+            (
+                layout.experiment.reproduces.model_dump()
+                if layout.experiment.reproduces
+                else {}
+            )
+            for layout in LAYOUTS.values()
+        ],
+    script:
+        "../scripts/write_reports.py"

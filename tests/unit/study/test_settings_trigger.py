@@ -52,7 +52,7 @@ FIRST = {
     # whether models read the text decides what equal pairs are
     "prompt": "synthesize",
 }  # fmt: skip
-SHOWN = ("published", "title", "question", "compute")
+SHOWN = ("published", "reproduces", "title", "question", "compute")
 FIRST |= dict.fromkeys(SHOWN, REPORT[0])
 TRIED = 4  # other values of a setting, as long as none has an effect
 YEARS = {"train": {"from": 2005, "to": 2006}, "test": {"from": 2008, "to": 2008}}
@@ -138,6 +138,12 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
     whole = {"source": SOURCES[0], "splits": YEARS} | FULL
     yield Experiment.model_validate(whole), tuple(FIRST)
     for more in (
+        {
+            "reproduces": {
+                "report": "a",
+                "lines": [{"what": "a", "ours": ["tables/years", "figures/loss"]}],
+            }
+        },
         {"published": [{"test_set": "rules", "values": {"full": {"all": 0.5}}}]},
         {"training": {"best_by": "token_f1"}},
         {"splits": YEARS | {"sample": {"train": 3, "test": 3}}},
@@ -371,9 +377,10 @@ def test_a_prompt_counts_by_its_text(tmp_path):
 def test_a_rule_and_its_script_go_through_the_same_door():
     """And scripts have no other access to an experiment, but for commands about several."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    several = ("prune", "refresh", "download_base", "write_reports")
     for path in (ROOT / "workflow/scripts").glob("*.py"):
         text = path.read_text()
-        assert "experiment_file" not in text or path.stem in ("prune", "refresh", "download_base")
+        assert "experiment_file" not in text or path.stem in several
         taken = re.findall(r"job\(snakemake, uses\.(\w+)\)", text)
         [rule] = re.findall(rf"\nrule {path.stem}:\n.*?\n    script:", rules, re.S) or [""]
         assert re.findall(r"uses=used\(uses\.(\w+)\)", rule) == taken, path

@@ -94,13 +94,13 @@ def write_page(
         style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
     script = (PARTS / "script.js").read_text(encoding="utf-8")
     data = answers_side_by_side(layout, limit=questions, budget=BYTES)
-    text = _template().render(
+    template = environment().get_template("template.html")
+    text = template.render(
         number=number,
         p_text=p_text,
         level=level,
         experiment=experiment,
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'",
+        policy=content_policy(style, script),
         style=style,
         script=script,
         data=embed_json(data),
@@ -152,13 +152,21 @@ def write_page(
         stream.write(text)
 
 
-def _template() -> Any:
-    """The page's; escaping is on, and only ``|safe`` in it passes markup, that of this program."""
+def environment() -> Any:
+    """Of the templates; escaping is on, and only ``|safe`` passes markup, that of this program."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     how: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     how |= {"loader": FileSystemLoader(PARTS), "trim_blocks": True, "lstrip_blocks": True}
-    return Environment(**how).get_template("template.html")
+    return Environment(**how)
+
+
+def content_policy(style: str, script: str = "") -> str:
+    """What a page may load: nothing; its own style and script are known by what they say."""
+    own = f"script-src '{_hash(script)}'; " if script else ""
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; {own}base-uri 'none'; form-action 'none'"
+    )
 
 
 def _hash(text: str) -> str:

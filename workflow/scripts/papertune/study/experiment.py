@@ -52,6 +52,9 @@ class Experiment(Documents):
     )
     metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
     comparison: settings.Comparison = settings.Comparison()
+    reproduces: settings.Reproduction | None = cosmetic(
+        None, description="the report, for the page of all of them"
+    )
     published: list[settings.Published] = []
     filter: settings.QuestionFilter | None = added(
         None, description="tells the study's questions from others; none is learned where null"

@@ -12,6 +12,7 @@ from papertune.study.settings import (
     UnrelatedDataset,
     writers,
 )
+from papertune.study.settings.reproduction import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,23 @@ class Layout:
         if self.experiment.sets[name].most is None:
             return self.questions(name)
         return f"{self.root}/test_sets/{name}.parquet"
+
+    def reproduced(self, line: Line) -> list[str]:
+        """The tables and figures that stand beside a line of the report that is reproduced."""
+        endings = {"tables": "csv", "figures": "svg"}
+        found = (one.partition("/") for one in line.ours)
+        return [
+            f"{self.root}/{kind}/{name}.{endings[kind]}"
+            for kind, _, name in found
+            if kind in endings
+        ]
+
+    def reproductions(self) -> list[str]:
+        """All that the page of reports is made of, if this experiment has a part in it."""
+        if self.experiment.reproduces is None:
+            return []
+        every = chain.from_iterable(map(self.reproduced, self.experiment.reproduces.lines))
+        return [f"{self.root}/made.json", *dict.fromkeys(every)]
 
     def further_tables(self) -> dict[str, str]:
         """Name → file of the tables that only some experiments have."""
