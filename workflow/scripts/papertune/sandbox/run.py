@@ -1,9 +1,18 @@
 """A program in a sandbox: no network, no files but a scratch folder, and limits on all it can use up.
 
-It is run by bubblewrap, or in namespaces by ``unshare`` of util-linux. Within it sees the system's
-libraries and Python, read-only, its own processes alone, and a folder in memory to write to; with it go
-all its children. Where a machine lets nobody make namespaces nothing is run, unless somebody takes the
-risk.
+It is run by bubblewrap, or in namespaces by ``unshare`` of util-linux, and with a filter of system
+calls. Within it sees the system's libraries and Python, read-only, its own processes alone, and a
+folder in memory to write to; with it go all its children. Where a machine lets nobody make namespaces
+nothing is run, unless somebody takes the risk.
+
+A program has passed if it came to its end. Only then it asks for a word and gives it back: what ends
+before (``sys.exit(0)`` in the place of an answer) has not passed, whatever it says, and there is no word
+in it that could be found. What remains possible: answer and tests are one process, so a program that is
+made to deceive can play the part of what runs it, ask for the word and end; or change what tests
+compare with. That takes no accident but intent, and of no kind of program can it be kept.
+
+Memory is looked at twenty times a second: for a moment a program can have more. A fault of the kernel,
+which is the user's own, is a way out of any such sandbox.
 """
 
 import math
@@ -11,13 +20,14 @@ import os
 import platform
 import secrets
 import selectors
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -25,25 +35,31 @@ from typing import Any, Literal
 import psutil
 
 from papertune.errors import PapertuneError
+from papertune.sandbox import syscalls
 
 Way = Literal["bubblewrap", "namespaces", "none"]
 Fate = Literal["passed", "failed", "time", "memory", "output"]
 
-CAGE = Path(__file__).with_name("cage.sh")
+CAGE, DRIVER = (
+    Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("cage.sh", "driver.py")
+)
 # root has no limit on processes, so that its programs are another's: each is of a user of its own, as
 # one's processes are counted together
 USERS = range(2**30, 2**31)
 COUNTED_APART = (5, 14)  # the Linux from which on processes are counted per namespace
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives")
-ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"}
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache",
+)  # fmt: skip
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 LOOK = 0.05  # seconds between two looks at its memory
+SPARE = 2  # seconds more after which it ends by itself, where nobody is there any more to end it
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a program may use up; beyond it is killed."""
 
-    seconds: float = 10.0  # on the clock, and of the processor
+    seconds: float = 10.0  # on the clock; about as much of the processor, each process
     memory: int = 512 * 2**20  # bytes, of all its processes together
     processes: int = 16
     scratch: int = 16 * 2**20  # bytes of files
@@ -70,9 +86,11 @@ class SandboxError(PapertuneError):
 @cache
 def way() -> Way:
     """How programs can be kept apart on this machine, found out by trying."""
-    for one in ("bubblewrap", "namespaces"):
+    # root needs none that works without its rights, and is more than a user in one
+    ways: tuple[Way, ...] = ("bubblewrap", "namespaces") if os.geteuid() else ("namespaces",)
+    for one in ways:
         with suppress(OSError, subprocess.SubprocessError):
-            if _run("pass", Limits(), one).passed:
+            if run_by(one, "pass", Limits()).passed:
                 return one
     return "none"
 
@@ -80,7 +98,10 @@ def way() -> Way:
 def run(program: str, limits: Limits = Limits(), *, allow_unsafe: bool = False) -> Outcome:
     """Run a Python program to its end.
 
-    It has passed if it ran to its last line: one that ends itself before has not, whatever it says.
+    Args:
+        program: It has passed if it came to its end; what it is run as is not ``__main__``.
+        allow_unsafe: Where nothing keeps it apart, run it as the user who asks, with its limits and
+            the filter alone: it can read all files of that user, change them, and end its processes.
 
     Raises:
         SandboxError: it cannot be kept apart, and nobody allowed it to run without.
@@ -91,65 +112,110 @@ def run(program: str, limits: Limits = Limits(), *, allow_unsafe: bool = False) 
             "programs that a model wrote cannot be kept apart on this machine: it lets nobody make "
             "namespaces",
             hint="install bubblewrap, or run this on a machine that allows user namespaces "
-            "(sysctl user.max_user_namespaces); allow_unsafe: true runs them as you",
+            "(sysctl user.max_user_namespaces); programs.allow_unsafe: true runs them as you",
         )
-    return _run(program, limits, chosen)
+    return run_by(chosen, program, limits)
 
 
-def _run(program: str, limits: Limits, chosen: Way) -> Outcome:
-    word = secrets.token_hex(16)
-    driver = (
-        f"exec(compile({program!r}, 'program.py', 'exec'), {{'__name__': 'program'}})\n"
-        f"print('\\n{word}', flush=True)\n"
-    )
-    with tempfile.TemporaryDirectory(prefix="papertune-run-") as folder:
-        process = subprocess.Popen(
-            _command(chosen, limits, folder), cwd=folder, env=ENVIRONMENT, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+def run_by(chosen: Way, program: str, limits: Limits) -> Outcome:
+    """The same by one of the ways."""
+    rules = syscalls.rules(signals=chosen != "none")
+    ours, theirs = socket.socketpair()
+    with ours, tempfile.TemporaryDirectory(prefix="papertune-run-") as folder:
+        with theirs:
+            code = f"{DRIVER}\n\nrun({program!r}, {rules!r}, {theirs.fileno()})\n"
+            process = subprocess.Popen(
+                _command(chosen, limits, folder), cwd=folder, env=ENVIRONMENT,
+                start_new_session=True, pass_fds=[theirs.fileno()],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        watched = _Watched(process, ours, memoryview(code.encode("utf-8", "surrogatepass")))
         try:
-            fate, said = _watched(process, driver.encode("utf-8", "surrogatepass"), limits)
+            fate = watched.until(limits)
         finally:
             _kill(process)
-    lines = said.decode("utf-8", "replace").rstrip("\n").split("\n")
+    said = bytes(watched.said[-limits.output :]).decode("utf-8", "replace").strip()
     if fate is None:
-        fate = "passed" if process.returncode == 0 and lines[-1:] == [word] else "failed"
-    return Outcome(fate, "\n".join(line for line in lines if line != word).strip())
+        fate = "passed" if process.returncode == 0 and watched.came_to_its_end else "failed"
+    return Outcome(fate, said)
 
 
-def _watched(
-    process: subprocess.Popen[bytes], given: bytes, limits: Limits
-) -> tuple[Fate | None, bytes]:
-    """What a program said until it ended by itself (then no fate), or was beyond a limit."""
-    assert process.stdin is not None and process.stdout is not None
-    said, until = bytearray(), time.monotonic() + limits.seconds
-    rest = memoryview(given)
-    with selectors.DefaultSelector() as ready:
-        for stream, what in ((process.stdin, "write"), (process.stdout, "read")):
-            os.set_blocking(stream.fileno(), False)
-            ready.register(
-                stream, selectors.EVENT_WRITE if what == "write" else selectors.EVENT_READ, what
+@dataclass
+class _Watched:
+    """A program at work, what it is given and what it said."""
+
+    process: subprocess.Popen[bytes]
+    channel: socket.socket
+    rest: memoryview
+    said: bytearray = field(default_factory=bytearray)
+    told: bytearray = field(default_factory=bytearray)  # on the channel
+    word: bytes = field(default_factory=lambda: secrets.token_hex(16).encode())
+
+    @property
+    def came_to_its_end(self) -> bool:
+        """Whether it asked for the word, and knows it."""
+        return bytes(self.told) == b"?" + self.word
+
+    def until(self, limits: Limits) -> Fate | None:
+        """Watch it until it ends by itself (then no fate), or is beyond a limit."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        end, look = time.monotonic() + limits.seconds, time.monotonic() + LOOK
+        with selectors.DefaultSelector() as ready:
+            ways = (
+                (self.process.stdin, selectors.EVENT_WRITE, self._give),
+                (self.process.stdout, selectors.EVENT_READ, self._listen),
+                (self.channel, selectors.EVENT_READ, self._answer),
             )
-        while True:
-            for key, _ in ready.select(LOOK):
-                if key.data == "write":
-                    with suppress(BrokenPipeError):
-                        rest = rest[os.write(key.fd, rest) :]
-                        if rest:
-                            continue
-                    ready.unregister(process.stdin)
-                    process.stdin.close()
-                elif part := os.read(key.fd, 65536):
-                    said += part
-                else:
-                    process.wait()
-                    return None, bytes(said)
-            if len(said) > limits.output:
-                return "output", bytes(said[: limits.output])
-            if time.monotonic() > until:
-                return "time", bytes(said)
-            if sum(_sizes(process)) > limits.memory:
-                return "memory", bytes(said)
+            for stream, event, handle in ways:
+                os.set_blocking(stream.fileno(), False)
+                ready.register(stream, event, handle)
+            while True:
+                listening = bool(ready.get_map())
+                found = ready.select(LOOK) if listening else []
+                for key, _ in found:
+                    if not key.data(key.fd):
+                        ready.unregister(key.fileobj)
+                if not found and self._ended(0 if listening else LOOK):
+                    return None
+                now = time.monotonic()
+                if len(self.said) > limits.output:
+                    return "output"
+                if now > end:
+                    return "time"
+                if now > look:
+                    look = now + LOOK
+                    if sum(_sizes(self.process)) > limits.memory:
+                        return "memory"
+
+    def _ended(self, seconds: float) -> bool:
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return self.process.returncode is not None
+
+    # each says whether there is more to come
+
+    def _give(self, fd: int) -> bool:
+        try:
+            self.rest = self.rest[os.write(fd, self.rest) :]
+        except BrokenPipeError:
+            self.rest = self.rest[:0]
+        if not self.rest and self.process.stdin is not None:
+            self.process.stdin.close()
+        return bool(self.rest)
+
+    def _listen(self, fd: int) -> bool:
+        part = os.read(fd, 65536)
+        self.said += part
+        return bool(part)
+
+    def _answer(self, fd: int) -> bool:
+        part = b""
+        with suppress(OSError):
+            part = self.channel.recv(64)
+            if part == b"?" and not self.told:
+                self.channel.send(self.word)
+        self.told += part
+        return bool(part) and len(self.told) < 64
 
 
 def _sizes(process: subprocess.Popen[bytes]) -> Iterator[int]:
@@ -167,7 +233,7 @@ def _family(process: subprocess.Popen[bytes]) -> list[Any]:
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """With all its children: the first in a namespace of processes takes all others with it."""
-    for one in _family(process):
+    for one in _family(process) if process.poll() is None else []:
         with suppress(psutil.Error):
             one.kill()
     with suppress(ProcessLookupError):
@@ -179,30 +245,33 @@ def _command(chosen: Way, limits: Limits, folder: str) -> list[str]:
     prefix = os.path.realpath(sys.base_prefix)
     python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     own = () if Path(prefix).is_relative_to("/usr") else (prefix,)
-    # what ends it where whoever started it is gone
-    seconds = str(math.ceil(limits.seconds) + 2)
-    inside = ["timeout", "--signal=KILL", seconds, python, "-I", "-S", "-B", "-"]
-    rules = [
-        f"--cpu={math.ceil(limits.seconds) + 1}", f"--as={limits.memory}", "--core=0",
-        f"--nproc={limits.processes + _crowd()}", f"--fsize={limits.scratch}", "--nofile=64",
+    seconds, root = math.ceil(limits.seconds), os.geteuid() == 0
+    inside = [
+        *("timeout", "--signal=KILL", str(seconds + SPARE)), python, "-I", "-S", "-B", "-",
     ]  # fmt: skip
+    rules = [
+        f"--cpu={seconds + 1}", f"--as={limits.memory}", "--core=0", "--nofile=64",
+        f"--nproc={limits.processes + _crowd()}", f"--fsize={limits.scratch}",
+    ]  # fmt: skip
+    user = str(USERS[secrets.randbelow(len(USERS))]) if root else ""
     if chosen == "none":
-        return ["prlimit", *rules, "--", *inside]
+        other = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
+        if root:
+            os.chown(folder, int(user), -1)
+        return ["prlimit", *rules, "--", *other * root, *inside]
     seen = [path for path in (*SYSTEM, *own) if os.path.lexists(path)]
     if chosen == "bubblewrap":
         bind = (part for path in seen for part in _shown(path))
         return [
-            "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
-            *(part for item in ENVIRONMENT.items() for part in ("--setenv", *item)), *bind,
-            "--proc", "/proc", "--dev", "/dev", "--size", str(limits.scratch), "--tmpfs", "/tmp",
-            "--remount-ro", "/", "--chdir", "/tmp", "--", "prlimit", *rules, "--", *inside,
+            "bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
+            "--new-session", *bind, "--proc", "/proc", "--dev", "/dev",
+            *("--size", str(limits.scratch), "--tmpfs", "/tmp", "--remount-ro", "/"),
+            "--chdir", "/tmp", "--", "prlimit", *rules, "--", *inside,
         ]  # fmt: skip
-    root = os.geteuid() == 0
-    user = str(USERS[secrets.randbelow(len(USERS))]) if root else ""
     spaces = ["--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts"]
-    given = [folder, str(limits.scratch), user, ":".join(seen), ":".join(rules), "--"]
     mapped = [] if root else ["--user", "--map-root-user"]
-    return ["unshare", *mapped, *spaces, "--", "sh", str(CAGE), *given, *inside]
+    given = [folder, str(limits.scratch), user, ":".join(seen), ":".join(rules), "--"]
+    return ["unshare", *mapped, *spaces, "--", "sh", "-c", CAGE, "sh", *given, *inside]
 
 
 def _shown(path: str) -> list[str]:
