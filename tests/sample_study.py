@@ -8,7 +8,9 @@ import json
 import random
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from papertune.answering.probes import gather_probes
 from papertune.collect.identifiers import document_id
 from papertune.collect.sampling import not_sampled
 from papertune.demo.papers import Paper, papers
@@ -25,6 +27,7 @@ from papertune.scores.scoring import score_answers
 from papertune.study.design import Design
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
+from papertune.study.probes import probe_sets
 from papertune.study.splits import split_of
 
 SETTINGS = {
@@ -97,9 +100,11 @@ def write_report(study: Study, output: Path, **more) -> str:
     return output.read_text(encoding="utf-8")
 
 
-def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12) -> Study:
-    """Write a study; ``hostile`` is put into every title, question, answer and label."""
-    values = json.loads(json.dumps(SETTINGS))
+def make_study(
+    folder: Path, *, metrics: list[str], hostile: str = "", per_year: int = 12, **more: Any
+) -> Study:
+    """A study with ``more`` settings; ``hostile`` is put into every title, question, answer, label."""
+    values = json.loads(json.dumps(SETTINGS | more))
     values |= {"metrics": metrics, "comparison": {"metric": metrics[0]}}
     values["title"] += hostile
     values["question"] += hostile
@@ -115,6 +120,12 @@ def make_study(folder: Path, *, metrics: list[str], hostile: str = "", per_year:
     for generator, split in layout.generated:
         _pairs(layout, generator, split, kept, hostile)
     for cell in layout.by_cell("answers"):
+        _answers(layout, cell, draw, hostile)
+    for name, path in layout.probes().items():
+        picked = {probe: Path(file) for probe, file in layout.picked(name).items()}
+        how = {"instruction": study.experiment.instruction, "picked": picked}
+        gather_probes(probe_sets(study.experiment)[name], **how, output=Path(path))
+    for cell in layout.of_probes("answers"):
         _answers(layout, cell, draw, hostile)
     for (model, seed), path in layout.models().items():
         _model(Path(path), model == "full", seed, draw)
@@ -190,15 +201,16 @@ def _pairs(
 def _answers(layout: Layout, cell: tuple[str, int, str], draw: random.Random, hostile: str) -> None:
     model, _, test_set = cell
     answers = []
-    for pair in read_pairs(layout.by_split("datasets")[test_set, "test"]):
-        right = draw.random() < SKILL[model][test_set]
+    for pair in read_pairs(layout.test_set(test_set)):
+        right = draw.random() < SKILL[model].get(test_set, 0.5)
         text = pair.answer if right else "a cache of the suite"
         nll = draw.uniform(0.1, 1) if right else draw.uniform(3, 9)
         about = (pair.id, pair.document, pair.year, pair.question, pair.answer, text + hostile)
         answers.append(Answer(*about, nll, 3, len(text.split()), draw.random() < 0.05))
-    path, study = layout.by_cell("answers")[cell], layout.experiment
+    of = layout.of_probes if test_set in layout.probes() else layout.by_cell
+    path, study = of("answers")[cell], layout.experiment
     write_records(path, answers)
-    output = layout.by_cell("scores")[cell]
+    output = of("scores")[cell]
     score_answers(path, output, study.scored, study.scoring_embedders, Path(layout.root))
 
 

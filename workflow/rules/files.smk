@@ -1,4 +1,5 @@
 # The files of an experiment as rules take and make them. No rules.
+from glob import glob
 
 
 def study(wildcards):
@@ -47,6 +48,12 @@ def figure(name, category):
     """A figure, shown in Snakemake's report."""
     path = f"results/{{experiment}}/figures/{name}.svg"
     return report(path, caption=f"../report/{name}_figure.rst", category=category)
+
+
+def files_of_ratings(wildcards):
+    """What people saved so far, in a fixed order; what is no file is none of theirs."""
+    found = glob(study(wildcards).ratings)
+    return sorted(path for path in found if os.path.isfile(path))
 
 
 def there(experiment, folder):

@@ -36,6 +36,7 @@ rule write_page:
         larger="results/{experiment}/tables/size.csv",
         leakage="results/{experiment}/tables/leakage.csv",
         further=every(Layout.further_tables),
+        probes=lambda wildcards: layout(wildcards).tables_of_probes(),
         figures=[
             f"results/{{experiment}}/figures/{name}.svg"
             for name in ("documents", "matrix", "loss", "cost")

@@ -12,7 +12,8 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 
 from papertune.report.figures import COLOURS, NAMES, colour, draw_figures, read_history
-from papertune.report.page import embed_json, safe_url, settings_text
+from papertune.report.page import safe_url, settings_text
+from papertune.report.parts import embed_json
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.study.experiment import Experiment
 from papertune.study.settings import TransformersGenerator

@@ -29,9 +29,11 @@ ORDER = (
     *(
         "train",
         "choose_questions",
+        "gather_probes",
         "answer",
         "score",
         "compare",
+        "rate_probes",
         "list_unrelated",
         "learn_filter",
         "count_stages",
@@ -47,6 +49,7 @@ FIRST = {
     "dataset": "synthesize", "models": "synthesize",  # which has to write what a model trains on
     "bases": "pretrain_base", "training": "train", "union": "train", "seeds": "train",
     "embedder": "train", "embedders": "train", "answering": "answer", "metrics": "score",
+    "probes": "gather_probes", "ratings": "rate_probes",
     "comparison": "compare", "export": "export_model",
     "filter": "synthesize",  # which has to write the study's questions
     # whether models read the text decides what equal pairs are
@@ -160,6 +163,15 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
                 "local": {"book": "closed"},
             },
         },
+        {
+            "probes": {
+                "given": {"prompt": "Why?", "reference": "So"},
+                "about": {"prompt": "Why?", "context": "So it is", "from": "unseen"},
+                "trained": {"from": "train", "pick": 2},
+                "tested": {"from": "test", "pick": 1, "generator": "posts"},
+            },
+            "ratings": "ratings/*.json",
+        },
         {"answering": {"engine": "server", "url": "http://a.example"}},
         {"answering": {"engine": "server", "serve": "a $port b", "adapters": "c"}},
         {"answering": {"serve": "a $port b"}},
@@ -201,10 +213,14 @@ def plan(study: Experiment) -> dict[tuple[str, ...], Any]:
         job(uses.train, *files, model=model, seed=seed)
         if layout.model(model, seed).replace("models", "exports") in layout.exports():
             job(uses.export_model, model=model, seed=seed)
-    for model, seed, test_set in layout.by_cell("answers"):
+    for name in layout.probes():
+        job(uses.gather_probes, *layout.picked(name).values(), test_set=name)
+    if layout.ratings():
+        job(uses.rate_probes, study.ratings)
+    for model, seed, test_set in [*layout.by_cell("answers"), *layout.of_probes("answers")]:
         cell = {"model": model, "seed": seed, "test_set": test_set}
         job(uses.answer, layout.base(model), layout.test_set(test_set), **cell)
-        if study.sets[test_set].most is not None:
+        if test_set in study.sets and study.sets[test_set].most is not None:
             job(uses.choose_questions, test_set=test_set)
         job(uses.score, *layout.scorers().values(), **cell)
     if study.filter:

@@ -103,7 +103,12 @@ def results_of(layout: Layout) -> list[str]:
         *layout.by_split("datasets").values(),
         *(f"{layout.root}/bases/{name}" for name in pretrained),
         *layout.models().values(),
-        *(path for stage in ("answers", "scores") for path in layout.by_cell(stage).values()),
+        *(
+            path
+            for stage in ("answers", "scores")
+            for cells in (layout.by_cell(stage), layout.of_probes(stage))
+            for path in cells.values()
+        ),
         *(f"{layout.root}/tables/{name}.csv" for name in ("matrix", "counts", "comparison")),
         *map(layout.leakage, ("suspects.jsonl", "matrix.csv")),
         *([layout.filter("filter.json")] if layout.experiment.filter else []),

@@ -17,6 +17,7 @@ from papertune.files import count_lines
 from papertune.footprint.architecture import Architecture, from_scratch
 from papertune.footprint.study import architecture_for, architecture_to_be
 from papertune.study.layout import Layout
+from papertune.study.probes import probe_sets
 from papertune.study.settings import Part, PromptedGenerator, Training
 
 START = 1.5  # seconds of a job whose work is a moment
@@ -186,10 +187,11 @@ def _steps(training: Training, examples: float) -> float:
 
 def _answering(layout: Layout, wildcards: Mapping[str, str]) -> float:
     study, arch = layout.experiment, architecture_for(layout, wildcards["model"])
-    asked, of = _asked(layout, wildcards["test_set"]), study.sets[wildcards["test_set"]]
-    # once for an answer and once for a likelihood, or for all questions about a document
-    pairs = study.generators[of.generator].pairs
-    text = _text(layout, of.documents) * (1 / pairs if pairs > 1 else 2) * (of.book == "open")
+    asked, text = _asked(layout, wildcards["test_set"]), 0.0
+    if of := study.sets.get(wildcards["test_set"]):  # a probe's text is short, or it has none
+        # once for an answer and once for a likelihood, or for all questions about a document
+        pairs = study.generators[of.generator].pairs
+        text = _text(layout, of.documents) * (1 / pairs if pairs > 1 else 2) * (of.book == "open")
     new = min(study.answering.max_new_tokens, WRITTEN)
     adapted = ADAPTED if study.recipe_of(wildcards["model"]).with_adapters else 1
     reading = _reading(arch, PADDED * (text + 3 * WRITTEN))
@@ -228,7 +230,9 @@ def _questions(layout: Layout, writer: str, split: str) -> float:
 
 
 def _asked(layout: Layout, test_set: str) -> float:
-    """Questions of a test set."""
+    """Questions of a test set, or of probes."""
+    if probes := probe_sets(layout.experiment).get(test_set):
+        return sum(probe.pick or 1 for probe in probes.values())
     one = layout.experiment.sets[test_set]
     count = _questions(layout, one.generator, one.split)
     return min(count, one.most or count)

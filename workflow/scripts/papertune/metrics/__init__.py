@@ -1,6 +1,6 @@
 """The metrics: what each one measures, and the parts from which a cell of the matrix is made."""
 
-from papertune.metrics import form, likelihood, meaning, overlap, repetition
+from papertune.metrics import form, likelihood, meaning, overlap, rating, repetition
 from papertune.metrics.metric import (
     METRICS,
     Embeddings,
@@ -25,5 +25,6 @@ __all__ = [
     "metric_named",
     "overlap",
     "part_keys",
+    "rating",
     "repetition",
 ]

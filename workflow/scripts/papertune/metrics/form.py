@@ -25,7 +25,7 @@ _AFTER = re.compile(r"[^\w\s(\[{“‘«]*")  # what belongs to the token before
 _LINE = re.compile(r"\S[^\n]*")
 
 
-@metric("Cut at the limit", higher_is_better=False, of_text=False)
+@metric("Cut at the limit", higher_is_better=False, of_text=False, needs_reference=False)
 def cut_at_limit(answer: Answer, _: Embeddings | None) -> Parts:
     """Share of answers that were cut at the limit of tokens (answering.max_new_tokens): the model
     had not ended them. One whose end token is the last that fits is not cut.

@@ -45,6 +45,8 @@ class Metric:
     bounds: tuple[float, float] = (0.0, 1.0)  # that no value of a cell, nor its interval, is beyond
     higher_is_better: bool | None = True  # None: neither is
     digits: int = 3  # after the point, in tables
+    needs_reference: bool = True  # says nothing of an answer to a probe that has none
+    by_people: bool = False  # nothing that an experiment can ask for
     of_text: bool = True  # judges what an answer says: an answer cut to another form can be asked
     # what it compares in meaning: texts that must be embedded before an answer is measured
     texts: Callable[[Answer], tuple[str, ...]] | None = None

@@ -11,7 +11,7 @@ from papertune.records import Answer
 RUN = 4  # words
 
 
-@metric("Repetition", higher_is_better=False, of_text=False)
+@metric("Repetition", higher_is_better=False, of_text=False, needs_reference=False)
 def repetition(answer: Answer, _: Embeddings | None) -> Parts:
     """Share of an answer's sequences of four words (in scripts without blanks between words, of four
     characters) that repeat an earlier one. Answers of fewer than four words repeat nothing.
@@ -20,7 +20,7 @@ def repetition(answer: Answer, _: Embeddings | None) -> Parts:
     return (1 - len(set(grams)) / len(grams) if grams else 0.0,)
 
 
-@metric("Answers that repeat", higher_is_better=False, of_text=False)
+@metric("Answers that repeat", higher_is_better=False, of_text=False, needs_reference=False)
 def repeats(answer: Answer, _: Embeddings | None) -> Parts:
     """Share of answers in which a sequence of four words (in scripts without blanks between words, of
     four characters) comes again.
@@ -42,6 +42,7 @@ def _mean(sums: np.ndarray) -> np.ndarray:
     higher_is_better=None,
     digits=1,
     of_text=False,
+    needs_reference=False,
 )
 def repetition_begins(answer: Answer, _: Embeddings | None) -> Parts:
     """After how many words the first sequence of four begins that was there before, on average over

@@ -62,7 +62,7 @@ def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
         yield "synthesize", study.writer_label(generator), {"generator": generator, "split": split}
     for model, seed in layout.models():
         yield "train", study.model_label(model), {"model": model, "seed": str(seed)}
-    for model, seed, test_set in layout.by_cell("answers"):
+    for model, seed, test_set in [*layout.by_cell("answers"), *layout.of_probes("answers")]:
         for stage in ("answer", "score"):
             cell = {"model": model, "seed": str(seed), "test_set": test_set}
             yield stage, study.model_label(model), cell

@@ -1,7 +1,5 @@
 """The page: one HTML file that opens from disk, loads nothing and runs only its own script."""
 
-import base64
-import hashlib
 import json
 import re
 from collections import Counter
@@ -25,6 +23,8 @@ from papertune.report.knowledge import knowledge_table
 from papertune.report.leakage import read_leakage
 from papertune.report.made import told, write_made
 from papertune.report.numbers import gain_of, level, number, p_text, unread_note
+from papertune.report.parts import PARTS, content_policy, embed_json, environment
+from papertune.report.probes import probes_section
 from papertune.report.size import size_table
 from papertune.report.table import read_table
 from papertune.report.tables import (
@@ -44,7 +44,6 @@ from papertune.scores.writers import Contrast
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
-PARTS = Path(__file__).parent / "page_parts"
 QUESTIONS = 400  # per test set on the page
 BYTES = 3_000_000  # of answers and documents on the page; the rest is well below 2 MB
 LONGEST = 4000  # characters of a text on the page
@@ -114,6 +113,7 @@ def write_page(
             for model in experiment.models
         },
         beside=side_by_side(cells, experiment),
+        probes=probes_section(layout),
         gain_of=gain_of,
         colours=len(COLOURS),
         metric=metric_named(metric),
@@ -150,27 +150,6 @@ def write_page(
     )
     with atomic_write(output) as stream:
         stream.write(text)
-
-
-def environment() -> Any:
-    """Of the templates; escaping is on, and only ``|safe`` passes markup, that of this program."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    how: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
-    how |= {"loader": FileSystemLoader(PARTS), "trim_blocks": True, "lstrip_blocks": True}
-    return Environment(**how)
-
-
-def content_policy(style: str, script: str = "") -> str:
-    """What a page may load: nothing; its own style and script are known by what they say."""
-    own = f"script-src '{_hash(script)}'; " if script else ""
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; {own}base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list[tuple[str, str]]:
@@ -305,11 +284,3 @@ def _cut(text: str) -> str:
 def safe_url(url: str) -> str:
     """The url if it is a web address, else nothing: a page must not bring a link that runs."""
     return url if re.match(r"https?://[^\s/]", url) else ""
-
-
-def embed_json(value: Any) -> str:
-    """JSON that cannot end or change the script element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text

@@ -9,6 +9,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,15 @@ def _references(
             for split in ("train", "validation")
         ]
         recipe = study.recipe_of(model)
-        task = Task(
-            model=base, test_set=base, prompt=recipe.prompt,
-            asked=recipe.examples.asked, answering=study.answering,
-        )  # fmt: skip
-        answers = task.identity({})
-        del answers["model"]
+        asked = {study.asked_template(name, model) for name in layout.asked()}
+        tasks = [
+            Task(
+                model=base, test_set=base, prompt=prompt,
+                asked=recipe.examples.asked, answering=study.answering,
+            ).identity({})
+            for prompt in sorted(asked)
+        ]  # fmt: skip
+        answers = [{k: v for k, v in task.items() if k != "model"} for task in tasks]
         for seed in study.seeds_of(model):
             kind, made = BASES, pretrained(study.models[model].base)
             if model in study.trained:
@@ -163,8 +167,8 @@ def _references(
             weights = [one.weights for one in found if one.weights]
             if not weights and (digest := known(weights_digest, layout.model(model, seed))):
                 weights = [digest]
-            for stage in ANSWERS:
-                yield from ((stage, {**answers, "model": one}) for one in weights)
+            for stage, how in product(ANSWERS, answers):
+                yield from ((stage, {**how, "model": one}) for one in weights)
                 # all in its form, where it has results but is itself gone
                 if not weights and Path(layout.root).is_dir():
-                    yield stage, answers
+                    yield stage, how

@@ -6,7 +6,7 @@ from typing import Any
 
 from papertune.files import atomic_write, read_json
 from papertune.report.figures import inline
-from papertune.report.page import PARTS, content_policy, environment
+from papertune.report.parts import PARTS, content_policy, environment
 from papertune.report.table import read_table
 from papertune.study.layout import Layout
 from papertune.study.settings.reproduction import Line

@@ -11,6 +11,7 @@ from papertune.metrics.form import companions
 from papertune.study import settings
 from papertune.study.baselines import baseline_of, with_baselines
 from papertune.study.documents import Documents
+from papertune.study.probes import WITHOUT_TEXT, check_probes, probe_sets
 from papertune.study.prompts import ANSWER_FIELDS, QUESTION, asking_template, read_template
 from papertune.study.recipe import Recipe
 from papertune.study.settings import (
@@ -23,6 +24,7 @@ from papertune.study.settings import (
     writers,
 )
 from papertune.study.settings.notation import expand, nearest
+from papertune.study.test_sets import check_test_sets
 
 
 class Experiment(Documents):
@@ -41,6 +43,10 @@ class Experiment(Documents):
     test_sets: TestSets = Field(
         [], description="generators of test sets, all where it is empty; or the sets by name"
     )
+    probes: dict[Name, settings.Probe] = added(
+        {}, description="a few questions whose answers are shown side by side, and rated"
+    )
+    ratings: str = added("", description="files of what people rated, such as ratings/*.json")
     bases: dict[Name, settings.Base] = Field(min_length=1)
     training: Training = Training()
     models: dict[settings.ModelName, settings.Model] = Field(min_length=1)
@@ -100,7 +106,8 @@ class Experiment(Documents):
                 some = ", ".join(known)
                 raise ValueError(f"{key}: {name!r} is none of {some}{nearest(name, known)}")
         self._check_subsets()
-        self._check_test_sets()
+        check_test_sets(self)
+        check_probes(self)
         self._check_optimizers()
         return self
 
@@ -119,24 +126,6 @@ class Experiment(Documents):
                     f"models.{name}.subset.top: documents of this source have no score; take first "
                     "or fraction, or name the source's column of scores (columns.score)"
                 )
-
-    def _check_test_sets(self) -> None:
-        training = {name for model in self.trained for name in self.datasets_of(model)}
-        for name, one in self.sets.items():
-            if one.split == "train" and one.generator not in training:
-                raise ValueError(
-                    f"test_sets.{name}.questions: {one.generator} writes no pairs that train; take one "
-                    "of " + ", ".join(sorted(training))
-                )
-            if one.split == "held_out" and one.generator in training and not self.splits.held_out:
-                raise ValueError(
-                    f"test_sets.{name}.documents: all pairs of {one.generator} about these train; hold "
-                    "some of them out (splits.held_out: 0.1), or take a generator of which none trains"
-                )
-            self.asked_template(name)
-        if not self.usual_sets:
-            how = "give one about documents that test, with open book"
-            raise ValueError(f"test_sets: what the study claims rests on such questions; {how}")
 
     def _check_optimizers(self) -> None:
         trained = {
@@ -197,7 +186,8 @@ class Experiment(Documents):
     def metric_names(self) -> list[str]:
         """Every metric that there is, with those of this experiment's embedders."""
         by_meaning = [name for name, one in METRICS.items() if one.texts]
-        return [*METRICS, *(f"{own}@{name}" for own in by_meaning for name in self.embedders)]
+        of_these = [f"{own}@{name}" for own in by_meaning for name in self.embedders]
+        return [name for name, one in METRICS.items() if not one.by_people] + of_these
 
     def embedder_named(self, name: str) -> settings.Embedder:
         """The embedder of a name, the first one where it is empty."""
@@ -250,6 +240,8 @@ class Experiment(Documents):
 
     def asked_template(self, test_set: str, model: str = "") -> str:
         """The text of the prompt that a model is asked a test set's questions with."""
+        if test_set in probe_sets(self):
+            return QUESTION if test_set == WITHOUT_TEXT else self.answer_template(model)
         one = self.sets[test_set]
         if one.book == "open" and not one.prompt:
             return self.answer_template(model) if model else ""
@@ -280,7 +272,7 @@ class Experiment(Documents):
 
     def presentation(self) -> dict[str, Any]:
         """What tables, figures and the page show besides numbers, and captions say."""
-        named = [*self.generators.items(), *self.models.items()]
+        named = [*self.generators.items(), *self.models.items(), *self.probes.items()]
         return {
             "title": self.title,
             "question": self.question,

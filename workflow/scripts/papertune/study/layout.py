@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from papertune.study.experiment import Experiment
+from papertune.study.probes import picked_from, probe_sets
 from papertune.study.settings import (
     OpenAIGenerator,
     Part,
@@ -129,7 +130,12 @@ class Layout:
         return {name: self.test_set(name) for name in self.experiment.sets}
 
     def test_set(self, name: str) -> str:
-        """The questions of a test set: all of a generator's split, or what is chosen of them."""
+        """The questions of a test set: all of a generator's split, or what is chosen of them.
+
+        Probes, too, are asked as sets.
+        """
+        if name in probe_sets(self.experiment):
+            return f"{self.root}/probes/{name}.parquet"
         if self.experiment.sets[name].most is None:
             return self.questions(name)
         return f"{self.root}/test_sets/{name}.parquet"
@@ -160,6 +166,36 @@ class Layout:
             "filter": study.filter,
         }
         return {name: f"{self.root}/tables/{name}.csv" for name, one in there.items() if one}
+
+    def probes(self) -> dict[str, str]:
+        """Name → file of the sets that probes are asked as."""
+        return {name: self.test_set(name) for name in probe_sets(self.experiment)}
+
+    def ratings(self) -> dict[str, str]:
+        """What is made of people's ratings of answers to probes, by name; nothing without such."""
+        if not self.experiment.ratings:
+            return {}
+        names = ("matrix", "agreement", "texts")
+        found = {name: f"{self.root}/ratings/{name}.csv" for name in names}
+        return found | {"rejected": f"{self.root}/rejected/ratings.jsonl"}
+
+    def tables_of_probes(self) -> list[str]:
+        """The tables of probes that the page is made beside."""
+        names = [*["probes"] * bool(self.probes()), *["ratings"] * bool(self.ratings())]
+        return [f"{self.root}/tables/{name}.csv" for name in names]
+
+    def asked(self) -> list[str]:
+        """The names of all that models are asked: test sets and probes."""
+        return [*self.experiment.test_set_names, *self.probes()]
+
+    def picked(self, test_set: str) -> dict[str, str]:
+        """Probe → file of the pairs that it picks from, of those that are asked as one set."""
+        study = self.experiment
+        return {
+            name: f"{self.root}/datasets/{'/'.join(picked_from(study, probe))}.parquet"
+            for name, probe in probe_sets(study)[test_set].items()
+            if probe.pick
+        }
 
     def cards(self) -> list[str]:
         """The cards of all datasets."""
@@ -193,12 +229,19 @@ class Layout:
 
     def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
         """(model, seed, test set) → file of a stage, ``answers`` or ``scores``."""
-        study = self.experiment
+        return self._cells(stage, self.experiment.test_set_names)
+
+    def of_probes(self, stage: str) -> dict[tuple[str, int, str], str]:
+        """The same of the sets that probes are asked as."""
+        return self._cells(stage, self.probes())
+
+    def _cells(self, stage: str, sets: Iterable[str]) -> dict[tuple[str, int, str], str]:
+        study, names = self.experiment, list(sets)
         return {
             (model, seed, test_set): f"{self.root}/{stage}/{model}/seed-{seed}/{test_set}.jsonl"
             for model in study.models
             for seed in study.seeds_of(model)
-            for test_set in study.test_set_names
+            for test_set in names
         }
 
     def hub(self, model: str, revision: str) -> str:

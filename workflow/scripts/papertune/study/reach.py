@@ -58,6 +58,9 @@ def refused_commands(study: Experiment, allowed: Collection[str]) -> Iterator[st
 
 def _templates(study: Experiment) -> Iterator[tuple[str, Path]]:
     yield "prompt", Path(study.prompt)
+    for name, one in study.sets.items():
+        if one.prompt:
+            yield f"test_sets.{name}.prompt", Path(one.prompt)
     for name, generator in study.generators.items():
         if prompt := getattr(generator, "prompt", ""):
             yield f"generators.{name}.prompt", Path(prompt)
@@ -73,6 +76,9 @@ def _data(study: Experiment) -> Iterator[tuple[str, Path]]:
             yield f"bases.{name}.pretrain.corpus.files", Path(file)
     if study.filter and isinstance(study.filter.against, UnrelatedTable):
         yield "filter.against.path", study.filter.against.file
+
+    if study.ratings:
+        yield "ratings", Path(study.ratings)
 
 
 def _within(path: Path, roots: list[Path]) -> bool:

@@ -12,6 +12,7 @@ from papertune.identity import canonical
 from papertune.study import versions
 from papertune.study.design import Design
 from papertune.study.layout import Layout
+from papertune.study.probes import probe_sets
 from papertune.study.prompts import ANSWER_FIELDS, read_template
 from papertune.study.settings.base import identity_of
 from papertune.study.splits import HeldOut, SplitOf, chooser
@@ -146,6 +147,27 @@ def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
 def choose_questions(layout: Layout, test_set: str) -> Uses:
     """Of one test set."""
     return Uses(versions.CHOOSE, {"most": layout.experiment.sets[test_set].most})
+
+
+def gather_probes(layout: Layout, test_set: str) -> Uses:
+    """Of the probes that are asked as one set."""
+    chosen = {
+        "probes": probe_sets(layout.experiment)[test_set],
+        "instruction": layout.experiment.instruction,
+    }
+    return Uses(versions.PROBE, chosen, {"picks": list(layout.picked(test_set))})
+
+
+def rate_probes(layout: Layout) -> Uses:
+    """Of what people thought of answers to probes."""
+    study = layout.experiment
+    chosen = {
+        "sets": list(layout.probes()),
+        "cells": list(layout.of_probes("answers")),
+        "design": Design.of(study),
+        "metrics": study.scored,
+    }
+    return Uses([versions.COMPARE, versions.RATE], chosen, {"experiment": layout.name})
 
 
 def export_model(layout: Layout, model: str, seed: str) -> Uses:

@@ -51,6 +51,7 @@ from papertune.study.settings.models import (
     Tokenizer,
     Training,
 )
+from papertune.study.settings.probes import Probe
 from papertune.study.settings.reproduction import Reproduction
 from papertune.study.settings.servers import ServerSettings, Words, filled
 from papertune.study.settings.splits import Part, Sample, SampleOf, Splits

@@ -1,0 +1,84 @@
+# Needs: probes of the experiment, pairs that some are picked from, and what models answered to them
+# (the rules answer and score take probes as they take test sets).
+# Makes: results/{experiment}/probes/, the pairs that probes are asked as; rate.html, the page for
+# raters; ratings/, what their files say; and tables of all of it.
+
+
+rule gather_probes:
+    input:
+        picked=lambda wildcards: list(
+            layout(wildcards).picked(wildcards.test_set).values()
+        ),
+    output:
+        pairs="results/{experiment}/probes/{test_set}.parquet",
+    log:
+        "logs/{experiment}/probes/{test_set}.log",
+    localrule: True
+    conda:
+        "../../envs/synthesize.yaml"
+    params:
+        uses=used(uses.gather_probes),
+    script:
+        "../scripts/gather_probes.py"
+
+
+# Only where the experiment names files of ratings; there may be none yet.
+rule rate_probes:
+    input:
+        probes=every(Layout.probes),
+        answers=every(Layout.of_probes, "answers"),
+        scores=every(Layout.of_probes, "scores"),
+        files=files_of_ratings,
+    output:
+        matrix="results/{experiment}/ratings/matrix.csv",
+        agreement="results/{experiment}/ratings/agreement.csv",
+        texts="results/{experiment}/ratings/texts.csv",
+        rejected="results/{experiment}/rejected/ratings.jsonl",
+    log:
+        "logs/{experiment}/ratings.log",
+    localrule: True
+    conda:
+        "../../envs/evaluate.yaml"
+    params:
+        uses=used(uses.rate_probes),
+    script:
+        "../scripts/rate_probes.py"
+
+
+# The page for raters names no model; the table has what they gave.
+rule write_probes:
+    input:
+        probes=every(Layout.probes),
+        answers=every(Layout.of_probes, "answers"),
+        ratings=every(Layout.ratings),
+    output:
+        page="results/{experiment}/rate.html",
+        probes=table("probes", "Probes"),
+    log:
+        "logs/{experiment}/tables/probes.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.report),
+        shown=shown,
+    script:
+        "../scripts/write_probes.py"
+
+
+rule write_ratings:
+    input:
+        ratings=every(Layout.ratings),
+    output:
+        ratings=table("ratings", "Probes"),
+        agreement=table("agreement", "Probes"),
+    log:
+        "logs/{experiment}/tables/ratings.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.report),
+        shown=shown,
+    script:
+        "../scripts/write_ratings.py"

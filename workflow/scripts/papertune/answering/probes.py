@@ -1,0 +1,77 @@
+"""The pairs of probes: those that an experiment gives, and those that it picks."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+from pathlib import Path
+from typing import Self
+
+from papertune.identity import fingerprint, share
+from papertune.pairfile import read_pairs, write_pairs
+from papertune.records import Pair, pair_id
+from papertune.study.settings import Probe
+
+log = logging.getLogger(__name__)
+
+
+def gather_probes(
+    probes: Mapping[str, Probe], *, instruction: str, picked: Mapping[str, Path], output: Path
+) -> int:
+    """Write the pairs of probes that are asked as one set, in their order; returns how many.
+
+    Those that are picked are the pairs whose ids have the smallest hashes, so that with more pairs
+    the same ones stay, but for those that newer ones take the place of.
+
+    Args:
+        instruction: What stands in the instruction of a given probe.
+        picked: Of each probe that picks, the file of pairs.
+    """
+
+    def pairs() -> Iterator[Pair]:
+        for name, probe in probes.items():
+            found = (
+                [_given(probe, instruction)] if name not in picked else _first(picked[name], probe)
+            )
+            if len(found) < (probe.pick or 1):
+                log.warning("probe %s: there are %d pairs, not %s", name, len(found), probe.pick)
+            for pair in found:
+                yield replace(pair, provenance={"probe": name, "from": probe.origin})
+
+    return write_pairs(output, pairs())
+
+
+def _given(probe: Probe, instruction: str) -> Pair:
+    document = fingerprint(["probe", *probe.asked()])
+    key = pair_id(document, probe.prompt, probe.reference)
+    said = (instruction, probe.context, probe.prompt, probe.reference)
+    return Pair(key, document, 0, *said, "probe")
+
+
+def _first(path: Path, probe: Probe) -> list[Pair]:
+    # later turns of a conversation mean nothing without the earlier ones
+    every = (pair for pair in read_pairs(path) if not pair.before)
+    return nsmallest(probe.pick or 1, every, key=lambda pair: share(pair.id, "probe"))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A pair that a probe was asked as, and which one that is."""
+
+    probe: str
+    origin: str  # as the probe's
+    pair: Pair
+
+    @classmethod
+    def of(cls, pair: Pair) -> Self:
+        """Of a file of :func:`gather_probes`."""
+        return cls(pair.provenance["probe"], pair.provenance["from"], pair)
+
+    def text_id(self, text: str) -> str:
+        """What a rating of an answer is kept by: the same as long as question and answer are."""
+        return fingerprint([self.pair.context, self.pair.question, text])
+
+
+def read_probes(paths: Mapping[str, Path | str]) -> dict[str, Asked]:
+    """Pair → what it was asked as, of all sets of probes, by the name and the file of each."""
+    return {pair.id: Asked.of(pair) for path in paths.values() for pair in read_pairs(path)}

@@ -1,0 +1,193 @@
+"""Ratings of answers to probes as a metric: models against their baselines, raters against metrics."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from papertune.answering.probes import Asked, read_probes
+from papertune.metrics import metric_named
+from papertune.metrics.rating import NAME
+from papertune.records import Answer, Score, read_records, write_records
+from papertune.scores.agreement import krippendorff, spearman
+from papertune.scores.matrix import Cell, limits, make_matrix
+from papertune.scores.ratings import Ratings, read_ratings
+from papertune.scores.rows import write_rows
+from papertune.scores.sums import ALL_YEARS, Measured, Questions, Sums
+from papertune.study.design import Design
+from papertune.study.probes import PROBES
+
+log = logging.getLogger("papertune")
+Run = tuple[str, int]  # model and seed
+Folder = str | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A text that raters read, and what they gave it."""
+
+    text: str  # papertune.answering.probes.Asked.text_id
+    raters: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How raters agree on ``texts``: with each other (alpha), or their means with a metric (rho).
+
+    Each text counts once, whoever wrote it; of a metric it has the mean over those who did. ``metric``
+    is empty for raters among themselves. ``value`` is None where it is not defined, as where all are
+    equal; so are the limits, of alpha and of fewer than three probes.
+    """
+
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    texts: int
+    probes: int
+    raters: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """What each run wrote to each probe's pair, and what a rating of that is kept by."""
+
+    asked: dict[str, Asked]
+    by_run: dict[Run, dict[str, str]]  # pair → text id
+    pairs: dict[str, str]  # text id → pair
+
+
+def rate_probes(
+    answers: Mapping[tuple[str, int, str], Folder],
+    scores: Mapping[tuple[str, int, str], Folder],
+    *,
+    probes: Mapping[str, Folder],
+    files: Sequence[Path],
+    design: Design,
+    metrics: Sequence[str],
+    experiment: str,
+    folder: Folder,
+    rejected: Folder,
+) -> None:
+    """Write ``matrix.csv`` of :class:`Cell`, ``agreement.csv`` and ``texts.csv`` into a folder.
+
+    Args:
+        answers: (model, seed, set of probes) → JSONL, as ``scores``.
+        probes: The pairs of each set of probes.
+        files: What raters saved.
+        metrics: Those that raters are held against.
+        experiment: Its name, which files of ratings have to say.
+        rejected: File of what was left out, and why.
+    """
+    texts = _read(answers, read_probes(probes))
+    ratings, left = read_ratings(files, experiment, texts.pairs)
+    for one in left:
+        log.warning("%s: left out: %s", one.key, one.detail)
+    log.info(
+        "%d files of ratings, %d of %d texts rated", len(files), len(ratings), len(texts.pairs)
+    )
+    rated = [
+        Rated(text, len(given), float(np.mean([*given.values()])))
+        for text, given in sorted(ratings.items())
+    ]
+    write_records(rejected, left)
+    write_rows(Path(folder, "texts.csv"), rated, Rated)
+    means = {one.text: one.mean for one in rated}
+    write_rows(Path(folder, "matrix.csv"), _matrix(texts, means, design) if rated else [], Cell)
+    found = _agreement(texts, ratings, scores, metrics, design.alpha) if rated else []
+    write_rows(Path(folder, "agreement.csv"), found, Agreement)
+
+
+def _read(answers: Mapping[tuple[str, int, str], Folder], asked: dict[str, Asked]) -> _Texts:
+    texts = _Texts(asked, defaultdict(dict), {})
+    for (model, seed, _), path in answers.items():
+        for answer in read_records(path, Answer):
+            text = asked[answer.pair].text_id(answer.text)
+            texts.by_run[model, seed][answer.pair] = text
+            texts.pairs[text] = answer.pair
+    return texts
+
+
+def _matrix(texts: _Texts, means: Mapping[str, float], design: Design) -> list[Cell]:
+    """A cell per model, its probes as documents; a probe counts where all runs have a rating of it."""
+    about = [one.pair.document for one in texts.asked.values()]
+    documents = {document: place for place, document in enumerate(dict.fromkeys(about))}
+    questions = Questions(
+        {pair: row for row, pair in enumerate(texts.asked)},
+        [*documents],
+        np.array([documents[document] for document in about], dtype=np.intp),
+        np.zeros(len(about), dtype=int),
+    )
+    parts: dict[str, np.ndarray] = {}
+    for model in dict.fromkeys(model for model, _ in texts.by_run):
+        runs = [run for run in texts.by_run if run[0] == model]
+        values = np.array(
+            [
+                [means.get(texts.by_run[run][pair], np.nan) for pair in questions.pairs]
+                for run in runs
+            ]
+        )
+        # a seed that came after the raters must not take their ratings of the others away
+        known = (~np.isnan(values)).sum(axis=1)
+        values = values[2 * known >= known.max()]
+        parts[model] = np.stack([values, np.where(np.isnan(values), np.nan, 1.0)], axis=2)
+    found = []
+    for model, mine in parts.items():
+        theirs = parts.get(design.baselines.get(model, ""))
+        both = None if theirs is None else Sums.of(questions, mine, theirs)
+        found.append(Measured(model, PROBES, NAME, Sums.of(questions, mine), both, {}))
+    return [cell for cell in make_matrix([found], design) if cell.year == ALL_YEARS]
+
+
+def _agreement(
+    texts: _Texts,
+    ratings: Ratings,
+    scores: Mapping[tuple[str, int, str], Folder],
+    metrics: Sequence[str],
+    alpha: float,
+) -> list[Agreement]:
+    several = {text: given for text, given in ratings.items() if len(given) > 1}
+    of_several = {texts.pairs[text] for text in several}
+    raters = {name for given in ratings.values() for name in given}
+    by_several = len({name for given in several.values() for name in given})
+    value = krippendorff([*given.values()] for given in several.values())
+    found = [Agreement("", value, None, None, len(several), len(of_several), by_several)]
+    by_text = _scores(texts, ratings, scores, metrics)
+    for name in metrics:
+        measured = {text: values[name] for text, values in by_text.items() if values[name]}
+        first = np.array([np.mean([*ratings[text].values()]) for text in measured])
+        second = np.array([np.mean(values) for values in measured.values()])
+        pairs = [texts.pairs[text] for text in measured]
+        # probes about one paper hang together, too
+        groups = np.array([texts.asked[pair].pair.document for pair in pairs])
+        value, interval = spearman(first, second, groups, alpha)
+        counts = len(measured), len({*pairs}), len(raters)
+        ends = limits(interval)
+        found.append(Agreement(name, value, ends["low"], ends["high"], *counts))
+    return found
+
+
+def _scores(
+    texts: _Texts,
+    ratings: Ratings,
+    scores: Mapping[tuple[str, int, str], Folder],
+    metrics: Sequence[str],
+) -> dict[str, dict[str, list[float]]]:
+    """Text → metric → its values for the rated answers that have this text."""
+    found: dict[str, dict[str, list[float]]] = {}
+    alone = [name for name in metrics if not metric_named(name).needs_reference]
+    for (model, seed, _), path in scores.items():
+        for score in read_records(path, Score):
+            text = texts.by_run[model, seed][score.pair]
+            if text in ratings:
+                mine = found.setdefault(text, {name: [] for name in metrics})
+                known = texts.asked[score.pair].pair.answer
+                for name in metrics if known else alone:
+                    value = score.values.get(name)
+                    if value is not None and np.isfinite(value):
+                        mine[name].append(value)
+    return found
