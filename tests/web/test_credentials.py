@@ -63,7 +63,7 @@ print([item for run in read_hub(source, 0) for item in run.make(run)])
 """
 DOCTOR = f"""
 import os, sys
-from papertune.cluster import machine
+from papertune.cluster import hub, machine
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
 study = load_experiment(sys.argv[2])
@@ -75,9 +75,9 @@ layout = Layout("isca", study.model_copy(update={{
     "fetching": study.fetching.model_copy(update=here),
 }}))
 assert next(machine.check_source(layout)).state == "ok"
-asked = machine.HubModel("owner/model", "{REVISION}", "nowhere")
-assert [found.state for found in machine.check_models([asked], ["isca"])] == ["ok"]
-machine.ask_hub([layout])
+asked = hub.HubModel("owner/model", "{REVISION}", "nowhere")
+assert [found.state for found in hub.check_models([asked], ["isca"])] == ["ok"]
+hub.ask_hub([layout])
 """
 JOB = "from papertune.jobs.progress import job_log\nwith job_log('job.log'):\n    "
 REPLY = {"choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}
@@ -128,7 +128,7 @@ def test_the_hubs_token_stays_with_it_wherever_it_leads(tmp_path):
         there = other.url("/config.json").replace("127.0.0.1", "localhost")
         site.otherwise = (307, {"Location": there}, "")
         env = home(tmp_path, site.url()) | {"HF_TOKEN": SECRET}
-        code = DOCTOR.partition("assert next")[0] + "machine.ask_hub([layout])"
+        code = DOCTOR.partition("assert next")[0] + "hub.ask_hub([layout])"
         isca = str(ROOT / "config/experiments/isca.yaml")
         done = run(code, site.url("/"), isca, cwd=tmp_path, env=env)
         assert done.returncode == 0, done.stderr

@@ -7,7 +7,7 @@ import os
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from papertune.cluster import doctor, findings, leftovers, machine, requests, slurm
+from papertune.cluster import doctor, findings, hub, leftovers, machine, requests, slurm
 
 
 include: "planned_jobs.smk"
@@ -39,15 +39,17 @@ def check_run():
     folders = ["results", config["store"], RESOURCES]
     try:
         if "doctor" in workflow.dag_settings.targets:
-            told = machine.ask_hub(LAYOUTS.values())
+            told = hub.ask_hub(LAYOUTS.values())
             tasks = [
                 task for item in LAYOUTS.values() for task in footprint.tasks_of(item)
             ]
             found = doctor.examine(executor, kinds_of_experiments(), LAYOUTS, folders)
             fits = machine.check_memory(tasks, memory_there())
-            findings.show_all(itertools.chain(found, told, fits))
+            if not findings.show_all(itertools.chain(found, told, fits)):
+                # all is said; of an error Snakemake would say where in its rules it arose
+                sys.exit(1)
             return
-        found, tasks = machine.ask_hub(LAYOUTS.values()), tasks_of_run()
+        found, tasks = hub.ask_hub(LAYOUTS.values()), tasks_of_run()
         asked = {task.layout.name: task.layout for task in tasks}
         makes = {job.rule.name for job in workflow.dag.needrun_jobs()}
         bases = LAYOUTS if "convert_base" in makes else asked
@@ -62,7 +64,7 @@ def check_run():
             found = [
                 *doctor.check_cluster(executor, kinds_of_run()),
                 *machine.check_folders(folders),
-                *machine.check_models(models_of_run(), EXPERIMENTS),
+                *hub.check_models(models_of_run(), EXPERIMENTS),
                 *found,
             ]
         what = "submitted" if submits else "started"

@@ -1,7 +1,7 @@
 # What a run is about to make, and what that asks for. No rules; it needs to know those of all stages.
 import psutil
 
-from papertune.cluster import machine, remaining, requests
+from papertune.cluster import hub, machine, remaining, requests
 from papertune.jobs import gpus, warm
 
 
@@ -57,7 +57,7 @@ def models_of_run():
         for path in job.output
         if job.rule.name == "download_base"
     }
-    found = {model for item in LAYOUTS.values() for model in machine.hub_models(item)}
+    found = {model for item in LAYOUTS.values() for model in hub.hub_models(item)}
     return sorted(
         (model for model in found if model.folder in wanted),
         key=lambda model: model.name,

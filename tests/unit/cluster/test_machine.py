@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 from huggingface_hub import constants
+from pydantic import TypeAdapter
 
 from loopback import Loopback, serving
 from papertune.cluster import machine
 from papertune.cluster.findings import doubt, doubts_unless_wrong, fine, wrong
-from papertune.cluster.machine import HubModel
+from papertune.cluster.hub import HubModel, check_models, hub_models
 from papertune.cluster.slurm import ClusterError
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
+from papertune.study.settings import Source
 from processes import program
 from small_disk import fill, small_disk
 from snakemake_run import ROOT
@@ -42,10 +44,10 @@ def isca() -> Layout:
 
 def test_who_is_offline_or_has_the_model_does_not_ask(hub, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    (finding,) = machine.check_models([MODEL], ["isca"])
+    (finding,) = check_models([MODEL], ["isca"])
     assert finding.state == "wrong" and "HF_HUB_OFFLINE is set" in finding.text
     (tmp_path / MODEL.folder).mkdir(parents=True)
-    assert list(machine.check_models([MODEL], ["isca"])) == hub.asked == []
+    assert list(check_models([MODEL], ["isca"])) == hub.asked == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_who_is_offline_or_has_the_model_does_not_ask(hub, tmp_path, monkeypatch
 def test_whether_the_hub_gives_a_model_is_found_before(hub, monkeypatch, status, state, said):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     hub.otherwise = (status, {}, "")
-    (finding,) = machine.check_models([MODEL], ["isca"])
+    (finding,) = check_models([MODEL], ["isca"])
     assert finding.state == state and said in str(finding) and "secret" not in str(finding)
     assert [(one.target, one.headers["Authorization"]) for one in hub.asked] == [
         (f"/lab/small/resolve/{'a' * 40}/config.json", "Bearer hf_secret")
@@ -70,7 +72,7 @@ def test_without_internet_the_command_that_downloads_is_named(monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     other = HubModel("lab/big", "b" * 40, "models/lab--big")
-    (finding,) = machine.check_models([MODEL, other], ["isca"])  # one sentence for all of them
+    (finding,) = check_models([MODEL, other], ["isca"])  # one sentence for all of them
     assert finding.state == "wrong"
     assert "lab/small, lab/big, and http://127.0.0.1:9 does not answer" in finding.text
     assert "snakemake --until download_base --config experiments=isca" in finding.hint
@@ -78,7 +80,7 @@ def test_without_internet_the_command_that_downloads_is_named(monkeypatch):
 
 def test_an_experiment_needs_its_bases_and_its_generators_models():
     layout = isca()
-    assert {model.name: model.folder for model in machine.hub_models(layout)} == {
+    assert {model.name: model.folder for model in hub_models(layout)} == {
         "openai-community/gpt2": layout.base("baseline"),
         "google/gemma-2-2b-it": layout.generator_model("gemma"),
         "mistralai/Mistral-7B-Instruct-v0.3": layout.generator_model("mistral"),
@@ -117,6 +119,22 @@ def test_a_source_at_a_private_address_is_asked_only_where_it_is_allowed(hub, mo
 def test_a_source_at_no_address_is_named():
     for url in ("http://127.0.0.1:99999", "http://"):
         assert next(machine.check_source(study(url))).state == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("source", "site"),
+    [
+        ({"kind": "wikipedia", "titles": ["A"], "language": "vi"}, "https://vi.wikipedia.org/"),
+        ({"kind": "pmlr", "volumes": {2020: [1]}}, "https://proceedings.mlr.press/"),
+        ({"kind": "dblp", "url": "http://d.example:8080/{year}.html"}, "http://d.example:8080/"),
+        ({"kind": "acl", "url": "https://{year}.acl.example/e"}, "https://2020.acl.example/"),
+        ({"kind": "acl", "url": "https://{session}.acl.example/e"}, ""),
+        ({"kind": "demo"}, ""),
+        ({"kind": "pdfs", "path": "papers"}, ""),
+    ],
+)
+def test_the_server_of_a_source_is_one_that_there_is(source, site):
+    assert TypeAdapter(Source).validate_python(source).server(2020) == site
 
 
 def test_what_is_out_of_reach_or_missing_matters_until_all_is_collected(tmp_path, monkeypatch):

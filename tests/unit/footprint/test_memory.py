@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from loopback import serving
-from papertune.cluster.machine import ask_hub, check_bases, check_memory, show_memory
+from papertune.cluster.hub import ask_hub
+from papertune.cluster.machine import check_bases, check_memory, show_memory
 from papertune.footprint.architecture import architecture_of, from_scratch, read_architecture
 from papertune.footprint.peaks import answering_peak, training_peak
 from papertune.footprint.study import Task, memory_mb, peak_of, tasks_of, what_would_fit

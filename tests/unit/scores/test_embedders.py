@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from papertune.cluster.machine import check_embedders, hub_models
+from papertune.cluster.hub import hub_models
+from papertune.cluster.machine import check_embedders
 from papertune.errors import EvaluationError
 from papertune.metrics import metric_named
 from papertune.records import Answer, Score, read_records, write_records

@@ -7,7 +7,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any
 
-from papertune.cluster import leftovers, machine, slurm
+from papertune.cluster import hub, leftovers, machine, slurm
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.requests import Ask, Kind, why_not
 from papertune.cluster.slurm import ClusterError, Partition
@@ -45,8 +45,8 @@ def examine(
     for layout in layouts.values():
         yield from machine.check_source(layout)
     yield from machine.check_embedders(layouts.values())
-    models = {model: None for layout in layouts.values() for model in machine.hub_models(layout)}
-    yield from machine.check_models(models, layouts)
+    models = {model: None for layout in layouts.values() for model in hub.hub_models(layout)}
+    yield from hub.check_models(models, layouts)
     yield from machine.check_bases(layouts.values())
 
 

@@ -28,8 +28,8 @@ doubt = partial(Finding, "doubt")  # it may go wrong, or is worse than it could 
 wrong = partial(Finding, "wrong")  # with this, jobs fail or never start
 
 
-def show_all(findings: Iterable[Finding]) -> None:
-    """Print findings as they come, and what they come to; ClusterError if something is wrong."""
+def show_all(findings: Iterable[Finding]) -> bool:
+    """Print findings as they come, and what they come to; False if something is wrong."""
     states = []
     for finding in findings:
         print(finding, flush=True)
@@ -37,8 +37,7 @@ def show_all(findings: Iterable[Finding]) -> None:
     bad, doubts = states.count("wrong"), states.count("doubt")
     verdict = f"{bad or 'none'} of {len(states)} checks found something wrong (!!)"
     print(f"\n{verdict}; {doubts or 'no'} line{'s' * (doubts != 1)} with a doubt (!)")
-    if bad:
-        raise ClusterError(verdict)
+    return not bad
 
 
 def doubts_unless_wrong(findings: Iterable[Finding], what: str) -> Iterator[Finding]:

@@ -8,22 +8,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from papertune.cluster.findings import Finding, doubt, fine, wrong
+from papertune.cluster.reach import answer_of
 from papertune.cluster.slurm import ClusterError, ask
-from papertune.collect.web.addresses import Allowed, PrivateAddress
-from papertune.collect.web.transport import Answer, Credentials, Http, PageError, private
+from papertune.collect.web.transport import PageError
 from papertune.errors import PapertuneError
-from papertune.files import from_json
-from papertune.footprint.study import Task, judge, remember
-from papertune.jobs.keys import hub_token
-from papertune.models.examination import of_another_kind, problems
+from papertune.footprint.study import Task, judge
+from papertune.models.examination import problems
 from papertune.models.sources import header_of_source, licence_of_source, not_there, notice
 from papertune.scores.embedders import INSTALL, not_installed
 from papertune.study.layout import Layout
-from papertune.study.settings import OpenAIGenerator, TransformersGenerator
 
 GIGABYTE = 10**9
 LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes, and files that may still be made, worth a word
@@ -33,14 +28,6 @@ APART = 5.0  # seconds by which a file's time may differ from the clock
 RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
 WORKS = ("pretrain_base", "train", "answer")
 Room = Callable[[Task], float | None]  # bytes that a task is given, where that is known
-
-
-class HubModel(NamedTuple):
-    """A model of the Hub at one revision, and the folder where it is to lie."""
-
-    name: str
-    revision: str
-    folder: str
 
 
 def check_folders(folders: Iterable[str | Path]) -> Iterator[Finding]:
@@ -102,46 +89,6 @@ def _probe(folder: Path, path: Path) -> Finding:
     return fine(f"{folder} can be written to, and its clock is this machine's")
 
 
-def _answer(url: str, hosts: Iterable[str], token: str = "", hops: int = 0) -> Answer:
-    """What a server answers, guarded as all that is collected; raises PageError where none does.
-
-    ``hosts`` may be at private addresses. The token goes to no other host.
-    """
-    allowed = Allowed(hosts)
-    http, own = Http("papertune", allowed, 4), Credentials(url, _bearer(token))
-    try:
-        while True:
-            parts = urlsplit(url)
-            allowed.check_written(parts.hostname or "", parts.port)
-            answer = http.ask(url, own, direct=False)
-            if not hops or not (url := answer.target()):
-                return answer
-            hops -= 1
-    except PrivateAddress as error:
-        raise private(url, error) from None
-    except ValueError as error:
-        raise PageError(url, "bad_url", f"no url that can be asked for: {error}") from None
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def _hub_is_offline() -> bool:
-    """Whether the user has told the Hub's library to ask nobody."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-
-
-def _ask_hub_for(model: HubModel, hops: int = 0) -> Answer | None:
-    """What the Hub answers who asks for a model's config.json; None where it does not answer."""
-    from huggingface_hub import constants  # slow to load, seldom needed
-
-    url = f"{constants.ENDPOINT}/{model.name}/resolve/{model.revision}/config.json"
-    with suppress(PageError):
-        return _answer(url, [urlsplit(url).netloc], hub_token(constants.ENDPOINT), hops)
-    return None
-
-
 def check_source(layout: Layout) -> Iterator[Finding]:
     """What collecting needs, where not all is collected yet: the source's server, and Chromium."""
     from papertune.collect.web.chromium import HOW_TO_GET_ONE
@@ -149,11 +96,10 @@ def check_source(layout: Layout) -> Iterator[Finding]:
 
     if all(Path(path).exists() for path in layout.documents()):
         return
-    # the demo's url is no setting: its jobs serve it themselves
-    if url := layout.experiment.source.model_dump().get("url", ""):
-        host = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+    study = layout.experiment
+    for host in dict.fromkeys(filter(None, map(study.source.server, study.parts))):
         try:
-            _answer(host, layout.experiment.fetching.allow_hosts)
+            answer_of(host, study.fetching.allow_hosts)
             yield fine(f"{host} answers")
         except PageError as error:
             yield wrong(
@@ -162,7 +108,7 @@ def check_source(layout: Layout) -> Iterator[Finding]:
                 or "start where there is internet (a login or data-transfer node; set https_proxy if "
                 f"your site has a proxy): snakemake documents --config experiments={layout.name}",
             )
-    if "browser" not in layout.experiment.fetching.resolvers:
+    if study.source.with_texts or "browser" not in study.fetching.resolvers:
         return
     if found := find_browser():
         yield fine(f"Chromium is there: {found}")
@@ -171,25 +117,6 @@ def check_source(layout: Layout) -> Iterator[Finding]:
             f"Chromium is not there: pages of {layout.name} that need it will count as missing",
             HOW_TO_GET_ONE,
         )
-
-
-def hub_models(layout: Layout) -> list[HubModel]:
-    """The models of the Hub that an experiment needs."""
-    study = layout.experiment
-    wanted = [
-        *((base.hub, base.revision) for base in study.bases.values() if base.hub),
-        *(
-            (one.model, one.revision)
-            for one in map(study.generator, study.generators)
-            if isinstance(one, TransformersGenerator | OpenAIGenerator)
-        ),
-        *((one.model, one.revision) for one in map(study.embedder_named, layout.embedders())),
-    ]
-    return [
-        HubModel(name, revision, layout.hub(name, revision))
-        for name, revision in dict.fromkeys(wanted)
-        if revision
-    ]
 
 
 def check_embedders(layouts: Iterable[Layout]) -> Iterator[Finding]:
@@ -201,40 +128,6 @@ def check_embedders(layouts: Iterable[Layout]) -> Iterator[Finding]:
     }
     for lacking in filter(None, map(not_installed, chosen)):
         yield wrong(lacking, f"run: {INSTALL}")
-
-
-def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iterator[Finding]:
-    """Whether models that experiments need and lack can be downloaded; no submitted job could."""
-    missing = [model for model in models if not Path(model.folder).exists()]
-    text = f"not downloaded yet: {', '.join(model.name for model in missing)}"
-    command = f"snakemake --until download_base --config experiments={','.join(experiments)}"
-    if missing and _hub_is_offline():
-        yield wrong(f"{text}, and HF_HUB_OFFLINE is set", f"unset it and run: {command}")
-        return
-    for model in missing:
-        from huggingface_hub import constants, get_token
-
-        hub, said = constants.ENDPOINT, _ask_hub_for(model)
-        if said is None:
-            yield wrong(
-                f"{text}, and {hub} does not answer",
-                f"where there is internet and this directory is seen, run: {command}; or put the "
-                f"files of each into its folder ({model.folder})",
-            )
-            return
-        if said.status in {401, 403}:
-            yield wrong(
-                f"the Hub does not give {model.name} to you",
-                f"agree to its licence on {hub}/{model.name} if it is gated, and set HF_TOKEN"
-                + ("" if get_token() else ", which is not set"),
-            )
-        elif said.status == 404:
-            yield wrong(
-                f"the Hub has no {model.name} at {model.revision}",
-                "check the id and the 40 hex digits of the revision",
-            )
-        else:
-            yield fine(f"{model.name} is not downloaded yet; the run does it here, or: {command}")
 
 
 def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
@@ -290,25 +183,3 @@ def check_bases(layouts: Iterable[Layout]) -> Iterator[Finding]:
                     yield fine(f"{name}: {notice(said)}")
                 except PapertuneError as error:
                     yield wrong(f"{name}: {error.what}", error.hint)
-
-
-def ask_hub(layouts: Iterable[Layout]) -> list[Finding]:
-    """Read the settings of bases that are not here yet: their sizes, and what makes them none.
-
-    Where nobody answers both stay unknown.
-    """
-    found: list[Finding] = []
-    if _hub_is_offline():
-        return found
-    for layout in layouts:
-        for base in layout.experiment.bases.values():
-            folder = layout.hub(base.hub, base.revision) if base.hub else ""
-            if not folder or Path(folder).exists():
-                continue
-            said = _ask_hub_for(HubModel(base.hub, base.revision, folder), hops=3)
-            if said is not None and said.status == 200:  # check_models says why not
-                with suppress(ValueError, PageError):
-                    remember(folder, config := from_json(said.body(MOST_BYTES)))
-                    wanting = of_another_kind(config) if isinstance(config, dict) else ()
-                    found += [wrong(f"{base.hub}: {what}", hint) for what, hint in wanting]
-    return found

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
 from papertune.study.settings.base import Settings, added, cosmetic
+from papertune.study.settings.splits import Part
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Stream = Annotated[str, StringConstraints(pattern=r"^(conf|journals|series|repo)/[\w+.-]+$")]
@@ -27,6 +29,7 @@ class ListedSource(Settings):
     # everything else is listed once, and again by `snakemake refresh`
     watched: ClassVar[bool] = False
 
+    with_texts: ClassVar[bool] = False  # documents are listed with them: no page is fetched
     voted: ClassVar[bool] = False
     in_folders: ClassVar[bool] = False  # a document's category is its folder
     undated: ClassVar[Literal["needed", "none", "either"]] = "needed"  # `years` where none is said
@@ -46,6 +49,17 @@ class ListedSource(Settings):
     def has_categories(self) -> bool:
         """Whether documents come with a category: the folder that they lie in, or a column."""
         return self.in_folders or self._has_column("category")
+
+    def server(self, part: Part) -> str:
+        """The server that lists a year or part, ``https://en.wikipedia.org/``; empty where none does,
+        or none can be told from the settings alone.
+        """
+        own = {name: str(getattr(self, name)) for name in type(self).model_fields}
+        url = own.get("url", "")  # the demo's is no setting: its jobs serve it themselves
+        for name, value in (own | {"year": str(part)}).items():
+            url = url.replace(f"{{{name}}}", value)
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}/" if url and "{" not in parts.netloc else ""
 
     def _has_column(self, name: str) -> bool:
         return bool(getattr(getattr(self, "columns", None), name, ""))
@@ -168,7 +182,7 @@ class PdfsSource(ListedSource):
 
     lister = "papertune.collect.listings.pdf_folder:list_documents"
     undated = "none"
-    in_folders = True
+    in_folders = with_texts = True
     kind: Literal["pdfs"]
     path: str
     part: Literal["whole", "abstract"] = "whole"

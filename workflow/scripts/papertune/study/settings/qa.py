@@ -14,7 +14,7 @@ Characters = Literal["unicode", "ascii"]
 class PostsSource(ListedSource):
     """Questions of a Stack Exchange site with their best answers, which readers voted on."""
 
-    voted = True
+    voted = with_texts = True
     site: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="by name: stackoverflow, math")
     tags: list[str] = Field([], description="a question has all of them")
     min_score: int = 1
@@ -49,6 +49,7 @@ class WikipediaSource(ListedSource):
     """Pages of a Wikipedia, by titles and by categories. They have no year."""
 
     lister = "papertune.collect.listings.wikipedia:list_documents"
+    with_texts = True
     undated = "none"
     some_of = ("titles", "categories")
     kind: Literal["wikipedia"]
@@ -81,7 +82,7 @@ class Columns(Settings):
 class TableSource(ListedSource):
     """Ready-made pairs in a table; undated unless a column has the year."""
 
-    rows = True
+    rows = with_texts = True
     undated = "none"
     columns: Columns
     where: dict[str, str | int | float | bool] = Field({}, description="column → value of rows")
