@@ -55,7 +55,7 @@ def _first(path: Path, probe: Probe) -> list[Pair]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ProbePair:
     """A pair that a probe was asked as, and which one that is."""
 
     probe: str
@@ -72,6 +72,6 @@ class Asked:
         return fingerprint([self.pair.context, self.pair.question, text])
 
 
-def read_probes(paths: Mapping[str, Path | str]) -> dict[str, Asked]:
+def read_probes(paths: Mapping[str, Path | str]) -> dict[str, ProbePair]:
     """Pair → what it was asked as, of all sets of probes, by the name and the file of each."""
-    return {pair.id: Asked.of(pair) for path in paths.values() for pair in read_pairs(path)}
+    return {pair.id: ProbePair.of(pair) for path in paths.values() for pair in read_pairs(path)}

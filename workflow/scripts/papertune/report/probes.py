@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from papertune.answering.probes import Asked, read_probes
+from papertune.answering.probes import ProbePair, read_probes
 from papertune.files import atomic_write
 from papertune.metrics import metric_named
 from papertune.metrics.form import tokens
@@ -54,7 +54,7 @@ class Probed:
     """A probe, or one of the pairs that it picked, with what each model and seed answered."""
 
     label: str
-    asked: Asked
+    asked: ProbePair
     answers: list[Shown]
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from papertune.answering.probes import Asked, read_probes
+from papertune.answering.probes import ProbePair, read_probes
 from papertune.metrics import metric_named
 from papertune.metrics.rating import NAME
 from papertune.records import Answer, Score, read_records, write_records
@@ -29,7 +29,7 @@ Folder = str | Path
 class Rated:
     """A text that raters read, and what they gave it."""
 
-    text: str  # papertune.answering.probes.Asked.text_id
+    text: str  # papertune.answering.probes.ProbePair.text_id
     raters: int
     mean: float
 
@@ -56,7 +56,7 @@ class Agreement:
 class _Texts:
     """What each run wrote to each probe's pair, and what a rating of that is kept by."""
 
-    asked: dict[str, Asked]
+    asked: dict[str, ProbePair]
     by_run: dict[Run, dict[str, str]]  # pair → text id
     pairs: dict[str, str]  # text id → pair
 
@@ -102,7 +102,7 @@ def rate_probes(
     write_rows(Path(folder, "agreement.csv"), found, Agreement)
 
 
-def _read(answers: Mapping[tuple[str, int, str], Folder], asked: dict[str, Asked]) -> _Texts:
+def _read(answers: Mapping[tuple[str, int, str], Folder], asked: dict[str, ProbePair]) -> _Texts:
     texts = _Texts(asked, defaultdict(dict), {})
     for (model, seed, _), path in answers.items():
         for answer in read_records(path, Answer):

@@ -29,7 +29,9 @@ class RatingFile(BaseModel):
     experiment: Annotated[str, Field(max_length=200)]
     rater: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")]
     ratings: dict[
-        Annotated[str, Field(pattern="^[0-9a-f]{16}$")],  # papertune.answering.probes.Asked.text_id
+        Annotated[
+            str, Field(pattern="^[0-9a-f]{16}$")
+        ],  # papertune.answering.probes.ProbePair.text_id
         Annotated[int, Field(ge=LOWEST, le=HIGHEST)],
     ]
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from papertune.study.experiment import Experiment
-from papertune.study.probes import picked_from, probe_sets
+from papertune.study.asked import Asked
 from papertune.study.settings import (
     OpenAIGenerator,
     Part,
@@ -31,18 +30,8 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Asked):
     """The files of an experiment, by year, by (generator, split), by (model, seed, test set)."""
-
-    name: str
-    experiment: Experiment
-    resources: str = "resources"  # the folder of what experiments share
-    results: str = "results"  # the folder of all experiments' results
-
-    @property
-    def root(self) -> str:
-        """The folder of all results."""
-        return f"{self.results}/{self.name}"
 
     def by_year(self, stage: str, parts: Iterable[Part] | None = None) -> dict[Part, str]:
         """Year (or part, where documents have none) → file of a stage, ``listings`` for example."""
@@ -120,26 +109,6 @@ class Layout:
         ending = "parquet" if stage == "datasets" else "jsonl"
         return {one: f"{self.root}/{stage}/{'/'.join(one)}.{ending}" for one in self.generated}
 
-    def questions(self, test_set: str) -> str:
-        """The pairs that a test set's questions are of."""
-        one = self.experiment.sets[test_set]
-        return f"{self.root}/datasets/{one.generator}/{one.split}.parquet"
-
-    def test_sets(self) -> dict[str, str]:
-        """Name → file of the questions of every test set."""
-        return {name: self.test_set(name) for name in self.experiment.sets}
-
-    def test_set(self, name: str) -> str:
-        """The questions of a test set: all of a generator's split, or what is chosen of them.
-
-        Probes, too, are asked as sets.
-        """
-        if name in probe_sets(self.experiment):
-            return f"{self.root}/probes/{name}.parquet"
-        if self.experiment.sets[name].most is None:
-            return self.questions(name)
-        return f"{self.root}/test_sets/{name}.parquet"
-
     def reproduced(self, line: Line) -> list[str]:
         """The tables and figures that stand beside a line of the report that is reproduced."""
         endings = {"tables": "csv", "figures": "svg"}
@@ -166,36 +135,6 @@ class Layout:
             "filter": study.filter,
         }
         return {name: f"{self.root}/tables/{name}.csv" for name, one in there.items() if one}
-
-    def probes(self) -> dict[str, str]:
-        """Name → file of the sets that probes are asked as."""
-        return {name: self.test_set(name) for name in probe_sets(self.experiment)}
-
-    def ratings(self) -> dict[str, str]:
-        """What is made of people's ratings of answers to probes, by name; nothing without such."""
-        if not self.experiment.ratings:
-            return {}
-        names = ("matrix", "agreement", "texts")
-        found = {name: f"{self.root}/ratings/{name}.csv" for name in names}
-        return found | {"rejected": f"{self.root}/rejected/ratings.jsonl"}
-
-    def tables_of_probes(self) -> list[str]:
-        """The tables of probes that the page is made beside."""
-        names = [*["probes"] * bool(self.probes()), *["ratings"] * bool(self.ratings())]
-        return [f"{self.root}/tables/{name}.csv" for name in names]
-
-    def asked(self) -> list[str]:
-        """The names of all that models are asked: test sets and probes."""
-        return [*self.experiment.test_set_names, *self.probes()]
-
-    def picked(self, test_set: str) -> dict[str, str]:
-        """Probe → file of the pairs that it picks from, of those that are asked as one set."""
-        study = self.experiment
-        return {
-            name: f"{self.root}/datasets/{'/'.join(picked_from(study, probe))}.parquet"
-            for name, probe in probe_sets(study)[test_set].items()
-            if probe.pick
-        }
 
     def cards(self) -> list[str]:
         """The cards of all datasets."""
@@ -225,23 +164,6 @@ class Layout:
             for cell, path in self.by_cell("scores").items()
             if (cell[:2] == (model, int(seed)) or cell[0] == baseline)
             and cell[2] in self.experiment.usual_sets
-        }
-
-    def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
-        """(model, seed, test set) → file of a stage, ``answers`` or ``scores``."""
-        return self._cells(stage, self.experiment.test_set_names)
-
-    def of_probes(self, stage: str) -> dict[tuple[str, int, str], str]:
-        """The same of the sets that probes are asked as."""
-        return self._cells(stage, self.probes())
-
-    def _cells(self, stage: str, sets: Iterable[str]) -> dict[tuple[str, int, str], str]:
-        study, names = self.experiment, list(sets)
-        return {
-            (model, seed, test_set): f"{self.root}/{stage}/{model}/seed-{seed}/{test_set}.jsonl"
-            for model in study.models
-            for seed in study.seeds_of(model)
-            for test_set in names
         }
 
     def hub(self, model: str, revision: str) -> str:

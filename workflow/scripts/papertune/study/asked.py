@@ -1,0 +1,89 @@
+"""What the models of an experiment are asked, and where that and their answers lie."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from papertune.study.experiment import Experiment
+from papertune.study.probes import picked_from, probe_sets
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The files of test sets and probes, and by (model, seed, test set)."""
+
+    name: str
+    experiment: Experiment
+    resources: str = "resources"  # the folder of what experiments share
+    results: str = "results"  # the folder of all experiments' results
+
+    @property
+    def root(self) -> str:
+        """The folder of all results."""
+        return f"{self.results}/{self.name}"
+
+    def questions(self, test_set: str) -> str:
+        """The pairs that a test set's questions are of."""
+        one = self.experiment.sets[test_set]
+        return f"{self.root}/datasets/{one.generator}/{one.split}.parquet"
+
+    def test_sets(self) -> dict[str, str]:
+        """Name → file of the questions of every test set."""
+        return {name: self.test_set(name) for name in self.experiment.sets}
+
+    def test_set(self, name: str) -> str:
+        """The questions of a test set: all of a generator's split, or what is chosen of them.
+
+        Probes, too, are asked as sets.
+        """
+        if name in probe_sets(self.experiment):
+            return f"{self.root}/probes/{name}.parquet"
+        if self.experiment.sets[name].most is None:
+            return self.questions(name)
+        return f"{self.root}/test_sets/{name}.parquet"
+
+    def probes(self) -> dict[str, str]:
+        """Name → file of the sets that probes are asked as."""
+        return {name: self.test_set(name) for name in probe_sets(self.experiment)}
+
+    def picked(self, test_set: str) -> dict[str, str]:
+        """Probe → file of the pairs that it picks from, of those that are asked as one set."""
+        study = self.experiment
+        return {
+            name: f"{self.root}/datasets/{'/'.join(picked_from(study, probe))}.parquet"
+            for name, probe in probe_sets(study)[test_set].items()
+            if probe.pick
+        }
+
+    def ratings(self) -> dict[str, str]:
+        """What is made of people's ratings of answers to probes, by name; nothing without such."""
+        if not self.experiment.ratings:
+            return {}
+        names = ("matrix", "agreement", "texts")
+        found = {name: f"{self.root}/ratings/{name}.csv" for name in names}
+        return found | {"rejected": f"{self.root}/rejected/ratings.jsonl"}
+
+    def tables_of_probes(self) -> list[str]:
+        """The tables of probes that the page is made beside."""
+        names = [*["probes"] * bool(self.probes()), *["ratings"] * bool(self.ratings())]
+        return [f"{self.root}/tables/{name}.csv" for name in names]
+
+    def asked(self) -> list[str]:
+        """The names of all that models are asked: test sets and probes."""
+        return [*self.experiment.test_set_names, *self.probes()]
+
+    def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
+        """(model, seed, test set) → file of a stage, ``answers`` or ``scores``."""
+        return self._cells(stage, self.experiment.test_set_names)
+
+    def of_probes(self, stage: str) -> dict[tuple[str, int, str], str]:
+        """The same of the sets that probes are asked as."""
+        return self._cells(stage, self.probes())
+
+    def _cells(self, stage: str, sets: Iterable[str]) -> dict[tuple[str, int, str], str]:
+        study, names = self.experiment, list(sets)
+        return {
+            (model, seed, test_set): f"{self.root}/{stage}/{model}/seed-{seed}/{test_set}.jsonl"
+            for model in study.models
+            for seed in study.seeds_of(model)
+            for test_set in names
+        }
