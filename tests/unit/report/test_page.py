@@ -1,5 +1,6 @@
 """The page says what the numbers say, counts what is there, and carries no markup of others."""
 
+import csv
 import html
 import json
 import re
@@ -99,6 +100,25 @@ def test_the_page_says_of_how_many_candidates_pairs_were_chosen(study, page, tmp
     )
     assert "of A writer 1 of 4, Another 1 of 2; each pair’s" in text
     assert "candidates about each" not in page
+
+
+def test_the_page_says_what_categories_lack_and_what_was_cleaned(study, tmp_path):
+    counts = study.made_from["counts"]
+    before = counts.read_text()
+    more = [["collect", "2022", "lacking", f"field {n}", "documents", 2] for n in range(24)]
+    more.insert(0, ["collect", "2022", "lacking", f"one, {HOSTILE}", "documents", 1])
+    more.append(["synthesize", "extractive/train", "cleaned", "left_over", "marks", 1234])
+    try:
+        with counts.open("a", newline="") as stream:
+            csv.writer(stream).writerows(more)
+        page = write_report(study, tmp_path / "report.html")
+    finally:
+        counts.write_text(before)
+    text = " ".join(" ".join(Elements(page).texts).split())
+    assert f"1 lacking of one, {HOSTILE}" in text and "img" not in Elements(page).tags
+    assert "2 lacking of field 18" in text and "lacking of field 19" not in text
+    assert "5 more categories" in text and "1,234 left over cleaned" in text
+    assert "all counts add up" in text
 
 
 def test_the_level_of_intervals_is_the_one_that_was_set(study, tmp_path):
