@@ -33,6 +33,7 @@ def test_decoration_goes_and_maths_and_code_stay(dirty, tidy, how):
 NOTATION = r"""a*b and 2 * 3 and 2 ** 3
 x_i, x_{ij}, (a)_i + (b)_j, _x
 C#, F#, C♯ minor, #include <stdio.h>, #1, # of layers
+at least L^* and v^* or \|w- w^*\|_2 ≤ \|w^*\|_0, ‖σ−ρ‖_tr ≥ ϵ in ℝ_{≥0}, ^1⁄_√e and ^3⁄_5
 The best is A*, which is found by A*
 $x^*$ and $y^*$ minimise $\sum_i a_i$, \(u_1 * v_1 * w_1\), $$a * b * c$$
 f: X → Y, A → B ⇒ C, a -> b, x ➜ y
@@ -58,6 +59,11 @@ def test_code_stays_in_fences_indented_and_between_backticks():
         {"emphasis": 1},
     )
     assert undecorated(CODE) == (CODE.rstrip(), {})
+    formula = "- So:\n  \\[\n    q^* = a * b\n  \\]\n  for *all*."
+    assert undecorated(formula) == (
+        "So:\n\\[\nq^* = a * b\n\\]\nfor all.",
+        {"bullet": 1, "emphasis": 1},
+    )
     assert undecorated("It is `a * b * _c_`.") == ("It is a * b * _c_.", {"backticks": 1})
 
 

@@ -115,7 +115,11 @@ _KEPT = re.compile("\ue010(\\d++)\ue011")  # stands for what is not looked at
 # a power has a letter, a digit or a bracket of ASCII before it
 _STRONG = re.compile(r"(?<![A-Za-z0-9_*)\]])\*{2,3}(?=[^\s*])")
 _STRONG_END = re.compile(r"(?<=[^\s*])\*{2,3}(?![A-Za-z0-9_*(])")
-_UNDERLINED = re.compile(r"(?<![\w\\$)\]}/.])(_{1,3})(?=[^\s_])([^_\n]++)(?<=\S)\1(?![\w(])")
+# neither is what stands above or below the line: v^*, |x|_p
+_SLANTED = re.compile(r"(?<![\w*\\)^{}|])\*(?=[^\s*])([^*\n]++)(?<![\s^_{])\*(?![\w*({])")
+_UNDERLINED = re.compile(
+    r"(?<![^\s(\"'“‘\[*—–-])(_{1,3})(?=[^\s_])([^_\n]++)(?<=\S)\1(?![^\s.,;:!?)\"'”’\]*—–-])"
+)
 _BUILT_IN = (int, str, list, dict, type, BaseException)
 _OWN_NAMES = {name for kind in _BUILT_IN for name in dir(kind)}
 _OWN_NAMES |= {
@@ -166,7 +170,8 @@ def _plain(text: str, removed: Counter[str]) -> str:
     kept: list[str] = []
 
     def keep(found: re.Match[str]) -> str:
-        kept.append(found[found.lastindex or 0])
+        lines = found[found.lastindex or 0].split("\n")
+        kept.append("\n".join(map(str.strip, lines)) if len(lines) > 1 else lines[0])
         return f"\ue010{len(kept) - 1}\ue011"
 
     def gone(name: str, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str] | str) -> None:
@@ -192,7 +197,7 @@ def _plain(text: str, removed: Counter[str]) -> str:
     for _ in range(2):  # bold may stand around emphasis
         text, count = _not_bold(text, _STRONG, _STRONG_END)
         removed["emphasis"] += count
-        gone("emphasis", _EMPHASIS, r"\1")
+        gone("emphasis", _SLANTED, r"\1")
         text = _UNDERLINED.sub(said, text)
     gone("left_over", _LEFT_OVER, "")
     gone("arrow", _LEADS_NOWHERE, "")
