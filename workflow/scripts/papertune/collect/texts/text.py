@@ -4,7 +4,6 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
 from html.entities import codepoint2name, html5
 
 from lxml import etree
@@ -67,6 +66,12 @@ _PREAMBLE = re.compile(
     r"\\documentclass(?:(?!\\documentclass).)*?\\begin\s*\{document\}", re.DOTALL
 )
 _END = re.compile(r"\\end\s*\{document\}")
+# character → its name in HTML 4, else the shortest in HTML 5
+_NAMES = {
+    html5[name]: name[:-1]
+    for name in sorted(html5, key=lambda name: (len(name), name), reverse=True)
+    if name.endswith(";")
+} | {chr(code): name for code, name in codepoint2name.items()}
 
 
 def clean(text: str) -> str:
@@ -120,16 +125,11 @@ def in_ascii(text: str) -> str:
     That is a name where HTML has one (``&eacute;``, ``&rsquo;``), else a number (``&#1078;``). What
     stands for itself in ASCII stays, an ampersand too.
     """
-    return re.sub(r"[^\x00-\x7f]", lambda found: _entity(found[0]), composed(text))
-
-
-@cache
-def _entity(character: str) -> str:
-    """Of the names in HTML 5 the shortest, where HTML 4 has none."""
-    if name := codepoint2name.get(ord(character), ""):
-        return f"&{name};"
-    names = (name for name, said in html5.items() if said == character and name.endswith(";"))
-    return f"&{min(names, key=lambda name: (len(name), name), default=f'#{ord(character)};')}"
+    return re.sub(
+        r"[^\x00-\x7f]",
+        lambda found: f"&{_NAMES.get(found[0]) or f'#{ord(found[0])}'};",
+        composed(text),
+    )
 
 
 def without_preambles(text: str) -> str:
