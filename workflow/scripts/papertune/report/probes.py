@@ -1,12 +1,13 @@
 """Answers to probes side by side, what raters thought of them, and the page that raters open."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from papertune.answering.probes import ProbePair, read_probes
 from papertune.files import atomic_write
-from papertune.metrics import metric_named
+from papertune.metrics import describe, metric_named
 from papertune.metrics.form import tokens
 from papertune.metrics.rating import HIGHEST, LOWEST, NAME
 from papertune.metrics.repetition import begins, repetition
@@ -26,7 +27,8 @@ FROM = {
     "unseen": "unseen, in the same style",
 }
 FEW = "few probes"
-LONGEST = 20_000  # characters of a text on the pages
+LONGEST = 20_000  # characters of a text that raters read
+BESIDE = 4000  # and of one on the report's page
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def probes_section(layout: Layout) -> dict[str, Any]:
         return {}
     probed, study = read_probed(layout), layout.experiment
     shown: dict[str, Any] = {"probed": probed, "page": "rate.html", "left": [], "tables": []}
+    shown |= {"cut": partial(_cut, most=BESIDE), "rating": describe(NAME)}
     if study.ratings:
         texts = {one.asked.text_id(a.text) for one in probed for a in one.answers}
         shown["left"] = [*read_records(layout.ratings()["rejected"], Rejection)]
@@ -205,5 +208,5 @@ def write_rating_page(layout: Layout, output: str | Path) -> None:
         stream.write(text)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … (cut)"
+def _cut(text: str, most: int = LONGEST) -> str:
+    return text if len(text) <= most else f"{text[:most]} … (cut)"

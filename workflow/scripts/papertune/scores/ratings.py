@@ -47,7 +47,8 @@ def read_ratings(
         if found is None or found.experiment != experiment:
             if found is not None:
                 reason = "other_experiment"
-                why = f"they are of the experiment {found.experiment}; this one is {experiment}"
+                why = f"they are of the experiment {found.experiment}; this one is {experiment} (write that "
+                why += "there if it was renamed)"
             left.append(Rejection(STAGE, str(path), reason, shown(" ".join(why.split()))[:300]))
             continue
         here = {text: value for text, value in found.ratings.items() if text in texts}
