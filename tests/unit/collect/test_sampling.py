@@ -118,7 +118,10 @@ def test_both_sides_have_so_many_of_each_category_and_counts_say_which_have_fewe
         write_pairs(path, [])
     for path in (*study.by_cell("answers").values(), *study.by_cell("scores").values()):
         write_records(path, [])
+    caplog.clear()
     rows = count_stages(study, "counts.csv")
+    assert all(f"{part}: " in caplog.text for part in ("train", "test"))  # which has none, too
+    assert "too few of lonely" in caplog.text
     assert read_counts("counts.csv") == rows
     lacks = {(row.part, row.reason): row.count for row in rows if row.outcome == "lacking"}
     assert {name for _, name in lacks} == {"lonely"} and sorted(lacks.values()) == [1, 2]

@@ -76,6 +76,9 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(field.name for field in dataclasses.fields(Count))
         writer.writerows(map(dataclasses.astuple, rows))
+    for row in rows:
+        if row.outcome == "lacking":
+            log.warning("%s: %d documents too few of %s", row.part, row.count, row.reason)
     for problem in problems(rows, layout.experiment):
         log.warning("counts do not add up: %s", problem)
     return rows
