@@ -48,7 +48,7 @@ FIRST = {
     "records": "write_chat_records",
     "dataset": "synthesize", "models": "synthesize",  # which has to write what a model trains on
     "bases": "pretrain_base", "training": "train", "union": "train", "seeds": "train",
-    "embedder": "train", "embedders": "train", "answering": "answer", "metrics": "score",
+    "embedder": "train", "embedders": "train", "answering": "answer", "metrics": "score", "programs": "score",
     "probes": "gather_probes", "ratings": "rate_probes",
     "comparison": "compare", "export": "export_model",
     "filter": "synthesize",  # which has to write the study's questions

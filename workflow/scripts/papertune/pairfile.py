@@ -22,7 +22,7 @@ from papertune.records import Pair
 ROWS, CHARACTERS = 2048, 2**20  # of a group, at most: one is in memory at once
 JSON = ("provenance", "before")
 SHARED = ("instruction", "context", "generator", "check", *JSON)  # texts of many pairs
-LATER = ("before", "check")  # columns
+LATER = ("before", "check", "entry_point")  # columns
 NAMES = tuple(Pair.__dataclass_fields__)
 TEXT, SHARED_TEXT = pa.string(), pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(

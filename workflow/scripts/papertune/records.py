@@ -33,7 +33,8 @@ class Document:
     A document whose source has a question to it (a post and its best answer, a sentence and its
     translation) has that in ``question``; its ``text`` is then the answer. ``score`` is what the
     source's readers gave it. ``turns`` are further questions and their answers, of a conversation;
-    ``check`` is a program that ends without an error after a right answer that is one, too.
+    ``check`` is a program that ends without an error after a right answer that is one, too;
+    ``entry_point`` names the function that such an answer defines.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Document:
     category: str = ""
     turns: list[list[str]] = field(default_factory=list)
     check: str = ""
+    entry_point: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Pair:
     """One question and its reference answer about one document.
 
     ``before`` are the questions and reference answers that come before it in a conversation;
-    ``check`` is that of its document.
+    ``check`` and ``entry_point`` are those of its document.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Pair:
     provenance: dict[str, Any] = field(default_factory=dict)
     before: list[list[str]] = field(default_factory=list)
     check: str = ""
+    entry_point: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,8 @@ class Answer:
     ``reference_read`` characters, where the context had no room for more. A ``prompt`` that
     is too long for the model is ``cut``: it loses the end of its context. One that is ``too_long``
     without any context was not asked, and its answer is empty. ``samples`` are all answers that were
-    drawn, where they are several, of which ``text`` is the first; ``check`` is the pair's.
+    drawn, where they are several, of which ``text`` is the first; ``check`` and ``entry_point`` are
+    the pair's.
     """
 
     pair: str
@@ -131,6 +135,7 @@ class Answer:
     reference_read: int | None = None  # None: all
     samples: list[str] = field(default_factory=list)
     check: str = ""
+    entry_point: str = ""
 
 
 @dataclass(frozen=True, slots=True)

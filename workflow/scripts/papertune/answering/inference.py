@@ -47,7 +47,9 @@ class Task(BaseModel):
 
     def identity(self, model: dict[str, Any]) -> dict[str, Any]:
         """What an answer depends on, beside the question."""
-        how = {"prompt": self.prompt, "answering": self.answering.identity()}
+        # how many are drawn changes none of them
+        once = self.answering.model_copy(update={"samples": 1})
+        how = {"prompt": self.prompt, "answering": once.identity()}
         whole = {"model": model, **how, "version": versions.ANSWER}
         return whole if self.asked == "prompt" else whole | {"asked": self.asked}
 
@@ -120,7 +122,7 @@ def answer(
     if missing:
         set_up_torch(threads)
         form = task.form()
-        todo, unfit = _cut(task, form, dict(placed), missing, about, shards)
+        todo, unfit = cut_batches(task, form, dict(placed), missing, about, shards)
         finished.add({key: asdict(Told("", 0, False, 0.0, 0, "too_long")) for key in unfit})
         work: dict[str, Any] = {
             "task": task.model_dump(mode="json"), "store": str(store), "identity": whole,
@@ -132,13 +134,30 @@ def answer(
         elif todo:  # there may be only some that cannot be asked
             answer_batches(todo, form=form, **work)
         finished.read_again()
-    pairs = read_pairs(task.test_set)
-    together = zip(pairs, placed, strict=True)
-    write_records(output, (answer_of(pair, **finished.get(key)) for pair, (key, _) in together))
+    answered = ((pair, key, finished.get(key)) for pair, (key, _) in zip(
+        read_pairs(task.test_set), placed, strict=True
+    ))  # fmt: skip
+    if (several := task.answering.samples) == 1:
+        write_records(output, (answer_of(pair, **told) for pair, _, told in answered))
+        return len(missing)
+    from papertune.answering.samples import draw, sample_key  # which asks as this module does
+
+    asked = {key: place for key, place in placed if finished.get(key)["prompt"] != "too_long"}
+    how: dict[str, Any] = {"identity": whole, "threads": threads, "shards": shards}
+    drawn = draw(task, asked, about, store=store, **how)
+
+    def samples(key: str, first: str) -> list[str]:
+        if key not in asked:
+            return [first] * several
+        return [first, *(drawn.get(sample_key(key, n))["text"] for n in range(1, several))]
+
+    write_records(output, (
+        answer_of(pair, **told, samples=samples(key, told["text"])) for pair, key, told in answered
+    ))  # fmt: skip
     return len(missing)
 
 
-def _cut(
+def cut_batches(
     task: Task,
     form: Form,
     places: dict[str, int],
@@ -196,7 +215,7 @@ def answer_batches(
     form, served = form or settings.form(), None
     if settings.answering.engine == "server":
         served = Store(store, "served", identity, Generated)
-        _ask_server(settings, form, todo, served, threads)
+        ask_server(settings, form, todo, served, threads)
     model = load_model(settings.model, base=settings.base)
     what = f"tokens of {sum(map(len, todo))} questions, up to {max(map(len, todo))} at once"
     # of rows that are padded: a few long questions take as long as many short ones
@@ -227,7 +246,7 @@ def _tokens(batch: list[Place]) -> int:
     return len(batch) * max(tokens for *_, tokens in batch)
 
 
-def _ask_server(
+def ask_server(
     task: Task, form: Form, todo: list[list[Place]], finished: Store, threads: int
 ) -> None:
     """Have a model server answer each question, but those that cannot be sent to it as they are.
@@ -276,5 +295,5 @@ def answer_of(pair: Pair, text: str, **facts: Any) -> Answer:
     """The record of an answer to a pair's question."""
     return Answer(
         pair=pair.id, document=pair.document, year=pair.year, question=pair.question,
-        reference=pair.answer, text=text, **facts,
+        reference=pair.answer, text=text, check=pair.check, entry_point=pair.entry_point, **facts,
     )  # fmt: skip

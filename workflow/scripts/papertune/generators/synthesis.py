@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -230,13 +230,16 @@ def _of_document(
     if document.score is not None:
         made["score"] = document.score  # by which subsets choose
     # the answer to a question of the source is the document's text, which must not be given away
-    context = "" if isinstance(generator, SourceGenerator) else document.text
+    ours = isinstance(generator, SourceGenerator)
+    context = "" if ours else document.text
+    check, called = (document.check, document.entry_point) if ours else ("", "")
     about = (place.id, place.year, writer.instruction, context)
     for (question, answer), chosen in zip(kept, every, strict=False):
         key = pair_id(place.id, question, answer)
         sent = asking.sent(place, attempt, chosen.get("candidate", 1))
         own = {**made, **chosen, **({"decoding": sent} if sent else {})}
-        yield Pair(key, *about, question, answer, writer.name, own)
+        pair = Pair(key, *about, question, answer, writer.name, own)
+        yield replace(pair, check=check, entry_point=called) if check else pair
 
 
 def describe_dataset(

@@ -1,6 +1,14 @@
 """The metrics: what each one measures, and the parts from which a cell of the matrix is made."""
 
-from papertune.metrics import form, likelihood, meaning, overlap, rating, repetition
+from papertune.metrics import (
+    form,
+    likelihood,
+    meaning,
+    overlap,
+    programs,
+    rating,
+    repetition,
+)
 from papertune.metrics.metric import (
     METRICS,
     Embeddings,
@@ -25,6 +33,7 @@ __all__ = [
     "metric_named",
     "overlap",
     "part_keys",
+    "programs",
     "rating",
     "repetition",
 ]

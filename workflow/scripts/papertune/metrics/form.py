@@ -8,7 +8,7 @@ from itertools import accumulate
 import numpy as np
 import regex
 
-from papertune.metrics.metric import METRICS, Embeddings, Metric, Parts, metric
+from papertune.metrics.metric import METRICS, Embeddings, Metric, Parts, metric, metric_named
 from papertune.metrics.normal import normal
 from papertune.metrics.quantities import same_numbers
 from papertune.records import Answer
@@ -81,6 +81,7 @@ def numbers_right(answer: Answer, _: Embeddings | None) -> Parts | None:
     return None if right is None else (float(right),)
 
 
+WELL_FORMED = ("parses", "signature", "only_code")  # of programs: papertune.metrics.programs
 COMPANIONS = ("cut_at_limit", LENGTH, CONTAINS, NUMBERS)
 
 
@@ -94,7 +95,13 @@ def in_form_name(name: str) -> str | None:
 def companions(name: str) -> list[str]:
     """A metric that a study is judged by, and what is always scored and shown beside it."""
     inside = in_form_name(name)
-    return list(dict.fromkeys([name, *([inside] if inside else []), *COMPANIONS]))
+    form = [*([inside] if inside else []), *well_formed(name)]
+    return list(dict.fromkeys([name, *form, *COMPANIONS]))
+
+
+def well_formed(name: str) -> tuple[str, ...]:
+    """What is shown beside a metric of programs that pass; nothing beside others."""
+    return WELL_FORMED if metric_named(name).runs else ()
 
 
 def enter_in_form() -> None:

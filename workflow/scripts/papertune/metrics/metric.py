@@ -27,8 +27,9 @@ class Embeddings(Protocol):
         """Share of a text's pieces that the embedder does not know, 0 to 1."""
 
 
-# the parts of one answer, None where the metric is not defined for it
-Measure = Callable[[Answer, Embeddings | None], Parts | None]
+# the parts of one answer, None where the metric is not defined for it; beside the answer stands what it
+# is measured by: embeddings, or what became of programs
+Measure = Callable[[Answer, Any], Parts | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Metric:
     of_text: bool = True  # judges what an answer says: an answer cut to another form can be asked
     # what it compares in meaning: texts that must be embedded before an answer is measured
     texts: Callable[[Answer], tuple[str, ...]] | None = None
+    runs: bool = False  # answers are programs that must be run before they are measured
     embedder: str = ""  # the experiment's name of what embeds them; empty for its first one
     signature: Callable[[], str] | None = None  # how a library says what exactly was computed
 

@@ -20,6 +20,7 @@ from papertune.generators.asking import asking_identity, checking_identity
 from papertune.models.digests import weights_digest
 from papertune.models.modelfolder import BASES, MODELS, UNFINISHED
 from papertune.scores.embedders import embedder_identity
+from papertune.scores.programs import running_identity
 from papertune.store import IDENTITY
 from papertune.study import versions
 from papertune.study.layout import Layout
@@ -30,7 +31,7 @@ from papertune.training.data import (
     training_identity,
 )
 
-ANSWERS = ("answer", "served")  # stages: the latter is what a model server wrote
+ANSWERS = ("answer", "served", "samples")  # stages: `served` is what a model server wrote
 log = logging.getLogger("papertune")
 
 Identity = Mapping[str, Any]
@@ -98,7 +99,7 @@ def _kept(store: Path) -> Iterator[Kept]:
                 yield Kept(path.parent, kind, identity, said.get("weights", ""))
             elif kind in ANSWERS:
                 yield Kept(path.parent, kind, said | said["model"])
-            elif kind in ("synthesize", "pairs", "embed", "fetch", "render"):
+            elif kind in ("synthesize", "pairs", "embed", "run", "fetch", "render"):
                 yield Kept(path.parent, kind, said)
         except (OSError, ValueError, LookupError, TypeError):
             log.warning("%s cannot be read, and its folder stays", path)
@@ -136,6 +137,7 @@ def _references(
         generator, template = study.generator(name), study.generator_template(name)
         yield "synthesize", asking_identity(generator, template)
         yield "pairs", checking_identity(generator, template)
+    yield "run", running_identity(study.programs)
     for name in ["", *study.embedders]:
         embedder = known(embedder_identity, study.embedder_named(name), layout.embedder(name))
         yield "embed", {"version": versions.EMBED, **({"model": embedder} if embedder else {})}

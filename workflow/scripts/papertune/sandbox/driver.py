@@ -23,10 +23,11 @@ def limit(rules: bytes) -> None:
 
 
 def run(program: str, rules: bytes, channel: int) -> None:
-    """Run a program and, if it came to its end, say so: ask for the word and give it back."""
+    """Say that it begins, run a program and, if it came to its end, ask for the word and give it back."""
     read, write = os.read, os.write  # whatever the program makes of them
     if rules:
         limit(rules)
+    write(channel, b".")
     exec(compile(program, "program.py", "exec"), {"__name__": "program"})
     write(channel, b"?")
     write(channel, read(channel, 64))

@@ -89,7 +89,7 @@ def way() -> Way:
     # root needs none that works without its rights, and is more than a user in one
     ways: tuple[Way, ...] = ("bubblewrap", "namespaces") if os.geteuid() else ("namespaces",)
     for one in ways:
-        with suppress(OSError, subprocess.SubprocessError):
+        with suppress(OSError, SandboxError):
             if run_by(one, "pass", Limits()).passed:
                 return one
     return "none"
@@ -118,7 +118,11 @@ def run(program: str, limits: Limits = Limits(), *, allow_unsafe: bool = False) 
 
 
 def run_by(chosen: Way, program: str, limits: Limits) -> Outcome:
-    """The same by one of the ways."""
+    """The same by one of the ways.
+
+    Raises:
+        SandboxError: it did not even begin, which tells nothing of the program.
+    """
     rules = syscalls.rules(signals=chosen != "none")
     ours, theirs = socket.socketpair()
     with ours, tempfile.TemporaryDirectory(prefix="papertune-run-") as folder:
@@ -135,6 +139,11 @@ def run_by(chosen: Way, program: str, limits: Limits) -> Outcome:
         finally:
             _kill(process)
     said = bytes(watched.said[-limits.output :]).decode("utf-8", "replace").strip()
+    if fate is None and not watched.told:
+        why = (
+            "programs that a model wrote cannot be run here, as what is to run them does not begin"
+        )
+        raise SandboxError(f"{why} ({said[-200:]})")
     if fate is None:
         fate = "passed" if process.returncode == 0 and watched.came_to_its_end else "failed"
     return Outcome(fate, said)
@@ -154,7 +163,7 @@ class _Watched:
     @property
     def came_to_its_end(self) -> bool:
         """Whether it asked for the word, and knows it."""
-        return bytes(self.told) == b"?" + self.word
+        return bytes(self.told) == b".?" + self.word
 
     def until(self, limits: Limits) -> Fate | None:
         """Watch it until it ends by itself (then no fate), or is beyond a limit."""
@@ -212,9 +221,10 @@ class _Watched:
         part = b""
         with suppress(OSError):
             part = self.channel.recv(64)
-            if part == b"?" and not self.told:
-                self.channel.send(self.word)
         self.told += part
+        if part and bytes(self.told) == b".?":
+            with suppress(OSError):
+                self.channel.send(self.word)
         return bool(part) and len(self.told) < 64
 
 

@@ -25,9 +25,10 @@ from papertune.metrics.form import IN_FORM
 from papertune.metrics.meaning import MOST_UNKNOWN
 from papertune.records import Answer, Score, read_records, write_records
 from papertune.scores.embedders import Embedded, embedder_identity, open_embedder
+from papertune.scores.programs import Outcomes
 from papertune.store import Store
 from papertune.study import versions
-from papertune.study.settings import Embedder
+from papertune.study.settings import Embedder, Programs
 
 log = logging.getLogger("papertune")
 Folder = str | Path
@@ -109,6 +110,7 @@ def score_answers(
     store: Folder,
     *,
     folders: Mapping[str, Folder] | None = None,
+    programs: Programs | None = None,
     threads: int = 1,
     batch: int = 256,
 ) -> int:
@@ -121,10 +123,13 @@ def score_answers(
     Args:
         embedders: Those of the metrics, by name; their embeddings are kept in ``store``.
         folders: Where those of the Hub were brought.
+        programs: How answers that are programs are run, where a metric wants that.
+        threads: Of an embedder; as many programs run at once.
         batch: Answers held in memory at a time.
 
     Raises:
         EvaluationError: there are no answers, or an embedder is not there.
+        SandboxError: this machine has nothing to run programs in.
     """
     total = count_lines(answers)
     if not total:
@@ -134,6 +139,7 @@ def score_answers(
         name: Embeddings(embedder, store, (folders or {}).get(name), threads)
         for name, embedder in embedders.items()
     }
+    outcomes = Outcomes(programs, store, threads) if programs else None
     compared = {name: one for name in metrics if (one := metric_named(name)).texts}
     logging.getLogger("absl").setLevel(logging.WARNING)  # rouge-score announces its tokenizer
     others = _Others(read_records(answers, Answer)) if compared else None
@@ -149,8 +155,10 @@ def score_answers(
                 ]
                 texts = [text for answer in some for of in mine for text in of(answer)]
                 embeddings.load([*texts, *filter(None, chance.values())])
+            if outcomes is not None:
+                outcomes.load(some)
             for answer in some:
-                score = score_answer(answer, metrics, asked, chance.get(answer.pair))
+                score = score_answer(answer, metrics, asked, chance.get(answer.pair), outcomes)
                 not_read.update(
                     name
                     for name in compared
@@ -159,6 +167,8 @@ def score_answers(
                 yield score
 
     count = write_records(output, progress(scored(), total, f"score {answers}"))
+    if outcomes is not None:
+        outcomes.tell()
     for name, unread in not_read.items():
         log.warning(
             "%s: of %d of %d answers the embedder cannot read the answer or its reference (more than "
@@ -190,18 +200,20 @@ def score_answer(
     metrics: list[str],
     embeddings: Mapping[str, Embeddings] | None = None,
     other: str | None = None,
+    outcomes: Outcomes | None = None,
 ) -> Score:
     """Every metric's value for one answer, and the parts of those that are no plain mean.
 
     Args:
         embeddings: By the names of embedders, with the texts loaded.
         other: The reference of another document, also loaded.
+        outcomes: Those of programs, loaded.
     """
     values: dict[str, float | None] = {}
     for name in metrics:
         metric = metric_named(name)
         by = (embeddings or {}).get(metric.embedder) if metric.texts else None
-        parts = metric.measure(answer, by)
+        parts = metric.measure(answer, outcomes if metric.runs else by)
         values[name] = None if parts is None else metric.of_answer(parts)
         if metric.parts:
             values |= dict(zip(part_keys(name), parts or [None] * len(metric.parts), strict=True))

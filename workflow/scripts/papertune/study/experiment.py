@@ -7,10 +7,11 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from papertune.metrics import METRICS, metric_named
-from papertune.metrics.form import companions
+from papertune.metrics.form import companions, well_formed
 from papertune.study import settings
 from papertune.study.baselines import baseline_of, with_baselines
 from papertune.study.documents import Documents
+from papertune.study.passing import check_samples
 from papertune.study.probes import WITHOUT_TEXT, check_probes, probe_sets
 from papertune.study.prompts import ANSWER_FIELDS, QUESTION, asking_template, read_template
 from papertune.study.recipe import Recipe
@@ -57,6 +58,7 @@ class Experiment(Documents):
         {}, description="further ones by name: each has a metric similarity@NAME"
     )
     metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
+    programs: settings.Programs = added(settings.Programs())
     comparison: settings.Comparison = settings.Comparison()
     reproduces: settings.Reproduction | None = cosmetic(
         None, description="the report, for the page of all of them"
@@ -109,6 +111,7 @@ class Experiment(Documents):
         check_test_sets(self)
         check_probes(self)
         self._check_optimizers()
+        check_samples(self)
         return self
 
     @model_validator(mode="after")
@@ -180,7 +183,8 @@ class Experiment(Documents):
     @property
     def compared(self) -> list[str]:
         """The chosen metrics and what stands beside the comparison's."""
-        return list(dict.fromkeys([*self.metrics, *companions(self.comparison.metric)]))
+        form = (name for chosen in self.metrics for name in well_formed(chosen))
+        return list(dict.fromkeys([*self.metrics, *companions(self.comparison.metric), *form]))
 
     @property
     def metric_names(self) -> list[str]:

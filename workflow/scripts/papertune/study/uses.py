@@ -12,6 +12,7 @@ from papertune.identity import canonical
 from papertune.study import versions
 from papertune.study.design import Design
 from papertune.study.layout import Layout
+from papertune.study.passing import answering_of, runs_programs
 from papertune.study.probes import probe_sets
 from papertune.study.prompts import ANSWER_FIELDS, read_template
 from papertune.study.settings.base import identity_of
@@ -138,7 +139,7 @@ def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
     study = layout.experiment
     chosen: dict[str, Any] = {
         "asked": study.models[model].examples.asked,
-        "answering": study.answering,
+        "answering": answering_of(study, test_set),
     }
     chosen["prompt"] = study.asked_template(test_set, model)
     return Uses(versions.ANSWER, chosen, {"shards": study.compute.shards})
@@ -183,7 +184,10 @@ def export_model(layout: Layout, model: str, seed: str) -> Uses:
 def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
     """Of one file of answers."""
     study, version = layout.experiment, [versions.EMBED, versions.SCORE]
-    chosen = {"metrics": study.scored, "embedders": study.scoring_embedders}
+    chosen: dict[str, Any] = {"metrics": study.scored, "embedders": study.scoring_embedders}
+    if runs_programs(study):
+        version.append(versions.RUN)
+        chosen["programs"] = study.programs
     return Uses(version, chosen, {"folders": layout.scorers()})
 
 

@@ -20,6 +20,7 @@ RATE = 1  # reading ratings, and how raters agree
 CHOOSE = 1  # which questions a test set has
 ANSWER = 2
 EMBED = 2
+RUN = 1  # what is made of a program, and how it is run
 SCORE = 3  # the measuring of answers, also of those that choose a checkpoint
 COMPARE = 2
 FILTER = 1  # what the filter reads of a question, and how it is learned

@@ -5,8 +5,10 @@ read from data files alone, by ``datasets``: it runs no code of a repository. Wh
 downloaded stays in ``HF_HOME``; a listing of the same revision then needs no network.
 """
 
+import ast
 import logging
 import math
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -43,7 +45,7 @@ def read(source: PairsSource, year: int) -> Iterator[Run]:
     for path in source.files_of(year):
         fixed = year if "{year}" in source.path else None
         # the file's name, not its folder: it may lie elsewhere on another machine
-        yield from _runs(source, str(path), f"pairs:{path.name}", raw_rows(path), fixed)
+        yield from rows_in_runs(source, str(path), f"pairs:{path.name}", raw_rows(path), fixed)
 
 
 def read_hub(source: HubDatasetSource, year: int) -> Iterator[Run]:
@@ -55,10 +57,10 @@ def read_hub(source: HubDatasetSource, year: int) -> Iterator[Run]:
     """
     place = "/".join(filter(None, (HUB, source.dataset, "viewer", source.config, source.split)))
     name = "/".join(filter(None, ("hub", source.dataset, source.config, source.split)))
-    yield from _runs(source, place, name, enumerate(map(dict, rows_of_hub(source)), start=1))
+    yield from rows_in_runs(source, place, name, enumerate(map(dict, rows_of_hub(source)), start=1))
 
 
-def _runs(
+def rows_in_runs(
     source: TableSource,
     place: str,
     name: str,
@@ -106,7 +108,7 @@ def _pair(
 ) -> Document | Rejection:
     columns = source.columns
     texts: dict[str, str] = {}
-    for part in ("question", "answer", "context", "title", "id", "category"):
+    for part in ("question", "answer", "context", "title", "id", "category", "entry_point"):
         column = getattr(columns, part)
         text = text_in(value_of(row, column)) if column else ""
         if text is None:
@@ -116,6 +118,9 @@ def _pair(
         texts[part] = text
     if columns.year and year is None:
         return Rejection("list", key, "no_year", f"{value_of(row, columns.year)!r}"[:100])
+    check = _program(value_of(row, columns.check)) if columns.check else ""
+    if columns.check and not (check and is_python(check)):
+        return Rejection("list", key, "no_check", f"{columns.check} has no program")
     try:
         score = float(value_of(row, columns.score)) if columns.score else math.nan
     except (TypeError, ValueError, OverflowError):
@@ -138,7 +143,25 @@ def _pair(
         question=question,
         score=score if math.isfinite(score) else None,
         category=flat(texts["category"]),
+        check=check,
+        entry_point=texts["entry_point"].strip(),
     )
+
+
+def _program(value: Any) -> str:
+    """A program, or one of a list of lines such as tests; empty where it is none."""
+    lines = value if isinstance(value, list) else [value]
+    texts = [text_in(line) for line in lines]
+    return "\n".join(text for text in texts if text)
+
+
+def is_python(code: str) -> bool:
+    """Whether a text can be read as Python, which runs nothing of it."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of escapes that are none
+            return bool(ast.parse(code).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def value_of(row: Row, column: str) -> Any:

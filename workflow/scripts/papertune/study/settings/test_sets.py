@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from papertune.study.settings.base import Name, Settings, cosmetic
+from papertune.study.settings.base import Name, Settings, added, cosmetic
 
 Split = Literal["train", "held_out", "test"]  # a file of a generator's pairs
 
@@ -31,6 +31,10 @@ class TestSet(Settings):
     )
     most: int | None = Field(
         None, ge=1, description="so many questions, the first by id hash; all where null"
+    )
+
+    samples: int | None = added(
+        None, ge=1, description="answers to each question; null: as answering says"
     )
 
     @model_validator(mode="after")

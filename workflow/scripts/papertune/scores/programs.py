@@ -1,0 +1,95 @@
+"""Programs in answers are run here, each once: what became of it is kept in the store by its digest."""
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from papertune.identity import digest
+from papertune.jobs import stopping
+from papertune.metrics.programs import problem_of, samples_of
+from papertune.records import Answer
+from papertune.sandbox.program import program_of
+from papertune.sandbox.run import Fate, Limits, run
+from papertune.store import Store
+from papertune.study import versions
+from papertune.study.settings import Programs
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 64  # programs that are in the store only when all of them have ended
+
+
+def running_identity(settings: Programs) -> dict[str, object]:
+    """What the end of a program depends on, beside its text."""
+    python = ".".join(map(str, sys.version_info[:2]))
+    return {"version": versions.RUN, "limits": settings.identity(), "python": python}
+
+
+class Outcomes:
+    """What became of the programs in answers.
+
+    Args:
+        threads: Programs that run at once.
+    """
+
+    def __init__(self, settings: Programs, store: str | Path, threads: int = 1) -> None:
+        self._store = Store(store, "run", running_identity(settings), Fate)
+        self._limits = Limits(seconds=settings.seconds, memory=settings.memory_mb * 2**20)
+        self._unsafe, self._threads = settings.allow_unsafe, threads
+        self.unfit: set[str] = set()  # pairs whose own reference does not pass
+        self.fates: Counter[str] = Counter()
+
+    def load(self, answers: Iterable[Answer]) -> None:
+        """Run what the store does not know of these answers, and of their references.
+
+        Raises:
+            SandboxError: nothing keeps them apart here.
+            Interrupted: the job was asked to stop.
+        """
+        programs: dict[str, str] = {}
+        for answer in answers:
+            if answer.check:
+                made = (program_of(problem_of(answer), text) for text in _texts(answer))
+                programs |= {digest(one): one for one in made}
+        missing = iter(self._store.missing(programs))
+        with ThreadPoolExecutor(self._threads) as pool:
+            while some := list(islice(missing, AT_ONCE)):
+                stopping.check()
+                fates = pool.map(self._run, (programs[key] for key in some))
+                self._store.add(dict(zip(some, fates, strict=True)))
+
+    def _run(self, program: str) -> Fate:
+        return run(program, self._limits, allow_unsafe=self._unsafe).fate
+
+    def passed(self, answer: Answer) -> list[bool] | None:
+        """Of each sample of a loaded answer whether it passed.
+
+        ``None`` where the reference does not: such a check tells nothing.
+        """
+        problem = problem_of(answer)
+        fates = [self._store.get(digest(program_of(problem, text))) for text in _texts(answer)]
+        self.fates.update(fates[1:])
+        if fates[0] != "passed":
+            self.unfit.add(answer.pair)
+            return None
+        return [fate == "passed" for fate in fates[1:]]
+
+    def tell(self) -> None:
+        """Log how programs ended, and how many problems tell nothing."""
+        if self.fates:
+            log.info("programs by how they ended: %s", dict(sorted(self.fates.items())))
+        if self.unfit:
+            log.warning(
+                "%d problems count for nothing: their own references do not pass (%s)",
+                len(self.unfit), ", ".join(sorted(self.unfit)[:3]),
+            )  # fmt: skip
+
+
+def _texts(answer: Answer) -> Iterator[str]:
+    """The reference, then each sample."""
+    yield answer.reference
+    yield from samples_of(answer)
