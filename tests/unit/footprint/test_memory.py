@@ -365,7 +365,9 @@ def test_what_jobs_ask_for_is_said_or_estimated_and_grows(tmp_path):
 def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_path, monkeypatch):
     from huggingface_hub import constants
 
-    layout = Layout("isca", load_experiment(ROOT / "config/experiments/isca.yaml"), str(tmp_path))
+    study = load_experiment(ROOT / "config/experiments/isca.yaml")
+    bases = {"gpt2": study.bases["gpt2"].model_copy(update={"hub": "lab/of-no-card"})}
+    layout = Layout("isca", study.model_copy(update={"bases": bases}), str(tmp_path))
     task = Task(layout, "train", "full")
     (found,) = check_memory([task], gpus())
     assert found.state == "doubt" and "download_base" in found.hint
@@ -387,7 +389,7 @@ def test_of_a_base_that_is_not_here_nothing_is_known_but_what_the_hub_tells(tmp_
         assert "encoder-decoder" in told[0] and "quantised" in told[1]
         del hub.asked[1:]
         revision = layout.experiment.bases["gpt2"].revision
-        assert hub.paths == [f"/openai-community/gpt2/resolve/{revision}/config.json"]
+        assert hub.paths == [f"/lab/of-no-card/resolve/{revision}/config.json"]
         assert peak_of(task).weights == 4 * (GPT2_SMALL.parameters - (50257 - 9) * 768)
 
 

@@ -14,8 +14,8 @@ from papertune.files import from_json
 from papertune.footprint.study import remember
 from papertune.jobs.keys import hub_token
 from papertune.models.examination import of_another_kind
+from papertune.models.sources import from_hub
 from papertune.study.layout import Layout
-from papertune.study.settings import OpenAIGenerator, TransformersGenerator
 
 MOST_BYTES = 10**6  # of a config.json
 
@@ -30,16 +30,8 @@ class HubModel(NamedTuple):
 
 def hub_models(layout: Layout) -> list[HubModel]:
     """The models of the Hub that an experiment needs."""
-    study = layout.experiment
-    wanted = [
-        *((base.hub, base.revision) for base in study.bases.values() if base.hub),
-        *(
-            (one.model, one.revision)
-            for one in map(study.generator, study.generators)
-            if isinstance(one, TransformersGenerator | OpenAIGenerator)
-        ),
-        *((one.model, one.revision) for one in map(study.embedder_named, layout.embedders())),
-    ]
+    embedders = map(layout.experiment.embedder_named, layout.embedders())
+    wanted = [*from_hub(layout).values(), *((one.model, one.revision) for one in embedders)]
     return [
         HubModel(name, revision, layout.hub(name, revision))
         for name, revision in dict.fromkeys(wanted)

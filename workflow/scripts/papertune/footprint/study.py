@@ -22,8 +22,9 @@ from papertune.footprint.peaks import (
     training_peak,
 )
 from papertune.footprint.trained import Machine
+from papertune.models.cards import card_of
 from papertune.models.gguf import sizes_of
-from papertune.models.sources import header_of_source
+from papertune.models.sources import from_hub, header_of_source
 from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Base
@@ -187,13 +188,20 @@ def _parts(task: Task) -> tuple[Architecture | None, Recipe, Machine]:
 
 
 def architecture_to_be(layout: Layout, folder: str) -> Architecture | None:
-    """That of a base's folder; of one that is not here yet, what the Hub told or its GGUF file says."""
+    """That of a base's or a generator's folder; of one that is not here yet, what the Hub told, its
+    card or its GGUF file says.
+    """
     config = Path(folder, "config.json")
     if config.exists():
         return _read(folder, config.stat().st_mtime_ns)
     bases = layout.experiment.bases.items()
     own = (base for name, base in bases if layout.base_named(name) == folder)
-    return _told.get(folder) or next((_of_source(base) for base in own), None)
+    card = card_of(from_hub(layout).get(folder, ("", ""))[0])
+    return (
+        _told.get(folder)
+        or (architecture_of(card.config) if card else None)
+        or next((_of_source(base) for base in own), None)
+    )
 
 
 def architecture_for(layout: Layout, model: str) -> Architecture | None:

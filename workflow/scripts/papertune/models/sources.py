@@ -11,7 +11,8 @@ from papertune.files import atomic_write, file_digest, from_json
 from papertune.models.gguf import Header, read_header
 from papertune.models.packages import licence_named, licences_in, not_installed, pieces_of
 from papertune.owned import make_folder, own
-from papertune.study.settings import Base
+from papertune.study.layout import Layout
+from papertune.study.settings import Base, OpenAIGenerator, TransformersGenerator
 
 
 class Source(NamedTuple):
@@ -125,3 +126,18 @@ def digest_of_file(file: Path, kept: Path) -> str:
     except OSError:  # it is computed again then
         pass
     return found
+
+
+def from_hub(layout: Layout) -> dict[str, tuple[str, str]]:
+    """Folder → id and revision of the bases and generators' models that come from the Hub."""
+    study = layout.experiment
+    bases = {
+        layout.base_named(name): (base.hub, base.revision) for name, base in study.bases.items()
+    }
+    writers = {
+        layout.generator_model(name) or "": (one.model, one.revision)
+        for name, one in ((name, study.generator(name)) for name in study.generators)
+        if isinstance(one, TransformersGenerator | OpenAIGenerator)
+    }
+    found = bases | writers
+    return {folder: one for folder, one in found.items() if folder and all(one)}
