@@ -55,12 +55,13 @@ def make_generator(folder: Path, question: str, prompt: str, scratch: Path) -> N
     how = Pretraining(
         tokenizer=Tokenizer(vocabulary=1200),
         architecture=Architecture(width=32, layers=1, intermediate=64, context=2048),
-        corpus=Corpus(documents="none", files=[str(corpus)]),
+        corpus=Corpus(documents="none"),
         training=Training(epochs=20, learning_rate=1e-2, max_length=1500, evaluations=1),
     )
     places = {"output": folder, "checkpoints": scratch / "checkpoints"}
+    texts = {"documents": [], "files": [corpus]}
     for seed in range(1, 9):
-        pretrain(how.model_copy(update={"seed": seed}), documents=[], **places, threads=2)
+        pretrain(how.model_copy(update={"seed": seed}), **texts, **places, threads=2)
         model, tokenizer = (
             kind.from_pretrained(folder) for kind in (AutoModelForCausalLM, AutoTokenizer)
         )

@@ -60,12 +60,28 @@ rule write_archive:
         "../scripts/write_archive.py"
 
 
+# What trains an experiment, for bases of it or of others to read.
+rule write_corpus:
+    input:
+        documents=lambda wildcards: layout(wildcards).documents("train"),
+        pairs=lambda wildcards: layout(wildcards).training_pairs("train"),
+    output:
+        corpus="results/{experiment}/corpus.jsonl",
+    log:
+        "logs/{experiment}/corpus.log",
+    localrule: True
+    conda:
+        "../../envs/models.yaml"
+    params:
+        uses=used(uses.write_corpus),
+    script:
+        "../scripts/write_corpus.py"
+
+
 rule pretrain_base:
     input:
         documents=lambda wildcards: layout(wildcards).corpus_documents(wildcards.base),
-        files=lambda wildcards: study(wildcards)
-        .bases[wildcards.base]
-        .pretrain.corpus.files,
+        files=lambda wildcards: layout(wildcards).corpora_of(wildcards.base),
     output:
         base=directory("results/{experiment}/bases/{base}"),
     log:

@@ -10,16 +10,18 @@ from papertune.training.data import pretraining_identity
 from papertune.training.pretraining import pretrain
 
 with job(snakemake, uses.pretrain_base) as given:
-    documents = [Path(path) for path in snakemake.input.documents]
+    texts = {
+        name: [Path(path) for path in snakemake.input.get(name)] for name in ("documents", "files")
+    }
     place(
         snakemake.config["store"],
         BASES,
-        pretraining_identity(given["base"], documents),
+        pretraining_identity(given["base"], **texts),
         Path(snakemake.output.base),
         make=lambda folder, checkpoints: run(
             pretrain,
             workers_of(snakemake.resources, snakemake.threads),
-            documents=documents,
+            **texts,
             output=folder,
             checkpoints=checkpoints,
             **given,

@@ -167,14 +167,14 @@ def test_experiments_are_found_by_name_and_have_each_their_own(tmp_path, values)
         locate("icsa", [EXPERIMENTS])
     (tmp_path / "isca.yaml").write_text(yaml.safe_dump(values))
     folder = tmp_path / "config/experiments"
-    (folder / "small/texts").mkdir(parents=True)
-    for name in ("small/isca", "small/texts/none", "other"):
+    (folder / "tiny/texts").mkdir(parents=True)
+    for name in ("tiny/isca", "tiny/texts/none", "other"):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(values))
-    studies, files = load_named(["isca", "small/isca"], [EXPERIMENTS, folder])
-    assert [*studies] == ["isca", "small-isca"]
-    assert files["small-isca"] == str(folder / "small/isca.yaml")
-    with pytest.raises(SettingsError, match="no experiment 'small/texts/none'"):
-        locate("small/texts/none", [folder])
+    studies, files = load_named(["isca", "tiny/isca"], [EXPERIMENTS, folder])
+    assert [*studies] == ["isca", "tiny-isca"]
+    assert files["tiny-isca"] == str(folder / "tiny/isca.yaml")
+    with pytest.raises(SettingsError, match="no experiment 'tiny/texts/none'"):
+        locate("tiny/texts/none", [folder])
     with pytest.raises(SettingsError, match="two experiments are called 'isca'"):
         load_named(["isca", str(tmp_path / "isca.yaml")], [EXPERIMENTS])
 

@@ -25,7 +25,7 @@ from snakemake_run import ROOT
 REPORT = ("write_cost", "report")
 ORDER = (
     *("list_documents", "find_texts", "synthesize", "describe_dataset", "write_chat_records"),
-    "pretrain_base",
+    *("write_corpus", "pretrain_base"),
     *(
         "train",
         "choose_questions",
@@ -111,7 +111,7 @@ bases:
   packaged: {{package: {{name: a, version: "1", file: b/c.gguf}}}}
   joined: {{package: {{name: a, version: "1",
            parts: [{{name: b, version: "1", file: c}}, {{name: d, file: e}}]}}}}
-  own: {{pretrain: {{corpus: {{files: [a.jsonl]}}}}}}
+  own: {{pretrain: {{corpus: {{files: [a.jsonl], experiments: [a, b]}}}}}}
 models:
   judged: {{base: hub, method: scratch, training: {{best_by: similarity@other}}}}
   baseline: {{base: hub, method: baseline}}
@@ -200,12 +200,13 @@ def plan(study: Experiment) -> dict[tuple[str, ...], Any]:
         job(uses.synthesize, *files, generator=generator, split=split)
         job(uses.describe_dataset, generator=generator)
         job(uses.write_chat_records, generator=generator)
+    job(uses.write_corpus)
     for base in {model.base for model in study.models.values()}:
-        if pretrain := study.bases[base].pretrain:
+        if study.bases[base].pretrain:
             job(
                 uses.pretrain_base,
                 *layout.corpus_documents(base),
-                *pretrain.corpus.files,
+                *layout.corpora_of(base),
                 base=base,
             )
     for model, seed in layout.models():

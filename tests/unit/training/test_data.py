@@ -29,7 +29,7 @@ def test_a_corpus_is_of_files_and_of_documents_as_they_are_or_recalled(tmp_path)
     own.write_text('{"text": "one"}\n\n{"prompt": "two", "completion": " three"}\n')
 
     def read(kind, *files):
-        return list(read_corpus(Corpus(documents=kind, files=list(map(str, files))), [documents]))
+        return list(read_corpus(Corpus(documents=kind), [documents], files))
 
     files = [Text("", "one"), Text("two", " three")]
     assert read("none", own) == files

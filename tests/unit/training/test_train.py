@@ -48,10 +48,11 @@ def test_a_pretrained_base_loads_as_any_model_does(tmp_path, family):
     settings = Pretraining.model_validate({
         "tokenizer": {"vocabulary": 300}, "training": QUICK,
         "architecture": {"family": family, **shape},
-        "corpus": {"documents": "none", "files": [str(tmp_path / "texts.jsonl")]},
+        "corpus": {"documents": "none"},
     })  # fmt: skip
     folder, checkpoints = tmp_path / "base", tmp_path / "c"
-    pretrain(settings, documents=[], output=folder, checkpoints=checkpoints, threads=1)
+    texts = {"documents": [], "files": [tmp_path / "texts.jsonl"]}
+    pretrain(settings, **texts, output=folder, checkpoints=checkpoints, threads=1)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True)
     assert None not in (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)

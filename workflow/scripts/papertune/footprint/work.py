@@ -170,7 +170,7 @@ def _bf16_units() -> bool:
 def _pretraining(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, float]:
     pretrain = layout.experiment.bases[wildcards["base"]].pretrain
     assert pretrain is not None
-    files = [Path(file) for file in pretrain.corpus.files]
+    files = [Path(file) for file in layout.corpora_of(wildcards["base"])]
     texts = sum((_lines(file, file.stat().st_mtime_ns) for file in files if file.exists()), 0.0)
     texts += _of_split(layout, "train") if pretrain.corpus.documents != "none" else 0
     training, arch = pretrain.training, from_scratch(pretrain.architecture, pretrain.tokenizer)

@@ -127,8 +127,8 @@ def _references(
         pretraining = study.bases[base].pretrain
         if pretraining is None:
             return {}
-        documents = [Path(path) for path in layout.corpus_documents(base)]
-        made = known(pretraining_identity, pretraining, documents)
+        found = (layout.corpus_documents(base), layout.corpora_of(base))
+        made = known(pretraining_identity, pretraining, *([*map(Path, paths)] for paths in found))
         return {**settings_of_pretraining(pretraining), **made}
 
     for stage in ("fetch", "render"):

@@ -115,6 +115,12 @@ def load_named(
         for generator in study.generators:
             study.generator_template(generator)
         files[own] = str(path.resolve())
+    for name, study in experiments.items():
+        for base in filter(None, (base.pretrain for base in study.bases.values())):
+            for other in {*base.corpus.experiments} - {*experiments}:
+                what = f"a base's corpus reads experiment {other!r}, which this run does not make"
+                hint = f"run both (--config experiments={name},{other}), or leave it out"
+                raise SettingsError(what, where=files[name], hint=hint)
     return experiments, files
 
 

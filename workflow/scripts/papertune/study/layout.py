@@ -1,7 +1,7 @@
 """Where everything of an experiment lies; rules and scripts ask the same map."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from papertune.study.asked import Asked
@@ -94,15 +94,27 @@ class Layout(Asked):
         """A file about what may have been trained on."""
         return f"{self.root}/leakage/{name}"
 
-    def training_pairs(self) -> list[str]:
-        """All pairs that models are trained and chosen with."""
+    def training_pairs(self, *splits: str) -> list[str]:
+        """All pairs that models are trained and chosen with, or those of some splits."""
         found = self.by_split("datasets").items()
-        return [path for (_, split), path in found if split in ("train", "validation")]
+        return [path for (_, split), path in found if split in (splits or ("train", "validation"))]
+
+    @property
+    def corpus(self) -> str:
+        """The file of what trains this experiment, for bases to read."""
+        return f"{self.root}/corpus.jsonl"
+
+    def corpora_of(self, base: str) -> list[str]:
+        """Files of texts, beside documents, that a base is pre-trained on."""
+        pretrain = self.experiment.bases[base].pretrain
+        if pretrain is None:
+            return []
+        others = (replace(self, name=name).corpus for name in pretrain.corpus.experiments)
+        return [*pretrain.corpus.files, *others]
 
     def corpora(self) -> list[str]:
-        """Files of texts, beside documents, that a base is pre-trained on."""
-        bases = [base.pretrain for base in self.experiment.bases.values() if base.pretrain]
-        return list(dict.fromkeys(str(file) for base in bases for file in base.corpus.files))
+        """Those of all bases."""
+        return list(dict.fromkeys(chain.from_iterable(map(self.corpora_of, self.experiment.bases))))
 
     def by_split(self, stage: str) -> dict[tuple[str, str], str]:
         """(generator, split) → file of a stage, ``datasets`` or ``rejected/pairs``."""

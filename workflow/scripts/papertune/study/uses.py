@@ -120,6 +120,16 @@ def write_chat_records(layout: Layout, generator: str) -> Uses:
     return Uses(versions.CHAT_RECORDS, {"prompt": prompt, "size": study.records.size})
 
 
+def write_corpus(layout: Layout) -> Uses:
+    """Of one experiment's training text."""
+    study = layout.experiment
+    chosen = {
+        "mine": SplitOf.of("train", study.splits),
+        "prompt": read_template(study.prompt, ANSWER_FIELDS),
+    }
+    return Uses(versions.PRETRAIN, chosen)
+
+
 def pretrain_base(layout: Layout, base: str) -> Uses:
     """Of a base from scratch."""
     study = layout.experiment

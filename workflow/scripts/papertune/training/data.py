@@ -159,16 +159,16 @@ class Text(NamedTuple):
     completion: str
 
 
-def read_corpus(corpus: Corpus, documents: list[Path]) -> Iterator[Text]:
-    """The texts of a corpus: those of its files first, then those of JSONL files of documents.
+def read_corpus(corpus: Corpus, documents: Sequence[Path], files: Sequence[Path]) -> Iterator[Text]:
+    """The texts of a corpus: those of ``files`` first, then those of JSONL files of documents.
 
     Raises:
         RecordError: a line without the right keys; names file and line.
         TrainingError: a file is not there.
     """
-    for name in corpus.files:
-        if not Path(name).is_file():
-            raise TrainingError("no such file of pre-training texts", where=name)
+    for name in files:
+        if not name.is_file():
+            raise TrainingError("no such file of pre-training texts", where=str(name))
         for number, line in read_json_lines(name):
             match line:
                 case {"text": str(text), **rest} if not rest:
@@ -229,16 +229,19 @@ def settings_of_training(recipe: Recipe, seed: int) -> dict[str, Any]:
     return {"recipe": recipe.identity(), "seed": seed, "version": recipe.version}
 
 
-def pretraining_identity(pretraining: Pretraining, documents: list[Path]) -> dict[str, Any]:
-    """What a base from scratch depends on; the content of its own files, not where they lie."""
-    texts = digest_of_lines(map(list, read_corpus(pretraining.corpus, documents)))
+def pretraining_identity(
+    pretraining: Pretraining, documents: Sequence[Path], files: Sequence[Path]
+) -> dict[str, Any]:
+    """What a base from scratch depends on; the content of its files, not where they lie."""
+    texts = digest_of_lines(map(list, read_corpus(pretraining.corpus, documents, files)))
     return settings_of_pretraining(pretraining) | {"texts": texts}
 
 
 def settings_of_pretraining(pretraining: Pretraining) -> dict[str, Any]:
     """The part of it that is known without any file."""
     settings = pretraining.identity()
-    del settings["corpus"]["files"]
+    for name in ("files", "experiments"):
+        settings["corpus"].pop(name, None)
     return {"pretraining": settings, "version": versions.PRETRAIN}
 
 

@@ -25,6 +25,7 @@ def pretrain(
     base: Pretraining,
     *,
     documents: list[Path],
+    files: list[Path],
     output: Path,
     checkpoints: Path,
     threads: int,
@@ -32,13 +33,13 @@ def pretrain(
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
 
-    ``documents`` are JSONL files; the rest is as of :func:`papertune.training.train.train`.
+    ``documents`` and ``files`` of texts are JSONL; the rest is as of :func:`papertune.training.train.train`.
 
     Raises:
         TrainingError: no text to read, or a loss that is no number.
     """
     set_up_torch(threads, base.seed)
-    texts = list(read_corpus(base.corpus, documents))
+    texts = list(read_corpus(base.corpus, documents, files))
     if not texts:
         raise TrainingError("no pre-training texts", hint="see bases.<name>.pretrain.corpus")
     tokenizer = make_tokenizer(texts, base.tokenizer, base.architecture.context)

@@ -258,7 +258,8 @@ class Architecture(Settings):
 
 
 class Corpus(Settings):
-    """What a base from scratch reads: the training documents only, and files of one's own.
+    """What a base from scratch reads: the training documents only, files of one's own, and what trains
+    other experiments.
 
     ``plain``: the text as it is. ``recall``: text and the beginning of a sentence as prompt, the
     rest of the sentence as completion. ``none``: files only. Files are JSONL with ``text``, or
@@ -267,6 +268,9 @@ class Corpus(Settings):
 
     documents: Literal["plain", "recall", "none"] = "plain"
     files: list[str] = []
+    experiments: list[Name] = added(
+        [], description="whose training documents, and pairs that train, are read; itself, too"
+    )
     loss: Literal["completion", "all"] = "completion"
 
 
