@@ -122,7 +122,7 @@ wildcard_constraints:
     model=MODEL_NAME.strip("^$"),
     test_set=NAME.strip("^$"),
     base=NAME.strip("^$"),
-    further="published|knowledge",
+    further="published|knowledge|programs",
 
 
 def experiments_whose_generators(run_a_model):

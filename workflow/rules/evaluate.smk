@@ -52,8 +52,9 @@ rule score:
         "logs/{experiment}/scores/{model}/seed-{seed}/{test_set}.log",
     conda:
         "../../envs/evaluate.yaml"
+    threads: scoring
     resources:
-        mem_mb=4000,
+        mem_mb=memory_to_score,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         uses=used(uses.score),

@@ -1,5 +1,6 @@
 # What jobs that run a language model ask for. No rules.
 from papertune.footprint import study as footprint
+from papertune.study.passing import runs_programs
 
 LONG = 1  # a priority: jobs of seconds fill what jobs of minutes leave, to the end
 
@@ -29,6 +30,17 @@ def minutes(wildcards, attempt):
 def sharded(name):
     """A resource function: the same for every part of a job that is split over GPUs."""
     return lambda wildcards: compute(name)(wildcards) * compute("shards")(wildcards)
+
+
+def scoring(wildcards):
+    """Threads of a job that scores: as many programs run at once, where answers are programs."""
+    return compute("threads")(wildcards) if runs_programs(study(wildcards)) else 1
+
+
+def memory_to_score(wildcards):
+    """A resource function: an embedder, and the programs that run at once."""
+    programs = study(wildcards).programs.memory_mb * scoring(wildcards)
+    return 4000 + programs * runs_programs(study(wildcards))
 
 
 def on_nodes(value):

@@ -88,13 +88,14 @@ SOURCES: list[dict[str, Any]] = yaml.safe_load(f"""
 - {{kind: wikipedia, titles: [a]}}
 - {{kind: pairs, path: a.csv, columns: {{question: q, answer: a}}}}
 - {{kind: pairs, path: a.csv, columns: {{question: q, answer: a, year: y}}}}
+- {{kind: human_eval}}
 - {{kind: hub_dataset, dataset: a/b, revision: {SHA}, columns: {{question: q, answer: a}}}}
 """)
 UNRELATED = (
     {"kind": "table", "path": "a.csv"},
     {"kind": "hub_dataset", "dataset": "a/b", "revision": SHA},
 )
-UNDATED = {"wikipedia", "pairs", "hub_dataset"}
+UNDATED = {"wikipedia", "pairs", "hub_dataset", "human_eval"}
 FULL = yaml.safe_load(f"""
 generators:
   rules: {{backend: rules, style: cloze}}
@@ -178,6 +179,14 @@ def experiments() -> Iterator[tuple[Experiment, tuple[str, ...]]]:
         *({"filter": {"against": {**other, "where": {"a": "b"}}}} for other in UNRELATED),
         {"filter": {"against": {"kind": "experiment", "experiment": "a", "generator": "b"}}},
         {"source": scored} | top,
+        {
+            "source": {"kind": "human_eval"},
+            "splits": {"test": 0.5},
+            "metrics": ["similarity", "pass@1"],
+            "answering": {"temperature": 0.8, "samples": 3},
+            "test_sets": {"posts": {"samples": 2}},
+            "programs": {},
+        },
     ):
         yield Experiment.model_validate(whole | more), tuple(more)
 

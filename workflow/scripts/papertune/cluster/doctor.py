@@ -45,6 +45,7 @@ def examine(
     for layout in layouts.values():
         yield from machine.check_source(layout)
     yield from machine.check_embedders(layouts.values())
+    yield from machine.check_programs(layouts.values())
     models = {model: None for layout in layouts.values() for model in hub.hub_models(layout)}
     yield from hub.check_models(models, layouts)
     yield from machine.check_bases(layouts.values())

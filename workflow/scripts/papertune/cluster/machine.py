@@ -17,8 +17,10 @@ from papertune.errors import PapertuneError
 from papertune.footprint.study import Task, judge
 from papertune.models.examination import problems
 from papertune.models.sources import header_of_source, licence_of_source, not_there, notice
+from papertune.sandbox import run as sandbox
 from papertune.scores.embedders import INSTALL, not_installed
 from papertune.study.layout import Layout
+from papertune.study.passing import runs_programs
 
 GIGABYTE = 10**9
 LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes, and files that may still be made, worth a word
@@ -128,6 +130,30 @@ def check_embedders(layouts: Iterable[Layout]) -> Iterator[Finding]:
     }
     for lacking in filter(None, map(not_installed, chosen)):
         yield wrong(lacking, f"run: {INSTALL}")
+
+
+def check_programs(layouts: Iterable[Layout]) -> Iterator[Finding]:
+    """In what programs that models write would run on this machine."""
+    running = {
+        name: layout.experiment.programs.allow_unsafe
+        for layout in layouts
+        for name in [layout.name] * runs_programs(layout.experiment)
+    }
+    if not running:
+        return
+    chosen = sandbox.way()
+    if chosen != "none":
+        by = {"bubblewrap": "bubblewrap", "namespaces": "namespaces of its own (unshare)"}[chosen]
+        yield fine(f"programs that models write run in a sandbox here: {by}")
+        return
+    hint = "install bubblewrap, or allow user namespaces (sysctl user.max_user_namespaces)"
+    if refused := [name for name, unsafe in running.items() if not unsafe]:
+        who = ", ".join(refused)
+        yield wrong(
+            f"nothing keeps programs that models write apart here: {who} cannot score", hint
+        )
+    if len(refused) < len(running):
+        yield doubt("programs that models write run as you here, with limits alone", hint)
 
 
 def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from papertune.report.made import told, write_made
 from papertune.report.numbers import gain_of, level, number, p_text, unread_note
 from papertune.report.parts import PARTS, content_policy, embed_json, environment
 from papertune.report.probes import probes_section
+from papertune.report.programs import programs_notes, programs_table
 from papertune.report.size import size_table
 from papertune.report.table import read_table
 from papertune.report.tables import (
@@ -121,6 +122,7 @@ def write_page(
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
             "knowledge": knowledge_table(cells, experiment),
+            "programs": programs_table(cells, experiment),
             "gains": gains_table(contrasts, experiment),
             "square": square_table(cells, experiment),
             "size": size,
@@ -131,6 +133,7 @@ def write_page(
             "cost": read_table(cost, "What it cost", left=3),
         },
         size_notes=size_notes,
+        programs_notes=programs_notes(cells, experiment),
         writers_of_pairs=len(
             {tuple(experiment.datasets_of(model)) for model in experiment.trained}
         ),

@@ -26,6 +26,7 @@ from papertune.report.numbers import (
     with_limits,
     with_reason,
 )
+from papertune.report.programs import programs_table
 from papertune.report.table import Table, to_text, write_table
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.scores.rows import read_rows
@@ -284,4 +285,8 @@ def stages_table(counts: list[Count]) -> Table:
     return Table("From listing to score", columns, rows, left=5)
 
 
-FURTHER = {"published": published_table, "knowledge": knowledge_table}
+FURTHER = {
+    "published": published_table,
+    "knowledge": knowledge_table,
+    "programs": programs_table,
+}

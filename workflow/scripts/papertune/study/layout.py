@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from papertune.study.asked import Asked
+from papertune.study.passing import runs_programs
 from papertune.study.settings import (
     OpenAIGenerator,
     Part,
@@ -144,6 +145,7 @@ class Layout(Asked):
         there = {
             "published": study.published,
             "knowledge": len(study.usual_sets) < len(study.sets),
+            "programs": runs_programs(study),
             "filter": study.filter,
         }
         return {name: f"{self.root}/tables/{name}.csv" for name, one in there.items() if one}

@@ -1,0 +1,82 @@
+"""Answers that are programs: do they pass their tests, and are they well formed? The two can part."""
+
+from papertune.metrics import metric_named
+from papertune.metrics.form import WELL_FORMED
+from papertune.report.numbers import NONE, explained, gain_of, interval
+from papertune.report.table import Table
+from papertune.scores.matrix import Cell, find_cell
+from papertune.study.experiment import Experiment
+from papertune.study.passing import checked_sets, runs_programs
+
+NOTHING = "no change shown"
+
+
+def programs_table(cells: list[Cell], experiment: Experiment) -> Table:
+    """A row per test set and model: how many programs pass, how many are well formed, what changed.
+
+    Without rows where no programs are run.
+    """
+    passing = [name for name in experiment.metrics if metric_named(name).runs]
+    names, rows = [*passing, *WELL_FORMED], []
+    for test_set in checked_sets(experiment) if runs_programs(experiment) else ():
+        for model in experiment.models:
+            found = [find_cell(cells, model=model, test_set=test_set, metric=n) for n in names]
+            shown = [text for cell in found for text in _told(cell)]
+            problems = str(found[0].questions) if found[0] else NONE
+            said = changes(found[: len(passing)], found[len(passing) :])
+            label = experiment.set_label(test_set)
+            rows.append([label, experiment.model_label(model), said, problems, *shown])
+    columns = [text for name in names for text in (metric_named(name).label, "Difference")]
+    title = explained("Programs: what passes its tests, and what is well formed", rows)
+    return Table(title, ["Test set", "Model", "What changed", "Problems", *columns], rows, left=3)
+
+
+def changes(passing: list[Cell | None], formed: list[Cell | None]) -> str:
+    """``form better, logic worse``: what the corrected tests say of a model against its baseline."""
+    both = [*passing, *formed]
+    if not any(cell is not None and cell.difference is not None for cell in both):
+        return NONE
+    form, logic = _verdict(formed), _verdict(passing)
+    return NOTHING if {form, logic} == {NOTHING} else f"form: {form}, logic: {logic}"
+
+
+def _verdict(cells: list[Cell | None]) -> str:
+    said = {cell.verdict for cell in cells if cell is not None and cell.verdict}
+    return " and ".join(sorted(said)) or NOTHING
+
+
+def programs_notes(cells: list[Cell], experiment: Experiment) -> list[str]:
+    """How the programs were run, and which problems count for nothing."""
+    if not runs_programs(experiment):
+        return []
+    how = experiment.programs
+    notes = [
+        f"Each program ran in a sandbox, for at most {how.seconds:g} seconds and with at most "
+        f"{how.memory_mb:,} MB. It passes if it comes to its end, after its tests."
+    ]
+    if how.allow_unsafe:
+        notes.append(
+            "This experiment allows programs to run without a sandbox where the machine has none "
+            "(programs.allow_unsafe)."
+        )
+    first = next(name for name in experiment.metrics if metric_named(name).runs)
+    for test_set in checked_sets(experiment):
+        every, counted = (
+            max(
+                (c.questions for c in cells if (c.test_set, c.metric) == (test_set, name)),
+                default=0,
+            )
+            for name in (WELL_FORMED[0], first)
+        )
+        if counted < every:
+            notes.append(
+                f"{every - counted} of {every} problems of {experiment.set_label(test_set)} count for "
+                "nothing in what passes: their own references do not pass."
+            )
+    return notes
+
+
+def _told(cell: Cell | None) -> tuple[str, str]:
+    if cell is None or cell.mean is None:
+        return NONE, NONE
+    return interval(cell), NONE if cell.difference is None else gain_of(cell, signed=True)
