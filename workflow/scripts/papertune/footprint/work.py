@@ -8,17 +8,26 @@ how jobs compare with each other.
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from papertune.files import count_lines
 from papertune.footprint.architecture import Architecture, from_scratch
+from papertune.footprint.counts import (
+    CHARACTERS,
+    TEXT,
+    asked_in,
+    documents_in,
+    lines_of,
+    of_split,
+    text_tokens,
+    trained_on,
+    updates_of,
+)
 from papertune.footprint.study import architecture_for, architecture_to_be
 from papertune.study.layout import Layout
-from papertune.study.probes import probe_sets
-from papertune.study.settings import Part, PromptedGenerator, Training
+from papertune.study.settings import PromptedGenerator, Training
 
 START = 1.5  # seconds of a job whose work is a moment
 LOADING = 10.0  # of one that loads torch and a model, or an embedder
@@ -28,8 +37,6 @@ GPU_RATE = 3e12  # of a job that has a GPU
 READING, WRITING, TRAINING_BF16 = 1.7, 4.0, 1.2
 BF16_UNITS = ("amx_tile", "avx512_bf16")  # as Linux calls them
 TOGETHER = 0.7  # n threads are n to this power times as fast as one
-CHARACTERS = 4.4  # of a token, in English with formulas
-TEXT = 1100.0  # characters of a text that is not there yet
 # tokens of an answer, of a question, of a sentence, title and request, the longest of some
 WRITTEN, QUESTION, SENTENCE = 42, 18, 130
 STEPS = 16  # rows of a batch go on to the next multiple of so many tokens: half of it on average
@@ -38,7 +45,6 @@ PADDED = 1.3  # times as many tokens as texts have, as rows of a batch are as lo
 ATTEMPTS = 1.1  # times that a writer is asked about a document, where it may be asked twice
 BATCH = 32  # rows at once, where the machine decides
 CORPUS = 4000  # texts to pre-train with, where nothing is known of them
-DOCUMENTS = 50  # of a year that nothing is known of
 STEP = 0.03  # seconds of an update, however small the model is
 PARAMETERS = 135_000_000  # of a base that is not there yet
 CONVERTING = 0.2e-6  # seconds of a parameter
@@ -81,7 +87,7 @@ def seconds_of(
     threads = compute.threads_to_write if rule in ("answer", "synthesize") else compute.threads
     speed = GPU_RATE if compute.gpu else rate * threads**TOGETHER
     if rule == "fetch_documents" and study.source.kind not in ("files", "demo"):
-        count = _documents(layout, [wildcards["year"]], ("fetched",))
+        count = documents_in(layout, [wildcards["year"]], ("fetched",))
         return START, count * (study.fetching.delay + 0.3)
     if rule in ("train", "pretrain_base"):
         steps, operations = (_training if rule == "train" else _pretraining)(layout, wildcards)
@@ -109,8 +115,8 @@ def _converted(layout: Layout, wildcards: Mapping[str, str]) -> float:
 def _embedded(layout: Layout, wildcards: Mapping[str, str]) -> float:
     """Texts that embedders read: documents, else answers and references, which are short."""
     if "test_set" not in wildcards:
-        return _of_split(layout, "train") + _of_split(layout, "test")
-    texts = 2 * _asked(layout, wildcards["test_set"])
+        return of_split(layout, "train") + of_split(layout, "test")
+    texts = 2 * asked_in(layout, wildcards["test_set"])
     return texts * WRITTEN * CHARACTERS / TEXT * len(layout.experiment.scoring_embedders)
 
 
@@ -120,12 +126,12 @@ def _writing(layout: Layout, wildcards: Mapping[str, str]) -> float:
     if not isinstance(generator, PromptedGenerator) or not (folder := layout.generator_model(name)):
         return 0.0
     arch = architecture_to_be(layout, folder)
-    asked = _of_split(layout, split) * (ATTEMPTS if generator.attempts > 1 else 1)
+    asked = of_split(layout, split) * (ATTEMPTS if generator.attempts > 1 else 1)
     template = study.generator_template(name)
     # what the prompts of a batch share is read once
     batch = getattr(generator, "batch_size", "auto")
     frame = len(template) / CHARACTERS / (batch if isinstance(batch, int) else BATCH)
-    own = _text(layout, split) if "$text" in template else SENTENCE
+    own = text_tokens(layout, split) if "$text" in template else SENTENCE
     whole = QUESTION + (WRITTEN if "$text" in template else 0)  # a sentence is the answer itself
     new = min(generator.decoding.max_new_tokens, whole * generator.pairs)
     return asked * generator.candidates * (_reading(arch, frame + own) + _new(arch, new))
@@ -136,14 +142,9 @@ def _training(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, floa
     study, model = layout.experiment, wildcards["model"]
     recipe, arch = study.recipe_of(model), architecture_for(layout, model)
     training = recipe.training
-    train, validation = (
-        sum((_questions(layout, writer, split) for writer in study.datasets_of(model)), 0.0)
-        for split in ("train", "validation")
-    )
-    if (subset := recipe.subset) and train:
-        train *= subset.fraction or min(1.0, (subset.top or subset.first or train) / train)
-    length = min(training.max_length, _text(layout, "train") + 2 * WRITTEN)
-    steps = _steps(training, train)
+    train, validation = trained_on(layout, model)
+    length = min(training.max_length, text_tokens(layout, "train") + 2 * WRITTEN)
+    steps = updates_of(training, train)
     seen = steps * training.batch_size * training.accumulation
     # backwards takes twice as long as forwards, where weights have gradients; else as long
     passes = 2 * ADAPTED if recipe.with_adapters else 3
@@ -171,27 +172,25 @@ def _pretraining(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, f
     pretrain = layout.experiment.bases[wildcards["base"]].pretrain
     assert pretrain is not None
     files = [Path(file) for file in layout.corpora_of(wildcards["base"])]
-    texts = sum((_lines(file, file.stat().st_mtime_ns) for file in files if file.exists()), 0.0)
-    texts += _of_split(layout, "train") if pretrain.corpus.documents != "none" else 0
+    texts = sum((lines_of(file) for file in files if file.exists()), 0.0)
+    texts += of_split(layout, "train") if pretrain.corpus.documents != "none" else 0
     training, arch = pretrain.training, from_scratch(pretrain.architecture, pretrain.tokenizer)
-    steps = _steps(training, texts or CORPUS)
+    steps = updates_of(training, texts or CORPUS)
     tokens = steps * training.batch_size * training.accumulation * training.max_length / 2
     return steps, 3 * tokens * 2 * (_body(arch) + _head(arch)) * _trains_at(training)
 
 
-def _steps(training: Training, examples: float) -> float:
-    if training.max_steps > 0:
-        return float(training.max_steps)
-    return training.epochs * examples / (training.batch_size * training.accumulation)
-
-
 def _answering(layout: Layout, wildcards: Mapping[str, str]) -> float:
     study, arch = layout.experiment, architecture_for(layout, wildcards["model"])
-    asked, text = _asked(layout, wildcards["test_set"]), 0.0
+    asked, text = asked_in(layout, wildcards["test_set"]), 0.0
     if of := study.sets.get(wildcards["test_set"]):  # a probe's text is short, or it has none
         # once for an answer and once for a likelihood, or for all questions about a document
         pairs = study.generators[of.generator].pairs
-        text = _text(layout, of.documents) * (1 / pairs if pairs > 1 else 2) * (of.book == "open")
+        text = (
+            text_tokens(layout, of.documents)
+            * (1 / pairs if pairs > 1 else 2)
+            * (of.book == "open")
+        )
     new = min(study.answering.max_new_tokens, WRITTEN)
     adapted = ADAPTED if study.recipe_of(wildcards["model"]).with_adapters else 1
     reading = _reading(arch, PADDED * (text + 3 * WRITTEN))
@@ -212,70 +211,3 @@ def _body(arch: Architecture | None) -> float:
 
 def _head(arch: Architecture | None) -> float:
     return arch.embedding if arch else 0.2 * PARAMETERS
-
-
-# ---- what is there already -------------------------------------------------------
-
-
-def _questions(layout: Layout, writer: str, split: str) -> float:
-    """Pairs of a writer and split: those of its file, else as many as it is asked for."""
-    if not writer:
-        return _of_split(layout, split)
-    path = Path(layout.root, "datasets", writer, f"{split}.parquet")
-    if path.exists():
-        return _rows(path, path.stat().st_mtime_ns)
-    study = layout.experiment
-    share = {"held_out": study.held_out(writer)}.get(split, 1.0)
-    return share * _of_split(layout, split) * study.generators[writer].pairs
-
-
-def _asked(layout: Layout, test_set: str) -> float:
-    """Questions of a test set, or of probes."""
-    if probes := probe_sets(layout.experiment).get(test_set):
-        return sum(probe.pick or 1 for probe in probes.values())
-    one = layout.experiment.sets[test_set]
-    count = _questions(layout, one.generator, one.split)
-    return min(count, one.most or count)
-
-
-def _of_split(layout: Layout, split: str) -> float:
-    """Documents of a split."""
-    study = layout.experiment
-    count = _documents(layout, study.parts_of(split), ("documents", "fetched"))
-    validation = study.splits.validation
-    return count * (
-        1 if split == "test" else validation if split == "validation" else 1 - validation
-    )
-
-
-def _documents(layout: Layout, parts: Iterable[Part | str], stages: Iterable[str]) -> float:
-    """Documents of some years or parts, of the first of the stages that says how many, or as listed."""
-    total = 0.0
-    for part in parts:
-        most = layout.experiment.most_of(part)
-        paths = (Path(layout.root, stage, f"{part}.jsonl") for stage in (*stages, "listings"))
-        count = next((_lines(p, p.stat().st_mtime_ns) for p in paths if p.exists()), None)
-        total += min(filter(None, (count, most)), default=DOCUMENTS)
-    return total
-
-
-def _text(layout: Layout, split: str) -> float:
-    """Tokens of a document's text."""
-    paths = [Path(path) for path in layout.documents(split)]
-    there = [path for path in paths if path.exists()]
-    size = sum(path.stat().st_size for path in there)
-    count = sum(_lines(path, path.stat().st_mtime_ns) for path in there)
-    # a record says more than the text
-    return (max(size / count - 300, 0) if count else TEXT) / CHARACTERS
-
-
-@lru_cache(maxsize=4096)
-def _lines(path: Path, _: int) -> int:
-    return count_lines(path)
-
-
-@lru_cache(maxsize=4096)
-def _rows(path: Path, _: int) -> int:
-    from pyarrow.parquet import read_metadata
-
-    return int(read_metadata(path).num_rows)

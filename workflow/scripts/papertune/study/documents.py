@@ -16,6 +16,9 @@ class Documents(Settings):
     source: settings.Source
     fetching: settings.Fetching = settings.Fetching()
     splits: Splits
+    expected: int | None = cosmetic(
+        None, ge=1, description="documents of the study, for estimates until they are listed"
+    )
 
     @model_validator(mode="after")
     def _have_years_or_none(self) -> Self:
@@ -65,3 +68,12 @@ class Documents(Settings):
             return None
         tests = str(part) in map(str, self.parts_of("test"))
         return self.splits.sample.test if tests else self.splits.sample.train
+
+    def expected_in(self, part: Part | str) -> float | None:
+        """How many documents of a year or part are to be expected; None where it is not said."""
+        if self.expected is None:
+            return None
+        if self.years:
+            return self.expected / len(self.years)
+        share = self.splits.test if isinstance(self.splits.test, float) else 0.0
+        return self.expected * (share if part == "test" else 1 - share)
