@@ -27,6 +27,7 @@ from papertune.footprint.counts import (
 from papertune.footprint.study import architecture_for, architecture_to_be
 from papertune.footprint.work import QUESTION, WRITTEN
 from papertune.study.layout import Layout
+from papertune.study.passing import answering_of
 from papertune.study.recipe import Recipe
 from papertune.study.settings import OpenAIGenerator, PromptedGenerator
 
@@ -125,7 +126,9 @@ def _trainings(layout: Layout, pace: Pace) -> Iterator[Job]:
             arch = from_scratch(base.pretrain.architecture, base.pretrain.tokenizer)
             recipe = Recipe(method="full", training=base.pretrain.training)
             texts = of_split(layout, "train") if base.pretrain.corpus.documents != "none" else 0
-            texts += sum(lines_of(path) for path in map(Path, layout.corpora_of(name)) if path.exists())
+            texts += sum(
+                lines_of(path) for path in map(Path, layout.corpora_of(name)) if path.exists()
+            )
             yield name, arch, _training(arch, recipe, texts, text_tokens(layout, "train"), 0, pace)
     for model, _ in layout.models():
         recipe, made_of = study.recipe_of(model), architecture_for(layout, model)
@@ -159,13 +162,13 @@ def _training(
 def _answers(layout: Layout, pace: Pace) -> Iterator[Job]:
     study = layout.experiment
     for model, _, test_set in layout.by_cell("answers"):
-        arch, answering = architecture_for(layout, model), study.answering
+        arch, answering = architecture_for(layout, model), answering_of(study, test_set)
         read = text_tokens(layout, "test") + QUESTION
         # each is read once more for the likelihood of its reference
         new = answering.max_new_tokens if pace.whole else min(WRITTEN, answering.max_new_tokens)
         batch = answering.batch_size if isinstance(answering.batch_size, int) else BATCH
         in_4_bit = study.recipe_of(model).in_4_bit
-        rows, seconds = asked_in(layout, test_set), 0.0
+        rows, seconds = asked_in(layout, test_set) * answering.samples, 0.0
         if arch:
             seconds = writing_seconds(
                 arch, rows, 2 * read, new, pace, batch=batch, in_4_bit=in_4_bit
