@@ -64,6 +64,16 @@ def noted(tmp_path):
     return [json.loads(line) for line in (tmp_path / "requests").read_text().splitlines()]
 
 
+def test_samples_are_drawn_by_the_server(run, tmp_path, monkeypatch):
+    serve = f"{SCRIPT} --key --requests {tmp_path / 'requests'}"
+    answers = run(
+        "drawn", items=pairs()[:2], engine="server", serve=serve, temperature=0.8, samples=3
+    )
+    assert all(len(one.samples) == 3 and one.samples[0] == one.text for one in answers)
+    seeds = [one["seed"] for one in noted(tmp_path) if one.get("max_tokens") == 12]
+    assert len(set(seeds)) == len(seeds) == 2 * 3
+
+
 def test_tokens_are_sent_where_a_server_takes_them_and_a_killed_job_goes_on(
     run, tmp_path, folder, monkeypatch
 ):

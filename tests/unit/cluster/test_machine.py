@@ -137,6 +137,21 @@ def test_the_server_of_a_source_is_one_that_there_is(source, site):
     assert TypeAdapter(Source).validate_python(source).server(2020) == site
 
 
+@pytest.mark.parametrize(
+    ("way", "unsafe", "state"),
+    [("bubblewrap", False, "ok"), ("namespaces", True, "ok"), ("none", False, "wrong"),
+     ("none", True, "doubt")],
+)  # fmt: skip
+def test_what_programs_of_models_would_run_in(way, unsafe, state, monkeypatch):
+    monkeypatch.setattr(machine.sandbox, "way", lambda: way)
+    study = load_experiment(ROOT / "config/experiments/translation-code-python.yaml")
+    how = study.programs.model_copy(update={"allow_unsafe": unsafe})
+    layout = Layout("code", study.model_copy(update={"programs": how}))
+    [found] = machine.check_programs([layout, isca()])
+    assert found.state == state
+    assert list(machine.check_programs([isca()])) == []
+
+
 def test_what_is_out_of_reach_or_missing_matters_until_all_is_collected(tmp_path, monkeypatch):
     monkeypatch.setenv("PAPERTUNE_CHROMIUM", "no-such-browser")
     layout = study("http://127.0.0.1:9")
