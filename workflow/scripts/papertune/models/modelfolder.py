@@ -36,6 +36,7 @@ from papertune.study.settings import Answering
 
 log = logging.getLogger("papertune")
 
+STEPS = ("step", "train_loss")
 HISTORY = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p")
 MODELS, BASES = "models", "bases"  # kinds
@@ -87,9 +88,10 @@ def generation_defaults(model: Any, tokenizer: Any, answering: Answering) -> Any
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """``training.json`` and ``history.csv`` of a model folder.
+    """``training.json``, ``history.csv`` and ``steps.csv`` of a model folder.
 
-    The history has a column more where the best checkpoint was not chosen by the validation loss.
+    The history has a row for each validation, the steps one for each point of the training loss. The
+    history has a column more where the best checkpoint was not chosen by the validation loss.
     """
     rows = facts.pop("history")
     columns = list(HISTORY)
@@ -99,6 +101,8 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    with (folder / "steps.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, lineterminator="\n").writerows([STEPS, *facts.pop("curve")])
     write_json(folder / "training.json", facts)
 
 

@@ -21,6 +21,17 @@ DIVERGED = 3  # validations in a row
 STEADIER = "lower training.learning_rate or training.clip, or give more training.warmup"
 
 
+FIRST_DRAWN, DRAWN_LATER = 200, 300  # points of the loss by step
+
+
+def is_drawn(step: int, steps: int) -> bool:
+    """Whether the curve of the training loss has a point there: at each of the first steps, the last
+    one, and some in between.
+    """
+    every = max(1, math.ceil((steps - FIRST_DRAWN) / DRAWN_LATER))
+    return step <= FIRST_DRAWN or step == steps or (step - FIRST_DRAWN) % every == 0
+
+
 class BrokenOff(Exception):
     """A validation was left before its end."""
 
@@ -49,6 +60,12 @@ class RunCallback(TrainerCallback):
         self.points = {max(1, round(steps * (i + 1) / count)) for i in range(count)}
         self.carried = Carried()
         self.loss: Any = 0.0  # sum over the steps since the last row; a tensor from the first on
+        self.curve: list[list[float]] = []  # step, and mean training loss since the point before
+        self.recent: Any = 0.0  # sum over the steps since its last point
+
+    def add(self, loss: Any) -> None:
+        """Count the loss of a step, or of a part of one."""
+        self.loss, self.recent = self.loss + loss, self.recent + loss
 
     def is_over(self, state: TrainerState) -> bool:
         """Whether there is no step to take any more."""
@@ -65,6 +82,7 @@ class RunCallback(TrainerCallback):
         self.counted = gpu_energy()
         self.first_step = state.global_step
         self.loss, self.logged = self.carried.loss, state.global_step - self.carried.steps
+        self.curve, self.recent = [*map(list, self.carried.curve)], self.carried.recent
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Before the first step of this attempt."""
@@ -77,6 +95,11 @@ class RunCallback(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Decide what follows the step."""
         due, asked = state.global_step in self.points, distributed.asked_to_stop()
+        if is_drawn(state.global_step, self.steps):
+            before = self.curve[-1][0] if self.curve else 0
+            mean = distributed.mean(float(self.recent)) / (state.global_step - before)
+            self.curve.append([state.global_step, mean])
+            self.recent = 0.0
         control.should_log = control.should_evaluate = due
         control.should_save = due or asked
         now = time.monotonic()
@@ -132,7 +155,9 @@ class RunCallback(TrainerCallback):
         """Mark the checkpoint as whole once all have come here; leave if asked to."""
         loss, step = distributed.mean(float(self.loss)), state.global_step
         self._check_number("loss", loss, state)
-        carried = Carried(loss, step - self.logged, self._seconds(), self._joules())
+        recent = distributed.mean(float(self.recent))
+        spent = self._seconds(), self._joules()
+        carried = Carried(loss, step - self.logged, *spent, self.curve, recent)
         if distributed.is_first():
             kept = [f"checkpoint-{step}", state.best_model_checkpoint]
             if state.best_global_step == step:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,20 @@ def where_best(state: Any, criterion: Criterion) -> str:
     )
 
 
-def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
-    """What a run took and gave; ``state`` is the Trainer's at the end."""
+def final_loss(curve: Sequence[Sequence[float]]) -> float | None:
+    """The mean training loss of the last tenth of the steps, or of the last stretch if that is longer.
+
+    ``curve``: step, and mean loss of the steps since the row before.
+    """
+    since = [(row[0] - before[0], row) for before, row in pairwise([(0, 0.0), *curve])]
+    last = [(n, row[1]) for n, row in since if row[0] > 0.9 * curve[-1][0]]
+    return sum(n * loss for n, loss in last) / sum(n for n, _ in last) if last else None
+
+
+def run_facts(
+    model: Any, state: Any, criterion: Criterion, curve: Sequence[Sequence[float]]
+) -> dict[str, Any]:
+    """What a run took and gave; ``state`` is the Trainer's at the end, ``curve`` its callback's."""
     rows = history(state.log_history, criterion)
     best = criterion.best(state.log_history) or {}
     untrained = criterion.untrained(state.log_history) or {}
@@ -124,7 +137,9 @@ def run_facts(model: Any, state: Any, criterion: Criterion) -> dict[str, Any]:
         "gpu_hours": 0.0 if device == "cpu" else round(distributed.size() * seconds / 3600, 6),
         "energy_joules": energy[-1],
         "versions": {name: version(name) for name in LIBRARIES},
+        "final_training_loss": final_loss(curve),
         "history": rows,
+        "curve": curve,
     }
 
 

@@ -145,7 +145,8 @@ def fit(
         sharded: Each of several processes holds a part of the model; it comes here as a whole.
 
     Returns:
-        The facts of the run; ``history`` holds one row per validation, the untrained model's first.
+        The facts of the run; ``history`` holds one row per validation, the untrained model's first,
+        ``curve`` the training loss by step.
 
     Raises:
         Interrupted: the job was asked to stop; the next attempt goes on from where it was.
@@ -185,9 +186,10 @@ def fit(
 
         kind = several.ShardedTrainer if sharded else several.TogetherTrainer
     cached = model.config.use_cache
+    callback = RunCallback(steps, training, what, criterion, guessing)
     with memory_of(training, what):
         state = kind(
-            RunCallback(steps, training, what, criterion, guessing),
+            callback,
             scorer,
             model=model,
             processing_class=tokenizer,
@@ -198,7 +200,7 @@ def fit(
             args=args,
         ).run(newest)
     model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
-    facts = run_facts(model, state, criterion)
+    facts = run_facts(model, state, criterion, callback.curve)
     if not facts["better_than_untrained"]:
         log.warning(
             "%s: training never beat the untrained model, whose %s is %.4g; of the trained ones the "

@@ -221,7 +221,7 @@ class StoppableTrainer(Trainer):
                 if not fewer or not self.callback.training.find_batch:
                     raise
             else:
-                self.callback.loss = self.callback.loss + loss
+                self.callback.add(loss)
                 return loss
             # outside of the handler, whose traceback would keep the batch's memory alive
             self.data_collator.most = fewer
