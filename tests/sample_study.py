@@ -220,7 +220,8 @@ def _model(folder: Path, full: bool, seed: int, draw: random.Random) -> None:
         "trainable_parameters": 188_224 if full else 36_864, "total_parameters": 188_224,
         "steps": 230, "tokens_seen": 254_310 + seed, "wall_seconds": 31 + draw.random() * 3,
         "tokens_per_second": 8203.2, "peak_memory_bytes": 612_400_000, "device": "cpu",
-        "best_validation_loss": 0.51, "best_step": 207, "versions": {"torch": "2.13.0"},
+        "best_validation_loss": 0.51, "best_step": 207, "final_training_loss": 0.44,
+        "versions": {"torch": "2.13.0"},
     }  # fmt: skip
     (folder / "training.json").write_text(json.dumps(facts))
     lines = ["step,epoch,train_loss,validation_loss"]

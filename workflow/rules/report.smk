@@ -25,6 +25,28 @@ rule draw_figures:
         "../scripts/draw_figures.py"
 
 
+# Only of experiments with models that come one after another.
+rule draw_trials:
+    input:
+        matrix="results/{experiment}/tables/matrix.csv",
+        models=every(Layout.models),
+    output:
+        metric=figure("trials_metric", "Trials"),
+        loss=figure("trials_loss", "Trials"),
+        steps=figure("trials_steps", "Trials"),
+        best=figure("trials_best", "Trials"),
+    log:
+        "logs/{experiment}/figures/trials.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.report),
+        shown=shown,
+    script:
+        "../scripts/draw_trials.py"
+
+
 # One file that opens from disk, offline; and what it claims and was made with, for programs.
 rule write_page:
     input:
@@ -41,6 +63,7 @@ rule write_page:
             f"results/{{experiment}}/figures/{name}.svg"
             for name in ("documents", "matrix", "loss", "cost")
         ],
+        trials=every(Layout.trial_figures),
         cards=lambda wildcards: layout(wildcards).cards(),
         models=every(Layout.models),
         documents=lambda wildcards: layout(wildcards).documents(),

@@ -38,6 +38,7 @@ from papertune.report.tables import (
     training_table,
     years_table,
 )
+from papertune.report.trials import FIGURES as TRIALS
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.scores.rows import read_rows
 from papertune.scores.sums import ALL_YEARS
@@ -92,6 +93,7 @@ def write_page(
     for place, name in enumerate(experiment.models):
         shade = colour(experiment, name)
         style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
+    trials = {name: TRIALS[name] for name in layout.trial_figures()}
     script = (PARTS / "script.js").read_text(encoding="utf-8")
     data = answers_side_by_side(layout, limit=questions, budget=BYTES)
     template = environment().get_template("template.html")
@@ -140,8 +142,9 @@ def write_page(
         sources=sorted({table.source for table in experiment.published if table.source}),
         figures={
             name: (inline(Path(figures, f"{name}.svg").read_text("utf-8"), name, label), label)
-            for name, label in FIGURES.items()
+            for name, label in [*FIGURES.items(), *trials.items()]
         },
+        trials=list(trials),
         leakage=read_leakage(Path(cost).parent),
         filter=read_filtering(layout),
         stages=stage_rows(rows),

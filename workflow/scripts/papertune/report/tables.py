@@ -49,7 +49,8 @@ FACTS = {
     "Tokens per second": ("tokens_per_second", "{:,.0f}"),
     "Peak memory (MB)": ("peak_memory_mb", "{:,.0f}"),
     "Device": ("device", "{}"),
-    "Validation loss": ("best_validation_loss", "{:.3f}"),
+    "Training loss, last tenth of steps": ("final_training_loss", "{:.3f}"),
+    "Best validation loss": ("best_validation_loss", "{:.3f}"),
     "Untrained": ("untrained", "{}"),
 }
 

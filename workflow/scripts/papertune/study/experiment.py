@@ -151,6 +151,13 @@ class Experiment(Documents):
         return [name for name, model in self.models.items() if model.method != "baseline"]
 
     @property
+    def trials(self) -> list[str]:
+        """The trained models of a series: those after another one, and what they come after."""
+        linked = {model.after for model in self.models.values()} - {""}
+        after = {name for name, model in self.models.items() if model.after}
+        return [name for name in self.trained if name in linked | after] if after else []
+
+    @property
     def sets(self) -> dict[str, TestSet]:
         """Name → test set; one that is but a name has the questions of the generator of that name."""
         if not isinstance(self.test_sets, dict):

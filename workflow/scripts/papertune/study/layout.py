@@ -139,6 +139,12 @@ class Layout(Asked):
         every = chain.from_iterable(map(self.reproduced, self.experiment.reproduces.lines))
         return [f"{self.root}/made.json", *dict.fromkeys(every)]
 
+    def trial_figures(self) -> dict[str, str]:
+        """Name → file of the figures of a series of trials, where there is one."""
+        names = ("trials_metric", "trials_loss", "trials_steps", "trials_best")
+        there = bool(self.experiment.trials)
+        return {name: f"{self.root}/figures/{name}.svg" for name in names if there}
+
     def further_tables(self) -> dict[str, str]:
         """Name → file of the tables that only some experiments have."""
         study = self.experiment

@@ -63,6 +63,10 @@ class RunCallback(TrainerCallback):
         self.curve: list[list[float]] = []  # step, and mean training loss since the point before
         self.recent: Any = 0.0  # sum over the steps since its last point
 
+    def go_on(self, carried: Carried) -> None:
+        """Take over what an earlier attempt had come to."""
+        self.carried, self.curve, self.recent = carried, carried.curve, carried.recent
+
     def add(self, loss: Any) -> None:
         """Count the loss of a step, or of a part of one."""
         self.loss, self.recent = self.loss + loss, self.recent + loss
@@ -82,7 +86,6 @@ class RunCallback(TrainerCallback):
         self.counted = gpu_energy()
         self.first_step = state.global_step
         self.loss, self.logged = self.carried.loss, state.global_step - self.carried.steps
-        self.curve, self.recent = [*map(list, self.carried.curve)], self.carried.recent
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Before the first step of this attempt."""

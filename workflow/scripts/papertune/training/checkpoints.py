@@ -7,8 +7,7 @@ newest checkpoint was torn later, by a disk or a node that failed.
 import json
 import logging
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,9 @@ class Carried:
     steps: int = 0  # how many they are
     seconds: float = 0.0  # that the run has taken so far
     joules: float | None = 0.0  # that its GPUs have used so far; None where it is not known
-    curve: Sequence[Sequence[float]] = ()  # step and training loss, of RunCallback.curve
+    curve: list[list[float]] = field(
+        default_factory=list
+    )  # step and training loss, of RunCallback.curve
     recent: float = 0.0  # sum of the steps' training losses since its last point
 
 

@@ -176,7 +176,7 @@ class StoppableTrainer(Trainer):
 
     def _go_on(self, checkpoint: Path) -> None:
         """From a checkpoint, first making up for a validation that an earlier attempt left out."""
-        self.callback.carried = carried_by(checkpoint)
+        self.callback.go_on(carried_by(checkpoint))
         state = TrainerState.load_from_json(str(checkpoint / STATE))
         validated = {row["step"] for row in state.log_history if "eval_loss" in row}
         if state.global_step in self.callback.points - validated:
