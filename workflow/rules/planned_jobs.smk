@@ -94,7 +94,8 @@ def embedding_layouts():
 
 def memory_there():
     """What a task is given, as the profile says or as this machine and its driver do."""
-    rules = {rule.name: rule for rule in workflow.rules if rule.name in machine.WORKS}
+    named = (*machine.WORKS, "synthesize")
+    rules = {rule.name: rule for rule in workflow.rules if rule.name in named}
     if all(map(runs_here, rules.values())):
         gpu, memory = gpus.gpu_memory(), float(psutil.virtual_memory().total)
         return lambda task: gpu if task.on_gpu else memory

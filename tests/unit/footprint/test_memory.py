@@ -339,8 +339,9 @@ def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):
     assert found["isca: answering of full"].state == "ok"
     large = list(check_memory(tasks, gpus(train=80e9, answer=80e9)))
     assert {item.state for item in large} == {"ok"}
-    assert "and 80.0 GB are there" in large[0].text
+    assert "and 80.0 GB are there" in str(large)
     unknown = list(check_memory(tasks, gpus()))
+    assert "isca: a GPU of 24 GB or more is needed" in unknown[-2].text
     assert "set gpu_memory_gb in the profile" in unknown[-1].text
     assert "!! isca: training full takes about" in show_memory(tasks, small)
     # a batch that is found by itself has to fit at its smallest

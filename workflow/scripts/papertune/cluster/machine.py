@@ -27,6 +27,7 @@ LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes, and files that may still be m
 PROBE = 100_000  # bytes written to see whether a quota is full
 MOST_BYTES = 10**6  # of a config.json
 APART = 5.0  # seconds by which a file's time may differ from the clock
+GPU_SIZES = (8, 12, 16, 24, 32, 40, 48, 80, 96, 141, 192)  # GB that GPUs are sold with
 RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
 WORKS = ("pretrain_base", "train", "answer")
 Room = Callable[[Task], float | None]  # bytes that a task is given, where that is known
@@ -157,8 +158,10 @@ def check_programs(layouts: Iterable[Layout]) -> Iterator[Finding]:
 
 
 def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
-    """What each task takes, and whether there is as much."""
-    asked, unknown = False, []
+    """What each task takes, whether there is as much, and of which size a GPU has to be."""
+    # the most of an experiment in bytes, and of what, where it is not known what a GPU has
+    largest: dict[str, tuple[int, str]] = {}
+    unknown: list[str] = []
     for verdict in judge(tasks, room):
         if verdict.peak is None:
             unknown.append(str(verdict.task))
@@ -166,13 +169,19 @@ def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
         # a machine without a GPU may have room elsewhere, such as swap space
         no = wrong if verdict.task.on_gpu else doubt
         yield no(str(verdict), verdict.advice) if verdict.fits is False else fine(str(verdict))
-        asked |= verdict.fits is None and verdict.task.on_gpu
+        if verdict.fits is None and verdict.task.on_gpu:
+            name, most = verdict.task.layout.name, (verdict.peak.device, str(verdict.task))
+            largest[name] = max(largest.get(name, most), most)
     if unknown:
         yield doubt(
             f"nothing is known yet of the memory of {', '.join(unknown)}: the base is not here",
             "snakemake --until download_base brings it; then look again",
         )
-    if asked:
+    for name, (most_bytes, task) in largest.items():
+        size = next((one for one in GPU_SIZES if most_bytes <= one * GIGABYTE), None)
+        needed = f"a GPU of {size} GB or more is needed" if size else "no GPU is large enough"
+        yield fine(f"{name}: {needed} ({task} takes the most)")
+    if largest:
         yield fine(f"how much memory the GPUs have is not known: set {RESOURCE} in the profile")
 
 

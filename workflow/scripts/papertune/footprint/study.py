@@ -14,6 +14,7 @@ from papertune.footprint.architecture import (
     from_scratch,
     read_architecture,
 )
+from papertune.footprint.fitting import in_gb, what_would_fit, with_training
 from papertune.footprint.peaks import (
     LIBRARIES,
     Peak,
@@ -27,16 +28,18 @@ from papertune.models.gguf import sizes_of
 from papertune.models.sources import from_hub, header_of_source
 from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
-from papertune.study.settings import Base
+from papertune.study.settings import Answering, Base, Training, TransformersGenerator
 
 UNKNOWN_MB = 4000  # asked for where a base is not here yet; when its job starts, it is
 MORE = 1.15  # times the estimate: it may be a little too small, and a job that is killed costs more
 LARGER, LARGEST = 0.5, 2.0  # what each further attempt adds, and at most
 STEP_MB = 500
-GB = 10**9
 
-Work = Literal["pretrain_base", "train", "answer", "export_model"]
+PROMPT = 2048  # tokens of a writer's prompt, with a text of some pages
+
+Work = Literal["pretrain_base", "synthesize", "train", "answer", "export_model"]
 DOING: dict[Work, str] = {
+    "synthesize": "writing by",
     "pretrain_base": "pre-training",
     "train": "training",
     "answer": "answering of",
@@ -47,11 +50,11 @@ _told: dict[str, Architecture] = {}  # of bases that are not here, as the Hub to
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A kind of job of an experiment: pre-training a base, training a model, or its answers."""
+    """A kind of job of an experiment: of a base, of a generator, or of a model and its answers."""
 
     layout: Layout
     work: Work
-    name: str  # of the base, or of the model
+    name: str  # of the base, the generator, or the model
 
     def __str__(self) -> str:
         return f"{self.layout.name}: {DOING[self.work]} {self.name}"
@@ -73,9 +76,16 @@ def tasks_of(layout: Layout) -> list[Task]:
     pretrained = [name for name, base in study.bases.items() if base.pretrain]
     return [
         *(Task(layout, "pretrain_base", name) for name in pretrained),
+        *(Task(layout, "synthesize", name) for name in _writers(layout)),
         *(Task(layout, "train", name) for name in layout.experiment.trained),
         *(Task(layout, "answer", name) for name in study.models),
     ]
+
+
+def _writers(layout: Layout) -> list[str]:
+    """Generators whose job has a model itself."""
+    every = layout.experiment.generators.items()
+    return [name for name, one in every if isinstance(one, TransformersGenerator)]
 
 
 def remember(folder: str, config: Any) -> None:
@@ -89,6 +99,12 @@ def peak_of(task: Task) -> Peak | None:
     arch, recipe, machine = _parts(task)
     if arch is None:
         return None
+    if task.work == "synthesize":
+        writer = task.layout.experiment.generators[task.name]
+        assert isinstance(writer, TransformersGenerator)
+        new = writer.decoding.max_new_tokens
+        written = Answering(max_new_tokens=new, batch_size=writer.batch_size)
+        return answering_peak(arch, recipe, written, machine)
     if task.work == "export_model":
         return exporting_peak(arch)
     if task.work == "answer":
@@ -159,10 +175,16 @@ def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterat
         if verdict.fits is False and arch and task.trains and recipe.training.find_batch:
             # training finds what fits, down to a single example at once
             update = recipe.training.batch_size * recipe.training.accumulation
-            least = _with_training(recipe, batch_size=1, accumulation=update)
+            least = with_training(recipe, batch_size=1, accumulation=update)
             verdict = replace(verdict, peak=training_peak(arch, least, machine))
         if verdict.fits is False and arch:
             advice = "lower answering.batch_size or answering.max_new_tokens, or take a larger GPU"
+            if task.work == "synthesize":
+                where = f"generators.{task.name}"
+                advice = (
+                    f"lower {where}.batch_size or {where}.decoding.max_new_tokens, or take a larger "
+                    "GPU or a smaller model"
+                )
             if task.trains:
                 others = task.work == "train" and recipe.method != "scratch"
                 advice = what_would_fit(arch, recipe, machine, verdict.room or 0, methods=others)
@@ -172,6 +194,10 @@ def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterat
 
 def _parts(task: Task) -> tuple[Architecture | None, Recipe, Machine]:
     study, compute = task.layout.experiment, task.layout.experiment.compute
+    if task.work == "synthesize":
+        reads = Recipe(method="baseline", training=Training(max_length=PROMPT))
+        machine = Machine(task.on_gpu, half=task.on_gpu)
+        return _of_writer(task.layout, task.name), reads, machine
     alone = task.work == "pretrain_base"
     pretrain = study.bases[task.name if alone else study.models[task.name].base].pretrain
     if alone and pretrain:
@@ -185,6 +211,15 @@ def _parts(task: Task) -> tuple[Architecture | None, Recipe, Machine]:
     if pretrain:
         return from_scratch(pretrain.architecture, pretrain.tokenizer), recipe, machine
     return architecture_to_be(task.layout, task.layout.base(task.name)), recipe, machine
+
+
+def _of_writer(layout: Layout, name: str) -> Architecture | None:
+    """The architecture of a generator's model, which may be a base that is made here."""
+    study, folder = layout.experiment, layout.generator_model(name)
+    base = study.bases.get(study.generators[name].base_in(study.bases))
+    if base and base.pretrain:
+        return from_scratch(base.pretrain.architecture, base.pretrain.tokenizer)
+    return architecture_to_be(layout, folder) if folder else None
 
 
 def architecture_to_be(layout: Layout, folder: str) -> Architecture | None:
@@ -221,63 +256,3 @@ def _of_source(base: Base) -> Architecture | None:
 def _read(folder: str, _: int) -> Architecture | None:
     """The architecture of a folder, read once as long as its file is the same."""
     return read_architecture(folder)
-
-
-# ---- what would fit where a model does not -------------------------------------
-
-
-def in_gb(size: float) -> str:
-    """Bytes in words: ``12.3 GB``, ``120 GB``."""
-    return f"{size / GB:.1f} GB" if size < 100 * GB else f"{size / GB:.0f} GB"
-
-
-def what_would_fit(
-    arch: Architecture, recipe: Recipe, machine: Machine, room: float, *, methods: bool = True
-) -> str:
-    """What to do about a recipe that does not fit: of each kind what changes least and fits.
-
-    ``room`` is bytes; ``methods`` says whether another method is an answer, as a base from scratch
-    needs all its weights.
-    """
-    others = {"lora": ["qlora"], "qlora": []}.get(recipe.method, ["lora", "qlora"])
-    kinds = [[("this", recipe)], _smaller_batches("training.", recipe)]
-    if not recipe.training.gradient_checkpointing:
-        kinds.append(_checkpointed("training.", recipe))
-    for method in others if methods else []:
-        name, other = f"method: {method}", recipe.model_copy(update={"method": method})
-        kinds.append([(name, other), *_checkpointed(f"{name}, ", other)])
-    sizes = [[(name, training_peak(arch, one, machine).device) for name, one in k] for k in kinds]
-    if machine.processes > 1 and not machine.sharded and recipe.method != "qlora":
-        parts = training_peak(arch, recipe, replace(machine, sharded=True))
-        sizes.append([("compute.parallel: fsdp", parts.device)])
-    fitting = [[change for change in kind if change[1] <= room] for kind in sizes]
-    if found := [f"{name} ({in_gb(size)})" for name, size in (kind[0] for kind in fitting if kind)]:
-        return f"what would fit: {'; '.join(found)}"
-    name, size = min((change for kind in sizes for change in kind), key=lambda one: one[1])
-    return (
-        f"no smaller batch, checkpointing{' or adapters' * methods} would fit; the least is {name} "
-        f"with {in_gb(size)}: lower training.max_length too, or take a larger GPU or a smaller base"
-    )
-
-
-def _checkpointed(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
-    saved = _with_training(recipe, gradient_checkpointing=True)
-    name = f"{before}gradient_checkpointing: true"
-    return [(name, saved), *_smaller_batches(f"{name}, ", saved)]
-
-
-def _smaller_batches(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
-    """Half the batch and twice the steps of an update, as long as it can be halved."""
-    found = []
-    batch, accumulation = recipe.training.batch_size, recipe.training.accumulation
-    while batch % 2 == 0:
-        batch, accumulation = batch // 2, accumulation * 2
-        name = f"{before}batch_size: {batch} with accumulation: {accumulation}"
-        smaller = _with_training(recipe, batch_size=batch, accumulation=accumulation)
-        found.append((name, smaller))
-    return found
-
-
-def _with_training(recipe: Recipe, **changes: object) -> Recipe:
-    training = recipe.training.model_copy(update=changes)
-    return recipe.model_copy(update={"training": training})
