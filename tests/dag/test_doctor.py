@@ -4,19 +4,37 @@ import pytest
 
 from snakemake_run import snakemake
 
-ORIGINALS = (
-    *("isca", "research-approach", "ho-chi-minh", "translation-code", "translation-code-python"),
-    "cross-validated",
-)
+NEEDED = {
+    "isca": ("!! google/gemma-2-2b-it is gated", "a GPU of 24 GB", "1,144 documents"),
+    "research-approach": (
+        "!! research-approach: documents are not here",
+        "a GPU of 32 GB",
+        "qwq:32b",
+    ),
+    "ho-chi-minh": ("tiiuae/falcon-7b-instruct: anybody", "a GPU of 24 GB", "144 documents"),
+    "translation-code": (
+        "!! meta-llama/Llama-3.2-1B is gated",
+        "english, spanish",
+        "a GPU of 12 GB",
+    ),
+    "translation-code-python": ("!! meta-llama/Llama-3.2-1B is gated", "a GPU of 12 GB"),
+    "cross-validated": (
+        "!! meta-llama/Llama-3.2-3B-Instruct is gated",
+        "STACKEXCHANGE_KEY is not set",
+    ),
+}
 OFFLINE = {
-    "HF_HUB_OFFLINE": "1",
-    "https_proxy": "http://127.0.0.1:9",
-    "HF_TOKEN": "",
-    "no_proxy": "",
+    **{
+        "HF_HUB_OFFLINE": "1",
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "",
+        "no_proxy": "",
+    },
+    **{"HF_TOKEN": "", "STACKEXCHANGE_KEY": "", "CUDA_VISIBLE_DEVICES": ""},
 }
 
 
-@pytest.mark.parametrize("name", ORIGINALS)
+@pytest.mark.parametrize("name", NEEDED)
 def test_it_ends_with_what_it_found_and_nothing_else(tmp_path, name):
     quiet = ("--quiet", "host", "progress", "rules")
     config = ("--config", f"experiments={name}")
@@ -25,3 +43,6 @@ def test_it_ends_with_what_it_found_and_nothing_else(tmp_path, name):
     assert "checks found something wrong" in run.stdout.strip().splitlines()[-1]
     for machinery in (".smk", "Traceback", "WorkflowError", "{language}"):
         assert machinery not in run.stdout
+    for needed in (*NEEDED[name], " h on one GPU such as "):
+        assert needed in run.stdout
+    assert "nothing is known" not in run.stdout

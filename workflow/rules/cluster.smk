@@ -7,7 +7,8 @@ import os
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from papertune.cluster import doctor, findings, hub, leftovers, machine, requests, slurm
+from papertune.cluster import doctor, findings, hub, leftovers, machine, needs
+from papertune.cluster import requests, slurm
 
 
 include: "planned_jobs.smk"
@@ -45,7 +46,8 @@ def check_run():
             ]
             found = doctor.examine(executor, kinds_of_experiments(), LAYOUTS, folders)
             fits = machine.check_memory(tasks, memory_there())
-            if not findings.show_all(itertools.chain(found, told, fits)):
+            wants = needs.check_needs(LAYOUTS.values(), RESOURCES)
+            if not findings.show_all(itertools.chain(found, told, fits, wants)):
                 # all is said; of an error Snakemake would say where in its rules it arose
                 sys.exit(1)
             return

@@ -92,12 +92,13 @@ def test_the_doctor_ends_with_a_status_where_something_is_wrong(tmp_path, no_clu
     run = snakemake(
         tmp_path, "doctor", "--config", "experiments=isca", check=False,
         HF_HUB_OFFLINE="1", http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9",
-        **no_cluster,
+        HF_TOKEN="", **no_cluster,
     )  # fmt: skip
     assert run.returncode == 1
     assert "!! https://dblp.org/ does not answer" in run.stdout
     assert "!! not downloaded yet: openai-community/gpt2, google/gemma-2-2b-it" in run.stdout
-    assert "2 of " in run.stdout and "Traceback" not in run.stdout
+    assert "!! google/gemma-2-2b-it is gated" in run.stdout
+    assert "3 of " in run.stdout and "Traceback" not in run.stdout
 
 
 def test_a_profile_of_a_cluster_without_one_is_wrong_before_anything_runs(tmp_path, no_cluster):

@@ -60,9 +60,17 @@ def check_folders(folders: Iterable[str | Path]) -> Iterator[Finding]:
             yield doubt(f"a quota is passed: {said[:200]}", "`quota -s` shows it")
 
 
-def _space(folder: Path, path: Path) -> Finding:
+def room_on(folder: str | Path) -> int:
+    """Free bytes where a folder lies, or will be made."""
+    path = Path(folder).absolute()
+    while not path.exists():
+        path = path.parent
     has = os.statvfs(path)
-    free = has.f_bavail * has.f_frsize
+    return has.f_bavail * has.f_frsize
+
+
+def _space(folder: Path, path: Path) -> Finding:
+    has, free = os.statvfs(path), room_on(path)
     files = f" and {has.f_favail} files" if has.f_files else ""  # some do not count them
     text = f"{folder}: room for {free / GIGABYTE:.0f} GB{files}"
     if free < LITTLE or (files and has.f_favail < FEW):
@@ -170,7 +178,7 @@ def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
         no = wrong if verdict.task.on_gpu else doubt
         yield no(str(verdict), verdict.advice) if verdict.fits is False else fine(str(verdict))
         if verdict.fits is None and verdict.task.on_gpu:
-            name, most = verdict.task.layout.name, (verdict.peak.device, str(verdict.task))
+            name, most = verdict.task.layout.name, (verdict.peak.device, verdict.task.doing)
             largest[name] = max(largest.get(name, most), most)
     if unknown:
         yield doubt(

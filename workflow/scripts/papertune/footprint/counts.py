@@ -81,6 +81,11 @@ def documents_in(layout: Layout, parts: Iterable[Part | str], stages: Iterable[s
     return total
 
 
+def listed(layout: Layout) -> bool:
+    """Whether all documents are listed."""
+    return all(Path(path).exists() for path in layout.by_year("listings").values())
+
+
 def text_tokens(layout: Layout, split: str) -> float:
     """Tokens of a document's text."""
     paths = [Path(path) for path in layout.documents(split)]

@@ -57,7 +57,12 @@ class Task:
     name: str  # of the base, the generator, or the model
 
     def __str__(self) -> str:
-        return f"{self.layout.name}: {DOING[self.work]} {self.name}"
+        return f"{self.layout.name}: {self.doing}"
+
+    @property
+    def doing(self) -> str:
+        """What it does: ``training lora``."""
+        return f"{DOING[self.work]} {self.name}"
 
     @property
     def trains(self) -> bool:

@@ -66,6 +66,10 @@ class ListedSource(Settings):
         """Whether documents come with a program that checks an answer."""
         return self._has_column("check")
 
+    def brought(self) -> str:
+        """What a person brings, and what it has to be; empty where nobody brings anything."""
+        return ""
+
     def _has_column(self, name: str) -> bool:
         return bool(getattr(getattr(self, "columns", None), name, ""))
 
@@ -128,6 +132,10 @@ class FilesSource(ListedSource):
     path: str
     columns: PaperColumns = added(PaperColumns())
 
+    def brought(self) -> str:
+        """See :meth:`ListedSource.brought`."""
+        return "JSON, JSONL, CSV, TSV or Parquet with title, paper_url or doi, year and abstract"
+
 
 class DblpSparqlSource(ListedSource):
     """DBLP's SPARQL endpoint: streams (``conf/isca``), venues (``ISCA``), or a query of one's own."""
@@ -149,6 +157,10 @@ class DblpSnapshotSource(ListedSource):
     kind: Literal["dblp_snapshot"]
     path: Text
     keys: list[Text] = Field(min_length=1)
+
+    def brought(self) -> str:
+        """See :meth:`ListedSource.brought`."""
+        return "dblp.xml or dblp.xml.gz, from https://dblp.org/xml/"
 
 
 class AclXmlSource(ListedSource):
@@ -179,6 +191,10 @@ class BibtexSource(ListedSource):
     kind: Literal["bibtex"]
     paths: list[Text] = Field(min_length=1)
 
+    def brought(self) -> str:
+        """See :meth:`ListedSource.brought`."""
+        return "BibTeX files whose entries have doi, url or eprint, and an abstract if possible"
+
 
 class PdfsSource(ListedSource):
     """A folder of PDFs, or a glob; ``{year}`` in the path is the year, without it there is none. A
@@ -194,3 +210,7 @@ class PdfsSource(ListedSource):
     max_pages: int = Field(60, ge=1, description="longer files are rejected")
     max_megabytes: float = Field(50.0, gt=0, description="larger files are rejected")
     max_seconds: float = cosmetic(60.0, gt=0, description="of reading one file")
+
+    def brought(self) -> str:
+        """See :meth:`ListedSource.brought`."""
+        return "PDFs with text; those of a category lie in a folder of its own"

@@ -44,6 +44,10 @@ class StackDumpSource(PostsSource):
     kind: Literal["stack_dump"]
     path: str = Field(description="Posts.xml, or Posts.xml.gz, .bz2 or .xz")
 
+    def brought(self) -> str:
+        """See :meth:`ListedSource.brought`."""
+        return "Posts.xml (or .gz, .bz2, .xz) of the site's data dump, from https://archive.org/details/stackexchange"
+
 
 class WikipediaSource(ListedSource):
     """Pages of a Wikipedia, by titles and by categories. They have no year."""
@@ -99,6 +103,11 @@ class PairsSource(TableSource):
     watched = True
     kind: Literal["pairs"]
     path: str
+
+    def brought(self) -> str:
+        """See :meth:`ListedSource.brought`."""
+        named = [name for name in self.columns.identity().values() if name]
+        return f"a CSV, TSV, JSONL, JSON or Parquet file with the columns {', '.join(named)}"
 
 
 class HumanEvalSource(TableSource):

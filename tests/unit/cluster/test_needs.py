@@ -1,0 +1,142 @@
+"""What a person has to bring for an experiment, told before anything starts."""
+
+import json
+
+import pytest
+
+from loopback import serving
+from papertune.cluster import needs
+from papertune.cluster.findings import Finding
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
+from snakemake_run import ROOT
+
+KEYS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "STACKEXCHANGE_KEY", "PAPERTUNE_CONTACT")
+
+
+@pytest.fixture(autouse=True)
+def nothing_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (*KEYS, "OPENAI_API_KEY", "OPENALEX_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+
+
+def layout_of(name: str, **changes) -> Layout:
+    study = load_experiment(ROOT / f"config/experiments/{name}.yaml")
+    return Layout(name, study.model_copy(update=changes))
+
+
+def about(findings, *words: str) -> Finding:
+    """The only finding that has all these words."""
+    (found,) = [one for one in findings if all(word in one.text for word in words)]
+    return found
+
+
+def test_gated_models_want_an_agreement_and_a_token_that_is_never_shown(monkeypatch):
+    layout = layout_of("isca")
+    gated = about(needs.check_agreements([layout]), "gemma-2-2b-it")
+    assert gated.state == "wrong" and "gemma-2-2b-it" in gated.hint and "HF_TOKEN" in gated.text
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    found = list(needs.check_agreements([layout]))
+    assert {one.state for one in found} == {"ok"} and "secret" not in str(found)
+    assert "mit" in about(found, "gpt2").text
+
+
+def test_what_is_here_needs_no_agreement(tmp_path):
+    layout = layout_of("isca")
+    (tmp_path / layout.generator_model("gemma")).mkdir(parents=True)
+    assert all("gemma" not in one.text for one in needs.check_agreements([layout]))
+
+
+def test_of_a_model_without_a_card_its_page_is_named():
+    study = layout_of("isca").experiment
+    base = study.bases["gpt2"].model_copy(update={"hub": "lab/unheard-of"})
+    found = about(needs.check_agreements([layout_of("isca", bases={"gpt2": base})]), "unheard-of")
+    assert found.state == "ok" and "licence" in found.text
+
+
+def test_a_contact_is_needed_and_keys_make_it_faster(monkeypatch):
+    layout = layout_of("cross-validated")
+    found = list(needs.check_keys(layout))
+    assert about(found, "nobody is named").state == "wrong"
+    assert about(found, "STACKEXCHANGE_KEY").state == "doubt"
+    monkeypatch.setenv("STACKEXCHANGE_KEY", "secret")
+    monkeypatch.setenv("PAPERTUNE_CONTACT", "someone@lab.example")
+    found = list(needs.check_keys(layout))
+    assert {one.state for one in found} == {"ok"} and "secret" not in str(found)
+
+
+@pytest.mark.parametrize("name", ["research-approach", "translation-code", "demo"])
+def test_who_asks_no_site_needs_no_contact(name):
+    assert list(needs.check_keys(layout_of(name))) == []
+
+
+def test_documents_that_are_brought_are_looked_for_with_what_they_must_be(tmp_path):
+    layout = layout_of("translation-code")
+    (found,) = needs.check_documents(layout)
+    assert found.state == "wrong" and "english-spanish.tsv" in found.text
+    assert "english" in found.hint and "spanish" in found.hint
+    path = tmp_path / layout.experiment.source.path
+    path.parent.mkdir(parents=True)
+    path.write_text("english\tspanish\n")
+    (found,) = needs.check_documents(layout)
+    assert found.state == "ok"
+    assert "PDF" in next(needs.check_documents(layout_of("research-approach"))).hint
+    assert list(needs.check_documents(layout_of("isca"))) == []
+
+
+def test_a_pattern_is_there_where_a_file_matches(tmp_path):
+    source = layout_of("research-approach").experiment.source
+    layout = layout_of("research-approach", source=source.model_copy(update={"path": "a/*.pdf"}))
+    assert next(needs.check_documents(layout)).state == "wrong"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/one.pdf").touch()
+    assert next(needs.check_documents(layout)).state == "ok"
+
+
+def test_what_a_filter_is_learned_from_is_looked_for_too():
+    found = list(needs.check_documents(layout_of("ho-chi-minh")))
+    assert about(found, "rajpurkar/squad").state == "ok"
+
+
+def test_a_writers_server_is_asked_and_its_memory_told():
+    study = layout_of("research-approach").experiment
+
+    def at(url: str) -> list[Finding]:
+        writer = study.generators["qwq"].model_copy(update={"url": url})
+        return list(needs.check_servers(layout_of("research-approach", generators={"qwq": writer})))
+
+    with serving((200, {}, json.dumps({"data": []}))) as server:
+        found = at(server.url("/v1"))
+        assert server.paths == ["/v1/models"]
+    # Ollama's file has 20 GB; keys and values of 64 layers, 8 heads of 128 numbers of two bytes
+    assert "20 GB" in about(found, "takes about").text and "0.3 GB" in str(found)
+    assert {one.state for one in found} == {"ok"}
+    away = at("http://127.0.0.1:9/v1")
+    assert about(away, "does not answer").state == "doubt"
+    assert about(at("https://models.example/v1"), "OPENAI_API_KEY").state == "doubt"
+
+
+def test_room_for_models_is_told_before_they_are_downloaded(monkeypatch):
+    layout = layout_of("research-approach")
+    few, many = (list(_room(monkeypatch, layout, free)) for free in (10**9, 10**12))
+    assert [one.state for one in few] == ["doubt", "doubt"]
+    assert [one.state for one in many] == ["ok", "ok"]
+    assert "3.1 GB" in many[0].text
+    # five models in fp32, and a checkpoint with two moments
+    assert f"{(5 + 3) * 1.543714304 * 4:.1f} GB" in many[1].text
+
+
+def _room(monkeypatch, layout: Layout, free: int):
+    monkeypatch.setattr(needs, "room_on", lambda folder: free)
+    return needs.check_room([layout], "resources")
+
+
+def test_hours_are_told_from_and_to_with_what_is_assumed():
+    (found,) = needs.tell_hours(layout_of("ho-chi-minh"))
+    assert found.state == "ok" and "144 documents" in found.text
+    for kind in ("training", "answering", "writing"):
+        assert kind in found.text
+    assert "qwq" in next(needs.tell_hours(layout_of("research-approach"))).text
+    assert list(needs.tell_hours(layout_of("demo"))) == []  # asks for no GPU

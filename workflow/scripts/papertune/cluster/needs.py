@@ -1,0 +1,218 @@
+"""What a person has to bring for an experiment: agreements, keys, documents, room; and hours by estimate."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from papertune.cluster.findings import Finding, doubt, fine, wrong
+from papertune.cluster.machine import GIGABYTE, room_on
+from papertune.cluster.reach import answer_of
+from papertune.collect.listings import openalex, semantic_scholar, stack_exchange
+from papertune.collect.web.transport import PageError
+from papertune.footprint.architecture import architecture_of
+from papertune.footprint.counts import documents_in, listed
+from papertune.footprint.fitting import in_gb
+from papertune.footprint.hours import GPU, hours_of, requests_of
+from papertune.footprint.study import architecture_for
+from papertune.models.cards import card_of
+from papertune.models.sources import from_hub
+from papertune.study.layout import Layout
+from papertune.study.settings import (
+    OpenAIGenerator,
+    ServerSettings,
+    UnrelatedDataset,
+    UnrelatedTable,
+)
+from papertune.study.settings.qa import HubDatasetSource
+
+# service → variable of its key, and what is different without it
+KEYS = {
+    "stack_exchange": (stack_exchange.KEY, "300 requests a day, not 10,000; free at stackapps.com"),
+    "openalex": (openalex.KEY, "a small budget a day; free at openalex.org"),
+    "semantic_scholar": (semantic_scholar.KEY, "everybody shares one limit; free on request"),
+}
+FULL = 4  # bytes of a weight that was trained
+
+
+def check_needs(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
+    """All of it, in the order in which it is needed."""
+    layouts = list(layouts)
+    yield from check_agreements(layouts)
+    for layout in layouts:
+        if not all(Path(path).exists() for path in layout.documents()):
+            yield from check_keys(layout)
+            yield from check_documents(layout)
+        yield from check_servers(layout)
+    yield from check_room(layouts, resources)
+    for layout in layouts:
+        yield from tell_hours(layout)
+
+
+def check_agreements(layouts: Iterable[Layout]) -> Iterator[Finding]:
+    """Licences of models that are not here, and of which the Hub asks for an agreement."""
+    from huggingface_hub import constants, get_token  # slow to load, seldom needed
+
+    hub = constants.ENDPOINT
+    for name in _missing(layouts):
+        card = card_of(name)
+        if card is None:
+            yield fine(f"{name}: its licence and who may have it stand on {hub}/{name}")
+        elif card.gated == "open":
+            yield fine(f"{name}: anybody may have it (licence {card.licence})")
+        elif get_token():
+            yield fine(
+                f"{name} is gated (licence {card.licence}): your token has to be of somebody who "
+                f"agreed on {hub}/{name}"
+            )
+        else:
+            yield wrong(
+                f"{name} is gated (licence {card.licence}), and HF_TOKEN is not set",
+                f"agree to its licence on {hub}/{name}, then set HF_TOKEN to a token of yours",
+            )
+
+
+def _missing(layouts: Iterable[Layout]) -> dict[str, str]:
+    """Id → folder of models of the Hub that are not here."""
+    found = {name: path for layout in layouts for path, (name, _) in from_hub(layout).items()}
+    return {name: path for name, path in found.items() if not Path(path).exists()}
+
+
+def check_keys(layout: Layout) -> Iterator[Finding]:
+    """Whom servers may write to, and keys of services; whether they are set, never what they are."""
+    study, name = layout.experiment, layout.name
+    fetches = not study.source.with_texts and study.source.kind != "demo"
+    if fetches or any(map(study.source.server, study.parts)):
+        if study.fetching.contact or os.environ.get("PAPERTUNE_CONTACT", "").strip():
+            yield fine(f"{name}: servers are told whom they may write to")
+        else:
+            yield wrong(
+                f"{name}: nobody is named whom servers may write to",
+                "set PAPERTUNE_CONTACT to your e-mail address or a page of you",
+            )
+    asked = {study.source.kind, *(study.fetching.resolvers if fetches else ())}
+    for service in KEYS.keys() & asked:
+        variable, without = KEYS[service]
+        if os.environ.get(variable, "").strip():
+            yield fine(f"{name}: {variable} is set")
+        else:
+            yield doubt(f"{name}: {variable} is not set", f"without it {without}")
+
+
+def check_documents(layout: Layout) -> Iterator[Finding]:
+    """Files of documents that a person brings, and what they have to be."""
+    study = layout.experiment
+    sets = [study.source, study.filter.against if study.filter else None]
+    for one in sets:
+        if isinstance(one, HubDatasetSource | UnrelatedDataset):
+            yield fine(
+                f"{layout.name}: the data set {one.dataset} comes from the Hub when it is listed"
+            )
+        elif isinstance(one, UnrelatedTable):
+            columns = ", ".join(filter(None, (one.column, one.group)))
+            what = f"a CSV, TSV, JSONL, JSON or Parquet file with the columns {columns}"
+            yield _files(f"{layout.name}: filter.against", [one.file], what)
+    if brought := study.source.brought():
+        wanted = dict.fromkeys(path for part in study.parts for path in study.source.files_of(part))
+        yield _files(f"{layout.name}: documents", list(wanted), brought)
+
+
+def _files(whose: str, wanted: list[Path], what: str) -> Finding:
+    missing = [p for p in wanted if not (p.exists() or glob.glob(str(p), recursive=True))]
+    shown = ", ".join(map(str, (missing or wanted)[:3]))
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    if missing:
+        return wrong(f"{whose} are not here: {shown}{more}", f"bring {what}")
+    return fine(f"{whose} are here: {shown}")
+
+
+def check_servers(layout: Layout) -> Iterator[Finding]:
+    """Servers of language models that have to run, what they serve, and keys for them."""
+    study = layout.experiment
+    asked: dict[str, ServerSettings] = {
+        f"generators.{name}": one
+        for name, one in study.generators.items()
+        if isinstance(one, OpenAIGenerator)
+    }
+    if study.answering.engine == "server":
+        asked["answering"] = study.answering
+    for where, one in asked.items():
+        if not one.url:  # its job starts it
+            continue
+        model = getattr(one, "model", "")
+        who, parts = f"{layout.name}: {where}", urlsplit(one.url)
+        try:
+            answer_of(f"{one.url.rstrip('/')}/models", [parts.netloc])
+            yield fine(f"{who}: {one.url} answers")
+        except PageError as error:
+            yield doubt(
+                f"{who}: {one.url} does not answer ({error.what})",
+                f"let a server with {model or 'the model'} run there, as long as it is asked",
+            )
+        card = card_of(model)
+        if (arch := architecture_of(card.config) if card else None) and card:
+            weights = card.served.get(model, card.files_gb)
+            cache = 2 * 2 * arch.layers * arch.kv_heads * arch.head_dim * 1000
+            yield fine(
+                f"{who}: {model} takes about {weights:g} GB of GPU memory there, and {in_gb(cache)} "
+                "for every 1,000 tokens of context"
+            )
+        here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not here and not os.environ.get(one.key_variable, "").strip():
+            yield doubt(
+                f"{who}: {one.key_variable} is not set", "set it if that server wants a key"
+            )
+
+
+def check_room(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
+    """Disk for models to download, and for models that are trained as a whole."""
+    layouts = list(layouts)
+    cards = [card for card in map(card_of, _missing(layouts)) if card]
+    if cards:
+        size = sum(card.files_gb for card in cards) * GIGABYTE
+        yield _room(f"models to download take about {in_gb(size)}", resources, size)
+    for layout in layouts:
+        whole = [
+            arch.parameters * FULL
+            for model, _ in layout.models()
+            if not layout.experiment.recipe_of(model).with_adapters
+            and (arch := architecture_for(layout, model))
+        ]
+        if sum(whole) > GIGABYTE:
+            # a checkpoint has the optimiser's two moments besides
+            size = sum(whole) + 3 * max(whole)
+            what = f"{layout.name}: trained models take about {in_gb(size)}, with a checkpoint"
+            yield _room(what, layout.results, size)
+
+
+def _room(what: str, folder: str, size: float) -> Finding:
+    room = room_on(folder)
+    said = f"{what}, and {folder} has room for {in_gb(room)}"
+    return fine(said) if size < room else doubt(said, "make room, or put a link in its place")
+
+
+def tell_hours(layout: Layout) -> Iterator[Finding]:
+    """Hours on one GPU of an experiment that asks for GPUs."""
+    study = layout.experiment
+    if not study.compute.gpu:
+        return
+    hours, parts = hours_of(layout), study.parts
+    kinds = {"training": hours.training, "answering": hours.answering, "writing": hours.writing}
+    each = ", ".join(f"{kind} {_span(*ends)}" for kind, ends in kinds.items() if ends[1])
+    count = documents_in(layout, parts, ("documents", "fetched"))
+    where = "as listed" if listed(layout) else "as expected" if study.expected else "a guess"
+    said = f"{layout.name}: {_span(*hours.total)} on one GPU such as {GPU}, by estimate"
+    said += f" ({each}), for {count:,.0f} documents ({where})"
+    for writer, asked in requests_of(layout).items():
+        said += f"; besides, the server of {writer} is asked about {asked:,.0f} of them"
+    if hours.unknown:
+        said += f"; not counted, as nothing is known of their models: {', '.join(hours.unknown)}"
+    yield fine(said)
+
+
+def _span(least: float, most: float) -> str:
+    """Hours from and to: ``2–9 h``, ``0.5–3 h``, ``under 1 h``."""
+    if most < 1:
+        return "under 1 h"
+    return "–".join(f"{one:.0f}" if one >= 1 else f"{one:.1f}" for one in (least, most)) + " h"
