@@ -99,6 +99,17 @@ def test_search_year_set_and_paging_work(opened):
     assert texts(opened, "#place")[0].startswith("1 of")
 
 
+def test_a_model_stands_beside_its_baseline_alone(opened):
+    assert len(texts(opened, "article:first-of-type .who span:first-child")) == 3
+    choices = texts(opened, "#beside option")
+    assert choices[0] == "all" and choices[1].endswith(" and Base, untuned") and len(choices) == 3
+    set_value(opened, "beside", "2", "change")
+    shown = texts(opened, "article:first-of-type .who span:first-child")
+    assert shown == ["Base, untuned", "LoRA"]
+    set_value(opened, "beside", "", "change")
+    assert len(texts(opened, "article:first-of-type .who span:first-child")) == 3
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_its_window(opened, width):
     opened.set_viewport_size({"width": width, "height": 900})

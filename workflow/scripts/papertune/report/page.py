@@ -257,7 +257,10 @@ def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str
     return {
         "metric": metric,
         "models": [
-            {"name": model, "label": experiment.model_label(model), "seed": seed}
+            {
+                **{"name": model, "label": experiment.model_label(model), "seed": seed},
+                "baseline": experiment.baseline_of(model),
+            }
             for model, seed in first.items()
         ],
         "sets": sets,

@@ -59,7 +59,9 @@
     const reference = make("p", undefined, "reference");
     reference.append(make("span", "Reference answer: ", "small"), make("strong", question.reference));
     const columns = make("div", undefined, "columns");
+    const beside = data.models[at("beside").value];
     data.models.forEach((model, place) => {
+      if (beside && model !== beside && model.name !== beside.baseline) return;
       const [text, score] = question.answers[model.name] || ["", null];
       const answer = make("div", undefined, `answer model-${place % 7}`);
       const who = make("div", undefined, "who");
@@ -102,6 +104,12 @@
   data.sets.forEach((set, place) => option(at("set"), String(place), set.label));
   const again = () => { page = 0; show(); };
   at("set").addEventListener("change", () => { years(); again(); });
+  option(at("beside"), "", "all");
+  data.models.forEach((model, place) => {
+    const baseline = data.models.find((other) => other.name === model.baseline);
+    if (baseline) option(at("beside"), String(place), `${model.label} and ${baseline.label}`);
+  });
+  at("beside").addEventListener("change", again);
   at("year").addEventListener("change", again);
   at("order").addEventListener("change", again);
   at("search").addEventListener("input", again);
