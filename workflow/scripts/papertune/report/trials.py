@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from papertune.metrics import metric_named
+from papertune.metrics import METRICS, metric_named
 from papertune.report.figures import COLOURS, MARKERS, canvas, colour, read_history, short
 from papertune.report.tables import read_training
 from papertune.scores.matrix import Cell, find_cell, read_matrix
@@ -51,7 +51,7 @@ def metric_by_trial(cells: list[Cell], study: Experiment, path: Path) -> None:
     """The comparison's metric of each trial, and of what they are held against, on every test set."""
     metric = metric_named(study.comparison.metric)
     models = [*dict.fromkeys(filter(None, map(study.baseline_of, study.trials))), *study.trials]
-    with canvas(path, 6.4, 3.4) as axes:
+    with canvas(path, 6.4, 3.8) as axes:
         for place, test_set in enumerate(study.test_set_names):
             apart = (place - (len(study.test_set_names) - 1) / 2) * 0.12
             which = {"test_set": test_set, "metric": study.comparison.metric}
@@ -72,7 +72,7 @@ def metric_by_trial(cells: list[Cell], study: Experiment, path: Path) -> None:
 
 def losses_by_trial(facts: Mapping[Run, Any], study: Experiment, path: Path) -> None:
     """Final training loss and best validation loss of each trial."""
-    with canvas(path, 6.4, 3.2) as axes:
+    with canvas(path, 6.4, 3.8) as axes:
         for place, (key, label) in enumerate(
             {"final_training_loss": "training", "best_validation_loss": "validation"}.items()
         ):
@@ -85,8 +85,9 @@ def losses_by_trial(facts: Mapping[Run, Any], study: Experiment, path: Path) -> 
                 shade = COLOURS[1 + place]
                 axes.plot(*zip(*points, strict=True), MARKERS[place], color=shade, label=label)
         _trials_below(axes, study, study.trials)
+        axes.margins(y=0.15)
         axes.set_ylim(bottom=0)
-        axes.set_ylabel("nats per answer token")
+        axes.set_ylabel("nats per token")
         axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
 
 
@@ -115,7 +116,9 @@ def by_step(
         for axes, key in zip(every, ["validation_loss", *others], strict=True):
             some = {run: rows for run, rows in histories.items() if any(key in row for row in rows)}
             _lines(axes, some, study, key, marker="o")
-            axes.set_title(key.replace("_", " ").capitalize())
+            axes.set_title(
+                metric_named(key).label if key in METRICS else key.replace("_", " ").capitalize()
+            )
         every[0].set_ylim(bottom=0)
         every[0].legend(fontsize="small")
 
