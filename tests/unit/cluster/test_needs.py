@@ -7,6 +7,8 @@ import pytest
 from loopback import serving
 from papertune.cluster import needs
 from papertune.cluster.findings import Finding
+from papertune.cluster.machine import check_memory
+from papertune.footprint.study import tasks_of
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
 from snakemake_run import ROOT
@@ -140,3 +142,37 @@ def test_hours_are_told_from_and_to_with_what_is_assumed():
         assert kind in found.text
     assert "qwq" in next(needs.tell_hours(layout_of("research-approach"))).text
     assert list(needs.tell_hours(layout_of("demo"))) == []  # asks for no GPU
+
+
+def rows() -> dict[str, list[str]]:
+    """The table of docs/reports.md: experiment → its other cells."""
+    lines = (ROOT / "docs/reports.md").read_text("utf-8").splitlines()
+    cells = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line[:3] == "| `"
+    ]
+    return {first.strip("`"): others for first, *others in cells}
+
+
+@pytest.mark.parametrize("name", rows())
+def test_the_table_of_what_studies_need_says_what_the_doctor_says(name):
+    layout = layout_of(name)
+    gpu = next(
+        one.text for one in check_memory(tasks_of(layout), lambda task: None) if "a GPU" in one.text
+    )
+    told = [one.text for one in needs.check_room([layout], "resources")]
+    (hours,) = needs.tell_hours(layout)
+    agreed, brought, memory, download, trained, span = rows()[name]
+    assert f"a GPU of {memory} " in gpu
+    assert f"take about {download}," in told[0]
+    assert [f"take about {trained}," in one for one in told[1:]] == [True] * bool(trained)
+    assert f"{name}: {span} on one GPU" in hours.text
+    gated = any(one.state == "wrong" for one in needs.check_agreements([layout]))
+    assert gated == ("HF_TOKEN" in agreed)
+    lacking = [
+        *needs.check_keys(layout),
+        *needs.check_documents(layout),
+        *needs.check_servers(layout),
+    ]
+    for variable in ("PAPERTUNE_CONTACT", "STACKEXCHANGE_KEY"):
+        assert (variable in str(lacking)) == (variable in agreed)
+    assert any("not here" in one.text for one in lacking) == bool(brought)

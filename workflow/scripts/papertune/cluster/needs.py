@@ -16,6 +16,7 @@ from papertune.footprint.counts import documents_in, listed
 from papertune.footprint.fitting import in_gb
 from papertune.footprint.hours import GPU, hours_of, requests_of
 from papertune.footprint.study import architecture_for
+from papertune.footprint.trained import FP32, Machine, Trained
 from papertune.models.cards import card_of
 from papertune.models.sources import from_hub
 from papertune.study.layout import Layout
@@ -33,7 +34,6 @@ KEYS = {
     "openalex": (openalex.KEY, "a small budget a day; free at openalex.org"),
     "semantic_scholar": (semantic_scholar.KEY, "everybody shares one limit; free on request"),
 }
-FULL = 4  # bytes of a weight that was trained
 
 
 def check_needs(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
@@ -166,22 +166,21 @@ def check_servers(layout: Layout) -> Iterator[Finding]:
 
 
 def check_room(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
-    """Disk for models to download, and for models that are trained as a whole."""
+    """Disk for models to download, and for what is trained: weights, or adapters."""
     layouts = list(layouts)
     cards = [card for card in map(card_of, _missing(layouts)) if card]
     if cards:
         size = sum(card.files_gb for card in cards) * GIGABYTE
         yield _room(f"models to download take about {in_gb(size)}", resources, size)
     for layout in layouts:
-        whole = [
-            arch.parameters * FULL
+        trained = [
+            Trained(arch, layout.experiment.recipe_of(model), Machine()).parameters * FP32
             for model, _ in layout.models()
-            if not layout.experiment.recipe_of(model).with_adapters
-            and (arch := architecture_for(layout, model))
+            if (arch := architecture_for(layout, model))
         ]
-        if sum(whole) > GIGABYTE:
-            # a checkpoint has the optimiser's two moments besides
-            size = sum(whole) + 3 * max(whole)
+        # a checkpoint has the optimiser's two moments besides
+        size = sum(trained) + 3 * max(trained, default=0)
+        if size > GIGABYTE:
             what = f"{layout.name}: trained models take about {in_gb(size)}, with a checkpoint"
             yield _room(what, layout.results, size)
 
