@@ -25,7 +25,7 @@ class Page(NamedTuple):
     @property
     def properties(self) -> dict[str, str]:
         """Those of the page that readers are told."""
-        return {"disambiguation": ""} if 'id="disambigbox"' in self.text else {}
+        return {"disambiguation": ""} if "dmbox-disambig" in self.text else {}
 
 
 class Encyclopaedia:
