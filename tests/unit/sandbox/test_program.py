@@ -44,6 +44,7 @@ RIGHT = {
     "whole": WHOLE,
     "whole with its own imports": f"import math\n\n{WHOLE}",
     "whole with types of the question's imports": f"{ASKED}\n{BODY}",
+    "with imports that must come first": f"from __future__ import annotations\n\n{ASKED}\n{BODY}",
     "in a fence": f"Sure!\n\n```python\n{WHOLE}\n```\nIt adds up.",
     "in a fence that is not closed": f"Sure!\n```py\n{WHOLE}\n\nprint(tot",
     "in the second of two": f"First:\n```sh\npip install x\n```\nthen\n```python\n{WHOLE}\n```\n",

@@ -88,6 +88,21 @@ def test_ends_well(run: Run) -> None:
     assert (outcome.passed, outcome.said) == (True, "said 42")
 
 
+def test_data_classes_find_their_module(run: Run) -> None:
+    program = """
+        from __future__ import annotations
+        import dataclasses, typing
+        @dataclasses.dataclass
+        class Point:
+            x: int
+            y: typing.ClassVar[int] = 2
+        assert Point(1) == Point(1) and typing.get_type_hints(Point)["x"] is int
+        assert __name__ != "__main__"
+        """
+    outcome = run(program)
+    assert outcome.passed, outcome
+
+
 @pytest.mark.parametrize(
     "program",
     [

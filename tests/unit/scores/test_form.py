@@ -240,7 +240,8 @@ def test_a_metric_in_form_measures_what_is_left():
     alone = [name for name in METRICS if "_in_form" not in name and not in_form_name(name)]
     likelihood = ["bits_per_byte", "character_perplexity", "perplexity"]
     form = ["cut_at_limit", "length_ratio", "repeats", "repetition", "repetition_begins"]
-    assert sorted(alone) == sorted([*likelihood, *form, "rating"])
+    programs = ["pass@1", "pass@10", "pass@100", "parses", "signature", "only_code"]
+    assert sorted(alone) == sorted([*likelihood, *form, *programs, "rating"])
     assert in_form_name("similarity@other") == "similarity_in_form@other"
 
 

@@ -6,6 +6,8 @@ It is read as text and needs the standard library alone. The filter of system ca
 
 import ctypes
 import os
+import sys
+import types
 
 
 class _Filter(ctypes.Structure):
@@ -28,6 +30,7 @@ def run(program: str, rules: bytes, channel: int) -> None:
     if rules:
         limit(rules)
     write(channel, b".")
-    exec(compile(program, "program.py", "exec"), {"__name__": "program"})
+    module = sys.modules["program"] = types.ModuleType("program")  # data classes look for theirs
+    exec(compile(program, "program.py", "exec"), module.__dict__)
     write(channel, b"?")
     write(channel, read(channel, 64))

@@ -16,6 +16,7 @@ TRIED = 200  # lines at the end that may be left out, until the rest is code
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n`]*$\n?", re.M)
 _BEGINS = re.compile(r"^(?:from|import|def|async def|class|@\w)", re.M)
+_FUTURE = re.compile(r"^from __future__ import .*\n", re.M)  # which must stand before all else
 _NAME = re.compile(r"[^\W\d]\w*")
 # a line that belongs to no function ends what goes on from one (the stop sequences of Chen et al. 2021)
 _OUTSIDE = re.compile(r"\n(?=[^\s)\]}#])|\n(?=#)")
@@ -107,7 +108,8 @@ def code_of(problem: Problem, text: str) -> str:
     """The code of an answer as it is run, without the check."""
     text = _read(text)
     for code in _whole(problem, text):
-        return f"{problem.before}{code}"
+        first = "".join(_FUTURE.findall(code))
+        return f"{first}{problem.before}{_FUTURE.sub('', code) if first else code}"
     inside = _inside(text)
     if problem.given is None:
         return inside
