@@ -69,6 +69,10 @@ def test_a_contact_is_needed_and_keys_make_it_faster(monkeypatch):
     assert {one.state for one in found} == {"ok"} and "secret" not in str(found)
 
 
+def test_files_may_have_all_texts_so_that_no_server_is_asked():
+    assert about(needs.check_keys(layout_of("colt")), "nobody is named").state == "doubt"
+
+
 @pytest.mark.parametrize("name", ["research-approach", "translation-code", "demo"])
 def test_who_asks_no_site_needs_no_contact(name):
     assert list(needs.check_keys(layout_of(name))) == []
