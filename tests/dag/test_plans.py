@@ -105,8 +105,8 @@ def bring(folder, values):
     path = folder / source.get("path", "").replace("{year}", "2012")
     if source["kind"] == "pairs":
         path.parent.mkdir(parents=True)
-        names = [source["columns"][name] for name in ("question", "answer")]
-        table = "\t".join(names) + "\ntext\ttext\n"
+        names = list(source["columns"].values())
+        table = "\t".join(names) + "\n" + "\t".join(["text"] * len(names)) + "\n"
         row = json.dumps(dict.fromkeys(names, "text"))
         path.write_text(row if path.suffix == ".jsonl" else table)
     if source["kind"] == "files":
