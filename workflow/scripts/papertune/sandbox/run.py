@@ -8,8 +8,8 @@ nothing is run, unless somebody takes the risk.
 A program has passed if it came to its end. Only then it asks for a word and gives it back: what ends
 before (``sys.exit(0)`` in the place of an answer) has not passed, whatever it says, and there is no word
 in it that could be found. What remains possible: answer and tests are one process, so a program that is
-made to deceive can play the part of what runs it, ask for the word and end; or change what tests
-compare with. That takes no accident but intent, and of no kind of program can it be kept.
+made to deceive can play the part of what runs it, ask for the word and end; or change what its tests
+compare with. No program does so by accident, and nothing that runs both in one process can prevent it.
 
 Memory is looked at twenty times a second: for a moment a program can have more. A fault of the kernel,
 which is the user's own, is a way out of any such sandbox.
