@@ -1,5 +1,6 @@
 # make demo   the whole study in small, from nothing to a report
 # make study  real language models, in less than an hour; on your own papers: make study PAPERS=papers.csv
+# make reports   five published reports in small, with real language models, on one page
 # make test   everything that CI runs
 # make doctor EXPERIMENTS=isca [PROFILE=profiles/ours]   what would keep it from running; also: plan
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -17,7 +18,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study doctor plan bundle unbundle export install test bench lint lock audit format schema readme clean
+.PHONY: help demo models study reports doctor plan bundle unbundle export install test bench lint lock audit format schema readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,9 +35,8 @@ help: ## list the targets
 	$(PIP) -r requirements/torch.txt
 	@touch $@
 
-.venv/installed-test: .venv/installed requirements/test.lock requirements/serve.txt
+.venv/installed-test: .venv/installed-serve requirements/test.lock
 	$(LOCKED) $(BUILT) -r requirements/test.lock
-	$(LOCKED) -r requirements/serve.txt
 	@touch $@
 
 install: .venv/installed ## make .venv with pinned requirements
@@ -62,6 +62,17 @@ study: models ## run a study with real language models; PAPERS=papers.csv takes 
 	$(BIN)/snakemake --cores 2 --config experiments=$(OF)
 	@echo; cat results/$(NAME)/tables/matrix.txt
 	@echo; echo "Report: results/$(NAME)/report.html"
+
+.venv/installed-serve: .venv/installed requirements/serve.txt
+	$(LOCKED) -r requirements/serve.txt
+	@touch $@
+
+SMALL = isca research-approach ho-chi-minh translation-code translation-code-python cross-validated
+empty :=
+comma := ,
+reports: models .venv/installed-serve ## the five reports in small with real language models, and one page of all of them
+	$(BIN)/snakemake --cores 2 --config experiments=$(subst $(empty) $(empty),$(comma),$(SMALL:%=small/%)) -- all results/reports.html
+	@echo; echo "Reports: results/reports.html"
 
 doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=... needs
 	$(BIN)/snakemake doctor --quiet host progress rules --profile $(or $(PROFILE),$(HERE)) $(STUDY)
