@@ -20,6 +20,7 @@ import os
 import platform
 import secrets
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -52,6 +53,11 @@ SYSTEM = (
 )  # fmt: skip
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 LOOK = 0.05  # seconds between two looks at its memory
+# so many times its seconds of the processor it may take on the clock, to sleep or because the machine is
+# busy: what becomes of a program must not depend on what else runs
+ON_THE_CLOCK = 3
+# how it ends that had all its seconds of the processor: by a signal, of which others make a number
+OUT_OF_TIME = (-signal.SIGXCPU, 128 + signal.SIGXCPU, 128 + signal.SIGKILL)
 SPARE = 2  # seconds more after which it ends by itself, where nobody is there any more to end it
 
 
@@ -59,7 +65,7 @@ SPARE = 2  # seconds more after which it ends by itself, where nobody is there a
 class Limits:
     """What a program may use up; beyond it is killed."""
 
-    seconds: float = 10.0  # on the clock; about as much of the processor, each process
+    seconds: float = 10.0  # of the processor, each process; some times as many on the clock
     memory: int = 512 * 2**20  # bytes, of all its processes together
     processes: int = 16
     scratch: int = 16 * 2**20  # bytes of files
@@ -144,6 +150,8 @@ def run_by(chosen: Way, program: str, limits: Limits) -> Outcome:
             "programs that a model wrote cannot be run here, as what is to run them does not begin"
         )
         raise SandboxError(f"{why} ({said[-200:]})")
+    if fate is None and process.returncode in OUT_OF_TIME:
+        fate = "time"
     if fate is None:
         fate = "passed" if process.returncode == 0 and watched.came_to_its_end else "failed"
     return Outcome(fate, said)
@@ -168,7 +176,7 @@ class _Watched:
     def until(self, limits: Limits) -> Fate | None:
         """Watch it until it ends by itself (then no fate), or is beyond a limit."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        end, look = time.monotonic() + limits.seconds, time.monotonic() + LOOK
+        end, look = time.monotonic() + ON_THE_CLOCK * limits.seconds, time.monotonic() + LOOK
         with selectors.DefaultSelector() as ready:
             ways = (
                 (self.process.stdin, selectors.EVENT_WRITE, self._give),
@@ -257,10 +265,10 @@ def _command(chosen: Way, limits: Limits, folder: str) -> list[str]:
     own = () if Path(prefix).is_relative_to("/usr") else (prefix,)
     seconds, root = math.ceil(limits.seconds), os.geteuid() == 0
     inside = [
-        *("timeout", "--signal=KILL", str(seconds + SPARE)), python, "-I", "-S", "-B", "-",
+        *("timeout", "--signal=KILL", str(ON_THE_CLOCK * seconds + SPARE)), python, "-I", "-S", "-B", "-",
     ]  # fmt: skip
     rules = [
-        f"--cpu={seconds + 1}", f"--as={limits.memory}", "--core=0", "--nofile=64",
+        f"--cpu={seconds}", f"--as={limits.memory}", "--core=0", "--nofile=64",
         f"--nproc={limits.processes + _crowd()}", f"--fsize={limits.scratch}",
     ]  # fmt: skip
     user = str(USERS[secrets.randbelow(len(USERS))]) if root else ""
