@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from papertune.demo.papers import papers
-from papertune.generators.plain_text import clean
+from papertune.generators.decoration import clean
 from papertune.generators.reading import pairs_in
 from papertune.sentences import edged, flowed, has_code
 

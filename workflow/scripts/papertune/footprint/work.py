@@ -173,7 +173,9 @@ def _pretraining(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, f
     assert pretrain is not None
     files = [Path(file) for file in layout.corpora_of(wildcards["base"])]
     texts = sum((lines_of(file) for file in files if file.exists()), 0.0)
-    texts += of_split(layout, "train") if pretrain.corpus.documents != "none" else 0
+    # what other experiments have is known once it is there
+    own = layout.name in pretrain.corpus.experiments and not Path(layout.corpus).exists()
+    texts += of_split(layout, "train") if own or pretrain.corpus.documents != "none" else 0
     training, arch = pretrain.training, from_scratch(pretrain.architecture, pretrain.tokenizer)
     steps = updates_of(training, texts or CORPUS)
     tokens = steps * training.batch_size * training.accumulation * training.max_length / 2
