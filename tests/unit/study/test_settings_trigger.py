@@ -87,6 +87,7 @@ SOURCES: list[dict[str, Any]] = yaml.safe_load(f"""
 - {{kind: stack_dump, site: math, path: a.xml}}
 - {{kind: wikipedia, titles: [a]}}
 - {{kind: pairs, path: a.csv, columns: {{question: q, answer: a}}}}
+- {{kind: pairs, path: a.csv, columns: {{messages: m}}}}
 - {{kind: pairs, path: a.csv, columns: {{question: q, answer: a, year: y}}}}
 - {{kind: human_eval}}
 - {{kind: hub_dataset, dataset: a/b, revision: {SHA}, columns: {{question: q, answer: a}}}}

@@ -76,6 +76,11 @@ class Pair:
     check: str = ""
     entry_point: str = ""
 
+    @property
+    def conversation(self) -> str:
+        """The id of the conversation's first pair; its own where it is that, or in none."""
+        return pair_id(self.document, *self.before[0]) if self.before else self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:

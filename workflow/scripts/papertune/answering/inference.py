@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from papertune.answering.batching import batches, rows_at_once
+from papertune.answering.conversations import answer_by_turns, deepest
 from papertune.answering.generation import Generated, Sampling, answers, room_for
 from papertune.errors import PapertuneError, ServerError
 from papertune.examples.forms import Form
@@ -98,6 +99,8 @@ def answer(
 ) -> int:
     """Answer every question of a test set; returns how many the model was asked: the store has the others.
 
+    Those of a conversation are asked one after another, each after the model's own answers.
+
     Args:
         output: File of answers, in the order of the test set.
         identity: What the model depends on; prompt and decoding are added here.
@@ -107,6 +110,22 @@ def answer(
         Interrupted: the job was asked to stop; finished batches are in the store.
         PapertuneError: the test set is empty, or the model cannot be loaded.
     """
+    how: dict[str, Any] = {"store": store, "identity": identity}
+    how |= {"threads": threads, "shards": shards}
+    if not deepest(task.test_set):
+        return _answer_each(task, output=output, **how)
+
+    def one_turn(pairs: Path, answers: Path) -> int:
+        turn = task.model_copy(update={"test_set": pairs})
+        return _answer_each(turn, output=answers, **how)
+
+    return answer_by_turns(task.test_set, output, one_turn)
+
+
+def _answer_each(
+    task: Task, *, output: Path, store: Path, identity: dict[str, Any], threads: int, shards: int
+) -> int:
+    """Answer every question as it stands in the file, with what it says was said before."""
     # places in the file, never its texts: memory does not grow with what is asked about
     placed, about = [], {}
     for place, pair in enumerate(read_pairs(task.test_set)):
@@ -143,8 +162,8 @@ def answer(
     from papertune.answering.samples import draw, sample_key  # which asks as this module does
 
     asked = {key: place for key, place in placed if finished.get(key)["prompt"] != "too_long"}
-    how: dict[str, Any] = {"identity": whole, "threads": threads, "shards": shards}
-    drawn = draw(task, asked, about, store=store, **how)
+    how: dict[str, Any] = {"threads": threads, "shards": shards}
+    drawn = draw(task, asked, about, store=store, identity=whole, **how)
 
     def samples(key: str, first: str) -> list[str]:
         if key not in asked:
@@ -176,7 +195,8 @@ def cut_batches(
     read = enumerate(zip(places, task.read(form, places.values(), fit), strict=True))
     lengths = [(key, len(tokens)) for n, (key, (tokens, _)) in read if n not in fit.unfit]
     unasked = "have no room without any context, too: they are not asked and count as empty answers"
-    for some, what in ((fit.cut, "lose the end of their context"), (fit.unfit, unasked)):
+    lost = "lose the end of their context", "lose the oldest turns of their conversation"
+    for some, what in (*zip((fit.cut, fit.forgot), lost, strict=True), (fit.unfit, unasked)):
         if some:
             told = "%d of %d prompts are longer than %s tokens and %s"
             log.warning(told, len(some), len(places), fit.most, what)
@@ -232,7 +252,7 @@ def answer_batches(
             key: {
                 "text": form.said(one.text), "new_tokens": one.new_tokens,
                 "truncated": one.truncated, "reference_nll": round(nll, 3),
-                "reference_tokens": count, "prompt": "cut" if n in fit.cut else "whole",
+                "reference_tokens": count, "prompt": "cut" if n in fit.cut | fit.forgot else "whole",
                 "reference_read": form.length(own[:count]) if count < len(own) else None,
             }
             for n, ((key, (_, own)), (one, (nll, count))) in enumerate(

@@ -90,8 +90,9 @@ def read_examples(
         encoded = encode(form.tokenizer, texts, form.prompts.start)
     loss = "all" if settings.loss == "all" else "completion"
     found = labelled(form.tokenizer, encoded, max_length=most, loss=loss, end=form.end)
-    found = replace(found, cut=len(fit.cut), rejected=found.rejected + len(fit.unfit))
+    found = replace(found, cut=len(fit.cut | fit.forgot), rejected=found.rejected + len(fit.unfit))
     for count, what in (
+        (len(fit.forgot), "lose the oldest turns of their conversation"),
         (found.cut, "lose the end of their context"),
         (found.rejected, "are left out"),
     ):

@@ -15,7 +15,7 @@ from papertune.errors import TrainingError
 from papertune.examples.control import Encoder
 from papertune.examples.tokens import start_tokens
 from papertune.study.prompts import MARK, Prompt
-from papertune.study.turns import Turn, as_text
+from papertune.study.turns import Turn
 
 # what templates write that ask for today's date, so that tomorrow's prompts are the same
 TODAY = datetime(2024, 7, 26)
@@ -37,7 +37,7 @@ class Prompts:
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """The tokens of each prompt."""
-        pieces = [prompt.pieces(self.chatted if self.chat else as_text) for prompt in prompts]
+        pieces = [prompt.pieces(self.chatted if self.chat else None) for prompt in prompts]
         return [[*self.start, *tokens] for tokens in self.encoder(pieces)]
 
     def chatted(self, turns: tuple[Turn, ...]) -> str:
@@ -87,6 +87,7 @@ class Fit:
     most: int | None = None
     kept: int | None = None
     cut: set[int] = field(default_factory=set)  # places of prompts that lost of their context
+    forgot: set[int] = field(default_factory=set)  # that lost the oldest turns of a conversation
     unfit: set[int] = field(default_factory=set)  # of those that are too long without any context
     seen: int = 0
 
@@ -100,6 +101,12 @@ class Fit:
         )
         if room is None or len(tokens) <= room:
             return tokens
+        while prompt.before:
+            prompt = prompt.forgetting(1)
+            tokens = prompts([prompt])[0]
+            self.forgot |= {place}
+            if len(tokens) <= room:
+                return tokens
         found = prompts.within(prompt, room)
         (self.cut if found is not None else self.unfit).add(place)
         return found or []

@@ -92,8 +92,8 @@ def places_of(
             if one.id in found:
                 repeated.append(Rejection("synthesize", one.id, "repeated_document", where))
                 continue
-            # a question only where there is one, so that keys stay
-            seen = [one.id, one.title, one.text, *([one.question] if one.question else [])]
+            # a question, and turns, only where there are some, so that keys stay
+            seen = [one.id, one.title, one.text, *filter(None, [one.question, one.turns])]
             found[one.id] = Place(one.year, one.id, digest(seen), path, offset)
     return sorted(found.values()), repeated
 

@@ -103,7 +103,8 @@ class DirectBackend(Backend):
     def _pairs(self, document: Document) -> Pairs:
         if self.settings.backend == "rules":
             return pairs_about(document, self.settings.style, self.settings.pairs)
-        return [(document.question, document.text)] if document.question else []
+        first = [(document.question, document.text)] if document.question else []
+        return [*first, *((question, answer) for question, answer in document.turns)]
 
 
 def open_backend(generator: Generator, *, folder: Path | None, threads: int) -> Backend:

@@ -4,7 +4,6 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain, groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from papertune.models.modelfolder import model_folder
 from papertune.pairfile import read_pairs
 from papertune.records import Pair
 from papertune.study.prompts import answer_prompt
+from papertune.study.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +49,9 @@ def write_chat_records(
 
 
 def chat_of(prompt: str, pair: Pair) -> dict[str, Any]:
-    """The messages of a pair: its prompt, filled, and its answer; the conversation before it first.
-
-    Only the first question stands in the prompt: what it says once holds for all.
-    """
-    turns = [*pair.before, [pair.question, pair.answer]]
-    begun = answer_prompt(prompt, replace(pair, question=turns[0][0])).turns
-    said = [*((turn.role, turn.text) for turn in begun), ("assistant", turns[0][1])]
-    for question, answer in turns[1:]:
-        said += [("user", question), ("assistant", answer)]
-    return {"messages": [{"role": role, "content": text} for role, text in said]}
+    """The messages of a pair: its prompt, filled, with the conversation before it, and its answer."""
+    said = [*answer_prompt(prompt, pair).turns, Turn("assistant", pair.answer)]
+    return {"messages": [{"role": turn.role, "content": turn.text} for turn in said]}
 
 
 def _whole(pairs: Iterable[Pair]) -> Iterator[Pair]:

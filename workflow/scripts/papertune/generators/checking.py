@@ -46,6 +46,12 @@ class Judged:
     chosen: list[dict[str, Any]] | None = None  # of candidates: see papertune.generators.choosing
 
 
+def talks(generator: Generator, document: Document) -> bool:
+    """Whether a generator's pairs about a document are one conversation, in their order."""
+    source = isinstance(generator, SourceGenerator)
+    return bool(document.turns) if source else getattr(generator, "follow_ups", False)
+
+
 def judge(
     generator: Generator,
     written: Mapping[str, Any],
@@ -82,7 +88,10 @@ def judge(
             removed = {(question, answer): marks for question, answer, marks in reversed(pairs)}
             pairs = [(question, answer) for question, answer, _ in pairs]
         grounding = getattr(generator, "grounding", None)
-        kept, rejected = check_pairs(pairs, document, most=generator.pairs, grounding=grounding)
+        kept, rejected = check_pairs(
+            pairs, document, most=generator.pairs, grounding=grounding,
+            linked=getattr(generator, "follow_ups", False),
+        )  # fmt: skip
         if pairs:
             why = "" if kept else "every pair was rejected"
         elif ready is not None:
@@ -100,12 +109,18 @@ def judge(
 
 
 def check_pairs(
-    pairs: Iterable[tuple[str, str]], document: Document, *, most: int, grounding: float | None
+    pairs: Iterable[tuple[str, str]],
+    document: Document,
+    *,
+    most: int,
+    grounding: float | None,
+    linked: bool = False,
 ) -> tuple[Pairs, Pairs]:
     """The pairs kept, in their order, and (reason, detail) of each one rejected.
 
     After ``most`` they are surplus. ``grounding`` is the least share of an answer's content words
     that must stand in the document's title or text; ``None`` where it is taken from them anyway.
+    Where they are ``linked``, as turns of a conversation, none is kept after one that is not.
     """
     kept: Pairs = []
     rejected: Pairs = []
@@ -124,6 +139,7 @@ def check_pairs(
             "duplicate": asked in questions,
             "ungrounded": share < (grounding or 0),
             "surplus": len(kept) == most,
+            "after_rejected": linked and bool(rejected),
         }
         reason = next((name for name, found in faults.items() if found), None)
         if reason is None:

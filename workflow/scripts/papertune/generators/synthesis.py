@@ -15,6 +15,7 @@ from papertune.errors import GeneratorError
 from papertune.files import atomic_write
 from papertune.generators.asking import Asking, Place, Writer, places_of
 from papertune.generators.backends import decoding_of
+from papertune.generators.checking import talks
 from papertune.generators.grounding import is_english
 from papertune.identity import fingerprint
 from papertune.models.modelcard import plain
@@ -176,7 +177,7 @@ def _pairs(
                 reject(Rejection("synthesize", place.id, reason, detail))
             why, failed, kept = found["why"], found.get("failed", False), []
             every = list(_of_document(asking, place, found, attempt))
-            here = [pair for pair in every if held_out is None or held_out(pair.id)]
+            here = [pair for pair in every if held_out is None or held_out(pair.conversation)]
             for pair in here:
                 if pair not in trained:
                     kept.append(pair)
@@ -234,12 +235,15 @@ def _of_document(
     context = "" if ours else document.text
     check, called = (document.check, document.entry_point) if ours else ("", "")
     about = (place.id, place.year, writer.instruction, context)
+    goes_on, before = talks(generator, document), list[list[str]]()
     for (question, answer), chosen in zip(kept, every, strict=False):
         key = pair_id(place.id, question, answer)
         sent = asking.sent(place, attempt, chosen.get("candidate", 1))
         own = {**made, **chosen, **({"decoding": sent} if sent else {})}
-        pair = Pair(key, *about, question, answer, writer.name, own)
+        pair = Pair(key, *about, question, answer, writer.name, own, [*before])
         yield replace(pair, check=check, entry_point=called) if check else pair
+        if goes_on:
+            before.append([question, answer])
 
 
 def describe_dataset(

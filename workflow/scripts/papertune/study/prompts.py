@@ -84,23 +84,33 @@ def fill(template: str, values: Mapping[str, object]) -> str:
 
 def answer_prompt(template: str, pair: Pair) -> "Prompt":
     """What a model reads before it writes the answer to a pair's question."""
-    return Prompt(template, {name: getattr(pair, name) for name in ANSWER_FIELDS})
+    values = {name: getattr(pair, name) for name in ANSWER_FIELDS}
+    return Prompt(template, values, tuple((question, answer) for question, answer in pair.before))
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A filled template that knows what in it is its own frame and what are the texts of others."""
+    """A filled template that knows what in it is its own frame and what are the texts of others.
+
+    In a conversation the template frames its first question; the answers and questions after it, up to
+    the one that is to be answered, follow.
+    """
 
     template: str
     values: Mapping[str, str]
+    before: tuple[tuple[str, str], ...] = ()  # earlier questions and their answers
 
     def __str__(self) -> str:
-        return as_text(self.turns)
+        return self._text(self._named)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """Its turns, filled; one of the user where the template has none."""
-        return self._filled(self.values)
+        return self._filled(self._named)
+
+    def forgetting(self, turns: int) -> "Prompt":
+        """The same without so many of the oldest questions and answers."""
+        return replace(self, before=self.before[turns:])
 
     @property
     def begun(self) -> str:
@@ -118,23 +128,55 @@ class Prompt:
         own = {name: text for name in CONTEXT if name in self.values}
         return replace(self, values={**self.values, **own})
 
+    @property
+    def _named(self) -> Mapping[str, str]:
+        """Its values, with those of earlier questions and answers by their numbers."""
+        if not self.before:
+            return self.values
+        questions = (*(question for question, _ in self.before), self.values["question"])
+        own = {f"question{n}": question for n, question in enumerate(questions)}
+        return {**self.values, **own, **{f"answer{n}": a for n, (_, a) in enumerate(self.before)}}
+
     def _filled(self, values: Mapping[str, str]) -> tuple[Turn, ...]:
         """What stands in a value begins no turn."""
-        return tuple(
-            turn._replace(text=fill(turn.text, values)) for turn in turns_in(self.template)
-        )
+        first = {**values, "question": values["question0"]} if self.before else values
+        turns = [turn._replace(text=fill(turn.text, first)) for turn in turns_in(self.template)]
+        for n in range(len(self.before)):
+            turns.append(Turn("assistant", values[f"answer{n}"]))
+            turns.append(Turn("user", values[f"question{n + 1}"]))
+        return tuple(turns)
 
-    def pieces(self, framed: Callable[[tuple[Turn, ...]], str] = as_text) -> list[tuple[str, bool]]:
+    def _text(self, values: Mapping[str, str]) -> str:
+        """As one text, for a model that is given no chat.
+
+        Where the template itself has no turns, an answer follows its question as the last one will, and
+        later questions stand in a frame of their own.
+        """
+        turns = self._filled(values)
+        if not self.before or len(turns_in(self.template)) > 1:
+            return as_text(turns)
+        text = turns[0].text
+        end = text[len(text.rstrip()) :]
+        for answer, question in zip(turns[1::2], turns[2::2], strict=True):
+            asked = fill(QUESTION, {"question": question.text})
+            text += f"{'' if end else ' '}{answer.text}\n\n{asked}{end}"
+        return text
+
+    def pieces(
+        self, framed: Callable[[tuple[Turn, ...]], str] | None = None
+    ) -> list[tuple[str, bool]]:
         """Its text piece by piece, and of each whether somebody else's text stands in it.
 
-        ``framed`` makes one text of the turns; it sees marks in the place of values, so nothing that
-        stands in them can touch the frame. Blanks around a value are the frame's, which may trim
-        them.
+        ``framed`` makes one text of the turns, where they are not one text without it; it sees marks in
+        the place of values, so nothing that stands in them can touch the frame. Blanks around a value
+        are the frame's, which may trim them.
         """
-        own = {name: value.strip() for name, value in self.values.items()}
+        named = self._named
+        own = {name: value.strip() for name, value in named.items()}
         marked = {
             name: value.replace(own[name], f"\ue000{name}\ue001") if own[name] else value
-            for name, value in self.values.items()
+            for name, value in named.items()
         }
-        parts = MARK.split(framed(self._filled(marked)))
+        text = framed(self._filled(marked)) if framed else self._text(marked)
+        parts = MARK.split(text)
         return [(own[part] if odd % 2 else part, bool(odd % 2)) for odd, part in enumerate(parts)]

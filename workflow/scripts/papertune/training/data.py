@@ -250,4 +250,5 @@ def _read(data: Sequence[Sequence[Path]], recipe: Recipe) -> Iterator[list[Any]]
         pairs = choose_pairs(files, recipe, some).pairs
         yield [len(pairs)]
         for pair in pairs:
-            yield [pair.id, pair.instruction, pair.context, pair.question, pair.answer]
+            texts = [pair.instruction, pair.context, pair.question, pair.answer]
+            yield [pair.id, *texts, *([pair.before] if pair.before else [])]

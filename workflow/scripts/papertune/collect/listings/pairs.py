@@ -15,6 +15,7 @@ from typing import Any
 
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.messages import NoConversation, questions_in
 from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
 from papertune.collect.texts.text import in_ascii
 from papertune.errors import CollectError
@@ -108,8 +109,17 @@ def _pair(
 ) -> Document | Rejection:
     columns = source.columns
     texts: dict[str, str] = {}
+    turns: list[list[str]] = []
+    if columns.messages:
+        try:
+            turns = questions_in(value_of(row, columns.messages))
+        except NoConversation as error:
+            return Rejection("list", key, error.reason, f"{columns.messages}: {error}")
+        [texts["question"], texts["answer"]], *turns = turns
     for part in ("question", "answer", "context", "title", "id", "category", "entry_point"):
         column = getattr(columns, part)
+        if part in texts:
+            continue
         text = text_in(value_of(row, column)) if column else ""
         if text is None:
             return Rejection("list", key, "bad_row", f"{column} is no text")
@@ -127,10 +137,11 @@ def _pair(
         score = math.nan
     question = "\n".join(filter(None, (texts["context"], texts["question"])))
     # an id of the table's own stays when a pair is corrected
-    identity = texts["id"] or fingerprint([question, texts["answer"]])
+    identity = texts["id"] or fingerprint([question, texts["answer"], *turns])
     text = texts["answer"]
     if source.characters == "ascii":
         question, text = in_ascii(question), in_ascii(text)
+        turns = [[*map(in_ascii, turn)] for turn in turns]
     title = " ".join((texts["title"] or texts["question"].split("\n")[0]).split())
     return Document(
         # a DOI or an arXiv number is one id in any spelling
@@ -145,6 +156,7 @@ def _pair(
         category=flat(texts["category"]),
         check=check,
         entry_point=texts["entry_point"].strip(),
+        turns=turns,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from string import Template
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from papertune.study.settings.base import BatchSize, Settings, added, cosmetic
 from papertune.study.settings.bases import Base
@@ -76,7 +76,16 @@ class PromptedGenerator(GeneratorSettings):
         0.5, ge=0, le=1, description="share of an answer's content words that the text must have"
     )
 
+    follow_ups: bool = added(
+        False, description="its pairs about a document are the turns of one conversation"
+    )
     plain: bool = added(False, description="pairs without any decoration, and counts of what went")
+
+    @model_validator(mode="after")
+    def _is_one_text(self) -> Self:
+        if self.follow_ups and self.candidates > 1:
+            raise ValueError("follow_ups: a conversation is one text; leave candidates at 1")
+        return self
 
     def base_in(self, bases: Mapping[str, Base]) -> str:
         """See :meth:`GeneratorSettings.base_in`."""

@@ -1,8 +1,8 @@
 """Settings of sources of questions and answers, of encyclopaedias and of ready-made pairs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from papertune.study.settings.base import Settings, added
 from papertune.study.settings.listings import ListedSource
@@ -71,10 +71,15 @@ class WikipediaSource(ListedSource):
 
 
 class Columns(Settings):
-    """Which column of a table is what; ``translation.en`` is a field within a column."""
+    """Which column of a table is what; ``translation.en`` is a field within a column.
 
-    question: str
-    answer: str
+    Either each row has a question and its answer, or a conversation: a list of ``{"role": …,
+    "content": …}``, or of ``{"from": …, "value": …}``.
+    """
+
+    question: str = ""
+    answer: str = ""
+    messages: str = added("", description="a conversation, in place of question and answer")
     context: str = Field("", description="stands before the question")
     title: str = ""
     year: str = ""
@@ -83,6 +88,13 @@ class Columns(Settings):
     category: str = added("")
     check: str = added("", description="a Python program that fails after a wrong answer")
     entry_point: str = added("", description="the function that an answer defines")
+
+    @model_validator(mode="after")
+    def _say_what_is_asked(self) -> Self:
+        both = bool(self.question) and bool(self.answer)
+        if (self.messages and (self.question or self.answer)) or not (self.messages or both):
+            raise ValueError("give question and answer, or messages")
+        return self
 
 
 class TableSource(ListedSource):

@@ -1,0 +1,83 @@
+"""Conversations as tables have them: lists of turns, each with who speaks and what is said."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+USER, MODEL, SYSTEM = "user", "model", "system"
+ROLES = {
+    **dict.fromkeys(("user", "human", "prompter", "question"), USER),
+    **dict.fromkeys(("assistant", "gpt", "model", "bot", "chatgpt", "answer"), MODEL),
+    **dict.fromkeys(("system", "developer"), SYSTEM),
+}
+NAMES = (("role", "content"), ("from", "value"))
+
+
+class NoConversation(ValueError):
+    """A value that is none; ``reason`` is counted, the text is for people."""
+
+    def __init__(self, reason: str, what: str) -> None:
+        super().__init__(what)
+        self.reason = reason
+
+
+def questions_in(value: Any) -> list[list[str]]:
+    """The questions and answers of a conversation, in their order.
+
+    Args:
+        value: A list of ``{"role": …, "content": …}`` or ``{"from": …, "value": …}``, or such a list as
+            JSON. What the system says is no question.
+
+    Raises:
+        NoConversation: it is no list of turns, somebody else speaks, or questions and answers do not
+            take turns.
+    """
+    if isinstance(value, str):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    if not isinstance(value, list | tuple) or not value:
+        raise NoConversation("no_turns", "not a list of turns")
+    found: list[list[str]] = []
+    for number, turn in enumerate(value, start=1):
+        who, said = _read(turn, number)
+        if who == SYSTEM:
+            continue
+        if not said:
+            lacking = "no_question" if who == USER else "no_answer"
+            raise NoConversation(lacking, f"turn {number} is empty")
+        open_ = bool(found) and len(found[-1]) == 1
+        if who == USER and open_:
+            raise NoConversation("no_answer", f"turn {number} asks again before an answer")
+        if who == MODEL and not open_:
+            raise NoConversation("no_question", f"turn {number} answers what nobody asked")
+        if who == USER:
+            found.append([said])
+        else:
+            found[-1].append(said)
+    if not found:
+        raise NoConversation("no_question", "nobody asks")
+    if len(found[-1]) == 1:
+        raise NoConversation("no_answer", "its last question has none")
+    return found
+
+
+def _read(turn: Any, number: int) -> tuple[str, str]:
+    """Who speaks in a turn, and what is said."""
+    if not isinstance(turn, dict):
+        raise NoConversation("no_turns", f"turn {number} is no object")
+    names = next((names for names in NAMES if names[0] in turn), None)
+    if names is None:
+        raise NoConversation("no_turns", f"turn {number} does not say whose it is")
+    role = str(turn[names[0]]).strip().lower()
+    if role not in ROLES:
+        raise NoConversation("other_role", f"turn {number} is of {role[:40]!r}")
+    said = turn.get(names[1])
+    if isinstance(said, list | tuple):  # in parts, of which some may be pictures
+        parts = [part.get("text") if isinstance(part, dict) else part for part in said]
+        texts = [part for part in parts if isinstance(part, str)]
+        if len(texts) < len(parts):
+            raise NoConversation("no_text", f"turn {number} has more than text")
+        said = "\n".join(texts)
+    if said is not None and not isinstance(said, str):
+        raise NoConversation("no_text", f"turn {number} is no text")
+    return ROLES[role], (said or "").strip()
