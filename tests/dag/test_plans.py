@@ -140,7 +140,8 @@ def test_every_experiment_that_comes_along_can_be_planned(tmp_path, names):
     trained = [(study, model) for study in studies for model in study.trained]
     assert jobs["train"] == sum(len(study.seeds_of(model)) for study, model in trained)
     further = [table for study in studies for table in Layout("any", study).further_tables()]
-    made = jobs.get("write_further_table", 0) + jobs.get("write_filter", 0)
+    rules = ("write_further_table", "write_filter", "write_turns")
+    made = sum(jobs.get(rule, 0) for rule in rules)
     assert (jobs["write_page"], made) == (len(names), len(further))
 
 

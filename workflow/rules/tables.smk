@@ -59,6 +59,25 @@ rule write_tables:
         "../scripts/write_tables.py"
 
 
+# Only of experiments with conversations.
+rule write_turns:
+    input:
+        questions=every(Layout.test_sets),
+        scores=every(Layout.by_cell, "scores"),
+    output:
+        table("turns", "Matrix"),
+    log:
+        "logs/{experiment}/tables/turns.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        uses=used(uses.report),
+        shown=shown,
+    script:
+        "../scripts/write_turns.py"
+
+
 # Tables that only some experiments have.
 rule write_further_table:
     input:

@@ -13,6 +13,7 @@ from papertune.collect.sampling import NOT_SAMPLED
 from papertune.files import atomic_write
 from papertune.identity import share
 from papertune.metrics import describe, metric_named
+from papertune.pairfile import read_pairs
 from papertune.records import Answer, Document, Rejection, Score, read_records
 from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
@@ -39,6 +40,7 @@ from papertune.report.tables import (
     years_table,
 )
 from papertune.report.trials import FIGURES as TRIALS
+from papertune.report.turns import read_turns
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.scores.rows import read_rows
 from papertune.scores.sums import ALL_YEARS
@@ -132,6 +134,7 @@ def write_page(
             "metrics": metrics_table(cells, experiment),
             "published": published_table(cells, experiment) if experiment.published else None,
             "training": training_table(facts, experiment),
+            "turns": read_turns(layout),
             "cost": read_table(cost, "What it cost", left=3),
         },
         size_notes=size_notes,
@@ -243,6 +246,10 @@ def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str
                     shown = [_cut(answer.text), number(values.get(answer.pair), metric)]
                     chosen.setdefault(answer.pair, {**question, "answers": {}})
                     chosen[answer.pair]["answers"][key[0]] = shown
+        if experiment.talks:
+            for one in read_pairs(layout.test_set(test_set)):
+                if one.id in chosen:
+                    chosen[one.id] |= {"talk": one.conversation, "turn": len(one.before)}
         # the smallest hashes first, until the budget is spent
         kept, spent = [], 0
         for pair in sorted(chosen, key=_order):
@@ -250,7 +257,7 @@ def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str
             if spent > budget * 0.6 / len(names):
                 break
             kept.append(chosen[pair])
-        kept.sort(key=lambda item: (item["year"], item["document"], item["question"]))
+        kept.sort(key=_place)
         wanted |= {item["document"] for item in kept}
         label = experiment.set_label(test_set)
         sets.append({"label": label, "total": len(hashes), "questions": kept})
@@ -270,6 +277,12 @@ def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str
 
 def _order(pair: str) -> float:
     return share(pair, "page")
+
+
+def _place(item: dict[str, Any]) -> tuple[Any, ...]:
+    """Where a question stands: by its document, those of a conversation in their order."""
+    talk = (item.get("talk", ""), item.get("turn", 0))
+    return item["year"], item["document"], *talk, item["question"]
 
 
 def _documents(layout: Layout, wanted: set[str], budget: int) -> dict[str, dict[str, str]]:

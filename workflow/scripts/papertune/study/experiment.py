@@ -10,6 +10,7 @@ from papertune.metrics import METRICS, metric_named
 from papertune.metrics.form import companions, well_formed
 from papertune.study import settings
 from papertune.study.baselines import baseline_of, with_baselines
+from papertune.study.checks import check_optimizers, check_subsets
 from papertune.study.documents import Documents
 from papertune.study.passing import check_samples
 from papertune.study.probes import WITHOUT_TEXT, check_probes, probe_sets
@@ -107,10 +108,10 @@ class Experiment(Documents):
             for name in sorted({*names}.difference(known)):
                 some = ", ".join(known)
                 raise ValueError(f"{key}: {name!r} is none of {some}{nearest(name, known)}")
-        self._check_subsets()
+        check_subsets(self)
         check_test_sets(self)
         check_probes(self)
-        self._check_optimizers()
+        check_optimizers(self)
         check_samples(self)
         return self
 
@@ -121,29 +122,6 @@ class Experiment(Documents):
         self.models.clear()
         self.models.update(found)
         return self
-
-    def _check_subsets(self) -> None:
-        for name, model in self.models.items():
-            if model.subset and model.subset.top is not None and not self.source.has_scores:
-                raise ValueError(
-                    f"models.{name}.subset.top: documents of this source have no score; take first "
-                    "or fraction, or name the source's column of scores (columns.score)"
-                )
-
-    def _check_optimizers(self) -> None:
-        trained = {
-            f"models.{m}": (self.models[m].method, self.training_of(m)) for m in self.trained
-        }
-        for name, base in self.bases.items():
-            if base.pretrain:
-                trained[f"bases.{name}.pretrain"] = ("pretrain", base.pretrain.training)
-        for where, (method, training) in trained.items():
-            # fsdp can cut up the state of these only
-            if self.compute.shards_weights(method) and training.optimizer not in ("adamw", "sgd"):
-                raise ValueError(
-                    f"{where}: the state of the optimiser {training.optimizer} cannot be cut up for "
-                    "compute.parallel: fsdp; take adamw or sgd, or ddp"
-                )
 
     @property
     def trained(self) -> list[str]:
@@ -156,6 +134,13 @@ class Experiment(Documents):
         linked = {model.after for model in self.models.values()} - {""}
         after = {name for name, model in self.models.items() if model.after}
         return [name for name in self.trained if name in linked | after] if after else []
+
+    @property
+    def talks(self) -> bool:
+        """Whether pairs that test may be turns of conversations."""
+        told = bool(getattr(getattr(self.source, "columns", None), "messages", ""))
+        writers = (self.generators[one.generator] for one in self.sets.values())
+        return any(getattr(one, "follow_ups", told and one.backend == "source") for one in writers)
 
     @property
     def sets(self) -> dict[str, TestSet]:

@@ -153,6 +153,7 @@ class Layout(Asked):
             "knowledge": len(study.usual_sets) < len(study.sets),
             "programs": runs_programs(study),
             "filter": study.filter,
+            "turns": study.talks,
         }
         return {name: f"{self.root}/tables/{name}.csv" for name, one in there.items() if one}
 

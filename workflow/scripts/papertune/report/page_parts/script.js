@@ -55,6 +55,7 @@
     const paper = data.documents[question.document] || {};
     article.append(make("h3", question.question));
     const source = make("div", undefined, "small");
+    if (question.turn) source.append(`Turn ${question.turn + 1} of a conversation · `);
     source.append(`${question.year} · `, link(paper.url || "", paper.title || question.document));
     const reference = make("p", undefined, "reference");
     reference.append(make("span", "Reference answer: ", "small"), make("strong", question.reference));

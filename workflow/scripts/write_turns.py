@@ -1,0 +1,10 @@
+"""Write how models do turn by turn of a conversation."""
+
+from pathlib import Path
+
+from papertune.jobs.job import job
+from papertune.report.turns import write_turns
+from papertune.study import uses
+
+with job(snakemake, uses.report) as given:
+    write_turns(given["layout"], Path(snakemake.output[0]).parent)
