@@ -5,6 +5,7 @@ figures, and the page of all reports. What changes: bases are random and tiny, p
 language model would write them, each training takes four steps and each answer a few tokens.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from tiny_models import make_model
 pytestmark = pytest.mark.slow
 
 SMALL = ROOT / "config/experiments/small"
+CHAT = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</{{ m['role'] }}>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
 NAMES = sorted(path.stem for path in SMALL.glob("*.yaml"))
 
 
@@ -62,7 +67,9 @@ def tiny(values: dict[str, Any], base: Path) -> dict[str, Any]:
 
 
 def test_each_runs_from_its_texts_to_the_page_of_all_reports(tmp_path):
-    base = make_model(tmp_path / "tiny", chat=True, context=1024)
+    base = make_model(tmp_path / "tiny", context=1024)
+    how = json.loads((base / "tokenizer_config.json").read_text())
+    (base / "tokenizer_config.json").write_text(json.dumps(how | {"chat_template": CHAT}))
     folder = tmp_path / "config/experiments/small"
     folder.mkdir(parents=True)
     for name in NAMES:
