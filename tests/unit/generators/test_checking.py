@@ -78,3 +78,16 @@ def test_more_than_asked_for_is_surplus_and_grounding_a_threshold_that_can_be_of
 def test_refusals(text, refused):
     _, rejected = check(("What is Tern?", text), grounding=None)
     assert [why for why, _ in rejected] == ["refusal"] * refused
+
+
+def test_of_a_conversation_nothing_is_kept_after_a_turn_that_is_not():
+    good = [
+        (f"What does Tern number {n} predict?", "the next cache miss of a program") for n in range(3)
+    ]
+    bad = ("What colour is the casing?", "Turquoise with golden stripes.")
+    said = [good[0], bad, good[1], good[2]]
+    how = {"most": 9, "grounding": 0.5}
+    kept, rejected = check_pairs(said, DOCUMENT, **how, linked=True)
+    assert kept == good[:1]
+    assert [reason for reason, _ in rejected] == ["ungrounded", "after_rejected", "after_rejected"]
+    assert check_pairs(said, DOCUMENT, **how)[0] == good

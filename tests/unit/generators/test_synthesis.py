@@ -93,6 +93,22 @@ def test_pairs_of_the_source_are_taken_as_they_are(study):
     assert (counts.asked, again.asked) == (4, 1)
 
 
+def test_a_conversation_is_a_pair_for_each_turn_with_what_was_said_before(study):
+    first = replace(document(1), question="Who was it?", text="A miller.")
+    talk = replace(first, turns=[["When?", "In 1887."], ["Why?", "For the trout."]])
+    alone = replace(document(2), question="Which?", text="None.")
+    _, pairs, _ = study([talk, alone], generator=SourceGenerator(backend="source"))
+    of = [pair for pair in pairs if pair.document == talk.id]
+    said = [["Who was it?", "A miller."], *talk.turns]
+    assert [[pair.question, pair.answer] for pair in of] == said
+    assert [pair.before for pair in of] == [said[:0], said[:1], said[:2]]
+    assert {pair.conversation for pair in of} == {of[0].id}
+    # one more turn is another document to ask about
+    longer = replace(talk, turns=[*talk.turns, ["And then?", "Supper."]])
+    counts, pairs, _ = study([longer, alone], generator=SourceGenerator(backend="source"))
+    assert counts.asked == 1 and len(pairs) == 5
+
+
 def test_only_new_and_changed_documents_are_asked_about_read_and_checked(study, monkeypatch):
     checked = []
     real = asking.judge
