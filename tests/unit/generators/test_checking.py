@@ -82,7 +82,8 @@ def test_refusals(text, refused):
 
 def test_of_a_conversation_nothing_is_kept_after_a_turn_that_is_not():
     good = [
-        (f"What does Tern number {n} predict?", "the next cache miss of a program") for n in range(3)
+        (f"What does Tern number {n} predict?", "the next cache miss of a program")
+        for n in range(3)
     ]
     bad = ("What colour is the casing?", "Turquoise with golden stripes.")
     said = [good[0], bad, good[1], good[2]]

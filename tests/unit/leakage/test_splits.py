@@ -12,10 +12,12 @@ from papertune.leakage.copies import Entry, Training, entries
 from papertune.leakage.pairs import left_out
 from papertune.leakage.splits import keep_apart
 from papertune.leakage.texts import pair_key
-from papertune.records import Document, Rejection, read_records, write_records
+from papertune.pairfile import write_pairs
+from papertune.records import Document, Pair, Rejection, read_records, write_records
 from papertune.sentences import sentences
 from papertune.study.settings import Splits
 from papertune.study.splits import SplitOf
+from papertune.training.corpus import write_corpus
 
 SPLITS = Splits(train={"from": 2000, "to": 2009}, test={"from": 2010, "to": 2019}, validation=0.3)
 BY_HASH = Splits(test=0.3, validation=0.3)
@@ -145,6 +147,24 @@ def test_what_a_base_has_read_counts_as_training(apart):
     line = '{"prompt": "Abstract: %s", "completion": "It is."}\n'
     found, _ = apart([one, other], corpus=[line % one.text.replace("\\", "\\\\")])
     assert found == {one.id: "near_copy"}
+
+
+def test_a_short_pair_that_a_base_read_in_another_experiment_is_not_tested_with(apart, tmp_path):
+    said = {"house": "casa", "dog": "perro", "cat": "gato"}
+    asked = [
+        Document(f"d{question}", question, "u", NEW, answer, question=question)
+        for question, answer in said.items()
+    ]
+    write_pairs(
+        tmp_path / "p.parquet",
+        [Pair("p", "there", 0, "Translate", "", " Dog", "perro", "people")],
+    )
+    write_corpus(
+        documents=[], pairs=[tmp_path / "p.parquet"], mine=SplitOf.of("train", BY_HASH),
+        prompt="$instruction: $question\nAnswer:", output=tmp_path / "c.jsonl",
+    )  # fmt: skip
+    found, _ = apart(asked, corpus=[(tmp_path / "c.jsonl").read_text()])
+    assert found == {"ddog": "same_text"}
 
 
 def test_a_year_that_changed_is_told_with_what_to_do(apart, caplog):

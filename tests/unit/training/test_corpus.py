@@ -11,10 +11,10 @@ from papertune.records import Document, Pair, write_records
 from papertune.study.experiment import Experiment
 from papertune.study.experiment_file import load_named
 from papertune.study.layout import Layout
-from papertune.study.settings import Pretraining, Splits
+from papertune.study.settings import Corpus, Pretraining, Splits
 from papertune.study.splits import SplitOf, split_of
 from papertune.training.corpus import write_corpus
-from papertune.training.data import pretraining_identity, settings_of_pretraining
+from papertune.training.data import pretraining_identity, read_corpus, settings_of_pretraining
 
 SPLITS = Splits(test=0.3, validation=0.3)
 
@@ -34,7 +34,8 @@ def test_a_corpus_is_the_documents_that_train_and_the_pairs(tmp_path):
         "mine": SplitOf.of("train", SPLITS), "prompt": "$instruction: $question\n=",
     }  # fmt: skip
     write_corpus(**given, output=tmp_path / "c.jsonl")
-    texts = [json.loads(line)["text"] for line in (tmp_path / "c.jsonl").read_text().splitlines()]
+    read = read_corpus(Corpus(documents="none"), [], [tmp_path / "c.jsonl"])
+    texts = [text for _, text in read]
     train = [one for one in every[:20] if split_of(one, SPLITS) == "train"]
     assert 5 < len(train) < 20
     assert texts == [f"{d.title}\n{d.text}" for d in train] + ["Translate: dog\n= perro"]

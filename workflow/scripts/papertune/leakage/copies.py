@@ -101,7 +101,8 @@ def entries(path: Path) -> Iterator[tuple[Place, Entry]]:
 
 def _entry(values: dict[str, Any], where: str) -> Entry:
     if "id" not in values:
-        return Entry(values.get("text") or values.get("prompt", "") + values.get("completion", ""))
+        said = values.get("plain") or values.get("text")
+        return Entry(said or values.get("prompt", "") + values.get("completion", ""))
     one = from_dict(Document, values, where=where)
     text = f"{one.question}\n{one.text}" if one.question else one.text
     return Entry(text, one.id, one.title, one.year, one.url, one.doi, bool(one.question))

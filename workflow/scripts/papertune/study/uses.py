@@ -127,7 +127,7 @@ def write_corpus(layout: Layout) -> Uses:
         "mine": SplitOf.of("train", study.splits),
         "prompt": read_template(study.prompt, ANSWER_FIELDS),
     }
-    return Uses(versions.PRETRAIN, chosen)
+    return Uses(versions.CORPUS, chosen)
 
 
 def pretrain_base(layout: Layout, base: str) -> Uses:

@@ -12,6 +12,7 @@ PROMPTS = 2  # how prompts become tokens for a generator's model on this machine
 SYNTHESIZE = 4  # reading and checking what a generator wrote
 DATASET = 3  # the card
 CHAT_RECORDS = 1  # datasets as records of a user and an assistant
+CORPUS = 1  # an experiment's training text, for bases to read
 PRETRAIN = 2
 CONVERT = 1  # what a model folder is made of a GGUF file like
 TRAIN = 2

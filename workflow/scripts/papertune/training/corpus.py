@@ -24,7 +24,10 @@ def write_corpus(
     prompt: str,
     output: Path,
 ) -> None:
-    """Write ``{"text": …}``, a line for each text, each text once.
+    """Write ``{"text": …, "plain": …}``, a line for each text, each text once.
+
+    ``plain`` is what tells copies: a document without its title, a question and its answer without the
+    prompt around them. No base reads it.
 
     Args:
         documents: JSONL files of documents, of which those that train are taken. One that was made of
@@ -38,9 +41,9 @@ def write_corpus(
     """
     count = 0
     with atomic_write(output) as stream:
-        for text in dict.fromkeys(_texts(documents, pairs, mine, prompt)):
+        for text, plain in dict(_texts(documents, pairs, mine, prompt)).items():
             count += 1
-            stream.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+            stream.write(json.dumps({"text": text, "plain": plain}, ensure_ascii=False) + "\n")
         if not count:
             raise TrainingError(
                 "no training document and no pair that trains", hint="look at what was collected"
@@ -50,12 +53,13 @@ def write_corpus(
 
 def _texts(
     documents: Iterable[Path], pairs: Iterable[Path], mine: SplitOf, prompt: str
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
     for path in documents:
         for document in read_records(path, Document):
             if mine(document) and not document.question and (text := flowed(document.text)):
-                yield f"{document.title}\n{text}"
+                yield f"{document.title}\n{text}", text
     for path in pairs:
         for pair in read_pairs(path):
             asked = str(answer_prompt(prompt, pair))
-            yield f"{asked}{'' if asked[-1:].isspace() else ' '}{pair.answer}"
+            text = f"{asked}{'' if asked[-1:].isspace() else ' '}{pair.answer}"
+            yield text, f"{pair.question}\n{pair.answer}"

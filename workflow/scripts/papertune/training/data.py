@@ -162,6 +162,9 @@ class Text(NamedTuple):
 def read_corpus(corpus: Corpus, documents: Sequence[Path], files: Sequence[Path]) -> Iterator[Text]:
     """The texts of a corpus: those of ``files`` first, then those of JSONL files of documents.
 
+    Files that :func:`papertune.training.corpus.write_corpus` made have ``plain`` beside ``text``, for
+    copies to be found by; it is not read here.
+
     Raises:
         RecordError: a line without the right keys; names file and line.
         TrainingError: a file is not there.
@@ -171,6 +174,8 @@ def read_corpus(corpus: Corpus, documents: Sequence[Path], files: Sequence[Path]
             raise TrainingError("no such file of pre-training texts", where=str(name))
         for number, line in read_json_lines(name):
             match line:
+                case {"text": str(text), "plain": str(), **rest} if not rest:
+                    yield Text("", text)
                 case {"text": str(text), **rest} if not rest:
                     yield Text("", text)
                 case {"prompt": str(prompt), "completion": str(completion), **rest} if not rest:
