@@ -100,6 +100,7 @@ def assert_same(folder: Path, other: Path) -> None:
     """Two runs had the same steps, losses, tokens and choice, and made the same bytes."""
     assert bytes_of(folder) == bytes_of(other)
     assert history_of(folder) == history_of(other)
+    assert (folder / "steps.csv").read_bytes() == (other / "steps.csv").read_bytes()
     ours, theirs = facts_of(folder), facts_of(other)
     measured = {"wall_seconds", "tokens_per_second", "peak_memory_bytes"}
     assert {key for key in theirs if ours[key] != theirs[key]} <= measured
