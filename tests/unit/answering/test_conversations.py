@@ -1,19 +1,24 @@
 """A conversation is asked turn by turn, each question after the model's own answers; kept and resumed."""
 
+import sys
 from dataclasses import replace
 
 import pytest
 
 from papertune.answering import inference
 from papertune.answering.inference import Task, answer
+from papertune.answering.kept import key_of
 from papertune.answering.questions import choose_questions
+from papertune.identity import digest
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, Pair, pair_id, read_records
 from papertune.study.prompts import answer_prompt
 from papertune.study.settings import Answering
 from papertune.study.splits import HeldOut
+from snakemake_run import ROOT
 from tiny_models import make_model
 
+SCRIPT = f"{sys.executable} {ROOT / 'tests/model_server.py'} $model --port $port"
 PROMPT = "$instruction\nQuestion: $question\nAnswer:"
 
 
@@ -39,12 +44,13 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def run(tmp_path, folder):
-    def asked(items=PAIRS, name="answers", store="store", **how):
+    def asked(items=PAIRS, name="answers", store="store", shards=1, task=None, **how):
         write_pairs(test_set := tmp_path / "test.parquet", items)
-        answering = Answering(max_new_tokens=6, **how)
-        task = Task(model=folder, test_set=test_set, prompt=PROMPT, answering=answering)
+        answering = Answering(**{"max_new_tokens": 6} | how)
+        made = {"model": folder, "prompt": PROMPT} | (task or {})
+        task = Task(test_set=test_set, answering=answering, **made)
         output = tmp_path / f"{name}.jsonl"
-        given = {"store": tmp_path / store, "identity": {"model": "m"}}
+        given = {"store": tmp_path / store, "identity": {"model": "m"}, "shards": shards}
         return answer(task, output=output, **given), list(read_records(output, Answer))
 
     return asked
@@ -98,6 +104,52 @@ def test_where_an_earlier_turn_is_not_asked_its_reference_stands(run):
     (answered,) = run(alone)[1]
     [same] = run([replace(PAIRS[2], before=[], question=PAIRS[2].question)], name="n", store="o")[1]
     assert answered.pair == same.pair and answered.reference_nll != same.reference_nll
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [{"shards": 2}, {"engine": "server", "serve": SCRIPT}])
+def test_several_processes_and_a_server_ask_the_same(run, tmp_path, how):
+    many = [pair for number in range(5) for pair in talk(f"doc{number}", 1 + number % 3)]
+    asked, whole = run(many, batch_size=2)
+    assert run(many, name="other", store="other", batch_size=2, **how)[0] == asked == len(many)
+    if "shards" in how:
+        assert (tmp_path / "other.jsonl").read_bytes() == (tmp_path / "answers.jsonl").read_bytes()
+        return
+    # the script's answer is the tokens that it was sent
+    other = list(read_records(tmp_path / "other.jsonl", Answer))
+    assert [one.pair for one in other] == [one.pair for one in whole]
+    own = {one.pair: one.text for one in other}
+    pair = max(many, key=lambda one: len(one.before))
+    before = [
+        one for one in many if one.document == pair.document and len(one.before) < len(pair.before)
+    ]
+    assert len({own[one.id] for one in [*before, pair]}) == len(pair.before) + 1
+
+
+@pytest.mark.parametrize("of", [0, 1])
+def test_turns_without_room_count_as_empty_answers_and_the_others_go_on(run, of):
+    said = PAIRS[:3]
+    said[of] = long = replace(said[of], question="energy " * 600)
+    for later in range(of + 1, 3):
+        before = [*said[later].before]
+        before[of] = [long.question, long.answer]
+        said[later] = replace(said[later], before=before)
+    asked = [*said, PAIRS[3]]
+    told = run(asked)[1]
+    assert [one.prompt for one in told] == [
+        *["whole"] * of, "too_long", *["cut"] * (2 - of), "whole"
+    ]  # fmt: skip
+    assert not told[of].text and all(one.reference_tokens for one in told if one is not told[of])
+
+
+def test_what_looks_like_a_conversation_is_another_question_and_stored_answers_stay():
+    turn = replace(PAIRS[1], before=[["what is energy", "it is saved"]])
+    text = str(answer_prompt("$question", turn))
+    alone = replace(turn, question=text, before=[])
+    assert str(answer_prompt("$question", alone)) == text
+    assert key_of("$question", turn) != key_of("$question", alone) == digest([text, turn.answer])
+    other = replace(turn, before=[["what is energy", "it is spent"]])
+    assert key_of("$question", turn) != key_of("$question", other)
 
 
 def test_a_conversation_stays_in_one_split_and_is_cut_at_its_end(tmp_path):

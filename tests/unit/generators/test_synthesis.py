@@ -103,6 +103,10 @@ def test_a_conversation_is_a_pair_for_each_turn_with_what_was_said_before(study)
     assert [[pair.question, pair.answer] for pair in of] == said
     assert [pair.before for pair in of] == [said[:0], said[:1], said[:2]]
     assert {pair.conversation for pair in of} == {of[0].id}
+    # what is said twice is two pairs
+    twice = replace(first, turns=[["When?", "In 1887."]] * 2)
+    _, pairs, _ = study([twice, alone], generator=SourceGenerator(backend="source"))
+    assert len({pair.id for pair in pairs}) == 4
     # one more turn is another document to ask about
     longer = replace(talk, turns=[*talk.turns, ["And then?", "Supper."]])
     counts, pairs, _ = study([longer, alone], generator=SourceGenerator(backend="source"))

@@ -3,7 +3,7 @@ import multiprocessing
 
 import pytest
 
-from papertune.answering.inference import Told
+from papertune.answering.kept import Kept
 from papertune.collect.lookups import Outcome
 from papertune.generators.asking import Raw
 from papertune.generators.checking import Judged
@@ -14,7 +14,7 @@ GOOD = {
     Outcome: {"text": "x", "found_by": "crossref", "reason": "", "tried": ["landing: 404"]},
     Raw: {"document": "d", "text": "x", "cut": False, "error": ""},
     Judged: {"document": "d", "kept": [["q", "a"]], "rejected": [["empty", ""]], "why": ""},
-    Told: {
+    Kept: {
         "text": "x", "new_tokens": 1, "truncated": False, "reference_nll": 1.5, "reference_tokens": 2,
         "prompt": "whole",
     },

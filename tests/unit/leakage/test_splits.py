@@ -109,6 +109,17 @@ HUMAN = {"question": "What do you do about cold feet in a tent at night?"}
         # people's own pairs: an answer alone is no sign
         (document("a", "Yes.", OLD, **HUMAN), document("b", "Yes", NEW, **HUMAN), "same_text"),
         (document("a", "Yes.", OLD, question="Is it?"), document("b", "Yes.", NEW, question="Was it?"), None),
+        # conversations: all that is said counts, and not how they begin
+        (
+            document("a", "Yes.", OLD, question="Is it?", turns=[["Why?", TEXT]]),
+            document("b", "No.", NEW, question="Was it?", turns=[["Why?", TEXT]]),
+            "near_copy",
+        ),
+        (
+            document("a", "Yes.", OLD, **HUMAN, turns=[["Why?", TEXT]]),
+            document("b", "Yes.", NEW, **HUMAN, turns=[["Why?", prose(random.Random(5))]]),
+            None,
+        ),
     ],
 )  # fmt: skip
 def test_what_trains_under_another_name_is_not_tested_with(apart, trains, tests, reason):

@@ -67,3 +67,8 @@ def test_every_promise_leads_to_tests_that_are_there():
         named = re.findall(r"`(\w+/[\w/]+\.py)`", row)
         assert [name for name in named if "test_" in name]
         assert all((tests / name).exists() or (tests.parent / name).exists() for name in named), row
+
+
+def test_no_two_files_of_tests_have_one_name():
+    names = [path.name for path in Path(__file__).parents[2].rglob("test_*.py")]
+    assert len({*names}) == len(names)

@@ -6,7 +6,7 @@ then renamed. Reading is lazy, line by line, so that memory does not grow with t
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -156,9 +156,12 @@ class Score:
 Record = TypeVar("Record", bound=Any)  # a dataclass
 
 
-def pair_id(document: str, question: str, answer: str) -> str:
-    """16 hex digits that stay the same as long as the pair does, whoever wrote it."""
-    return fingerprint([document, question, answer])
+def pair_id(document: str, question: str, answer: str, before: Sequence[Sequence[str]] = ()) -> str:
+    """16 hex digits that stay the same as long as the pair does, whoever wrote it.
+
+    Of one that goes on from others in a conversation they tell what came ``before``, too.
+    """
+    return fingerprint([document, question, answer, *map(list, before)])
 
 
 def write_records(path: str | Path, records: Iterable[Any]) -> int:

@@ -17,7 +17,7 @@ def deepest(test_set: Path) -> int:
     return max((len(pair.before) for pair in read_pairs(test_set)), default=0)
 
 
-def answer_by_turns(test_set: Path, output: Path, answer: Callable[[Path, Path], int]) -> int:
+def answer_by_turns(test_set: Path, output: Path, answer: Callable[[Path, Path, int], int]) -> int:
     """Answer a test set that has conversations; returns how many questions the model was asked.
 
     All first turns are asked together, then all second ones, and so on. Where an earlier turn is not
@@ -25,7 +25,7 @@ def answer_by_turns(test_set: Path, output: Path, answer: Callable[[Path, Path],
 
     Args:
         output: File of answers, in the order of the test set.
-        answer: Answers one file of pairs into another one, and says how many it asked.
+        answer: Answers one file of pairs, of a turn, into another one, and says how many it asked.
     """
     own: dict[Sofar, str] = {}
     asked = 0
@@ -35,7 +35,7 @@ def answer_by_turns(test_set: Path, output: Path, answer: Callable[[Path, Path],
             here = (pair for pair in read_pairs(test_set) if len(pair.before) == turn)
             part, answers = folder / f"{turn}.parquet", folder / f"{turn}.jsonl"
             if write_pairs(part, (_after_own(pair, own) for pair in here)):
-                asked += answer(part, answers)
+                asked += answer(part, answers, turn)
             else:
                 write_records(answers, [])
             for pair, one in zip(read_pairs(part), read_records(answers, Answer), strict=True):

@@ -2,32 +2,30 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from papertune.answering.batching import batches, rows_at_once
 from papertune.answering.conversations import answer_by_turns, deepest
 from papertune.answering.generation import Generated, Sampling, answers, room_for
+from papertune.answering.kept import Kept, answer_of, key_of
 from papertune.errors import PapertuneError, ServerError
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
 from papertune.examples.tokens import Encoded
-from papertune.identity import digest
 from papertune.jobs import distributed
 from papertune.jobs.progress import progress
 from papertune.jobs.workers import deal, run_shards
 from papertune.models.loading import load_config, load_model, load_tokenizer, set_up_torch
 from papertune.pairfile import read_pairs, read_pairs_at
-from papertune.records import Answer, Pair, PromptState, write_records
+from papertune.records import write_records
 from papertune.store import Store
 from papertune.study import versions
-from papertune.study.prompts import answer_prompt
 from papertune.study.settings import Answering
 
-Count = Annotated[int, Field(ge=0, lt=2**31)]
 # a question's key, where it stands in the test set, and tokens of its prompt
 Place = tuple[str, int, int]
 
@@ -75,19 +73,6 @@ class Task(BaseModel):
         return Fit(room, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the store has of an answer; likelihoods as :class:`papertune.records.Answer`."""
-
-    text: str
-    new_tokens: Count
-    truncated: bool
-    reference_nll: float
-    reference_tokens: Count
-    prompt: PromptState
-    reference_read: Count | None = None
-
-
 def answer(
     task: Task,
     *,
@@ -115,34 +100,44 @@ def answer(
     if not deepest(task.test_set):
         return _answer_each(task, output=output, **how)
 
-    def one_turn(pairs: Path, answers: Path) -> int:
-        turn = task.model_copy(update={"test_set": pairs})
-        return _answer_each(turn, output=answers, **how)
+    def one_turn(pairs: Path, answers: Path, turn: int) -> int:
+        part = task.model_copy(update={"test_set": pairs})
+        return _answer_each(part, output=answers, **how, later=turn > 0)
 
     return answer_by_turns(task.test_set, output, one_turn)
 
 
 def _answer_each(
-    task: Task, *, output: Path, store: Path, identity: dict[str, Any], threads: int, shards: int
+    task: Task,
+    *,
+    output: Path,
+    store: Path,
+    identity: dict[str, Any],
+    threads: int,
+    shards: int,
+    later: bool = False,
 ) -> int:
-    """Answer every question as it stands in the file, with what it says was said before."""
+    """Answer every question as it stands in the file, with what it says was said before.
+
+    Where they are ``later`` turns it is no error that the model has room for none of them.
+    """
     # places in the file, never its texts: memory does not grow with what is asked about
     placed, about = [], {}
     for place, pair in enumerate(read_pairs(task.test_set)):
-        key = digest([str(answer_prompt(task.prompt, pair)), pair.answer])
+        key = key_of(task.prompt, pair)
         placed.append((key, place))
         about[key] = pair.document
     if not placed:
         raise PapertuneError("the test set has no pairs", where=str(task.test_set))
     whole = task.identity(identity)
-    finished = Store(store, "answer", whole, Told)
+    finished = Store(store, "answer", whole, Kept)
     missing = set(finished.missing([key for key, _ in placed]))
     log.info("asked %d questions, %d from the store", len(missing), len(placed) - len(missing))
     if missing:
         set_up_torch(threads)
         form = task.form()
-        todo, unfit = cut_batches(task, form, dict(placed), missing, about, shards)
-        finished.add({key: asdict(Told("", 0, False, 0.0, 0, "too_long")) for key in unfit})
+        todo, unfit = cut_batches(task, form, dict(placed), missing, about, shards, later)
+        finished.add({key: asdict(Kept("", 0, False, 0.0, 0, "too_long")) for key in unfit})
         work: dict[str, Any] = {
             "task": task.model_dump(mode="json"), "store": str(store), "identity": whole,
             "threads": threads,
@@ -183,6 +178,7 @@ def cut_batches(
     missing: set[str],
     about: dict[str, str],
     shards: int,
+    later: bool = False,
 ) -> tuple[list[list[Place]], set[str]]:
     """The batches of what is missing, each question with its place in the test set; and which of
     it cannot be asked, as the model has no room for it.
@@ -200,7 +196,7 @@ def cut_batches(
         if some:
             told = "%d of %d prompts are longer than %s tokens and %s"
             log.warning(told, len(some), len(places), fit.most, what)
-    if not lengths:
+    if not lengths and not later:
         what = f"the model has room for {fit.most} tokens, and no question fits"
         hint = "take a base with a longer context, a shorter prompt or a smaller max_new_tokens"
         raise PapertuneError(what, where=str(task.test_set), hint=hint)
@@ -230,7 +226,7 @@ def answer_batches(
 
     Where it is that of the task itself, it has its ``form`` already.
     """
-    finished, settings = Store(store, "answer", identity, Told), Task.model_validate(task)
+    finished, settings = Store(store, "answer", identity, Kept), Task.model_validate(task)
     set_up_torch(threads)
     form, served = form or settings.form(), None
     if settings.answering.engine == "server":
@@ -309,11 +305,3 @@ def ask_server(
             "%d questions have what the server would read otherwise: the job's engine answers them"
         )
         log.warning(told, len(unsent))
-
-
-def answer_of(pair: Pair, text: str, **facts: Any) -> Answer:
-    """The record of an answer to a pair's question."""
-    return Answer(
-        pair=pair.id, document=pair.document, year=pair.year, question=pair.question,
-        reference=pair.answer, text=text, check=pair.check, entry_point=pair.entry_point, **facts,
-    )  # fmt: skip

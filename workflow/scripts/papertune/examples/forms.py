@@ -93,7 +93,7 @@ def read_examples(
     found = replace(found, cut=len(fit.cut | fit.forgot), rejected=found.rejected + len(fit.unfit))
     for count, what in (
         (len(fit.forgot), "lose the oldest turns of their conversation"),
-        (found.cut, "lose the end of their context"),
+        (len(fit.cut), "lose the end of their context"),
         (found.rejected, "are left out"),
     ):
         if count:

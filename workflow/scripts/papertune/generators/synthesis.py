@@ -237,7 +237,8 @@ def _of_document(
     about = (place.id, place.year, writer.instruction, context)
     goes_on, before = talks(generator, document), list[list[str]]()
     for (question, answer), chosen in zip(kept, every, strict=False):
-        key = pair_id(place.id, question, answer)
+        # what is said twice in a conversation is two pairs
+        key = pair_id(place.id, question, answer, before)
         sent = asking.sent(place, attempt, chosen.get("candidate", 1))
         own = {**made, **chosen, **({"decoding": sent} if sent else {})}
         pair = Pair(key, *about, question, answer, writer.name, own, [*before])

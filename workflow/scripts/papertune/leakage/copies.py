@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ class Entry(NamedTuple):
     year: int = 0
     url: str = ""
     doi: str = ""
-    asked: bool = False  # the text is a question and its answer
+    asked: bool = False  # the text is a question and its answer, or a conversation
 
     @property
     def named(self) -> str:
@@ -104,7 +104,8 @@ def _entry(values: dict[str, Any], where: str) -> Entry:
         said = values.get("plain") or values.get("text")
         return Entry(said or values.get("prompt", "") + values.get("completion", ""))
     one = from_dict(Document, values, where=where)
-    text = f"{one.question}\n{one.text}" if one.question else one.text
+    said = (one.question, one.text, *chain.from_iterable(one.turns))
+    text = "\n".join(filter(None, said))
     return Entry(text, one.id, one.title, one.year, one.url, one.doi, bool(one.question))
 
 

@@ -88,6 +88,22 @@ def answer_prompt(template: str, pair: Pair) -> "Prompt":
     return Prompt(template, values, tuple((question, answer) for question, answer in pair.before))
 
 
+def _around_question(text: str) -> str:
+    """What frames the question alone in a template: its line, and what the template ends with."""
+    named = [one for one in Template.pattern.finditer(text) if one["named"] or one["braced"]]
+    asked = [n for n, one in enumerate(named) if "question" in (one["named"], one["braced"])]
+    if not asked:
+        return QUESTION + text[len(text.rstrip()) :]
+    at = asked[-1]
+    line = text.rfind("\n", 0, named[at].start()) + 1
+    start = max(line, named[at - 1].end() if at else 0)
+    if named[at] is named[-1]:
+        return text[start:].lstrip()
+    end = text[named[-1].end() :]
+    rest = text[named[at].end() : named[at + 1].start()]
+    return text[start : named[at].end()].lstrip() + rest.partition("\n")[0].rstrip() + end
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A filled template that knows what in it is its own frame and what are the texts of others.
@@ -152,14 +168,13 @@ class Prompt:
         Where the template itself has no turns, an answer follows its question as the last one will, and
         later questions stand in a frame of their own.
         """
-        turns = self._filled(values)
-        if not self.before or len(turns_in(self.template)) > 1:
+        turns, own = self._filled(values), turns_in(self.template)
+        if not self.before or len(own) > 1:
             return as_text(turns)
-        text = turns[0].text
-        end = text[len(text.rstrip()) :]
+        text, frame = turns[0].text, _around_question(own[0].text)
+        lead = "" if own[0].text[-1:].isspace() else " "
         for answer, question in zip(turns[1::2], turns[2::2], strict=True):
-            asked = fill(QUESTION, {"question": question.text})
-            text += f"{'' if end else ' '}{answer.text}\n\n{asked}{end}"
+            text += f"{lead}{answer.text.strip()}\n\n{fill(frame, {'question': question.text})}"
         return text
 
     def pieces(

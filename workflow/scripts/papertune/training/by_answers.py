@@ -8,7 +8,7 @@ import numpy as np
 
 from papertune.answering.batching import batches
 from papertune.answering.generation import Row, Sampling, generate, predicted
-from papertune.answering.inference import answer_of
+from papertune.answering.kept import answer_of
 from papertune.examples.forms import Form
 from papertune.examples.prompts import Fit
 from papertune.identity import share

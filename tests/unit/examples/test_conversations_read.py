@@ -1,5 +1,6 @@
 """Conversations: what is read before an answer, what goes first where it is too long, and the loss."""
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -61,6 +62,21 @@ def test_a_text_goes_on_in_the_frame_of_its_template(folder):
     assert read(tokenizer, form, turn(2)).startswith(both)
 
 
+@pytest.mark.parametrize(
+    ("template", "frame"),
+    [
+        ("$instruction\nResearch question: $question\nApproach:", "Research question: When?\nApproach:"),
+        ("$instruction\n\n$question\n\nAnswer:\n", "When?\n\nAnswer:\n"),
+        ("Q: ${question}\nText: $context\nA: ", "Q: When?\nA: "),
+        ("$context $question", " When?"), ("About $context.", "Question: When?\nAnswer:"),
+        ("It costs $$5: $question ->", "It costs $5: When? ->"),
+    ],
+)  # fmt: skip
+def test_later_questions_stand_in_the_frame_of_their_template(template, frame):
+    text, first = (str(answer_prompt(template, turn(n))) for n in (2, 0))
+    assert text.startswith(first) and text.endswith(f"Two barrels.\n\n{frame.lstrip(' ')}")
+
+
 def test_a_chat_has_its_turns_in_the_models_own_template(folder):
     tokenizer = tokenizer_of(folder, chat=True)
     form = Form(tokenizer, "chat", "$context\n$question")
@@ -98,6 +114,17 @@ def test_the_oldest_turns_go_first_and_then_the_end_of_the_text(folder):
     text = tokenizer.decode(tokens)
     assert text.count("Question:") == 1 and "Trout" in text and "lake." not in text
     assert (fit.forgot, fit.cut, fit.unfit) == ({0}, {0}, set())
+
+
+def test_training_says_once_what_lost_of_its_conversation(folder, caplog):
+    tokenizer = tokenizer_of(folder)
+    settings = ExampleForm(variant="prompt_qa")
+    form = Form(tokenizer, settings.asked, TEMPLATE)
+    [(prompt, answer)] = form.tokens([turn(2)])
+    most = len(prompt) + len(answer)  # and no room for the end
+    with caplog.at_level(logging.WARNING):
+        examples = read_examples(form, [turn(n) for n in range(3)], settings, max_length=most)
+    assert (examples.cut, examples.rejected) == (1, 0) and len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("variant", ["prompt_qa", "qa", "chat"])
