@@ -48,16 +48,13 @@ def tiny(values: dict[str, Any], base: Path) -> dict[str, Any]:
                 "style": style,
                 "label": given["label"],
             }
-    for part in (values, *values["models"].values()):
-        part.setdefault("training", {}).update(max_steps=4, evaluations=2)
-    values["models"] = {
-        name: {
-            key: value
-            for key, value in given.items()
-            if key != "training" or given.get("method") != "baseline"
-        }
-        for name, given in values["models"].items()
-    }
+    # the tiny base has a layer for each step of freezing, and a token for each letter
+    values["training"] |= {"max_steps": 4, "evaluations": 2, "max_length": 4096}
+    for given in values["models"].values():
+        if "training" in given:
+            given["training"].pop("epochs", None)
+        if "freeze" in given:
+            given["freeze"]["first"] = min(given["freeze"]["first"], 2)
     values["answering"] |= {"max_new_tokens": 6}
     if "path" in values["source"]:
         values["source"]["path"] = str(ROOT / values["source"]["path"])
@@ -67,7 +64,7 @@ def tiny(values: dict[str, Any], base: Path) -> dict[str, Any]:
 
 
 def test_each_runs_from_its_texts_to_the_page_of_all_reports(tmp_path):
-    base = make_model(tmp_path / "tiny", context=1024)
+    base = make_model(tmp_path / "tiny", context=4096, layers=4)
     how = json.loads((base / "tokenizer_config.json").read_text())
     (base / "tokenizer_config.json").write_text(json.dumps(how | {"chat_template": CHAT}))
     folder = tmp_path / "config/experiments/small"
