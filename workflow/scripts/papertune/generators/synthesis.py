@@ -49,9 +49,10 @@ by {by}. {apart}
 {rows}
 
 Fields: `instruction`, `context` (the document's text), `question`, `answer` (the reference),
-`document` (its id), `year`, `generator`, and `provenance`, as JSON: backend, model, revision,
-prompt (hash) and decoding that made the pair, which of several candidates it is and its marks, what
-decoration was cleaned of it, and the document's score where its source has one.
+`document` (its id), `year`, `generator`, `before` (questions and answers before it in a
+conversation, as JSON), `check` and `entry_point` (of programs), and `provenance`, as JSON: backend,
+model, revision, prompt (hash) and decoding that made the pair, which of several candidates it is and
+its marks, what decoration was cleaned of it, and the document's score where its source has one.
 
 ```python
 from datasets import load_dataset

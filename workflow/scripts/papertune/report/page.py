@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from papertune.collect.sampling import NOT_SAMPLED
 from papertune.files import atomic_write
 from papertune.identity import share
 from papertune.metrics import describe, metric_named
-from papertune.pairfile import read_pairs
 from papertune.records import Answer, Document, Rejection, Score, read_records
 from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
@@ -40,7 +40,7 @@ from papertune.report.tables import (
     years_table,
 )
 from papertune.report.trials import FIGURES as TRIALS
-from papertune.report.turns import read_turns
+from papertune.report.turns import read_turns, turns_of
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.scores.rows import read_rows
 from papertune.scores.sums import ALL_YEARS
@@ -223,8 +223,8 @@ def settings_text(experiment: Experiment) -> str:
 def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str, Any]:
     """The answers of each model's first seed, question by question, as JSON values.
 
-    At most ``limit`` questions per test set, chosen by the hash of their ids, and ``budget`` bytes
-    of JSON, all test sets together.
+    At most ``limit`` questions per test set, chosen by the hash of their ids (of a conversation, of
+    its first one's, and its turns in their order), and ``budget`` bytes of JSON, all test sets together.
     """
     experiment = layout.experiment
     metric, names = experiment.comparison.metric, experiment.test_set_names
@@ -233,26 +233,26 @@ def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str
     sets, wanted = [], set()
     for test_set in names:
         keys = [(model, seed, test_set) for model, seed in first.items()]
-        hashes = sorted(_order(answer.pair) for answer in read_records(answers[keys[0]], Answer))
+        talks = dict(turns_of(layout, test_set))
+        order = partial(_order, talks)
+        hashes = sorted(order(answer.pair) for answer in read_records(answers[keys[0]], Answer))
         last = hashes[min(limit, len(hashes)) - 1]
         chosen: dict[str, dict[str, Any]] = {}
         for key in keys:
             values = {s.pair: s.values.get(metric) for s in read_records(scores[key], Score)}
             for answer in read_records(answers[key], Answer):
-                if _order(answer.pair) <= last:
+                if order(answer.pair) <= last:
                     question = {"year": answer.year, "document": answer.document}
                     texts = {"question": answer.question, "reference": answer.reference}
                     question |= {name: _cut(text) for name, text in texts.items()}
                     shown = [_cut(answer.text), number(values.get(answer.pair), metric)]
                     chosen.setdefault(answer.pair, {**question, "answers": {}})
                     chosen[answer.pair]["answers"][key[0]] = shown
-        if experiment.talks:
-            for one in read_pairs(layout.test_set(test_set)):
-                if one.id in chosen:
-                    chosen[one.id] |= {"talk": one.conversation, "turn": len(one.before)}
+        for pair in chosen.keys() & talks.keys():
+            chosen[pair] |= dict(zip(("talk", "turn"), talks[pair], strict=True))
         # the smallest hashes first, until the budget is spent
         kept, spent = [], 0
-        for pair in sorted(chosen, key=_order):
+        for pair in sorted(chosen, key=order):
             spent += len(json.dumps(chosen[pair]))
             if spent > budget * 0.6 / len(names):
                 break
@@ -275,8 +275,9 @@ def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str
     }
 
 
-def _order(pair: str) -> float:
-    return share(pair, "page")
+def _order(talks: dict[str, tuple[str, int]], pair: str) -> tuple[float, int]:
+    first, turn = talks.get(pair, (pair, 0))
+    return share(first, "page"), turn
 
 
 def _place(item: dict[str, Any]) -> tuple[Any, ...]:

@@ -21,7 +21,10 @@ LAST = 5  # turns with a column of their own; what comes after them is in the la
 
 def write_turns(layout: Layout, folder: str | Path) -> Table:
     """Write ``turns``: the comparison's metric by turn, of each test set that has conversations."""
-    turns = {name: _turns(Path(path)) for name, path in layout.test_sets().items()}
+    turns = {
+        name: {pair: min(turn, LAST - 1) for pair, (_, turn) in turns_of(layout, name)}
+        for name in layout.test_sets()
+    }
     turns = {name: of for name, of in turns.items() if len({*of.values()}) > 1}
     with scratch("by-turn") as place:
         cells = _cells(layout, turns, place) if turns else []
@@ -56,9 +59,10 @@ def turns_table(cells: list[Cell], layout: Layout, turns: dict[str, dict[str, in
     return Table(explained(title, rows), ["Test set", "Model", *names], rows, left=2)
 
 
-def _turns(path: Path) -> dict[str, int]:
-    """Pair → its turn in its conversation, from 0."""
-    return {pair.id: min(len(pair.before), LAST - 1) for pair in read_pairs(path)}
+def turns_of(layout: Layout, test_set: str) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Pair → the id of its conversation's first one, and its turn, from 0; none without conversations."""
+    for pair in read_pairs(layout.test_set(test_set)) if layout.experiment.talks else ():
+        yield pair.id, (pair.conversation, len(pair.before))
 
 
 def _cells(layout: Layout, turns: dict[str, dict[str, int]], place: Path) -> list[Cell]:

@@ -1,0 +1,60 @@
+"""Conversations in the report: by turn in a table, and whole and in their order on the page."""
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+
+from papertune.pairfile import read_pairs, write_pairs
+from papertune.records import Score, read_records
+from papertune.report.turns import write_turns
+from sample_study import SETTINGS, make_study, write_report
+
+WRITER = {
+    "backend": "openai", "url": "http://127.0.0.1:9/v1", "model": "m", "follow_ups": True,
+    "prompt": "workflow/prompts/follow_ups.txt",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Each document's questions are a conversation of one writer; those of the other are none."""
+    writers = SETTINGS["generators"] | {"extractive": WRITER}
+    folder = tmp_path_factory.mktemp("talks")
+    made = make_study(folder, metrics=["token_f1"], per_year=6, generators=writers)
+    path, said, pairs = made.layout.test_set("extractive"), defaultdict(list), []
+    for pair in read_pairs(path):
+        pairs.append(replace(pair, before=[*said[pair.document]]))
+        said[pair.document].append([pair.question, pair.answer])
+    write_pairs(path, pairs)
+    write_turns(made.layout, made.tables)
+    return made
+
+
+def test_the_table_has_the_mean_of_each_turn(study):
+    path = study.layout.test_set("extractive")
+    first = {pair.id for pair in read_pairs(path) if not pair.before}
+    scores = [
+        score
+        for (model, _, test_set), file in study.layout.by_cell("scores").items()
+        if (model, test_set) == ("full", "extractive")
+        for score in read_records(file, Score)
+    ]
+    own = [score.values["token_f1"] for score in scores if score.pair in first]
+    assert 0 < len(own) < len(scores)
+    lines = (study.tables / "turns.csv").read_text().splitlines()
+    assert len(lines) == 1 + 3  # models; the other writer has no conversations
+    [line] = [line for line in lines if "Full" in line]
+    assert f"{sum(own) / len(own):.3f}".lstrip("0") in line
+
+
+def test_of_a_conversation_the_page_shows_the_first_turns_in_their_order(study, tmp_path):
+    page = write_report(study, tmp_path / "report.html", questions=7)
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
+    shown = json.loads(found[1])["sets"][0]["questions"]
+    turns = defaultdict(list)
+    for one in shown:
+        turns[one["document"]].append(one["turn"])
+    assert sorted(turns.values()) == [[0], [0, 1, 2], [0, 1, 2]]
