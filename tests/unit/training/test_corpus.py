@@ -6,6 +6,7 @@ import json
 import pytest
 
 from papertune.errors import SettingsError, TrainingError
+from papertune.leakage.copies import entries
 from papertune.pairfile import write_pairs
 from papertune.records import Document, Pair, write_records
 from papertune.study.experiment import Experiment
@@ -42,6 +43,19 @@ def test_a_corpus_is_the_documents_that_train_and_the_pairs(tmp_path):
     with pytest.raises(TrainingError, match="no training document"):
         write_corpus(**given | {"documents": [], "pairs": []}, output=tmp_path / "none.jsonl")
     assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_a_conversation_is_told_from_its_copies_whole(tmp_path):
+    pair = Pair("p", "d1", 0, "Translate", "", "cat", "gato", "people", before=[["dog", "perro"]])
+    write_pairs(tmp_path / "p.parquet", [pair])
+    given = {"documents": [], "pairs": [tmp_path / "p.parquet"], "prompt": "$question\n="}
+    write_corpus(**given, mine=SplitOf.of("train", SPLITS), output=tmp_path / "c.jsonl")
+    talk = Document("d9", "x", "u", 0, "perro", question="dog", turns=[["cat", "gato"]])
+    write_records(tmp_path / "d.jsonl", [talk])
+    [(_, read)], [(_, tested)] = map(
+        list, map(entries, (tmp_path / "c.jsonl", tmp_path / "d.jsonl"))
+    )
+    assert read.text == tested.text
 
 
 def test_a_base_is_the_same_whoever_reads_a_text_and_under_whichever_name(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from papertune.errors import TrainingError
@@ -62,4 +63,5 @@ def _texts(
         for pair in read_pairs(path):
             asked = str(answer_prompt(prompt, pair))
             text = f"{asked}{'' if asked[-1:].isspace() else ' '}{pair.answer}"
-            yield text, f"{pair.question}\n{pair.answer}"
+            said = *chain.from_iterable(pair.before), pair.question, pair.answer
+            yield text, "\n".join(said)
