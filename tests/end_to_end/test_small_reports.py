@@ -49,7 +49,7 @@ def tiny(values: dict[str, Any], base: Path) -> dict[str, Any]:
                 "label": given["label"],
             }
     # the tiny base has a layer for each step of freezing, and a token for each letter
-    values["training"] |= {"max_steps": 4, "evaluations": 2, "max_length": 4096}
+    values["training"] |= {"max_steps": 6, "evaluations": 2, "max_length": 4096}
     for given in values["models"].values():
         if "training" in given:
             given["training"].pop("epochs", None)
@@ -59,7 +59,7 @@ def tiny(values: dict[str, Any], base: Path) -> dict[str, Any]:
     if "path" in values["source"]:
         values["source"]["path"] = str(ROOT / values["source"]["path"])
     if values["source"]["kind"] == "demo":
-        values["splits"]["train"]["from"] = 2018
+        values["splits"]["train"]["from"] = 2020
     return values
 
 
