@@ -1,17 +1,19 @@
 """One page for several reports: of each what it shows, ours beside it, and what is like for like."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from papertune.files import atomic_write, read_json
 from papertune.report.figures import inline
 from papertune.report.parts import PARTS, content_policy, environment
-from papertune.report.table import read_table
+from papertune.report.table import Table, read_table
 from papertune.study.layout import Layout
 from papertune.study.settings.reproduction import Line
 
-LEFT = {"published": 3, "metrics": 3, "knowledge": 2, "gains": 2, "square": 2, "years": 2}
+NUMBER = re.compile(r"[-−+]?\d|[–-]?$")
 
 
 def write_reports(layouts: Mapping[str, Layout], output: str | Path) -> None:
@@ -47,7 +49,7 @@ def _shown(layout: Layout, line: Line, name: str) -> dict[str, Any]:
     for path in layout.reproduced(line):
         own = Path(path).stem
         if path.endswith(".csv"):
-            tables.append(read_table(path, own.replace("_", " "), left=LEFT.get(own, 1)))
+            tables.append(_table(path, own.replace("_", " ")))
         elif path.endswith(".svg"):
             text = Path(path).read_text(encoding="utf-8")
             figures.append((inline(text, f"{name}-{own}", line.what), own.replace("_", " ")))
@@ -56,3 +58,11 @@ def _shown(layout: Layout, line: Line, name: str) -> dict[str, Any]:
         if kind == "report":
             links.append((f"{layout.name}/report.html#{part}", part))
     return {"line": line, "tables": tables, "figures": figures, "links": links}
+
+
+def _table(path: str, title: str) -> Table:
+    """A table as it was written; its last columns are numbers if all that stands in them is."""
+    table = read_table(path, title)
+    columns = list(zip(*table.rows, strict=True))
+    words = [n for n, cells in enumerate(columns, 1) if not all(map(NUMBER.match, cells))]
+    return replace(table, left=max(words, default=1))
