@@ -31,7 +31,7 @@ from papertune.collect.web.transport import PageError
 from papertune.demo.papers import Paper, papers
 from papertune.demo.venue import LIBRARY, demo_server, kinds_of
 from papertune.generators.checking import judge
-from papertune.generators.reading import pairs_in
+from papertune.generators.reading import Cleaned, pairs_in
 from papertune.records import Document
 from papertune.study.settings import Fetching, TransformersGenerator
 from papertune.study.settings.listings import DemoSource, PdfsSource
@@ -122,7 +122,7 @@ def works(
     generator = TransformersGenerator(backend="transformers", model="/m", prompt="p.txt")
 
     def replies() -> float:
-        def read(text: str, cut: bool) -> list[tuple[str, str]]:
+        def read(text: str, cut: bool) -> Cleaned:
             return session.readers.read(pairs_in, text, cut=cut)
 
         start = time.perf_counter()

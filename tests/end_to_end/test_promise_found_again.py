@@ -72,18 +72,23 @@ def folder_moved(study: FilesStudy, clone: Path) -> None:
     study.file = study.folder / "config/experiments/mine.yaml"
 
 
+def clone_in(folder: Path) -> Path:
+    """A copy of the workflow there."""
+    clone = folder / "clone"
+    clone.mkdir()
+    for name in CLONED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        copy(ROOT / name, clone / name)
+    return clone
+
+
 CASES = (results_lost, everything_touched, fresh_clone, scripts_commented)
 CASES += (experiment_renamed, generator_renamed, folder_moved)
 
 
 @pytest.mark.parametrize("change", CASES, ids=lambda change: change.__name__)
 def test_nothing_is_trained_asked_or_answered_again(study, tmp_path, change):
-    clone = tmp_path / "clone"
-    clone.mkdir()
-    for name in CLONED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
-        copy(ROOT / name, clone / name)
-    before, made = work_of(study), tables(study)
+    clone, before, made = clone_in(tmp_path), work_of(study), tables(study)
     change(study, clone)
     shutil.rmtree(study.folder / "logs")
     study.run(snakefile=clone / "Snakefile")
@@ -99,6 +104,17 @@ def test_nothing_is_trained_asked_or_answered_again(study, tmp_path, change):
             assert record.ended and record.ended - record.started < 10
     model = study.folder / "results" / study.file.stem / "models/lora/seed-1"
     assert f"{study.file.stem} / lora" in (model / "README.md").read_text()
+
+
+def test_pairs_that_a_later_version_reads_alike_train_and_answer_nothing_again(study, tmp_path):
+    clone, before, made = clone_in(tmp_path), work_of(study), tables(study)
+    versions = clone / "workflow/scripts/papertune/study/versions.py"
+    text, count = re.subn(r"(?m)^SYNTHESIZE = ", "SYNTHESIZE = 100 + ", versions.read_text())
+    versions.write_text(text)
+    study.run(snakefile=clone / "Snakefile")
+    after = work_of(study)
+    assert count == 1 and len(after.pop("pairs")) > len(before.pop("pairs"))
+    assert after == before and tables(study) == made
 
 
 def test_what_finds_a_model_loads_no_torch():

@@ -311,13 +311,15 @@ def test_of_several_candidates_the_best_is_kept_and_more_are_asked_for_alone(ser
     assert len(refused) == 1  # some of its candidates are there, and it is asked for the rest later
 
 
-def test_a_plain_generator_reads_anew_what_was_written_and_says_what_it_removed(server, study):
+def test_what_was_written_is_read_anew_and_what_was_removed_is_said(server, study, monkeypatch):
     server.content = lambda _: (
         "**Question:** What does *Tern* give → for `a*b`?\n**Answer:** → It gives _many_ caches 🚀"
     )
+    monkeypatch.setattr(versions, "SYNTHESIZE", versions.SYNTHESIZE - 1)
     study(server.url, grounding=0)
+    monkeypatch.undo()
     asked = len(server.bodies)
-    counts = study(server.url, grounding=0, plain=True)
+    counts = study(server.url, grounding=0)
     assert counts.requests == 0 and len(server.bodies) == asked == 8
     pairs = list(read_pairs(study.folder / "pairs.parquet"))
     assert {(one.question, one.answer) for one in pairs} == {

@@ -108,14 +108,14 @@ def test_sentences_are_asked_about_first_that_are_understood_alone():
 )
 def test_a_question_is_read_whose_answer_is_known(written, question):
     answer = "On nine programs it saves 12 percent."
-    assert question_in(written, answer=answer) == ([(question, answer)] if question else [])
+    assert question_in(written, answer=answer) == ([(question, answer, {})] if question else [])
 
 
 def test_what_was_cleaned_of_a_chosen_pair_stands_beside_its_marks():
     dressed = (GOOD[0], f"**{GOOD[1]}** 🚀")
-    made = choose(generator(plain=True), PROMPT, [EMPTY, text(dressed), EMPTY], DOCUMENT)
+    made = choose(generator(), PROMPT, [EMPTY, text(dressed), EMPTY], DOCUMENT)
     [chosen] = made["chosen"]
     assert made["kept"] == [GOOD] and chosen["cleaned"] == {"emoji": 1, "emphasis": 1}
     assert chosen["candidate"] == 2 and chosen["marks"]
-    [alone] = choose(generator(plain=True), PROMPT, [text(dressed)], DOCUMENT)["chosen"]
+    [alone] = choose(generator(), PROMPT, [text(dressed)], DOCUMENT)["chosen"]
     assert alone == {"cleaned": {"emoji": 1, "emphasis": 1}}

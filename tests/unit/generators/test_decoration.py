@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from papertune.generators.decoration import clean, undecorated, undecorated_line
+from papertune.generators.decoration import clean, clean_line
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,9 @@ from papertune.generators.decoration import clean, undecorated, undecorated_line
         ("```python\nx = 1\n```", "x = 1"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("how", [clean, lambda text: undecorated(text)[0]])
-def test_decoration_goes_and_maths_and_code_stay(dirty, tidy, how):
-    assert how(dirty) == tidy
-    assert how(tidy) == tidy
+def test_decoration_goes_and_maths_and_code_stay(dirty, tidy):
+    assert clean(dirty)[0] == tidy
+    assert clean(tidy)[0] == tidy
 
 
 NOTATION = r"""a*b and 2 * 3 and 2 ** 3
@@ -47,24 +46,24 @@ It costs $5 and then $6"""
 
 @pytest.mark.parametrize("text", NOTATION.splitlines())
 def test_notation_stays_and_nothing_is_counted(text):
-    assert undecorated(text) == (text, {})
+    assert clean(text) == (text, {})
 
 
 CODE = "def f(x):\n    # doubled\n    return x ** 2 * _y_ - *z*\n"
 
 
 def test_code_stays_in_fences_indented_and_between_backticks():
-    assert undecorated(f"Look:\n```python\n{CODE}```\n*now*") == (
+    assert clean(f"Look:\n```python\n{CODE}```\n*now*") == (
         f"Look:\n{CODE}now",
         {"emphasis": 1},
     )
-    assert undecorated(CODE) == (CODE.rstrip(), {})
+    assert clean(CODE) == (CODE.rstrip(), {})
     formula = "- So:\n  \\[\n    q^* = a * b\n  \\]\n  for *all*."
-    assert undecorated(formula) == (
+    assert clean(formula) == (
         "So:\n\\[\nq^* = a * b\n\\]\nfor all.",
         {"bullet": 1, "emphasis": 1},
     )
-    assert undecorated("It is `a * b * _c_`.") == ("It is a * b * _c_.", {"backticks": 1})
+    assert clean("It is `a * b * _c_`.") == ("It is a * b * _c_.", {"backticks": 1})
 
 
 @pytest.mark.parametrize(
@@ -88,12 +87,12 @@ def test_code_stays_in_fences_indented_and_between_backticks():
     ],
 )  # fmt: skip
 def test_what_goes_is_counted(dirty, tidy, removed):
-    assert undecorated(dirty) == (tidy, removed)
-    assert undecorated(tidy) == (tidy, {})
+    assert clean(dirty) == (tidy, removed)
+    assert clean(tidy) == (tidy, {})
 
 
 def test_a_question_is_one_line():
-    assert undecorated_line("## *Why*\n**so?**") == ("Why so?", {"heading": 1, "emphasis": 2})
+    assert clean_line("## *Why*\n**so?**") == ("Why so?", {"heading": 1, "emphasis": 2})
 
 
 def test_any_mix_ends_and_hides_nothing():
@@ -119,6 +118,6 @@ def test_any_mix_ends_and_hides_nothing():
     draw = random.Random(3)
     for _ in range(3000):
         text = "".join(draw.choices(marks, k=draw.randint(1, 14)))
-        said, _ = undecorated(text)
+        said, _ = clean(text)
         assert "\ue010" not in said and "\ue011" not in said
         assert [c for c in said if c.isalnum()] == [c for c in text if c.isalnum()]

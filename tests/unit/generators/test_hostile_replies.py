@@ -11,7 +11,7 @@ from papertune.study.settings import OpenAIGenerator
 from time_limit import at_most
 
 PAIR = '{"question": "What does Tern predict?", "answer": "Tern predicts the next cache miss."}'
-READ = [("What does Tern predict?", "Tern predicts the next cache miss.")]
+READ = [("What does Tern predict?", "Tern predicts the next cache miss.", {})]
 LABELLED = "Q: What does Tern predict?\nA: Tern predicts the next cache miss."
 SIZE = 200_000
 SECONDS = 3

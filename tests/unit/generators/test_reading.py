@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from papertune.generators.reading import pairs_in
+from papertune.generators.reading import pairs_in, question_in
 from papertune.generators.replies import answer_in
 from papertune.study.settings import Decoding
 
@@ -12,6 +12,12 @@ Q1, A1 = "What does Tern predict?", "Tern predicts the next cache miss."
 Q2, A2 = "How much energy does Tern save?", "It saves 12% of the energy."
 BOTH = [(Q1, A1), (Q2, A2)]
 PLAIN = json.dumps([{"question": q, "answer": a} for q, a in BOTH])
+
+
+def texts_in(text, *, cut=False):
+    """The pairs without what was cleaned of them."""
+    return [(question, answer) for question, answer, _ in pairs_in(text, cut=cut)]
+
 
 JSON_SHAPES = {
     "plain": PLAIN,
@@ -73,12 +79,12 @@ TEXT_SHAPES = {
 
 @pytest.mark.parametrize("text", JSON_SHAPES.values(), ids=JSON_SHAPES.keys())
 def test_json_in_any_dress(text):
-    assert [(q, " ".join(a.split())) for q, a in pairs_in(text)] == BOTH
+    assert [(q, " ".join(a.split())) for q, a in texts_in(text)] == BOTH
 
 
 @pytest.mark.parametrize("text", TEXT_SHAPES.values(), ids=TEXT_SHAPES.keys())
 def test_labelled_and_numbered_text(text):
-    assert pairs_in(text) == BOTH
+    assert texts_in(text) == BOTH
 
 
 DRAFT = json.dumps([{"question": "What is kept near the core?", "answer": "Lines of the draft."}])
@@ -104,7 +110,7 @@ def test_what_a_model_thinks_is_no_pair(family):
     begin, end = MARKS[family]
     for draft in (DRAFT, "Q: What is kept near the core? A: Lines of the draft."):
         for text in (PLAIN, TEXT_SHAPES["Q1: A1:"], TEXT_SHAPES["Q1: A1:"] + "<|return|>"):
-            assert pairs_in(f"{begin}First: {draft}\n{end}{text}") == BOTH
+            assert texts_in(f"{begin}First: {draft}\n{end}{text}") == BOTH
         choice = {"message": {"content": f"{begin}First: {draft}"}, "finish_reason": "length"}
         if begin != "analysis":  # a word like others, where nothing follows
             answer = answer_in(json.dumps({"choices": [choice]}).encode(), Decoding())
@@ -131,21 +137,21 @@ def test_what_a_model_thinks_is_no_pair(family):
     ],
 )
 def test_nothing_is_made_up(text):
-    assert pairs_in(text) == []
+    assert texts_in(text) == []
 
 
 def test_of_a_cut_text_the_last_answer_must_end():
     text = f"Q1: {Q1}\nA1: {A1}\nQ2: {Q2}\nA2: It saves 12% of the"
-    assert pairs_in(text, cut=True) == [(Q1, A1)]
-    assert pairs_in(f"Q1: {Q1}\nA1: {A1}", cut=True) == [(Q1, A1)]
-    assert pairs_in(f"1. {Q1}\n{A1}\n2. {Q2}\nIt saves", cut=True) == [(Q1, A1)]
-    assert pairs_in(f'[{{"question": "{Q1}", "answer": "{A1}"') == [(Q1, A1)]
+    assert texts_in(text, cut=True) == [(Q1, A1)]
+    assert texts_in(f"Q1: {Q1}\nA1: {A1}", cut=True) == [(Q1, A1)]
+    assert texts_in(f"1. {Q1}\n{A1}\n2. {Q2}\nIt saves", cut=True) == [(Q1, A1)]
+    assert texts_in(f'[{{"question": "{Q1}", "answer": "{A1}"') == [(Q1, A1)]
 
 
 def test_quotes_apostrophes_and_latex_in_nearly_json():
     text = r"""[{"question": "What is "hot" code?", "answer": "It's code with cost \(\mathcal{O}(n)\)."},
     {"question": "What is \nabla f?", "answer": "The gradient of f, \frac{1}{2}\text{ of it}."},]"""
-    assert pairs_in(text) == [
+    assert texts_in(text) == [
         ('What is "hot" code?', r"It's code with cost \(\mathcal{O}(n)\)."),
         (r"What is \nabla f?", r"The gradient of f, \frac{1}{2}\text{ of it}."),
     ]
@@ -164,12 +170,12 @@ def test_research_question_and_approach():
         '[{"research question": "How can caches be explained?"},\n'
         '{"approach": "The paper builds\\nA tree\\nA probe"}]',
     ):
-        assert pairs_in(text) == [pair]
+        assert texts_in(text) == [pair]
 
 
 def test_a_nested_answer_becomes_lines():
     text = '["How is it done?", {"Architecture": "Tree", "Steps": ["Grow", "Prune"]}]'
-    assert pairs_in(text) == [("How is it done?", "Architecture: Tree\nSteps:\nGrow\nPrune")]
+    assert texts_in(text) == [("How is it done?", "Architecture: Tree\nSteps:\nGrow\nPrune")]
 
 
 def test_a_label_inside_an_answer_is_text():
@@ -177,4 +183,35 @@ def test_a_label_inside_an_answer_is_text():
         "**Question**: How?\n**Approach**: Two parts.\n"
         "- **Question**: an encoder.\n- **Answer**: a decoder."
     )
-    assert pairs_in(text) == [("How?", "Two parts.\nQuestion: an encoder.\nAnswer: a decoder.")]
+    assert texts_in(text) == [("How?", "Two parts.\nQuestion: an encoder.\nAnswer: a decoder.")]
+
+
+NOTATION = [
+    ("What is learned of $v^*$?", "That $v^*$ is found, as $v^*$ is unique."),
+    ("What is # Learning C# about?", "The languages C# and F#"),
+    ("Which search is optimal, A*?", "The best is A*"),
+    ("How far is w^* from \\|w-w^*\\|_2?", "By at most \\|w^*\\|_0, of any w^*"),
+]
+
+
+@pytest.mark.parametrize(
+    "dress",
+    [
+        lambda q, a: json.dumps([{"question": q, "answer": a}]),
+        lambda q, a: json.dumps([[q, a]]),
+        lambda q, a: f"Question: {q}\nAnswer: {a}",
+        lambda q, a: f"1. {q}\n{a}",
+    ],
+    ids=["JSON", "lists", "labelled", "numbered"],
+)
+@pytest.mark.parametrize("pair", NOTATION)
+def test_notation_comes_out_as_it_was_written(pair, dress):
+    assert pairs_in(dress(*pair)) == [(*pair, {})]
+
+
+def test_what_is_cleaned_of_question_and_answer_is_counted_together():
+    text = "Question: Why is **it** so?\nAnswer: # Learning C#\n- *one* 🚀"
+    removed = {"bullet": 1, "emoji": 1, "emphasis": 2, "heading": 1}
+    assert pairs_in(text) == [("Why is it so?", "Learning C#\none", removed)]
+    [(asked, said, removed)] = question_in("**Q:** Why is *it* so?", answer="It is $v^*$ or v^*")
+    assert (asked, said, removed) == ("Why is it so?", "It is $v^*$ or v^*", {"emphasis": 1})

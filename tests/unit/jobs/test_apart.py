@@ -240,7 +240,8 @@ def test_a_signal_to_the_whole_group_of_processes_is_not_the_child_s(tmp_path):
         [child] = children()
         for number in (signal.SIGTERM, signal.SIGINT):
             child.send_signal(number)
-        assert readers.read(pairs_in, "Q1: How so?\nA1: Thus.", cut=False) == [["How so?", "Thus."]]
+        said = readers.read(pairs_in, "Q1: How so?\nA1: Thus.", cut=False)
+        assert said == [["How so?", "Thus.", {}]]
         assert children() == [child]
         stopping.check()
 

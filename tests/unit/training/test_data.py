@@ -208,3 +208,24 @@ def test_a_model_of_several_writers_is_found_again_by_what_it_read(tmp_path):
     assert both == identity([b, a], held[::-1], union="equal")
     assert both["data"] != identity([a, b], held, union="all")["data"]
     assert identity([a], held[:1])["data"] not in (both["data"], identity([b], held[1:])["data"])
+
+
+def test_a_model_whose_pairs_are_made_anew_alike_is_found_again(tmp_path):
+    """By their texts, whatever a later version says of how they were written, read and cleaned."""
+    from tiny_models import make_model
+
+    base = make_model(tmp_path / "base")
+    some = [[*pairs(0, 4)], [*pairs(9, 2)]]
+
+    def identity(change):
+        files = []
+        for name, these in zip(("train", "validation"), some, strict=True):
+            files.append([tmp_path / f"{name}.parquet"])
+            write_pairs(files[-1][0], [dataclasses.replace(one, **change) for one in these])
+        return training_identity(Recipe(method="full"), 1, files, base)
+
+    said = {"version": 4, "backend": "openai"}
+    read = identity({"provenance": said})
+    assert read == identity({"provenance": {**said, "version": 5, "cleaned": {"emphasis": 2}}})
+    assert read == identity({"provenance": said, "generator": "renamed"})
+    assert read["data"] != identity({"provenance": said, "answer": "It is $v^*$."})["data"]

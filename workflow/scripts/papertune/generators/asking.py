@@ -127,7 +127,7 @@ def asking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
     """What a raw output depends on beside its backend's version, and not what only judges it."""
     settings = generator.identity()
     # how a text is read and judged; each attempt and candidate is for itself
-    for name in ("grounding", "plain", "attempts", "candidates"):
+    for name in ("grounding", "attempts", "candidates"):
         settings.pop(name, None)
     return {"generator": settings, "prompt": prompt, "version": versions.ASK}
 

@@ -64,12 +64,11 @@ def judge(
         generator: Its settings say how many pairs are kept, and how well they are grounded.
         written: ``pairs``, or a model's ``text`` and whether it is ``cut``, or a lasting ``error``.
         document: What it is about.
-        read: Reads the text, as :func:`papertune.generators.reading.pairs_in`, or, for a generator
-            that is to write plainly, :func:`papertune.generators.reading.plain_pairs_in`.
+        read: Reads the text, as :func:`papertune.generators.reading.pairs_in`.
 
     Returns:
         ``document``, its id; ``kept`` pairs; (reason, detail) of those ``rejected``; ``why`` there
-        is no pair; of plain ones ``chosen``: what was ``cleaned`` of each.
+        is no pair; where decoration was removed, ``chosen``: what was ``cleaned`` of each.
     """
     ready, why = written.get("pairs"), written.get("error") or ""
     kept: Pairs = []
@@ -80,13 +79,12 @@ def judge(
         why = "" if kept else "the document has no question"
     elif not why:
         try:
-            pairs = read(written["text"], cut=written["cut"]) if ready is None else ready
+            found = [] if ready is not None else read(written["text"], cut=written["cut"])
         except Unread as error:
             said = f"{error.reason}: {error.what}"
             return {"document": document.id, "kept": [], "rejected": [], "why": said}
-        if ready is None and getattr(generator, "plain", False):
-            removed = {(question, answer): marks for question, answer, marks in reversed(pairs)}
-            pairs = [(question, answer) for question, answer, _ in pairs]
+        pairs = ready if ready is not None else [(asked, said) for asked, said, _ in found]
+        removed = {(asked, said): marks for asked, said, marks in reversed(found) if marks}
         grounding = getattr(generator, "grounding", None)
         kept, rejected = check_pairs(
             pairs, document, most=generator.pairs, grounding=grounding,
@@ -104,7 +102,7 @@ def judge(
             why = "empty output"
     judged = {"document": document.id, "kept": kept, "rejected": rejected, "why": why}
     if removed:
-        judged["chosen"] = [{"cleaned": removed[pair]} for pair in kept]
+        judged["chosen"] = [{"cleaned": removed[pair]} if pair in removed else {} for pair in kept]
     return judged
 
 

@@ -18,12 +18,7 @@ from papertune.generators.checking import judge
 from papertune.generators.grounding import Grounds
 from papertune.generators.languages import ASKS
 from papertune.generators.plain_text import Pairs
-from papertune.generators.reading import (
-    pairs_in,
-    plain_pairs_in,
-    plain_question_in,
-    question_in,
-)
+from papertune.generators.reading import pairs_in, question_in
 from papertune.records import Document
 from papertune.sentences import sentences, word_count
 from papertune.study.settings import Generator
@@ -112,12 +107,10 @@ def choose(
         Those that are not kept are ``rejected`` with theirs, a candidate ``without_pair`` as well.
     """
     judged, asked = [], by_sentence(prompt)
-    plain = getattr(generator, "plain", False)
     for number, written in enumerate(texts, start=1):
-        work = partial(read, plain_pairs_in if plain else pairs_in)
+        work = partial(read, pairs_in)
         if asked:
-            how = plain_question_in if plain else question_in
-            work = partial(read, how, answer=sentence_of(document.text, number))
+            work = partial(read, question_in, answer=sentence_of(document.text, number))
         judged.append(judge(generator, written, document, work))
     if len(judged) == 1:
         return judged[0]

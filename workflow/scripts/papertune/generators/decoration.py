@@ -6,101 +6,18 @@ Every pattern here takes time in proportion to a text, whatever it is.
 import re
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 
 from papertune.sentences import composed, edged, flowed, has_code, is_indented, lined
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe0e\ufe0f]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
-# pictographs, symbols and dingbats; arrows (U+2190…) and operators (U+2200…) are maths
-_EMOJI = re.compile("[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2600-\u27bf\u2b50\u2b55]")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$\n?", re.M)
 _FENCED = re.compile(
     r"^([ \t]*+)(```|~~~)([^\n`]*+)\n(.*?)(?:^[ \t]*+\2[ \t]*+$\n?|\Z)", re.M | re.S
 )
 _NO_CODE = re.compile(r"\s*+(?:json|te?xt|markdown|md|latex|tex|plain\w*)?\s*+", re.I)
-_BOLD, _BOLD_END = re.compile(r"(?<![\w*])\*{2,3}(?=\S)"), re.compile(r"(?<=\S)\*{2,3}(?!\w)")
-_EMPHASIS = re.compile(r"(?<![\w*\\)])\*(?=[^\s*])([^*\n]++)(?<=\S)\*(?![\w*(])")
 _CODE = re.compile(r"(?<!`)`++([^`\n]++)`++")
-_HEADING = re.compile(r"^[ \t]*+#{1,6}[ \t]++(.*)$", re.M)
-_BULLET = re.compile(r"^[ \t]*+(?:[*•▪●◦‣·■□►▶]++|[-–—](?=[ \t]))[ \t]++", re.M)
 _INNER_BULLET = re.compile("[•▪●◦‣■□►▶]")
-_RULES = re.compile(r"^[ \t]*+(?:[-*_=][ \t]*+){3,}+$", re.M)
-
-
-def clean(text: str) -> str:
-    """The text without decoration; one line per line that has something on it.
-
-    Goes: Markdown bold, emphasis, headings, bullets, fences and backticks, rules, emojis,
-    zero-width and control characters. Stays: ``a * b``, ``x**2``, ``C#``, ``snake_case``, LaTeX; and
-    code, in fences or indented, as it is with its lines.
-    """
-    return _around_code(text, _prose)
-
-
-def _around_code(text: str, prose: Callable[[str], str]) -> str:
-    """The text with its prose as given, and its code as it is."""
-    text = composed(text).replace("\r\n", "\n").replace("\r", "\n")
-    for pattern in (_INVISIBLE, _CONTROL):
-        text = pattern.sub("", text)
-    parts, position = [], 0
-    for block in _FENCED.finditer(text):
-        kept = has_code(block[4]) if block[3].strip() else is_indented(block[4])
-        if kept or not _NO_CODE.fullmatch(block[3]):
-            parts += [prose(text[position : block.start()]), lined(block[4]).strip("\n")]
-            position = block.end()
-    if parts:
-        return "\n".join(filter(None, [*parts, prose(text[position:])]))
-    if has_code(text):
-        return edged(lined(text))
-    return prose(text)
-
-
-def _prose(text: str) -> str:
-    for pattern in (_EMOJI, _FENCE, _RULES, _BULLET):
-        text = pattern.sub("", text)
-    text = _HEADING.sub(lambda line: line[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)
-    text = _CODE.sub(r"\1", text)
-    for _ in range(2):  # bold may stand around emphasis
-        text = _EMPHASIS.sub(r"\1", _not_bold(text)[0])
-    text = _INNER_BULLET.sub(" ", text)
-    text = re.sub(r"[^\S\n]+", " ", text)
-    text = re.sub(r" ?\n\s*", "\n", text).strip().strip("`").strip()
-    # of white space there is one at a time now
-    text = re.sub(r"^\*++(?=[\w\s\"“(])\s?|(?<=[\w\s.!?:;,\"”)])\s?\*++$", "", text)
-    return _unquoted(text)
-
-
-def _not_bold(
-    text: str, begin: re.Pattern[str] = _BOLD, ending: re.Pattern[str] = _BOLD_END
-) -> tuple[str, int]:
-    """The text without the marks of bold words, and of how many; where an end is missing, with them."""
-    parts, position = [], 0
-    while start := begin.search(text, position):
-        end = ending.search(text, start.end() + 1)
-        if end is None:  # and so none of the later ones has an end
-            break
-        parts += [text[position : start.start()], text[start.end() : end.start()]]
-        position = end.end()
-    return "".join([*parts, text[position:]]), len(parts) // 2
-
-
-def clean_line(text: str) -> str:
-    """As :func:`clean`, on one line where it has no code."""
-    return _unquoted(flowed(clean(text)))
-
-
-def _unquoted(text: str) -> str:
-    """Without one pair of quotes around the whole."""
-    if len(text) > 1 and text[0] + text[-1] in {'""', "“”", "''"}:
-        inner = text[1:-1]
-        if not any(mark in inner for mark in '"“”') and (text[0] != "'" or "'" not in inner):
-            return inner.strip()
-    return text
-
-
-# ---- on request, all of it, and counted ------------------------------------
-
 _ARROWS = "→⇒⟶⟹\u2794\u2798-\u27af\u27b1-\u27be"
 # signs of music, astronomy and biology, and arrows, are none
 _PICTURES = re.compile(
@@ -148,25 +65,42 @@ _LEFT_OVER = re.compile(
 )
 
 
-def undecorated(text: str) -> tuple[str, Counter[str]]:
-    """As :func:`clean`, but of more that is decoration and of nothing that is notation; with counts.
+def clean(text: str) -> tuple[str, Counter[str]]:
+    """The text without decoration, and how much of it was removed; one line per line that has
+    something on it.
 
-    Goes, and is counted by the place: ``emphasis`` (also ``_so_`` and without blanks around it),
-    ``heading``, ``bullet``, ``arrow`` before a line or after all, ``rule``, ``emoji``, ``backticks``, and
-    marks that are ``left_over`` of any. Stays: ``a*b``, ``x_i``, ``C#``, ``2 ** 3``, ``A → B``,
-    ``A*``, ``____``, formulas of TeX, addresses, and what stands between backticks.
+    Goes, and is counted by the place: ``emphasis`` (Markdown's bold and italics), ``heading``,
+    ``bullet``, ``arrow`` before a line or after all, ``rule``, ``emoji``, ``backticks``, and marks that
+    are ``left_over`` of any. Fences, zero-width and control characters go uncounted. Stays: ``a*b``,
+    ``x_i``, ``C#``, ``2 ** 3``, ``A → B``, ``A*``, ``____``, formulas of TeX, addresses, what stands
+    between backticks; and code, in fences or indented, as it is with its lines.
     """
+    text = composed(text).replace("\r\n", "\n").replace("\r", "\n")
+    for pattern in (_INVISIBLE, _CONTROL):
+        text = pattern.sub("", text)
     removed: Counter[str] = Counter()
-    return _around_code(text, partial(_plain, removed=removed)), +removed
+    parts, position = [], 0
+    for block in _FENCED.finditer(text):
+        kept = has_code(block[4]) if block[3].strip() else is_indented(block[4])
+        if kept or not _NO_CODE.fullmatch(block[3]):
+            prose = _prose(text[position : block.start()], removed)
+            parts += [prose, lined(block[4]).strip("\n")]
+            position = block.end()
+    if parts:
+        said = "\n".join(filter(None, [*parts, _prose(text[position:], removed)]))
+    else:
+        said = edged(lined(text)) if has_code(text) else _prose(text, removed)
+    return said, +removed
 
 
-def undecorated_line(text: str) -> tuple[str, Counter[str]]:
-    """The same on one line where it has no code."""
-    said, removed = undecorated(text)
+def clean_line(text: str) -> tuple[str, Counter[str]]:
+    """As :func:`clean`, on one line where it has no code."""
+    said, removed = clean(text)
     return _unquoted(flowed(said)), removed
 
 
-def _plain(text: str, removed: Counter[str]) -> str:
+def _prose(text: str, removed: Counter[str]) -> str:
+    """Without decoration, which is added to what was ``removed``; of a text without code."""
     kept: list[str] = []
 
     def keep(found: re.Match[str]) -> str:
@@ -195,7 +129,7 @@ def _plain(text: str, removed: Counter[str]) -> str:
     gone("bullet", _POINT, "")
     gone("heading", _TITLE, _headed)
     for _ in range(2):  # bold may stand around emphasis
-        text, count = _not_bold(text, _STRONG, _STRONG_END)
+        text, count = _not_bold(text)
         removed["emphasis"] += count
         gone("emphasis", _SLANTED, r"\1")
         text = _UNDERLINED.sub(said, text)
@@ -207,6 +141,18 @@ def _plain(text: str, removed: Counter[str]) -> str:
     for _ in range(2):  # a formula may have had backticks in it
         text = _KEPT.sub(lambda place: kept[int(place[1])], text)
     return _unquoted(text)
+
+
+def _not_bold(text: str) -> tuple[str, int]:
+    """The text without the marks of bold words, and of how many; where an end is missing, with them."""
+    parts, position = [], 0
+    while start := _STRONG.search(text, position):
+        end = _STRONG_END.search(text, start.end() + 1)
+        if end is None:  # and so none of the later ones has an end
+            break
+        parts += [text[position : start.start()], text[start.end() : end.start()]]
+        position = end.end()
+    return "".join([*parts, text[position:]]), len(parts) // 2
 
 
 def _headed(line: re.Match[str]) -> str:
@@ -223,3 +169,12 @@ def _gap(found: re.Match[str]) -> str:
         found.string[found.end() : found.end() + 1],
     )
     return " " if before.isalnum() and after.isalnum() else ""
+
+
+def _unquoted(text: str) -> str:
+    """Without one pair of quotes around the whole."""
+    if len(text) > 1 and text[0] + text[-1] in {'""', "“”", "''"}:
+        inner = text[1:-1]
+        if not any(mark in inner for mark in '"“”') and (text[0] != "'" or "'" not in inner):
+            return inner.strip()
+    return text

@@ -82,7 +82,7 @@ def _body(text: str) -> str:
 
 def unlabelled(text: str) -> str:
     """``Research Question: How …?`` → ``How …?``."""
-    return edged(edged(_LABEL_IN_STRING.sub("", edged(text))).rstrip("*"))
+    return edged(_LABEL_IN_STRING.sub("", edged(text)))
 
 
 def read_labelled(text: str, cut: bool) -> Pairs:

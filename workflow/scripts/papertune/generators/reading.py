@@ -13,13 +13,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from papertune.generators import plain_text
-from papertune.generators.decoration import clean, clean_line, undecorated, undecorated_line
+from papertune.generators.decoration import clean, clean_line
 from papertune.generators.languages import ANSWER_WORDS, ASKING, ASKS, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
 from papertune.generators.thoughts import without_thoughts
 from papertune.sentences import without_runs
 
-PlainPairs = list[tuple[str, str, dict[str, int]]]  # and how many marks of each kind were removed
+# question, answer, and how many marks of each kind of decoration were removed of both
+Cleaned = list[tuple[str, str, dict[str, int]]]
 LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
 PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
 LONGEST_REPAIR = 20_000  # characters of an object that is repaired: twice the longest answer's
@@ -46,26 +47,20 @@ def _narrow(mark: re.Match[str]) -> str:
     return ":" if mark[1] == "：" else ","
 
 
-def pairs_in(text: str, *, cut: bool = False) -> Pairs:
+def pairs_in(text: str, *, cut: bool = False) -> Cleaned:
     """The question–answer pairs in a model's raw output, cleaned, in their order.
 
     Of a text that was ``cut`` by the token limit the last labelled answer is taken only if it ends
     like a sentence. (In JSON a half answer shows by itself and is never taken.) One of more than
     ``LONGEST`` characters is not read.
     """
-    cleaned = ((clean_line(question), clean(answer)) for question, answer in _found(text, cut))
-    return [(question, answer) for question, answer in cleaned if question and answer]
+    return _cleaned(_found(text, cut))
 
 
-def plain_pairs_in(text: str, *, cut: bool = False) -> PlainPairs:
-    """As :func:`pairs_in` without any decoration, and with how much of it was removed of each pair."""
-    return _plain(_found(text, cut))
-
-
-def _plain(pairs: Pairs) -> PlainPairs:
+def _cleaned(pairs: Pairs) -> Cleaned:
     found = []
     for question, answer in pairs:
-        (asked, of_question), (said, of_answer) = undecorated_line(question), undecorated(answer)
+        (asked, of_question), (said, of_answer) = clean_line(question), clean(answer)
         if asked and said:
             found.append((asked, said, dict(sorted((of_question + of_answer).items()))))
     return found
@@ -87,23 +82,12 @@ def _found(text: str, cut: bool) -> Pairs:
     return pairs
 
 
-def question_in(text: str, *, answer: str, cut: bool = False) -> Pairs:
+def question_in(text: str, *, answer: str, cut: bool = False) -> Cleaned:
     """The first question in a model's raw output, and the answer to it that is known."""
-    cleaned = ((clean_line(asked), clean(said)) for asked, said in _asked(text, answer))
-    return [(asked, said) for asked, said in cleaned if asked]
-
-
-def plain_question_in(text: str, *, answer: str, cut: bool = False) -> PlainPairs:
-    """As :func:`question_in` without any decoration, and with how much of it was removed."""
-    return _plain(_asked(text, answer))
-
-
-def _asked(text: str, answer: str) -> Pairs:
-    """The first question as it stands in the text."""
     text, unfinished = without_thoughts(without_runs(text[:LONGEST]))
     line = next((line for line in text.splitlines() if unlabelled(line)), "")
     end = min((place for mark in ASKING if (place := line.find(mark)) >= 0), default=-1)
-    return [] if unfinished else [(unlabelled(line[: end + 1]), answer)]
+    return [] if unfinished else _cleaned([(unlabelled(line[: end + 1]), answer)])
 
 
 def _read_json(text: str) -> Pairs:

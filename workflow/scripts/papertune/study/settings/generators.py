@@ -79,7 +79,6 @@ class PromptedGenerator(GeneratorSettings):
     follow_ups: bool = added(
         False, description="its pairs about a document are the turns of one conversation"
     )
-    plain: bool = added(False, description="pairs without any decoration, and counts of what went")
 
     @model_validator(mode="after")
     def _is_one_text(self) -> Self:
