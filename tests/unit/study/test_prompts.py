@@ -34,7 +34,7 @@ def test_a_prompt_in_another_encoding_is_an_error_for_people(tmp_path):
 
 def test_the_prompts_that_come_along_end_with_their_last_word():
     files = sorted((WORKFLOW / "workflow/prompts").glob("*.txt"))
-    assert len(files) == 7
+    assert len(files) == 8
     for path in files:
         text = path.read_text("utf-8")
         assert text == text.rstrip() and text, path.name
