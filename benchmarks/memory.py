@@ -258,7 +258,8 @@ def prepare(here: Here) -> None:
 
 def answer(here: Here) -> None:
     """Both models, both test sets."""
-    from papertune.answering.inference import Task, answer
+    from papertune.answering.inference import answer
+    from papertune.answering.task import Task
 
     for (model, _, name), output in here.cells("answers").items():
         task = Task(

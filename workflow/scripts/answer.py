@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from papertune.answering.inference import Task, answer
+from papertune.answering.inference import answer
+from papertune.answering.task import Task
 from papertune.jobs.job import job
 from papertune.models.digests import weights_digest
 from papertune.study import uses

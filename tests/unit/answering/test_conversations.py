@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from papertune.answering import inference
-from papertune.answering.inference import Task, answer
+from papertune.answering.inference import answer
 from papertune.answering.kept import key_of
 from papertune.answering.questions import choose_questions
+from papertune.answering.task import Task
 from papertune.identity import digest
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, Pair, pair_id, read_records
@@ -58,7 +59,7 @@ def run(tmp_path, folder):
 
 def test_each_turn_is_asked_after_the_models_own_answers(run, folder, monkeypatch):
     read = []
-    real = inference.Task.read
+    real = Task.read
 
     def reading(task, form, places, fit):
         places = list(places)
@@ -66,7 +67,7 @@ def test_each_turn_is_asked_after_the_models_own_answers(run, folder, monkeypatc
         read.extend(str(answer_prompt(task.prompt, every[place])) for place in places)
         return real(task, form, places, fit)
 
-    monkeypatch.setattr(inference.Task, "read", reading)
+    monkeypatch.setattr(Task, "read", reading)
     asked, answers = run()
     assert asked == len(PAIRS) and [one.pair for one in answers] == [one.id for one in PAIRS]
     own = {one.pair: one.text for one in answers}

@@ -12,7 +12,8 @@ from papertune.answering import generation, inference
 from papertune.answering.batching import batches
 from papertune.answering.decoding import row_sampler
 from papertune.answering.generation import Sampling, generate, reference_nll
-from papertune.answering.inference import Task, answer
+from papertune.answering.inference import answer
+from papertune.answering.task import Task
 from papertune.errors import PapertuneError
 from papertune.examples.tokens import encode
 from papertune.jobs import progress

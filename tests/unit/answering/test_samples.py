@@ -4,7 +4,8 @@ import pytest
 
 import tiny_training
 from papertune.answering import samples
-from papertune.answering.inference import Task, answer
+from papertune.answering.inference import answer
+from papertune.answering.task import Task
 from papertune.pairfile import write_pairs
 from papertune.records import Answer, read_records
 from papertune.study.settings import Answering

@@ -10,7 +10,8 @@ import pytest
 
 import loopback
 import tiny_training
-from papertune.answering.inference import Task, answer
+from papertune.answering.inference import answer
+from papertune.answering.task import Task
 from papertune.demo.papers import papers
 from papertune.errors import ServerError
 from papertune.models.conversion import convert_base

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from papertune.answering.inference import Task, answer
+from papertune.answering.inference import answer
+from papertune.answering.task import Task
 from papertune.errors import GeneratorError, PapertuneError
 from papertune.generators.asking import Writer
 from papertune.generators.synthesis import synthesize

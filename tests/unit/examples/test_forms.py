@@ -2,7 +2,8 @@
 
 import pytest
 
-from papertune.answering.inference import Task, answer
+from papertune.answering.inference import answer
+from papertune.answering.task import Task
 from papertune.errors import TrainingError
 from papertune.examples.forms import Form, read_examples
 from papertune.examples.tokens import MASKED, encode, labelled, shortened

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from papertune.answering.inference import Task, answer
+from papertune.answering.inference import answer
+from papertune.answering.task import Task
 from papertune.examples.forms import Form
 from papertune.metrics import METRICS
 from papertune.models.loading import load_model, load_tokenizer

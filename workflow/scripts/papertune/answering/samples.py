@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from papertune.answering.generation import Generated, generate
-from papertune.answering.inference import Place, Task, ask_server, cut_batches
+from papertune.answering.task import Place, Task, cut_batches, from_server, work_on
 from papertune.examples.forms import Form
 from papertune.jobs import distributed
 from papertune.jobs.progress import progress
-from papertune.jobs.workers import deal, run_shards
 from papertune.models.loading import load_model, set_up_torch
 from papertune.store import Store
 
@@ -52,15 +51,10 @@ def draw(
         stand = {key: places[question] for key, question in keys.items()}
         of = {key: about[question] for key, question in keys.items()}
         todo, _ = cut_batches(task, form, stand, missing, of, shards)
-        work: dict[str, Any] = {
-            "task": task.model_dump(mode="json"), "store": str(store), "identity": identity,
-            "threads": threads,
-        }  # fmt: skip
-        parts = deal(todo, shards)
-        if len(parts) > 1:
-            run_shards(draw_batches, parts, **work)
-        else:
-            draw_batches(todo, form=form, **work)
+        work_on(
+            draw_batches, todo, task=task, form=form, store=store, shards=shards,
+            identity=identity, threads=threads,
+        )  # fmt: skip
         drawn.read_again()
     return drawn
 
@@ -83,12 +77,10 @@ def draw_batches(
     """Draw batches of samples into the store: what one process of :func:`draw` does."""
     drawn, settings = Store(store, STAGE, identity, Generated), Task.model_validate(task)
     set_up_torch(threads)
-    form, served, model = form or settings.form(), None, None
-    if settings.answering.engine == "server":
-        served = Store(store, "served", identity, Generated)
-        ask_server(settings, form, todo, served, threads)
+    form, model = form or settings.form(), None
+    written = from_server(settings, form, todo, store=store, identity=identity, threads=threads)
     for batch in progress(todo, sum(map(len, todo)), "further samples", size=len):
-        made = {key: Generated(**served.get(key)) for key, *_ in batch if served and key in served}
+        made = written(key for key, *_ in batch)
         left = [place for place in batch if place[0] not in made]
         if left:
             model = model or load_model(settings.model, base=settings.base)

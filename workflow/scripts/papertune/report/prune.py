@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from papertune.answering.inference import Task
+from papertune.answering.task import Task
 from papertune.errors import PapertuneError
 from papertune.files import read_json
 from papertune.generators.asking import asking_identity, checking_identity
