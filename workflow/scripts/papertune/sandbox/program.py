@@ -24,16 +24,19 @@ _OUTSIDE = re.compile(r"\n(?=[^\s)\]}#])|\n(?=#)")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@lru_cache(4096)
-def parsed(code: str) -> ast.Module | None:
-    """The syntax of some code, ``None`` where it is none, or too deep or long for Python."""
-    if len(code) > LONGEST:
-        return None
+def syntax_of(code: str) -> ast.Module | None:
+    """The syntax of some code, ``None`` where it is none, or too deep for Python; nothing of it runs."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of escapes that are none
             return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+@lru_cache(4096)
+def parsed(code: str) -> ast.Module | None:
+    """As :func:`syntax_of`, once; ``None`` also where it is too long to be looked at."""
+    return None if len(code) > LONGEST else syntax_of(code)
 
 
 def compiles(code: str) -> bool:

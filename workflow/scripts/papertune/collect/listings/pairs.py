@@ -5,10 +5,8 @@ read from data files alone, by ``datasets``: it runs no code of a repository. Wh
 downloaded stays in ``HF_HOME``; a listing of the same revision then needs no network.
 """
 
-import ast
 import logging
 import math
-import warnings
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -23,6 +21,7 @@ from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.jobs.keys import hub_token
 from papertune.records import Document, Rejection
+from papertune.sandbox.program import syntax_of
 from papertune.sentences import flat
 from papertune.study.settings import UnrelatedDataset
 from papertune.study.settings.notation import nearest
@@ -129,7 +128,7 @@ def _pair(
     if columns.year and year is None:
         return Rejection("list", key, "no_year", f"{value_of(row, columns.year)!r}"[:100])
     check = _program(value_of(row, columns.check)) if columns.check else ""
-    if columns.check and not (check and is_python(check)):
+    if columns.check and not ((tree := syntax_of(check)) and tree.body):
         return Rejection("list", key, "no_check", f"{columns.check} has no program")
     try:
         score = float(value_of(row, columns.score)) if columns.score else math.nan
@@ -165,15 +164,6 @@ def _program(value: Any) -> str:
     lines = value if isinstance(value, list) else [value]
     texts = [text_in(line) for line in lines]
     return "\n".join(text for text in texts if text)
-
-
-def is_python(code: str) -> bool:
-    """Whether a text can be read as Python, which runs nothing of it."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of escapes that are none
-            return bool(ast.parse(code).body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
 
 
 def value_of(row: Row, column: str) -> Any:
