@@ -42,6 +42,14 @@ def test_each_program_is_run_once(ran, tmp_path):
     assert len(ran) == 3  # the reference, and two others
 
 
+def test_how_programs_ended_is_counted_once_whatever_is_measured_by_it(ran, tmp_path):
+    outcomes = Outcomes(Programs(), tmp_path)
+    outcomes.load([ANSWER])
+    for _ in ("pass@1", "pass@10"):
+        outcomes.passed(ANSWER)
+    assert outcomes.fates == {"failed": 2, "passed": 1}
+
+
 def test_a_problem_whose_reference_fails_counts_for_nothing(ran, tmp_path):
     outcomes, odd = Outcomes(Programs(), tmp_path), replace(ANSWER, reference="    return 4")
     outcomes.load([odd])

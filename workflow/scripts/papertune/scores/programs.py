@@ -40,8 +40,13 @@ class Outcomes:
         self._store = Store(store, "run", running_identity(settings), Fate)
         self._limits = Limits(seconds=settings.seconds, memory=settings.memory_mb * 2**20)
         self._unsafe, self._threads = settings.allow_unsafe, threads
-        self.unfit: set[str] = set()  # pairs whose own reference does not pass
+        self._passed: dict[str, list[bool] | None] = {}  # by pair
         self.fates: Counter[str] = Counter()
+
+    @property
+    def unfit(self) -> set[str]:
+        """Pairs whose own reference does not pass."""
+        return {pair for pair, passed in self._passed.items() if passed is None}
 
     def load(self, answers: Iterable[Answer]) -> None:
         """Run what the store does not know of these answers, and of their references.
@@ -51,16 +56,23 @@ class Outcomes:
             Interrupted: the job was asked to stop.
         """
         programs: dict[str, str] = {}
+        keys: dict[str, list[str]] = {}
         for answer in answers:
             if answer.check:
-                made = (program_of(problem_of(answer), text) for text in _texts(answer))
-                programs |= {digest(one): one for one in made}
+                made = [program_of(problem_of(answer), text) for text in _texts(answer)]
+                keys[answer.pair] = [*map(digest, made)]
+                programs |= zip(keys[answer.pair], made, strict=True)
         missing = iter(self._store.missing(programs))
         with ThreadPoolExecutor(self._threads) as pool:
             while some := list(islice(missing, AT_ONCE)):
                 stopping.check()
                 fates = pool.map(self._run, (programs[key] for key in some))
                 self._store.add(dict(zip(some, fates, strict=True)))
+        for pair, of in keys.items():
+            reference, *ended = map(self._store.get, of)
+            self.fates.update(ended)
+            passed = [fate == "passed" for fate in ended]
+            self._passed[pair] = passed if reference == "passed" else None
 
     def _run(self, program: str) -> Fate:
         return run(program, self._limits, allow_unsafe=self._unsafe).fate
@@ -70,23 +82,15 @@ class Outcomes:
 
         ``None`` where the reference does not: such a check tells nothing.
         """
-        problem = problem_of(answer)
-        fates = [self._store.get(digest(program_of(problem, text))) for text in _texts(answer)]
-        self.fates.update(fates[1:])
-        if fates[0] != "passed":
-            self.unfit.add(answer.pair)
-            return None
-        return [fate == "passed" for fate in fates[1:]]
+        return self._passed[answer.pair]
 
     def tell(self) -> None:
         """Log how programs ended, and how many problems tell nothing."""
         if self.fates:
             log.info("programs by how they ended: %s", dict(sorted(self.fates.items())))
-        if self.unfit:
-            log.warning(
-                "%d problems count for nothing: their own references do not pass (%s)",
-                len(self.unfit), ", ".join(sorted(self.unfit)[:3]),
-            )  # fmt: skip
+        if unfit := sorted(self.unfit):
+            what = "%d problems count for nothing: their own references do not pass (%s)"
+            log.warning(what, len(unfit), ", ".join(unfit[:3]))
 
 
 def _texts(answer: Answer) -> Iterator[str]:
