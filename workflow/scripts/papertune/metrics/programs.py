@@ -4,6 +4,7 @@ The two are told apart because training can better the one and harm the other.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -60,8 +61,11 @@ for _name, _k in PASSING.items():
     )
 
 
-def _of_samples(answer: Answer, good: list[bool]) -> Parts | None:
-    return (sum(good) / len(good),) if answer.check else None
+def _share(answer: Answer, good: Callable[[Problem, str], bool]) -> Parts | None:
+    if not answer.check:
+        return None
+    texts, problem = samples_of(answer), problem_of(answer)
+    return (sum(bool(text.strip()) and good(problem, text) for text in texts) / len(texts),)
 
 
 @metric("Parses", of_text=False)
@@ -69,10 +73,7 @@ def parses(answer: Answer, _: object) -> Parts | None:
     """Share of answers that are Python, with the question where that is code to go on from; whether
     they are right is not asked. Only of questions whose answers are checked by tests.
     """
-    problem = problem_of(answer)
-    good = [bool(text.strip()) and compiles(code_of(problem, text))
-            for text in samples_of(answer)]  # fmt: skip
-    return _of_samples(answer, good)
+    return _share(answer, lambda problem, text: compiles(code_of(problem, text)))
 
 
 @metric("Signature", of_text=False)
@@ -80,10 +81,11 @@ def signature(answer: Answer, _: object) -> Parts | None:
     """Share of answers that define the function asked for, with as many arguments as the question
     gives it (or, where that is no code, the reference).
     """
-    problem = problem_of(answer)
-    good = [bool(text.strip()) and same_arguments(problem, code_of(problem, text), answer.reference)
-            for text in samples_of(answer)]  # fmt: skip
-    return _of_samples(answer, good)
+
+    def good(problem: Problem, text: str) -> bool:
+        return same_arguments(problem, code_of(problem, text), answer.reference)
+
+    return _share(answer, good)
 
 
 @metric("Only code", of_text=False)
@@ -91,5 +93,4 @@ def only_code(answer: Answer, _: object) -> Parts | None:
     """Share of answers that are code and nothing else: no word before or after it, nothing left
     unfinished. Fences around it are no words.
     """
-    problem = problem_of(answer)
-    return _of_samples(answer, [is_code_alone(problem, text) for text in samples_of(answer)])
+    return _share(answer, is_code_alone)
