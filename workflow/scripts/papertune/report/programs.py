@@ -51,8 +51,8 @@ def programs_notes(cells: list[Cell], experiment: Experiment) -> list[str]:
         return []
     how = experiment.programs
     notes = [
-        f"Each program ran in a sandbox, for at most {how.seconds:g} seconds and with at most "
-        f"{how.memory_mb:,} MB. It passes if it comes to its end, after its tests."
+        f"Each program ran in a sandbox, for at most {how.seconds:g} seconds of the processor "
+        f"and with at most {how.memory_mb:,} MB. It passes if it comes to its end, after its tests."
     ]
     if how.allow_unsafe:
         notes.append(
