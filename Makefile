@@ -68,10 +68,13 @@ study: models ## run a study with real language models; PAPERS=papers.csv takes 
 	@touch $@
 
 SMALL = isca research-approach ho-chi-minh translation-code translation-code-python cross-validated
+# after each job that ends Snakemake looks once in this time for jobs to start, on and on while any waits:
+# with the second that is its default, hundreds of jobs later that is a third of a core
+SELDOM = --max-jobs-per-timespan 1000/10s
 empty :=
 comma := ,
 reports: models .venv/installed-serve ## the five reports in small with real language models, and one page of all of them
-	$(BIN)/snakemake --cores 2 --config experiments=$(subst $(empty) $(empty),$(comma),$(SMALL:%=small/%)) -- all results/reports.html
+	$(BIN)/snakemake --cores 2 $(SELDOM) --config experiments=$(subst $(empty) $(empty),$(comma),$(SMALL:%=small/%)) -- all results/reports.html
 	@echo; echo "Reports: results/reports.html"
 
 doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=... needs
