@@ -1,5 +1,6 @@
 """Several processes in one job: what each is given, what is told, and how they end."""
 
+import json
 import signal
 import time
 from functools import partial
@@ -10,6 +11,7 @@ import psutil
 import pytest
 
 from papertune.errors import TrainingError
+from papertune.jobs import agent
 from papertune.jobs.workers import Workers, deal, divide, workers_of
 from processes import python
 from worker_jobs import Job
@@ -51,6 +53,24 @@ def test_one_process_loads_nothing_of_torch():
         "run(lambda threads: print(threads, 'torch' in sys.modules), Workers(threads=3))"
     )
     assert python(code).communicate()[0] == "3 False\n"
+
+
+def test_what_several_processes_tell_at_once_is_told_line_by_line(tmp_path):
+    code = """
+from papertune.errors import PapertuneError
+from papertune.jobs import agent
+for number in range(2000):
+    agent._tell(PapertuneError("lost", where="here", hint="look"))
+"""
+    told = tmp_path / "told"
+    with told.open("ab") as stream:  # they share one pipe, and write without buffers, as torch has it
+        several = [
+            python(code, environment={"PYTHONUNBUFFERED": "1"}, stdout=stream) for _ in range(2)
+        ]
+        assert [one.wait() for one in several] == [0, 0]
+    lines = told.read_text().splitlines()
+    assert len(lines) == 4000
+    assert all(json.loads(line.removeprefix(agent.FAILED))["what"] == "lost" for line in lines)
 
 
 class Shards(Job):

@@ -310,6 +310,21 @@ def test_a_busy_machine_is_no_end_of_a_program(run: Run) -> None:
     assert run("import time\ntime.sleep(1.5)", seconds=1).passed
 
 
+def test_what_it_told_is_heard_however_late(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = sandbox._Watched._ended
+
+    def late(watched: sandbox._Watched, seconds: float) -> bool:  # as on a machine that is busy
+        if not watched.rest:
+            time.sleep(1)
+        return ended(watched, seconds)
+
+    monkeypatch.setattr(sandbox, "LOOK", 0)
+    monkeypatch.setattr(sandbox._Watched, "_ended", late)
+    for _ in range(3):
+        outcome = run("1/0")
+        assert outcome.fate == "failed" and "ZeroDivisionError" in outcome.said
+
+
 def test_memory(run: Run) -> None:
     assert run("x = bytearray(2**30)", memory=2**28).fate == "failed"
     together = """

@@ -86,7 +86,13 @@ def _tell(error: PapertuneError, who: str = "", **more: Any) -> None:
     """Tell the job why a process fails."""
     said = {"what": f"{who}{error.what}", "where": error.where, "hint": error.hint}
     kind = {"again": isinstance(error, TryAgain), "at": time.time()}
-    print(FAILED, json.dumps(said | kind | more), flush=True)
+    _say(FAILED, json.dumps(said | kind | more))
+
+
+def _say(kind: str, what: str) -> None:
+    """A line for the job, written at once: others write to the same pipe."""
+    sys.stdout.write(f"{kind} {what}\n")
+    sys.stdout.flush()
 
 
 def _tell_end(who: str, code: int, at: float) -> None:
@@ -120,7 +126,7 @@ def run_worker(task: dict[str, Any], own: Path) -> int:
 
     def say_stopped() -> None:
         if (cause := stopping.requested()) in signal.Signals.__members__:  # the job does not know
-            print(STOPPED, f"{cause} to {who}", flush=True)
+            _say(STOPPED, f"{cause} to {who}")
 
     stopping.install()
     stopping.guard()

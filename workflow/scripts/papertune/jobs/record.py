@@ -162,7 +162,13 @@ def recorded(
     write({})
     meter, status = _Meter(record.gpu, write), FAILED
     meter.start()
-    stopping.last_words = lambda: write(meter.used(), INTERRUPTED)
+
+    def finish(status: str, seconds: float) -> None:
+        meter.ended.set()
+        meter.join(seconds)  # or what it has begun to tell would be told last
+        write(meter.used(), status)
+
+    stopping.last_words = lambda: finish(INTERRUPTED, 1)
     try:
         yield
         status = OK
@@ -173,10 +179,8 @@ def recorded(
         status = INTERRUPTED
         raise
     finally:
-        meter.ended.set()
-        meter.join(5)
+        finish(status, 5)
         stopping.last_words = None
-        write(meter.used(), status)
 
 
 class _Meter(threading.Thread):

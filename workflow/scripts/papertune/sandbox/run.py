@@ -188,11 +188,13 @@ class _Watched:
                 ready.register(stream, event, handle)
             while True:
                 listening = bool(ready.get_map())
-                found = ready.select(LOOK) if listening else []
+                # asked before: what it told last may come until it ends
+                ended = self._ended(0 if listening else LOOK)
+                found = ready.select(0 if ended else LOOK) if listening else []
                 for key, _ in found:
                     if not key.data(key.fd):
                         ready.unregister(key.fileobj)
-                if not found and self._ended(0 if listening else LOOK):
+                if ended and not found:
                     return None
                 now = time.monotonic()
                 if len(self.said) > limits.output:
