@@ -66,7 +66,8 @@ def tiny(values: dict[str, Any], base: Path) -> dict[str, Any]:
         values["source"]["path"] = str(ROOT / values["source"]["path"])
     if "train" in values["splits"]:
         values["splits"]["train"]["from"] = 2021
-    if values["source"]["kind"] == "human_eval":  # each model writes ten for every problem of testing
+    # each model writes ten programs for every problem of testing
+    if values["source"]["kind"] == "human_eval":
         values["splits"]["test"] = 0.05
     return values
 
