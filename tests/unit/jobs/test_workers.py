@@ -63,7 +63,7 @@ for number in range(2000):
     agent._tell(PapertuneError("lost", where="here", hint="look"))
 """
     told = tmp_path / "told"
-    # they share one pipe, and write without buffers, as torch has it
+    # they write to one place, as to the job's pipe, and without buffers, as torch has it
     with told.open("ab") as stream:
         several = [
             python(code, environment={"PYTHONUNBUFFERED": "1"}, stdout=stream) for _ in range(2)

@@ -134,14 +134,21 @@ def work_on(
 
 
 def from_server(
-    task: Task, form: Form, todo: list[list[Place]], *, store: str, **how: Any
+    task: Task,
+    form: Form,
+    todo: list[list[Place]],
+    *,
+    store: str,
+    identity: dict[str, Any],
+    threads: int,
 ) -> Callable[[Iterable[str]], dict[str, Generated]]:
     """Have a model server answer all questions, if one is to; what it wrote, by keys of questions.
 
     Those that cannot be sent to it as they are, are not among them.
 
     Args:
-        how: ``identity`` of the answers, and ``threads`` of the server.
+        identity: Of the answers.
+        threads: Of the server.
 
     Raises:
         Interrupted: the job was asked to stop; what came is in the store.
@@ -149,8 +156,8 @@ def from_server(
     """
     if task.answering.engine != "server":
         return lambda _: {}
-    served = Store(store, "served", how["identity"], Generated)
-    _ask_server(task, form, todo, served, how["threads"])
+    served = Store(store, "served", identity, Generated)
+    _ask_server(task, form, todo, served, threads)
     return lambda keys: {key: Generated(**served.get(key)) for key in keys if key in served}
 
 

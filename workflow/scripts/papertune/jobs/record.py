@@ -163,10 +163,10 @@ def recorded(
     meter, status = _Meter(record.gpu, write), FAILED
     meter.start()
 
-    def finish(status: str, seconds: float) -> None:
+    def finish(ending: str, patience: float) -> None:
         meter.ended.set()
-        meter.join(seconds)  # or what it has begun to tell would be told last
-        write(meter.used(), status)
+        meter.join(patience)  # or what it has begun to tell would be told last
+        write(meter.used(), ending)
 
     stopping.last_words = lambda: finish(INTERRUPTED, 1)
     try:
