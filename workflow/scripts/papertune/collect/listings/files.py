@@ -5,7 +5,6 @@ A row has ``title``, ``paper_url`` or ``doi``, ``year`` and ``abstract``; the ab
 may have its category. A bad row is a rejection with file and line; the others go on.
 """
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from papertune.collect.identifiers import document_id, located
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
+from papertune.collect.texts.missing import is_no_text
 from papertune.collect.texts.text import clean, clean_lines
 from papertune.errors import CollectError, without_keys
 from papertune.records import Document, Rejection
@@ -22,11 +22,6 @@ from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.notation import nearest
 
 TABLES = (".csv", ".tsv", ".parquet")  # whose columns are those of the first row
-# what tables say where there is no abstract
-_NONE = re.compile(
-    r"(?:n/?a|nan|none|null|-+|no abstract(?: available)?|(?:暂)?无(?:摘要)?|無|なし|없음)[.。]?",
-    re.IGNORECASE,
-)
 
 
 def read(source: FilesSource, year: int) -> Iterator[Run]:
@@ -105,7 +100,7 @@ def _item(fields: dict[str, Any], year: int, where: str, category: str) -> Docum
     if not identity:
         return Rejection("list", where, "bad_row", f"{problem}: {clean(title)}".strip(": "))
     text = clean_lines(str(fields.get("abstract") or ""))
-    text = "" if _NONE.fullmatch(text) else text
+    text = "" if is_no_text(text) else text
     found_by = "listing" if text else ""
     return Document(
         identity,

@@ -1,0 +1,98 @@
+"""Words that stand where nothing is known: ``N/A``, ``nan``, ``-``, "No abstract available."."""
+
+import re
+
+_LONGEST = 200  # characters: what is longer says something
+_AROUND = " \t\r\n\"'“”‘’«»„*_|"
+_BRACKETS = ("[]", "()", "<>", "{}", "【】", "（）", "〔〕", "［］", "「」", "〈〉")
+
+# as whole cells: of programs (pandas, R, SQL, Excel), of people
+_UNKNOWN = re.compile(
+    r"nan|nat|null|nil|\\n|undefined|#?n[./\\]? ?a\.?|#(?:null|div/0|value|ref|name|num|spill|calc|"
+    r"field|blocked|connect|unknown|getting_data|wert|zahl|bezug|nv|name|valeur|nom|nombre)[!?]?"
+    r"|tb[acd]|t\.b\.[acd]\.|to be (?:announced|confirmed|determined)|(?:coming|available) soon"
+    r"|(?:not|currently un|un)\W?(?:available|applicable|provided|specified|given|known|supplied)"
+    r"|missing|empty|k\.? ?a\.?|keine angaben?|nicht (?:verfügbar|vorhanden|angegeben)|s\.? ?d\.?"
+    r"|non (?:disponible|renseigné|disponibile)|no disponible|não disponível|нет данных|н/д"
+    r"|(?:暂|暫)(?:无|無|缺)|[-‐-―−–—_.…·?？/\\*~=。、\s]+",
+    re.IGNORECASE,
+)
+# that there is none: of a text it says nothing, of an answer it may say all
+_NONE = re.compile(
+    r"none|no|nada|keine?|aucune?|ninguno|brak|нет|无|無|没有|沒有|なし|無し|없음|해당 ?없음",
+    re.IGNORECASE,
+)
+_WHAT = (
+    r"(?:abstracts?|abstrakt\w{0,4}|summary|description|résumé|resumen|resumo|riassunto|zusammenfassung"
+    r"|kurzfassung|kurzbeschreibung|beschreibung|samenvatting|streszczeni[ea]|sammanfattning|sammendrag"
+    r"|resumé|tiivistelmä\w{0,4}|özet|öz|аннотаци[яи]|реферата?|резюме|анотаці[яї]|abstrak|rezumat\w{0,4}"
+    r"|souhrn|sažetak|összefoglaló|περίληψη|ملخص|چکیده|תקציר|สรุป|บทคัดย่อ|tóm tắt)"
+)
+_THERE = (
+    r"(?:available|provided|found|given|supplied|prepared|present|listed|recorded|included|entered|exists?"
+    r"|yet|here|online|in english|at present|at this time|currently|"
+    r"verfügbar|vorhanden|angegeben|hinterlegt|disponible|disponível|disponibile|fourni|beschikbaar"
+    r"|tillgänglig\w{0,4}|tilgjengelig|dostępn\w{1,4}|mevcut|bulunmuyor|доступн\w{1,4}|(?:for|of) this \w{1,20}"
+    r"|to display)"
+)
+_NOTICE = re.compile(
+    rf"(?:sorry,? )?(?:there (?:is|was) |this (?:article|paper|item|record|document|publication|entry)"
+    rf" (?:has|contains|does not have|doesn't have|includes) )?(?:no|any|an|without|kein\w{0, 4}|pas de|aucun"
+    rf"|sans|sin|sem|senza|nessun|no hay|geen|ingen|inget|brak|bez|нет|ei|δεν υπάρχει|لا يوجد|אין|không có"
+    rf"|ไม่มี) {_WHAT}(?: (?:text|content))?(?:,? (?:is |was |has been )?{_THERE})*"
+    rf"|(?:the |an? |this |full )?{_WHAT}(?: (?:text|content))?(?: is| was| has| will be|:)?"
+    r"(?: (?:currently|temporarily))? ?(?:not?|un|non|nicht|não|ikke|inte|niet|не|mis|in)\W?"
+    rf"(?:yet |been |be )?(?:{_THERE}|sing)(?: {_THERE})*"
+    rf"|(?:the )?{_WHAT}(?::| (?:to follow|follows|will follow|pending|forthcoming|yok|отсутствует|ندارد"
+    rf"|will be (?:available|added|provided)(?: (?:soon|later))?|withheld)|:? (?:n/a|none|null|nan|-))?"
+    rf"|{_WHAT} (?:fehlt|yok(?:tur)?|bulunmamaktadır|mancante|manquant)"
+    r"|(?:本文|该文|此文)?(?:暂|暫|尚)?(?:无|無|没有|沒有|缺)(?:中文|英文|内容)?(?:摘\s?要|提要|简介|文摘|數據|数据)(?:信息|内容)?"
+    r"|摘\s?要(?:[:：])?(?:暂缺|暂无|暫無|不可用|缺失|无|無)?"
+    r"|(?:この論文には)?(?:抄録|要旨|要約|概要|アブストラクト)(?:は|が)?(?:なし|無し|ありません|登録されて(?:い)?ません)?"
+    r"|(?:국문\s?)?(?:초록|요약)(?:이|은)? ?(?:없음|없습니다|미등록)"
+    r"|(?:please )?see (?:the )?(?:article|paper|pdf|full ?text|attached(?: \w{1,20})?)"
+    r"(?: for (?:details|abstract))?"
+    # what repositories write into the field: HAL of its readers, others of the review
+    r"|(?:international|national|inter|non spécifiée|popular) audience|peer[- ]?reviewed"
+    r"|(?:published|submitted) version",
+    re.IGNORECASE,
+)
+_UNTITLED = re.compile(
+    r"none|untitled|no title(?: (?:available|provided|given|found))?|title not available|ohne titel"
+    r"|kein titel|sans titre|sin título|sem título|без названия|无标题|無題|제목 ?없음",
+    re.IGNORECASE,
+)
+
+
+def is_missing(text: str) -> bool:
+    """Whether a value says that it is not known; also what is empty.
+
+    ``None`` is no such value: it may be an answer.
+    """
+    return _fits(_UNKNOWN, text)
+
+
+def is_no_text(text: str) -> bool:
+    """Whether an abstract only says that there is none; also what is empty."""
+    return _fits(_UNKNOWN, text) or _fits(_NONE, text) or _fits(_NOTICE, text)
+
+
+def is_no_title(text: str) -> bool:
+    """Whether a title only says that there is none; also what is empty."""
+    return _fits(_UNKNOWN, text) or _fits(_UNTITLED, text)
+
+
+def _fits(words: re.Pattern[str], text: str) -> bool:
+    if len(text) > _LONGEST:
+        return False
+    said = " ".join(text.split()).strip(_AROUND)
+    for _ in range(3):
+        if not said or words.fullmatch(said):
+            return True
+        bare = said.rstrip(".!。！ ").strip(_AROUND)
+        if len(bare) > 1 and bare[0] + bare[-1] in _BRACKETS:
+            bare = bare[1:-1].strip(_AROUND)
+        if bare == said:
+            return False
+        said = bare
+    return not said or words.fullmatch(said) is not None
