@@ -32,8 +32,8 @@ _THERE = (
     r"(?:available|provided|found|given|supplied|prepared|present|listed|recorded|included|entered|exists?"
     r"|yet|here|online|in english|at present|at this time|currently|"
     r"verfügbar|vorhanden|angegeben|hinterlegt|disponible|disponível|disponibile|fourni|beschikbaar"
-    r"|tillgänglig\w{0,4}|tilgjengelig|dostępn\w{1,4}|mevcut|bulunmuyor|доступн\w{1,4}|(?:for|of) this \w{1,20}"
-    r"|to display)"
+    r"|tillgänglig\w{0,4}|tilgjengelig|dostępn\w{1,4}|mevcut|bulunmuyor|доступн\w{1,4}"
+    r"|(?:for|of) this \w{1,20}|to display)"
 )
 _NOTICE = re.compile(
     rf"(?:sorry,? )?(?:there (?:is|was) |this (?:article|paper|item|record|document|publication|entry)"
