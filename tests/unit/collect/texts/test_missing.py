@@ -6,7 +6,7 @@ from papertune.collect.texts.missing import is_missing, is_no_text, is_no_title
 
 UNKNOWN = (
     " |N/A|n.a.|[N/A]|(n/a)|NA|nan|NaN|NaT|<NA>|null|NULL|\\N|undefined|#N/A|#REF!|#DIV/0!|#WERT!|#NV"
-    "|-|--|–|—|…|...|?|TBA|t.b.a.|not available|Not Available.|k. A.|keine Angabe|暂无"
+    "|-|--|–|—|…|...|TBA|t.b.a.|not available|Not Available.|k. A.|keine Angabe|暂无"
 )
 NO_ABSTRACT = (
     "None|none.|No abstract available.|[No abstract]|(Abstract not available)|<No abstract>|*No abstract*"

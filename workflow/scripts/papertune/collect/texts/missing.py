@@ -8,18 +8,18 @@ _BRACKETS = ("[]", "()", "<>", "{}", "【】", "（）", "〔〕", "［］", "�
 
 # as whole cells: of programs (pandas, R, SQL, Excel), of people
 _UNKNOWN = re.compile(
-    r"nan|nat|null|nil|\\n|undefined|#?n[./\\]? ?a\.?|#(?:null|div/0|value|ref|name|num|spill|calc|"
-    r"field|blocked|connect|unknown|getting_data|wert|zahl|bezug|nv|name|valeur|nom|nombre)[!?]?"
-    r"|tb[acd]|t\.b\.[acd]\.|to be (?:announced|confirmed|determined)|(?:coming|available) soon"
-    r"|(?:not|currently un|un)\W?(?:available|applicable|provided|specified|given|known|supplied)"
-    r"|missing|empty|k\.? ?a\.?|keine angaben?|nicht (?:verfügbar|vorhanden|angegeben)|s\.? ?d\.?"
-    r"|non (?:disponible|renseigné|disponibile)|no disponible|não disponível|нет данных|н/д"
-    r"|(?:暂|暫)(?:无|無|缺)|[-‐-―−–—_.…·?？/\\*~=。、\s]+",
+    r"nan|(?-i:NaT|NA)|null|nil|\\n|undefined|#n/?a|n[./\\] ?a\.?|n\.a\.|#(?:null|div/0|value|ref|name|num"
+    r"|spill|calc|field|blocked|connect|unknown|getting_data|wert|zahl|bezug|nv|valeur|nom|nombre)[!?]?"
+    r"|tb[acd]|t\.b\.[acd]\.|to be (?:announced|confirmed|determined)|(?:currently )?not available"
+    r"|k\. ?a\.|keine angaben?|nicht (?:verfügbar|vorhanden|angegeben)|non (?:disponible|disponibile)"
+    r"|no disponible|não disponível|нет данных|н/д|(?:暂|暫)(?:无|無|缺)|[-‐-―−.…\s]+",
     re.IGNORECASE,
 )
-# that there is none: of a text it says nothing, of an answer it may say all
+# the same, but for an answer, which these may be
 _NONE = re.compile(
-    r"none|no|nada|keine?|aucune?|ninguno|brak|нет|无|無|没有|沒有|なし|無し|없음|해당 ?없음",
+    r"none|no|na|missing|empty|unavailable|unknown|nada|(?:coming|available) soon|non renseigné"
+    r"|not (?:applicable|provided|specified|given|known|supplied)|[-‐-―−_.…·?？/\\*~=。、\s]+"
+    r"|keine?|aucune?|ninguno|brak|нет|无|無|没有|沒有|なし|無し|없음|해당 ?없음",
     re.IGNORECASE,
 )
 _WHAT = (
@@ -37,7 +37,7 @@ _THERE = (
 )
 _NOTICE = re.compile(
     rf"(?:sorry,? )?(?:there (?:is|was) |this (?:article|paper|item|record|document|publication|entry)"
-    rf" (?:has|contains|does not have|doesn't have|includes) )?(?:no|any|an|without|kein\w{0, 4}|pas de|aucun"
+    rf" (?:has|contains|does not have|doesn't have|includes) )?(?:no|any|an|without|keine?|pas de|aucun"
     rf"|sans|sin|sem|senza|nessun|no hay|geen|ingen|inget|brak|bez|нет|ei|δεν υπάρχει|لا يوجد|אין|không có"
     rf"|ไม่มี) {_WHAT}(?: (?:text|content))?(?:,? (?:is |was |has been )?{_THERE})*"
     rf"|(?:the |an? |this |full )?{_WHAT}(?: (?:text|content))?(?: is| was| has| will be|:)?"
