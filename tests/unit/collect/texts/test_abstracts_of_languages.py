@@ -7,8 +7,9 @@ from papertune.collect.listings.services import Paper
 from papertune.collect.listings.wikipedia import _documents
 from papertune.collect.texts.abstracts import best_abstract
 from papertune.collect.texts.is_abstract import is_abstract, is_cut, is_description
+from papertune.collect.texts.jats import text_of
 from papertune.collect.texts.pdf import abstract_of
-from papertune.collect.texts.text import clean, text_of
+from papertune.collect.texts.text import clean
 from papertune.collect.texts.titles import searchable
 from papertune.collect.texts.wikipedia_text import sections_of_extract, sections_of_html
 from papertune.collect.web.pages import challenge_of
@@ -49,8 +50,8 @@ RUBBISH = [
 EVERY = pytest.mark.parametrize("name", TEXTS)
 
 
-def page(head: str = "", body: str = "") -> str:
-    return f"<html><head><title>{TEXTS['chinese'].title}</title>{head}</head><body>{body}</body></html>"
+def page(head: str = "", body: str = "", title: str = TEXTS["chinese"].title) -> str:
+    return f"<html><head><title>{title}</title>{head}</head><body>{body}</body></html>"
 
 
 @EVERY
@@ -68,7 +69,9 @@ def test_an_abstract_is_one_in_every_language_and_from_every_place(name: str) ->
     pages = {
         "meta:citation_abstract": page(f'<meta name="citation_abstract" content="{said}">'),
         "section": page(body=f"<h2>{heading}</h2><p>{said}</p><p>{keywords}</p><h2>1</h2><p>x</p>"),
-        "og:description": page(f'<meta property="og:description" content="{said}">'),
+        "og:description": page(
+            f'<meta property="og:description" content="{said}">', title=text.title
+        ),
     }
     for found_by, markup in pages.items():
         found = best_abstract(markup, "https://journal.example/1")

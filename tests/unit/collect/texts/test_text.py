@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from papertune.collect.texts.abstracts import Found, best_abstract
-from papertune.collect.texts.text import clean, text_of
+from papertune.collect.texts.jats import text_of
+from papertune.collect.texts.text import clean
 from tables import rows
 
 MATHML = "<math><msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup><mo>≤</mo><mi>n</mi></math>"

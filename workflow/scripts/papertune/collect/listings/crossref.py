@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from papertune.collect.identifiers import doi_of
 from papertune.collect.listings.services import Paper, Service, Work, mailto, url_of, within
-from papertune.collect.texts.text import clean, text_of, without_preambles
+from papertune.collect.texts.jats import text_of
+from papertune.collect.texts.text import clean, without_preambles
 from papertune.collect.texts.titles import normalised
 from papertune.collect.web.session import PoliteSession
 from papertune.records import Document, Rejection

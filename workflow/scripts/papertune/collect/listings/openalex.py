@@ -19,7 +19,8 @@ from papertune.collect.listings.services import (
     url_of,
     within,
 )
-from papertune.collect.texts.text import clean, text_of, without_preambles
+from papertune.collect.texts.jats import text_of
+from papertune.collect.texts.text import clean, without_preambles
 from papertune.collect.texts.titles import normalised
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.listing import ODD, entry_item, item_of
 from papertune.collect.lookups import Outcome
+from papertune.collect.texts.endings import own_abstract
 from papertune.collect.texts.is_abstract import is_abstract, is_cut
 from papertune.collect.texts.titles import best_match, searchable
 from papertune.collect.web.session import PoliteSession
@@ -48,14 +49,16 @@ class Paper:
             reason, told = "other_year", self.year
         if reason:
             return Rejection("list", self.key, reason, f"{title} ({told})" if told else title)
-        text = "" if self.outcome("").reason else self.text
+        outcome = self.outcome("")
+        text = "" if outcome.reason else outcome.text
         return entry_item(self.key, title, year, doi=self.doi, url=self.url, text=text)
 
     def outcome(self, found_by: str) -> Outcome:
         """The paper as what looking it up gave; a text that is cut off is said to be."""
-        if self.reason or not is_abstract(self.text):
+        text = own_abstract(self.text, self.titles[-1])
+        if self.reason or not is_abstract(text):
             return Outcome(reason=self.reason or "no_abstract")
-        return Outcome(self.text, found_by, "truncated" if is_cut(self.text) else "")
+        return Outcome(text, found_by, "truncated" if is_cut(text) else "")
 
 
 def json_object(text: str) -> Work | None:

@@ -2,43 +2,55 @@
 
 Publisher's own markup → JSON in scripts → ``citation_abstract``, Dublin Core, JSON-LD → a section
 headed or named "Abstract" → the page's description, which is often cut off, a citation or
-boilerplate and is taken only where it is none of them. Where the first is cut off, or another one
-goes on where it ends, the fuller one is taken.
+boilerplate and is taken only where it is none of them → the paragraph that a description is cut from.
+What publishers write behind an abstract goes; of several languages the title's is taken. Where the
+first is cut off, the whole one is taken, wherever it stands; what is whole gives way to a longer one
+only where it is a beginning itself, and never to a section.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 
 from papertune.collect.texts import markup, publishers
-from papertune.collect.texts.is_abstract import is_abstract, is_cut, is_description, is_fuller
-from papertune.collect.texts.text import clean, words
+from papertune.collect.texts.about_page import (
+    bare_title,
+    declared_language,
+    is_about,
+    is_news,
+    is_scholarly,
+)
+from papertune.collect.texts.endings import trimmed
+from papertune.collect.texts.is_abstract import (
+    is_abstract,
+    is_cut,
+    is_description,
+    is_fuller,
+    is_part,
+    is_study,
+    is_unfinished,
+    without_ellipsis,
+)
+from papertune.collect.texts.languages import by_language, language_among
+from papertune.collect.texts.sections import (
+    is_elsewhere,
+    is_headed_other,
+    paragraph_with,
+    sections,
+)
+from papertune.collect.texts.text import clean
 from papertune.sentences import terms
 
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-# words beside "abstract" in a class or id of something else than the abstract's text
-_NOT_NAMED = re.compile(
-    r"graphical|visual|highlights?|toggler?|links?|button|btn|nav|tabs?|teaser|short|preview|heading"
-    r"|header|title|labels?|keywords?|lists?|lang|language|menu|count|views?|figure|image|img|icon"
-    r"|related|recommended|recommendations|similar|cited|video|audio|pdf|popup|modal|tooltip|tools"
-    r"|actions|share|metrics|no|has|with|show|hide|expand|collapse|number|id|url|html|background"
-    r"|factory|class|syntax|interpretation|page|type|only"
-)
-# words in the class or id of a part of the page that is about other papers, or a form
-_OUTSIDE = re.compile(
-    r"related|recommend(?:ed|ations?|er)|similar|citing|references?|bibliography|sidebar|trending"
-    r"|carousel|modal|popup|dialog|footer"
-)
-# names of meta tags, the surest first; the last three mostly say what else a page is about
-_METAS = (
-    "citation_abstract", "dcterms.abstract", "dc.description.abstract", "dc.description",
-    "dcterms.description", "eprints.abstract", "bepress_citation_abstract", "prism.abstract",
-    "abstract", "og:description", "description", "twitter:description",
+# names of meta tags, the surest first
+_ABSTRACTS = (
+    "citation_abstract", "dcterms.abstract", "dc.description.abstract", "eprints.abstract",
+    "bepress_citation_abstract", "prism.abstract",
 )  # fmt: skip
-_NO_HEADINGS = words("script style title a option button")
-_NO_BOXES = words("body html a button input option svg i label li")
+# some say what the site is, where nothing else says that the page is a paper's
+_MAYBE = ("dc.description", "dcterms.description", "abstract")
+# mostly cut off, or about something else
+_DESCRIPTIONS = ("og:description", "description", "twitter:description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,11 @@ class Found:
     found_by: str
     truncated: bool = False
 
+    @property
+    def is_sure(self) -> bool:
+        """It was given as an abstract, and does not only stand under a heading."""
+        return self.found_by.startswith(("publisher:", "script:", "meta:", "json-ld:"))
+
 
 def best_abstract(html: str, url: str) -> Found | None:
     """The fullest abstract that a landing page has, marked where it is cut off.
@@ -58,21 +75,65 @@ def best_abstract(html: str, url: str) -> Found | None:
         url: Where it came from; chooses the publisher's extractors.
     """
     soup = markup.parsed(html)
-    texts = [(clean(text), name) for text, name in _candidates(soup, html, url)]
-    found = [Found(text, name, is_cut(text)) for text, name in texts if is_abstract(text)]
-    texts = [(clean(text), name) for text, name in _descriptions(soup)]
-    whole = [Found(text, name) for text, name in texts if is_description(text)]
+    news = is_news(soup, url)
+    found = _judged(_candidates(soup, html, url, news), soup)
+    if not found or found[0].truncated:
+        found += _judged(((text, "section") for text in sections(soup, margin=True)), soup)
+    described = [] if news else list(_descriptions(soup))
+    whole = _judged(described, soup, is_description)
     if not found:
-        return whole[0] if whole else None
+        cut = [text for text, _ in described if is_unfinished(clean(text))]
+        found = whole or [one for text in cut for one in _in_paragraph(soup, clean(text))]
+        return found[0] if found else None
     first = found[0]
+    if first.truncated:
+        whole += _in_paragraph(soup, first.text)
     for other in [*found[1:], *whole]:
-        goes_on = is_fuller(other.text, first.text) and (first.truncated or not other.truncated)
-        if goes_on or (first.truncated > other.truncated and _same(first.text, other.text)):
+        if _is_better(other, first):
             first = other
     if first.truncated and len(first.text) < 80:
         # what is cut before it says what it is about is worth less than another's whole
         return next((other for other in found if not other.truncated), first)
     return first
+
+
+def _judged(
+    candidates: Iterable[tuple[str, str]],
+    soup: BeautifulSoup,
+    is_one: Callable[[str], bool] = is_abstract,
+) -> list[Found]:
+    """Those that are abstracts, in the title's language where there are some."""
+    found = []
+    title, declared = bare_title(soup), declared_language(soup)
+    for text, name in candidates:
+        for language, part in by_language(clean(text)):
+            part = trimmed(clean(part))
+            if is_one(part):
+                unfinished = name.startswith(("meta:", "json-ld:")) and is_unfinished(part)
+                found.append((language, Found(part, name, unfinished or is_cut(part))))
+    wanted = language_among([(language, one.text) for language, one in found], title, declared)
+    return [one for language, one in found if language in ("", wanted) or not wanted]
+
+
+def _is_better(other: Found, first: Found) -> bool:
+    """The other goes on where the first ends, or is whole where it is cut off."""
+    if first.truncated:
+        goes_on = is_fuller(other.text, first.text)
+        return goes_on or (not other.truncated and _same(first.text, other.text))
+    if other.truncated or not is_fuller(other.text, first.text):
+        return False
+    return other.is_sure or not first.is_sure or is_part(first.text)
+
+
+def _in_paragraph(soup: BeautifulSoup, cut: str) -> list[Found]:
+    """The paragraph of the page that goes on where a text is cut off, or ends where it ends."""
+    beginning = without_ellipsis(cut)
+    for text in paragraph_with(soup, beginning):
+        whole = trimmed(clean(text))
+        goes_on = whole.startswith(beginning) or is_fuller(whole, beginning)
+        if goes_on and is_abstract(whole) and not is_cut(whole):
+            return [Found(whole, "paragraph")]
+    return []
 
 
 def _same(cut: str, whole: str) -> bool:
@@ -81,7 +142,7 @@ def _same(cut: str, whole: str) -> bool:
     return len(words & there) >= 0.7 * len(words)
 
 
-def _candidates(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str, str]]:
+def _candidates(soup: BeautifulSoup, html: str, url: str, news: bool) -> Iterator[tuple[str, str]]:
     """Text or markup, and who found it: the surest first."""
     yield publishers.ieee_abstract(html), "publisher:ieee"
     for name, selector in publishers.selectors_of(soup, url, html):
@@ -89,24 +150,27 @@ def _candidates(soup: BeautifulSoup, html: str, url: str) -> Iterator[tuple[str,
         for element in soup.select(css, limit=5):
             if attribute:
                 yield str(element.get(attribute, "")), f"publisher:{name}"
-            elif not _is_elsewhere(element) and not _is_headed_other(element):
+            elif not is_elsewhere(element) and not is_headed_other(element):
                 yield markup.inner_text(element), f"publisher:{name}"
     yield publishers.sciencedirect_abstract(html), "publisher:sciencedirect"
     yield from ((text, "script:json") for text in publishers.abstracts_in_scripts(soup))
-    yield from ((content, f"meta:{name}") for name, content in _metas(soup, _METAS[:-3]))
-    yield from publishers.abstracts_in_json_ld(soup)
-    yield from ((text, "section") for text in _sections(soup))
+    yield from ((content, f"meta:{name}") for name, content in _metas(soup, _ABSTRACTS))
+    if not news:
+        paper, title = is_scholarly(soup), bare_title(soup)
+        for name, content in _metas(soup, _MAYBE):
+            if paper or is_study(clean(content)) or is_about(content, title):
+                yield content, f"meta:{name}"
+        yield from publishers.abstracts_in_json_ld(soup)
+    yield from ((text, "section") for text in sections(soup, named=not news))
 
 
 def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
-    title = terms(publishers.title_of(soup), 4)
-    for name, content in _metas(soup, _METAS[-3:]):
-        # these mostly describe the site: an abstract has words of its title
-        shared = title & terms(content, 4)
-        if name.startswith("og:"):
-            yield content, name
-        elif len(shared) >= max(2, 0.3 * len(title)):
-            yield content, f"meta:{name}"
+    """Descriptions of the page that are about its paper: most describe the site."""
+    title = bare_title(soup)
+    for name, content in _metas(soup, _DESCRIPTIONS):
+        og = name.startswith("og:")
+        if is_about(content, title) or (og and is_study(clean(content))):
+            yield content, name if og else f"meta:{name}"
 
 
 def _metas(soup: BeautifulSoup, names: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -114,75 +178,7 @@ def _metas(soup: BeautifulSoup, names: tuple[str, ...]) -> list[tuple[str, str]]
     found = []
     for meta in soup.find_all("meta"):
         keys = (str(meta.get(key) or "").lower() for key in ("name", "property", "itemprop"))
-        name = next((key for key in keys if key in _METAS), "")
-        if name in names:
+        name = next((key for key in keys if key in names), "")
+        if name:
             found.append((name, str(meta.get("content") or "")))
     return sorted(found, key=lambda pair: names.index(pair[0]))
-
-
-def _sections(soup: BeautifulSoup) -> Iterator[str]:
-    named = [one for one in soup.find_all(_is_named_abstract, limit=24) if not _is_elsewhere(one)]
-    held = {id(parent) for element in named for parent in element.parents}
-    ids = set(map(id, named))
-    if sum(not any(id(parent) in ids for parent in one.parents) for one in named) > 4:
-        named = []  # a list of papers
-    # the innermost first: around it stand buttons, figures and lists
-    for element in sorted(named[:12], key=lambda item: id(item) in held):
-        if not _is_headed_other(element):
-            yield markup.inner_text(element)
-    for string in soup.find_all(string=markup.HEADING, limit=12):
-        heading = string.parent
-        # the heading's own box, where its words lie deeper in it
-        while heading and (box := heading.parent) and markup.HEADING.match(markup.short_text(box)):
-            heading = box
-        if heading and heading.name not in _NO_HEADINGS and not _is_elsewhere(heading):
-            text = markup.text_after(heading)
-            around = heading.parent if not text.strip() else None
-            yield markup.text_after(around) if around else text
-
-
-def _is_named_abstract(element: Tag) -> bool:
-    """Called an abstract by its id, class or role in a vocabulary, in whatever spelling."""
-    if element.name in _NO_BOXES:
-        return False
-    attributes = element.attrs
-    if str(attributes.get("itemprop") or attributes.get("property") or "").endswith("abstract"):
-        return element.name != "meta"
-    names = [str(attributes.get("id") or ""), *map(str, attributes.get("class") or [])]
-    named = [_words(name) for name in names if "bstract" in name or "BSTRACT" in name]
-    return any(
-        words & {"abstract", "abstracts"} and not any(map(_NOT_NAMED.fullmatch, words))
-        for words in named
-    )
-
-
-def _is_headed_other(element: Tag) -> bool:
-    """Its first heading says that it is something else: a graphical abstract, highlights."""
-    heading = element.find([*markup.HEADINGS, "strong", "b"])
-    before = element.find_previous_sibling(markup.HEADINGS)
-    first = next(iter(element.stripped_strings), "")
-    if heading is not None and next(iter(heading.stripped_strings), "") != first:
-        heading = None  # it comes later
-    return any(
-        other and markup.OTHER.match(markup.short_text(other)) for other in (heading, before)
-    )
-
-
-def _is_elsewhere(element: Tag) -> bool:
-    """Within a list of other papers, a margin, a dialog or the page's foot."""
-    for parent in (element, *element.parents):
-        names = [str(parent.get("id") or ""), *map(str, parent.get("class") or [])]
-        if parent.name in ("aside", "footer", "nav") or any(map(_is_outside, names)):
-            # a box around the whole page may be called after its margin
-            return parent.name != "body" and parent.find("h1") is None
-    return False
-
-
-def _is_outside(name: str) -> bool:
-    words = _words(name)
-    return any(map(_OUTSIDE.fullmatch, words)) and not words & {"with", "has", "wrap", "wrapper"}
-
-
-def _words(name: str) -> set[str]:
-    """The words of a class or an id, in whatever spelling."""
-    return {word.lower() for word in _WORD.findall(name)}

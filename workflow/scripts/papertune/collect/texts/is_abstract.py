@@ -7,7 +7,8 @@ import re
 
 import regex
 
-from papertune.collect.texts.languages import ELSEWHERE, KEYWORDS
+from papertune.collect.texts.languages import ELSEWHERE, KEYWORDS, language_of
+from papertune.collect.texts.missing import is_no_text
 from papertune.collect.texts.text import letters
 from papertune.sentences import is_spaceless, word_count
 
@@ -140,6 +141,16 @@ _STUDY = re.compile(
     r"|(?:is|are|was|were) (?:proposed|presented|shown|studied|investigated|demonstrated)\b)",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"https?://|www\.|@")
+_FIRST_PART = re.compile(
+    r"^\W*(?:background|objectives?|purpose|aims?|introduction|context|motivation|importance|rationale)\b"
+    r"[\w\s/&]{0,30}[:.]",
+    re.IGNORECASE,
+)
+_LAST_PART = re.compile(
+    r"\b(?:conclusions?|results?|findings|interpretation|discussion|significance|summary)\b[\w\s/&]{0,30}[:.]",
+    re.IGNORECASE,
+)
 _TAIL = re.compile(
     r"^\W*(?:key\s?-?words\b|index terms\b|©|\(c\) \d|copyright\b|keywords|doi\b|https?://|cite this"
     r"|citation\b|published\b|received\b|download|references\b|introduction\b|1\.? introduction"
@@ -158,10 +169,12 @@ def is_abstract(text: str) -> bool:
     # 40 letters of Chinese are a paragraph
     if words < 6 or (len(text) < 40 and words < SHORTEST) or text.startswith(_BULLETS):
         return False
+    if is_no_text(text):
+        return False
     notice = any(
         len(text) < longest and form.search(text[:head]) for longest, head, form in _IN_ITS_PLACE
     )
-    return (not notice or _is_study(text)) and not is_keywords(text) and not is_citation(text)
+    return (not notice or is_study(text)) and not is_keywords(text) and not is_citation(text)
 
 
 _BETWEEN_TERMS = re.compile(r" ?[,;，；、،•|｜·・/] ?| [–—-] ")
@@ -184,7 +197,7 @@ def is_keywords(text: str) -> bool:
     parts = [part for part in ways.split(text.rstrip(". ")) if part]
     if len(parts) < 5 or re.search(r"[.!?]\s+[A-Z]", text):
         return False
-    return word_count(text) / len(parts) <= most and not _is_study(text)
+    return word_count(text) / len(parts) <= most and not is_study(text)
 
 
 def is_citation(text: str) -> bool:
@@ -203,8 +216,31 @@ def is_cut(text: str) -> bool:
     return 140 <= len(text) <= 330 or len(text) in range(490, 515) or bool(_DANGLING.search(text))
 
 
+def is_unfinished(text: str) -> bool:
+    """It ends in mid-sentence, at whatever length; an address at its end is an end."""
+    end = (
+        _ENDS.search(text)
+        or _WITHOUT_MARKS.search(text)
+        or _ADDRESS.search(text.rpartition(" ")[2])
+    )
+    return not end or is_cut(text)
+
+
+def without_ellipsis(text: str) -> str:
+    """A text without the mark that it was cut off."""
+    return _ELLIPSIS.sub("", text).rstrip()
+
+
+def is_part(text: str) -> bool:
+    """It may be a part of an abstract although it ends with a sentence: one or two of them, or the first
+    part of a structured one.
+    """
+    structured = _FIRST_PART.match(text) and not _LAST_PART.search(text)
+    return len(text) < 250 or bool(structured)
+
+
 def is_fuller(text: str, other: str) -> bool:
-    """``text`` is ``other`` going on: it begins the same, and more prose follows."""
+    """``text`` is ``other`` going on: it begins the same, and more prose follows in its language."""
     mine, its = letters(text), letters(_ELLIPSIS.sub("", other))
     if len(mine) < len(its) + 15 or not its:
         return False
@@ -214,7 +250,17 @@ def is_fuller(text: str, other: str) -> bool:
         return False
     ends = [place for place, char in enumerate(text, start=1) if char.isalnum()]
     rest = text[next(iter(ends[len(its) - 1 :]), len(text)) :].strip()
-    return len(rest) >= 20 and not _TAIL.match(rest)
+    if len(rest) < 20 or _TAIL.match(rest):
+        return False
+    if is_unfinished(other):
+        return True
+    its_language, language = language_of(other), language_of(rest)
+    return (
+        (not its_language or not language or its_language == language)
+        and not is_unfinished(rest)
+        and not is_keywords(rest)
+        and not is_citation(rest)
+    )
 
 
 def is_description(text: str) -> bool:
@@ -229,6 +275,6 @@ def is_description(text: str) -> bool:
     )
 
 
-def _is_study(text: str) -> bool:
+def is_study(text: str) -> bool:
     """It speaks as papers do of themselves."""
     return len(text) > 120 and bool(_STUDY.search(text))

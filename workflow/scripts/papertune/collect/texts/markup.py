@@ -6,39 +6,55 @@ import warnings
 from html import escape
 from itertools import islice
 
-from bs4 import BeautifulSoup, Comment, Tag, XMLParsedAsHTMLWarning
+from bs4 import BeautifulSoup, Comment, NavigableString, Tag, XMLParsedAsHTMLWarning
 
 from papertune.collect.texts.formulas import drop, is_gone, replace_formulas
 from papertune.collect.texts.languages import ABSTRACT, KEYWORDS
-from papertune.collect.texts.text import BLOCK_TAG, label, scripts
+from papertune.collect.texts.text import BLOCK_TAG, label, scripts, words
 from papertune.files import whole
 from papertune.sentences import without_runs
 
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _DEEPEST = 250  # browsers stop at 512
+_MUCH = 150  # letters of a paragraph
 _MOST_PIECES = 1000  # of what follows a heading; longer than any abstract
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", "div", "p", "th")
 HEADING = re.compile(
-    r"^\W*(?:\d+\.?\s+)?(?:(?:author'?s?'?|english|paper|article) )?"
-    rf"(?:abstracts?|summary|r\s?i\s?a\s?s\s?s\s?u\s?n\s?t\s?o|{ABSTRACT})"
+    r"^\W*(?:\d+\.?\s+)?(?:(?:(?:author'?s?'?|english|paper|article) )?abstracts?"
+    r"|(?:(?:english|paper|article) )?summary"
+    rf"|r\s?i\s?a\s?s\s?s\s?u\s?n\s?t\s?o|{ABSTRACT})"
     r"(?:\s*/\s*\w+)?\W*$",
     re.IGNORECASE,
 )
 # a part of the page that is no abstract although it stands within one or is called one
 OTHER = re.compile(
     rf"^\W*(?:(?:author |article )?key\s?-?words?\b|{KEYWORDS}|index terms|highlights?\b|key ?points\b"
-    r"|graphical abstract|visual abstract|toc graphic|table of contents|references\b|citation"
-    r"|cite this|ccs concepts|categories and subject|general terms|(?:mathematics )?subject class"
-    r"|msc\b|jel\b|pacs\b|supplement(?:al|ary) (?:mater|info)|associated (?:content|data)|funding"
-    r"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language summary|lay summary|teaser\b"
+    r"|(?:graphical|visual|video|translated|secondary|alternate) abstract|toc graphic|table of contents"
+    r"|references\b|citation|how to cite|to cite this|acm reference format|bibliography\b"
+    r"|cite (?:this|as)|ccs concepts|categories and subject|general terms"
+    r"|(?:(?:\w+ )?(?:mathematics|physics|medical|library of congress|mesh) )?subject (?:class|heading"
+    r"|area|term"
+    r"|categor|descriptor)|(?:mesh|emtree)\b|disciplines?\W*$|topics?\W*$|tags?\W*$|research areas?\b"
+    r"|(?:\d{4} )?(?:msc|ams|jel|pacs|udc)\b|keyphrases|significance statement|editor'?s'? (?:note|summary)"
+    r"|\d+\.? introduction|i\. introduction|article (?:history|info)|dates?\W*$|received\b"
+    r"|supplement(?:al|ary) (?:mater|info)|associated (?:content|data)|funding"
+    r"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language|(?:lay"
+    r"|author'?s?'?) summary|teaser\b"
     r"|related\b|recommend|similar\b|cited by|metrics\b|download|export|share\b"
     r"|author(?:s|\b.* information| biograph)|about the authors?|notes?\b|published|doi\b|keywords)",
     re.IGNORECASE,
 )
 # the same as a word in bold, where more care is due
-_LIST = re.compile(
-    rf"^(?:(?:author |article )?key\s?-?words?(?: and phrases)?|{KEYWORDS}|index terms|highlights|references"
-    r"|graphical abstract|ccs concepts|general terms|acm reference format|(?:msc|jel|pacs)\b.{0,40})"
+LABEL_OF_OTHER = re.compile(
+    rf"^(?:(?:author |article )?key\s?-?words?(?: and phrases)?|{KEYWORDS}|index terms|highlights"
+    rf"|references"
+    r"|(?:graphical|visual|video) abstract|ccs concepts|general terms|acm reference format|keyphrases"
+    r"|(?:\d{4} )?(?:msc|ams|jel|pacs|udc|mesh)\b.{0,40}|(?:(?:mathematics|physics|medical|mesh) )?subject"
+    r" (?:headings?|areas?|terms?|descriptors?|classifications?).{0,20}|categories and subject descriptors"
+    r"|plain[- ]language summary|(?:lay|author'?s?'?) summary|significance statement|teaser|tl;?dr"
+    r"|how to cite.{0,20}"
+    r"|(?:recommended )?citation|cite (?:as|this.{0,12})|disciplines?|topics?)"
     r"\s*[:：.—–-]?$",
     re.IGNORECASE,
 )
@@ -49,6 +65,14 @@ _UNWANTED = (
     ".abstract-toggle, [hidden], .copyright, .dropdown-menu, .btn-group, .graphical, "
     ".article-info, .pub-info, .publication-info, .article-history, .tooltip, [role=tooltip], [role=button]"
 )
+# words in the class of a box within an abstract's that is none of it, and what makes it another box
+_BESIDE = words(
+    "keyword keywords kwd kwds subjects mesh pacs msc jel ccs citation tags taxonomy doi"
+)
+_NOT_BESIDE = words("abstract abstracts with has no and text content body main wrapper")
+# the last part of some structured abstracts
+_SUMMARY = re.compile(r"\W*summary\W*$", re.IGNORECASE)
+_INTRODUCTION = re.compile(r"\W*introduction\W*$", re.IGNORECASE)
 _MORE = re.compile(
     r"^\W*(?:(?:show|read|see|view|load|hide|collapse|expand)\s+(?:more|less|all|full|abstract)"
     r"(?:\s+abstract)?|more|less|\(more\)|\[more\]|translate|listen|pdf)\W*$",
@@ -73,6 +97,18 @@ def parsed(html: str) -> BeautifulSoup:
     return soup
 
 
+def words_of(name: str) -> set[str]:
+    """The words of a class or an id, in whatever spelling."""
+    return {word.lower() for word in _WORD.findall(name)}
+
+
+def is_links(element: Tag) -> bool:
+    """A menu or a list of links: most of what it says is in links."""
+    links = element.find_all("a", href=True, limit=60)
+    inside = sum(len(link.get_text(strip=True)) for link in links)
+    return len(links) > 2 and 2 * inside > len(element.get_text(strip=True))
+
+
 def short_text(element: Tag) -> str:
     """The text of an element that has little in it; of a larger one nothing, and at no cost."""
     if sum(1 for _ in islice(element.descendants, 13)) > 12:
@@ -94,12 +130,16 @@ def inner_text(element: Tag) -> str:
     for small in part.find_all(["a", "span", "p", "div", "label", "li"]):
         if not is_gone(small) and _MORE.match(short_text(small)):
             small.decompose()
+    for box in part.find_all(["div", "p", "ul", "section", "dl", "span"], class_=True):
+        names = set().union(*map(words_of, box["class"])) if not is_gone(box) else set()
+        if names & _BESIDE and not names & _NOT_BESIDE:
+            box.decompose()
     _cut_at_other(part)
     for heading in part.find_all(LABELS):
         if is_gone(heading):
             continue
         text = short_text(heading)
-        if HEADING.match(text):
+        if HEADING.match(text) and not (_SUMMARY.match(text) and _words_before(heading)):
             heading.decompose()
         elif heading.name in HEADINGS:
             if len(text) > 80:
@@ -118,7 +158,8 @@ def _cut_at_other(part: Tag) -> None:
             continue
         text = short_text(heading)
         is_heading = heading.name in HEADINGS
-        if not (OTHER.match(text) if is_heading else _LIST.match(text) and _begins(heading)):
+        other = OTHER.match(text) if is_heading else LABEL_OF_OTHER.match(text) and _begins(heading)
+        if not other and not (_is_another(text) and _begins(heading) and _words_before(heading)):
             continue
         for sibling in list(heading.next_siblings):
             name = getattr(sibling, "name", None)
@@ -126,6 +167,24 @@ def _cut_at_other(part: Tag) -> None:
                 break
             sibling.extract()
         heading.decompose()
+
+
+def _is_another(text: str) -> bool:
+    """A heading that begins something else where an abstract stands before it: the abstract in another
+    language, the introduction.
+    """
+    another = HEADING.match(text) and not _SUMMARY.match(text)
+    return bool(another or _INTRODUCTION.match(text))
+
+
+def _words_before(element: Tag) -> bool:
+    """Whether an abstract's worth of words stands before an element in its part of the page."""
+    count = 0
+    for before in element.previous_elements:
+        count += len(before.strip()) if isinstance(before, NavigableString) else 0
+        if count > _MUCH:
+            return True
+    return False
 
 
 def _begins(element: Tag) -> bool:
@@ -140,7 +199,7 @@ def _begins(element: Tag) -> bool:
 
 
 def text_after(heading: Tag) -> str:
-    """The text that follows a heading, up to the next heading of its rank."""
+    """The text that follows a heading, up to the next heading of its rank, or of something else."""
     rank = heading.name if heading.name in HEADINGS else "h6"
     parts: list[str] = []
     for sibling in islice(heading.next_siblings, _MOST_PIECES):
@@ -148,17 +207,34 @@ def text_after(heading: Tag) -> str:
         if not name:
             parts.append(escape(str(sibling), quote=False))
             continue
+        much = sum(map(len, parts)) > _MUCH
         heads = [sibling] if name in HEADINGS else sibling.find_all(HEADINGS)
         if any(head.name <= rank or OTHER.match(head.get_text()) for head in heads):
             break
+        if much and any(_is_another(short_text(head)) for head in [*heads, sibling]):
+            break
         if name in HEADINGS:
             parts.append(f" {label(sibling.get_text(' ', strip=True))} ")
-        elif (
-            len(text := short_text(sibling)) < 400
-            and OTHER.match(text)
-            and re.match(rf"^(?:[\w\s/-]{{3,40}}[:—]|{KEYWORDS})", text, re.IGNORECASE)
-        ):
-            break  # its label
-        else:
+        elif _is_labelled_other(sibling, much=much):
+            break
+        elif not is_links(sibling):
             parts += [" " * bool(BLOCK_TAG.match(f"<{name}>")), inner_text(sibling)]
     return "".join(parts)
+
+
+def _is_labelled_other(element: Tag, *, much: bool) -> bool:
+    """A paragraph that begins with a label: ``Keywords: …``; after an abstract also ``Résumé …``."""
+    text = short_text(element)
+    if len(text) < 400 and OTHER.match(text):
+        named = re.match(rf"^(?:[\w\s/-]{{3,40}}[:—]|{KEYWORDS})", text, re.IGNORECASE)
+        if named or LABEL_OF_OTHER.match(text):
+            return True
+    first = element.find(["strong", "b", "em", "i", "span", "dt"])
+    if (
+        first is None
+        or not _begins(first)
+        or next(iter(element.stripped_strings), "") not in first.get_text()
+    ):
+        return False
+    said = short_text(first)
+    return bool(LABEL_OF_OTHER.match(said) or (much and _is_another(said)))

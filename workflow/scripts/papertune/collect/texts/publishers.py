@@ -9,6 +9,7 @@ from typing import Any
 from bs4 import BeautifulSoup
 
 from papertune.collect.identifiers import host_of
+from papertune.collect.texts.about_page import title_of
 from papertune.collect.texts.is_abstract import is_abstract
 from papertune.collect.texts.text import clean, letters, words
 
@@ -53,6 +54,8 @@ oup.com oup: section.abstract
 cambridge.org cambridge: .abstract-content .abstract || div.abstract
 dagstuhl.de dagstuhl: section.abstract || #abstract
 jmlr.org jmlr: p.abstract
+pubmed.ncbi.nlm.nih.gov pubmed: #eng-abstract || .abstract-content.selected
+plos.org plos: .abstract-content
 ndss-symposium.org ndss: .paper-data > p:not(:has(strong))
 Abs1-content springer: #Abs1-content
 field-name-field-paper-description usenix: .field-name-field-paper-description .field-items
@@ -229,13 +232,3 @@ def _value(field: Any) -> str:
     if isinstance(field, dict):
         field = field.get("value") or field.get("text")
     return field if isinstance(field, str) else ""
-
-
-def title_of(soup: BeautifulSoup) -> str:
-    """The title of the page's paper."""
-    for name in ("citation_title", "dc.title", "og:title"):
-        meta = soup.select_one(f'meta[name="{name}" i][content], meta[property="{name}"][content]')
-        if meta is not None and meta["content"]:
-            return str(meta["content"])
-    heading = soup.find("h1") or soup.find("title")
-    return heading.get_text() if heading is not None else ""

@@ -16,18 +16,18 @@ _BLOCK = (
     "br|div|li|ul|ol|section|h[1-6]|table|tr|td|th|blockquote|dd|dt|simple-para|abstract-sec"
     "|jats:(?:def|label|term)|(?:jats:)?(?:p|sec|title|list(?:-item)?|break|def-(?:list|item)|disp-quote)"
 )
-_STYLES = (
+STYLES = (
     "a|abbr|abstract|abstracttext|b|bold|cite|code|em|email|emph|ext-link|font|i|inline-graphic|italic"
     "|kwd|monospace|named-content|overline|q|related-(?:article|object)|roman|s|sans-serif|sc|small"
     "|span|strike|strong|styled-content|tt|u|underline|uri|var|xref|article-title"
 )
 _INLINE = (
-    rf"{_STYLES}|inf|jats:[a-z-]+|label|m[a-z]{{1,9}}|mml:[a-z]+|semantics|sub|sup|inline-formula"
+    rf"{STYLES}|inf|jats:[a-z-]+|label|m[a-z]{{1,9}}|mml:[a-z]+|semantics|sub|sup|inline-formula"
     "|tex-math|math|alternatives"
 )
-_ATTRIBUTES = r"(?:\s++[\w:-]++\s*+=[^<>]*+|\s*+/?)"
-BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
-_INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}>", re.IGNORECASE)
+ATTRIBUTES = r"(?:\s++[\w:-]++\s*+=[^<>]*+|\s*+/?)"
+BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){ATTRIBUTES}>", re.IGNORECASE)
+_INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){ATTRIBUTES}>", re.IGNORECASE)
 _INVISIBLE = re.compile(
     "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc"
     "\ud800-\udfff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
@@ -52,13 +52,6 @@ _HEADING = re.compile(
     rf"(?:abstracts?|summary|{ABSTRACT})\s*[:：.—–-]*",
     re.IGNORECASE,
 )
-# what stands in JATS beside the text
-_UNWANTED = re.compile(
-    r"<!--(?:(?!<!--).)*?-->|<((?:jats:)?(?:fn|fig|media|object-id|table-wrap|(?:inline-)?(?:graphic"
-    rf"|supplementary-material))){_ATTRIBUTES}(?:(?<=/)>|(?<!/)>(?:(?!<\1\b).)*?</\1\s*>)",
-    re.IGNORECASE | re.DOTALL,
-)
-_STYLED = re.compile(rf"</?(?:jats:)?(?:{_STYLES}){_ATTRIBUTES}>", re.IGNORECASE)
 _XML_TAG = re.compile(
     r"</?(?!(?:sub|sup|tex-math)\b)([\w-]++)[^<>]*+>|<!--.*?(?:-->|\Z)", re.DOTALL
 )
@@ -99,19 +92,6 @@ def clean_lines(text: str) -> str:
         return clean(text)
     text = composed(re.sub("\r\n?", "\n", without_runs(text)))
     return edged(lined(_INVISIBLE.sub("", text)))
-
-
-def text_of(markup: str) -> str:
-    """The text of an abstract in JATS, in which Crossref gives it, or in the HTML that stands for it.
-
-    A heading that only says "Abstract" goes, those of sections stay (``Methods: …``); formulas are
-    said once, as TeX where they are given as TeX; pictures and footnotes go.
-    """
-    markup = without_runs(markup)
-    # what was escaped as a whole is markup all the same
-    if "<" not in markup and re.search(r"&lt;/?(?:jats:)?(?:p|title|sec)\b", markup):
-        markup = unescaped(markup)
-    return clean(_STYLED.sub("", _UNWANTED.sub("", markup)))
 
 
 def unescaped(text: str) -> str:

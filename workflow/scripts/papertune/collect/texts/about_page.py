@@ -1,0 +1,98 @@
+"""What a landing page says of itself beside the abstract: its title, its language, whether it is news."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from bs4 import BeautifulSoup
+
+from papertune.collect.texts.languages import stems
+from papertune.collect.texts.text import clean, words
+
+_SITE = re.compile(r" (?:[|·»–—-]|::) ")
+_SCHOLARLY = ("citation_", "eprints.", "bepress_", "prism.", "dcterms.", "dc.", "wkhealth_")
+_NEWS = words(
+    "news newsroom press presse pressreleases press-release press-releases news-release news-releases"
+    " releases blog blogs stories story media-releases media aktuelles nachrichten noticias notizie"
+    " actualites actualite nyheter nieuws uutiset novosti magazine announcements events podcast insights"
+)
+_NEWS_KINDS = re.compile(
+    r"news|press ?release|blog ?post|editorial|obituary|book ?review|podcast|career|world ?view"
+    r"|comment(?:ary)?$"
+    r"|nature briefing|research ?highlight|events?$|announcement|interview",
+    re.IGNORECASE,
+)
+_NEWS_TYPE = re.compile(
+    r'"@type"\s?:\s?\[?\s?"(?:\w{0,20}News\w{0,20}|BlogPosting|LiveBlog\w{0,20})"'
+)
+_NEWS_BODIES = words("single-post node-type-news post-template-default")
+_KINDS = ("dc.type", "citation_article_type", "article:section", "prism.section", "prism.genre")
+_DATED = re.compile(r"^/(?:19|20)\d\d/\d\d?/(?:\d\d?/)?[\w-]+/?$")  # as blogs have it
+
+
+def title_of(soup: BeautifulSoup) -> str:
+    """The title of the page's paper."""
+    for name in ("citation_title", "dc.title", "og:title"):
+        meta = soup.select_one(f'meta[name="{name}" i][content], meta[property="{name}"][content]')
+        if meta is not None and meta["content"]:
+            return str(meta["content"])
+    heading = soup.find("h1") or soup.find("title")
+    return heading.get_text() if heading is not None else ""
+
+
+def bare_title(soup: BeautifulSoup) -> str:
+    """The title without the site's name before or behind it."""
+    title = clean(title_of(soup))
+    if is_scholarly(soup):
+        return title
+    return max(_SITE.split(title), key=len)
+
+
+def is_scholarly(soup: BeautifulSoup) -> bool:
+    """Whether the page has tags that describe a paper to libraries and search engines."""
+    return any(
+        name == "citation_title" or name.startswith(_SCHOLARLY[1:3]) for name, _ in _metas(soup)
+    )
+
+
+def declared_language(soup: BeautifulSoup) -> str:
+    """The language that the page says its paper is in, ``en``; empty where it says nothing."""
+    for name, said in _metas(soup):
+        if name in ("citation_language", "dc.language", "dcterms.language", "prism.language"):
+            return said.strip().lower()[:2]
+    return ""
+
+
+def is_news(soup: BeautifulSoup, url: str) -> bool:
+    """A news item, a press release or a post of a blog, which may tell of a paper."""
+    kinds = [said for name, said in _metas(soup) if name in _KINDS]
+    if any(map(_NEWS_KINDS.search, kinds)):
+        return True
+    if is_scholarly(soup):
+        return False
+    for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
+        if _NEWS_TYPE.search(script.string or ""):
+            return True
+    parts = urlsplit(url)
+    folders = parts.path.lower().split("/")[:-1]
+    host = (parts.hostname or "").split(".")[0]
+    if host in _NEWS or _NEWS & set(folders) or _DATED.match(parts.path):
+        return True
+    body = soup.body
+    return body is not None and bool(
+        {"single-post", "node-type-news", "post-template-default"} & set(body.get("class") or ())
+    )
+
+
+def is_about(text: str, title: str) -> bool:
+    """Whether a text has words of a title, which what a page says of its site has not."""
+    mine = stems(title)
+    return len(mine & stems(text)) >= max(2, 0.3 * len(mine))
+
+
+def _metas(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
+    """Names in lower case and contents of a page's meta tags."""
+    for meta in soup.find_all("meta"):
+        name = str(meta.get("name") or meta.get("property") or "").lower()
+        if name and (said := str(meta.get("content") or "")):
+            yield name, said

@@ -1,0 +1,177 @@
+"""Where a page has an abstract without a publisher's own mark: in a named box, under a heading.
+
+And the paragraph that goes on where a page's description is cut off.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from bs4 import BeautifulSoup, NavigableString, Tag
+
+from papertune.collect.texts import markup
+from papertune.collect.texts.languages import ABSTRACT
+from papertune.collect.texts.text import letters, words
+
+# words beside "abstract" in a class or id of something else than the abstract's text
+_NOT_NAMED = re.compile(
+    r"graphical|visual|highlights?|toggler?|links?|button|btn|nav|tabs|teaser|short|preview|heading"
+    r"|header|title|labels?|keywords?|lists?|lang|language|menu|count|views?|figure|image|img|icon"
+    r"|related|recommended|recommendations|similar|cited|video|audio|pdf|popup|modal|tooltip|tools"
+    r"|actions|share|metrics|no|has|with|show|hide|expand|collapse|number|id|url|html|background"
+    r"|factory|class|syntax|interpretation|page|type|only|submission|submit|call|guidelines"
+)
+# words in the class or id of a part of the page that is about other papers, or a form
+_OUTSIDE = re.compile(
+    r"related|recommend(?:ed|ations?|er)|similar|citing|references?|bibliography|trending"
+    r"|carousel|modal|popup|dialog|footer|breadcrumbs?|navbar|menu|comments?|newsletter"
+)
+# a margin mostly has other papers; some sites put the paper's own abstract there
+_MARGIN = re.compile(r"sidebar|aside|sidecol")
+_NO_HEADINGS = words("script style title a option button")
+_NO_BOXES = words("body html a button input option svg i label li nav")
+_BLOCKS = words("p div td dd blockquote section article main li center font")
+_INLINE_LABEL = re.compile(rf"^\s*(?:abstract|{ABSTRACT})\s*[:：.—–-]+\s*\w", re.IGNORECASE)
+_MENUS = words("navigation tablist tab menu menubar menuitem")
+_LONGEST = 6000  # letters of a paragraph
+
+
+def sections(soup: BeautifulSoup, *, margin: bool = False, named: bool = True) -> Iterator[str]:
+    """The texts of a page that are called an abstract, the innermost of a box first.
+
+    Args:
+        soup: The page.
+        margin: Those in margins, and only these.
+        named: Also what only a class or an id calls so, and what is called a summary.
+    """
+
+    def is_here(element: Tag) -> bool:
+        return _place(element) == ("margin" if margin else "page")
+
+    boxes = [one for one in soup.find_all(_is_named_abstract, limit=24) if named and is_here(one)]
+    held = {id(parent) for element in boxes for parent in element.parents}
+    ids = set(map(id, boxes))
+    if sum(not any(id(parent) in ids for parent in one.parents) for one in boxes) > 4:
+        boxes = []  # a list of papers
+    # the innermost first: around it stand buttons, figures and lists
+    for element in sorted(boxes[:12], key=lambda item: id(item) in held):
+        if not is_headed_other(element) and not markup.is_links(element):
+            yield markup.inner_text(element)
+    for string in soup.find_all(string=markup.HEADING, limit=24):
+        heading = _whole_heading(string)
+        if heading is None or not is_here(heading) or _is_in_menu(heading):
+            continue
+        if not named and not re.match(r"\W*abstract\W*$", string, re.IGNORECASE):
+            continue
+        text = markup.text_after(heading)
+        around = heading.parent if not text.strip() else None
+        yield markup.text_after(around) if around else text
+    for string in soup.find_all(string=_INLINE_LABEL, limit=6):
+        block = next((one for one in string.parents if one.name in _BLOCKS), None)
+        if block and is_here(block) and block.get_text().strip().startswith(string.strip()[:12]):
+            yield markup.inner_text(block)
+
+
+def _whole_heading(string: NavigableString) -> Tag | None:
+    """The heading's own box, where its words lie deeper in it."""
+    heading = string.parent
+    while heading and (box := heading.parent) and markup.HEADING.match(markup.short_text(box)):
+        heading = box
+    return heading if heading and heading.name not in _NO_HEADINGS else None
+
+
+def _is_in_menu(heading: Tag) -> bool:
+    """A menu's entry that leads to the abstract, or to another page with it."""
+    if heading.name in markup.HEADINGS and not heading.find_parent("li"):
+        return heading.find_parent(role=list(_MENUS)) is not None
+    link = heading.find_parent("a") or heading.find("a")
+    if link is not None and link.get("href"):
+        return True
+    item = heading if heading.name == "li" else heading.find_parent(["li", "dt"])
+    if item is not None and item.name == "li" and item.parent is not None:
+        others = item.parent.find_all("li", recursive=False, limit=12)
+        if len(others) > 1 and sum(len(one.get_text(strip=True)) < 40 for one in others) > 1:
+            return True
+    return any(parent.get("role") in _MENUS for parent in (heading, *islice(heading.parents, 12)))
+
+
+def _is_named_abstract(element: Tag) -> bool:
+    """Called an abstract by its id, class or role in a vocabulary, in whatever spelling."""
+    if element.name in _NO_BOXES:
+        return False
+    attributes = element.attrs
+    if str(attributes.get("itemprop") or attributes.get("property") or "").endswith("abstract"):
+        return element.name != "meta"
+    names = [str(attributes.get("id") or ""), *map(str, attributes.get("class") or [])]
+    named = [markup.words_of(name) for name in names if "bstract" in name or "BSTRACT" in name]
+    return any(
+        words & {"abstract", "abstracts"} and not any(map(_NOT_NAMED.fullmatch, words))
+        for words in named
+    )
+
+
+def is_headed_other(element: Tag) -> bool:
+    """Its first heading says that it is something else: a graphical abstract, highlights."""
+    heading = element.find([*markup.HEADINGS, "strong", "b"])
+    before = element.find_previous_sibling(markup.HEADINGS)
+    first = next(iter(element.stripped_strings), "")
+    if heading is not None and next(iter(heading.stripped_strings), "") != first:
+        heading = None  # it comes later
+    return any(
+        other and markup.OTHER.match(markup.short_text(other)) for other in (heading, before)
+    )
+
+
+def is_elsewhere(element: Tag) -> bool:
+    """Within a list of other papers, a margin, a dialog or the page's foot."""
+    return _place(element) != "page"
+
+
+def _place(element: Tag) -> str:
+    """``page``, ``margin`` or ``outside``; a box around the whole page may be called after either."""
+    place = "page"
+    for parent in (element, *element.parents):
+        names = [str(parent.get("id") or ""), *map(str, parent.get("class") or [])]
+        outside = parent.name in ("footer", "nav") or _is_called(_OUTSIDE, names)
+        if not outside and parent.name != "aside" and not _is_called(_MARGIN, names):
+            continue
+        if parent.name == "body" or parent.find("h1") is not None:
+            break
+        if outside:
+            return "outside"
+        place = "margin"
+    return place
+
+
+def _is_called(form: re.Pattern[str], names: list[str]) -> bool:
+    for name in names:
+        words = markup.words_of(name)
+        if any(map(form.fullmatch, words)) and not words & {"with", "has", "wrap", "wrapper"}:
+            return True
+    return False
+
+
+def paragraph_with(soup: BeautifulSoup, beginning: str) -> Iterator[str]:
+    """The paragraphs of a page that begin as a text does, the innermost first.
+
+    Args:
+        soup: The page.
+        beginning: Plain text, without an ellipsis.
+    """
+    wanted = letters(beginning)[:60]
+    if len(wanted) < 40:
+        return
+    found: list[Tag] = []
+    for element in soup.find_all(list(_BLOCKS), limit=4000):
+        start = ""
+        for string in islice(element.stripped_strings, 12):
+            start += letters(string)
+            if len(start) >= 40 or not wanted.startswith(start):
+                break
+        if len(start) >= 40 and start[:60].startswith(wanted[: len(start[:60])]):
+            found.append(element)
+    for element in reversed(found[-12:]):
+        if _place(element) == "page" and not markup.is_links(element):
+            text = markup.inner_text(element)
+            if len(text) <= _LONGEST:
+                yield text
