@@ -305,7 +305,17 @@ def others(study: Experiment, annotation: Any, value: Any, prompts: list[str]) -
         yield from ({"epochs": 7.0}, {"training.epochs": [1, 2]}, {2005: [1, 2]}, {"year": "y"})
         yield from ({"full": {"all": 0.7}}, {"column": "value"})
     else:
-        yield from [*choices(annotation), *prompts, *known, 0.7, 7, 2000, "b" * 40, "2222-2222"]
+        yield from [
+            *choices(annotation),
+            *prompts,
+            *known,
+            0.7,
+            7,
+            2000,
+            "b" * 40,
+            "2222-2222",
+            "big5",
+        ]
         yield {"train": 3}
         yield from (
             f"{value}x",

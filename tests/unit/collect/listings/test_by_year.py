@@ -119,7 +119,7 @@ def test_without_years_every_row_is_listed_in_its_order_and_digested_by_part(wri
         ([], "nothing of 2020"),
         ([OLDER], "2019–2019"),
         ([{**ROW, "year": "soon"}], "rows.jsonl:1"),
-        (None, "cannot read the file"),
+        (None, "no such file"),
     ],
 )
 def test_a_file_without_the_year_is_an_error_naming_it(written, rows, said):

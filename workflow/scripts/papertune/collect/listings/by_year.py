@@ -31,7 +31,7 @@ from papertune.study.splits import PartOf
 
 FOLDER = Path(".snakemake", "papertune-rows")
 RUNS = FOLDER.with_name("papertune-runs")
-VERSION = 3  # of what stands there
+VERSION = 4  # of what stands there
 UNUSED = 2 * 24 * 3600  # seconds after which rows that nobody looked at are deleted
 ALL, UNDATED = "all", "undated"
 

@@ -35,7 +35,7 @@ def read(source: FilesSource, year: int) -> Iterator[Run]:
     needed = {category} - {""}
     for path in source.files_of(year):
         first, unseen = Row(), needed
-        for run in runs(raw_rows(path)):
+        for run in runs(raw_rows(path, source.encoding)):
             if not first:
                 first = next((row for _, row in run if isinstance(row, dict)), first)
                 if first and any(kind in path.name.lower() for kind in TABLES):

@@ -45,7 +45,8 @@ def read(source: PairsSource, year: int) -> Iterator[Run]:
     for path in source.files_of(year):
         fixed = year if "{year}" in source.path else None
         # the file's name, not its folder: it may lie elsewhere on another machine
-        yield from rows_in_runs(source, str(path), f"pairs:{path.name}", raw_rows(path), fixed)
+        rows = raw_rows(path, source.encoding)
+        yield from rows_in_runs(source, str(path), f"pairs:{path.name}", rows, fixed)
 
 
 def read_hub(source: HubDatasetSource, year: int) -> Iterator[Run]:

@@ -1,11 +1,9 @@
-"""Rows of local tables, one at a time or in runs: CSV, TSV, JSONL, JSON and Parquet.
+"""Rows of local tables, one at a time or in runs: CSV, TSV, JSONL, JSON, Parquet and Excel's.
 
 Python's own readers know the line that a row stands in, and leave ``007`` and ``nan`` as they are.
 """
 
-import csv
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -17,14 +15,26 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from papertune.collect.listings.cells import named, text_cells, workbook_cells
+from papertune.collect.listings.encodings import encoding_of, readings
+from papertune.collect.listings.shapes import json_rows
 from papertune.errors import CollectError
 from papertune.files import from_json
 from papertune.sentences import composed, edged
+from papertune.study.settings.notation import nearest
 
 Row = dict[str, Any]
 Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it
 
-LONGEST_CELL = 10_000_000  # characters
+FROM = "paths of a source are taken from the folder that snakemake runs in"
+OTHERS = {
+    **dict.fromkeys((".xls", ".ods", ".numbers"), "save the sheet as .xlsx, or as CSV in UTF-8"),
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".7z", ".rar"), "unpack it, or pack it with gzip"),
+    **dict.fromkeys((".bib", ".bibtex"), "set kind: bibtex, and paths: [it]"),
+    **dict.fromkeys(
+        (".ris", ".nbib", ".enw", ".ciw"), "export BibTeX (kind: bibtex) or CSV instead"
+    ),
+}
 FEWEST, RUN, LARGEST = 256, 1024, 2**22  # rows of a run, at least and about; and its bytes, at most
 
 
@@ -65,25 +75,28 @@ def runs(rows: Iterable[tuple[int, Any]]) -> Iterator[Run]:
         yield Run(some, total.hexdigest())
 
 
-def raw_rows(path: Path) -> Iterator[tuple[int, Any]]:
+def raw_rows(path: Path, encoding: str = "") -> Iterator[tuple[int, Any]]:
     """Lines and rows of a table, those of JSONL in bytes; a text says what is wrong with a row.
 
-    Its name ends in one of ``READERS``, all but Parquet perhaps with ``.gz``. The cells of a CSV are
-    parted by commas, or by the semicolons or tabs of its header.
+    Its name ends in one of ``READERS``, a text's perhaps with ``.gz``. The cells of a CSV are parted by
+    commas, semicolons, tabs or bars, whatever its header has most or its first line names.
+
+    Args:
+        encoding: Of a text without a mark; if not given it is UTF-8, or what it certainly is.
 
     Raises:
         CollectError: there is no such file, it is of another kind, or broken as a whole.
     """
     packed = path.suffix.lower() == ".gz"
     kind = Path(path.stem if packed else path).suffix.lower()
-    if kind not in READERS or (packed and kind == ".parquet"):
+    if kind not in READERS or (packed and kind not in PACKED):
         raise CollectError(
             f"unknown kind of file {''.join(path.suffixes)!r}",
             where=str(path),
-            hint=f"a path must end in one of {', '.join(READERS)}",
+            hint=OTHERS.get(kind) or f"a path must end in one of {', '.join(READERS)}",
         )
     with reading(path), (gzip.open if packed else open)(path, "rb") as stream:
-        yield from READERS[kind](cast("BinaryIO", stream), path)
+        yield from READERS[kind](cast("BinaryIO", stream), path, encoding)
 
 
 @contextmanager
@@ -91,19 +104,37 @@ def reading(path: Path) -> Iterator[None]:
     """Within, what a file of the user's cannot be read for is an error that says so.
 
     Raises:
-        CollectError: it is not there, cannot be read, or is not UTF-8.
+        CollectError: it is not there, cannot be read, is not UTF-8 or packed badly.
     """
     try:
         yield
     except UnicodeDecodeError as error:
-        said = error.object[max(0, error.start - 20) : error.end + 10]
-        what, hint = f"not UTF-8: {said!r}", "save it as UTF-8"
+        said = error.object[max(0, error.start - 12) : error.end + 8]
+        what = f"not UTF-8: {said!r}"
+        if read := readings(error.object, error.start):
+            what += f" (that is, in {read})"
+        hint = "save it as UTF-8, or set source.encoding to what it is in"
+    except zlib.error as error:
+        what, hint = f"broken gzip ({error})", "get the file again, or unpack it"
+    except FileNotFoundError:
+        what, hint = f"no such file{near_names(path)}", FROM
     except (OSError, EOFError) as error:
         what = f"cannot read the file: {getattr(error, 'strerror', None) or error}"
-        hint = "paths of a source are taken from the folder that snakemake runs in"
+        hint = "get the file again" if isinstance(error, EOFError | gzip.BadGzipFile) else FROM
     else:
         return
     raise CollectError(what, where=str(path), hint=hint)
+
+
+def near_names(path: Path) -> str:
+    """What lies where a file should, for people: the nearest name, or those that there are."""
+    if not path.parent.is_dir():
+        return f", and no folder {path.parent}"
+    names = sorted(one.name for one in path.parent.iterdir() if not one.name.startswith("."))
+    if near := nearest(path.name, names):
+        return near
+    kinds = [name for name in names if Path(name).suffix.lower() in (*READERS, ".gz", ".bib")]
+    return f"; {path.parent} has {', '.join(kinds[:8])}" if kinds else ""
 
 
 def year_of(value: Any) -> int | None:
@@ -128,42 +159,30 @@ def text_in(value: Any) -> str | None:
     return edged(composed(re.sub("[\x00\ufeff]", "", re.sub("\r\n?", "\n", value))))
 
 
-def _cells(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
-    csv.field_size_limit(LONGEST_CELL)
-    text = TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    head = text.readline()
-    if ".tsv" in path.name.lower():
-        # corpora of sentences are not quoted, and their quotes are those of the text
-        dialect: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    else:
-        names = re.sub(r'"[^"]*"', "", head)
-        dialect = {"delimiter": max(",;\t", key=names.count), "strict": True}
-    reader = csv.reader(chain([head], text), **dialect)
-    line = 1
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        line = reader.line_num + 1
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                than = "more" if len(cells) > len(header) else "fewer"
-                yield line, f"{than} cells than the header has"
-            elif cells:
-                yield line, dict(zip(header, cells, strict=True))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        # a quote that is never closed takes the rest of the file with it
-        raise CollectError(
-            f"not a table ({error})",
-            where=f"{path}:{line}",
-            hint="is a quote not closed, or not doubled?",
-        ) from None
+def _text(stream: BinaryIO, path: Path, encoding: str) -> Iterator[Numbered]:
+    return text_cells(stream, path, encoding)
 
 
-def _lines(stream: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
-    for line, raw in enumerate(stream, start=1):
+def _workbook(stream: BinaryIO, path: Path, encoding: str) -> Iterator[Numbered]:
+    return workbook_cells(stream, path)
+
+
+def _lines(stream: BinaryIO, path: Path, encoding: str) -> Iterator[tuple[int, Any]]:
+    kind = encoding_of(stream, encoding, table=False)
+    lines: Iterable[bytes] = stream
+    if not kind.startswith("utf-8"):
+        lines = (line.encode("utf-8", "surrogatepass") for line in TextIOWrapper(stream, kind))
+    first = True
+    for line, raw in enumerate(lines, start=1):
         text = raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw
-        if text.strip():
-            yield line, text
+        if not text.strip():
+            continue
+        if first and text.lstrip()[:1] == b"[" and isinstance(_parsed(text), str):
+            stream.seek(0)  # it is JSON, whatever its name says
+            yield from _json(stream, path, encoding)
+            return
+        first = False
+        yield line, text
 
 
 def _parsed(text: bytes) -> Row | str:
@@ -173,45 +192,30 @@ def _parsed(text: bytes) -> Row | str:
         return f"not JSON in UTF-8 ({error})"
 
 
-def _json(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
-    """The rows of a list, or of the only list in an object: ``{"data": [{…}, {…}]}``."""
-    text = stream.read().decode("utf-8-sig")
-    try:
-        found = from_json(text)
-    except ValueError as error:
-        where = f"{path}:{getattr(error, 'lineno', 1)}"
-        raise CollectError(f"not JSON ({error})", where=where) from None
-    if isinstance(found, dict):
-        lists = [value for value in found.values() if isinstance(value, list)]
-        if len(lists) == 1:
-            yield from enumerate(map(_row, lists[0]), start=1)
-            return
-    if not isinstance(found, list):
-        raise CollectError("not a JSON list of rows", where=str(path), hint="[{…}, {…}]")
-    # element by element once more, for the line in which each begins
-    scan, between = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
-    line, counted, end = 1, 0, text.find("[") + 1
-    for value in found:
-        start = between.match(text, end).end()  # type: ignore[union-attr]
-        line, counted = line + text.count("\n", counted, start), start
-        yield line, _row(value)
-        end = scan(text, start)[1]
+def _json(stream: BinaryIO, path: Path, encoding: str) -> Iterator[Numbered]:
+    kind = encoding_of(stream, encoding, table=False)
+    text = stream.read().decode("utf-8-sig" if kind == "utf-8" else kind)
+    yield from json_rows(text, path)
 
 
 def _row(value: Any) -> Row | str:
     return value if isinstance(value, dict) else "not a JSON object"
 
 
-def _parquet(stream: BinaryIO, path: Path) -> Iterator[Numbered]:
+def _parquet(stream: BinaryIO, path: Path, encoding: str) -> Iterator[Numbered]:
     from pyarrow import ArrowInvalid
     from pyarrow.parquet import ParquetFile
 
     try:
-        batches = (batch.to_pylist() for batch in ParquetFile(stream).iter_batches(1000))
+        table = ParquetFile(stream)
+        named(table.schema_arrow.names, str(path))
+        batches = (batch.to_pylist() for batch in table.iter_batches(1000))
         yield from enumerate(chain.from_iterable(batches), start=1)
     except ArrowInvalid as error:
         raise CollectError(f"not a Parquet file ({error})", where=str(path)) from None
 
 
-READERS = {".csv": _cells, ".json": _json, ".jsonl": _lines, ".ndjson": _lines,
-           ".parquet": _parquet, ".tsv": _cells}  # fmt: skip
+READERS = {".csv": _text, ".json": _json, ".jsonl": _lines, ".ndjson": _lines,
+           ".parquet": _parquet, ".tab": _text, ".tsv": _text, ".txt": _text,
+           ".xlsx": _workbook}  # fmt: skip
+PACKED = (".csv", ".json", ".jsonl", ".ndjson", ".tab", ".tsv", ".txt")  # perhaps with .gz

@@ -1,10 +1,12 @@
 """Settings of sources that are read page by page or file by file, and what all sources say."""
 
+import codecs
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from papertune.study.settings.base import Settings, added, cosmetic
 from papertune.study.settings.splits import Part
@@ -115,14 +117,34 @@ class PmlrSource(ListedSource):
     url: str = "https://proceedings.mlr.press/v{volume}/"
 
 
-class PaperColumns(Settings):
-    """Which column of papers is what, beside those that each file of them has."""
+def _known_encoding(name: str) -> str:
+    with suppress(LookupError, UnicodeError):
+        "".encode(name or "utf-8")  # others than those of text are codecs, too
+        return name and codecs.lookup(name).name
+    raise ValueError(
+        f"no encoding is called {name!r}; windows-1252, gb18030 and shift_jis are some"
+    )
 
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
+OF_TEXT = "of a CSV that is not in UTF-8: windows-1252, gb18030, shift_jis"
+
+
+class PaperColumns(Settings):
+    """Which column of papers is what, where a file does not call it so itself; those that exports of
+    reference managers and databases usually have are known.
+    """
+
+    title: str = added("")
+    paper_url: str = added("")
+    doi: str = added("")
+    year: str = added("", description="a year or a date")
+    abstract: str = added("")
     category: str = ""
 
 
 class FilesSource(ListedSource):
-    """Local JSON, JSONL or CSV files; ``{year}`` in the path stands for the year, if it is there."""
+    """Local tables of papers; ``{year}`` in the path stands for the year, if it is there."""
 
     lister = "papertune.collect.listings.files:read"
     rows = True
@@ -131,10 +153,17 @@ class FilesSource(ListedSource):
     kind: Literal["files"]
     path: str
     columns: PaperColumns = added(PaperColumns())
+    encoding: Encoding = added("", description=OF_TEXT)
+
+    @property
+    def years(self) -> Literal["needed", "none", "either"]:
+        """See :attr:`ListedSource.years`: a column of years can be there without being used."""
+        return "needed" if "{year}" in self.path else "either"
 
     def brought(self) -> str:
         """See :meth:`ListedSource.brought`."""
-        return "JSON, JSONL, CSV, TSV or Parquet with title, paper_url or doi, year and abstract"
+        kinds = "CSV, TSV, .xlsx, JSON, JSONL or Parquet"
+        return f"{kinds} with title, paper_url or doi, year and abstract"
 
 
 class DblpSparqlSource(ListedSource):

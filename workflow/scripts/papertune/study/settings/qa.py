@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from papertune.study.settings.base import Settings, added
-from papertune.study.settings.listings import ListedSource
+from papertune.study.settings.listings import OF_TEXT, Encoding, ListedSource
 
 # ascii: each other character is its HTML entity
 Characters = Literal["unicode", "ascii"]
@@ -109,17 +109,18 @@ class TableSource(ListedSource):
 
 
 class PairsSource(TableSource):
-    """Ready-made pairs in a local CSV, TSV, JSONL, JSON or Parquet file, maybe one for each year."""
+    """Ready-made pairs in a local table: CSV, TSV, .xlsx, JSON, JSONL or Parquet, maybe one for each year."""
 
     lister = "papertune.collect.listings.pairs:read"
     watched = True
     kind: Literal["pairs"]
     path: str
+    encoding: Encoding = added("", description=OF_TEXT)
 
     def brought(self) -> str:
         """See :meth:`ListedSource.brought`."""
         named = [name for name in self.columns.identity().values() if name]
-        return f"a CSV, TSV, JSONL, JSON or Parquet file with the columns {', '.join(named)}"
+        return f"a CSV, TSV, .xlsx, JSON, JSONL or Parquet file with the columns {', '.join(named)}"
 
 
 class HumanEvalSource(TableSource):

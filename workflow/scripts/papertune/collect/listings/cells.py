@@ -1,0 +1,186 @@
+"""Tables of cells, row by row: CSV, TSV and what spreadsheets save as text, and Excel's workbooks."""
+
+import csv
+import logging
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from io import TextIOWrapper
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from papertune.collect.listings.encodings import encoding_of
+from papertune.errors import CollectError
+
+log = logging.getLogger("papertune")
+
+LONGEST_CELL = 10_000_000  # characters
+LARGEST_WORKBOOK = 2**29  # bytes when unpacked
+_SEPARATOR = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(?:unnamed: \d+)?"
+)  # what pandas calls the column of numbers before the others
+
+
+def named(header: Iterable[Any], where: str) -> list[str]:
+    """The names of a table's columns; empty for those that have none.
+
+    Raises:
+        CollectError: two columns have the same name.
+    """
+    names = ["" if name is None else str(name).strip() for name in header]
+    seen: dict[str, int] = {}
+    for place, name in enumerate(names, start=1):
+        if name and name in seen:
+            raise CollectError(
+                f"two columns are called {name!r}, number {seen[name]} and number {place}",
+                where=where,
+                hint="rename one of them, or delete it",
+            )
+        seen[name] = place
+    return ["" if _NUMBERED.fullmatch(name.lower()) else name for name in names]
+
+
+def row_of(names: Sequence[str], cells: Sequence[Any]) -> dict[str, Any] | str | None:
+    """The row of some cells; a text says what is wrong with it, None that there is nothing in it."""
+    if all(cell is None or cell == "" for cell in cells):
+        return None
+    if len(cells) < len(names):
+        return "fewer cells than the header has"
+    if any(cell not in (None, "") for cell in cells[len(names) :]):
+        return "more cells than the header has"
+    return {name: cell for name, cell in zip(names, cells, strict=False) if name}
+
+
+def text_cells(
+    stream: BinaryIO, path: Path, encoding: str
+) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """The rows of a text, and the lines that they begin in.
+
+    Raises:
+        CollectError: a quote is not closed, or two columns have the same name.
+    """
+    csv.field_size_limit(LONGEST_CELL)
+    kind = encoding_of(stream, encoding)
+    text = TextIOWrapper(stream, encoding="utf-8-sig" if kind == "utf-8" else kind, newline="")
+    before, head = 1, text.readline()
+    said = _SEPARATOR.fullmatch(head)
+    if said:
+        before, head = 2, text.readline()
+    while head and not head.strip(' ,;\t\r\n"'):
+        before, head = before + 1, text.readline()
+    reader = csv.reader(chain([head], text), **_dialect(head, path, kind, said[1] if said else ""))
+    line = before
+    try:
+        names = named(next(reader, []), f"{path}:{before}")
+        line = reader.line_num + before
+        for cells in reader:
+            if (row := row_of(names, cells)) is not None:
+                yield line, row
+            line = reader.line_num + before
+    except csv.Error as error:
+        # a quote that is never closed takes the rest of the file with it
+        raise CollectError(
+            f"not a table ({error})",
+            where=f"{path}:{line}",
+            hint="is a quote not closed, or not doubled?",
+        ) from None
+
+
+def _dialect(head: str, path: Path, encoding: str, separator: str) -> dict[str, Any]:
+    names = re.sub(r'"[^"]*"', "", head)
+    if re.search(r"\.(?:tsv|tab|txt)\b", path.name.lower()):
+        if (
+            not separator
+            and "\t" not in head
+            and not path.name.lower().endswith((".tsv", ".tsv.gz"))
+        ):
+            raise CollectError(
+                "no table: its first line has no tabs, by which the columns of such files are parted",
+                where=str(path),
+                hint="save it as CSV in UTF-8, or as .xlsx",
+            )
+        # corpora of sentences are not quoted, and their quotes are those of the text; Excel, which
+        # saves such files in UTF-16, quotes
+        if not (head.startswith('"') or encoding.startswith("utf-16")):
+            return {"delimiter": separator or "\t", "quoting": csv.QUOTE_NONE}
+        return {"delimiter": separator or "\t"}
+    return {"delimiter": separator or max(",;\t|", key=names.count), "strict": True}
+
+
+def workbook_cells(stream: BinaryIO, path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """The rows of the first sheet of a workbook that has any; values as the spreadsheet shows them.
+
+    Raises:
+        CollectError: it is none, it is too large, or several sheets have rows of the same columns.
+    """
+    try:
+        import openpyxl  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        hint = "make install brings it; or save the sheet as CSV in UTF-8"
+        raise CollectError("reading it needs openpyxl", where=str(path), hint=hint) from None
+    try:
+        with zipfile.ZipFile(stream) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > LARGEST_WORKBOOK:
+            raise CollectError(
+                f"a workbook of {size:,} bytes when unpacked",
+                where=str(path),
+                hint="save it as CSV",
+            )
+        with warnings.catch_warnings(action="ignore"):  # of what it does not know of styles
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+            found = [(sheet.title, rows) for sheet in book.worksheets if (rows := _filled(sheet))]
+    except CollectError:
+        raise
+    except Exception as error:  # whatever a parser makes of what is no workbook
+        said = "perhaps an old .xls, or with a password" if _is_old(stream) else str(error)[:200]
+        hint = "open it in the spreadsheet and save it as .xlsx, or as CSV in UTF-8"
+        raise CollectError(f"not a workbook ({said})", where=str(path), hint=hint) from None
+    for title, ((line, header), *others) in found[:1]:
+        names = named(_trimmed(header), f"{path}, sheet {title}, row {line}")
+        again = [name for name, ((_, head), *_) in found[1:] if _trimmed(head) == _trimmed(header)]
+        if again:
+            raise CollectError(
+                f"besides {title!r} these sheets have rows of the same columns: {', '.join(again)}",
+                where=str(path),
+                hint="put the rows into one sheet, or save each sheet as a CSV in UTF-8",
+            )
+        if len(found) > 1:
+            left = ", ".join(repr(name) for name, _ in found[1:])
+            log.warning("%s: sheet %r is read, not %s", path, title, left)
+        for place, cells in others:
+            row = row_of(names, [*cells, *[None] * (len(names) - len(cells))])
+            if row is not None:
+                yield place, row
+
+
+def _filled(sheet: Any) -> list[tuple[int, list[Any]]]:
+    sheet.reset_dimensions()  # which some programs write wrong
+    rows = ((number, [_value(v) for v in row]) for number, row in enumerate(sheet.values, start=1))
+    return [(number, row) for number, row in rows if any(v not in (None, "") for v in row)]
+
+
+def _value(value: Any) -> Any:
+    """As text what JSON has not: times of day; a date without a time is a date."""
+    if isinstance(value, datetime) and value.time() == datetime.min.time():
+        return value.date().isoformat()
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _trimmed(header: list[Any]) -> list[Any]:
+    while header and header[-1] in (None, ""):
+        header = header[:-1]
+    return header
+
+
+def _is_old(stream: IO[bytes]) -> bool:
+    stream.seek(0)
+    return stream.read(8) == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -1,0 +1,148 @@
+"""What is a row in JSON: lists of objects, what pandas writes, nested question sets, exports.
+
+Only shapes whose meaning is certain are read; anything else is an error that says what there is.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from papertune.collect.listings.cells import named, row_of
+from papertune.errors import CollectError
+from papertune.files import from_json
+
+Rows = Iterator[tuple[int, dict[str, Any] | str]]
+# under which names exports and APIs keep their rows, where they have other lists beside them
+LISTS = ("data", "items", "rows", "results", "records", "papers", "documents", "works", "articles",
+         "examples", "questions", "entries", "hits", "train", "test", "publications", "docs")  # fmt: skip
+_COLUMN = re.compile(
+    r"title|abstract|text|year|url|link|question|answer|instruction|input|output|prompt|response"
+    r"|completion|context|messages|conversations?",
+    re.IGNORECASE,
+)
+NO_OBJECT = "not a JSON object"
+IMPOSSIBLE = "no answer: is_impossible says that its text has none"
+
+
+def json_rows(text: str, path: Path) -> Rows:
+    """The rows of a whole JSON file, with the lines that they begin in where it is a list.
+
+    Raises:
+        CollectError: it is no JSON, or nobody can tell what its rows are.
+    """
+    try:
+        found = from_json(text)
+    except ValueError as error:
+        if (lines := _of_lines(text)) is not None:
+            yield from lines
+            return
+        where = f"{path}:{getattr(error, 'lineno', 1)}"
+        raise CollectError(f"not JSON ({error})", where=where) from None
+    if isinstance(found, list) and not any(isinstance(value, list) for value in found[:2]):
+        yield from _of_list(found, text)
+        return
+    rows = _of_object(found, str(path)) if isinstance(found, dict) else None
+    if rows is None:
+        raise CollectError(
+            f"not a JSON list of rows, but {_shape(found)}",
+            where=str(path),
+            hint='write [{"title": …}, {"title": …}], or one such object in each line of a .jsonl',
+        )
+    for number, row in enumerate(rows, start=1):
+        yield number, row if isinstance(row, dict | str) else NO_OBJECT
+
+
+def _of_lines(text: str) -> list[tuple[int, dict[str, Any] | str]] | None:
+    """The rows of a JSONL whose name says JSON; None where it is none."""
+    rows: list[tuple[int, dict[str, Any] | str]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = from_json(line)
+        except ValueError:
+            return None
+        rows.append((number, value if isinstance(value, dict) else NO_OBJECT))
+    return rows if len(rows) > 1 and any(isinstance(row, dict) for _, row in rows) else None
+
+
+def _of_list(found: list[Any], text: str) -> Rows:
+    # element by element once more, for the line in which each begins
+    scan, between = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
+    line, counted, end = 1, 0, text.find("[") + 1
+    for value in found:
+        start = between.match(text, end).end()  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, start), start
+        yield line, value if isinstance(value, dict) else NO_OBJECT
+        end = scan(text, start)[1]
+
+
+def _of_object(found: dict[str, Any], where: str) -> list[Any] | None:
+    """The rows that an object holds, or None."""
+    if isinstance(message := found.get("message"), dict) and "items" in message:  # Crossref
+        found = message
+    data, columns = found.get("data"), found.get("columns")
+    if isinstance(data, list) and isinstance(columns, list):  # pandas: split
+        names = named(columns, where)
+        return [row_of(names, row) if isinstance(row, list) else None for row in data]
+    lists = {name: value for name, value in found.items() if isinstance(value, list)}
+    if lists and len(lists) == len(found) > 1:
+        [*sizes] = {len(value) for value in lists.values()}
+        if len(sizes) == 1 and not all(isinstance(v[0], dict) for v in lists.values() if v):
+            return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+    objects = [name for name, value in lists.items() if value and isinstance(value[0], dict)]
+    known = [name for name in LISTS if name in objects]
+    chosen = objects if len(objects) == 1 else known if len(known) == 1 else []
+    if not chosen and len(lists) == 1:
+        chosen = [*lists]
+    if chosen:
+        rows: list[Any] = lists[chosen[0]]
+        if any(isinstance(row, dict) and isinstance(row.get("paragraphs"), list) for row in rows):
+            return list(_asked(rows))
+        return rows
+    inner = [value for value in found.values() if isinstance(value, dict)]
+    if found and len(inner) == len(found):
+        return _of_index(found, inner)
+    return None
+
+
+def _of_index(found: dict[str, Any], inner: list[dict[str, Any]]) -> list[Any] | None:
+    """Objects in an object are rows, or they are columns, whose names are then such."""
+    same = all(value.keys() == inner[0].keys() for value in inner)
+    if same and inner[0] and any(_COLUMN.search(name) for name in found):
+        if all(name.isdecimal() for name in inner[0]) or not any(map(_COLUMN.search, inner[0])):
+            return [{name: found[name][key] for name in found} for key in inner[0]]
+        return None
+    return inner if any(_COLUMN.search(name) for name in inner[0]) else None
+
+
+def _asked(articles: list[Any]) -> Iterator[dict[str, Any] | str]:
+    """The questions of a set that is nested as SQuAD is; each with the first of its answers."""
+    for article in articles:
+        for paragraph in article.get("paragraphs") or ():
+            for asked in paragraph.get("qas") or ():
+                if asked.get("is_impossible"):
+                    yield IMPOSSIBLE
+                    continue
+                answers = asked.get("answers") or [{}]
+                first = answers[0].get("text") if isinstance(answers[0], dict) else answers[0]
+                about = {"title": article.get("title"), "context": paragraph.get("context")}
+                yield {**about, **asked, "answer": asked.get("answer", first)}
+
+
+def _shape(found: Any) -> str:
+    """What a value is, for people."""
+    if isinstance(found, list):
+        return "a list of lists, whose columns have no names"
+    if not isinstance(found, Mapping):
+        return "a single value"
+    parts = [f"{name!r}: {_kind(value)}" for name, value in found.items()]
+    return f"an object with {', '.join(parts[:12]) or 'nothing'}"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list) else "a value"
