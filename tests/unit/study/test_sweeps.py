@@ -3,10 +3,12 @@
 import json
 
 import pytest
+import yaml
 
 from papertune.errors import SettingsError
 from papertune.study.experiment import Experiment
 from papertune.study.experiment_file import load_experiment
+from papertune.study.settings.notation import expand
 
 STUDY = """
 source: {kind: demo}
@@ -125,6 +127,8 @@ SERIES = {
         "models.b.after: 'a' is a sweep; take one of a-epochs1, a-epochs2"
     ),
     "a: {after: b}, b: {after: a}": "models.a.after: goes round in a circle, a → b → a",
+    "a: {after: b}, b: {after: b}": "models.b.after: goes round in a circle, b → b",
+    f"1: {{{FULL}}}, b: {{after: 1}}": "models.1: a name is a text; write it in quotes",
     "a: {after: b}, b: {method: full}": "models.b.base: missing",
 }
 
@@ -141,3 +145,35 @@ def test_errors_name_what_the_user_wrote(load, models, message):
     with pytest.raises(SettingsError) as error:
         load(models)
     assert str(error.value).count(message) == 1  # once, however many models have it
+
+
+LONG = 4000  # models, each after another: four times as many as Python's calls may be deep
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_series_may_be_as_long_as_a_file(load, backwards):
+    chain = [f"t{number}: {{after: t{number - 1}}}" for number in range(1, LONG)]
+    first = f"t0: {{{LORA}, lora: {{rank: 4}}}}"
+    models, _ = expand(
+        yaml.safe_load(f"{{{', '.join([first, *chain][:: -1 if backwards else 1])}}}")
+    )
+    assert list(models)[-1 if not backwards else 0] == f"t{LONG - 1}"
+    assert all(model["lora"] == {"rank": 4} for model in models.values())
+
+
+def test_a_long_circle_is_an_error_that_can_be_read(load):
+    ring = ", ".join(f"t{number}: {{after: t{(number + 1) % LONG}}}" for number in range(LONG))
+    with pytest.raises(SettingsError) as error:
+        load(ring)
+    told = str(error.value)
+    assert "models.t0.after: goes round in a circle, t0 → t1 → " in told and "→ t0" in told
+    assert len(told) < 1000
+
+
+def test_of_many_names_an_error_lists_some_and_the_nearest(load):
+    many = ", ".join(f"trial-{number}: {{{LORA}}}" for number in range(500))
+    with pytest.raises(SettingsError) as error:
+        load(f"{many}, last: {{after: trail-77}}")
+    told = str(error.value)
+    assert "models.last.after: 'trail-77' is none of trial-0, trial-1," in told
+    assert "'trial-77'?" in told and len(told) < 1000

@@ -44,6 +44,7 @@ SWEPT += [f"{part}.{key}" for part, kind in NESTED.items() for key in kind.model
 SHORT = {"training.learning_rate": "", "lora.rank": "r"}  # other keys stand there by their own name
 OWN = {"label", "sweep", "after"}  # what a trial does not take over from the one before
 MOST = 200  # models of one sweep
+SHOWN = 12  # names that an error lists
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -59,16 +60,20 @@ def expand(models: Mapping[str, Any]) -> tuple[Values, Origins]:
         ValueError: ``after`` or ``sweep`` cannot be resolved; names the key.
     """
     resolved: dict[str, Made] = {}
-    values: Values = {}
-    origins: Origins = {}
+    made: Made = {}
     for name in models:
-        for made, (chosen, keys) in _resolve(name, models, resolved, ()).items():
-            if made in values:
-                first = next(other for other in models if made in resolved[other])
-                again = f"models.{name}: makes another model {made!r}"
-                raise ValueError(f"{again}; models.{first} makes one")
-            values[made], origins[made] = chosen, keys
-    return values, origins
+        if not isinstance(name, str):
+            raise ValueError(f"models.{name}: a name is a text; write it in quotes")
+        for one in _in_turn(name, models, resolved):
+            resolved[one] = _resolved(one, models, resolved, made)
+            for own in resolved[one]:
+                if own in made:
+                    first, again = sorted((one, _origin(own, resolved)), key=[*models].index)
+                    twice = f"models.{again}: makes another model {own!r}"
+                    raise ValueError(f"{twice}; models.{first} makes one")
+            made |= resolved[one]
+    written = [item for name in models for item in resolved[name].items()]
+    return {own: one for own, (one, _) in written}, {own: keys for own, (_, keys) in written}
 
 
 def as_written(problem: str, origins: Origins) -> str:
@@ -82,33 +87,65 @@ def as_written(problem: str, origins: Origins) -> str:
     return f"{key}{colon}{message}"
 
 
-def _resolve(
-    name: str, models: Mapping[str, Any], resolved: dict[str, Made], waiting: tuple[str, ...]
+def _origin(made: str, resolved: Mapping[str, Made]) -> str:
+    """The first name in the file that stands for a model."""
+    return next(name for name, some in resolved.items() if made in some)
+
+
+def _in_turn(name: str, models: Mapping[str, Any], resolved: Mapping[str, Made]) -> Iterator[str]:
+    """The names that are to be resolved for one and are not yet, in their order, itself last.
+
+    Chains are as long as a series: no call within a call for each.
+    """
+    waiting = {name: None}  # each comes after the next
+    while waiting:
+        last = next(reversed(waiting))
+        before = next((one for one in _before(last, models) if one not in resolved), None)
+        if before in waiting:
+            circle = [*waiting]
+            circle = [*circle[circle.index(before) :], before]
+            shown = circle if len(circle) <= SHOWN else [*circle[: SHOWN - 2], "…", before]
+            where = f"models.{before}.after: goes round in a circle"
+            raise ValueError(f"{where}, {' → '.join(shown)}; one of them needs base and method")
+        if before is not None:
+            waiting[before] = None
+        else:
+            if last not in resolved:
+                yield last
+            del waiting[last]
+
+
+def _before(name: str, models: Mapping[str, Any]) -> list[str]:
+    """The names in the file that can stand for what a model comes after."""
+    after = _after(models[name])
+    if not after or after in models:
+        return [after] * bool(after)
+    # a single model of a sweep can be meant; its name begins with that of the sweep
+    sweeps = (one for one, model in models.items() if isinstance(model, dict) and "sweep" in model)
+    return [one for one in sweeps if after.startswith(f"{one}-")]
+
+
+def _after(values: Any) -> str:
+    return str(values.get("after") or "") if isinstance(values, dict) else ""
+
+
+def _resolved(
+    name: str, models: Mapping[str, Any], resolved: Mapping[str, Made], made: Made
 ) -> Made:
-    """The models that a name in the file stands for; ``waiting`` are those that come after it."""
-    if name in resolved:
-        return resolved[name]
-    if name in waiting:
-        circle = " → ".join([*waiting[waiting.index(name) :], name])
-        raise ValueError(f"models.{name}.after: goes round in a circle, {circle}")
+    """The models that a name in the file stands for; what it comes after is ``made`` already."""
     values, origins, sweep = models[name], {"": f"models.{name}"}, {}
     if isinstance(values, dict):
         sweep = values.get("sweep", {})
         values = {key: value for key, value in values.items() if key != "sweep"}
         origins |= {path: f"models.{name}.{path}" for path in _paths(values)}
-        if after := str(values.get("after") or ""):
-            for written, model in models.items():
-                # a single model of a sweep can be meant; its name begins with that of the sweep
-                sweeps = isinstance(model, dict) and "sweep" in model and after not in models
-                if after == written or (sweeps and after.startswith(f"{written}-")):
-                    _resolve(written, models, resolved, (*waiting, name))
-            made = {key: one for some in resolved.values() for key, one in some.items()}
+        if after := _after(values):
             if after not in made:
                 where = f"models.{name}.after: {after!r}"
                 if some := resolved.get(after):
-                    raise ValueError(f"{where} is a sweep; take one of {', '.join(some)}")
+                    raise ValueError(f"{where} is a sweep; take one of {_listed(some)}")
                 names = dict.fromkeys([*models, *made])
-                raise ValueError(f"{where} is none of {', '.join(names)}{nearest(after, names)}")
+                near = nearest(after, names)
+                raise ValueError(f"{where} is none of {_listed(names)}{near}")
             before, keys = made[after]
             if not isinstance(before, dict):
                 raise ValueError(f"models.{after}: not a mapping of keys")
@@ -118,8 +155,14 @@ def _resolve(
             values = _merged({key: before[key] for key in before if key not in left}, values)
             origins = keys | origins
     one = {name: (values, origins)}
-    resolved[name] = one if sweep == {} else dict(_swept(name, sweep, values, origins))
-    return resolved[name]
+    return one if sweep == {} else dict(_swept(name, sweep, values, origins))
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names, of many the first ones."""
+    told = list(names)
+    more = f" and {len(told) - SHOWN:,} more" if len(told) > SHOWN else ""
+    return ", ".join(told[:SHOWN]) + more
 
 
 def _swept(
