@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study reports doctor plan bundle unbundle export install test bench lint lock audit format schema readme clean
+.PHONY: help demo models study reports doctor plan profile bundle unbundle export install test bench lint lock audit format schema readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -82,6 +82,9 @@ doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=
 
 plan: .venv/installed ## show what EXPERIMENTS=... would submit, and its GPU-hours
 	@$(BIN)/python workflow/scripts/plan.py --profile $(or $(PROFILE),profiles/slurm) $(STUDY)
+
+profile: .venv/installed ## put PROFILE=profiles/ours where `snakemake --profile slurm` finds it; CALLED=... is another name
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.cluster.profile $(or $(PROFILE),$(firstword $(wildcard profiles/ours) profiles/slurm)) $(or $(CALLED),slurm)
 
 bundle: .venv/installed ## collect for EXPERIMENTS=... and pack it for a machine without internet
 	$(BIN)/snakemake bundle $(STUDY)

@@ -42,7 +42,7 @@ def site_profile(folder: Path, **site: str) -> Path:
     `slurm_partition` stands there twice: here `cpu_partition` and `gpu_partition`.
     """
     lines = (ROOT / "profiles/slurm/config.yaml").read_text().splitlines()
-    values = {"cpu_partition": "cpu", "gpu_partition": "gpu", "gpu_model": "toy"} | site
+    values = {"cpu_partition": "cpu", "gpu_partition": "gpu", "gpu_model": "toy-80gb"} | site
     # the tests have no time to wait for
     values.setdefault("slurm-init-seconds-before-status-checks", "1")
     values.setdefault("latency-wait", "5")

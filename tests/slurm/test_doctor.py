@@ -31,7 +31,7 @@ def test_the_doctor_finds_nothing_wrong_where_all_fits_though_nodes_may_be_down(
     said = study.run(site_profile(study.folder / "profile"), target="doctor")
     assert "ok Slurm 22.05" in said
     assert "ok squeue tells how jobs ended" in said
-    assert "(1 toy GPU, 1 CPU, 2000 MB, 10 minutes): gpu takes it" in said
+    assert "(1 toy-80gb GPU, 1 CPU, 2000 MB, 10 minutes): gpu takes it" in said
     assert "(1 CPU, 4000 MB, 60 minutes): cpu takes it" in said
     # score and others ask for an hour more in each attempt, and partitions have one hour
     late = "score, compare, count_stages, find_suspects, compare_without_suspects"
@@ -52,7 +52,7 @@ def test_the_doctor_finds_nothing_wrong_where_all_fits_though_nodes_may_be_down(
         ({}, {"gpu_partition": "nope"}, "Invalid partition name"),
         ({}, {"gpu_model": "a100"}, "gpu has no node with 1 a100 GPUs"),
         ({}, {"constraint": "big"}, "set or delete constraint"),
-        (compute(gpu=3), {}, "gpu has no node with 3 toy GPUs (at most 2)"),
+        (compute(gpu=3), {}, "gpu has no node with 3 toy-80gb GPUs (at most 2)"),
         (compute(nodes=3), {}, "gpu has 2 such nodes, not 3"),
         (compute(nodes=2), {"launcher": "\"''\""}, "nothing starts processes on 2 nodes"),
         (compute(runtime=61), {}, "gpu lets jobs run for 60 minutes, not 61"),
@@ -105,7 +105,29 @@ def test_a_run_gets_what_it_asks_for(cluster_with_accounting, tmp_path):
         cluster.until(lambda: any(job.rule == "train" for job in cluster.jobs()), "a job", 60)
         [train] = [job for job in cluster.jobs() if job.rule == "train"]
         given = cluster.run("scontrol", "show", "job", str(train.id))
-        assert "NumCPUs=16 " in given and "gres:gpu:toy:2" in given.replace("/", ":")
+        assert "NumCPUs=16 " in given and "gres:gpu:toy-80gb:2" in given.replace("/", ":")
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(
+    ("site", "given"),
+    [
+        ({"gpu_option": "gres", "memory_option": "mem-per-cpu"}, "MinMemoryCPU=1000M"),
+        ({"gpu_option": "gpus-per-node"}, "MinMemoryNode=2000M"),
+    ],
+)
+def test_gpus_and_memory_are_asked_for_as_the_site_takes_them(cluster, tmp_path, site, given):
+    study = ClusterStudy(tmp_path / "study").make(**compute(threads=2))
+    process = study.start(site_profile(study.folder / "profile", **site), target="models")
+    try:
+        cluster.until(lambda: study.jobs(cluster), "a job", 60)
+        [train] = study.jobs(cluster)
+        cluster.wait(train.id, "COMPLETED", seconds=60)
+        said = cluster.run("scontrol", "show", "job", str(train.id))
+        assert given in said and "gpu:toy-80gb:1" in said, said
+        assert "TresPerNode=" in said and "TresPerJob=" not in said
+        study.has_ended_well(process, 60)
+    finally:
+        process.kill()

@@ -43,7 +43,7 @@ def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
         wait_for(lambda: "step 3/60" in log.read_text(), process)
         [first] = trainings(cluster)
         given = cluster.run("scontrol", "--details", "show", "job", str(first.id))
-        assert re.search(r"Nodes=g\[1-2\] \S+ \S+ GRES=gpu:toy:1\(", given), given  # on each
+        assert re.search(r"Nodes=g\[1-2\] \S+ \S+ GRES=gpu:toy-80gb:1\(", given), given  # on each
         cluster.run("scancel", "--signal=TERM", str(first.id))  # to its processes
         study.has_ended_well(process, 120)
     finally:

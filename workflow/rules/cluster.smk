@@ -8,10 +8,13 @@ from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from papertune.cluster import doctor, findings, hub, leftovers, machine, needs
-from papertune.cluster import requests, slurm
+from papertune.cluster import executor as plugin, requests, session
 
 
 include: "planned_jobs.smk"
+
+# the executor takes Slurm's variables out of it
+STARTED_IN = dict(os.environ)
 
 
 def note_settings():
@@ -31,10 +34,14 @@ def note_settings():
         records.max_checksum_file_size = limit
 
 
+def told_of_session():
+    return session.check_session(STARTED_IN, workflow.resource_settings.nodes)
+
+
 def check_run():
     """Before the first job: the whole doctor if asked for, else what ends in failure for sure."""
     executor = executor_of_run()
-    submits = slurm.submits(executor)
+    submits = plugin.submits(executor)
     if not submits:
         load_libraries()  # beside the checks
     folders = ["results", config["store"], RESOURCES]
@@ -45,9 +52,10 @@ def check_run():
                 task for item in LAYOUTS.values() for task in footprint.tasks_of(item)
             ]
             found = doctor.examine(executor, kinds_of_experiments(), LAYOUTS, folders)
+            place = told_of_session() if submits else ()
             fits = machine.check_memory(tasks, memory_there())
             wants = needs.check_needs(LAYOUTS.values(), RESOURCES)
-            if not findings.show_all(itertools.chain(found, told, fits, wants)):
+            if not findings.show_all(itertools.chain(found, place, told, fits, wants)):
                 # all is said; of an error Snakemake would say where in its rules it arose
                 sys.exit(1)
             return
@@ -65,6 +73,7 @@ def check_run():
         if submits:
             found = [
                 *doctor.check_cluster(executor, kinds_of_run()),
+                *told_of_session(),
                 *machine.check_folders(folders),
                 *hub.check_models(models_of_run(), EXPERIMENTS),
                 *found,
@@ -73,6 +82,7 @@ def check_run():
         for finding in findings.doubts_unless_wrong(found, what):
             print(finding, file=sys.stderr)
         if submits:
+            plugin.adapt()
             leftovers.remember(executor.run_uuid)
             note_settings()
         else:

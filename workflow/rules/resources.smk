@@ -55,7 +55,9 @@ def gpus_of_a_node(wildcards, attempt, rulename):
     if gpus and model:
         asked = {"input": [], "attempt": attempt, "threads": 1, "rulename": rulename}
         model = model.evaluate(wildcards, **asked, async_run=workflow.async_run).value
-    return ":".join(filter(None, ("gpu", model, str(gpus)))) if gpus else None
+    return (
+        ":".join(filter(None, ("gpu", str(model or ""), str(gpus)))) if gpus else None
+    )
 
 
 def nodes(wildcards):

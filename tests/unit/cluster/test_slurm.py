@@ -55,6 +55,14 @@ def test_partitions_are_read_with_their_nodes():
         ("gpu:a100:4(S:0-1)", "drng", {"a100": 4}, 0),
         ("gpu:a100:2(S:0),gpu:v100:1(S:1),lustre:1", "idle*", {"a100": 2, "v100": 1}, 0),
         ("gpu:a100_1g.5gb:7", "maint", {"a100_1g.5gb": 7}, 0),
+        ("gpu:nvidia-a100-80gb:4(S:0,2-3)", "idle", {"nvidia-a100-80gb": 4}, 3),
+        (
+            "gpu:a100-sxm4-40gb:2(S:0),gpu:1g.10gb:7,mps:400",
+            "mix",
+            {"a100-sxm4-40gb": 2, "1g.10gb": 7},
+            3,
+        ),
+        ("tmp:1,gpu:3090:no_consume:8", "idle", {"3090": 8}, 3),
         ("shard:8", "drain$", {}, 0),
     ],
 )

@@ -7,6 +7,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any
 
+from papertune.cluster import executor as plugin
 from papertune.cluster import hub, leftovers, machine, slurm
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.requests import Ask, Kind, why_not
@@ -26,7 +27,7 @@ def examine(
 
     The folders are those where results and finished work lie.
     """
-    if slurm.submits(executor):
+    if plugin.submits(executor):
         yield from check_cluster(executor, kinds)
     elif not slurm.missing_tools():
         yield doubt(
@@ -136,7 +137,7 @@ def _check_kind(executor: Any, same: list[Kind], there: list[Partition]) -> Iter
         )
     try:
         with ONE:
-            wanted = slurm.options(executor, same[0].rule, ask.resources, ask.threads)
+            wanted = plugin.options(executor, same[0].rule, ask.resources, ask.threads)
     except ClusterError as error:
         yield wrong(f"{rules}: {error.what}", error.hint or f"see `your site` in {PROFILE}")
         return

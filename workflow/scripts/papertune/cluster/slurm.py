@@ -5,20 +5,16 @@ Every question ends after some seconds; one that gets no answer raises a Cluster
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 from papertune.errors import PapertuneError, one_line
 
 TOOLS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
-EXECUTOR = "snakemake_executor_plugin_slurm"  # the module of what submits, a plugin of Snakemake
 PARTITION = "slurm_partition"  # the resource that names a partition
 CUT = "\x1f"  # between the columns of a table
 QUEUE = {"id": "%i", "run": "%j", "state": "%T", "folder": "%Z", "comment": "%k"}
@@ -26,6 +22,8 @@ NODES = {
     **{"name": "%P", "available": "%a", "limit": "%l", "nodes": "%D"},
     **{"cpus": "%c", "memory": "%m", "gres": "%G", "state": "%t"},
 }
+# ``gpu:4``, ``gpu:a100-sxm4-40gb:4(S:0-1)``, ``gpu:a100:no_consume:4``; others stand before and behind
+GPUS = re.compile(r"(?:^|,)gpu:(?:([^:,()]+):)?(?:no_consume:)?(\d+)(?![^,(])")
 UNITS = (86_400, 3_600, 60, 1)  # seconds of a day, an hour, a minute
 UP = {"idle", "mix", "alloc", "comp", "plnd"}  # states of nodes that take jobs
 
@@ -149,7 +147,7 @@ def read_partitions(text: str) -> list[Partition]:
     for row in rows_of(text, NODES):
         usable = re.sub(r"(?<!\W)\W++$", "", row["state"]) in UP and "*" not in row["state"]
         gpus: Counter[str] = Counter()
-        for model, count in re.findall(r"(?:^|,)gpu:(?:([^:,()]+):)?(\d+)", row["gres"]):
+        for model, count in GPUS.findall(row["gres"]):
             gpus[model] += int(count)  # of ``gpu:a100:4(S:0-1),gpu:2``
         cpus, memory, nodes = (int(row[name].rstrip("+")) for name in ("cpus", "memory", "nodes"))
         name, seconds = row["name"].rstrip("*"), seconds_of(row["limit"])  # None for ``infinite``
@@ -158,46 +156,6 @@ def read_partitions(text: str) -> list[Partition]:
         shape = Shape(cpus, memory, gpus, nodes, up=nodes if usable else 0)
         found.setdefault(name, new).shapes.append(shape)
     return list(found.values())
-
-
-def submits(executor: Any) -> bool:
-    """Whether a Snakemake executor submits to Slurm."""
-    return type(executor).__module__ == EXECUTOR
-
-
-def options(executor: Any, rule: str, resources: Mapping[str, Any], threads: int) -> list[str]:
-    """The options that the executor would give to sbatch; ClusterError where it would not submit."""
-    # the plugin's own functions are what is submitted with; where it runs, they are there
-    submit_string, utils, validation = (
-        import_module(f"{EXECUTOR}.{name}") for name in ("submit_string", "utils", "validation")
-    )
-    job = SimpleNamespace(name=rule, resources=_Resources(resources), threads=threads)
-    try:
-        validation.validate_slurm_extra(job)
-        values = {
-            "run_uuid": "papertune-check",
-            "slurm_logfile": os.devnull,
-            "comment_str": rule,
-            "account": next(executor.get_account_arg(job)),
-            "partition": executor.get_partition_arg(job),
-            "workdir": executor.workflow.workdir_init,
-        }
-        settings = executor.workflow.executor_settings
-        call = submit_string.get_submit_command(job, values, settings=settings)
-        return shlex.split(call + utils.set_gres_string(job))[1:]
-    except FileNotFoundError as error:  # it guesses accounts with commands that may be missing
-        raise ClusterError(
-            f"the executor wants {error.filename}, which is not installed",
-            hint="name the account in the profile: slurm_account",
-        ) from None
-    except Exception as error:  # Snakemake's own errors, which the library does not know
-        raise ClusterError(" ".join(str(error).split())) from None
-
-
-class _Resources(dict[str, Any]):
-    """Resources as the plugin reads them: as attributes and with ``get``."""
-
-    __getattr__ = dict.get
 
 
 def refusal(wanted: list[str], partition: str = "") -> str:

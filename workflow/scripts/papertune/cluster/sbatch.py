@@ -1,0 +1,91 @@
+"""Run sbatch, and again where its refusal passes: python sbatch.py PID [what sbatch is given].
+
+Snakemake's plugin runs this in the place of sbatch. A limit on how many jobs a user may have in the
+queue, or a controller that is busy or away, is no fault of the job: this waits for as long as the
+Snakemake that asks (PID) lives, and says so on its terminal. Where an answer was lost on its way, the
+job may be in the queue: it is looked for there before it is submitted again. Needs Python alone.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from itertools import pairwise
+
+# in Slurm's words
+FULL = r"MaxSubmit|MaxJobCount|temporarily unable to accept"
+AWAY = r"Unable to contact|Connection refused|Connection reset|Resource temporarily unavailable"
+LOST = r"timed out|Zero Bytes|Transport endpoint|Unexpected message|Communication connection"
+PAUSES = (2, 5, 10, 30, 60)  # seconds; the last again and again
+HINT = "`make doctor` with this profile says what the cluster wants; see profiles/slurm/README.md"
+
+
+def run(*command: str) -> "subprocess.CompletedProcess[str]":
+    """A command and what it says."""
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+
+
+def passes(said: str) -> bool:
+    """Whether a refusal is of a kind that ends by itself."""
+    return bool(re.search(f"{FULL}|{AWAY}|{LOST}", said, re.I))
+
+
+def already(given: list[str]) -> str | None:
+    """The id of the job that was submitted with these options and has not ended.
+
+    None if there is none. Raises RuntimeError while the queue does not say.
+    """
+    named = dict(pairwise(given))
+    form = "--format=%i\x1f%k"
+    queue = run("squeue", "--me", "--noheader", f"--name={named.get('--job-name')}", form)
+    if queue.returncode:
+        raise RuntimeError(queue.stderr)
+    for line in queue.stdout.splitlines():
+        number, _, comment = line.partition("\x1f")
+        if comment == named.get("--comment"):
+            return number.partition("_")[0]
+    return None
+
+
+def tell(snakemake: int, line: str) -> None:
+    """Write to the terminal, or the file, that a Snakemake writes to."""
+    with suppress(OSError), open(f"/proc/{snakemake}/fd/2", "a", encoding="utf-8") as stream:
+        stream.write(f"{line}\n")
+
+
+def submit(snakemake: int, given: list[str]) -> int:
+    """Submit; what sbatch prints is printed. Returns its status."""
+    lost, refused = False, 0
+    while True:
+        try:
+            if lost and (number := already(given)):
+                print(number)
+                return 0
+            done = run("sbatch", *given)
+            said = done.stderr
+        except RuntimeError as error:
+            done, said = None, str(error)
+        if done and (done.returncode == 0 or not passes(said)):
+            sys.stdout.write(done.stdout)
+            sys.stderr.write(said)
+            if done.returncode:
+                sys.stderr.write(f"What to do: {HINT}\n")
+            return done.returncode
+        # what was said while the controller was away was said before it took anything
+        lost = lost or bool(re.search(LOST, said, re.I))
+        pause = PAUSES[min(refused, len(PAUSES) - 1)]
+        if refused == 0:
+            words = " ".join(line.strip() for line in said.splitlines())
+            tell(snakemake, f"Slurm takes no more jobs for now, asked again until it does: {words}")
+        refused += 1
+        end = time.monotonic() + pause
+        while time.monotonic() < end:
+            time.sleep(0.5)
+            if not os.path.exists(f"/proc/{snakemake}"):
+                return 1
+
+
+if __name__ == "__main__":
+    sys.exit(submit(int(sys.argv[1]), sys.argv[2:]))
