@@ -21,6 +21,11 @@ WALLS = r"""
 <p>Please verify that you are a human to go on.</p> ⇒ captcha
 <title>x</title><p>Press &amp; Hold to confirm that you are a human</p> ⇒ captcha
 <p>Your IP address has been blocked because of automated requests</p> ⇒ captcha
+<title>ScienceDirect</title><h1>There was a problem providing the content you requested</h1> ⇒ Elsevier
+<title>Cookie Absent</title><p>Your browser must accept cookies.</p> ⇒ cookies
+<title>Cookies required</title><p>Please enable cookies.</p> ⇒ cookies
+<title>Verification Required</title><p>Please complete the challenge below.</p> ⇒ security check
+<title>Security Verification</title><p>Please wait.</p> ⇒ security check
 <p>Our systems have detected unusual traffic from your network ⇒ captcha
 """
 PROSE = "We ask whether a small model gains from reading the pages it is asked about. "
@@ -39,6 +44,8 @@ def test_challenges_are_known(html, kind):
         "<script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script>"
         f"<div class='g-recaptcha'></div><p>{PROSE * 20}</p>",
         "<title>CAPTCHA: Using Hard AI Problems for Security</title><div id=abstract></div>",
+        "<title>Cookies Required: A Study of Bakers</title><div id=abstract></div>",
+        f"<h1>A problem</h1><p>There was a problem providing the content you requested</p><p>{PROSE * 45}</p>",
         f"<h2>Access denied: who reads pages?</h2><p>{PROSE}</p>",
         "<title>Access Denied: A History of Locks</title><div id=abstract></div>",
         '{"result": "verify that you are a human"}',

@@ -27,6 +27,13 @@ _NEWS_TYPE = re.compile(
 )
 _NEWS_BODIES = words("single-post node-type-news post-template-default")
 _KINDS = ("dc.type", "citation_article_type", "article:section", "prism.section", "prism.genre")
+_NOT_FOUND = re.compile(
+    r"\W*(?:(?:error|http)\W{0,3})?404\b(?!.{60})|.{0,30}\b(?:page|document|article|item|doi|resource"
+    r"|content|file)"
+    r"(?: you requested| requested)?(?: was| is| has| could| cannot| can)?(?: not| been)?(?: be)? "
+    r"(?:not found|found|does(?: not|n[’']t) exist|(?:no longer |un)available|removed)\W*(?:$|[|·–—-])",
+    re.IGNORECASE,
+)
 _DATED = re.compile(r"^/(?:19|20)\d\d/\d\d?/(?:\d\d?/)?[\w-]+/?$")  # as blogs have it
 
 
@@ -82,6 +89,13 @@ def is_news(soup: BeautifulSoup, url: str) -> bool:
     return body is not None and bool(
         {"single-post", "node-type-news", "post-template-default"} & set(body.get("class") or ())
     )
+
+
+def is_not_found(soup: BeautifulSoup) -> bool:
+    """A page that says in its title that there is none, with whatever status it came."""
+    headings = (soup.find("title"), soup.find("h1"))
+    names = [" ".join(heading.get_text().split()) for heading in headings if heading is not None]
+    return any(map(_NOT_FOUND.match, names)) and not is_scholarly(soup)
 
 
 def is_about(text: str, title: str) -> bool:

@@ -9,7 +9,7 @@ only where it is a beginning itself, and never to a section.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bs4 import BeautifulSoup
 
@@ -19,12 +19,14 @@ from papertune.collect.texts.about_page import (
     declared_language,
     is_about,
     is_news,
+    is_not_found,
     is_scholarly,
 )
 from papertune.collect.texts.endings import trimmed
 from papertune.collect.texts.is_abstract import (
     is_abstract,
     is_cut,
+    is_dangling,
     is_description,
     is_fuller,
     is_part,
@@ -39,7 +41,7 @@ from papertune.collect.texts.sections import (
     paragraph_with,
     sections,
 )
-from papertune.collect.texts.text import clean
+from papertune.collect.texts.text import clean, letters
 from papertune.sentences import terms
 
 # names of meta tags, the surest first
@@ -75,6 +77,8 @@ def best_abstract(html: str, url: str) -> Found | None:
         url: Where it came from; chooses the publisher's extractors.
     """
     soup = markup.parsed(html)
+    if is_not_found(soup):
+        return None
     news = is_news(soup, url)
     found = _judged(_candidates(soup, html, url, news), soup)
     if not found or found[0].truncated:
@@ -91,6 +95,8 @@ def best_abstract(html: str, url: str) -> Found | None:
     for other in [*found[1:], *whole]:
         if _is_better(other, first):
             first = other
+    if first.truncated and any(_ends_so(other, first) for other in [*found, *whole]):
+        return replace(first, truncated=False)
     if first.truncated and len(first.text) < 80:
         # what is cut before it says what it is about is worth less than another's whole
         return next((other for other in found if not other.truncated), first)
@@ -123,6 +129,12 @@ def _is_better(other: Found, first: Found) -> bool:
     if other.truncated or not is_fuller(other.text, first.text):
         return False
     return other.is_sure or not first.is_sure or is_part(first.text)
+
+
+def _ends_so(other: Found, first: Found) -> bool:
+    """The page shows the same text, which then has no full stop where it was printed either."""
+    shown = not other.is_sure or other.found_by.startswith("publisher:")
+    return shown and not is_dangling(first.text) and letters(other.text) == letters(first.text)
 
 
 def _in_paragraph(soup: BeautifulSoup, cut: str) -> list[Found]:

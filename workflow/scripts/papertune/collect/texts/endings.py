@@ -81,6 +81,7 @@ _ANOTHER = (
     r"|Visual|Video)"
     r" (?:[Ss]ummary|SUMMARY|[Aa]bstract|ABSTRACT|[Tt]easer)\b ?[:.—–]?(?= ?[A-Z])"
     r"|Significance [Ss]tatement ?[:.]?(?= ?[A-Z])|Public [Ii]nterest [Ss]tatement\b|Teaser ?:|TL;DR ?:"
+    r"|@(?:[Aa]rticle|[Ii]n[Pp]roceedings|[Ii]n[Cc]ollection|[Bb]ook|[Mm]isc|[A-Z]{4,16}) ?\{"
 )
 # the place in a journal: J. Comp. Neurol. 500:1–10, 2007
 _PLACE = (

@@ -57,7 +57,8 @@ _WALL = re.compile(
     r" (?:blocked|denied|limited)|too many requests|we(?:'ve| have) detected (?:unusual|that)"
     r"|our systems have detected|unusual traffic|why (?:am i|have i been)|performing security"
     r"|please (?:complete|solve|wait|stand by)|one more step|(?:page|error|document) not found"
-    r"|404\b|403\b|an? (?:unexpected )?error (?:has )?occurred|something went wrong|loading(?:\W*$|\.\.\.|…))"
+    r"|404\b|403\b|an? (?:unexpected )?error (?:has )?occurred|something went wrong|loading(?:\W*$"
+    r"|\.\.\.|…))"
     r"|unusual (?:traffic|activity) from your (?:computer|network|ip|device)"
     r"|enable javascript and cookies to continue|security check to access",
     re.IGNORECASE,
@@ -96,7 +97,8 @@ _CITATION = tuple(
     re.compile(form)
     for form in (
         r"(?i)^\(?\(?(?:19|20)\d\d\)?\.\s",
-        r"(?i)\bpp?\.\s*\d+|\bpages? \d+\s*[-–]\s*\d+|\b\d+\s*\(\d+\)\s*[,:]\s*\d+|\b\d{1,5}[-–]\d{1,5}\.?$",
+        r"(?i)\bpp?\.\s*\d+|\bpages? \d+\s*[-–]\s*\d+|\b\d+\s*\(\d+\)\s*[,:]\s*\d+"
+        r"|\b\d{1,5}[-–]\d{1,5}\.?$",
         r"(?i)\bvol(?:ume)?\.?\s*\d+|\b(?:no|issue|iss)\.?\s*\d+",
         r"(?i)\bdoi(?::|\.org)|\bdoi\b\s*10\.",
         r"(?i)\bIS[BS]N\b|\bPMID\b|\barXiv:\d",
@@ -113,7 +115,18 @@ _NO_DESCRIPTION = re.compile(
     r"|\bcookies?\b|\bsubscri(?:be|ption)\b|all rights reserved|digital library|\bsign (?:in|up)\b"
     r"|\blog ?in\b|\bdownload\b|\bfull[- ]text access\b|official (?:site|website|home)|request pdf"
     r"|read the (?:full|latest)|free access to|\bwebsite\b|home ?page|non-?profit"
-    r"|scientific, technical|delivering full text|electronic proceedings",
+    r"|scientific, technical|delivering full text|electronic proceedings"
+    r"|^\W*(?:discover|explore|browse|find|search|buy|shop|order|visit|join|learn|welcome|read|access|get"
+    r"|check out|stay|take|watch|listen|view|see|request|submit|publish)\b"
+    r"|\byou(?:rs?|'re|’re)?\b|\bour (?:platform|community|authors|journals?|books|collections?"
+    r"|catalogue|catalog"
+    r"|services?|customers|clients|readers|members|mission|company|portfolio|experts|archives?"
+    r"|repository)\b"
+    r"|^.{2,80}? (?:is|are) (?:an?|the|one of)\b.{0,60}?\b(?:publishers?|providers?|platforms?|portals?"
+    r"|repositor"
+    r"(?:y|ies)|archives?|societ(?:y|ies)|associations?|universit(?:y|ies)|institutes?|websites?"
+    r"|librar(?:y|ies)"
+    r"|communit(?:y|ies)|non-?profits?|charit(?:y|ies)|compan(?:y|ies)|home (?:of|for))\b",
     re.IGNORECASE,
 )
 _ELLIPSIS = re.compile(
@@ -148,7 +161,8 @@ _FIRST_PART = re.compile(
     re.IGNORECASE,
 )
 _LAST_PART = re.compile(
-    r"\b(?:conclusions?|results?|findings|interpretation|discussion|significance|summary)\b[\w\s/&]{0,30}[:.]",
+    r"\b(?:conclusions?|results?|findings|interpretation|discussion|significance"
+    r"|summary)\b[\w\s/&]{0,30}[:.]",
     re.IGNORECASE,
 )
 _TAIL = re.compile(
@@ -224,6 +238,11 @@ def is_unfinished(text: str) -> bool:
         or _ADDRESS.search(text.rpartition(" ")[2])
     )
     return not end or is_cut(text)
+
+
+def is_dangling(text: str) -> bool:
+    """It ends in an ellipsis, or at a word that asks for another."""
+    return bool(_ELLIPSIS.search(text) or _DANGLING.search(text))
 
 
 def without_ellipsis(text: str) -> str:

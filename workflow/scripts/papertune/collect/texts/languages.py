@@ -1,7 +1,7 @@
 """Languages of science: what they call an abstract, what stands in its place, and which a text is in."""
 
 import re
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from papertune.sentences import BETWEEN, WORD, flat, grams, is_spaceless, sentences
 
@@ -58,9 +58,9 @@ _SMALL = {
     "en": "the of and in to is that for with as by are on we this from be which was were an at it not"
     " have has can our these between their using how what its or but",
     "de": "der die das und den von zu mit sich des auf für ist im dem nicht ein eine einer eines als"
-    " auch werden aus wird bei wurde sind oder zur zum nach wir über durch",
-    "fr": "le la les des et en du un une est que dans pour par sur avec qui au aux ce ces sont nous"
-    " cette ont être d l plus chez",
+    " auch werden aus wird bei wurde sind oder zur zum nach wir über durch sie dass aber wie",
+    "fr": "le la les de des et en du un une est que dans pour par sur avec qui au aux ce ces sont nous"
+    " cette ont être d l plus chez il ils elle leur mais ou",
     "es": "el la los las de del y en que un una por con se para es al lo como más son su sus este esta"
     " entre fue ha sobre",
     "pt": "o a os as de do da dos das e em que um uma por com se para é ao no na nos nas como mais são"
@@ -83,6 +83,7 @@ _SMALL = {
     "cyrillic uk": "і в на з та для що не до як у за це були",
 }
 _SMALL_WORDS = {name: frozenset(said.split()) for name, said in _SMALL.items()}
+_QUOTED = re.compile('[„“«"][^„“”«»"]{60,400}[“”»"]')
 _BEFORE = re.compile(rf"^\W*(?:abstract|summary|{ABSTRACT})\b\s*[:：.—–|\]】-]*\s*", re.IGNORECASE)
 
 
@@ -123,14 +124,12 @@ def by_language(text: str) -> list[tuple[str, str]]:
 
     One of a single language is one part. A quotation or a title in another language is no part.
     """
-    said: list[tuple[str, int]] = []
-    text, end = flat(text), 0
+    text, end, places = flat(text), 0, []
     for sentence in sentences(text):
-        language = language_of(sentence) if len(sentence) > 25 or is_spaceless(sentence) else ""
-        said.append((language or (said[-1][0] if said else ""), end))
+        places.append(end)
         end = text.find(sentence, end) + len(sentence)
-    known = next((name for name, _ in said if name), "")
-    said = [(name or known, at) for name, at in said]
+    names = _named([text[at:end] for at, end in pairwise([*places, len(text)])])
+    said = list(zip(names, places, strict=True))
     starts = [next(group) for _, group in groupby(said, key=lambda pair: pair[0])]
     ends = [start for _, start in [*starts[1:], ("", len(text))]][: len(starts)]
     parts = [(name, text[at:end].strip()) for (name, at), end in zip(starts, ends, strict=True)]
@@ -140,8 +139,29 @@ def by_language(text: str) -> list[tuple[str, str]]:
     return [(name, _BEFORE.sub("", part)) for name, part in parts]
 
 
+def _named(parts: list[str]) -> list[str]:
+    """The language of each sentence; of what tells nothing, the neighbour's that it is more like."""
+    names = [language_of(part) if len(part) > 25 or is_spaceless(part) else "" for part in parts]
+    # a script is not enough where its language is known
+    names = ["" if name == "cyrillic" and "cyrillic ru" in names else name for name in names]
+    words = {name: set[str]() for name in names}
+    for name, part in zip(names, parts, strict=True):
+        words[name] |= stems(part)
+    for place, name in enumerate(names):
+        if not name:
+            before = names[place - 1] if place else ""
+            after = next(filter(None, names[place:]), before)
+            mine = stems(parts[place])
+            is_after = not before or len(mine & words[after]) > len(mine & words[before])
+            names[place] = after if is_after else before
+    return names
+
+
 def _is_little(text: str) -> bool:
-    return len(text) < (40 if is_spaceless(text) else 120)
+    """Too little to be an abstract of its own, or a quotation."""
+    if _QUOTED.search(text):
+        return True
+    return len(text) < (40 if is_spaceless(text) else 120 if text.isascii() else 80)
 
 
 def language_among(texts: list[tuple[str, str]], title: str, declared: str = "") -> str:

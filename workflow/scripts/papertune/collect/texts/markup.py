@@ -75,7 +75,8 @@ _SUMMARY = re.compile(r"\W*summary\W*$", re.IGNORECASE)
 _INTRODUCTION = re.compile(r"\W*introduction\W*$", re.IGNORECASE)
 _MORE = re.compile(
     r"^\W*(?:(?:show|read|see|view|load|hide|collapse|expand)\s+(?:more|less|all|full|abstract)"
-    r"(?:\s+abstract)?|more|less|\(more\)|\[more\]|translate|listen|pdf)\W*$",
+    r"(?:\s+abstract)?|(?:view|read|see|download|show) (?:the )?(?:full[- ]?text|pdf|article"
+    r"|paper)(?: pdf)?|full[- ]text|more|less|\(more\)|\[more\]|translate|listen|pdf)\W*$",
     re.IGNORECASE,
 )
 

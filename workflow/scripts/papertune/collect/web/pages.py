@@ -38,7 +38,12 @@ CHALLENGES: dict[str, tuple[str, str]] = {
     "AWS WAF": ("human verification", "window[.]gokuprops"),
     "Imperva": (r"pardon our interruption(\.\.\.)?", "incapsula incident id"),
     "DDoS-Guard": ("ddos-guard", "/[.]well-known/ddos-guard/js-challenge"),
-    "security check": ("security check", ""),
+    "security check": (r"(?:security|human) (?:check|verification)|verification required!?", ""),
+    "Elsevier": ("", "there was a problem providing the content you requested"),
+    "cookies": (
+        r"cookies? (?:absent|(?:are |is )?(?:required|disabled|needed)|not (?:supported|enabled))",
+        "",
+    ),
     "bot check": (r"bot (verification|detection)|robot check|validate user|are you a robot\?", ""),
     "F5": ("request rejected", "your support id is"),
     "Akamai": ("access denied", "errors[.]edgesuite[.]net"),
@@ -68,6 +73,7 @@ WEAK = re.compile(
 FEW_WORDS = 150
 # titles of pages that servers send, with status 200 too, where they fail
 FAILS = re.compile(
+    r"(?:[\w ]{2,30} [|:–-] )?"
     r"(?:(?:http|error)\W*)*(?:(?:429|50[0-9])\W*)?(?:internal server error|server error|bad gateway"
     r"|gateway time-?out|service (?:temporarily )?unavailable|too many requests|rate limit exceeded"
     r"|(?:temporarily|currently) unavailable|(?:site |website |system )?(?:is )?(?:temporarily |currently )?"
