@@ -31,8 +31,9 @@ def papers(folder, years: dict[int | None, int], suffix: str = "csv"):
         for n in range(count)
     ]
     if suffix == "csv":
-        lines = [",".join(f'"{row.get(name, "")}"' for name in [*rows[0], "year"]) for row in rows]
-        path.write_text("\n".join([",".join([*rows[0], "year"]), *lines]))
+        names = list(dict.fromkeys([*rows[0], "year"]))
+        lines = [",".join(f'"{row.get(name, "")}"' for name in names) for row in rows]
+        path.write_text("\n".join([",".join(names), *lines]))
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path

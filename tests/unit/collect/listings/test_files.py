@@ -1,5 +1,7 @@
 """Listings out of local files, and what a bad row costs."""
 
+import json
+
 import pytest
 
 from listed import rows_of
@@ -35,10 +37,10 @@ def test_rows_become_documents(listed):
     [
         ({**ROW, "title": " "}, "no title"),
         ({**ROW, "paper_url": ""}, "neither paper_url nor doi"),
-        ({**ROW, "paper_url": "", "doi": "n/a"}, "'n/a' is no DOI"),
+        ({**ROW, "paper_url": "", "doi": "n/a"}, "neither paper_url nor doi"),
         ({**ROW, "paper_url": "http://[", "doi": ""}, "paper_url is no url"),
         ({**ROW, "paper_url": 7}, "paper_url is no text"),
-        ({**ROW, "abstract": ["x"]}, "abstract is no text"),
+        ({**ROW, "abstract": ["x", "y"]}, "abstract is no text"),
         ("text", "not a JSON object"),
     ],
 )
@@ -78,12 +80,12 @@ def test_a_column_may_have_the_category(written, name):
     documents, rejections = rows_of(FilesSource.model_validate(source))
     assert [one.category for one in documents] == ["computer vision", ""] and not rejections
     source["columns"]["category"] = "feld"
-    with pytest.raises(CollectError, match=r"'feld' .did you mean 'field'"):
+    with pytest.raises(CollectError, match=r"'feld' .did you mean 'Field'"):
         rows_of(FilesSource.model_validate(source))
 
 
 def test_a_category_that_is_no_text_costs_its_row(written):
-    path = written([{**ROW, "field": ["a"]}, {**OTHER, "field": 7}])
+    path = written([{**ROW, "field": ["a", "b"]}, {**OTHER, "field": 7}])
     source = {"kind": "files", "path": path, "columns": {"category": "field"}}
     [document], [rejection] = rows_of(FilesSource.model_validate(source))
     assert document.category == "7" and "field is no text" in rejection.detail
@@ -94,10 +96,111 @@ def test_a_category_that_is_no_text_costs_its_row(written):
     [
         ("title,year,abstract", "paper_url or doi"),
         ("paper_url,year", "title, abstract"),
-        ("titel,paper_url,year,abstract", r"title \(did you mean 'titel'\?\)"),
+        ("titles,paper_url,year,abstract", r"title \(did you mean 'titles'\?\)"),
     ],
 )
 def test_a_table_without_a_column_is_an_error_naming_the_nearest(listed, header, said):
     with pytest.raises(CollectError, match=said) as caught:
         listed(f"{header}\n{','.join('x' for _ in header.split(','))}\n", "rows.csv")
-    assert caught.value.where == "rows.csv:1"
+    assert caught.value.where == "rows.csv"
+
+
+ABSTRACT = (
+    "We present a cache that learns. It is measured on many programs, and it is better than what came "
+    "before in all respects that people care about. Its price is small, and we say where it fails too."
+)
+EXPORTS = {
+    "zotero.csv": '\ufeff"Key","Item Type","Publication Year","Title","Publication Title","DOI",'
+    f'"Url","Abstract Note","Date"\n"K1","book","2020","A","Proc","10.1145/1","","{ABSTRACT}",""\n',
+    "scopus.csv": "\ufeffAuthors,Title,Year,Source title,DOI,Link,Abstract,EID\n"
+    f'Doe,A,2020,J,10.1145/1,https://www.scopus.com/inward/1,"{ABSTRACT}",2-s2.0\n',
+    "savedrecs.txt": "\ufeffPT\tAU\tTI\tSO\tAB\tPY\tDI\tUT\n"
+    f"J\tDoe\tA\tJ\t{ABSTRACT}\t2020\t10.1145/1\tWOS:1\n",
+    "ieee.csv": '"Document Title","Publication Title","Publication Year","Abstract","DOI","PDF Link"\n'
+    f'"A","Proc","2020","{ABSTRACT}","10.1145/1","https://x.example/stamp.jsp?arnumber=1"\n',
+    "endnote.txt": "Reference Type\tAuthor\tYear\tTitle\tSecondary Title\tDate\tDOI\tAbstract\n"
+    f"Journal Article\tDoe\t2020\tA\tJ\tMay\t10.1145/1\t{ABSTRACT}\n",
+    "excel.csv": "sep=;\nTitel;Erscheinungsjahr;DOI;Zusammenfassung;;\n"
+    f"A;2020;10.1145/1;{ABSTRACT};;\n;;;;;\n",
+    "cnki.csv": f'题名,作者,发表时间,DOI,摘要\nA,王,2020-05-01,10.1145/1,"{ABSTRACT}"\n',
+    "dspace.csv": "id,dc.title[en_US],dc.date.issued[],dc.identifier.doi[],dc.description.abstract[en]\n"
+    f'1,A,2020-05,10.1145/1,"{ABSTRACT}"\n',
+    "csl.json": {"items": [{"title": "A", "DOI": "10.1145/1", "abstract": ABSTRACT, "container-title": "J",
+                            "issued": {"date-parts": [["2020", 5]]}}]},
+    "crossref.json": {"message": {"items": [{"title": ["A"], "DOI": "10.1145/1", "link": [{"URL": "x"}],
+                      "abstract": f"<jats:p>{ABSTRACT}</jats:p>", "issued": {"date-parts": [[2020]]}}]}},
+    "openalex.json": {"results": [{"title": "A", "display_name": "A", "doi": "https://doi.org/10.1145/1",
+                      "publication_year": 2020,
+                      "abstract_inverted_index": {w: [n] for n, w in enumerate(ABSTRACT.split())}}]},
+    "s2.json": {"data": [{"title": "A", "externalIds": {"DOI": "10.1145/1"}, "abstract": ABSTRACT,
+                "year": 2020, "url": "https://www.semanticscholar.org/paper/1"}]},
+    "better.json": {"config": {}, "collections": {}, "items": [{"title": "A", "DOI": "10.1145/1", "url": "",
+                    "abstractNote": ABSTRACT, "date": "May 2020"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_the_columns_of_usual_exports_are_known(listed, name):
+    content = EXPORTS[name]
+    [document], rejections = listed(
+        content if isinstance(content, str) else json.dumps(content), name
+    )
+    assert not rejections
+    assert (document.title, document.year, document.doi) == ("A", 2020, "10.1145/1")
+    assert document.url == "https://doi.org/10.1145/1"
+    assert document.text[:10] == ABSTRACT[:10]
+
+
+def test_columns_of_ones_own_are_named_by_settings_and_all_that_lack_are_told_at_once(written):
+    path = written(f'Name,Wann,Text,Ort\nA,2020,"{ABSTRACT}",{URL}\n', "rows.csv")
+    source = {"kind": "files", "path": path}
+    with pytest.raises(CollectError, match="title, paper_url or doi, year, abstract") as caught:
+        rows_of(FilesSource.model_validate(source))
+    assert "Name, Wann, Text, Ort" in caught.value.hint and "source.columns" in caught.value.hint
+    source["columns"] = {"title": "name", "year": "Wann", "abstract": "Text", "paper_url": "Ort"}
+    [document], _ = rows_of(FilesSource.model_validate(source))
+    assert (document.title, document.url, document.text) == ("A", URL, ABSTRACT)
+
+
+@pytest.mark.parametrize(
+    "names", [("Titel", "Titre"), ("Title", "title"), ("dc.title[en]", "dc.title[de]")]
+)
+def test_two_columns_that_may_be_the_same_are_an_error_unless_one_is_named(written, names):
+    path = written(f"{names[0]},{names[1]},doi,year,abstract\nA,B,10.1145/1,2020,x\n", "rows.csv")
+    with pytest.raises(CollectError, match="title may be") as caught:
+        rows_of(FilesSource(kind="files", path=path))
+    assert all(name in caught.value.what for name in names)
+    written(f"{names[0]},{names[1]},doi,year,abstract\nA,A,10.1145/1,2020,x\n", "rows.csv")
+    [document], _ = rows_of(FilesSource(kind="files", path=path))
+    assert document.title == "A"
+
+
+def test_without_a_column_of_abstracts_pages_are_asked_unless_another_may_have_them(listed):
+    authors = ", ".join(f"Doe {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" * 2)
+    [document], _ = listed(f'PMID,Title,Authors,Publication Year\n7,A,"{authors}",2020\n', "p.csv")
+    assert (document.url, document.text) == ("https://pubmed.ncbi.nlm.nih.gov/7/", "")
+    with pytest.raises(CollectError, match="abstract"):
+        listed(f'PMID,Title,Note,Publication Year\n7,A,"{ABSTRACT}",2020\n', "p.csv")
+
+
+def test_values_that_say_nothing_are_nothing_and_texts_stay_texts(listed):
+    rows = [
+        {"title": title, "doi": f"10.1145/{n}", "paper_url": "nan", "year": year, "abstract": text}
+        for n, (title, year, text) in enumerate([
+            ("007", "June 2020", "1/2"), ('["x"]', "01/06/2020", "#N/A"), ("1984", "2020年5月", "null"),
+            ("#REF!", "2020", "x"), ("None", "2020", "x"), ("B", "c. 2020", "x"), ("C", "n.d.", "x"),
+        ])
+    ]  # fmt: skip
+    documents, rejections = listed(rows, "rows.csv")
+    assert [(one.title, one.text) for one in documents] == [
+        ("007", "1/2"),
+        ('["x"]', ""),
+        ("1984", ""),
+    ]
+    assert [one.reason for one in rejections] == ["bad_row", "bad_row", "no_year", "no_year"]
+
+
+def test_the_year_may_be_of_the_file(written):
+    written("title,doi,abstract\nA,10.1145/1,x\n", "p-2020.csv")
+    [document], _ = rows_of(FilesSource(kind="files", path="p-{year}.csv"))
+    assert document.year == 2020

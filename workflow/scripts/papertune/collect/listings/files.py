@@ -1,19 +1,19 @@
 """Local files of titles, addresses and abstracts.
 
-A row has ``title``, ``paper_url`` or ``doi``, ``year`` and ``abstract``; the abstract may be empty
-(the page is then fetched), and the year where documents are not split by year. A column of one's own
-may have its category. A bad row is a rejection with file and line; the others go on.
+A row has ``title``, ``paper_url`` or ``doi``, ``year`` and ``abstract``, under the names that settings
+give or that exports usually have; the abstract may be empty (the page is then fetched), and the year
+where documents are not split by year. A column of one's own may have its category. A bad row is a
+rejection with file and line; the others go on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from papertune.collect.identifiers import document_id, located
 from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.columns import Reader, year_in
 from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
-from papertune.collect.texts.missing import is_no_text
+from papertune.collect.texts.missing import is_missing, is_no_text, is_no_title
 from papertune.collect.texts.text import clean, clean_lines
 from papertune.errors import CollectError, without_keys
 from papertune.records import Document, Rejection
@@ -21,73 +21,60 @@ from papertune.sentences import flat
 from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.notation import nearest
 
-TABLES = (".csv", ".tsv", ".parquet")  # whose columns are those of the first row
-
 
 def read(source: FilesSource, year: int) -> Iterator[Run]:
     """The rows of a source's file, in their order.
 
     Raises:
-        CollectError: there is no such file, it is of another kind or broken as a whole, or it is a
-            table without a column that is needed, or no row has the category's.
+        CollectError: there is no such file, it is of another kind or broken as a whole, it lacks a
+            column that is needed, or two columns may be the same.
     """
-    category = source.columns.category.strip().lower()
-    needed = {category} - {""}
+    reader = Reader(source.columns)
+    fixed = year if "{year}" in source.path else None
     for path in source.files_of(year):
-        first, unseen = Row(), needed
+        first, unseen = Row(), {*reader.named.values()}
         for run in runs(raw_rows(path, source.encoding)):
-            if not first:
-                first = next((row for _, row in run if isinstance(row, dict)), first)
-                if first and any(kind in path.name.lower() for kind in TABLES):
-                    _check(first, path)
-            run.place, run.make, run.unseen = str(path), partial(_items, category), {*needed}
+            rows = [row for _, row in run if isinstance(row, dict)] if not first else []
+            if rows:
+                first = rows[0]
+                reader.check(rows, str(path), dated=bool(year and not fixed))
+            run.place, run.make = str(path), partial(_items, reader, fixed)
+            run.unseen = {*reader.named.values()}
             yield run
             unseen = unseen & run.unseen
         if first and unseen:
+            missing, names = sorted(unseen), list(map(str, first))
             raise CollectError(
-                f"no row has the column {category!r}{nearest(category, _fields(first))}",
+                f"no row has the column {', '.join(map(repr, missing))}{nearest(missing[0], names)}",
                 where=str(path),
-                hint=f"the first row has {', '.join(_fields(first))}; set source.columns.category",
+                hint=f"the first row has {', '.join(names)}; set source.columns to these",
             )
 
 
-def _check(first: Row, path: Path) -> None:
-    fields = _fields(first)
-    missing = [name for name in ("title", "abstract") if name not in fields]
-    if not {"paper_url", "doi"} & set(fields):
-        missing.append("paper_url or doi")
-    if missing:
-        raise CollectError(
-            f"the header lacks {', '.join(missing)}{nearest(missing[0], fields)}",
-            where=f"{path}:1",
-            hint=f"it has {', '.join(fields)}; the columns are title, paper_url or doi, "
-            "year (where documents are split by year), abstract",
-        )
-
-
-def _fields(row: Row) -> Row:
-    # a heading may differ in case and blanks
-    return {str(name).strip().lower(): value for name, value in row.items()}
-
-
-def _items(category: str, run: Run) -> Iterator[Located]:
+def _items(reader: Reader, fixed: int | None, run: Run) -> Iterator[Located]:
     for line, row in run:
         where = f"{run.place}:{line}"
         if isinstance(row, str):
-            yield where, None, Rejection("list", where, "bad_row", row)
+            yield where, fixed, Rejection("list", where, "bad_row", row)
             continue
-        fields = _fields(row)
-        run.unseen -= {*fields}
-        printed = year_of(fields.get("year"))
-        yield where, printed, _item(fields, printed or 0, where, category)
+        if run.unseen:
+            run.unseen &= reader.lacking(row, run.unseen)
+        fields = reader.fields(row)
+        said = fields["year"]
+        printed = year_of(said) or year_of(year_in(said))
+        if fixed and (said is None or is_missing(str(said))):
+            printed = fixed
+        yield where, printed, _item(fields, printed or 0, where, reader.named)
 
 
-def _item(fields: dict[str, Any], year: int, where: str, category: str) -> Document | Rejection:
-    names = ("title", "doi", "paper_url", "abstract")
-    wrong = [name for name in names if not isinstance(fields.get(name) or "", str)]
-    own = text_in(fields.get(category)) if category else ""
-    wrong += [category] * (own is None)
-    title, doi, url = (str(fields.get(name) or "").strip() for name in names[:3])
+def _item(fields: Row, year: int, where: str, named: Mapping[str, str]) -> Document | Rejection:
+    title, own, abstract = (text_in(fields.get(name)) for name in ("title", "category", "abstract"))
+    doi, url = (fields.get(name) or "" for name in ("doi", "paper_url"))
+    texts = {"title": title, "doi": doi, "paper_url": url, "abstract": abstract, "category": own}
+    if wrong := [name for name, text in texts.items() if not isinstance(text, str)]:
+        detail = f"{named.get(wrong[0], wrong[0])} is no text: {clean(title or '')}".strip(": ")
+        return Rejection("list", where, "bad_row", detail)
+    doi, url = ("" if is_missing(text) else text.strip() for text in (doi, url))
     url = without_keys(url)
     identity, known, page = located(doi, url)
     problem = f"{doi!r} is no DOI" if doi else "" if url else "neither paper_url nor doi"
@@ -95,16 +82,17 @@ def _item(fields: dict[str, Any], year: int, where: str, category: str) -> Docum
         identity = identity or (url and document_id(url))
     except ValueError as error:
         problem = f"paper_url is no url ({error})"
-    if wrong or not title:
-        identity, problem = "", f"{wrong[0]} is no text" if wrong else "no title"
+    title = clean(title or "")
+    if is_no_title(title):
+        identity, problem = "", "no title"
     if not identity:
-        return Rejection("list", where, "bad_row", f"{problem}: {clean(title)}".strip(": "))
-    text = clean_lines(str(fields.get("abstract") or ""))
+        return Rejection("list", where, "bad_row", f"{problem}: {title}".strip(": "))
+    text = clean_lines(abstract or "")
     text = "" if is_no_text(text) else text
     found_by = "listing" if text else ""
     return Document(
         identity,
-        clean(title),
+        title,
         page or url,
         year,
         text,

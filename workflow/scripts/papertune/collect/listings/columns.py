@@ -1,0 +1,270 @@
+"""Which column of a table of papers is what: by the settings, or by the names that exports usually have.
+
+Those are of reference managers (Zotero, Mendeley, EndNote, CSL JSON), of databases (Scopus, Web of
+Science, PubMed, IEEE Xplore, Dimensions, Lens) and of APIs (Crossref, OpenAlex, Semantic Scholar).
+"""
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from papertune.collect.identifiers import host_of
+from papertune.collect.listings.openalex import abstract_of
+from papertune.collect.texts.is_abstract import is_abstract
+from papertune.collect.texts.missing import is_missing
+from papertune.errors import CollectError
+from papertune.study.settings.listings import PaperColumns
+from papertune.study.settings.notation import nearest
+
+Row = dict[str, Any]
+# what a field is called, by the kind of the name: the first that a table has counts, and of those in
+# one line it may have one only; names are as `plain` makes them
+KNOWN: dict[str, tuple[str, ...]] = {
+    "title": (
+        "title",
+        "article title|document title|paper title|item title|primary title|dc title|ti",
+        "titel|titre|titulo|título|titolo|tytuł|название|заглавие|标题|题名|題名|篇名|论文标题|论文题目|文献标题"
+        "|標題|論文タイトル|タイトル|제목|논문명",
+        "display name",
+    ),
+    "doi": (
+        "doi",
+        "di|dois|doi link|doi url|doi number|item doi|dc identifier doi|digital object identifier"
+        "|externalids doi|prism doi|article doi",
+    ),
+    "paper_url": (
+        "paper url",
+        "url", "link|lien|enlace|odkaz", "article url|articleurl", "paper link", "landing page url",
+        "primary location landing page url", "url abs", "html url", "dc identifier uri", "external url",
+        "dimensions url", "permalink",
+        "document url", "item url", "adresse|网址|链接|連結|リンク|ссылка", "forum", "ee", "uri",
+        "source url|source urls", "pdf url|pdf link|pdf|url pdf|full text url|fulltexturl", "ut url",
+    ),
+    "year": (
+        "year",
+        "publication year", "published year", "pub year|pubyear", "py", "year published", "paper year",
+        "jahr|erscheinungsjahr|année|annee|año|anno|ano|rok|год|年份|出版年|发表年份|发表年度|年|発行年|연도|발행연도",
+        "date", "issued", "publication date", "date published|published date", "published",
+        "date issued|dc date issued", "pub date",
+        "cover date|prism coverdate", "datum|发表时间|出版日期|дата", "published print", "published online",
+    ),
+    "abstract": (
+        "abstract",
+        "abstract note|abstractnote|abstract text|abstracttext|paper abstract|article abstract"
+        "|dc description abstract"
+        "|ab|abstracts|abstract en|english abstract",
+        "zusammenfassung|kurzfassung|résumé|resumé|resume|resumen|resumo|riassunto|streszczenie|аннотация"
+        "|реферат|摘要|中文摘要|论文摘要|抄録|要旨|概要|초록|요약",
+        "summary",
+        "abstract inverted index",
+    ),
+}  # fmt: skip
+# where one has to sign in, or an abstract is not the publisher's
+DATABASES = ("scopus.com", "webofscience.com", "webofknowledge.com", "lens.org", "dimensions.ai",
+             "semanticscholar.org", "scholar.google.com", "openalex.org")  # fmt: skip
+NUMBERS = {"arxiv": "arxiv:{}", "pmid": "https://pubmed.ncbi.nlm.nih.gov/{}/"}
+_NUMBERS = {
+    "arxiv": "arxiv id|arxiv|arxivid|arxiv number|externalids arxiv",
+    "pmid": "pmid|pubmed id",
+}
+_BESIDE = {"年", "月", "日", "de", "st", "nd", "rd", "th", "T", "Z"}  # in dates
+FIELDS = 40  # of an object in a cell
+LONG = 100  # characters: what may be an abstract
+_MONTHS = re.compile(
+    r"jan|feb|fév|mar|mär|apr|avr|abr|ma[iyjg]|ju[niml]|giu|lug|aug|aoû|ago|sep|set|o[ckt]t|out|nov"
+    r"|de[cz]|déc|dic|ene|spr|sum|aut|fal|win"
+)
+
+
+@lru_cache(maxsize=4096)
+def plain(name: str) -> str:
+    """A column's name without case, signs and its language: ``dc.title[en_US]`` is ``dc title``."""
+    name = re.sub(r"\[\w{0,8}\]$", "", str(name).strip())
+    return re.sub(r"[\s_.:/-]+", " ", name).strip().lower()
+
+
+class Reader:
+    """Reads the papers' fields out of the rows of one table."""
+
+    def __init__(self, columns: PaperColumns) -> None:
+        self.named = {
+            field: name.strip().lower()
+            for field, name in columns.model_dump().items()
+            if name.strip()
+        }
+
+    def fields(self, row: Row) -> Row:
+        """What a row has of each field of :data:`KNOWN`, and of ``category``."""
+        own = {str(name).strip().lower(): value for name, value in row.items()}
+        names: Row = {}
+        for name, value in row.items():
+            names[plain(name)] = value
+            for inner, one in _within(value).items():
+                names.setdefault(plain(f"{name} {inner}"), one)
+        found: Row = {}
+        for field in (*KNOWN, "category"):
+            if field in self.named:
+                found[field] = _reached(own, self.named[field])
+            elif field in KNOWN:
+                values = (
+                    _simple(names[name]) for group in KNOWN[field] for name in _of(group, names)
+                )
+                texts = field not in ("doi", "paper_url")
+                found[field] = next(
+                    (
+                        v
+                        for v in values
+                        if not _is_nothing(v) and (texts or not isinstance(v, Mapping | list))
+                    ),
+                    None,
+                )
+        if "gsrank" in names and "abstract" not in self.named:
+            found["abstract"] = None  # Google Scholar shows a piece of it
+        if not _is_nothing(found["doi"]) and _is_another_page(found["paper_url"], names):
+            found["paper_url"] = None  # the DOI leads to the publisher's
+        if "abstract" not in self.named and isinstance(found["abstract"], dict):
+            found["abstract"] = abstract_of({"abstract_inverted_index": found["abstract"]})
+        if _is_nothing(found["doi"]) and _is_nothing(found["paper_url"]):
+            if {"submitter", "versions"} <= names.keys():  # arXiv's own data set
+                names.setdefault("arxiv id", names.get("id"))
+            for kind, group in _NUMBERS.items():
+                value = next((names[name] for name in _of(group, names)), None)
+                if not _is_nothing(value) and re.fullmatch(r"[\w./-]+", str(value)):
+                    found["paper_url"] = NUMBERS[kind].format(str(value).removesuffix(".0"))
+                    break
+        return found
+
+    def check(self, rows: Sequence[Row], where: str, *, dated: bool) -> None:
+        """Whether the first rows of a table have what is needed.
+
+        Raises:
+            CollectError: they do not, or nobody can tell which column it is; says all at once.
+        """
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        seen = {
+            name: row for row in reversed(rows) for name, v in row.items() if not _is_nothing(v)
+        }
+        names: dict[str, list[str]] = {}  # by plain names as they stand there
+        for row in (dict.fromkeys(columns), *seen.values()):
+            for name, known in self._spelled(row):
+                names.setdefault(known, [])
+                names[known] += [name] * (name not in names[known])
+        wrong, has = list[str](), dict[str, list[str]]()
+        for field, groups in KNOWN.items():
+            has[field] = [self.named[field]] if field in self.named else _in(groups, names)
+            first = next((found for group in groups if (found := _of(group, names))), [])
+            spelled = [one for name in first for one in names[name]]
+            if field not in self.named and len(spelled) > 1 and not _alike(rows, spelled):
+                wrong.append(f"{field} may be {' or '.join(map(repr, spelled))}")
+        missing = [] if has["title"] else ["title"]
+        if not (has["doi"] or has["paper_url"] or _in(_NUMBERS.values(), names)):
+            missing.append("paper_url or doi")
+        if dated and not has["year"]:
+            missing.append("year")
+        if not has["abstract"] and (missing or _has_prose(rows, has)):
+            missing.append("abstract")
+        if missing:
+            wrong.insert(0, f"no column is {', '.join(missing)}{nearest(missing[0], columns)}")
+        if wrong:
+            fields = missing or [one.split()[0] for one in wrong]
+            named = ", ".join(f"{field.split(' or ')[0]}: …" for field in fields)
+            raise CollectError(
+                "; ".join(wrong),
+                where=where,
+                hint=f"the columns are {', '.join(columns[:60])}; say which is what, "
+                f"source.columns: {{{named}}}",
+            )
+
+    def lacking(self, row: Row, names: Iterable[str]) -> set[str]:
+        """Those of the columns that the settings name which a row has not."""
+        own = {str(name).strip().lower() for name in row}
+        return {name for name in names if name not in own and _reached(row, name) is None}
+
+    def _spelled(self, row: Row) -> Iterator[tuple[str, str]]:
+        """The row's columns, and those of objects within them: as they stand there, and plain."""
+        for name, value in row.items():
+            yield name, plain(name)
+            yield from ((f"{name}.{inner}", plain(f"{name} {inner}")) for inner in _within(value))
+
+
+def year_in(value: Any) -> Any:
+    """What says the year in a date of any form: ``June 2019``, ``01/06/2019``, CSL's ``date-parts``."""
+    if isinstance(value, Mapping):
+        parts = value.get("date-parts") or value.get("date_parts")
+        while isinstance(parts, list) and parts:
+            parts = parts[0]
+        return parts or value.get("literal") or value.get("raw") or value.get("year")
+    text = str(value).strip()
+    found = re.findall(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)", text)
+    words = re.findall(r"[^\W\d_]+", text)
+    if len(text) > 40 or len(set(found)) != 1 or not re.fullmatch(r"[\w\s,./’'年月日-]+", text):
+        return value
+    known = all(_MONTHS.match(word.lower()) or word in _BESIDE for word in words)
+    return found[0] if known else value
+
+
+def _within(value: Any) -> Mapping[str, Any]:
+    """The fields of an object, not the words of an index."""
+    return value if isinstance(value, Mapping) and len(value) <= FIELDS else {}
+
+
+def _of(group: str, names: Container[str]) -> list[str]:
+    return [name for name in group.split("|") if name in names]
+
+
+def _in(groups: Iterable[str], names: Container[str]) -> list[str]:
+    return [name for group in groups for name in _of(group, names)]
+
+
+def _has_prose(rows: Iterable[Row], has: Mapping[str, list[str]]) -> bool:
+    """Whether a column that has no meaning yet may have the abstracts; if none does, pages are asked."""
+    used = {name for some in has.values() for name in some}
+    values = (value for row in rows for name, value in row.items() if plain(name) not in used)
+    return any(
+        isinstance(value, str) and len(value) > LONG and is_abstract(value) for value in values
+    )
+
+
+def _alike(rows: Iterable[Row], names: list[str]) -> bool:
+    """Whether columns never differ where both say something."""
+    for row in rows:
+        values = [row[name] if name in row else _reached(row, name.lower()) for name in names]
+        said = {str(value) for value in values if not _is_nothing(value)}
+        if len(said) > 1:
+            return False
+    return True
+
+
+def _simple(value: Any) -> Any:
+    """The only text of a list, as APIs give titles."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _is_another_page(url: Any, names: Row) -> bool:
+    """Whether an address is that of a PDF, or of a database's own page; not if it is a ``paper_url``."""
+    if not isinstance(url, str) or "paper url" in names:
+        return False
+    path = url.lower().split("?")[0]
+    return path.endswith((".pdf", "/stamp.jsp")) or host_of(url).endswith(DATABASES)
+
+
+def _is_nothing(value: Any) -> bool:
+    if isinstance(value, str):
+        return is_missing(value)
+    return value is None or value != value or value in ([], {})
+
+
+def _reached(row: Row, name: str) -> Any:
+    """The value of a column, or of a field within one: ``externalIds.DOI``; case does not count."""
+    folded: Any = {str(key).strip().lower(): value for key, value in row.items()}
+    if name in folded:
+        return _simple(folded[name])
+    for part in name.split("."):
+        if isinstance(folded, Mapping):
+            folded = {str(key).strip().lower(): value for key, value in folded.items()}.get(part)
+        elif isinstance(folded, list) and part.isdecimal() and int(part) < len(folded):
+            folded = folded[int(part)]
+        else:
+            return None
+    return _simple(folded)
