@@ -45,7 +45,7 @@ def check_run():
     if not submits:
         load_libraries()  # beside the checks
     folders = ["results", config["store"], RESOURCES]
-    try:
+    with in_words():
         if "doctor" in workflow.dag_settings.targets:
             told = hub.ask_hub(LAYOUTS.values())
             tasks = [
@@ -87,16 +87,12 @@ def check_run():
             note_settings()
         else:
             tell_remaining()
-    except PapertuneError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def settle_leftovers():
     """Wait for jobs that a killed run has left, before Snakemake looks at what is there."""
-    try:
+    with in_words():
         leftovers.settle()
-    except PapertuneError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def show_errors():

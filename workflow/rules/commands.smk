@@ -5,6 +5,7 @@
 # Lists again what was listed before; the next run makes what depends on the listings that changed.
 # One job for all experiments and years, so that no site is asked by two at once.
 rule refresh:
+    """lists again what was listed before; the next run makes what depends on it"""
     input:
         nobody_else,
     log:
@@ -20,6 +21,7 @@ rule refresh:
 
 # Deletes from the store what no experiment refers to: neither the named ones nor any in config/.
 rule prune:
+    """deletes from the store what no experiment refers to"""
     input:
         nobody_else,
     log:
@@ -39,4 +41,5 @@ rule prune:
 
 # All checks of the cluster and of this machine in words; `check_run` does the work.
 rule doctor:
+    """checks of this machine, the cluster and what the experiments need"""
     localrule: True

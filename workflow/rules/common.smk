@@ -3,7 +3,6 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 # of the repository; `workflow.basedir` is, where this workflow is another one's module, that one's
@@ -16,7 +15,8 @@ from papertune.study import versions
 from papertune.errors import PapertuneError
 from papertune.models import sources
 from papertune.owned import NotOwned, part_of, share
-from papertune.study.experiment_file import check_configuration, files_in, load_named
+from papertune.study.configuration import check_configuration
+from papertune.study.experiment_file import files_in, load_named
 from papertune.study.layout import Layout
 from papertune.study import uses
 from papertune.study.settings import MODEL_NAME, NAME
@@ -44,10 +44,8 @@ def replaces():
 
 def make_way():
     """End this run where it and another one would replace and read the same listings."""
-    try:
+    with in_words():
         running.make_way(refreshes=replaces())
-    except PapertuneError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def nobody_else(wildcards):
@@ -64,10 +62,8 @@ def nobody_else(wildcards):
 def own_folders():
     """Make sure of the folders that this user works in, and say where others could have."""
     places = {name: config[name] for name in ("store", "resources")}
-    try:
+    with in_words():
         share(places.values(), trust=config["trust_group"])
-    except NotOwned as error:
-        raise WorkflowError(str(error)) from None
     for name, place in places.items():
         if place != str(Path(getattr(CONFIGURATION, name))):
             print(
@@ -89,8 +85,7 @@ def begin_run():
 before_first_job(begin_run)
 
 
-# an error in the configuration ends with what to do, not with a traceback
-try:
+with in_words():
     CONFIGURATION = check_configuration(config)
     folders = [Path(), Path(workflow.basedir), ROOT]
     EXPERIMENTS, files = load_named(
@@ -102,8 +97,6 @@ try:
     config = CONFIGURATION.model_dump() | {"files": files}
     for name in ("store", "resources"):
         config[name] = str(part_of(config[name], trust=config["trust_group"]))
-except PapertuneError as error:
-    raise WorkflowError(str(error)) from None
 
 # SIGTERM reaches all processes of a job. A shell that dies of it would take from its script the
 # seconds in which that puts away what it has.

@@ -6,6 +6,7 @@
 
 # Those that the experiment names; one alone is asked for by its path.
 rule export:
+    """the models that experiments export, for use elsewhere"""
     input:
         [place.exports() for place in LAYOUTS.values()],
 

@@ -64,7 +64,8 @@ def there(experiment, folder):
             if lacking := sources.not_there(base):
                 what, hint = lacking
                 where = f"experiment {experiment}, base {name}"
-                raise WorkflowError(str(PapertuneError(what, where=where, hint=hint)))
+                with in_words():
+                    raise PapertuneError(what, where=where, hint=hint)
     return folder
 
 
@@ -107,5 +108,6 @@ def unrelated_file(wildcards):
     if not made and not os.path.exists(path):
         where = f"experiment {wildcards.experiment}, filter.against"
         what = f"no file {path}"
-        raise WorkflowError(str(PapertuneError(what, where=where, hint=hint)))
+        with in_words():
+            raise PapertuneError(what, where=where, hint=hint)
     return path

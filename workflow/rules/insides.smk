@@ -1,5 +1,18 @@
 # All that is taken from inside Snakemake (seen on 9.27.1). No rules.
 # tests/unit/project/test_other_libraries.py fails when a version has it no longer.
+from contextlib import contextmanager
+
+
+@contextmanager
+def in_words():
+    """Within, an error of ours ends the run with its words alone.
+
+    Of an exception Snakemake would say where in its rules it arose, and nobody could act on that.
+    """
+    try:
+        yield
+    except (PapertuneError, NotOwned) as error:
+        sys.exit(f"\n{error}")
 
 
 def before_first_job(hook):
@@ -21,3 +34,8 @@ def executor_of_run():
 def is_local(rule):
     """Whether a rule's jobs are never submitted."""
     return rule.norun or rule.name in workflow._localrules
+
+
+def is_module():
+    """Whether another workflow uses this one."""
+    return workflow.modifier.parent_modifier is not None

@@ -97,8 +97,8 @@ rule describe_dataset:
         "../scripts/describe_dataset.py"
 
 
-# On request: the datasets as records of a user and an assistant, for other trainers.
 rule records:
+    """the datasets as records of a user and an assistant, for other trainers"""
     input:
         [layout.records() for layout in LAYOUTS.values()],
 

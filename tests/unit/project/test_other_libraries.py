@@ -11,10 +11,12 @@ import pytest
 
 def test_of_snakemake():
     from snakemake.api import Workflow  # first: the modules import each other
+    from snakemake.modules import WorkflowModifier
     from snakemake.scheduling.job_scheduler import JobScheduler
 
     whole = inspect.getsource(Workflow)
     assert "self._localrules" in whole and "self._onstart" in whole
+    assert "self.parent_modifier = None" in inspect.getsource(WorkflowModifier)
     assert "self._executor" in inspect.getsource(JobScheduler)
 
 

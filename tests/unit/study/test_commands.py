@@ -5,7 +5,8 @@ import yaml
 from pydantic import ValidationError
 
 from papertune.errors import SettingsError
-from papertune.study.experiment_file import check_configuration, load_experiment, load_named
+from papertune.study.configuration import check_configuration
+from papertune.study.experiment_file import load_experiment, load_named
 from papertune.study.layout import Layout
 from papertune.study.settings import Answering, OpenAIGenerator, filled
 
@@ -79,7 +80,7 @@ def test_an_experiment_file_runs_what_the_configuration_names_and_nothing_else(s
     lines = {"answering.serve": SERVE, "answering.adapters": LORA, "generators.writer.serve": "sh"}
     for key, line in lines.items():
         assert f"{key}: this would be run on your machine: {line!r}"[:-1] in str(error.value)
-    assert "`commands`" in str(error.value) and "(line " in str(error.value)
+    assert "`commands`" in str(error.value) and "theirs.yaml:" in str(error.value)
     with pytest.raises(SettingsError, match=r"answering\.adapters"):
         load_experiment(study, [SERVE, "sh $port"])
     configuration = check_configuration(

@@ -104,7 +104,7 @@ SWEEPS = {  # of a model m
     "[1]": "sweep: not a mapping",
     "{training.epochs: [1, 1.0]}": "sweep: {'training.epochs': 1.0} makes no name of its own",
     f"{{training.epochs: {MANY}, lora.rank: {MANY}}}": "sweep: 400 models, more than 200",
-    "{lora.rank: [0, 8]}": "sweep.lora.rank: Input should be greater than or equal to 1 (it is 0)",
+    "{lora.rank: [0, 8]}": "sweep.lora.rank: has to be at least 1 (it is 0)",
 }
 FIELDS = {  # of a model a
     "method: full, lora: {rank: 4}": ": method full does not use lora; lora, qlora do",

@@ -81,4 +81,4 @@ def test_what_cannot_be_asked_is_said_with_its_key(tmp_path, values, sets, key, 
     with pytest.raises(SettingsError) as error:
         load_experiment(path)
     assert f"{key}: " in str(error.value) and what in str(error.value)
-    assert "(line " in str(error.value)
+    assert "mine.yaml:" in str(error.value)

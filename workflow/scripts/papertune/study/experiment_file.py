@@ -1,61 +1,24 @@
-"""Finding, reading and explaining experiment files, and ``config/config.yaml`` that names them.
+"""Finding, reading and explaining experiment files.
 
-``python -m papertune.study.experiment_file FOLDER`` writes their JSON schemas for editors.
+``python -m papertune.study.experiment_file FOLDER`` writes their JSON schemas for editors, and that of
+``config/config.yaml``.
 """
 
 import json
-import math
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-
-import yaml
-from pydantic import Field, ValidationError, field_validator
+from typing import Any
 
 from papertune.errors import SettingsError
+from papertune.study.configuration import Configuration
 from papertune.study.experiment import Experiment
+from papertune.study.mistakes import checked, refused
 from papertune.study.reach import refused_commands, refused_files
-from papertune.study.settings import NAME, Settings, Words
-from papertune.study.settings.notation import as_written, expand, nearest
-
-Checked = TypeVar("Checked", bound=Settings)
-LARGEST = 200_000  # bytes of an experiment file: ten times the longest
-MOST = 100_000  # values in it
-SHOWN = 50  # problems that are said at once
-
-
-class Configuration(Settings):
-    """What a run makes and where it keeps what outlives it."""
-
-    experiments: list[Annotated[str, Field(min_length=1)]] = Field(
-        min_length=1, description="names of files in config/experiments, or paths"
-    )
-    store: str = Field("store", min_length=1, description="folder of finished per-item work")
-    resources: str = Field("resources", min_length=1, description="folder that experiments share")
-    trust_group: bool = Field(
-        False, description="work with a group in a store and resources that it shares"
-    )
-    commands: list[Words] = Field(
-        [], description="command lines that experiment files may have run: `serve`, `adapters`"
-    )
-    yes: bool = Field(False, description="`snakemake prune` deletes without asking")
-
-    @field_validator("experiments", mode="before")
-    @classmethod
-    def _as_list(cls, value: Any) -> Any:
-        """``--config experiments=demo,isca`` gives one text."""
-        names = value.split(",") if isinstance(value, str) else value
-        if isinstance(names, list) and len(set(map(str, names))) < len(names):
-            raise ValueError("an experiment is named twice")
-        return names
-
-
-def check_configuration(values: dict[str, Any]) -> Configuration:
-    """What ``config/config.yaml`` and the command line say together; raises as an experiment."""
-    return _checked(Configuration, values, "config/config.yaml or --config")
+from papertune.study.settings import NAME, Settings
+from papertune.study.settings.notation import nearest
+from papertune.study.yaml_text import read
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -78,16 +41,25 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
     Raises:
         SettingsError: there is none; names the nearest.
     """
-    if name.endswith((".yaml", ".yml")):
-        if Path(name).is_file():
-            return Path(name)
-        raise SettingsError("no such experiment file", where=name)
+    path = Path(name)
     known = {name_of(path): path for folder in reversed(folders) for path in files_in(folder)}
+    listed = f"take one of {', '.join(sorted(known))}, or give the path of a .yaml file"
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        beside = [str(one) for one in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        near = nearest(name, beside) or nearest(path.stem, known)
+        hint = listed if path.parent.is_dir() else f"there is no folder {path.parent}; {listed}"
+        what = f"no such experiment file{near}"
+        raise SettingsError(what, where=name, hint=f"paths are taken from {Path.cwd()}; {hint}")
     if (told := name.replace("/", "-")) in known:
         return known[told]
-    where = ", ".join(str(folder) for folder in folders if folder.is_dir())
-    hint = f"take one of {', '.join(sorted(known))}, or give the path of a .yaml file"
-    raise SettingsError(f"no experiment {name!r}{nearest(name, known)}", where=where, hint=hint)
+    if path.exists():
+        kind = "a folder" if path.is_dir() else f"a {path.suffix} file" if path.suffix else "a file"
+        what = f"{kind}, and no experiment file"
+        raise SettingsError(what, where=name, hint=listed)
+    where = ", ".join(dict.fromkeys(str(one.absolute()) for one in folders if one.is_dir()))
+    raise SettingsError(f"no experiment {name!r}{nearest(name, known)}", where=where, hint=listed)
 
 
 def load_named(
@@ -119,7 +91,8 @@ def load_named(
         for base in filter(None, (base.pretrain for base in study.bases.values())):
             for other in {*base.corpus.experiments} - {*experiments}:
                 what = f"a base's corpus reads experiment {other!r}, which this run does not make"
-                hint = f"run both (--config experiments={name},{other}), or leave it out"
+                both = ",".join([*names, other])
+                hint = f"run both (--config experiments={both}), or leave it out"
                 raise SettingsError(what, where=files[name], hint=hint)
     return experiments, files
 
@@ -136,111 +109,17 @@ def load_experiment(path: str | Path, commands: Sequence[str] | None = None) -> 
         what = "an experiment's file name may have lower-case letters, digits, - and _ only"
         hint = "rename the file; its name becomes the folder results/<name>"
         raise SettingsError(what, where=str(path), hint=hint)
-    try:
-        if path.stat().st_size > LARGEST:
-            raise SettingsError(f"more than {LARGEST:,} bytes", where=str(path))
-        text = path.read_text(encoding="utf-8")
-        values = _load_yaml(text)
-    except (yaml.YAMLError, ValueError) as error:  # no such day, a number of a mile
-        raise SettingsError(f"not YAML: {error}", where=str(path)) from None
-    except RecursionError:
-        raise SettingsError("too deep", where=str(path), hint="write it flatter") from None
-    if not isinstance(values, dict):
-        raise SettingsError("not a mapping of keys", where=str(path), hint="see config/README.md")
-    study = _checked(Experiment, values, str(path), text)
+    written = read(path)
+    if not isinstance(written.values, dict):
+        what = "the file is empty" if written.values is None else "not a mapping of keys"
+        hint = "copy one of config/experiments and change it; config/README.md explains every key"
+        raise SettingsError(what, where=str(path), hint=hint)
+    study = checked(Experiment, written)
     problems = [*refused_files(study, path.resolve().parent)]
     problems += [] if commands is None else refused_commands(study, commands)
     if problems:
-        raise _wrong(problems, str(path), text)
+        raise refused(problems, written)
     return study
-
-
-def _load_yaml(text: str) -> Any:
-    """What safe YAML says; YAMLError where its aliases would make it unfold to more than ``MOST``."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    if node is None:
-        return None
-    if _size(node, {}) > MOST:
-        raise yaml.YAMLError(f"its aliases unfold to more than {MOST:,} values")
-    return yaml.constructor.SafeConstructor().construct_document(node)
-
-
-def _size(node: Any, known: dict[int, float]) -> float:
-    """How many values a node stands for, those of aliases each time."""
-    if id(node) not in known:
-        known[id(node)] = math.inf  # of one that holds itself
-        parts = node.value if isinstance(node.value, list) else []
-        pairs = (part if isinstance(part, tuple) else (part,) for part in parts)
-        known[id(node)] = 1 + sum(_size(one, known) for pair in pairs for one in pair)
-    return known[id(node)]
-
-
-def _checked(kind: type[Checked], values: dict[str, Any], where: str, text: str = "") -> Checked:
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        models, origins = values.get("models"), {}
-        with suppress(ValueError):  # the problem is one of the notation itself
-            origins = expand(models)[1] if isinstance(models, dict) else {}
-        found = error.errors()
-        written = [as_written(_explain(item), origins) for item in found[:SHOWN]]
-        problems = list(dict.fromkeys(written))  # of a sweep, each model has the same one
-        problems += [f"and {len(found) - SHOWN:,} more"] * (len(found) > SHOWN)
-        raise _wrong(problems, where, text) from None
-
-
-def _wrong(problems: list[str], where: str, text: str) -> SettingsError:
-    """The error of problems ``key: what is wrong`` in a file of a text, with the key's line."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
-    lines = [_line_of(root, problem.partition(": ")[0].split(".")) for problem in problems]
-    told = [
-        f"{problem} (line {line})" if line else problem
-        for problem, line in zip(problems, lines, strict=True)
-    ]
-    what = told[0] if len(told) == 1 else "\n  - ".join(["", *told])
-    return SettingsError(what, where=where, hint="config/README.md explains every key")
-
-
-def _line_of(node: Any, keys: list[str]) -> int:
-    """The line (from 1) of a key, or of the last one on the way to it that is there; 0 for none."""
-    line = 0
-    while keys:
-        inner, used = None, 1
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                own = str(key.value).split(".")  # a sweep's keys have dots
-                if keys[: len(own)] == own:
-                    inner, used, line = value, len(own), key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and keys[0].isdigit():
-            inner = next(iter(node.value[int(keys[0]) :]), None)
-            line = inner.start_mark.line + 1 if inner else line
-        node, keys = inner, keys[used:] if inner else []
-    return line
-
-
-def _explain(problem: Any) -> str:
-    """One line: the key as the user wrote it, what is wrong, the nearest right key."""
-    keys = [str(part) for part in problem["loc"]]
-    # pydantic names the branch of a union as if it were a key
-    branch = {"source": 1, "generators": 2, "test_sets": 1, "filter": 2}.get(
-        keys[0] if keys else "", len(keys)
-    )
-    del keys[branch : branch + 1]
-    where = ".".join(keys) or "the file"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{where}: {message}" if keys else message
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key{nearest(keys[-1], _known_keys() - {keys[-1]})}"
-    if problem["type"] == "missing":
-        return f"{where}: missing"
-    return f"{where}: {message} (it is {problem['input']!r:.200})"
-
-
-def _known_keys(kind: type[Settings] = Settings) -> set[str]:
-    """Every key that settings of a kind can have."""
-    found = {field.alias or name for name, field in kind.model_fields.items()}
-    return found.union(*map(_known_keys, kind.__subclasses__()))
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -1,0 +1,107 @@
+"""What is mistyped on the command line is answered with what to write, and with nothing of machinery."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from end_to_end.conftest import small_study, write_study
+from snakemake_run import ROOT, snakemake
+
+MACHINERY = (
+    ".smk",
+    "Traceback",
+    "WorkflowError",
+    "Error in",
+    "KeyError",
+    "site-packages",
+    "input fun",
+)
+
+
+def said(folder: Path, *arguments: str) -> str:
+    """What a run that cannot be says, without the lines that any run begins with."""
+    run = snakemake(folder, *arguments, check=False)
+    assert run.returncode not in (0, None), run.stdout
+    for word in MACHINERY:
+        assert word not in run.stdout, run.stdout
+    assert "What to do: " in run.stdout
+    return run.stdout
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> str:
+    return f"experiments={write_study(tmp_path, small_study())}"
+
+
+def test_a_mistyped_target_is_told_the_nearest_and_all_there_are(tmp_path, study):
+    text = said(tmp_path, "reprot", "--dry-run", "--config", study)
+    assert "'reprot' (did you mean 'report'?)" in text
+    assert "doctor " in text and "datasets " in text
+    text = said(tmp_path, "results/small/reprot.html", "--dry-run", "--config", study)
+    assert "results/small/report.html" in text
+
+
+def test_a_file_of_another_experiment_is_told_how_to_get_it(tmp_path, study):
+    text = said(tmp_path, "results/isca/report.html", "--dry-run", "--config", study)
+    assert "this run is of small" in text and "--config experiments=isca" in text
+
+
+@pytest.mark.parametrize("option", ["--config", "-C"])
+def test_a_target_behind_pairs_is_told_where_to_stand(tmp_path, study, option):
+    text = said(tmp_path, "--dry-run", option, study, "documents")
+    assert f"documents: stands behind {option}" in text and "snakemake documents " in text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "no such file: "),
+        ("experiments:\n\t- demo\n", "mine.yaml:2:1: a tab"),
+        ("- demo\n", "`experiments: [demo]`"),
+        ("", "`experiments: [demo]`"),
+        ("experiments: [demo]\nexperiments: [isca]\n", "mine.yaml:2:1: experiments"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path, text, told):
+    path = tmp_path / "mine.yaml"
+    if text is not None:
+        path.write_text(text)
+    assert told in said(tmp_path, "--configfile", str(path), "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("experiments=dmo", "did you mean 'demo'"),
+        ("experiments=config/experiments/dmo.yaml", "config/experiments/demo.yaml"),
+        ("experiments=smal.yaml", "small.yaml"),
+        ("experiments=/nowhere/small.yaml", "/nowhere"),
+        ("experiments=results", "folder"),
+        ("experiments=papers.csv", ".yaml"),
+        ("experiments=", "experiments"),
+        ("experimnts=demo", "did you mean 'experiments'"),
+    ],
+)
+def test_an_experiment_that_is_not_there_is_told_the_nearest(tmp_path, study, given, told):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "papers.csv").write_text("title\n")
+    (tmp_path / "config/experiments").mkdir(parents=True)
+    (tmp_path / "config/experiments/demo.yaml").write_text("{}")
+    assert told in said(tmp_path, "--dry-run", "--config", given)
+
+
+def test_the_report_has_a_name_and_the_list_says_what_each_is(tmp_path, study):
+    run = snakemake(tmp_path, "report", "--dry-run", "--config", study)
+    assert "write_page" in run.stdout
+    listed = snakemake(tmp_path, "--list", "--config", study).stdout
+    assert "report (" in listed and "prune (" in listed
+
+
+def test_it_is_as_short_where_snakemake_is_started_in_the_repository():
+    """There its profile is loaded by itself; by `make` too."""
+    command = [sys.executable, "-m", "snakemake", "-n", "--config", "experiments=demo", "report"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert "snakemake report -n --config experiments=demo" in run.stderr

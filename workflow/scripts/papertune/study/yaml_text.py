@@ -1,0 +1,195 @@
+"""YAML as people write it: what it says, where each key stands, and what is wrong in words."""
+
+import codecs
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from papertune.errors import SettingsError
+
+LARGEST = 200_000  # bytes of a file: ten times the longest
+MOST = 100_000  # values in it
+# what PyYAML says of a place, what people did there, and what to write
+_SLIPS: list[tuple[tuple[str, ...], str, str]] = [
+    (("'\\t'",), "a tab", "indent with blanks; YAML knows no tabs there"),
+    (
+        ("mapping values are not allowed",),
+        "a colon where no key can be",
+        "put a text with a colon in it into quotes; a key stands as far right as those beside it, "
+        "and the line above has a colon behind its key",
+    ),
+    (
+        ("undefined alias", "scanning an alias"),
+        "a text that begins with * is read as an alias",
+        "put it into quotes",
+    ),
+    (
+        ("scanning an anchor",),
+        "a text that begins with & is read as an anchor",
+        "put it into quotes",
+    ),
+    (
+        ("cannot start any token", "determine a constructor", "'<document start>'", " tag"),
+        "a text that begins with a sign that YAML has a use for",
+        "put it into quotes",
+    ),
+    (
+        ("expected a single document",),
+        "a second document begins",
+        "leave one, without the line ---",
+    ),
+    (
+        ("unexpected end of stream",),
+        "what begins here is never closed",
+        "close the quote or bracket",
+    ),
+    (
+        ("could not find expected ':'",),
+        "a key without a colon, or a text that goes on too far left",
+        "write `key: value`; the lines of a text stand further right than its key",
+    ),
+    (
+        ("expected ',' or",),
+        "a list or mapping in brackets is not closed",
+        "look for a missing , ] or }",
+    ),
+    (
+        ("expected <block end>", "expected the node content"),
+        "this is not indented as what stands beside it",
+        "keys of one mapping, and the - of one list, stand in one column",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a file says, and where."""
+
+    path: str  # what people are told of it where no key of it is meant
+    values: Any
+    root: yaml.Node | None = None
+    file: str = ""
+
+    def place(self, keys: Iterable[str] = ()) -> str:
+        """``file:line:column`` (from 1) of a key, or of the last one on the way to it that is there."""
+        mark, node, left = None, self.root, list(keys)
+        while left:
+            inner, used = None, 1
+            if isinstance(node, yaml.MappingNode):
+                for key, value in node.value:
+                    own = str(key.value).split(".")  # a sweep's keys have dots
+                    if left[: len(own)] == own:
+                        inner, used, mark = value, len(own), key.start_mark
+            elif isinstance(node, yaml.SequenceNode) and left[0].isdigit():
+                inner = next(iter(node.value[int(left[0]) :]), None)
+                mark = inner.start_mark if inner else mark
+            node, left = inner, left[used:] if inner else []
+        return f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.path
+
+
+def read(path: str | Path) -> Written:
+    """What safe YAML says, in UTF-8 or with the mark of UTF-16.
+
+    Raises:
+        SettingsError: the file cannot be read, is too large, unfolds to more than ``MOST`` values, is
+            no YAML, or gives a key twice; names file, line and column.
+    """
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        hint = f"paths are taken from {Path.cwd()}"
+        raise SettingsError(
+            f"cannot be read: {error.strerror}", where=str(path), hint=hint
+        ) from None
+    if len(raw) > LARGEST:
+        raise SettingsError(
+            f"more than {LARGEST:,} bytes", where=str(path), hint="is it another file?"
+        )
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = raw.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        what = f"not UTF-8: {raw[max(0, error.start - 20) : error.end + 10]!r}"
+        hint = "save it as UTF-8"
+        raise SettingsError(what, where=f"{path}:{line}", hint=hint) from None
+    root = None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is not None and _size(root, {}) > MOST:
+            raise SettingsError(f"its aliases unfold to more than {MOST:,} values", where=str(path))
+        _refuse_traps(root, str(path), set())
+        values = (
+            None if root is None else yaml.constructor.SafeConstructor().construct_document(root)
+        )
+    except yaml.YAMLError as error:
+        raise _in_words(error, str(path)) from None
+    except RecursionError:
+        raise SettingsError("too deep", where=str(path), hint="write it flatter") from None
+    except ValueError as error:  # no such day, a number of a mile
+        raise SettingsError(f"not YAML: {error}", where=str(path), hint="quote texts") from None
+    return Written(str(path), values, root, str(path))
+
+
+def _in_words(error: yaml.YAMLError, path: str) -> SettingsError:
+    if isinstance(error, yaml.reader.ReaderError):
+        what = f"the character {chr(error.character)!r} cannot stand in YAML"
+        return SettingsError(what, where=path, hint="delete it")
+    problem = getattr(error, "problem", None) or str(error)
+    context = getattr(error, "context", None) or ""
+    mark = getattr(error, "problem_mark", None)
+    if "end of stream" in problem or "expected ','" in problem:
+        mark = getattr(error, "context_mark", None) or mark
+    said = f"{context} {problem}"
+    what, hint = f"not YAML: {problem}", "see how the files in config/experiments are written"
+    for signs, *told in _SLIPS:
+        if any(sign in said for sign in signs):
+            what, hint = told
+            break
+    where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+    snippet = mark.get_snippet(indent=4) if mark and mark.buffer else None
+    shown = f"\n{snippet}" if snippet else ""
+    return SettingsError(f"{what}{shown}", where=where, hint=hint)
+
+
+def _refuse_traps(node: Any, path: str, seen: set[int]) -> None:
+    """SettingsError where YAML silently reads something else: of a key given twice the last value, of
+    012 ten, of 1:30 ninety.
+    """
+    number = isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float"))
+    if number and re.fullmatch(r"[-+]?(?:0[0-9_]+|[0-9_]+(?::[0-9.]+)+)", node.value):
+        where = f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+        read_as = yaml.constructor.SafeConstructor().construct_document(node)
+        what = f"YAML reads {node.value} as {read_as}"
+        raise SettingsError(what, where=where, hint="write the number, or put it into quotes")
+    if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+        return
+    seen.add(id(node))
+    first: dict[str, int] = {}
+    for part in node.value:
+        inner = part
+        if isinstance(part, tuple):
+            key, inner = part
+            line = key.start_mark.line + 1
+            if key.value in first and key.value != "<<" and isinstance(key, yaml.ScalarNode):
+                what = f"{key.value} is given twice, also in line {first[key.value]}"
+                where = f"{path}:{line}:{key.start_mark.column + 1}"
+                raise SettingsError(what, where=where, hint="leave one of them")
+            if isinstance(key, yaml.ScalarNode):
+                first[key.value] = line
+        _refuse_traps(inner, path, seen)
+
+
+def _size(node: Any, known: dict[int, float]) -> float:
+    """How many values a node stands for, those of aliases each time."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # of one that holds itself
+        parts = node.value if isinstance(node.value, list) else []
+        pairs = (part if isinstance(part, tuple) else (part,) for part in parts)
+        known[id(node)] = 1 + sum(_size(one, known) for pair in pairs for one in pair)
+    return known[id(node)]
