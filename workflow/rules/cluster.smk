@@ -13,6 +13,7 @@ from papertune.cluster import executor as plugin, requests, session
 
 include: "planned_jobs.smk"
 
+
 # the executor takes Slurm's variables out of it
 STARTED_IN = dict(os.environ)
 

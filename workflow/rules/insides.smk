@@ -1,6 +1,11 @@
 # All that is taken from inside Snakemake (seen on 9.27.1). No rules.
 # tests/unit/project/test_other_libraries.py fails when a version has it no longer.
+import re
 from contextlib import contextmanager
+
+from snakemake.logging import logger
+
+from papertune.study.command_line import unknown_target
 
 
 @contextmanager
@@ -39,3 +44,24 @@ def is_local(rule):
 def is_module():
     """Whether another workflow uses this one."""
     return workflow.modifier.parent_modifier is not None
+
+
+def say_what_is_no_target(record):
+    """A log record; of a target that nothing makes Snakemake would speak of rules and input functions."""
+    if getattr(record, "exception", "") == "MissingRuleException":
+        target = record.getMessage().partition("produce ")[2].partition(" (if you")[0]
+        made = [str(path) for one in workflow.rules for path in one.output]
+        # Snakemake writes the constraint of a wildcard behind its name
+        files = [
+            re.sub(r"{experiment\b.*?}", name, path)
+            for path in made
+            for name in EXPERIMENTS
+        ]
+        named = {one.name: one.docstring for one in workflow.rules if one.docstring}
+        record.msg = str(unknown_target(target, named, files, list(EXPERIMENTS)))
+    return True
+
+
+# a workflow that uses this one has targets of its own
+if not is_module():
+    logger.addFilter(say_what_is_no_target)
