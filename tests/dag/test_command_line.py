@@ -105,3 +105,8 @@ def test_it_is_as_short_where_snakemake_is_started_in_the_repository():
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 1 and "Traceback" not in run.stderr
     assert "snakemake report -n --config experiments=demo" in run.stderr
+
+
+def test_make_lists_its_targets_where_one_is_mistyped():
+    run = subprocess.run(["make", "reprot"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2 and "'reprot'" in run.stderr and "doctor" in run.stderr
