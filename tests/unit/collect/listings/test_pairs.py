@@ -1,5 +1,7 @@
 """Ready-made pairs: which columns are what, and what a bad row costs."""
 
+import json
+
 import pytest
 
 from papertune.collect.listings import by_year
@@ -125,3 +127,58 @@ def test_in_ascii_a_pair_is_the_same_document(listed):
     assert (pair.question, pair.text) == ("O&ugrave; est-il ?", "L&agrave; &ndash; na&iuml;f.")
     assert (pair.id, pair.title, pair.url) == (usual.id, usual.title, usual.url)
     assert usual.question == "Où est-il ?"
+
+
+def test_words_that_mean_nothing_are_no_answer_and_none_may_be_one(listed):
+    answers = ["nan", "N/A", "-", "#REF!", "null", "None", "Na", "no", "?"]
+    kept, lost = [], []
+    for item in listed([{"q": f"Q{n}", "a": text} for n, text in enumerate(answers)]):
+        kept.append(item.text) if isinstance(item, Document) else lost.append(item.reason)
+    assert kept == answers[5:] and set(lost) == {"no_answer"}
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"instruction": "Q", "input": "", "output": "A"}, "answer: output"),
+        ({"prompt": "Q", "completion": "A"}, "question: prompt"),
+        ({"question": "Q", "context": "C", "answers": {"text": ["A"]}}, "answers.text.0"),
+        ({"conversations": [{"from": "human", "value": "Q"}]}, "messages: conversations"),
+        ({"messages": [{"role": "user", "content": "Q"}]}, "messages: messages"),
+    ],
+)
+def test_all_columns_that_lack_are_told_at_once_with_what_the_table_suggests(listed, row, found):
+    with pytest.raises(CollectError) as caught:
+        listed([row], columns={"question": "frage", "answer": "antwort"}, where={"lang": "de"})
+    assert all(name in caught.value.what for name in ("frage", "antwort", "where.lang"))
+    assert found in caught.value.hint and next(iter(row)) in caught.value.hint
+
+
+def test_squad_is_read_as_pairs(listed):
+    qas = [
+        {"id": "1", "question": "Why?", "answers": [{"text": "So."}]},
+        {"id": "2", "question": "Who?", "answers": [], "is_impossible": True},
+    ]
+    text = json.dumps({"data": [{"title": "T", "paragraphs": [{"context": "C.", "qas": qas}]}]})
+    columns = {"question": "question", "answer": "answer", "context": "context", "id": "id"}
+    pair, lost = listed(text, "p.json", columns=columns)
+    assert (pair.question, pair.text) == ("C.\nWhy?", "So.")
+    assert "is_impossible" in lost.detail
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "System"])
+def test_what_the_system_says_is_no_question(listed, role):
+    said = [(role, "Be brief."), ("user", "Why?"), ("assistant", "So.")]
+    row = {"messages": [{"role": who, "content": text} for who, text in said]}
+    columns = {"question": "messages.0.content", "answer": "messages.1.content"}
+    [lost] = listed([row], columns=columns)
+    assert lost.reason == "system_turn" and "messages: messages" in lost.detail
+    [pair] = listed([row], columns={"messages": "messages"})
+    assert (pair.question, pair.text) == ("Why?", "So.")
+
+
+def test_turns_may_call_their_parts_otherwise(listed):
+    for who, text in (("role", "text"), ("from", "content"), ("speaker", "text")):
+        row = {"m": [{who: "human", text: "Why?"}, {who: "assistant", text: "So."}]}
+        [pair] = listed([row], columns={"messages": "m"})
+        assert (pair.question, pair.text) == ("Why?", "So.")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from papertune.collect.listings.pairs import is_value, rows_of_hub, value_of
+from papertune.collect.listings.pairs import is_value, rows_of_hub
+from papertune.collect.listings.places import places, value_of
 from papertune.collect.listings.rows import Row, raw_rows, runs, text_in
 from papertune.errors import CollectError
 from papertune.pairfile import read_pairs
@@ -130,7 +131,7 @@ def _of_rows(against: UnrelatedTable | UnrelatedDataset) -> Iterator[Asked | Rej
             count += isinstance(one, Asked)
             yield one
     if first and unseen:
-        names = list(map(str, first))[:30]
+        names = list(places(first))[:60]
         missing = sorted(unseen)
         raise CollectError(
             f"no row has the column {', '.join(map(repr, missing))}{nearest(missing[0], names)}",

@@ -107,18 +107,10 @@ class Reader:
             if field in self.named:
                 found[field] = _reached(own, self.named[field])
             elif field in KNOWN:
-                values = (
-                    _simple(names[name]) for group in KNOWN[field] for name in _of(group, names)
-                )
-                texts = field not in ("doi", "paper_url")
-                found[field] = next(
-                    (
-                        v
-                        for v in values
-                        if not _is_nothing(v) and (texts or not isinstance(v, Mapping | list))
-                    ),
-                    None,
-                )
+                said = [v for v in map(_simple, _values(KNOWN[field], names)) if not _is_nothing(v)]
+                if field in ("doi", "paper_url"):  # APIs give lists of links
+                    said = [value for value in said if not isinstance(value, Mapping | list)]
+                found[field] = next(iter(said), None)
         if "gsrank" in names and "abstract" not in self.named:
             found["abstract"] = None  # Google Scholar shows a piece of it
         if not _is_nothing(found["doi"]) and _is_another_page(found["paper_url"], names):
@@ -215,6 +207,10 @@ def _of(group: str, names: Container[str]) -> list[str]:
 
 def _in(groups: Iterable[str], names: Container[str]) -> list[str]:
     return [name for group in groups for name in _of(group, names)]
+
+
+def _values(groups: Iterable[str], names: Row) -> list[Any]:
+    return [names[name] for name in _in(groups, names)]
 
 
 def _has_prose(rows: Iterable[Row], has: Mapping[str, list[str]]) -> bool:

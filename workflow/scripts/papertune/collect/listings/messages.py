@@ -10,7 +10,8 @@ ROLES = {
     **dict.fromkeys(("assistant", "gpt", "model", "bot", "chatgpt", "answer"), MODEL),
     **dict.fromkeys(("system", "developer"), SYSTEM),
 }
-NAMES = (("role", "content"), ("from", "value"))
+NAMES = (("role", "content"), ("from", "value"), ("role", "text"), ("role", "value"),
+         ("from", "content"), ("from", "text"), ("speaker", "text"), ("speaker", "content"))  # fmt: skip
 
 
 class NoConversation(ValueError):
@@ -61,11 +62,25 @@ def questions_in(value: Any) -> list[list[str]]:
     return found
 
 
+def is_turn(value: Any) -> bool:
+    """Whether a value is a turn of a conversation."""
+    return isinstance(value, dict) and any(who in value and said in value for who, said in NAMES)
+
+
+def is_of_system(value: Any) -> bool:
+    """Whether a value is a turn in which the system speaks."""
+    if not isinstance(value, dict) or not is_turn(value):
+        return False
+    who = next(names[0] for names in NAMES if names[0] in value)
+    return ROLES.get(str(value[who]).strip().lower()) == SYSTEM
+
+
 def _read(turn: Any, number: int) -> tuple[str, str]:
     """Who speaks in a turn, and what is said."""
     if not isinstance(turn, dict):
         raise NoConversation("no_turns", f"turn {number} is no object")
-    names = next((names for names in NAMES if names[0] in turn), None)
+    having = [names for names in NAMES if names[0] in turn]
+    names = next((names for names in having if names[1] in turn), next(iter(having), None))
     if names is None:
         raise NoConversation("no_turns", f"turn {number} does not say whose it is")
     role = str(turn[names[0]]).strip().lower()

@@ -13,8 +13,10 @@ from typing import Any
 
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
-from papertune.collect.listings.messages import NoConversation, questions_in
+from papertune.collect.listings.messages import NoConversation, is_of_system, questions_in
+from papertune.collect.listings.places import places, suggested, value_of
 from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
+from papertune.collect.texts.missing import is_missing
 from papertune.collect.texts.text import in_ascii
 from papertune.errors import CollectError
 from papertune.identity import fingerprint
@@ -79,15 +81,17 @@ def rows_in_runs(
         if run.last:
             break
     if first and unseen:
-        names: list[str] = []  # those of objects with their fields
-        for column, value in first.items():
-            names += [f"{column}.{f}" for f in value] if isinstance(value, dict) else [str(column)]
-        missing, names = sorted(unseen), names[:30]
+        named = {
+            name: column for name, column in source.columns.identity().items() if column in unseen
+        }
+        named |= {f"where.{column}": column for column in source.where if column in unseen}
+        names = list(places(first))
+        said = [f"{name}: {column!r}{nearest(column, names)}" for name, column in named.items()]
         raise CollectError(
-            f"no row has the column {', '.join(map(repr, missing))}{nearest(missing[0], names)}",
+            f"no row has the column for {', '.join(said)}",
             where=place,
-            hint=f"the first row has {', '.join(names)}; set source.columns and source.where to "
-            "these",
+            hint=f"the first row has {', '.join(names[:60])}; set source.columns and source.where to "
+            f"these{suggested(first)}",
         )
 
 
@@ -116,6 +120,11 @@ def _pair(
         except NoConversation as error:
             return Rejection("list", key, error.reason, f"{columns.messages}: {error}")
         [texts["question"], texts["answer"]], *turns = turns
+    for column in (columns.question, columns.answer):
+        turn = column.rpartition(".")[0]  # messages.0 of messages.0.content
+        if turn and is_of_system(value_of(row, turn)):
+            detail = f"{column} is what the system says; set columns: {{messages: {turn[:-2]}}}"
+            return Rejection("list", key, "system_turn", detail)
     for part in ("question", "answer", "context", "title", "id", "category", "entry_point"):
         column = getattr(columns, part)
         if part in texts:
@@ -123,8 +132,11 @@ def _pair(
         text = text_in(value_of(row, column)) if column else ""
         if text is None:
             return Rejection("list", key, "bad_row", f"{column} is no text")
-        if not text and part in ("question", "answer"):
-            return Rejection("list", key, f"no_{part}", f"{column} is empty")
+        # a table's words for nothing are no answer, and None may be one
+        if part in ("question", "answer") and is_missing(text):
+            return Rejection(
+                "list", key, f"no_{part}", f"{column} is {text!r}" if text else f"{column} is empty"
+            )
         texts[part] = text
     if columns.year and year is None:
         return Rejection("list", key, "no_year", f"{value_of(row, columns.year)!r}"[:100])
@@ -165,21 +177,6 @@ def _program(value: Any) -> str:
     lines = value if isinstance(value, list) else [value]
     texts = [text_in(line) for line in lines]
     return "\n".join(text for text in texts if text)
-
-
-def value_of(row: Row, column: str) -> Any:
-    """A row's value; ``translation.en`` and ``answers.0`` lead into objects and lists."""
-    if column in row:
-        return row[column]
-    value: Any = row
-    for part in column.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
 
 
 def is_value(value: Any, wanted: Any) -> bool:

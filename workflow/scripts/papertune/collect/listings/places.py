@@ -1,0 +1,75 @@
+"""Where in the rows of a table of pairs something stands, and what a table's columns suggest."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from papertune.collect.listings.messages import is_turn
+
+Row = dict[str, Any]
+# what the columns of widely used sets mean, as settings
+_KNOWN = (
+    {"question": "instruction", "context": "input", "answer": "output"},
+    {"question": "instruction", "context": "context", "answer": "response"},
+    {"question": "instruction", "answer": "output"},
+    {"question": "instruction", "answer": "response"},
+    {"question": "question", "context": "context", "answer": "answers.text.0"},
+    {"question": "question", "answer": "answers.0.text"},
+    {"question": "question", "answer": "answer"},
+    {"question": "question", "answer": "response"},
+    {"question": "prompt", "answer": "completion"},
+    {"question": "prompt", "answer": "response"},
+    {"question": "prompt", "answer": "output"},
+    {"question": "input", "answer": "output"},
+    {"question": "query", "answer": "response"},
+    {"question": "query", "answer": "answer"},
+    {"question": "problem", "answer": "solution"},
+    {"question": "Question", "answer": "Answer"},
+    {"question": "Frage", "answer": "Antwort"},
+    {"question": "问题", "answer": "答案"},
+)
+
+
+def value_of(row: Row, column: str) -> Any:
+    """A row's value; ``translation.en`` and ``answers.0`` lead into objects and lists."""
+    if column in row:
+        return row[column]
+    value: Any = row
+    for part in column.split("."):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def places(row: Row) -> Iterator[str]:
+    """The columns of a row as settings name them, with the fields of objects and of lists' firsts."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in places(value))
+        elif (
+            isinstance(value, list)
+            and value
+            and isinstance(value[0], dict)
+            and not is_turn(value[0])
+        ):
+            yield from (f"{name}.0.{inner}" for inner in places(value[0]))
+        elif isinstance(value, list) and value and isinstance(value[0], str):
+            yield f"{name}.0"
+        else:
+            yield str(name)
+
+
+def suggested(row: Row) -> str:
+    """What columns to set, for people, where a row has those of a set that is widely used."""
+    for name, value in row.items():
+        if isinstance(value, list) and value and is_turn(value[0]):
+            return f", that is columns: {{messages: {name}}}"
+    known = {*places(row)}
+    for columns in _KNOWN:
+        if {*columns.values()} <= known:
+            said = ", ".join(f"{name}: {column}" for name, column in columns.items())
+            return f", perhaps columns: {{{said}}}"
+    return ""
