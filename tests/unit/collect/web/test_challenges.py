@@ -45,7 +45,7 @@ def test_challenges_are_known(html, kind):
         f"<div class='g-recaptcha'></div><p>{PROSE * 20}</p>",
         "<title>CAPTCHA: Using Hard AI Problems for Security</title><div id=abstract></div>",
         "<title>Cookies Required: A Study of Bakers</title><div id=abstract></div>",
-        f"<h1>A problem</h1><p>There was a problem providing the content you requested</p><p>{PROSE * 45}</p>",
+        f"<h1>A problem</h1><p>There was a problem providing the content you requested</p><p>{PROSE * 45}",
         f"<h2>Access denied: who reads pages?</h2><p>{PROSE}</p>",
         "<title>Access Denied: A History of Locks</title><div id=abstract></div>",
         '{"result": "verify that you are a human"}',

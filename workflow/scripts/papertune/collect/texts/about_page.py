@@ -10,23 +10,23 @@ from papertune.collect.texts.languages import stems
 from papertune.collect.texts.text import clean, words
 
 _SITE = re.compile(r" (?:[|·»–—-]|::) ")
-_SCHOLARLY = ("citation_", "eprints.", "bepress_", "prism.", "dcterms.", "dc.", "wkhealth_")
 _NEWS = words(
     "news newsroom press presse pressreleases press-release press-releases news-release news-releases"
-    " releases blog blogs stories story media-releases media aktuelles nachrichten noticias notizie"
-    " actualites actualite nyheter nieuws uutiset novosti magazine announcements events podcast insights"
+    " releases blog blogs stories story media-releases aktuelles nachrichten noticias notizie"
+    " actualites actualite nyheter nieuws uutiset novosti"
 )
+_NEWS_HOSTS = words("news newsroom blog blogs presse")
 _NEWS_KINDS = re.compile(
-    r"news|press ?release|blog ?post|editorial|obituary|book ?review|podcast|career|world ?view"
-    r"|comment(?:ary)?$"
-    r"|nature briefing|research ?highlight|events?$|announcement|interview",
+    r"\W*(?:\w+ )?(?:news(?: (?:&|and) views| features?| in brief| items?| articles?| round-?up)?"
+    r"|(?:press|news|media) ?releases?|blog ?posts?|editorials?|obituar(?:y|ies)|book ?reviews?|podcasts?"
+    r"|careers?(?: \w+)?|world ?view|research ?highlights?|announcements?|interviews?)\W*",
     re.IGNORECASE,
 )
 _NEWS_TYPE = re.compile(
     r'"@type"\s?:\s?\[?\s?"(?:\w{0,20}News\w{0,20}|BlogPosting|LiveBlog\w{0,20})"'
 )
 _NEWS_BODIES = words("single-post node-type-news post-template-default")
-_KINDS = ("dc.type", "citation_article_type", "article:section", "prism.section", "prism.genre")
+_KINDS = ("dc.type", "citation_article_type", "prism.genre")
 _NOT_FOUND = re.compile(
     r"\W*(?:(?:error|http)\W{0,3})?404\b(?!.{60})|.{0,30}\b(?:page|document|article|item|doi|resource"
     r"|content|file)"
@@ -58,7 +58,8 @@ def bare_title(soup: BeautifulSoup) -> str:
 def is_scholarly(soup: BeautifulSoup) -> bool:
     """Whether the page has tags that describe a paper to libraries and search engines."""
     return any(
-        name == "citation_title" or name.startswith(_SCHOLARLY[1:3]) for name, _ in _metas(soup)
+        name == "citation_title" or name.startswith(("eprints.", "bepress_"))
+        for name, _ in _metas(soup)
     )
 
 
@@ -72,10 +73,11 @@ def declared_language(soup: BeautifulSoup) -> str:
 
 def is_news(soup: BeautifulSoup, url: str) -> bool:
     """A news item, a press release or a post of a blog, which may tell of a paper."""
-    kinds = [said for name, said in _metas(soup) if name in _KINDS]
-    if any(map(_NEWS_KINDS.search, kinds)):
+    scholarly = is_scholarly(soup)
+    names = _KINDS if scholarly else (*_KINDS, "article:section")
+    if any(name in names and _NEWS_KINDS.fullmatch(said) for name, said in _metas(soup)):
         return True
-    if is_scholarly(soup):
+    if scholarly:
         return False
     for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
         if _NEWS_TYPE.search(script.string or ""):
@@ -83,7 +85,7 @@ def is_news(soup: BeautifulSoup, url: str) -> bool:
     parts = urlsplit(url)
     folders = parts.path.lower().split("/")[:-1]
     host = (parts.hostname or "").split(".")[0]
-    if host in _NEWS or _NEWS & set(folders) or _DATED.match(parts.path):
+    if host in _NEWS_HOSTS or _NEWS & set(folders) or _DATED.match(parts.path):
         return True
     body = soup.body
     return body is not None and bool(
