@@ -110,3 +110,22 @@ def test_it_is_as_short_where_snakemake_is_started_in_the_repository():
 def test_make_lists_its_targets_where_one_is_mistyped():
     run = subprocess.run(["make", "reprot"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 2 and "'reprot'" in run.stderr and "doctor" in run.stderr
+
+
+TABLES = [
+    ("pairs", "no.csv", "no such file (did you mean 'mine.csv'?)"),
+    ("files", "no.csv", "no such file (did you mean 'mine.csv'?)"),
+    ("pairs", "mine.csv", "question: 'Q'"),
+    ("files", "mine.csv", "no column is title"),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "told"), TABLES)
+def test_a_table_that_cannot_be_read_is_told_in_our_words(tmp_path, kind, path, told):
+    (tmp_path / "mine.csv").write_text("frage,antwort\nWarum?,Darum.\n")
+    source = {"kind": kind, "path": path}
+    if kind == "pairs":
+        source["columns"] = {"question": "Q", "answer": "antwort"}
+    values = small_study() | {"source": source, "splits": {"test": 0.5}}
+    text = said(tmp_path, "--dry-run", "--config", f"experiments={write_study(tmp_path, values)}")
+    assert told in text and path in text

@@ -2,6 +2,7 @@
 from os.path import exists
 
 from papertune.collect.listings.by_year import digest, glance
+from papertune.collect.listings.rows import reading
 from papertune.demo.sites import site_of
 from papertune.study.splits import chooser
 
@@ -15,6 +16,10 @@ def listed_file(wildcards):
     """The user's own files, if the source is such. Their time stamps do not count, rows do."""
     source = study(wildcards).source
     paths = source.files_of(part(wildcards)) if source.watched else []
+    with in_words():  # Snakemake would name the path, and not where it looked
+        for path in paths:
+            with reading(path):
+                path.stat()
     return [ancient(str(path)) for path in paths]
 
 
@@ -23,10 +28,11 @@ def listed_rows(wildcards):
     chosen, one = study(wildcards), part(wildcards)
     if not chosen.source.watched:
         return None
-    if workflow.dryrun and not exists(layout(wildcards).by_year("listings")[one]):
-        # it is made whatever the rows are, and nothing of a dry-run is kept
-        return glance(chosen.source, one)
-    return digest(chosen.source, one, chooser(one, chosen.splits))
+    with in_words():
+        if workflow.dryrun and not exists(layout(wildcards).by_year("listings")[one]):
+            # it is made whatever the rows are, and nothing of a dry-run is kept
+            return glance(chosen.source, one)
+        return digest(chosen.source, one, chooser(one, chosen.splits))
 
 
 # what the stage collect makes of each year, in its order
