@@ -156,6 +156,15 @@ class Cluster:
             if processes_with(self.folder / f"log/slurmd.{node}.log"):
                 self.until(lambda node=node: self._has_registered(node), f"node {node}")
 
+    def stop_accounting(self) -> None:
+        """End slurmdbd; jobs go on."""
+        terminate_with(self.folder / "log/slurmdbd.log")
+
+    def start_accounting(self) -> None:
+        self._daemon("slurmdbd")
+        qos = ("sacctmgr", "--noheader", "show", "qos")
+        self.until(lambda: "normal" in self.run(*qos, check=False), "slurmdbd")
+
     def kill_node(self, node: str) -> None:
         """Kill a node's slurmd and all that runs there, and tell the controller that it is down."""
         kill_with(self.folder / f"log/slurmd.{node}.log")
@@ -207,7 +216,7 @@ class Cluster:
             f"--log-file={self.folder}/log/munged.log",
         )
         if self.with_accounting:
-            self._start_accounting(run / "database.socket")
+            self._add_accounting(run / "database.socket")
         self.start_controller()
         for node in NODES:
             self._start_node(node)
@@ -217,7 +226,7 @@ class Cluster:
         command = ["slurmd", "-N", node]
         self._daemon(*(inside(*command) if self.offline and node != "c1" else command))
 
-    def _start_accounting(self, socket: Path) -> None:
+    def _add_accounting(self, socket: Path) -> None:
         """Start the database and slurmdbd, with one account for root."""
         where = (*DATABASE, f"--datadir={self.folder}/database")
         self.run("mariadb-install-db", *where, "--skip-test-db")
@@ -243,9 +252,7 @@ class Cluster:
             "".join(f"create user {user} identified by 'slurm';" for user in users)
             + "".join(f"grant all on slurm.* to {user};" for user in users),
         )
-        self._daemon("slurmdbd")
-        qos = ("sacctmgr", "--noheader", "show", "qos")
-        self.until(lambda: "normal" in self.run(*qos, check=False), "slurmdbd")
+        self.start_accounting()
         for entity in ("cluster papertune", "account lab", "user root Account=lab"):
             self.run("sacctmgr", "--immediate", "add", *entity.split())
 

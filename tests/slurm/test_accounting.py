@@ -71,6 +71,26 @@ def test_a_record_has_the_id_of_its_job_and_the_accounting_completes_it(
     assert accounting([record.job], time.time() + 3600) == {}, "ids are given again"
 
 
+def test_what_ended_before_midnight_is_known(cluster_with_accounting):
+    """`sacct` alone tells of today only."""
+    cluster = cluster_with_accounting
+    job = cluster.submit("true")
+    cluster.wait(job)
+    cluster.accounted(job)
+    times = ", ".join(
+        f"time_{n} = time_{n} - 172800" for n in ("submit", "eligible", "start", "end")
+    )
+    cluster.run(
+        *("mariadb", "--no-defaults", f"--socket={cluster.folder}/run/database.socket"),
+        *("--user=root", "--execute"),
+        f"update slurm.papertune_job_table set {times} where id_job = {job}",
+    )
+    assert str(job) not in cluster.run("sacct", "--noheader", "--format=JobID").split()
+    for since in (None, time.time() - 3 * 86400):
+        [start] = accounting([str(job)], since)[str(job)]
+        assert start.state == "COMPLETED"
+
+
 def test_every_start_of_a_job_that_was_put_back_has_its_own_numbers(
     cluster_with_accounting, tmp_path
 ):

@@ -1,8 +1,10 @@
 """What is done with sbatch's refusals."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -66,3 +68,21 @@ def test_another_refusal_is_told_in_slurms_words_with_advice(submit):
     done, calls = submit(ACCOUNT)
     assert (done.returncode, calls) == (1, 1)
     assert ACCOUNT in done.stderr and "What to do: " in done.stderr
+
+
+@pytest.mark.parametrize("snakemake", ["ends", "is interrupted"])
+def test_who_asks_no_more_is_not_waited_for(tmp_path, snakemake):
+    program(tmp_path / "sbatch", f"echo '{FULL.splitlines()[0]}' >&2; exit 1")
+    program(tmp_path / "squeue", "")
+    asks = subprocess.Popen(["sleep", "60"])
+    command = [sys.executable, "-I", sbatch.__file__, str(asks.pid), *SUBMIT]
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    waits = subprocess.Popen(command, env=path, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    assert waits.poll() is None
+    if snakemake == "is interrupted":
+        waits.send_signal(signal.SIGINT)
+    asks.kill()
+    asks.wait()
+    _, said = waits.communicate(timeout=10)
+    assert waits.returncode != 0 and said == ""

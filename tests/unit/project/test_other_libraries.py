@@ -20,6 +20,18 @@ def test_of_snakemake():
     assert "self._executor" in inspect.getsource(JobScheduler)
 
 
+def test_of_the_slurm_plugin():
+    import snakemake_executor_plugin_slurm as plugin
+
+    for submits in (plugin.Executor.run_job, plugin.Executor.run_array_jobs):
+        source = inspect.getsource(submits)
+        assert "call = get_submit_command(" in source and "call += set_gres_string(" in source
+    from snakemake_executor_plugin_slurm import submit_string
+
+    written = inspect.getsource(submit_string.get_submit_command)
+    assert '"sbatch "' in written and 'f" --mem {job.resources.mem_mb}"' in written
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip"])
 def test_of_urllib3(encoding):
     from urllib3.connection import HTTPConnection

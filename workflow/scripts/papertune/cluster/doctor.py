@@ -11,6 +11,7 @@ from papertune.cluster import executor as plugin
 from papertune.cluster import hub, leftovers, machine, slurm
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.requests import Ask, Kind, why_not
+from papertune.cluster.sbatch import passes
 from papertune.cluster.slurm import ClusterError, Partition
 from papertune.study.layout import Layout
 
@@ -146,6 +147,9 @@ def _check_kind(executor: Any, same: list[Kind], there: list[Partition]) -> Iter
         refused = slurm.refusal(wanted)
     except ClusterError as error:
         yield doubt(f"{who}: {error.what}", "try again when the cluster is less busy")
+        return
+    if passes(refused):
+        yield doubt(f"{who}: {refused}", "nothing: jobs wait until the queue has room for them")
         return
     lacks = {item.name: why_not(ask, item) for item in there}
     asked = [

@@ -8,6 +8,7 @@ job may be in the queue: it is looked for there before it is submitted again. Ne
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -88,4 +89,6 @@ def submit(snakemake: int, given: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches this, too, and Snakemake says what becomes of its jobs
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(submit(int(sys.argv[1]), sys.argv[2:]))

@@ -58,8 +58,11 @@ def missing_tools() -> list[str]:
     return [name for name in TOOLS if shutil.which(name) is None]
 
 
-def ask(*command: str, seconds: float = 10) -> str:
-    """What a command prints; ClusterError where it is missing, fails or does not answer in time."""
+def ask(*command: str, seconds: float = 10, last: int = 1) -> str:
+    """What a command prints; ClusterError where it is missing, fails or does not answer in time.
+
+    The error has the last lines of what it said, ``last`` of them.
+    """
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
         done = subprocess.run(command, text=True, errors="replace", timeout=seconds, **pipes)
@@ -70,7 +73,8 @@ def ask(*command: str, seconds: float = 10) -> str:
     if done.returncode != 0:
         said = (done.stderr or done.stdout).splitlines()
         lines = [line.strip() for line in said if line.strip() and not line.startswith("*")]
-        raise ClusterError(f"{command[0]}: {(lines or ['failed and said nothing'])[-1]}")
+        told = "; ".join(lines[-last:]) or "failed and said nothing"
+        raise ClusterError(f"{command[0]}: {told}")
     return done.stdout
 
 
@@ -165,9 +169,10 @@ def refusal(wanted: list[str], partition: str = "") -> str:
     """
     instead = [f"--partition={partition}"] if partition else []  # the last one counts
     try:
-        ask("sbatch", *wanted, *instead, "--test-only", "--wrap=true", seconds=20)
+        # the limit that is reached stands a line above the last
+        ask("sbatch", *wanted, *instead, "--test-only", "--wrap=true", seconds=20, last=2)
     except ClusterError as error:
         if "did not answer" in error.what or "not installed" in error.what:
             raise
-        return error.what.removeprefix("sbatch: ").removeprefix("allocation failure: ")
+        return re.sub(r"sbatch: |error: |allocation failure: ", "", error.what)
     return ""
