@@ -42,7 +42,6 @@ JSON_SHAPES = {
     "decorated strings": PLAIN.replace("Tern predicts", "**Tern** predicts"),
     "thought": f"<think>\nFirst [draft]: Q: x? A: y.\n</think>\n\n{PLAIN}",
     "thought without its beginning": f"I draft Q1: x? A1: y.\n</think>\n{PLAIN}",
-    "thought without its end": f"<think>I go for this.\n{PLAIN}",
     "cut inside the third question": PLAIN[:-1] + ', {"question": "What is ha',
     "cut inside the third answer": PLAIN[:-1]
     + ', {"question": "What is half?", "answer": "The set {a, b} is ha',
@@ -77,6 +76,39 @@ TEXT_SHAPES = {
 }
 
 
+MARKED = {
+    "tags": "".join(f"<pair><question>{q}</question>\n<answer>{a}</answer></pair>" for q, a in BOTH),
+    "tags in lines": "".join(
+        f"<qa>\n<question>\n{q}\n</question>\n<answer>\n{a}\n</answer>\n</qa>\n" for q, a in BOTH
+    ),
+    "tags with numbers": "".join(
+        f"<question{n}>{q}</question{n}><answer{n}>{a}</answer{n}>" for n, (q, a) in enumerate(BOTH)
+    ),
+    "tags with attributes": "".join(f'<Q>{q}</Q><answer id="1">{a}</answer>' for q, a in BOTH),
+    "tags with CDATA": "".join(
+        f"<question><![CDATA[{q}]]></question><answer><![CDATA[{a}]]></answer>" for q, a in BOTH
+    ),
+    "tags, the last without its end": "".join(
+        f"<question>{q}</question><answer>{a}</answer>" for q, a in [*BOTH, ("What is half?", "It is")]
+    ).removesuffix("</answer>"),
+    "tags, one question without its end": f"<question>What is lost?</question><question>{Q1}"
+    f"<answer>{A1}</answer>"
+    + "".join(f"<question>{q}</question><answer>{a}</answer>" for q, a in BOTH),
+    "table of Markdown": "Here:\n\n| # | **Question** | Answer |\n|---|:--|---|\n"
+    + "".join(f"| {n} | {q} | {a} |\n" for n, (q, a) in enumerate(BOTH)) + "\nI hope this helps.",
+    "table without edges": "Question | Answer\n--- | ---\n" + "\n".join(map(" | ".join, BOTH)),
+    "tabs": "Question\tAnswer\n" + "\n".join(map("\t".join, BOTH)),
+    "commas": "question,answer\n" + "\n".join(f'"{q}","{a}"' for q, a in BOTH),
+    "YAML": "".join(f"- question: >\n    {q}\n  answer: |-\n    {a}\n" for q, a in BOTH),
+    "headings": "".join(f"## Question 1: {q}\n{a}\n\n" for q, a in BOTH),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MARKED.values(), ids=MARKED.keys())
+def test_tags_and_tables(text):
+    assert texts_in(text) == BOTH
+
+
 @pytest.mark.parametrize("text", JSON_SHAPES.values(), ids=JSON_SHAPES.keys())
 def test_json_in_any_dress(text):
     assert [(q, " ".join(a.split())) for q, a in texts_in(text)] == BOTH
@@ -102,6 +134,9 @@ MARKS = {  # of a thought's beginning and its end
     "Sky": ("<|begin_of_thought|>", "<|end_of_thought|>\n\n<|begin_of_solution|>"),
     "Gemma": ("<|channel>thought\n", "<channel|>"),
     "thought": ("<thought>", "</thought>"),
+    "scratchpad": ("<scratchpad>", "</scratchpad>"),
+    "analysis": ("<analysis>", "</analysis>"),
+    "without the first mark": ("", "<|end|><|start|>assistant<|channel|>final<|message|>"),
 }  # fmt: skip
 
 
@@ -112,7 +147,7 @@ def test_what_a_model_thinks_is_no_pair(family):
         for text in (PLAIN, TEXT_SHAPES["Q1: A1:"], TEXT_SHAPES["Q1: A1:"] + "<|return|>"):
             assert texts_in(f"{begin}First: {draft}\n{end}{text}") == BOTH
         choice = {"message": {"content": f"{begin}First: {draft}"}, "finish_reason": "length"}
-        if begin != "analysis":  # a word like others, where nothing follows
+        if begin not in ("", "analysis"):  # a word like others, where nothing follows
             answer = answer_in(json.dumps({"choices": [choice]}).encode(), Decoding())
             assert "all thought, which used up max_new_tokens (512)" in answer["error"]
 
@@ -132,6 +167,9 @@ def test_what_a_model_thinks_is_no_pair(family):
         '```json\n[\n  {\n    "question": "What is half?",\n    "answer": "It is',
         '["Question: What is half?", "Answer: It is ha',
         "<think>Maybe Q1: What is it? A1: No idea yet.",
+        f"<think>I go for this.\n{PLAIN}",
+        f"[THINK]I go for this.\n{PLAIN}",
+        f"<|channel|>analysis<|message|>I go for this.\n{PLAIN}",
         "[" * 5000,
         '{"a":' * 3000,
     ],
@@ -184,6 +222,27 @@ def test_a_label_inside_an_answer_is_text():
         "- **Question**: an encoder.\n- **Answer**: a decoder."
     )
     assert texts_in(text) == [("How?", "Two parts.\nQuestion: an encoder.\nAnswer: a decoder.")]
+
+
+@pytest.mark.parametrize("name", ["Source", "Reference", "Note", "Evidence", "Explanation"])
+def test_a_bullet_of_an_answer_may_have_a_name(name):
+    said = f"Two parts:\n{name}: the cache.\nTarget: the core."
+    for text in (
+        f"Q: {Q1}\nA: Two parts:\n- {name}: the cache.\n- Target: the core.\nQ: {Q2}\nA: {A2}",
+        f"Q: {Q1}\nA: Two parts:\n{name}: the cache.\nTarget: the core.\nQ: {Q2}\nA: {A2}",
+        f"**Q:** {Q1}\n**A:** Two parts:\n- **{name}:** the cache.\n- **Target:** the core.\n"
+        f"**Q:** {Q2}\n**A:** {A2}",
+    ):
+        assert texts_in(text) == [(Q1, said), (Q2, A2)]
+
+
+@pytest.mark.parametrize("name", ["Source", "Reference", "Evidence", "Explanation"])
+@pytest.mark.parametrize("item", ["", "- ", "1. "])
+def test_what_stands_beside_an_answer_is_not_of_it(name, item):
+    text = (
+        f"{item}Q: {Q1}\n{item}A: {A1}\n{item}{name}: the abstract.\n{item}Q: {Q2}\n{item}A: {A2}"
+    )
+    assert texts_in(text) == BOTH
 
 
 NOTATION = [

@@ -20,7 +20,7 @@ _LABEL = re.compile(
     rf"^(?P<dress>{_DRESS}(?:\d++\s*+[.):]\s*+{_DRESS})?)"
     rf"(?:(?P<question>(?:research\s++)?question|q|{_Q})|(?P<answer>answer|approach|ans|a|{_A})"
     r"|(?P<other>(?:(?:qa|q&a|question[-\s]answer)\s*+|[^\S\n]*+)pair"
-    r"|explanation|evidence|source|difficulty|keywords?))"
+    r"|explanation|rationale|evidence|sources?|references?|citation|difficulty|keywords?))"
     rf"{_NUMBER}[\]\"')】〕］」』]*[ \t]*+"
     r"(?:\**+[ \t]*+[:：៖.)]\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++|(?<=[】〕］]))",
     re.I | re.M,
@@ -47,6 +47,7 @@ def _labels(text: str) -> list[re.Match[str]]:
     """The labels at the beginnings of lines; single letters only where they are labels for sure."""
     found: list[re.Match[str]] = []
     first: dict[str, str] = {}
+    points = {""}  # what stands before the labels of questions and answers
     for match in _LABEL.finditer(text):
         word = match.group("question") or match.group("answer") or ""
         label = match.group(0)[len(match.group("dress")) :]
@@ -55,15 +56,26 @@ def _labels(text: str) -> list[re.Match[str]]:
         if word.islower() and not match.group("dress").strip() and not _COLON & {*label}:
             continue  # running text: "question and answer …", "approach."
         pair = label.lower().rstrip("* \t0123456789").endswith("pair")
-        if match.group("other") and not _COLON & {*label} and not pair:
-            continue
+        if match.group("other") and not pair:
+            if not _COLON & {*label} or text[: match.start()].rstrip().endswith(tuple(_COLON)):
+                continue  # the first of what an answer announces
+            if _points(match) not in points:
+                continue  # a bullet "- Source: …" inside an answer
         kind = "question" if match.group("question") else "answer" if word else "other"
         dress = re.sub(r"[\d\s.)]+", "", match.group("dress"))
         numbered = bool(re.search(r"\d", match.group(0)))
         if kind != "other" and not numbered and first.setdefault(kind, dress) != dress:
             continue  # a bullet "- **Question**: …" inside an answer
+        if kind != "other":
+            points.add(_points(match))
         found.append(match)
     return found
+
+
+def _points(label: re.Match[str]) -> str:
+    """Whether a bullet or a number makes the label's line a list item."""
+    item = re.match(r"\s*+(?:([-•–*])[ \t]|\d++\s*+([.):]))", label.group("dress"))
+    return (item[1] or item[2]) if item else ""
 
 
 def _body(text: str) -> str:
@@ -93,7 +105,7 @@ def read_labelled(text: str, cut: bool) -> Pairs:
     question = ""
     for label, after in zip_longest(labels, labels[1:]):
         content = text[label.end() : after.start() if after else len(text)].lstrip(" \t")
-        content = edged(content)
+        content = edged(_BLOCK.sub("", content))
         quoted = any(mark in label.group(0) for mark in "\"'“")
         if label.group("question"):
             question = content.strip("\"'“”,[]{} \n") if quoted else content
@@ -104,6 +116,9 @@ def read_labelled(text: str, cut: bool) -> Pairs:
                 pairs.append((unlabelled(question), content))
             question = ""
     return pairs
+
+
+_BLOCK = re.compile(r"\A[>|][-+]?[ \t]*+\n")  # of YAML: a text in the lines below
 
 
 def _quoted(content: str) -> str:
@@ -142,7 +157,7 @@ def read_numbered(text: str, cut: bool) -> Pairs:
             answer = text[match.end() : after.start() if after else len(text)]
             answer = edged(re.sub(r"^\s*+[-–:→]++\s*+", "", answer))
             if answer and (not cut or after or _ends(answer)):
-                pairs.append((match.group("question"), unlabelled(answer)))
+                pairs.append((unlabelled(match.group("question")), unlabelled(answer)))
         if pairs:
             return pairs
     return []

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from papertune.generators import plain_text
+from papertune.generators import marked, plain_text
 from papertune.generators.decoration import clean, clean_line
 from papertune.generators.languages import ANSWER_WORDS, ASKING, ASKS, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
@@ -71,13 +71,16 @@ def _found(text: str, cut: bool) -> Pairs:
     if len(text) > LONGEST:
         return []
     text, unfinished = without_thoughts(without_runs(text))
+    if unfinished:  # what stands in a thought without an end are drafts
+        return []
     narrow = _WIDE.sub(_narrow, text)
     try:
         pairs = _read_json(text) or (_read_json(narrow) if narrow != text else [])
     except RecursionError:  # no pair lies so deep
         pairs = []
-    # of a thought without an end only whole JSON is read: labels in it are drafts
-    if not pairs and not unfinished:
+    if not pairs:
+        pairs = marked.read_tagged(text) or marked.read_table(text)
+    if not pairs:
         pairs = plain_text.read_labelled(text, cut) or plain_text.read_numbered(text, cut)
     return pairs
 

@@ -2,18 +2,23 @@
 
 import re
 
-_TAG = r"(think(?:ing)?|reasoning)>"
+_NAMES = (
+    "think", "thinking", "thoughts", "antthinking", "reasoning", "reflection", "scratchpad",
+    "analysis", "inner_monologue",
+)  # fmt: skip
+_TAG = f"({'|'.join(_NAMES)})>"
 _START = re.compile(f"<{_TAG}", re.I | re.A)
-_ENDS = {tag: re.compile(f"</{tag}>", re.I) for tag in ("think", "thinking", "reasoning")}
+_ENDS = {tag: re.compile(f"</{tag}>", re.I) for tag in _NAMES}
 _LAST_END = re.compile(rf"^.*</{_TAG}", re.S | re.I)
 
 # of Mistral, Seed, Kimi, Sky-T1, Command A and Gemma 4
 _STARTS_OF_OTHERS = re.compile(
     r"\[THINK\]|<seed:think>|<thought>|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
-    r"|<\|channel>thought\b"
+    r"|<\|channel>thought\b|<unused94>(?:thought\b)?"
 )
 _ENDS_OF_OTHERS = re.compile(
     r"\[/THINK\]|</seed:think>|</thought>|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>"
+    r"|<unused95>"
 )
 # of gpt-oss: every message has a channel, and the last one is the answer
 _CHANNELS = re.compile(
@@ -43,7 +48,7 @@ def without_thoughts(text: str) -> tuple[str, bool]:
 
 def _with_one_mark(text: str) -> str:
     """The text with the marks of all families written as ``<think>`` and ``</think>``."""
-    if _CHANNELS.match(text):
+    if _CHANNELS.match(text) or "<|channel|>final" in text:  # the first mark may be of the prompt
         text = _FINAL.sub("</think>", _DRAFT.sub("<think>", text))
     return _ENDS_OF_OTHERS.sub("</think>", _STARTS_OF_OTHERS.sub("<think>", text))
 
