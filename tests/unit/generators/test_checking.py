@@ -2,8 +2,9 @@
 
 import pytest
 
-from papertune.generators.checking import check_pairs
+from papertune.generators.checking import check_pairs, is_unfinished, judge
 from papertune.records import Document
+from papertune.study.settings import OpenAIGenerator
 
 DOCUMENT = Document(
     id="d",
@@ -92,3 +93,31 @@ def test_of_a_conversation_nothing_is_kept_after_a_turn_that_is_not():
     assert kept == good[:1]
     assert [reason for reason, _ in rejected] == ["ungrounded", "after_rejected", "after_rejected"]
     assert check_pairs(said, DOCUMENT, **how)[0] == good
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["It has three parts:", "The cache, the core,", "It has several parts such as", "Caches (of lines",
+     "It has three parts:\n1. The cache", "It has three parts:\nThe cache", "它有三个部分："],
+)  # fmt: skip
+def test_an_answer_that_announces_more_is_unfinished(answer):
+    assert is_unfinished(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["12%", "It is in (0, 1]", "The parts are:\n1. A\n2. B", "Two parts:\nThe cache and the core.",
+     "AND", "a) yes", "The operator is AND.", "At 12:30", "Two parts:\nThe cache.\nThe core."],
+)  # fmt: skip
+def test_a_short_answer_is_finished(answer):
+    assert not is_unfinished(answer)
+
+
+def test_unfinished_answers_of_a_model_are_rejected():
+    generator = OpenAIGenerator(
+        backend="openai", model="m", url="http://x/v1", prompt="p", grounding=0.0
+    )
+    text = '[{"question": "What has it in it?", "answer": "It has three parts:"}]'
+    document = Document("d", "Tern", "https://example.org/1", 2020, "Tern has three parts.")
+    judged = judge(generator, {"text": text, "cut": False}, document)
+    assert [reason for reason, _ in judged["rejected"]] == ["answer_unfinished"]

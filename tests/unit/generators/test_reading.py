@@ -104,6 +104,65 @@ MARKED = {
 }  # fmt: skip
 
 
+LABELLED = [(f"Q: {q}", f"A: {a}") for q, a in BOTH]
+JSON_OF_STRINGS = {
+    "labelled": json.dumps([one for pair in LABELLED for one in pair]),
+    "labelled, in a container": json.dumps({"pairs": [one for pair in LABELLED for one in pair]}),
+    "question and answer in one": json.dumps([f"Question: {q} Answer: {a}" for q, a in BOTH]),
+    "in two lines of one": json.dumps([f"Question: {q}\nAnswer: {a}" for q, a in BOTH]),
+    "by turns": json.dumps([one for pair in BOTH for one in pair]),
+    "no commas": "[" + "\n".join(f'"{q}"\n"{a}"' for q, a in LABELLED) + "]",
+    "a string without its end": PLAIN.replace('energy."}]', "energy.}]"),
+    "an object without its end": PLAIN.replace("}, {", ", {"),
+    "numbers out of order": json.dumps({"q1": Q1, "q2": Q2, "a2": A2, "a1": A1}),
+    "numbers that lack an answer": json.dumps(
+        {"q1": Q1, "q2": "What is lost?", "q3": Q2, "a1": A1, "a3": A2}
+    ),
+    "a question without answer": json.dumps(
+        [{"question": Q1}, {"answer": A1}, {"question": Q2}, {"answer": A2}]
+    ),
+    "text in an object": json.dumps([{"question": q, "answer": {"text": a}} for q, a in BOTH]),
+}
+
+
+@pytest.mark.parametrize("text", JSON_OF_STRINGS.values(), ids=JSON_OF_STRINGS.keys())
+def test_json_that_is_only_nearly_of_objects(text):
+    assert texts_in(text) == BOTH
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"answer": "Two parts:", "answer_continued": "The cache.\nThe core."},
+        {"answer": "Two parts:", "answer_2": "The cache.", "answer_3": "The core."},
+        {"answer_part_1": "Two parts:", "answer_part_2": "The cache.\nThe core."},
+        {"answer": "Two parts:", "details": ["The cache.", "The core."]},
+        {"answer": "Two parts:", "steps": {"first": "The cache.", "second": "The core."}},
+        {"answer": ["Two parts:", "The cache.", "The core."]},
+    ],
+)
+def test_an_answer_that_goes_on_is_whole(rest):
+    text = json.dumps(
+        [{"question": Q1, **rest, "difficulty": "easy"}, {"question": Q2, "answer": A2}]
+    )
+    (asked, said), other = texts_in(text)
+    assert asked == Q1 and other == (Q2, A2)
+    assert (
+        said.replace("first: ", "").replace("second: ", "") == "Two parts:\nThe cache.\nThe core."
+    )
+
+
+def test_what_does_not_certainly_belong_together_is_no_pair():
+    parts = [{"question": Q1}, {"question": Q2}, {"answer": A2}, {"answer": A1}, {"answer": A1}]
+    assert texts_in(json.dumps(parts)) == []
+
+
+def test_a_list_goes_on_after_its_answer():
+    for first, second in (("", ""), ("Research Question: ", "Approach: ")):
+        text = json.dumps([first + Q1, f"{second}Two parts:", "The cache.", "The core."])
+        assert texts_in(text) == [(Q1, "Two parts:\nThe cache.\nThe core.")]
+
+
 @pytest.mark.parametrize("text", MARKED.values(), ids=MARKED.keys())
 def test_tags_and_tables(text):
     assert texts_in(text) == BOTH

@@ -35,6 +35,18 @@ _REFUSAL = re.compile(
 )
 
 
+_COUNT = "two|three|four|five|six|seven|eight|nine|ten|several|multiple|following"
+# ends of answers whose rest stands elsewhere, or was never written
+_UNFINISHED = re.compile(
+    r"(?:[:：,，、;；]|\w\W++\w++\W++\w++\W++(?:such as|including|namely|e\.g\.|and|or|the))\s*+\Z"
+    r"|[:：]\n\(?(?:1|a)[.)]\s[^\n]*+\Z"  # the first of a list's items
+    rf"|\b(?:{_COUNT})\b[^\n:]{{0,80}}s:\n(?![^\n]*(?:[,;]|\band\b))[^\n]++\Z"
+    r"|[(（][^()（）[\]\n]*+(?<![.!?。！？])\Z",
+    re.I,
+)
+_ENDS_OF_ANSWERS = 2_000  # characters that are looked at
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What the store has of an attempt at a document, as :func:`judge` says it."""
@@ -88,7 +100,7 @@ def judge(
         grounding = getattr(generator, "grounding", None)
         kept, rejected = check_pairs(
             pairs, document, most=generator.pairs, grounding=grounding,
-            linked=getattr(generator, "follow_ups", False),
+            linked=getattr(generator, "follow_ups", False), finished=ready is None,
         )  # fmt: skip
         if pairs:
             why = "" if kept else "every pair was rejected"
@@ -113,12 +125,14 @@ def check_pairs(
     most: int,
     grounding: float | None,
     linked: bool = False,
+    finished: bool = False,
 ) -> tuple[Pairs, Pairs]:
     """The pairs kept, in their order, and (reason, detail) of each one rejected.
 
     After ``most`` they are surplus. ``grounding`` is the least share of an answer's content words
     that must stand in the document's title or text; ``None`` where it is taken from them anyway.
-    Where they are ``linked``, as turns of a conversation, none is kept after one that is not.
+    Where they are ``linked``, as turns of a conversation, none is kept after one that is not. Answers
+    that have to be ``finished`` end neither in what announces more ("three parts:") nor in its first.
     """
     kept: Pairs = []
     rejected: Pairs = []
@@ -134,6 +148,7 @@ def check_pairs(
             "question_too_short": word_count(question) < SHORTEST_QUESTION,
             "question_too_long": _exceeds(question, LONGEST_QUESTION),
             "answer_too_long": _exceeds(answer, LONGEST_ANSWER),
+            "answer_unfinished": finished and is_unfinished(answer),
             "duplicate": asked in questions,
             "ungrounded": share < (grounding or 0),
             "surplus": len(kept) == most,
@@ -153,6 +168,13 @@ def check_pairs(
 
 def _is_refusal(text: str) -> bool:
     return bool(_REFUSAL.match(text) or REFUSAL.match(text))
+
+
+def is_unfinished(answer: str) -> bool:
+    """Whether an answer ends where more of it must follow: a colon, a comma, an open bracket, "such
+    as", the first item of a list that it announces.
+    """
+    return bool(_UNFINISHED.search(answer[-_ENDS_OF_ANSWERS:]))
 
 
 def _exceeds(text: str, words: int) -> bool:

@@ -97,6 +97,13 @@ def unlabelled(text: str) -> str:
     return edged(_LABEL_IN_STRING.sub("", edged(text)))
 
 
+def labels_question(text: str) -> bool:
+    """Whether a text begins with a label of a question."""
+    label = _LABEL_IN_STRING.match(edged(text))
+    found = _LABEL.match(text)
+    return bool(label and found and found.group("question"))
+
+
 def read_labelled(text: str, cut: bool) -> Pairs:
     """Pairs from labels such as ``Q1:`` and ``**Answer**``."""
     text = _INLINE_ANSWER.sub("\n", _body(text))
@@ -131,7 +138,7 @@ def _quoted(content: str) -> str:
 
 
 def _ends(text: str) -> bool:
-    return text.rstrip().endswith(tuple(".!?:)]\"”'*`。！？؟।」』）"))
+    return text.rstrip().endswith(tuple(".!?)]\"”'*`。！？؟।」』）"))
 
 
 _LABEL_IN_STRING = re.compile(

@@ -9,13 +9,13 @@ Whatever a text is, reading it takes time in proportion to its length.
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from papertune.generators import marked, plain_text
 from papertune.generators.decoration import clean, clean_line
-from papertune.generators.languages import ANSWER_WORDS, ASKING, ASKS, QUESTION_WORDS
+from papertune.generators.languages import ASKING, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
+from papertune.generators.shapes import is_part, pairs_of
 from papertune.generators.thoughts import without_thoughts
 from papertune.sentences import without_runs
 
@@ -24,12 +24,6 @@ Cleaned = list[tuple[str, str, dict[str, int]]]
 LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
 PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
 LONGEST_REPAIR = 20_000  # characters of an object that is repaired: twice the longest answer's
-
-_QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questiontext"}
-_QUESTION_NAMES |= {word.replace(" ", "") for word in QUESTION_WORDS}
-_ANSWER_NAMES = {"a", "answer", "approach", "response", "ans", "reply", "answertext"}
-_ANSWER_NAMES |= {word.replace(" ", "") for word in ANSWER_WORDS}
-_PLURALS = ({"questions", "qs"}, {"answers", "as", "responses"})
 
 # backslashes of LaTeX that a model forgot to double; \n, \t, \b, \f, \r, \u are escapes of JSON too
 _LATEX = re.compile(
@@ -41,6 +35,14 @@ _LATEX = re.compile(
 
 # of JSON that was written as Chinese is
 _WIDE = re.compile(r"(?<=[\"”}\]])\s*+([：，、])\s*+(?=[\"“{\[])")
+
+
+# where an object, or a string of a list, should begin; and what models leave out between the last
+# and the next: the comma of strings, the bracket of an object, the quote behind a sentence
+_KEY = re.compile(r"""[{[,\n]\s{0,99}+"(?:q|(?:research )?question)[ _]?\d*+(?:"\s*+:|:\s)""", re.I)
+_NO_COMMA = re.compile(r"""(?<=[.?!。？！]")\s*+(?="(?:[QA]|Question|Answer)[ \d]*+:)""", re.I)
+_NO_BRACE = re.compile(r"""(?<=[.?!。？！]"),\s*+\{(?=\s*+"(?:q|question)[ \d]*+"\s*+:)""", re.I)
+_NO_END = re.compile(r"""(?<=[.?!。？！])(?=\s*+\}\s*+(?:\]|\Z))""")
 
 
 def _narrow(mark: re.Match[str]) -> str:
@@ -76,6 +78,10 @@ def _found(text: str, cut: bool) -> Pairs:
     narrow = _WIDE.sub(_narrow, text)
     try:
         pairs = _read_json(text) or (_read_json(narrow) if narrow != text else [])
+        if len(pairs) < len(_KEY.findall(text)):
+            mended = _NO_END.sub('"', _NO_BRACE.sub("}, {", _NO_COMMA.sub(", ", text)))
+            more = _read_json(mended) if mended != text else []
+            pairs = max(pairs, more, key=len)
     except RecursionError:  # no pair lies so deep
         pairs = []
     if not pairs:
@@ -112,19 +118,19 @@ def _read_json(text: str) -> Pairs:
             value, end, seen = _repair(text, start)
             # too deep, or a number without end
             looked += seen + getattr(error, "pos", start + LONGEST_REPAIR) - start
-        if end > 0 and (_pairs_in(value) or _is_part(value)):
+        if end > 0 and (pairs_of(value) or is_part(value)):
             values.append(value)
             position = end
         if looked > PATIENCE:
             break
-    pairs = [pair for value in values for pair in _pairs_in(value)] or _pairs_in(values)
+    pairs = [pair for value in values for pair in pairs_of(value)] or pairs_of(values)
     if not pairs:
         # the first value in brackets that is whole, repaired with everything it holds
         for bracket in re.finditer(r"[\[{](?=\s*+[\"'“])", text):
             end, whole, seen = _span(text, bracket.start(), nested=True)
             looked += seen
             if whole:
-                return _pairs_in(_loads(text[bracket.start() : end]))
+                return pairs_of(_loads(text[bracket.start() : end]))
             if looked > PATIENCE:
                 break
     return pairs
@@ -193,77 +199,3 @@ def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool, in
             before = char
         position += 1
     return (opened if quote else len(text)), False, len(text) - start
-
-
-def _name(key: object) -> str:
-    """``Question 1:`` → ``question``, ``问题（一）`` → ``问题``."""
-    name = str(key).lower()
-    return (
-        re.sub(r"[^a-z]", "", name)
-        if name.isascii()
-        else re.sub(r"[\s\d_:：.*#()（）【】一二三四五六七八九十-]|ที่", "", name)
-    )
-
-
-def _is_part(value: Any, names: set[str] = _QUESTION_NAMES | _ANSWER_NAMES) -> bool:
-    """A list such as ``["question", "How …"]``, one half of a pair."""
-    named = isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str)
-    return named and _name(value[0]) in names
-
-
-def _joined(parts: Iterable[Any]) -> Pairs:
-    """Pairs of the questions and the answers among named parts, in their order."""
-    parts = list(parts)
-    questions, answers = (
-        [_string(part[1]) for part in parts if _is_part(part, names)]
-        for names in (_QUESTION_NAMES, _ANSWER_NAMES)
-    )
-    return [(q, a) for q, a in zip(questions, answers, strict=False) if q and a]
-
-
-def _pairs_in(value: Any) -> Pairs:
-    """The pairs of a JSON value of any of the shapes that models make."""
-    if isinstance(value, list):
-        return _pairs_in_list(value)
-    if not isinstance(value, dict):
-        return []
-    names = {_name(key) for key in value}
-    if names & _QUESTION_NAMES and names & _ANSWER_NAMES:
-        return _joined(value.items())
-    columns = [
-        next((v for k, v in value.items() if _name(k) in names and isinstance(v, list)), None)
-        for names in _PLURALS
-    ]
-    if columns[0] and columns[1]:
-        return [(_string(q), _string(a)) for q, a in zip(*columns, strict=False)]
-    mapped = [(k, v) for k, v in value.items() if isinstance(v, str) and k.strip().endswith(ASKS)]
-    return mapped or [pair for item in value.values() for pair in _pairs_in(item)]
-
-
-def _pairs_in_list(value: list[Any]) -> Pairs:
-    """Pairs of a list: of objects, ``[question, answer]``, or parts such as ``["question", "…"]``."""
-    pairs = [pair for item in value for pair in _pairs_in(item)]
-    if pairs:
-        return pairs
-    if len(value) == 2 and isinstance(value[0], str):
-        question, answer = unlabelled(value[0]), _string(value[1])
-        if question.endswith(ASKS) and answer:
-            return [(question, unlabelled(answer))]
-    alone = [item for item in value if isinstance(item, dict) and len(item) == 1]
-    return _joined(next(iter(item.items())) if item in alone else item for item in value)
-
-
-def _string(value: Any) -> str:
-    """A string as it is; a nested answer as one line per entry."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or value is None:
-        return ""
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, list):
-        return "\n".join(filter(None, map(_string, value)))
-    lines = ((key, _string(item)) for key, item in value.items())
-    return "\n".join(
-        f"{key}: {item}" if "\n" not in item else f"{key}:\n{item}" for key, item in lines if item
-    )

@@ -1,0 +1,153 @@
+"""Pairs in a JSON value of any of the shapes that models make."""
+
+import re
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from papertune.generators.languages import ANSWER_WORDS, ASKS, QUESTION_WORDS
+from papertune.generators.plain_text import Pairs, labels_question, read_labelled, unlabelled
+
+_QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questiontext"}
+_QUESTION_NAMES |= {word.replace(" ", "") for word in QUESTION_WORDS}
+_ANSWER_NAMES = {"a", "answer", "approach", "response", "ans", "reply", "answertext"}
+_ANSWER_NAMES |= {word.replace(" ", "") for word in ANSWER_WORDS}
+_PLURALS = ({"questions", "qs"}, {"answers", "as", "responses"})
+# beside an answer that announces them, and what an answer goes on in
+_ANNOUNCED = {"details", "steps", "points", "keypoints", "items", "list", "parts", "components"}
+_ANNOUNCED |= {"examples", "bullets", "bulletpoints", "features", "contributions", "findings"}
+_GOES_ON = re.compile(r"(answer)(?:continued|continuation|contd?|part|parts|rest)")
+_PLAIN = {"text", "value", "content", "answer"}
+
+
+def _name(key: object) -> str:
+    """``Question 1:`` → ``question``, ``问题（一）`` → ``问题``."""
+    name = str(key).lower()
+    return (
+        _GOES_ON.sub(r"\1", re.sub(r"[^a-z]", "", name))
+        if name.isascii()
+        else re.sub(r"[\s\d_:：.*#()（）【】一二三四五六七八九十-]|ที่", "", name)
+    )
+
+
+def is_part(value: Any, names: set[str] = _QUESTION_NAMES | _ANSWER_NAMES) -> bool:
+    """A list such as ``["question", "How …"]``, one half of a pair."""
+    named = isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str)
+    return named and _name(value[0]) in names
+
+
+def _joined(parts: Iterable[Any]) -> Pairs:
+    """Pairs of the questions and the answers among named parts.
+
+    By the numbers in their names, where all have one; else by their order. Answers that follow one
+    question are the parts of one answer. Where it is not certain what belongs together, none.
+    """
+    said = [
+        (part[0], is_part(part, _QUESTION_NAMES), _string(part[1]))
+        for part in parts
+        if is_part(part)
+    ]
+    asked = [(name, text) for name, asks, text in said if asks]
+    answers = [(name, text) for name, asks, text in said if not asks]
+    if len(asked) == 1:
+        pairs = [(asked[0][1], "\n".join(dict.fromkeys(text for _, text in answers if text)))]
+    else:
+        numbered = [{_number(name): text for name, text in some} for some in (asked, answers)]
+        turns = [len(list(run)) for _, run in groupby(asks for _, asks, _ in said)]
+        if "" not in numbered[0] | numbered[1] and [*map(len, numbered)] == [
+            len(asked),
+            len(answers),
+        ]:
+            pairs = [(text, numbered[1].get(number, "")) for number, text in numbered[0].items()]
+        elif len(asked) == len(answers) and (len(turns) == 2 or {*turns} == {1}):
+            pairs = [(q, a) for (_, q), (_, a) in zip(asked, answers, strict=True)]
+        elif said and said[0][1] and {*turns[::2]} == {1}:
+            pairs = []
+            for _, asks, text in said:
+                if asks:
+                    pairs.append((text, ""))
+                else:
+                    pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]}\n{text}".strip("\n"))
+        else:
+            pairs = []
+    return [(q, a) for q, a in pairs if q and a]
+
+
+def _number(name: str) -> str:
+    found = re.search(r"\d{1,6}", name)
+    return found[0] if found else ""
+
+
+def pairs_of(value: Any) -> Pairs:
+    """The pairs of a JSON value of any of the shapes that models make."""
+    if isinstance(value, list):
+        return _pairs_in_list(value)
+    if not isinstance(value, dict):
+        return []
+    names = {_name(key) for key in value}
+    if names & _QUESTION_NAMES and names & _ANSWER_NAMES:
+        return _joined(_with_announced(value))
+    columns = [
+        next((v for k, v in value.items() if _name(k) in names and isinstance(v, list)), None)
+        for names in _PLURALS
+    ]
+    if columns[0] and columns[1]:
+        return [(_string(q), _string(a)) for q, a in zip(*columns, strict=False)]
+    mapped = [(k, v) for k, v in value.items() if isinstance(v, str) and k.strip().endswith(ASKS)]
+    return mapped or [pair for item in value.values() for pair in pairs_of(item)]
+
+
+def _pairs_in_list(value: list[Any]) -> Pairs:
+    """Pairs of a list: of objects, ``[question, answer]``, or parts such as ``["question", "…"]``."""
+    pairs = [pair for item in value for pair in pairs_of(item)]
+    if pairs:
+        return pairs
+    if all(isinstance(item, str) for item in value):
+        if value and labels_question(value[0]):
+            return read_labelled("\n".join(value), False)
+        asks = [item.rstrip().endswith(ASKS) for item in value]
+        if len(value) > 2 and asks == [True, False] * (len(value) // 2):
+            return list(zip(value[::2], value[1::2], strict=True))
+        if len(value) > 2 and asks[0] and not any(asks[1:]) and _announces(value[1]):
+            return [(value[0], "\n".join(value[1:]))]
+    if len(value) == 2 and isinstance(value[0], str):
+        question, answer = unlabelled(value[0]), _string(value[1])
+        if question.endswith(ASKS) and answer:
+            return [(question, unlabelled(answer))]
+    alone = [item for item in value if isinstance(item, dict) and len(item) == 1]
+    return _joined(next(iter(item.items())) if item in alone else item for item in value)
+
+
+def _announces(text: str) -> bool:
+    return text.rstrip().endswith((":", "："))
+
+
+def _with_announced(value: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The parts of an object, with those of an answer that it announces in another key."""
+    parts: list[tuple[str, Any]] = []
+    for key, item in value.items():
+        last = parts[-1] if parts else ("", "")
+        told = isinstance(last[1], str) and _announces(last[1])
+        if told and _name(last[0]) in _ANSWER_NAMES and _name(key) in _ANNOUNCED:
+            parts[-1] = (last[0], f"{last[1]}\n{_string(item)}")
+        else:
+            parts.append((key, item))
+    return parts
+
+
+def _string(value: Any) -> str:
+    """A string as it is; a nested answer as one line per entry."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None:
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list):
+        return "\n".join(filter(None, map(_string, value)))
+    if len(value) == 1 and _name(next(iter(value))) in _PLAIN:
+        return _string(next(iter(value.values())))
+    lines = ((key, _string(item)) for key, item in value.items())
+    return "\n".join(
+        f"{key}: {item}" if "\n" not in item else f"{key}:\n{item}" for key, item in lines if item
+    )
