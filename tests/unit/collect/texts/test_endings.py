@@ -189,6 +189,14 @@ def test_jats_in_two_languages() -> None:
         assert Paper("1", [title], 2020, text_of(markup)).outcome("crossref").text == text
 
 
+def test_each_language_has_its_keywords_and_its_label() -> None:
+    said = (
+        f"ZUSAMMENFASSUNG {GERMAN} SCHLÜSSELWÖRTER: eins; zwei. ABSTRACT {TEXT} KEYWORDS: one; two."
+    )
+    assert own_abstract(said, "A small model that reads the pages") == TEXT
+    assert own_abstract(said, "Von der Lektüre kleiner Modelle") == GERMAN
+
+
 def test_what_a_service_gives_is_the_abstract_alone() -> None:
     for said in (
         f"{TEXT} Keywords: one, two",

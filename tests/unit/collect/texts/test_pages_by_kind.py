@@ -63,6 +63,10 @@ TEXTS = {
     ),
 }
 TEXTS["EN"] = f"{TEXTS['EN1']} {TEXTS['EN2']}"
+TEXTS["PARTS"] = (
+    "Introduction: It was unknown whether small models gain. Methods: We asked two models about pages. "
+    "Results: The models gain eleven points. Summary: Reading helps small models."
+)
 TEXTS["BARE"] = TEXTS["EN"].rstrip(".")
 
 

@@ -4,7 +4,6 @@
 DOI costs nothing, a page of a listing little, a search for a title ten times as much.
 """
 
-import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from papertune.collect.listings.services import (
     url_of,
     within,
 )
+from papertune.collect.texts.endings import without_label
 from papertune.collect.texts.jats import text_of
 from papertune.collect.texts.text import clean, without_preambles
 from papertune.collect.texts.titles import normalised
@@ -35,12 +35,6 @@ LISTED = (
 )
 LOOKED_UP = "id,doi,title,publication_year,abstract_inverted_index"
 NO_PAPERS = {"paratext", "erratum", "retraction", "peer-review", "supplementary-materials"}
-# "Abstract We show" has a heading, "Abstract State Machines" has none
-_LABEL = re.compile(
-    r"^(?:abstract|ABSTRACT|Abstract)[.:]?\s+(?=[\"“(]?[A-Z0-9])(?!(?:State|Syntax|Data|Interpretation"
-    r"|Argumentation|Algebra|Domains?|Machines?|Types?|Classes|Class|Reasoning|Meaning|Art|Painting"
-    r"|Concepts?|Nouns?|Dialectical|Harmonic|Rewriting|Games?|Thinking|Mathematics|Solvers?)\b)"
-)
 
 
 def list_documents(
@@ -76,7 +70,7 @@ def abstract_of(work: Work) -> str:
     ]
     words = [word for _, word in sorted(placed, key=lambda pair: pair[0])]
     text = without_preambles(" ".join(words))
-    return clean(_LABEL.sub("", text_of(text) if "<" in text else clean(text), count=1))
+    return clean(without_label(text_of(text) if "<" in text else clean(text)))
 
 
 def _source_named(session: PoliteSession, source: OpenAlexSource, refresh: bool) -> str:

@@ -49,6 +49,7 @@ _LISTS = (
     rf"(?: on| in|:)? (?=[\w ,./-]{{3,30}}\b{_YEAR})"
     r"|(?:Online )?(?:DOI|doi) ?:? ?(?=10\.)|https?://(?:dx\.)?doi\.org/10\."
     r"|(?:E-?ISSN|ISSN|ISBN)\b"
+    r"|(?:Abstract |Article |PDF |Total |Page )?(?:[Vv]iews?|[Dd]ownloads?|[Hh]its) ?: ?\d"
     r"|[•·]? ?(?:Highlights|HIGHLIGHTS) ?[:•]|Abbreviations ?[:]"
 )
 # a few sentences at most
@@ -115,6 +116,12 @@ _FIRST = re.compile(
     r"|(?:The )?Authors?(?:\(s\))?"
     r"|Open [Aa]ccess[^.]{0,40})\.(?!\w) ?)*"
 )
+# "Abstract We show" has a heading, "Abstract State Machines" has none
+_LABEL = re.compile(
+    r"^(?:abstract|ABSTRACT|Abstract)[.:]?\s+(?=[\"“(]?[A-Z0-9])(?!(?:State|Syntax|Data|Interpretation"
+    r"|Argumentation|Algebra|Domains?|Machines?|Types?|Classes|Class|Reasoning|Meaning|Art|Painting"
+    r"|Concepts?|Nouns?|Dialectical|Harmonic|Rewriting|Games?|Thinking|Mathematics|Solvers?)\b)"
+)
 _SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Z])")
 _MOST_RIGHTS, _MOST_TERMS = 700, 1500
 _SHORTEST = 60  # letters; less was no abstract with something behind it
@@ -126,12 +133,18 @@ def trimmed(text: str) -> str:
     Args:
         text: It was cleaned before.
     """
+    text = without_label(text)
     start = _FIRST.match(text)
     if start and re.search(_YEAR, start[0]) and len(text) - start.end() > _SHORTEST:
         text = text[start.end() :]
     while (at := _last_ending(text)) >= 0:
         text = text[:at].rstrip(" |•;,—–-(")
     return text
+
+
+def without_label(text: str) -> str:
+    """A text without the word "Abstract" before it; a sentence about the abstract keeps it."""
+    return _LABEL.sub("", text, count=1)
 
 
 def own_abstract(text: str, title: str) -> str:

@@ -33,6 +33,7 @@ _NOTICE = re.compile(
     r"|preview of (?:the )?first page|image of (?:the )?first page"
     r"|extract\b.{0,60}\bfirst page|an extract is not available"
     # one has to pay or to sign in
+    r"|to read the full[- ]?text|request (?:a|the) (?:copy|full[- ]?text|pdf)"
     r"|this is a preview of\b|you (?:do not|don't) (?:currently )?have access|access (?:to )?(?:this|the"
     r" full|full|content)\b|to (?:read|view|access) (?:this|the)\b.{0,80}\b(?:sign|log|subscri|"
     r"purchas|register|access)|(?:sign|log) ?in to\b|subscribe (?:to|now)"

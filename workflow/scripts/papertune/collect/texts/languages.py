@@ -84,7 +84,12 @@ _SMALL = {
 }
 _SMALL_WORDS = {name: frozenset(said.split()) for name, said in _SMALL.items()}
 _QUOTED = re.compile('[„“«"][^„“”«»"]{60,400}[“”»"]')
-_BEFORE = re.compile(rf"^\W*(?:abstract|summary|{ABSTRACT})\b\s*[:：.—–|\]】-]*\s*", re.IGNORECASE)
+# the keywords of the other language, and what this one calls an abstract
+_BEFORE = re.compile(
+    rf"^(?:\W*(?:{KEYWORDS}|key ?words)\b.{{0,300}}?[.;)] ?)?\W*(?:abstract|summary|{ABSTRACT})"
+    r"(?: ?[:：.—–|\]】-]+ ?| (?=(?-i:[A-ZÀ-Ý]))|(?=[^\x00-\u024f]))",
+    re.IGNORECASE,
+)
 
 
 def language_of(text: str) -> str:

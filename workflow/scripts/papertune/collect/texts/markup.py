@@ -16,7 +16,7 @@ from papertune.sentences import without_runs
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _DEEPEST = 250  # browsers stop at 512
-_MUCH = 150  # letters of a paragraph
+_MUCH, _SOME = 150, 40  # letters of a paragraph, of a sentence
 _MOST_PIECES = 1000  # of what follows a heading; longer than any abstract
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", "div", "p", "th")
@@ -54,6 +54,9 @@ LABEL_OF_OTHER = re.compile(
     r" (?:headings?|areas?|terms?|descriptors?|classifications?).{0,20}|categories and subject descriptors"
     r"|plain[- ]language summary|(?:lay|author'?s?'?) summary|significance statement|teaser|tl;?dr"
     r"|how to cite.{0,20}"
+    r"|(?:about the )?authors?|(?:author )?bio(?:s|graph(?:y|ies))?|authors?'? information"
+    r"|acknowledge?ments?"
+    r"|contents|downloads?|related (?:papers|articles|work|content)|bibtex"
     r"|(?:recommended )?citation|cite (?:as|this.{0,12})|disciplines?|topics?)"
     r"\s*[:：.—–-]?$",
     re.IGNORECASE,
@@ -114,7 +117,7 @@ def short_text(element: Tag) -> str:
     """The text of an element that has little in it; of a larger one nothing, and at no cost."""
     if sum(1 for _ in islice(element.descendants, 13)) > 12:
         return ""
-    return element.get_text(" ", strip=True)
+    return " ".join(element.get_text(" ").split())
 
 
 def inner_text(element: Tag) -> str:
@@ -140,9 +143,9 @@ def inner_text(element: Tag) -> str:
         if is_gone(heading):
             continue
         text = short_text(heading)
-        if HEADING.match(text) and not (_SUMMARY.match(text) and _words_before(heading)):
+        if HEADING.match(text) and not (_SUMMARY.match(text) and _words_before(heading, _SOME)):
             heading.decompose()
-        elif heading.name in HEADINGS:
+        elif heading.name in HEADINGS or _is_titled(heading):
             if len(text) > 80:
                 heading.decompose()
             elif text:
@@ -170,6 +173,13 @@ def _cut_at_other(part: Tag) -> None:
         heading.decompose()
 
 
+def _is_titled(element: Tag) -> bool:
+    """A box that stands for a heading: ``<div class="title">Motivation</div>``."""
+    names = [words_of(name) for name in element.get("class") or []]
+    is_box = element.name in ("div", "p") and any(one & {"title", "heading"} for one in names)
+    return is_box and 0 < len(short_text(element)) <= 80
+
+
 def _is_another(text: str) -> bool:
     """A heading that begins something else where an abstract stands before it: the abstract in another
     language, the introduction.
@@ -178,12 +188,12 @@ def _is_another(text: str) -> bool:
     return bool(another or _INTRODUCTION.match(text))
 
 
-def _words_before(element: Tag) -> bool:
+def _words_before(element: Tag, most: int = _MUCH) -> bool:
     """Whether an abstract's worth of words stands before an element in its part of the page."""
     count = 0
     for before in element.previous_elements:
         count += len(before.strip()) if isinstance(before, NavigableString) else 0
-        if count > _MUCH:
+        if count > most:
             return True
     return False
 

@@ -19,7 +19,7 @@ _NOT_NAMED = re.compile(
     r"|header|title|labels?|keywords?|lists?|lang|language|menu|count|views?|figure|image|img|icon"
     r"|related|recommended|recommendations|similar|cited|video|audio|pdf|popup|modal|tooltip|tools"
     r"|actions|share|metrics|no|has|with|show|hide|expand|collapse|number|id|url|html|background"
-    r"|factory|class|syntax|interpretation|page|type|only|submission|submit|call|guidelines"
+    r"|factory|class|syntax|interpretation|page|type|only|submission|submit|call|guidelines|executive"
 )
 # words in the class or id of a part of the page that is about other papers, or a form
 _OUTSIDE = re.compile(
@@ -33,6 +33,8 @@ _NO_BOXES = words("body html a button input option svg i label li nav")
 _BLOCKS = words("p div td dd blockquote section article main li center font")
 _INLINE_LABEL = re.compile(rf"^\s*(?:abstract|{ABSTRACT})\s*[:：.—–-]+\s*\w", re.IGNORECASE)
 _MENUS = words("navigation tablist tab menu menubar menuitem")
+_ABSTRACT = re.compile(r"\W*abstract\W*$", re.IGNORECASE)
+_SEVERAL = 4  # headings of one paper's abstract: in menus, in languages
 _LONGEST = 6000  # letters of a paragraph
 
 
@@ -57,11 +59,14 @@ def sections(soup: BeautifulSoup, *, margin: bool = False, named: bool = True) -
     for element in sorted(boxes[:12], key=lambda item: id(item) in held):
         if not is_headed_other(element) and not markup.is_links(element):
             yield markup.inner_text(element)
-    for string in soup.find_all(string=markup.HEADING, limit=24):
+    strings = soup.find_all(string=markup.HEADING, limit=24)
+    if sum(bool(_ABSTRACT.match(string)) for string in strings) > _SEVERAL:
+        return  # a list of papers
+    for string in strings:
         heading = _whole_heading(string)
         if heading is None or not is_here(heading) or _is_in_menu(heading):
             continue
-        if not named and not re.match(r"\W*abstract\W*$", string, re.IGNORECASE):
+        if not named and not _ABSTRACT.match(string):
             continue
         text = markup.text_after(heading)
         around = heading.parent if not text.strip() else None
@@ -82,13 +87,15 @@ def _whole_heading(string: NavigableString) -> Tag | None:
 
 def _is_in_menu(heading: Tag) -> bool:
     """A menu's entry that leads to the abstract, or to another page with it."""
-    if heading.name in markup.HEADINGS and not heading.find_parent("li"):
+    item = heading if heading.name == "li" else heading.find_parent("li")
+    if item is not None and len(item.get_text()) > 200:
+        return False  # the text is in it, too
+    if heading.name in markup.HEADINGS and item is None:
         return heading.find_parent(role=list(_MENUS)) is not None
     link = heading.find_parent("a") or heading.find("a")
     if link is not None and link.get("href"):
         return True
-    item = heading if heading.name == "li" else heading.find_parent(["li", "dt"])
-    if item is not None and item.name == "li" and item.parent is not None:
+    if item is not None and item.parent is not None:
         others = item.parent.find_all("li", recursive=False, limit=12)
         if len(others) > 1 and sum(len(one.get_text(strip=True)) < 40 for one in others) > 1:
             return True
@@ -117,9 +124,9 @@ def is_headed_other(element: Tag) -> bool:
     first = next(iter(element.stripped_strings), "")
     if heading is not None and next(iter(heading.stripped_strings), "") != first:
         heading = None  # it comes later
-    return any(
-        other and markup.OTHER.match(markup.short_text(other)) for other in (heading, before)
-    )
+    said = [markup.short_text(other) for other in (heading, before) if other is not None]
+    # of a structured abstract it is the last part
+    return any(map(markup.OTHER.match, said)) or said[:1] == ["Significance"]
 
 
 def is_elsewhere(element: Tag) -> bool:
