@@ -23,9 +23,6 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-.DEFAULT:
-	@echo "There is no target '$@'. There are:" >&2; $(MAKE) --no-print-directory help >&2; exit 2
-
 # torch goes first, in the build that pip finds; what that build brings along (CUDA, or nothing) last
 .venv/installed: requirements/torch.txt requirements/run.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Papertune needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'

@@ -107,11 +107,6 @@ def test_it_is_as_short_where_snakemake_is_started_in_the_repository():
     assert "snakemake report -n --config experiments=demo" in run.stderr
 
 
-def test_make_lists_its_targets_where_one_is_mistyped():
-    run = subprocess.run(["make", "reprot"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 2 and "'reprot'" in run.stderr and "doctor" in run.stderr
-
-
 TABLES = [
     ("pairs", "no.csv", "no such file (did you mean 'mine.csv'?)"),
     ("files", "no.csv", "no such file (did you mean 'mine.csv'?)"),
