@@ -327,3 +327,17 @@ def test_what_was_written_is_read_anew_and_what_was_removed_is_said(server, stud
     }
     removed = {"arrow": 1, "backticks": 1, "emoji": 1, "emphasis": 2}
     assert all(one.provenance["cleaned"] == removed for one in pairs)
+
+
+def test_pairs_about_a_part_of_a_prompt_are_told_and_none(server):
+    def short(handler):
+        choice = {"message": {"content": PAIR % "1"}, "finish_reason": "stop"}
+        return 200, {}, {"choices": [choice], "usage": {"prompt_tokens": 512}}
+
+    server.faults["paper 0"] = [short]
+    whole = "It saves energy. " * 500
+    backend = open_backend(settings(server.url), folder=None, threads=1)
+    asked = Prompt(f"paper 0 {whole}", {})
+    [[one]] = backend.write([Request("0", Document("0", "t", "u", 2020, "x"), asked)])
+    assert not one.text and "num_ctx" in one.error
+    assert one.answered and not one.lasting  # the next run asks again

@@ -1,11 +1,10 @@
 """A generator behind an OpenAI-compatible server: one that runs, or one that the job starts."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import Any
 
 from papertune.generators.backends import Backend, Request, Written, decoding_of
-from papertune.generators.replies import answer_in
+from papertune.generators.replies import answer_in, prompt_cut
 from papertune.servers.client import Client
 from papertune.servers.parameters import extras_of
 from papertune.servers.place import Place
@@ -33,17 +32,24 @@ class OpenAIBackend(Backend):
             path="chat/completions",
             model=settings.model,
             framed=_as_turn,
-            read=partial(answer_in, decoding=settings.decoding),
+            read=self._read,
             items="documents",
         )
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
         """Replies as they come; see :class:`papertune.generators.backends.Backend`."""
         for batch in self._client.ask(map(self._asked, requests)):
-            yield [
-                Written(one.asked.item, **(one.value or {"error": one.error}), sent=_sent(one))
-                for one in batch
-            ]
+            yield [self._written(one) for one in batch]
+
+    def _read(self, content: bytes) -> tuple[bytes, dict[str, Any]]:
+        return content, answer_in(content, self.settings.decoding)
+
+    def _written(self, reply: Reply) -> Written:
+        """What came back; pairs about a part of a document are none of it."""
+        content, said = reply.value or (b"", {"error": reply.error})
+        if cut := prompt_cut(content, reply.asked.text):
+            said = {"error": cut, "answered": True}
+        return Written(reply.asked.item, **said, sent=_sent(reply))
 
     def close(self) -> None:
         """End a server that was started."""

@@ -1,5 +1,7 @@
 """The answer that stands in a reply of a chat completions server."""
 
+import re
+from contextlib import suppress
 from typing import Any
 
 from papertune.answering.decoding import before_any
@@ -8,6 +10,8 @@ from papertune.generators.thoughts import without_thoughts
 from papertune.study.settings import Decoding
 
 CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end
+
+_PARTS = {"text": "text", "output_text": "text", "refusal": "refusal"}  # type of a part → its text
 
 
 def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
@@ -26,7 +30,10 @@ def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
     message, end = choice["message"], str(choice.get("finish_reason") or "").lower()
     text = message.get("content") or message.get("refusal") or ""
     if isinstance(text, list):  # thoughts and text apart
-        text = "".join(part["text"] for part in text if part.get("type") == "text")
+        text = "".join(
+            part if isinstance(part, str) else part.get(_PARTS.get(part.get("type"), "")) or ""
+            for part in text
+        )
     if not isinstance(text, str):
         raise TypeError(type(text).__name__)
     if end == "error" or choice.get("error") or (reply.get("error") and not text):
@@ -41,6 +48,33 @@ def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
         return {"error": why, "answered": True}
     ended = before_any(text, decoding.stop)
     return {"text": ended, "cut": end in CUT and ended == text}
+
+
+# no tokenizer makes fewer tokens than words, or than a quarter of what stands without blanks
+_WORD = re.compile(r"[A-Za-z]{2,}|[\u0400-\u04ff]{2,}")
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+LEAST_READ = 256  # tokens; a smaller count is not of a whole prompt but of what was not cached
+SURE = 0.9  # of the least tokens that a prompt can have
+
+
+def prompt_cut(content: bytes, prompt: str) -> str:
+    """How a server says that it has read but a part of a prompt, in words; nothing where it does not.
+
+    Some cut prompts in silence to the context that they were started with. What they count, in tokens
+    of a tokenizer that is not known here, is then less than any could make of the text.
+    """
+    with suppress(ValueError, LookupError, TypeError, AttributeError):
+        usage = from_json(content)["usage"]
+        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        read = int(usage["prompt_tokens"]) + int(cached)
+        least = len(_WORD.findall(prompt)) + len(_DENSE.findall(prompt)) // 4
+        if LEAST_READ <= read < SURE * least:
+            return (
+                f"the server has read {read:,} tokens of a prompt of at least {least:,}: the end or"
+                " the beginning was cut; start it with a longer context (num_ctx of Ollama,"
+                " --ctx-size of llama.cpp) or give it shorter documents"
+            )
+    return ""
 
 
 def _is_all_thought(text: str) -> bool:
