@@ -60,6 +60,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "abstract inverted index",
     ),
 }  # fmt: skip
+_FLAT = {field: "|".join(groups).split("|") for field, groups in KNOWN.items()}
 # where one has to sign in, or an abstract is not the publisher's
 DATABASES = ("scopus.com", "webofscience.com", "webofknowledge.com", "lens.org", "dimensions.ai",
              "semanticscholar.org", "scholar.google.com", "openalex.org")  # fmt: skip
@@ -96,7 +97,6 @@ class Reader:
 
     def fields(self, row: Row) -> Row:
         """What a row has of each field of :data:`KNOWN`, and of ``category``."""
-        own = {str(name).strip().lower(): value for name, value in row.items()}
         names: Row = {}
         for name, value in row.items():
             names[plain(name)] = value
@@ -105,9 +105,13 @@ class Reader:
         found: Row = {}
         for field in (*KNOWN, "category"):
             if field in self.named:
-                found[field] = _reached(own, self.named[field])
+                found[field] = _reached(row, self.named[field])
             elif field in KNOWN:
-                said = [v for v in map(_simple, _values(KNOWN[field], names)) if not _is_nothing(v)]
+                said = [
+                    v
+                    for v in map(_simple, (names[name] for name in _FLAT[field] if name in names))
+                    if not _is_nothing(v)
+                ]
                 if field in ("doi", "paper_url"):  # APIs give lists of links
                     said = [value for value in said if not isinstance(value, Mapping | list)]
                 found[field] = next(iter(said), None)
@@ -209,10 +213,6 @@ def _in(groups: Iterable[str], names: Container[str]) -> list[str]:
     return [name for group in groups for name in _of(group, names)]
 
 
-def _values(groups: Iterable[str], names: Row) -> list[Any]:
-    return [names[name] for name in _in(groups, names)]
-
-
 def _has_prose(rows: Iterable[Row], has: Mapping[str, list[str]]) -> bool:
     """Whether a column that has no meaning yet may have the abstracts; if none does, pages are asked."""
     used = {name for some in has.values() for name in some}
@@ -247,7 +247,7 @@ def _is_another_page(url: Any, names: Row) -> bool:
 
 def _is_nothing(value: Any) -> bool:
     if isinstance(value, str):
-        return is_missing(value)
+        return len(value) <= 60 and is_missing(value)  # most say more
     return value is None or value != value or value in ([], {})
 
 
