@@ -304,6 +304,11 @@ def test_what_stands_beside_an_answer_is_not_of_it(name, item):
     assert texts_in(text) == BOTH
 
 
+def test_a_single_bullet_below_an_answer_is_not_of_it():
+    text = f"1. Q: {Q1}\n   A: {A1}\n   - Source: the abstract.\n2. Q: {Q2}\n   A: {A2}\n   - Source: it."
+    assert texts_in(text) == BOTH
+
+
 NOTATION = [
     ("What is learned of $v^*$?", "That $v^*$ is found, as $v^*$ is unique."),
     ("What is # Learning C# about?", "The languages C# and F#"),

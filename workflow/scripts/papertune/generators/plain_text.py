@@ -59,7 +59,7 @@ def _labels(text: str) -> list[re.Match[str]]:
         if match.group("other") and not pair:
             if not _COLON & {*label} or text[: match.start()].rstrip().endswith(tuple(_COLON)):
                 continue  # the first of what an answer announces
-            if _points(match) not in points:
+            if _points(match) not in points and _has_neighbour(text, match):
                 continue  # a bullet "- Source: …" inside an answer
         kind = "question" if match.group("question") else "answer" if word else "other"
         dress = re.sub(r"[\d\s.)]+", "", match.group("dress"))
@@ -76,6 +76,14 @@ def _points(label: re.Match[str]) -> str:
     """Whether a bullet or a number makes the label's line a list item."""
     item = re.match(r"\s*+(?:([-•–*])[ \t]|\d++\s*+([.):]))", label.group("dress"))
     return (item[1] or item[2]) if item else ""
+
+
+def _has_neighbour(text: str, label: re.Match[str]) -> bool:
+    """Whether the line before or after a label's is an item of the same list, and of the answer."""
+    before = text[max(0, label.start() - 1000) : label.start()].rstrip().rpartition("\n")[2]
+    after = text[label.end() : label.end() + 1000].partition("\n")[2].partition("\n")[0]
+    point = re.compile(r"\s*+\d++\s*+[.):]" if _points(label) in ".):" else r"\s*+[-•–*][ \t]")
+    return any(point.match(line) and not _LABEL.match(line) for line in (before, after))
 
 
 def _body(text: str) -> str:
