@@ -57,6 +57,25 @@ arXiv:2001.00001
 arXiv: 2001.00001v3.
 https://doi.org/10.48550/arXiv.2001.00001
 10.48550/ARXIV.2001.00001
+10.48550/arXiv.2001.00001v2
+arXiv:2001.00001 [cs.CL]
+arXiv preprint arXiv:2001.00001
+arXiv 2001.00001
+oai:arXiv.org:2001.00001
+https://arxiv.org/abs/arXiv:2001.00001
+https://arxiv.org/pdf/2001.00001.pdf#page=3
+https://arxiv.org/abs/2001.00001)
+https://ar5iv.org/abs/2001.00001
+https://ar5iv.labs.arxiv.org/html/2001.00001v1
+https://ar5iv.org/2001.00001
+https://www.alphaxiv.org/overview/2001.00001v1
+https://alphaxiv.org/abs/2001.00001
+https://huggingface.co/papers/2001.00001
+https://hf.co/papers/2001.00001
+https://www.semanticscholar.org/arxiv/2001.00001
+https://api.semanticscholar.org/arXiv:2001.00001
+http://xxx.lanl.gov/abs/hep-th/9901001 ⇒ hep-th/9901001
+https://arxiv.org/abs/hep-th%2F9901001 ⇒ hep-th/9901001
 http://arxiv.org/abs/hep-th/9901001v3 ⇒ hep-th/9901001
 https://arxiv.org/abs/math.GT/0309136 ⇒ math/0309136
 https://arxiv.org/abs/MATH/0309136 ⇒ math/0309136
@@ -70,6 +89,7 @@ https://arxiv.org/list/cs.AR/2202
 https://arxiv.org/abs/2202.121
 https://notarxiv.org/abs/2202.12139
 https://journal.example/abs/2202.12139
+https://huggingface.co/models/2202.12139
 2202.12139
 https://arxiv.org/api/errors#incorrect_id
 """
@@ -101,9 +121,10 @@ def test_an_arxiv_number_in_any_spelling_is_one_document(text, number):
     assert arxiv_id(text) == number
     assert document_id(text) == sha(f"https://arxiv.org/abs/{number}")
     for given in ((text, ""), ("", text)):
-        identity, _, page = located(*given)
+        identity, doi, page = located(*given)
         assert identity == document_id(text)
-        assert page.startswith("http")
+        assert page in (f"https://arxiv.org/abs/{number}", f"https://doi.org/{doi}")
+        assert doi.startswith("10.48550/arxiv.")
 
 
 @pytest.mark.parametrize("text", [*NEITHER.strip().splitlines(), "10.1145/\ud800", ""])

@@ -26,13 +26,22 @@ _DOI = re.compile(r"^(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECAS
 _NUMBER = (
     r"(?P<number>\d{4}\.\d{4,5}|(?P<archive>[a-z-]+)(?:\.[a-z-]{2,})?/(?P<old>\d{7}))(?:v\d+)?"
 )
+# arXiv, its mirrors, and who shows its papers under its numbers
+_ARXIV_PAGE = (
+    r"(?:(?:[a-z0-9]+\.)*arxiv\.org/(?:abs|pdf|html|format|ps|src|e-print|dvi|tb|other|ftp)"
+    r"|xxx\.lanl\.gov/(?:abs|pdf)|ar5iv\.org(?:/(?:abs|html|pdf))?"
+    r"|(?:www\.)?alphaxiv\.org/(?:[a-z]{2}/)?(?:abs|pdf|html|overview|resources|blog)"
+    r"|(?:www\.)?(?:huggingface|hf)\.co/papers|(?:[a-z]+\.)?semanticscholar\.org/arxiv)"
+)
 _ARXIV = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"^(?:https?://)?(?:[a-z]+\.)*arxiv\.org/(?:abs|pdf|html|format|ps|src|e-print)/{_NUMBER}"
-        r"(?:\.pdf|\.ps\.gz)?/?(?:$|[?#])",
+        rf"^(?:https?://)?{_ARXIV_PAGE}[/:](?:arxiv:)?{_NUMBER}"
+        r"(?:\.pdf|\.ps\.gz|\.md)?/?(?:$|[?#])",
         rf"^10\.48550/arxiv\.{_NUMBER}$",
-        rf"^(?:arxiv:\s*)+{_NUMBER}$",
+        # arXiv:2101.00001 [cs.CL], arXiv preprint arXiv:2101.00001, oai:arXiv.org:2101.00001
+        rf"^(?:oai:)?(?:arxiv(?:\.org)?(?:\s+(?:e-?prints?|preprints?),?)?(?::\s*+|\s++))++{_NUMBER}"
+        r"(?:\s*+\[[a-z.-]{2,20}\])?$",
     )
 ]
 
@@ -69,7 +78,7 @@ def arxiv_id(address: str) -> str:
 
     ``math.GT/0309136`` is ``math/0309136``, as arXiv calls it too.
     """
-    address = doi_of(address) or address.strip().rstrip(".,;")
+    address = doi_of(address) or unquote(address).strip().rstrip(".,;)>}")
     for pattern in _ARXIV:
         found = pattern.match(address)
         if found:
@@ -83,17 +92,26 @@ def arxiv_url(number: str) -> str:
     return f"https://arxiv.org/abs/{number}" if number else ""
 
 
+def arxiv_doi(number: str) -> str:
+    """The DOI that arXiv registers for a number, or an empty string for none."""
+    return f"10.48550/arxiv.{number}" if number else ""
+
+
 def located(doi: str, url: str) -> tuple[str, str, str]:
     """Id, bare DOI and landing page by what an entry gives as its DOI and its url.
 
-    Either may be the other, in any spelling; all are empty where there is neither. Keys in the url
-    are nobody else's: it is asked for, and told, without them.
+    Either may be the other, in any spelling; all are empty where there is neither. An arXiv paper has
+    a DOI too, and its page is arXiv's wherever else it is shown. Keys in the url are nobody else's: it
+    is asked for, and told, without them.
     """
     doi, url = without_keys(doi), without_keys(url)
-    found, preprint = doi_of(doi) or doi_of(url), arxiv_url(arxiv_id(doi) or arxiv_id(url))
+    number = arxiv_id(doi) or arxiv_id(url)
+    found, preprint = doi_of(doi) or doi_of(url), arxiv_url(number)
+    url = preprint if arxiv_id(url) else url
     pages = (url, doi_url(found), preprint, doi)
     page = next((page.strip() for page in pages if host_of(page.strip())), "")
-    return document_id(found or preprint or page) if page else "", found, page
+    identity = document_id(found or preprint or page) if page else ""
+    return identity, found or arxiv_doi(number), page
 
 
 def document_id(address: str) -> str:

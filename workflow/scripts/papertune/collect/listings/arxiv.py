@@ -47,7 +47,7 @@ def list_documents(
         paper = _paper(work)
         # a DOI may come later, and must not make another document of it
         found = replace(paper, doi="", year=None).item(year)
-        return replace(found, doi=paper.doi) if isinstance(found, Document) else found
+        return replace(found, doi=paper.doi or found.doi) if isinstance(found, Document) else found
 
     return SERVICE.listing(session, url, item, refresh)
 
