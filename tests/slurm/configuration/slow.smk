@@ -5,10 +5,9 @@ from pathlib import Path
 ROOT = Path(workflow.basedir).parents[2]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
 
-from snakemake.exceptions import WorkflowError
-
 from papertune.errors import PapertuneError
 from papertune.jobs import running
+from papertune.owned import NotOwned
 
 config.setdefault("store", "store")
 RESOURCES, EXPERIMENTS, LAYOUTS = "resources", {}, {}
