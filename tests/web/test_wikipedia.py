@@ -94,6 +94,30 @@ def said(items):
     return [i.title if isinstance(i, Document) else (i.key, i.reason) for i in items]
 
 
+@pytest.mark.parametrize(
+    "named",
+    """Gates | Category:Gates | category: Gates | Kategorie:Gates | Catégorie:Gates | Категория:Gates
+    | 分类:Gates | 分類:Gates | :Kategorie:Gates | [[Kategorie:Gates]] | Thể loại:Gates
+    | https://de.wikipedia.org/wiki/Kategorie:Gates
+    | https://ru.wikipedia.org/wiki/%D0%9A%D0%B0%D1%82%D0%B5%D0%B3%D0%BE%D1%80%D0%B8%D1%8F:Gates
+    | https://de.wikipedia.org/w/index.php?title=Kategorie:Gates&from=B""".split("|"),
+)
+def test_a_category_is_known_by_its_name_in_any_language(listed, named):
+    api = Api("Sluice", categories={"Category:Gates": ["Sluice"]})
+    assert said(listed(api, categories=[named])) == ["Sluice"]
+
+
+def test_a_colon_and_underscores_are_part_of_a_name(listed):
+    api = Api("Sluice", categories={"Category:Gates: old ones": ["Sluice"]})
+    assert said(listed(api, categories=["Kategorie:Gates:_old_ones"])) == ["Sluice"]
+
+
+def test_a_page_that_is_too_large_costs_itself(listed):
+    long = "Sluice" + " and sluice" * 1_000_000
+    items = listed(Api(long, "Gate", redirects={"Sluice": long}), titles=["Sluice", "Gate"])
+    assert said(items) == [("Sluice", "too_large"), "Gate"]
+
+
 @pytest.mark.parametrize("text", ["extracts", "html"])
 def test_a_page_is_a_document_without_a_year(listed, site, text):
     [page] = listed(Api("Sluice gate"), titles=["Sluice gate"], text=text)

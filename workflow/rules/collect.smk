@@ -18,7 +18,7 @@ rule list_documents:
     conda:
         "../../envs/collect.yaml"
     resources:
-        web=web,
+        web=web_of_listing,
     params:
         uses=used(uses.list_documents),
         rows=listed_rows,

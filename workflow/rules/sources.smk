@@ -39,6 +39,13 @@ def listed_rows(wildcards):
 COLLECTED = ("listings", "rejected/listings", "fetched", "documents", "missing")
 
 
+def web_of_listing(wildcards):
+    """0 where the listing is made of local files, which wait for nobody."""
+    source = study(wildcards).source
+    local = source.rows and source.kind != "hub_dataset"
+    return 0 if local else web(wildcards)
+
+
 def web(wildcards):
     """1 for jobs that ask somebody else's server: the profiles let one of them run at a time."""
     return 0 if site_of(study(wildcards).source) else 1

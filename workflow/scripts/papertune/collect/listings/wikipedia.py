@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from papertune.collect.identifiers import document_id
 from papertune.collect.listings.listing import item_of
@@ -18,6 +18,7 @@ from papertune.collect.texts.wikipedia_text import (
     without_boilerplate,
 )
 from papertune.collect.web.session import PoliteSession
+from papertune.collect.web.transport import PageError
 from papertune.errors import CollectError
 from papertune.identity import digest
 from papertune.jobs import stopping
@@ -35,6 +36,13 @@ TRIES = 6
 BUSY = ("maxlag", "ratelimited", "readonly")
 NO_PAGE = {"missingtitle": "missing", "invalidtitle": "invalid_title",
            "pagecannotexist": "invalid_title"}  # fmt: skip
+# how wikis call the namespace of categories, besides Category, which each of them knows
+CATEGORY = """
+category kategorie catégorie categoría categoria categorie kategoria kategória kategori kategorija
+kategorio kategoriya luokka flokkur catagóir categori jamii thể_loại категория категорія категорија
+катэгорыя санат κατηγορία կատեգորիա კატეგორია 分类 分類 カテゴリ 분류 קטגוריה تصنيف رده زمرہ श्रेणी
+বিষয়শ্রেণী பகுப்பு వర్గం ವರ್ಗ വർഗ്ഗം หมวดหมู่
+"""
 FORMS = {
     "extracts": {"action": "query", "prop": "extracts|pageprops", "explaintext": 1,
                  "exsectionformat": "wiki", "ppprop": "disambiguation"},
@@ -82,8 +90,7 @@ class _Wiki:
     def titles(self) -> Iterator[str | Rejection]:
         """The titles in order; categories level by level, each once."""
         yield from self._source.titles
-        names = (re.sub("^category:", "", name, flags=re.I) for name in self._source.categories)
-        below = [f"Category:{name}" for name in names]
+        below = [f"Category:{category_name(name)}" for name in self._source.categories]
         for depth in range(self._source.depth + 1):
             level, below = below, []
             for category in level:
@@ -109,7 +116,12 @@ class _Wiki:
             return Rejection("list", title, "invalid_title", "a title has none of <>[]{}|#")
         html = self._source.text == "html"
         asked = {**FORMS[self._source.text], "redirects": 1, "page" if html else "titles": title}
-        answer = self._ask(asked)
+        try:
+            answer = self._ask(asked)
+        except PageError as page_error:
+            if page_error.reason != "too_large":
+                raise
+            return Rejection("list", title, "too_large", f"{page_error.what}; {page_error.hint}")
         error = answer.get("error") or {}
         pages = within(answer, ("query", "pages")) or [{}]  # a page of another wiki is in none
         page: dict[str, Any] = answer.get("parse") or pages[0]
@@ -172,6 +184,24 @@ class _Wiki:
             what = f"the wiki is busy ({info or code})"
             hint = "run again later; the pages so far are kept"
         raise CollectError(what, where=url, hint=hint)
+
+
+def category_name(given: str) -> str:
+    """A category's name without its namespace, of which every wiki has a name in its language.
+
+    ``Kategorie:Brücken``, ``:Catégorie:Ponts``, ``[[Категория:Мосты]]`` and a category's url are read.
+    """
+    name = given.strip()
+    if re.match("https?://", name, re.IGNORECASE):
+        parts = urlsplit(name)
+        titled = parse_qs(parts.query).get("title")
+        # /wiki/Category:A, or /zh-hans/分类:A of a wiki with several scripts
+        name = titled[0] if titled else unquote(parts.path.split("/", 2)[-1])
+    name = name.removeprefix("[[").removesuffix("]]").partition("|")[0]
+    name = name.replace("_", " ").strip().lstrip(":").strip()
+    space, colon, rest = name.partition(":")
+    space = space.strip().casefold().replace(" ", "_")
+    return rest.strip() if colon and space in CATEGORY.split() else name
 
 
 def _canonical(title: str) -> str:
