@@ -159,3 +159,9 @@ def test_several_files_and_one_for_each_year(written):
 def test_a_file_without_entries_of_the_year_is_an_error(listed, text, said):
     with pytest.raises(CollectError, match=said):
         listed(text)
+
+
+def test_what_publishers_have_behind_an_abstract_goes(listed):
+    whole = "We cut the energy of caches by a third, and show it on six programs. Prices fall, too."
+    [document] = listed(entry(abstract=f"{whole} Keywords: caches, energy. © 2019 Elsevier B.V."))
+    assert document.text == whole

@@ -219,5 +219,5 @@ def test_a_glance_tells_of_a_column_that_is_nowhere_and_reads_no_more(written, m
         by_year.glance(one, 2020)
         assert len(read) < 5 and not by_year.FOLDER.exists()
         return
-    with pytest.raises(CollectError, match="no row has the column 'answer'"):
+    with pytest.raises(CollectError, match="no row has the column for question: 'answer'"):
         by_year.glance(one, 2020)

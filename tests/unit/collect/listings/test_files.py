@@ -204,3 +204,19 @@ def test_the_year_may_be_of_the_file(written):
     written("title,doi,abstract\nA,10.1145/1,x\n", "p-2020.csv")
     [document], _ = rows_of(FilesSource(kind="files", path="p-{year}.csv"))
     assert document.year == 2020
+
+
+WHOLE = "We cut the energy of caches by a third, and show it on six programs. Prices fall, too."
+
+
+@pytest.mark.parametrize(
+    "end",
+    [" Keywords: caches, energy, memory", " © 2019 Elsevier B.V. All rights reserved.",
+     " (C) 2020 IEEE.", " Index Terms—caches; energy."],
+)  # fmt: skip
+def test_what_exports_have_behind_an_abstract_goes_and_documents_stay_whole(listed, end):
+    row = {**ROW, "abstract": WHOLE + end}
+    lines = {**ROW, "paper_url": f"{URL}/2", "abstract": 60 * f"{WHOLE} " + end}
+    [short, long], _ = listed([row, lines])
+    assert short.text == WHOLE
+    assert long.text.endswith(end.split()[-1])

@@ -13,6 +13,7 @@ from papertune.collect.identifiers import document_id, located
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.columns import Reader, year_in
 from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
+from papertune.collect.texts.endings import own_abstract
 from papertune.collect.texts.missing import is_missing, is_no_text, is_no_title
 from papertune.collect.texts.text import clean, clean_lines
 from papertune.errors import CollectError, without_keys
@@ -20,6 +21,8 @@ from papertune.records import Document, Rejection
 from papertune.sentences import flat
 from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.notation import nearest
+
+LONGEST_ABSTRACT = 5_000  # characters
 
 
 def read(source: FilesSource, year: int) -> Iterator[Run]:
@@ -89,6 +92,8 @@ def _item(fields: Row, year: int, where: str, named: Mapping[str, str]) -> Docum
         return Rejection("list", where, "bad_row", f"{problem}: {title}".strip(": "))
     text = clean_lines(abstract or "")
     text = "" if is_no_text(text) else text
+    if len(text) <= LONGEST_ABSTRACT:  # a whole document keeps what is its own
+        text = own_abstract(text, title)
     found_by = "listing" if text else ""
     return Document(
         identity,

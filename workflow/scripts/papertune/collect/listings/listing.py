@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from papertune.collect.identifiers import located
 from papertune.collect.listings import by_year
+from papertune.collect.texts.endings import own_abstract
 from papertune.collect.texts.missing import is_no_text, is_no_title
 from papertune.collect.texts.titles import no_paper
 from papertune.records import Document, Rejection
@@ -52,10 +53,11 @@ def entry_item(
         year: The year.
         doi: The DOI, in any spelling.
         url: The landing page; that of the DOI where it is none.
-        text: The abstract as plain text; what only says that there is none is none.
+        text: The abstract as plain text; what only says that there is none is none, and what
+            publishers write behind it goes.
     """
     reason = "no_title" if is_no_title(title) else no_paper(title)
-    text = "" if is_no_text(text) else text
+    text = "" if is_no_text(text) else own_abstract(text, title)
     if reason:
         return Rejection("list", key, reason, title or url or doi)
     identity, doi, url = located(doi, url)
