@@ -94,14 +94,23 @@ def said(items):
     return [i.title if isinstance(i, Document) else (i.key, i.reason) for i in items]
 
 
-@pytest.mark.parametrize(
-    "named",
-    """Gates | Category:Gates | category: Gates | Kategorie:Gates | Catégorie:Gates | Категория:Gates
-    | 分类:Gates | 分類:Gates | :Kategorie:Gates | [[Kategorie:Gates]] | Thể loại:Gates
-    | https://de.wikipedia.org/wiki/Kategorie:Gates
-    | https://ru.wikipedia.org/wiki/%D0%9A%D0%B0%D1%82%D0%B5%D0%B3%D0%BE%D1%80%D0%B8%D1%8F:Gates
-    | https://de.wikipedia.org/w/index.php?title=Kategorie:Gates&from=B""".split("|"),
-)
+NAMED = """
+Gates
+category: Gates
+Kategorie:Gates
+Catégorie:Gates
+Категория:Gates
+分类:Gates
+:Kategorie:Gates
+[[Kategorie:Gates]]
+Thể loại:Gates
+https://de.wikipedia.org/wiki/Kategorie:Gates
+https://fr.wikipedia.org/wiki/Cat%C3%A9gorie:Gates
+https://de.wikipedia.org/w/index.php?title=Kategorie:Gates&from=B
+"""
+
+
+@pytest.mark.parametrize("named", NAMED.strip().splitlines())
 def test_a_category_is_known_by_its_name_in_any_language(listed, named):
     api = Api("Sluice", categories={"Category:Gates": ["Sluice"]})
     assert said(listed(api, categories=[named])) == ["Sluice"]

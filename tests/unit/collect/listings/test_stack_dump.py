@@ -7,6 +7,7 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 
+from papertune.collect.listings import stack_dump
 from papertune.collect.listings.stack_dump import list_documents
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -122,6 +123,17 @@ def test_packed_dumps_are_read_as_they_are(listed, suffix, pack):
     assert [item.title for item in listed(content=packed, name=name)] == ["What is 1?"]
     with pytest.raises(CollectError, match=r"cannot read the file|not well-formed"):
         listed(content=packed[:-20], name=name)
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+@pytest.mark.parametrize(
+    "bad", ["&#x1F;", "&#0;", "&#x0;", "&#xD800;", "&#56320;", "&#xFFFE;", "&#11;", "\x0b"]
+)
+def test_an_invalid_character_costs_itself(listed, monkeypatch, bad, block):
+    monkeypatch.setattr(stack_dump, "BLOCK", block)
+    text = dump(asked(1, Title="It is BAD&#33;"), answered(2, 1)).replace(b"&amp;#33", b"&#33")
+    [pair] = listed(content=text.replace(b"BAD", f"o{bad}k&#x9;&#65;&#xD7FF;".encode()))
+    assert pair.title == "It is ok A\ud7ff!"
 
 
 BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 20}">' for n in range(1, 9))

@@ -29,6 +29,13 @@ from papertune.study.settings.qa import StackDumpSource
 log = logging.getLogger("papertune")
 
 BLOCK = 1 << 20  # bytes that are parsed at once
+LONGEST = 16  # bytes of a reference to a character
+# characters that no XML may have, which official dumps have nevertheless: as references, and raw
+_INVALID = re.compile(
+    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|d[89a-f][0-9a-f]{2}|fff[ef])"
+    rb"|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]|55(?:29[6-9]|[3-9][0-9]{2})|56[0-9]{3}|57[0-2][0-9]{2}|573[0-3][0-9]|5734[0-3]|6553[45]));",
+    re.IGNORECASE,
+)
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _HINT = (
     "source.path is the dump's Posts.xml or Posts.xml.gz, .bz2, .xz, taken from the folder that "
@@ -117,12 +124,18 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         if path.suffix.lower() == ".7z":
             raise OSError("a .7z archive")
         with _OPENERS.get(path.suffix.lower(), open)(path, "rb") as stream:
+            rest = b""
             while block := stream.read(BLOCK):
                 stopping.check()
-                parser.Parse(block, False)
+                block = rest + block
+                # a reference may be cut in two
+                cut = block.rfind(b"&", max(len(block) - LONGEST, 0))
+                block, rest = (block[:cut], block[cut:]) if cut >= 0 else (block, b"")
+                parser.Parse(_INVALID.sub(b"", block), False)
                 yield from found
                 found.clear()
-            parser.Parse(b"", True)
+            parser.Parse(_INVALID.sub(b"", rest), True)
+            yield from found
     except expat.ExpatError as error:
         raise CollectError(
             f"not well-formed XML ({expat.errors.messages[error.code]})",
