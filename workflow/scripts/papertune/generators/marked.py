@@ -16,9 +16,10 @@ _TAG = re.compile(
 )
 _CDATA = re.compile(r"\A\s*+<!\[CDATA\[(.*)\]\]>\s*+\Z", re.S)
 _HEAD = {
-    "question": re.compile(rf"\W*(?:{_Q})s?\W*", re.I),
-    "answer": re.compile(rf"\W*(?:{_A})s?\W*", re.I),
+    "question": re.compile(rf"(?:{_Q})s?", re.I),
+    "answer": re.compile(rf"(?:{_A})s?", re.I),
 }
+_DRESS = " \t*_#:`\"'"  # around the name of a column
 _RULE = re.compile(r"[\s|:-]*--[\s|:-]*")
 _CELLS = re.compile(r"(?<!\\)\|")
 
@@ -58,7 +59,8 @@ def read_table(text: str) -> Pairs:
         for split in (_piped, _tabbed, _quoted):
             names = split(line)
             columns = [
-                [at for at, name in enumerate(names) if of.fullmatch(name)] for of in _HEAD.values()
+                [at for at, name in enumerate(names) if of.fullmatch(name.strip(_DRESS))]
+                for of in _HEAD.values()
             ]
             if len(names) < 2 or [len(found) for found in columns] != [1, 1]:
                 continue

@@ -78,12 +78,16 @@ def _points(label: re.Match[str]) -> str:
     return (item[1] or item[2]) if item else ""
 
 
+_NUMBERED_ITEM = re.compile(r"\d{1,3}[ \t]?[.):]")
+_BULLETED_ITEM = re.compile(r"[-•–*][ \t]")
+
+
 def _has_neighbour(text: str, label: re.Match[str]) -> bool:
     """Whether the line before or after a label's is an item of the same list, and of the answer."""
     before = text[max(0, label.start() - 1000) : label.start()].rstrip().rpartition("\n")[2]
     after = text[label.end() : label.end() + 1000].partition("\n")[2].partition("\n")[0]
-    point = re.compile(r"\s*+\d++\s*+[.):]" if _points(label) in ".):" else r"\s*+[-•–*][ \t]")
-    return any(point.match(line) and not _LABEL.match(line) for line in (before, after))
+    point = _NUMBERED_ITEM if _points(label) in ".):" else _BULLETED_ITEM
+    return any(point.match(line.strip()) and not _LABEL.match(line) for line in (before, after))
 
 
 def _body(text: str) -> str:
