@@ -57,6 +57,7 @@ def test_latex_is_read_as_people_read_it(listed, latex, text):
 
 DOI, DOI_URL, PDF = "10.1145/a.1", "https://doi.org/10.1145/a.1", "https://e.example/a.pdf"
 ESCAPED = r"\url{https://e.example/a\_b\%20c?x=1\&y=2}"
+SCHOLAR = {"url": "", "journal": "arXiv preprint arXiv:2001.00001"}
 OLD = {"url": "", "eprint": "cs/0101001"}
 EPRINT = {"url": "", "eprint": "2001.00001v2", "archiveprefix": "arXiv"}
 
@@ -74,6 +75,7 @@ EPRINT = {"url": "", "eprint": "2001.00001v2", "archiveprefix": "arXiv"}
         ({"url": PDF, "doi": "10.1145/A.1"}, DOI_URL, DOI),
         ({"url": PDF}, PDF, ""),
         (EPRINT, "https://arxiv.org/abs/2001.00001", "10.48550/arxiv.2001.00001"),
+        (SCHOLAR, "https://arxiv.org/abs/2001.00001", "10.48550/arxiv.2001.00001"),
         (OLD, "https://arxiv.org/abs/cs/0101001", "10.48550/arxiv.cs/0101001"),
         ({"url": "not a url", "doi": "10.1145/A.1"}, DOI_URL, DOI),
     ],

@@ -83,7 +83,10 @@ def test_an_empty_file_a_cut_archive_and_none_at_all(listed, tmp_path):
         listed()
     path = tmp_path / "cut.xml.gz"
     path.write_bytes(gzip.compress((HEAD + record("conf/x/A") * 500).encode())[:-20])
-    for name, said in ((path, "cannot be read to its end"), (tmp_path / "none.xml", "no such file")):
+    for name, said in (
+        (path, "cannot be read to its end"),
+        (tmp_path / "none.xml", "no such file"),
+    ):
         source = DblpSnapshotSource(kind="dblp_snapshot", path=str(name), keys=["conf/"])
         with pytest.raises(CollectError, match=said):
             list(by_year.items(source, 2020))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from papertune.collect.identifiers import doi_of
+from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.listing import entry_item
 from papertune.collect.listings.rows import reading, year_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]
 
 FIELDS = ("title", "abstract", "doi", "url", "eprint", "year", "date")
+SAID = ("journal", "howpublished", "note")  # where an arXiv paper's number may stand, too
 _LATEX = re.compile(r"\\(?![%&#])|[{}$~]|``|''|--|[?!]`")
 
 
@@ -78,6 +79,9 @@ def _item(entry: Entry, year: int, where: str, decoder: LatexNodes2Text) -> Docu
         url = ""
     archive = _raw(entry, "archiveprefix") or _raw(entry, "eprinttype") or "arxiv"
     number = f"arxiv:{eprint}" if eprint and archive.lower() == "arxiv" else ""
+    if not number:  # as Google Scholar has it: journal = {arXiv preprint arXiv:2001.00001}
+        number = next(filter(None, (arxiv_id(_literal(_raw(entry, n))) for n in SAID)), "")
+        number = f"arxiv:{number}" if number else ""
     return entry_item(where, title, year, doi=doi or number, url=url, text=text)
 
 
