@@ -32,8 +32,8 @@ def examine(
         yield from check_cluster(executor, kinds)
     elif not slurm.missing_tools():
         yield doubt(
-            "this machine belongs to a cluster, but with this profile jobs run on it",
-            "to submit them: --profile profiles/slurm",
+            "Slurm is installed here, but with this profile jobs run on this machine",
+            "to submit them to the cluster: --profile profiles/slurm; make doctor PROFILE=profiles/slurm",
         )
     else:
         yield fine("no cluster here: jobs run on this machine")

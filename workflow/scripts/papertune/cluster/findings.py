@@ -35,8 +35,11 @@ def show_all(findings: Iterable[Finding]) -> bool:
         print(finding, flush=True)
         states.append(finding.state)
     bad, doubts = states.count("wrong"), states.count("doubt")
-    verdict = f"{bad or 'none'} of {len(states)} checks found something wrong (!!)"
-    print(f"\n{verdict}; {doubts or 'no'} line{'s' * (doubts != 1)} with a doubt (!)")
+    things = "1 thing" if bad == 1 else f"{bad} things"
+    verdict = f"{things} must be mended before this can run (!!)" if bad else "Everything is here"
+    if doubts:
+        verdict += f"; {doubts} line{'s' * (doubts != 1)} above with a doubt (!)"
+    print(f"\n{verdict}")
     return not bad
 
 
