@@ -112,7 +112,7 @@ def test_no_name_can_be_that_of_a_baseline_that_was_made():
         assert re.match(MODEL_NAME, name) and not re.match(NAME, name)
         with pytest.raises(ValidationError, match=r"models\.small\.\w+: a name with a dot"):
             study(f"{name}: {{{TUNED}}}")
-    with pytest.raises(ValidationError, match="String should match"):
+    with pytest.raises(ValidationError, match="has to be a name"):
         study(f"small.other: {{{TUNED}}}")
 
 

@@ -14,7 +14,7 @@ from papertune.study.yaml_text import Written
 
 Checked = TypeVar("Checked", bound=Settings)
 SHOWN = 50  # problems that are said at once
-KEYS = 12  # keys of a place that are all named
+KEYS = 25  # keys of a place that are all named
 # what people call a kind of source, and how it is written
 KINDS = {
     **dict.fromkeys(
@@ -46,6 +46,7 @@ _WANTED = {
     "bool": "true or false",
     "string": "a text",
     "list": "a list",
+    "tuple": "a list",
     "dict": "a mapping of keys",
     "model": "a mapping of keys",
 }

@@ -1,7 +1,10 @@
 """What all settings have in common: immutable, no unknown keys, an identity."""
 
-from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -9,15 +12,50 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from papertune.errors import has_user, keys_in
 
+
+@dataclass(frozen=True)
+class Like:
+    """Of a text: it matches a pattern, and in an error stands in words what that is."""
+
+    pattern: str
+    words: str
+
+    def check(self, value: str) -> str:
+        """The text; ValueError where it does not match."""
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(f"has to be {self.words} (it is {value!r:.200})")
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema) | {"pattern": self.pattern}
+
+
 NAME = r"^[a-z0-9][a-z0-9_-]*$"  # names become folder names and wildcards
-Name = Annotated[str, Field(pattern=NAME)]
+NAMED = "a name of lower-case letters, digits, - and _"
+Name = Annotated[str, Like(NAME, NAMED)]
+Commit = Annotated[str, Like(r"^[0-9a-f]{40}$", "a commit: 40 hex digits")]
+CommitOrNone = Annotated[
+    str, Like(r"^([0-9a-f]{40})?$", "a commit: 40 hex digits, not a branch or tag")
+]
+OnHub = Annotated[str, Like(r"^[\w.-]+(/[\w.-]+)?$", "a name of the Hub: owner/name")]
 
 BatchSize = Literal["auto"] | Annotated[int, Field(ge=1)]  # rows; auto: what memory holds
 
@@ -41,6 +79,31 @@ def writers(value: str | list[str]) -> list[str]:
     return value if isinstance(value, list) else [value] if value else []
 
 
+Place = tuple[int | str, ...]
+
+
+def _words_for_numbers(kind: Any, value: Any, at: Place) -> Iterator[tuple[Place, bool, str]]:
+    """Where a value of a field has true or false and a number is wanted, and which number."""
+    kinds = _alternatives(kind)
+    if isinstance(value, bool):
+        literal = {type(one) for k in kinds if get_origin(k) is Literal for one in get_args(k)}
+        if {int, float} & (allowed := {*kinds} | literal) and bool not in allowed:
+            yield at, value, "a whole number" if int in allowed else "a number"
+    elif isinstance(value, list | dict):
+        inside = [get_args(one)[-1] for one in kinds if get_origin(one) in (list, tuple, dict)]
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            for inner in inside[:1]:
+                yield from _words_for_numbers(inner, one, (*at, key))
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    if get_origin(kind) is Annotated:
+        return _alternatives(get_args(kind)[0])
+    if isinstance(kind, UnionType) or get_origin(kind) is Union:
+        return [one for inner in get_args(kind) for one in _alternatives(inner)]
+    return [kind]
+
+
 def cosmetic(default: Any = ..., **how: Any) -> Any:
     """A field that no result depends on: a label, a thread count, a batch size of answering."""
     return Field(default, json_schema_extra={"cosmetic": True}, **how)
@@ -55,9 +118,33 @@ def added(default: Any, **how: Any) -> Any:
 class Settings(BaseModel):
     """Immutable, and every unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
     one_of: ClassVar[tuple[str, ...]] = ()  # of these fields exactly one has to be given
     some_of: ClassVar[tuple[str, ...]] = ()  # of these fields at least one
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_word_for_a_number(cls, values: Any) -> Any:
+        """Python takes true for 1, and YAML reads yes, no, on and off as true and false."""
+        if not isinstance(values, dict):
+            return values
+        wrong: list[InitErrorDetails] = []
+        for name, field in cls.model_fields.items():
+            key = field.alias or name
+            for where, word, wanted in _words_for_numbers(
+                field.annotation, values.get(key), (key,)
+            ):
+                said = (
+                    f"{wanted} is wanted, and this is {word}; YAML reads yes, no, on and off as true "
+                    "and false"
+                )
+                error = PydanticCustomError("value_error", "{said}", {"said": said})
+                wrong.append({"type": error, "loc": where, "input": word})
+        if wrong:
+            raise ValidationError.from_exception_data(cls.__name__, wrong)
+        return values
 
     @field_validator("*")
     @classmethod

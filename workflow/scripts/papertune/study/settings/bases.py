@@ -2,21 +2,26 @@
 
 import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from papertune.identity import fingerprint
-from papertune.study.settings.base import Settings, added
+from papertune.study.settings.base import CommitOrNone, Like, Settings, added
 from papertune.study.settings.models import Pretraining
 
-_DISTRIBUTION = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?$"
+Distribution = Annotated[
+    str,
+    Like(
+        r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?$", "a distribution's name, as pip has it"
+    ),
+]
 
 
 class PackagePart(Settings):
     """One part of a file that several packages carry."""
 
-    name: str = Field(pattern=_DISTRIBUTION, description="distribution, as pip names it")
+    name: Distribution = Field(description="distribution, as pip names it")
     version: str = Field("", description="that of the package itself where it is empty")
     file: str = Field(min_length=1, description="as the package's own record names it")
 
@@ -29,7 +34,7 @@ class Packaged(Settings):
     """
 
     one_of = ("file", "parts")
-    name: str = Field(pattern=_DISTRIBUTION, description="distribution, as pip names it")
+    name: Distribution = Field(description="distribution, as pip names it")
     version: str = Field(min_length=1, description="exactly this one")
     file: str = Field("", description="the GGUF file, as the package's own record names it")
     parts: list[PackagePart] = Field([], description="its parts in order, where it is cut up")
@@ -53,7 +58,7 @@ class Base(Settings):
 
     one_of = ("hub", "path", "gguf", "package", "pretrain")
     hub: str = ""
-    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+    revision: CommitOrNone = ""
     path: str = ""
     gguf: str = added(
         "", description="a file of llama.cpp's or Ollama's; a model folder is made of it"

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from papertune.study.settings.base import Name, Settings, Writers
+from papertune.study.settings.base import Commit, Name, OnHub, Settings, Writers
 
 
 class UnrelatedRows(Settings):
@@ -35,8 +35,8 @@ class UnrelatedDataset(UnrelatedRows):
     """A data set of the Hugging Face Hub."""
 
     kind: Literal["hub_dataset"]
-    dataset: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="owner/name")
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="a commit, 40 hex digits")
+    dataset: OnHub = Field(description="owner/name")
+    revision: Commit = Field(description="a commit, 40 hex digits")
     config: str = ""
     split: str = "train"
 

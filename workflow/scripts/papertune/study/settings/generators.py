@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from papertune.study.settings.base import BatchSize, Settings, added, cosmetic
+from papertune.study.settings.base import BatchSize, CommitOrNone, Settings, added, cosmetic
 from papertune.study.settings.bases import Base
 from papertune.study.settings.servers import ServerSettings
 
@@ -115,7 +115,7 @@ class TransformersGenerator(PromptedGenerator):
     opened_as: ClassVar[str] = "papertune.generators.transformers_backend:TransformersBackend"
     has_folder: ClassVar[bool] = True
     backend: Literal["transformers"]
-    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+    revision: CommitOrNone = ""
     batch_size: BatchSize = cosmetic("auto")
 
 
@@ -128,7 +128,7 @@ class OpenAIGenerator(PromptedGenerator, ServerSettings):
 
     one_of: ClassVar[tuple[str, ...]] = ("url", "serve")
     backend: Literal["openai"]
-    revision: str = added("", pattern=r"^([0-9a-f]{40})?$")
+    revision: CommitOrNone = added("")
 
     @property
     def has_folder(self) -> bool:  # type: ignore[override]

@@ -8,11 +8,17 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from papertune.study.settings.base import Settings, added, cosmetic
+from papertune.study.settings.base import Like, Settings, added, cosmetic
 from papertune.study.settings.splits import Part
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Stream = Annotated[str, StringConstraints(pattern=r"^(conf|journals|series|repo)/[\w+.-]+$")]
+Stream = Annotated[
+    str,
+    Like(
+        r"^(conf|journals|series|repo)/[\w+.-]+$",
+        "the beginning of dblp's keys such as conf/isca, journals/tc",
+    ),
+]
 
 
 class ListedSource(Settings):

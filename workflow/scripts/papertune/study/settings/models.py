@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from papertune.study.methods import METHODS
-from papertune.study.settings.base import NAME, Name, Settings, Writers, added, cosmetic
+from papertune.study.settings.base import (
+    NAME,
+    NAMED,
+    Like,
+    Name,
+    Settings,
+    Writers,
+    added,
+    cosmetic,
+)
 
 
 def _base_and_method_or_after(schema: dict[str, Any]) -> None:
@@ -26,7 +35,7 @@ Asked = Literal["prompt", "question", "chat"]
 ASKED: dict[Asked, str] = {"prompt": "prompt_qa", "question": "qa", "chat": "chat"}
 # of a baseline that is made by itself: base and form; other names have no dot
 MODEL_NAME = rf"{NAME[:-1]}(?:\.(?:{'|'.join(ASKED)}))?$"
-ModelName = Annotated[str, Field(pattern=MODEL_NAME)]
+ModelName = Annotated[str, Like(MODEL_NAME, NAMED)]
 
 
 class Training(Settings):

@@ -174,7 +174,10 @@ def _swept(
         raise ValueError(f"{where}: not a mapping of keys to lists of values")
     for key, choices in sweep.items():
         if key not in SWEPT:
-            raise ValueError(f"{where}: unknown key {key!r}{nearest(str(key), SWEPT)}")
+            near = (
+                nearest(str(key), SWEPT) or "; keys are such as training.learning_rate, lora.rank"
+            )
+            raise ValueError(f"{where}: unknown key {key!r}{near}")
         if not isinstance(choices, list) or not choices:
             raise ValueError(f"{where}.{key}: not a list of values")
     if (count := math.prod(map(len, sweep.values()))) > MOST:

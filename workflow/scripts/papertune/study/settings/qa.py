@@ -4,18 +4,23 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from papertune.study.settings.base import Settings, added
+from papertune.study.settings.base import Commit, Like, OnHub, Settings, added
 from papertune.study.settings.listings import OF_TEXT, Encoding, ListedSource
 
 # ascii: each other character is its HTML entity
 Characters = Literal["unicode", "ascii"]
+Site = Annotated[
+    str, Like(r"^[a-z0-9][a-z0-9.-]*$", "a site's name such as stackoverflow, math, unix.meta")
+]
+Element = Annotated[str, Like(r"^[a-z][a-z0-9]*$", "the name of an HTML element such as p, pre")]
+Language = Annotated[str, Like(r"^[a-z][a-z-]*$", "a Wikipedia's language such as en, de, zh-yue")]
 
 
 class PostsSource(ListedSource):
     """Questions of a Stack Exchange site with their best answers, which readers voted on."""
 
     voted = with_texts = True
-    site: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="by name: stackoverflow, math")
+    site: Site = Field(description="by name: stackoverflow, math")
     tags: list[str] = Field([], description="a question has all of them")
     min_score: int = 1
     min_answer_score: int = 1
@@ -24,7 +29,7 @@ class PostsSource(ListedSource):
         "remove", description="code blocks; reject: posts that have any"
     )
     characters: Characters = added("unicode", description="of questions and answers")
-    elements: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*$")]] = added(
+    elements: list[Element] = added(
         [], description="of HTML, whose text is kept, with all in them; of all where empty"
     )
 
@@ -57,7 +62,7 @@ class WikipediaSource(ListedSource):
     undated = "none"
     some_of = ("titles", "categories")
     kind: Literal["wikipedia"]
-    language: str = Field("en", pattern=r"^[a-z][a-z-]*$")
+    language: Language = "en"
     titles: list[str] = []
     categories: list[str] = []
     depth: int = Field(0, ge=0, le=5, description="levels of subcategories")
@@ -139,7 +144,7 @@ class HubDatasetSource(TableSource):
 
     lister = "papertune.collect.listings.pairs:read_hub"
     kind: Literal["hub_dataset"]
-    dataset: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="owner/name")
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="a commit, 40 hex digits")
+    dataset: OnHub = Field(description="owner/name")
+    revision: Commit = Field(description="a commit, 40 hex digits")
     config: str = ""
     split: str = "train"

@@ -2,12 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import StringConstraints
-
-from papertune.study.settings.base import Settings, cosmetic
+from papertune.study.settings.base import Like, Settings, cosmetic
 
 # of what an experiment makes: a table, a figure, or a part of its page
-Shown = Annotated[str, StringConstraints(pattern=r"^(tables|figures|report)/[a-z0-9_-]+$")]
+Shown = Annotated[
+    str,
+    Like(
+        r"^(tables|figures|report)/[a-z0-9_-]+$",
+        "where the report has it, such as tables/matrix, figures/matrix, report/verdict",
+    ),
+]
 
 
 class Line(Settings):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from papertune.study.settings.base import Settings
+from papertune.study.settings.base import Like, Settings
 from papertune.study.settings.listings import ListedSource
 
 ARXIV = "https://export.arxiv.org/api/query"
@@ -16,7 +16,11 @@ OPENALEX = "https://api.openalex.org"
 CROSSREF = "https://api.crossref.org"
 SEMANTIC_SCHOLAR = "https://api.semanticscholar.org/graph/v1"
 Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
-ISSN = r"^(?:\d{4}-\d{3}[\dXx])?$"
+Issn = Annotated[str, Like(r"^(?:\d{4}-\d{3}[\dXx])?$", "an ISSN such as 0163-5964")]
+Category = Annotated[
+    str, Like(r"^(?:[A-Za-z-]+(?:\.[A-Za-z*-]+)?)?$", "a category of arXiv such as cs.AR")
+]
+Venue = Annotated[str, Like(r"^(?:[Ss]\d+)?$", "an id of OpenAlex such as S1983995261")]
 
 
 class ArxivSource(ListedSource):
@@ -30,7 +34,7 @@ class ArxivSource(ListedSource):
     some_of = ("query", "category")
     kind: Literal["arxiv"]
     query: str = Field("", description='in arXiv\'s language: abs:"branch prediction"')
-    category: str = Field("", pattern=r"^(?:[A-Za-z-]+(?:\.[A-Za-z*-]+)?)?$", examples=["cs.AR"])
+    category: Category = Field("", examples=["cs.AR"])
     url: Url = ARXIV
 
 
@@ -44,8 +48,8 @@ class OpenAlexSource(ListedSource):
     lister = "papertune.collect.listings.openalex:list_documents"
     one_of = ("source", "issn", "venue")
     kind: Literal["openalex"]
-    source: str = Field("", pattern=r"^(?:[Ss]\d+)?$", description="OpenAlex id: S1983995261")
-    issn: str = Field("", pattern=ISSN)
+    source: Venue = Field("", description="OpenAlex id: S1983995261")
+    issn: Issn = ""
     venue: str = Field("", description="the name as OpenAlex spells it, or an abbreviation of it")
     url: Url = OPENALEX
 
@@ -60,7 +64,7 @@ class CrossrefSource(ListedSource):
     lister = "papertune.collect.listings.crossref:list_documents"
     one_of = ("issn", "container_title", "event")
     kind: Literal["crossref"]
-    issn: str = Field("", pattern=ISSN)
+    issn: Issn = ""
     container_title: str = Field("", description="the exact title of the journal or proceedings")
     event: str = Field("", description="a part of the conference's name")
     types: list[str] = Field(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from papertune.study.methods import METHODS
 from papertune.study.settings import listings, qa, scholarly
-from papertune.study.settings.base import BatchSize, Settings, added, cosmetic
+from papertune.study.settings.base import BatchSize, CommitOrNone, Like, Settings, added, cosmetic
 from papertune.study.settings.servers import ServerSettings, Words
 
 Source = Annotated[
@@ -44,7 +44,11 @@ def _without_user(host: str) -> str:
     return host
 
 
-Host = Annotated[str, Field(pattern=r"^[^/\s]+$"), AfterValidator(_without_user)]
+Host = Annotated[
+    str,
+    Like(r"^[^/\s]+$", "a host, or host:port, without https:// and path"),
+    AfterValidator(_without_user),
+]
 Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing", "browser"]
 
 
@@ -114,7 +118,7 @@ class Embedder(Settings):
     """
 
     model: str = PACKAGED_EMBEDDER
-    revision: str = Field("", pattern=r"^([0-9a-f]{40})?$")
+    revision: CommitOrNone = ""
 
     @property
     def package(self) -> str:
