@@ -94,11 +94,11 @@ TWO_YEARS = collection(volume("long", year=2020), volume("short"))
 @pytest.mark.parametrize(
     ("text", "wanted", "said"),
     [
-        ("<html><body>", {}, "not XML"),
-        ("", {}, "not XML"),
-        ("<html></html>", {}, "its root is <html>"),
+        ("<collection id='x'><volume>", {}, "not XML"),
+        ("", {}, "empty"),
+        ("<posts></posts>", {}, "its root is <posts>"),
         ('<volume id="P18"><paper id="1000"/></volume>', {}, "its root is <volume>"),
-        (None, {}, r"2021\.x\.xml: cannot read"),
+        (None, {}, r"2021\.x\.xml: no such file"),
         (TWO_YEARS, {"year": 2019}, r"no volume of 2019 but long \(2020\), short \(2021\)"),
         (TWO_YEARS, {"volumes": ["demo"]}, "no volume of 2021(?s:.*)long, short"),
     ],

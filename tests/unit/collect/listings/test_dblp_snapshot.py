@@ -69,7 +69,7 @@ def test_papers_under_the_keys_and_of_the_year(listed, zipped):
         ({"keys": ["conf/none/"]}, "no record under conf/none/", "beginnings of DBLP's keys"),
         ({"year": 1950}, "nothing of 1950", "years 2020–2020"),
         ({"tail": "<inproceedings key='conf/x/cut'><title>"}, "not the XML", "download"),
-        ({"head": "<html>", "tail": "</html>"}, "its root is <html>", "dblp.org/xml"),
+        ({"head": "<posts>", "tail": "</posts>"}, "its root is <posts>", "dblp.org/xml"),
     ],
 )
 def test_a_snapshot_that_does_not_serve_is_an_error(listed, how, said, hint):

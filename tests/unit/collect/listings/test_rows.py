@@ -77,7 +77,6 @@ def test_lines_that_are_no_json_object_are_named_and_the_others_go_on(written):
         ("p.json", "[" * 100_000, "not JSON", ":1"),
         ("p.csv", 'q,a\n"never closed,A\n', "not a table", ":2"),
         ("p.csv", b"q,a\n\xff,A\n", "not UTF-8", ""),
-        ("p.jsonl.gz", "not packed", "cannot read the file", ""),
     ],
 )
 def test_a_file_that_is_broken_as_a_whole_is_an_error(written, name, content, message, place):

@@ -121,7 +121,7 @@ def test_a_bad_row_is_rejected_with_its_line(listed, bad):
 def test_packed_dumps_are_read_as_they_are(listed, suffix, pack):
     packed, name = pack(dump(asked(1), answered(2, 1))), f"Posts.xml.{suffix}"
     assert [item.title for item in listed(content=packed, name=name)] == ["What is 1?"]
-    with pytest.raises(CollectError, match=r"cannot read the file|not well-formed"):
+    with pytest.raises(CollectError, match=r"cut off|not well-formed"):
         listed(content=packed[:-20], name=name)
 
 
@@ -142,12 +142,12 @@ BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 20}">' for n in range(1, 9))
 @pytest.mark.parametrize(
     ("content", "said", "name"),
     [
-        ("", "no element found", "Posts.xml"),
+        ("<posts>", "no element found", "Posts.xml"),
         (dump(asked(1))[:-12], "not well-formed XML", "Posts.xml"),
         ("<users><row Id='1'/></users>", "not a dump of posts", "Posts.xml"),
         (f'<!DOCTYPE p [<!ENTITY e0 "ha">{BOMB}]><posts><row Id="1" Body="&e8;"/></posts>',
          "amplification", "Posts.xml"),
-        ("7z", r"cannot read the file(?s:.*)unpack a \.7z", "stackoverflow.7z"),
+        (b"7z\xbc\xaf\x27\x1c", "a .7z archive", "stackoverflow.7z"),
     ],
 )  # fmt: skip
 def test_what_is_no_whole_dump_is_an_error_with_file_and_hint(listed, content, said, name):

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from papertune.collect.identifiers import host_of
 from papertune.collect.listings import listing as listings
 from papertune.collect.lookups import (
     NOT_RENDERED,
@@ -69,12 +70,14 @@ def list_documents(
     """
     documents: dict[str, Document] = {}
     rejections: list[Rejection] = []
+    others = 0  # documents of other parts
     year = part if isinstance(part, int) else 0
     # what is listed is written at the end: until then nothing is lost
     with _session(source, fetching, cache, year, pauses) as session, stopping.at_once():
         try:
             for item in listings.items(session, source, year, refresh=refresh):
                 if mine and not mine(item.key if isinstance(item, Rejection) else item.id):
+                    others += isinstance(item, Document)
                     continue
                 if isinstance(item, Rejection):
                     rejections.append(item)
@@ -85,12 +88,7 @@ def list_documents(
                     documents[item.id] = item
             reasons = counted(rejections)
             if not documents:
-                place = getattr(source, "path", "") or getattr(source, "url", "")
-                raise CollectError(
-                    f"the listing of {part} has no document, {len(rejections)} rejected{reasons}",
-                    where=str(place or source.kind),
-                    hint="open it in a browser; check the source's url, query or path, and the years",
-                )
+                raise _nothing(source, part, rejections, others)
         except (HostStopped, PageError):
             raise  # what came before is good
         except CollectError:
@@ -100,6 +98,22 @@ def list_documents(
     write_records(output, documents.values())
     write_records(rejected, rejections)
     log.info("%s: %d documents, %d rejected%s", part, len(documents), len(rejections), reasons)
+
+
+def _nothing(source: Source, part: Part, rejections: list[Rejection], others: int) -> CollectError:
+    """The error of a listing without a document: what there is in its place."""
+    paths = [path for path in source.files_of(part) if not host_of(str(path))]
+    where = ", ".join(map(str, paths)) or str(getattr(source, "url", "") or source.kind)
+    if others:
+        what = f"none of its {others} documents is of the split {part!r}"
+        return CollectError(what, where=where, hint="give splits.test another share")
+    what = f"the listing of {part} has no document, {len(rejections)} rejected{counted(rejections)}"
+    hint = "open it in a browser; check the source's url, query or path, and the years"
+    if paths:
+        hint = "mend what was rejected, name other files, or change the years in splits"
+    if rejections:
+        what += f"; the first: {rejections[0].key}: {rejections[0].detail or rejections[0].reason}"
+    return CollectError(what, where=where, hint=hint)
 
 
 def fetch_documents(

@@ -9,7 +9,9 @@ from bs4 import BeautifulSoup
 from lxml.etree import XMLParser, XMLSyntaxError, _Element, fromstring
 
 from papertune.collect.identifiers import host_of, whole_url
+from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.listing import entry_item
+from papertune.collect.listings.rows import reading
 from papertune.collect.listings.services import whole_number
 from papertune.collect.texts.text import clean, inner
 from papertune.collect.web.session import PoliteSession
@@ -60,22 +62,17 @@ def _root(session: PoliteSession, where: str, refresh: bool) -> _Element:
             # a page that came over the network has been decoded, whatever its first line says
             body = session.get(where, refresh=refresh).text.encode()
         else:
-            body = Path(where).read_bytes()
+            with reading(Path(where)):
+                begins_as(Path(where), "xml")
+                body = Path(where).read_bytes()
         encoding = "utf-8" if host_of(where) else None
         safely = {"resolve_entities": False, "no_network": True, "remove_comments": True}
         root = fromstring(body, XMLParser(encoding=encoding, **safely))
-    except OSError as error:
-        raise CollectError(
-            f"cannot read the file: {error.strerror}",
-            where=where,
-            hint="source.path is a url, or taken from the folder that snakemake runs in; the "
-            "files are in data/xml/ of https://github.com/acl-org/acl-anthology",
-        ) from None
     except XMLSyntaxError as error:
         raise CollectError(
             f"not XML ({error})",
             where=where,
-            hint="the file, not the page that shows it: "
+            hint="take the file, not the page that shows it: "
             "https://raw.githubusercontent.com/acl-org/acl-anthology/master/data/xml/…",
         ) from None
     if root.tag != "collection" or not root.get("id"):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.listing import entry_item
 from papertune.collect.listings.rows import reading, year_of
 from papertune.collect.texts.text import clean
@@ -41,6 +42,7 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
     decoder = _decoder()
     for path in source.files_of(year):
         with reading(path):
+            begins_as(path, "bibtex", "empty")
             text = path.read_text("utf-8-sig")
         blocks = bibtexparser.parse_string(text).blocks
         volumes = {block.key: block for block in blocks if isinstance(block, Entry) and block.key}

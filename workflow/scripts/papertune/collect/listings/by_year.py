@@ -52,9 +52,11 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
     if year and year not in dated:
         bad = next(map(json.loads, _lines(folder / UNDATED)), None)
         said = f"; the first bad row: {bad['key']}: {bad['detail']}" if bad else ""
+        paths = source.files_of(year)
+        empty = bool(paths) and not any(path.stat().st_size for path in paths)
         raise CollectError(
-            f"nothing of {year} in it{said}",
-            where=", ".join(map(str, source.files_of(year))) or source.kind,
+            "the file is empty" if empty else f"nothing of {year} in it{said}",
+            where=", ".join(map(str, paths)) or source.kind,
             hint=f"it has the years {dated[0]}–{dated[-1]}; set splits to years it has"
             if dated
             else "config/README.md says what the rows of such a source need",

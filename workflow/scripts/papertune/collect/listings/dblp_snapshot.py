@@ -14,8 +14,9 @@ from typing import Any
 from lxml.etree import LxmlError, _Element, iterparse
 
 from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.dblp import dblp_item
-from papertune.collect.listings.rows import year_of
+from papertune.collect.listings.rows import reading, year_of
 from papertune.collect.texts.text import inner
 from papertune.errors import CollectError
 from papertune.study.settings.listings import DblpSnapshotSource
@@ -54,12 +55,12 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
     Raises:
         CollectError: the file is no snapshot of DBLP, is broken, or declares entities of its own.
     """
-    hint = f"{WHERE_TO_GET_ONE} again: a download that was cut is the usual cause"
+    hint = f"{WHERE_TO_GET_ONE}; a download that was cut is the usual cause"
     events: iterparse | None = None
     first = True
+    with reading(path):
+        zipped = begins_as(path, "xml", "gzip") == "gzip"
     try:
-        with path.open("rb") as stream:
-            zipped = stream.read(2) == b"\x1f\x8b"
         with gzip.open(path, "rb") if zipped else path.open("rb") as stream:
             safely: dict[str, Any] = dict.fromkeys(("load_dtd", "resolve_entities"), False)
             events = iterparse(stream, events=("end",), tag=RECORDS, no_network=True, **safely)
@@ -87,7 +88,7 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
         what = f"not the XML of a snapshot ({said})"
         raise CollectError(what, where=f"{path}{line}", hint=hint) from None
     except (OSError, EOFError, zlib.error) as error:
-        what = f"cannot be read to its end ({error})"
+        what = f"cannot be read to its end ({getattr(error, 'strerror', None) or error})"
         raise CollectError(what, where=str(path), hint=hint) from None
     if first:
         raise CollectError("no record of DBLP in this file", where=str(path), hint=WHERE_TO_GET_ONE)

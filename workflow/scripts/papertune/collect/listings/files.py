@@ -93,7 +93,10 @@ def _item(fields: Row, year: int, where: str, named: Mapping[str, str]) -> Docum
     text = clean_lines(abstract or "")
     text = "" if is_no_text(text) else text
     if len(text) <= LONGEST_ABSTRACT:  # a whole document keeps what is its own
-        text = own_abstract(text, title)
+        own_text = own_abstract(text, title)
+        text = (
+            text if own_text == flat(text) else own_text
+        )  # lines that are left are those of a code
     found_by = "listing" if text else ""
     return Document(
         identity,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from papertune.collect.listings.cells import named, text_cells, workbook_cells
+from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.encodings import encoding_of, readings
 from papertune.collect.listings.shapes import json_rows
 from papertune.errors import CollectError
@@ -26,7 +27,7 @@ from papertune.study.settings.notation import nearest
 Row = dict[str, Any]
 Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it
 
-FROM = "paths of a source are taken from the folder that snakemake runs in"
+AGAIN = "get the file again"
 OTHERS = {
     **dict.fromkeys((".xls", ".ods", ".numbers"), "save the sheet as .xlsx, or as CSV in UTF-8"),
     **dict.fromkeys((".zip", ".bz2", ".xz", ".7z", ".rar"), "unpack it, or pack it with gzip"),
@@ -78,7 +79,8 @@ def runs(rows: Iterable[tuple[int, Any]]) -> Iterator[Run]:
 def raw_rows(path: Path, encoding: str = "") -> Iterator[tuple[int, Any]]:
     """Lines and rows of a table, those of JSONL in bytes; a text says what is wrong with a row.
 
-    Its name ends in one of ``READERS``, a text's perhaps with ``.gz``. The cells of a CSV are parted by
+    Its name ends in one of ``READERS``, a text's perhaps with ``.gz``; whether it is packed tell its
+    bytes. The cells of a CSV are parted by
     commas, semicolons, tabs or bars, whatever its header has most or its first line names.
 
     Args:
@@ -87,16 +89,20 @@ def raw_rows(path: Path, encoding: str = "") -> Iterator[tuple[int, Any]]:
     Raises:
         CollectError: there is no such file, it is of another kind, or broken as a whole.
     """
-    packed = path.suffix.lower() == ".gz"
-    kind = Path(path.stem if packed else path).suffix.lower()
-    if kind not in READERS or (packed and kind not in PACKED):
+    said = path.suffix.lower() == ".gz"
+    kind = Path(path.stem if said else path).suffix.lower()
+    known = kind in READERS and (not said or kind in PACKED)
+    if not known and not path.is_dir():
+        ending = kind + path.suffix * said
         raise CollectError(
-            f"unknown kind of file {''.join(path.suffixes)!r}",
+            f"unknown kind of file {ending!r}",
             where=str(path),
             hint=OTHERS.get(kind) or f"a path must end in one of {', '.join(READERS)}",
         )
-    with reading(path), (gzip.open if packed else open)(path, "rb") as stream:
-        yield from READERS[kind](cast("BinaryIO", stream), path, encoding)
+    with reading(path):
+        packed = begins_as(path, *MAY_BE.get(kind, ())) == "gzip"
+        with (gzip.open if packed else open)(path, "rb") as stream:
+            yield from READERS[kind](cast("BinaryIO", stream), path, encoding)
 
 
 @contextmanager
@@ -115,12 +121,18 @@ def reading(path: Path) -> Iterator[None]:
             what += f" (that is, in {read})"
         hint = "save it as UTF-8, or set source.encoding to what it is in"
     except zlib.error as error:
-        what, hint = f"broken gzip ({error})", "get the file again, or unpack it"
+        what, hint = f"broken gzip ({error})", AGAIN
     except FileNotFoundError:
-        what, hint = f"no such file{near_names(path)}", FROM
-    except (OSError, EOFError) as error:
-        what = f"cannot read the file: {getattr(error, 'strerror', None) or error}"
-        hint = "get the file again" if isinstance(error, EOFError | gzip.BadGzipFile) else FROM
+        what = f"no such file{near_names(path)}"
+        hint = f"correct the path; it is taken from the folder that snakemake runs in, {Path.cwd()}"
+    except IsADirectoryError:
+        what, hint = "a folder, where a file should be named", f"name one in it{_files_in(path)}"
+    except EOFError:
+        what, hint = "packed, and cut off before its end", AGAIN
+    except gzip.BadGzipFile as error:
+        what, hint = f"broken gzip ({error})", AGAIN
+    except OSError as error:
+        what, hint = f"cannot read the file: {error.strerror or error}", "see that you may read it"
     else:
         return
     raise CollectError(what, where=str(path), hint=hint)
@@ -133,8 +145,15 @@ def near_names(path: Path) -> str:
     names = sorted(one.name for one in path.parent.iterdir() if not one.name.startswith("."))
     if near := nearest(path.name, names):
         return near
-    kinds = [name for name in names if Path(name).suffix.lower() in (*READERS, ".gz", ".bib")]
-    return f"; {path.parent} has {', '.join(kinds[:8])}" if kinds else ""
+    there = _files_in(path.parent)
+    return f"; {path.parent} has{there[1:]}" if there else ""
+
+
+def _files_in(folder: Path) -> str:
+    """The names of some files in a folder that sources are read from: ``: a.csv, b.bib``."""
+    there = (one for one in folder.iterdir() if one.suffix.lower() in NAMED and one.is_file())
+    names = sorted(one.name for one in there if not one.name.startswith("."))
+    return f": {', '.join(names[:8])}{' …' * (len(names) > 8)}" if names else ""
 
 
 def year_of(value: Any) -> int | None:
@@ -212,10 +231,17 @@ def _parquet(stream: BinaryIO, path: Path, encoding: str) -> Iterator[Numbered]:
         batches = (batch.to_pylist() for batch in table.iter_batches(1000))
         yield from enumerate(chain.from_iterable(batches), start=1)
     except ArrowInvalid as error:
-        raise CollectError(f"not a Parquet file ({error})", where=str(path)) from None
+        hint = "get it again: it may be cut off, or another kind of file"
+        raise CollectError(f"not a Parquet file ({error})", where=str(path), hint=hint) from None
 
 
 READERS = {".csv": _text, ".json": _json, ".jsonl": _lines, ".ndjson": _lines,
            ".parquet": _parquet, ".tab": _text, ".tsv": _text, ".txt": _text,
            ".xlsx": _workbook}  # fmt: skip
+# what their files may be by their first bytes
+_TEXT, _JSON = ("gzip", "empty"), ("gzip", "json")
+MAY_BE = {**dict.fromkeys((".csv", ".tab", ".tsv", ".txt"), _TEXT), ".json": _JSON,
+          **dict.fromkeys((".jsonl", ".ndjson"), (*_JSON, "empty")), ".parquet": ("parquet",),
+          ".xlsx": ("zip", "old")}  # fmt: skip
+NAMED = (*READERS, ".gz", ".bz2", ".xz", ".bib", ".xml", ".pdf")
 PACKED = (".csv", ".json", ".jsonl", ".ndjson", ".tab", ".tsv", ".txt")  # perhaps with .gz

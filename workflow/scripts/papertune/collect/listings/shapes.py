@@ -39,7 +39,8 @@ def json_rows(text: str, path: Path) -> Rows:
             yield from lines
             return
         where = f"{path}:{getattr(error, 'lineno', 1)}"
-        raise CollectError(f"not JSON ({error})", where=where) from None
+        hint = "mend it there, or write it again with a program that knows JSON"
+        raise CollectError(f"not JSON ({error})", where=where, hint=hint) from None
     if isinstance(found, list) and not any(isinstance(value, list) for value in found[:2]):
         yield from _of_list(found, text)
         return

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from papertune.collect.listings.contents import begins_as
+from papertune.collect.listings.rows import AGAIN, reading
 from papertune.collect.listings.services import whole_number
 from papertune.collect.texts.posts import CODE_BLOCK, pair_document
 from papertune.collect.web.session import PoliteSession
@@ -36,11 +38,7 @@ _INVALID = re.compile(
     rb"|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]|55(?:29[6-9]|[3-9][0-9]{2})|56[0-9]{3}|57[0-2][0-9]{2}|573[0-3][0-9]|5734[0-3]|6553[45]));",
     re.IGNORECASE,
 )
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-_HINT = (
-    "source.path is the dump's Posts.xml or Posts.xml.gz, .bz2, .xz, taken from the folder that "
-    "snakemake runs in; unpack a .7z first"
-)
+_OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 _TABLES = """
 CREATE TABLE question (id INTEGER PRIMARY KEY, score INTEGER, accepted INTEGER);
 CREATE TABLE answer (id INTEGER, score INTEGER, parent INTEGER);
@@ -101,7 +99,7 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and attributes of the rows of ``Posts.xml``, in constant memory.
 
     Args:
-        path: The file, plain or packed with gzip, bzip2 or xz.
+        path: The file, plain or packed with gzip, bzip2 or xz, as its bytes tell.
 
     Raises:
         CollectError: it cannot be read, is no XML, or ends too early.
@@ -116,14 +114,14 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             raise CollectError(
                 f"not a dump of posts: <{tag}> in place of <posts> and <row>",
                 where=f"{path}:{parser.CurrentLineNumber}",
-                hint="source.path is the dump's Posts.xml",
+                hint="source.path is the dump's Posts.xml, which has questions and answers",
             )
 
     parser.StartElementHandler = start
+    with reading(path):
+        packing = begins_as(path, "xml", *_OPENERS)
     try:
-        if path.suffix.lower() == ".7z":
-            raise OSError("a .7z archive")
-        with _OPENERS.get(path.suffix.lower(), open)(path, "rb") as stream:
+        with reading(path), _OPENERS.get(packing, open)(path, "rb") as stream:
             rest = b""
             while block := stream.read(BLOCK):
                 stopping.check()
@@ -142,9 +140,8 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             where=f"{path}:{error.lineno}",
             hint="the file may be cut off: download or unpack it again",
         ) from None
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise CollectError(f"cannot read the file: {said}", where=str(path), hint=_HINT) from None
+    except lzma.LZMAError as error:
+        raise CollectError(f"broken xz ({error})", where=str(path), hint=AGAIN) from None
 
 
 def _numbers(
