@@ -3,15 +3,19 @@
 import json
 import logging
 import socket
+from dataclasses import replace
 
 import pytest
 from collecting import Steps
 from collecting import contents as table_of_contents
 
 from loopback import ABSTRACT, landing
+from papertune.collect.identifiers import document_id
+from papertune.collect.listings import listing as listings
 from papertune.demo.papers import papers
 from papertune.demo.venue import KINDS, SPECIAL, kinds_of
 from papertune.errors import CollectError
+from papertune.records import Document
 from papertune.study.settings.listings import DblpSource, DemoSource, FilesSource
 
 
@@ -23,6 +27,20 @@ def contents(*urls: str) -> str:
 def steps(site, fetching, tmp_path):
     """A venue listed in DBLP's way at /toc."""
     return Steps(tmp_path, fetching, DblpSource(kind="dblp", url=site.url("/toc{year}")))
+
+
+def test_of_two_entries_of_one_document_the_fuller_text_is_kept(steps, monkeypatch):
+    first = Document(document_id("https://a.example"), "A", "https://a.example", 2020)
+    fuller = replace(first, title="A2", text="We do it.", found_by="listing")
+    others = [fuller, replace(first, text="We do."), replace(first, id="b", text="It.")]
+    monkeypatch.setattr(listings, "items", lambda *_, **__: iter([first, *others]))
+    listed, rejected = steps.list()
+    assert [(one.title, one.text, one.found_by) for one in listed] == [
+        ("A", "We do it.", "listing"),
+        ("A", "It.", ""),
+    ]
+    assert [item.reason for item in rejected] == ["duplicate", "duplicate"]
+    assert all("https://a.example" in item.detail for item in rejected)
 
 
 def test_each_document_has_its_own_outcome(site, steps, caplog):

@@ -62,6 +62,54 @@ def test_one_document_in_many_spellings_and_years_is_listed_once(written, kind, 
     assert all(item.detail.endswith("rows.jsonl:1") for item in repeats + others)
 
 
+TEXTS = {
+    "none": "", "short": "We do it.", "long": "We do it, and so do they, in many more words.",
+    "cut": "We show in eighty words that it is done, and so do they, in words and words and…",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("texts", "best"),
+    [
+        (["none", "long"], "long"), (["long", "none"], "long"), (["short", "long"], "long"),
+        (["cut", "short", "long"], "long"), (["short", "cut"], "short"), (["none", "cut"], "cut"),
+        (["none", "short", "none", "long", "cut"], "long"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("years", [(2020, 2020), (2020, 2021), (0, 0)])
+@pytest.mark.parametrize("kind", ["files", "bibtex"])
+def test_of_rows_of_one_document_the_fullest_text_is_kept(written, kind, years, texts, best):
+    said = [(years[min(n, 1)] or 2020, TEXTS[text]) for n, text in enumerate(texts)]
+    if kind == "files":
+        rows = [{**ROW, "year": year, "abstract": text} for year, text in said]
+        made = source(written([{**OTHER, "year": said[-1][0]}, *rows]))
+    else:
+        entries = (
+            f"@misc{{k{n}, title = {{A}}, url = {{{ROW['paper_url']}}}, year = {year},"
+            f" abstract = {{{text}}}}}\n"
+            for n, (year, text) in enumerate(said)
+        )
+        made = BibtexSource(kind="bibtex", paths=[written("".join(entries), "rows.jsonl")])
+    documents, repeats = rows_of(made, years[0])
+    [document] = [one for one in documents if one.title == "A"]
+    assert document.text == TEXTS[best]
+    assert document.year == 2020
+    repeats += rows_of(made, 2021)[1] if years[1] == 2021 else []
+    first = "1" if kind == "bibtex" else "2"
+    assert [item.reason for item in repeats] == ["duplicate"] * (len(texts) - 1)
+    assert all(item.detail.endswith(f"rows.jsonl:{first}") for item in repeats)
+    before = digest(made, 2020 if years[0] else "train", None)
+    shutil.rmtree(".snakemake")
+    assert digest(made, 2020 if years[0] else "train", None) == before
+
+
+def test_an_answer_is_nobody_elses_text(written):
+    rows = [{"q": f"Q{n}", "a": "A. " * n, "i": "https://a.example"} for n in (1, 2)]
+    columns = {"question": "q", "answer": "a", "id": "i"}
+    [pair], _ = rows_of(PairsSource(kind="pairs", path=written(rows), columns=columns), 0)
+    assert (pair.question, pair.text) == ("Q1", "A.")
+
+
 def test_a_file_is_read_once_for_all_years_and_again_when_it_changes(written, monkeypatch):
     read, asked = files.read, []
     monkeypatch.setattr(files, "read", lambda *what: asked.append(what) or read(*what))
@@ -140,7 +188,7 @@ def row(number, **changes):
 
 
 EDITS = {
-    "a row changes": lambda rows: [*rows[:40], {**rows[40], "abstract": "New."}, *rows[41:]],
+    "a row changes": lambda rows: [*rows[:40], {**rows[40], "abstract": "All is new."}, *rows[41:]],
     "a row more at the end": lambda rows: [*rows, row(1000)],
     "a row more in the middle": lambda rows: [*rows[:60], row(1000), *rows[60:]],
     "a row less": lambda rows: rows[:7] + rows[8:],

@@ -12,6 +12,7 @@ from typing import Any
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.listings import listing as listings
+from papertune.collect.listings.twins import told, with_fuller_text
 from papertune.collect.lookups import (
     NOT_RENDERED,
     Outcome,
@@ -81,8 +82,9 @@ def list_documents(
                     continue
                 if isinstance(item, Rejection):
                     rejections.append(item)
-                elif item.id in documents:
-                    detail = f"{item.title} ({documents[item.id].url})"
+                elif (first := documents.get(item.id)) is not None:
+                    documents[item.id] = with_fuller_text(first, item)
+                    detail = told(item.title, first.url, documents[item.id] is not first)
                     rejections.append(Rejection("list", item.id, "duplicate", detail))
                 else:
                     documents[item.id] = item

@@ -3,7 +3,8 @@
 A plan wants a digest of each year's rows and each year's job wants its rows: both find them in
 ``.snakemake``, where the first that asks puts them. What was made of a run of rows is kept there too,
 so that of another version of a table only the rows that changed are read anew. Of rows with the same
-id the first is taken, whatever their years; the others are rejections that say where it stands.
+id the first is taken, whatever their years, with the fullest text of them; the others are rejections
+that say where it stands.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from pkgutil import resolve_name
 from typing import IO, Any
 
 from papertune.collect.listings.rows import Run, reading
+from papertune.collect.listings.twins import Fullness, fullness, told, with_fuller_text
 from papertune.errors import CollectError, shown
 from papertune.files import atomic_write
 from papertune.identity import fingerprint
@@ -31,7 +33,7 @@ from papertune.study.splits import PartOf
 
 FOLDER = Path(".snakemake", "papertune-rows")
 RUNS = FOLDER.with_name("papertune-runs")
-VERSION = 4  # of what stands there
+VERSION = 5  # of what stands there
 UNUSED = 2 * 24 * 3600  # seconds after which rows that nobody looked at are deleted
 ALL, UNDATED = "all", "undated"
 
@@ -151,22 +153,27 @@ def _parted(source: Source, year: int) -> Path:
 
 
 def _part(source: Source, year: int, folder: Path) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, str]] = {}  # where a document stands, and the name of its file
+    best: dict[str, Fullness] = {}
+    fuller: dict[str, str] = {}  # the fullest of the other rows of a document
     streams: dict[str, list[IO[str]]] = {}
     with ExitStack() as stack:
-        for where, dated, document, said, item in _rows(source, year):
+        for where, dated, document, said, full, item in _rows(source, year):
             name = ALL if not year else dated or UNDATED
             key = document or shown(where)
             if document and name == UNDATED:
                 other = Rejection("list", where, "no_year", json.loads(item)["title"])
                 key, item = other.key, _json(other)
             elif document in seen:
-                detail = f"{json.loads(item)['title']}: the same document as {seen[document]}"
+                more = (here := _fullness(full)) > best[document]
+                if more:
+                    best[document], fuller[document] = here, item
+                detail = told(json.loads(item)["title"], seen[document][0], more)
                 other = Rejection("list", where, "duplicate", detail)
                 key, item = other.key, _json(other)
                 said = _hash(["duplicate", document])
             elif document:
-                seen[document] = where
+                seen[document], best[document] = (where, name), _fullness(full)
             if name not in streams:
                 streams[name] = [
                     stack.enter_context(open(folder / file, "w", encoding="utf-8"))
@@ -177,11 +184,31 @@ def _part(source: Source, year: int, folder: Path) -> None:
             named = f'"{key}"' if key == document else json.dumps(key)
             items.write(f"{item}\n")
             keys.write(f"{said}\t{named}\n")
+    for name in sorted({seen[document][1] for document in fuller}):
+        _fill(folder, name, fuller)
+
+
+def _fill(folder: Path, name: str, fuller: dict[str, str]) -> None:
+    """Give the documents of a file the fuller texts of their other rows."""
+    files = [folder / name, folder / f"keys-{name}"]
+    with ExitStack() as stack:
+        old = [_lines(path) for path in files]
+        new = [stack.enter_context(open(f"{path}.new", "w", encoding="utf-8")) for path in files]
+        for item, key in zip(*old, strict=True):
+            said, _, named = key.partition("\t")
+            if other := fuller.get(named.strip('"\n')):
+                first, more = (Document(**json.loads(text)) for text in (item, other))
+                _, _, _, said, _, text = _row("", None, with_fuller_text(first, more))
+                item, key = f"{text}\n", f"{said}\t{named}"
+            new[0].write(item)
+            new[1].write(key)
+    for path in files:
+        os.replace(f"{path}.new", path)
 
 
 # of a row: where it stands, its year or nothing, its id if it is a document, a hash of what counts of
-# it, and all of it as JSON
-Row = tuple[str, str, str, str, str]
+# it, how full its text is, and all of it as JSON
+Row = tuple[str, str, str, str, str, str]
 
 
 def _rows(source: Source, year: int) -> Iterator[Row]:
@@ -224,11 +251,11 @@ def _rows_of(run: Run, source: Source, used: set[Path]) -> Iterator[Row]:
         return
     run.unseen &= {*unseen}
     for line in body.split("\n") if body else ():
-        number, year, document, said, item = line.split("\t")
+        number, year, document, said, full, item = line.split("\t")
         where = f"{run.place}:{first + int(number)}"
         if not document:
             item = _json(Rejection(**json.loads(item) | {"key": where}))
-        yield where, year, document, said, item
+        yield where, year, document, said, full, item
 
 
 def _keep(path: Path, unseen: set[str], body: str) -> None:
@@ -255,9 +282,15 @@ def _row(where: str, dated: int | None, item: Document | Rejection) -> Row:
     year = "" if dated is None else str(dated)
     if isinstance(item, Document):
         text = _json(item)
-        return where, year, item.id, hashlib.sha256(text.encode()).hexdigest(), text
+        full = "{:d} {}".format(*fullness(item))
+        return where, year, item.id, hashlib.sha256(text.encode()).hexdigest(), full, text
     # without the line, which other rows move
-    return where, year, "", _hash([item.reason, item.detail]), _json(item)
+    return where, year, "", _hash([item.reason, item.detail]), "", _json(item)
+
+
+def _fullness(said: str) -> Fullness:
+    whole, length = said.split()
+    return whole == "1", int(length)
 
 
 def _json(record: Document | Rejection) -> str:
