@@ -41,10 +41,13 @@ def test_a_corpus_is_of_files_and_of_documents_as_they_are_or_recalled(tmp_path)
         assert begun + text.completion in shown
     with pytest.raises(TrainingError, match="no such file"):
         read("none", tmp_path / "nowhere.jsonl")
+    with pytest.raises(TrainingError, match="a folder"):
+        read("none", tmp_path)
     for line in ('{"txt": "x"}', '{"text": 3}', '{"prompt": "x"}', '{"text": "x", "y": 1}', "{x"):
         own.write_text('{"text": "one"}\n' + line + "\n")
-        with pytest.raises(RecordError, match=f"{own}:2"):
+        with pytest.raises(RecordError, match=f"{own}:2") as told:
             read("none", own)
+        assert '"text"' in told.value.hint and "delete" not in told.value.hint, "it is the user's"
 
 
 def test_subsets_take_whole_documents():

@@ -243,11 +243,11 @@ def object_at(path: str | Path, offset: int) -> dict[str, Any]:
 
 def parsed(line: bytes, where: str) -> dict[str, Any]:
     """The object of one line of JSON; raises RecordError where it is none."""
+    hint = "delete the file and run again; finished work is in the store"
     try:
         values = from_json(line)
     except ValueError as error:
-        hint = "delete the file and run again; finished work is in the store"
         raise RecordError(f"not JSON ({error})", where=where, hint=hint) from None
     if not isinstance(values, dict):
-        raise RecordError("not a JSON object", where=where)
+        raise RecordError("not a JSON object", where=where, hint=hint)
     return values

@@ -77,7 +77,8 @@ def _answer_each(
         placed.append((key, place))
         about[key] = pair.document
     if not placed:
-        raise PapertuneError("the test set has no pairs", where=str(task.test_set))
+        hint = "its writer's log, and its pairs in the folder rejected, say why none was kept"
+        raise PapertuneError("the test set has no pairs", where=str(task.test_set), hint=hint)
     whole = task.identity(identity)
     finished = Store(store, "answer", whole, Kept)
     missing = set(finished.missing([key for key, _ in placed]))

@@ -31,7 +31,8 @@ def weights_digest(folder: str | Path, store: str | Path | None = None) -> str:
     """
     paths = sorted(path for kind in READ for path in Path(model_folder_at(folder)).glob(kind))
     if not any(path.suffix == ".safetensors" for path in paths):
-        raise TrainingError("a model folder without safetensors weights", where=str(folder))
+        hint = "bring or make the model again, whole"
+        raise TrainingError("no safetensors weights in the folder", where=str(folder), hint=hint)
     paths = [path for path in paths if not (NOT_READ.fullmatch(path.name) or is_licence(path.name))]
     found = zip(paths, _digests(paths, store), strict=True)
     read = {path.relative_to(folder).as_posix(): sha256 for path, sha256 in found}

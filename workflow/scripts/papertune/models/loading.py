@@ -260,7 +260,10 @@ def _whole_model(folder: str | Path, base: str | Path | None) -> str:
     if not Path(model_folder_at(folder), ADAPTER).exists():
         return str(folder)
     if base is None:
-        raise TrainingError("an adapter cannot be loaded without its base", where=str(folder))
+        hint = "name the base that it was trained on, or merge it into that first"
+        raise TrainingError(
+            "an adapter cannot be loaded without its base", where=str(folder), hint=hint
+        )
     return model_folder_at(base)
 
 

@@ -51,6 +51,10 @@ COUNTED_APART = (5, 14)  # the Linux from which on processes are counted per nam
 SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache",
 )  # fmt: skip
+ELSEWHERE = (
+    "install bubblewrap, or run this on a machine that allows user namespaces "
+    "(sysctl user.max_user_namespaces); programs.allow_unsafe: true runs them as you"
+)
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 LOOK = 0.05  # seconds between two looks at its memory
 # so many times its seconds of the processor it may take on the clock, to sleep or because the machine is
@@ -117,8 +121,7 @@ def run(program: str, limits: Limits = Limits(), *, allow_unsafe: bool = False) 
         raise SandboxError(
             "programs that a model wrote cannot be kept apart on this machine: it lets nobody make "
             "namespaces",
-            hint="install bubblewrap, or run this on a machine that allows user namespaces "
-            "(sysctl user.max_user_namespaces); programs.allow_unsafe: true runs them as you",
+            hint=ELSEWHERE,
         )
     return run_by(chosen, program, limits)
 
@@ -149,7 +152,7 @@ def run_by(chosen: Way, program: str, limits: Limits) -> Outcome:
         why = (
             "programs that a model wrote cannot be run here, as what is to run them does not begin"
         )
-        raise SandboxError(f"{why} ({said[-200:]})")
+        raise SandboxError(f"{why} ({said[-200:]})", hint=ELSEWHERE)
     if fate is None and process.returncode in OUT_OF_TIME:
         fate = "time"
     if fate is None:

@@ -26,7 +26,8 @@ class Place:
         self.name = settings.url.rstrip("/")  # in messages
         address = urlsplit(settings.url)
         if address.scheme not in {"http", "https"} or not address.hostname:
-            raise ServerError(f"not an http(s) url: {settings.url!r}", where=where)
+            hint = "write it whole, as http://localhost:8000/v1"
+            raise ServerError(f"not an http(s) url: {settings.url!r}", where=where, hint=hint)
         if "@" in address.netloc:
             raise ServerError(
                 "the url has a user or password, which would be sent and logged",

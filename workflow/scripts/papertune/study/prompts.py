@@ -36,8 +36,13 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError(f"cannot read the prompt: {why}", where=str(path)) from None
+        why, hint = "it is not UTF-8", "save it as UTF-8"
+        if isinstance(error, OSError):
+            why, hint = (
+                str(error.strerror),
+                "name a template of workflow/prompts, or a file of yours",
+            )
+        raise SettingsError(f"cannot read the prompt: {why}", where=str(path), hint=hint) from None
     hint = f"names are {', '.join(f'${name}' for name in fields)}; write $$ for a dollar sign"
     template = Template(text)
     if not template.is_valid():

@@ -122,7 +122,8 @@ def read(path: str | Path) -> Written:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None and _size(root, {}) > MOST:
-            raise SettingsError(f"its aliases unfold to more than {MOST:,} values", where=str(path))
+            what = f"its aliases unfold to more than {MOST:,} values"
+            raise SettingsError(what, where=str(path), hint="write what is meant without * and &")
         _refuse_traps(root, str(path), set())
         values = (
             None if root is None else yaml.constructor.SafeConstructor().construct_document(root)

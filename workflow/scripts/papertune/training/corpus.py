@@ -47,7 +47,9 @@ def write_corpus(
             stream.write(json.dumps({"text": text, "plain": plain}, ensure_ascii=False) + "\n")
         if not count:
             raise TrainingError(
-                "no training document and no pair that trains", hint="look at what was collected"
+                "no training document has a text, and no pair trains",
+                where=str(output),
+                hint="splits.train has to name documents that were found: see missing.jsonl",
             )
     log.info("%s: %d texts", output, count)
 

@@ -22,6 +22,8 @@ from papertune.study import versions
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Corpus, Pretraining, Subset
 
+_LINES = 'each line is {"text": …} or {"prompt": …, "completion": …}, all of them strings, in UTF-8'
+
 
 def choose(pairs: list[Pair], subset: Subset | None, where: str) -> list[Pair]:
     """The pairs of a subset, in their order; a document's pairs stay together.
@@ -171,8 +173,10 @@ def read_corpus(corpus: Corpus, documents: Sequence[Path], files: Sequence[Path]
     """
     for name in files:
         if not name.is_file():
-            raise TrainingError("no such file of pre-training texts", where=str(name))
-        for number, line in read_json_lines(name):
+            what = "a folder, where a file should be named" if name.is_dir() else "no such file"
+            hint = f"correct pretrain.corpus.files; paths are taken from {Path.cwd()}"
+            raise TrainingError(f"{what} of pre-training texts", where=str(name), hint=hint)
+        for number, line in _lines(name):
             match line:
                 case {"text": str(text), "plain": str(), **rest} if not rest:
                     yield Text("", text)
@@ -185,8 +189,7 @@ def read_corpus(corpus: Corpus, documents: Sequence[Path], files: Sequence[Path]
                     raise RecordError(
                         f"not 'text' or 'prompt' and 'completion', but {keys}",
                         where=f"{name}:{number}",
-                        hint='write {"text": …} or {"prompt": …, "completion": …}, all of them '
-                        "strings",
+                        hint=_LINES,
                     )
     for path in documents if corpus.documents != "none" else []:
         for document in read_records(path, Document):
@@ -195,6 +198,14 @@ def read_corpus(corpus: Corpus, documents: Sequence[Path], files: Sequence[Path]
                 yield Text("", f"Title: {document.title}\nAbstract: {text}")
             elif text:
                 yield from _recalled(text, document.id)
+
+
+def _lines(name: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines of a user's file, which nobody should delete where one is no JSON."""
+    try:
+        yield from read_json_lines(name)
+    except RecordError as error:
+        raise RecordError(error.what, where=error.where, hint=_LINES) from None
 
 
 def _recalled(text: str, document: str) -> Iterator[Text]:

