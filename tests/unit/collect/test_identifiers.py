@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from papertune.collect.identifiers import (
+    address_in,
     arxiv_id,
     canonical_url,
     document_id,
@@ -38,6 +39,12 @@ DOI：10.1145/3579371.ab
 <https://doi.org/10.1145/3579371.ab>
 [10.1145/3579371.ab]
 10.1145/\u200b3579371.ab
+10.1145%2F3579371.AB
+10.1145 / 3579371.ab
+10.1145/3579371.ab (open access)
+https://doi.org/doi:10.1145/3579371.ab
+https://doi-org.library.example/10.1145/3579371.ab
+https://dx.doi.org.library.example/10.1145/3579371.ab
 10.1000.10/x/y ⇒ 10.1000.10/x/y
 10.1016/s0140-6736(05)67889-6 ⇒ 10.1016/s0140-6736(05)67889-6
 10.1002/a(2020) ⇒ 10.1002/a(2020)
@@ -93,6 +100,32 @@ https://huggingface.co/models/2202.12139
 2202.12139
 https://arxiv.org/api/errors#incorrect_id
 """
+CELLS = """
+https://e.example/p/1
+ //e.example/p/1
+e.example/p/1
+=HYPERLINK("https://e.example/p/1")
+=HYPERLINK("https://e.example/p/1";"here")
+[here](https://e.example/p/1)
+[here](https://e.example/p/1 "title")
+<https://e.example/p/1>
+<a href="https://e.example/p/1" target="_blank">here</a>
+https://e.example/p/1; https://f.example/2
+https://e.example/p/1,https://f.example/2
+https://e.example/p/1 www.f.example/2
+www.e.example/p/1 ⇒ https://www.e.example/p/1
+https://e.example/a b.pdf ⇒ https://e.example/a b.pdf
+https://e.example/a,b;c|d ⇒ https://e.example/a,b;c|d
+[10.1145/1](https://doi.org/10.1145/1) ⇒ https://doi.org/10.1145/1
+2001.00001v2 ⇒ arxiv:2001.00001
+abs/2001.00001 ⇒ arxiv:2001.00001
+hep-th/9901001 ⇒ arxiv:hep-th/9901001
+2013.00001 ⇒ 2013.00001
+10.1002/(SICI)1<1::AID>3.0.CO;2-A ⇒ 10.1002/(SICI)1<1::AID>3.0.CO;2-A
+doi: 10.1145/1 ⇒ doi: 10.1145/1
+C:\\papers\\1.pdf ⇒ C:\\papers\\1.pdf
+click here ⇒ click here
+"""
 HOSTS = """
 https://A.example/x ⇒ a.example
 http://a.example:80 ⇒ a.example
@@ -131,6 +164,11 @@ def test_an_arxiv_number_in_any_spelling_is_one_document(text, number):
 def test_what_is_neither(text):
     assert doi_of(text) == arxiv_id(text) == ""
     assert arxiv_id("10.1145/2202.12139") == ""
+
+
+@pytest.mark.parametrize(("text", "address"), rows(CELLS))
+def test_a_cell_gives_an_address_in_the_forms_of_spreadsheets_and_notebooks(text, address):
+    assert address_in(text) == (address or "https://e.example/p/1")
 
 
 def test_any_other_address_is_its_canonical_url():

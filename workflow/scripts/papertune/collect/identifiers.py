@@ -11,9 +11,11 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from papertune.errors import without_keys
 
-# https://doi.org/10.1145/1, doi.org/10.1145/1, and https://dl.acm.org/doi/abs/10.1145/1
+# https://doi.org/10.1145/1, doi.org/10.1145/1, a library's https://doi-org.proxy.example/10.1145/1,
+# and https://dl.acm.org/doi/abs/10.1145/1
 _DOI_URL = re.compile(
-    r"^(?:(?:https?://)?(?:dx\.|www\.)?doi\.org/+|https?://[^/\s]+/doi/(?:[a-z]+/)?)(?=10\.|10%)",
+    r"^(?:(?:https?://)?(?:dx[.-]|www\.)?doi[.-]org[\w.-]*/+(?:doi:\s*)?"
+    r"|https?://[^/\s]+/doi/(?:[a-z]+/)?)(?=10\.|10%)",
     re.IGNORECASE,
 )
 # DOI 10.1145/1, doi: https://doi.org/10.1145/1, info:doi/10.1145/1, <urn:doi:10.1145/1>
@@ -21,6 +23,8 @@ _NAMED = re.compile(r"^[<(\[{\"'\s]*+(?:(?:(?:urn|info):)?doi[:：/\s]++)?", re.
 _UNSEEN = re.compile(
     "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]"
 )  # what pages put in for line breaks
+_NOTE = re.compile(r"\s+[(\[][^()\[\]]*[)\]]$")  # 10.1145/1 (open access)
+_APART = re.compile(r"^(10\.\d{4,9})\s*(?:/|%2F)\s*", re.IGNORECASE)  # 10.1145 / 1, 10.1145%2F1
 _VIEW = re.compile(r"/(?:abstract|full|pdf|epdf|html|meta|summary)$", re.IGNORECASE)
 _DOI = re.compile(r"^(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECASE)
 _NUMBER = (
@@ -33,6 +37,18 @@ _ARXIV_PAGE = (
     r"|(?:www\.)?alphaxiv\.org/(?:[a-z]{2}/)?(?:abs|pdf|html|overview|resources|blog)"
     r"|(?:www\.)?(?:huggingface|hf)\.co/papers|(?:[a-z]+\.)?semanticscholar\.org/arxiv)"
 )
+_BARE = re.compile(
+    r"(?:abs/)?(\d\d(?:0[1-9]|1[0-2])\.\d{4,5}|[a-z-]{5,8}(?:\.[a-z-]{2,})?/\d{7})(?:v\d+)?",
+    re.IGNORECASE,
+)
+# of a cell, the address that a spreadsheet or a notebook makes a link to
+_LINK = re.compile(
+    r"^=HYPERLINK\(\s*\"([^\"]+)\".*\)$|^!?\[[^\]]*\]\(\s*<?(\S+?)>?(?:\s[^)]*)?\)$|^<([^<>\s]+)>$"
+    r"|^<a\s[^>]*href=[\"']?([^\"'\s>]+).*$",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"[;|,]*\s+(?=https?://|www\.)|[;|,]+(?=https?://)", re.IGNORECASE)
+_HOSTED = re.compile(r"//\w|www\.[\w-]+\.|(?:[a-z0-9-]+\.)+[a-z]{2,}/\S", re.IGNORECASE)
 _ARXIV = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -58,6 +74,7 @@ def doi_of(text: str) -> str:
     if place:
         text = unquote(re.split(r"[?#]", text[place.end() :])[0])
         text = text if "doi.org/" in place[0].lower() else _VIEW.sub("", text)
+    text = _APART.sub(r"\1/", _NOTE.sub("", text))
     found = _DOI.match(text.rstrip(" .,;:/'\""))
     if not found:
         return ""
@@ -112,6 +129,20 @@ def located(doi: str, url: str) -> tuple[str, str, str]:
     page = next((page.strip() for page in pages if host_of(page.strip())), "")
     identity = document_id(found or preprint or page) if page else ""
     return identity, found or arxiv_doi(number), page
+
+
+def address_in(text: str) -> str:
+    """The address that a cell of a table gives: out of a formula or Markdown, the first of several.
+
+    One that lacks ``https:`` has it, and a bare arXiv number is one; any other text stays as it is.
+    """
+    found = _LINK.match(text.strip())
+    text = next(filter(None, found.groups()), "") if found else text.strip()
+    if number := _BARE.fullmatch(text):
+        return f"arxiv:{number[1]}"
+    first = _BETWEEN.split(text)[0]
+    whole = f"https://{first.removeprefix('//')}" if _HOSTED.match(first) else first
+    return whole if host_of(whole) else text
 
 
 def document_id(address: str) -> str:

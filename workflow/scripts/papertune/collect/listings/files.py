@@ -9,7 +9,7 @@ rejection with file and line; the others go on.
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from papertune.collect.identifiers import document_id, located
+from papertune.collect.identifiers import address_in, document_id, located
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.columns import Reader, year_in
 from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
@@ -77,7 +77,7 @@ def _item(fields: Row, year: int, where: str, named: Mapping[str, str]) -> Docum
     if wrong := [name for name, text in texts.items() if not isinstance(text, str)]:
         detail = f"{named.get(wrong[0], wrong[0])} is no text: {clean(title or '')}".strip(": ")
         return Rejection("list", where, "bad_row", detail)
-    doi, url = ("" if is_missing(text) else text.strip() for text in (doi, url))
+    doi, url = ("" if is_missing(text) else address_in(text) for text in (doi, url))
     url = without_keys(url)
     identity, known, page = located(doi, url)
     problem = f"{doi!r} is no DOI" if doi else "" if url else "neither paper_url nor doi"
@@ -92,6 +92,8 @@ def _item(fields: Row, year: int, where: str, named: Mapping[str, str]) -> Docum
         return Rejection("list", where, "bad_row", f"{problem}: {title}".strip(": "))
     text = clean_lines(abstract or "")
     text = "" if is_no_text(text) else text
+    if not (text or page):  # with a text, anything that tells it from others will do
+        return Rejection("list", where, "bad_row", f"{url!r} is no address, nor a DOI: {title}")
     if len(text) <= LONGEST_ABSTRACT:  # a whole document keeps what is its own
         own_text = own_abstract(text, title)
         text = (
