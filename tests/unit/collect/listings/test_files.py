@@ -137,6 +137,25 @@ EXPORTS = {
                 "year": 2020, "url": "https://www.semanticscholar.org/paper/1"}]},
     "better.json": {"config": {}, "collections": {}, "items": [{"title": "A", "DOI": "10.1145/1", "url": "",
                     "abstractNote": ABSTRACT, "date": "May 2020"}]},
+    "zotero-api.json": [{"key": "K", "version": 1, "library": {}, "data": {
+        "title": "A", "DOI": "10.1145/1", "url": "", "abstractNote": ABSTRACT, "date": "2020-05"}}],
+    "openreview.json": {"notes": [{"id": "x", "forum": "x", "content": {
+        "title": {"value": "A"}, "abstract": {"value": ABSTRACT}, "year": {"value": 2020},
+        "doi": {"value": "10.1145/1"}}}], "count": 1},
+    "scholarly.json": [{"bib": {"title": "A", "pub_year": "2020", "abstract": ABSTRACT},
+                        "doi": "10.1145/1"}],
+    "europepmc.json": {"resultList": {"result": [{"title": "A", "doi": "10.1145/1", "pubYear": "2020",
+                       "abstractText": ABSTRACT}]}},
+    "solr.json": {"responseHeader": {"status": 0}, "response": {"numFound": 1, "docs": [
+        {"title": ["A"], "doi": ["10.1145/1"], "year": "2020", "abstract": ABSTRACT}]}},
+    "elastic.json": {"took": 1, "_shards": {"total": 1}, "hits": {"total": {"value": 1}, "hits": [
+        {"_id": "1", "_source": {"title": "A", "doi": "10.1145/1", "year": 2020, "abstract": ABSTRACT}}]}},
+    "dblp.json": {"result": {"status": {"@code": "200"}, "completions": {"@total": "1", "c": {"text": "a"}},
+                  "hits": {"@total": "1", "hit": [{"@id": "1", "info": {
+                      "title": "A", "year": "2020", "doi": "10.1145/1", "abstract": ABSTRACT}}]}}},
+    "camel.csv": f'PaperTitle,Doi,PublicationYear,AbstractText\nA,10.1145/1,2020,"{ABSTRACT}"\n',
+    "marks.csv": f'\u200bTitle,\u00a0DOI*,Pub. Year,Abstract:\nA,10.1145/1,2020,"{ABSTRACT}"\n',
+    "tr.csv": f'Başlık;Yıl;DOI;Özet\nA;2020;10.1145/1;"{ABSTRACT}"\n',
 }  # fmt: skip
 
 
@@ -150,6 +169,27 @@ def test_the_columns_of_usual_exports_are_known(listed, name):
     assert (document.title, document.year, document.doi) == ("A", 2020, "10.1145/1")
     assert document.url == "https://doi.org/10.1145/1"
     assert document.text[:10] == ABSTRACT[:10]
+
+
+ARXIV = {
+    "kaggle.json": {"id": "2001.00001", "submitter": "D", "title": "A", "doi": None, "abstract": ABSTRACT,
+                    "update_date": "2022-05-05", "versions": [
+                        {"version": "v1", "created": "Thu, 2 Jan 2020 10:00:00 GMT"},
+                        {"version": "v2", "created": "Sun, 2 Jan 2022 10:00:00 GMT"}]},
+    "s2.jsonl": {"title": "A", "externalIds": {"ArXiv": "2001.00001"}, "abstract": ABSTRACT, "year": 2020,
+                 "url": "https://www.semanticscholar.org/paper/1"},
+    "number.jsonl": {"title": "A", "doi": "2001.00001", "abstract": ABSTRACT, "year": 2020},
+    "link.jsonl": {"title": "A", "link": "2001.00001v3", "abstract": ABSTRACT, "year": 2020},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARXIV)
+def test_a_paper_that_is_at_arxiv_alone_is_known_by_its_number(listed, name):
+    rows = [ARXIV[name], ARXIV[name] | {"id": "2001.00002", "doi": "10.1145/2", "title": "B"}]
+    [document, other], rejections = listed("\n".join(map(json.dumps, rows)), name)
+    assert not rejections
+    assert document.url == "https://arxiv.org/abs/2001.00001"
+    assert (document.year, other.year, other.doi) == (2020, 2020, "10.1145/2")
 
 
 def test_columns_of_ones_own_are_named_by_settings_and_all_that_lack_are_told_at_once(written):

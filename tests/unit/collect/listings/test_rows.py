@@ -10,7 +10,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from papertune.collect.listings.rows import raw_rows, runs, year_of
+from papertune.collect.listings.rows import raw_rows, runs
 from papertune.errors import CollectError
 
 ROWS = [{"q": "Why?", "a": "So."}, {"q": "How, then?", "a": "Thus."}]
@@ -83,13 +83,6 @@ def test_a_file_that_is_broken_as_a_whole_is_an_error(written, name, content, me
     with pytest.raises(CollectError, match=message) as caught:
         list(read_rows(Path(written(content, name))))
     assert caught.value.where == name + place
-
-
-def test_years_of_many_forms():
-    for value in (2020, "2020", " 2020.0", "2020-05-01", 2020.0, "2020/21"):
-        assert year_of(value) == 2020
-    for value in ("20201", "soon", "", True, None, float("nan")):
-        assert year_of(value) is None
 
 
 ACCENTS = "q;a\nÜber Müller?;Café – gut\n"

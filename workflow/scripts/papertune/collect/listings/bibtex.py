@@ -14,7 +14,8 @@ from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.listing import entry_item
-from papertune.collect.listings.rows import reading, year_of
+from papertune.collect.listings.rows import reading
+from papertune.collect.listings.years import year_of
 from papertune.collect.texts.text import clean
 from papertune.records import Document, Rejection
 from papertune.study.settings.listings import BibtexSource

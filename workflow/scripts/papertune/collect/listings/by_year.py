@@ -33,7 +33,7 @@ from papertune.study.splits import PartOf
 
 FOLDER = Path(".snakemake", "papertune-rows")
 RUNS = FOLDER.with_name("papertune-runs")
-VERSION = 5  # of what stands there
+VERSION = 6  # of what stands there
 UNUSED = 2 * 24 * 3600  # seconds after which rows that nobody looked at are deleted
 ALL, UNDATED = "all", "undated"
 

@@ -7,7 +7,9 @@ Science, PubMed, IEEE Xplore, Dimensions, Lens) and of APIs (Crossref, OpenAlex,
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
+from unicodedata import normalize
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.listings.openalex import abstract_of
@@ -18,20 +20,29 @@ from papertune.study.settings.listings import PaperColumns
 from papertune.study.settings.notation import nearest
 
 Row = dict[str, Any]
+
+
+@lru_cache(maxsize=4096)
+def plain(name: str) -> str:
+    """A column's name in small letters, without signs and its language: ``dc.title[en]`` is ``dctitle``."""
+    name = re.sub(r"\[\w{0,8}\]$", "", normalize("NFKC", str(name)).strip())
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
 # what a field is called, by the kind of the name: the first that a table has counts, and of those in
-# one line it may have one only; names are as `plain` makes them
+# one line it may have one only; case and signs do not count
 KNOWN: dict[str, tuple[str, ...]] = {
     "title": (
         "title",
         "article title|document title|paper title|item title|primary title|dc title|ti",
         "titel|titre|titulo|título|titolo|tytuł|название|заглавие|标题|题名|題名|篇名|论文标题|论文题目|文献标题"
-        "|標題|論文タイトル|タイトル|제목|논문명",
+        "|標題|論文タイトル|タイトル|제목|논문명|başlık|makale adı|tittel|otsikko|judul|tên bài",
         "display name",
     ),
     "doi": (
         "doi",
         "di|dois|doi link|doi url|doi number|item doi|dc identifier doi|digital object identifier"
-        "|externalids doi|prism doi|article doi",
+        "|externalids doi|prism doi|article doi|paper doi|publication doi|citation doi",
     ),
     "paper_url": (
         "paper url",
@@ -43,8 +54,11 @@ KNOWN: dict[str, tuple[str, ...]] = {
     ),
     "year": (
         "year",
-        "publication year", "published year", "pub year|pubyear", "py", "year published", "paper year",
-        "jahr|erscheinungsjahr|année|annee|año|anno|ano|rok|год|年份|出版年|发表年份|发表年度|年|発行年|연도|발행연도",
+        "publication year",
+        "published year|year of publication|publish year|publishing year",
+        "pub year|pubyear", "py", "year published", "paper year",
+        "jahr|erscheinungsjahr|année|annee|año|anno|ano|rok|год|年份|出版年|发表年份|发表年度|年|発行年|연도|발행연도"
+        "|yıl|yayın yılı|år|vuosi|tahun|năm",
         "date", "issued", "publication date", "date published|published date", "published",
         "date issued|dc date issued", "pub date",
         "cover date|prism coverdate", "datum|发表时间|出版日期|дата", "published print", "published online",
@@ -55,34 +69,30 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "|dc description abstract"
         "|ab|abstracts|abstract en|english abstract",
         "zusammenfassung|kurzfassung|résumé|resumé|resume|resumen|resumo|riassunto|streszczenie|аннотация"
-        "|реферат|摘要|中文摘要|论文摘要|抄録|要旨|概要|초록|요약",
+        "|реферат|摘要|中文摘要|论文摘要|抄録|要旨|概要|초록|요약"
+        "|özet|öz|sammanfattning|sammendrag|samenvatting|tiivistelmä|abstrak|tóm tắt",
         "summary",
         "abstract inverted index",
     ),
 }  # fmt: skip
-_FLAT = {field: "|".join(groups).split("|") for field, groups in KNOWN.items()}
+GROUPS = {
+    field: [[*map(plain, group.split("|"))] for group in groups] for field, groups in KNOWN.items()
+}
+_FLAT = {field: [*chain.from_iterable(groups)] for field, groups in GROUPS.items()}
 # where one has to sign in, or an abstract is not the publisher's
 DATABASES = ("scopus.com", "webofscience.com", "webofknowledge.com", "lens.org", "dimensions.ai",
              "semanticscholar.org", "scholar.google.com", "openalex.org")  # fmt: skip
 NUMBERS = {"arxiv": "arxiv:{}", "pmid": "https://pubmed.ncbi.nlm.nih.gov/{}/"}
 _NUMBERS = {
-    "arxiv": "arxiv id|arxiv|arxivid|arxiv number|externalids arxiv",
-    "pmid": "pmid|pubmed id",
+    "arxiv": ["arxivid", "arxiv", "arxivnumber", "externalidsarxiv"],
+    "pmid": ["pmid", "pubmedid"],
 }
-_BESIDE = {"年", "月", "日", "de", "st", "nd", "rd", "th", "T", "Z"}  # in dates
+_OF_ARXIV = {"submitter", "versions"}
+# in which object of a row exports and APIs keep all that it says: Zotero, OpenReview, Elasticsearch,
+# JSON:API, dblp, scholarly
+ENVELOPES = ("data", "content", "_source", "attributes", "info", "bib", "fields", "metadata")
 FIELDS = 40  # of an object in a cell
 LONG = 100  # characters: what may be an abstract
-_MONTHS = re.compile(
-    r"jan|feb|fév|mar|mär|apr|avr|abr|ma[iyjg]|ju[niml]|giu|lug|aug|aoû|ago|sep|set|o[ckt]t|out|nov"
-    r"|de[cz]|déc|dic|ene|spr|sum|aut|fal|win"
-)
-
-
-@lru_cache(maxsize=4096)
-def plain(name: str) -> str:
-    """A column's name without case, signs and its language: ``dc.title[en_US]`` is ``dc title``."""
-    name = re.sub(r"\[\w{0,8}\]$", "", str(name).strip())
-    return re.sub(r"[\s_.:/-]+", " ", name).strip().lower()
 
 
 class Reader:
@@ -99,9 +109,13 @@ class Reader:
         """What a row has of each field of :data:`KNOWN`, and of ``category``."""
         names: Row = {}
         for name, value in row.items():
-            names[plain(name)] = value
+            known = plain(name)
+            if known not in names or _is_nothing(names[known]):
+                names[known] = value
+        for name, value in row.items():
             for inner, one in _within(value).items():
-                names.setdefault(plain(f"{name} {inner}"), one)
+                names.setdefault(plain(inner if name in ENVELOPES else f"{name} {inner}"), one)
+        names = _of_arxiv(names)
         found: Row = {}
         for field in (*KNOWN, "category"):
             if field in self.named:
@@ -117,15 +131,14 @@ class Reader:
                 found[field] = next(iter(said), None)
         if "gsrank" in names and "abstract" not in self.named:
             found["abstract"] = None  # Google Scholar shows a piece of it
-        if not _is_nothing(found["doi"]) and _is_another_page(found["paper_url"], names):
+        another = _is_another_page(found["paper_url"], names)
+        if not _is_nothing(found["doi"]) and another:
             found["paper_url"] = None  # the DOI leads to the publisher's
         if "abstract" not in self.named and isinstance(found["abstract"], dict):
             found["abstract"] = abstract_of({"abstract_inverted_index": found["abstract"]})
-        if _is_nothing(found["doi"]) and _is_nothing(found["paper_url"]):
-            if {"submitter", "versions"} <= names.keys():  # arXiv's own data set
-                names.setdefault("arxiv id", names.get("id"))
+        if _is_nothing(found["doi"]) and (another or _is_nothing(found["paper_url"])):
             for kind, group in _NUMBERS.items():
-                value = next((names[name] for name in _of(group, names)), None)
+                value = next((names[name] for name in group if name in names), None)
                 if not _is_nothing(value) and re.fullmatch(r"[\w./-]+", str(value)):
                     found["paper_url"] = NUMBERS[kind].format(str(value).removesuffix(".0"))
                     break
@@ -147,9 +160,9 @@ class Reader:
                 names.setdefault(known, [])
                 names[known] += [name] * (name not in names[known])
         wrong, has = list[str](), dict[str, list[str]]()
-        for field, groups in KNOWN.items():
+        for field, groups in GROUPS.items():
             has[field] = [self.named[field]] if field in self.named else _in(groups, names)
-            first = next((found for group in groups if (found := _of(group, names))), [])
+            first = next((found for group in groups if (found := _in([group], names))), [])
             spelled = [one for name in first for one in names[name]]
             if field not in self.named and len(spelled) > 1 and not _alike(rows, spelled):
                 wrong.append(f"{field} may be {' or '.join(map(repr, spelled))}")
@@ -179,25 +192,15 @@ class Reader:
 
     def _spelled(self, row: Row) -> Iterator[tuple[str, str]]:
         """The row's columns, and those of objects within them: as they stand there, and plain."""
+        own = {name: plain(name) for name in row}
+        yield from own.items()
         for name, value in row.items():
-            yield name, plain(name)
-            yield from ((f"{name}.{inner}", plain(f"{name} {inner}")) for inner in _within(value))
-
-
-def year_in(value: Any) -> Any:
-    """What says the year in a date of any form: ``June 2019``, ``01/06/2019``, CSL's ``date-parts``."""
-    if isinstance(value, Mapping):
-        parts = value.get("date-parts") or value.get("date_parts")
-        while isinstance(parts, list) and parts:
-            parts = parts[0]
-        return parts or value.get("literal") or value.get("raw") or value.get("year")
-    text = str(value).strip()
-    found = re.findall(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)", text)
-    words = re.findall(r"[^\W\d_]+", text)
-    if len(text) > 40 or len(set(found)) != 1 or not re.fullmatch(r"[\w\s,./’'年月日-]+", text):
-        return value
-    known = all(_MONTHS.match(word.lower()) or word in _BESIDE for word in words)
-    return found[0] if known else value
+            for inner in _within(value):
+                known = plain(inner if name in ENVELOPES else f"{name} {inner}")
+                if known not in own.values():
+                    yield f"{name}.{inner}", known
+        if {*own.values()} >= _OF_ARXIV:
+            yield from (("id", "arxivid"), ("versions.0.created", "published"))
 
 
 def _within(value: Any) -> Mapping[str, Any]:
@@ -205,12 +208,17 @@ def _within(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) and len(value) <= FIELDS else {}
 
 
-def _of(group: str, names: Container[str]) -> list[str]:
-    return [name for name in group.split("|") if name in names]
+def _of_arxiv(names: Row) -> Row:
+    """The fields of a row of arXiv's own data set, with its number and when it first came."""
+    if not names.keys() >= _OF_ARXIV:
+        return names
+    first = next(iter(names["versions"] or ()), None)
+    created = first.get("created") if isinstance(first, Mapping) else None
+    return {"arxivid": names.get("id"), "published": created, **names}
 
 
-def _in(groups: Iterable[str], names: Container[str]) -> list[str]:
-    return [name for group in groups for name in _of(group, names)]
+def _in(groups: Iterable[Iterable[str]], names: Container[str]) -> list[str]:
+    return [name for group in groups for name in group if name in names]
 
 
 def _has_prose(rows: Iterable[Row], has: Mapping[str, list[str]]) -> bool:
@@ -233,13 +241,15 @@ def _alike(rows: Iterable[Row], names: list[str]) -> bool:
 
 
 def _simple(value: Any) -> Any:
-    """The only text of a list, as APIs give titles."""
+    """The only text of a list, as APIs give titles, or of an object as OpenReview does."""
+    if isinstance(value, Mapping) and value.keys() == {"value"}:
+        return value["value"]
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _is_another_page(url: Any, names: Row) -> bool:
     """Whether an address is that of a PDF, or of a database's own page; not if it is a ``paper_url``."""
-    if not isinstance(url, str) or "paper url" in names:
+    if not isinstance(url, str) or "paperurl" in names:
         return False
     path = url.lower().split("?")[0]
     return path.endswith((".pdf", "/stamp.jsp")) or host_of(url).endswith(DATABASES)

@@ -16,7 +16,8 @@ from lxml.etree import LxmlError, _Element, iterparse
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.dblp import dblp_item
-from papertune.collect.listings.rows import reading, year_of
+from papertune.collect.listings.rows import reading
+from papertune.collect.listings.years import year_of
 from papertune.collect.texts.text import inner
 from papertune.errors import CollectError
 from papertune.study.settings.listings import DblpSnapshotSource

@@ -11,8 +11,9 @@ from functools import partial
 
 from papertune.collect.identifiers import address_in, document_id, located
 from papertune.collect.listings.by_year import Located
-from papertune.collect.listings.columns import Reader, year_in
-from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
+from papertune.collect.listings.columns import Reader
+from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in
+from papertune.collect.listings.years import year_of
 from papertune.collect.texts.endings import own_abstract
 from papertune.collect.texts.missing import is_missing, is_no_text, is_no_title
 from papertune.collect.texts.text import clean, clean_lines
@@ -64,7 +65,7 @@ def _items(reader: Reader, fixed: int | None, run: Run) -> Iterator[Located]:
             run.unseen &= reader.lacking(row, run.unseen)
         fields = reader.fields(row)
         said = fields["year"]
-        printed = year_of(said) or year_of(year_in(said))
+        printed = year_of(said)
         if fixed and (said is None or is_missing(str(said))):
             printed = fixed
         yield where, printed, _item(fields, printed or 0, where, reader.named)

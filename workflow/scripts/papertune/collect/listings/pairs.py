@@ -15,7 +15,8 @@ from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.messages import NoConversation, is_of_system, questions_in
 from papertune.collect.listings.places import places, suggested, value_of
-from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in, year_of
+from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in
+from papertune.collect.listings.years import year_of
 from papertune.collect.texts.missing import is_missing
 from papertune.collect.texts.text import in_ascii
 from papertune.errors import CollectError

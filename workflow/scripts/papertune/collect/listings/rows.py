@@ -156,17 +156,6 @@ def _files_in(folder: Path) -> str:
     return f": {', '.join(names[:8])}{' …' * (len(names) > 8)}" if names else ""
 
 
-def year_of(value: Any) -> int | None:
-    """The year of a number, of digits, or of a date as text or as an object."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if hasattr(value, "year"):
-        return int(value.year)
-    # spreadsheets make 2020.0 of 2020
-    found = re.fullmatch(r"(\d{4})(?:[-/T ].*)?", str(value).strip().removesuffix(".0"), re.ASCII)
-    return int(found[1]) if found else None
-
-
 def text_in(value: Any) -> str | None:
     """A value as text, its lines kept; None where it is none."""
     if value is None or value != value:  # not a number, which tables make of nothing

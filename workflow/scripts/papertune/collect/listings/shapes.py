@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from papertune.collect.listings.cells import named, row_of
+from papertune.collect.listings.places import value_of
 from papertune.errors import CollectError
 from papertune.files import from_json
 
 Rows = Iterator[tuple[int, dict[str, Any] | str]]
 # under which names exports and APIs keep their rows, where they have other lists beside them
 LISTS = ("data", "items", "rows", "results", "records", "papers", "documents", "works", "articles",
-         "examples", "questions", "entries", "hits", "train", "test", "publications", "docs")  # fmt: skip
+         "examples", "questions", "entries", "hits", "train", "test", "publications", "docs",
+         "notes", "collection", "references")  # fmt: skip
+# where APIs keep them deeper: Crossref, dblp, Elasticsearch, Solr, Europe PMC, Scopus
+PATHS = (("message", "items"), ("result", "hits", "hit"), ("hits", "hits"), ("response", "docs"),
+         ("resultList", "result"), ("search-results", "entry"))  # fmt: skip
 _COLUMN = re.compile(
     r"title|abstract|text|year|url|link|question|answer|instruction|input|output|prompt|response"
     r"|completion|context|messages|conversations?",
@@ -82,8 +87,9 @@ def _of_list(found: list[Any], text: str) -> Rows:
 
 def _of_object(found: dict[str, Any], where: str) -> list[Any] | None:
     """The rows that an object holds, or None."""
-    if isinstance(message := found.get("message"), dict) and "items" in message:  # Crossref
-        found = message
+    for path in PATHS:
+        if isinstance(deep := value_of(found, ".".join(path)), list):
+            return deep
     data, columns = found.get("data"), found.get("columns")
     if isinstance(data, list) and isinstance(columns, list):  # pandas: split
         names = named(columns, where)

@@ -17,7 +17,7 @@ _UNKNOWN = re.compile(
 )
 # the same, but for an answer, which these may be
 _NONE = re.compile(
-    r"none|no|na|missing|empty|unavailable|unknown|nada|(?:coming|available) soon|non renseigné"
+    r"\d+|none|no|na|missing|empty|unavailable|unknown|nada|(?:coming|available) soon|non renseigné"
     r"|not (?:applicable|provided|specified|given|known|supplied)|[-‐-―−_.…·?？/\\*~=。、\s]+"
     r"|keine?|aucune?|ninguno|brak|нет|无|無|没有|沒有|なし|無し|없음|해당 ?없음",
     re.IGNORECASE,
