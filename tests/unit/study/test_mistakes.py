@@ -57,6 +57,14 @@ def told(folder: Path, key: str, value: object) -> SettingsError:
         ("metrics", None, "metrics: a list is wanted, and nothing is there"),
         ("question", False, "quotes"),
         ("training.epochs", -1, "has to be more than 0"),
+        ("training.betas", [1.5, 2], "training.betas.0: has to be less than 1"),
+        ("models.lora.lora", {"target_modules": "("}, "[q_proj]"),
+        ("source", {"kind": "demo", "papers_per_year": 100}, "has to be 40 at most"),
+        (
+            "bases.mine",
+            {"pretrain": {"architecture": {"width": 66, "heads": 2}}},
+            "66 over heads 2",
+        ),
     ],
 )
 def test_a_wrong_setting_is_told_what_to_write(tmp_path, key, value, said):

@@ -60,6 +60,23 @@ def test_a_pretrained_base_loads_as_any_model_does(tmp_path, family):
     assert facts_of(folder)["examples"]["train"] >= 35 and not checkpoints.exists()
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(["one text alone"], "there is no example"), (["far too long " * 99] * 9, "into 96 tokens")],
+)
+def test_a_base_without_texts_that_fit_says_which_of_the_two_it_is(tmp_path, texts, said):
+    path, folder = tmp_path / "texts.jsonl", tmp_path / "base"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    settings = Pretraining.model_validate({
+        "tokenizer": {"vocabulary": 64}, "training": QUICK, "corpus": {"documents": "none"},
+        "architecture": {"width": 16, "layers": 1, "intermediate": 32},
+    })  # fmt: skip
+    how = {"output": folder, "checkpoints": tmp_path / "c", "threads": 1}
+    with pytest.raises(TrainingError, match=said) as told:
+        pretrain(settings, documents=[], files=[path], **how)
+    assert ("max_length" in told.value.hint) == ("96" in said)
+
+
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run, method):
     folder = run("one", method=method)

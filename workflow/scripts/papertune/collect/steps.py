@@ -23,6 +23,7 @@ from papertune.collect.lookups import (
     work,
 )
 from papertune.collect.sampling import category_label, lacking, not_sampled, until_enough
+from papertune.collect.web.advice import advice
 from papertune.collect.web.browser import Browser
 from papertune.collect.web.chromium import HOW_TO_GET_ONE, BrowserMissing
 from papertune.collect.web.installed import find_browser
@@ -91,7 +92,10 @@ def list_documents(
             reasons = counted(rejections)
             if not documents:
                 raise _nothing(source, part, rejections, others)
-        except (HostStopped, PageError):
+        except PageError as error:
+            error.hint = advice(error)
+            raise
+        except HostStopped:
             raise  # what came before is good
         except CollectError:
             # a page without a listing must not be there for ever

@@ -132,9 +132,10 @@ def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str]) -> A
         adapted = get_peft_model(model, config)
     except ValueError as error:  # no module is left, or a pattern matches none
         raise TrainingError(
-            f"no module gets an adapter: {error}",
+            f"no module gets an adapter: {str(error).splitlines()[0]}",
             where=name,
-            hint="see the model's lora.target_modules and freeze",
+            hint="give lora.target_modules a list of names, such as [q_proj, v_proj] (a text is a "
+            "pattern of whole paths, such as .*q_proj), and freeze fewer layers",
         ) from None
     # the name only: the same run elsewhere gives the same files
     adapted.peft_config["default"].base_model_name_or_path = name

@@ -162,11 +162,11 @@ def fit(
     check_optimizer(training)
     for purpose, examples in (("train", train), ("validate", validation)):
         if not examples.rows:
-            raise TrainingError(
-                f"nothing to {purpose} on: no example fits into {training.max_length} tokens",
-                where=what,
-                hint="raise training.max_length, or look at what synthesis rejected",
-            )
+            why, hint = "there is no example", "give it more documents, or files with more texts"
+            if examples.rejected:
+                why = f"no example fits into {training.max_length} tokens"
+                hint = "raise training.max_length, and of a base from scratch architecture.context"
+            raise TrainingError(f"nothing to {purpose} on: {why}", where=what, hint=hint)
     update = share_of(training, distributed.size(), what)
     per_epoch = math.ceil(len(train.rows) / (update * distributed.size()))
     steps = training.max_steps if training.max_steps > 0 else math.ceil(training.epochs * per_epoch)

@@ -4,6 +4,7 @@ What goes with a request and is kept nowhere: an API's key, as a header or in th
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -265,4 +266,5 @@ def _root(error: BaseException) -> str:
     while getattr(inner, "args", None) and isinstance(inner.args[0], BaseException):
         inner = inner.args[0]
     reason = getattr(inner, "reason", None)
-    return str(reason if isinstance(reason, BaseException) else inner).split("\n")[0][:200]
+    said = str(reason if isinstance(reason, BaseException) else inner).split("\n")[0]
+    return re.sub(r"^\w+\(host=[^)]*\): ", "", said)[:200]

@@ -94,7 +94,7 @@ class DemoSource(ListedSource):
     url: ClassVar[str] = "http://index.papertune.example/db/conf/pt/pt{year}.html"
     kind: Literal["demo"]
     seed: int = 1
-    papers_per_year: int = Field(12, ge=1)
+    papers_per_year: int = Field(12, ge=1, le=40)  # names of its papers are set aside for each year
 
 
 class DblpSource(ListedSource):

@@ -1,5 +1,6 @@
 """Settings of models and of their bases, and how both are trained."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
@@ -37,6 +38,8 @@ ASKED: dict[Asked, str] = {"prompt": "prompt_qa", "question": "qa", "chat": "cha
 MODEL_NAME = rf"{NAME[:-1]}(?:\.(?:{'|'.join(ASKED)}))?$"
 ModelName = Annotated[str, Like(MODEL_NAME, NAMED)]
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
 
 class Training(Settings):
     """Hyperparameters of one run; every method and pre-training use the same ones."""
@@ -52,7 +55,7 @@ class Training(Settings):
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
     warmup: float = Field(0.0, ge=0, description="fraction of the updates; from 1 on their number")
     weight_decay: float = Field(0.0, ge=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
     max_length: int = Field(
         1024, ge=8, description="tokens; of a longer example the context loses its end"
@@ -151,6 +154,15 @@ class Lora(Settings):
     dropout: float = Field(0.0, ge=0, lt=1)
     target_modules: str | list[str] = "all-linear"
 
+    @field_validator("target_modules")
+    @classmethod
+    def _is_a_pattern(cls, targets: str | list[str]) -> str | list[str]:
+        try:
+            re.compile(targets if isinstance(targets, str) else "")
+        except re.error as error:
+            raise ValueError(f"no pattern ({error}); write a list of names: [q_proj]") from None
+        return targets
+
 
 class Quantization(Settings):
     """How ``qlora`` holds the weights of the base, in 4 bit (Dettmers et al. 2023)."""
@@ -241,7 +253,7 @@ class Architecture(Settings):
     intermediate: int = Field(160, ge=8)
     activation: Literal["relu", "gelu", "silu"] = "relu"
     context: int = Field(256, ge=32, description="tokens")
-    init_std: float = Field(0.02, gt=0)
+    init_std: float = Field(0.02, gt=0, le=1)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -263,6 +275,9 @@ class Architecture(Settings):
     def _heads_divide(self) -> Self:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        if self.family == "llama" and self.width // self.heads % 2:
+            told = f"width {self.width} over heads {self.heads} is odd"
+            raise ValueError(f"{told}, and llama turns the numbers of a head in pairs")
         return self
 
 
