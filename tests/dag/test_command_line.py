@@ -123,4 +123,109 @@ def test_a_table_that_cannot_be_read_is_told_in_our_words(tmp_path, kind, path, 
         source["columns"] = {"question": "Q", "answer": "antwort"}
     values = small_study() | {"source": source, "splits": {"test": 0.5}}
     text = said(tmp_path, "--dry-run", "--config", f"experiments={write_study(tmp_path, values)}")
-    assert told in text and path in text
+    assert told in text and path in text and f"{place(tmp_path, 'path')}: source.path: " in text
+
+
+def place(folder: Path, key: str) -> str:
+    """File, line and column of the only key of this name in the study's file."""
+    lines = (folder / "small.yaml").read_text().splitlines()
+    ((line, column),) = [
+        (number, text.index(f"{key}:") + 1)
+        for number, text in enumerate(lines, 1)
+        if text.strip().startswith(f"{key}:")
+    ]
+    return f"{folder / 'small.yaml'}:{line}:{column}"
+
+
+BROUGHT = [
+    ({"kind": "pdfs", "path": "paper"}, "did you mean 'papers'"),
+    ({"kind": "pdfs", "path": "papers"}, "no PDF"),
+    ({"kind": "pdfs", "path": "papers/{year}/*.pdf"}, "no PDF"),
+    ({"kind": "stack_dump", "path": "Posts.xml", "site": "math"}, "did you mean 'posts.xml'"),
+    ({"kind": "stack_dump", "path": "posts.xml", "site": "math"}, "<comments>"),
+    ({"kind": "dblp_snapshot", "path": "dblp.xml.gz", "keys": ["conf/pt/"]}, "no such file"),
+    ({"kind": "acl_xml", "path": "xml/{year}.pt.xml"}, "no folder xml"),
+    ({"kind": "bibtex", "paths": ["mine.bib", "yours.bib"]}, "yours.bib: no such file"),
+]
+
+
+@pytest.mark.parametrize(("source", "told"), BROUGHT)
+def test_what_is_brought_is_looked_for_when_a_run_is_planned(tmp_path, source, told):
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "posts.xml").write_text("<comments></comments>")
+    (tmp_path / "mine.bib").write_text("@article{a, title={A study of things}, year={2020}}")
+    values = small_study() | {"source": source}
+    if source["path" if "path" in source else "kind"] in ("paper", "papers"):
+        values["splits"] = {"test": 0.5}
+    text = said(tmp_path, "--dry-run", "--config", f"experiments={write_study(tmp_path, values)}")
+    assert told in text and place(tmp_path, "paths" if "paths" in source else "path") in text
+
+
+def test_texts_that_a_base_is_trained_on_are_looked_for_too(tmp_path):
+    (tmp_path / "wiki.txt").write_text("Things are things.")
+    values = small_study()
+    values["bases"]["small"]["pretrain"]["corpus"] = {"files": ["wikj.txt"]}
+    text = said(tmp_path, "--dry-run", "--config", f"experiments={write_study(tmp_path, values)}")
+    assert "did you mean 'wiki.txt'" in text and place(tmp_path, "files") in text
+
+
+def test_a_base_that_is_not_there_is_told_what_lies_there(tmp_path):
+    (tmp_path / "models/llama").mkdir(parents=True)
+    values = small_study() | {"bases": {"small": {"path": "models/lama"}}}
+    text = said(tmp_path, "--dry-run", "--config", f"experiments={write_study(tmp_path, values)}")
+    assert "did you mean 'llama'" in text and place(tmp_path, "path") in text
+
+
+MAKES = """
+configfile: "config.yaml"
+
+
+module papertune:
+    snakefile:
+        "{workflow}"
+    config:
+        config
+
+
+use rule * from papertune
+
+
+rule all_of_it:
+    default_target: True
+    input:
+        rules.all.input,
+
+
+rule table:
+    output:
+        "made/papers.csv",
+    shell:
+        "cp papers.csv {{output}}"
+
+
+rule texts:
+    output:
+        "made/wiki.txt",
+    shell:
+        "echo Things are things. > {{output}}"
+"""
+
+
+def test_what_another_rule_makes_need_not_be_there(tmp_path):
+    values = small_study()
+    values["source"] = {"kind": "files", "path": "made/papers.csv"}
+    values["splits"] = {"test": 0.5}
+    values["bases"]["small"]["pretrain"]["corpus"] = {"files": ["made/wiki.txt"]}
+    path = write_study(tmp_path, values)
+    (tmp_path / "config.yaml").write_text(f"experiments: [{path}]\n")
+    snakefile = tmp_path / "Snakefile"
+    snakefile.write_text(MAKES.format(workflow=ROOT / "workflow/Snakefile"))
+    run = snakemake(tmp_path, "--dry-run", snakefile=snakefile)
+    assert "table" in run.stdout and "texts" in run.stdout
+    text = " ".join(["We study a thing of many, and find that it works as it should."] * 5)
+    rows = [f'A study of {n} things,10.1234/{n},"{n}. {text}"\n' for n in range(9)]
+    (tmp_path / "papers.csv").write_text("title,doi,abstract\n" + "".join(rows))
+    listings = [f"results/small/listings/{part}.jsonl" for part in ("train", "test")]
+    snakemake(tmp_path, *listings, snakefile=snakefile)
+    again = snakemake(tmp_path, *listings, "--dry-run", snakefile=snakefile)
+    assert "Nothing to be done" in again.stdout

@@ -140,4 +140,5 @@ def used(rule):
 
 
 include: "files.smk"
+include: "brought.smk"
 include: "resources.smk"

@@ -56,24 +56,6 @@ def files_of_ratings(wildcards):
     return sorted(path for path in found if os.path.isfile(path))
 
 
-def there(experiment, folder):
-    """A model folder, with an error in words where it is one of the user's that is not there."""
-    for name, base in EXPERIMENTS[experiment].bases.items():
-        mine = LAYOUTS[experiment].base_named(name) == folder
-        if mine and not base.package and not os.path.lexists(folder):
-            if lacking := sources.not_there(base):
-                what, hint = lacking
-                where = f"experiment {experiment}, base {name}"
-                with in_words():
-                    raise PapertuneError(what, where=where, hint=hint)
-    return folder
-
-
-def base_of(wildcards):
-    """The folder of a model's base."""
-    return there(wildcards.experiment, layout(wildcards).base(wildcards.model))
-
-
 def converted(wildcards):
     """The base that a model folder is made of."""
     bases = (base for item in EXPERIMENTS.values() for base in item.bases.values())
@@ -89,25 +71,3 @@ def digest_of_gguf(wildcards):
 
 
 WITH_FILTER = [name for name, item in EXPERIMENTS.items() if item.filter]
-
-
-def unrelated_file(wildcards):
-    """The file that the others stand in, if it is one; an error in words where nothing makes it."""
-    against = study(wildcards).filter.against
-    if against.kind == "hub_dataset":
-        return []
-    if against.kind == "table":
-        path, hint = against.path, "bring it, or name another one"
-        made = False
-    else:
-        inside = against.generator, against.split
-        path = f"results/{against.experiment}/datasets/{'/'.join(inside)}.parquet"
-        other = LAYOUTS.get(against.experiment)
-        made = other is not None and inside in other.generated
-        hint = f"run {against.experiment} too (--config experiments=…), with such pairs in it"
-    if not made and not os.path.exists(path):
-        where = f"experiment {wildcards.experiment}, filter.against"
-        what = f"no file {path}"
-        with in_words():
-            raise PapertuneError(what, where=where, hint=hint)
-    return path

@@ -81,7 +81,7 @@ rule write_corpus:
 rule pretrain_base:
     input:
         documents=lambda wildcards: layout(wildcards).corpus_documents(wildcards.base),
-        files=lambda wildcards: layout(wildcards).corpora_of(wildcards.base),
+        files=files_of_corpus,
     output:
         base=directory("results/{experiment}/bases/{base}"),
     log:

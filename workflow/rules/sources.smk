@@ -2,7 +2,6 @@
 from os.path import exists
 
 from papertune.collect.listings.by_year import digest, glance
-from papertune.collect.listings.rows import reading
 from papertune.demo.sites import site_of
 from papertune.study.splits import chooser
 
@@ -12,27 +11,33 @@ def part(wildcards):
     return int(wildcards.year) if wildcards.year.isdigit() else wildcards.year
 
 
+def path_of(source):
+    """The key of a source's files."""
+    return f"source.{'paths' if hasattr(source, 'paths') else 'path'}"
+
+
 def listed_file(wildcards):
     """The user's own files, if the source is such. Their time stamps do not count, rows do."""
     source = study(wildcards).source
     paths = source.files_of(part(wildcards)) if source.watched else []
-    with in_words():  # Snakemake would name the path, and not where it looked
+    with of_setting(wildcards.experiment, path_of(source)):
         for path in paths:
-            with reading(path):
-                path.stat()
+            look_for(path)
     return [ancient(str(path)) for path in paths]
 
 
 def listed_rows(wildcards):
     """The digest of the part's rows: a file with all years reruns only the years that changed."""
     chosen, one = study(wildcards), part(wildcards)
-    if not chosen.source.watched:
-        return None
-    with in_words():
-        if workflow.dryrun and not exists(layout(wildcards).by_year("listings")[one]):
-            # it is made whatever the rows are, and nothing of a dry-run is kept
-            return glance(chosen.source, one)
-        return digest(chosen.source, one, chooser(one, chosen.splits))
+    source, listing = chosen.source, layout(wildcards).by_year("listings")[one]
+    watched = source.watched and all(map(exists, source.files_of(one)))
+    with of_setting(wildcards.experiment, path_of(source)):
+        # of a listing that is not there nothing is compared, and nothing of a dry-run is kept
+        if (watched and workflow.dryrun or source.looker) and not exists(listing):
+            glance(source, one)
+        elif watched:
+            return digest(source, one, chooser(one, chosen.splits))
+    return None
 
 
 # what the stage collect makes of each year, in its order

@@ -12,6 +12,7 @@ from papertune.models.gguf import Header, read_header
 from papertune.models.packages import licence_named, licences_in, not_installed, pieces_of
 from papertune.owned import make_folder, own
 from papertune.study.layout import Layout
+from papertune.study.nearby import near_names
 from papertune.study.settings import Base, OpenAIGenerator, TransformersGenerator
 
 
@@ -36,7 +37,7 @@ def not_there(base: Base) -> tuple[str, str] | None:
     if not (base.gguf or base.path) or (path.is_file() if base.gguf else path.exists()):
         return None
     kind = "file of llama.cpp's or Ollama's" if base.gguf else "model folder"
-    what = "is no file" if path.exists() else "is not there"
+    what = "is no file" if path.exists() else f"is not there{near_names(path)}"
     return (
         f"{key}: {getattr(base, key)} {what}",
         f"{key} of a base names a {kind}, from / or from the folder that snakemake runs in "

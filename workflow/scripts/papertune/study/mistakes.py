@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 
-from papertune.errors import SettingsError
+from papertune.errors import PapertuneError, SettingsError
 from papertune.study.settings import Settings
 from papertune.study.settings.notation import as_written, expand, nearest
 from papertune.study.yaml_text import Written
@@ -84,6 +84,17 @@ def refused(problems: Iterable[str], written: Written, more: int = 0) -> Setting
     lines += [f"\n  - and {more:,} more"] * bool(more)
     return SettingsError(f"{len(told) + more:,} things are wrong{''.join(lines)}",
                          where=written.path, hint=hint)  # fmt: skip
+
+
+def of_key(error: PapertuneError, key: str, written: Written) -> SettingsError:
+    """An error about what a key names, with that key and its file, line and column.
+
+    One that names a key itself keeps that.
+    """
+    named = error.where.startswith(f"{key.partition('.')[0]}.")
+    key, where = (error.where, "") if named else (key, error.where)
+    what = ": ".join(filter(None, (key, where, error.what)))
+    return SettingsError(what, where=written.place(key.split(".")), hint=error.hint)
 
 
 def _explain(problem: Any, kind: type[Settings], values: Any) -> str:

@@ -55,6 +55,18 @@ def list_xml(
                 yield _from_xml(paper, _id(paper, collection, name), year, source.url)
 
 
+def look(source: AclXmlSource, year: int) -> None:
+    """Whether a local file is there.
+
+    Raises:
+        CollectError: it is not.
+    """
+    for path in source.files_of(year):
+        if source.brought():
+            with reading(path), path.open("rb"):
+                pass
+
+
 def _root(session: PoliteSession, where: str, refresh: bool) -> _Element:
     """The collection in a file, or under a url."""
     try:

@@ -98,12 +98,15 @@ def _digest(path: Path, mine: PartOf | None) -> str:
 
 
 def glance(source: Source, part: Part) -> None:
-    """Look at the first rows of a table, or at all of another kind of file.
+    """Look at what a person brings: the beginning of it, or all of a BibTeX file.
 
     Raises:
         CollectError: as :func:`digest` for what is seen there.
     """
     year = part if isinstance(part, int) else 0
+    if source.looker:
+        resolve_name(source.looker)(source, year)
+        return
     for run in resolve_name(source.lister)(source, year):
         if not isinstance(run, Run):
             _parted(source, year)

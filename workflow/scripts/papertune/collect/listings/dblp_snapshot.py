@@ -50,6 +50,12 @@ def read(source: DblpSnapshotSource, year: int) -> Iterator[Located]:
         )
 
 
+def look(source: DblpSnapshotSource, year: int) -> None:
+    """Read the first record; raises as :func:`read_records`."""
+    for path in source.files_of(year):
+        next(read_records(path, ("",)), None)
+
+
 def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Key, title, links, kinds and year of the records under the prefixes, in the file's order.
 

@@ -18,6 +18,7 @@ from papertune.files import whole
 from papertune.jobs.apart import Unread
 from papertune.records import Document, Rejection
 from papertune.sentences import composed, flat
+from papertune.study.nearby import near_names
 
 if TYPE_CHECKING:
     from papertune.collect.web.session import PoliteSession
@@ -35,6 +36,18 @@ def list_documents(
     Raises:
         CollectError: there is no such folder, or no PDF in it.
     """
+    folder, files = _files(source, year)
+    for path in files:
+        yield _document(session, path, path.relative_to(folder).as_posix(), source, year)
+
+
+def look(source: PdfsSource, year: int) -> None:
+    """Whether there are PDFs; raises as :func:`list_documents`."""
+    _files(source, year)
+
+
+def _files(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
+    """The folder of a year, and its PDFs in their order."""
     pattern = source.path.replace("{year}", str(year))
     folder = Path(pattern)
     if folder.is_dir():
@@ -45,14 +58,14 @@ def list_documents(
     # some systems leave companions of files behind: ._paper.pdf
     files = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
     if not files:
+        here = Path(pattern).is_dir() or glob.has_magic(pattern)
         raise CollectError(
-            "no PDF here" if Path(pattern).is_dir() or "*" in pattern else "no such folder or file",
+            "no PDF here" if here else f"no such folder or file{near_names(Path(pattern))}",
             where=pattern,
             hint="source.path names a folder, or files as in papers/{year}/*.pdf, "
             "from the folder that snakemake runs in",
         )
-    for path in files:
-        yield _document(session, path, path.relative_to(folder).as_posix(), source, year)
+    return folder, files
 
 
 def _document(

@@ -22,7 +22,7 @@ from papertune.collect.listings.shapes import json_rows
 from papertune.errors import CollectError
 from papertune.files import from_json
 from papertune.sentences import composed, edged
-from papertune.study.settings.notation import nearest
+from papertune.study.nearby import files_in, near_names
 
 Row = dict[str, Any]
 Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it
@@ -123,10 +123,13 @@ def reading(path: Path) -> Iterator[None]:
     except zlib.error as error:
         what, hint = f"broken gzip ({error})", AGAIN
     except FileNotFoundError:
-        what = f"no such file{near_names(path)}"
+        what = f"no such file{near_names(path, NAMED)}"
         hint = f"correct the path; it is taken from the folder that snakemake runs in, {Path.cwd()}"
     except IsADirectoryError:
-        what, hint = "a folder, where a file should be named", f"name one in it{_files_in(path)}"
+        what, hint = (
+            "a folder, where a file should be named",
+            f"name one in it{files_in(path, NAMED)}",
+        )
     except EOFError:
         what, hint = "packed, and cut off before its end", AGAIN
     except gzip.BadGzipFile as error:
@@ -136,24 +139,6 @@ def reading(path: Path) -> Iterator[None]:
     else:
         return
     raise CollectError(what, where=str(path), hint=hint)
-
-
-def near_names(path: Path) -> str:
-    """What lies where a file should, for people: the nearest name, or those that there are."""
-    if not path.parent.is_dir():
-        return f", and no folder {path.parent}"
-    names = sorted(one.name for one in path.parent.iterdir() if not one.name.startswith("."))
-    if near := nearest(path.name, names):
-        return near
-    there = _files_in(path.parent)
-    return f"; {path.parent} has{there[1:]}" if there else ""
-
-
-def _files_in(folder: Path) -> str:
-    """The names of some files in a folder that sources are read from: ``: a.csv, b.bib``."""
-    there = (one for one in folder.iterdir() if one.suffix.lower() in NAMED and one.is_file())
-    names = sorted(one.name for one in there if not one.name.startswith("."))
-    return f": {', '.join(names[:8])}{' …' * (len(names) > 8)}" if names else ""
 
 
 def text_in(value: Any) -> str | None:

@@ -95,6 +95,12 @@ def list_documents(
             yield pair_document(session.readers, source, number, post, score, year)
 
 
+def look(source: StackDumpSource, year: int) -> None:
+    """Read the first post; raises as :func:`read_posts`."""
+    for path in source.files_of(year):
+        next(read_posts(path), None)
+
+
 def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and attributes of the rows of ``Posts.xml``, in constant memory.
 

@@ -37,6 +37,10 @@ class ListedSource(Settings):
     # everything else is listed once, and again by `snakemake refresh`
     watched: ClassVar[bool] = False
 
+    # a module and its function ``(source, year)`` that says whether what a person brings is there, by a
+    # look at its beginning; not needed for rows that are watched
+    looker: ClassVar[str] = ""
+
     with_texts: ClassVar[bool] = False  # documents are listed with them: no page is fetched
     voted: ClassVar[bool] = False
     in_folders: ClassVar[bool] = False  # a document's category is its folder
@@ -188,6 +192,7 @@ class DblpSnapshotSource(ListedSource):
     """A snapshot of DBLP on disk (``dblp.xml`` or ``dblp.xml.gz``) and the keys wanted of it."""
 
     lister = "papertune.collect.listings.dblp_snapshot:read"
+    looker = "papertune.collect.listings.dblp_snapshot:look"
     rows = True
     kind: Literal["dblp_snapshot"]
     path: Text
@@ -202,10 +207,23 @@ class AclXmlSource(ListedSource):
     """An XML file of the ACL Anthology, local or under a url; ``{year}`` stands for the year."""
 
     lister = "papertune.collect.listings.acl:list_xml"
+    looker = "papertune.collect.listings.acl:look"
     kind: Literal["acl_xml"]
     path: Text
     volumes: list[Text] = []
     url: str = "https://aclanthology.org/"
+
+    def brought(self) -> str:
+        """See :meth:`ListedSource.brought`; a url is asked."""
+        where = "https://github.com/acl-org/acl-anthology"
+        return (
+            "" if "://" in self.path else f"an XML file of the Anthology, from data/xml/ of {where}"
+        )
+
+    def server(self, part: Part) -> str:
+        """See :meth:`ListedSource.server`: that of the file."""
+        parts = urlsplit(self.path.replace("{year}", str(part)))
+        return f"{parts.scheme}://{parts.netloc}/" if parts.netloc else ""
 
 
 class AclSource(ListedSource):
@@ -237,6 +255,7 @@ class PdfsSource(ListedSource):
     """
 
     lister = "papertune.collect.listings.pdf_folder:list_documents"
+    looker = "papertune.collect.listings.pdf_folder:look"
     undated = "none"
     in_folders = with_texts = True
     kind: Literal["pdfs"]

@@ -46,6 +46,7 @@ class StackDumpSource(PostsSource):
     """Questions of a Stack Exchange data dump with their best answers."""
 
     lister = "papertune.collect.listings.stack_dump:list_documents"
+    looker = "papertune.collect.listings.stack_dump:look"
     kind: Literal["stack_dump"]
     path: str = Field(description="Posts.xml, or Posts.xml.gz, .bz2 or .xz")
 

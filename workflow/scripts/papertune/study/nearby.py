@@ -1,0 +1,31 @@
+"""What lies where a file should that is not there, for people."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from papertune.study.settings.notation import nearest
+
+SHOWN = 8  # files that are named
+
+
+def near_names(path: Path, endings: Collection[str] = ()) -> str:
+    """The folder that is not there either, the nearest name, or the files with such an ending."""
+    if not path.parent.is_dir():
+        return f", and no folder {path.parent}"
+    names: list[str] = []
+    with suppress(OSError):  # a folder may be entered, and not be read
+        names = sorted(one.name for one in path.parent.iterdir() if not one.name.startswith("."))
+    if near := nearest(path.name, names):
+        return near
+    there = files_in(path.parent, endings)
+    return f"; {path.parent} has{there[1:]}" if there else ""
+
+
+def files_in(folder: Path, endings: Collection[str]) -> str:
+    """The names of some files with such an ending in a folder: ``: a.csv, b.bib``."""
+    names: list[str] = []
+    with suppress(OSError):
+        there = (one for one in folder.iterdir() if one.suffix.lower() in endings and one.is_file())
+        names = sorted(one.name for one in there if not one.name.startswith("."))
+    return f": {', '.join(names[:SHOWN])}{' …' * (len(names) > SHOWN)}" if names else ""
