@@ -126,6 +126,9 @@ def test_what_is_no_bundle_or_only_a_part_of_one_is_named(collected, tmp_path):
         with pytest.raises(CollectError) as caught:
             unpack(tmp_path / name, tmp_path / "there")
         assert name in caught.value.where and caught.value.hint
+    with pytest.raises(CollectError, match="no such file") as caught:
+        unpack("bundles/nowhere.tar", tmp_path / "there")
+    assert "BUNDLE=" in caught.value.hint
     unnamed = made(tmp_path / "more.tar", {PAGE: "text"}, sums={})
     with pytest.raises(CollectError, match="manifest does not name"):
         unpack(unnamed, tmp_path / "there")

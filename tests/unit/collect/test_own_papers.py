@@ -88,5 +88,9 @@ def test_an_experiment_takes_a_file_and_a_paper_more_moves_no_year(tmp_path, mon
     assert made("--papers", str(path)) == values
     assert with_papers(given, path)["splits"] != values["splits"]
     assert made("--gpu") == given | {"compute": {"gpu": 1}}
+    (tmp_path / "mine.bib").touch()
+    for name, kind in (("mine.bib", "kind: bibtex"), (".", "kind: pdfs")):
+        with pytest.raises(CollectError, match=kind):
+            with_papers(STUDY, name)
     with pytest.raises(CollectError, match="no paper"):
         with_papers(STUDY, papers(tmp_path, {2022: 0}, "jsonl"))

@@ -109,6 +109,9 @@ def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "st
     def refused(what: str, hint: str = "copy the bundle again") -> CollectError:
         return CollectError(what, where=str(bundle), hint=hint)
 
+    if not Path(bundle).is_file():
+        hint = f"name it as `make bundle` did, BUNDLE=bundles/NAME.tar, from {Path.cwd()}"
+        raise refused("no such file", hint)
     try:
         with tarfile.open(bundle, "r:") as tar:  # no compression: it cannot grow
             sums = _manifest(tar)
@@ -140,7 +143,9 @@ def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "st
                 written += _write(source, Path(folder, place), wanted, member.mtime)
     except (OSError, tarfile.TarError, ValueError, KeyError) as error:
         hint = "copy the bundle again, and see that there is room"
-        raise refused(f"cannot be unpacked: {error}", hint) from None
+        raise refused(
+            f"cannot be unpacked: {getattr(error, 'strerror', None) or error}", hint
+        ) from None
     if sums:
         raise refused(f"{len(sums)} files of its manifest are missing, {next(iter(sums))} for one")
     return written

@@ -28,6 +28,16 @@ def with_papers(values: dict[str, Any], papers: str | Path) -> dict[str, Any]:
     Raises:
         CollectError: the file cannot be read, or has no paper.
     """
+    if Path(papers).is_dir() or Path(papers).suffix.lower() in (".bib", ".bibtex"):
+        kind = f"{{kind: pdfs, path: {papers}}}"
+        if not Path(papers).is_dir():
+            kind = f"{{kind: bibtex, paths: [{papers}]}}"
+        raise CollectError(
+            "no table of papers",
+            where=str(papers),
+            hint=f"copy config/experiments/smollm2.yaml, let it have `source: {kind}` and years of "
+            "these in splits, and run it: snakemake --config experiments=path/of/the/copy.yaml",
+        )
     source = FilesSource(kind="files", path=str(papers))
     items = (item for run in read(source, 0) for item in run.make(run))
     rows = [(year, item) for _, year, item in items if isinstance(item, Document)]
