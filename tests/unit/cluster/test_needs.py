@@ -6,6 +6,7 @@ import pytest
 
 from loopback import serving
 from papertune.cluster import needs
+from papertune.cluster.collecting import check_collecting
 from papertune.cluster.findings import Finding
 from papertune.cluster.machine import check_memory
 from papertune.footprint.study import tasks_of
@@ -56,54 +57,6 @@ def test_of_a_model_without_a_card_its_page_is_named():
     base = study.bases["gpt2"].model_copy(update={"hub": "lab/unheard-of"})
     found = about(needs.check_agreements([layout_of("isca", bases={"gpt2": base})]), "unheard-of")
     assert found.state == "ok" and "licence" in found.text
-
-
-def test_a_contact_is_needed_and_keys_make_it_faster(monkeypatch):
-    layout = layout_of("cross-validated")
-    found = list(needs.check_keys(layout))
-    assert about(found, "nobody is named").state == "wrong"
-    assert about(found, "STACKEXCHANGE_KEY").state == "doubt"
-    monkeypatch.setenv("STACKEXCHANGE_KEY", "secret")
-    monkeypatch.setenv("PAPERTUNE_CONTACT", "someone@lab.example")
-    found = list(needs.check_keys(layout))
-    assert {one.state for one in found} == {"ok"} and "secret" not in str(found)
-
-
-def test_files_may_have_all_texts_so_that_no_server_is_asked():
-    assert about(needs.check_keys(layout_of("colt")), "nobody is named").state == "doubt"
-
-
-@pytest.mark.parametrize("name", ["research-approach", "translation-code", "demo"])
-def test_who_asks_no_site_needs_no_contact(name):
-    assert list(needs.check_keys(layout_of(name))) == []
-
-
-def test_documents_that_are_brought_are_looked_for_with_what_they_must_be(tmp_path):
-    layout = layout_of("translation-code")
-    (found,) = needs.check_documents(layout)
-    assert found.state == "wrong" and "english-spanish.tsv" in found.text
-    assert "english" in found.hint and "spanish" in found.hint
-    path = tmp_path / layout.experiment.source.path
-    path.parent.mkdir(parents=True)
-    path.write_text("english\tspanish\n")
-    (found,) = needs.check_documents(layout)
-    assert found.state == "ok"
-    assert "PDF" in next(needs.check_documents(layout_of("research-approach"))).hint
-    assert list(needs.check_documents(layout_of("isca"))) == []
-
-
-def test_a_pattern_is_there_where_a_file_matches(tmp_path):
-    source = layout_of("research-approach").experiment.source
-    layout = layout_of("research-approach", source=source.model_copy(update={"path": "a/*.pdf"}))
-    assert next(needs.check_documents(layout)).state == "wrong"
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a/one.pdf").touch()
-    assert next(needs.check_documents(layout)).state == "ok"
-
-
-def test_what_a_filter_is_learned_from_is_looked_for_too():
-    found = list(needs.check_documents(layout_of("ho-chi-minh")))
-    assert about(found, "rajpurkar/squad").state == "ok"
 
 
 def test_a_writers_server_is_asked_and_its_memory_told():
@@ -172,11 +125,7 @@ def test_the_table_of_what_studies_need_says_what_the_doctor_says(name):
     assert f"{name}: {span} on one GPU" in hours.text
     gated = any(one.state == "wrong" for one in needs.check_agreements([layout]))
     assert gated == ("HF_TOKEN" in agreed)
-    lacking = [
-        *needs.check_keys(layout),
-        *needs.check_documents(layout),
-        *needs.check_servers(layout),
-    ]
+    lacking = [*check_collecting(layout), *needs.check_servers(layout)]
     for variable in ("PAPERTUNE_CONTACT", "STACKEXCHANGE_KEY"):
         assert (variable in str(lacking)) == (variable in agreed)
-    assert any("not here" in one.text for one in lacking) == bool(brought)
+    assert any("source.path: " in one.text for one in lacking) == bool(brought)

@@ -1,15 +1,14 @@
 """What a person has to bring for an experiment: agreements, keys, documents, room; and hours by estimate."""
 
-import glob
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from papertune.cluster.collecting import check_collecting
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.machine import GIGABYTE, room_on
 from papertune.cluster.reach import answer_of
-from papertune.collect.listings import openalex, semantic_scholar, stack_exchange
 from papertune.collect.web.transport import PageError
 from papertune.footprint.architecture import architecture_of
 from papertune.footprint.counts import documents_in, listed
@@ -20,20 +19,7 @@ from papertune.footprint.trained import FP32, Machine, Trained
 from papertune.models.cards import card_of
 from papertune.models.sources import from_hub
 from papertune.study.layout import Layout
-from papertune.study.settings import (
-    OpenAIGenerator,
-    ServerSettings,
-    UnrelatedDataset,
-    UnrelatedTable,
-)
-from papertune.study.settings.qa import HubDatasetSource
-
-# service → variable of its key, and what is different without it
-KEYS = {
-    "stack_exchange": (stack_exchange.KEY, "300 requests a day, not 10,000; free at stackapps.com"),
-    "openalex": (openalex.KEY, "a small budget a day; free at openalex.org"),
-    "semantic_scholar": (semantic_scholar.KEY, "everybody shares one limit; free on request"),
-}
+from papertune.study.settings import OpenAIGenerator, ServerSettings
 
 
 def check_needs(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
@@ -41,9 +27,7 @@ def check_needs(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
     layouts = list(layouts)
     yield from check_agreements(layouts)
     for layout in layouts:
-        if not all(Path(path).exists() for path in layout.documents()):
-            yield from check_keys(layout)
-            yield from check_documents(layout)
+        yield from check_collecting(layout)
         yield from check_servers(layout)
     yield from check_room(layouts, resources)
     for layout in layouts:
@@ -77,56 +61,6 @@ def _missing(layouts: Iterable[Layout]) -> dict[str, str]:
     """Id → folder of models of the Hub that are not here."""
     found = {name: path for layout in layouts for path, (name, _) in from_hub(layout).items()}
     return {name: path for name, path in found.items() if not Path(path).exists()}
-
-
-def check_keys(layout: Layout) -> Iterator[Finding]:
-    """Whom servers may write to, and keys of services; whether they are set, never what they are."""
-    study, name = layout.experiment, layout.name
-    fetches = not study.source.with_texts and study.source.kind != "demo"
-    lists = any(map(study.source.server, study.parts))
-    if fetches or lists:
-        if study.fetching.contact or os.environ.get("PAPERTUNE_CONTACT", "").strip():
-            yield fine(f"{name}: servers are told whom they may write to")
-        else:
-            # files of one's own may have all texts already
-            yield (wrong if lists else doubt)(
-                f"{name}: nobody is named whom servers may write to",
-                "set PAPERTUNE_CONTACT to your e-mail address or a page of you",
-            )
-    asked = {study.source.kind, *(study.fetching.resolvers if fetches else ())}
-    for service in KEYS.keys() & asked:
-        variable, without = KEYS[service]
-        if os.environ.get(variable, "").strip():
-            yield fine(f"{name}: {variable} is set")
-        else:
-            yield doubt(f"{name}: {variable} is not set", f"without it {without}")
-
-
-def check_documents(layout: Layout) -> Iterator[Finding]:
-    """Files of documents that a person brings, and what they have to be."""
-    study = layout.experiment
-    sets = [study.source, study.filter.against if study.filter else None]
-    for one in sets:
-        if isinstance(one, HubDatasetSource | UnrelatedDataset):
-            yield fine(
-                f"{layout.name}: the data set {one.dataset} comes from the Hub when it is listed"
-            )
-        elif isinstance(one, UnrelatedTable):
-            columns = ", ".join(filter(None, (one.column, one.group)))
-            what = f"a CSV, TSV, JSONL, JSON or Parquet file with the columns {columns}"
-            yield _files(f"{layout.name}: filter.against", [one.file], what)
-    if brought := study.source.brought():
-        wanted = dict.fromkeys(path for part in study.parts for path in study.source.files_of(part))
-        yield _files(f"{layout.name}: documents", list(wanted), brought)
-
-
-def _files(whose: str, wanted: list[Path], what: str) -> Finding:
-    missing = [p for p in wanted if not (p.exists() or glob.glob(str(p), recursive=True))]
-    shown = ", ".join(map(str, (missing or wanted)[:3]))
-    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    if missing:
-        return wrong(f"{whose} are not here: {shown}{more}", f"bring {what}")
-    return fine(f"{whose} are here: {shown}")
 
 
 def check_servers(layout: Layout) -> Iterator[Finding]:

@@ -35,6 +35,16 @@ REDIRECTS = 10
 READERS = 2  # at once: while one is held up by what it reads, the other goes on
 
 
+def contact_of(fetching: Fetching) -> str:
+    """Whom a site's operator can write to: ``fetching.contact``, else ``$PAPERTUNE_CONTACT``."""
+    return (fetching.contact or os.environ.get("PAPERTUNE_CONTACT", "")).strip()
+
+
+def is_contact(text: str) -> bool:
+    """Whether a contact can stand in a header."""
+    return bool(text) and text.isascii() and text.isprintable()
+
+
 class PoliteSession(AbstractContextManager["PoliteSession"]):
     """All requests of one source, from any number of threads.
 
@@ -87,7 +97,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
     @property
     def contact(self) -> str:
         """Whom a site's operator can write to: ``fetching.contact``, else ``$PAPERTUNE_CONTACT``."""
-        return (self.fetching.contact or os.environ.get("PAPERTUNE_CONTACT", "")).strip()
+        return contact_of(self.fetching)
 
     @property
     def user_agent(self) -> str:
@@ -273,7 +283,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         if host in self.hosts:
             return
         contact = self.contact
-        if not (contact and contact.isascii() and contact.isprintable()):
+        if not is_contact(contact):
             raise CollectError(
                 f"the contact {contact!r} names nobody whom a site can write to",
                 where="fetching.contact",
