@@ -40,6 +40,7 @@ def test_rows_become_documents(listed):
         ({**ROW, "paper_url": "", "doi": "n/a"}, "neither paper_url nor doi"),
         ({**ROW, "paper_url": "http://[", "doi": ""}, "paper_url is no url"),
         ({**ROW, "paper_url": "click", "abstract": ""}, "'click' is no address"),
+        ({**ROW, "paper_url": "Click here"}, "'Click here' is no address"),
         ({**ROW, "paper_url": 7}, "paper_url is no text"),
         ({**ROW, "abstract": ["x", "y"]}, "abstract is no text"),
         ("text", "not a JSON object"),

@@ -182,3 +182,12 @@ def test_turns_may_call_their_parts_otherwise(listed):
         row = {"m": [{who: "human", text: "Why?"}, {who: "assistant", text: "So."}]}
         [pair] = listed([row], columns={"messages": "m"})
         assert (pair.question, pair.text) == ("Why?", "So.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [({"text": ["A"], "answer_start": [0]}, "a.text.0"), (["A", "B"], "a.0"), ([{"text": "A"}], "a.0.text")],
+)  # fmt: skip
+def test_an_answer_within_a_list_or_an_object_is_named(listed, answer, place):
+    [rejection] = listed([{"q": "What?", "a": answer}])
+    assert place in rejection.detail

@@ -8,11 +8,19 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from io import TextIOWrapper
-from itertools import chain
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from papertune.collect.listings.encodings import encoding_of
+from papertune.collect.listings.headers import (
+    MOST,
+    best_sheet,
+    first_cells,
+    header_at,
+    is_table,
+    separator_of,
+)
 from papertune.errors import CollectError
 
 log = logging.getLogger("papertune")
@@ -20,6 +28,7 @@ log = logging.getLogger("papertune")
 LONGEST_CELL = 10_000_000  # characters
 LARGEST_WORKBOOK = 2**29  # bytes when unpacked
 _SEPARATOR = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
+_OF_R = re.compile(r'(?:"[^"]*" )+"[^"]*"\s*')  # what write.table writes if nothing else is said
 _NUMBERED = re.compile(
     r"(?:unnamed: \d+)?"
 )  # what pandas calls the column of numbers before the others
@@ -31,7 +40,7 @@ def named(header: Iterable[Any], where: str) -> list[str]:
     Raises:
         CollectError: two columns have the same name.
     """
-    names = ["" if name is None else str(name).strip() for name in header]
+    names = ["" if name is None else str(name).strip("\ufeff\u200b \t\r\n\xa0") for name in header]
     seen: dict[str, int] = {}
     for place, name in enumerate(names, start=1):
         if name and name in seen:
@@ -66,18 +75,28 @@ def text_cells(
     csv.field_size_limit(LONGEST_CELL)
     kind = encoding_of(stream, encoding)
     text = TextIOWrapper(stream, encoding="utf-8-sig" if kind == "utf-8" else kind, newline="")
-    before, head = 1, text.readline()
-    said = _SEPARATOR.fullmatch(head)
-    if said:
-        before, head = 2, text.readline()
-    while head and not head.strip(' ,;\t\r\n"'):
-        before, head = before + 1, text.readline()
-    reader = csv.reader(chain([head], text), **_dialect(head, path, kind, said[1] if said else ""))
-    line = before
+    # to look for the header, without a row that goes on in another line
+    lines = [(number, line) for number, line in enumerate(islice(text, MOST), start=1)]
+    said = _SEPARATOR.fullmatch(lines[0][1]) if lines else None
+    first = [(number, line) for number, line in lines if line.strip(' ,;\t\r\n"\ufeff')][
+        bool(said) :
+    ]
+    whole = [*takewhile(lambda line: not line.count('"') % 2, (line for _, line in first))]
+    head = first[header_at(first_cells(whole))] if first else (1, "")
+    rest = [line for number, line in lines if number > head[0]]
+    dialect = _dialect(head[1], path, kind, said[1] if said else "")
+    reader = csv.reader(chain([head[1]], rest, text), **dialect)
+    line = before = head[0]
     try:
         names = named(next(reader, []), f"{path}:{before}")
         line = reader.line_num + before
-        for cells in reader:
+        for place, cells in enumerate(reader):
+            if (
+                not place
+                and head[1][:1] == '"'
+                and (cells[:1], len(cells)) == (["1"], len(names) + 1)
+            ):
+                names = ["", *names]  # R does not name the column of the rows' numbers
             if (row := row_of(names, cells)) is not None:
                 yield line, row
             line = reader.line_num + before
@@ -91,13 +110,8 @@ def text_cells(
 
 
 def _dialect(head: str, path: Path, encoding: str, separator: str) -> dict[str, Any]:
-    names = re.sub(r'"[^"]*"', "", head)
-    if re.search(r"\.(?:tsv|tab|txt)\b", path.name.lower()):
-        if (
-            not separator
-            and "\t" not in head
-            and not path.name.lower().endswith((".tsv", ".tsv.gz"))
-        ):
+    if re.search(r"\.(?:tsv|tab|txt)\b", path.name.lower()) and (separator or not is_table(head)):
+        if not separator and "\t" not in head and not re.search(r"\.tsv\b", path.name.lower()):
             raise CollectError(
                 "no table: its first line has no tabs, by which the columns of such files are parted",
                 where=str(path),
@@ -108,11 +122,16 @@ def _dialect(head: str, path: Path, encoding: str, separator: str) -> dict[str, 
         if not (head.startswith('"') or encoding.startswith("utf-16")):
             return {"delimiter": separator or "\t", "quoting": csv.QUOTE_NONE}
         return {"delimiter": separator or "\t"}
-    return {"delimiter": separator or max(",;\t|", key=names.count), "strict": True}
+    if not separator and _OF_R.fullmatch(head):
+        return {"delimiter": " ", "strict": True}
+    found = separator or separator_of(head)
+    # written by hand: title, doi, year
+    spaced = found in ",;|" and f"{found} " in head and not re.search(rf"[{found}]\S", head)
+    return {"delimiter": found, "strict": True, "skipinitialspace": spaced}
 
 
 def workbook_cells(stream: BinaryIO, path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """The rows of the first sheet of a workbook that has any; values as the spreadsheet shows them.
+    """The rows of the first sheet of a workbook that has papers or questions; values as they are shown.
 
     Raises:
         CollectError: it is none, it is too large, or several sheets have rows of the same columns.
@@ -140,9 +159,15 @@ def workbook_cells(stream: BinaryIO, path: Path) -> Iterator[tuple[int, dict[str
         said = "perhaps an old .xls, or with a password" if _is_old(stream) else str(error)[:200]
         hint = "open it in the spreadsheet and save it as .xlsx, or as CSV in UTF-8"
         raise CollectError(f"not a workbook ({said})", where=str(path), hint=hint) from None
-    for title, ((line, header), *others) in found[:1]:
+    if found:
+        found.insert(0, found.pop(best_sheet([[row for _, row in rows] for _, rows in found])))
+    for title, rows in found[:1]:
+        (line, header), *others = rows[header_at([row for _, row in rows[:MOST]]) :]
         names = named(_trimmed(header), f"{path}, sheet {title}, row {line}")
-        again = [name for name, ((_, head), *_) in found[1:] if _trimmed(head) == _trimmed(header)]
+        heads = [
+            (name, others[header_at([row for _, row in others])][1]) for name, others in found[1:]
+        ]
+        again = [name for name, head in heads if _trimmed(head) == _trimmed(header)]
         if again:
             raise CollectError(
                 f"besides {title!r} these sheets have rows of the same columns: {', '.join(again)}",

@@ -6,12 +6,11 @@ Science, PubMed, IEEE Xplore, Dimensions, Lens) and of APIs (Crossref, OpenAlex,
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import chain
 from typing import Any
-from unicodedata import normalize
 
 from papertune.collect.identifiers import host_of
+from papertune.collect.listings.headers import unnamed
+from papertune.collect.listings.names import FLAT, GROUPS, KNOWN, plain
 from papertune.collect.listings.openalex import abstract_of
 from papertune.collect.texts.is_abstract import is_abstract
 from papertune.collect.texts.missing import is_missing
@@ -22,63 +21,6 @@ from papertune.study.settings.notation import nearest
 Row = dict[str, Any]
 
 
-@lru_cache(maxsize=4096)
-def plain(name: str) -> str:
-    """A column's name in small letters, without signs and its language: ``dc.title[en]`` is ``dctitle``."""
-    name = re.sub(r"\[\w{0,8}\]$", "", normalize("NFKC", str(name)).strip())
-    return re.sub(r"[\W_]+", "", name).lower()
-
-
-# what a field is called, by the kind of the name: the first that a table has counts, and of those in
-# one line it may have one only; case and signs do not count
-KNOWN: dict[str, tuple[str, ...]] = {
-    "title": (
-        "title",
-        "article title|document title|paper title|item title|primary title|dc title|ti",
-        "titel|titre|titulo|título|titolo|tytuł|название|заглавие|标题|题名|題名|篇名|论文标题|论文题目|文献标题"
-        "|標題|論文タイトル|タイトル|제목|논문명|başlık|makale adı|tittel|otsikko|judul|tên bài",
-        "display name",
-    ),
-    "doi": (
-        "doi",
-        "di|dois|doi link|doi url|doi number|item doi|dc identifier doi|digital object identifier"
-        "|externalids doi|prism doi|article doi|paper doi|publication doi|citation doi",
-    ),
-    "paper_url": (
-        "paper url",
-        "url", "link|lien|enlace|odkaz", "article url|articleurl", "paper link", "landing page url",
-        "primary location landing page url", "url abs", "html url", "dc identifier uri", "external url",
-        "dimensions url", "permalink",
-        "document url", "item url", "adresse|网址|链接|連結|リンク|ссылка", "forum", "ee", "uri",
-        "source url|source urls", "pdf url|pdf link|pdf|url pdf|full text url|fulltexturl", "ut url",
-    ),
-    "year": (
-        "year",
-        "publication year",
-        "published year|year of publication|publish year|publishing year",
-        "pub year|pubyear", "py", "year published", "paper year",
-        "jahr|erscheinungsjahr|année|annee|año|anno|ano|rok|год|年份|出版年|发表年份|发表年度|年|発行年|연도|발행연도"
-        "|yıl|yayın yılı|år|vuosi|tahun|năm",
-        "date", "issued", "publication date", "date published|published date", "published",
-        "date issued|dc date issued", "pub date",
-        "cover date|prism coverdate", "datum|发表时间|出版日期|дата", "published print", "published online",
-    ),
-    "abstract": (
-        "abstract",
-        "abstract note|abstractnote|abstract text|abstracttext|paper abstract|article abstract"
-        "|dc description abstract"
-        "|ab|abstracts|abstract en|english abstract",
-        "zusammenfassung|kurzfassung|résumé|resumé|resume|resumen|resumo|riassunto|streszczenie|аннотация"
-        "|реферат|摘要|中文摘要|论文摘要|抄録|要旨|概要|초록|요약"
-        "|özet|öz|sammanfattning|sammendrag|samenvatting|tiivistelmä|abstrak|tóm tắt",
-        "summary",
-        "abstract inverted index",
-    ),
-}  # fmt: skip
-GROUPS = {
-    field: [[*map(plain, group.split("|"))] for group in groups] for field, groups in KNOWN.items()
-}
-_FLAT = {field: [*chain.from_iterable(groups)] for field, groups in GROUPS.items()}
 # where one has to sign in, or an abstract is not the publisher's
 DATABASES = ("scopus.com", "webofscience.com", "webofknowledge.com", "lens.org", "dimensions.ai",
              "semanticscholar.org", "scholar.google.com", "openalex.org")  # fmt: skip
@@ -123,7 +65,7 @@ class Reader:
             elif field in KNOWN:
                 said = [
                     v
-                    for v in map(_simple, (names[name] for name in _FLAT[field] if name in names))
+                    for v in map(_simple, (names[name] for name in FLAT[field] if name in names))
                     if not _is_nothing(v)
                 ]
                 if field in ("doi", "paper_url"):  # APIs give lists of links
@@ -182,7 +124,7 @@ class Reader:
                 "; ".join(wrong),
                 where=where,
                 hint=f"the columns are {', '.join(columns[:60])}; say which is what, "
-                f"source.columns: {{{named}}}",
+                f"source.columns: {{{named}}}{unnamed(columns)}",
             )
 
     def lacking(self, row: Row, names: Iterable[str]) -> set[str]:

@@ -6,6 +6,7 @@ where documents are not split by year. A column of one's own may have its catego
 rejection with file and line; the others go on.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 
@@ -24,6 +25,12 @@ from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.notation import nearest
 
 LONGEST_ABSTRACT = 5_000  # characters
+# what is written where a link is, and all that a spreadsheet's cell says of one
+_OF_LINKS = re.compile(
+    r"(?:click |see )?(?:here|this)|(?:click|open|view|go|link|links?|url|doi|pdf|html|web|website|page"
+    r"|source|download|full ?text|article|paper|abstract|hier|ici|aquí|链接|リンク)[\s.!>→]*",
+    re.IGNORECASE,
+)
 
 
 def read(source: FilesSource, year: int) -> Iterator[Run]:
@@ -93,7 +100,8 @@ def _item(fields: Row, year: int, where: str, named: Mapping[str, str]) -> Docum
         return Rejection("list", where, "bad_row", f"{problem}: {title}".strip(": "))
     text = clean_lines(abstract or "")
     text = "" if is_no_text(text) else text
-    if not (text or page):  # with a text, anything that tells it from others will do
+    # with a text, anything that tells it from others will do
+    if not page and (not text or _OF_LINKS.fullmatch(url)):
         return Rejection("list", where, "bad_row", f"{url!r} is no address, nor a DOI: {title}")
     if len(text) <= LONGEST_ABSTRACT:  # a whole document keeps what is its own
         own_text = own_abstract(text, title)

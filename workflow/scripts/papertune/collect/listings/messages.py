@@ -37,7 +37,8 @@ def questions_in(value: Any) -> list[list[str]]:
         with suppress(ValueError, RecursionError):
             value = json.loads(value)
     if not isinstance(value, list | tuple) or not value:
-        raise NoConversation("no_turns", "not a list of turns")
+        said = ", but text: lists stay lists in JSONL and Parquet" if isinstance(value, str) else ""
+        raise NoConversation("no_turns", f"not a list of turns{said}")
     found: list[list[str]] = []
     for number, turn in enumerate(value, start=1):
         who, said = _read(turn, number)

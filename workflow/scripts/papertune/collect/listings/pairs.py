@@ -13,8 +13,9 @@ from typing import Any
 
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.headers import unnamed
 from papertune.collect.listings.messages import NoConversation, is_of_system, questions_in
-from papertune.collect.listings.places import places, suggested, value_of
+from papertune.collect.listings.places import places, suggested, value_of, within
 from papertune.collect.listings.rows import Row, Run, raw_rows, runs, text_in
 from papertune.collect.listings.years import year_of
 from papertune.collect.texts.missing import is_missing
@@ -92,7 +93,7 @@ def rows_in_runs(
             f"no row has the column for {', '.join(said)}",
             where=place,
             hint=f"the first row has {', '.join(names[:60])}; set source.columns and source.where to "
-            f"these{suggested(first)}",
+            f"these{suggested(first) or unnamed(names)}",
         )
 
 
@@ -132,7 +133,8 @@ def _pair(
             continue
         text = text_in(value_of(row, column)) if column else ""
         if text is None:
-            return Rejection("list", key, "bad_row", f"{column} is no text")
+            detail = f"{column} is no text{within(value_of(row, column), column)}"
+            return Rejection("list", key, "bad_row", detail)
         # a table's words for nothing are no answer, and None may be one
         if part in ("question", "answer") and is_missing(text):
             return Rejection(

@@ -62,6 +62,12 @@ def places(row: Row) -> Iterator[str]:
             yield str(name)
 
 
+def within(value: Any, column: str) -> str:
+    """Where texts are in a column that is none itself, for people."""
+    names = [name for name in places({column: value}) if name != column]
+    return f": set it to {' or '.join(names[:4])}" if names else ""
+
+
 def suggested(row: Row) -> str:
     """What columns to set, for people, where a row has those of a set that is widely used."""
     for name, value in row.items():

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 from papertune.collect.listings.cells import named, text_cells, workbook_cells
 from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.encodings import encoding_of, readings
+from papertune.collect.listings.headers import is_table
 from papertune.collect.listings.shapes import json_rows
 from papertune.errors import CollectError
 from papertune.files import from_json
@@ -170,6 +171,8 @@ def _lines(stream: BinaryIO, path: Path, encoding: str) -> Iterator[tuple[int, A
         text = raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw
         if not text.strip():
             continue
+        if first and is_table(text.decode("utf-8", "replace")):
+            raise CollectError("it is CSV", where=str(path), hint="let its name end in .csv")
         if first and text.lstrip()[:1] == b"[" and isinstance(_parsed(text), str):
             stream.seek(0)  # it is JSON, whatever its name says
             yield from _json(stream, path, encoding)
@@ -180,7 +183,7 @@ def _lines(stream: BinaryIO, path: Path, encoding: str) -> Iterator[tuple[int, A
 
 def _parsed(text: bytes) -> Row | str:
     try:
-        return _row(from_json(text))
+        return _row(from_json(text.rstrip().removesuffix(b",")))  # lines of a list
     except ValueError as error:
         return f"not JSON in UTF-8 ({error})"
 

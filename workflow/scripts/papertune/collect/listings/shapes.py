@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.collect.listings.cells import named, row_of
+from papertune.collect.listings.headers import is_table
 from papertune.collect.listings.places import value_of
 from papertune.errors import CollectError
 from papertune.files import from_json
@@ -45,6 +46,8 @@ def json_rows(text: str, path: Path) -> Rows:
             return
         where = f"{path}:{getattr(error, 'lineno', 1)}"
         hint = "mend it there, or write it again with a program that knows JSON"
+        if is_table(text[: text.find("\n") + 1]):
+            hint = "it is CSV: let its name end in .csv"
         raise CollectError(f"not JSON ({error})", where=where, hint=hint) from None
     if isinstance(found, list) and not any(isinstance(value, list) for value in found[:2]):
         yield from _of_list(found, text)

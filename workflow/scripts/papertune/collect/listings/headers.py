@@ -1,0 +1,94 @@
+"""Which of a table's first rows names its columns: people and programs write titles and remarks above it."""
+
+import csv
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from papertune.collect.identifiers import doi_of, host_of
+from papertune.collect.listings.names import NAMES, plain
+
+MOST = 12  # rows that are looked at
+_LONG = 80  # characters of a name
+_SEPARATORS = ",;\t|"
+_REMARK = re.compile(r"\s*(?:#|%|//)\s*\w")
+
+
+def header_at(rows: Sequence[Sequence[Any]]) -> int:
+    """The place of the header among the first rows; 0 where no other is certain.
+
+    Above it are only rows of one cell, remarks, and rows of fewer cells in which nothing names a column.
+    """
+    filled = [[cell for cell in row if cell not in (None, "")] for row in rows[:MOST]]
+    for place, cells in enumerate(filled):
+        if place and len(cells) > 1 and _may_name(cells):
+            return place
+        if _names(cells) or not _is_above(cells, filled[place + 1 :]):
+            return 0
+    return 0
+
+
+def best_sheet(sheets: Sequence[Sequence[Sequence[Any]]]) -> int:
+    """Which of several sheets has papers or questions, by its header; else the first of several columns."""
+    headers = [rows[header_at(rows)] for rows in sheets]
+    named = [len(_names(header)) for header in headers]
+    if max(named) > 1:
+        return next(place for place, count in enumerate(named) if count > 1)
+    wide = [len([cell for cell in header if cell not in (None, "")]) > 1 for header in headers]
+    return wide.index(True) if True in wide else 0
+
+
+def first_cells(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of a text's first lines, parted by what the first that is parted has most of."""
+    parted = [line for line in lines if not _REMARK.match(line) and re.search(r"[,;\t|]", line)]
+    return (
+        [*csv.reader(lines, delimiter=separator_of(parted[0]))] if parted else [[x] for x in lines]
+    )
+
+
+def separator_of(line: str) -> str:
+    """Comma, semicolon, tab or bar, whatever a line has most outside of quotes."""
+    return max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", line).count)
+
+
+def is_table(line: str) -> bool:
+    """Whether a line without tabs certainly names columns that other signs part."""
+    [*cells] = next(iter(first_cells([line])), [])
+    return (
+        line.lstrip()[:1] not in "{["
+        and "\t" not in line
+        and len(cells) > 1
+        and bool(_names(cells))
+    )
+
+
+def unnamed(names: Sequence[str]) -> str:
+    """What to do where a first row is one of data, for people; else nothing."""
+    if any(_is_data(name) for name in names) and not _names(names):
+        return "; the first line has to name the columns, and this one seems to have values"
+    return ""
+
+
+def _names(cells: Sequence[Any]) -> list[Any]:
+    return [cell for cell in cells if isinstance(cell, str) and plain(cell) in NAMES]
+
+
+def _may_name(cells: Sequence[Any]) -> bool:
+    texts = [cell.strip() for cell in cells if isinstance(cell, str)]
+    return len({*texts}) == len(cells) and not any(map(_is_data, texts))
+
+
+def _is_above(cells: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
+    """Whether a row is no header, by the rows below it."""
+    if len(cells) < 2 or _REMARK.match(str(cells[0])):
+        return True
+    return any(len(row) > len(cells) and _may_name(row) and _names(row) for row in below)
+
+
+def _is_data(text: str) -> bool:
+    text = text.strip()
+    return (
+        len(text) > _LONG
+        or text.endswith(("?", "？", ".", "。"))
+        or bool(re.fullmatch(r"[\d.,/-]+", text) or doi_of(text) or host_of(text))
+    )
