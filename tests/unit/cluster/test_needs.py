@@ -1,14 +1,12 @@
 """What a person has to bring for an experiment, told before anything starts."""
 
-import json
-
 import pytest
 
-from loopback import serving
 from papertune.cluster import needs
 from papertune.cluster.collecting import check_collecting
 from papertune.cluster.findings import Finding
 from papertune.cluster.machine import check_memory
+from papertune.cluster.model_servers import check_servers
 from papertune.footprint.study import tasks_of
 from papertune.study.experiment_file import load_experiment
 from papertune.study.layout import Layout
@@ -59,24 +57,6 @@ def test_of_a_model_without_a_card_its_page_is_named():
     assert found.state == "ok" and "licence" in found.text
 
 
-def test_a_writers_server_is_asked_and_its_memory_told():
-    study = layout_of("research-approach").experiment
-
-    def at(url: str) -> list[Finding]:
-        writer = study.generators["qwq"].model_copy(update={"url": url})
-        return list(needs.check_servers(layout_of("research-approach", generators={"qwq": writer})))
-
-    with serving((200, {}, json.dumps({"data": []}))) as server:
-        found = at(server.url("/v1"))
-        assert server.paths == ["/v1/models"]
-    # Ollama's file has 20 GB; keys and values of 64 layers, 8 heads of 128 numbers of two bytes
-    assert "20 GB" in about(found, "takes about").text and "0.3 GB" in str(found)
-    assert {one.state for one in found} == {"ok"}
-    away = at("http://127.0.0.1:9/v1")
-    assert about(away, "does not answer").state == "doubt"
-    assert about(at("https://models.example/v1"), "OPENAI_API_KEY").state == "doubt"
-
-
 def test_room_for_models_is_told_before_they_are_downloaded(monkeypatch):
     layout = layout_of("research-approach")
     few, many = (list(_room(monkeypatch, layout, free)) for free in (10**9, 10**12))
@@ -125,7 +105,7 @@ def test_the_table_of_what_studies_need_says_what_the_doctor_says(name):
     assert f"{name}: {span} on one GPU" in hours.text
     gated = any(one.state == "wrong" for one in needs.check_agreements([layout]))
     assert gated == ("HF_TOKEN" in agreed)
-    lacking = [*check_collecting(layout), *needs.check_servers(layout)]
+    lacking = [*check_collecting(layout), *check_servers(layout)]
     for variable in ("PAPERTUNE_CONTACT", "STACKEXCHANGE_KEY"):
         assert (variable in str(lacking)) == (variable in agreed)
     assert any("source.path: " in one.text for one in lacking) == bool(brought)

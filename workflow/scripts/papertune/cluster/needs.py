@@ -1,16 +1,12 @@
 """What a person has to bring for an experiment: agreements, keys, documents, room; and hours by estimate."""
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from papertune.cluster.collecting import check_collecting
 from papertune.cluster.findings import Finding, doubt, fine, wrong
 from papertune.cluster.machine import GIGABYTE, room_on
-from papertune.cluster.reach import answer_of
-from papertune.collect.web.transport import PageError
-from papertune.footprint.architecture import architecture_of
+from papertune.cluster.model_servers import check_servers
 from papertune.footprint.counts import documents_in, listed
 from papertune.footprint.fitting import in_gb
 from papertune.footprint.hours import GPU, hours_of, requests_of
@@ -19,7 +15,6 @@ from papertune.footprint.trained import FP32, Machine, Trained
 from papertune.models.cards import card_of
 from papertune.models.sources import from_hub
 from papertune.study.layout import Layout
-from papertune.study.settings import OpenAIGenerator, ServerSettings
 
 
 def check_needs(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
@@ -61,44 +56,6 @@ def _missing(layouts: Iterable[Layout]) -> dict[str, str]:
     """Id → folder of models of the Hub that are not here."""
     found = {name: path for layout in layouts for path, (name, _) in from_hub(layout).items()}
     return {name: path for name, path in found.items() if not Path(path).exists()}
-
-
-def check_servers(layout: Layout) -> Iterator[Finding]:
-    """Servers of language models that have to run, what they serve, and keys for them."""
-    study = layout.experiment
-    asked: dict[str, ServerSettings] = {
-        f"generators.{name}": one
-        for name, one in study.generators.items()
-        if isinstance(one, OpenAIGenerator)
-    }
-    if study.answering.engine == "server":
-        asked["answering"] = study.answering
-    for where, one in asked.items():
-        if not one.url:  # its job starts it
-            continue
-        model = getattr(one, "model", "")
-        who, parts = f"{layout.name}: {where}", urlsplit(one.url)
-        try:
-            answer_of(f"{one.url.rstrip('/')}/models", [parts.netloc])
-            yield fine(f"{who}: {one.url} answers")
-        except PageError as error:
-            yield doubt(
-                f"{who}: {one.url} does not answer ({error.what})",
-                f"let a server with {model or 'the model'} run there, as long as it is asked",
-            )
-        card = card_of(model)
-        if (arch := architecture_of(card.config) if card else None) and card:
-            weights = card.served.get(model, card.files_gb)
-            cache = 2 * 2 * arch.layers * arch.kv_heads * arch.head_dim * 1000
-            yield fine(
-                f"{who}: {model} takes about {weights:g} GB of GPU memory there, and {in_gb(cache)} "
-                "for every 1,000 tokens of context"
-            )
-        here = parts.hostname in ("localhost", "127.0.0.1", "::1")
-        if not here and not os.environ.get(one.key_variable, "").strip():
-            yield doubt(
-                f"{who}: {one.key_variable} is not set", "set it if that server wants a key"
-            )
 
 
 def check_room(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
