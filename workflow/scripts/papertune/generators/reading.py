@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from papertune.collect.listings.messages import is_turn
 from papertune.generators import marked, plain_text
 from papertune.generators.decoration import clean, clean_line
 from papertune.generators.languages import ASKING, QUESTION_WORDS
@@ -118,7 +119,7 @@ def _read_json(text: str) -> Pairs:
             value, end, seen = _repair(text, start)
             # too deep, or a number without end
             looked += seen + getattr(error, "pos", start + LONGEST_REPAIR) - start
-        if end > 0 and (pairs_of(value) or is_part(value)):
+        if end > 0 and (pairs_of(value) or is_part(value) or is_turn(value)):
             values.append(value)
             position = end
         if looked > PATIENCE:

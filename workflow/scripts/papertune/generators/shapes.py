@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
+from papertune.collect.listings.messages import NoConversation, is_turn, questions_in
 from papertune.generators.languages import ANSWER_WORDS, ASKS, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, labels_question, read_labelled, unlabelled
 
@@ -18,6 +20,12 @@ _ANNOUNCED = {"details", "steps", "points", "keypoints", "items", "list", "parts
 _ANNOUNCED |= {"examples", "bullets", "bulletpoints", "features", "contributions", "findings"}
 _GOES_ON = re.compile(r"(answer)(?:continued|continuation|contd?|part|parts|rest)")
 _PLAIN = {"text", "value", "content", "answer"}
+# records of data sets, which have no question and no answer by name
+_INSTRUCTED = (
+    {"instruction", "output"}, {"instruction", "response"}, {"prompt", "completion"}, {"prompt", "response"},
+    {"input", "output"}, {"user", "assistant"}, {"human", "assistant"}, {"human", "gpt"}, {"human", "ai"},
+)  # fmt: skip
+_ASKED = {"instruction", "prompt", "input", "user", "human"}
 
 
 def _name(key: object) -> str:
@@ -49,7 +57,9 @@ def _joined(parts: Iterable[Any]) -> Pairs:
     ]
     asked = [(name, text) for name, asks, text in said if asks]
     answers = [(name, text) for name, asks, text in said if not asks]
-    if len(asked) == 1:
+    if len({_name(name) for name, _ in answers}) > 1 and len({text for _, text in answers}) > 1:
+        pairs = []  # two answers, and not the parts of one
+    elif len(asked) == 1:
         pairs = [(asked[0][1], "\n".join(dict.fromkeys(text for _, text in answers if text)))]
     else:
         numbered = [{_number(name): text for name, text in some} for some in (asked, answers)]
@@ -88,17 +98,61 @@ def pairs_of(value: Any) -> Pairs:
     if names & _QUESTION_NAMES and names & _ANSWER_NAMES:
         return _joined(_with_announced(value))
     columns = [
-        next((v for k, v in value.items() if _name(k) in names and isinstance(v, list)), None)
-        for names in _PLURALS
+        next((_column(v, few) for k, v in value.items() if _name(k) in few), {}) for few in _PLURALS
     ]
     if columns[0] and columns[1]:
-        return [(_string(q), _string(a)) for q, a in zip(*columns, strict=False)]
+        asked, said = columns
+        return [(q, said[at]) for at, q in asked.items()] if asked.keys() == said.keys() else []
+    if instructed := _instructed(value):
+        return instructed
     mapped = [(k, v) for k, v in value.items() if isinstance(v, str) and k.strip().endswith(ASKS)]
-    return mapped or [pair for item in value.values() for pair in pairs_of(item)]
+    return mapped or [pair for item in value.values() for pair in _pairs_or_labelled(item)]
+
+
+def _pairs_or_labelled(value: Any) -> Pairs:
+    whole = isinstance(value, str) and labels_question(value)
+    return read_labelled(value, False) if whole else pairs_of(value)
+
+
+def _column(value: Any, names: set[str]) -> dict[Any, str]:
+    """Number or place → text, of a list or an object of questions or answers alone; else nothing."""
+    items = dict(enumerate(value)) if isinstance(value, list) else value
+    if not isinstance(items, dict):
+        return {}
+    singular = {name.removesuffix("s") for name in names} | {"text", "value", "content"}
+    found: dict[Any, str] = {}
+    for at, item in items.items():
+        if isinstance(item, dict):
+            texts = [one for name, one in item.items() if _name(name) in singular]
+            if len(texts) != 1:
+                return {}
+            at, item = (
+                next((item[name] for name in ("id", "number", "index") if name in item), at),
+                texts[0],
+            )
+        found[str(at)] = _string(item)
+    return found if len(found) == len(items) and all(found.values()) else {}
+
+
+def _instructed(value: dict[str, Any]) -> Pairs:
+    """The pair of a record for training: an instruction and an output, a user and an assistant."""
+    texts = {_name(key): text for key, text in value.items() if text not in ("", None, [])}
+    for names in _INSTRUCTED:
+        asked, said = sorted(names, key=lambda name: name not in _ASKED)
+        if not names <= texts.keys() or (texts.keys() - names) & _ASKED:
+            continue
+        if isinstance(texts[asked], str) and isinstance(texts[said], str):
+            certain = asked == "instruction" or texts[asked].rstrip().endswith(ASKS)
+            return [(texts[asked], texts[said])] if certain else []
+    return []
 
 
 def _pairs_in_list(value: list[Any]) -> Pairs:
     """Pairs of a list: of objects, ``[question, answer]``, or parts such as ``["question", "…"]``."""
+    if value and all(map(is_turn, value)):
+        with suppress(NoConversation):
+            return [(question, answer) for question, answer in questions_in(value)]
+        return []
     pairs = [pair for item in value for pair in pairs_of(item)]
     if pairs:
         return pairs

@@ -7,26 +7,44 @@ _NAMES = (
     "analysis", "inner_monologue",
 )  # fmt: skip
 _TAG = f"({'|'.join(_NAMES)})>"
-_START = re.compile(f"<{_TAG}", re.I | re.A)
-_ENDS = {tag: re.compile(f"</{tag}>", re.I) for tag in _NAMES}
-_LAST_END = re.compile(rf"^.*</{_TAG}", re.S | re.I)
+# behind a backtick a tag is spoken of
+_START = re.compile(f"(?<!`)<{_TAG}", re.I | re.A)
+_ENDS = {tag: re.compile(f"(?<!`)</{tag}>", re.I) for tag in _NAMES}
+_LAST_END = re.compile(rf"^.*(?<!`)</{_TAG}", re.S | re.I)
 
 # of Mistral, Seed, Kimi, Sky-T1, Command A and Gemma 4
-_STARTS_OF_OTHERS = re.compile(
+_OTHERS = (
     r"\[THINK\]|<seed:think>|<thought>|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
     r"|<\|channel>thought\b|<unused94>(?:thought\b)?"
 )
-_ENDS_OF_OTHERS = re.compile(
+_ENDS_OF = (
     r"\[/THINK\]|</seed:think>|</thought>|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>"
     r"|<unused95>"
 )
+_STARTS_OF_OTHERS, _ENDS_OF_OTHERS = re.compile(_OTHERS), re.compile(_ENDS_OF)
 # of gpt-oss: every message has a channel, and the last one is the answer
 _CHANNELS = re.compile(
     r"\s*(?:<\|start\|>\w{0,20})?<\|channel\|>|\s*analysis(?=.*assistantfinal)", re.S
 )
 _DRAFT = re.compile(r"(?:<\|start\|>\w{0,20})?<\|channel\|>(?:analysis|commentary)\b|\A\s*analysis")
 _FINAL = re.compile(r"<\|channel\|>final\b[^<>|]{0,80}(?:<\|message\|>)?|assistantfinal")
-_STOPS = ("<|end|>", "<|return|>", "<|END_RESPONSE|>", "<|end_of_solution|>")
+# what ends a turn, or a text, of models whose server does not take it away
+_STOPS = (
+    "<|end|>", "<|return|>", "<|END_RESPONSE|>", "<|end_of_solution|>", "<|im_end|>", "<|eot_id|>",
+    "<|endoftext|>", "<|end_of_text|>", "<|END_OF_TURN_TOKEN|>", "<end_of_turn>", "<turn|>",
+    "</s>", "<eos>", "<|eot|>", "<|eom_id|>",
+)  # fmt: skip
+_STOP_INSIDE = re.compile(
+    r"(?:(?<=[^\s`\"'“(])|(?<=\n))(?:<\|(?:im_end|eot_id|eot|endoftext|end_of_text)\|>|<end_of_turn>)"
+)
+
+# a string of JSON: marks in it are spoken of
+_STRING = re.compile(r'([\[{,:]\s*+")([^"\\]*+(?:\\.[^"\\]*+)*+)(?="\s*+[,:\]}])', re.S)
+_MARK = re.compile(
+    f"</?{_TAG}|{_OTHERS}|{_ENDS_OF}"
+    r"|<\|(?:channel|start|end|im_end|eot_id|endoftext)\|>|<end_of_turn>",
+    re.I,
+)
 
 
 def without_thoughts(text: str) -> tuple[str, bool]:
@@ -35,15 +53,31 @@ def without_thoughts(text: str) -> tuple[str, bool]:
     Of such a one it is the thought. Takes time in proportion to the text's length.
     """
     # the opening tag of a thought is often part of the prompt
-    text = _LAST_END.sub("", _without_whole(_with_one_mark(text)))
+    text = _LAST_END.sub("", _without_whole(_with_one_mark(_STRING.sub(_shielded, text))))
     if start := _START.search(text):
         if not text[: start.start()].strip():
             return text[start.end() :], True
         text = text[: start.start()]
+    if stop := _STOP_INSIDE.search(text):
+        text = text[: stop.start()]
     text = text.rstrip()
     while text.endswith(_STOPS):
-        text = text[: text.rindex("<|")].rstrip()
+        text = text[: text.rindex("<")].rstrip()
     return text, False
+
+
+def _shielded(string: re.Match[str]) -> str:
+    """A string of JSON whose marks are written as escapes of JSON; one that begins with a thought
+    stays as it is.
+    """
+    said = string[2]
+    if (
+        (first := _MARK.match(said))
+        and len(_MARK.findall(said)) > 1
+        and said[first.end() :].strip()
+    ):
+        return string[0]
+    return string[1] + _MARK.sub(lambda mark: f"\\u{ord(mark[0][0]):04x}{mark[0][1:]}", said)
 
 
 def _with_one_mark(text: str) -> str:

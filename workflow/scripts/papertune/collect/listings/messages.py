@@ -7,7 +7,7 @@ from typing import Any
 USER, MODEL, SYSTEM = "user", "model", "system"
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter", "question"), USER),
-    **dict.fromkeys(("assistant", "gpt", "model", "bot", "chatgpt", "answer"), MODEL),
+    **dict.fromkeys(("assistant", "gpt", "model", "bot", "ai", "chatgpt", "answer"), MODEL),
     **dict.fromkeys(("system", "developer"), SYSTEM),
 }
 NAMES = (("role", "content"), ("from", "value"), ("role", "text"), ("role", "value"),
