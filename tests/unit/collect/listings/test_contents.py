@@ -58,6 +58,7 @@ def listed(written, tmp_path):
         ("files", "p.jsonl", XHTML, "web page"),
         ("files", "p.parquet", HTML, "web page"),
         ("files", "p.xlsx", HTML, "web page"),
+        ("files", "p.csv", "<table><tr><td>title</td></tr></table>", "web page"),
         ("bibtex", "p.bib", HTML, "web page"),
         ("stack_dump", "Posts.xml", HTML, "web page"),
         ("dblp_snapshot", "dblp.xml.gz", HTML, "web page"),

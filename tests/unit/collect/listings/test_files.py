@@ -225,6 +225,17 @@ def test_without_a_column_of_abstracts_pages_are_asked_unless_another_may_have_t
         listed(f'PMID,Title,Note,Publication Year\n7,A,"{ABSTRACT}",2020\n', "p.csv")
 
 
+def test_what_is_within_objects_is_named_and_may_be_an_abstract(listed):
+    row = {"doi": "10.1145/1", "attributes": {"titles": [{"title": "A"}], "year": 2020}}
+    with pytest.raises(CollectError) as caught:
+        listed([row])
+    assert "attributes.titles.0.title" in caught.value.hint
+    row = {"doi": "10.1145/1", "year": 2020, "metadata": {"title": "A", "description": ABSTRACT}}
+    with pytest.raises(CollectError, match="abstract") as caught:
+        listed([row])
+    assert "metadata.description" in caught.value.hint
+
+
 def test_values_that_say_nothing_are_nothing_and_texts_stay_texts(listed):
     rows = [
         {"title": title, "doi": f"10.1145/{n}", "paper_url": "nan", "year": year, "abstract": text}

@@ -21,11 +21,13 @@ from papertune.collect.listings.headers import (
     is_table,
     separator_of,
 )
+from papertune.collect.listings.quoting import is_quoted
 from papertune.errors import CollectError
 
 log = logging.getLogger("papertune")
 
 LONGEST_CELL = 10_000_000  # characters
+BEGINNING = 2**20  # bytes that are looked at for quotes
 LARGEST_WORKBOOK = 2**29  # bytes when unpacked
 _SEPARATOR = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
 _OF_R = re.compile(r'(?:"[^"]*" )+"[^"]*"\s*')  # what write.table writes if nothing else is said
@@ -74,6 +76,8 @@ def text_cells(
     """
     csv.field_size_limit(LONGEST_CELL)
     kind = encoding_of(stream, encoding)
+    begin = stream.read(BEGINNING).decode(kind, "ignore")
+    stream.seek(0)
     text = TextIOWrapper(stream, encoding="utf-8-sig" if kind == "utf-8" else kind, newline="")
     # to look for the header, without a row that goes on in another line
     lines = [(number, line) for number, line in enumerate(islice(text, MOST), start=1)]
@@ -84,7 +88,7 @@ def text_cells(
     whole = [*takewhile(lambda line: not line.count('"') % 2, (line for _, line in first))]
     head = first[header_at(first_cells(whole))] if first else (1, "")
     rest = [line for number, line in lines if number > head[0]]
-    dialect = _dialect(head[1], path, kind, said[1] if said else "")
+    dialect = _dialect(head[1], begin, path, kind, said[1] if said else "")
     reader = csv.reader(chain([head[1]], rest, text), **dialect)
     line = before = head[0]
     try:
@@ -109,7 +113,7 @@ def text_cells(
         ) from None
 
 
-def _dialect(head: str, path: Path, encoding: str, separator: str) -> dict[str, Any]:
+def _dialect(head: str, begin: str, path: Path, encoding: str, separator: str) -> dict[str, Any]:
     if re.search(r"\.(?:tsv|tab|txt)\b", path.name.lower()) and (separator or not is_table(head)):
         if not separator and "\t" not in head and not re.search(r"\.tsv\b", path.name.lower()):
             raise CollectError(
@@ -119,9 +123,11 @@ def _dialect(head: str, path: Path, encoding: str, separator: str) -> dict[str, 
             )
         # corpora of sentences are not quoted, and their quotes are those of the text; Excel, which
         # saves such files in UTF-16, quotes
-        if not (head.startswith('"') or encoding.startswith("utf-16")):
-            return {"delimiter": separator or "\t", "quoting": csv.QUOTE_NONE}
-        return {"delimiter": separator or "\t"}
+        if head.startswith('"') or encoding.startswith("utf-16"):
+            return {"delimiter": separator or "\t"}
+        if is_quoted(begin, head.count("\t") + 1):
+            return {"delimiter": "\t", "strict": True}
+        return {"delimiter": separator or "\t", "quoting": csv.QUOTE_NONE}
     if not separator and _OF_R.fullmatch(head):
         return {"delimiter": " ", "strict": True}
     found = separator or separator_of(head)

@@ -12,6 +12,7 @@ from papertune.collect.identifiers import host_of
 from papertune.collect.listings.headers import unnamed
 from papertune.collect.listings.names import FLAT, GROUPS, KNOWN, plain
 from papertune.collect.listings.openalex import abstract_of
+from papertune.collect.listings.places import places
 from papertune.collect.texts.is_abstract import is_abstract
 from papertune.collect.texts.missing import is_missing
 from papertune.errors import CollectError
@@ -92,7 +93,7 @@ class Reader:
         Raises:
             CollectError: they do not, or nobody can tell which column it is; says all at once.
         """
-        columns = list(dict.fromkeys(name for row in rows for name in row))
+        columns = list(dict.fromkeys(name for row in rows for name in _places(row)))
         seen = {
             name: row for row in reversed(rows) for name, v in row.items() if not _is_nothing(v)
         }
@@ -159,6 +160,14 @@ def _of_arxiv(names: Row) -> Row:
     return {"arxivid": names.get("id"), "published": created, **names}
 
 
+def _places(row: Row) -> Iterator[str]:
+    """A row's columns as settings name them."""
+    for name, value in row.items():
+        yield from places(
+            {name: value if _within(value) else value if isinstance(value, list) else None}
+        )
+
+
 def _in(groups: Iterable[Iterable[str]], names: Container[str]) -> list[str]:
     return [name for group in groups for name in group if name in names]
 
@@ -166,7 +175,13 @@ def _in(groups: Iterable[Iterable[str]], names: Container[str]) -> list[str]:
 def _has_prose(rows: Iterable[Row], has: Mapping[str, list[str]]) -> bool:
     """Whether a column that has no meaning yet may have the abstracts; if none does, pages are asked."""
     used = {name for some in has.values() for name in some}
-    values = (value for row in rows for name, value in row.items() if plain(name) not in used)
+    values = (
+        one
+        for row in rows
+        for name, value in row.items()
+        for inner, one in (_within(value) or {name: value}).items()
+        if not {plain(name), plain(inner)} & used
+    )
     return any(
         isinstance(value, str) and len(value) > LONG and is_abstract(value) for value in values
     )

@@ -29,7 +29,8 @@ _UNPACK = "unpack it, and name the file that was in it"
 _SPACE = rb"(?:\xef\xbb\xbf)?\s*"
 SIGNS = {
     "page": _sign(
-        _SPACE + rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html\b)",
+        _SPACE + rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+        rb"(?:<!doctype\s+html|<(?:html|head|body|table|div|meta)\b)",
         "a web page (HTML)",
         "get the file itself: this is most often a sign-in page, or the page that shows the file (on "
         "GitHub take Raw)",

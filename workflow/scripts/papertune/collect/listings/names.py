@@ -44,7 +44,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "year",
         "publication year",
         "published year|year of publication|publish year|publishing year",
-        "pub year|pubyear", "py", "year published", "paper year",
+        "pub year|pubyear", "py", "year published", "paper year", "publish time|publish date|published at",
         "jahr|erscheinungsjahr|année|annee|año|anno|ano|rok|год|年份|出版年|发表年份|发表年度|年|発行年|연도|발행연도"
         "|yıl|yayın yılı|år|vuosi|tahun|năm",
         "date", "issued", "publication date", "date published|published date", "published",

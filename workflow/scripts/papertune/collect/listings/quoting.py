@@ -1,0 +1,43 @@
+"""Whether the cells of a table parted by tabs are quoted: corpora of sentences are not, and begin cells
+with quotes of their own; Excel and pandas quote a cell only where something in it asks for it.
+"""
+
+import csv
+import re
+
+# a cell within quotes, whose own are doubled
+FEWEST = 3  # rows that tell something
+_WRAPPED = re.compile(r'(?:^|(?<=\t))"((?:[^"\t]|"")*+)"(?=\t|\r|\n|\Z)', re.MULTILINE)
+
+
+def is_quoted(text: str, columns: int) -> bool:
+    """Whether all quotes in the beginning of a table are those of quoted cells, and some must be.
+
+    Args:
+        text: The first rows, the last perhaps cut.
+        columns: How many its header names.
+    """
+    text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
+    wrapped = _WRAPPED.findall(text)
+    rest = _WRAPPED.sub("", text)
+    if not wrapped or '"' in rest:
+        return False
+    # Excel quotes each cell with a comma, and no other but for quotes and lines of its own
+    as_excel = all(re.search(r'[,"\r\n]', cell) for cell in wrapped) and "," not in rest
+    if not (as_excel or _by_column(text) or any(re.search(r'"|[\r\n]', cell) for cell in wrapped)):
+        return False
+    try:
+        lines = text.splitlines(keepends=True)
+        return all(len(row) <= columns for row in csv.reader(lines, delimiter="\t", strict=True))
+    except csv.Error:
+        return False
+
+
+def _by_column(text: str) -> bool:
+    """Whether all cells of some columns are quoted, and none of the others."""
+    [_, *rows] = [line.split("\t") for line in text.splitlines() if line.strip()]
+    if len(rows) < FEWEST or len({len(row) for row in rows}) > 1:
+        return False
+    return all(
+        len({cell[:1] == '"' for cell in column if cell}) < 2 for column in zip(*rows, strict=True)
+    )
