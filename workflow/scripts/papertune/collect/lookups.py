@@ -215,6 +215,19 @@ def counted(items: Iterable[Document | Rejection]) -> str:
     return f" ({listed})" if listed else ""
 
 
+def without_texts(lost: list[Document]) -> CollectError:
+    """The error of documents of which not one has a text; says what most of them lack."""
+    [(reason, _)] = Counter(document.reason for document in lost).most_common(1)
+    said = f": {REASONS[reason]}" if reason in REASONS else ""
+    return CollectError(
+        f"not one of {len(lost)} documents has a text{counted(lost)}{said}",
+        where=lost[0].url,
+        hint="open some of the pages in a browser: if they show abstracts, their markup is new to "
+        "papertune/collect/texts/publishers.py; else give the abstracts as local files (source "
+        "kind: files)",
+    )
+
+
 def rejection(document: Document, why_not: str) -> Rejection:
     """A document without a text as the report tells of it; ``why_not`` says why no browser was asked."""
     said = REASONS.get(document.reason, "")

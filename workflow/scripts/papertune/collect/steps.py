@@ -20,6 +20,7 @@ from papertune.collect.lookups import (
     is_of_the_site,
     rejection,
     resolvers,
+    without_texts,
     work,
 )
 from papertune.collect.sampling import category_label, lacking, not_sampled, until_enough
@@ -237,13 +238,7 @@ def render_documents(
         finished = until_enough(listed, sample, find, lambda one: bool(one.text), of)
     found, lost = ([one for one in finished if bool(one.text) == has] for has in (True, False))
     if not found and any(document.reason != "needs_browser" for document in lost):
-        raise CollectError(
-            f"not one of {len(lost)} documents has a text{counted(lost)}",
-            where=lost[0].url,
-            hint="open some of the pages in a browser: if they show abstracts, their markup is new "
-            "to papertune/collect/texts/publishers.py; else give the abstracts as local files "
-            "(source kind: files)",
-        )
+        raise without_texts(lost)
     write_records(output, found)
     seen = {document.id for document in finished}
     others = [not_sampled(document) for document in listed if document.id not in seen]
