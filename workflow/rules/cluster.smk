@@ -5,7 +5,6 @@ import itertools
 import os
 
 from snakemake.logging import logger
-from snakemake_interface_logger_plugins.common import LogEvent
 
 from papertune.cluster import doctor, findings, hub, leftovers, machine, needs
 from papertune.cluster import executor as plugin, requests, session
@@ -29,7 +28,9 @@ def note_settings():
     limit, records.max_checksum_file_size = records.max_checksum_file_size, 0
     try:
         for job in workflow.dag.needrun_jobs():
-            if not runs_here(job.rule) and not any(map(os.path.lexists, job.output)):
+            made = any(map(os.path.lexists, job.output))
+            # what stands there of an attempt that failed says that the settings are others now
+            if not runs_here(job.rule) and not made and not records.has_metadata(job):
                 workflow.async_run(records.finished(job))
     finally:
         records.max_checksum_file_size = limit
@@ -96,22 +97,6 @@ def settle_leftovers():
         leftovers.settle()
 
 
-def show_errors():
-    """Say which job failed, and the end of its log.
-
-    `quiet: rules` hides that too. On this machine scripts say it themselves, but nobody hears them
-    from another one.
-    """
-    for handler in logger.handlers:
-        for quiet in list(handler.filters):
-            handler.removeFilter(quiet)
-            handler.addFilter(
-                lambda record, quiet=quiet: getattr(record, "event", None)
-                in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR)
-                or quiet.filter(record)
-            )
-
-
 def write_plan(path, folder):
     """Write what a dry-run has found out, seen from the folder of the run."""
     os.chdir(folder)
@@ -134,7 +119,6 @@ if workflow.is_main_process:
         workflow.resource_settings.cores = sys.maxsize
         workflow.global_resources["_cores"] = sys.maxsize
         workflow.global_resources["gpu"] = None
-        show_errors()
     if not (
         workflow.output_settings.dryrun
         or any(argument.startswith(LOOKS) for argument in sys.argv[1:])

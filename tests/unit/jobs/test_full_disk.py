@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from papertune.jobs.progress import DiskFullError, full_disk_in_words
+from papertune.jobs.causes import DiskFullError, in_words
 from papertune.records import Document, read_records, write_records
 from papertune.store import Store
 from processes import python
@@ -69,7 +69,7 @@ def test_libraries_that_have_words_of_their_own_for_it_are_understood(disk, libr
     from safetensors.torch import save_file
 
     save = {"safetensors": save_file, "torch": torch.save}[library]
-    with pytest.raises(DiskFullError, match="is full"), full_disk_in_words():
+    with pytest.raises(DiskFullError, match="is full"), in_words():
         save({"weight": torch.zeros(200_000)}, disk / "weights")
 
 
@@ -84,7 +84,7 @@ def test_training_whose_disk_was_full_goes_on_when_there_is_room(
     undisturbed = runs("undisturbed")
     monkeypatch.setattr(runs, "checkpoints", lambda name: disk / name)
     resize(disk, size)
-    with pytest.raises(DiskFullError, match="is full"), full_disk_in_words():
+    with pytest.raises(DiskFullError, match="is full"), in_words():
         runs("disturbed")
     resize(disk, "4m")
     with caplog.at_level("INFO"):

@@ -12,12 +12,16 @@ import pytest
 def test_of_snakemake():
     from snakemake.api import Workflow  # first: the modules import each other
     from snakemake.modules import WorkflowModifier
+    from snakemake.persistence import PersistenceBase
     from snakemake.scheduling.job_scheduler import JobScheduler
 
     whole = inspect.getsource(Workflow)
     assert "self._localrules" in whole and "self._onstart" in whole
     assert "self.parent_modifier = None" in inspect.getsource(WorkflowModifier)
-    assert "self._executor" in inspect.getsource(JobScheduler)
+    scheduler = inspect.getsource(JobScheduler)
+    assert "self._executor" in scheduler and "self.failed = set()" in scheduler
+    noted = inspect.getsource(PersistenceBase.finished)
+    assert "self._unmark_incomplete(self._get_key(f))" in noted
 
 
 def test_of_the_slurm_plugin():

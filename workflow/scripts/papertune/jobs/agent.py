@@ -23,7 +23,8 @@ import psutil
 
 from papertune.errors import PapertuneError, TrainingError, TryAgain
 from papertune.jobs import distributed, stopping
-from papertune.jobs.progress import SHARD, full_disk_in_words, quieten
+from papertune.jobs.causes import in_words
+from papertune.jobs.progress import SHARD, quieten
 from papertune.owned import held_folder
 
 log = logging.getLogger("papertune")
@@ -138,7 +139,7 @@ def run_worker(task: dict[str, Any], own: Path) -> int:
             places = distributed.join(own)
             log.info("%d processes: %s", len(places), ", ".join(places))
         work = distributed.shared_by_name(module, name)
-        with full_disk_in_words():
+        with in_words():
             if shard:
                 work(task["parts"][rank], **task["arguments"])
                 return 0

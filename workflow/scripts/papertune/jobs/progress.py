@@ -1,9 +1,7 @@
 """Logs of jobs: one file per job, a line on the terminal, progress with done/total and rate."""
 
-import errno
 import logging
 import os
-import re
 import sys
 import tempfile
 import time
@@ -15,6 +13,7 @@ from typing import Any, TypeVar
 
 from papertune.errors import PapertuneError, shown
 from papertune.jobs import stopping
+from papertune.jobs.causes import in_words, unknown
 from papertune.owned import anybodys
 
 log = logging.getLogger("papertune")
@@ -23,14 +22,8 @@ Item = TypeVar("Item")
 
 LOG, SHARD = "PAPERTUNE_LOG", "PAPERTUNE_SHARD"  # variables: a job's log, the number of its part
 
+LOG_LINE = "\n  Log: "  # after what a job ended with, in log and on terminal
 EVERY = 10.0  # seconds between two lines of progress, at least
-NUMBERS = {errno.ENOSPC, errno.EDQUOT}
-# libraries in Rust say the number; torch's writer keeps the system's error to itself
-SIGNS = re.compile(
-    r"no space left on device|disk quota exceeded|\(os error (?:28|122)\)"
-    r"|PytorchStreamWriter failed.{0,1000}file write failed|unexpected pos \d+ vs \d+",
-    re.IGNORECASE,
-)
 
 
 class Plain(logging.Formatter):
@@ -61,7 +54,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     """Log to ``path`` and to the terminal; end the process with status 1 after an error.
 
     Errors made for people are printed as they are; any other error's traceback goes to the log
-    file and its last line to the terminal. SIGTERM ends the job where its work allows, with
+    file alone. SIGTERM ends the job where its work allows, with
     status 75.
     """
     path = Path(path)
@@ -79,19 +72,14 @@ def job_log(path: str | Path) -> Iterator[None]:
     stopping.install()
     stopping.guard()
     try:
-        with full_disk_in_words():
+        with in_words():
             yield
     except Exception as error:
         if not isinstance(error, PapertuneError) or error.__cause__ is not None:
             with suppress(OSError), open(path, "a", encoding="utf-8", opener=anybodys) as stream:
                 stream.write(shown(traceback.format_exc()))
-        if isinstance(error, PapertuneError):
-            log.error("%s\n  Log: %s", error, path)
-        elif isinstance(error, OSError):
-            where = f": {error.filename}" if error.filename else ""
-            log.error("%s%s\n  Log: %s", error.strerror or error, where, path)
-        else:
-            log.error("%s: %s (traceback in %s)", type(error).__name__, error, path)
+        told = error if isinstance(error, PapertuneError) else unknown(error)
+        log.error("%s%s%s", told, LOG_LINE, path)
         sys.exit(stopping.STATUS if isinstance(error, stopping.Interrupted) else 1)
 
 
@@ -139,40 +127,3 @@ def progress(
             log.info("%s: %d/%d (%.1f/s)", what, done, total, done / (now - start))
             last = now
     log.info("%s: %d/%d (%.1f/s)", what, done, total, done / max(time.monotonic() - start, 1e-9))
-
-
-class DiskFullError(PapertuneError):
-    """There was no room for what a job wrote."""
-
-
-@contextmanager
-def full_disk_in_words() -> Iterator[None]:
-    """Say what to do where what is done within fails for want of room.
-
-    Raises:
-        DiskFullError: a disk or a quota is full.
-    """
-    try:
-        yield
-    except PapertuneError:
-        raise
-    except Exception as error:
-        if not (said := _sign(error)):
-            raise
-        raise DiskFullError(
-            f"the disk, or your quota on it, is full ({said})",
-            where=str(getattr(error, "filename", None) or ""),
-            hint="make room where results/ and store/ lie, then run the same again: what is "
-            "finished is kept, training goes on from its newest whole checkpoint",
-        ) from error
-
-
-def _sign(error: BaseException | None) -> str:
-    """What in an error, or in one that led to it, says that there is no room."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in NUMBERS:
-            return os.strerror(error.errno)
-        if SIGNS.search(str(error)):
-            return str(error).splitlines()[0]
-        error = error.__cause__ or error.__context__
-    return ""

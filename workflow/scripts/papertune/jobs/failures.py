@@ -1,0 +1,131 @@
+"""What a run tells of its jobs that failed: which, what was wrong and where, what to do, which log."""
+
+import re
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from papertune.errors import PapertuneError, one_line, shown
+from papertune.jobs.progress import LOG_LINE
+from papertune.jobs.stopping import STATUS
+
+END = 65_536  # bytes of a log in which its last error is looked for
+SLACK = 2.0  # seconds that a file server's clock may be behind
+MOST = 20  # jobs that are named
+FIRST_WORDS = 160  # characters of an error where there are several
+_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) [\w.]+: ", re.MULTILINE)
+_STATUS = re.compile(r"non-zero exit status (-?\d+)|died with <Signals\.(SIG\w+)")
+_CRASHES = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that failed; ``said`` is whether it has told so itself, where the user reads it."""
+
+    job: str
+    words: str
+    logs: tuple[str, ...] = ()
+    said: bool = False
+
+    @property
+    def first_words(self) -> str:
+        """The beginning of its words, on one line."""
+        text = self.words.partition("\n")[0]
+        return text if len(text) <= FIRST_WORDS else f"{text[: FIRST_WORDS - 1]}…"
+
+    def __str__(self) -> str:
+        lines = [self.job, *(f"  {line}" for line in self.words.splitlines())]
+        if self.logs:
+            lines.append(f"  Log: {', '.join(self.logs)}")
+        return "\n".join(lines)
+
+
+def failure_of(
+    rule: str,
+    wildcards: Mapping[str, str],
+    logs: Sequence[str],
+    *,
+    since: float = 0.0,
+    ended: str = "",
+    here: bool = True,
+) -> Failure:
+    """What is known of a job that failed.
+
+    Args:
+        rule: Its rule.
+        wildcards: What they stand for.
+        logs: Its log, and what else there is.
+        since: When it started, in seconds since 1970: an older log is another attempt's.
+        ended: How it ended, as Snakemake or the cluster says.
+        here: Whether it ran on this terminal.
+    """
+    job = one_line(" ".join([rule, *(f"{name}={value}" for name, value in wildcards.items())]))
+    words = last_error(Path(logs[0]), since) if logs else ""
+    if not words:
+        return Failure(job, _words_of_end(ended), tuple(logs))
+    if not here and ended:
+        words += f"\n({one_line(ended)})"
+    return Failure(job, words, tuple(logs), said=here)
+
+
+def last_error(log: Path, since: float = 0.0) -> str:
+    """The error that a job ended with, as its log has it; empty where it has none of that attempt."""
+    with suppress(OSError):
+        if log.stat().st_mtime < since - SLACK:
+            return ""
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - END))
+            text = stream.read().decode("utf-8", errors="replace")
+        for found in reversed([*_LINE.finditer(text)]):
+            said, end, _ = _LINE.split(text[found.end() :], maxsplit=1)[0].partition(LOG_LINE)
+            if end and found[1] == "ERROR":
+                return shown(said)
+    return ""
+
+
+def _words_of_end(ended: str) -> str:
+    """The same of a job that could not say why it failed."""
+    found = _STATUS.search(ended)
+    number = abs(int(found[1] or 0)) if found else 0
+    name = found[2] if found and found[2] else ""
+    # a shell gives 128 and the signal's number
+    with suppress(ValueError):
+        name = name or (signal.Signals(number - 128).name if number > 128 else "")
+    again = "give the same command again: what is finished is kept"
+    if name == "SIGKILL":
+        what = "the job was killed (SIGKILL), most often because the machine's memory ran out"
+        hint = f"end what else needs memory, or run one job at a time (--cores 1); {again}"
+    elif name in _CRASHES:
+        what = f"the job crashed in a library ({name})"
+        hint = f"see the last lines of its log; {again}. If it crashes there again, report it"
+    elif name or number == STATUS:
+        what, hint = f"the job was told to stop ({name or 'SIGTERM'})", again
+    elif found:
+        what = f"the job ended with status {number} before it could say why"
+        hint = "see what it printed above; is the installation whole (make install)?"
+    else:
+        return shown(ended.strip()) or "nothing is known of how it ended"
+    return str(PapertuneError(what, hint=hint))
+
+
+def summary(failures: Iterable[Failure], waiting: int = 0) -> str:
+    """The last words of a run: all jobs that failed, and what the first one said.
+
+    ``waiting`` is how many others need what these would have made.
+    """
+    jobs = [*failures]
+    count = f"{len(jobs)} jobs failed" if len(jobs) != 1 else "1 job failed"
+    if waiting:
+        count += f", {waiting} more could not begin"
+    if not jobs:
+        return count
+    if len(jobs) == 1:
+        return f"{count}:\n{jobs[0]}"
+    alike = len({one.words for one in jobs}) == 1
+    lines = [f"  {one.job}" + ("" if alike else f": {one.first_words}") for one in jobs[:MOST]]
+    if len(jobs) > MOST:
+        lines.append(f"  … and {len(jobs) - MOST} more")
+    first = "All for the same reason" if alike else "The first"
+    return "\n".join([f"{count}:", *lines, f"{first}:", str(jobs[0])])
