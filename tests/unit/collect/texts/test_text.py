@@ -122,6 +122,8 @@ def test_what_nobody_sees_goes():
     assert (
         clean("soft\u00adware, zero\u200bwidth, a\u2060b, \ufeffx") == "software, zerowidth, ab, x"
     )
+    assert clean("شیب\u200cهای ی\u200cخ") == "شیب\u200cهای ی\u200cخ"  # they are spelt so
+    assert clean("\u200cwe\u200cb") == "web"
     assert clean("Cafe\u0301 and\xa0 space, half \ud83d pair") == "Café and space, half pair"
 
 

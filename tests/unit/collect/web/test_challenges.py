@@ -23,6 +23,8 @@ WALLS = r"""
 <p>Your IP address has been blocked because of automated requests</p> ⇒ captcha
 <title>ScienceDirect</title><h1>There was a problem providing the content you requested</h1> ⇒ Elsevier
 <title>Cookie Absent</title><p>Your browser must accept cookies.</p> ⇒ cookies
+<title>Error - Cookies Turned Off</title><p>This site needs cookies.</p> ⇒ cookies
+<title>x</title><p>Please enable JS</p><script src="https://ct.captcha-delivery.com/c.js"></script> ⇒ DataDome
 <title>Cookies required</title><p>Please enable cookies.</p> ⇒ cookies
 <title>Verification Required</title><p>Please complete the challenge below.</p> ⇒ security check
 <title>Security Verification</title><p>Please wait.</p> ⇒ security check

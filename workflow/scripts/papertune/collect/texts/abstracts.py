@@ -83,7 +83,9 @@ def best_abstract(html: str, url: str) -> Found | None:
     found = _judged(_candidates(soup, html, url, news), soup)
     if not found or found[0].truncated:
         found += _judged(((text, "section") for text in sections(soup, margin=True)), soup)
-    described = [] if news else list(_descriptions(soup))
+    if _are_several(found, soup):
+        found = [one for one in found if one.is_sure]
+    described = [] if news else list(_descriptions(soup, found[0].text if found else ""))
     whole = _judged(described, soup, is_description)
     if not found:
         cut = [text for text, _ in described if is_unfinished(clean(text))]
@@ -176,12 +178,24 @@ def _candidates(soup: BeautifulSoup, html: str, url: str, news: bool) -> Iterato
     yield from ((text, "section") for text in sections(soup, named=not news))
 
 
-def _descriptions(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
-    """Descriptions of the page that are about its paper: most describe the site."""
-    title = bare_title(soup)
+def _are_several(found: list[Found], soup: BeautifulSoup) -> bool:
+    """A list of papers, each with its abstract."""
+    if is_scholarly(soup) or any(one.is_sure for one in found):
+        return False
+    apart: list[str] = []
+    for said in sorted((letters(one.text) for one in found), key=len, reverse=True):
+        if not any(said[:200] in other for other in apart):
+            apart.append(said)
+    return len(apart) > 2 and not is_about(found[0].text, bare_title(soup))
+
+
+def _descriptions(soup: BeautifulSoup, beginning: str) -> Iterator[tuple[str, str]]:
+    """Descriptions of the page that are about its paper, or begin as a text does: most describe the site."""
+    title, start = bare_title(soup), letters(beginning)[:100]
     for name, content in _metas(soup, _DESCRIPTIONS):
         og = name.startswith("og:")
-        if is_about(content, title) or (og and is_study(clean(content))):
+        begun = len(start) > 60 and letters(clean(content)).startswith(start)
+        if begun or is_about(content, title) or (og and is_study(clean(content))):
             yield content, name if og else f"meta:{name}"
 
 

@@ -5,6 +5,7 @@ the summaries for others than its readers. Real sentences about keywords and rig
 """
 
 import re
+from itertools import islice
 
 from papertune.collect.texts.languages import (
     ABSTRACT,
@@ -13,6 +14,7 @@ from papertune.collect.texts.languages import (
     language_among,
     language_of,
 )
+from papertune.collect.texts.text import letters
 
 _YEAR = r"(?:19|20)\d\d"
 _PUBLISHERS = (
@@ -122,6 +124,11 @@ _LABEL = re.compile(
     r"|Argumentation|Algebra|Domains?|Machines?|Types?|Classes|Class|Reasoning|Meaning|Art|Painting"
     r"|Concepts?|Nouns?|Dialectical|Harmonic|Rewriting|Games?|Thinking|Mathematics|Solvers?)\b)"
 )
+# as INSPIRE says whose abstract it is
+_OWNER = re.compile(
+    r"^\((?:arXiv|APS|IOP|AIP|SISSA|author|publication|Elsevier|Springer)\) (?=[A-Z])"
+)
+_ELLIPSIS = re.compile(r"\.\.\.|…")
 _SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Z])")
 _MOST_RIGHTS, _MOST_TERMS = 700, 1500
 _SHORTEST = 60  # letters; less was no abstract with something behind it
@@ -133,7 +140,7 @@ def trimmed(text: str) -> str:
     Args:
         text: It was cleaned before.
     """
-    text = without_label(text)
+    text = _OWNER.sub("", once(without_label(text)), count=1)
     start = _FIRST.match(text)
     if start and re.search(_YEAR, start[0]) and len(text) - start.end() > _SHORTEST:
         text = text[start.end() :]
@@ -145,6 +152,20 @@ def trimmed(text: str) -> str:
 def without_label(text: str) -> str:
     """A text without the word "Abstract" before it; a sentence about the abstract keeps it."""
     return _LABEL.sub("", text, count=1)
+
+
+def once(text: str) -> str:
+    """A text without its own beginning before it, which pages show until one asks for more."""
+    for ellipsis in islice(_ELLIPSIS.finditer(text, _SHORTEST), 3):
+        before, behind = letters(text[: ellipsis.start()]), text[ellipsis.end() :]
+        # the last word before may be half a word
+        if letters(behind[: 2 * ellipsis.start()]).startswith(before[: max(len(before) - 12, 40)]):
+            return behind.strip()
+    half, odd = divmod(len(said := letters(text)), 2)
+    if not odd and half > 2 * _SHORTEST and said[:half] == said[half:]:
+        places = [place for place, one in enumerate(text) if letters(one)]
+        return text[places[half] :]
+    return text
 
 
 def own_abstract(text: str, title: str) -> str:

@@ -16,7 +16,7 @@ ABSTRACT = (
 KEYWORDS = (
     r"关键词|关键字|關鍵[词詞字]|キーワード|키워드|주제어|핵심어|ключевые слова|ключові слова"
     r"|avainsanat|asiasanat|λέξεις[- ]κλειδιά|(?:ال)?كلمات (?:ال)?مفتاحية|الكلمات الدالة"
-    r"|کلید ?واژه|מילות מפתח|मुख्य शब्द|कुंजी ?शब्द|từ khóa|คำสำคัญ"
+    r"|کلید[ \u200c]?واژه|מילות מפתח|मुख्य शब्द|कुंजी ?शब्द|từ khóa|คำสำคัญ"
     r"|anahtar (?:kelimeler|sözcükler)|nøkkelord|nyckelord|trefwoorden|palabras clave"
     r"|palavras[- ]chave|mots[- ]clés|parole chiave|słowa kluczowe|klíčová slova|kulcsszavak"
     r"|schlüssel(?:wörter|begriffe)|schlagwörter"

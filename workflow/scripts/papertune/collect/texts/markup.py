@@ -24,8 +24,14 @@ HEADING = re.compile(
     r"^\W*(?:\d+\.?\s+)?(?:(?:(?:author'?s?'?|english|paper|article) )?abstracts?"
     r"|(?:(?:english|paper|article) )?summary"
     rf"|r\s?i\s?a\s?s\s?s\s?u\s?n\s?t\s?o|{ABSTRACT})"
-    r"(?:\s*/\s*\w+)?\W*$",
+    r"(?:\s*/\s*\w+|\s*[\[(]\w{2,12}[\])])?\W*$|^dc\.description\.abstract(?:\[\w+\])?\W*$",
     re.IGNORECASE,
+)
+# summaries of a paper that are none of its abstract: for others than its readers, by others, by machines
+_ASIDE = (
+    r"(?:plain[- ]language|lay|lay[- ]?person'?s|non[- ]?technical|author'?s?'?|short|simple) summary"
+    r"|lay abstract|(?:ai|machine|automatic(?:ally)?)\b.{0,20}\b(?:summary|abstract|highlights)\W*$"
+    r"|elife (?:digest|assessment)|impact statement|tl;?dr"
 )
 # a part of the page that is no abstract although it stands within one or is called one
 OTHER = re.compile(
@@ -39,8 +45,8 @@ OTHER = re.compile(
     r"|(?:\d{4} )?(?:msc|ams|jel|pacs|udc)\b|keyphrases|significance statement|editor'?s'? (?:note|summary)"
     r"|\d+\.? introduction|i\. introduction|article (?:history|info)|dates?\W*$|received\b"
     r"|supplement(?:al|ary) (?:mater|info)|associated (?:content|data)|funding"
-    r"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language|(?:lay"
-    r"|author'?s?'?) summary|teaser\b"
+    rf"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language|{_ASIDE}|teaser\\b"
+    r"|(?:competing|conflicts? of) interests?\b|author declarations?\b|data availability"
     r"|related\b|recommend|similar\b|cited by|metrics\b|download|export|share\b"
     r"|author(?:s|\b.* information| biograph)|about the authors?|notes?\b|published|doi\b|keywords)",
     re.IGNORECASE,
@@ -52,7 +58,7 @@ LABEL_OF_OTHER = re.compile(
     r"|(?:graphical|visual|video) abstract|ccs concepts|general terms|acm reference format|keyphrases"
     r"|(?:\d{4} )?(?:msc|ams|jel|pacs|udc|mesh)\b.{0,40}|(?:(?:mathematics|physics|medical|mesh) )?subject"
     r" (?:headings?|areas?|terms?|descriptors?|classifications?).{0,20}|categories and subject descriptors"
-    r"|plain[- ]language summary|(?:lay|author'?s?'?) summary|significance statement|teaser|tl;?dr"
+    rf"|{_ASIDE}|significance statement|teaser"
     r"|how to cite.{0,20}"
     r"|(?:about the )?authors?|(?:author )?bio(?:s|graph(?:y|ies))?|authors?'? information"
     r"|acknowledge?ments?"
@@ -132,7 +138,10 @@ def inner_text(element: Tag) -> str:
     replace_formulas(part)
     drop(part, _UNWANTED)
     for small in part.find_all(["a", "span", "p", "div", "label", "li"]):
-        if not is_gone(small) and _MORE.match(short_text(small)):
+        if is_gone(small):
+            continue
+        said = short_text(small)
+        if _MORE.match(said) or (said in ("...", "…") and _goes_on(small)):
             small.decompose()
     for box in part.find_all(["div", "p", "ul", "section", "dl", "span"], class_=True):
         names = set().union(*map(words_of, box["class"])) if not is_gone(box) else set()
@@ -146,13 +155,18 @@ def inner_text(element: Tag) -> str:
         if HEADING.match(text) and not (_SUMMARY.match(text) and _words_before(heading, _SOME)):
             heading.decompose()
         elif heading.name in HEADINGS or _is_titled(heading):
-            if len(text) > 80:
-                heading.decompose()
+            if len(text) > 80 or (heading.name == "h1" and len(text.split()) > 5):
+                heading.decompose()  # the title
             elif text:
                 heading.replace_with(f" {label(text)} ")
     markup = scripts(part.decode_contents())
     # every tag goes here; what is escaped in the text stays escaped until it is cleaned
     return re.sub(r"<[^>]*+>?", "", BLOCK_TAG.sub(" ", markup))
+
+
+def _goes_on(element: Tag) -> bool:
+    """More of the text stands behind an element in its line, shown or hidden."""
+    return sum(len(one.get_text().strip()) for one in islice(element.next_siblings, 4)) > _SOME
 
 
 def _cut_at_other(part: Tag) -> None:
@@ -218,6 +232,10 @@ def text_after(heading: Tag) -> str:
         if not name:
             parts.append(escape(str(sibling), quote=False))
             continue
+        if name in ("footer", "nav"):
+            break
+        if heading.name in ("td", "th") and "".join(parts).strip():
+            break  # the cells behind its text say which language it is in
         much = sum(map(len, parts)) > _MUCH
         heads = [sibling] if name in HEADINGS else sibling.find_all(HEADINGS)
         if any(head.name <= rank or OTHER.match(head.get_text()) for head in heads):

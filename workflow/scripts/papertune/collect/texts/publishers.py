@@ -71,7 +71,7 @@ _TAGS = {"section-title": "title", "simple-para": "p", "abstract-sec": "div", "i
 _DECODER = json.JSONDecoder(strict=False)
 _ARTICLES = words(
     "ScholarlyArticle Article TechArticle Report CreativeWork Thesis MedicalScholarlyArticle"
-    " Chapter PublicationIssue"
+    " Chapter PublicationIssue Dataset"
 )
 _KEYS = ("abstract", "abstractText", "paperAbstract", "abstract_text", "articleAbstract")
 # OpenReview wraps values: {"abstract": {"value": "…"}}

@@ -34,6 +34,7 @@ _BLOCKS = words("p div td dd blockquote section article main li center font")
 _INLINE_LABEL = re.compile(rf"^\s*(?:abstract|{ABSTRACT})\s*[:：.—–-]+\s*\w", re.IGNORECASE)
 _MENUS = words("navigation tablist tab menu menubar menuitem")
 _ABSTRACT = re.compile(r"\W*abstract\W*$", re.IGNORECASE)
+_REVIEWED = re.compile(r"\b(?:Strengths|Weaknesses|Soundness|Official Review|Rating|Confidence)\b")
 _SEVERAL = 4  # headings of one paper's abstract: in menus, in languages
 _LONGEST = 6000  # letters of a paragraph
 
@@ -64,9 +65,12 @@ def sections(soup: BeautifulSoup, *, margin: bool = False, named: bool = True) -
         return  # a list of papers
     for string in strings:
         heading = _whole_heading(string)
+        tab = _tab_of(soup, string)
+        if tab is not None and is_here(tab) and not is_headed_other(tab):
+            yield markup.inner_text(tab)
         if heading is None or not is_here(heading) or _is_in_menu(heading):
             continue
-        if not named and not _ABSTRACT.match(string):
+        if not _ABSTRACT.match(string) and (not named or _is_in_review(heading)):
             continue
         text = markup.text_after(heading)
         around = heading.parent if not text.strip() else None
@@ -100,6 +104,24 @@ def _is_in_menu(heading: Tag) -> bool:
         if len(others) > 1 and sum(len(one.get_text(strip=True)) < 40 for one in others) > 1:
             return True
     return any(parent.get("role") in _MENUS for parent in (heading, *islice(heading.parents, 12)))
+
+
+def _tab_of(soup: BeautifulSoup, string: NavigableString) -> Tag | None:
+    """The part of the page that a menu's entry of this name opens."""
+    link = string.find_parent("a")
+    name = str(link.get("href") or "") if link is not None else ""
+    tab = soup.find(id=name[1:]) if len(name) > 1 and name[0] == "#" else None
+    return tab if isinstance(tab, Tag) and tab.find("h1") is None else None
+
+
+def _is_in_review(heading: Tag) -> bool:
+    """What a reviewer says that the paper says."""
+    for parent in islice(heading.parents, 3):
+        if parent.name == "body" or parent.find("h1") is not None:
+            return False
+        if _REVIEWED.search(parent.get_text(" ")[:20000]):
+            return True
+    return False
 
 
 def _is_named_abstract(element: Tag) -> bool:

@@ -29,7 +29,8 @@ ATTRIBUTES = r"(?:\s++[\w:-]++\s*+=[^<>]*+|\s*+/?)"
 BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){ATTRIBUTES}>", re.IGNORECASE)
 _INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){ATTRIBUTES}>", re.IGNORECASE)
 _INVISIBLE = re.compile(
-    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc"
+    "(?<![\u0600-\u06ff\u0700-\u0dff])[\u200c\u200d]"  # they spell words of Persian and of India
+    "|[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc"
     "\ud800-\udfff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
 # ligatures, and the alphabets of mathematics

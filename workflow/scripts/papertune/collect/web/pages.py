@@ -41,7 +41,8 @@ CHALLENGES: dict[str, tuple[str, str]] = {
     "security check": (r"(?:security|human) (?:check|verification)|verification required!?", ""),
     "Elsevier": ("", "there was a problem providing the content you requested"),
     "cookies": (
-        r"cookies? (?:absent|(?:are |is )?(?:required|disabled|needed)|not (?:supported|enabled))",
+        r"(?:error - )?cookies? (?:absent|turned off"
+        r"|(?:are |is )?(?:required|disabled|needed)|not (?:supported|enabled))",
         "",
     ),
     "bot check": (r"bot (verification|detection)|robot check|validate user|are you a robot\?", ""),
@@ -55,7 +56,7 @@ CHALLENGES: dict[str, tuple[str, str]] = {
         'id="px-captcha"',
     ),
     "Google": (r"https?://scholar\.google\S+|sorry\W*", ""),
-    "DataDome": ("", "geo[.]captcha-delivery[.]com"),
+    "DataDome": ("", "captcha-delivery[.]com"),
     "Sucuri": ("", "sucuri_cloudproxy"),
     "Kasada": ("", "kpsdk"),
 }
