@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from papertune.collect.listings.pdf_folder import list_documents
-from papertune.collect.texts.pdf import PdfError, abstract_of, read_pdf
+from papertune.collect.texts.pdf import PdfError, read_pdf
+from papertune.collect.texts.pdf_front import abstract_of
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
 from papertune.records import Document, Rejection
@@ -69,7 +70,8 @@ def write_pdf(
 
 @pytest.mark.parametrize("interleaved", [False, True])
 def test_two_columns_are_read_one_after_the_other(tmp_path, interleaved):
-    title, text = read_pdf(write_pdf(tmp_path / "a.pdf", interleaved=interleaved, pages=3))
+    paper = read_pdf(write_pdf(tmp_path / "a.pdf", interleaved=interleaved, pages=3))
+    title, text = paper.title, paper.text
     found = re.findall(r"([LR])(\d)x(\d+)", text)
     places = [(int(page), "LR".index(side), int(number)) for side, page, number in found]
     assert len(places) == 3 * 2 * 54
@@ -86,11 +88,11 @@ def test_words_broken_at_line_ends_are_whole_and_references_are_cut(tmp_path):
     last = ("Words may be bro-", "ken, a state-of-the-", "art one stays, as does the Moller-")
     last += ("Plesset method. A state-of-the-art one is known.", "", "References")
     last += ("[1] A. Writer. A cited work. 2019.",)
-    text = read_pdf(write_pdf(tmp_path / "a.pdf", last=last))[1]
+    text = read_pdf(write_pdf(tmp_path / "a.pdf", last=last)).text
     assert "Words may be broken, a state-of-the-art one stays" in text
     assert text.endswith("the Moller-Plesset method. A state-of-the-art one is known.")
     appendix = ("", "Appendix A", "More of it.")
-    text = read_pdf(write_pdf(tmp_path / "b.pdf", last=(*last, *appendix)))[1]
+    text = read_pdf(write_pdf(tmp_path / "b.pdf", last=(*last, *appendix))).text
     assert "cited work" not in text
     assert text.endswith("More of it.")
 
@@ -113,7 +115,7 @@ def test_abstracts_of_papers_of_several_houses(before, after):
 def test_the_title_in_the_metadata_counts_if_the_first_page_has_it(tmp_path):
     author = "Anna Author and Ben Writer"
     for named, title in (("Microsoft Word - draft.docx", TITLE), (author, author)):
-        assert read_pdf(write_pdf(tmp_path / "a.pdf", title=named))[0] == title
+        assert read_pdf(write_pdf(tmp_path / "a.pdf", title=named)).title == title
 
 
 def write_locked(path: Path) -> Path:
@@ -220,7 +222,8 @@ FIXTURES = os.environ.get("PAPERTUNE_FIXTURES", "")
 
 @pytest.mark.skipif(not FIXTURES, reason="PAPERTUNE_FIXTURES names no folder of saved papers")
 def test_saved_papers():
-    title, text = read_pdf(Path(FIXTURES) / "pdf" / "pdfminer_naacl06-shinyama.pdf")
+    paper = read_pdf(Path(FIXTURES) / "pdf" / "pdfminer_naacl06-shinyama.pdf")
+    title, text = paper.title, paper.text
     assert title.startswith("Preemptive Information Extraction")
     abstract = abstract_of(text)
     assert abstract.startswith("We are trying") and abstract.endswith("reasonably good results.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from urllib.parse import quote
 
 from papertune.collect.identifiers import document_id
 from papertune.collect.texts.is_abstract import is_cut
-from papertune.collect.texts.pdf import abstract_of, read_pdf
+from papertune.collect.texts.pdf import Paper, read_pdf
+from papertune.collect.texts.titles import similarity
 from papertune.errors import CollectError
 from papertune.files import whole
 from papertune.jobs.apart import Unread
@@ -23,6 +25,8 @@ from papertune.study.nearby import near_names
 if TYPE_CHECKING:
     from papertune.collect.web.session import PoliteSession
     from papertune.study.settings.listings import PdfsSource
+
+_SAME = 0.9  # of two titles of one number
 
 
 def list_documents(
@@ -37,8 +41,13 @@ def list_documents(
         CollectError: there is no such folder, or no PDF in it.
     """
     folder, files = _files(source, year)
+    read = _Read()
     for path in files:
-        yield _document(session, path, path.relative_to(folder).as_posix(), source, year)
+        twin = read.twin_of(path)
+        if twin:
+            yield Rejection("list", str(path), "duplicate", f"the same file as {whole(str(twin))}")
+            continue
+        yield _document(session, path, path.relative_to(folder).as_posix(), source, year, read)
 
 
 def look(source: PdfsSource, year: int) -> None:
@@ -68,27 +77,57 @@ def _files(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
     return folder, files
 
 
+class _Read:
+    """Which files were read, by what is in them."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Path] = {}
+        self.papers: dict[str, list[tuple[str, Path]]] = {}
+
+    def twin_of(self, path: Path) -> Path | None:
+        """The file with the same bytes that came before; one that cannot be read has none."""
+        try:
+            with path.open("rb") as stream:
+                said = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            return None
+        first = self.files.setdefault(said, path)
+        return first if first != path else None
+
+    def paper_of(self, path: Path, paper: Paper) -> Path | None:
+        """The file of the same number and title that came before: errata and supplements differ in one."""
+        known = self.papers.setdefault(paper.number, []) if paper.number else []
+        for title, other in known:
+            if similarity(title, paper.title) > _SAME:
+                return other
+        known.append((paper.title, path))
+        return None
+
+
 def _document(
-    session: PoliteSession, path: Path, name: str, source: PdfsSource, year: int
+    session: PoliteSession, path: Path, name: str, source: PdfsSource, year: int, read: _Read
 ) -> Document | Rejection:
-    limits = source.model_dump(include={"max_pages", "max_megabytes", "max_seconds"})
+    limits = source.model_dump(include={"part", "max_pages", "max_megabytes", "max_seconds"})
     if whole(name) != name:
         return Rejection("list", str(path), "unreadable", "its name is not UTF-8; rename it")
     reason = detail = ""
+    paper = Paper("", "")
     try:
         state = path.stat()
-        title, text = session.readers.read(
+        made = session.readers.read(
             read_pdf,
             path,
             of=f"{path.absolute()} {state.st_size} {state.st_mtime_ns}",
             seconds=source.max_seconds,
             **limits,
         )
-        text = abstract_of(text) if source.part == "abstract" else text
-        if not text:
-            reason, detail = "no_abstract", "the text has no headed abstract"
-        elif source.part == "abstract" and is_cut(text):
-            reason, detail = "truncated", text[-200:]
+        paper = Paper(**made)
+        if not paper.text:
+            reason, detail = "no_abstract", "none was found on its first pages"
+        elif source.part == "abstract" and is_cut(paper.text):
+            reason, detail = "truncated", paper.text[-200:]
+        elif twin := read.paper_of(path, paper):
+            reason, detail = "duplicate", f"the same paper as {whole(str(twin))}: {paper.number}"
     except Unread as error:
         reason, detail = error.reason, "; ".join(filter(None, (error.what, error.hint)))
     except OSError as error:
@@ -99,5 +138,11 @@ def _document(
     identity = document_id(f"pdf:{quote(f'{year}/{name}' if year else name)}")
     category = flat(composed(name.rpartition("/")[0].partition("/")[0]))
     return Document(
-        identity, title or path.stem, name, year, text, found_by="listing", category=category
+        identity,
+        paper.title or path.stem,
+        name,
+        year,
+        paper.text,
+        found_by="listing",
+        category=category,
     )

@@ -6,14 +6,15 @@ heads by what comes back on other pages.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, pairwise
 from operator import itemgetter
 from statistics import median
 
-Letter = tuple[str, float, float, float, float]  # character, left, bottom, right, top
+# character, left, bottom, right, top, font
+Letter = tuple[str, float, float, float, float, str]
 _NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", re.I)
 
 
@@ -22,7 +23,8 @@ class Line:
     """A line of one column, in points from the page's lower left corner.
 
     ``size`` is the height of its letters, ``margin`` says that it stands where running heads do,
-    ``apart`` that a paragraph begins with it, ``first`` that its column does.
+    ``apart`` that a paragraph begins with it, ``first`` that its column does; ``note`` that it stands in
+    small type at its foot. ``font`` is that of most of its letters, where it was asked for.
     """
 
     text: str
@@ -34,6 +36,8 @@ class Line:
     margin: bool = False
     apart: bool = False
     first: bool = False
+    note: bool = False
+    font: str = ""
 
     @property
     def size(self) -> float:
@@ -43,8 +47,17 @@ class Line:
 
 def lines_of(letters: Iterable[Letter], page: int, width: float, height: float) -> list[Line]:
     """A page's lines in the order in which they are read."""
-    columns = _columns(_pieces(letters, page), width)
-    lines = [line for column in columns for line in _spaced(_rows(column))]
+    pieces = _without_line_numbers(_pieces(letters, page))
+    columns = _columns(pieces, width)
+    parts = [_beside(column) if page < 2 else [column] for column in columns]  # it may have a cover
+    lines = []
+    usual = usual_size(pieces)
+    for column in parts:
+        for place, part in enumerate(column):
+            found = list(_spaced(_rows(part)))
+            found[0].apart = place > 0
+            _mark_notes(found, usual, 0.35 * height)
+            lines += found
     for line in lines:
         line.margin = line.bottom > 0.9 * height or line.top < 0.1 * height
     return lines
@@ -53,7 +66,8 @@ def lines_of(letters: Iterable[Letter], page: int, width: float, height: float) 
 def _pieces(letters: Iterable[Letter], page: int) -> list[Line]:
     """Runs of letters on one line without a gap that may be a gutter."""
     pieces: list[Line] = []
-    for char, x0, y0, x1, y1 in letters:
+    votes = 0
+    for char, x0, y0, x1, y1, font in letters:
         last = pieces[-1] if pieces else Line("", 0, 0, -1, 0)
         if char.isspace():
             last.text = f"{last.text.rstrip()} "
@@ -64,13 +78,92 @@ def _pieces(letters: Iterable[Letter], page: int) -> list[Line]:
             or x0 - last.right > 0.8 * last.size
             or x0 < last.right - 2 * last.size
         ):
-            last = Line("", x0, y0, x1, y1, page)
+            last, votes = Line("", x0, y0, x1, y1, page, font=font), 0
             pieces.append(last)
         elif y1 - y0 > 1.15 * last.size:  # an index or a power makes the line no higher
             last.bottom, last.top = y0, y1
         last.right = max(last.right, x1)
         last.text += char
+        votes += 1 if font == last.font else -1
+        if votes < 0:
+            last.font, votes = font, 1
     return [replace(piece, text=piece.text.strip()) for piece in pieces]
+
+
+def _without_line_numbers(pieces: list[Line]) -> list[Line]:
+    """Without the numbers that manuscripts have beside their lines: outside of the text, counting on."""
+    numbers = [piece for piece in pieces if re.fullmatch(r"\d{1,4}", piece.text)]
+    text = [piece for piece in pieces if len(piece.text) > 20]
+    if len(numbers) < 4 or not text:
+        return pieces
+    left = sorted(piece.left for piece in text)[len(text) // 10]
+    right = sorted(piece.right for piece in text)[-1 - len(text) // 10]
+    dropped: set[int] = set()
+    for side in (
+        [piece for piece in numbers if piece.right <= left + 1],
+        [piece for piece in numbers if piece.left >= right - 1],
+    ):
+        side.sort(key=lambda piece: -piece.top)
+        steps = Counter(int(b.text) - int(a.text) for a, b in pairwise(side))
+        step, often = steps.most_common(1)[0] if steps else (0, 0)
+        if often >= 0.8 * (len(side) - 1) and (
+            (step == 1 and often > 6) or (step in (5, 10) and often > 2)
+        ):
+            dropped.update(map(id, side))
+    return [piece for piece in pieces if id(piece) not in dropped]
+
+
+def _beside(column: list[Line]) -> list[list[Line]]:
+    """An abstract apart from what stands left of it: history and keywords, or the authors.
+
+    Rows of which the right parts begin at the same place and are prose are two columns, although no
+    gutter goes on to the foot of the page.
+    """
+    rows: list[list[Line]] = []
+    for piece in sorted(column, key=lambda one: (-one.top, one.left)):
+        if rows and min(rows[-1][0].top, piece.top) - max(
+            rows[-1][0].bottom, piece.bottom
+        ) > 0.5 * min(rows[-1][0].size, piece.size):
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    starts = Counter(
+        round(piece.left / 2)
+        for row in rows
+        if len(row) > 1
+        for piece in row
+        if len(piece.text) >= 30
+    )
+    if not starts or starts.most_common(1)[0][1] < 3:
+        return [column]
+    edge = 2 * starts.most_common(1)[0][0] - 2
+    inside = [
+        all(piece.right < edge or edge <= piece.left for piece in row)
+        and (len(row) > 1 or edge <= row[0].left < edge + 30 or row[0].right < edge)
+        for row in rows
+    ]
+    # the run of rows around those that have both
+    both = [
+        at
+        for at, row in enumerate(rows)
+        if inside[at] and len(row) > 1 and any(abs(piece.left - edge - 2) < 4 for piece in row)
+    ]
+    if len(both) < 3:
+        return [column]
+    start, end = both[0], both[-1] + 1
+    while end < len(rows) and inside[end] and edge <= rows[end][0].left:
+        end += 1
+    if not all(inside[start:end]):
+        return [column]
+    block = [piece for row in rows[start:end] for piece in row]
+    left = [piece for piece in block if piece.right < edge]
+    right = [piece for piece in block if piece.left >= edge]
+    prose = sum(len(piece.text) for piece in right if len(piece.text) > 30)
+    if prose < 200 or len(left) < 2:
+        return [column]
+    above = [piece for row in rows[:start] for piece in row]
+    below = [piece for row in rows[end:] for piece in row]
+    return [part for part in (above, left, right, below) if part]
 
 
 def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
@@ -158,18 +251,43 @@ def _spaced(lines: list[Line]) -> Iterator[Line]:
         yield replace(line, apart=apart)
 
 
+def usual_size(lines: list[Line]) -> float:
+    """The size of most of a page's letters."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[round(line.size, 1)] += len(line.text)
+    return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
+def _mark_notes(column: list[Line], usual: float, below: float) -> None:
+    """Mark the footnotes and captions at the foot of a column: the text goes on in the next one."""
+    start = len(column)
+    while start and column[start - 1].size < 0.9 * usual:
+        start -= 1
+    for line in column[start:] if start else []:
+        line.note = column[start].top < below
+
+
 def without_furniture(pages: list[list[Line]]) -> list[Line]:
-    """The lines of all pages without running heads, feet and page numbers."""
-    margins: Counter[str] = Counter()  # on how many pages a line stands there
+    """The lines of all pages without running heads, feet and page numbers.
+
+    A title stands larger above its text than at the head of the other pages.
+    """
+    heads: dict[str, list[float]] = defaultdict(list)  # the sizes of a line that stands there
     for lines in pages:
-        margins.update({_shape(line) for line in lines if line.margin})
+        for name, size in {shape(line): line.size for line in lines if line.margin}.items():
+            heads[name].append(size)
     return [
         line
         for line in chain.from_iterable(pages)
-        if not line.margin or not (_NUMBER.fullmatch(line.text) or margins[_shape(line)] > 1)
+        if not line.margin
+        or not (
+            _NUMBER.fullmatch(line.text)
+            or (len(heads[shape(line)]) > 1 and line.size < 1.2 * min(heads[shape(line)]))
+        )
     ]
 
 
-def _shape(line: Line) -> str:
-    """A line without its numbers: ``12 A. Writer et al.`` stands on every second page."""
+def shape(line: Line) -> str:
+    """A line without its numbers, as running heads come again: ``12 A. Writer et al.``"""
     return re.sub(r"\d+|\W+", " ", line.text).strip().lower()

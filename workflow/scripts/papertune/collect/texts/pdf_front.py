@@ -1,0 +1,277 @@
+"""Title and abstract of a paper, on its first pages.
+
+A title is the largest text that is none of what else stands large there: the journal, the kind of
+article, a number. An abstract has a heading, or it is the paragraph between the authors, with the dates
+of a manuscript, and the keywords or the introduction; or it is set in bold before a text that is not.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby, pairwise
+
+from papertune.collect.texts.endings import own_abstract
+from papertune.collect.texts.is_abstract import is_abstract, is_unfinished
+from papertune.collect.texts.languages import ABSTRACT, KEYWORDS, language_among, language_of
+from papertune.collect.texts.pdf_layout import Line, usual_size
+from papertune.collect.texts.pdf_text import joined, paragraphs, paragraphs_of, plain
+from papertune.collect.texts.text import clean, letters
+from papertune.sentences import composed, is_spaceless, word_count
+
+_FRONT = 12_000  # letters in which an abstract begins
+_LONGEST = 4_000  # letters of an abstract; more is a summary that goes on into the text
+_ABSTRACT = re.compile(
+    r"(?:^|\n)[ \t]*(?:\d\.?[ \t]+)?(?:A\s?BSTRACT|Abstract|SUMMARY|Summary|SYNOPSIS|Synopsis)"
+    r"(?:[ \t]*+[:.—–-]++[ \t]*+|[ \t]*+\n++|[ \t]++(?=[A-Z]))"
+    r"|(?:^|\n)[ \t]*(?:A B S T R A C T|S U M M A R Y|a b s t r a c t|S Y N O P S I S)\s*+[:.]?\s*+"
+    rf"|(?:^|\n)[ \t]*[\[【〔（(]?(?i:{ABSTRACT})(?:[\]】〕）)]|[ \t]*+[:：.—–]|[ \t]*+\n)\s*"
+    # in bold before the first sentence
+    r"|(?:^|\n)(?:Zusammenfassung|Kurzfassung|Résumé|Resumen|Resumo|Riassunto|Sommario|Samenvatting"
+    r"|Sammendrag|Sammanfattning|Streszczenie|Аннотация) (?=[A-ZÀ-ÞА-Я])"
+)
+_INTRODUCTION = (
+    r"(?:(?:1|I|1\.|I\.|§ ?1\.?)\s+(?!.{0,80}\. \. \.)[A-ZÀ-ÞА-Я]"
+    r"|(?:I ?n ?t ?r ?o ?d ?u ?c ?t ?i ?o ?n|Einleitung|Einführung|Introducción|Introdução|Introduzione"
+    r"|Inleiding|Inledning|Введение|Wstęp)\b|[1一][.、 ]? ?[\u3400-\u9fff])"
+)
+_TERMS = (
+    rf"(?:(?:author )?key\s?-?words?\b|[\[【〔（(]?(?:{KEYWORDS})"
+    r"|index terms\b|ccs concepts\b|categories and subject\b|general terms\b"
+    r"|(?:PACS|MSC|JEL|AMS|UDC)\b|(?:(?:19|20)\d\d )?(?:AMS |mathematics )?subject classification)"
+)
+_ABSTRACT_ENDS = re.compile(
+    rf"(?<!\s)[^\S\n]*+\n\s*+(?:{_TERMS}|{_INTRODUCTION}"
+    r"|acm reference\b|permission to make"
+    r"|(?:©|copyright)|[*∗†‡]\s?(?:corresponding|equal)|corresponding authors?\b|nomenclature\b"
+    r"|(?:table of )?contents\b|inhaltsverzeichnis|sommaire|table des mati|índice|sumário|目录"
+    r"|article (?:info|history)\b|a r t i c l e|received:? |available online"
+    r"|e-?mail(?: address(?:es)?)?:|doi\b|https?://(?:dx\.)?doi\.org|author note|this work is licensed)",
+    re.IGNORECASE,
+)
+# what stands below an abstract that has no heading
+_CLOSES = re.compile(rf"(?:{_TERMS}|{_INTRODUCTION}|doi ?:|https?://(?:dx\.)?doi\.org)", re.I)
+_CLOSES_INSIDE = re.compile(r"(?<=[.!?]) (?:PACS|Key ?words|Keywords|MSC|CCS) ?[\w ]{0,12}:", re.I)
+# the dates of a manuscript, above one that has none
+_DATED = re.compile(
+    r"(?:^|[\s(])\(?(?:Dated|Received|Submitted|Accepted|Published|Revised)\b[^.]{0,40}?"
+    r"(?:\d{1,2} [A-Z][a-z]+|[A-Z][a-z]+ \d{1,2},) ?(?:19|20)\d\d[^.]{0,150}\)?\.?$"
+)
+_NOTE = re.compile(
+    r"^\W*(?:(?:the )?authors? (?:thanks?|(?:is|are) grateful|gratefully)|(?:we|i) thank\b|supported by\b"
+    r"|(?:this|the) (?:work|research|study|paper|article|project) (?:was|is|has been|were) (?:partly |"
+    r"partially |financially )?(?:supported|funded|licen[cs]ed|distributed|published|to appear|accepted"
+    r"|available)"
+    r"|(?:contents )?lists? available|manuscript received|permission|copyright|©|corresponding|e-?mail"
+    r"|correspondence|this is (?:an open|a pre-?print|the)|preprint|to appear|note:|draft\b|reprint"
+    r"|accepted (?:for|by|to)|published|\d* ?(?:department|dept|school|faculty|institute?|university|college"
+    r"|laborator)\w*\b.{0,80},|acknowledge?ments?|how to cite|cite (?:this|as)|citation:|editors?:"
+    r"|academic editor|received\b|keywords?\b|contents\b|table of contents|figure \d|fig\. ?\d|table \d"
+    r"|dedicated to|downloaded|[∗*†‡§¶]|\(?some figures)",
+    re.IGNORECASE,
+)
+_NO_TITLE = re.compile(
+    r"untitled|undefined|microsoft|\.(?:docx?|tex|dvi|pdf|indd|fm|ps|rtf|odt|qxd|eps|wpd)\b|template"
+    r"|^\s*(?:title|paper|document|manuscript|main|article|full ?text|layout|presentation|slide"
+    r"|no title(?: given)?|new|draft|final|version|\d++)\s*+\d*+\s*+$|^(?:doi|arxiv|pii|ssrn)?:?\s*10\.\d{4}"
+    r"|^(?:arxiv|pii|hal|doi)\s?[:-]|proceedings of|\b\d+\.\.\d+$|powerpoint"
+    r"|^[A-Z]?\d[\w.()-]*$|\b(?:19|20)\d\d\), (?:article )?no\.",
+    re.IGNORECASE,
+)
+# what stands large above a title, or in its place
+_BANNER = re.compile(
+    r"^\W*+(?:(?:(?:original|short|brief|rapid|review|regular|full|invited|special|research|technical|case"
+    r"|mini|data|open|discussion|working|white|position|conference|workshop|feature|featured)[ -]?)*"
+    r"(?:research|articles?|papers?|letters?|reports?|communications?|reviews?|perspectives?|contributions?"
+    r"|notes?|commentary|comment|manuscript|access|original|preprint|draft|survey|analysis|editorial"
+    r"|viewpoint|correspondence)|(?:ph\.?d\.?|doctoral|master(?:'s|’s|s)?|bachelor(?:'s|’s|s)?)? ?"
+    r"(?:thesis|dissertation)|diplomarbeit|masterarbeit|bachelorarbeit|seminararbeit|dissertation"
+    r"|(?:table of )?contents|inhaltsverzeichnis|abstract|summary|introduction|image|logo|check for updates"
+    r"|proceedings|(?:author )?accepted manuscript|tesi di (?:laurea|dottorato).{0,20}|t e s i s)\W*+$"
+    r"|^\W*+(?:arxiv:|https?:|www\.|doi\b|10\.\d{4,}|issn\b|isbn\b|vol(?:ume|\.)? ?\d|contents lists"
+    r"|available online|journal homepage|draft version|typeset using|downloaded|[\w.+-]++@"
+    r"|see discussions|citations?\W*+$|reads\W*+$|hal id|submitted (?:to|on)|published (?:in|as|by)"
+    r"|(?:the )?(?:international |european |american |british |new |journal of the )?(?:journal|transactions"
+    r"|annals|archives?|proceedings|bulletin|acta|revista|zeitschrift|letters in|physical review|physica"
+    r"|physics letters|lecture notes|frontiers in|advances in|ieee (?:transactions|access|journal)|plos"
+    r"|nature [a-z]+$|scientific reports|bmc) ?(?:of|in|on|for|de|für|[a-z]+)?\b.{0,60}?"
+    r"(?:[\s(,]\d{1,4}|\b[a-z]$|$))"
+    r"|^[A-Z]{2,12}(?: ?\d{2,4})?[-–]?[\dX]{3,8}(?:[-–][\dX]{1,6})?$|^\W*+\d[\d\s/.:–-]*$|^(?:1|I)\.? [A-Z]"
+    r"|^(?:the )?(?:\d+(?:st|nd|rd|th)|proceedings|(?:ieee|acm|annual|international|european)\b.{0,60}"
+    r"(?:conference|congress|symposium|workshop))\b"
+    r"|^(?:january|february|march|april|may|june|july|august|september|october|november|december) \d",
+    re.IGNORECASE,
+)
+# a person with the mark of a note or of an affiliation
+_PERSON = re.compile(
+    r"^(?:[A-Z][\w.’'-]*\.? ){1,3}[A-Z][\w’'-]+ ?[\d∗*†‡§¶]+ ?(?:[,&\d∗*†‡§¶]|\band\b|[A-Z])"
+    r"|^[\w.+-]+@|^(?:by|von|par) [A-Z]"
+)
+_BOLD = re.compile(
+    r"bold|black|heavy|demi|medi(?:um)?$|cmbx|cmssbx|sfbx|ecbx|-b$|\bbd$|[,.-]b(?:i|d)?$|\.b\+?$|semib",
+    re.IGNORECASE,
+)
+
+
+def title_of(named: str, lines: list[Line]) -> str:
+    """The title in the metadata if the first page has it, else the page's largest text that may be one.
+
+    Empty where nothing tells a title from the text.
+    """
+    named = clean(plain(named))
+    if (
+        not _is_long(named)
+        or " " not in named.strip() + " " * is_spaceless(named)
+        or _NO_TITLE.search(named)
+    ):
+        named = ""
+    page, wanted = (
+        letters(composed(text, "NFKC")) for text in ("".join(line.text for line in lines), named)
+    )
+    if named and wanted in page:
+        return named
+    return next(_titles(lines), named)
+
+
+def _titles(lines: list[Line]) -> Iterator[str]:
+    """What may be the title, the likeliest first: larger than the text, else in bold above it."""
+    upper = [line for line in lines if sum(char.isalpha() for char in line.text) >= 2]
+    usual = _usual(upper)
+    upper = upper[: max(12, len(upper) // 3)]
+    blocks: list[list[Line]] = []
+    for line in upper:
+        if not blocks or not _goes_on(blocks[-1], line):
+            blocks.append([])
+        blocks[-1].append(line)
+    size = usual_size(lines) if sum(len(line.text) for line in lines) > 600 else 0.0
+    large = [block for block in blocks if block[0].size > 1.08 * size]
+    largest = max((block[0].size for block in large), default=0.0)
+    # fonts of one size differ in height
+    large.sort(key=lambda block: -min(block[0].size, 0.92 * largest))
+    bold = [block for block in blocks if is_bold(block[0].font) and not is_bold(usual)]
+    for block in [*large, *bold]:
+        title = clean(joined([line.text for line in block])).rstrip(" ∗*†‡§⋆,")
+        if _is_long(title) and len(title) <= 300 and not _BANNER.search(title):
+            yield title
+
+
+def _goes_on(block: list[Line], line: Line) -> bool:
+    """Whether a line is of the same block of type: as large, as bold, close below, and no authors."""
+    last = block[-1]
+    return (
+        abs(line.size - last.size) <= 0.07 * last.size
+        and is_bold(line.font) == is_bold(last.font)
+        and is_italic(line.font) == is_italic(last.font)
+        and 0 <= last.bottom - line.bottom <= _most_gap(block)
+        and line.text.isupper() >= last.text.isupper()
+        and not _BANNER.search(last.text)
+        and not _PERSON.search(line.text)
+    )
+
+
+def _most_gap(block: list[Line]) -> float:
+    if len(block) < 2:
+        return 1.75 * block[0].size
+    return 1.25 * (block[0].bottom - block[1].bottom)
+
+
+def _usual(lines: list[Line]) -> str:
+    """The font of most of a page's letters."""
+    fonts: Counter[str] = Counter()
+    for line in lines:
+        fonts[line.font] += len(line.text)
+    return fonts.most_common(1)[0][0] if fonts else ""
+
+
+def is_bold(font: str) -> bool:
+    """Whether a font's name says that it is bold; weights in the files say anything."""
+    return bool(_BOLD.search(font))
+
+
+def is_italic(font: str) -> bool:
+    """Whether a font's name says that it is italic."""
+    return bool(re.search(r"ital|obli|cmti|cmsl|slanted|-it$|bi$", font, re.IGNORECASE))
+
+
+def _is_long(title: str) -> bool:
+    return len(title) >= 8 or (is_spaceless(title) and word_count(title) >= 3)
+
+
+def abstract_of(text: str, title: str = "") -> str:
+    """The abstract out of a paper's text; else an empty string.
+
+    Args:
+        text: Its paragraphs are apart by an empty line.
+        title: Of abstracts in several languages the title's is taken.
+    """
+    front, found = text[:_FRONT], []
+    for start in _ABSTRACT.finditer(front):
+        rest = text[start.end() : start.end() + _LONGEST + 2_000]
+        end = _ABSTRACT_ENDS.search(rest)
+        body = rest[: end.start()] if end and end.start() <= _LONGEST else rest.split("\n\n")[0]
+        head, *more = body.split("\n\n")
+        body = "\n\n".join([head, *(part for part in more if not _NOTE.search(part))])
+        abstract = own_abstract(clean(body), title)
+        if is_abstract(abstract) and not re.match(r"[\d. ]+$|.{0,60}(?:\. ?){5}", abstract):
+            found.append(abstract)
+    languages = [(language_of(abstract), abstract) for abstract in found]
+    # what comes after the abstracts is in the paper's language; titles are short, and may be several
+    own = language_of(text[_FRONT:])
+    wanted = own if own in dict(languages) else language_among(languages, title)
+    return next((abstract for language, abstract in languages if language == wanted), "") or next(
+        iter(found), ""
+    )
+
+
+def lead_of(lines: list[Line]) -> str:
+    """The abstract on a first page that has no heading for it; else an empty string."""
+    return _without_heading(paragraphs(lines).split("\n\n")) or _in_bold(lines)
+
+
+def _without_heading(parts: list[str]) -> str:
+    """The paragraph below the dates or above the keywords, the classification or the introduction."""
+    end = next((at for at, part in enumerate(parts) if at and _CLOSES.match(part)), None)
+    for at, part in enumerate(parts[1 : len(parts) if end is None else end], 1):
+        below_dates = bool(_DATED.search(parts[at - 1][-300:]))
+        inside = _CLOSES_INSIDE.search(part)
+        said = clean(part[: inside.start()] if inside else part)
+        if below_dates and end and not inside:  # it may have parts
+            said = clean(" ".join(one for one in parts[at:end] if not _NOTE.search(one)))
+        if (below_dates or inside) and _is_lead(said, 120):
+            return own_abstract(said, "")
+    for part in reversed(parts[1:end] if end else []):
+        if _NOTE.search(part) or len(part) < 60:
+            continue
+        said = own_abstract(clean(part), "")
+        return said if _is_lead(said, 200) else ""
+    return ""
+
+
+def _is_lead(text: str, shortest: int) -> bool:
+    """An abstract by what it says alone: sentences, whole, and no note on the paper."""
+    if is_spaceless(text):
+        return 80 <= len(text) <= _LONGEST and is_abstract(text) and not is_unfinished(text)
+    return (
+        shortest <= len(text) <= _LONGEST
+        and is_abstract(text)
+        and not is_unfinished(text)
+        and not _NOTE.search(text)
+        and bool(language_of(text))
+    )
+
+
+def _in_bold(lines: list[Line]) -> str:
+    """The first paragraph if it alone is in bold, as in Nature and Science; else an empty string."""
+    if is_bold(_usual(lines)):
+        return ""
+    runs = [
+        (bold, [line for paragraph in group for line in paragraph])
+        for bold, group in groupby(
+            paragraphs_of(lines), lambda paragraph: all(is_bold(line.font) for line in paragraph)
+        )
+    ]
+    for (bold, run), (_, after) in pairwise(runs):
+        leads = [line for line in run if line.size < 1.3 * after[0].size] if bold else []
+        said = own_abstract(clean(joined([line.text for line in leads])), "")
+        if _is_lead(said, 250):
+            return said
+    return ""
