@@ -3,11 +3,13 @@
 import os
 import random
 import re
+import shutil
 import textwrap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from tests.pdfs import Text, block, centred, write
 
 from papertune.collect.listings.pdf_folder import list_documents
 from papertune.collect.texts.pdf import PdfError, read_pdf
@@ -190,6 +192,71 @@ def test_a_folder_of_pdfs(tmp_path):
     assert changed.category == "deep"
     moved = tmp_path.rename(tmp_path.with_name("moved"))
     assert document.id in {getattr(item, "id", "") for item in listed(str(moved))}
+
+
+def test_twins_are_one_document(tmp_path):
+    said = [*centred(TITLE, 720, 18), *block(ABSTRACT.replace("ﬃ", "ffi") * 3, 60, 650, 490)]
+    other = [*centred("Erratum: " + TITLE, 720, 18), *said[1:]]
+    for name, doi, lines in (
+        ("a.pdf", "10.1000/nowhere.1", said),
+        ("c.pdf", "10.1000/nowhere.1", [*said, Text(60, 300, 10, "roman", "A corrected version.")]),
+        ("d.pdf", "10.1000/nowhere.1", other),
+        ("e.pdf", "10.1000/nowhere.2", said),
+        ("f.pdf", "", said),
+    ):
+        write(
+            tmp_path / name, [[*lines, Text(60, 40, 8, "roman", doi and f"https://doi.org/{doi}")]]
+        )
+    shutil.copy(tmp_path / "a.pdf", tmp_path / "b copy (1).pdf")
+    items = listed(str(tmp_path))
+    rejected = {Path(item.key).name: item for item in items if isinstance(item, Rejection)}
+    assert sorted(rejected) == ["b copy (1).pdf", "c.pdf"]
+    for item in rejected.values():
+        assert item.reason == "duplicate" and str(tmp_path / "a.pdf") in item.detail
+
+
+def test_letters_that_only_keep_a_reader_busy(tmp_path):
+    """Forms that draw forms: a small file with a million letters, all at one place."""
+    do = "/F Do " * 10
+    for depth, reason in ((4, "pdf_scanned"), (5, "pdf_too_long")):
+        objects = [
+            "<</Type/Catalog/Pages 2 0 R>>",
+            "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
+            "/Resources<</XObject<</F 6 0 R>>>>>>",
+            f"<</Length {len(do)}>>stream\n{do}\nendstream",
+            "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        ]
+        for level in range(depth):
+            said = do if level < depth - 1 else "BT /T 8 Tf 20 20 Td (once upon) Tj ET"
+            objects.append(
+                "<</Type/XObject/Subtype/Form/BBox[0 0 600 800]/Resources<</Font<</T 5 0 R>>"
+                f"/XObject<</F {7 + level} 0 R>>>>/Length {len(said)}>>stream\n{said}\nendstream"
+            )
+        body = "".join(f"{number} 0 obj\n{one}\nendobj\n" for number, one in enumerate(objects, 1))
+        path = tmp_path / f"{depth}.pdf"
+        path.write_text(f"%PDF-1.7\n{body}trailer<</Root 1 0 R>>\n%%EOF\n")
+        assert refused(path) == reason
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "0 bytes"),
+        (b"\0" * 500, "500 bytes"),
+        (b"<!DOCTYPE html><html>Log in", "web page"),
+        (b"PK\x03\x04word/document.xml", "office"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS"),
+        (b"%!PS-Adobe-3.0\n", "PostScript"),
+        (b"Not Found", "does not begin as one"),
+        (b"%PDF-1.7\n1 0 obj\n<</Type/Catalog", "cut off"),
+    ],
+)
+def test_what_is_no_pdf_is_told(tmp_path, content, said):
+    (tmp_path / "a.pdf").write_bytes(content)
+    with pytest.raises(PdfError, match=said) as error:
+        read_pdf(tmp_path / "a.pdf")
+    assert error.value.reason == "pdf_damaged"
 
 
 def test_a_name_that_is_not_utf_8_costs_its_file(tmp_path):

@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from papertune.collect.texts.endings import own_abstract
 from papertune.collect.texts.is_abstract import is_abstract, is_unfinished
 from papertune.collect.texts.languages import ABSTRACT, KEYWORDS, language_among, language_of
-from papertune.collect.texts.pdf_layout import Line, usual_size
+from papertune.collect.texts.pdf_layout import Line, is_bold, usual_size
 from papertune.collect.texts.pdf_text import joined, paragraphs, paragraphs_of, plain
 from papertune.collect.texts.text import clean, letters
 from papertune.sentences import composed, is_spaceless, word_count
@@ -24,7 +24,7 @@ _ABSTRACT = re.compile(
     r"(?:^|\n)[ \t]*(?:\d\.?[ \t]+)?(?:A\s?BSTRACT|Abstract|SUMMARY|Summary|SYNOPSIS|Synopsis)"
     r"(?:[ \t]*+[:.—–-]++[ \t]*+|[ \t]*+\n++|[ \t]++(?=[A-Z]))"
     r"|(?:^|\n)[ \t]*(?:A B S T R A C T|S U M M A R Y|a b s t r a c t|S Y N O P S I S)\s*+[:.]?\s*+"
-    rf"|(?:^|\n)[ \t]*[\[【〔（(]?(?i:{ABSTRACT})(?:[\]】〕）)]|[ \t]*+[:：.—–]|[ \t]*+\n)\s*"
+    rf"|(?:^|\n)[ \t]*[\[【〔（(]?(?i:{ABSTRACT})(?:[\]】〕）)]|[ \t]*+[:：.—–][ \t.—–-]*+|[ \t]*+\n)\s*"
     # in bold before the first sentence
     r"|(?:^|\n)(?:Zusammenfassung|Kurzfassung|Résumé|Resumen|Resumo|Riassunto|Sommario|Samenvatting"
     r"|Sammendrag|Sammanfattning|Streszczenie|Аннотация) (?=[A-ZÀ-ÞА-Я])"
@@ -43,6 +43,7 @@ _ABSTRACT_ENDS = re.compile(
     rf"(?<!\s)[^\S\n]*+\n\s*+(?:{_TERMS}|{_INTRODUCTION}"
     r"|acm reference\b|permission to make"
     r"|(?:©|copyright)|[*∗†‡]\s?(?:corresponding|equal)|corresponding authors?\b|nomenclature\b"
+    r"|(?:chapter|kapitel|chapitre|capítulo|capitolo|hoofdstuk) [\dIVX]"
     r"|(?:table of )?contents\b|inhaltsverzeichnis|sommaire|table des mati|índice|sumário|目录"
     r"|article (?:info|history)\b|a r t i c l e|received:? |available online"
     r"|e-?mail(?: address(?:es)?)?:|doi\b|https?://(?:dx\.)?doi\.org|author note|this work is licensed)",
@@ -104,11 +105,7 @@ _BANNER = re.compile(
 # a person with the mark of a note or of an affiliation
 _PERSON = re.compile(
     r"^(?:[A-Z][\w.’'-]*\.? ){1,3}[A-Z][\w’'-]+ ?[\d∗*†‡§¶]+ ?(?:[,&\d∗*†‡§¶]|\band\b|[A-Z])"
-    r"|^[\w.+-]+@|^(?:by|von|par) [A-Z]"
-)
-_BOLD = re.compile(
-    r"bold|black|heavy|demi|medi(?:um)?$|cmbx|cmssbx|sfbx|ecbx|-b$|\bbd$|[,.-]b(?:i|d)?$|\.b\+?$|semib",
-    re.IGNORECASE,
+    r"|^[\w.+-]+@"
 )
 
 
@@ -180,11 +177,6 @@ def _usual(lines: list[Line]) -> str:
     for line in lines:
         fonts[line.font] += len(line.text)
     return fonts.most_common(1)[0][0] if fonts else ""
-
-
-def is_bold(font: str) -> bool:
-    """Whether a font's name says that it is bold; weights in the files say anything."""
-    return bool(_BOLD.search(font))
 
 
 def is_italic(font: str) -> bool:

@@ -17,6 +17,11 @@ from statistics import median
 Letter = tuple[str, float, float, float, float, str]
 _NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", re.I)
 
+_BOLD = re.compile(
+    r"bold|black|heavy|demi|medi(?:um)?$|cmbx|cmssbx|sfbx|ecbx|-b$|\bbd$|[,.-]b(?:i|d)?$|\.b\+?$|semib",
+    re.IGNORECASE,
+)
+
 
 @dataclass(slots=True)
 class Line:
@@ -48,14 +53,13 @@ class Line:
 def lines_of(letters: Iterable[Letter], page: int, width: float, height: float) -> list[Line]:
     """A page's lines in the order in which they are read."""
     pieces = _without_line_numbers(_pieces(letters, page))
-    columns = _columns(pieces, width)
-    parts = [_beside(column) if page < 2 else [column] for column in columns]  # it may have a cover
-    lines = []
-    usual = usual_size(pieces)
-    for column in parts:
-        for place, part in enumerate(column):
-            found = list(_spaced(_rows(part)))
-            found[0].apart = place > 0
+    usual, lines = usual_size(pieces), []
+    for place, part in enumerate(
+        _beside(pieces) if page < 2 else [pieces]
+    ):  # the first may be a cover
+        for at, column in enumerate(_columns(part, width)):
+            found = list(_spaced(_rows(column)))
+            found[0].apart = place > 0 and at == 0
             _mark_notes(found, usual, 0.35 * height)
             lines += found
     for line in lines:
@@ -113,57 +117,48 @@ def _without_line_numbers(pieces: list[Line]) -> list[Line]:
     return [piece for piece in pieces if id(piece) not in dropped]
 
 
-def _beside(column: list[Line]) -> list[list[Line]]:
-    """An abstract apart from what stands left of it: history and keywords, or the authors.
+def _beside(pieces: list[Line]) -> list[list[Line]]:
+    """A page's pieces as what is above, left and right in, and below the box that an abstract shares with
+    its history and keywords, the authors, or notices in the margin; all as one where there is none.
 
-    Rows of which the right parts begin at the same place and are prose are two columns, although no
-    gutter goes on to the foot of the page.
+    The right part is prose and wider; the lines of the two need not stand on the same height.
     """
-    rows: list[list[Line]] = []
-    for piece in sorted(column, key=lambda one: (-one.top, one.left)):
-        if rows and min(rows[-1][0].top, piece.top) - max(
-            rows[-1][0].bottom, piece.bottom
-        ) > 0.5 * min(rows[-1][0].size, piece.size):
-            rows[-1].append(piece)
-        else:
-            rows.append([piece])
-    starts = Counter(
-        round(piece.left / 2)
-        for row in rows
-        if len(row) > 1
-        for piece in row
-        if len(piece.text) >= 30
-    )
-    if not starts or starts.most_common(1)[0][1] < 3:
-        return [column]
-    edge = 2 * starts.most_common(1)[0][0] - 2
-    inside = [
-        all(piece.right < edge or edge <= piece.left for piece in row)
-        and (len(row) > 1 or edge <= row[0].left < edge + 30 or row[0].right < edge)
-        for row in rows
-    ]
-    # the run of rows around those that have both
-    both = [
-        at
-        for at, row in enumerate(rows)
-        if inside[at] and len(row) > 1 and any(abs(piece.left - edge - 2) < 4 for piece in row)
-    ]
-    if len(both) < 3:
-        return [column]
-    start, end = both[0], both[-1] + 1
-    while end < len(rows) and inside[end] and edge <= rows[end][0].left:
-        end += 1
-    if not all(inside[start:end]):
-        return [column]
-    block = [piece for row in rows[start:end] for piece in row]
-    left = [piece for piece in block if piece.right < edge]
-    right = [piece for piece in block if piece.left >= edge]
-    prose = sum(len(piece.text) for piece in right if len(piece.text) > 30)
-    if prose < 200 or len(left) < 2:
-        return [column]
-    above = [piece for row in rows[:start] for piece in row]
-    below = [piece for row in rows[end:] for piece in row]
-    return [part for part in (above, left, right, below) if part]
+    starts = Counter(round(piece.left / 2) for piece in pieces if len(piece.text) >= 30)
+    for start, often in starts.most_common(6):  # columns of the text below have more
+        edge = 2 * start - 3
+        right = [
+            piece for piece in pieces if edge <= piece.left < edge + 30 and len(piece.text) >= 30
+        ]
+        if often < 3 or sum(len(piece.text) for piece in right) < 200:
+            continue
+        top, bottom = max(piece.top for piece in right), min(piece.bottom for piece in right)
+        size = right[0].size
+        for piece in sorted(pieces, key=lambda one: one.bottom):  # its heading
+            if edge <= piece.left < edge + 6 and 0 < piece.bottom - top < 2.5 * size:
+                top = piece.top
+        inside = [
+            piece
+            for piece in pieces
+            if bottom - 2 * size < (piece.bottom + piece.top) / 2 < top + 1
+        ]
+        left = [piece for piece in inside if piece.right < edge]
+        right = [piece for piece in inside if piece.left >= edge]
+        if len(left) + len(right) < len(inside) or len(left) < 2:
+            continue
+        lowest = min(left, key=lambda one: one.bottom)
+        for piece in sorted(pieces, key=lambda one: -one.bottom):  # it may go on farther
+            if piece.right < edge and 0 < lowest.bottom - piece.bottom < 1.6 * lowest.size:
+                left.append(lowest := piece)
+        words = sum(len(piece.text) for piece in left)
+        if words >= max(60, 8 * len(left)) and _width(left) < 0.75 * _width(right):
+            rest = [piece for piece in pieces if piece not in left and piece not in right]
+            above = [piece for piece in rest if piece.bottom > (top + bottom) / 2]
+            return [above, left, right, [piece for piece in rest if piece not in above]]
+    return [pieces]
+
+
+def _width(pieces: list[Line]) -> float:
+    return max(piece.right for piece in pieces) - min(piece.left for piece in pieces)
 
 
 def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
@@ -172,6 +167,7 @@ def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
     if gutter is None:
         return [pieces] if pieces else []
     spanning = [piece for piece in pieces if piece.left < gutter - 3 and piece.right > gutter + 3]
+    spanning += [piece for piece in pieces if _ends(piece, spanning, pieces)]
     edges = sorted({round(piece.bottom, 1) for piece in spanning}, reverse=True)
 
     def band(piece: Line) -> tuple[int, int]:
@@ -187,6 +183,16 @@ def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
     # lines across the page that follow each other are one column
     columns = groupby(placed, lambda pair: (-1, 0) if pair[0][0] % 2 else pair[0])
     return [[piece for _, piece in column] for _, column in columns]
+
+
+def _ends(piece: Line, spanning: list[Line], pieces: list[Line]) -> bool:
+    """Whether a piece is the short last line of a paragraph across the page."""
+    above = [one for one in spanning if 0 < one.bottom - piece.bottom < 1.6 * piece.size]
+    middle = (piece.bottom + piece.top) / 2
+    return any(
+        abs(one.left - piece.left) < 3 and one.size < 1.1 * piece.size < 1.3 * one.size
+        for one in above
+    ) and not any(one.left > piece.right and one.bottom <= middle <= one.top for one in pieces)
 
 
 def _gutter(pieces: list[Line], width: float) -> float | None:
@@ -247,6 +253,7 @@ def _spaced(lines: list[Line]) -> Iterator[Line]:
             or abs(line.size - above.size) > 0.12 * max(line.size, above.size)
             or (indented and abs(above.left - edge) < 0.5 * line.size)
             or (above.right - edge < 0.6 * width and above.text.endswith((".", ":", "?")))
+            or (is_bold(line.font) != is_bold(above.font) and above.text.endswith((".", "?", "!")))
         )
         yield replace(line, apart=apart)
 
@@ -266,6 +273,11 @@ def _mark_notes(column: list[Line], usual: float, below: float) -> None:
         start -= 1
     for line in column[start:] if start else []:
         line.note = column[start].top < below
+
+
+def is_bold(font: str) -> bool:
+    """Whether a font's name says that it is bold; weights in the files say anything."""
+    return bool(_BOLD.search(font))
 
 
 def without_furniture(pages: list[list[Line]]) -> list[Line]:

@@ -72,9 +72,11 @@ def is_cover(lines: list[Line]) -> bool:
 def is_scan(pages: list[Page]) -> bool:
     """Whether what is no cover are pictures of pages."""
     often = Counter(name for page in pages for name in {shape(line) for line in page.lines})
-    stamps = {name for name, count in often.items() if count >= 2 and 2 * count > len(pages) - 1}
+    stamps = {name for name, count in often.items() if count > 1 and 2 * count >= len(pages)}
     own = [
-        sum(len(line.text) for line in page.lines if shape(line) not in stamps or len(pages) < 3)
+        sum(
+            len(line.text) for line in page.lines if not (page.is_picture and shape(line) in stamps)
+        )
         for page in pages
     ]
     if sum(own) < min(_LETTERS_A_PAGE * len(pages), 2000):

@@ -28,6 +28,10 @@ _STAMP = re.compile(
     r"|this work is licensed under|978-\d)",
     re.IGNORECASE,
 )
+# a manuscript's dates have a line of their own between the authors and the abstract
+_DATES = re.compile(
+    r"^\((?:Dated|Received|Submitted|Accepted|Published)\b[^()]{0,150}(?:19|20)\d\d[^()]{0,150}\)$"
+)
 
 
 def without_references(lines: list[Line]) -> list[Line]:
@@ -76,7 +80,7 @@ def _parted(lines: list[Line]) -> list[list[Line]]:
 def _begins(line: Line, above: Line) -> bool:
     """Whether a paragraph begins with a line: one may go on in the next column or on the next page."""
     headed = (_HEADING.match(one.text) and one.text[-1] not in ",;" for one in (line, above))
-    if any(headed):
+    if any(headed) or _DATES.match(above.text) or _DATES.match(line.text):
         return True
     if re.search(rf"\w[-\u2010{HYPHEN}]$", above.text) and line.text[:1].islower():
         return False
