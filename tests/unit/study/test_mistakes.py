@@ -57,6 +57,8 @@ def told(folder: Path, key: str, value: object) -> SettingsError:
         ("metrics", None, "metrics: a list is wanted, and nothing is there"),
         ("question", False, "quotes"),
         ("training.epochs", -1, "has to be more than 0"),
+        ("metrics", ["token_f1"], "write comparison: {metric: token_f1}"),
+        ("training.best_by", "similarity@nano", "'nano' is not there, nor any other"),
         ("training.betas", [1.5, 2], "training.betas.0: has to be less than 1"),
         ("models.lora.lora", {"target_modules": "("}, "[q_proj]"),
         ("source", {"kind": "demo", "papers_per_year": 100}, "has to be 40 at most"),
