@@ -125,6 +125,14 @@ def test_a_folder_in_a_files_place_names_what_is_in_it(listed, tmp_path, kind):
     assert "hidden" not in str(told.value) and "doc" not in str(told.value)
 
 
+def test_a_folder_of_pdfs_is_of_another_kind(listed, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.pdf").touch()
+    with pytest.raises(CollectError) as told:
+        listed("files", "mine", None)
+    assert "kind: pdfs" in told.value.hint
+
+
 @pytest.mark.parametrize("kind", ["stack_dump", "acl_xml", "dblp_snapshot"])
 def test_a_file_that_is_not_there_is_told_with_what_lies_near(listed, tmp_path, kind):
     (tmp_path / "Posts.xml").touch()

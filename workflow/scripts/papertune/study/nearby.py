@@ -19,7 +19,8 @@ def near_names(path: Path, endings: Collection[str] = ()) -> str:
     if near := nearest(path.name, names):
         return near
     there = files_in(path.parent, endings)
-    return f"; {path.parent} has{there[1:]}" if there else ""
+    folder = "this folder" if path.parent == Path() else path.parent
+    return f"; {folder} has{there[1:]}" if there else ""
 
 
 def files_in(folder: Path, endings: Collection[str]) -> str:

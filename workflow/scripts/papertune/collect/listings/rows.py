@@ -127,10 +127,9 @@ def reading(path: Path) -> Iterator[None]:
         what = f"no such file{near_names(path, NAMED)}"
         hint = f"correct the path; it is taken from the folder that snakemake runs in, {Path.cwd()}"
     except IsADirectoryError:
-        what, hint = (
-            "a folder, where a file should be named",
-            f"name one in it{files_in(path, NAMED)}",
-        )
+        what, there = "a folder, where a file should be named", files_in(path, NAMED)
+        pdfs = "set kind: pdfs for PDFs" if files_in(path, (".pdf",)) else "none in it is read here"
+        hint = f"name one in it{there}" if there else pdfs
     except EOFError:
         what, hint = "packed, and cut off before its end", AGAIN
     except gzip.BadGzipFile as error:
@@ -220,5 +219,5 @@ _TEXT, _JSON = ("gzip", "empty"), ("gzip", "json")
 MAY_BE = {**dict.fromkeys((".csv", ".tab", ".tsv", ".txt"), _TEXT), ".json": _JSON,
           **dict.fromkeys((".jsonl", ".ndjson"), (*_JSON, "empty")), ".parquet": ("parquet",),
           ".xlsx": ("zip", "old")}  # fmt: skip
-NAMED = (*READERS, ".gz", ".bz2", ".xz", ".bib", ".xml", ".pdf")
+NAMED = (*READERS, ".gz", ".bz2", ".xz", ".bib", ".xml")
 PACKED = (".csv", ".json", ".jsonl", ".ndjson", ".tab", ".tsv", ".txt")  # perhaps with .gz
