@@ -7,6 +7,7 @@ from typing import Any
 
 import regex
 
+from papertune.generators.decoration import OPEN_FENCE
 from papertune.generators.grounding import Grounds
 from papertune.generators.languages import REFUSAL
 from papertune.generators.plain_text import Pairs
@@ -172,9 +173,9 @@ def _is_refusal(text: str) -> bool:
 
 def is_unfinished(answer: str) -> bool:
     """Whether an answer ends where more of it must follow: a colon, a comma, an open bracket, "such
-    as", the first item of a list that it announces.
+    as", the first item of a list that it announces, code that has no end.
     """
-    return bool(_UNFINISHED.search(answer[-_ENDS_OF_ANSWERS:]))
+    return answer.endswith(OPEN_FENCE) or bool(_UNFINISHED.search(answer[-_ENDS_OF_ANSWERS:]))
 
 
 def _exceeds(text: str, words: int) -> bool:

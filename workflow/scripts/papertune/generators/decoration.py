@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from papertune.sentences import composed, edged, flowed, has_code, is_indented, lined
 
+OPEN_FENCE = "\n```"  # stands at the end of an answer whose code has no end
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe0e\ufe0f]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$\n?", re.M)

@@ -3,7 +3,8 @@
 import csv
 import html
 import re
-from itertools import islice
+from collections.abc import Iterable
+from itertools import islice, takewhile
 
 from papertune.generators.languages import ANSWER_WORDS, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs
@@ -64,7 +65,10 @@ def read_table(text: str) -> Pairs:
             ]
             if len(names) < 2 or [len(found) for found in columns] != [1, 1]:
                 continue
-            rows = map(split, islice(lines, place + 1, None))
+            below: Iterable[str] = islice(lines, place + 1, None)
+            if split is _piped and line.rstrip().endswith("|"):  # a row without its end is cut
+                below = takewhile(lambda row: row.rstrip().endswith("|"), below)
+            rows = map(split, below)
             if pairs := _of_rows(rows, len(names), columns[0][0], columns[1][0]):
                 return pairs
     return []

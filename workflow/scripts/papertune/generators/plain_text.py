@@ -1,8 +1,9 @@
 """Pairs in plain text, labelled (``Q1:``, ``**Question:**``, ``### Answer``) or numbered."""
 
 import re
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
+from papertune.generators.choices import in_text
 from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
 from papertune.sentences import edged
 
@@ -12,12 +13,19 @@ _Q, _A = "|".join(QUESTION_WORDS), "|".join(ANSWER_WORDS)
 
 # Every pattern here takes time in proportion to a text, whatever it is: possessive repeats never try
 # again, and white space before a mark is looked at from the beginning of its line only.
-_DRESS = r"[ \t*#_>\[{(\"'•\-–【〔［「『]*+"
-# 1, (1), 一; ที่ makes a number of Thai one in a row
-_NUMBER = r"(?:[ \t]*+(?:[#_-][ \t]*+|ที่[ \t]*+)?(?:\d++|[(（]\d++[)）]|[一二三四五六七八九十]++))?"
+_DRESS = (
+    r"[ \t*#_>\[{(\"'•\-–【〔［「『\U0001f000-\U0001faff\u2600-\u27bf\u2b50\u2b55\ufe0f\u20e3]*+"
+)
+# 1, (1), 一, One; ที่ makes a number of Thai one in a row
+_NUMBER = (
+    r"(?:[ \t]*+(?:[#_-][ \t]*+|ที่[ \t]*+)?(?:\d++|[(（]\d++[)）]|[一二三四五六七八九十]++"
+    r"|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b))?"
+)
+# 1. 1) (1) a) iv. 1️⃣ before a label
+_PLACE = r"(?P<place>(?:\d++|(?-i:[a-z]|[IVX]{1,4}|[ivx]{1,4}))\s*+[.):]\s*+|\d\ufe0f?\u20e3\s*+)"
 _ASKED = rf"(?P<question>[^\n{ASKING}]++[{ASKING}]|[^\n{ASKING}。]++(?<=か)。)"
 _LABEL = re.compile(
-    rf"^(?P<dress>{_DRESS}(?:\d++\s*+[.):]\s*+{_DRESS})?)"
+    rf"^(?P<dress>{_DRESS}(?:{_PLACE}{_DRESS})?)"
     rf"(?:(?P<question>(?:research\s++)?question|q|{_Q})|(?P<answer>answer|approach|ans|a|{_A})"
     r"|(?P<other>(?:(?:qa|q&a|question[-\s]answer)\s*+|[^\S\n]*+)pair"
     r"|explanation|rationale|evidence|sources?|references?|citation|difficulty|keywords?))"
@@ -51,7 +59,7 @@ def _labels(text: str) -> list[re.Match[str]]:
     for match in _LABEL.finditer(text):
         word = match.group("question") or match.group("answer") or ""
         label = match.group(0)[len(match.group("dress")) :]
-        if len(word) == 1 and not _LETTER.match(label):
+        if len(word) == 1 and (not _LETTER.match(label) or _is_option(text, match)):
             continue
         if word.islower() and not match.group("dress").strip() and not _COLON & {*label}:
             continue  # running text: "question and answer …", "approach."
@@ -63,7 +71,7 @@ def _labels(text: str) -> list[re.Match[str]]:
                 continue  # a bullet "- Source: …" inside an answer
         kind = "question" if match.group("question") else "answer" if word else "other"
         dress = re.sub(r"[\d\s.)]+", "", match.group("dress"))
-        numbered = bool(re.search(r"\d", match.group(0)))
+        numbered = bool(match.group("place") or re.search(r"\d", match.group(0)))
         if kind != "other" and not numbered and first.setdefault(kind, dress) != dress:
             continue  # a bullet "- **Question**: …" inside an answer
         if kind != "other":
@@ -78,6 +86,13 @@ def _points(label: re.Match[str]) -> str:
     return (item[1] or item[2]) if item else ""
 
 
+def _is_option(text: str, label: re.Match[str]) -> bool:
+    """Whether a label such as ``A)`` begins the first of several answers to choose from."""
+    below = text[label.end() : label.end() + 1000].partition("\n")[2].lstrip()
+    return label.group(0).rstrip("* \t").endswith((".", ")")) and bool(_SECOND.match(below))
+
+
+_SECOND = re.compile(r"[(*]*+B[*]*+[.)]")
 _NUMBERED_ITEM = re.compile(r"\d{1,3}[ \t]?[.):]")
 _BULLETED_ITEM = re.compile(r"[-•–*][ \t]")
 
@@ -120,19 +135,55 @@ def read_labelled(text: str, cut: bool) -> Pairs:
     """Pairs from labels such as ``Q1:`` and ``**Answer**``."""
     text = _INLINE_ANSWER.sub("\n", _body(text))
     labels = _labels(text)
-    pairs: Pairs = []
-    question = ""
+    if any(label.group("question") and ">" in label.group("dress") for label in labels):
+        text = _QUOTE.sub("", text)
+        labels = _labels(text)
+    parts: list[tuple[bool, str, str]] = []  # whether it asks, its number, its text
     for label, after in zip_longest(labels, labels[1:]):
         content = text[label.end() : after.start() if after else len(text)].lstrip(" \t")
         content = edged(_BLOCK.sub("", content))
         quoted = any(mark in label.group(0) for mark in "\"'“")
+        number = _DIGITS.search(label.group(0), len(label.group("dress")))
         if label.group("question"):
             question = content.strip("\"'“”,[]{} \n") if quoted else content
-            continue
-        content = _quoted(content) if quoted else content
-        if label.group("answer") and question and content:
-            if not cut or after or quoted or _ends(content):
-                pairs.append((unlabelled(question), content))
+            parts.append((True, number[0] if number else "", unlabelled(question)))
+        elif label.group("answer"):
+            content = _quoted(content) if quoted else content
+            if content and not (cut and not after and not quoted and not _ends(content)):
+                parts.append((False, number[0] if number else "", content))
+    return [pair for pair in (in_text(*one) for one in _paired(parts)) if all(pair)]
+
+
+_DIGITS = re.compile(r"\d{1,6}")
+_QUOTE = re.compile(r"^[ \t]*+>(?!>)[ \t]?", re.M)
+
+
+def _paired(parts: list[tuple[bool, str, str]]) -> Pairs:
+    """Each question with the answer that follows it; where questions come first and answers after them,
+    by their numbers or their order. Of two numbers that differ, no pair.
+    """
+    asked, said = ([one for one in parts if one[0] is asks] for asks in (True, False))
+    turns = [len(list(run)) for _, run in groupby(asks for asks, _, _ in parts)]
+    if turns[:1] != [1] and len(turns) == 2 and parts[0][0]:
+        numbers = [[number for _, number, _ in some] for some in (asked, said)]
+        if "" not in numbers[0] and len({*numbers[0]}) == len(asked):
+            answers = {number: text for _, number, text in reversed(said)}
+            return [(q, answers[number]) for _, number, q in asked if q and number in answers]
+        if len(asked) == len(said) and numbers[0] == numbers[1]:
+            return [(q, a) for (*_, q), (*_, a) in zip(asked, said, strict=True) if q]
+        return [] if turns[1] > 1 else _in_order(parts)
+    return _in_order(parts)
+
+
+def _in_order(parts: list[tuple[bool, str, str]]) -> Pairs:
+    pairs: Pairs = []
+    question = of = ""
+    for asks, number, text in parts:
+        if asks:
+            question, of = text, number
+        elif question:
+            if not (of and number and of != number):
+                pairs.append((question, text))
             question = ""
     return pairs
 
@@ -162,6 +213,56 @@ _NUMBERED = re.compile(
     rf"^{_DRESS}(?:\d++\s*+[.):、．：]|[一二三四五六七八九十]++、)\s*+{_ASKED}[*_\"”']*+", re.M
 )
 _BOLD_QUESTION = re.compile(rf"^[^\S\n]*+(?:#++\s++|\*\*){_ASKED}[*_]*+[^\S\n]*+$", re.M)
+
+
+_LIST = re.compile(
+    rf"^{_DRESS}(?:(?P<questions>questions|{_Q})|(?P<answers>answers|{_A}))[ \t]*+[*:：]*+[ \t]*+$",
+    re.I | re.M,
+)
+_NUMBERED_LINE = re.compile(r"^[ \t]*+(\d{1,3})[.):、][ \t]*+(?=\S)", re.M)
+
+
+def read_lists(text: str) -> Pairs | None:
+    """Pairs of a numbered list of questions and one of answers; None where there are no two such lists,
+    each below its heading.
+    """
+    heads = [*_LIST.finditer(text)]
+    if len(heads) != 2 or not heads[0]["questions"] or not heads[1]["answers"]:
+        return None
+    asked, said = (
+        _numbered_lines(part)
+        for part in (text[heads[0].end() : heads[1].start()], _body(text[heads[1].end() :]))
+    )
+    if len(asked) < 2:
+        return None
+    return [(asked[at], said[at]) for at in asked] if asked.keys() == said.keys() else []
+
+
+def _numbered_lines(text: str) -> dict[str, str]:
+    found = [*_NUMBERED_LINE.finditer(text)]
+    ends = [one.start() for one in found[1:]] + [len(text)]
+    return {one[1]: edged(text[one.end() : end]) for one, end in zip(found, ends, strict=True)}
+
+
+_SPEAKER = re.compile(
+    rf"^{_DRESS}(?:(?P<user>user|human)|(?:assistant|ai|bot|chatbot|gpt))\**+[ \t]*+[:：]\**+[ \t]*+",
+    re.I | re.M,
+)
+
+
+def read_turns(text: str, cut: bool) -> Pairs | None:
+    """Pairs of a chat, where a user and an assistant speak by turns; None where nobody is named so."""
+    text = _body(text)
+    found = [*_SPEAKER.finditer(text)]
+    if len(found) < 2:
+        return None
+    if [bool(one["user"]) for one in found] != [True, False] * (len(found) // 2):
+        return []
+    ends = [one.start() for one in found[1:]] + [len(text)]
+    said = [edged(text[one.end() : end]) for one, end in zip(found, ends, strict=True)]
+    if cut and not _ends(said[-1]):
+        said[-1] = ""
+    return [(q, a) for q, a in zip(said[::2], said[1::2], strict=True) if q and a]
 
 
 def read_numbered(text: str, cut: bool) -> Pairs:

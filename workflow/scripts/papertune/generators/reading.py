@@ -12,8 +12,8 @@ import re
 from typing import Any
 
 from papertune.collect.listings.messages import is_turn
-from papertune.generators import marked, plain_text
-from papertune.generators.decoration import clean, clean_line
+from papertune.generators import marked, markup, plain_text
+from papertune.generators.decoration import OPEN_FENCE, clean, clean_line
 from papertune.generators.languages import ASKING, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, unlabelled
 from papertune.generators.shapes import is_part, pairs_of
@@ -22,6 +22,7 @@ from papertune.sentences import without_runs
 
 # question, answer, and how many marks of each kind of decoration were removed of both
 Cleaned = list[tuple[str, str, dict[str, int]]]
+_FENCE = re.compile(r"^[ \t]*+(?:```|~~~)[^\n]*+", re.M)
 LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
 PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
 LONGEST_REPAIR = 20_000  # characters of an object that is repaired: twice the longest answer's
@@ -46,6 +47,26 @@ _NO_BRACE = re.compile(r"""(?<=[.?!。？！]"),\s*+\{(?=\s*+"(?:q|question)[ \d
 _NO_END = re.compile(r"""(?<=[.?!。？！])(?=\s*+\}\s*+(?:\]|\Z))""")
 
 
+# what stands in the place of the quotes of JSON, told by those around a question's name or of a pair
+_QUOTES = re.compile(
+    rf"""[{{,]\s*+[„“”«‘`](?:q|question|{"|".join(QUESTION_WORDS)})[ _]?\d{{0,3}}[“”»’`]\s*+:""",
+    re.I,
+)
+_TRIPLE = re.compile(r'"""')
+_OPENS = re.compile(r"(?<=[\[{,:\s])[„“”«‘`](?=[^\s,:\]}])")
+_CLOSES = re.compile(r"[“”»’`](?=\s*+[,:\]}])")
+_PAREN = re.compile(r"(?<=[\[,(\s])\((?=\s*+[\"'])")
+_PAREN_END = re.compile(r"(?<=[\"'])(?:,\s*+)?\)(?=\s*+(?:[,\])\n]|\Z))")
+
+
+def _straight(text: str) -> str:
+    """Text with other quotes where JSON has its own, and with tuples of Python as lists."""
+    if _QUOTES.search(text):
+        text = _CLOSES.sub('"', _OPENS.sub('"', text))
+    text = _PAREN_END.sub("]", _PAREN.sub("[", text))
+    return _TRIPLE.sub('"', text)
+
+
 def _narrow(mark: re.Match[str]) -> str:
     return ":" if mark[1] == "：" else ","
 
@@ -64,6 +85,9 @@ def _cleaned(pairs: Pairs) -> Cleaned:
     found = []
     for question, answer in pairs:
         (asked, of_question), (said, of_answer) = clean_line(question), clean(answer)
+        fences = [*_FENCE.finditer(answer)]
+        if len(fences) % 2 and answer[fences[-1].end() :].strip():
+            said += OPEN_FENCE  # the answer is not finished
         if asked and said:
             found.append((asked, said, dict(sorted((of_question + of_answer).items()))))
     return found
@@ -79,17 +103,29 @@ def _found(text: str, cut: bool) -> Pairs:
     narrow = _WIDE.sub(_narrow, text)
     try:
         pairs = _read_json(text) or (_read_json(narrow) if narrow != text else [])
+        if not pairs and (straight := _straight(narrow)) != text:
+            pairs = _read_json(straight)
         if len(pairs) < len(_KEY.findall(text)):
             mended = _NO_END.sub('"', _NO_BRACE.sub("}, {", _NO_COMMA.sub(", ", text)))
             more = _read_json(mended) if mended != text else []
             pairs = max(pairs, more, key=len)
     except RecursionError:  # no pair lies so deep
         pairs = []
-    if not pairs:
-        pairs = marked.read_tagged(text) or marked.read_table(text)
-    if not pairs:
-        pairs = plain_text.read_labelled(text, cut) or plain_text.read_numbered(text, cut)
-    return pairs
+    return pairs or _read_text(_NO_BREAK.sub(" ", text), cut)
+
+
+_NO_BREAK = re.compile("[\u00a0\u202f]")  # before the marks of French
+
+
+def _read_text(text: str, cut: bool) -> Pairs:
+    """Pairs of what is no JSON, by the marks that are surest."""
+    pairs = marked.read_tagged(text) or marked.read_table(text) or markup.read_yaml(text)
+    if not pairs and (lists := plain_text.read_lists(text)) is not None:
+        return lists
+    pairs = pairs or plain_text.read_labelled(text, cut)
+    if not pairs and (turns := plain_text.read_turns(text, cut)) is not None:
+        return turns
+    return pairs or markup.read_markup(text, cut) or plain_text.read_numbered(text, cut)
 
 
 def question_in(text: str, *, answer: str, cut: bool = False) -> Cleaned:
@@ -137,13 +173,28 @@ def _read_json(text: str) -> Pairs:
     return pairs
 
 
+_SINGLE = re.compile(r"(?<=[\[{,:])(\s*+)'|(?<!\\)'(?=\s*+(?:[:\]}]|,\s*+['{\[\]}]))")
+
+
+def _doubled(text: str) -> str:
+    """JSON of single quotes with those of JSON, so that apostrophes do no harm."""
+    begins = text.lstrip("[{ \n").startswith("'")
+    if not begins or '"' in text:
+        return text
+    return _SINGLE.sub(r'\1"', text).replace("\\'", "'")
+
+
+# strings that Python or JavaScript would put together
+_TOGETHER = re.compile(r"""(?<![\\\[{,:])["']\s*+\+\s*+["']|(?<=\s)"\s*+"(?=\w)""")
+
+
 def _loads(text: str) -> Any:
     if len(text) > LONGEST_REPAIR:
         return None
     from json_repair import loads
 
     try:
-        return loads(text, skip_json_loads=True)
+        return loads(_TOGETHER.sub("", _doubled(text)), skip_json_loads=True)
     except (ValueError, RecursionError, IndexError):
         return None
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from papertune.collect.listings.messages import NoConversation, is_turn, questions_in
+from papertune.generators.choices import in_object
 from papertune.generators.languages import ANSWER_WORDS, ASKS, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, labels_question, read_labelled, unlabelled
 
@@ -19,6 +20,7 @@ _PLURALS = ({"questions", "qs"}, {"answers", "as", "responses"})
 _ANNOUNCED = {"details", "steps", "points", "keypoints", "items", "list", "parts", "components"}
 _ANNOUNCED |= {"examples", "bullets", "bulletpoints", "features", "contributions", "findings"}
 _GOES_ON = re.compile(r"(answer)(?:continued|continuation|contd?|part|parts|rest)")
+_OPTIONS = {"options", "choices"}
 _PLAIN = {"text", "value", "content", "answer"}
 # records of data sets, which have no question and no answer by name
 _INSTRUCTED = (
@@ -96,7 +98,9 @@ def pairs_of(value: Any) -> Pairs:
         return []
     names = {_name(key) for key in value}
     if names & _QUESTION_NAMES and names & _ANSWER_NAMES:
-        return _joined(_with_announced(value))
+        pairs = _joined(_with_announced(value))
+        options = next((one for key, one in value.items() if _name(key) in _OPTIONS), None)
+        return [(q, in_object(options, a)) for q, a in pairs] if options else pairs
     columns = [
         next((_column(v, few) for k, v in value.items() if _name(k) in few), {}) for few in _PLURALS
     ]

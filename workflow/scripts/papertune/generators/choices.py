@@ -1,0 +1,35 @@
+"""Questions with answers to choose from: the answer is what the letter stands for."""
+
+import re
+from typing import Any
+
+_OPTION = re.compile(r"^[ \t]*+[(*]*+([A-H])[*]*+[.)][)*]*+[ \t]++(\S[^\n]*+)$", re.M)
+_LETTER = re.compile(r"[(*]*+([A-H])(?:[.:)*]++(?:\s|\Z)|\s*+\Z)")
+
+
+def in_text(question: str, answer: str) -> tuple[str, str]:
+    """A question without the options below it, and its answer, which may be the letter of one."""
+    found = [*_OPTION.finditer(question)]
+    if [one[1] for one in found[:2]] != ["A", "B"]:
+        return question, answer
+    options = {one[1]: one[2].strip() for one in found}
+    return question[: found[0].start()].strip(), chosen(options, answer)
+
+
+def in_object(options: Any, answer: str) -> str:
+    """The answer of an object with options beside it, as a list or by letters."""
+    if isinstance(options, list):
+        options = dict(zip("ABCDEFGH", options, strict=False))
+    if not isinstance(options, dict) or not all(isinstance(one, str) for one in options.values()):
+        return answer
+    named = {str(name).strip(" .)(").upper(): text for name, text in options.items()}
+    lettered = {letter: _OPTION.sub(r"\2", text) for letter, text in named.items()}
+    return chosen(lettered, answer)
+
+
+def chosen(options: dict[str, str], answer: str) -> str:
+    """The option whose letter an answer is or begins with, nothing where there is no such one; any other
+    answer as it is.
+    """
+    letter = _LETTER.match(answer)
+    return options.get(letter[1], "") if letter else answer
