@@ -19,6 +19,10 @@ BELOW = {
     "levels": "Papers,,When\ntitle,doi,year\nA,10.1145/1,2020\n",
     "by hand": 'title, doi, year\n"A", "10.1145/1", 2020\n',
     "marks": "\ufeff\ufefftitle,\u200bdoi,year\nA,10.1145/1,2020\n",
+    "names": "Abstract\n# title, doi and year\ntitle,doi,year\nA,10.1145/1,2020\n",
+    "fields": "Query:,caches\nDate:,2024-01-01\nCount:,1\n\ntitle,doi,year\nA,10.1145/1,2020\n",
+    "many": 15 * "# x\n\n" + "title,doi,year\nA,10.1145/1,2020\n",
+    "lines": 'My list\n"title","doi","Pages\nof it","year"\nA,10.1145/1,,2020\n',
     "R": '"title" "doi" "year"\n"1" "A" "10.1145/1" 2020\n',
     "R, rows": '"title","doi","year"\n"1","A","10.1145/1",2020\n',
 }
@@ -30,7 +34,8 @@ def rows_of(name):
 
 @pytest.mark.parametrize("name", BELOW)
 def test_titles_and_remarks_above_a_header_are_none(written, name):
-    assert rows_of(written(BELOW[name], "a.csv")) == ROWS
+    rows = [{k: v for k, v in row.items() if v} for row in rows_of(written(BELOW[name], "a.csv"))]
+    assert rows == ROWS
 
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.tab", "a.txt"])
@@ -62,6 +67,7 @@ def test_lines_are_those_of_the_file(written):
         "q;a\nTitle, abstract, year?;all of them\n",
         "title\nA, doi, year\n",
         "title,doi,year\nauthor,key,id\n",
+        "#title,doi,year\nauthor,key,id\n",
         "a,b,c\n1,2,3\n",
         ",question\n0,What?\n",
         'de,en\n"two\nlines",title\n',

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from io import TextIOWrapper
-from itertools import chain, islice, takewhile
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -16,7 +16,7 @@ from papertune.collect.listings.encodings import encoding_of
 from papertune.collect.listings.headers import (
     MOST,
     best_sheet,
-    first_cells,
+    first_rows,
     header_at,
     is_table,
     separator_of,
@@ -79,27 +79,20 @@ def text_cells(
     begin = stream.read(BEGINNING).decode(kind, "ignore")
     stream.seek(0)
     text = TextIOWrapper(stream, encoding="utf-8-sig" if kind == "utf-8" else kind, newline="")
-    # to look for the header, without a row that goes on in another line
-    lines = [(number, line) for number, line in enumerate(islice(text, MOST), start=1)]
-    said = _SEPARATOR.fullmatch(lines[0][1]) if lines else None
-    first = [(number, line) for number, line in lines if line.strip(' ,;\t\r\n"\ufeff')][
-        bool(said) :
-    ]
-    whole = [*takewhile(lambda line: not line.count('"') % 2, (line for _, line in first))]
-    head = first[header_at(first_cells(whole))] if first else (1, "")
-    rest = [line for number, line in lines if number > head[0]]
-    dialect = _dialect(head[1], begin, path, kind, said[1] if said else "")
-    reader = csv.reader(chain([head[1]], rest, text), **dialect)
-    line = before = head[0]
+    lines = [*islice(text, MOST)]
+    said = _SEPARATOR.fullmatch(lines[0]) if lines else None
+    after = bool(said)
+    rows = first_rows(lines[after:])
+    start = after + (rows[header_at([row for _, row in rows])][0] if rows else 0)
+    head = "".join(lines[start : start + 1])
+    dialect = _dialect(head, begin, path, kind, said[1] if said else "")
+    reader = csv.reader(chain(lines[start:], text), **dialect)
+    line = before = start + 1
     try:
         names = named(next(reader, []), f"{path}:{before}")
         line = reader.line_num + before
         for place, cells in enumerate(reader):
-            if (
-                not place
-                and head[1][:1] == '"'
-                and (cells[:1], len(cells)) == (["1"], len(names) + 1)
-            ):
+            if head[:1] == '"' and (place, cells[:1], len(cells)) == (0, ["1"], len(names) + 1):
                 names = ["", *names]  # R does not name the column of the rows' numbers
             if (row := row_of(names, cells)) is not None:
                 yield line, row

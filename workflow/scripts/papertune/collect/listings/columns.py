@@ -25,10 +25,15 @@ Row = dict[str, Any]
 # where one has to sign in, or an abstract is not the publisher's
 DATABASES = ("scopus.com", "webofscience.com", "webofknowledge.com", "lens.org", "dimensions.ai",
              "semanticscholar.org", "scholar.google.com", "openalex.org")  # fmt: skip
-NUMBERS = {"arxiv": "arxiv:{}", "pmid": "https://pubmed.ncbi.nlm.nih.gov/{}/"}
+NUMBERS = {
+    "arxiv": "arxiv:{}",
+    "pmid": "https://pubmed.ncbi.nlm.nih.gov/{}/",
+    "pmcid": "https://pmc.ncbi.nlm.nih.gov/articles/{}/",
+}
 _NUMBERS = {
     "arxiv": ["arxivid", "arxiv", "arxivnumber", "externalidsarxiv"],
     "pmid": ["pmid", "pubmedid"],
+    "pmcid": ["pmcid"],
 }
 _OF_ARXIV = {"submitter", "versions"}
 # in which object of a row exports and APIs keep all that it says: Zotero, OpenReview, Elasticsearch,

@@ -8,7 +8,7 @@ from typing import Any
 from papertune.collect.identifiers import doi_of, host_of
 from papertune.collect.listings.names import NAMES, plain
 
-MOST = 12  # rows that are looked at
+MOST = 40  # rows that are looked at
 _LONG = 80  # characters of a name
 _SEPARATORS = ",;\t|"
 _REMARK = re.compile(r"\s*(?:#|%|//)\s*\w")
@@ -17,13 +17,15 @@ _REMARK = re.compile(r"\s*(?:#|%|//)\s*\w")
 def header_at(rows: Sequence[Sequence[Any]]) -> int:
     """The place of the header among the first rows; 0 where no other is certain.
 
-    Above it are only rows of one cell, remarks, and rows of fewer cells in which nothing names a column.
+    Above it are only rows of one cell, remarks, and rows of fewer cells which name no column, or few.
     """
     filled = [[cell for cell in row if cell not in (None, "")] for row in rows[:MOST]]
     for place, cells in enumerate(filled):
-        if place and len(cells) > 1 and _may_name(cells):
-            return place
-        if _names(cells) or not _is_above(cells, filled[place + 1 :]):
+        if place and len(cells) > 1 and _may_name(cells) and not _REMARK.match(str(cells[0])):
+            below = [len(_names(row)) for row in filled[place + 1 :] if len(row) > len(cells)]
+            if len(_names(cells)) > 2 or max(below, default=0) < 3:
+                return place
+        if not _is_above(cells, filled[place + 1 :]):
             return 0
     return 0
 
@@ -38,12 +40,19 @@ def best_sheet(sheets: Sequence[Sequence[Sequence[Any]]]) -> int:
     return wide.index(True) if True in wide else 0
 
 
-def first_cells(lines: Sequence[str]) -> list[list[str]]:
-    """The cells of a text's first lines, parted by what the first that is parted has most of."""
+def first_rows(lines: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """The rows of a text's first lines, parted by what the first that is parted has most of.
+
+    Each with the place of its first line; a row goes on in another line within quotes.
+    """
     parted = [line for line in lines if not _REMARK.match(line) and re.search(r"[,;\t|]", line)]
-    return (
-        [*csv.reader(lines, delimiter=separator_of(parted[0]))] if parted else [[x] for x in lines]
-    )
+    reader = csv.reader(lines, delimiter=separator_of(parted[0]) if parted else ",")
+    rows, start = [], 0
+    for cells in reader:
+        if any(cell.strip(" \ufeff") for cell in cells):
+            rows.append((start, cells))
+        start = reader.line_num
+    return rows
 
 
 def separator_of(line: str) -> str:
@@ -53,7 +62,7 @@ def separator_of(line: str) -> str:
 
 def is_table(line: str) -> bool:
     """Whether a line without tabs certainly names columns that other signs part."""
-    [*cells] = next(iter(first_cells([line])), [])
+    _, cells = next(iter(first_rows([line])), (0, []))
     return (
         line.lstrip()[:1] not in "{["
         and "\t" not in line
@@ -80,9 +89,13 @@ def _may_name(cells: Sequence[Any]) -> bool:
 
 def _is_above(cells: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
     """Whether a row is no header, by the rows below it."""
+    named = len(_names(cells))
+    most = max(
+        (len(_names(row)) for row in below if len(row) > len(cells) and _may_name(row)), default=0
+    )
     if len(cells) < 2 or _REMARK.match(str(cells[0])):
-        return True
-    return any(len(row) > len(cells) and _may_name(row) and _names(row) for row in below)
+        return not named or most > 1
+    return most > 2 * max(named, 1) or (most > 0 and not named)
 
 
 def _is_data(text: str) -> bool:

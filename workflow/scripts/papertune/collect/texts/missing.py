@@ -61,7 +61,7 @@ _NOTICE = re.compile(
 )
 _UNTITLED = re.compile(
     r"none|untitled|no title(?: (?:available|provided|given|found))?|title not available|ohne titel"
-    r"|kein titel|sans titre|sin título|sem título|без названия|无标题|無題|제목 ?없음",
+    r"|kein titel|sans titre|sin título|sem título|[?？]+|без названия|无标题|無題|제목 ?없음",
     re.IGNORECASE,
 )
 
