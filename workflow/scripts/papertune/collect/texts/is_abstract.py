@@ -225,11 +225,12 @@ def is_citation(text: str) -> bool:
 
 def is_cut(text: str) -> bool:
     """It ends in an ellipsis, at a word that asks for another, or where sites cut sentences."""
-    if _ELLIPSIS.search(text) or text.startswith(("...", "…", "[…]")):
+    end = text[-200:]  # all of a text takes its time
+    if _ELLIPSIS.search(end) or text.startswith(("...", "…", "[…]")):
         return True
-    if _ENDS.search(text) or _WITHOUT_MARKS.search(text):
+    if _ENDS.search(end) or _WITHOUT_MARKS.search(end):
         return False
-    return 140 <= len(text) <= 330 or len(text) in range(490, 515) or bool(_DANGLING.search(text))
+    return 140 <= len(text) <= 330 or len(text) in range(490, 515) or bool(_DANGLING.search(end))
 
 
 def is_unfinished(text: str) -> bool:
