@@ -3,12 +3,14 @@
 import itertools
 import logging
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 from collecting import contents
 
+from papertune.collect.listings import listing
 from papertune.collect.refresh import refresh_listings
 from papertune.collect.steps import list_documents
 from papertune.errors import CollectError
@@ -120,6 +122,19 @@ def test_a_paper_whose_year_changed_is_told_with_what_to_do(venue, caplog):
     venue.refresh()
     assert "“One” is listed for 2010 (train) and for 2022 (test)" in caplog.text
     assert "it is in training only" in caplog.text
+
+
+def test_a_listing_of_which_a_part_comes_takes_the_place_of_none(venue, monkeypatch, caplog):
+    whole = [Document(str(n), f"P{n}", f"https://a.example/{n}", 2010) for n in (1, 2)]
+    for given, kept in (([*whole], 2), (whole[:1], 2), ([*whole[1:], *whole[:1]], 2)):
+        told = [Rejection("list", "OpenAlex", "not_given", "OpenAlex gives 1 of 5 papers")]
+        if given == whole:
+            told = []
+        monkeypatch.setattr(listing, "items", lambda *_, said=(*given, *told), **__: iter(said))
+        with suppress(CollectError):
+            venue.refresh()
+        assert len(venue.titles(2010)) == kept
+    assert "gives 1 of 5 papers" in caplog.text
 
 
 def test_rejections_alone_leave_the_listing_as_it_is(venue):

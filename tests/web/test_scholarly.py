@@ -389,21 +389,71 @@ def test_a_listing_goes_from_page_to_page(api, kind, mark, first, second, path, 
 @pytest.mark.parametrize(
     ("kind", "total", "said"),
     [
-        ("openalex", 5, "gives 1 of 5 papers"),
-        ("crossref", 5, "gives 1 of 5 papers"),
-        ("arxiv", 5, "gives 1 of 5 papers(?s:.*)narrow source.query"),
+        ("openalex", 5, "gives 0 of 5 papers"),
+        ("crossref", 5, "gives 0 of 5 papers"),
+        ("arxiv", 5, "gives 0 of 5 papers(?s:.*)narrow source.query"),
         ("arxiv", 214881, "gives 30000 of 214881"),
-        ("dblp_api", 5, "gives 1 of 5 papers(?s:.*)narrow source.query"),
+        ("dblp_api", 5, "gives 0 of 5 papers(?s:.*)narrow source.query"),
         ("dblp_api", 10001, "gives 10000 of 10001"),
     ],
 )
-def test_half_a_listing_is_none(api, kind, total, said):
-    api.answer = lambda path, query: (
-        200,
-        answered(kind, *[made(kind)][len(api.asked) - 1 :], total=total, cursor="x"),
-    )
+def test_a_listing_of_which_nothing_comes_or_not_all_is_given_is_an_error(api, kind, total, said):
+    api.gives(answered(kind, *[made(kind)][: total > 5], total=total, cursor="x"))
     with pytest.raises(CollectError, match=said):
         api.list(kind)
+
+
+COUNTED = ("arxiv", "openalex", "crossref", "dblp_api")
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+@pytest.mark.parametrize("last", ["empty", "again", "null"])
+def test_a_count_that_is_too_high_costs_no_paper(api, polite, caplog, kind, last):
+    if last == "null" and kind == "arxiv":
+        pytest.skip("Atom has none")
+
+    def answer(path, query):
+        # with the mark of the page before: "x" again
+        following = len({str(query) for _, query in api.asked}) > 1
+        works = [] if following else [made(kind, 1), made(kind, 2, "Other")]
+        given = answered(kind, *works, total=5, cursor="x" if last == "again" else "y")
+        if following and last == "null":
+            inner = given.get("message", given)
+            inner |= {name: None for name in ("items", "results") if name in inner}
+        return 200, given
+
+    api.answer = answer
+    session = polite(retries=0)
+    documents, rejected = api.list(kind, session=session)
+    assert [one.title for one in documents] == [TITLE, "Other"]
+    [told] = [key for key, reason in rejected if reason == "not_given"]
+    assert told == SERVICES[kind][0].name if kind in SERVICES else told
+    assert "gives 2 of 5 papers" in caplog.text
+    asked = len(api.asked)
+    api.list(kind, session=session)
+    assert kind == "dblp_api" or len(api.asked) > asked, "the last page is asked for again"
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+@pytest.mark.parametrize("total", [None, "many", -1, 1.5, 0, 1, [], {}])
+def test_a_count_that_is_none_or_too_low_ends_no_listing(api, kind, total):
+    def answer(path, query):
+        first = len({str(query) for _, query in api.asked}) == 1
+        works = [made(kind, number, f"P{number}") for number in ((1, 2) if first else (3,))]
+        works = works if len({str(query) for _, query in api.asked}) < 3 else []
+        several = "" if kind == "arxiv" and total is None else total
+        said = answered(kind, *works, total=0, cursor=str(len(api.asked)))
+        if kind == "arxiv":
+            return 200, said.replace("Results>0<", f"Results>{several}<")
+        place = {"openalex": "meta", "crossref": "message", "dblp_api": "result"}[kind]
+        inner = said[place]["hits"] if kind == "dblp_api" else said[place]
+        inner[{"openalex": "count", "crossref": "total-results", "dblp_api": "@total"}[kind]] = (
+            total
+        )
+        return 200, said
+
+    api.answer = answer
+    assert [one.title for one in api.list(kind)[0]] == ["P1", "P2", "P3"]
 
 
 IN_ARXIV = {"url": "https://arxiv.org/abs/2003.00001v3"}
@@ -504,10 +554,18 @@ def test_rubbish_is_an_error_and_passes(api, polite, kind, body, status, reason)
 typed = pytest.mark.parametrize("kind", [kind for kind in APIS if kind != "arxiv"])
 
 
+def without_each(value):
+    """A work in which each field is missing in turn, those within others too."""
+    for key in value if isinstance(value, dict) else ():
+        yield {name: said for name, said in value.items() if name != key}
+        yield from ({**value, key: inner} for inner in without_each(value[key]))
+
+
 @typed
 def test_a_work_of_an_odd_type_costs_itself(api, polite, kind):
     session, other = polite(retries=0), made(kind, 2, "Other", "We.")
-    for one in odd(made(kind, text="We do.")):
+    whole = made(kind, text="We do.")
+    for one in [*odd(whole), *without_each(whole)]:
         api.gives(answered(kind, one, other))
         documents, rejected = api.list(kind, session=session, refresh=True)
         assert "Other" in [document.title for document in documents]

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from papertune.collect.listings.services import NOT_GIVEN
 from papertune.collect.steps import list_documents
 from papertune.errors import CollectError, PapertuneError
 from papertune.jobs import stopping
@@ -133,6 +134,9 @@ def _refresh_part(
         changes = compare_listings(list(read_records(listing, Document)), documents)
         if study.source.watched:
             return changes
+        lost = any(what == "vanished" for what, _ in changes)
+        if told := next((one for one in rejections if lost and one.reason == NOT_GIVEN), None):
+            raise CollectError(told.detail, where=told.key, hint="run `snakemake refresh` later")
         for page in pages.rglob("*.json"):
             place = cache / page.relative_to(pages)
             make_folder(place.parent)

@@ -9,10 +9,10 @@ from bs4 import BeautifulSoup
 from lxml.etree import XMLParser, XMLSyntaxError, _Element, fromstring
 
 from papertune.collect.identifiers import host_of, whole_url
+from papertune.collect.listings.answers import whole_number
 from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.listing import entry_item
 from papertune.collect.listings.rows import reading
-from papertune.collect.listings.services import whole_number
 from papertune.collect.texts.text import clean, inner
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError

@@ -12,7 +12,8 @@ from urllib.parse import quote_plus
 from lxml import etree
 
 from papertune.collect.identifiers import arxiv_id, arxiv_url, doi_of
-from papertune.collect.listings.services import Paper, Service, Work, url_of
+from papertune.collect.listings.answers import Work
+from papertune.collect.listings.services import Paper, Service, url_of
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.records import Document, Rejection
@@ -87,7 +88,7 @@ def _feed(text: str) -> Work | None:
     return {
         "works": works,
         "first": next((work for work in works if work["title"]), {}),
-        "total": said(root, "search:totalResults") or len(works),
+        "total": said(root, "search:totalResults"),
         "error": "; ".join(errors),
     }
 

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from papertune.collect.identifiers import doi_of
-from papertune.collect.listings.services import Paper, Service, Work, mailto, url_of, within
+from papertune.collect.listings.answers import Work, within
+from papertune.collect.listings.services import Paper, Service, mailto, url_of
 from papertune.collect.texts.jats import text_of
 from papertune.collect.texts.text import clean, without_preambles
 from papertune.collect.texts.titles import normalised

@@ -13,15 +13,9 @@ from urllib.parse import quote, urlsplit
 from bs4 import BeautifulSoup
 
 from papertune.collect.identifiers import doi_of, host_of
+from papertune.collect.listings.answers import Work, json_object, within
 from papertune.collect.listings.listing import entry_item
-from papertune.collect.listings.services import (
-    Service,
-    Work,
-    json_object,
-    url_of,
-    whole_number,
-    within,
-)
+from papertune.collect.listings.services import Service, url_of
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -220,10 +214,10 @@ def landing(links: list[str]) -> str:
 def _hits(text: str) -> Work | None:
     """The hits and how many there are in all."""
     hits = within(json_object(text), ("result", "hits"))
-    if whole_number(within(hits, ("@total",))) is None:
+    if not isinstance(hits, dict) or not {"@total", "hit"} & set(hits):
         return None
     works = [hit if isinstance(hit, dict) else {"@id": hit} for hit in _listed(hits.get("hit"))]
-    return {"total": hits["@total"], "works": works}
+    return {"total": hits.get("@total"), "works": works}
 
 
 def _from_hit(hit: Work, year: int) -> Document | Rejection:

@@ -8,16 +8,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from papertune.collect.identifiers import doi_of, doi_url
-from papertune.collect.listings.services import (
-    Paper,
-    Service,
-    Work,
-    key_of,
-    mailto,
-    objects,
-    url_of,
-    within,
-)
+from papertune.collect.listings.answers import Work, objects, within
+from papertune.collect.listings.services import Paper, Service, key_of, mailto, url_of
 from papertune.collect.texts.endings import without_label
 from papertune.collect.texts.jats import text_of
 from papertune.collect.texts.text import clean, without_preambles

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from papertune.collect.identifiers import arxiv_url, doi_of, doi_url
-from papertune.collect.listings.services import Paper, Service, Work, key_of, url_of
+from papertune.collect.listings.answers import Work
+from papertune.collect.listings.services import Paper, Service, key_of, url_of
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.records import Document, Rejection

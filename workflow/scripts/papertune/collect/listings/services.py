@@ -1,5 +1,6 @@
 """What scholarly APIs answer: asked for with their manners, read as what they promise, judged."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -7,7 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from papertune.collect.identifiers import arxiv_id, doi_of
-from papertune.collect.listings.listing import ODD, entry_item, item_of
+from papertune.collect.listings.answers import Work, json_object, whole_number, within
+from papertune.collect.listings.listing import entry_item, item_of
 from papertune.collect.lookups import Outcome
 from papertune.collect.texts.endings import own_abstract
 from papertune.collect.texts.is_abstract import is_abstract, is_cut
@@ -15,13 +17,14 @@ from papertune.collect.texts.titles import best_match, searchable
 from papertune.collect.web.session import PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
-from papertune.files import from_json
 from papertune.identity import digest
 from papertune.jobs.keys import key_for
 from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import Lookups
 
-Work = dict[str, Any]
+log = logging.getLogger("papertune")
+
+NOT_GIVEN = "not_given"  # works that a service counts and does not give
 REFUSED = ("http_401", "http_402", "http_403")
 UNKNOWN = ("http_400", "http_404", "api_error")
 USED_UP = re.compile(
@@ -59,15 +62,6 @@ class Paper:
         if self.reason or not is_abstract(text):
             return Outcome(reason=self.reason or "no_abstract")
         return Outcome(text, found_by, "truncated" if is_cut(text) else "")
-
-
-def json_object(text: str) -> Work | None:
-    """The JSON object that a text is, if it is one."""
-    try:
-        value = from_json(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +139,17 @@ class Service:
         return answer
 
     def works(
-        self, session: PoliteSession, url: str, refresh: bool = False, *, search: bool = False
+        self,
+        session: PoliteSession,
+        url: str,
+        refresh: bool = False,
+        *,
+        search: bool = False,
+        following: bool = False,
     ) -> tuple[Work, list[Work]]:
         """An answer and the works in it; those that are not to be shown are null.
+
+        Where works came before, a ``following`` page may have nothing in their place.
 
         Raises:
             CollectError: the query is not understood, or no such service answers there; a single
@@ -166,6 +168,8 @@ class Service:
                 raise
             raise CollectError(what, where=error.where, hint=hint) from None
         works = within(answer, self.works_at)
+        if works is None and following:
+            works = []
         if not isinstance(works, list):
             raise self.no_answer(session, url, str(answer))
         return answer, works
@@ -178,21 +182,24 @@ class Service:
         refresh: bool,
         best_first: str = "",
     ) -> Iterator[Document | Rejection]:
-        """What a listing has, page by page.
+        """What a listing has, page by page; where works are missing at its end, a rejection says so.
 
         ``url`` makes the url of a page from its mark, ``item`` an entry of a work. ``best_first``
         is for a search that finds more than was meant, the best first: a page of nothing but
         rejections for this reason is its last.
 
         Raises:
-            CollectError: an answer cannot be had, or not all works are given.
+            CollectError: an answer cannot be had, there are more works than are given of one query,
+                or not one of them comes.
         """
-        seen, total, mark, marks = 0, 0, self.first, set[str]()
+        seen, total, mark, marks, place = 0, 0, self.first, set[str](), ""
         while mark not in marks:
             marks |= {mark, ""}
+            place = url(mark)
             for attempt in range(self.tries):
-                answer, works = self.works(session, url(mark), refresh or attempt > 0)
-                total = whole_number(within(answer, self.total_at)) or 0
+                again = refresh or attempt > 0
+                answer, works = self.works(session, place, again, following=seen > 0)
+                total = whole_number(within(answer, self.total_at)) or total
                 if works or seen >= total:
                     break
             if total > self.most > 0:
@@ -208,15 +215,19 @@ class Service:
             seen += len(works)
             if best_first and all(one.reason == best_first for one in items):
                 return
-            if not works or seen >= total > 0:
+            if not works or seen == total:
                 break
-            mark = str(within(answer, self.cursor_at) or "") if self.cursor_at else str(seen)
-        if seen < total and not best_first:
-            raise CollectError(
-                f"{self.name} gives {seen} of {total} papers",
-                where=url(mark),
-                hint=" or ".join(filter(None, ("run again later", self.narrowing))),
-            )
+            cursor = within(answer, self.cursor_at) if self.cursor_at else seen
+            mark = str(cursor or "") if isinstance(cursor, str | int) else ""
+        if seen >= total or best_first:
+            return
+        what = f"{self.name} gives {seen} of {total} papers"
+        hint = " or ".join(filter(None, ("run again later", self.narrowing)))
+        if seen in (0, self.most):
+            raise CollectError(what, where=place, hint=hint)
+        session.cache.forget(place)  # the others may come when it is asked again
+        log.warning("%s; `snakemake refresh` asks again: %s", what, place)
+        yield Rejection("list", self.name, NOT_GIVEN, what)
 
     def resolve(self, session: PoliteSession, document: Document, lookups: Lookups) -> Outcome:
         """The abstract of one paper: by an identifier, else (or where that is not known) by title.
@@ -256,10 +267,11 @@ class Service:
         return replace(found, passing=failed and not found.text)
 
     def _papers(self, session: PoliteSession, url: str, works: list[Work]) -> list[Paper]:
-        try:
-            return [self.paper(work) for work in works if work is not None]
-        except ODD:
-            raise self.no_answer(session, url, str(works)) from None
+        papers = [item_of(self.paper, work, "") for work in works if work is not None]
+        read = [paper for paper in papers if isinstance(paper, Paper)]
+        if papers and not read:
+            raise self.no_answer(session, url, str(works))
+        return read
 
     def no_answer(self, session: PoliteSession, url: str, said: str) -> HostStopped | PageError:
         """The error for what is no answer of the service; it is not kept in the cache."""
@@ -282,18 +294,6 @@ def url_of(base: str, asked: Work, safe: str = ":,*") -> str:
     return f"{base}?{urlencode(asked, safe=safe)}"
 
 
-def within(value: Any, names: tuple[str, ...]) -> Any:
-    """What stands in objects within objects; None where there are none."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def objects(value: Any) -> list[Work]:
-    """The objects of a list; none where it is no list."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
 def key_of(url: str, variable: str, name: str) -> dict[str, str]:
     """The key in an environment variable under a name, or nothing where there is none."""
     key = key_for(url, variable)
@@ -304,17 +304,3 @@ def mailto(session: PoliteSession, _: str = "") -> dict[str, str]:
     """Whom an API may write to, as a query parameter; nothing where the contact is no e-mail."""
     address = session.contact.removeprefix("mailto:")
     return {"mailto": address} if re.fullmatch(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+", address) else {}
-
-
-def as_number(value: Any) -> float:
-    """A number as an API gives it, in digits too; 0 where it gives none."""
-    try:
-        return float(str(value))
-    except ValueError:
-        return 0.0
-
-
-def whole_number(value: Any) -> int | None:
-    """A year or a count as an API gives it: as a number or in digits."""
-    text = str(value).strip()
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

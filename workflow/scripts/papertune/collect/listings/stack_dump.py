@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from papertune.collect.listings.answers import whole_number
 from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.rows import AGAIN, reading
-from papertune.collect.listings.services import whole_number
 from papertune.collect.texts.posts import CODE_BLOCK, pair_document
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError

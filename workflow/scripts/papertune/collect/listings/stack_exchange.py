@@ -13,16 +13,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from papertune.collect.listings.answers import Work, as_number, json_object, objects, whole_number
 from papertune.collect.listings.listing import item_of
-from papertune.collect.listings.services import (
-    Service,
-    Work,
-    as_number,
-    json_object,
-    key_of,
-    objects,
-    whole_number,
-)
+from papertune.collect.listings.services import Service, key_of
 from papertune.collect.texts.posts import CODE_BLOCK, clean_title, pair_document, question_url
 from papertune.collect.texts.text import unescaped
 from papertune.collect.web.pauses import PATIENCE
@@ -67,8 +60,11 @@ def list_documents(
         **({"tagged": ";".join(source.tags)} if source.tags else {}),
     }
     pairs: set[str] = set()
-    for questions in api.pages("questions", asked):
-        fresh = {question["question_id"]: question for question in questions}
+    for items in api.pages("questions", asked):
+        fresh = {one["question_id"]: one for one in objects(items) if _is_question(one)}
+        for item in items:
+            if not _is_question(item):
+                yield Rejection("list", source.site, "bad_item", str(item)[:200])
         answers = {number: objects(question.get("answers")) for number, question in fresh.items()}
         # those that are not with their question are asked for, of a hundred questions at once
         cut = [
@@ -77,11 +73,13 @@ def list_documents(
             if (whole_number(q.get("answer_count")) or 0) > len(answers[n])
         ]
         if cut:
-            answers |= {number: [] for number in cut}
+            more: dict[int | None, list[Work]] = {}
             method = f"questions/{';'.join(map(str, cut))}/answers"
             for page in api.pages(method, {"min": source.min_answer_score}):
-                for answer in page:
-                    answers.setdefault(answer["question_id"], []).append(answer)
+                for answer in objects(page):
+                    more.setdefault(whole_number(answer.get("question_id")), []).append(answer)
+            # the count may be wrong
+            answers |= {n: more[n] for n in cut if len(more.get(n, [])) > len(answers[n])}
         for number, question in fresh.items():
             pair = partial(_pair, session, source, answers=answers[number], year=year)
             item = item_of(pair, question, question_url(source.site, number))
@@ -100,22 +98,27 @@ class _Api:
         self._left: int | None = None  # requests of today's quota
         # the same fields are the same filter for ever
         asked = {"base": "none", "include": FIELDS, "unsafe": "false"}
-        _, made = self._ask(f"filters/create?{urlencode(asked)}", False, "filter", str)
-        self._filter = made[0]["filter"] if made else "none"
+        _, made = self._ask(f"filters/create?{urlencode(asked)}", False)
+        names = [one["filter"] for one in objects(made) if isinstance(one.get("filter"), str)]
+        self._filter = next(iter(names), "none")
 
-    def pages(self, method: str, asked: dict[str, Any]) -> Iterator[list[Work]]:
-        """The items of each page of a method's answers, the best first."""
+    def pages(self, method: str, asked: dict[str, Any]) -> Iterator[list[Any]]:
+        """The items of each page of a method's answers, the best first; any may be odd."""
+        before: list[Any] = []
         order = {"order": "desc", "sort": "votes", "site": self._source.site}
         for page in itertools.count(1):
             query = {"page": page, "pagesize": PAGE_SIZE, **asked, **order, "filter": self._filter}
             path = f"{method}?{urlencode(query)}"
-            answer, items = self._ask(path, self._refresh, "question_id", int)
+            answer, items = self._ask(path, self._refresh, following=page > 1)
+            if items == before:  # it would go on for ever
+                return
             yield items
             if answer.get("has_more") is not True:
                 return
+            before = items
 
-    def _ask(self, path: str, refresh: bool, name: str, kind: type) -> tuple[Work, list[Work]]:
-        """An answer and its items, which have a field of a kind, after the rest that it asks for."""
+    def _ask(self, path: str, refresh: bool, *, following: bool = False) -> tuple[Work, list[Any]]:
+        """An answer and its items, after the rest that it asks for."""
         url = f"{self._source.url.rstrip('/')}/{path}"
         if self._left == 0 and (refresh or not self._session.cache.path(url).exists()):
             raise CollectError(
@@ -134,9 +137,9 @@ class _Api:
         if "error_id" in answer:
             raise self._refused(url, answer)
         items = answer.get("items")
-        if not isinstance(items, list) or not all(
-            isinstance(item, dict) and isinstance(item.get(name), kind) for item in items
-        ):
+        if items is None and following:
+            items = []
+        if not isinstance(items, list) or (items and not objects(items)):
             raise SERVICE.no_answer(self._session, url, str(answer))
         if self._session.requests == before:  # it came from the cache
             return answer, items
@@ -190,8 +193,9 @@ def _pair(
     number, body = question["question_id"], question.get("body") or ""
     # a title of a safe filter has entities and no markup
     title = unescaped(str(question.get("title") or ""))
+    answers = [answer for answer in answers if isinstance(answer.get("body"), str)]
     if source.code == "reject":
-        answers = [answer for answer in answers if CODE_BLOCK not in (answer.get("body") or "")]
+        answers = [answer for answer in answers if CODE_BLOCK not in answer["body"]]
         if CODE_BLOCK in body:
             return Rejection("list", question_url(source.site, number), "code", clean_title(title))
     good = [answer for answer in answers if _score(answer) >= source.min_answer_score]
@@ -199,10 +203,19 @@ def _pair(
         detail = f"{clean_title(title)}: none of {len(answers)} answers may be taken"
         return Rejection("list", question_url(source.site, number), "no_answer", detail)
     best = max(
-        good, key=lambda one: (_score(one), bool(one.get("is_accepted")), -one.get("answer_id", 0))
+        good,
+        key=lambda one: (
+            _score(one),
+            bool(one.get("is_accepted")),
+            -(whole_number(one.get("answer_id")) or 0),
+        ),
     )
-    post = (title, body, best.get("body") or "")
+    post = (title, body, best["body"])
     return pair_document(session.readers, source, number, post, _score(question), year)
+
+
+def _is_question(item: Any) -> bool:
+    return isinstance(item, dict) and type(item.get("question_id")) is int
 
 
 def _score(post: Work) -> int:

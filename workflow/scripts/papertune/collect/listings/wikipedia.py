@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from papertune.collect.identifiers import document_id
+from papertune.collect.listings.answers import as_number, json_object, objects, within
 from papertune.collect.listings.listing import item_of
-from papertune.collect.listings.services import as_number, json_object, objects, within
 from papertune.collect.texts.wikipedia_text import (
     Section,
     sections_of_extract,
@@ -99,7 +99,7 @@ class _Wiki:
                 self._asked.add(_canonical(category))
                 title = ""
                 for member in self._members(category, depth < self._source.depth):
-                    title = str(member.get("title", ""))
+                    title = member["title"]
                     if member.get("ns") == 0:
                         yield title
                     elif member.get("ns") == 14:
@@ -150,13 +150,15 @@ class _Wiki:
         """The members of a category, five hundred at once."""
         kinds = "page|subcat" if categories_too else "page"
         asked = {"action": "query", "list": "categorymembers", "cmtitle": category}
-        more: dict[str, Any] | None = {"cmtype": kinds, "cmlimit": 500}
-        while more:
+        more: Any = {"cmtype": kinds, "cmlimit": 500}
+        told: list[Any] = []
+        while isinstance(more, dict) and more and more not in told:  # else it goes on for ever
+            told.append(more)
             asked |= more
             answer = self._ask(asked)
-            yield from objects(within(answer, ("query", "categorymembers")))
+            members = objects(within(answer, ("query", "categorymembers")))
+            yield from (one for one in members if isinstance(one.get("title"), str))
             more = within(answer, ("continue",))
-            more = more if isinstance(more, dict) else None
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         """An answer; a page that is not there is one too."""
