@@ -8,7 +8,7 @@ BIN := .venv/bin
 # by itself: config/config.yaml, and the cluster where there is one that answers; Slurm may be installed on
 # a machine that belongs to none
 STUDY = $(if $(EXPERIMENTS),--config experiments=$(EXPERIMENTS))
-HERE = profiles/$(if $(shell scontrol ping 2>/dev/null),slurm,default)
+HERE = profiles/$(if $(shell timeout 5 scontrol ping 2>/dev/null | grep -w UP),slurm,default)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 # every file that is installed is the one whose hash stands there
 LOCKED := $(PIP) --no-deps --require-hashes --only-binary :all:

@@ -229,3 +229,16 @@ def test_what_another_rule_makes_need_not_be_there(tmp_path):
     snakemake(tmp_path, *listings, snakefile=snakefile)
     again = snakemake(tmp_path, *listings, "--dry-run", snakefile=snakefile)
     assert "Nothing to be done" in again.stdout
+
+
+def test_the_doctor_ends_with_a_count_and_nothing_of_snakemake(tmp_path):
+    values = small_study()
+    path = write_study(tmp_path, values)
+    run = snakemake(tmp_path, "doctor", "--config", f"experiments={path}")
+    assert run.stdout.splitlines()[-1].startswith("Everything is here")
+    values["source"] = {"kind": "pdfs", "path": "papers"}
+    values["splits"] = {"test": 0.5}
+    path = write_study(tmp_path, values)
+    run = snakemake(tmp_path, "doctor", "--config", f"experiments={path}", check=False)
+    assert run.returncode == 1 and run.stdout.splitlines()[-1].startswith("1 thing must be mended")
+    assert not any(word in run.stdout for word in MACHINERY)

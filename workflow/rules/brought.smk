@@ -16,14 +16,17 @@ def of_setting(experiment, key):
             raise of_key(error, key, read(config["files"][experiment]))
 
 
+def is_made(path):
+    """Whether a rule makes a file."""
+    return any(one.is_producer(str(path)) for one in workflow.rules)
+
+
 def look_for(path):
     """An error where a file is not there, or a folder, and no rule makes it.
 
     Snakemake would name a rule, and not where it looked.
     """
-    if os.path.exists(path) or not any(
-        one.is_producer(str(path)) for one in workflow.rules
-    ):
+    if os.path.exists(path) or not is_made(path):
         with reading(Path(path)), open(path, "rb"):
             pass
 

@@ -1,20 +1,16 @@
 # Checks before anything is submitted, the plan of a dry-run, and order where a run was killed while
 # its jobs went on. No rules. What is known of a kind of cluster stands in papertune/cluster/.
 import atexit
-import itertools
 import os
 
 from snakemake.logging import logger
 
-from papertune.cluster import doctor, findings, hub, leftovers, machine, needs
+from papertune.cluster import doctor, findings, hub, leftovers, machine
 from papertune.cluster import executor as plugin, requests, session
 
 
 include: "planned_jobs.smk"
-
-
-# the executor takes Slurm's variables out of it
-STARTED_IN = dict(os.environ)
+include: "doctor.smk"
 
 
 def note_settings():
@@ -36,31 +32,21 @@ def note_settings():
         records.max_checksum_file_size = limit
 
 
-def told_of_session():
-    return session.check_session(STARTED_IN, workflow.resource_settings.nodes)
-
-
 def check_run():
     """Before the first job: the whole doctor if asked for, else what ends in failure for sure."""
     executor = executor_of_run()
     submits = plugin.submits(executor)
+    folders = ["results", config["store"], RESOURCES]
+    targets = workflow.dag_settings.targets
+    if "doctor" in targets:
+        well = findings.show_all(whole_doctor(executor, folders))
+        if not well or set(targets) == {"doctor"}:
+            # all is said; Snakemake would add where in its rules an error arose, and where its log is
+            sys.exit(not well)
+        return
     if not submits:
         load_libraries()  # beside the checks
-    folders = ["results", config["store"], RESOURCES]
     with in_words():
-        if "doctor" in workflow.dag_settings.targets:
-            told = hub.ask_hub(LAYOUTS.values())
-            tasks = [
-                task for item in LAYOUTS.values() for task in footprint.tasks_of(item)
-            ]
-            found = doctor.examine(executor, kinds_of_experiments(), LAYOUTS, folders)
-            place = told_of_session() if submits else ()
-            fits = machine.check_memory(tasks, memory_there())
-            wants = needs.check_needs(LAYOUTS.values(), RESOURCES)
-            if not findings.show_all(itertools.chain(found, place, told, fits, wants)):
-                # all is said; of an error Snakemake would say where in its rules it arose
-                sys.exit(1)
-            return
         found, tasks = hub.ask_hub(LAYOUTS.values()), tasks_of_run()
         asked = {task.layout.name: task.layout for task in tasks}
         makes = {job.rule.name for job in workflow.dag.needrun_jobs()}

@@ -5,7 +5,7 @@ import pytest
 from papertune.cluster import needs
 from papertune.cluster.collecting import check_collecting
 from papertune.cluster.findings import Finding
-from papertune.cluster.machine import check_memory
+from papertune.cluster.machine import check_memory, check_processor
 from papertune.cluster.model_servers import check_servers
 from papertune.footprint.study import tasks_of
 from papertune.study.experiment_file import load_experiment
@@ -109,3 +109,23 @@ def test_the_table_of_what_studies_need_says_what_the_doctor_says(name):
     for variable in ("PAPERTUNE_CONTACT", "STACKEXCHANGE_KEY"):
         assert (variable in str(lacking)) == (variable in agreed)
     assert any("source.path: " in one.text for one in lacking) == bool(brought)
+
+
+def test_texts_that_a_base_reads_are_looked_for_unless_something_makes_them(tmp_path):
+    layout = layout_of("demo")
+    made = list(needs.check_corpora(layout, made=lambda path: True))
+    (lacking,) = needs.check_corpora(layout, made=lambda path: False)
+    assert made == [] and lacking.state == "wrong" and "corpus.files" in lacking.text
+    (tmp_path / layout.base_named("small")).mkdir(parents=True)
+    assert list(needs.check_corpora(layout, made=lambda path: False)) == []
+
+
+def test_what_wants_a_gpu_is_told_what_a_machine_without_one_would_take():
+    layout = layout_of("isca")
+    found = list(check_processor([layout], 24e9))
+    assert found[0].state == "doubt" and "compute.gpu" in found[0].text and " h," in found[0].text
+    assert "profiles/slurm" in found[0].hint
+    (large,) = [one for one in found if one.state == "wrong"]
+    assert "mistral" in large.text and "24.0 GB" in large.text
+    assert [one.state for one in check_processor([layout], 1e12)] == ["doubt"]
+    assert list(check_processor([layout_of("demo")], 1e9)) == []  # asks for none

@@ -10,6 +10,7 @@ from papertune.footprint.hours import (
     SLOW,
     Pace,
     hours_of,
+    processor,
     requests_of,
     training_seconds,
     writing_seconds,
@@ -117,3 +118,13 @@ def test_documents_that_are_expected_count_until_they_are_listed(tmp_path):
     assert documents_in(layout, parts, ()) == pytest.approx(2000 * 16 / 20 + 7)
     undated = layout_of("ho-chi-minh")
     assert documents_in(undated, ["test"], ()) == pytest.approx(144 * 0.2)
+
+
+def test_cores_take_longer_than_a_gpu_and_more_of_them_less():
+    study = load_experiment(ROOT / "config/experiments/isca.yaml")
+    layout = Layout("isca", study)
+    gpu, two, many = (hours_of(layout, *of).total for of in ((), (processor(2),), (processor(64),)))
+    assert gpu[0] < many[0] < two[0] and gpu[1] < many[1] < two[1]
+    # seen on two cores with the demo: minutes
+    demo = Layout("demo", load_experiment(ROOT / "config/experiments/demo.yaml"))
+    assert hours_of(demo, processor(2)).total[1] < 1

@@ -1,15 +1,16 @@
 """What would keep a run from ending well: all checks, of the cluster and of this machine."""
 
 import getpass
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from threading import Lock
 from typing import Any
 
 from papertune.cluster import executor as plugin
 from papertune.cluster import hub, leftovers, machine, slurm
-from papertune.cluster.findings import Finding, doubt, fine, wrong
+from papertune.cluster.findings import Finding, doubt, fine, guarded, wrong
 from papertune.cluster.requests import Ask, Kind, why_not
 from papertune.cluster.sbatch import passes
 from papertune.cluster.slurm import ClusterError, Partition
@@ -22,35 +23,64 @@ ONE = Lock()  # it guesses what a profile does not say, once
 
 
 def examine(
-    executor: Any, kinds: Iterable[Kind], layouts: Mapping[str, Layout], folders: Iterable[str]
+    executor: Any,
+    kinds: Callable[[], Iterable[Kind]],
+    layouts: Mapping[str, Layout],
+    folders: Iterable[str],
 ) -> Iterator[Finding]:
     """What the user is told who asks for the doctor, for whole runs, which submit ``kinds``.
 
     The folders are those where results and finished work lie.
     """
+    every = layouts.values()
+    checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
+        ("the cluster", lambda: check_place(executor, kinds)),
+        ("jobs of earlier runs", check_leftovers),
+        ("the folders of results", lambda: machine.check_folders(folders)),
+        *((f"{item.name}: its source", partial(machine.check_source, item)) for item in every),
+        ("embedders", lambda: machine.check_embedders(every)),
+        ("the sandbox", lambda: machine.check_programs(every)),
+        ("models of the Hub", lambda: _check_hub(layouts)),
+        ("bases", lambda: machine.check_bases(every)),
+    ]
+    for what, check in checks:
+        yield from guarded(what, check)
+
+
+def check_place(executor: Any, kinds: Callable[[], Iterable[Kind]]) -> Iterator[Finding]:
+    """Where jobs will run, and whether that takes them."""
     if plugin.submits(executor):
-        yield from check_cluster(executor, kinds)
-    elif not slurm.missing_tools():
+        yield from check_cluster(executor, kinds())
+    elif slurm.missing_tools():
+        yield fine("no cluster here: jobs run on this machine")
+    else:
+        try:
+            slurm.check_controller()
+        except ClusterError as error:
+            # its tools may be installed on a machine that belongs to no cluster
+            said = f"no Slurm answers here ({error.what}): jobs run on this machine"
+            later = "to submit them, wait until `scontrol ping` says UP"
+            yield doubt(said, later) if "DOWN" in error.what else fine(said)
+            return
         yield doubt(
             "Slurm is installed here, but with this profile jobs run on this machine",
             "to submit them to the cluster: --profile profiles/slurm; make doctor PROFILE=profiles/slurm",
         )
-    else:
-        yield fine("no cluster here: jobs run on this machine")
+
+
+def check_leftovers() -> Iterator[Finding]:
+    """Jobs of this directory that nobody waits for."""
     with suppress(ClusterError):  # said already
         if jobs := leftovers.left():
             yield doubt(
                 f"{len(jobs)} jobs of an earlier run of this directory are still at work",
                 f"the next run waits for them; {leftovers.CHOICE}=cancel ends them",
             )
-    yield from machine.check_folders(folders)
-    for layout in layouts.values():
-        yield from machine.check_source(layout)
-    yield from machine.check_embedders(layouts.values())
-    yield from machine.check_programs(layouts.values())
+
+
+def _check_hub(layouts: Mapping[str, Layout]) -> Iterator[Finding]:
     models = {model: None for layout in layouts.values() for model in hub.hub_models(layout)}
     yield from hub.check_models(models, layouts)
-    yield from machine.check_bases(layouts.values())
 
 
 def check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:

@@ -1,11 +1,11 @@
 """What a check found: it is fine, it may go wrong, or it surely goes wrong; and what to do."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from papertune.cluster.slurm import ClusterError
-from papertune.errors import shown
+from papertune.errors import PapertuneError, one_line, shown
 
 MARKS = {"ok": "ok", "doubt": "! ", "wrong": "!!"}
 
@@ -26,6 +26,18 @@ class Finding:
 fine = partial(Finding, "ok")
 doubt = partial(Finding, "doubt")  # it may go wrong, or is worse than it could be
 wrong = partial(Finding, "wrong")  # with this, jobs fail or never start
+
+
+def guarded(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """The findings of a check; one that fails itself is a finding, and the others go on."""
+    try:
+        yield from check()
+    except PapertuneError as error:
+        said = f"{error.where}: {error.what}" if error.where else error.what
+        yield wrong(f"{what}: {said}", error.hint)
+    except Exception as error:
+        said = one_line(f"{type(error).__name__}: {error}")[:300]
+        yield doubt(f"{what} could not be looked at ({said})", "the other lines hold all the same")
 
 
 def show_all(findings: Iterable[Finding]) -> bool:

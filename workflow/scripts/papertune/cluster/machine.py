@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from papertune.cluster.findings import Finding, doubt, fine, wrong
@@ -14,7 +15,8 @@ from papertune.cluster.reach import answer_of
 from papertune.cluster.slurm import ClusterError, ask
 from papertune.collect.web.transport import PageError
 from papertune.errors import PapertuneError
-from papertune.footprint.study import Task, judge
+from papertune.footprint.hours import hours_of, processor, span
+from papertune.footprint.study import Task, judge, tasks_of
 from papertune.models.examination import problems
 from papertune.models.sources import header_of_source, licence_of_source, not_there, notice
 from papertune.sandbox import run as sandbox
@@ -183,7 +185,7 @@ def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
     if unknown:
         yield doubt(
             f"nothing is known yet of the memory of {', '.join(unknown)}: the base is not here",
-            "snakemake --until download_base brings it; then look again",
+            "bring it, as snakemake --until download_base does with what is on the Hub; then look again",
         )
     for name, (most_bytes, task) in largest.items():
         size = next((one for one in GPU_SIZES if most_bytes <= one * GIGABYTE), None)
@@ -191,6 +193,33 @@ def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
         yield fine(f"{name}: {needed} ({task} takes the most)")
     if largest:
         yield fine(f"how much memory the GPUs have is not known: set {RESOURCE} in the profile")
+
+
+def check_processor(layouts: Iterable[Layout], memory: float) -> Iterator[Finding]:
+    """What experiments that ask for GPUs come to on a machine that has none."""
+    for layout in layouts:
+        study = layout.experiment
+        if not study.compute.gpu:
+            continue
+        without = study.compute.model_copy(update={"gpu": 0})
+        alone = replace(layout, experiment=study.model_copy(update={"compute": without}))
+        tasks = tasks_of(alone)
+        doing = [task.doing for task in tasks]
+        more = f" and {len(doing) - 4} more" if len(doing) > 4 else ""
+        cores = os.cpu_count() or 1
+        hours = hours_of(alone, processor(cores)).total
+        yield doubt(
+            f"{layout.name}: compute.gpu asks for a GPU for {', '.join(doing[:4])}{more}, and "
+            f"nvidia-smi knows of none here: the {cores} cores of this machine would take "
+            f"{span(*hours)}, by a rough estimate",
+            "run it on a machine with a GPU, or submit it (--profile profiles/slurm); for this one, "
+            "take smaller bases or fewer documents",
+        )
+        for verdict in judge(tasks, lambda task: memory):
+            if verdict.fits is False:
+                yield wrong(
+                    f"{verdict}, without a GPU", "take a smaller base, or a machine with more"
+                )
 
 
 def show_memory(tasks: Iterable[Task], room: Room) -> str:

@@ -1,32 +1,51 @@
 """What a person has to bring for an experiment: agreements, keys, documents, room; and hours by estimate."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from papertune.cluster.collecting import check_collecting
-from papertune.cluster.findings import Finding, doubt, fine, wrong
+from papertune.cluster.findings import Finding, doubt, fine, guarded, wrong
 from papertune.cluster.machine import GIGABYTE, room_on
 from papertune.cluster.model_servers import check_servers
 from papertune.footprint.counts import documents_in, listed
 from papertune.footprint.fitting import in_gb
-from papertune.footprint.hours import GPU, hours_of, requests_of
+from papertune.footprint.hours import GPU, hours_of, requests_of, span
 from papertune.footprint.study import architecture_for
 from papertune.footprint.trained import FP32, Machine, Trained
 from papertune.models.cards import card_of
 from papertune.models.sources import from_hub
 from papertune.study.layout import Layout
+from papertune.study.nearby import near_names
 
 
-def check_needs(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
-    """All of it, in the order in which it is needed."""
+def check_needs(
+    layouts: Iterable[Layout], resources: str, made: Callable[[Path], bool]
+) -> Iterator[Finding]:
+    """All of it, in the order in which it is needed; of some files a run knows how they are ``made``."""
     layouts = list(layouts)
-    yield from check_agreements(layouts)
+    yield from guarded("agreements", lambda: check_agreements(layouts))
     for layout in layouts:
-        yield from check_collecting(layout)
-        yield from check_servers(layout)
-    yield from check_room(layouts, resources)
+        for what, check in (
+            ("its documents", check_collecting),
+            ("its servers", check_servers),
+            ("texts that bases read", partial(check_corpora, made=made)),
+        ):
+            yield from guarded(f"{layout.name}: {what}", partial(check, layout))
+    yield from guarded("room for models", lambda: check_room(layouts, resources))
     for layout in layouts:
-        yield from tell_hours(layout)
+        yield from guarded(f"{layout.name}: its hours", partial(tell_hours, layout))
+
+
+def check_corpora(layout: Layout, made: Callable[[Path], bool]) -> Iterator[Finding]:
+    """Files of texts that bases are pre-trained on, where these are not made yet."""
+    for name, base in layout.experiment.bases.items():
+        if base.pretrain and not Path(layout.base_named(name)).exists():
+            for path in map(Path, base.pretrain.corpus.files):
+                key = f"{layout.name}: bases.{name}.pretrain.corpus.files: {path}"
+                if not (path.is_file() or made(path)):
+                    what = "is a folder" if path.is_dir() else f"no such file{near_names(path)}"
+                    yield wrong(f"{key}: {what}", "bring it, or name another file")
 
 
 def check_agreements(layouts: Iterable[Layout]) -> Iterator[Finding]:
@@ -91,20 +110,13 @@ def tell_hours(layout: Layout) -> Iterator[Finding]:
         return
     hours, parts = hours_of(layout), study.parts
     kinds = {"training": hours.training, "answering": hours.answering, "writing": hours.writing}
-    each = ", ".join(f"{kind} {_span(*ends)}" for kind, ends in kinds.items() if ends[1])
+    each = ", ".join(f"{kind} {span(*ends)}" for kind, ends in kinds.items() if ends[1])
     count = documents_in(layout, parts, ("documents", "fetched"))
     where = "as listed" if listed(layout) else "as expected" if study.expected else "a guess"
-    said = f"{layout.name}: {_span(*hours.total)} on one GPU such as {GPU}, by estimate"
+    said = f"{layout.name}: {span(*hours.total)} on one GPU such as {GPU}, by estimate"
     said += f" ({each}), for {count:,.0f} documents ({where})"
     for writer, asked in requests_of(layout).items():
         said += f"; besides, the server of {writer} is asked about {asked:,.0f} of them"
     if hours.unknown:
         said += f"; not counted, as nothing is known of their models: {', '.join(hours.unknown)}"
     yield fine(said)
-
-
-def _span(least: float, most: float) -> str:
-    """Hours from and to: ``2–9 h``, ``0.5–3 h``, ``under 1 h``."""
-    if most < 1:
-        return "under 1 h"
-    return "–".join(f"{one:.0f}" if one >= 1 else f"{one:.1f}" for one in (least, most)) + " h"

@@ -39,17 +39,26 @@ BATCH = 32  # rows that are written at once, where memory decides
 
 
 class Pace(NamedTuple):
-    """One end of what a GPU is seen to do."""
+    """One end of what a GPU, or a processor, is seen to do."""
 
     share: float  # of the peak, in large products of matrices
     step: float  # seconds of a step of training, however small it is
     layer: float  # seconds of a layer, for each token that is written
     start: float  # seconds of a job until it works
     whole: bool  # whether all that may be written is
+    peak: float = PEAK
+    memory: float = MEMORY
 
 
 FAST = Pace(share=0.55, step=0.05, layer=0.0006, start=15, whole=False)
 SLOW = Pace(share=0.15, step=0.4, layer=0.002, start=90, whole=True)
+
+
+def processor(cores: int) -> tuple[Pace, Pace]:
+    """Both ends of what so many cores do: operations in fp32, whose weights are twice as large."""
+    quick = Pace(1, step=0.01, layer=1e-4, start=3, whole=False, peak=cores * 6e10, memory=1.5e10)
+    slow = Pace(1, step=0.1, layer=1e-3, start=15, whole=True, peak=cores * 1.5e10, memory=4e9)
+    return quick, slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ class Hours:
         return sum(least for least, _ in every), sum(most for _, most in every)
 
 
-def hours_of(layout: Layout) -> Hours:
+def hours_of(layout: Layout, paces: tuple[Pace, Pace] = (FAST, SLOW)) -> Hours:
     """What is to be expected of an experiment as a whole, whatever of it is there already.
 
     Writers that are servers of their own are not counted.
@@ -77,7 +86,7 @@ def hours_of(layout: Layout) -> Hours:
     unknown: dict[str, None] = {}
     for work in (_trainings, _answers, _writings):
         hours = []
-        for pace in (FAST, SLOW):
+        for pace in paces:
             jobs = list(work(layout, pace))
             unknown |= dict.fromkeys(name for name, arch, _ in jobs if arch is None)
             hours.append(sum(pace.start + seconds for _, arch, seconds in jobs if arch) / 3600)
@@ -93,7 +102,7 @@ def training_seconds(
     passes = 2 if recipe.with_adapters else 3
     passes += recipe.training.gradient_checkpointing
     operations = 2 * _weights(arch) * tokens * passes * (UNPACKED if recipe.in_4_bit else 1)
-    return steps * pace.step + operations / (PEAK * pace.share)
+    return steps * pace.step + operations / (pace.peak * pace.share)
 
 
 def writing_seconds(
@@ -103,8 +112,9 @@ def writing_seconds(
     """Of rows whose ``read`` tokens are read, and so many ``new`` ones written after them."""
     slower = 2 if in_4_bit else 1
     weights = _weights(arch) * (0.5 if in_4_bit else 2)
-    token = max(arch.layers * pace.layer, weights / MEMORY) * slower
-    reading = 2 * _weights(arch) * read * slower / (PEAK * pace.share)
+    operations = 2 * _weights(arch) * min(rows, batch) / (pace.peak * pace.share)
+    token = max(arch.layers * pace.layer, weights / pace.memory, operations) * slower
+    reading = 2 * _weights(arch) * read * slower / (pace.peak * pace.share)
     return rows * reading + math.ceil(rows / batch) * new * token
 
 
@@ -199,3 +209,10 @@ def requests_of(layout: Layout) -> dict[str, float]:
         if isinstance(study.generators[name], OpenAIGenerator) and not layout.generator_model(name):
             found[name] = found.get(name, 0) + of_split(layout, split)
     return found
+
+
+def span(least: float, most: float) -> str:
+    """Hours from and to: ``2–9 h``, ``0.5–3 h``, ``under 1 h``."""
+    if most < 1:
+        return "under 1 h"
+    return "–".join(f"{one:.0f}" if one >= 1 else f"{one:.1f}" for one in (least, most)) + " h"
