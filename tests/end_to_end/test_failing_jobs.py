@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import FilesStudy
-from snakemake_run import ROOT
+from snakemake_run import ROOT, planned
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +72,8 @@ def test_a_job_that_is_killed_is_said_to_be(study):
     words = last_words(fail(study, "compare", "os.kill(os.getpid(), signal.SIGKILL)"))
     assert "SIGKILL" in words and "memory" in words and "--cores 1" in words
     assert words.strip().endswith("Log: logs/mine/tables/matrix.log"), words
+    # of the last run there is all that is made of it
+    assert "compare" in planned(study.folder, "--config", f"experiments={study.file.stem}")
 
 
 def test_a_library_that_tells_of_memory_is_heard(study):

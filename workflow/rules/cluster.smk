@@ -25,7 +25,7 @@ def note_settings():
     try:
         for job in workflow.dag.needrun_jobs():
             made = any(map(os.path.lexists, job.output))
-            # what stands there of an attempt that failed says that the settings are others now
+            # where an attempt has failed, that is noted
             if not runs_here(job.rule) and not made and not records.has_metadata(job):
                 workflow.async_run(records.finished(job))
     finally:

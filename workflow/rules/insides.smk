@@ -114,25 +114,29 @@ def tell_failures(record):
     return True
 
 
-def note_successes_only():
-    """Have Snakemake note of jobs that succeed with which settings they were made.
+def note_failures():
+    """Have Snakemake know in the next run which jobs have failed in this one.
 
-    It notes that of those that fail, too. Their results are deleted, what was made of earlier ones is
-    there, and so the next run would find nothing to do.
+    It notes of them what it notes of others, and deletes their results. Where what was made of earlier
+    ones is there, it would find nothing to do.
     """
     records = workflow.persistence
     note = records.finished
 
     async def finished(job):
+        await note(job)
         if job.jobid not in UNNOTED:
-            return await note(job)
+            return
         UNNOTED.discard(job.jobid)  # its next attempt may come to a good end
-        for path in job.output:
-            records._unmark_incomplete(records._get_key(path))
+        records._clear_cache()
+        for key in map(records._get_key, job.output):
+            if record := records._read_record(key):
+                record.params = [*(record.params or []), "this failed"]
+                records._write_record(key, record)
 
     records.finished = finished
 
 
 if workflow.is_main_process:
     logger.addFilter(tell_failures)
-    before_first_job(note_successes_only)
+    before_first_job(note_failures)

@@ -21,7 +21,8 @@ def test_of_snakemake():
     scheduler = inspect.getsource(JobScheduler)
     assert "self._executor" in scheduler and "self.failed = set()" in scheduler
     noted = inspect.getsource(PersistenceBase.finished)
-    assert "self._unmark_incomplete(self._get_key(f))" in noted
+    assert "record.params = params" in noted and "self._write_record(key, record)" in noted
+    assert PersistenceBase._clear_cache and PersistenceBase._read_record
 
 
 def test_of_the_slurm_plugin():
