@@ -5,14 +5,18 @@ LaTeX is turned into Unicode. A bad entry is a rejection with file and line; the
 
 from __future__ import annotations
 
+import codecs
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.contents import begins_as
+from papertune.collect.listings.encodings import encoding_of
 from papertune.collect.listings.listing import entry_item
 from papertune.collect.listings.rows import reading
 from papertune.collect.listings.years import year_of
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 FIELDS = ("title", "abstract", "doi", "url", "eprint", "year", "date")
 SAID = ("journal", "howpublished", "note")  # where an arXiv paper's number may stand, too
+_OWN = re.compile(rb"\s*%+ *Encoding: *([\w-]+)", re.IGNORECASE)
 _LATEX = re.compile(r"\\(?![%&#])|[{}$~]|``|''|--|[?!]`")
 
 
@@ -33,7 +38,7 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
     """The entries of a source's files, in their order; nothing is fetched.
 
     Raises:
-        CollectError: a file cannot be read or is not UTF-8.
+        CollectError: a file cannot be read, or nobody can tell its encoding.
     """
     import bibtexparser
     from bibtexparser.model import DuplicateBlockKeyBlock, Entry, ParsingFailedBlock
@@ -44,7 +49,7 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
     for path in source.files_of(year):
         with reading(path):
             begins_as(path, "bibtex", "empty")
-            text = path.read_text("utf-8-sig")
+            text = path.read_text(_encoding(path, source.encoding))
         blocks = bibtexparser.parse_string(text).blocks
         volumes = {block.key: block for block in blocks if isinstance(block, Entry) and block.key}
         for block in blocks:
@@ -61,6 +66,17 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
                 volume = volumes.get(_raw(entry, "crossref"))
                 published = published or (_year(volume) if volume else None)
                 yield where, published, _item(entry, published or 0, where, decoder)
+
+
+def _encoding(path: Path, said: str) -> str:
+    """The encoding of a file: what the settings say, what JabRef wrote into it, or what it is."""
+    with path.open("rb") as stream:
+        own = _OWN.match(stream.read(2048))
+        stream.seek(0)
+        with suppress(LookupError):
+            said = said or (codecs.lookup(own[1].decode()).name if own else "")
+        kind = encoding_of(stream, said)
+    return "utf-8-sig" if kind == "utf-8" else kind
 
 
 def _item(entry: Entry, year: int, where: str, decoder: LatexNodes2Text) -> Document | Rejection:

@@ -137,7 +137,7 @@ def _known_encoding(name: str) -> str:
 
 
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
-OF_TEXT = "of a CSV that is not in UTF-8: windows-1252, gb18030, shift_jis"
+OF_TEXT = "of a text that is not in UTF-8: windows-1252, gb18030, shift_jis"
 
 
 class PaperColumns(Settings):
@@ -243,6 +243,7 @@ class BibtexSource(ListedSource):
     watched = True
     kind: Literal["bibtex"]
     paths: list[Text] = Field(min_length=1)
+    encoding: Encoding = added("", description=OF_TEXT)
 
     def brought(self) -> str:
         """See :meth:`ListedSource.brought`."""
