@@ -207,10 +207,10 @@ def test_twins_are_one_document(tmp_path):
         write(
             tmp_path / name, [[*lines, Text(60, 40, 8, "roman", doi and f"https://doi.org/{doi}")]]
         )
-    shutil.copy(tmp_path / "a.pdf", tmp_path / "b copy (1).pdf")
+    shutil.copy(tmp_path / "a.pdf", tmp_path / "a (1).pdf")
     items = listed(str(tmp_path))
     rejected = {Path(item.key).name: item for item in items if isinstance(item, Rejection)}
-    assert sorted(rejected) == ["b copy (1).pdf", "c.pdf"]
+    assert sorted(rejected) == ["a (1).pdf", "c.pdf"]
     for item in rejected.values():
         assert item.reason == "duplicate" and str(tmp_path / "a.pdf") in item.detail
 

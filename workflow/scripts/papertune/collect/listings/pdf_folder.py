@@ -6,7 +6,9 @@ import glob
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -41,9 +43,9 @@ def list_documents(
         CollectError: there is no such folder, or no PDF in it.
     """
     folder, files = _files(source, year)
-    read = _Read()
+    read = _Read(files)
     for path in files:
-        twin = read.twin_of(path)
+        twin = read.twins.get(path)
         if twin:
             yield Rejection("list", str(path), "duplicate", f"the same file as {whole(str(twin))}")
             continue
@@ -78,21 +80,20 @@ def _files(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
 
 
 class _Read:
-    """Which files were read, by what is in them."""
+    """Which files say the same; the one with the shortest path is the document: copies get longer names."""
 
-    def __init__(self) -> None:
-        self.files: dict[str, Path] = {}
+    def __init__(self, files: list[Path]) -> None:
         self.papers: dict[str, list[tuple[str, Path]]] = {}
-
-    def twin_of(self, path: Path) -> Path | None:
-        """The file with the same bytes that came before; one that cannot be read has none."""
-        try:
-            with path.open("rb") as stream:
+        self.twins: dict[Path, Path] = {}
+        sizes = Counter(path.stat().st_size for path in files)
+        first: dict[str, Path] = {}
+        for path in sorted(files, key=lambda one: (len(str(one)), one)):
+            if sizes[path.stat().st_size] < 2:
+                continue
+            with suppress(OSError), path.open("rb") as stream:
                 said = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError:
-            return None
-        first = self.files.setdefault(said, path)
-        return first if first != path else None
+                if (other := first.setdefault(said, path)) != path:
+                    self.twins[path] = other
 
     def paper_of(self, path: Path, paper: Paper) -> Path | None:
         """The file of the same number and title that came before: errata and supplements differ in one."""
