@@ -9,6 +9,7 @@ from tests.pdfs import Picture, Sheet, Text, block, centred, write
 from papertune.collect.texts.pdf import PdfError, read_pdf
 from papertune.collect.texts.pdf_front import abstract_of, title_of
 from papertune.collect.texts.pdf_layout import Line
+from papertune.collect.texts.pdf_text import plain
 
 TITLE = "Small Models That Read Papers Column by Column"
 ABSTRACT = (
@@ -503,6 +504,17 @@ def test_slides_and_pages_that_are_alike_are_no_scan(tmp_path):
     first = [*centred(TITLE, 500, 28, "bold"), *centred("Anna Author", 420, 18)]
     title, abstract, text = read(tmp_path, first, "PowerPoint Presentation", more=[slide] * 5)
     assert (title, abstract) == (TITLE, "") and "a point about columns" in text
+
+
+def test_ligatures_without_names_are_letters(tmp_path):
+    """As old fonts of TeX have them, and as those of office programs are named."""
+    codes = {"ff": "\x1b", "fi": "\x1c", "fl": "\x1d", "ffi": "\x1e", "ffl": "\x1f"}
+    said = "The {ffi}ce {fi}nds {fl}at o{ff}ers of ba{ffl}ed {fi}rms. "
+    drawn = block(said.format(**codes) * 20, 60, 650, 490)
+    text = read(tmp_path, [*centred(TITLE, 720, 18), *drawn], more=[])[2]
+    meant = said.format(**{name: name for name in codes}).strip()
+    assert text.count(meant) == 20
+    assert plain("posiƟons and paƩerns") == "positions and patterns"
 
 
 def test_letters_that_are_drawn_twice_are_there_once(tmp_path):

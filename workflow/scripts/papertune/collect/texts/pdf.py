@@ -27,6 +27,11 @@ from papertune.errors import CollectError
 
 _MOST_LETTERS = 40_000  # of one page: more is a plot drawn with letters
 _MOST_DRAWN = 400_000  # of one page: more is there to keep a reader busy
+# of TeX's fonts without names for their letters; 13 is also what PDFium ends a line with
+_LIGATURES = {
+    **{11: "ff", 12: "fi", 14: "ffi", 15: "ffl"},
+    **{27: "ff", 28: "fi", 29: "fl", 30: "ffi", 31: "ffl"},
+}
 _STYLED = 3  # pages of which fonts are looked at: title and abstract
 _FEW_LETTERS = 1_000  # of a page that may be a picture
 _MOST_OBJECTS = 2_000  # of such a page that are looked at
@@ -187,7 +192,7 @@ def _letters(
     seen: dict[tuple[str, int, int], int] = {}
     for index in range(min(text.count_chars(), _MOST_LETTERS)):
         code = raw.FPDFText_GetUnicode(text, index)
-        char = HYPHEN if code == 0xFFFE else chr(code or 32)
+        char = HYPHEN if code == 0xFFFE else _LIGATURES.get(code) or chr(code or 32)
         if not char.isspace() and abs(raw.FPDFText_GetCharAngle(text, index)) > 0.1:
             continue
         x0, y0, x1, y1 = text.get_charbox(index, loose=True)

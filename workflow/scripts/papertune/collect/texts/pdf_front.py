@@ -8,7 +8,7 @@ of a manuscript, and the keywords or the introduction; or it is set in bold befo
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 
 from papertune.collect.texts.endings import own_abstract
 from papertune.collect.texts.is_abstract import is_abstract, is_unfinished
@@ -40,7 +40,7 @@ _TERMS = (
     r"|(?:PACS|MSC|JEL|AMS|UDC)\b|(?:(?:19|20)\d\d )?(?:AMS |mathematics )?subject classification)"
 )
 _ABSTRACT_ENDS = re.compile(
-    rf"(?<!\s)[^\S\n]*+\n\s*+(?:{_TERMS}|{_INTRODUCTION}"
+    rf"(?<!\s)[^\S\n]*+\n\s*+(?:{_TERMS}|{_INTRODUCTION}|(?-i:\d\.?(?:\d\.?)? [A-ZÀ-Þ][\w ]{{2,60}}\n)"
     r"|acm reference\b|permission to make"
     r"|(?:©|copyright)|[*∗†‡]\s?(?:corresponding|equal)|corresponding authors?\b|nomenclature\b"
     r"|(?:chapter|kapitel|chapitre|capítulo|capitolo|hoofdstuk) [\dIVX]"
@@ -90,7 +90,7 @@ _BANNER = re.compile(
     r"|proceedings|(?:author )?accepted manuscript|tesi di (?:laurea|dottorato).{0,20}|t e s i s)\W*+$"
     r"|^\W*+(?:arxiv:|https?:|www\.|doi\b|10\.\d{4,}|issn\b|isbn\b|vol(?:ume|\.)? ?\d|contents lists"
     r"|available online|journal homepage|draft version|typeset using|downloaded|[\w.+-]++@"
-    r"|see discussions|citations?\W*+$|reads\W*+$|hal id|submitted (?:to|on)|published (?:in|as|by)"
+    r"|see discussions|citations?\W*+$|reads\W*+$|hal id|submitted (?:to|on|in)\b|published (?:in|as|by)"
     r"|(?:the )?(?:international |european |american |british |new |journal of the )?(?:journal|transactions"
     r"|annals|archives?|proceedings|bulletin|acta|revista|zeitschrift|letters in|physical review|physica"
     r"|physics letters|lecture notes|frontiers in|advances in|ieee (?:transactions|access|journal)|plos"
@@ -159,7 +159,7 @@ def _goes_on(block: list[Line], line: Line) -> bool:
         and is_bold(line.font) == is_bold(last.font)
         and is_italic(line.font) == is_italic(last.font)
         and 0 <= last.bottom - line.bottom <= _most_gap(block)
-        and line.text.isupper() >= last.text.isupper()
+        and _capitals(line.text) >= _capitals(last.text)
         and not _BANNER.search(last.text)
         and not _PERSON.search(line.text)
     )
@@ -169,6 +169,12 @@ def _most_gap(block: list[Line]) -> float:
     if len(block) < 2:
         return 1.75 * block[0].size
     return 1.25 * (block[0].bottom - block[1].bottom)
+
+
+def _capitals(text: str) -> bool:
+    """Whether a line is set in capitals; a name in it may not be."""
+    large = sum(map(str.isupper, text))
+    return large >= 6 and large > 2 * sum(map(str.islower, text))
 
 
 def _usual(lines: list[Line]) -> str:
@@ -195,15 +201,18 @@ def abstract_of(text: str, title: str = "") -> str:
         text: Its paragraphs are apart by an empty line.
         title: Of abstracts in several languages the title's is taken.
     """
-    front, found = text[:_FRONT], []
-    for start in _ABSTRACT.finditer(front):
-        rest = text[start.end() : start.end() + _LONGEST + 2_000]
+    starts, found = list(_ABSTRACT.finditer(text[:_FRONT])), []
+    for start, after in zip_longest(starts, starts[1:]):
+        most = start.end() + _LONGEST + 2_000
+        rest = text[start.end() : min(after.start() if after else most, most)]
         end = _ABSTRACT_ENDS.search(rest)
-        body = rest[: end.start()] if end and end.start() <= _LONGEST else rest.split("\n\n")[0]
+        whole = end.start() if end else len(rest) if after else _LONGEST + 1
+        body = rest[:whole] if whole <= _LONGEST else rest.split("\n\n")[0]
         head, *more = body.split("\n\n")
         body = "\n\n".join([head, *(part for part in more if not _NOTE.search(part))])
-        abstract = own_abstract(clean(body), title)
-        if is_abstract(abstract) and not re.match(r"[\d. ]+$|.{0,60}(?:\. ?){5}", abstract):
+        abstract = _NOTE_MARK.sub("", own_abstract(clean(body), title))
+        listed = re.match(r"[\d. ]+$|.{0,60}(?:\. ?){5}", abstract)  # a table of contents
+        if is_abstract(abstract) and not listed and letters(abstract) != letters(title):
             found.append(abstract)
     languages = [(language_of(abstract), abstract) for abstract in found]
     # what comes after the abstracts is in the paper's language; titles are short, and may be several
@@ -216,7 +225,12 @@ def abstract_of(text: str, title: str = "") -> str:
 
 def lead_of(lines: list[Line]) -> str:
     """The abstract on a first page that has no heading for it; else an empty string."""
+    # running heads of the first page alone
+    lines = [line for line in lines if not (line.margin and line.apart)]
     return _without_heading(paragraphs(lines).split("\n\n")) or _in_bold(lines)
+
+
+_NOTE_MARK = re.compile(r"(?<=[a-zà-ÿ)][.!?]) ?\d{1,2}$")
 
 
 def _without_heading(parts: list[str]) -> str:

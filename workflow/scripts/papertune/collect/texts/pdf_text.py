@@ -116,6 +116,9 @@ def joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset()) 
 
 def plain(text: str) -> str:
     """No ligatures, no invisible characters, one space."""
+    # what some fonts of office programs name their ligatures
+    text = re.sub("(?<=[a-z])\u019f|\u019f(?=[a-z])", "ti", text)
+    text = re.sub("(?<=[a-z])\u01a9|\u01a9(?=[a-z])", "tt", text)
     text = re.sub("[\ufb00-\ufb06]", lambda match: unicodedata.normalize("NFKC", match[0]), text)
     text = re.sub(
         "[\u00ad\u200b-\u200f\u2060\ufeff\ufffd-\uffff\ud800-\udfff\x00-\x08\x0e-\x1f]", "", text
