@@ -88,6 +88,10 @@ def test_an_experiment_takes_a_file_and_a_paper_more_moves_no_year(tmp_path, mon
     assert made("--papers", str(path)) == values
     assert with_papers(given, path)["splits"] != values["splits"]
     assert made("--gpu") == given | {"compute": {"gpu": 1}}
+    (tmp_path / "odd.csv").write_text("name,address\nA,https://v.example/1\n")
+    with pytest.raises(CollectError) as told:
+        with_papers(STUDY, "odd.csv")
+    assert "change the file" in told.value.hint
     (tmp_path / "mine.bib").touch()
     for name, kind in (("mine.bib", "kind: bibtex"), (".", "kind: pdfs")):
         with pytest.raises(CollectError, match=kind):

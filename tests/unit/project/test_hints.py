@@ -1,9 +1,14 @@
 """Errors that the library raises for people say what to do about them."""
 
 import ast
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import papertune
+from snakemake_run import ROOT
 
 LIBRARY = Path(papertune.__file__).parent
 KINDS = {
@@ -39,3 +44,41 @@ def test_one_without_is_found():
     assert hints_lacking(
         "raise CollectError('no', where='here')\nCollectError('no', hint='do')"
     ) == ["CollectError('no', where='here')"]
+
+
+# a section of an experiment file or of a part of it, and what is said to be in it
+KEY = re.compile(
+    r"\b(?:source|columns|splits|fetching|lookups|training|compute|answering|decoding|examples|lora"
+    r"|freeze|subset|pretrain|corpus|architecture|comparison|programs)((?:\.[a-z_]+)+)"
+)
+FILES = {"training.json"}
+
+
+def properties(schema: Any) -> Iterator[str]:
+    """The names of all settings."""
+    if isinstance(schema, dict):
+        yield from schema["properties"] if isinstance(schema.get("properties"), dict) else ()
+        for part in schema.values():
+            yield from properties(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from properties(part)
+
+
+def texts(source: str) -> Iterator[str]:
+    """The strings of a module that are no docstrings."""
+    nodes = list(ast.walk(ast.parse(source)))
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            yield str(node.value)
+
+
+def test_settings_that_are_named_are_there():
+    schema = json.loads((ROOT / "workflow/schemas/experiment.schema.json").read_text())
+    known, said = set(properties(schema)), set()
+    for path in LIBRARY.rglob("*.py"):
+        for text in texts(path.read_text("utf-8")):
+            said |= {found[0] for found in KEY.finditer(text) if " " in text}
+    assert len(said) > 50
+    assert {key for key in said - FILES if not known.issuperset(key.split(".")[1:])} == set()

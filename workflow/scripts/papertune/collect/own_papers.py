@@ -40,7 +40,12 @@ def with_papers(values: dict[str, Any], papers: str | Path) -> dict[str, Any]:
         )
     source = FilesSource(kind="files", path=str(papers))
     items = (item for run in read(source, 0) for item in run.make(run))
-    rows = [(year, item) for _, year, item in items if isinstance(item, Document)]
+    try:
+        rows = [(year, item) for _, year, item in items if isinstance(item, Document)]
+    except CollectError as error:
+        if "source." in error.hint:
+            error.hint += "; `make study` takes no settings: change the file itself"
+        raise
     if not rows:
         raise CollectError(
             "no paper in it",
