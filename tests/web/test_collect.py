@@ -12,6 +12,7 @@ from collecting import contents as table_of_contents
 from loopback import ABSTRACT, landing
 from papertune.collect.identifiers import document_id
 from papertune.collect.listings import listing as listings
+from papertune.collect.web.installed import find_browser
 from papertune.demo.papers import papers
 from papertune.demo.venue import KINDS, SPECIAL, kinds_of
 from papertune.errors import CollectError
@@ -148,6 +149,42 @@ def test_rows_with_abstracts_need_neither_contact_nor_network_others_are_fetched
         assert [document.found_by for document in steps.render()[0]] == found_by
         rows.append({"title": "A", "paper_url": site.page("/a", landing()), "year": 2020})
     assert site.total == 1
+
+
+@pytest.mark.parametrize("resolvers", [["landing", "browser"], ["browser"], ["crossref", "arxiv"]])
+def test_where_nobody_is_named_a_row_without_text_is_missing_and_the_others_go_on(
+    site, fetching, tmp_path, monkeypatch, caplog, resolvers
+):
+    monkeypatch.delenv("PAPERTUNE_CONTACT", raising=False)
+    texts = [{"abstract": "Known " + ABSTRACT}, {"abstract": "No abstract available."}, {}]
+    rows = [
+        {"title": f"T{n}", "year": 2020, "paper_url": site.page(f"/{n}", landing()), **text}
+        for n, text in enumerate(texts)
+    ]
+    path = tmp_path / "rows.jsonl"
+    steps = Steps(tmp_path, fetching, FilesSource(kind="files", path=str(path)))
+    steps.change(contact="", resolvers=resolvers, retries=0)
+
+    def run(*some):
+        path.write_text("".join(json.dumps({"abstract": "", **row}) + "\n" for row in some))
+        steps.list()
+        steps.fetch()
+        return steps.render()
+
+    found, missing = run(*rows)
+    assert [one.title for one in found] == ["T0"]
+    browser = resolvers[-1] == "browser" and not find_browser()
+    expected = "no_contact" if not browser or resolvers[0] == "landing" else "needs_browser"
+    expected = expected if resolvers[0] != "crossref" else "no_doi"
+    assert [one.reason for one in missing] == [expected] * 2
+    assert site.total == 0
+    if expected == "no_contact":
+        assert all("PAPERTUNE_CONTACT" in one.detail for one in missing)
+        assert caplog.text.count("PAPERTUNE_CONTACT") == 1
+        with pytest.raises(CollectError, match=r"no_contact(?s:.*)PAPERTUNE_CONTACT"):
+            run(*rows[1:])
+    steps.change(contact=fetching.contact, resolvers=["landing"])
+    assert [one.title for one in run(*rows)[0]] == ["T0", "T1", "T2"], "nothing of it was kept"
 
 
 # ---- the demo venue ---------------------------------------------------------------------------

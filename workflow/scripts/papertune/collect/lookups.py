@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from papertune.collect.web.per_host_pool import host_key, map_per_host
-from papertune.collect.web.session import PoliteSession
+from papertune.collect.web.session import NAME_A_CONTACT, PoliteSession
 from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError
 from papertune.jobs.apart import MEGABYTES, SECONDS
@@ -26,13 +26,14 @@ log = logging.getLogger("papertune")
 
 APIS = ("arxiv", "crossref", "openalex", "semantic_scholar")
 # other rules, limits, rights and times give another outcome, so these are not kept
-NOT_OF_THE_DOCUMENT = ("robots", "too_large", "private_address", "browser_memory")
+NOT_OF_THE_DOCUMENT = ("no_contact", "robots", "too_large", "private_address", "browser_memory")
 # what says that there is no such page; any other status is the site's, for whoever asks
 NO_PAGE = ("http_400", "http_404", "http_410", "http_414")
 NOT_ASKED = "no_doi"  # nothing that the API could be asked with; not worth telling of
 # a page that was refused is not asked for by other means
 NOT_RENDERED = (
-    "http_4", "robots", "not_html", "too_large", "bad_url", "redirects", "private_address", "parse_"
+    "http_4", "no_contact", "robots", "not_html", "too_large", "bad_url", "redirects",
+    "private_address", "parse_",
 )  # fmt: skip
 _AGAIN = "; to have it read again, delete its file in the folder that the log names"
 _REFUSED = "the site refuses it; ask again with --forcerun fetch_documents"
@@ -41,6 +42,8 @@ REASONS = {
     "parse_memory": f"reading it took more than {MEGABYTES} MB{_AGAIN}",
     "parse_died": f"reading it ended the process that reads, twice{_AGAIN}",
     "parse_failed": f"it cannot be read; the log says why{_AGAIN}",
+    "no_contact": "nobody is named whom its site may write to, so that it was not asked: set "
+    "PAPERTUNE_CONTACT or fetching.contact, and ask again with --forcerun fetch_documents",
     "no_doi": "neither a DOI nor an arXiv number to look it up by (fetching.lookups.by_title would)",
     "not_found": "the last one asked does not know it",
     "other_title": "only papers with other titles were found",
@@ -137,7 +140,8 @@ def resolve(document: Document, chain: list[Resolver]) -> Outcome:
             tried.append(f"{name}: host_stopped")
             continue
         except PageError as error:
-            log.warning("%s", error)
+            if error.reason != "no_contact":  # which is told once
+                log.warning("%s", error)
             passes = error.passing or is_of_the_site(error.reason)
             outcome = Outcome(reason=error.reason, passing=passes)
         if outcome.text and not outcome.reason:
@@ -219,6 +223,9 @@ def without_texts(lost: list[Document]) -> CollectError:
     """The error of documents of which not one has a text; says what most of them lack."""
     [(reason, _)] = Counter(document.reason for document in lost).most_common(1)
     said = f": {REASONS[reason]}" if reason in REASONS else ""
+    if reason == "no_contact":
+        what = f"not one of {len(lost)} documents has a text{counted(lost)}"
+        return CollectError(what, where="fetching.contact", hint=NAME_A_CONTACT)
     return CollectError(
         f"not one of {len(lost)} documents has a text{counted(lost)}{said}",
         where=lost[0].url,

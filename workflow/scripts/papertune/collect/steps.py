@@ -15,6 +15,7 @@ from papertune.collect.listings import listing as listings
 from papertune.collect.listings.twins import told, with_fuller_text
 from papertune.collect.lookups import (
     NOT_RENDERED,
+    REASONS,
     Outcome,
     counted,
     is_of_the_site,
@@ -237,6 +238,8 @@ def render_documents(
 
         finished = until_enough(listed, sample, find, lambda one: bool(one.text), of)
     found, lost = ([one for one in finished if bool(one.text) == has] for has in (True, False))
+    if alone := sum(document.reason == "no_contact" for document in lost):
+        log.warning("%d documents were looked up nowhere: %s", alone, REASONS["no_contact"])
     if not found and any(document.reason != "needs_browser" for document in lost):
         raise without_texts(lost)
     write_records(output, found)
@@ -296,7 +299,9 @@ def _session(
             # its pages change with its settings and its code, their urls do not
             cache = Path(cache) / f"demo-{fingerprint(site.identity(year))}"
             hosts = stack.enter_context(served(site)).hosts
-        yield stack.enter_context(PoliteSession(fetching, cache, pauses=pauses, hosts=hosts))
+        # of rows of one's own, those that have their text go on
+        how: dict[str, Any] = {"pauses": pauses, "contact_needed": not source.rows}
+        yield stack.enter_context(PoliteSession(fetching, cache, hosts=hosts, **how))
 
 
 def _in_order(source: Source, fetching: Fetching) -> tuple[list[Resolver], list[Resolver]]:

@@ -32,6 +32,10 @@ log = logging.getLogger("papertune")
 AGENT = "Papertune"
 VERSION = "0.1"
 REDIRECTS = 10
+NAME_A_CONTACT = (
+    "set fetching.contact in the experiment or the environment variable PAPERTUNE_CONTACT to your "
+    "e-mail address or a page of you, in plain ASCII"
+)
 READERS = 2  # at once: while one is held up by what it reads, the other goes on
 
 
@@ -56,6 +60,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         hosts: Host name → (address, port) for servers of our own: their urls stay the same
             whatever the port is, and they need no delay.
         backoff: Seconds before the first retry; doubled for every further one.
+        contact_needed: Without a contact nothing goes on; else it costs the page that would be asked.
     """
 
     def __init__(
@@ -66,8 +71,9 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         pauses: str | Path | None = None,
         hosts: Mapping[str, tuple[str, int]] | None = None,
         backoff: float = 1.0,
+        contact_needed: bool = True,
     ) -> None:
-        self.fetching, self.backoff = fetching, backoff
+        self.fetching, self.backoff, self._contact_needed = fetching, backoff, contact_needed
         self.hosts = dict(hosts or {})
         self.allowed_hosts = Allowed(fetching.allow_hosts, self.hosts)
         self.cache = PageCache(cache)
@@ -284,12 +290,10 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
             return
         contact = self.contact
         if not is_contact(contact):
-            raise CollectError(
-                f"the contact {contact!r} names nobody whom a site can write to",
-                where="fetching.contact",
-                hint="set fetching.contact in the experiment or the environment variable "
-                "PAPERTUNE_CONTACT to your e-mail address or a page of you, in plain ASCII",
-            )
+            what = f"the contact {contact!r} names nobody whom a site can write to"
+            if self._contact_needed:
+                raise CollectError(what, where="fetching.contact", hint=NAME_A_CONTACT)
+            raise PageError(url, "no_contact", what, passing=True, hint=NAME_A_CONTACT)
         parts = urlsplit(url)
         try:
             port = parts.port or {"http": 80, "https": 443}[parts.scheme]
