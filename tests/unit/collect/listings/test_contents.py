@@ -125,6 +125,12 @@ def test_a_folder_in_a_files_place_names_what_is_in_it(listed, tmp_path, kind):
     assert "hidden" not in str(told.value) and "doc" not in str(told.value)
 
 
+def test_a_listing_that_nothing_is_asked_of_names_what_asks(listed):
+    with pytest.raises(CollectError) as told:
+        listed("stack_dump", "Posts.xml", POSTS, tags=["gulls"], min_score=99)
+    assert "source.min_score" in told.value.hint and "source.tags" in told.value.hint
+
+
 def test_a_folder_of_pdfs_is_of_another_kind(listed, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "a.pdf").touch()

@@ -118,7 +118,9 @@ def _nothing(source: Source, part: Part, rejections: list[Rejection], others: in
     what = f"the listing of {part} has no document, {len(rejections)} rejected{counted(rejections)}"
     hint = "open it in a browser; check the source's url, query or path, and the years"
     if paths:
-        hint = "mend what was rejected, name other files, or change the years in splits"
+        asked = source.model_fields_set - {"kind", "path", "paths", "columns", "encoding"}
+        said = ", ".join(["the years in splits", *(f"source.{name}" for name in sorted(asked))])
+        hint = f"mend what was rejected, name other files, or ask for others: {said}"
     if rejections:
         what += f"; the first: {rejections[0].key}: {rejections[0].detail or rejections[0].reason}"
     return CollectError(what, where=where, hint=hint)
