@@ -40,6 +40,12 @@ STOPS = {
     "Alibaba": (error(400, "Access denied, make sure your account is in good standing", code="Arrearage"),
                 "credit"),
     "200 with 402": ((200, {}, {"error": {"message": "Insufficient credits", "code": 402}}), "credit"),
+    "Zhipu": ((429, {}, {"error": {"code": "1113", "message": "您的账户已欠费，请充值后重试"}}), "credit"),
+    "Zhipu 200": ((200, {}, {"code": 1113, "msg": "余额不足", "success": False}), "credit"),
+    "Alibaba's free share": (error(429, "Free allocated quota exceeded."), "credit"),
+    "not verified": (error(400, "Your organization must be verified to use the model tiny."), "account"),
+    "Groq's most": (error(400, "`max_tokens` must be less than or equal to `256`, the maximum value for "
+                          "`max_tokens` is less than the `context_window`"), "max_new_tokens"),
     "suspended": (error(403, "Your account has been suspended, content policy"), "account"),
     "region": (error(403, "Country, region, or territory not supported"), "account"),
     "OpenAI 401": (error(401, f"Incorrect API key: {KEY}", code="invalid_api_key"), "OPENAI_API_KEY"),
@@ -111,6 +117,8 @@ DOCUMENTS = {
     "DeepSeek's": error(400, "Content Exists Risk"),
     "unknown": error(400, "Something about this one"),
     "filtered answer": ok("Half an", "content_filter"),
+    "Gemini's filter": ok(None, "content_filter: PROHIBITED_CONTENT"),
+    "Vertex' filter": ok(None, "SAFETY"),
     "all thought": ok(None, "length", reasoning_content="Let me think"),
     "all thought, in the text": ok("<think>Let me think. Q: a? A: b", "length"),
 }  # fmt: skip
@@ -166,6 +174,27 @@ ADAPTED = {
                    {"top_p": 1.0, "max_tokens": 512, "seed": 1}),
     "TGI": ("top_p", (422, {}, {"error": "Input validation error: `top_p` must be > 0.0 and < 1.0"}),
             {"temperature": 0.0, "max_tokens": 512, "seed": 1}),
+    "pydantic 1": ("seed", (422, {}, {"detail": [{"loc": ["body", "seed"], "type": "value_error.extra",
+                                                  "msg": "extra fields not permitted"}]}),
+                   {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
+    "Vertex": ("seed", error(400, "Invalid value at 'generation_config.seed' (TYPE_INT32), 99999999999"),
+               {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
+    "Zhipu": ("top_p", error(400, "top_p参数非法", code="1210"),
+              {"temperature": 0.0, "max_tokens": 512, "seed": 1}),
+    "Hugging Face": ("seed", (400, {}, {"error": "The following `model_kwargs` are not used by the model: "
+                                                 "['seed'] (note: typos will also show up)"}),
+                     {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
+    "another spelling": (
+        "max_tokens", error(400, "this model is not supported MaxTokens, please use MaxCompletionTokens"),
+        {"temperature": 0.0, "top_p": 1.0, "max_completion_tokens": 512, "seed": 1}),
+    "500": ("seed", error(500, "generate() got an unexpected keyword argument 'seed'"),
+            {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
+    "501": ("seed", error(501, "seed is not implemented"),
+            {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
+    "200": ("seed", (200, {}, {"error": "Unsupported parameter: seed"}),
+            {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
+    "403": ("seed", error(403, "seed is not supported", code="unsupported_parameter"),
+            {"temperature": 0.0, "top_p": 1.0, "max_tokens": 512}),
 }  # fmt: skip
 
 
@@ -213,6 +242,8 @@ def test_several_parameters_and_a_stream_are_adapted_to(server):
         (200, {}, {"choices": [{"error": {"code": 502, "message": "x"}, "message": {"content": "a"}}]}),
         (200, {}, {"choices": []}),
         error(429, "Quota exceeded. You exceeded your current quota; limit: 10. Please retry in 0.1s."),
+        (429, {}, [{"error": {"message": "You exceeded your current quota.", "details": [
+            {"violations": [{"quotaId": "GenerateRequestsPerMinutePerProject"}]}, {"retryDelay": "2s"}]}}]),
         error(503, "Loading model", "unavailable_error"),
         error(529, "Overloaded", "overloaded_error"),
         (502, {}, "<html>Bad gateway: no api key, no credit balance</html>"),
@@ -230,6 +261,28 @@ def test_what_may_pass_is_asked_again(server, fault):
 )
 def test_an_answer_in_parts_is_an_answer(server, content):
     server.faults[""] = [ok(content)]
+    assert write(server.url, 1)[0].text == "Yes"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (ok(None), "sent no text"),
+        (ok(None, tool_calls=[{"function": {"name": "f"}}]), "called a tool"),
+        (ok("", reasoning_content="Let me think."), "all thought"),
+    ],
+)
+def test_a_reply_without_text_is_no_answer_and_asked_for_again(server, study, reply, told):
+    server.faults["Title 3"] = [reply] * 9
+    assert study(server.url, attempts=1).pairs == 7
+    [rejection] = read_records(study.folder / "rejected.jsonl", Rejection)
+    assert told in rejection.detail and len(kept(study)) == 7
+    server.faults.clear()
+    assert study(server.url, attempts=1).pairs == 8
+
+
+def test_an_answer_in_the_shape_of_a_text_completion_is_one(server):
+    server.faults[""] = [(200, {}, {"choices": [{"text": "Yes", "finish_reason": "stop"}]})]
     assert write(server.url, 1)[0].text == "Yes"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from papertune.generators.checking import check_pairs, is_unfinished, judge
 from papertune.records import Document
-from papertune.study.settings import OpenAIGenerator
+from papertune.study.settings import OpenAIGenerator, TransformersGenerator
 
 DOCUMENT = Document(
     id="d",
@@ -121,3 +121,17 @@ def test_unfinished_answers_of_a_model_are_rejected():
     document = Document("d", "Tern", "https://example.org/1", 2020, "Tern has three parts.")
     judged = judge(generator, {"text": text, "cut": False}, document)
     assert [reason for reason, _ in judged["rejected"]] == ["answer_unfinished"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "why"),
+    [
+        ("<think>Which pairs? Q: a? A: b.", True, "max_new_tokens (512)"),
+        ("<think>Which pairs?</think>\n", False, "all thought"),
+        ("[THINK]Which pairs?", False, "all thought"),
+        ("Nothing of use.", True, "unreadable output"),
+    ],
+)
+def test_a_text_that_is_all_thought_is_called_so(text, cut, why):
+    generator = TransformersGenerator(backend="transformers", model="m", prompt="p")
+    assert why in judge(generator, {"text": text, "cut": cut}, DOCUMENT)["why"]

@@ -12,6 +12,7 @@ from papertune.generators.grounding import Grounds
 from papertune.generators.languages import REFUSAL
 from papertune.generators.plain_text import Pairs
 from papertune.generators.reading import LONGEST, pairs_in
+from papertune.generators.thoughts import NOTHING_AFTER, is_all_thought, used_up
 from papertune.jobs.apart import Unread
 from papertune.records import Document
 from papertune.sentences import word_count
@@ -109,6 +110,9 @@ def judge(
             why = "the rules found nothing to ask about"
         elif len(written["text"]) > LONGEST:
             why = f"output too long: {len(written['text']):,} characters, more than {LONGEST:,}"
+        elif written["text"].strip() and is_all_thought(written["text"]):
+            most = generator.decoding.max_new_tokens if hasattr(generator, "decoding") else 0
+            why = used_up(most) if written["cut"] else NOTHING_AFTER
         elif text := written["text"].strip():
             why = f"{'refusal' if _is_refusal(text) else 'unreadable output'}: {text[:200]}"
         else:

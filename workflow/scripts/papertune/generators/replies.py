@@ -6,11 +6,13 @@ from typing import Any
 
 from papertune.answering.decoding import before_any
 from papertune.files import from_json
-from papertune.generators.thoughts import without_thoughts
+from papertune.generators.thoughts import NOTHING_AFTER, is_all_thought, used_up
 from papertune.study.settings import Decoding
 
 CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end
 
+# of Gemini, too, which has several words for it
+_FILTERED = re.compile(r"content_?filter|safety|prohibited|blocklist|recitation|spii|sensitive")
 _PARTS = {"text": "text", "output_text": "text", "refusal": "refusal"}  # type of a part → its text
 
 
@@ -27,7 +29,8 @@ def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
     """
     reply = from_json(content)
     choice = reply["choices"][0]
-    message, end = choice["message"], str(choice.get("finish_reason") or "").lower()
+    end = str(choice.get("finish_reason") or "").lower()
+    message = choice["message"] if "message" in choice else {"content": choice["text"]}
     text = message.get("content") or message.get("refusal") or ""
     if isinstance(text, list):  # thoughts and text apart
         text = "".join(
@@ -39,11 +42,16 @@ def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
     if end == "error" or choice.get("error") or (reply.get("error") and not text):
         raise ValueError("an error in place of an answer")
     why = ""
-    if end == "content_filter":
+    if _FILTERED.match(end):
         why = "the server's content filter ended the answer"
-    elif end in CUT and _is_all_thought(text):
-        most = decoding.max_new_tokens
-        why = f"the answer was all thought, which used up max_new_tokens ({most}): set more"
+    elif end in CUT and is_all_thought(text):
+        why = used_up(decoding.max_new_tokens)
+    elif not text and (message.get("reasoning_content") or message.get("reasoning")):
+        why = NOTHING_AFTER
+    elif not text and (message.get("tool_calls") or message.get("function_call")):
+        why = "the model called a tool in place of an answer"
+    elif message.get("content") is None and not text:
+        why = f"the server sent no text (finish_reason {end or 'missing'!r})"
     if why:
         return {"error": why, "answered": True}
     ended = before_any(text, decoding.stop)
@@ -75,8 +83,3 @@ def prompt_cut(content: bytes, prompt: str) -> str:
                 " --ctx-size of llama.cpp) or give it shorter documents"
             )
     return ""
-
-
-def _is_all_thought(text: str) -> bool:
-    answer, unfinished = without_thoughts(text)
-    return unfinished or not answer.strip()

@@ -46,6 +46,8 @@ _MARK = re.compile(
     re.I,
 )
 
+NOTHING_AFTER = "the answer was all thought, and nothing was written after it"
+
 
 def without_thoughts(text: str) -> tuple[str, bool]:
     """The answer in a text, and whether the text is but a thought without an end.
@@ -101,3 +103,14 @@ def _without_whole(text: str) -> str:
         else:
             endless.add(tag)
     return "".join([*parts, text[position:]])
+
+
+def used_up(max_new_tokens: int) -> str:
+    """What is said of thoughts that left no tokens for an answer."""
+    return f"the answer was all thought, which used up max_new_tokens ({max_new_tokens}): set more"
+
+
+def is_all_thought(text: str) -> bool:
+    """Whether a text that was cut has no answer after what was thought."""
+    answer, unfinished = without_thoughts(text)
+    return unfinished or not answer.strip()

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-UNPROCESSED = {400, 404, 422}  # where a server says that it does not take a parameter
+# where a server says that it does not take a parameter; 0 is a reply that names none
+UNPROCESSED = {0, 400, 403, 404, 422, 500, 501}
 RENAMED = {"max_tokens": "max_completion_tokens"}  # the others are left out
 # of vLLM and others, and of llama.cpp; a server that knows one leaves the other aside
 PENALTIES = {"repetition_penalty", "repeat_penalty"}

@@ -17,7 +17,7 @@ from papertune.files import from_json
 
 LONGEST = 2000  # characters of a server's words that are looked at
 SHOWN = 300  # that are shown
-DEPTH = 6  # of objects in an error: a gateway's holds that of whom it asked
+DEPTH = 8  # of objects in an error: a gateway's holds that of whom it asked
 PARTS = 5  # of a list of errors that are read
 MOST = 20  # texts of an error that are read
 
@@ -72,6 +72,7 @@ ALL = range(600)
 _REFUSED = tuple({0, *range(400, 500)} - {408, 409, 425, 429})
 # whose statuses, which words (in lower case), and what they mean
 _ROWS: tuple[tuple[Collection[int], str, Refusal], ...] = (
+    (_REFUSED, r"max_(?:completion_)?tokens\W{1,3}must be less than or equal", _LENGTH),
     # a document that is too long
     (ALL, r"context[ _-]?(?:length|window|size|limit)|exceed_context|too many (?:input )?tokens"
           r"|(?:prompt|input|messages?|request)[ _](?:is |are )?too (?:long|large)"
@@ -84,12 +85,13 @@ _ROWS: tuple[tuple[Collection[int], str, Refusal], ...] = (
     ((0,), r"rate.?limit|too many requests|overload", _LIMIT),
     ((*_REFUSED, 429), r"insufficient[ _](?:user[ _])?(?:quota|balance|credit|fund)"
                r"|exceeded[ _](?:your )?current[ _]quota|per[ _-]?day\b|daily|arrear"
+               r"|余额不足|欠费|free allocated quota|freetieronly"
                r"|credit balance|billing|(?:more|out of|available|no|enough) credits?\b"
                r"|credits? (?:limit|exhausted|used|depleted|expired)|included credits"
                r"|(?:spend(?:ing)?|monthly|usage|key) limit|can only afford", _CREDIT),
     (_REFUSED, r"(?:account|organi[sz]ation|project|workspace).{0,60}"
                r"(?:deactivat|suspend|disabled|terminat|blocked|archived)|account_deactivated"
-               r"|country, region|not available in your (?:country|region)", _ACCOUNT),
+               r"|must be verified|country, region|not available in your (?:country|region)", _ACCOUNT),
     # a document that its rules do not let through, also with the status of a wrong key
     (_REFUSED, r"content[ _]?(?:filter|management|policy|violat|exists risk)|flagged|moderation"
                r"|usage (?:policy|policies|guidelines)|responsible ?ai|safety|data_inspection"
@@ -119,16 +121,19 @@ _TABLE = [(statuses, re.compile(words), what) for statuses, words, what in _ROWS
 _NOT_KNOWN = (
     r"(?:unsupported|not (?:be |an? )?(?:supported|permitted|allowed|recogni[sz]ed|accepted|known|valid)"
     r"|n[o']t (?:support|exist)|unknown|unrecogni[sz]ed|unexpected|extra[ _](?:input|field|forbidden)"
-    r"|deprecated|cannot both)"
+    r"|deprecated|cannot both|not used|not implemented|found that support|不支持)"
 )
 _NOT_TAKEN = (
-    r"(?:must be|must not|invalid (?:value|type)|is invalid|should be|has to be|out of range)"
+    r"(?:must be|must not|invalid (?:value|type)|is invalid|should be|has to be|out of range"
+    r"|非法|无效|不合法)"
 )
+_SAME = r"(?:[^.;]|\.(?=\w))"  # of one sentence
 _PARAMETERS = {
     name: re.compile(
-        rf"\b{name}\b[^.;]{{0,80}}?{of}|{of}[^.;]{{0,60}}?\b{name}\b"
-        rf"|\binvalid\W{{1,3}}(?:\w{{1,20}}\W{{1,3}}){{0,2}}?{name}\b"
-        rf"|instead of \W?{name}\b"
+        rf"(?<![a-z0-9_]){name}(?![a-z0-9_]){_SAME}{{0,80}}?{of}"
+        rf"|{of}{_SAME}{{0,60}}?(?<![a-z0-9_]){name}(?![a-z0-9_])"
+        rf"|\binvalid\W{{1,3}}(?:\w{{1,20}}\W{{1,3}}){{0,2}}?{name}(?![a-z0-9_])"
+        rf"|instead of \W?{name}(?![a-z0-9_])"
     )
     for names, of in (
         (("max_tokens", "max_completion_tokens"), _NOT_KNOWN),
@@ -150,9 +155,14 @@ def meaning_of(status: int, words: str) -> Refusal:
     return next(fits, _DOCUMENT)
 
 
+def _spelled(found: re.Match[str]) -> str:
+    """``MaxTokens``, as some write it."""
+    return "max_completion_tokens" if found[1] else "max_tokens"
+
+
 def parameter_refused(words: str, asked: Collection[str]) -> str:
     """The first of the parameters asked with that a server says it does not take, or nothing."""
-    said = words[:LONGEST].lower()
+    said = re.sub(r"max(completion)?tokens", _spelled, words[:LONGEST].lower())
     found = []
     for place, name in enumerate(asked):
         if name in _PARAMETERS and (match := _PARAMETERS[name].search(said)):
@@ -188,7 +198,8 @@ def status_of(content: bytes) -> int:
 # where errors have words; not what they echo of the request, which may speak of anything
 _NAMES = (
     "message", "msg", "error_message", "detail", "details", "error", "errors", "title", "reason",
-    "metadata", "raw", "innererror", "choices", "type", "code", "param", "loc",
+    "violations", "quotaId", "retryDelay", "metadata", "raw", "innererror", "choices", "type", "code",
+    "param", "loc",
 )  # fmt: skip
 
 
