@@ -129,6 +129,13 @@ def test_a_listing_that_nothing_is_asked_of_names_what_asks(listed):
     with pytest.raises(CollectError) as told:
         listed("stack_dump", "Posts.xml", POSTS, tags=["gulls"], min_score=99)
     assert "source.min_score" in told.value.hint and "source.tags" in told.value.hint
+    columns = {"question": "q", "answer": "a", "year": "y"}
+    for part in (2020, "train"):
+        with pytest.raises(CollectError) as told:
+            listed(
+                "pairs", "p.csv", "q,a,y,z\nA?,B,2020,c\n", part, columns=columns, where={"z": "d"}
+            )
+        assert "source.where" in told.value.hint and "rejected, or" not in told.value.hint
 
 
 def test_a_folder_of_pdfs_is_of_another_kind(listed, tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 
 from papertune.collect.identifiers import host_of
 from papertune.collect.listings import listing as listings
+from papertune.collect.listings.by_year import what_asks
 from papertune.collect.listings.twins import told, with_fuller_text
 from papertune.collect.lookups import (
     NOT_RENDERED,
@@ -118,9 +119,8 @@ def _nothing(source: Source, part: Part, rejections: list[Rejection], others: in
     what = f"the listing of {part} has no document, {len(rejections)} rejected{counted(rejections)}"
     hint = "open it in a browser; check the source's url, query or path, and the years"
     if paths:
-        asked = source.model_fields_set - {"kind", "path", "paths", "columns", "encoding"}
-        said = ", ".join(["the years in splits", *(f"source.{name}" for name in sorted(asked))])
-        hint = f"mend what was rejected, name other files, or ask for others: {said}"
+        mend = "mend what was rejected, or name other files; " if rejections else ""
+        hint = f"{mend}see {what_asks(source)}"
     if rejections:
         what += f"; the first: {rejections[0].key}: {rejections[0].detail or rejections[0].reason}"
     return CollectError(what, where=where, hint=hint)

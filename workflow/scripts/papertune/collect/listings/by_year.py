@@ -61,11 +61,17 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
             where=", ".join(map(str, paths)) or source.kind,
             hint=f"it has the years {dated[0]}–{dated[-1]}; set splits to years it has"
             if dated
-            else "config/README.md says what the rows of such a source need",
+            else f"see {what_asks(source)}; config/README.md says what such rows need",
         )
     for name in (str(year), UNDATED) if year else (ALL,):
         for values in map(json.loads, _lines(folder / name)):
             yield Rejection(**values) if "stage" in values else Document(**values)
+
+
+def what_asks(source: Source) -> str:
+    """The settings that say what is asked for of a source's files, for people."""
+    said = source.model_fields_set - {"kind", "path", "paths", "columns", "encoding"}
+    return ", ".join(["the years in splits", *(f"source.{name}" for name in sorted(said))])
 
 
 def digest(source: Source, part: Part, mine: PartOf | None) -> str:
