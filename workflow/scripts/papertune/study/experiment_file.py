@@ -7,14 +7,17 @@
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from papertune.errors import SettingsError
 from papertune.study.configuration import Configuration
 from papertune.study.experiment import Experiment
-from papertune.study.mistakes import checked, refused
+from papertune.study.mistakes import checked, of_key, refused
+from papertune.study.prompts import GENERATOR_FIELDS, TemplateError
 from papertune.study.reach import refused_commands, refused_files
 from papertune.study.settings import NAME, Settings
 from papertune.study.settings.notation import nearest
@@ -82,10 +85,8 @@ def load_named(
             hint = "results lie under results/<name>; rename one of the files"
             raise SettingsError(both, hint=hint)
         study = experiments[own] = load_experiment(path, commands)
-        for model in study.models:
-            study.answer_template(model)
-        for generator in study.generators:
-            study.generator_template(generator)
+        with _of_its_key(path):
+            _check_prompts(study)
         files[own] = str(path.resolve())
     for name, study in experiments.items():
         for base in filter(None, (base.pretrain for base in study.bases.values())):
@@ -114,12 +115,54 @@ def load_experiment(path: str | Path, commands: Sequence[str] | None = None) -> 
         what = "the file is empty" if written.values is None else "not a mapping of keys"
         hint = "copy one of config/experiments and change it; config/README.md explains every key"
         raise SettingsError(what, where=str(path), hint=hint)
-    study = checked(Experiment, written)
+    with _of_its_key(path):
+        study = checked(Experiment, written)
     problems = [*refused_files(study, path.resolve().parent)]
     problems += [] if commands is None else refused_commands(study, commands)
     if problems:
         raise refused(problems, written)
     return study
+
+
+def _check_prompts(study: Experiment) -> None:
+    """Raise TemplateError where one cannot be read, or would be the same whatever is asked."""
+    asked = [(study.prompt, study.answer_template(model)) for model in study.models]
+    for name, one in study.sets.items():
+        asked += [(one.prompt, study.asked_template(name))] * bool(one.prompt)
+    for given, text in asked:
+        if "question" not in Template(text).get_identifiers():
+            hint = "write $question where the question stands"
+            raise TemplateError("no $question in it: models would never see one", given, hint)
+    for name in study.generators:
+        text = study.generator_template(name)
+        given = getattr(study.generators[name], "prompt", "")
+        if given and not Template(text).get_identifiers():
+            hint = f"names are {', '.join(f'${one}' for one in GENERATOR_FIELDS)}"
+            raise TemplateError("nothing of a document is in it: no $text, no $title", given, hint)
+
+
+@contextmanager
+def _of_its_key(path: Path) -> Iterator[None]:
+    """Within, what is wrong with a prompt is told with the key that names it, and where that stands."""
+    try:
+        yield
+    except TemplateError as error:
+        written = read(path)
+        raise of_key(error, _names_prompt(written.values, error.given), written) from None
+    except SettingsError as error:
+        if error.where.startswith("generators."):
+            raise of_key(error, "generators", read(path)) from None
+        raise
+
+
+def _names_prompt(values: dict[str, Any], given: str) -> str:
+    """The key that has this path as a prompt; that of the study where it is the default."""
+    for of in ("generators", "test_sets"):
+        several = values.get(of)
+        for name, one in several.items() if isinstance(several, dict) else ():
+            if isinstance(one, dict) and one.get("prompt") == given:
+                return f"{of}.{name}.prompt"
+    return "prompt"
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from string import Template
 
 from papertune.errors import SettingsError
 from papertune.records import Pair
+from papertune.study.nearby import near_names
 from papertune.study.settings import Generator, OpenAIGenerator, PromptedGenerator
 from papertune.study.turns import Turn, as_text, turns_in
 
@@ -17,7 +18,16 @@ ANSWER_FIELDS = ("instruction", "context", "question")
 GENERATOR_FIELDS = ("title", "text", "pairs", "sentence")
 MARK = re.compile("\ue000(\\w+)\ue001")  # stands for a value while its frame is made
 CONTEXT = ("context", "text")  # what a prompt that is too long loses of
+OWN = "name a template of workflow/prompts, or a file of yours"
 WORKFLOW = Path(__file__).resolve().parents[4]  # where the prompts that come along lie
+
+
+class TemplateError(SettingsError):
+    """A template that cannot be used; ``given`` is its path as the user wrote it."""
+
+    def __init__(self, what: str, given: str, hint: str) -> None:
+        super().__init__(what, where=given, hint=hint)
+        self.given = given
 
 
 def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
@@ -29,28 +39,30 @@ def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
         path: As the user gave it; where there is no such file, it is the workflow's.
 
     Raises:
-        SettingsError: no such file, not UTF-8, it uses a name that is none of ``fields``, or has
+        TemplateError: no such file, not UTF-8, it uses a name that is none of ``fields``, or has
             turns that are no chat (:mod:`papertune.study.turns`).
     """
-    path = template_path(path)
+    given, path = str(path), template_path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why, hint = "it is not UTF-8", "save it as UTF-8"
-        if isinstance(error, OSError):
-            why, hint = (
-                str(error.strerror),
-                "name a template of workflow/prompts, or a file of yours",
-            )
-        raise SettingsError(f"cannot read the prompt: {why}", where=str(path), hint=hint) from None
+    except FileNotFoundError:
+        near = next(filter(None, map(near_names, (Path(given), path))), "")
+        hint = f"it is looked for in {Path.cwd()}, then where the workflow lies; {OWN}"
+        raise TemplateError(f"no such file{near}", given, hint) from None
+    except OSError as error:
+        raise TemplateError(f"cannot be read: {error.strerror}", given, OWN) from None
+    except UnicodeDecodeError:
+        raise TemplateError("it is not UTF-8", given, "save it as UTF-8") from None
     hint = f"names are {', '.join(f'${name}' for name in fields)}; write $$ for a dollar sign"
     template = Template(text)
     if not template.is_valid():
-        raise SettingsError("a lone $ in the prompt", where=str(path), hint=hint)
+        raise TemplateError("a lone $ in the prompt", given, hint)
     if unknown := {*template.get_identifiers()} - {*fields}:
-        wrong = f"unknown name ${min(unknown)} in the prompt"
-        raise SettingsError(wrong, where=str(path), hint=hint)
-    turns_in(text, str(path), begun=fields == GENERATOR_FIELDS)
+        raise TemplateError(f"unknown name ${min(unknown)} in the prompt", given, hint)
+    try:
+        turns_in(text, str(path), begun=fields == GENERATOR_FIELDS)
+    except SettingsError as error:
+        raise TemplateError(f"{error.where}: {error.what}", given, error.hint) from None
     return text
 
 
