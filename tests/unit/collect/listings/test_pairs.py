@@ -191,3 +191,18 @@ def test_turns_may_call_their_parts_otherwise(listed):
 def test_an_answer_within_a_list_or_an_object_is_named(listed, answer, place):
     [rejection] = listed([{"q": "What?", "a": answer}])
     assert place in rejection.detail
+
+
+def test_columns_that_are_called_question_and_answer_need_no_setting(written):
+    path = written("question,answer\nWhat?,It\n", "a.csv")
+    short = PairsSource(kind="pairs", path=path)
+    said = PairsSource(
+        kind="pairs", path=path, columns={"question": "question", "answer": "answer"}
+    )
+    assert short.identity() == said.identity()
+    [document] = by_year.items(short, 0)
+    assert (document.question, document.text) == ("What?", "It")
+    written("Frage;Antwort\nWas?;Es\n", "a.csv")
+    with pytest.raises(CollectError) as caught:
+        list(by_year.items(short, 0))
+    assert "{question: Frage, answer: Antwort}" in caught.value.hint

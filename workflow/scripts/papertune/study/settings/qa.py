@@ -108,7 +108,8 @@ class TableSource(ListedSource):
 
     rows = with_texts = True
     undated = "none"
-    columns: Columns
+    # where they are called otherwise, an error names those that there are
+    columns: Columns = Columns(question="question", answer="answer")
     where: dict[str, str | int | float | bool] = Field({}, description="column → value of rows")
     limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the table")
     characters: Characters = added("unicode", description="of questions and answers")
