@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import random
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -121,8 +122,32 @@ def test_a_bad_row_is_rejected_with_its_line(listed, bad):
 def test_packed_dumps_are_read_as_they_are(listed, suffix, pack):
     packed, name = pack(dump(asked(1), answered(2, 1))), f"Posts.xml.{suffix}"
     assert [item.title for item in listed(content=packed, name=name)] == ["What is 1?"]
-    with pytest.raises(CollectError, match=r"cut off|not well-formed"):
-        listed(content=packed[:-20], name=name)
+
+
+@pytest.mark.parametrize("block", [7, 1 << 20])
+@pytest.mark.parametrize("end", ["</posts>", "/>", ">", "lt;", "What", "PostTypeId"])
+def test_a_dump_that_is_cut_keeps_what_it_has_and_says_so(listed, monkeypatch, caplog, block, end):
+    monkeypatch.setattr(stack_dump, "BLOCK", block)
+    whole = dump(asked(1), answered(2, 1), asked(3, Title="What < 3?"), answered(4, 3))
+    lost, pairs = [], []
+    for item in listed(content=whole[: whole.rindex(end.encode())]):
+        (pairs if isinstance(item, Document) else lost).append(item)
+    assert pairs[0].title == "What is 1?"
+    [told] = lost
+    assert (told.reason, told.key.startswith("Posts.xml:")) == ("cut_off", True)
+    assert "again" in told.detail and told.detail in caplog.text
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_packed_dump_that_is_cut_keeps_what_it_has(listed, pack):
+    noise = random.Random(1).randbytes
+    posts = [asked(n, Body=noise(2000).hex()) for n in range(1, 999, 2)]
+    rows = [one for n, post in enumerate(posts) for one in (post, answered(2 * n + 2, 2 * n + 1))]
+    packed = pack(dump(*rows))
+    items = listed(content=packed[: len(packed) * 3 // 4], name="Posts.xml.gz")
+    pairs = [item for item in items if getattr(item, "question", "")]
+    assert 0 < len(pairs) < len(posts)
+    assert [item.reason for item in items if item not in pairs] == ["cut_off"]
 
 
 @pytest.mark.parametrize("block", [1, 7, 1 << 20])
@@ -143,7 +168,8 @@ BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 20}">' for n in range(1, 9))
     ("content", "said", "name"),
     [
         ("<posts>", "no element found", "Posts.xml"),
-        (dump(asked(1))[:-12], "not well-formed XML", "Posts.xml"),
+        (dump(asked(1))[:60], "not well-formed XML", "Posts.xml"),
+        (dump(asked(1)).replace(b"Id=", b"Id"), "not well-formed XML", "Posts.xml"),
         ("<users><row Id='1'/></users>", "not a dump of posts", "Posts.xml"),
         (f'<!DOCTYPE p [<!ENTITY e0 "ha">{BOMB}]><posts><row Id="1" Body="&e8;"/></posts>',
          "amplification", "Posts.xml"),

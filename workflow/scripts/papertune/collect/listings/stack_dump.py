@@ -39,6 +39,15 @@ _INVALID = re.compile(
     re.IGNORECASE,
 )
 _OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+# what the parser says of a file that ends before its last element does
+_ENDED = [
+    expat.errors.codes[said]
+    for said in (
+        expat.errors.XML_ERROR_NO_ELEMENTS,
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+        expat.errors.XML_ERROR_PARTIAL_CHAR,
+    )
+]
 _TABLES = """
 CREATE TABLE question (id INTEGER PRIMARY KEY, score INTEGER, accepted INTEGER);
 CREATE TABLE answer (id INTEGER, score INTEGER, parent INTEGER);
@@ -64,6 +73,10 @@ ORDER BY score DESC, question
 """
 
 
+class CutOff(CollectError):
+    """A dump that ends too early; what comes before is good."""
+
+
 def list_documents(
     session: PoliteSession, source: StackDumpSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
@@ -73,7 +86,7 @@ def list_documents(
     answer is the one with the highest score, and of equals the accepted one.
 
     Raises:
-        CollectError: the file cannot be read, is no dump of posts, or ends too early.
+        CollectError: the file cannot be read, is no dump of posts, or has not one.
     """
     path = Path(source.path)
     # "" is a database on disk that is removed with the connection; it is one transaction
@@ -83,7 +96,7 @@ def list_documents(
         database.execute("CREATE INDEX answers ON answer (parent)")
         database.execute(_CHOOSE, (-1 if source.limit is None else source.limit,))
         left = database.execute(_WANT).rowcount
-        for _, row in read_posts(path) if left else ():
+        for _, row in _until_cut(path, []) if left else ():
             number = whole_number(row.get("Id"))
             if row.get("PostTypeId") in ("1", "2") and number is not None:
                 texts = (row.get("Title", ""), row.get("Body", ""), number)
@@ -108,8 +121,10 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         path: The file, plain or packed with gzip, bzip2 or xz, as its bytes tell.
 
     Raises:
-        CollectError: it cannot be read, is no XML, or ends too early.
+        CutOff: behind the last whole row, where it ends too early.
+        CollectError: it cannot be read, is no XML, or ends before the first row.
     """
+    ended, rows = "", False
     found: list[tuple[int, dict[str, str]]] = []
     parser = expat.ParserCreate()
 
@@ -129,25 +144,52 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with reading(path), _OPENERS.get(packing, open)(path, "rb") as stream:
             rest = b""
-            while block := stream.read(BLOCK):
+            while not ended:
+                try:  # at once: all that a longer read has is lost where the file ends
+                    block = stream.read1(BLOCK)
+                except EOFError as error:
+                    ended = str(error)
+                    break
+                if not block:
+                    break
                 stopping.check()
                 block = rest + block
                 # a reference may be cut in two
                 cut = block.rfind(b"&", max(len(block) - LONGEST, 0))
                 block, rest = (block[:cut], block[cut:]) if cut >= 0 else (block, b"")
                 parser.Parse(_INVALID.sub(b"", block), False)
+                rows = rows or bool(found)
                 yield from found
                 found.clear()
-            parser.Parse(_INVALID.sub(b"", rest), True)
+            try:
+                parser.Parse(_INVALID.sub(b"", rest), True)
+            except expat.ExpatError as error:
+                if not ended and error.code not in _ENDED:
+                    raise
+                ended = ended or expat.errors.messages[error.code]
             yield from found
+            if ended:
+                raise (CutOff if rows or found else CollectError)(
+                    f"not well-formed XML: it is cut off ({ended})",
+                    where=f"{path}:{parser.CurrentLineNumber}",
+                    hint="download or unpack it again",
+                )
     except expat.ExpatError as error:
         raise CollectError(
             f"not well-formed XML ({expat.errors.messages[error.code]})",
             where=f"{path}:{error.lineno}",
-            hint="the file may be cut off: download or unpack it again",
+            hint="download or unpack it again",
         ) from None
     except lzma.LZMAError as error:
         raise CollectError(f"broken xz ({error})", where=str(path), hint=AGAIN) from None
+
+
+def _until_cut(path: Path, cut: list[Rejection]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a dump; where it ends too early, a rejection says so."""
+    try:
+        yield from read_posts(path)
+    except CutOff as error:
+        cut.append(Rejection("list", error.where, "cut_off", f"{error.what}; {error.hint}"))
 
 
 def _numbers(
@@ -156,7 +198,8 @@ def _numbers(
     """First pass: the numbers of the posts that may be chosen; rows that cannot be read."""
     counts: Counter[str] = Counter()
     wanted = {tag.lower() for tag in source.tags}
-    for line, row in read_posts(path):
+    cut: list[Rejection] = []
+    for line, row in _until_cut(path, cut):
         kind = {"1": "question", "2": "answer"}.get(row.get("PostTypeId", ""))
         if not kind:
             counts["neither question nor answer"] += 1
@@ -188,3 +231,6 @@ def _numbers(
         counts[kind] += 1
     said = ", ".join(f"{count} × {kind}" for kind, count in sorted(counts.items()))
     log.info("%s: posts for %d: %s", path, year, said or "none")
+    for one in cut:
+        log.warning("%s: %s", one.key, one.detail)
+    yield from cut
