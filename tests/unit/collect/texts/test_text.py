@@ -72,6 +72,11 @@ Summary: short ⇒ short
 JATS = r"""
 <jats:title>Zusammenfassung</jats:title><jats:p>Wir zeigen.</jats:p> ⇒ Wir zeigen.
 <jats:p>Abstract</jats:p><jats:p>We show.</jats:p> ⇒ We show.
+<jats:p>We show a thing, and it is large.</jats:p><jats:sec>
+    <jats:title>Competing Interest Statement</jats:title><jats:p>None.</jats:p></jats:sec>
+    ⇒ We show a thing, and it is large.
+<jats:p>We show a thing, and it is large.</jats:p><jats:sec><jats:title>Lay Abstract</jats:title>
+    <jats:p>It is.</jats:p></jats:sec> ⇒ We show a thing, and it is large.
 <title>Summary</title><p>We <italic>do</italic> show.</p> ⇒ We do show.
 <jats:title>Abstract</jats:title><jats:sec><jats:title>Aims</jats:title><jats:p>One.</jats:p></jats:sec>
     <jats:sec><jats:title>How it was done:</jats:title><jats:p>Two.</jats:p></jats:sec>

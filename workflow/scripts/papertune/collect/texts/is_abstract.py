@@ -93,6 +93,11 @@ _IN_ITS_PLACE = (
     (600, 120, ELSEWHERE),
 )
 SHORTEST = 20  # words, of a text of less than 40 letters
+# as catalogues of libraries say whose words a summary of a book is
+_BLURB = re.compile(
+    r"(?:--|—) ?(?:(?:provided by|from) )?(?:the )?(?:publisher|jacket|back cover|amazon)\b[\w' .]*\W*$",
+    re.IGNORECASE,
+)
 _BULLETS = ("•", "●", "▪", "·", "►")
 _CITATION = tuple(
     re.compile(form)
@@ -185,7 +190,7 @@ def is_abstract(text: str) -> bool:
     # 40 letters of Chinese are a paragraph
     if words < 6 or (len(text) < 40 and words < SHORTEST) or text.startswith(_BULLETS):
         return False
-    if is_no_text(text):
+    if is_no_text(text) or _BLURB.search(text[-60:]):
         return False
     notice = any(
         len(text) < longest and form.search(text[:head]) for longest, head, form in _IN_ITS_PLACE

@@ -33,6 +33,10 @@ _ASIDE = (
     r"|lay abstract|(?:ai|machine|automatic(?:ally)?)\b.{0,20}\b(?:summary|abstract|highlights)\W*$"
     r"|elife (?:digest|assessment)|impact statement|tl;?dr"
 )
+_STATEMENT = (
+    r"(?:competing|conflicts? of) interests?(?: statements?)?\W*$|author declarations?\W*$"
+    r"|data availability(?: statement)?\W*$"
+)
 # a part of the page that is no abstract although it stands within one or is called one
 OTHER = re.compile(
     rf"^\W*(?:(?:author |article )?key\s?-?words?\b|{KEYWORDS}|index terms|highlights?\b|key ?points\b"
@@ -46,7 +50,7 @@ OTHER = re.compile(
     r"|\d+\.? introduction|i\. introduction|article (?:history|info)|dates?\W*$|received\b"
     r"|supplement(?:al|ary) (?:mater|info)|associated (?:content|data)|funding"
     rf"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language|{_ASIDE}|teaser\\b"
-    r"|(?:competing|conflicts? of) interests?\b|author declarations?\b|data availability"
+    rf"|{_STATEMENT}"
     r"|related\b|recommend|similar\b|cited by|metrics\b|download|export|share\b"
     r"|author(?:s|\b.* information| biograph)|about the authors?|notes?\b|published|doi\b|keywords)",
     re.IGNORECASE,
@@ -58,7 +62,7 @@ LABEL_OF_OTHER = re.compile(
     r"|(?:graphical|visual|video) abstract|ccs concepts|general terms|acm reference format|keyphrases"
     r"|(?:\d{4} )?(?:msc|ams|jel|pacs|udc|mesh)\b.{0,40}|(?:(?:mathematics|physics|medical|mesh) )?subject"
     r" (?:headings?|areas?|terms?|descriptors?|classifications?).{0,20}|categories and subject descriptors"
-    rf"|{_ASIDE}|significance statement|teaser"
+    rf"|{_ASIDE}|{_STATEMENT}|significance statement|teaser"
     r"|how to cite.{0,20}"
     r"|(?:about the )?authors?|(?:author )?bio(?:s|graph(?:y|ies))?|authors?'? information"
     r"|acknowledge?ments?"
@@ -141,7 +145,8 @@ def inner_text(element: Tag) -> str:
         if is_gone(small):
             continue
         said = short_text(small)
-        if _MORE.match(said) or (said in ("...", "…") and _goes_on(small)):
+        is_link = small.name == "a" and HEADING.match(said)
+        if is_link or _MORE.match(said) or (said in ("...", "…") and _goes_on(small)):
             small.decompose()
     for box in part.find_all(["div", "p", "ul", "section", "dl", "span"], class_=True):
         names = set().union(*map(words_of, box["class"])) if not is_gone(box) else set()
@@ -234,6 +239,8 @@ def text_after(heading: Tag) -> str:
             continue
         if name in ("footer", "nav"):
             break
+        if name == "p" and "ISSN" in (before := "".join(parts)) and len(before) < 600:
+            parts = []  # the paper's reference, as SciELO has it before each abstract
         if heading.name in ("td", "th") and "".join(parts).strip():
             break  # the cells behind its text say which language it is in
         much = sum(map(len, parts)) > _MUCH
