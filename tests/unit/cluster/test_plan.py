@@ -109,3 +109,29 @@ def test_a_profile_of_a_cluster_without_one_is_wrong_before_anything_runs(tmp_pa
     assert run.returncode != 0
     assert "there is none here: sbatch, squeue" in run.stdout
     assert not (tmp_path / "results").exists()
+
+
+PINGS = [("is UP", "profiles/slurm"), ("is DOWN", "profiles/default"), ("", "profiles/default")]
+
+
+@pytest.mark.parametrize(("said", "profile"), PINGS)
+def test_make_asks_the_cluster_only_where_one_answers(tmp_path, said, profile):
+    ping = tmp_path / "scontrol"
+    ping.write_text(
+        f"#!/bin/sh\necho 'Slurmctld(primary) at login {said}'\n" if said else "#!/bin/sh\n"
+    )
+    ping.chmod(0o755)
+    command = ["make", "--always-make", "--dry-run", "doctor"]
+    path = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=path)
+    assert f"--profile {profile}\n" in run.stdout.replace(f"{profile} \n", f"{profile}\n")
+
+
+def test_a_controller_that_is_down_is_told_and_jobs_run_here(tmp_path, no_cluster):
+    for name in ("sbatch", "squeue", "sinfo", "scancel", "scontrol"):
+        tool = tmp_path / "bin" / name
+        tool.write_text("#!/bin/sh\necho 'Slurmctld(primary) at login is DOWN'\n")
+        tool.chmod(0o755)
+    run = snakemake(tmp_path, "doctor", "--config", "experiments=demo", **no_cluster)
+    (line,) = [one for one in run.stdout.splitlines() if "no Slurm answers" in one]
+    assert line.startswith("! ") and "DOWN" in line and "this machine" in line
