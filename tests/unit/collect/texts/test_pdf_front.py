@@ -8,7 +8,7 @@ from tests.pdfs import Picture, Sheet, Text, block, centred, write
 
 from papertune.collect.texts.pdf import PdfError, read_pdf
 from papertune.collect.texts.pdf_front import abstract_of, title_of
-from papertune.collect.texts.pdf_layout import Line
+from papertune.collect.texts.pdf_lines import Line
 from papertune.collect.texts.pdf_text import plain
 
 TITLE = "Small Models That Read Papers Column by Column"

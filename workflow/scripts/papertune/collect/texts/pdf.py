@@ -6,6 +6,7 @@ files are refused with the reason; nothing is recognised from pictures.
 """
 
 import ctypes
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from pypdfium2 import raw
 from papertune.collect.identifiers import arxiv_id, doi_of
 from papertune.collect.texts.pdf_front import abstract_of, lead_of, title_of
 from papertune.collect.texts.pdf_layout import Letter, lines_of, without_furniture
+from papertune.collect.texts.pdf_lines import Style
 from papertune.collect.texts.pdf_pages import Page, is_garbled, is_scan, without_cover
 from papertune.collect.texts.pdf_text import HYPHEN, paragraphs, without_references
 from papertune.errors import CollectError
@@ -188,7 +190,8 @@ def _page(document: pypdfium2.PdfDocument, number: int, path: Path) -> Page:
 def _letters(
     text: pypdfium2.PdfTextPage, left: float, bottom: float, styled: bool
 ) -> Iterator[Letter]:
-    name, flags, font = ctypes.create_string_buffer(128), ctypes.c_int(), ""
+    name, flags, placed = ctypes.create_string_buffer(128), ctypes.c_int(), raw.FS_MATRIX()
+    style = Style()
     seen: dict[tuple[str, int, int], int] = {}
     for index in range(min(text.count_chars(), _MOST_LETTERS)):
         code = raw.FPDFText_GetUnicode(text, index)
@@ -202,8 +205,10 @@ def _letters(
             continue
         if styled and not char.isspace():
             raw.FPDFText_GetFontInfo(text, index, name, len(name), ctypes.byref(flags))
-            font = name.value.decode(errors="replace")
-        yield char, x0 - left, y0 - bottom, x1 - left, y1 - bottom, font
+            raw.FPDFText_GetMatrix(text, index, ctypes.byref(placed))
+            points = raw.FPDFText_GetFontSize(text, index) * math.hypot(placed.c, placed.d)
+            style = Style(name.value.decode(errors="replace"), round(points, 1))
+        yield char, x0 - left, y0 - bottom, x1 - left, y1 - bottom, style
 
 
 def _is_picture(page: pypdfium2.PdfPage) -> bool:

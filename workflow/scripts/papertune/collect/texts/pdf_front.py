@@ -13,7 +13,7 @@ from itertools import groupby, pairwise, zip_longest
 from papertune.collect.texts.endings import own_abstract
 from papertune.collect.texts.is_abstract import is_abstract, is_unfinished
 from papertune.collect.texts.languages import ABSTRACT, KEYWORDS, language_among, language_of
-from papertune.collect.texts.pdf_layout import Line, is_bold, usual_size
+from papertune.collect.texts.pdf_lines import Line, is_bold, is_italic
 from papertune.collect.texts.pdf_text import joined, paragraphs, paragraphs_of, plain
 from papertune.collect.texts.text import clean, letters
 from papertune.sentences import composed, is_spaceless, word_count
@@ -99,7 +99,8 @@ _BANNER = re.compile(
     r"|^[A-Z]{2,12}(?: ?\d{2,4})?[-–]?[\dX]{3,8}(?:[-–][\dX]{1,6})?$|^\W*+\d[\d\s/.:–-]*$|^(?:1|I)\.? [A-Z]"
     r"|^(?:the )?(?:\d+(?:st|nd|rd|th)|proceedings|(?:ieee|acm|annual|international|european)\b.{0,60}"
     r"(?:conference|congress|symposium|workshop))\b"
-    r"|^(?:january|february|march|april|may|june|july|august|september|october|november|december) \d",
+    r"|\b(?:january|february|march|april|may|june|july|august|september|october|november|december) \d{1,2}"
+    r"(?:[–-]\d{1,2}|[–-] ?[a-z]{3,9} \d{1,2})?,? (?:19|20)\d\d\b",
     re.IGNORECASE,
 )
 # a person with the mark of a note or of an affiliation
@@ -139,11 +140,10 @@ def _titles(lines: list[Line]) -> Iterator[str]:
         if not blocks or not _goes_on(blocks[-1], line):
             blocks.append([])
         blocks[-1].append(line)
-    size = usual_size(lines) if sum(len(line.text) for line in lines) > 600 else 0.0
-    large = [block for block in blocks if block[0].size > 1.08 * size]
-    largest = max((block[0].size for block in large), default=0.0)
-    # fonts of one size differ in height
-    large.sort(key=lambda block: -min(block[0].size, 0.92 * largest))
+    size = _type_size(lines) if sum(len(line.text) for line in lines) > 600 else 0.0
+    large = [block for block in blocks if block[0].points > 1.08 * size]
+    largest = max((block[0].points for block in large), default=0.0)
+    large.sort(key=lambda block: -min(block[0].points, 0.95 * largest))
     bold = [block for block in blocks if is_bold(block[0].font) and not is_bold(usual)]
     for block in [*large, *bold]:
         title = clean(joined([line.text for line in block])).rstrip(" ∗*†‡§⋆,")
@@ -155,7 +155,7 @@ def _goes_on(block: list[Line], line: Line) -> bool:
     """Whether a line is of the same block of type: as large, as bold, close below, and no authors."""
     last = block[-1]
     return (
-        abs(line.size - last.size) <= 0.07 * last.size
+        abs(line.points - last.points) <= 0.07 * last.points
         and is_bold(line.font) == is_bold(last.font)
         and is_italic(line.font) == is_italic(last.font)
         and 0 <= last.bottom - line.bottom <= _most_gap(block)
@@ -177,17 +177,19 @@ def _capitals(text: str) -> bool:
     return large >= 6 and large > 2 * sum(map(str.islower, text))
 
 
+def _type_size(lines: list[Line]) -> float:
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[round(line.points, 1)] += len(line.text)
+    return sizes.most_common(1)[0][0]
+
+
 def _usual(lines: list[Line]) -> str:
     """The font of most of a page's letters."""
     fonts: Counter[str] = Counter()
     for line in lines:
         fonts[line.font] += len(line.text)
     return fonts.most_common(1)[0][0] if fonts else ""
-
-
-def is_italic(font: str) -> bool:
-    """Whether a font's name says that it is italic."""
-    return bool(re.search(r"ital|obli|cmti|cmsl|slanted|-it$|bi$", font, re.IGNORECASE))
 
 
 def _is_long(title: str) -> bool:
@@ -230,7 +232,7 @@ def lead_of(lines: list[Line]) -> str:
     return _without_heading(paragraphs(lines).split("\n\n")) or _in_bold(lines)
 
 
-_NOTE_MARK = re.compile(r"(?<=[a-zà-ÿ)][.!?]) ?\d{1,2}$")
+_NOTE_MARK = re.compile(r"(?<=[^\W\d_][.!?]) ?\d{1,2}$")
 
 
 def _without_heading(parts: list[str]) -> str:

@@ -8,46 +8,16 @@ heads by what comes back on other pages.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, groupby, pairwise
 from operator import itemgetter
 from statistics import median
 
-# character, left, bottom, right, top, font
-Letter = tuple[str, float, float, float, float, str]
+from papertune.collect.texts.pdf_lines import Line, Style, is_bold, shape, usual_size
+
+# character, left, bottom, right, top, style
+Letter = tuple[str, float, float, float, float, Style]
 _NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", re.I)
-
-_BOLD = re.compile(
-    r"bold|black|heavy|demi|medi(?:um)?$|cmbx|cmssbx|sfbx|ecbx|-b$|\bbd$|[,.-]b(?:i|d)?$|\.b\+?$|semib",
-    re.IGNORECASE,
-)
-
-
-@dataclass(slots=True)
-class Line:
-    """A line of one column, in points from the page's lower left corner.
-
-    ``size`` is the height of its letters, ``margin`` says that it stands where running heads do,
-    ``apart`` that a paragraph begins with it, ``first`` that its column does; ``note`` that it stands in
-    small type at its foot. ``font`` is that of most of its letters, where it was asked for.
-    """
-
-    text: str
-    left: float
-    bottom: float
-    right: float
-    top: float
-    page: int = 0
-    margin: bool = False
-    apart: bool = False
-    first: bool = False
-    note: bool = False
-    font: str = ""
-
-    @property
-    def size(self) -> float:
-        """Height."""
-        return self.top - self.bottom
 
 
 def lines_of(letters: Iterable[Letter], page: int, width: float, height: float) -> list[Line]:
@@ -71,7 +41,7 @@ def _pieces(letters: Iterable[Letter], page: int) -> list[Line]:
     """Runs of letters on one line without a gap that may be a gutter."""
     pieces: list[Line] = []
     votes = 0
-    for char, x0, y0, x1, y1, font in letters:
+    for char, x0, y0, x1, y1, style in letters:
         last = pieces[-1] if pieces else Line("", 0, 0, -1, 0)
         if char.isspace():
             last.text = f"{last.text.rstrip()} "
@@ -82,15 +52,15 @@ def _pieces(letters: Iterable[Letter], page: int) -> list[Line]:
             or x0 - last.right > 0.8 * last.size
             or x0 < last.right - 2 * last.size
         ):
-            last, votes = Line("", x0, y0, x1, y1, page, font=font), 0
+            last, votes = Line("", x0, y0, x1, y1, page, style=style), 0
             pieces.append(last)
         elif y1 - y0 > 1.15 * last.size:  # an index or a power makes the line no higher
             last.bottom, last.top = y0, y1
         last.right = max(last.right, x1)
         last.text += char
-        votes += 1 if font == last.font else -1
+        votes += 1 if style == last.style else -1
         if votes < 0:
-            last.font, votes = font, 1
+            last.style, votes = style, 1
     return [replace(piece, text=piece.text.strip()) for piece in pieces]
 
 
@@ -258,14 +228,6 @@ def _spaced(lines: list[Line]) -> Iterator[Line]:
         yield replace(line, apart=apart)
 
 
-def usual_size(lines: list[Line]) -> float:
-    """The size of most of a page's letters."""
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        sizes[round(line.size, 1)] += len(line.text)
-    return sizes.most_common(1)[0][0] if sizes else 0.0
-
-
 def _mark_notes(column: list[Line], usual: float, below: float) -> None:
     """Mark the footnotes and captions at the foot of a column: the text goes on in the next one."""
     start = len(column)
@@ -273,11 +235,6 @@ def _mark_notes(column: list[Line], usual: float, below: float) -> None:
         start -= 1
     for line in column[start:] if start else []:
         line.note = column[start].top < below
-
-
-def is_bold(font: str) -> bool:
-    """Whether a font's name says that it is bold; weights in the files say anything."""
-    return bool(_BOLD.search(font))
 
 
 def without_furniture(pages: list[list[Line]]) -> list[Line]:
@@ -298,8 +255,3 @@ def without_furniture(pages: list[list[Line]]) -> list[Line]:
             or (len(heads[shape(line)]) > 1 and line.size < 1.2 * min(heads[shape(line)]))
         )
     ]
-
-
-def shape(line: Line) -> str:
-    """A line without its numbers, as running heads come again: ``12 A. Writer et al.``"""
-    return re.sub(r"\d+|\W+", " ", line.text).strip().lower()

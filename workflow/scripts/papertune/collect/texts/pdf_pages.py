@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from papertune.collect.texts.pdf_layout import Line, shape
+from papertune.collect.texts.pdf_lines import Line, shape
 
 _LETTERS_A_PAGE = 100  # fewer is a picture of a page with a stamp on it
 _LEAST_WORDS = 0.35  # of what stands between blanks; a page of formulas has more, noise less

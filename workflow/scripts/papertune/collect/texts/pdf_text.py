@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from papertune.collect.texts.pdf_layout import Line
+from papertune.collect.texts.pdf_lines import Line
 from papertune.sentences import composed, flat
 
 HYPHEN = "\x02"  # PDFium's mark of a hyphen that ends a line
