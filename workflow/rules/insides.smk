@@ -104,13 +104,18 @@ def tell_failures(record):
         return False
     elif "Exiting because a job execution failed" in said:
         return False
-    elif FAILED and "At least one job did not complete successfully" in said:
+    elif (
+        event == LogEvent.ERROR
+        and "At least one job did not complete successfully" in said
+    ):
         scheduler = workflow.scheduler
         last = {
             job.jobid for job in scheduler.failed
         }  # others have come to a good end since
         found = [one for number, one in FAILED.items() if number in last]
         record.msg = f"\n{failures.summary(found, len(scheduler.remaining_jobs))}"
+    elif event == LogEvent.ERROR:
+        record.msg = failures.of_snakemake(getattr(record, "exception", ""), said)
     return True
 
 

@@ -4,7 +4,15 @@ import os
 
 import pytest
 
-from papertune.jobs.failures import FIRST_WORDS, MOST, Failure, failure_of, last_error, summary
+from papertune.jobs.failures import (
+    FIRST_WORDS,
+    MOST,
+    Failure,
+    failure_of,
+    last_error,
+    of_snakemake,
+    summary,
+)
 
 LINE = "2026-01-02 03:04:05,678"
 ERROR = f"{LINE} ERROR papertune: data/x.csv: no column is the title\n  What to do: name it\n"
@@ -70,3 +78,30 @@ def test_of_many_each_has_a_line_and_one_its_words(log):
     assert all(len(line) < FIRST_WORDS + 20 for line in lines[1:MOST])
     assert lines[-1] == "  Log: a.log" and "  more" in lines
     assert summary(jobs[:1]).startswith("1 job failed:\nscore n=0\n")
+
+
+def test_a_run_that_was_stopped_has_no_failures():
+    assert "stopped" in summary([], 3) and "3 jobs" in summary([], 3)
+    assert "the same command" in summary([], 3)
+
+
+def test_exceptions_of_snakemake_that_are_known_are_told_in_words():
+    trace = 'Traceback (most recent call last):\n\n  File "a.py", line 1, in x\n    y()\n\n'
+    told = of_snakemake(
+        "OSError", f"{trace}OSError: [Errno 30] Read-only file system: '/a b/x'\n\n"
+    )
+    assert told.startswith("/a b/x: Read-only") and "What to do: " in told and "File" not in told
+    told = of_snakemake(
+        "ProtectedOutputException",
+        'ProtectedOutputException in rule a in file "r.smk", line 5:\nWrite-protected output files '
+        "for rule a:\n    output: results/a\n    affected files:\n        results/a",
+    )
+    assert "results/a" in told and ".smk" not in told and "chmod" in told
+    told = of_snakemake(
+        "MissingOutputException",
+        "MissingOutputException in rule a in file r.smk, line 3:\nJob 1 completed successfully, but "
+        "some output files are missing. Missing files after 5 seconds. This might be due to latency:\n"
+        "results/x.jsonl (missing locally)",
+    )
+    assert "results/x.jsonl" in told and "latency-wait" in told and ".smk" not in told
+    assert of_snakemake("WorkflowError", "another one") == "another one"

@@ -1,5 +1,6 @@
 """What a run tells of its jobs that failed: which, what was wrong and where, what to do, which log."""
 
+import errno
 import re
 import signal
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from papertune.errors import PapertuneError, one_line, shown
+from papertune.jobs.causes import AGAIN, HINTS, cause_of
 from papertune.jobs.progress import LOG_LINE
 from papertune.jobs.stopping import STATUS
 
@@ -17,6 +19,7 @@ MOST = 20  # jobs that are named
 FIRST_WORDS = 160  # characters of an error where there are several
 _LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) [\w.]+: ", re.MULTILINE)
 _STATUS = re.compile(r"non-zero exit status (-?\d+)|died with <Signals\.(SIG\w+)")
+_ERRNO = re.compile(r"^\w+: \[Errno (\d+)\] ([^\n]*?): '([^'\n]+)'\s*\Z", re.MULTILINE)
 _CRASHES = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE"}
 
 
@@ -93,15 +96,14 @@ def _words_of_end(ended: str) -> str:
     # a shell gives 128 and the signal's number
     with suppress(ValueError):
         name = name or (signal.Signals(number - 128).name if number > 128 else "")
-    again = "give the same command again: what is finished is kept"
     if name == "SIGKILL":
         what = "the job was killed (SIGKILL), most often because the machine's memory ran out"
-        hint = f"end what else needs memory, or run one job at a time (--cores 1); {again}"
+        hint = f"end what else needs memory, or run one job at a time (--cores 1); {AGAIN}"
     elif name in _CRASHES:
         what = f"the job crashed in a library ({name})"
-        hint = f"see the last lines of its log; {again}. If it crashes there again, report it"
+        hint = f"see the last lines of its log; {AGAIN}. If it crashes there again, report it"
     elif name or number == STATUS:
-        what, hint = f"the job was told to stop ({name or 'SIGTERM'})", again
+        what, hint = f"the job was told to stop ({name or 'SIGTERM'})", AGAIN
     elif found:
         what = f"the job ended with status {number} before it could say why"
         hint = "see what it printed above; is the installation whole (make install)?"
@@ -120,7 +122,7 @@ def summary(failures: Iterable[Failure], waiting: int = 0) -> str:
     if waiting:
         count += f", {waiting} more could not begin"
     if not jobs:
-        return count
+        return f"The run was stopped, and {waiting} jobs are left.\n  What to do: {AGAIN}"
     if len(jobs) == 1:
         return f"{count}:\n{jobs[0]}"
     alike = len({one.words for one in jobs}) == 1
@@ -129,3 +131,26 @@ def summary(failures: Iterable[Failure], waiting: int = 0) -> str:
         lines.append(f"  … and {len(jobs) - MOST} more")
     first = "All for the same reason" if alike else "The first"
     return "\n".join([f"{count}:", *lines, f"{first}:", str(jobs[0])])
+
+
+def of_snakemake(kind: str, said: str) -> str:
+    """What one of Snakemake's own exceptions says, in words where it is known.
+
+    Args:
+        kind: The name of the exception.
+        said: Its text, at times with a traceback.
+    """
+    told = None
+    if found := _ERRNO.search(said):
+        told = cause_of(OSError(int(found[1]), found[2], found[3]))
+    elif kind == "ProtectedOutputException":
+        files = said.partition("affected files:")[2].split()
+        what = f"these results are there and cannot be written: {', '.join(files)}"
+        hint = f"chmod -R u+w on them; where {HINTS[errno.EROFS]}"
+        told = PapertuneError(what, hint=hint)
+    elif kind == "MissingOutputException":
+        files = [line.strip() for line in said.splitlines() if line.startswith("results/")]
+        what = f"a job ended well, and its results are not seen: {', '.join(files)}"
+        hint = "network file systems show files late: set latency-wait: 120 in the profile, then "
+        told = PapertuneError(what, hint=hint + AGAIN)
+    return said if told is None else str(told)

@@ -71,6 +71,8 @@ def job_log(path: str | Path) -> Iterator[None]:
     quieten()
     stopping.install()
     stopping.guard()
+    # Ctrl-C is no error: a word of it in place of Python's traceback
+    sys.excepthook = _excepthook
     try:
         with in_words():
             yield
@@ -81,6 +83,13 @@ def job_log(path: str | Path) -> Iterator[None]:
         told = error if isinstance(error, PapertuneError) else unknown(error)
         log.error("%s%s%s", told, LOG_LINE, path)
         sys.exit(stopping.STATUS if isinstance(error, stopping.Interrupted) else 1)
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        log.warning("stopped by Ctrl-C (KeyboardInterrupt): what is finished is kept")
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 class _WithoutHandlers(logging.Logger):
