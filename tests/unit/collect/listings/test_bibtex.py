@@ -162,6 +162,15 @@ def test_entries_need_no_key_and_lend_nobody_their_year(listed):
     ]  # fmt: skip
 
 
+def test_a_field_that_is_not_needed_may_stand_twice(listed):
+    twice = "  keywords = {a},\n  keywords = {b},\n}"
+    [found] = listed(entry(title="{A} Title", abstract="We do it.").replace("\n}", f"\n{twice}"))
+    assert (found.title, found.year, found.text) == ("A Title", 2020, "We do it.")
+    macro = "@string{s = {A}}\n@misc{b, title = s, note = {a}, note = {b}, year = 2020}\n"
+    [lost] = listed(macro)
+    assert lost.reason == "bad_entry"
+
+
 def test_several_files_and_one_for_each_year(written):
     for name, title in (("0.bib", "A"), ("1.bib", "B"), ("2020.bib", "C")):
         written(entry(title=title, url=f"https://e.example/{title}"), name)

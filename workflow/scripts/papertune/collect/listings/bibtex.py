@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +41,12 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
         CollectError: a file cannot be read, or nobody can tell its encoding.
     """
     import bibtexparser
-    from bibtexparser.model import DuplicateBlockKeyBlock, Entry, ParsingFailedBlock
+    from bibtexparser.model import (
+        DuplicateBlockKeyBlock,
+        DuplicateFieldKeyBlock,
+        Entry,
+        ParsingFailedBlock,
+    )
 
     # what it warns of becomes a rejection
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
@@ -56,6 +61,8 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
             where = f"{path}:{(block.start_line or 0) + 1}"
             failed = block if isinstance(block, ParsingFailedBlock) else None
             entry = failed.ignore_error_block if failed else block
+            if isinstance(block, DuplicateFieldKeyBlock) and _is_whole(entry, block.duplicate_keys):
+                failed = None
             published = _year(entry) if isinstance(entry, Entry) else None
             # keys are often empty or the same: an entry is known by what it says
             if failed and not isinstance(block, DuplicateBlockKeyBlock):
@@ -66,6 +73,13 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
                 volume = volumes.get(_raw(entry, "crossref"))
                 published = published or (_year(volume) if volume else None)
                 yield where, published, _item(entry, published or 0, where, decoder)
+
+
+def _is_whole(entry: Entry, twice: Iterable[str]) -> bool:
+    """Whether an entry says all that is needed once, and without strings that were not put in."""
+    needed = [_raw(entry, name) for name in FIELDS]
+    once = not {name.lower() for name in twice} & {*FIELDS, "crossref"}
+    return once and all(re.match(r'[{"\d]', value) for value in needed if value)
 
 
 def _encoding(path: Path, said: str) -> str:
