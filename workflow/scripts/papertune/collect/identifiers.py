@@ -23,7 +23,7 @@ _NAMED = re.compile(r"^[<(\[{\"'\s]*+(?:(?:(?:urn|info):)?doi[:：/\s]++)?", re.
 _UNSEEN = re.compile(
     "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]"
 )  # what pages put in for line breaks
-_NOTE = re.compile(r"\s+[(\[][^()\[\]]*[)\]]$")  # 10.1145/1 (open access)
+_NOTE = re.compile(r"\s[(\[][^()\[\]]{0,60}[)\]]$")  # 10.1145/1 (open access)
 _APART = re.compile(r"^(10\.\d{4,9})\s*(?:/|%2F)\s*", re.IGNORECASE)  # 10.1145 / 1, 10.1145%2F1
 _VIEW = re.compile(r"/(?:abstract|full|pdf|epdf|html|meta|summary)$", re.IGNORECASE)
 _DOI = re.compile(r"^(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECASE)
@@ -43,11 +43,11 @@ _BARE = re.compile(
 )
 # of a cell, the address that a spreadsheet or a notebook makes a link to
 _LINK = re.compile(
-    r"^=HYPERLINK\(\s*\"([^\"]+)\".*\)$|^!?\[[^\]]*\]\(\s*<?(\S+?)>?(?:\s[^)]*)?\)$|^<([^<>\s]+)>$"
-    r"|^<a\s[^>]*href=[\"']?([^\"'\s>]+).*$",
+    r"^=HYPERLINK\(\s*+\"([^\"]++)\"|^!?\[[^\]]*+\]\(\s*+<?(\S++)|^<([^<>\s]++)>$"
+    r"|^<a\s[^>]*?href=[\"']?([^\"'\s>]++)",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"[;|,]*\s+(?=https?://|www\.)|[;|,]+(?=https?://)", re.IGNORECASE)
+_BETWEEN = re.compile(r"[;|,\s](?=\s{0,3}(?:https?://|www\.))", re.IGNORECASE)
 _HOSTED = re.compile(r"//\w|www\.[\w-]+\.|(?:[a-z0-9-]+\.)+[a-z]{2,}/\S", re.IGNORECASE)
 _ARXIV = [
     re.compile(pattern, re.IGNORECASE)
@@ -136,11 +136,14 @@ def address_in(text: str) -> str:
 
     One that lacks ``https:`` has it, and a bare arXiv number is one; any other text stays as it is.
     """
-    found = _LINK.match(text.strip())
-    text = next(filter(None, found.groups()), "") if found else text.strip()
+    text = text.strip()
+    if found := _LINK.match(text):
+        last = found.end() == len(text)  # of Markdown, the bracket that closes it too
+        text = next(filter(None, found.groups()), "")
+        text = text.removesuffix(")").removesuffix(">") if found[2] and last else text
     if number := _BARE.fullmatch(text):
         return f"arxiv:{number[1]}"
-    first = _BETWEEN.split(text)[0]
+    first = _BETWEEN.split(text, maxsplit=1)[0].rstrip(" ;|,")
     whole = f"https://{first.removeprefix('//')}" if _HOSTED.match(first) else first
     return whole if host_of(whole) else text
 

@@ -125,7 +125,8 @@ def _dialect(head: str, begin: str, path: Path, encoding: str, separator: str) -
         return {"delimiter": " ", "strict": True}
     found = separator or separator_of(head)
     # written by hand: title, doi, year
-    spaced = found in ",;|" and f"{found} " in head and not re.search(rf"[{found}]\S", head)
+    after = [part[:1] for part in head.split(found)[1:]]
+    spaced = found != "\t" and " " in after and {*after} <= {" ", "\r", "\n", ""}
     return {"delimiter": found, "strict": True, "skipinitialspace": spaced}
 
 

@@ -10,8 +10,8 @@ _WHOLE = re.compile(r"(\d{4})(?:-\d\d(?!\d).*|[-/T ](?!.*\b(?:1[5-9]|2[01])\d\d\
 _RANGE = re.compile(r"\d{4}\s*[-–/]\s*(?:\d\d|\d{4})", re.ASCII)  # 2019/2020, 2019-20
 _GROUPED = re.compile(r"[12][,.' ’]\d{3}", re.ASCII)  # as spreadsheets group the digits of a number
 _COMPACT = re.compile(r"((?:1[5-9]|2[01])\d\d)(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])", re.ASCII)
-_DAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+", re.IGNORECASE)
-_TIME = re.compile(r"[\sT,]+\d{1,2}:\d\d.*$")
+_DAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},?\s", re.IGNORECASE)
+_TIME = re.compile(r"[\sT,]\d{1,2}:\d\d.*")
 _BESIDE = {"年", "月", "日", "de", "st", "nd", "rd", "th", "T", "Z"}  # in dates
 _MONTHS = re.compile(
     r"jan|feb|fév|mar|mär|apr|avr|abr|ma[iyjg]|ju[niml]|giu|lug|aug|aoû|ago|sep|set|o[ckt]t|out|nov"
