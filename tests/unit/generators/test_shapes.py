@@ -170,7 +170,11 @@ def test_texts_in_any_dress(text):
         f"Q1: {Q1}\nA2: {A2}",
         f"Q: {Q1}\nQ: {Q2}\nA: {A1}\nA: {A2}\nA: {A2}",
         f"Questions:\n1. {Q1}\n2. {Q2}\n\nAnswers:\n1. {A1}",
+        f"Questions:\n1. {Q1}\n2. {Q2}\n\nAnswers:\n1. Two parts:\n1. cache\n2. core\n2. {A2}",
+        "The paper has two roles:\nUser: asks.\nAssistant: answers.",
+        f"Q: {Q1} A) lines B) misses\nA: B",
         json.dumps({"question": Q1, "options": ["Lines.", A1], "answer": "D"}),
+        json.dumps({"question": Q1, "options": ["Lines.", A1], "answer": 1}),
     ],
 )
 def test_what_is_not_certain_in_text_is_no_pair(text):
@@ -207,6 +211,28 @@ def test_code_without_its_end_is_not_finished():
         assert is_unfinished(found[Q1]) and not is_unfinished(found[Q2])
     [(_, said)] = texts_in(f"```\nQ: {Q1}\nA: {A1}\n```")
     assert said == A1
+
+
+def test_a_reply_in_the_frame_of_its_prompt_is_read_within():
+    assert texts_in(json.dumps({"prompt": "Which pairs are there?", "response": PLAIN})) == BOTH
+
+
+def test_what_a_model_is_asked_next_is_not_of_its_answer():
+    assert texts_in(f"Q: {Q1}\nA: {A1}\n\nHuman: More?\nAssistant: Sure.") == [(Q1, A1)]
+
+
+def test_quotes_within_other_quotes():
+    text = "[{'question': 'What is \"hot\"?', 'answer': 'It's \"warm\".'}]"
+    assert texts_in(text) == [('What is "hot"?', 'It\'s "warm".')]
+    text = '[{"question": "What is it?", "answer": "It joins "a" + "b" in code."}]'
+    assert texts_in(text) == [("What is it?", 'It joins "a" + "b" in code.')]
+
+
+@pytest.mark.parametrize("form", ["- question: {q}\n  answer: {a}\n", "{q} | {a}\n"])
+def test_of_a_cut_list_or_table_the_last_answer_must_end(form):
+    head = "" if form[0] == "-" else "Question | Answer\n--- | ---\n"
+    text = head + form.format(q=Q1, a=A1) + form.format(q=Q2, a="It saves 12% of the")
+    assert texts_in(text, cut=True) == [(Q1, A1)]
 
 
 def test_aliases_of_yaml_are_not_followed():

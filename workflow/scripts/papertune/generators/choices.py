@@ -3,16 +3,18 @@
 import re
 from typing import Any
 
-_OPTION = re.compile(r"^[ \t]*+[(*]*+([A-H])[*]*+[.)][)*]*+[ \t]++(\S[^\n]*+)$", re.M)
-_LETTER = re.compile(r"[(*]*+([A-H])(?:[.:)*]++(?:\s|\Z)|\s*+\Z)")
+_OPTION = re.compile(r"^[ \t]*+[(*]*+([A-Ha-h])[*]*+[.)][)*]*+[ \t]++(\S[^\n]*+)$", re.M)
+_LETTER = re.compile(r"[(*]*+([A-Ha-h])(?:[.:)*]++(?:\s|\Z)|\s*+\Z)")
+_FIRST, _SECOND = re.compile(r"\bA[.)]\s", re.I), re.compile(r"\bB[.)]\s", re.I)
 
 
 def in_text(question: str, answer: str) -> tuple[str, str]:
     """A question without the options below it, and its answer, which may be the letter of one."""
     found = [*_OPTION.finditer(question)]
-    if [one[1] for one in found[:2]] != ["A", "B"]:
-        return question, answer
-    options = {one[1]: one[2].strip() for one in found}
+    if [one[1].upper() for one in found[:2]] != ["A", "B"]:
+        inline = _LETTER.fullmatch(answer) and _FIRST.search(question) and _SECOND.search(question)
+        return question, "" if inline else answer
+    options = {one[1].upper(): one[2].strip() for one in found}
     return question[: found[0].start()].strip(), chosen(options, answer)
 
 
@@ -32,4 +34,6 @@ def chosen(options: dict[str, str], answer: str) -> str:
     answer as it is.
     """
     letter = _LETTER.match(answer)
-    return options.get(letter[1], "") if letter else answer
+    if answer.isdigit() and answer not in options.values():
+        return ""  # the place of one, counted from 0 or from 1
+    return options.get(letter[1].upper(), "") if letter else answer

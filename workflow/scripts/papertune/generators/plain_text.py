@@ -4,7 +4,7 @@ import re
 from itertools import groupby, zip_longest
 
 from papertune.generators.choices import in_text
-from papertune.generators.languages import ANSWER_WORDS, ASKING, QUESTION_WORDS
+from papertune.generators.languages import ANSWER_WORDS, ASKING, ASKS, QUESTION_WORDS
 from papertune.sentences import edged
 
 Pairs = list[tuple[str, str]]
@@ -141,7 +141,7 @@ def read_labelled(text: str, cut: bool) -> Pairs:
     parts: list[tuple[bool, str, str]] = []  # whether it asks, its number, its text
     for label, after in zip_longest(labels, labels[1:]):
         content = text[label.end() : after.start() if after else len(text)].lstrip(" \t")
-        content = edged(_BLOCK.sub("", content))
+        content = edged(_BLOCK.sub("", _NEXT_TURN.split(content, 1)[0]))
         quoted = any(mark in label.group(0) for mark in "\"'“")
         number = _DIGITS.search(label.group(0), len(label.group("dress")))
         if label.group("question"):
@@ -149,7 +149,7 @@ def read_labelled(text: str, cut: bool) -> Pairs:
             parts.append((True, number[0] if number else "", unlabelled(question)))
         elif label.group("answer"):
             content = _quoted(content) if quoted else content
-            if content and not (cut and not after and not quoted and not _ends(content)):
+            if content and not (cut and not after and not quoted and not ends(content)):
                 parts.append((False, number[0] if number else "", content))
     return [pair for pair in (in_text(*one) for one in _paired(parts)) if all(pair)]
 
@@ -188,6 +188,8 @@ def _in_order(parts: list[tuple[bool, str, str]]) -> Pairs:
     return pairs
 
 
+# who was not tuned to stop goes on with what he is asked next
+_NEXT_TURN = re.compile(r"\n[ \t]*+\n(?=[*#> ]{0,6}(?:human|user)\b\**+[ \t]*+:)", re.I)
 _BLOCK = re.compile(r"\A[>|][-+]?[ \t]*+\n")  # of YAML: a text in the lines below
 
 
@@ -200,7 +202,8 @@ def _quoted(content: str) -> str:
     return re.sub(r"[\"{}\[\]]+,?", " ", nested.group(1)) if nested else ""
 
 
-def _ends(text: str) -> bool:
+def ends(text: str) -> bool:
+    """Whether a text ends like a sentence, a quotation or code."""
     return text.rstrip().endswith(tuple(".!?)]\"”'*`。！？؟।」』）"))
 
 
@@ -240,8 +243,10 @@ def read_lists(text: str) -> Pairs | None:
 
 def _numbered_lines(text: str) -> dict[str, str]:
     found = [*_NUMBERED_LINE.finditer(text)]
-    ends = [one.start() for one in found[1:]] + [len(text)]
-    return {one[1]: edged(text[one.end() : end]) for one, end in zip(found, ends, strict=True)}
+    if [one[1] for one in found] != [str(number) for number in range(1, len(found) + 1)]:
+        return {}  # an answer has a list of its own
+    stops = [one.start() for one in found[1:]] + [len(text)]
+    return {one[1]: edged(text[one.end() : end]) for one, end in zip(found, stops, strict=True)}
 
 
 _SPEAKER = re.compile(
@@ -258,11 +263,15 @@ def read_turns(text: str, cut: bool) -> Pairs | None:
         return None
     if [bool(one["user"]) for one in found] != [True, False] * (len(found) // 2):
         return []
-    ends = [one.start() for one in found[1:]] + [len(text)]
-    said = [edged(text[one.end() : end]) for one, end in zip(found, ends, strict=True)]
-    if cut and not _ends(said[-1]):
+    stops = [one.start() for one in found[1:]] + [len(text)]
+    said = [edged(text[one.end() : end]) for one, end in zip(found, stops, strict=True)]
+    if cut and not ends(said[-1]):
         said[-1] = ""
-    return [(q, a) for q, a in zip(said[::2], said[1::2], strict=True) if q and a]
+    return [
+        (q, a)
+        for q, a in zip(said[::2], said[1::2], strict=True)
+        if q.endswith(ASKS) and a and not a.startswith(("[", "{")) and not _labels(a)
+    ]
 
 
 def read_numbered(text: str, cut: bool) -> Pairs:
@@ -276,7 +285,7 @@ def read_numbered(text: str, cut: bool) -> Pairs:
         for match, after in zip_longest(found, found[1:]):
             answer = text[match.end() : after.start() if after else len(text)]
             answer = edged(re.sub(r"^\s*+[-–:→]++\s*+", "", answer))
-            if answer and (not cut or after or _ends(answer)):
+            if answer and (not cut or after or ends(answer)):
                 pairs.append((unlabelled(match.group("question")), unlabelled(answer)))
         if pairs:
             return pairs

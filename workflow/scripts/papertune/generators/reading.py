@@ -15,7 +15,7 @@ from papertune.collect.listings.messages import is_turn
 from papertune.generators import marked, markup, plain_text
 from papertune.generators.decoration import OPEN_FENCE, clean, clean_line
 from papertune.generators.languages import ASKING, QUESTION_WORDS
-from papertune.generators.plain_text import Pairs, unlabelled
+from papertune.generators.plain_text import Pairs, ends, unlabelled
 from papertune.generators.shapes import is_part, pairs_of
 from papertune.generators.thoughts import without_thoughts
 from papertune.sentences import without_runs
@@ -120,6 +120,8 @@ _NO_BREAK = re.compile("[\u00a0\u202f]")  # before the marks of French
 def _read_text(text: str, cut: bool) -> Pairs:
     """Pairs of what is no JSON, by the marks that are surest."""
     pairs = marked.read_tagged(text) or marked.read_table(text) or markup.read_yaml(text)
+    if pairs and cut and text.rstrip().endswith(pairs[-1][1]) and not ends(pairs[-1][1]):
+        del pairs[-1]
     if not pairs and (lists := plain_text.read_lists(text)) is not None:
         return lists
     pairs = pairs or plain_text.read_labelled(text, cut)
@@ -175,17 +177,20 @@ def _read_json(text: str) -> Pairs:
 
 _SINGLE = re.compile(r"(?<=[\[{,:])(\s*+)'|(?<!\\)'(?=\s*+(?:[:\]}]|,\s*+['{\[\]}]))")
 
+_DOUBLE = re.compile(r'[\[{,:]\s*+"')
+
 
 def _doubled(text: str) -> str:
     """JSON of single quotes with those of JSON, so that apostrophes do no harm."""
-    begins = text.lstrip("[{ \n").startswith("'")
-    if not begins or '"' in text:
+    if not text.lstrip("[{ \n").startswith("'") or _DOUBLE.search(text):
         return text
-    return _SINGLE.sub(r'\1"', text).replace("\\'", "'")
+    return _SINGLE.sub(r'\1"', text.replace('"', r"\"")).replace("\\'", "'")
 
 
 # strings that Python or JavaScript would put together
-_TOGETHER = re.compile(r"""(?<![\\\[{,:])["']\s*+\+\s*+["']|(?<=\s)"\s*+"(?=\w)""")
+_TOGETHER = re.compile(
+    r"""(?<=[:,\[])(\s*+"[^"]*+)(?:"\s*+\+\s*+"|(?<=\s)"\s*+")(?=[^"]*+"\s*+[,}\]+])"""
+)
 
 
 def _loads(text: str) -> Any:
@@ -194,7 +199,7 @@ def _loads(text: str) -> Any:
     from json_repair import loads
 
     try:
-        return loads(_TOGETHER.sub("", _doubled(text)), skip_json_loads=True)
+        return loads(_TOGETHER.sub(r"\1", _doubled(text)), skip_json_loads=True)
     except (ValueError, RecursionError, IndexError):
         return None
 

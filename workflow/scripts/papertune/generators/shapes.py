@@ -147,6 +147,9 @@ def _instructed(value: dict[str, Any]) -> Pairs:
             continue
         if isinstance(texts[asked], str) and isinstance(texts[said], str):
             certain = asked == "instruction" or texts[asked].rstrip().endswith(ASKS)
+            certain &= not texts[said].lstrip().startswith(("[", "{")) and not labels_question(
+                texts[said]
+            )
             return [(texts[asked], texts[said])] if certain else []
     return []
 
