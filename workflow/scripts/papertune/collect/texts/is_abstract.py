@@ -95,7 +95,7 @@ _IN_ITS_PLACE = (
 SHORTEST = 20  # words, of a text of less than 40 letters
 # as catalogues of libraries say whose words a summary of a book is
 _BLURB = re.compile(
-    r"(?:--|—) ?(?:(?:provided by|from) )?(?:the )?(?:publisher|jacket|back cover|amazon)\b[\w' .]*\W*$",
+    r"(?:--|—) ?(?:(?:provided by|from) )?(?:the )?(?:publisher|jacket|back cover|amazon)\b[\w' .)\]]{0,30}$",
     re.IGNORECASE,
 )
 _BULLETS = ("•", "●", "▪", "·", "►")
