@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import papertune
+from papertune.collect.listings.contents import SIGNS
 from papertune.collect.web.pages import CHALLENGES
 
 LIBRARY = Path(papertune.__file__).parent
@@ -31,6 +32,7 @@ TREES = {
 USES = {"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
 # what loops and arguments of functions fill into a pattern
 FILLED = {
+    "collect/listings/contents.py": [{"begins": one.begins.pattern} for one in SIGNS.values()],
     "collect/web/pages.py": [{"title": title, "mark": mark} for title, mark in CHALLENGES.values()],
     "collect/texts/wikipedia_text.py": [{"mark": "="}],
     "examples/control.py": [{"known": "\ue000\ue001", "texts": ["<a>", "<b>"]}],

@@ -26,10 +26,10 @@ def _sign(begins: bytes, what: str, hint: str) -> Sign:
 
 
 _UNPACK = "unpack it, and name the file that was in it"
-_SPACE = rb"(?:\xef\xbb\xbf)?\s*"
+_SPACE = rb"\A(?:\xef\xbb\xbf)?\s*+"
 SIGNS = {
     "page": _sign(
-        _SPACE + rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+        _SPACE + rb"(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
         rb"(?:<!doctype\s+html|<(?:html|head|body|table|div|meta)\b)",
         "a web page (HTML)",
         "get the file itself: this is most often a sign-in page, or the page that shows the file (on "
@@ -63,12 +63,12 @@ SIGNS = {
         "export a table of it as CSV; a reference manager exports BibTeX, too (kind: bibtex)",
     ),
     "json": _sign(
-        _SPACE + rb'\[?\s*\{\s*"[^"]*"\s*:',
+        _SPACE + rb'\[?+\s*+\{\s*+"[^"]*+"\s*+:',
         "JSON",
         "kind: files reads it; its name has to end in .json, or in .jsonl with an object in each line",
     ),
     "bibtex": _sign(
-        _SPACE + rb"(?:%[^\n]*\n\s*)*@[a-z]{3,20}\s*\{[^,\n]{0,200}(?:,|\n)",
+        _SPACE + rb"(?:%[^\n]*+\n\s*+)*+@[a-z]{3,20}\s*+\{[^,\n]{0,200}(?:,|\n)",
         "BibTeX",
         "set kind: bibtex, and paths: [it]",
     ),
