@@ -97,6 +97,23 @@ def test_the_log_has_the_whole_traceback_of_what_nobody_expected(tmp_path):
     assert "line 5" in trace and " ERROR papertune: ValueError: odd" in said
 
 
+def test_what_libraries_warn_of_stands_in_the_log_alone(tmp_path):
+    code = (
+        "import sys, logging, warnings\nfrom papertune.jobs.progress import job_log\n"
+        "with job_log(sys.argv[1]):\n"
+        "    import torch\n"
+        "    warnings.warn('of a library', FutureWarning)\n"
+        "    logging.getLogger('torch.odd').warning('of torch')\n"
+        "    logging.getLogger('transformers.odd').warning('of transformers')\n"
+        "    logging.getLogger('papertune.odd').warning('of ours')\n"
+    )
+    process = python(code, tmp_path / "job.log")
+    assert process.communicate(timeout=60)[1].strip() == "of ours"
+    said = (tmp_path / "job.log").read_text()
+    for word in ("of a library", "of torch", "of transformers", "of ours"):
+        assert word in said
+
+
 WAITING = """
 import sys
 from papertune.jobs.progress import job_log

@@ -66,8 +66,13 @@ def job_log(path: str | Path) -> Iterator[None]:
     file.setFormatter(Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(Plain("%(message)s"))
+    # what libraries warn of stands in the log alone
+    terminal.addFilter(
+        lambda record: record.name.startswith("papertune") or record.levelno >= logging.ERROR
+    )
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
     logging.raiseExceptions = False  # on a full disk each line would be an error of its own
+    logging.captureWarnings(True)
     quieten()
     stopping.install()
     stopping.guard()
@@ -103,7 +108,7 @@ class _WithoutHandlers(logging.Logger):
 
 def quieten() -> None:
     """Let libraries tell only what matters of what they do, and through our handlers alone."""
-    for own in ("huggingface_hub", "datasets", "transformers"):
+    for own in ("huggingface_hub", "datasets", "transformers", "torch"):
         logger = logging.getLogger(own)
         logger.handlers.clear()
         logger.__class__ = _WithoutHandlers  # they may not be imported yet, which takes seconds
