@@ -61,7 +61,8 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
             where = f"{path}:{(block.start_line or 0) + 1}"
             failed = block if isinstance(block, ParsingFailedBlock) else None
             entry = failed.ignore_error_block if failed else block
-            if isinstance(block, DuplicateFieldKeyBlock) and _is_whole(entry, block.duplicate_keys):
+            twice = block.duplicate_keys if isinstance(block, DuplicateFieldKeyBlock) else ()
+            if twice and isinstance(entry, Entry) and _is_whole(entry, twice):
                 failed = None
             published = _year(entry) if isinstance(entry, Entry) else None
             # keys are often empty or the same: an entry is known by what it says
