@@ -37,6 +37,7 @@ FILLED = {
     "collect/texts/wikipedia_text.py": [{"mark": "="}],
     "examples/control.py": [{"known": "\ue000\ue001", "texts": ["<a>", "<b>"]}],
     "footprint/architecture.py": [{"targets": r".*\.(q|v)_proj"}],  # the user's own, as in peft
+    "study/settings/models.py": [{"targets": "q_proj"}],  # only whether it is a pattern
 }
 SIZES = (64, 512, 4096, 8192)  # of all texts; the two worst of each pattern grow on to
 LONG = 1_000_000

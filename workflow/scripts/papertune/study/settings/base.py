@@ -28,12 +28,12 @@ from papertune.errors import has_user, keys_in
 class Like:
     """Of a text: it matches a pattern, and in an error stands in words what that is."""
 
-    pattern: str
+    pattern: re.Pattern[str]
     words: str
 
     def check(self, value: str) -> str:
         """The text; ValueError where it does not match."""
-        if not re.fullmatch(self.pattern, value):
+        if not self.pattern.fullmatch(value):
             raise ValueError(f"has to be {self.words} (it is {value!r:.200})")
         return value
 
@@ -45,17 +45,17 @@ class Like:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return handler(schema) | {"pattern": self.pattern}
+        return handler(schema) | {"pattern": self.pattern.pattern}
 
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"  # names become folder names and wildcards
 NAMED = "a name of lower-case letters, digits, - and _"
-Name = Annotated[str, Like(NAME, NAMED)]
-Commit = Annotated[str, Like(r"^[0-9a-f]{40}$", "a commit: 40 hex digits")]
+Name = Annotated[str, Like(re.compile(NAME), NAMED)]
+Commit = Annotated[str, Like(re.compile(r"^[0-9a-f]{40}$"), "a commit: 40 hex digits")]
 CommitOrNone = Annotated[
-    str, Like(r"^([0-9a-f]{40})?$", "a commit: 40 hex digits, not a branch or tag")
+    str, Like(re.compile(r"^([0-9a-f]{40})?$"), "a commit: 40 hex digits, not a branch or tag")
 ]
-OnHub = Annotated[str, Like(r"^[\w.-]+(/[\w.-]+)?$", "a name of the Hub: owner/name")]
+OnHub = Annotated[str, Like(re.compile(r"^[\w.-]+(/[\w.-]+)?$"), "a name of the Hub: owner/name")]
 
 BatchSize = Literal["auto"] | Annotated[int, Field(ge=1)]  # rows; auto: what memory holds
 

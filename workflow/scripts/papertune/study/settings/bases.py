@@ -13,7 +13,8 @@ from papertune.study.settings.models import Pretraining
 Distribution = Annotated[
     str,
     Like(
-        r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?$", "a distribution's name, as pip has it"
+        re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?$"),
+        "a distribution's name, as pip has it",
     ),
 ]
 

@@ -1,6 +1,7 @@
 """Settings of sources that are read page by page or file by file, and what all sources say."""
 
 import codecs
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -15,7 +16,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Stream = Annotated[
     str,
     Like(
-        r"^(conf|journals|series|repo)/[\w+.-]+$",
+        re.compile(r"^(conf|journals|series|repo)/[\w+.-]+$"),
         "the beginning of dblp's keys such as conf/isca, journals/tc",
     ),
 ]

@@ -36,7 +36,7 @@ Asked = Literal["prompt", "question", "chat"]
 ASKED: dict[Asked, str] = {"prompt": "prompt_qa", "question": "qa", "chat": "chat"}
 # of a baseline that is made by itself: base and form; other names have no dot
 MODEL_NAME = rf"{NAME[:-1]}(?:\.(?:{'|'.join(ASKED)}))?$"
-ModelName = Annotated[str, Like(MODEL_NAME, NAMED)]
+ModelName = Annotated[str, Like(re.compile(MODEL_NAME), NAMED)]
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 

@@ -1,5 +1,6 @@
 """Settings of sources of questions and answers, of encyclopaedias and of ready-made pairs."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,10 +11,17 @@ from papertune.study.settings.listings import OF_TEXT, Encoding, ListedSource
 # ascii: each other character is its HTML entity
 Characters = Literal["unicode", "ascii"]
 Site = Annotated[
-    str, Like(r"^[a-z0-9][a-z0-9.-]*$", "a site's name such as stackoverflow, math, unix.meta")
+    str,
+    Like(
+        re.compile(r"^[a-z0-9][a-z0-9.-]*$"), "a site's name such as stackoverflow, math, unix.meta"
+    ),
 ]
-Element = Annotated[str, Like(r"^[a-z][a-z0-9]*$", "the name of an HTML element such as p, pre")]
-Language = Annotated[str, Like(r"^[a-z][a-z-]*$", "a Wikipedia's language such as en, de, zh-yue")]
+Element = Annotated[
+    str, Like(re.compile(r"^[a-z][a-z0-9]*$"), "the name of an HTML element such as p, pre")
+]
+Language = Annotated[
+    str, Like(re.compile(r"^[a-z][a-z-]*$"), "a Wikipedia's language such as en, de, zh-yue")
+]
 
 
 class PostsSource(ListedSource):

@@ -1,5 +1,6 @@
 """What a study reproduces of a published report: line by line what is beside what, and how alike."""
 
+import re
 from typing import Annotated
 
 from papertune.study.settings.base import Like, Settings, cosmetic
@@ -8,7 +9,7 @@ from papertune.study.settings.base import Like, Settings, cosmetic
 Shown = Annotated[
     str,
     Like(
-        r"^(tables|figures|report)/[a-z0-9_-]+$",
+        re.compile(r"^(tables|figures|report)/[a-z0-9_-]+$"),
         "where the report has it, such as tables/matrix, figures/matrix, report/verdict",
     ),
 ]

@@ -4,6 +4,7 @@ API keys are no settings: they come from the environment only (``OPENALEX_API_KE
 ``S2_API_KEY``) and enter no identity.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -16,11 +17,12 @@ OPENALEX = "https://api.openalex.org"
 CROSSREF = "https://api.crossref.org"
 SEMANTIC_SCHOLAR = "https://api.semanticscholar.org/graph/v1"
 Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
-Issn = Annotated[str, Like(r"^(?:\d{4}-\d{3}[\dXx])?$", "an ISSN such as 0163-5964")]
+Issn = Annotated[str, Like(re.compile(r"^(?:\d{4}-\d{3}[\dXx])?$"), "an ISSN such as 0163-5964")]
 Category = Annotated[
-    str, Like(r"^(?:[A-Za-z-]+(?:\.[A-Za-z*-]+)?)?$", "a category of arXiv such as cs.AR")
+    str,
+    Like(re.compile(r"^(?:[A-Za-z-]+(?:\.[A-Za-z*-]+)?)?$"), "a category of arXiv such as cs.AR"),
 ]
-Venue = Annotated[str, Like(r"^(?:[Ss]\d+)?$", "an id of OpenAlex such as S1983995261")]
+Venue = Annotated[str, Like(re.compile(r"^(?:[Ss]\d+)?$"), "an id of OpenAlex such as S1983995261")]
 
 
 class ArxivSource(ListedSource):

@@ -3,6 +3,7 @@
 The union of sources is their only registry. A new kind is a class of settings that names its lister.
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -46,7 +47,7 @@ def _without_user(host: str) -> str:
 
 Host = Annotated[
     str,
-    Like(r"^[^/\s]+$", "a host, or host:port, without https:// and path"),
+    Like(re.compile(r"^[^/\s]+$"), "a host, or host:port, without https:// and path"),
     AfterValidator(_without_user),
 ]
 Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing", "browser"]
