@@ -136,3 +136,10 @@ def test_memory_does_not_grow_with_the_snapshot(tmp_path):
     count, grown = map(int, done.split())
     assert count == 40_000
     assert grown < 10_000  # KiB
+
+
+@pytest.mark.parametrize("bad", ["&#x1F;", "&#0;", "&#xD800;", "\x0b", "&#65535;"])
+def test_what_cannot_stand_in_xml_costs_itself(listed, bad):
+    first = record("conf/x/A20", f"Caches{bad} at R&D & work.")
+    items = listed(first, record("conf/x/B20", "B.", ee="https://e.example/2"))
+    assert [item.title for item in items] == ["Caches at R&D & work", "B"]

@@ -14,6 +14,7 @@ from lxml import etree
 from papertune.collect.identifiers import arxiv_id, arxiv_url, doi_of
 from papertune.collect.listings.answers import Work
 from papertune.collect.listings.services import Paper, Service, url_of
+from papertune.collect.listings.xml_text import mended
 from papertune.collect.texts.text import clean
 from papertune.collect.web.session import PoliteSession
 from papertune.records import Document, Rejection
@@ -71,7 +72,7 @@ def _feed(text: str) -> Work | None:
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     try:
-        root = etree.fromstring(text.encode(), parser)
+        root = etree.fromstring(mended(text.encode("utf-8", "ignore"))[0], parser)
     except (etree.XMLSyntaxError, ValueError):
         return None
     if root.tag != f"{{{_SPACES['a']}}}feed":

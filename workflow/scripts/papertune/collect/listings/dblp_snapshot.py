@@ -17,6 +17,7 @@ from papertune.collect.listings.by_year import Located
 from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.dblp import dblp_item
 from papertune.collect.listings.rows import reading
+from papertune.collect.listings.xml_text import Mended
 from papertune.collect.listings.years import year_of
 from papertune.collect.texts.text import inner
 from papertune.errors import CollectError
@@ -70,7 +71,9 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
     try:
         with gzip.open(path, "rb") if zipped else path.open("rb") as stream:
             safely: dict[str, Any] = dict.fromkeys(("load_dtd", "resolve_entities"), False)
-            events = iterparse(stream, events=("end",), tag=RECORDS, no_network=True, **safely)
+            events = iterparse(
+                Mended(stream), events=("end",), tag=RECORDS, no_network=True, **safely
+            )
             for _, element in events:
                 if first:
                     _check(element, path)

@@ -21,6 +21,7 @@ from xml.parsers import expat
 from papertune.collect.listings.answers import whole_number
 from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.rows import AGAIN, reading
+from papertune.collect.listings.xml_text import BLOCK, mended
 from papertune.collect.texts.posts import CODE_BLOCK, pair_document
 from papertune.collect.web.session import PoliteSession
 from papertune.errors import CollectError
@@ -30,14 +31,6 @@ from papertune.study.settings.qa import StackDumpSource
 
 log = logging.getLogger("papertune")
 
-BLOCK = 1 << 20  # bytes that are parsed at once
-LONGEST = 16  # bytes of a reference to a character
-# characters that no XML may have, which official dumps have nevertheless: as references, and raw
-_INVALID = re.compile(
-    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|d[89a-f][0-9a-f]{2}|fff[ef])"
-    rb"|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]|55(?:29[6-9]|[3-9][0-9]{2})|56[0-9]{3}|57[0-2][0-9]{2}|573[0-3][0-9]|5734[0-3]|6553[45]));",
-    re.IGNORECASE,
-)
 _OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 # what the parser says of a file that ends before its last element does
 _ENDED = [
@@ -153,16 +146,13 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 if not block:
                     break
                 stopping.check()
-                block = rest + block
-                # a reference may be cut in two
-                cut = block.rfind(b"&", max(len(block) - LONGEST, 0))
-                block, rest = (block[:cut], block[cut:]) if cut >= 0 else (block, b"")
-                parser.Parse(_INVALID.sub(b"", block), False)
+                block, rest = mended(rest + block, last=False)
+                parser.Parse(block, False)
                 rows = rows or bool(found)
                 yield from found
                 found.clear()
             try:
-                parser.Parse(_INVALID.sub(b"", rest), True)
+                parser.Parse(mended(rest)[0], True)
             except expat.ExpatError as error:
                 if not ended and error.code not in _ENDED:
                     raise

@@ -1,0 +1,25 @@
+"""What cannot stand in XML costs itself, wherever a block of it ends."""
+
+from io import BytesIO
+
+import pytest
+
+from papertune.collect.listings.arxiv import _feed
+from papertune.collect.listings.xml_text import Mended, mended
+
+TEXT = "<a>R&D &amp; caf&#233; &#x1F;x&#0;y\x0bz &uuml; AT&T; &#55296;!</a>".encode()
+RIGHT = "<a>R&amp;D &amp; caf&#233; xyz &uuml; AT&T; !</a>".encode()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_blocks_of_any_size_give_the_same(size):
+    stream, found = Mended(BytesIO(TEXT)), b""
+    while block := stream.read(size):
+        found += block
+    assert found == RIGHT == mended(TEXT)[0]
+
+
+def test_a_feed_with_an_invalid_character_is_a_feed():
+    entry = "<entry><id>http://arxiv.org/abs/2001.00001v1</id><title>A &#x0B;B & C</title></entry>"
+    feed = _feed(f'<feed xmlns="http://www.w3.org/2005/Atom">{entry}</feed>')
+    assert feed is not None and feed["first"]["title"] == "A B & C"

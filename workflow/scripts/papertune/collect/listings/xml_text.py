@@ -1,0 +1,42 @@
+"""XML that has what no XML may have, as official dumps do: it costs that character alone."""
+
+import re
+from typing import BinaryIO
+
+BLOCK = 1 << 20  # bytes that are read at once
+LONGEST = 40  # bytes of a reference: &#1114111; or the name of an entity
+# control characters, halves of pairs, and what is no character: as references, and raw
+_INVALID = re.compile(
+    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|d[89a-f][0-9a-f]{2}|fff[ef])"
+    rb"|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]|55(?:29[6-9]|[3-9][0-9]{2})|56[0-9]{3}|57[0-2][0-9]{2}|573[0-3][0-9]|5734[0-3]|6553[45]));",
+    re.IGNORECASE,
+)
+# an ampersand that begins no reference was meant as one
+_BARE = re.compile(rb"&(?!#[0-9]{1,9};|#[xX][0-9a-fA-F]{1,8};|[A-Za-z_][\w.-]{0,36};)")
+
+
+def mended(block: bytes, *, last: bool = True) -> tuple[bytes, bytes]:
+    """A block without what cannot stand in XML, and the reference at its end that may be cut in two.
+
+    Args:
+        block: The bytes, of an encoding that has ASCII as it is.
+        last: Whether nothing follows.
+    """
+    cut = -1 if last else block.rfind(b"&", max(len(block) - LONGEST, 0))
+    block, rest = (block[:cut], block[cut:]) if cut >= 0 else (block, b"")
+    return _BARE.sub(b"&amp;", _INVALID.sub(b"", block)), rest
+
+
+class Mended:
+    """A stream of XML as a parser reads it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._rest = stream, b""
+
+    def read(self, size: int = BLOCK) -> bytes:
+        """The next bytes, about as many; none at the end."""
+        while True:
+            block = self._stream.read(size if size > 0 else BLOCK)
+            text, self._rest = mended(self._rest + block, last=not block)
+            if text or not block:
+                return text
