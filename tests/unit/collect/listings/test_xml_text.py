@@ -7,8 +7,8 @@ import pytest
 from papertune.collect.listings.arxiv import _feed
 from papertune.collect.listings.xml_text import Mended, mended
 
-TEXT = "<a>R&D &amp; caf&#233; &#x1F;x&#0;y\x0bz &uuml; AT&T; &#55296;!</a>".encode()
-RIGHT = "<a>R&amp;D &amp; caf&#233; xyz &uuml; AT&T; !</a>".encode()
+TEXT = b"<a>R&D &amp; caf&#233; &#x1F;x&#0;y\x0bz &uuml; AT&T; &#55296;!</a>"
+RIGHT = b"<a>R&amp;D &amp; caf&#233; xyz &uuml; AT&T; !</a>"
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])

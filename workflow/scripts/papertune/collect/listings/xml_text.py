@@ -1,7 +1,8 @@
 """XML that has what no XML may have, as official dumps do: it costs that character alone."""
 
 import re
-from typing import BinaryIO
+from gzip import GzipFile
+from typing import IO
 
 BLOCK = 1 << 20  # bytes that are read at once
 LONGEST = 40  # bytes of a reference: &#1114111; or the name of an entity
@@ -30,7 +31,7 @@ def mended(block: bytes, *, last: bool = True) -> tuple[bytes, bytes]:
 class Mended:
     """A stream of XML as a parser reads it."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes] | GzipFile) -> None:
         self._stream, self._rest = stream, b""
 
     def read(self, size: int = BLOCK) -> bytes:
