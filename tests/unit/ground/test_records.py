@@ -7,7 +7,7 @@ from papertune.errors import RecordError
 from papertune.files import from_json
 from papertune.identity import digest, share
 from papertune.pairfile import read_columns, read_pairs, read_pairs_at, write_pairs
-from papertune.records import Document, Pair, read_records, write_records
+from papertune.records import Document, Pair, Rejection, from_dict, read_records, write_records
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,9 @@ def test_pairs_of_an_earlier_version_are_read_with_what_came_since_empty(tmp_pat
     assert list(read_pairs(old)) == pairs
     assert list(read_pairs_at(old, [2, 0])) == [pairs[2], pairs[0]]
     assert read_columns(old, "question") == [["q0", "q1", "q2"]]
+
+
+def test_a_field_of_another_version_is_named_in_words():
+    with pytest.raises(RecordError) as error:
+        from_dict(Rejection, {"stage": "list", "key": "a", "reason": "b", "newer": 1})
+    assert "newer" in str(error.value) and "__init__" not in str(error.value)

@@ -192,7 +192,7 @@ def from_dict(kind: type[Record], values: dict[str, Any], where: str = "") -> Re
         _checking(cast("Any", kind)).model_validate(values)
         return record
     except (TypeError, ValidationError) as error:
-        said = str(error)
+        said = str(error).partition("__init__() ")[2] or str(error)
         if isinstance(error, ValidationError):
             said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise RecordError(

@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from papertune.errors import one_line
 from papertune.footprint.work import RATE, START, measured_rate, seconds_of
 from papertune.jobs.record import OK, RUN, RUNNING, JobRecord, folder_of, jobs_folder, read_record
 from papertune.jobs.warm import ADDRESS
@@ -261,7 +262,10 @@ class Clock(threading.Thread):
                 known = (self.jobs, self.layouts, self.limits, self.run_name, now)
                 seconds, done = left(*known, loaded=self.loaded, rate=rate)
             except Exception as error:  # no run should end of it
-                print(f"How long this takes cannot be told: {error!r}", file=sys.stderr)
+                print(
+                    f"How long this takes cannot be told ({one_line(str(error))[:200]})",
+                    file=sys.stderr,
+                )
                 return
             told = (round(now), round(now - began), round(seconds), done, len(self.jobs))
             with suppress(OSError), open(FOLDER / "remaining.csv", "a", encoding="utf-8") as stream:
