@@ -19,12 +19,12 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     ours = tmp_path / "papertune/profiles/ours"
     ours.mkdir(parents=True)
-    (tmp_path / "papertune/shared.yaml").write_text("partitions: {}\n")
+    (tmp_path / "papertune/beside.yaml").write_text("partitions: {}\n")
     (ours / "partitions.yaml").write_text("partitions: {}\n")
     (ours / "README.md").write_text("ours")
     (ours / "config.yaml").write_text(
         "executor: slurm  # the plugin\njobs: 20\nslurm-logdir: logs/slurm\n"
-        "slurm-partition-config: partitions.yaml\nconda-prefix: '../../shared.yaml'  # elsewhere\n"
+        "slurm-partition-config: partitions.yaml\nconda-prefix: '../../beside.yaml'  # elsewhere\n"
     )
     monkeypatch.chdir(tmp_path / "papertune")
     return tmp_path
@@ -37,7 +37,7 @@ def test_snakemake_finds_it_by_its_name_and_its_paths_hold(place):
     values = yaml.safe_load(file.read_text())
     assert values["executor"] == "slurm" and values["jobs"] == 20
     assert (folder / values["slurm-partition-config"]).exists()
-    assert values["conda-prefix"] == str(place / "papertune/shared.yaml")
+    assert values["conda-prefix"] == str(place / "papertune/beside.yaml")
     assert values["slurm-logdir"] == "logs/slurm", "of the folder of the run"
     assert not (folder / "README.md").exists()
 

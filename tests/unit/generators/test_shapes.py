@@ -5,17 +5,8 @@ import json
 import pytest
 
 from papertune.generators.checking import is_unfinished
-from papertune.generators.reading import pairs_in
 from time_limit import at_most
-
-Q1, A1 = "What does Tern predict?", "Tern predicts the next cache miss."
-Q2, A2 = "How much energy does Tern save?", "It saves 12% of the energy."
-BOTH = [(Q1, A1), (Q2, A2)]
-PLAIN = json.dumps([{"question": q, "answer": a} for q, a in BOTH])
-
-
-def texts_in(text, *, cut=False):
-    return [(question, answer) for question, answer, _ in pairs_in(text, cut=cut)]
+from two_pairs import A1, A2, BOTH, PLAIN, Q1, Q2, texts_in
 
 
 def turns(pairs, who="role", said="content", user="user", model="assistant"):

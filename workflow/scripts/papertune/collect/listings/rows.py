@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from papertune.collect.listings.cells import named, text_cells, workbook_cells
-from papertune.collect.listings.contents import begins_as
+from papertune.collect.listings.contents import SIGNS, begins_as
 from papertune.collect.listings.encodings import encoding_of, readings
 from papertune.collect.listings.headers import is_table
 from papertune.collect.listings.shapes import json_rows
@@ -32,10 +32,8 @@ AGAIN = "get the file again"
 OTHERS = {
     **dict.fromkeys((".xls", ".ods", ".numbers"), "save the sheet as .xlsx, or as CSV in UTF-8"),
     **dict.fromkeys((".zip", ".bz2", ".xz", ".7z", ".rar"), "unpack it, or pack it with gzip"),
-    **dict.fromkeys((".bib", ".bibtex"), "set kind: bibtex, and paths: [it]"),
-    **dict.fromkeys(
-        (".ris", ".nbib", ".enw", ".ciw"), "export BibTeX (kind: bibtex) or CSV instead"
-    ),
+    **dict.fromkeys((".bib", ".bibtex"), SIGNS["bibtex"].hint),
+    **dict.fromkeys((".ris", ".nbib", ".enw", ".ciw"), SIGNS["ris"].hint),
 }
 FEWEST, RUN, LARGEST = 256, 1024, 2**22  # rows of a run, at least and about; and its bytes, at most
 

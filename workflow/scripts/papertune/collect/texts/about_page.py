@@ -88,9 +88,7 @@ def is_news(soup: BeautifulSoup, url: str) -> bool:
     if host in _NEWS_HOSTS or _NEWS & set(folders) or _DATED.match(parts.path):
         return True
     body = soup.body
-    return body is not None and bool(
-        {"single-post", "node-type-news", "post-template-default"} & set(body.get("class") or ())
-    )
+    return body is not None and bool(_NEWS_BODIES & set(body.get("class") or ()))
 
 
 def is_not_found(soup: BeautifulSoup) -> bool:

@@ -160,7 +160,6 @@ _STUDY = re.compile(
     r"|(?:is|are|was|were) (?:proposed|presented|shown|studied|investigated|demonstrated)\b)",
     re.IGNORECASE,
 )
-_TEX_END = re.compile(r"(?: ?\\end ?\{?[a-z]{4,12}\}?| ?\})$")
 _ADDRESS = re.compile(r"https?://|www\.|@")
 _FIRST_PART = re.compile(
     r"^\W*(?:background|objectives?|purpose|aims?|introduction|context|motivation|importance|rationale)\b"
