@@ -98,7 +98,8 @@ def test_of_a_conversation_nothing_is_kept_after_a_turn_that_is_not():
 @pytest.mark.parametrize(
     "answer",
     ["It has three parts:", "The cache, the core,", "It has several parts such as", "Caches (of lines",
-     "It has three parts:\n1. The cache", "It has three parts:\nThe cache", "它有三个部分："],
+     "It has three parts:\n1. The cache", "It has three parts:\nThe cache", "它有三个部分：",
+     "It has a cache …", "It has a cache..."],
 )  # fmt: skip
 def test_an_answer_that_announces_more_is_unfinished(answer):
     assert is_unfinished(answer)

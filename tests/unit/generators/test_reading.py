@@ -153,6 +153,33 @@ def test_a_list_goes_on_after_its_answer():
         assert texts_in(text) == [(Q1, "Two parts:\nThe cache.\nThe core.")]
 
 
+@pytest.mark.parametrize("form", ["[{}]", "```json\n[{}]\n```", "{}"])
+def test_an_answer_that_goes_on_behind_its_bracket(form):
+    def said(answer: str, behind: str) -> str:
+        text = form.replace("{}", json.dumps({"question": Q1, "answer": answer})) + behind
+        ((asked, found),) = texts_in(text)
+        assert asked == Q1
+        return found
+
+    assert said("Two parts:", "\n- The cache.\n- The core.") == "Two parts:\nThe cache.\nThe core."
+    for rest in (
+        "\n\n- The cache.\n- The core.",
+        ", and the core.",
+        "\nIt also holds the core.",
+        "\nAdditionally, there is a core.",
+        "\n2. The core.",
+    ):
+        assert said("It has a cache.", rest) == "It has a cache. …", rest
+    for remark in ("\nI hope this helps!", "\n\n**Note:** by me.\n- a\n", "\n2. What is next?", "\n"):
+        assert said("It has a cache.", remark) == "It has a cache."
+
+
+def test_each_object_of_lines_may_go_on_behind_its_bracket():
+    lines = [json.dumps({"question": Q1, "answer": "Two parts:"}), "- The cache.", "- The core."]
+    lines += [json.dumps({"question": Q2, "answer": A2})]
+    assert texts_in("\n".join(lines)) == [(Q1, "Two parts:\nThe cache.\nThe core."), (Q2, A2)]
+
+
 @pytest.mark.parametrize("text", MARKED.values(), ids=MARKED.keys())
 def test_tags_and_tables(text):
     assert texts_in(text) == BOTH

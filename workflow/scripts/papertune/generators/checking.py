@@ -40,7 +40,7 @@ _REFUSAL = re.compile(
 _COUNT = "two|three|four|five|six|seven|eight|nine|ten|several|multiple|following"
 # ends of answers whose rest stands elsewhere, or was never written
 _UNFINISHED = re.compile(
-    r"(?:[:：,，、;；]|\w\W++\w++\W++\w++\W++(?:such as|including|namely|e\.g\.|and|or|the))\s*+\Z"
+    r"(?:[:：,，、;；…]|\.\.\.|\w\W++\w++\W++\w++\W++(?:such as|including|namely|e\.g\.|and|or|the))\s*+\Z"
     r"|[:：]\n\(?(?:1|a)[.)]\s[^\n]*+\Z"  # the first of a list's items
     rf"|\b(?:{_COUNT})\b[^\n:]{{0,80}}s:\n(?![^\n]*(?:[,;]|\band\b))[^\n]++\Z"
     r"|[(（][^()（）[\]\n]*+(?<![.!?。！？])\Z",
@@ -176,7 +176,7 @@ def _is_refusal(text: str) -> bool:
 
 
 def is_unfinished(answer: str) -> bool:
-    """Whether an answer ends where more of it must follow: a colon, a comma, an open bracket, "such
+    """Whether an answer ends where more of it must follow: a colon, a comma, dots, an open bracket, "such
     as", the first item of a list that it announces, code that has no end.
     """
     return answer.endswith(OPEN_FENCE) or bool(_UNFINISHED.search(answer[-_ENDS_OF_ANSWERS:]))

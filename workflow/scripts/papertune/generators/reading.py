@@ -9,10 +9,12 @@ Whatever a text is, reading it takes time in proportion to its length.
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 from papertune.collect.listings.messages import is_turn
 from papertune.generators import marked, markup, plain_text
+from papertune.generators.behind import with_rest
 from papertune.generators.decoration import OPEN_FENCE, clean, clean_line
 from papertune.generators.languages import ASKING, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, ends, unlabelled
@@ -144,6 +146,7 @@ def _read_json(text: str) -> Pairs:
         return []
     text = _LATEX.sub(r"\\\\", text)
     values: list[Any] = []
+    places: list[tuple[int, int]] = []  # where each begins and ends
     decoder = json.JSONDecoder(strict=False)
     position = looked = 0
     for bracket in re.finditer(r"[\[{]", text):
@@ -159,17 +162,24 @@ def _read_json(text: str) -> Pairs:
             looked += seen + getattr(error, "pos", start + LONGEST_REPAIR) - start
         if end > 0 and (pairs_of(value) or is_part(value) or is_turn(value)):
             values.append(value)
+            places.append((start, end))
             position = end
         if looked > PATIENCE:
             break
-    pairs = [pair for value in values for pair in pairs_of(value)] or pairs_of(values)
+    behind = (text[end:then] for (_, end), (then, _) in pairwise([*places, (len(text), -1)]))
+    pairs = [
+        pair
+        for value, rest in zip(values, behind, strict=True)
+        for pair in with_rest(pairs_of(value), rest)
+    ]
+    pairs = pairs or pairs_of(values)
     if not pairs:
         # the first value in brackets that is whole, repaired with everything it holds
         for bracket in re.finditer(r"[\[{](?=\s*+[\"'“])", text):
             end, whole, seen = _span(text, bracket.start(), nested=True)
             looked += seen
             if whole:
-                return pairs_of(_loads(text[bracket.start() : end]))
+                return with_rest(pairs_of(_loads(text[bracket.start() : end])), text[end:])
             if looked > PATIENCE:
                 break
     return pairs
