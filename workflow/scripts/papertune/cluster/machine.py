@@ -17,7 +17,7 @@ from papertune.collect.web.transport import PageError
 from papertune.errors import PapertuneError
 from papertune.footprint.hours import hours_of, processor, span
 from papertune.footprint.study import Task, judge, tasks_of
-from papertune.models.examination import problems
+from papertune.models.examination import AGAIN, problems
 from papertune.models.sources import header_of_source, licence_of_source, not_there, notice
 from papertune.sandbox import run as sandbox
 from papertune.scores.embedders import INSTALL, not_installed
@@ -244,7 +244,10 @@ def check_bases(layouts: Iterable[Layout]) -> Iterator[Finding]:
     }
     for folder in dict.fromkeys(one for layout in layouts for one in layout.language_models()):
         if os.path.lexists(folder):
-            yield from (wrong(f"{folder}: {what}", hint) for what, hint in problems(Path(folder)))
+            made = folder in bases and (bases[folder][1].made or bases[folder][1].pretrain)
+            again = f"delete {folder} and run again: it is made anew" if made else AGAIN
+            for what, hint in problems(Path(folder)):
+                yield wrong(f"{folder}: {what}", again if hint == AGAIN else hint)
         elif folder in bases:
             name, base = bases[folder]
             if lacking := not_there(base):

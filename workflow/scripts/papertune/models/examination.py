@@ -40,6 +40,7 @@ WRITES = ("CausalLM", "LMHead", "DoubleHeads", "ConditionalGeneration")  # in an
 LOADED = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"  # the kinds of models that it loads to write text
 
 Problem = tuple[str, str]  # what is wrong, and what to do
+AGAIN = "download the model again, whole"
 
 
 def check_base(folder: str | Path) -> None:
@@ -50,7 +51,6 @@ def check_base(folder: str | Path) -> None:
 
 def problems(folder: Path) -> Iterator[Problem]:
     """What keeps a folder from being a base, most telling first."""
-    again = "download the model again, whole"
     try:
         if not folder.is_dir():
             yield "this is no folder", "name the folder that has the model's config.json"
@@ -59,7 +59,7 @@ def problems(folder: Path) -> Iterator[Problem]:
     except OSError as error:
         yield f"it cannot be read ({error})", "see that the folder and its files can be read by you"
     except (ValueError, TypeError, LookupError, AttributeError) as error:
-        yield f"its settings are not those of a model ({type(error).__name__}: {error})", again
+        yield f"its settings are not those of a model ({type(error).__name__}: {error})", AGAIN
 
 
 def _problems(folder: Path) -> Iterator[Problem]:
@@ -85,7 +85,7 @@ def _problems(folder: Path) -> Iterator[Problem]:
         if not isinstance(config, dict):
             raise ValueError("no mapping")
     except (OSError, ValueError) as error:
-        yield f"config.json cannot be read ({error})", "download the model again, whole"
+        yield f"config.json cannot be read ({error})", AGAIN
         return
     found = [*of_another_kind(config), *_of_weights(folder)]
     yield from found
@@ -195,28 +195,27 @@ def _named_in(name: str, table: str = "") -> set[str]:
 
 
 def _of_weights(folder: Path) -> Iterator[Problem]:
-    again = "download the model again, whole"
     there: dict[str, set[str]] = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
             there[path.name] = {*header_of(path)}
         except (OSError, ValueError) as error:
-            yield f"{path.name} is not whole: {error}", again
+            yield f"{path.name} is not whole: {error}", AGAIN
     if (folder / INDEX).exists():
         try:
             index = read_json(os.path.realpath(folder / INDEX))["weight_map"].items()
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            yield f"{INDEX} cannot be read", again
+            yield f"{INDEX} cannot be read", AGAIN
             return
         absent = sorted({file for _, file in index if not (folder / str(file)).exists()})
         if absent:
-            yield f"{len(absent)} files of the weights are not there: {absent[0]}", again
+            yield f"{len(absent)} files of the weights are not there: {absent[0]}", AGAIN
             return
         lost = sorted(name for name, file in index if file in there and name not in there[file])
         if lost:
-            yield f"{len(lost)} weights are not in the files that {INDEX} names: {lost[0]}", again
+            yield f"{len(lost)} weights are not in the files that {INDEX} names: {lost[0]}", AGAIN
     elif not (folder / WHOLE).exists():
-        yield f"neither {WHOLE} nor {INDEX} is there", again
+        yield f"neither {WHOLE} nor {INDEX} is there", AGAIN
 
 
 def _of_tokenizer(folder: Path, config: dict[str, Any]) -> Iterator[Problem]:
@@ -226,7 +225,7 @@ def _of_tokenizer(folder: Path, config: dict[str, Any]) -> Iterator[Problem]:
     said, text = settings_in(folder / "tokenizer_config.json"), config.get("text_config") or {}
     known = settings_in(folder / "tokenizer.json")
     if not known and (folder / "tokenizer.json").exists():
-        yield "tokenizer.json cannot be read", "download the model again, whole"
+        yield "tokenizer.json cannot be read", AGAIN
         return
     rows, ids = text.get("vocab_size", config.get("vocab_size")), _ids(known)
     unwritten = _never_written(folder, known, said)
