@@ -118,7 +118,7 @@ def reading(path: Path) -> Iterator[None]:
         what = f"not UTF-8: {said!r}"
         if read := readings(error.object, error.start):
             what += f" (that is, in {read})"
-        hint = "save it as UTF-8, or set source.encoding to what it is in"
+        hint = "save it as UTF-8; for a file of the source, source.encoding may say what it is in"
     except zlib.error as error:
         what, hint = f"broken gzip ({error})", AGAIN
     except FileNotFoundError:
