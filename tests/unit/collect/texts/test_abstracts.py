@@ -89,6 +89,17 @@ def test_a_sites_description_is_none_of_the_paper():
         assert (found and found.found_by) == found_by
 
 
+def test_a_description_that_is_cut_after_a_sentence_gives_its_paragraph():
+    """Where nothing is called an abstract, only the page shows that the description is a beginning."""
+    title = "Small Models That Read the Pages"
+    beginning = f"We present small models that read the pages they are asked about. {ONE}"
+    head = f'<meta name="description" content="{beginning}">'
+    whole = page(f"<h2>Description</h2><div><p>{beginning} {TWO}</p></div>", head, title)
+    assert best_abstract(whole, URL) == Found(f"{beginning} {TWO}", "paragraph")
+    alone = page(f"<p>{beginning}</p><p>{OTHER}</p>", head, title)
+    assert best_abstract(alone, URL) == Found(beginning, "meta:description")
+
+
 def test_keywords_scripts_and_doubled_formulas_are_left_out():
     body = (
         '<section class="abstract"><h2>Abstract</h2><p>We bound <i>x</i><sub>2</sub> by '

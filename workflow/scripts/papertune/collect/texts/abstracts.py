@@ -89,7 +89,10 @@ def best_abstract(html: str, url: str) -> Found | None:
     whole = _judged(described, soup, is_description)
     if not found:
         cut = [text for text, _ in described if is_unfinished(clean(text))]
-        found = whole or [one for text in cut for one in _in_paragraph(soup, clean(text))]
+        # sites cut descriptions after a full sentence, too
+        cut += [one.text for one in whole if not one.truncated]
+        found = [one for text in cut for one in _in_paragraph(soup, clean(text))]
+        found = [one for one in found if not whole or len(one.text) > len(whole[0].text)] or whole
         return found[0] if found else None
     first = found[0]
     if first.truncated:
