@@ -222,7 +222,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
                     return self._page(url, answer)
             except PageError as error:
                 asked = error.retry_after
-                last = attempt == self.fetching.retries
+                last = attempt == self.fetching.retries or error.reason == "no_contact"
                 if last or not error.passing or (asked or 0) > PATIENCE:
                     raise
                 jitter = random.SystemRandom().random()
