@@ -57,3 +57,15 @@ def test_a_refusal_among_the_parts_is_what_was_said():
     choice = {"message": {"content": parts}, "finish_reason": "stop"}
     said = answer_in(json.dumps({"choices": [choice]}).encode(), Decoding())
     assert said["text"] == "I cannot help with that."
+
+
+@pytest.mark.parametrize("end", ["abort", "cancelled", "insufficient_system_resource"])
+def test_what_a_server_broke_off_is_no_answer(end):
+    choice = {"message": {"content": "Q: What is kept?\nA: The lines."}, "finish_reason": end}
+    with pytest.raises(ValueError, match="in place of an answer"):
+        answer_in(json.dumps({"choices": [choice]}).encode(), Decoding())
+
+
+def test_a_part_without_a_type_is_text():
+    choice = {"message": {"content": [{"text": "It is so."}]}, "finish_reason": "stop"}
+    assert answer_in(json.dumps({"choices": [choice]}).encode(), Decoding())["text"] == "It is so."

@@ -11,6 +11,8 @@ from papertune.study.settings import Decoding
 
 CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end
 
+# the server's own trouble
+BROKEN = {"error", "abort", "aborted", "cancelled", "insufficient_system_resource"}
 # of Gemini, too, which has several words for it
 _FILTERED = re.compile(r"content_?filter|safety|prohibited|blocklist|recitation|spii|sensitive")
 _PARTS = {"text": "text", "output_text": "text", "refusal": "refusal"}  # type of a part → its text
@@ -34,12 +36,14 @@ def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
     text = message.get("content") or message.get("refusal") or ""
     if isinstance(text, list):  # thoughts and text apart
         text = "".join(
-            part if isinstance(part, str) else part.get(_PARTS.get(part.get("type"), "")) or ""
+            part
+            if isinstance(part, str)
+            else part.get(_PARTS.get(part.get("type", "text"), "")) or ""
             for part in text
         )
     if not isinstance(text, str):
         raise TypeError(type(text).__name__)
-    if end == "error" or choice.get("error") or (reply.get("error") and not text):
+    if end in BROKEN or choice.get("error") or (reply.get("error") and not text):
         raise ValueError("an error in place of an answer")
     why = ""
     if _FILTERED.match(end):
