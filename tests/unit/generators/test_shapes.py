@@ -230,3 +230,190 @@ def test_aliases_of_yaml_are_not_followed():
     lists = [f"    - &a{n}\n" + f"      - *a{n - 1}\n" * 9 for n in range(1, 12)]
     with at_most(1):
         texts_in("- question: Why?\n  answer:\n    - &a0\n      - x\n" + "".join(lists))
+
+
+BETWEEN = {
+    "a heading": "## Limits\n",
+    "a bold heading": "**Limits**\n",
+    "a heading of two": "## Part II\n\n### Limits\n",
+    "a title between rules": "=== 2 ===\n",
+    "a title of words between rules": "--- Pair 2 of 2 ---\n",
+    "a number": "#2\n",
+    "a number and a word": "Set 2:\n",
+    "a number of a pair": "Pair number 2\n",
+    "questions and answers": "**Q&A 2**\n",
+    "a topic": "Topic: caches\n",
+    "what it is asked about": "Context: The cache holds lines.\n",
+    "a tag": "</pair>\n<pair>\n",
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN.keys())
+@pytest.mark.parametrize("form", ["Q: {}\nA: {}", "**{}**\n\n{}", "1. {}\n{}"])
+def test_what_leads_to_the_next_question_is_not_of_the_answer(between, form):
+    if between.startswith(("Topic", "Context", "**Q&A")) and form[0] != "Q":
+        return  # labels among labels only
+    first, second = (form.format(*pair) for pair in BOTH)
+    assert texts_in(f"{first}\n\n{between}\n{second}") == BOTH
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Two parts:\n\n**Cache**\n\n**Core**", "It is of\nType 2", "It uses these:\n**Cache**"],
+)
+def test_a_heading_that_an_answer_announces_is_of_it(said):
+    (_, found), other = texts_in(f"Q: {Q1}\nA: {said}\n\nQ: {Q2}\nA: {A2}")
+    assert found.split() == said.replace("*", "").split() and other == (Q2, A2)
+
+
+REMARKS = [
+    "These Q&A pairs cover the whole abstract.",
+    "The above questions and answers follow the abstract.",
+    "All answers are drawn from the abstract.",
+    "Each pair can be answered from the text alone.",
+    "By answering these questions, a reader learns what Tern does.",
+    "If you'd like more, just ask!",
+    "Do you want me to write harder ones?",
+    "I've made sure that each answer is short.",
+    "(Word count: 41)",
+    "[End of pairs]",
+    "## Notes\n\nEach answer is taken from the text.",
+    "**Key points:**\n\n* Each question is specific.\n* Each answer is short.",
+    "</output>",
+]
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+@pytest.mark.parametrize("form", ["Q: {}\nA: {}", "**{}**\n\n{}", "1. {}\n{}"])
+def test_what_a_writer_says_of_all_pairs_is_of_none(remark, form):
+    text = "\n\n".join(form.format(*pair) for pair in BOTH)
+    if form[0] == "*":  # the answer stands alone in its paragraph
+        text = text.replace("**\n\n", "**\n")
+    assert texts_in(f"{text}\n\n{remark}") == BOTH
+
+
+def test_a_farewell_in_the_line_below_is_of_no_answer():
+    assert texts_in(f"Q: {Q1}\nA: {A1}\nLet me know if you need more.") == [(Q1, A1)]
+
+
+def test_the_second_paragraph_of_an_answer_is_of_it():
+    more = "Each question costs one access."
+    assert texts_in(f"Q: {Q1}\nA: {A1}\n\nIt is small.\n\nQ: {Q2}\nA: {A2}\n\n{more}") == [
+        (Q1, f"{A1}\nIt is small."), (Q2, f"{A2}\n{more}"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "beside",
+    ["Type: factual", "Category: recall", "Confidence: 0.9", 'Quote: "the cache"', "Topic: caches",
+     "Question type: open", "Difficulty level: easy\nType: factual", "Supporting text: the cache",
+     "Follow-up: Is it so?", "Title: Owls\nAbstract: Owls hunt at night."],
+)  # fmt: skip
+def test_labels_beside_an_answer_are_not_of_it(beside):
+    text = "\n\n".join(f"Question: {q}\nAnswer: {a}\n{beside}" for q, a in BOTH)
+    assert texts_in(text) == BOTH
+
+
+@pytest.mark.parametrize("beside", ["Reasoning: The text says so.", "Hint: Think of lines."])
+def test_labels_between_question_and_answer_are_of_neither(beside):
+    assert texts_in(each(f"Question: {{q}}\n{beside}\nAnswer: {{a}}\n\n")) == BOTH
+
+
+LABELS = {
+    "kinds in brackets": each("**Question {n} (factual):** {q}\n\n**Answer:** {a}\n\n"),
+    "kinds behind letters": each("Q{n} (easy): {q}\nA{n}: {a}\n\n"),
+    "stars as bullets": each("**Pair {n}:**\n\n* **Question:** {q}\n* **Answer:** {a}\n\n"),
+    "stars as bullets of letters": each("*   **Q{n}:** {q}\n*   **A{n}:** {a}\n\n"),
+    "bold questions in a list": each("- **{q}**\n  - {a}\n"),
+    "correct answers": each("Question {n}: {q}\nCorrect answer: {a}\n\n"),
+    "sample answers": each("**{n}. {q}**\n\n**Sample Answer:** {a}\n\n"),
+    "correct answers of JSON": json.dumps([{"question": q, "correct_answer": a} for q, a in BOTH]),
+    "an answer key": f"Questions:\n1. {Q1}\n2. {Q2}\n\nAnswer Key:\n1. {A1}\n2. {A2}",
+    "options of a numbered list": f"1. {Q1}\nA. Lines.\nB. {A1}\nAnswer: B\n\n"
+    f"2. {Q2}\nA. {A2}\nB. None of it.\nAnswer: A. {A2}",
+    "options of bold questions": f"**1. {Q1}**\n\na) Lines.\nb) {A1}\n\n**Correct answer:** b)\n\n"
+    f"**2. {Q2}**\n\na) {A2}\nb) None of it.\n\n**Correct answer:** a) {A2}",
+    "arrows": "[" + each("{{'question' => '{q}', 'answer' => '{a}'}}, ") + "]",
+    "equals signs": "[" + each('{{"question" = "{q}", "answer" = "{a}"}}, ') + "]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LABELS.values(), ids=LABELS.keys())
+def test_labels_of_many_kinds(text):
+    assert texts_in(text) == BOTH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"1. {Q1}\n2. {Q2}\n\n1. {A1}\n2. {A2}",
+        f"1. {Q1}\nA. Lines.\nB. Cores.\n\n2. {Q2}\nA. Lines.\nB. Cores.",
+    ],
+)
+def test_lists_that_stand_apart_are_no_pairs(text):
+    assert texts_in(text) == []
+
+
+@pytest.mark.parametrize(
+    "end", ["Two are named:\n1. Lines.\n2.", "Three:\n- Lines.\n- Cores.", "It is of Tern et al.",
+            "It saves 3.", "It uses filters, e.g.", "**Lines**"],
+)  # fmt: skip
+def test_of_a_cut_text_what_only_looks_like_an_end_is_none(end):
+    assert texts_in(f"Q: {Q1}\nA: {A1}\n\nQ: {Q2}\nA: {end}", cut=True) == [(Q1, A1)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['Records such as {"id": 1} are kept.', 'It sets "mode", "depth": both are kept.',
+     'The set {"a", "b"} is kept.', 'The list ["a", "b"] is kept.', 'They say: "so", and it "is": so.',
+     'The mark "end"] closes it.', 'The object {"question": "x", "answer": "y"} is kept.'],
+)  # fmt: skip
+@pytest.mark.parametrize("more", ["", ', "source": "Abstract"'])
+def test_of_an_answer_with_quotes_inside_no_half_is_taken(said, more):
+    text = f'[{{"question": "{Q1}", "answer": "{said}"{more}}}, {json.dumps({"question": Q2, "answer": A2})}]'
+    found = [pair for pair in texts_in(text) if not is_unfinished(pair[1])]
+    assert found in ([(Q2, A2)], [(Q1, said), (Q2, A2)])
+
+
+def test_a_text_without_its_beginning_is_not_taken():
+    text = f'[{{"question": "{Q1}", "answer"{{ "{A1}"}}, {{"question": "{Q2}", "answer": "{A2}"}}]'
+    assert [pair for pair in texts_in(text) if not is_unfinished(pair[1])] == [(Q2, A2)]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"$x \notin A$",
+        r"$\neg x$",
+        r"$\bigcup A$",
+        r"$\tfrac12$",
+        r"$\lceil x \rceil$",
+        r"$\theta_k$",
+        r"$\nu_0^2$",
+    ],
+)
+def test_commands_of_latex_are_no_escapes(formula):
+    assert texts_in(f'[{{"question": "What is {formula}?", "answer": "It is {formula}."}}]') == [
+        (f"What is {formula}?", f"It is {formula}.")
+    ]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    ["\n- Each answer is taken from the abstract.", "\n\nThey are all based on the abstract.",
+     "\n\nFinally, I checked that each answer is short.", "\n\nAlso, note that no number is given.",
+     "\n1. The first pair is about its aim.", "\n\nIt is important to note that these pairs are short."],
+)  # fmt: skip
+def test_a_remark_behind_the_bracket_leaves_the_answer_whole(behind):
+    assert texts_in(PLAIN + behind) == BOTH
+
+
+@pytest.mark.parametrize("lead", ["\n2. ", "\n\n* **Pair 2**\n```json\n", " and another pair: "])
+def test_what_leads_to_the_next_object_leaves_the_answer_whole(lead):
+    assert texts_in(lead.join(json.dumps({"question": q, "answer": a}) for q, a in BOTH)) == BOTH
+
+
+def test_what_is_written_once_more_is_what_its_writer_stands_by():
+    draft = json.dumps([{"question": Q1, "answer": "It predicts the core."}])
+    assert (Q1, A1) in texts_in(f"{draft}\n\nWait, that is wrong. Once more:\n\n{PLAIN}")
+    assert {answer for asked, answer in texts_in(f"{draft}\n{PLAIN}") if asked == Q1} == {A1}

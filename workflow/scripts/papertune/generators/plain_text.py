@@ -3,6 +3,7 @@
 import re
 from itertools import groupby, zip_longest
 
+from papertune.generators import remarks
 from papertune.generators.choices import in_text
 from papertune.generators.languages import ANSWER_WORDS, ASKING, ASKS, QUESTION_WORDS
 from papertune.sentences import edged
@@ -23,18 +24,25 @@ _NUMBER = (
 )
 # 1. 1) (1) a) iv. 1️⃣ before a label
 _PLACE = r"(?P<place>(?:\d++|(?-i:[a-z]|[IVX]{1,4}|[ivx]{1,4}))\s*+[.):]\s*+|\d\ufe0f?\u20e3\s*+)"
+_KIND = (  # of answers
+    r"(?:(?:correct|right|model|sample|example|expected|possible|suggested|ideal|reference|gold)[ \t])?"
+)
 _ASKED = rf"(?P<question>[^\n{ASKING}]++[{ASKING}]|[^\n{ASKING}。]++(?<=か)。)"
 _LABEL = re.compile(
     rf"^(?P<dress>{_DRESS}(?:{_PLACE}{_DRESS})?)"
-    rf"(?:(?P<question>(?:research\s++)?question|q|{_Q})|(?P<answer>answer|approach|ans|a|{_A})"
-    r"|(?P<other>(?:(?:qa|q&a|question[-\s]answer)\s*+|[^\S\n]*+)pair"
-    r"|explanation|rationale|evidence|sources?|references?|citation|difficulty|keywords?))"
-    rf"{_NUMBER}[\]\"')】〕］」』]*[ \t]*+"
+    rf"(?:(?P<question>(?:research\s++)?question|q|{_Q})|(?P<answer>{_KIND}answer|approach|ans|a|{_A})"
+    r"|(?P<other>(?:(?:qa|q&a|question[-\s]answer)\s*+|[^\S\n]*+)pair|q&a"
+    r"|explanation|rationale|reasoning|justification|evidence|sources?|references?|citation|quote"
+    r"|supporting[ \t](?:text|sentence|evidence|quote)|context|title|abstract|keywords?|topic|tags?|hint"
+    r"|(?:(?:question|answer)[ \t])?(?:type|category)|difficulty(?:[ \t]level)?"
+    r"|confidence(?:[ \t](?:score|level))?|follow[- ]?up(?:[ \t]question)?))"
+    rf"{_NUMBER}(?:[ \t]*+\([^()\n]{{1,40}}\)(?=\**[ \t]*[:：]))?[\]\"')】〕］」』]*[ \t]*+"
     r"(?:\**+[ \t]*+[:：៖.)]\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++|(?<=[】〕］]))",
     re.I | re.M,
 )
 _INLINE_ANSWER = re.compile(
-    rf"(?:(?<=[?!.*\"”])[ \t]++|(?<=[？。؟])[ \t]*+)(?=\**+(?:A\d*+|(?:Answer|{_A})(?:[ \t]?\d+)?|Ans)\**+"
+    rf"(?:(?:(?<=[?!.\"”])|(?<=[^\s]\*))[ \t]++|(?<=[？。؟])[ \t]*+)"
+    rf"(?=\**+(?:A\d*+|(?:Answer|{_A})(?:[ \t]?\d+)?|Ans)\**+"
     r"[ \t]*+[:：])",
     re.I,
 )
@@ -42,13 +50,6 @@ _LETTER = re.compile(
     r"\w(?:\s?\d+|\**\s*[:：]|[】〕］])|[问問答][(（一二三四五六七八九十]|[QA](?:[.)]|\**$)"
 )
 _COLON = frozenset(":：៖")
-_BLANK_LINE = re.compile(r"\n\s*\n")
-_FAREWELL = re.compile(
-    r"[\s*#_>-]*+(?:let me know|i hope|hope (?:this|these)|feel free|please (?:let|note)|would you like"
-    r"|is there anything|these (?:questions|pairs|question)|note:|\(?note that|that concludes)",
-    re.I,
-)
-_RULE = re.compile(r"^[^\S\n]*+(?:-{3,}+|\*{3,}+|_{3,}+|={3,}+)[^\S\n]*+$", re.M)
 
 
 def _labels(text: str) -> list[re.Match[str]]:
@@ -105,20 +106,6 @@ def _has_neighbour(text: str, label: re.Match[str]) -> bool:
     return any(point.match(line.strip()) and not _LABEL.match(line) for line in (before, after))
 
 
-def _body(text: str) -> str:
-    """The text without rules, and without a last paragraph that is about the pairs ("I hope …")."""
-    text = _RULE.sub("", text)
-    body = text.rstrip()
-    breaks = [match.span() for match in _BLANK_LINE.finditer(body)]
-    if not breaks or not _FAREWELL.match(body, breaks[-1][1]):
-        return text
-    start = breaks[-1][0]
-    while start and (body[start - 1].isspace() or body[start - 1] in "*#_>-"):
-        start -= 1
-    found = _BLANK_LINE.search(body, start)
-    return body[: found.start() if found else start]
-
-
 def unlabelled(text: str) -> str:
     """``Research Question: How …?`` → ``How …?``."""
     return edged(_LABEL_IN_STRING.sub("", edged(text)))
@@ -133,7 +120,7 @@ def labels_question(text: str) -> bool:
 
 def read_labelled(text: str, cut: bool) -> Pairs:
     """Pairs from labels such as ``Q1:`` and ``**Answer**``."""
-    text = _INLINE_ANSWER.sub("\n", _body(text))
+    text = _INLINE_ANSWER.sub("\n", remarks.body(text))
     labels = _labels(text)
     if any(label.group("question") and ">" in label.group("dress") for label in labels):
         text = _QUOTE.sub("", text)
@@ -149,8 +136,13 @@ def read_labelled(text: str, cut: bool) -> Pairs:
             parts.append((True, number[0] if number else "", unlabelled(question)))
         elif label.group("answer"):
             content = _quoted(content) if quoted else content
+            if after and not after.group("answer"):
+                content = remarks.before_heading(content)
             if content and not (cut and not after and not quoted and not ends(content)):
                 parts.append((False, number[0] if number else "", content))
+    if parts and not parts[-1][0]:
+        others = [text for asks, _, text in parts[:-1] if not asks]
+        parts[-1] = (*parts[-1][:2], remarks.before_remark(parts[-1][2], others))
     return [pair for pair in (in_text(*one) for one in _paired(parts)) if all(pair)]
 
 
@@ -203,23 +195,35 @@ def _quoted(content: str) -> str:
 
 
 def ends(text: str) -> bool:
-    """Whether a text ends like a sentence, a quotation or code."""
-    return text.rstrip().endswith(tuple(".!?)]\"”'*`。！？؟।」』）"))
+    """Whether a text ends like a sentence, a quotation or code, and not within a list."""
+    text = text.rstrip().rstrip("*_")
+    last = text.rpartition("\n")[2]
+    ended = text.endswith(tuple(".!?)]\"”'`。！？؟।」』）")) and not _ABBREVIATED.search(text[-20:])
+    return ended and not (last != text and _ITEM.match(last.strip()))
+
+
+_ABBREVIATED = re.compile(
+    r"(?:\b(?:et al|e\.g|i\.e|vs|cf|fig|figs|eq|eqs|sec|dr|prof|approx|ca)|\d)\.\Z", re.I
+)
+_ITEM = re.compile(r"(?:[-•–*]|\d{1,3}[.)])(?:[ \t]|\Z)")
 
 
 _LABEL_IN_STRING = re.compile(
-    rf"^[*#\s]*+(?:research\s++question|question|q|approach|answer|a|{_Q}|{_A})"
+    rf"^[*#\s]*+(?:research\s++question|question|q|approach|{_KIND}answer|a|{_Q}|{_A})"
     r"\s*+\d*+\s*+\**+\s*+[:：](?:[^\S\n]*+\n++|\s*+)\**+",
     re.I,
 )
 _NUMBERED = re.compile(
     rf"^{_DRESS}(?:\d++\s*+[.):、．：]|[一二三四五六七八九十]++、)\s*+{_ASKED}[*_\"”']*+", re.M
 )
-_BOLD_QUESTION = re.compile(rf"^[^\S\n]*+(?:#++\s++|\*\*){_ASKED}[*_]*+[^\S\n]*+$", re.M)
+_BOLD_QUESTION = re.compile(
+    rf"^[^\S\n]*+(?:[-•*][ \t]++)?(?:#++\s++|\*\*){_ASKED}[*_]*+[^\S\n]*+$", re.M
+)
 
 
 _LIST = re.compile(
-    rf"^{_DRESS}(?:(?P<questions>questions|{_Q})|(?P<answers>answers|{_A}))[ \t]*+[*:：]*+[ \t]*+$",
+    rf"^{_DRESS}(?:(?P<questions>questions|{_Q})|(?P<answers>answers|answer[ \t]key|{_A}))"
+    r"[ \t]*+[*:：]*+[ \t]*+$",
     re.I | re.M,
 )
 _NUMBERED_LINE = re.compile(r"^[ \t]*+(\d{1,3})[.):、][ \t]*+(?=\S)", re.M)
@@ -234,7 +238,7 @@ def read_lists(text: str) -> Pairs | None:
         return None
     asked, said = (
         _numbered_lines(part)
-        for part in (text[heads[0].end() : heads[1].start()], _body(text[heads[1].end() :]))
+        for part in (text[heads[0].end() : heads[1].start()], remarks.body(text[heads[1].end() :]))
     )
     if len(asked) < 2:
         return None
@@ -257,7 +261,7 @@ _SPEAKER = re.compile(
 
 def read_turns(text: str, cut: bool) -> Pairs | None:
     """Pairs of a chat, where a user and an assistant speak by turns; None where nobody is named so."""
-    text = _body(text)
+    text = remarks.body(text)
     found = [*_SPEAKER.finditer(text)]
     if len(found) < 2:
         return None
@@ -276,17 +280,36 @@ def read_turns(text: str, cut: bool) -> Pairs | None:
 
 def read_numbered(text: str, cut: bool) -> Pairs:
     """Numbered or bold questions with their answers behind or below them."""
-    text = _body(text)
+    text = remarks.body(text)
     for pattern in (_NUMBERED, _BOLD_QUESTION):
         found = list(pattern.finditer(text))
         if len(found) == 1 and len(text[: found[0].start()]) > 200:
             continue  # one question somewhere inside prose is none of a list
-        pairs: Pairs = []
-        for match, after in zip_longest(found, found[1:]):
-            answer = text[match.end() : after.start() if after else len(text)]
-            answer = edged(re.sub(r"^\s*+[-–:→]++\s*+", "", answer))
-            if answer and (not cut or after or ends(answer)):
-                pairs.append((unlabelled(match.group("question")), unlabelled(answer)))
-        if pairs:
+        said = [
+            text[match.end() : after.start() if after else len(text)]
+            for match, after in zip_longest(found, found[1:])
+        ]
+        said = [edged(re.sub(r"^\s*+[-–:→]++\s*+", "", answer)) for answer in said]
+        if len(said) > 1 and not any(said[:-1]):
+            continue  # a list of questions, and something below it
+        said[:-1] = map(remarks.before_heading, said[:-1])
+        if said:
+            said[-1] = remarks.before_remark(said[-1], said[:-1])
+            if cut and not ends(said[-1]):
+                said[-1] = ""
+        asked = (unlabelled(match.group("question")) for match in found)
+        if pairs := [pair for pair in map(_of_numbered, asked, said) if all(pair)]:
             return pairs
     return []
+
+
+def _of_numbered(question: str, answer: str) -> tuple[str, str]:
+    """A question with what stands below it, which may be options and the answer among them."""
+    if _OPTIONS.match(answer):
+        labels = [label for label in _labels(answer) if label.group("answer")]
+        start, end = labels[0].span() if labels else (len(answer), len(answer))
+        return in_text(f"{question}\n{answer[:start]}", edged(answer[end:]))
+    return question, unlabelled(answer)
+
+
+_OPTIONS = re.compile(r"[(*]*+A[*]*+[.)][^\n]*+\n\s*+[(*]*+B[*]*+[.)]", re.I)

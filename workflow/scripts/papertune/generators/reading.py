@@ -14,7 +14,7 @@ from typing import Any
 
 from papertune.collect.listings.messages import is_turn
 from papertune.generators import marked, markup, plain_text
-from papertune.generators.behind import with_rest
+from papertune.generators.behind import of_repaired, with_rest
 from papertune.generators.decoration import OPEN_FENCE, clean, clean_line
 from papertune.generators.languages import ASKING, QUESTION_WORDS
 from papertune.generators.plain_text import Pairs, ends, unlabelled
@@ -27,13 +27,15 @@ Cleaned = list[tuple[str, str, dict[str, int]]]
 _FENCE = re.compile(r"^[ \t]*+(?:```|~~~)[^\n]*+", re.M)
 LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
 PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
+_BEYOND = 40  # characters behind what was repaired that tell whether it ends there
 LONGEST_REPAIR = 20_000  # characters of an object that is repaired: twice the longest answer's
 
 # backslashes of LaTeX that a model forgot to double; \n, \t, \b, \f, \r, \u are escapes of JSON too
 _LATEX = re.compile(
-    r"(?<!\\)\\(?=[^\"\\/bfnrtu\n]|b(?:ar|eta|egin|f|ig|inom|oldsymbol)\b|f(?:rac|orall)\b"
-    r"|n(?:abla|eq|e|u|ot|orm)\b|r(?:ho|ight|angle|ightarrow|m)\b"
-    r"|t(?:au|ext\w*|heta|ilde|imes|o|op|anh)\b|u(?![0-9a-fA-F]{4}))"
+    r"(?<!\\)\\(?=[^\"\\/bfnrtu\n]|b(?:ar|eta|egin|f|ig\w*|inom|m|mod|oldsymbol|ot|ullet)(?![A-Za-z])"
+    r"|f(?:lat|rac|orall)(?![A-Za-z])|n(?:abla|eg|eq|e|geq|leq|u|ot|otin|orm)(?![A-Za-z])"
+    r"|r(?:ho|ight|angle|ightarrow|ceil|floor|m)(?![A-Za-z])"
+    r"|t(?:au|ext\w*|frac|heta|ilde|imes|o|op|anh|riangle\w*)(?![A-Za-z])|u(?![0-9a-fA-F]{4}))"
 )
 
 
@@ -54,6 +56,8 @@ _QUOTES = re.compile(
     rf"""[{{,]\s*+[„“”«‘`](?:q|question|{"|".join(QUESTION_WORDS)})[ _]?\d{{0,3}}[“”»’`]\s*+:""",
     re.I,
 )
+# between a name and its text, in Ruby, PHP and Lua
+_ARROW = re.compile(r"""(?<=[\[{,\s])(["'](?:question|answer)["'])\s*+=>?(?=\s*+["'])""", re.I)
 _TRIPLE = re.compile(r'"""')
 _OPENS = re.compile(r"(?<=[\[{,:\s])[„“”«‘`](?=[^\s,:\]}])")
 _CLOSES = re.compile(r"[“”»’`](?=\s*+[,:\]}])")
@@ -144,9 +148,10 @@ def _read_json(text: str) -> Pairs:
     """Pairs of every whole or repairable JSON value in the text."""
     if not re.search("[\"'“]", text):
         return []
-    text = _LATEX.sub(r"\\\\", text)
+    text = _ARROW.sub(r"\1:", _LATEX.sub(r"\\\\", text))
     values: list[Any] = []
     places: list[tuple[int, int]] = []  # where each begins and ends
+    found: list[Pairs] = []  # the pairs of each
     decoder = json.JSONDecoder(strict=False)
     position = looked = 0
     for bracket in re.finditer(r"[\[{]", text):
@@ -155,23 +160,33 @@ def _read_json(text: str) -> Pairs:
             continue
         try:
             value, end = decoder.raw_decode(text, start)
+            source = ""
             looked += end - start
         except (ValueError, RecursionError) as error:
             value, end, seen = _repair(text, start)
+            source = text[start : end + _BEYOND] if end > 0 else ""
             # too deep, or a number without end
             looked += seen + getattr(error, "pos", start + LONGEST_REPAIR) - start
-        if end > 0 and (pairs_of(value) or is_part(value) or is_turn(value)):
+        of_value = pairs_of(value) if end > 0 else []
+        if of_value or (end > 0 and (is_part(value) or is_turn(value))):
             values.append(value)
+            found.append(of_repaired(of_value, source) if source else of_value)
             places.append((start, end))
             position = end
         if looked > PATIENCE:
             break
-    behind = (text[end:then] for (_, end), (then, _) in pairwise([*places, (len(text), -1)]))
+    behind = (
+        (text[end:then], then < len(text))
+        for (_, end), (then, _) in pairwise([*places, (len(text), -1)])
+    )
     pairs = [
         pair
-        for value, rest in zip(values, behind, strict=True)
-        for pair in with_rest(pairs_of(value), rest)
+        for of_value, (rest, more) in zip(found, behind, strict=True)
+        for pair in with_rest(of_value, rest, more=more)
     ]
+    if len(values) > 1:  # what is written once more is what its writer stands by
+        latest = dict(pairs)
+        pairs = [(question, latest[question]) for question, _ in pairs]
     pairs = pairs or pairs_of(values)
     if not pairs:
         # the first value in brackets that is whole, repaired with everything it holds
@@ -179,7 +194,8 @@ def _read_json(text: str) -> Pairs:
             end, whole, seen = _span(text, bracket.start(), nested=True)
             looked += seen
             if whole:
-                return with_rest(pairs_of(_loads(text[bracket.start() : end])), text[end:])
+                source = text[bracket.start() : end]
+                return with_rest(of_repaired(pairs_of(_loads(source)), source), text[end:])
             if looked > PATIENCE:
                 break
     return pairs

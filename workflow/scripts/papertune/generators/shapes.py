@@ -15,6 +15,8 @@ _QUESTION_NAMES = {"q", "question", "researchquestion", "query", "ques", "questi
 _QUESTION_NAMES |= {word.replace(" ", "") for word in QUESTION_WORDS}
 _ANSWER_NAMES = {"a", "answer", "approach", "response", "ans", "reply", "answertext"}
 _ANSWER_NAMES |= {word.replace(" ", "") for word in ANSWER_WORDS}
+_KINDS = ("correct", "model", "sample", "expected", "ideal", "reference", "gold")
+_ANSWER_NAMES |= {f"{kind}answer" for kind in _KINDS}
 _PLURALS = ({"questions", "qs"}, {"answers", "as", "responses"})
 # beside an answer that announces them, and what an answer goes on in
 _ANNOUNCED = {"details", "steps", "points", "keypoints", "items", "list", "parts", "components"}

@@ -1,0 +1,80 @@
+"""What stands between and behind pairs and is of none: rules, headings, what a writer says of them."""
+
+import re
+
+_BLANK_LINE = re.compile(r"\n\s*\n")
+_FAREWELL = re.compile(
+    r"[\s*#_>-]*+(?:let me know|i hope|hope (?:this|these)|feel free|please (?:let|note)|would you like"
+    r"|is there anything|these (?:questions|pairs|question)|note:|\(?note that|that concludes)",
+    re.I,
+)
+# below the last answer without a blank line, where less is certain
+_LAST_LINE = re.compile(
+    r"\n[ \t]*+(?:let me know if|i hope (?:this|these)|hope (?:this|these)|feel free to"
+    r"|would you like (?:me|more))\b[^\n]*+\Z",
+    re.I,
+)
+# what a writer says of pairs: of all of them, of their text, of himself and his reader
+_OF_PAIRS = re.compile(
+    r"[^\n.!?]{0,120}?\b(?:these|those|the|above|all|each|every|both|my|two|three|four|five|ten|\d++)"
+    r"[ ](?:(?:of|the|these|above|first|second|third|last|other|\w++-\w++|q&a|qa|question|answer)[ ])"
+    r"{0,3}(?:questions?|answers?|pairs?)\b"
+    r"|\W*+(?:i(?:['’](?:ve|ll|m))?|if you|do you|would you|these (?:cover|are|address)|end|the end"
+    r"|they (?:are|were) (?:all )?(?:based|taken|drawn)|word count|disclaimer)\b"
+    r"|[^\n.!?]{0,120}?\bfrom the (?:abstract|text|passage)\b"
+    r"|[^\n.!?]{0,60}?\bnote that\b",
+    re.I,
+)
+_RULE = re.compile(
+    r"^[^\S\n]*+(?:(?:-{3,}+|\*{3,}+|_{3,}+|={3,}+)"
+    r"|</?(?:answers?|output|response|result|pairs?|qa|qa[_-]?pairs?|item)>)[^\S\n]*+$",
+    re.M,
+)
+_TITLED = re.compile(r"#{1,6}[ \t]\S|\*\*[^*\n]{1,100}(?:(?<![.!?])\*\*:?|:\*\*)\Z")
+_HEADING = re.compile(
+    r"(?:#{1,6}[ \t]\S[^\n]{0,120}|#\d{1,3}|\*\*[^*\n]{1,100}(?<![.!?])\*\*:?"
+    r"|(?P<rule>[-=~]{2,8})[ \t][^\n]{1,60}[ \t](?P=rule)"
+    r"|(?:[A-Z]\w{1,20}[ \t])(?:(?:number|no\.)[ \t])?#?\d{1,3}[:.]?)"
+)
+_SENTENCE = (".", "!", "?", "。", "！", "？", "”", '"', ")", "]", "`", "$")
+
+
+def body(text: str) -> str:
+    """The text without rules, and without a last paragraph that is about the pairs ("I hope …")."""
+    text = _RULE.sub("", text)
+    found = text.rstrip()
+    breaks = [match.span() for match in _BLANK_LINE.finditer(found)]
+    if not breaks or not _FAREWELL.match(found, breaks[-1][1]):
+        return _LAST_LINE.sub("", found)
+    start = breaks[-1][0]
+    while start and (found[start - 1].isspace() or found[start - 1] in "*#_>-"):
+        start -= 1
+    end = _BLANK_LINE.search(found, start)
+    return found[: end.start() if end else start]
+
+
+def is_remark(text: str) -> bool:
+    """Whether a text begins with what a writer says of his pairs."""
+    return bool(_FAREWELL.match(text) or _OF_PAIRS.match(text))
+
+
+def before_heading(answer: str) -> str:
+    """An answer without headings below it, which are the next question's."""
+    lines = answer.split("\n")
+    while len(lines) > 1 and (not lines[-1].strip() or _HEADING.fullmatch(lines[-1].strip())):
+        del lines[-1]
+    above = "\n".join(lines)
+    return above if above.rstrip("*_ ").endswith(_SENTENCE) else answer
+
+
+def before_remark(answer: str, others: list[str]) -> str:
+    """The last answer without paragraphs about the pairs, where none of the other answers has two."""
+    if not others or any(_BLANK_LINE.search(other.strip()) for other in others):
+        return answer
+    parts = _BLANK_LINE.split(answer.strip())
+    for place, part in enumerate(parts[1:], start=1):
+        titled = "\n" not in part and _TITLED.match(part.strip())
+        told = parts[place + 1] if titled and place + 1 < len(parts) else part
+        if is_remark(told.lstrip("-*• \t")) and parts[place - 1].rstrip("*_ ").endswith(_SENTENCE):
+            return "\n\n".join(parts[:place])
+    return answer
