@@ -121,3 +121,8 @@ def test_any_mix_ends_and_hides_nothing():
         said, _ = clean(text)
         assert "\ue010" not in said and "\ue011" not in said
         assert [c for c in said if c.isalnum()] == [c for c in text if c.isalnum()]
+
+
+@pytest.mark.parametrize("said", ["[cite_start]It is so. [cite: 1, 3]", "It is so.【4:1†source】"])
+def test_pointers_of_assistants_go(said):
+    assert clean(said) == ("It is so.", {})

@@ -280,6 +280,9 @@ REMARKS = [
     "## Notes\n\nEach answer is taken from the text.",
     "**Key points:**\n\n* Each question is specific.\n* Each answer is short.",
     "</output>",
+    "N'hésitez pas à me demander d'autres questions !",
+    "Ich hoffe, diese Fragen helfen Ihnen weiter!",
+    "希望这些问答对您有所帮助！",
 ]
 
 
@@ -333,6 +336,12 @@ LABELS = {
     f"2. {Q2}\nA. {A2}\nB. None of it.\nAnswer: A. {A2}",
     "options of bold questions": f"**1. {Q1}**\n\na) Lines.\nb) {A1}\n\n**Correct answer:** b)\n\n"
     f"**2. {Q2}**\n\na) {A2}\nb) None of it.\n\n**Correct answer:** a) {A2}",
+    "in one line": each("Q{n}: {q} A{n}: {a} "),
+    "in one line, bold": each("**Question:** {q} **Answer:** {a} "),
+    "numbers behind a stop": each("Q.{n}) {q}\nA.{n}) {a}\n\n"),
+    "short answers of a list": each("{n}) {q}\nAns: {a}\n\n"),
+    "solutions of a list": each("{n}. {q}\nSolution: {a}\n\n"),
+    "quoted answers": each("### {q}\n> {a}\n\n"),
     "arrows": "[" + each("{{'question' => '{q}', 'answer' => '{a}'}}, ") + "]",
     "equals signs": "[" + each('{{"question" = "{q}", "answer" = "{a}"}}, ') + "]",
 }  # fmt: skip
@@ -348,6 +357,8 @@ def test_labels_of_many_kinds(text):
     [
         f"1. {Q1}\n2. {Q2}\n\n1. {A1}\n2. {A2}",
         f"1. {Q1}\nA. Lines.\nB. Cores.\n\n2. {Q2}\nA. Lines.\nB. Cores.",
+        f"1. {Q1}\nAnswer: {A1}\n\n2. Explain its core.\nAnswer: It is small.",
+        each("Q.{n} {q}\nA.{n} {a}\n"),
     ],
 )
 def test_lists_that_stand_apart_are_no_pairs(text):
@@ -417,3 +428,22 @@ def test_what_is_written_once_more_is_what_its_writer_stands_by():
     draft = json.dumps([{"question": Q1, "answer": "It predicts the core."}])
     assert (Q1, A1) in texts_in(f"{draft}\n\nWait, that is wrong. Once more:\n\n{PLAIN}")
     assert {answer for asked, answer in texts_in(f"{draft}\n{PLAIN}") if asked == Q1} == {A1}
+
+
+@pytest.mark.parametrize(
+    "beside", ["Score: 5/5", "**Bloom's level:** recall", "Line: 3\nKey terms: core"]
+)
+@pytest.mark.parametrize("form", ["Question: {q}\nAnswer: {a}", "**{q}**\n{a}"])
+def test_lines_of_one_name_below_every_answer_are_of_none(beside, form):
+    assert texts_in(each(f"{form}\n{beside}\n\n")) == BOTH
+    once = texts_in(f"{form.format(q=Q1, a=A1)}\n{beside}\n\n{form.format(q=Q2, a=A2)}")
+    assert once[0][1].startswith(f"{A1}\n") and once[1] == (Q2, A2)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    ["\n\n### User:\nMore!\n\n### Assistant:\nQ: What is lost?\nA: Lines.", "\n<|user|>\nMore!",
+     "\n\n### Instruction:\nWrite.\n\n### Response:\nNo.", "\n[INST] More! [/INST] No."],
+)  # fmt: skip
+def test_what_a_model_asks_itself_next_is_no_pair(turn):
+    assert texts_in(each("Q: {q}\nA: {a}\n\n").rstrip() + turn) == BOTH

@@ -11,6 +11,10 @@ from papertune.sentences import composed, edged, flowed, has_code, is_indented, 
 
 OPEN_FENCE = "\n```"  # stands at the end of an answer whose code has no end
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe0e\ufe0f]")
+# by which assistants point to what they were given
+_POINTER = re.compile(
+    r"(?<![ \t])[ \t]*+(?:\[cite(?:_start|_end|:[\d\s,–-]{1,80}+)\]|【\d[\d:]*+†[^】\n]{0,60}+】)"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$\n?", re.M)
 _FENCED = re.compile(
@@ -72,12 +76,13 @@ def clean(text: str) -> tuple[str, Counter[str]]:
 
     Goes, and is counted by the place: ``emphasis`` (Markdown's bold and italics), ``heading``,
     ``bullet``, ``arrow`` before a line or after all, ``rule``, ``emoji``, ``backticks``, and marks that
-    are ``left_over`` of any. Fences, zero-width and control characters go uncounted. Stays: ``a*b``,
+    are ``left_over`` of any. Fences, zero-width and control characters, and
+    pointers of assistants ("[cite: 1]") go uncounted. Stays: ``a*b``,
     ``x_i``, ``C#``, ``2 ** 3``, ``A → B``, ``A*``, ``____``, formulas of TeX, addresses, what stands
     between backticks; and code, in fences or indented, as it is with its lines.
     """
     text = composed(text).replace("\r\n", "\n").replace("\r", "\n")
-    for pattern in (_INVISIBLE, _CONTROL):
+    for pattern in (_INVISIBLE, _CONTROL, _POINTER):
         text = pattern.sub("", text)
     removed: Counter[str] = Counter()
     parts, position = [], 0

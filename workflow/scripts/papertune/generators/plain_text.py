@@ -19,7 +19,7 @@ _DRESS = (
 )
 # 1, (1), 一, One; ที่ makes a number of Thai one in a row
 _NUMBER = (
-    r"(?:[ \t]*+(?:[#_-][ \t]*+|ที่[ \t]*+)?(?:\d++|[(（]\d++[)）]|[一二三四五六七八九十]++"
+    r"(?:[ \t]*+(?:[#_.-][ \t]*+|ที่[ \t]*+)?(?:\d++|[(（]\d++[)）]|[一二三四五六七八九十]++"
     r"|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b))?"
 )
 # 1. 1) (1) a) iv. 1️⃣ before a label
@@ -37,12 +37,12 @@ _LABEL = re.compile(
     r"|(?:(?:question|answer)[ \t])?(?:type|category)|difficulty(?:[ \t]level)?"
     r"|confidence(?:[ \t](?:score|level))?|follow[- ]?up(?:[ \t]question)?))"
     rf"{_NUMBER}(?:[ \t]*+\([^()\n]{{1,40}}\)(?=\**[ \t]*[:：]))?[\]\"')】〕］」』]*[ \t]*+"
-    r"(?:\**+[ \t]*+[:：៖.)]\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++|(?<=[】〕］]))",
+    r"(?:\**+[ \t]*+(?:[:：៖)]|\.(?!\d))\**+|\*++|,?[ \t]*+$|(?<=[ \t])[-–][ \t]++|(?<=[】〕］]))",
     re.I | re.M,
 )
-_INLINE_ANSWER = re.compile(
+_INLINE = re.compile(
     rf"(?:(?:(?<=[?!.\"”])|(?<=[^\s]\*))[ \t]++|(?<=[？。؟])[ \t]*+)"
-    rf"(?=\**+(?:A\d*+|(?:Answer|{_A})(?:[ \t]?\d+)?|Ans)\**+"
+    rf"(?=\**+(?:[AQ]\d*+|(?:Answer|Question|{_A})(?:[ \t]?\d+)?|Ans)\**+"
     r"[ \t]*+[:：])",
     re.I,
 )
@@ -120,7 +120,7 @@ def labels_question(text: str) -> bool:
 
 def read_labelled(text: str, cut: bool) -> Pairs:
     """Pairs from labels such as ``Q1:`` and ``**Answer**``."""
-    text = _INLINE_ANSWER.sub("\n", remarks.body(text))
+    text = _INLINE.sub("\n", remarks.body(text))
     labels = _labels(text)
     if any(label.group("question") and ">" in label.group("dress") for label in labels):
         text = _QUOTE.sub("", text)
@@ -128,7 +128,8 @@ def read_labelled(text: str, cut: bool) -> Pairs:
     parts: list[tuple[bool, str, str]] = []  # whether it asks, its number, its text
     for label, after in zip_longest(labels, labels[1:]):
         content = text[label.end() : after.start() if after else len(text)].lstrip(" \t")
-        content = edged(_BLOCK.sub("", _NEXT_TURN.split(content, 1)[0]))
+        own, *next_turn = _NEXT_TURN.split(content, 1)
+        content = edged(_BLOCK.sub("", own))
         quoted = any(mark in label.group(0) for mark in "\"'“")
         number = _DIGITS.search(label.group(0), len(label.group("dress")))
         if label.group("question"):
@@ -140,9 +141,11 @@ def read_labelled(text: str, cut: bool) -> Pairs:
                 content = remarks.before_heading(content)
             if content and not (cut and not after and not quoted and not ends(content)):
                 parts.append((False, number[0] if number else "", content))
-    if parts and not parts[-1][0]:
-        others = [text for asks, _, text in parts[:-1] if not asks]
-        parts[-1] = (*parts[-1][:2], remarks.before_remark(parts[-1][2], others))
+            if next_turn:
+                break
+    answers = [text for asks, _, text in parts if not asks]
+    said = iter(remarks.alone(answers, bool(parts) and not parts[-1][0]))
+    parts = [(asks, of, text if asks else next(said)) for asks, of, text in parts]
     return [pair for pair in (in_text(*one) for one in _paired(parts)) if all(pair)]
 
 
@@ -181,7 +184,7 @@ def _in_order(parts: list[tuple[bool, str, str]]) -> Pairs:
 
 
 # who was not tuned to stop goes on with what he is asked next
-_NEXT_TURN = re.compile(r"\n[ \t]*+\n(?=[*#> ]{0,6}(?:human|user)\b\**+[ \t]*+:)", re.I)
+_NEXT_TURN = re.compile(r"\n[ \t]*+\n(?=[*#> ]{0,6}(?:human|user|instruction)\b\**+[ \t]*+:)", re.I)
 _BLOCK = re.compile(r"\A[>|][-+]?[ \t]*+\n")  # of YAML: a text in the lines below
 
 
@@ -209,7 +212,7 @@ _ITEM = re.compile(r"(?:[-•–*]|\d{1,3}[.)])(?:[ \t]|\Z)")
 
 
 _LABEL_IN_STRING = re.compile(
-    rf"^[*#\s]*+(?:research\s++question|question|q|approach|{_KIND}answer|a|{_Q}|{_A})"
+    rf"^[*#\s]*+(?:research\s++question|question|q|approach|{_KIND}answer|ans|response|solution|a|{_Q}|{_A})"
     r"\s*+\d*+\s*+\**+\s*+[:：](?:[^\S\n]*+\n++|\s*+)\**+",
     re.I,
 )
@@ -293,10 +296,9 @@ def read_numbered(text: str, cut: bool) -> Pairs:
         if len(said) > 1 and not any(said[:-1]):
             continue  # a list of questions, and something below it
         said[:-1] = map(remarks.before_heading, said[:-1])
-        if said:
-            said[-1] = remarks.before_remark(said[-1], said[:-1])
-            if cut and not ends(said[-1]):
-                said[-1] = ""
+        if cut and said and not ends(said[-1]):
+            del said[-1]
+        said = remarks.alone(said, True)
         asked = (unlabelled(match.group("question")) for match in found)
         if pairs := [pair for pair in map(_of_numbered, asked, said) if all(pair)]:
             return pairs
@@ -305,11 +307,13 @@ def read_numbered(text: str, cut: bool) -> Pairs:
 
 def _of_numbered(question: str, answer: str) -> tuple[str, str]:
     """A question with what stands below it, which may be options and the answer among them."""
+    labels = [label for label in _labels(answer) if label.group("answer")]
     if _OPTIONS.match(answer):
-        labels = [label for label in _labels(answer) if label.group("answer")]
         start, end = labels[0].span() if labels else (len(answer), len(answer))
         return in_text(f"{question}\n{answer[:start]}", edged(answer[end:]))
-    return question, unlabelled(answer)
+    if any(label.start() for label in labels):
+        return question, ""  # to what is no question, but asked as well
+    return question, unlabelled(_QUOTE.sub("", answer) if answer.startswith(">") else answer)
 
 
 _OPTIONS = re.compile(r"[(*]*+A[*]*+[.)][^\n]*+\n\s*+[(*]*+B[*]*+[.)]", re.I)

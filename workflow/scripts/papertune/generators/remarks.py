@@ -5,7 +5,9 @@ import re
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _FAREWELL = re.compile(
     r"[\s*#_>-]*+(?:let me know|i hope|hope (?:this|these)|feel free|please (?:let|note)|would you like"
-    r"|is there anything|these (?:questions|pairs|question)|note:|\(?note that|that concludes)",
+    r"|is there anything|these (?:questions|pairs|question)|note:|\(?note that|that concludes"
+    r"|n['’]hésitez pas|j['’]espère que|ich hoffe|lassen sie mich wissen|espero que|no dudes en|spero che"
+    r"|надеюсь|希望(?:这|這|以上|对您|對您)|如果您)",
     re.I,
 )
 # below the last answer without a blank line, where less is certain
@@ -36,6 +38,7 @@ _HEADING = re.compile(
     r"|(?P<rule>[-=~]{2,8})[ \t][^\n]{1,60}[ \t](?P=rule)"
     r"|(?:[A-Z]\w{1,20}[ \t])(?:(?:number|no\.)[ \t])?#?\d{1,3}[:.]?)"
 )
+_NAMED = re.compile(r"[ \t*_-]*+([A-Z][\w'’ ]{1,30}+)[*_]*+:[*_]*+[ \t]*+\S[^\n]{0,80}+")
 _SENTENCE = (".", "!", "?", "。", "！", "？", "”", '"', ")", "]", "`", "$")
 
 
@@ -67,7 +70,21 @@ def before_heading(answer: str) -> str:
     return above if above.rstrip("*_ ").endswith(_SENTENCE) else answer
 
 
-def before_remark(answer: str, others: list[str]) -> str:
+def _before_named(answers: list[str]) -> list[str]:
+    """Answers without the lines that end every one of them with the same name ("Score: 5")."""
+    shorter = [answer.rstrip() for answer in answers]
+    while len(shorter) > 1:
+        parts = [answer.rpartition("\n") for answer in shorter]
+        found = [_NAMED.fullmatch(last) for *_, last in parts]
+        if len({one[1] if one else "" for one in found}) > 1 or not all(found):
+            break
+        if any(last.endswith((".", "!", "?")) for *_, last in parts):
+            break
+        shorter = [above.rstrip() for above, *_ in parts]
+    return shorter if all(one.rstrip("*_ ").endswith(_SENTENCE) for one in shorter) else answers
+
+
+def _before_remark(answer: str, others: list[str]) -> str:
     """The last answer without paragraphs about the pairs, where none of the other answers has two."""
     if not others or any(_BLANK_LINE.search(other.strip()) for other in others):
         return answer
@@ -78,3 +95,10 @@ def before_remark(answer: str, others: list[str]) -> str:
         if is_remark(told.lstrip("-*• \t")) and parts[place - 1].rstrip("*_ ").endswith(_SENTENCE):
             return "\n\n".join(parts[:place])
     return answer
+
+
+def alone(answers: list[str], last: bool) -> list[str]:
+    """Answers without what stands beside all of them or, where it ends the text, behind the ``last``."""
+    if answers and last:
+        answers = [*answers[:-1], _before_remark(answers[-1], answers[:-1])]
+    return _before_named(answers)

@@ -35,14 +35,15 @@ _STOPS = (
     "</s>", "<eos>", "<|eot|>", "<|eom_id|>",
 )  # fmt: skip
 _STOP_INSIDE = re.compile(
-    r"(?:(?<=[^\s`\"'“(])|(?<=\n))(?:<\|(?:im_end|eot_id|eot|endoftext|end_of_text)\|>|<end_of_turn>)"
+    r"(?:(?<=[^\s`\"'“(])|(?<=\n))(?:<\|(?:im_end|eot_id|eot|endoftext|end_of_text|user)\|>|<end_of_turn>"
+    r"|\[INST\])"
 )
 
 # a string of JSON: marks in it are spoken of
 _STRING = re.compile(r'([\[{,:]\s*+")([^"\\]*+(?:\\.[^"\\]*+)*+)(?="\s*+[,:\]}])', re.S)
 _MARK = re.compile(
     f"</?{_TAG}|{_OTHERS}|{_ENDS_OF}"
-    r"|<\|(?:channel|start|end|im_end|eot_id|endoftext)\|>|<end_of_turn>",
+    r"|<\|(?:channel|start|end|im_end|eot_id|endoftext|user)\|>|<end_of_turn>|\[INST\]",
     re.I,
 )
 
