@@ -447,3 +447,8 @@ def test_lines_of_one_name_below_every_answer_are_of_none(beside, form):
 )  # fmt: skip
 def test_what_a_model_asks_itself_next_is_no_pair(turn):
     assert texts_in(each("Q: {q}\nA: {a}\n\n").rstrip() + turn) == BOTH
+
+
+def test_a_label_within_a_line_of_an_answer_is_text():
+    said = "Two tasks are posed. Question: which line is next."
+    assert texts_in(f"Q: {Q1}\nA: {said}\n\nQ: {Q2}\nA: {A2}") == [(Q1, said), (Q2, A2)]

@@ -19,7 +19,7 @@ _ADDS = re.compile(
 
 # behind a text that was taken for a whole string: more words, or a strange name with no value of JSON
 _GOES_ON = re.compile(
-    r"""["'”]?(?:[ \t]*+|\s*+[}\]][ \t]*+)\w|["'”]?[}\]]*+,[ \t]++\w++[ \t]++[\w"']|[ \t]++["'”]\w"""
+    r"""["'”]?(?:[ \t]*+\w|\s*+[}\]][ \t]*+[a-z])|["'”]?[}\]]*+,[ \t]++\w++[ \t]++[\w"']|[ \t]++["'”]\w"""
     r"""|["'”]?,\s*+["'“](?!(?:question|answer|source|evidence|explanation|difficulty|type|context)\b)"""
     r"""[^"'\n]{1,80}["'”]\s*+:\s*+(?![\[{"'“\d-]|\w++\s*+[,}\n])\S"""
 )

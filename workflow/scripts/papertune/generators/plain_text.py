@@ -24,9 +24,8 @@ _NUMBER = (
 )
 # 1. 1) (1) a) iv. 1️⃣ before a label
 _PLACE = r"(?P<place>(?:\d++|(?-i:[a-z]|[IVX]{1,4}|[ivx]{1,4}))\s*+[.):]\s*+|\d\ufe0f?\u20e3\s*+)"
-_KIND = (  # of answers
-    r"(?:(?:correct|right|model|sample|example|expected|possible|suggested|ideal|reference|gold)[ \t])?"
-)
+# of answers
+_KIND = r"(?:(?:correct|model|sample|expected|possible|suggested|ideal|reference|gold)[ \t])?"
 _ASKED = rf"(?P<question>[^\n{ASKING}]++[{ASKING}]|[^\n{ASKING}。]++(?<=か)。)"
 _LABEL = re.compile(
     rf"^(?P<dress>{_DRESS}(?:{_PLACE}{_DRESS})?)"
@@ -42,9 +41,11 @@ _LABEL = re.compile(
 )
 _INLINE = re.compile(
     rf"(?:(?:(?<=[?!.\"”])|(?<=[^\s]\*))[ \t]++|(?<=[？。؟])[ \t]*+)"
-    rf"(?=\**+(?:[AQ]\d*+|(?:Answer|Question|{_A})(?:[ \t]?\d+)?|Ans)\**+"
-    r"[ \t]*+[:：])",
+    rf"(?=\**+(?:A\d*+|(?:Answer|{_A})(?:[ \t]?\d+)?|Ans)\**+[ \t]*+[:：])",
     re.I,
+)
+_INLINE_QUESTION = re.compile(
+    r"(?<=[.?!*\"”])[ \t]++(?=\**+Q(?:uestion)?[ \t]?\d*+\**+:[^\n?]{1,400}+\?\**+[ \t]++\**+A)"
 )
 _LETTER = re.compile(
     r"\w(?:\s?\d+|\**\s*[:：]|[】〕］])|[问問答][(（一二三四五六七八九十]|[QA](?:[.)]|\**$)"
@@ -120,7 +121,7 @@ def labels_question(text: str) -> bool:
 
 def read_labelled(text: str, cut: bool) -> Pairs:
     """Pairs from labels such as ``Q1:`` and ``**Answer**``."""
-    text = _INLINE.sub("\n", remarks.body(text))
+    text = _INLINE.sub("\n", _INLINE_QUESTION.sub("\n", remarks.body(text)))
     labels = _labels(text)
     if any(label.group("question") and ">" in label.group("dress") for label in labels):
         text = _QUOTE.sub("", text)
