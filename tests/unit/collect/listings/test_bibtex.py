@@ -96,6 +96,14 @@ EPRINT = {"url": "", "eprint": "2001.00001v2", "archiveprefix": "arXiv"}
         (SCHOLAR, "https://arxiv.org/abs/2001.00001", "10.48550/arxiv.2001.00001"),
         (OLD, "https://arxiv.org/abs/cs/0101001", "10.48550/arxiv.cs/0101001"),
         ({"url": "not a url", "doi": "10.1145/A.1"}, DOI_URL, DOI),
+        ({"url": "https://www.scopus.com/inward/record.uri?eid=1", "doi": DOI}, DOI_URL, DOI),
+        ({"url": "http://e.example/a https://other.example/b"}, "http://e.example/a", ""),
+        ({"url": "", "howpublished": r"\url{https://e.example/a\_b}"}, "https://e.example/a_b", ""),
+        (
+            {"url": "", "howpublished": r"Online: {\tt https://e.example/a}"},
+            "https://e.example/a",
+            "",
+        ),
     ],
 )
 def test_the_address_of_an_entry(listed, fields, url, doi):
@@ -130,6 +138,17 @@ def test_strings_are_resolved_and_the_year_comes_from_the_volume(listed):
         (entry("b", year=""), "bad_entry", "b: no year"),
         ('@article{b, title = "A " # name, year = 2020}\n', "bad_entry", "put together with #"),
         ('@article{b, title = "A" # "B", year = 2020}\n', "bad_entry", "put together with #"),
+        ("@misc{b, title={x}\n abstract={y}, year=2020}\n", "bad_entry", "has no comma behind it"),
+        ("@misc{b, year=2020, abstract={y}\n title={x}}\n", "bad_entry", "has no comma behind it"),
+        ('@misc{b, title="x"\n note="y", year=2020}\n', "bad_entry", "title has no comma"),
+        ('@misc{b, title="x"\n note={y}, year=2020}\n', "bad_entry", "title has no comma"),
+        ("@misc{b, author={z}\n title={x}, year=2020}\n", "bad_entry", "author has no comma"),
+        ("@misc{b, title={x}, month=may\n year={2020}}\n", "bad_entry", "month has no comma"),
+        (
+            "@misc{b, title={x}\n abstract={y}, year=2020, note={}, note={}}\n",
+            "bad_entry",
+            "has no comma behind it",
+        ),
         (entry("b", title=""), "no_title", "https://e.example/a"),
         (entry("b", title="Preface"), "front_matter", "Preface"),
         (entry("b", url="ftp://e.example/a"), "no_link", "A Title"),
@@ -160,6 +179,18 @@ def test_entries_need_no_key_and_lend_nobody_their_year(listed):
     assert sorted(getattr(item, "doi", item.reason) for item in items) == [
         "10.1145/1", "10.1145/2", "10.1145/4", "bad_entry",
     ]  # fmt: skip
+
+
+def test_an_entry_may_begin_with_its_first_field(listed):
+    keyless = entry("", doi="10.1145/1").replace("{,\n", "{\n")
+    items = listed(keyless + entry("", title="B", doi="10.1145/2").replace("{,\n", "{ "))
+    assert [item.title for item in items] == ["A Title", "B"]
+
+
+def test_braces_and_equals_signs_of_a_text_are_its_own(listed):
+    title = "The {X} note={3} of {Y} b={4}"
+    [found] = listed(entry(title=title) + '@misc{b, title = "A "so" b", year = 2021}')
+    assert found.title == "The X note=3 of Y b=4"
 
 
 def test_a_field_that_is_not_needed_may_stand_twice(listed):

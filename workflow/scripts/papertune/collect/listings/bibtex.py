@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from papertune.collect.identifiers import arxiv_id, doi_of
+from papertune.collect.identifiers import address_in, arxiv_id, doi_of
 from papertune.collect.listings.by_year import Located
+from papertune.collect.listings.columns import is_another_page
 from papertune.collect.listings.contents import begins_as
 from papertune.collect.listings.encodings import encoding_of
 from papertune.collect.listings.listing import entry_item
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 FIELDS = ("title", "abstract", "doi", "url", "eprint", "year", "date")
 SAID = ("journal", "howpublished", "note")  # where an arXiv paper's number may stand, too
 _OWN = re.compile(rb"\s*%+ *Encoding: *([\w-]+)", re.IGNORECASE)
+_KEYLESS = re.compile(r"(?im)^([ \t]*+@(?!string\b)\w++\s*+[{(])(?=\s*+[\w-]++\s*+=)")
+_FIELD = re.compile(r'\s*+[\w-]++\s*+=\s*+[\w{"]')  # where another begins
 _LATEX = re.compile(r"\\(?![%&#])|[{}$~]|``|''|--|[?!]`")
 
 
@@ -54,7 +57,8 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
     for path in source.files_of(year):
         with reading(path):
             begins_as(path, "bibtex", "empty")
-            text = path.read_text(_encoding(path, source.encoding))
+            # what has no key needs its comma all the same
+            text = _KEYLESS.sub(r"\1,", path.read_text(_encoding(path, source.encoding)))
         blocks = bibtexparser.parse_string(text).blocks
         volumes = {block.key: block for block in blocks if isinstance(block, Entry) and block.key}
         for block in blocks:
@@ -95,21 +99,24 @@ def _encoding(path: Path, said: str) -> str:
 
 
 def _item(entry: Entry, year: int, where: str, decoder: LatexNodes2Text) -> Document | Rejection:
-    joined = [f.key for f in entry.fields if f.key.lower() in FIELDS and _is_joined(f)]
+    slips = {f.key.lower(): slip for f in entry.fields if (slip := _slip(f))}
     try:
         title, text = (plain(_raw(entry, name), decoder) for name in ("title", "abstract"))
-        detail = f"{joined[0]} is put together with #, which is not read here" if joined else ""
+        detail = next((f"{name} {slips[name]}" for name in FIELDS if name in slips), "")
     except Exception as error:  # whatever a parser of LaTeX makes of what people write
         detail = f"not LaTeX ({error})"
+    if slips and not (year and title):  # it may stand in another field
+        detail = detail or " ".join(next(iter(slips.items())))
     if not year:
-        detail = f"no year but {_raw(entry, 'year') or _raw(entry, 'date')!r}"
+        detail = detail or f"no year but {_raw(entry, 'year') or _raw(entry, 'date')!r}"
     if detail:
         return Rejection("list", where, "bad_entry", f"{entry.key}: {detail}")
     if entry.entry_type.lower() == "proceedings":
         return Rejection("list", where, "proceedings_volume", title)
-    # its own url unless that is a PDF and there is a DOI
     doi, url, eprint = (_literal(_raw(entry, name)) for name in ("doi", "url", "eprint"))
-    if url.lower().endswith(".pdf") and doi_of(doi):
+    how = re.search(r"https?://[^\s{}]++", _raw(entry, "howpublished"))
+    url = address_in(url or _literal(how[0] if how else ""))
+    if doi_of(doi) and is_another_page(url):
         url = ""
     archive = _raw(entry, "archiveprefix") or _raw(entry, "eprinttype") or "arxiv"
     number = f"arxiv:{eprint}" if eprint and archive.lower() == "arxiv" else ""
@@ -137,19 +144,20 @@ def _literal(value: str) -> str:
     return value.replace("{", "").replace("}", "").strip()
 
 
-def _is_joined(field: Field) -> bool:
-    """Whether a value is put together, as in ``isca # " 2020"``: its outer marks are two pieces'."""
-    value = str(field.value)
-    if "#" not in value or field.enclosing is None:
-        return False
-    if field.enclosing not in ("{", '"'):
-        return True
-    depth = 0
-    for mark in re.findall(r'(?<!\\)[{}"]', value):
-        depth += {"{": 1, "}": -1}.get(mark, 0)
-        if depth < 0 or (mark == '"' and field.enclosing == '"' and depth == 0):
-            return True
-    return False
+def _slip(field: Field) -> str:
+    """Why a value is not the field's own: ``isca # " 2020"`` is two, and so is what lacks a comma."""
+    value, own = str(field.value).strip(), {"{": "}", '"': '"'}
+    if field.enclosing in own:
+        value = f"{field.enclosing}{value}{own[field.enclosing]}"
+    rest, depth = re.sub(r'^[^\s#{}",]++', "", value), 0
+    for found in re.finditer(r'(?<!\\)[{}"]', value) if value[:1] in own else ():
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+        if found.start() and depth < 1 and found[0] == own[value[0]]:
+            rest = value[found.end() :]
+            break
+    if rest.lstrip().startswith("#"):
+        return "is put together with #, which is not read here"
+    return "has no comma behind it" if _FIELD.match(rest) else ""
 
 
 def plain(text: str, decoder: LatexNodes2Text) -> str:

@@ -79,7 +79,7 @@ class Reader:
                 found[field] = next(iter(said), None)
         if "gsrank" in names and "abstract" not in self.named:
             found["abstract"] = None  # Google Scholar shows a piece of it
-        another = _is_another_page(found["paper_url"], names)
+        another = "paperurl" not in names and is_another_page(found["paper_url"])
         if not _is_nothing(found["doi"]) and another:
             found["paper_url"] = None  # the DOI leads to the publisher's
         if "abstract" not in self.named and isinstance(found["abstract"], dict):
@@ -209,9 +209,9 @@ def _simple(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _is_another_page(url: Any, names: Row) -> bool:
-    """Whether an address is that of a PDF, or of a database's own page; not if it is a ``paper_url``."""
-    if not isinstance(url, str) or "paperurl" in names:
+def is_another_page(url: Any) -> bool:
+    """Whether an address is that of a PDF, or of a database's own page."""
+    if not isinstance(url, str):
         return False
     path = url.lower().split("?")[0]
     return path.endswith((".pdf", "/stamp.jsp")) or host_of(url).endswith(DATABASES)
