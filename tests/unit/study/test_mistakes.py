@@ -1,6 +1,7 @@
 """Wrong settings are answered with key, place and what to write."""
 
 from copy import deepcopy
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,15 @@ def told(folder: Path, key: str, value: object) -> SettingsError:
         ("metrics", None, "metrics: a list is wanted, and nothing is there"),
         ("question", False, "quotes"),
         ("training.epochs", -1, "has to be more than 0"),
+        ("title", 2024, "this is 2024; put it into quotes"),
+        ("title", date(2024, 5, 1), "this is 2024-05-01; put it into quotes"),
+        ("seeds", [1, 2, 1], "seeds: 1 is there twice"),
+        ("models.lora.seeds", [3, 3], "models.lora.seeds: 3 is there twice"),
+        (
+            "bases.mine",
+            {"hub": "https://huggingface.co/a/b"},
+            "bases.mine.hub: has to be a name of",
+        ),
         ("metrics", ["token_f1"], "write comparison: {metric: token_f1}"),
         ("training.best_by", "similarity@nano", "'nano' is not there, nor any other"),
         ("training.betas", [1.5, 2], "training.betas.0: has to be less than 1"),

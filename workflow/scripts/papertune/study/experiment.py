@@ -52,7 +52,7 @@ class Experiment(Documents):
     bases: dict[Name, settings.Base] = Field(min_length=1)
     training: Training = Training()
     models: dict[settings.ModelName, settings.Model] = Field(min_length=1)
-    seeds: list[int] = Field([1], min_length=1)
+    seeds: settings.Seeds = Field([1], min_length=1)
     answering: settings.Answering = settings.Answering()
     embedder: settings.Embedder = settings.Embedder()
     embedders: dict[Name, settings.Embedder] = added(

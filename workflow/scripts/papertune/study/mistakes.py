@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import date
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
@@ -131,11 +132,14 @@ def _explain(problem: Any, kind: type[Settings], values: Any) -> str:
         return f"{where}: {_LIMITS[of].format(**context)} (it is {given!r:.200})"
     wanted = _WANTED.get(of.partition("_")[0])
     if wanted and of.endswith(("_type", "_parsing", "_from_float", "_unicode")):
-        this = "nothing is there" if given is None else f"this is {given!r:.200}"
+        said = str(given) if isinstance(given, date) else repr(given)
+        this = "nothing is there" if given is None else f"this is {said:.200}"
         advice = _listed(_keys_of(here)) if wanted.startswith("a mapping") else ""
         if wanted == "a list" and not isinstance(given, dict | None):
             advice = f"; write [{given}]"[:200]
         advice = advice or _advice(given)
+        if wanted == "a text" and isinstance(given, date | float | int):
+            advice = advice or "; put it into quotes"
         return f"{where}: {wanted} is wanted, and {this}{advice}"
     return f"{where}: {problem['msg']} (it is {given!r:.200})"
 

@@ -21,7 +21,7 @@ _SLIPS: list[tuple[tuple[str, ...], str, str]] = [
         ("mapping values are not allowed",),
         "a colon where no key can be",
         "put a text with a colon in it into quotes; a key stands as far right as those beside it, "
-        "and the line above has a colon behind its key",
+        "and the line above has a colon and a blank behind its key",
     ),
     (
         ("undefined alias", "scanning an alias"),
@@ -59,11 +59,25 @@ _SLIPS: list[tuple[tuple[str, ...], str, str]] = [
         "look for a missing , ] or }",
     ),
     (
+        ("escape sequence", "escape character"),
+        "a backslash in double quotes begins a sign",
+        "write single quotes, or / in a path",
+    ),
+    (
+        ("expected <block end>, but found '<scalar>'",),
+        "a text goes on behind its quotes or brackets",
+        "put all of it into one pair of quotes",
+    ),
+    (
         ("expected <block end>", "expected the node content"),
         "this is not indented as what stands beside it",
         "keys of one mapping, and the - of one list, stand in one column",
     ),
 ]
+# a key or an item, indented with blanks of web pages and word processors, which are letters to YAML
+_INDENTED = re.compile(
+    r"^ *+([\u00a0\u2000-\u200b\u202f\u3000])[^\S\n]*+(?:- |[\w-]++:(?:\s|$))", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,10 @@ def read(path: str | Path) -> Written:
         what = f"not UTF-8: {raw[max(0, error.start - 20) : error.end + 10]!r}"
         hint = "save it as UTF-8"
         raise SettingsError(what, where=f"{path}:{line}", hint=hint) from None
+    if odd := _INDENTED.search(text):
+        line, column = text.count("\n", 0, odd.start()) + 1, odd.start(1) - odd.start() + 1
+        what = f"a no-break blank (U+{ord(odd[1]):04X}), which YAML takes for a letter"
+        raise SettingsError(what, where=f"{path}:{line}:{column}", hint="indent with blanks")
     root = None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -144,7 +162,7 @@ def _in_words(error: yaml.YAMLError, path: str) -> SettingsError:
     problem = getattr(error, "problem", None) or str(error)
     context = getattr(error, "context", None) or ""
     mark = getattr(error, "problem_mark", None)
-    if "end of stream" in problem or "expected ','" in problem:
+    if any(sign in problem for sign in ("end of stream", "expected ','", "expected ':'")):
         mark = getattr(error, "context_mark", None) or mark
     said = f"{context} {problem}"
     what, hint = f"not YAML: {problem}", "see how the files in config/experiments are written"

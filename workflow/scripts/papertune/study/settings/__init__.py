@@ -8,6 +8,7 @@ Fields marked :func:`cosmetic` never enter an identity: changing them reruns not
 from papertune.study.settings.base import (
     NAME,
     Name,
+    Seeds,
     Settings,
     Writers,
     Years,

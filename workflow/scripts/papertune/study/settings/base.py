@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -57,7 +58,20 @@ CommitOrNone = Annotated[
 ]
 OnHub = Annotated[str, Like(re.compile(r"^[\w.-]+(/[\w.-]+)?$"), "a name of the Hub: owner/name")]
 
+OnHubOrNone = Annotated[
+    str, Like(re.compile(r"^([\w.-]+(/[\w.-]+)?)?$"), "a name of the Hub: owner/name")
+]
+
 BatchSize = Literal["auto"] | Annotated[int, Field(ge=1)]  # rows; auto: what memory holds
+
+
+def _each_once(seeds: list[int]) -> list[int]:
+    if twice := [seed for place, seed in enumerate(seeds) if seed in seeds[:place]]:
+        raise ValueError(f"{twice[0]} is there twice, and would count as two runs")
+    return seeds
+
+
+Seeds = Annotated[list[int], AfterValidator(_each_once)]
 
 
 def _one_or_several(value: Any) -> Any:

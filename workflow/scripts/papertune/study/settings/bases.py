@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from papertune.identity import fingerprint
-from papertune.study.settings.base import CommitOrNone, Like, Settings, added
+from papertune.study.settings.base import CommitOrNone, Like, OnHubOrNone, Settings, added
 from papertune.study.settings.models import Pretraining
 
 Distribution = Annotated[
@@ -58,7 +58,7 @@ class Base(Settings):
     """
 
     one_of = ("hub", "path", "gguf", "package", "pretrain")
-    hub: str = ""
+    hub: OnHubOrNone = ""
     revision: CommitOrNone = ""
     path: str = ""
     gguf: str = added(

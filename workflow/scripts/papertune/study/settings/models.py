@@ -11,6 +11,7 @@ from papertune.study.settings.base import (
     NAMED,
     Like,
     Name,
+    Seeds,
     Settings,
     Writers,
     added,
@@ -216,7 +217,7 @@ class Model(Settings):
     quantization: Quantization = Quantization()
     freeze: Freeze | None = None
     sweep: dict[str, list[Any]] = Field({}, description="key → values; a model per combination")
-    seeds: list[int] = Field([], description="the experiment's seeds where it is empty")
+    seeds: Seeds = Field([], description="the experiment's seeds where it is empty")
 
     @field_serializer("training")
     def _own(self, training: Training) -> dict[str, Any]:
