@@ -193,6 +193,12 @@ def test_a_paper_that_is_at_arxiv_alone_is_known_by_its_number(listed, name):
     assert (document.year, other.year, other.doi) == (2020, 2020, "10.1145/2")
 
 
+def test_where_no_row_is_of_the_year_the_first_bad_one_says_why(written):
+    path = written([{**ROW, "year": 43586}], "rows.csv")
+    with pytest.raises(CollectError, match=r"rows.csv:2: no year: A small paper"):
+        rows_of(FilesSource(kind="files", path=path), 2019)
+
+
 def test_columns_of_ones_own_are_named_by_settings_and_all_that_lack_are_told_at_once(written):
     path = written(f'Name,Wann,Text,Ort\nA,2020,"{ABSTRACT}",{URL}\n', "rows.csv")
     source = {"kind": "files", "path": path}

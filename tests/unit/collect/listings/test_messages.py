@@ -16,13 +16,19 @@ ROLES = [
     {"role": "user", "content": [{"type": "text", "text": "When?"}]},
     {"role": "assistant", "content": "In 1887."},
 ]
+PARTS = [
+    {"role": "user", "parts": [{"text": "Who?"}]},
+    {"role": "model", "parts": [{"text": "A miller."}]},
+]
+NAMED = [{"role": "USER", "message": "Who?"}, {"role": "CHATBOT", "message": "A miller."}]
 SHARED = [{"from": "human", "value": "Who?"}, {"from": "gpt", "value": "A miller."}]
 
 
 @pytest.mark.parametrize("value", [ROLES, json.dumps(ROLES)])
 def test_the_system_asks_nothing_and_the_others_take_turns(value):
     assert questions_in(value) == [["Who?", "A miller."], ["When?", "In 1887."]]
-    assert questions_in(SHARED) == [["Who?", "A miller."]]
+    for value in (SHARED, PARTS, NAMED):
+        assert questions_in(value) == [["Who?", "A miller."]]
 
 
 @pytest.mark.parametrize(
@@ -41,6 +47,20 @@ def test_what_is_no_conversation_has_a_reason(value, reason):
     with pytest.raises(NoConversation) as error:
         questions_in(value)
     assert error.value.reason == reason
+
+
+def test_a_turn_whose_text_stands_elsewhere_names_what_it_has():
+    with pytest.raises(NoConversation, match="turn 1 has role, said, and none of content, text"):
+        questions_in([{"role": "user", "said": "Who?"}])
+
+
+def test_a_column_of_turns_that_is_named_as_text_says_what_to_set(tmp_path):
+    path = tmp_path / "talks.jsonl"
+    path.write_text(json.dumps({"prompt": "Who?", "chosen": ROLES[1:3]}) + "\n")
+    columns = {"question": "prompt", "answer": "chosen"}
+    source = PairsSource.model_validate({"kind": "pairs", "path": str(path), "columns": columns})
+    [item] = [item for run in read(source, 0) for _, _, item in run.make(run)]
+    assert "set columns: {messages: chosen}" in item.detail
 
 
 def rows(path, *values):

@@ -42,6 +42,14 @@ def test_every_kind_of_file_gives_the_same_rows_and_their_lines(written, name, c
     assert list(read_rows(Path(written(content, name)))) == list(zip(lines, ROWS, strict=True))
 
 
+@pytest.mark.parametrize("name", ["p.jsonl", "p.json"])
+def test_objects_over_several_lines_one_after_the_other_are_rows(written, name):
+    text = "\n".join(json.dumps(row, indent=2) for row in ROWS)
+    assert read_rows(Path(written(text, name))) == [(1, ROWS[0]), (5, ROWS[1])]
+    with pytest.raises(CollectError, match="not JSON"):
+        read_rows(Path(written(f'{text}\n{{\n"q": so\n}}', name)))
+
+
 def test_parquet_is_read_too(written):
     parquet.write_table(pyarrow.Table.from_pylist(ROWS), "p.parquet")
     assert list(read_rows(Path("p.parquet"))) == [(1, ROWS[0]), (2, ROWS[1])]

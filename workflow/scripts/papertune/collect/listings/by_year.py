@@ -53,7 +53,8 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
     dated = sorted(int(path.name) for path in folder.glob("[0-9]*"))
     if year and year not in dated:
         bad = next(map(json.loads, _lines(folder / UNDATED)), None)
-        said = f"; the first bad row: {bad['key']}: {bad['detail']}" if bad else ""
+        why = bad and ": ".join((bad["key"], bad["reason"].replace("_", " "), bad["detail"]))
+        said = f"; the first bad row: {why}" if bad else ""
         paths = source.files_of(year)
         empty = bool(paths) and not any(path.stat().st_size for path in paths)
         raise CollectError(

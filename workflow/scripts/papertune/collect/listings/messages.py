@@ -7,11 +7,14 @@ from typing import Any
 USER, MODEL, SYSTEM = "user", "model", "system"
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter", "question"), USER),
-    **dict.fromkeys(("assistant", "gpt", "model", "bot", "ai", "chatgpt", "answer"), MODEL),
+    **dict.fromkeys(
+        ("assistant", "gpt", "model", "bot", "ai", "chatgpt", "chatbot", "answer"), MODEL
+    ),
     **dict.fromkeys(("system", "developer"), SYSTEM),
 }
 NAMES = (("role", "content"), ("from", "value"), ("role", "text"), ("role", "value"),
-         ("from", "content"), ("from", "text"), ("speaker", "text"), ("speaker", "content"))  # fmt: skip
+         ("from", "content"), ("from", "text"), ("speaker", "text"), ("speaker", "content"),
+         ("role", "parts"), ("role", "message"))  # fmt: skip
 
 
 class NoConversation(ValueError):
@@ -87,7 +90,12 @@ def _read(turn: Any, number: int) -> tuple[str, str]:
     role = str(turn[names[0]]).strip().lower()
     if role not in ROLES:
         raise NoConversation("other_role", f"turn {number} is of {role[:40]!r}")
-    said = turn.get(names[1])
+    if names[1] not in turn:
+        wanted = ", ".join(text for who, text in NAMES if who == names[0])
+        raise NoConversation(
+            "no_text", f"turn {number} has {', '.join(turn)}, and none of {wanted}"[:200]
+        )
+    said = turn[names[1]]
     if isinstance(said, list | tuple):  # in parts, of which some may be pictures
         parts = [part.get("text") if isinstance(part, dict) else part for part in said]
         texts = [part for part in parts if isinstance(part, str)]

@@ -64,6 +64,8 @@ def places(row: Row) -> Iterator[str]:
 
 def within(value: Any, column: str) -> str:
     """Where texts are in a column that is none itself, for people."""
+    if isinstance(value, list) and value and is_turn(value[0]):
+        return f": set columns: {{messages: {column}}}"
     names = [name for name in places({column: value}) if name != column]
     return f": set it to {' or '.join(names[:4])}" if names else ""
 

@@ -170,8 +170,9 @@ def _lines(stream: BinaryIO, path: Path, encoding: str) -> Iterator[tuple[int, A
             continue
         if first and is_table(text.decode("utf-8", "replace")):
             raise CollectError("it is CSV", where=str(path), hint="let its name end in .csv")
-        if first and text.lstrip()[:1] == b"[" and isinstance(_parsed(text), str):
-            stream.seek(0)  # it is JSON, whatever its name says
+        opens = text.lstrip()[:1] == b"[" or text.strip() == b"{"
+        if first and opens and isinstance(_parsed(text), str):
+            stream.seek(0)  # it is JSON over several lines, whatever its name says
             yield from _json(stream, path, encoding)
             return
         first = False

@@ -41,7 +41,7 @@ def json_rows(text: str, path: Path) -> Rows:
     try:
         found = from_json(text)
     except ValueError as error:
-        if (lines := _of_lines(text)) is not None:
+        if (lines := _one_by_one(text)) is not None:
             yield from lines
             return
         where = f"{path}:{getattr(error, 'lineno', 1)}"
@@ -63,29 +63,29 @@ def json_rows(text: str, path: Path) -> Rows:
         yield number, row if isinstance(row, dict | str) else NO_OBJECT
 
 
-def _of_lines(text: str) -> list[tuple[int, dict[str, Any] | str]] | None:
-    """The rows of a JSONL whose name says JSON; None where it is none."""
-    rows: list[tuple[int, dict[str, Any] | str]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = from_json(line)
-        except ValueError:
-            return None
-        rows.append((number, value if isinstance(value, dict) else NO_OBJECT))
+def _one_by_one(text: str) -> list[tuple[int, dict[str, Any] | str]] | None:
+    """The rows of objects one after the other, each in a line or over several; None where it is none."""
+    try:
+        values = [(line, from_json(text[start:end])) for line, start, end in _places(text, 0)]
+    except (ValueError, RecursionError):
+        return None
+    rows = [(line, value if isinstance(value, dict) else NO_OBJECT) for line, value in values]
     return rows if len(rows) > 1 and any(isinstance(row, dict) for _, row in rows) else None
 
 
 def _of_list(found: list[Any], text: str) -> Rows:
-    # element by element once more, for the line in which each begins
-    scan, between = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
-    line, counted, end = 1, 0, text.find("[") + 1
-    for value in found:
-        start = between.match(text, end).end()  # type: ignore[union-attr]
-        line, counted = line + text.count("\n", counted, start), start
+    for value, (line, _, _) in zip(found, _places(text, text.find("[") + 1), strict=False):
         yield line, value if isinstance(value, dict) else NO_OBJECT
+
+
+def _places(text: str, end: int) -> Iterator[tuple[int, int, int]]:
+    """The line of each value of a text from a place on, and where it begins and ends."""
+    scan, between = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*+")
+    line, counted = 1, 0
+    while (start := between.match(text, end).end()) < len(text):  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, start), start
         end = scan(text, start)[1]
+        yield line, start, end
 
 
 def _of_object(found: dict[str, Any], where: str) -> list[Any] | None:
