@@ -51,6 +51,12 @@ def listed(written, tmp_path):
     return read
 
 
+def test_a_dump_that_was_saved_in_utf_16_says_the_same(listed):
+    rows = asked(4, Body="<p>R&amp;D?</p>"), answered(3, 4)
+    text = dump(*rows).decode().lstrip("\ufeff").replace("utf-8", "utf-16")
+    assert listed(content=text.encode("utf-16")) == listed(*rows)
+
+
 def test_a_pair_has_its_question_and_its_answer_and_nobodys_name(listed):
     [pair] = listed(
         answered(3, 4, Body="<p>It is <code>one</code>.</p>", Score=3),  # before its question

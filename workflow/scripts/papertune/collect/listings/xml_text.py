@@ -20,9 +20,11 @@ def mended(block: bytes, *, last: bool = True) -> tuple[bytes, bytes]:
     """A block without what cannot stand in XML, and the reference at its end that may be cut in two.
 
     Args:
-        block: The bytes, of an encoding that has ASCII as it is.
+        block: The bytes; nothing is done where an encoding has not ASCII as it is.
         last: Whether nothing follows.
     """
+    if b"\0" in block:  # UTF-16, in which a sign of ASCII is two bytes
+        return block, b""
     cut = -1 if last else block.rfind(b"&", max(len(block) - LONGEST, 0))
     block, rest = (block[:cut], block[cut:]) if cut >= 0 else (block, b"")
     return _BARE.sub(b"&amp;", _INVALID.sub(b"", block)), rest
