@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import small_study, write_study
+from papertune.errors import SettingsError
+from papertune.study.command_line import refuse_words, unknown_target
 from snakemake_run import ROOT, snakemake
 
 MACHINERY = (
@@ -46,6 +48,21 @@ def test_a_mistyped_target_is_told_the_nearest_and_all_there_are(tmp_path, study
 def test_a_file_of_another_experiment_is_told_how_to_get_it(tmp_path, study):
     text = said(tmp_path, "results/isca/report.html", "--dry-run", "--config", study)
     assert "this run is of small" in text and "--config experiments=isca" in text
+
+
+@pytest.mark.parametrize(
+    "words", [["experiments:small"], ["experiments", "small"], ["experiments", "=", "small"]]
+)
+def test_a_pair_that_is_none_is_told_how_one_looks(words):
+    with pytest.raises(SettingsError) as error:
+        refuse_words(["report", "--config", *words])
+    assert error.value.hint.endswith("--config experiments=demo")
+
+
+@pytest.mark.parametrize("target", ["small", "mine.yaml", "a/mine.yml", "experiments=mine"])
+def test_an_experiment_in_the_place_of_a_target_is_told_how_to_choose_it(target):
+    error = unknown_target(target, {"report": ""}, [], ["small"])
+    assert f"--config experiments={target.removeprefix('experiments=')}" in error.hint
 
 
 @pytest.mark.parametrize("option", ["--config", "-C"])

@@ -45,6 +45,8 @@ def refuse_words(arguments: Sequence[str]) -> None:
             f"{', '.join(wrong)}: stands behind {first}, which takes all that follows as name=value"
         )
         hint = f"write targets first: snakemake {' '.join([*wrong, *rest])}"
+        if any(word.partition(":")[0] == "experiments" for word in wrong):
+            hint = f"a pair has a = and no blanks: {first} experiments=demo"
         raise SettingsError(what, where="command line", hint=hint)
 
 
@@ -82,6 +84,14 @@ def unknown_target(
         experiments: those of the run.
     """
     where = "command line"
+    pair = target.partition("=")
+    if pair[1] and pair[0].isidentifier():
+        hint = f"write it behind --config: snakemake --config {target}"
+        return SettingsError(f"no target {target!r}", where=where, hint=hint)
+    of_name = Path("config", "experiments", f"{target}.yaml").is_file() or target in experiments
+    if of_name or Path(target).suffix in {".yaml", ".yml"}:
+        hint = f"experiments are chosen with --config experiments={target}"
+        return SettingsError(f"no target {target!r}", where=where, hint=hint)
     if "/" not in target and "." not in target:
         lines = "".join(f"\n    {name:<12}{text}" for name, text in named.items())
         hint = f"take one of these, or the path of a file that a rule makes:{lines}"
