@@ -43,6 +43,8 @@ def test_rows_become_documents(listed):
         ({**ROW, "paper_url": "Click here"}, "'Click here' is no address"),
         ({**ROW, "paper_url": 7}, "paper_url is no text"),
         ({**ROW, "abstract": ["x", "y"]}, "abstract is no text"),
+        ({**ROW, "abstract": {"Aim": "We look.", "Results": "It is."}}, "abstract is no text"),
+        ({"title": "A", "arxiv_id": 1901.1, "abstract": "We look."}, "neither paper_url nor doi"),
         ("text", "not a JSON object"),
     ],
 )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from papertune.collect.identifiers import host_of
+from papertune.collect.identifiers import arxiv_id, host_of
 from papertune.collect.listings.headers import unnamed
 from papertune.collect.listings.names import FLAT, GROUPS, KNOWN, plain
 from papertune.collect.listings.openalex import abstract_of
@@ -82,14 +82,19 @@ class Reader:
         another = "paperurl" not in names and is_another_page(found["paper_url"])
         if not _is_nothing(found["doi"]) and another:
             found["paper_url"] = None  # the DOI leads to the publisher's
-        if "abstract" not in self.named and isinstance(found["abstract"], dict):
-            found["abstract"] = abstract_of({"abstract_inverted_index": found["abstract"]})
+        # an index of words; sections by name are no text
+        index = found["abstract"] if "abstract" not in self.named else None
+        if isinstance(index, dict) and any(isinstance(at, list) for at in index.values()):
+            found["abstract"] = abstract_of({"abstract_inverted_index": index})
         if _is_nothing(found["doi"]) and (another or _is_nothing(found["paper_url"])):
             for kind, group in _NUMBERS.items():
                 value = next((names[name] for name in group if name in names), None)
                 if not _is_nothing(value) and re.fullmatch(r"[\w./-]+", str(value)):
-                    found["paper_url"] = NUMBERS[kind].format(str(value).removesuffix(".0"))
-                    break
+                    address = NUMBERS[kind].format(str(value).removesuffix(".0"))
+                    # of 1901.10000 a spreadsheet makes 1901.1
+                    if kind != "arxiv" or arxiv_id(address):
+                        found["paper_url"] = address
+                        break
         return found
 
     def check(self, rows: Sequence[Row], where: str, *, dated: bool) -> None:
