@@ -456,6 +456,19 @@ def test_a_count_that_is_none_or_too_low_ends_no_listing(api, kind, total):
     assert [one.title for one in api.list(kind)[0]] == ["P1", "P2", "P3"]
 
 
+@pytest.mark.parametrize("kind", COUNTED)
+@pytest.mark.parametrize("total", [0, 5])
+def test_what_gives_the_same_page_for_ever_is_asked_twice(api, kind, total):
+    works = [made(kind, 1), made(kind, 2, "Other")]
+    api.answer = lambda path, query: (
+        200,
+        answered(kind, *works, total=total, cursor=str(len(api.asked))),
+    )
+    documents, rejected = api.list(kind)
+    assert [one.title for one in documents] == [TITLE, "Other"] and len(api.asked) == 2
+    assert [reason for _, reason in rejected] == ["not_given"] * (total > 2)
+
+
 IN_ARXIV = {"url": "https://arxiv.org/abs/2003.00001v3"}
 
 

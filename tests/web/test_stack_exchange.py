@@ -163,12 +163,9 @@ def test_what_is_of_an_odd_type_costs_its_question(listed):
             else [{"filter": "f"}] * ("filter" in method),
             False,
         )
-        first, *others = listed(api, refresh=True, code="reject")
-        assert first.title == 'How is 2 < "x"?' or first.reason == "bad_item"
-        assert (
-            sum(getattr(item, "title", "") == 'How is 2 < "x"?' for item in (first, *others)) == 1
-        )
-        assert len(others) == 1
+        found = listed(api, refresh=True, code="reject")
+        assert [getattr(item, "title", "") for item in found].count('How is 2 < "x"?') == 1
+        assert len(found) == 2
 
 
 @pytest.mark.parametrize("name", ["items", "has_more", "backoff", "quota_remaining", "error_id"])

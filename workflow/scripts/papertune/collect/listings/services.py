@@ -193,6 +193,7 @@ class Service:
                 or not one of them comes.
         """
         seen, total, mark, marks, place = 0, 0, self.first, set[str](), ""
+        before: list[Work] = []
         while mark not in marks:
             marks |= {mark, ""}
             place = url(mark)
@@ -205,6 +206,9 @@ class Service:
             if total > self.most > 0:
                 seen = self.most
                 break
+            if works == before:  # what does not page gives the same for ever
+                break
+            before = works
             numbered = enumerate(works, start=seen + 1)
             items = [
                 item_of(item, work, f"{self.name}: {number}")

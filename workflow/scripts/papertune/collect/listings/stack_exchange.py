@@ -41,6 +41,8 @@ _HINT = (
     "in place of 300)"
 )
 
+_NAMED = {"question_id", "filter"}  # one of which every item has: questions, answers, filters
+
 
 def list_documents(
     session: PoliteSession, source: StackExchangeSource, year: int, *, refresh: bool = False
@@ -139,7 +141,9 @@ class _Api:
         items = answer.get("items")
         if items is None and following:
             items = []
-        if not isinstance(items, list) or (items and not objects(items)):
+        if not isinstance(items, list) or (
+            items and all(_NAMED.isdisjoint(one) for one in objects(items))
+        ):
             raise SERVICE.no_answer(self._session, url, str(answer))
         if self._session.requests == before:  # it came from the cache
             return answer, items
