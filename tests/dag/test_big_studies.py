@@ -7,7 +7,7 @@ from snakemake_run import snakemake
 NEEDED = {
     "isca": ("!! google/gemma-2-2b-it is gated", "a GPU of 24 GB", "1,144 documents"),
     "research-approach": (
-        "!! research-approach: documents are not here",
+        "!! research-approach: source.path: data/ai-papers: no such folder",
         "a GPU of 32 GB",
         "qwq:32b",
     ),

@@ -115,6 +115,9 @@ def bring(folder, values):
             path.parent.mkdir(parents=True, exist_ok=True)
             row = {"title": "t", "paper_url": f"https://venue.example/{year}", "abstract": "x"}
             path.write_text(json.dumps(row | {"year": year}) + "\n")
+    if source["kind"] == "stack_dump":
+        path.parent.mkdir(parents=True)
+        path.write_text("<posts></posts>")
     if source["kind"] == "pdfs":
         path.mkdir(parents=True)
         (path / "one.pdf").write_bytes(b"%PDF-1.4")

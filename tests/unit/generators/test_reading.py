@@ -170,7 +170,12 @@ def test_an_answer_that_goes_on_behind_its_bracket(form):
         "\n2. The core.",
     ):
         assert said("It has a cache.", rest) == "It has a cache. …", rest
-    for remark in ("\nI hope this helps!", "\n\n**Note:** by me.\n- a\n", "\n2. What is next?", "\n"):
+    for remark in (
+        "\nI hope this helps!",
+        "\n\n**Note:** by me.\n- a\n",
+        "\n2. What is next?",
+        "\n",
+    ):
         assert said("It has a cache.", remark) == "It has a cache."
 
 

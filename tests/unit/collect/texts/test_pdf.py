@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.pdfs import Text, block, centred, write
 
 from papertune.collect.listings.pdf_folder import list_documents
 from papertune.collect.texts.pdf import PdfError, read_pdf
@@ -19,6 +18,7 @@ from papertune.errors import CollectError
 from papertune.records import Document, Rejection
 from papertune.study.settings import Fetching
 from papertune.study.settings.listings import PdfsSource
+from pdfs import Text, block, centred, write
 
 TITLE = "Small Models That Read Two Columns"
 ABSTRACT = (

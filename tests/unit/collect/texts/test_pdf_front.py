@@ -4,12 +4,12 @@ import random
 import textwrap
 
 import pytest
-from tests.pdfs import Picture, Sheet, Text, block, centred, write
 
 from papertune.collect.texts.pdf import PdfError, read_pdf
 from papertune.collect.texts.pdf_front import abstract_of, title_of
 from papertune.collect.texts.pdf_lines import Line
 from papertune.collect.texts.pdf_text import plain
+from pdfs import Picture, Sheet, Text, block, centred, write
 
 TITLE = "Small Models That Read Papers Column by Column"
 ABSTRACT = (
