@@ -104,16 +104,16 @@ class Experiment(Documents):
             by = {judge} if judge else set()
             checks.append((f"models.{name}.training.best_by", by, self.embedders))
             checks.append((f"models.{name}.dataset", writers(model.dataset), generators))
+        for key, names, known in checks:
+            for name in sorted({*names}.difference(known)):
+                some = f"is none of {', '.join(known)}" if known else "is not there, nor any other"
+                raise ValueError(f"{key}: {name!r} {some}{nearest(name, known)}")
         said, metric = self.comparison.model_fields_set, self.comparison.metric
         if "metric" not in said and metric not in self.metrics:
             how = f"add it, or write comparison: {{metric: {self.metrics[0]}}}"
             raise ValueError(
                 f"metrics: models are compared by {metric}, and it is not there; {how}"
             )
-        for key, names, known in checks:
-            for name in sorted({*names}.difference(known)):
-                some = f"is none of {', '.join(known)}" if known else "is not there, nor any other"
-                raise ValueError(f"{key}: {name!r} {some}{nearest(name, known)}")
         check_subsets(self)
         check_test_sets(self)
         check_probes(self)
