@@ -23,6 +23,7 @@ from papertune.study.settings import MODEL_NAME, NAME
 
 
 include: "insides.smk"
+include: "failed_jobs.smk"
 
 
 # Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run

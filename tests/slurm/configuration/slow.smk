@@ -21,6 +21,7 @@ onstart:
 
 
 include: "../../../workflow/rules/insides.smk"
+include: "../../../workflow/rules/failed_jobs.smk"
 include: "../../../workflow/rules/cluster.smk"
 
 

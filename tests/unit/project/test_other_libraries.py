@@ -23,6 +23,7 @@ def test_of_snakemake():
     noted = inspect.getsource(PersistenceBase.finished)
     assert "record.params = params" in noted and "self._write_record(key, record)" in noted
     assert PersistenceBase._clear_cache and PersistenceBase._read_record
+    assert "self.params(outfile)" in inspect.getsource(PersistenceBase.params_changed)
 
 
 def test_of_the_slurm_plugin():

@@ -1,0 +1,106 @@
+# What a run tells of jobs that fail, and notes of them for the next one. No rules; like insides.smk,
+# taken from inside Snakemake.
+import os
+
+from snakemake.logging import logger
+from snakemake.persistence import PersistenceBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from papertune.jobs import failures
+
+# of jobs, by their number: when they began, how Snakemake says that they ended (by thread, before it
+# says of which job), and how they failed
+BEGAN, ENDED, FAILED = {}, {}, {}
+UNNOTED = set()  # that failed, and of which nothing has been noted yet
+
+
+def failed_job(record):
+    """What is known of the job of a record that says that it failed."""
+    job = next(one for one in workflow.dag.jobs if one.jobid == record.jobid)
+    here = workflow.resource_settings.nodes is None or is_local(job.rule)
+    return failures.failure_of(
+        job.rule.name,
+        job.wildcards_dict,
+        record.log,
+        since=BEGAN.get(record.jobid, 0.0),
+        ended=ENDED.pop(record.thread, "") or record.rule_msg or "",
+        here=here,
+    )
+
+
+def tell_failures(record):
+    """A log record; of jobs that failed Snakemake would show shell commands and its own exceptions."""
+    event, said = getattr(record, "event", None), str(record.msg)
+    if event == LogEvent.JOB_INFO:
+        BEGAN[record.jobid] = record.created
+    elif event == LogEvent.JOB_ERROR:
+        UNNOTED.add(record.jobid)
+        FAILED[record.jobid] = failure = failed_job(record)
+        if not failure.said:
+            logger.error(f"\n{failure}")
+    elif event == LogEvent.ERROR and "CalledProcessError" in said:
+        ENDED[record.thread] = said
+        return False
+    elif "Exiting because a job execution failed" in said:
+        return False
+    elif (
+        event == LogEvent.ERROR
+        and "At least one job did not complete successfully" in said
+    ):
+        scheduler = workflow.scheduler
+        last = {
+            job.jobid for job in scheduler.failed
+        }  # others have come to a good end since
+        found = [one for number, one in FAILED.items() if number in last]
+        record.msg = f"\n{failures.summary(found, len(scheduler.remaining_jobs))}"
+    elif event == LogEvent.ERROR:
+        record.msg = failures.of_snakemake(getattr(record, "exception", ""), said)
+    return True
+
+
+HAS_FAILED = "this failed"  # among the params that are noted of a job
+
+
+def note_failures():
+    """Have Snakemake know in the next run which jobs have failed in this one.
+
+    It notes of them what it notes of others, and deletes their results. Where what was made of earlier
+    ones is there, it would find nothing to do.
+    """
+    records = workflow.persistence
+    note = records.finished
+
+    async def finished(job):
+        await note(job)
+        if job.jobid not in UNNOTED:
+            return
+        UNNOTED.discard(job.jobid)  # its next attempt may come to a good end
+        records._clear_cache()
+        for key in map(records._get_key, job.output):
+            if record := records._read_record(key):
+                record.params = [*(record.params or []), HAS_FAILED]
+                records._write_record(key, record)
+
+    records.finished = finished
+
+
+def forget_failures_before_results():
+    """Have Snakemake take what is there for the work of an attempt that came to a good end.
+
+    Results of one that fails are deleted; the next attempt may have ended after its run was killed.
+    """
+    noted = PersistenceBase.params
+
+    def params(records, path):
+        found = noted(records, path)
+        if not found or HAS_FAILED not in found or not os.path.lexists(path):
+            return found
+        return [one for one in found if one != HAS_FAILED]
+
+    PersistenceBase.params = params
+
+
+if workflow.is_main_process:
+    logger.addFilter(tell_failures)
+    forget_failures_before_results()
+    before_first_job(note_failures)
