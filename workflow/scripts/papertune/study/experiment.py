@@ -83,11 +83,13 @@ class Experiment(Documents):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         generators, models = self.generators, self.models
+        metric = self.comparison.metric
+        compared = {metric} if "metric" in self.comparison.model_fields_set else ()
         checks: list[tuple[str, Iterable[str], Collection[str]]] = [
             ("dataset", writers(self.dataset), generators),
             ("test_sets", [one.generator for one in self.sets.values()], generators),
             ("metrics", self.metrics, self.metric_names),
-            ("comparison.metric", {self.comparison.metric}, self.metrics),
+            ("comparison.metric", compared, self.metrics),
             ("comparison.baseline", {self.comparison.baseline} - {""}, models),
             ("export", self.export, self.trained),
             ("filter.questions", writers(self.filter.questions) if self.filter else (), generators),
@@ -108,8 +110,7 @@ class Experiment(Documents):
             for name in sorted({*names}.difference(known)):
                 some = f"is none of {', '.join(known)}" if known else "is not there, nor any other"
                 raise ValueError(f"{key}: {name!r} {some}{nearest(name, known)}")
-        said, metric = self.comparison.model_fields_set, self.comparison.metric
-        if "metric" not in said and metric not in self.metrics:
+        if metric not in self.metrics:
             how = f"add it, or write comparison: {{metric: {self.metrics[0]}}}"
             raise ValueError(
                 f"metrics: models are compared by {metric}, and it is not there; {how}"
