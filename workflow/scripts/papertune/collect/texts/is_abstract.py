@@ -8,7 +8,7 @@ import re
 import regex
 
 from papertune.collect.texts.languages import ELSEWHERE, KEYWORDS, language_of
-from papertune.collect.texts.missing import is_no_text
+from papertune.collect.texts.missing import is_instead, is_no_text
 from papertune.collect.texts.text import letters
 from papertune.sentences import is_spaceless, word_count
 
@@ -189,7 +189,7 @@ def is_abstract(text: str) -> bool:
     # 40 letters of Chinese are a paragraph
     if words < 6 or (len(text) < 40 and words < SHORTEST) or text.startswith(_BULLETS):
         return False
-    if is_no_text(text) or _BLURB.search(text[-60:]):
+    if is_no_text(text) or is_instead(text) or _BLURB.search(text[-60:]):
         return False
     notice = any(
         len(text) < longest and form.search(text[:head]) for longest, head, form in _IN_ITS_PLACE
