@@ -164,7 +164,7 @@ def _candidates(soup: BeautifulSoup, html: str, url: str, news: bool) -> Iterato
     yield publishers.ieee_abstract(html), "publisher:ieee"
     for name, selector in publishers.selectors_of(soup, url, html):
         css, _, attribute = selector.partition("@")
-        found = soup.select(css, limit=5)
+        found = soup.select(css, limit=12)
         if attribute:
             yield from ((str(one.get(attribute, "")), f"publisher:{name}") for one in found)
             continue

@@ -66,7 +66,7 @@ _INSTEAD = re.compile(
     r"(?:withdrawn|retracted)\b(?! from)"
     r"|the (?:publisher|authors?|editors?(?:-in-chief)?|journal) regrets? (?:that|to|an?|the)\b"
     r"|(?:in )?the (?:\w+ ){0,2}version of this (?:article|paper|chapter)\b.{0,60}"
-    r"\b(?:contain|publish|correct|incorrect|revis|error)"
+    r"\b(?:error|mistake|incorrect|wrong|correct|omit|revis|published,? )"
     r"|(?:the|this) article\b[^.]{0,80}\b(?:initially|originally|inadvertently) published with"
     r"|(?:(?:author|publisher) )?(?:correction|erratum|corrigendum|retraction(?: note)?) to:"
     r"|this corrects the article\b)",
