@@ -265,6 +265,7 @@ def text_after(heading: Tag) -> str:
     """The text that follows a heading, up to the next heading of its rank, or of something else."""
     rank = heading.name if heading.name in HEADINGS else "h6"
     parts: list[str] = []
+    labelled = False  # by bold lines, as the parts of a structured abstract are
     for sibling in islice(heading.next_siblings, _MOST_PIECES):
         name = getattr(sibling, "name", None)
         if not name:
@@ -274,9 +275,14 @@ def text_after(heading: Tag) -> str:
             break
         if name == "p" and "ISSN" in (before := "".join(parts)) and len(before) < 600:
             parts = []  # the paper's reference, as SciELO has it before each abstract
-        if heading.name in ("td", "th") and "".join(parts).strip():
-            break  # the cells behind its text say which language it is in
+        is_field = heading.name in ("td", "th") or name == heading.name == "dt"
+        if is_field and "".join(parts).strip():
+            break  # the cells behind its text say which language it is in, or are other fields
         much = sum(map(len, parts)) > _MUCH
+        if name == heading.name and _is_bold(sibling):
+            if much and not labelled:
+                break  # a heading of the same make
+            labelled = True
         heads = [sibling] if name in HEADINGS else sibling.find_all(HEADINGS)
         if any(head.name <= rank or OTHER.match(head.get_text()) for head in heads):
             break
@@ -293,6 +299,12 @@ def text_after(heading: Tag) -> str:
     return _without_last_links("".join(parts))
 
 
+def _is_bold(element: Tag) -> bool:
+    """All that it says is a few words in bold."""
+    bold, said = element.find(["strong", "b"]), short_text(element)
+    return bold is not None and 0 < len(said) <= 60 and short_text(bold) == said
+
+
 def _is_labelled_other(element: Tag, *, much: bool) -> bool:
     """A paragraph that begins with a label: ``Keywords: …``; after an abstract also ``Résumé …``."""
     text = short_text(element)
@@ -301,11 +313,8 @@ def _is_labelled_other(element: Tag, *, much: bool) -> bool:
         if named or LABEL_OF_OTHER.match(text):
             return True
     first = element.find(["strong", "b", "em", "i", "span", "dt"])
-    if (
-        first is None
-        or not _begins(first)
-        or next(iter(element.stripped_strings), "") not in first.get_text()
-    ):
+    start = next(iter(element.stripped_strings), "")
+    if first is None or not _begins(first) or start not in first.get_text():
         return False
     said = short_text(first)
     return bool(LABEL_OF_OTHER.match(said) or (much and _is_another(said)))
