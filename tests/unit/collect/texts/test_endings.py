@@ -93,6 +93,9 @@ Author Keywords: x; y
 Highlights • We read. • It is so.
 Published by Elsevier B.V.
 TL;DR: It is so.
+Competing Interest Statement The authors have declared no competing interest.
+### Competing Interest Statement The authors have declared none. ### Funding Statement It was paid for.
+This article is categorized under: Models > Small Models > Reading
 """
 BEFORE = """
 © 2018 IEEE.
@@ -112,6 +115,8 @@ SENTENCES = """
 Keywords are extracted from each page, and we show that they are few.
 Copyright law has changed since 2001, and we show how this was done.
 Conclusions: It works. Trial registration: NCT0123.
+Conflicts of interest: what they are, and who has them, our scheme can tell.
+Competing interests the editors knew of were few.
 Supplementary data are available at Bioinformatics online.
 Availability: http://x.example/y Contact: a@b.c
 The following keywords: asthma and child were used, and we found that it is so.
@@ -157,6 +162,13 @@ def test_of_several_languages_the_titles_is_taken(title: str, text: str) -> None
     labelled = f"Abstract: {TEXT} Zusammenfassung: {GERMAN} 摘要：{CHINESE}"
     assert own_abstract(labelled.removeprefix("Abstract: "), title) == text
     assert own_abstract(TEXT, title) == TEXT  # there is no other
+
+
+@pytest.mark.parametrize("between", ["/", "//", "|", "***", "---"])
+def test_a_line_between_two_languages_is_no_part_of_either(between: str) -> None:
+    assert own_abstract(f"{GERMAN} {between} {TEXT}", "A small model that reads") == TEXT
+    assert own_abstract(f"{GERMAN} {between} {TEXT}", "Von der Lektüre kleiner Modelle") == GERMAN
+    assert own_abstract(f"{TEXT} {between} {TEXT[:60]}.", "") == f"{TEXT} {between} {TEXT[:60]}."
 
 
 def test_a_quotation_in_another_language_stays() -> None:

@@ -43,6 +43,8 @@ def test_what_is_cut_by_its_last_words():
         assert is_cut(TEXT * 3 + end)
     for end in (" See https://things.example/code", " It takes $O(n)$"):
         assert not is_cut(TEXT * 3 + end)
+    assert not is_cut(f"{TEXT[:150]}. All of it is at https://things.example/code")
+    assert is_cut(f"{TEXT[:150]}. All of it is at https://things.example/co…")
     assert is_cut("…" + TEXT)
 
 

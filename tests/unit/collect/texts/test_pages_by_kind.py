@@ -67,6 +67,8 @@ TEXTS["PARTS"] = (
     "Introduction: It was unknown whether small models gain. Methods: We asked two models about pages. "
     "Results: The models gain eleven points. Summary: Reading helps small models."
 )
+TEXTS["BOLD"] = f"Introduction {TEXTS['EN1']} Methods: {TEXTS['EN2']}"
+TEXTS["LINK"] = f"{TEXTS['EN']} All of it is at https://code.example/x"
 TEXTS["BARE"] = TEXTS["EN"].rstrip(".")
 
 

@@ -11,7 +11,7 @@ only where it is a beginning itself, and never to a section.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 from papertune.collect.texts import markup, publishers
 from papertune.collect.texts.about_page import (
@@ -164,11 +164,17 @@ def _candidates(soup: BeautifulSoup, html: str, url: str, news: bool) -> Iterato
     yield publishers.ieee_abstract(html), "publisher:ieee"
     for name, selector in publishers.selectors_of(soup, url, html):
         css, _, attribute = selector.partition("@")
-        for element in soup.select(css, limit=5):
-            if attribute:
-                yield str(element.get(attribute, "")), f"publisher:{name}"
-            elif not is_elsewhere(element) and not is_headed_other(element):
-                yield markup.inner_text(element), f"publisher:{name}"
+        found = soup.select(css, limit=12)
+        if attribute:
+            yield from ((str(one.get(attribute, "")), f"publisher:{name}") for one in found)
+            continue
+        for run in _in_a_row(found):
+            texts = [
+                markup.inner_text(one)
+                for one in run
+                if not is_elsewhere(one) and not is_headed_other(one)
+            ]
+            yield "\n".join(texts), f"publisher:{name}"
     yield publishers.sciencedirect_abstract(html), "publisher:sciencedirect"
     yield from ((text, "script:json") for text in publishers.abstracts_in_scripts(soup))
     yield from ((content, f"meta:{name}") for name, content in _metas(soup, _ABSTRACTS))
@@ -179,6 +185,17 @@ def _candidates(soup: BeautifulSoup, html: str, url: str, news: bool) -> Iterato
                 yield content, f"meta:{name}"
         yield from publishers.abstracts_in_json_ld(soup)
     yield from ((text, "section") for text in sections(soup, named=not news))
+
+
+def _in_a_row(elements: Iterable[Tag]) -> list[list[Tag]]:
+    """What a selector finds: paragraphs that follow each other are one text."""
+    runs: list[list[Tag]] = []
+    for one in elements:
+        if runs and one.name == "p" and one.find_previous_sibling() is runs[-1][-1]:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    return runs
 
 
 def _are_several(found: list[Found], soup: BeautifulSoup) -> bool:

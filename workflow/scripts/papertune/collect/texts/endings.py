@@ -52,7 +52,7 @@ _LISTS = (
     r"|(?:Online )?(?:DOI|doi) ?:? ?(?=10\.)|https?://(?:dx\.)?doi\.org/10\."
     r"|(?:E-?ISSN|ISSN|ISBN)\b"
     r"|(?:Abstract |Article |PDF |Total |Page )?(?:[Vv]iews?|[Dd]ownloads?|[Hh]its) ?: ?\d"
-    r"|[•·]? ?(?:Highlights|HIGHLIGHTS) ?[:•]|Abbreviations ?[:]"
+    r"|This article is categorized under\b|[•·]? ?(?:Highlights|HIGHLIGHTS) ?[:•]|Abbreviations ?[:]"
 )
 # a few sentences at most
 _RIGHTS = (
@@ -83,6 +83,8 @@ _ANOTHER = (
     r"|(?:Plain[- ][Ll]anguage|PLAIN[- ]LANGUAGE|Lay|LAY|Author|Editorial|Teaser|Graphical|GRAPHICAL"
     r"|Visual|Video)"
     r" (?:[Ss]ummary|SUMMARY|[Aa]bstract|ABSTRACT|[Tt]easer)\b ?[:.—–]?(?= ?[A-Z])"
+    r"|(?:#{2,6} )?(?:Competing|Conflicts? of|Declaration of) [Ii]nterests?(?: [Ss]tatements?)? ?:?"
+    r"(?= (?:(?:The|All) [Aa]uthors?|No|None)\b)|View the full text of this paper in\b"
     r"|Significance [Ss]tatement ?[:.]?(?= ?[A-Z])|Public [Ii]nterest [Ss]tatement\b|Teaser ?:|TL;DR ?:"
     r"|@(?:[Aa]rticle|[Ii]n[Pp]roceedings|[Ii]n[Cc]ollection|[Bb]ook|[Mm]isc|[A-Z]{4,16}) ?\{"
 )

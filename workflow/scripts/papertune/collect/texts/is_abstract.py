@@ -8,7 +8,7 @@ import re
 import regex
 
 from papertune.collect.texts.languages import ELSEWHERE, KEYWORDS, language_of
-from papertune.collect.texts.missing import is_no_text
+from papertune.collect.texts.missing import is_instead, is_no_text
 from papertune.collect.texts.text import letters
 from papertune.sentences import is_spaceless, word_count
 
@@ -189,7 +189,7 @@ def is_abstract(text: str) -> bool:
     # 40 letters of Chinese are a paragraph
     if words < 6 or (len(text) < 40 and words < SHORTEST) or text.startswith(_BULLETS):
         return False
-    if is_no_text(text) or _BLURB.search(text[-60:]):
+    if is_no_text(text) or is_instead(text) or _BLURB.search(text[-60:]):
         return False
     notice = any(
         len(text) < longest and form.search(text[:head]) for longest, head, form in _IN_ITS_PLACE
@@ -199,15 +199,17 @@ def is_abstract(text: str) -> bool:
 
 _BETWEEN_TERMS = re.compile(r" ?[,;，；、،•|｜·・/] ?| [–—-] ")
 _BETWEEN_SPACELESS = re.compile(rf"{_BETWEEN_TERMS.pattern}|\s+")
+_KEYWORDS_LABEL = re.compile(
+    rf"^\W*(?:(?:author |article )?key\s?-?words\b(?: and phrases\b)?|{KEYWORDS}|index terms\b)",
+    re.IGNORECASE,
+)
 
 
 def is_keywords(text: str) -> bool:
     """A list of terms, not sentences."""
-    if re.match(
-        rf"^\W*(?:(?:author |article )?key\s?-?words\b|{KEYWORDS}|index terms\b)",
-        text,
-        re.IGNORECASE,
-    ):
+    label = _KEYWORDS_LABEL.match(text)
+    # "Keywords drive what people find. We …" is prose
+    if label and not (text[label.end() :][1:2].islower() and re.search(r"[.!?]\s+[A-Z]", text)):
         return True
     ways, most = _BETWEEN_TERMS, 3
     if is_spaceless(text):  # there blanks part terms, and only these
@@ -232,19 +234,20 @@ def is_cut(text: str) -> bool:
     end = text[-200:]  # all of a text takes its time
     if _ELLIPSIS.search(end) or text.startswith(("...", "…", "[…]")):
         return True
-    if _ENDS.search(end) or _WITHOUT_MARKS.search(end):
+    if _has_end(end):
         return False
     return 140 <= len(text) <= 330 or len(text) in range(490, 515) or bool(_DANGLING.search(end))
 
 
+def _has_end(text: str) -> bool:
+    """It ends as sentences do, or with an address."""
+    last = text.rpartition(" ")[2]
+    return any(form.search(text) for form in (_ENDS, _WITHOUT_MARKS)) or bool(_ADDRESS.search(last))
+
+
 def is_unfinished(text: str) -> bool:
     """It ends in mid-sentence, at whatever length; an address at its end is an end."""
-    end = (
-        _ENDS.search(text)
-        or _WITHOUT_MARKS.search(text)
-        or _ADDRESS.search(text.rpartition(" ")[2])
-    )
-    return not end or is_cut(text)
+    return not _has_end(text) or is_cut(text)
 
 
 def is_dangling(text: str) -> bool:

@@ -84,6 +84,9 @@ _SMALL = {
 }
 _SMALL_WORDS = {name: frozenset(said.split()) for name, said in _SMALL.items()}
 _QUOTED = re.compile('[„“«"][^„“”«»"]{60,400}[“”»"]')
+_DIVIDED = re.compile(
+    r"(?<=[.!?]) (?:/{1,3}|\|{1,3}|\*{3,9}|[_=—-]{3,9}) (?=[A-ZÀ-ÝА-Я\u0370-\u9fff])"
+)
 # the keywords of the other language, and what this one calls an abstract
 _BEFORE = re.compile(
     rf"^(?:\W*(?:{KEYWORDS}|key ?words)\b.{{0,300}}?[.;)] ?)?\W*(?:abstract|summary|{ABSTRACT})"
@@ -129,7 +132,8 @@ def by_language(text: str) -> list[tuple[str, str]]:
 
     One of a single language is one part. A quotation or a title in another language is no part.
     """
-    text, end, places = flat(text), 0, []
+    whole = flat(text)
+    text, end, places = _DIVIDED.sub(" ", whole), 0, []
     for sentence in sentences(text):
         places.append(end)
         end = text.find(sentence, end) + len(sentence)
@@ -140,7 +144,7 @@ def by_language(text: str) -> list[tuple[str, str]]:
     parts = [(name, text[at:end].strip()) for (name, at), end in zip(starts, ends, strict=True)]
     apart = len(parts) > 1 and len({name for name, _ in parts}) == len(parts)
     if not apart or any(_is_little(part) or language_of(part) != name for name, part in parts):
-        return [(language_of(text), text)]
+        return [(language_of(whole), whole)]
     return [(name, _BEFORE.sub("", part)) for name, part in parts]
 
 

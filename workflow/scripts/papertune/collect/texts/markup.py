@@ -24,7 +24,7 @@ HEADING = re.compile(
     r"^\W*(?:\d+\.?\s+)?(?:(?:(?:author'?s?'?|english|paper|article) )?abstracts?"
     r"|(?:(?:english|paper|article) )?summary"
     rf"|r\s?i\s?a\s?s\s?s\s?u\s?n\s?t\s?o|{ABSTRACT})"
-    r"(?:\s*/\s*\w+|\s*[\[(]\w{2,12}[\])])?\W*$|^dc\.description\.abstract(?:\[\w+\])?\W*$",
+    r"(?:\s*/\s*\w+|\s*[\[(]\w{2,12}[\])]|\s+научной\s+статьи\b.{0,100})?\W*$|^dc\.description\.abstract(?:\[\w+\])?\W*$",
     re.IGNORECASE,
 )
 # summaries of a paper that are none of its abstract: for others than its readers, by others, by machines
@@ -49,8 +49,8 @@ OTHER = re.compile(
     r"|(?:\d{4} )?(?:msc|ams|jel|pacs|udc)\b|keyphrases|significance statement|editor'?s'? (?:note|summary)"
     r"|\d+\.? introduction|i\. introduction|article (?:history|info)|dates?\W*$|received\b"
     r"|supplement(?:al|ary) (?:mater|info)|associated (?:content|data)|funding"
-    rf"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language|{_ASIDE}|teaser\\b"
-    rf"|{_STATEMENT}"
+    rf"|public interest|acknowledge?ments?|copyright|rights|plain[- ]language|{_ASIDE}"
+    rf"|teaser\b|(?:extract|excerpt)\W*$|{_STATEMENT}"
     r"|related\b|recommend|similar\b|cited by|metrics\b|download|export|share\b"
     r"|author(?:s|\b.* information| biograph)|about the authors?|notes?\b|published|doi\b|keywords)",
     re.IGNORECASE,
@@ -94,6 +94,13 @@ _MORE = re.compile(
 )
 
 
+_REFERENCES = re.compile(r"[\[\]\d\s,;–-]+")
+# around what links say, while the lines that hold nothing else are told from prose
+_LINK, _LINK_END = "\ue000", "\ue001"
+_LINKED = re.compile(f"{_LINK}[^{_LINK}{_LINK_END}]*+{_LINK_END}")
+_BESIDE_LINKS = re.compile(r"\W*+(?:\w[\w ]{1,30}:\W*+)?")
+
+
 def parsed(html: str) -> BeautifulSoup:
     """A page as a tree, without what lies deeper in it than any reader can look."""
     with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
@@ -134,8 +141,14 @@ def inner_text(element: Tag) -> str:
     """An element's text as an abstract has it; still with entities escaped.
 
     Without its own heading, scripts, buttons, keywords and all that follows a heading of something
-    else; with the labels of a structured abstract; with each formula once.
+    else; with the labels of a structured abstract; with each formula once;
+    without the numbers of references and links to files below it.
     """
+    return _without_last_links(_lines_of(element))
+
+
+def _lines_of(element: Tag) -> str:
+    """An element's text with a line for each block, in which links are marked."""
     part = copy.copy(element)
     for comment in part.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()
@@ -145,9 +158,15 @@ def inner_text(element: Tag) -> str:
         if is_gone(small):
             continue
         said = short_text(small)
-        is_link = small.name == "a" and HEADING.match(said)
-        if is_link or _MORE.match(said) or (said in ("...", "…") and _goes_on(small)):
-            small.decompose()
+        is_link = small.name == "a"
+        if (is_link and HEADING.match(said)) or _MORE.match(said):
+            small.replace_with(f"{_LINK}{_LINK_END}" if is_link else "")
+        elif said in ("...", "…") and _goes_on(small):
+            small.replace_with(" ")
+    for number in part.find_all("sup"):
+        link = number.find("a", href=True) or number.find_parent("a", href=True)
+        if link and "#" in link["href"] and _REFERENCES.fullmatch(number.get_text()):
+            number.decompose()
     for box in part.find_all(["div", "p", "ul", "section", "dl", "span"], class_=True):
         names = set().union(*map(words_of, box["class"])) if not is_gone(box) else set()
         if names & _BESIDE and not names & _NOT_BESIDE:
@@ -164,9 +183,23 @@ def inner_text(element: Tag) -> str:
                 heading.decompose()  # the title
             elif text:
                 heading.replace_with(f" {label(text)} ")
-    markup = scripts(part.decode_contents())
+    for link in part.find_all("a", href=True):
+        link.insert(0, _LINK)
+        link.append(_LINK_END)
+    markup = scripts(part.decode_contents()).replace("\n", " ")
     # every tag goes here; what is escaped in the text stays escaped until it is cleaned
-    return re.sub(r"<[^>]*+>?", "", BLOCK_TAG.sub(" ", markup))
+    return re.sub(r"<[^>]*+>?", "", BLOCK_TAG.sub("\n", markup))
+
+
+def _without_last_links(text: str) -> str:
+    """A text in one line, without its last lines where these only hold links, each with a label at most."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    while lines and len(lines[-1]) < 100:
+        beside, count = _LINKED.subn("", lines[-1])
+        if not count or not _BESIDE_LINKS.fullmatch(beside):
+            break
+        lines.pop()
+    return " ".join(lines).replace(_LINK, "").replace(_LINK_END, "")
 
 
 def _goes_on(element: Tag) -> bool:
@@ -232,18 +265,24 @@ def text_after(heading: Tag) -> str:
     """The text that follows a heading, up to the next heading of its rank, or of something else."""
     rank = heading.name if heading.name in HEADINGS else "h6"
     parts: list[str] = []
+    labelled = False  # by bold lines, as the parts of a structured abstract are
     for sibling in islice(heading.next_siblings, _MOST_PIECES):
         name = getattr(sibling, "name", None)
         if not name:
-            parts.append(escape(str(sibling), quote=False))
+            parts.append(escape(str(sibling), quote=False).replace("\n", " "))
             continue
         if name in ("footer", "nav"):
             break
         if name == "p" and "ISSN" in (before := "".join(parts)) and len(before) < 600:
             parts = []  # the paper's reference, as SciELO has it before each abstract
-        if heading.name in ("td", "th") and "".join(parts).strip():
-            break  # the cells behind its text say which language it is in
+        is_field = heading.name in ("td", "th") or name == heading.name == "dt"
+        if is_field and "".join(parts).strip():
+            break  # the cells behind its text say which language it is in, or are other fields
         much = sum(map(len, parts)) > _MUCH
+        if name == heading.name and _is_bold(sibling):
+            if much and not labelled:
+                break  # a heading of the same make
+            labelled = True
         heads = [sibling] if name in HEADINGS else sibling.find_all(HEADINGS)
         if any(head.name <= rank or OTHER.match(head.get_text()) for head in heads):
             break
@@ -254,8 +293,16 @@ def text_after(heading: Tag) -> str:
         elif _is_labelled_other(sibling, much=much):
             break
         elif not is_links(sibling):
-            parts += [" " * bool(BLOCK_TAG.match(f"<{name}>")), inner_text(sibling)]
-    return "".join(parts)
+            is_block, is_link = BLOCK_TAG.match(f"<{name}>"), name == "a" and sibling.get("href")
+            text = f"{_LINK}{_lines_of(sibling)}{_LINK_END}" if is_link else _lines_of(sibling)
+            parts.append(f"\n{text}\n" if is_block else text)
+    return _without_last_links("".join(parts))
+
+
+def _is_bold(element: Tag) -> bool:
+    """All that it says is a few words in bold."""
+    bold, said = element.find(["strong", "b"]), short_text(element)
+    return bold is not None and 0 < len(said) <= 60 and short_text(bold) == said
 
 
 def _is_labelled_other(element: Tag, *, much: bool) -> bool:
@@ -266,11 +313,8 @@ def _is_labelled_other(element: Tag, *, much: bool) -> bool:
         if named or LABEL_OF_OTHER.match(text):
             return True
     first = element.find(["strong", "b", "em", "i", "span", "dt"])
-    if (
-        first is None
-        or not _begins(first)
-        or next(iter(element.stripped_strings), "") not in first.get_text()
-    ):
+    start = next(iter(element.stripped_strings), "")
+    if first is None or not _begins(first) or start not in first.get_text():
         return False
     said = short_text(first)
     return bool(LABEL_OF_OTHER.match(said) or (much and _is_another(said)))

@@ -59,6 +59,19 @@ _NOTICE = re.compile(
     r"|(?:published|submitted) version",
     re.IGNORECASE,
 )
+# of what became of the paper, and its first words for want of an abstract
+_INSTEAD = re.compile(
+    r"\W*(?:in lieu of an abstract"
+    r"|this (?:paper|article|submission|manuscript|preprint|chapter) (?:has been|was|is) (?:\w+ )?"
+    r"(?:withdrawn|retracted)\b(?! from)"
+    r"|the (?:publisher|authors?|editors?(?:-in-chief)?|journal) regrets? (?:that|to|an?|the)\b"
+    r"|(?:in )?the (?:\w+ ){0,2}version of this (?:article|paper|chapter)\b.{0,60}"
+    r"\b(?:error|mistake|incorrect|wrong|correct|omit|revis|published,? )"
+    r"|(?:the|this) article\b[^.]{0,80}\b(?:initially|originally|inadvertently) published with"
+    r"|(?:(?:author|publisher) )?(?:correction|erratum|corrigendum|retraction(?: note)?) to:"
+    r"|this corrects the article\b)",
+    re.IGNORECASE,
+)
 _UNTITLED = re.compile(
     r"none|untitled|no title(?: (?:available|provided|given|found))?|title not available|ohne titel"
     r"|kein titel|sans titre|sin título|sem título|[?？]+|без названия|无标题|無題|제목 ?없음",
@@ -77,6 +90,11 @@ def is_missing(text: str) -> bool:
 def is_no_text(text: str) -> bool:
     """Whether an abstract only says that there is none; also what is empty."""
     return _fits(_UNKNOWN, text) or _fits(_NONE, text) or _fits(_NOTICE, text)
+
+
+def is_instead(text: str) -> bool:
+    """Whether what stands for an abstract is a notice about the paper, or the paper's beginning."""
+    return _INSTEAD.match(text) is not None
 
 
 def is_no_title(text: str) -> bool:

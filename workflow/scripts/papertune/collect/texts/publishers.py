@@ -18,8 +18,8 @@ from papertune.collect.texts.text import clean, letters, words
 # At the end stand names that no other kind of page has (a mark to look for first): for mirrors, proxies
 # and pages saved without their address.
 _TABLE = r"""
-acm.org acm sagepub.com sage science.org science pnas.org pnas: section#abstract [role=paragraph] ||
-    section#abstract || .abstractSection.abstractInFull || .hlFld-Abstract
+acm.org acm sagepub.com sage science.org science pnas.org pnas: section#abstract ||
+    .abstractSection.abstractInFull || .hlFld-Abstract
 ieee.org ieee: .abstract-text [xplmathjax] || .abstract-text .u-mb-1 > div
 springer.com springer: #Abs1-content || section[data-title=Abstract] || section.Abstract ||
     section#Abs1 || .abstract-content
