@@ -265,6 +265,13 @@ def test_a_name_that_is_not_utf_8_costs_its_file(tmp_path):
     assert rejection.reason == "unreadable" and "rename it" in rejection.detail
 
 
+def test_a_link_to_a_file_that_is_not_there_is_told(tmp_path):
+    (tmp_path / "a.pdf").symlink_to(tmp_path / "annex" / "key")
+    [rejection] = listed(str(tmp_path))
+    assert (rejection.key, rejection.reason) == (str(tmp_path / "a.pdf"), "unreadable")
+    assert "No such file" in rejection.detail
+
+
 def test_folders_by_year(tmp_path):
     for year in (2020, 2021):
         (tmp_path / str(year)).mkdir()

@@ -96,7 +96,7 @@ def test_an_abstract_without_a_heading(tmp_path, given):
 
 def test_an_abstract_in_bold_before_the_text(tmp_path):
     said = f"{ABSTRACT} {prose('lead', count=50)}"
-    lead = block(said, 40, 640, 256, 8.5, "bold")
+    lead = block(f"{said}1–3", 40, 640, 256, 8.5, "bold")
     body = block(prose("body"), 40, lead[-1].y - 10.2, 256, 8.5)
     first: Sheet = [
         Text(40, 765, 26, "sans", "LETTER"),
@@ -123,7 +123,7 @@ def beside() -> Sheet:
     return [
         Text(210, 740, 8, "roman", "Contents lists available at NowhereDirect"),
         *centred("Journal of Made-up Things", 715, 18),
-        Text(200, 690, 8, "roman", "journal homepage: www.example.org/jmt"),
+        Text(225, 690, 8, "roman", "journal homepage: www.example.org/jmt"),
         Text(40, 650, 13.5, "roman", "Small Models That Read Papers Column"),
         Text(40, 633, 13.5, "roman", "by Column"),
         Text(40, 605, 10.5, "roman", "Anna Author a,*, Ben Writer b"),
@@ -176,6 +176,78 @@ def engineers() -> Sheet:
     ]
 
 
+def history() -> Sheet:
+    """The box of history and keywords right of the abstract, under lines that begin anywhere."""
+    notices = (
+        "ARTICLE HISTORY",
+        "Received 3 March 2019",
+        "Accepted 2 July 2019",
+        "KEYWORDS",
+        "Models; order of columns;",
+        "layout; papers",
+    )
+    return [
+        Text(40, 765, 8, "italic", "NOWHERE STUDIES 2020, VOL. 12, NO. 3, 44–61"),
+        *block(TITLE, 40, 720, 500, 17, "bold"),
+        Text(40, 660, 10, "roman", "Anna Author and Ben Writer"),
+        Text(40, 630, 8, "bold", "ABSTRACT"),
+        *block(ABSTRACT, 40, 618, 350, 9),
+        *[Text(430, 630 - 10 * row, 8, "roman", line) for row, line in enumerate(notices)],
+        Text(40, 500, 11, "bold", "Introduction"),
+        *down_to(60, block(prose("body"), 40, 480, 530, 10)),
+    ]
+
+
+def reviewed() -> Sheet:
+    """Many notices beside the title, a DOI above, affiliations with numbers, and no heading."""
+    notices = textwrap.wrap(
+        "Edited by: Eva Reader, University of Somewhere Reviewed by: Ian Stone, School of Nowhere Field: "
+        "Article submitted to Made-up Models, a section of the journal Papers in Nowhere "
+        "Received: 3 March 2019 Accepted: 2 July 2019 Citation: Author A and Writer B (2019) Small",
+        24,
+    )
+    return [
+        Text(470, 765, 8, "sans", "ORIGINAL RESEARCH"),
+        Text(470, 745, 8, "sans", "doi: 10.9999/nowhere.2019.1"),
+        Text(200, 715, 20, "bold", "Small Models That Read Papers"),
+        Text(200, 691, 20, "bold", "Column by Column"),
+        Text(200, 660, 10, "italic", "Anna Author 1* and Ben Writer 2"),
+        *block("1 Texts Group, School of Papers, Town, Nowhere, 2 Papers, Inc.", 200, 640, 370, 8),
+        *block(ABSTRACT, 200, 600, 370, 9),
+        Text(200, 520, 9, "bold", "Keywords: models, columns, layout"),
+        *[Text(40, 660 - 9 * row, 7, "sans", line) for row, line in enumerate(notices)],
+        Text(200, 490, 11, "bold", "INTRODUCTION"),
+        *down_to(60, block(prose("body"), 200, 470, 370, 10)),
+    ]
+
+
+def drawn() -> Sheet:
+    """The picture of a paper on a page before it, and the journal in larger type than the title."""
+    return [
+        Text(40, 740, 20, "bold", "Graphical Abstract"),
+        *centred("Nordic Journal of Papers", 700, 20),
+        *block(TITLE, 40, 650, 530, 14, "bold"),
+        Text(40, 620, 10, "roman", "Anna Author and Ben Writer"),
+        Text(40, 590, 10, "bold", "Abstract"),
+        *block(ABSTRACT, 40, 570, 530, 10),
+        Text(40, 490, 11, "bold", "1. Introduction"),
+        *down_to(60, block(prose("body"), 40, 470, 530, 10)),
+    ]
+
+
+def series() -> Sheet:
+    """The title once more between the heading and the abstract, which addresses follow."""
+    return [
+        *centred("DISCUSSION PAPER SERIES", 740, 20),
+        Text(40, 690, 13, "bold", "ABSTRACT"),
+        *block(f"{TITLE}*", 40, 660, 530, 16, "bold"),
+        *block(ABSTRACT, 40, 610, 530, 10),
+        Text(40, 530, 10, "roman", "Anna Author"),
+        Text(40, 518, 10, "roman", "University of Somewhere"),
+        Text(40, 506, 10, "roman", "anna@somewhere.example"),
+    ]
+
+
 def labelled() -> Sheet:
     """The kind of article and the dates above, the rest in one column."""
     return [
@@ -225,7 +297,13 @@ def capitals() -> Sheet:
     ]
 
 
-@pytest.mark.parametrize("first", [beside, margin, engineers, labelled, uniform, capitals])
+@pytest.mark.parametrize(
+    "first",
+    [
+        *(beside, margin, engineers, history, reviewed, drawn, series),
+        *(labelled, uniform, capitals),
+    ],
+)
 def test_titles_and_abstracts_of_several_houses(tmp_path, first):
     title, abstract, _ = read(tmp_path, first())
     assert title.lower() == TITLE.lower()
@@ -351,6 +429,38 @@ def test_a_note_is_no_abstract(tmp_path, note):
     assert read(tmp_path, first)[:2] == (TITLE, "")
 
 
+def test_of_two_paragraphs_without_a_heading_none_is_taken_alone(tmp_path):
+    first: Sheet = [
+        *centred(TITLE, 720, 18, "bold"),
+        *centred("Anna Author", 690, 11),
+        *block(ABSTRACT, 50, 650, 500),
+        *block(f"{ABSTRACT} {prose('more', count=50)}", 62, 570, 488),
+        Text(50, 470, 10, "roman", "Keywords: models, columns"),
+        *columns(440),
+    ]
+    assert read(tmp_path, first)[:2] == (TITLE, "")
+
+
+@pytest.mark.parametrize("heading", ["ZUSAMMENFASSUNG", "Zusammenfassung"])
+def test_abstracts_beside_each_other_are_two(tmp_path, heading):
+    first: Sheet = [
+        *centred("Kleine Modelle, die Aufsätze Spalte für Spalte lesen", 730, 16, "bold"),
+        *centred("Anna Author", 700, 10),
+        Text(50, 670, 10, "bold", heading),
+        *block(GERMAN, 50, 658, 246),
+        Text(316, 670, 10, "bold", "ABSTRACT"),
+        *block(ABSTRACT, 316, 658, 246),
+        Text(50, 480, 11, "bold", "Einleitung"),
+        *down_to(60, block(prose("eins", GERMAN_WORDS, 3000), 50, 460, 500)),
+    ]
+    assert read(tmp_path, first, more=())[1] == GERMAN
+
+
+def test_a_page_before_the_first_may_be_blank(tmp_path):
+    found = read(tmp_path, [], more=[uniform(), *MORE])
+    assert found[:2] == (TITLE, ABSTRACT)
+
+
 def test_a_letter_without_an_abstract_has_none(tmp_path):
     first: Sheet = [
         *centred(TITLE, 720, 18, "bold"),
@@ -392,6 +502,10 @@ def test_a_thesis_has_its_abstract_after_other_pages(tmp_path):
             "\n\n2010 Mathematics Subject Classification: 60K35\n\n1. Introduction",
         ),
         ("Abstract. ", "\n\nReceived: 3 March 2020\n\nIntroduction"),
+        ("Abstract\n\n", "\n\n2010 AMS Classification: 60K35\n\n1 Introduction"),
+        ("Abstract\n\n", " Unified Astronomy Thesaurus concepts: Galaxies (573); Stars (9)\n\n1."),
+        ("Abstract. ", "\n\nMots-clefs. modèles, colonnes\n\nIntroduction"),
+        ("Abstract\n\n", "\n\nAnna Author Department of Texts anna@example.org\n\n1 Introduction"),
         ("Abstract\n\n", "\n\n∗ Corresponding author: anna@example.org\n\nPACS: 01.30.−y"),
         (
             "Contents\n\nAbstract . . . . . . . 3\n\nAbstract\n\n",

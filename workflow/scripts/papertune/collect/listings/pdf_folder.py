@@ -67,7 +67,7 @@ def _files(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
         folder = Path(os.path.dirname(re.split(r"[*?[]", pattern)[0]) or ".")
         found = [Path(name) for name in glob.glob(pattern, recursive=True)]
     # some systems leave companions of files behind: ._paper.pdf
-    files = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+    files = sorted(path for path in found if not path.is_dir() and not path.name.startswith("."))
     if not files:
         here = Path(pattern).is_dir() or glob.has_magic(pattern)
         raise CollectError(
@@ -85,9 +85,10 @@ class _Read:
     def __init__(self, files: list[Path]) -> None:
         self.papers: dict[str, list[tuple[str, Path]]] = {}
         self.twins: dict[Path, Path] = {}
-        sizes = Counter(path.stat().st_size for path in files)
+        there = [path for path in files if path.is_file()]  # links may lead nowhere
+        sizes = Counter(path.stat().st_size for path in there)
         first: dict[str, Path] = {}
-        for path in sorted(files, key=lambda one: (len(str(one)), one)):
+        for path in sorted(there, key=lambda one: (len(str(one)), one)):
             if sizes[path.stat().st_size] < 2:
                 continue
             with suppress(OSError), path.open("rb") as stream:

@@ -18,7 +18,7 @@ KEYWORDS = (
     r"|avainsanat|asiasanat|λέξεις[- ]κλειδιά|(?:ال)?كلمات (?:ال)?مفتاحية|الكلمات الدالة"
     r"|کلید[ \u200c]?واژه|מילות מפתח|मुख्य शब्द|कुंजी ?शब्द|từ khóa|คำสำคัญ"
     r"|anahtar (?:kelimeler|sözcükler)|nøkkelord|nyckelord|trefwoorden|palabras clave"
-    r"|palavras[- ]chave|mots[- ]clés|parole chiave|słowa kluczowe|klíčová slova|kulcsszavak"
+    r"|palavras[- ]chave|mots[- ]cl[eé]f?s|parole chiave|słowa kluczowe|klíčová slova|kulcsszavak"
     r"|schlüssel(?:wörter|begriffe)|schlagwörter"
 )
 

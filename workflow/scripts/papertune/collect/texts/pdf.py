@@ -118,7 +118,7 @@ def read_pdf(
     _check(pages, path)
     lines = without_furniture([page.lines for page in kept])
     text = paragraphs(without_references(lines))
-    first = [line for line in lines if line.page == len(pages) - len(kept)]
+    first = [line for line in lines if line.page == lines[0].page]  # pages before it may be blank
     title = title_of(named, first) or title_of(named, pages[0].lines)
     if is_garbled(text):
         what = (

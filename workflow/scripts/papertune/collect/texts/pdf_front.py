@@ -8,6 +8,7 @@ of a manuscript, and the keywords or the introduction; or it is set in bold befo
 import re
 from collections import Counter
 from collections.abc import Iterator
+from heapq import nlargest
 from itertools import groupby, pairwise, zip_longest
 
 from papertune.collect.texts.endings import own_abstract
@@ -26,7 +27,7 @@ _ABSTRACT = re.compile(
     r"|(?:^|\n)[ \t]*(?:A B S T R A C T|S U M M A R Y|a b s t r a c t|S Y N O P S I S)\s*+[:.]?\s*+"
     rf"|(?:^|\n)[ \t]*[\[【〔（(]?(?i:{ABSTRACT})(?:[\]】〕）)]|[ \t]*+[:：.—–][ \t.—–-]*+|[ \t]*+\n)\s*"
     # in bold before the first sentence
-    r"|(?:^|\n)(?:Zusammenfassung|Kurzfassung|Résumé|Resumen|Resumo|Riassunto|Sommario|Samenvatting"
+    r"|(?:^|\n)(?i:Zusammenfassung|Kurzfassung|Résumé|Resumen|Resumo|Riassunto|Sommario|Samenvatting"
     r"|Sammendrag|Sammanfattning|Streszczenie|Аннотация) (?=[A-ZÀ-ÞА-Я])"
 )
 _INTRODUCTION = (
@@ -36,8 +37,8 @@ _INTRODUCTION = (
 )
 _TERMS = (
     rf"(?:(?:author )?key\s?-?words?\b|[\[【〔（(]?(?:{KEYWORDS})"
-    r"|index terms\b|ccs concepts\b|categories and subject\b|general terms\b"
-    r"|(?:PACS|MSC|JEL|AMS|UDC)\b|(?:(?:19|20)\d\d )?(?:AMS |mathematics )?subject classification)"
+    r"|index terms\b|ccs concepts\b|categories and subject\b|general terms\b|unified astronomy thesaurus\b"
+    r"|(?:(?:19|20)\d\d )?(?:(?:PACS|MSC|JEL|AMS|UDC)\b|(?:mathematics )?subject classification))"
 )
 _ABSTRACT_ENDS = re.compile(
     rf"(?<!\s)[^\S\n]*+\n\s*+(?:{_TERMS}|{_INTRODUCTION}|(?-i:\d\.?(?:\d\.?)? [A-ZÀ-Þ][\w ]{{2,60}}\n)"
@@ -50,7 +51,9 @@ _ABSTRACT_ENDS = re.compile(
     re.IGNORECASE,
 )
 # what stands below an abstract that has no heading
-_CLOSES = re.compile(rf"(?:{_TERMS}|{_INTRODUCTION}|doi ?:|https?://(?:dx\.)?doi\.org)", re.I)
+_CLOSES = re.compile(rf"{_TERMS}|{_INTRODUCTION}|doi ?:|https?://(?:dx\.)?doi\.org", re.I)
+# and what of it stands above one, too: an address, or the first affiliation
+_OPENS = re.compile(r"doi ?:|https?://|1\W? ?(?!introduction)[^,.]{3,80},", re.I)
 _CLOSES_INSIDE = re.compile(r"(?<=[.!?]) (?:PACS|Key ?words|Keywords|MSC|CCS) ?[\w ]{0,12}:", re.I)
 # the dates of a manuscript, above one that has none
 _DATED = re.compile(
@@ -67,7 +70,8 @@ _NOTE = re.compile(
     r"|accepted (?:for|by|to)|published|\d* ?(?:department|dept|school|faculty|institute?|university|college"
     r"|laborator)\w*\b.{0,80},|acknowledge?ments?|how to cite|cite (?:this|as)|citation:|editors?:"
     r"|academic editor|received\b|keywords?\b|contents\b|table of contents|figure \d|fig\. ?\d|table \d"
-    r"|dedicated to|downloaded|[∗*†‡§¶]|\(?some figures)",
+    r"|dedicated to|downloaded|[∗*†‡§¶]|\(?some figures)"
+    r"|^(?:[^@.!?]|[.!?](?! )){1,150}+@\w",  # an address, before any sentence
     re.IGNORECASE,
 )
 _NO_TITLE = re.compile(
@@ -84,9 +88,11 @@ _BANNER = re.compile(
     r"|mini|data|open|discussion|working|white|position|conference|workshop|feature|featured)[ -]?)*"
     r"(?:research|articles?|papers?|letters?|reports?|communications?|reviews?|perspectives?|contributions?"
     r"|notes?|commentary|comment|manuscript|access|original|preprint|draft|survey|analysis|editorial"
-    r"|viewpoint|correspondence)|(?:ph\.?d\.?|doctoral|master(?:'s|’s|s)?|bachelor(?:'s|’s|s)?)? ?"
-    r"(?:thesis|dissertation)|diplomarbeit|masterarbeit|bachelorarbeit|seminararbeit|dissertation"
-    r"|(?:table of )?contents|inhaltsverzeichnis|abstract|summary|introduction|image|logo|check for updates"
+    r"|viewpoint|correspondence)(?: series)?"
+    r"|(?:ph\.?d\.?|doctoral|master(?:'s|’s|s)?|bachelor(?:'s|’s|s)?)? ?(?:thesis|dissertation)"
+    r"|diplomarbeit|masterarbeit|bachelorarbeit|seminararbeit|dissertation|(?:table of )?contents"
+    r"|inhaltsverzeichnis|(?:graphical )?abstract|highlights|summary|introduction|image|logo"
+    r"|check for updates"
     r"|proceedings|(?:author )?accepted manuscript|tesi di (?:laurea|dottorato).{0,20}|t e s i s)\W*+$"
     r"|^\W*+(?:arxiv:|https?:|www\.|doi\b|10\.\d{4,}|issn\b|isbn\b|vol(?:ume|\.)? ?\d|contents lists"
     r"|available online|journal homepage|draft version|typeset using|downloaded|[\w.+-]++@"
@@ -96,9 +102,11 @@ _BANNER = re.compile(
     r"|physics letters|lecture notes|frontiers in|advances in|ieee (?:transactions|access|journal)|plos"
     r"|nature [a-z]+$|scientific reports|bmc) ?(?:of|in|on|for|de|für|[a-z]+)?\b.{0,60}?"
     r"(?:[\s(,]\d{1,4}|\b[a-z]$|$))"
+    r"|^(?-i:(?:[A-Z][a-z]+ ){1,2}Journal (?:of|for|on) [A-Z][\w &-]{3,50}$)"
     r"|^[A-Z]{2,12}(?: ?\d{2,4})?[-–]?[\dX]{3,8}(?:[-–][\dX]{1,6})?$|^\W*+\d[\d\s/.:–-]*$|^(?:1|I)\.? [A-Z]"
     r"|^(?:the )?(?:\d+(?:st|nd|rd|th)|proceedings|(?:ieee|acm|annual|international|european)\b.{0,60}"
     r"(?:conference|congress|symposium|workshop))\b"
+    r"|(?:\. ?){5}"  # in a table of contents
     r"|\b(?:january|february|march|april|may|june|july|august|september|october|november|december) \d{1,2}"
     r"(?:[–-]\d{1,2}|[–-] ?[a-z]{3,9} \d{1,2})?,? (?:19|20)\d\d\b",
     re.IGNORECASE,
@@ -134,7 +142,9 @@ def _titles(lines: list[Line]) -> Iterator[str]:
     """What may be the title, the likeliest first: larger than the text, else in bold above it."""
     upper = [line for line in lines if sum(char.isalpha() for char in line.text) >= 2]
     usual = _usual(upper)
-    upper = upper[: max(12, len(upper) // 3)]
+    # what stands beside a title may come before it
+    highest = nlargest(max(12, len(upper) // 3), (line.bottom for line in upper))
+    upper = [line for line in upper if line.bottom >= highest[-1]]
     blocks: list[list[Line]] = []
     for line in upper:
         if not blocks or not _goes_on(blocks[-1], line):
@@ -207,12 +217,15 @@ def abstract_of(text: str, title: str = "") -> str:
     for start, after in zip_longest(starts, starts[1:]):
         most = start.end() + _LONGEST + 2_000
         rest = text[start.end() : min(after.start() if after else most, most)]
+        opening, _, more_of_it = rest.partition("\n\n")
+        if letters(opening) == letters(title):
+            rest = more_of_it
         end = _ABSTRACT_ENDS.search(rest)
         whole = end.start() if end else len(rest) if after else _LONGEST + 1
         body = rest[:whole] if whole <= _LONGEST else rest.split("\n\n")[0]
         head, *more = body.split("\n\n")
         body = "\n\n".join([head, *(part for part in more if not _NOTE.search(part))])
-        abstract = _NOTE_MARK.sub("", own_abstract(clean(body), title))
+        abstract = _own(body, title)
         listed = re.match(r"[\d. ]+$|.{0,60}(?:\. ?){5}", abstract)  # a table of contents
         if is_abstract(abstract) and not listed and letters(abstract) != letters(title):
             found.append(abstract)
@@ -225,6 +238,14 @@ def abstract_of(text: str, title: str = "") -> str:
     )
 
 
+_NOTE_MARK = re.compile(r"(?<=[^\W\d_][.!?]) ?\d{1,2}(?:[,–-]\d{1,2}){0,5}$")
+
+
+def _own(text: str, title: str = "") -> str:
+    """An abstract by itself, without the mark of a note or a reference at its end."""
+    return _NOTE_MARK.sub("", own_abstract(clean(text), title))
+
+
 def lead_of(lines: list[Line]) -> str:
     """The abstract on a first page that has no heading for it; else an empty string."""
     # running heads of the first page alone
@@ -232,26 +253,33 @@ def lead_of(lines: list[Line]) -> str:
     return _without_heading(paragraphs(lines).split("\n\n")) or _in_bold(lines)
 
 
-_NOTE_MARK = re.compile(r"(?<=[^\W\d_][.!?]) ?\d{1,2}$")
-
-
 def _without_heading(parts: list[str]) -> str:
     """The paragraph below the dates or above the keywords, the classification or the introduction."""
-    end = next((at for at, part in enumerate(parts) if at and _CLOSES.match(part)), None)
+    prose = next((at for at, part in enumerate(parts) if _is_lead(_own(part), 120)), len(parts))
+    end = next(
+        (
+            at
+            for at, part in enumerate(parts)
+            if at and _CLOSES.match(part) and (at > prose or not _OPENS.match(part))
+        ),
+        None,
+    )
     for at, part in enumerate(parts[1 : len(parts) if end is None else end], 1):
         below_dates = bool(_DATED.search(parts[at - 1][-300:]))
         inside = _CLOSES_INSIDE.search(part)
         said = clean(part[: inside.start()] if inside else part)
-        if below_dates and end and not inside:  # it may have parts
+        if below_dates and end and not inside and len(part) > 120:  # it may have parts
             said = clean(" ".join(one for one in parts[at:end] if not _NOTE.search(one)))
         if (below_dates or inside) and _is_lead(said, 120):
             return own_abstract(said, "")
-    for part in reversed(parts[1:end] if end else []):
-        if _NOTE.search(part) or len(part) < 60:
-            continue
-        said = own_abstract(clean(part), "")
-        return said if _is_lead(said, 200) else ""
-    return ""
+    before = (
+        [_own(part) for part in parts[1:end] if len(part) >= 60 and not _NOTE.search(part)]
+        if end
+        else []
+    )
+    # of several paragraphs the last is a part, or the text
+    alone = not any(_is_lead(part, 120) for part in before[:-1])
+    return before[-1] if before and alone and _is_lead(before[-1], 200) else ""
 
 
 def _is_lead(text: str, shortest: int) -> bool:
@@ -279,7 +307,7 @@ def _in_bold(lines: list[Line]) -> str:
     ]
     for (bold, run), (_, after) in pairwise(runs):
         leads = [line for line in run if line.size < 1.3 * after[0].size] if bold else []
-        said = own_abstract(clean(joined([line.text for line in leads])), "")
+        said = _own(joined([line.text for line in leads]))
         if _is_lead(said, 250):
             return said
     return ""

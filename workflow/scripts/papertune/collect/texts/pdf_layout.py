@@ -17,6 +17,7 @@ from papertune.collect.texts.pdf_lines import Line, Style, is_bold, shape, usual
 
 # character, left, bottom, right, top, style
 Letter = tuple[str, float, float, float, float, Style]
+_ENDED = re.compile(r"[.?!][\d,–-]{0,9}$")  # with the marks of references
 _NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\d+)?\W*", re.I)
 
 
@@ -25,7 +26,7 @@ def lines_of(letters: Iterable[Letter], page: int, width: float, height: float) 
     pieces = _without_line_numbers(_pieces(letters, page))
     usual, lines = usual_size(pieces), []
     for place, part in enumerate(
-        _beside(pieces) if page < 2 else [pieces]
+        _beside(pieces, width) if page < 2 else [pieces]
     ):  # the first may be a cover
         for at, column in enumerate(_columns(part, width)):
             found = list(_spaced(_rows(column)))
@@ -87,44 +88,56 @@ def _without_line_numbers(pieces: list[Line]) -> list[Line]:
     return [piece for piece in pieces if id(piece) not in dropped]
 
 
-def _beside(pieces: list[Line]) -> list[list[Line]]:
-    """A page's pieces as what is above, left and right in, and below the box that an abstract shares with
-    its history and keywords, the authors, or notices in the margin; all as one where there is none.
+def _beside(pieces: list[Line], width: float) -> list[list[Line]]:
+    """A page's pieces as what is above, beside and in, and below the box that an abstract shares with its
+    history and keywords, the authors, or notices in the margin; all as one where there is none.
 
-    The right part is prose and wider; the lines of the two need not stand on the same height.
+    One part is prose and wider, unless the text below has one column and the box two abstracts; the
+    lines of the two need not stand on the same height.
     """
-    starts = Counter(round(piece.left / 2) for piece in pieces if len(piece.text) >= 30)
-    for start, often in starts.most_common(6):  # columns of the text below have more
-        edge = 2 * start - 3
-        right = [
-            piece for piece in pieces if edge <= piece.left < edge + 30 and len(piece.text) >= 30
-        ]
-        if often < 3 or sum(len(piece.text) for piece in right) < 200:
-            continue
-        top, bottom = max(piece.top for piece in right), min(piece.bottom for piece in right)
-        size = right[0].size
-        for piece in sorted(pieces, key=lambda one: one.bottom):  # its heading
-            if edge <= piece.left < edge + 6 and 0 < piece.bottom - top < 2.5 * size:
-                top = piece.top
-        inside = [
-            piece
-            for piece in pieces
-            if bottom - 2 * size < (piece.bottom + piece.top) / 2 < top + 1
-        ]
-        left = [piece for piece in inside if piece.right < edge]
-        right = [piece for piece in inside if piece.left >= edge]
-        if len(left) + len(right) < len(inside) or len(left) < 2:
-            continue
-        lowest = min(left, key=lambda one: one.bottom)
-        for piece in sorted(pieces, key=lambda one: -one.bottom):  # it may go on farther
-            if piece.right < edge and 0 < lowest.bottom - piece.bottom < 1.6 * lowest.size:
-                left.append(lowest := piece)
-        words = sum(len(piece.text) for piece in left)
-        if words >= max(60, 8 * len(left)) and _width(left) < 0.75 * _width(right):
-            rest = [piece for piece in pieces if piece not in left and piece not in right]
-            above = [piece for piece in rest if piece.bottom > (top + bottom) / 2]
-            return [above, left, right, [piece for piece in rest if piece not in above]]
+    single = _gutter(pieces, width) is None
+    for shortest in (30, 1):  # prose on the right, notices on the right
+        starts = Counter(round(piece.left / 2) for piece in pieces if len(piece.text) >= shortest)
+        for start, often in starts.most_common(6):  # columns of the text below have more
+            edge = 2 * start - 3
+            left, right = _sides(pieces, edge, shortest) if often >= 3 else ([], [])
+            narrow, wide = (left, right) if shortest > 1 else (right, left)
+            words, prose = (
+                sum(len(piece.text) for piece in side if len(piece.text) >= least)
+                for side, least in ((narrow, 1), (wide, 30))
+            )
+            if len(narrow) < 2 or prose < 200 or words < max(60, 8 * len(narrow)):
+                continue
+            if _width(narrow) < 0.75 * _width(wide) or (single and shortest > 1 and words >= 200):
+                rest = [piece for piece in pieces if piece not in left and piece not in right]
+                middle = (max(one.top for one in right) + min(one.bottom for one in right)) / 2
+                above = [piece for piece in rest if piece.bottom > middle]
+                return [above, narrow, wide, [piece for piece in rest if piece not in above]]
     return [pieces]
+
+
+def _sides(pieces: list[Line], edge: float, shortest: int) -> tuple[list[Line], list[Line]]:
+    """What stands left and right of an edge, as high as the lines that begin there; nothing where a line
+    crosses it.
+    """
+    lines = [one for one in pieces if edge <= one.left < edge + 6 and len(one.text) >= shortest]
+    top, bottom = max(one.top for one in lines), min(one.bottom for one in lines)
+    size = lines[0].size
+    for piece in sorted(pieces, key=lambda one: one.bottom):  # its heading, an indented first line
+        if edge <= piece.left < edge + 30 and 0 < piece.bottom - top < 2.5 * size:
+            top = piece.top
+    inside = [
+        piece for piece in pieces if bottom - 2 * size < (piece.bottom + piece.top) / 2 < top + 1
+    ]
+    left = [piece for piece in inside if piece.right < edge]
+    right = [piece for piece in inside if piece.left >= edge]
+    if not left or len(left) + len(right) < len(inside):
+        return [], []
+    lowest = min(left, key=lambda one: one.bottom)
+    for piece in sorted(pieces, key=lambda one: -one.bottom):  # it may go on farther
+        if piece.right < edge and 0 < lowest.bottom - piece.bottom < 1.6 * lowest.size:
+            left.append(lowest := piece)
+    return left, right
 
 
 def _width(pieces: list[Line]) -> float:
@@ -223,7 +236,7 @@ def _spaced(lines: list[Line]) -> Iterator[Line]:
             or abs(line.size - above.size) > 0.12 * max(line.size, above.size)
             or (indented and abs(above.left - edge) < 0.5 * line.size)
             or (above.right - edge < 0.6 * width and above.text.endswith((".", ":", "?")))
-            or (is_bold(line.font) != is_bold(above.font) and above.text.endswith((".", "?", "!")))
+            or (is_bold(line.font) != is_bold(above.font) and bool(_ENDED.search(above.text)))
         )
         yield replace(line, apart=apart)
 
