@@ -60,6 +60,7 @@ def test_a_model_comes_whole_and_without_pickles(hub, tmp_path):
 REFUSED = {
     "owner/gated": "agreement to its licence", "nobody/model": "no such model or revision",
     "owner/pickled": "no safetensors weights", "owner/unreachable": "could not be reached",
+    "https://huggingface.co/owner/model": "no name of a model on the Hub",
 }  # fmt: skip
 
 

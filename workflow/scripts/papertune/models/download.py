@@ -42,6 +42,9 @@ def download_model(model: str, revision: str, output: Path, *, base: bool = Fals
                 model, revision=revision, local_dir=partial, allow_patterns=WANTED,
                 ignore_patterns=UNWANTED,
             )  # fmt: skip
+    except errors.HFValidationError:
+        hint = "write owner/name, as its page has it; a folder of yours has no revision"
+        raise PapertuneError("no name of a model on the Hub", where=where, hint=hint) from None
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
         what = f"the Hub could not be reached ({type(error).__name__})"
         hint = f"run this on a machine with internet, or put the model's files into {output}"
