@@ -123,7 +123,7 @@ audit: .venv/installed-test ## look for known vulnerabilities of what is install
 	$(BIN)/python .ci/audit.py $(BIN)/pip-audit
 
 test: lint ## install what tests need and run all of them
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: .venv/installed-test ## measure the promises about speed and memory (45 minutes)
 	@failed=; for name in answering training_speed startup gpu_training planning scale listing nothing_to_do incremental memory disk crawl dblp_snapshot stack_dump reading leakage; do \
