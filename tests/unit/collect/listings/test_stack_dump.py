@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import random
+import re
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -119,6 +120,9 @@ BAD += [asked("9" * 30), asked(9, Score="9" * 30), asked(9, Score="9" * 5000)]
 def test_a_bad_row_is_rejected_with_its_line(listed, bad):
     lost, kept = listed(asked(1), bad, answered(11, 1))
     assert (lost.stage, lost.reason, lost.key) == ("list", "bad_row", "Posts.xml:4")
+    assert re.match(
+        "(Id|Score|ParentId|CreationDate) is |it has no (ParentId|CreationDate)", lost.detail
+    )
     assert kept.title == "What is 1?"
 
 

@@ -12,7 +12,7 @@ import lzma
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -182,6 +182,21 @@ def _until_cut(path: Path, cut: list[Rejection]) -> Iterator[tuple[int, dict[str
         cut.append(Rejection("list", error.where, "cut_off", f"{error.what}; {error.hint}"))
 
 
+def _whole(row: Mapping[str, str], name: str, digits: int | None = None) -> int:
+    """A number of a row, or the one that its first digits are; raises ValueError where it is none."""
+    if name not in row:
+        raise ValueError(f"it has no {name}")
+    try:
+        number = int(row[name][:digits])
+    except ValueError:
+        raise ValueError(
+            f"{name} is {row[name][:60]!r}, and no {'date' if digits else 'number'}"
+        ) from None
+    if abs(number) >= 2**63:
+        raise ValueError(f"{name} is a number of more than 63 bits")
+    return number
+
+
 def _numbers(
     database: sqlite3.Connection, path: Path, source: StackDumpSource, year: int
 ) -> Iterator[Rejection]:
@@ -195,14 +210,14 @@ def _numbers(
             counts["neither question nor answer"] += 1
             continue
         try:
-            number, score = int(row["Id"]), int(row["Score"])
-            other = int(row["ParentId"] if kind == "answer" else row.get("AcceptedAnswerId") or 0)
-            asked = year if kind == "answer" else int(row["CreationDate"][:4])
-            if max(number, abs(score), other) >= 2**63:
-                raise ValueError("a number of more than 63 bits")
-        except (KeyError, ValueError) as error:
-            said = f"no {error}" if isinstance(error, KeyError) else str(error)
-            yield Rejection("list", f"{path}:{line}", "bad_row", said[:200])
+            number, score = _whole(row, "Id"), _whole(row, "Score")
+            if kind == "answer":
+                other, asked = _whole(row, "ParentId"), year
+            else:
+                other = _whole(row, "AcceptedAnswerId") if row.get("AcceptedAnswerId") else 0
+                asked = _whole(row, "CreationDate", 4)
+        except ValueError as error:
+            yield Rejection("list", f"{path}:{line}", "bad_row", str(error))
             continue
         tags = {*re.findall(r"[^<>|]+", row.get("Tags", "").lower())}  # |a|b|, <a><b>
         if source.code == "reject" and CODE_BLOCK in row.get("Body", ""):
