@@ -76,9 +76,9 @@ def clean(text: str) -> tuple[str, Counter[str]]:
 
     Goes, and is counted by the place: ``emphasis`` (Markdown's bold and italics), ``heading``,
     ``bullet``, ``arrow`` before a line or after all, ``rule``, ``emoji``, ``backticks``, and marks that
-    are ``left_over`` of any. Fences, zero-width and control characters, and
-    pointers of assistants ("[cite: 1]") go uncounted. Stays: ``a*b``,
-    ``x_i``, ``C#``, ``2 ** 3``, ``A → B``, ``A*``, ``____``, formulas of TeX, addresses, what stands
+    are ``left_over`` of any. Fences, zero-width and control characters, and pointers of assistants
+    ("[cite: 1]") go uncounted. Stays: ``a*b``, ``x_i``, ``C#``, ``2 ** 3``, ``A → B``, ``A*``,
+    ``____``, formulas of TeX, addresses, what stands
     between backticks; and code, in fences or indented, as it is with its lines.
     """
     text = composed(text).replace("\r\n", "\n").replace("\r", "\n")

@@ -9,7 +9,6 @@ Whatever a text is, reading it takes time in proportion to its length.
 
 import json
 import re
-from itertools import pairwise
 from typing import Any
 
 from papertune.collect.listings.messages import is_turn
@@ -149,9 +148,7 @@ def _read_json(text: str) -> Pairs:
     if not re.search("[\"'“]", text):
         return []
     text = _ARROW.sub(r"\1:", _LATEX.sub(r"\\\\", text))
-    values: list[Any] = []
-    places: list[tuple[int, int]] = []  # where each begins and ends
-    found: list[Pairs] = []  # the pairs of each
+    found: list[tuple[Any, Pairs, int, int]] = []  # values, their pairs, where they begin and end
     decoder = json.JSONDecoder(strict=False)
     position = looked = 0
     for bracket in re.finditer(r"[\[{]", text):
@@ -169,25 +166,21 @@ def _read_json(text: str) -> Pairs:
             looked += seen + getattr(error, "pos", start + LONGEST_REPAIR) - start
         of_value = pairs_of(value) if end > 0 else []
         if of_value or (end > 0 and (is_part(value) or is_turn(value))):
-            values.append(value)
-            found.append(of_repaired(of_value, source) if source else of_value)
-            places.append((start, end))
+            pairs = of_repaired(of_value, source) if source else of_value
+            found.append((value, pairs, start, end))
             position = end
         if looked > PATIENCE:
             break
-    behind = (
-        (text[end:then], then < len(text))
-        for (_, end), (then, _) in pairwise([*places, (len(text), -1)])
-    )
+    starts = [*(start for _, _, start, _ in found), len(text)]
     pairs = [
         pair
-        for of_value, (rest, more) in zip(found, behind, strict=True)
-        for pair in with_rest(of_value, rest, more=more)
+        for (_, own, _, end), then in zip(found, starts[1:], strict=True)
+        for pair in with_rest(own, text[end:then], more=then < len(text))
     ]
-    if len(values) > 1:  # what is written once more is what its writer stands by
+    if len(found) > 1:  # what is written once more is what its writer stands by
         latest = dict(pairs)
         pairs = [(question, latest[question]) for question, _ in pairs]
-    pairs = pairs or pairs_of(values)
+    pairs = pairs or pairs_of([value for value, *_ in found])
     if not pairs:
         # the first value in brackets that is whole, repaired with everything it holds
         for bracket in re.finditer(r"[\[{](?=\s*+[\"'“])", text):
