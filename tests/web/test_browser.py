@@ -363,17 +363,22 @@ def test_no_page_opens_a_port_to_all_networks(site, opened):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another account")
 def test_another_account_gets_nothing_while_a_page_is_rendered(site, opened, secrets):
-    told = {}
+    told, me = {}, psutil.Process()
 
-    def look(handler):
-        proxy, driver, me = browser._running.proxy, browser._running._driver, psutil.Process()
-        every = [me, *me.children(recursive=True)]
-        told["ports"] = {
+    def ports() -> set[int]:
+        return {
             where.laddr.port
-            for process in every
+            for process in (me, *me.children(recursive=True))
             for where in process.net_connections()
             if where.status == psutil.CONN_LISTEN
-        } - {site.port, secrets.port}
+        }
+
+    before = ports()  # of servers that other tests in this process have left
+
+    def look(handler):
+        proxy, driver = browser._running.proxy, browser._running._driver
+        every = [me, *me.children(recursive=True)]
+        told["ports"] = ports() - before
         told["own"], told["profile"] = {proxy.server_port}, browser._running.profile
         listening = [
             line.split()[-1]
