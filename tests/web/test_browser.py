@@ -365,20 +365,20 @@ def test_no_page_opens_a_port_to_all_networks(site, opened):
 def test_another_account_gets_nothing_while_a_page_is_rendered(site, opened, secrets):
     told, me = {}, psutil.Process()
 
-    def ports() -> set[int]:
+    def ports(processes: list[psutil.Process]) -> set[int]:
         return {
             where.laddr.port
-            for process in (me, *me.children(recursive=True))
+            for process in processes
             for where in process.net_connections()
             if where.status == psutil.CONN_LISTEN
         }
 
-    before = ports()  # of servers that other tests in this process have left
+    before = ports([me])  # of servers that other tests in this process have left
 
     def look(handler):
         proxy, driver = browser._running.proxy, browser._running._driver
-        every = [me, *me.children(recursive=True)]
-        told["ports"] = ports() - before
+        every = [me, driver, *driver.children(recursive=True)]
+        told["ports"] = ports(every) - before
         told["own"], told["profile"] = {proxy.server_port}, browser._running.profile
         listening = [
             line.split()[-1]

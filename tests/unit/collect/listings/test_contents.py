@@ -82,9 +82,9 @@ def listed(written, tmp_path):
         ("files", "p.json", " \n", "empty"),
         ("files", "p.csv", "", "empty"),
         ("bibtex", "p.bib", "\n", "nothing of 2020"),
-        ("acl_xml", "p.xml", gzip.compress(b"<collection/>"), "unpack"),
-        ("stack_dump", "Posts.xml.gz", gzip.compress(POSTS.encode())[:-20], "cut off"),
-        ("files", "p.csv.gz", gzip.compress(CSV.encode())[:-12], "cut off"),
+        ("acl_xml", "p.xml", gzip.compress(b"<collection/>", mtime=0), "unpack"),
+        ("stack_dump", "Posts.xml.gz", gzip.compress(POSTS.encode(), mtime=0)[:-20], "cut off"),
+        ("files", "p.csv.gz", gzip.compress(CSV.encode(), mtime=0)[:-12], "cut off"),
     ],
 )
 def test_what_a_file_is_in_place_of_what_it_should_be_is_told(listed, kind, name, content, named):
@@ -97,12 +97,12 @@ def test_what_a_file_is_in_place_of_what_it_should_be_is_told(listed, kind, name
 @pytest.mark.parametrize(
     ("kind", "name", "content"),
     [
-        ("files", "p.csv", gzip.compress(CSV.encode())),
+        ("files", "p.csv", gzip.compress(CSV.encode(), mtime=0)),
         ("files", "p.csv.gz", CSV),
         ("files", "p.jsonl", JSON),
         ("bibtex", "p.bib", BIB),
         ("stack_dump", "Posts.xml", POSTS),
-        ("stack_dump", "Posts.xml", gzip.compress(POSTS.encode())),
+        ("stack_dump", "Posts.xml", gzip.compress(POSTS.encode(), mtime=0)),
         ("stack_dump", "Posts.xml", bz2.compress(POSTS.encode())),
         ("stack_dump", "Posts", lzma.compress(POSTS.encode())),
         ("stack_dump", "Posts.xml.gz", POSTS),
