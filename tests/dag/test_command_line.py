@@ -45,6 +45,20 @@ def test_a_mistyped_target_is_told_the_nearest_and_all_there_are(tmp_path, study
     assert "results/small/report.html" in text
 
 
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("models/lara/seed-1", "models/lora/seed-1"),
+        ("scores/nope/seed-1/cloze.jsonl", "scores/lora/seed-1/cloze.jsonl"),
+        ("answers/lora/seed-1/clozes.jsonl", "answers/lora/seed-1/cloze.jsonl"),
+        ("documents/1950.jsonl", "documents/2019.jsonl"),
+    ],
+)
+def test_a_file_of_what_the_study_does_not_have_is_told_the_nearest(tmp_path, study, path, near):
+    text = said(tmp_path, f"results/small/{path}", "--dry-run", "--config", study)
+    assert f"(did you mean 'results/small/{near}'?)" in text
+
+
 def test_a_file_of_another_experiment_is_told_how_to_get_it(tmp_path, study):
     text = said(tmp_path, "results/isca/report.html", "--dry-run", "--config", study)
     assert "this run is of small" in text and "--config experiments=isca" in text

@@ -123,6 +123,19 @@ def test_a_second_run_is_told_who_is_at_work(first):
 
 
 @pytest.mark.slow
+def test_a_run_that_ends_gives_back_its_own_locks_alone(first):
+    kept = {path.name for path in (first.folder / LOCKS).iterdir()}
+    document = Document("1", "One", "https://a.example/1", 2022, "A text.", "listing")
+    write_records(first.folder / "results/small/listings/2022.jsonl", [document])
+    first.other("results/small/fetched/2022.jsonl")
+    assert kept == {path.name for path in (first.folder / LOCKS).iterdir()}
+    first.again(ends_well=False)
+    first.kill()
+    first.again("--unlock")
+    assert not running.locked(first.folder)
+
+
+@pytest.mark.slow
 def test_after_a_kill_the_next_run_is_told_how_to_go_on(first):
     first.kill()
     said = first.again(ends_well=False)

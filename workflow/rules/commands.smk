@@ -6,8 +6,6 @@
 # One job for all experiments and years, so that no site is asked by two at once.
 rule refresh:
     """lists again what was listed before; the next run makes what depends on it"""
-    input:
-        nobody_else,
     log:
         "logs/refresh.log",
     localrule: True
@@ -22,8 +20,6 @@ rule refresh:
 # Deletes from the store what no experiment refers to: neither the named ones nor any in config/.
 rule prune:
     """deletes from the store what no experiment refers to"""
-    input:
-        nobody_else,
     log:
         "logs/prune.log",
     localrule: True

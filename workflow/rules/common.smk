@@ -1,5 +1,6 @@
 # Loads and checks the configuration; helpers that several rule files use. No rules.
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from papertune.study.configuration import check_configuration
 from papertune.study.experiment_file import files_in, load_named
 from papertune.study.layout import Layout
 from papertune.study import uses
-from papertune.study.settings import MODEL_NAME, NAME
+from papertune.study.probes import probe_sets
 
 
 include: "insides.smk"
@@ -43,23 +44,6 @@ def replaces():
     return not {"refresh", "prune"}.isdisjoint(workflow.dag_settings.targets)
 
 
-def make_way():
-    """End this run where it and another one would replace and read the same listings."""
-    with in_words():
-        running.make_way(refreshes=replaces())
-
-
-def nobody_else(wildcards):
-    """No file, but an error where another run is at work.
-
-    Other runs ask in `onstart`. That is too late here: Snakemake has taken its locks then, and
-    when it gives them back it deletes those of all other runs too.
-    """
-    if workflow.is_main_process and not workflow.dryrun:
-        make_way()
-    return []
-
-
 def own_folders():
     """Make sure of the folders that this user works in, and say where others could have."""
     places = {name: config[name] for name in ("store", "resources")}
@@ -79,7 +63,8 @@ def begin_run():
     """What comes before the first job."""
     own_folders()
     running.begin(refreshes=replaces())
-    make_way()
+    with in_words():
+        running.make_way(refreshes=replaces())
     check_run()
 
 
@@ -107,15 +92,21 @@ RESOURCES = config["resources"]
 LAYOUTS = {name: Layout(name, study, RESOURCES) for name, study in EXPERIMENTS.items()}
 
 
+def one_of(names):
+    """A constraint of a wildcard: what any of the experiments has of a name."""
+    found = {str(name) for study in EXPERIMENTS.values() for name in names(study)}
+    return "|".join(map(re.escape, sorted(found))) or "(?!)"  # which matches nothing
+
+
 wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
-    year=r"\d{4}|train|test",
+    year=one_of(lambda study: study.parts),
     split="train|validation|test|held_out",
     seed=r"\d+",
-    generator=NAME.strip("^$"),
-    model=MODEL_NAME.strip("^$"),
-    test_set=NAME.strip("^$"),
-    base=NAME.strip("^$"),
+    generator=one_of(lambda study: study.generators),
+    model=one_of(lambda study: study.models),
+    test_set=one_of(lambda study: [*study.test_set_names, *probe_sets(study)]),
+    base=one_of(lambda study: study.bases),
     further="published|knowledge|programs",
 
 
@@ -132,7 +123,7 @@ def experiments_whose_generators(run_a_model):
             kinds.append(
                 f"{name}(?=/(?:rejected/pairs|datasets)/(?:{'|'.join(chosen)})/)"
             )
-    return "|".join(kinds) or "(?!)"  # which matches nothing
+    return "|".join(kinds) or "(?!)"
 
 
 def used(rule):

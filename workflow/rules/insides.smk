@@ -1,10 +1,14 @@
 # What is taken from inside Snakemake (seen on 9.27.1), beside failed_jobs.smk. No rules.
 # tests/unit/project/test_other_libraries.py fails when a version has it no longer.
 import re
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 from snakemake.logging import logger
+from snakemake.persistence.file import FilePersistence
 
+from papertune.cluster import requests
 from papertune.study.command_line import unknown_target
 
 
@@ -29,6 +33,18 @@ def before_first_job(hook):
         hook()
 
     workflow._onstart = begin
+
+
+def give_back(records):
+    """Give back the locks of a run, and leave other runs theirs; Snakemake deletes the whole folder."""
+    for path in records._lockfile.values():
+        Path(path).unlink(missing_ok=True)
+    records._lockfile.clear()
+
+
+# the folder stays, too: another run that starts or ends just now counts on it
+if "--unlock" not in sys.argv:
+    FilePersistence._delete_locks = give_back
 
 
 def executor_of_run():
@@ -57,6 +73,8 @@ def say_what_is_no_target(record):
             for path in made
             for name in EXPERIMENTS
         ]
+        for place in LAYOUTS.values():
+            files += [*place.by_year("documents").values(), *requests.results_of(place)]
         named = {one.name: one.docstring for one in workflow.rules if one.docstring}
         record.msg = str(unknown_target(target, named, files, list(EXPERIMENTS)))
     return True

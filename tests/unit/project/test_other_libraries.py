@@ -13,6 +13,7 @@ def test_of_snakemake():
     from snakemake.api import Workflow  # first: the modules import each other
     from snakemake.modules import WorkflowModifier
     from snakemake.persistence import PersistenceBase
+    from snakemake.persistence.file import FilePersistence
     from snakemake.scheduling.job_scheduler import JobScheduler
 
     whole = inspect.getsource(Workflow)
@@ -23,6 +24,8 @@ def test_of_snakemake():
     noted = inspect.getsource(PersistenceBase.finished)
     assert "record.params = params" in noted and "self._write_record(key, record)" in noted
     assert PersistenceBase._clear_cache and PersistenceBase._read_record
+    assert "self._lockfile[lock_type] = lockfile" in inspect.getsource(FilePersistence._write_locks)
+    assert "self._lockfile.clear()" in inspect.getsource(FilePersistence._delete_locks)
     assert "self.params(outfile)" in inspect.getsource(PersistenceBase.params_changed)
 
 
