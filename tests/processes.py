@@ -24,11 +24,16 @@ def python(
     return subprocess.Popen(command, text=True, env=env, **pipes | how)
 
 
+def busy() -> float:
+    """How many times as long as alone work may take now, beside what else this machine does."""
+    return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+
+
 def wait_for(
     sign: Callable[[], Any], process: subprocess.Popen | None = None, seconds: float = 120
 ) -> Any:
     """What a sign gives once it gives anything; fails where the process ends before."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * busy()
     while True:
         with suppress(FileNotFoundError):  # a job that starts makes its log anew
             if found := sign():

@@ -44,10 +44,16 @@ def jobs_in(folder: Path) -> Iterator[psutil.Process]:
 
 
 def kill_when(folder: Path, study: Path, sign: str, *arguments: str) -> None:
-    """Run until a file appears that was not there before, then kill everything."""
-    before = set(folder.glob(sign))
+    """Run until a file appears that was not there before, one of records with a whole line, then kill
+    everything."""
+
+    def found() -> set[Path]:
+        every = folder.glob(sign)
+        return {one for one in every if one.suffix != ".jsonl" or b"\n" in one.read_bytes()}
+
+    before = found()
     process = start(folder, study, *arguments)
-    while not set(folder.glob(sign)) - before:
+    while not found() - before:
         assert process.poll() is None, (folder / "killed.log").read_text()[-3000:]
         time.sleep(0.02)
     # the main process first, then every job that it has started

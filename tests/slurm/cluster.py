@@ -30,6 +30,7 @@ from cluster_setup import (
 from filelock import FileLock
 
 from papertune.cluster.slurm import CUT, rows_of
+from processes import busy
 
 NODES = ("c1", "g1", "g2")
 UP = {"idle", "mix", "alloc"}
@@ -276,7 +277,7 @@ class Cluster:
 
     def until(self, condition: Callable[[], object], what: str, seconds: float = 30) -> None:
         """Wait for a condition; RuntimeError shows the logs."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * busy()
         while not condition():
             if time.monotonic() > deadline:
                 raise RuntimeError(f"waited {seconds} s for {what}\n{self._log_ends()}")

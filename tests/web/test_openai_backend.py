@@ -156,7 +156,7 @@ def test_asked_to_stop_it_tries_nothing_again(server, asked_to_stop):
     with pytest.raises(stopping.Interrupted):
         for batch in replies(server.url, 9, retries=9):
             assert all(one.error and not one.lasting for one in batch)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 20
     assert len(server.bodies) == 4
 
 

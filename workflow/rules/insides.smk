@@ -2,7 +2,7 @@
 # tests/unit/project/test_other_libraries.py fails when a version has it no longer.
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -42,9 +42,17 @@ def give_back(records):
     records._lockfile.clear()
 
 
+def held(records, read=FilePersistence._read_locks):
+    """The locks of all runs, none of which has been given back while they were read."""
+    while True:
+        with suppress(FileNotFoundError):
+            return [*read(records)]
+
+
 # the folder stays, too: another run that starts or ends just now counts on it
 if "--unlock" not in sys.argv:
     FilePersistence._delete_locks = give_back
+    FilePersistence._read_locks = held
 
 
 def executor_of_run():

@@ -340,8 +340,8 @@ def test_memory(run: Run) -> None:
 
 def test_processes(run: Run) -> None:
     began = time.monotonic()
-    assert run("import os\nwhile True: os.fork()", seconds=5).fate == "failed"
-    assert time.monotonic() - began < 5
+    assert run("import os\nwhile True: os.fork()", seconds=60).fate == "failed"
+    assert time.monotonic() - began < 60
 
 
 def test_leaves_nothing_behind(run: Run) -> None:

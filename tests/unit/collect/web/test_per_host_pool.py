@@ -103,7 +103,7 @@ def test_who_takes_no_more_ends_the_threads_and_leaves_behind_what_hangs(monkeyp
     done = map_per_host(items(a=99, b=99), host, work, threads=2)
     assert next(done)[0] == ("b", 0)
     done.close()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     (hanging,) = pool_threads()
     release.set()
     hanging.join(5)
