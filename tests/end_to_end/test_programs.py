@@ -12,7 +12,9 @@ from snakemake_run import job_counts, snakemake
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(way() == "none", reason="nothing keeps programs apart here"),
+    pytest.mark.skipif(
+        way() == "none", reason="neither bubblewrap nor unshare keeps programs apart here"
+    ),
 ]
 
 

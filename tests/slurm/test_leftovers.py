@@ -5,6 +5,8 @@ import time
 import pytest
 from cluster_place import Place, killed, states
 
+from processes import busy
+
 pytestmark = pytest.mark.slurm
 
 
@@ -23,7 +25,7 @@ def test_a_run_waits_for_what_a_killed_one_has_left_and_makes_nothing_twice(clus
     time.sleep(5)
     assert again.poll() is None and sorted(place.log) == ["begin a", "begin b"]
     place.go()
-    said, _ = again.communicate(timeout=120)
+    said, _ = again.communicate(timeout=60 * busy())
     assert again.returncode == 0, said
     assert "An earlier run of this directory has left 2 jobs at work:" in said
     assert "slow a (running, " in said and "All have ended." in said
@@ -48,7 +50,7 @@ def test_leftovers_are_cancelled_where_the_user_says_so(cluster, place):
     cluster.until(lambda: len(place.log) == 4, "the jobs of the new run", 60)
     assert states(cluster, place)[:2] == ["CANCELLED"] * 2
     place.go()
-    said, _ = again.communicate(timeout=120)
+    said, _ = again.communicate(timeout=60 * busy())
     assert again.returncode == 0, said
     assert "told to end" in said
     assert sorted(place.log[:4]) == ["begin a", "begin a", "begin b", "begin b"]
@@ -62,7 +64,7 @@ def test_jobs_of_a_run_that_is_at_work_are_left_alone(cluster, place):
     cluster.until(lambda: place.log == ["begin a", "begin b"], "the other's", 60)
     place.go()
     for run in (process, other):
-        said, _ = run.communicate(timeout=120)
+        said, _ = run.communicate(timeout=60 * busy())
         assert run.returncode == 0, said
         assert "left" not in said
 

@@ -11,6 +11,7 @@ from papertune.errors import CollectError
 from papertune.jobs import stopping
 from papertune.records import Document
 from papertune.study.settings.qa import StackExchangeSource
+from processes import busy
 
 SECRET = "a-key-of-mine(("
 CODE = "<pre><code>x</code></pre>"
@@ -181,11 +182,11 @@ def test_a_rest_is_taken_and_pages_from_the_cache_ask_for_none(listed, site):
     api = Api(*some(4), page_size=2, backoff=1)
     start = time.monotonic()
     first = listed(api)
-    assert time.monotonic() - start >= 2
+    assert 2 <= time.monotonic() - start < 10 * busy()
     assert site.times[-1] - site.times[-2] >= 1
     asked, start = len(api.asked), time.monotonic()
     assert listed(api) == first
-    assert time.monotonic() - start < 1.9
+    assert time.monotonic() - start < 0.9 * busy()
     assert len(api.asked) == asked
     listed(api, refresh=True)
     assert len(api.asked) == asked + 2, "both pages again, and the filter is what it was"

@@ -32,7 +32,6 @@ from processes import busy
 TEXT = (
     "We show that small models read well, and that more of it is so than was thought before. " * 3
 )
-
 GOOD = f"<html><body><h2>Abstract</h2><p>{TEXT}</p></body></html>"
 # what comes after a heading is looked at part by part
 PART = "<p><b>x</b> <i>y</i><a href='/z'>z</a></p>"
@@ -122,9 +121,9 @@ def test_a_hostile_pdf_is_a_rejection_and_the_others_are_kept(tmp_path, session,
     [kept] = (tmp_path / "cache" / "unread").iterdir()
     assert str(kept) in rejected.detail
     # not by itself, and at once
-    before = kept.stat().st_mtime_ns
+    before, start = kept.stat().st_mtime_ns, time.monotonic()
     assert listed() == rejected
-    assert kept.stat().st_mtime_ns == before
+    assert time.monotonic() - start < busy() and kept.stat().st_mtime_ns == before
     kept.unlink()
     assert listed() == rejected and kept.stat().st_mtime_ns > before
 
@@ -145,7 +144,7 @@ def test_a_page_that_takes_for_ever_is_an_outcome_and_the_others_are_kept(tmp_pa
         assert [one.text for one in outcomes] == [found.text, "", found.text]
         assert outcomes[1].reason == "parse_time"
         assert "endless" not in kept  # its folder is unread/, and a file of it can be deleted
-    assert time.monotonic() - start < 2.5, "it was read again"
+    assert time.monotonic() - start < 2.4, "it was read again"
     assert resolve(documents[1], chain).reason == "parse_time"
     session.readers.close()
 

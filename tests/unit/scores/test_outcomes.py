@@ -69,7 +69,7 @@ def test_answers_without_tests_run_nothing(ran, tmp_path):
 
 def test_scores_of_real_runs(tmp_path):
     if sandbox.way() == "none":
-        pytest.skip("nothing keeps programs apart here")
+        pytest.skip("neither bubblewrap nor unshare keeps programs apart here")
     answers, output = tmp_path / "answers.jsonl", tmp_path / "scores.jsonl"
     leaving = replace(ANSWER, pair="q", samples=["    import sys\n    sys.exit(0)"] * 2)
     write_records(answers, [ANSWER, leaving, replace(ANSWER, pair="r", check="")])

@@ -33,7 +33,7 @@ def test_all_problems_with_their_tests(problems):
 
 def test_references_pass_and_nothing_else_does(problems):
     if way() == "none":
-        pytest.skip("nothing keeps programs apart here")
+        pytest.skip("neither bubblewrap nor unshare keeps programs apart here")
     for one in problems[::20]:
         problem = Problem(one.question, one.check, one.entry_point)
         assert run(program_of(problem, one.text)).passed, one.title

@@ -129,7 +129,7 @@ def at_work(folder: str | Path = ".") -> list[Run]:
 def make_way(folder: str | Path = ".", *, refreshes: bool = False) -> None:
     """Stop a run that would read listings while they are replaced, or replace them while read.
 
-    A run asks once more after ``begin``: of two that start at the same time each then sees the
+    A run asks after ``begin``: of two that start at the same time each then sees the
     other. Both stop (BusyError), which is safe and rare.
     """
     for run in at_work(folder):
