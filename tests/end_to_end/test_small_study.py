@@ -1,7 +1,9 @@
 """A whole study in small, started as a user does: what it leaves behind."""
 
 import csv
+import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -84,11 +86,18 @@ def test_a_dataset_folder_loads_with_its_card(small):
     shutil.rmtree(folder.parent / ".cache")
 
 
-def test_snakemakes_own_report_takes_tables_and_figures(small, tmp_path):
+def test_snakemakes_own_report_takes_tables_and_figures_and_tells_the_study(small, tmp_path):
     page = tmp_path / "snakemake-report.html"
     snakemake(small, "--config", f"experiments={small / 'small.yaml'}", "--report", str(page))
     text = page.read_text()
     assert "matrix.svg" in text and "comparison.csv" in text
+    landing = json.loads(re.search(r"var workflow_desc = (.*);\n", text).group(1))
+    shown = html.unescape(re.sub(r"<[^>]+>", "", landing))
+    made = json.loads((small / "results/small/made.json").read_text())
+    assert " ".join(made["headline"].split()) in shown.replace("\n", " ")
+    for line in (small / "results/small/tables/matrix.txt").read_text().splitlines():
+        assert line in shown
+    assert f"{made['documents']} documents were collected" in shown
 
 
 def test_without_a_browser_the_study_still_ends_and_says_what_is_missing(small, tmp_path):
