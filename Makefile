@@ -19,7 +19,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study reports doctor plan profile bundle unbundle export install test bench lint lock audit format schema readme clean
+.PHONY: help demo models study reports doctor plan profile bundle unbundle export install test bench lint lock audit format schema readme changelog release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -124,6 +124,12 @@ audit: .venv/installed-test ## look for known vulnerabilities of what is install
 
 test: lint ## install what tests need and run all of them
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations=15
+
+changelog: .venv/installed-test ## write CHANGELOG.md anew from the commits
+	$(BIN)/git-cliff --offline --output CHANGELOG.md
+
+release: .venv/installed-test ## commit and tag VERSION=0.2.0 with its changelog; nothing is pushed
+	@.ci/release "$(VERSION)"
 
 bench: .venv/installed-test ## measure the promises about speed and memory (45 minutes)
 	@failed=; for name in answering training_speed startup gpu_training planning scale listing nothing_to_do incremental memory disk crawl dblp_snapshot stack_dump reading leakage; do \
