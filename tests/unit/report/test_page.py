@@ -13,6 +13,7 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 
 from papertune.report.figures import COLOURS, NAMES, colour, draw_figures, read_history
+from papertune.report.landing import landing
 from papertune.report.page import safe_url, settings_text
 from papertune.report.parts import embed_json
 from papertune.scores.matrix import find_cell, read_matrix
@@ -174,7 +175,7 @@ def test_captions_state_what_was_used(path, study):
     given = {
         "params": {"shown": study.experiment.presentation()},
         "wildcards": {"experiment": "demo", "further": "knowledge"},
-        "config": {"experiments": ["demo"]},
+        "config": {"studies": landing({"demo": study.layout})},
     }
     template = Environment(undefined=StrictUndefined).from_string(path.read_text())
     assert "demo" in template.render(snakemake=given)

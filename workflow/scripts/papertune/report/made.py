@@ -3,6 +3,7 @@
 It names no person, machine or folder: it is meant to be shown.
 """
 
+import json
 import math
 import re
 import subprocess
@@ -28,6 +29,7 @@ from papertune.report.numbers import interval
 from papertune.report.tables import comparison_table
 from papertune.scores.matrix import Cell, find_cell
 from papertune.scores.writers import Contrast
+from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 from papertune.study.settings import Answering
 
@@ -83,6 +85,7 @@ def what_was_made(
     return {
         "experiment": layout.name,
         "title": study.title,
+        "settings": shown_settings(study),
         "how": how_it_was_made(counts, trained) | engine_of(study.answering) | weights_of(layout),
         "took": time_taken(records, jobs_of(layout), trained),
         "documents": total(counts, "collect", outcome="kept"),
@@ -99,6 +102,14 @@ def what_was_made(
         "matrix": [asdict(cell) | {"shown": interval(cell)} for cell in shown],
         "kept": [asdict(one) for one in contrasts],
     }
+
+
+def shown_settings(study: Experiment) -> Made:
+    """The settings, defaults included; no contact address and no password of a url."""
+    left: Any = {"fetching": {"contact"}}
+    text = study.model_dump_json(by_alias=True, exclude_none=True, exclude=left)
+    values: Made = json.loads(re.sub(r"//[^/@\s\"]+@", "//…@", text))
+    return values
 
 
 def _claimed(claim: Claim) -> Made:

@@ -22,7 +22,7 @@ from papertune.report.figures import COLOURS, colour, inline
 from papertune.report.filtering import read_filtering
 from papertune.report.knowledge import knowledge_table
 from papertune.report.leakage import read_leakage
-from papertune.report.made import told, write_made
+from papertune.report.made import shown_settings, told, write_made
 from papertune.report.numbers import gain_of, level, number, p_text, unread_note
 from papertune.report.parts import PARTS, content_policy, embed_json, environment
 from papertune.report.probes import probes_section
@@ -209,12 +209,10 @@ def stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
 
 
 def settings_text(experiment: Experiment) -> str:
-    """The settings as YAML, defaults included; no contact address and no password of a url."""
-    values = experiment.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"fetching": {"contact"}}
-    )
+    """The settings as YAML, as they may be shown."""
+    values = shown_settings(experiment)
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
-    return re.sub(r"//[^/@\s]+@", "//…@", text)
+    return text
 
 
 # ---- answers ----------------------------------------------------------------
