@@ -19,7 +19,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study reports doctor plan profile bundle unbundle export compare install test bench lint lock audit format schema readme changelog release clean
+.PHONY: help demo models study reports tracking doctor plan profile bundle unbundle export compare install test bench lint lock audit format schema readme changelog release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,7 +36,7 @@ help: ## list the targets
 	$(PIP) -r requirements/torch.txt
 	@touch $@
 
-.venv/installed-test: .venv/installed-serve requirements/test.lock
+.venv/installed-test: .venv/installed-serve .venv/installed-tracking requirements/test.lock
 	$(LOCKED) $(BUILT) -r requirements/test.lock
 	@touch $@
 
@@ -67,6 +67,12 @@ study: models ## run a study with real language models; PAPERS=papers.csv takes 
 .venv/installed-serve: .venv/installed requirements/serve.txt
 	$(LOCKED) -r requirements/serve.txt
 	@touch $@
+
+.venv/installed-tracking: .venv/installed-serve requirements/tracking.txt
+	$(LOCKED) -r requirements/tracking.txt
+	@touch $@
+
+tracking: .venv/installed-tracking ## install trackio, for `tracking: trackio` in an experiment file
 
 SMALL = isca research-approach ho-chi-minh translation-code translation-code-python cross-validated
 # after each job that ends Snakemake looks once in this time for jobs to start, on and on while any waits:

@@ -170,7 +170,7 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
     from papertune.training.callback import RunCallback
     from papertune.training.facts import device_label, peak_memory
     from papertune.training.methods import prepare
-    from papertune.training.train import fit
+    from papertune.training.train import Run, fit
 
     case = CASES[name]
     length = 64 if tiny else 1024
@@ -221,8 +221,7 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
                 validation=Examples(rows[:1], packed=packed),
                 training=training,
                 seed=1,
-                checkpoints=Path(checkpoints),
-                what=name,
+                run=Run(Path(checkpoints), name),
             )
     except Measured:
         pass

@@ -27,7 +27,7 @@ from papertune.models.loading import load_tokenizer, set_up_torch
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Training
 from papertune.training.methods import prepare
-from papertune.training.train import fit
+from papertune.training.train import Run, fit
 
 TIMES, LOSS = 1.35, 0.01
 
@@ -76,8 +76,8 @@ def measure(options: argparse.Namespace, precision: str) -> dict[str, Any]:
         began = time.process_time()
         facts = fit(
             model, tokenizer, train=Examples(rows),
-            validation=Examples(rows[:8]), training=training, seed=1, checkpoints=Path(folder),
-            what=precision,
+            validation=Examples(rows[:8]), training=training, seed=1,
+            run=Run(Path(folder), precision),
         )  # fmt: skip
     facts |= {"computed": time.process_time() - began}
     # both alike: what a small update adds to a weight is lost where bf16 reads it

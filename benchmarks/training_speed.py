@@ -39,7 +39,7 @@ from papertune.models.loading import device_name, load_model, set_up_torch
 from papertune.models.precision import choose
 from papertune.study.settings import Training
 from papertune.training import callback
-from papertune.training.train import fit
+from papertune.training.train import Run, fit
 
 TIMES_TRL = 1.0
 TIMES_BARE = 1.1
@@ -204,8 +204,7 @@ def ours(model: Any, rows: list[Any], packed: int | None, precision: str) -> flo
             validation=Examples(rows[:1], packed=packed),
             training=training,
             seed=1,
-            checkpoints=Path(folder),
-            what="packed" if packed else "padded",
+            run=Run(Path(folder), "packed" if packed else "padded"),
         )
     callback.RunCallback = usual  # type: ignore[misc]
     return clock.seconds

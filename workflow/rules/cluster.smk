@@ -58,6 +58,7 @@ def check_run():
             found.append(finding)
         found += machine.check_memory(tasks, memory_there())
         found += machine.check_embedders(embedding_layouts())
+        found += machine.check_trackers(asked.values())
         if submits:
             found = [
                 *doctor.check_cluster(executor, kinds_of_run()),

@@ -55,7 +55,7 @@ FIRST = {
     # whether models read the text decides what equal pairs are
     "prompt": "synthesize",
 }  # fmt: skip
-SHOWN = ("published", "reproduces", "title", "question", "expected", "compute")
+SHOWN = ("published", "reproduces", "title", "question", "expected", "compute", "tracking")
 FIRST |= dict.fromkeys(SHOWN, REPORT[0])
 TRIED = 4  # other values of a setting, as long as none has an effect
 YEARS = {"train": {"from": 2005, "to": 2006}, "test": {"from": 2008, "to": 2008}}

@@ -16,7 +16,7 @@ from papertune.study.recipe import Recipe
 from papertune.study.settings import ExampleForm, Freeze, Lora, Quantization, Subset, Training
 from papertune.training.callback import RunCallback
 from papertune.training.methods import prepare
-from papertune.training.train import fit
+from papertune.training.train import Run, fit
 from tiny_models import make_model
 from tiny_training import PROMPT, Runs, bytes_of, facts_of, history_of, pairs, weights_of
 
@@ -254,7 +254,7 @@ def test_without_a_gpu_nothing_is_paged_and_the_error_says_what_to_take(run, tmp
         assert f"take {instead}," in error.value.hint
     assert not (tmp_path / "checkpoints").exists()  # before anything was trained
     # pre-training comes to the same by another way
-    nothing = dict.fromkeys(("train", "validation", "seed", "checkpoints", "what"))
+    nothing = dict.fromkeys(("train", "validation", "seed")) | {"run": Run(tmp_path, "nothing")}
     with pytest.raises(TrainingError, match=name):
         fit(None, None, training=Training(optimizer=name), **nothing)
 

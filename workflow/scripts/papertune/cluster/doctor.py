@@ -39,6 +39,7 @@ def examine(
         ("the folders of results", lambda: machine.check_folders(folders)),
         *((f"{item.name}: its source", partial(machine.check_source, item)) for item in every),
         ("embedders", lambda: machine.check_embedders(every)),
+        ("trackers", lambda: machine.check_trackers(every)),
         ("the sandbox", lambda: machine.check_programs(every)),
         ("models of the Hub", lambda: _check_hub(layouts)),
         ("bases", lambda: machine.check_bases(every)),

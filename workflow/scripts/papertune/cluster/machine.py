@@ -21,6 +21,7 @@ from papertune.models.examination import AGAIN, problems
 from papertune.models.sources import header_of_source, licence_of_source, not_there, notice
 from papertune.sandbox import run as sandbox
 from papertune.scores.embedders import INSTALL, not_installed
+from papertune.study import tracking
 from papertune.study.layout import Layout
 from papertune.study.passing import runs_programs
 
@@ -141,6 +142,13 @@ def check_embedders(layouts: Iterable[Layout]) -> Iterator[Finding]:
     }
     for lacking in filter(None, map(not_installed, chosen)):
         yield wrong(lacking, f"run: {INSTALL}")
+
+
+def check_trackers(layouts: Iterable[Layout]) -> Iterator[Finding]:
+    """Whether what trainings are to be told to is installed."""
+    chosen = dict.fromkeys(layout.experiment.tracking for layout in layouts)
+    for lacking in filter(None, map(tracking.not_installed, chosen)):
+        yield wrong(lacking, "run: make tracking (trackio), or pip install it into .venv")
 
 
 def check_programs(layouts: Iterable[Layout]) -> Iterator[Finding]:

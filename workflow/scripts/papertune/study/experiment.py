@@ -27,6 +27,7 @@ from papertune.study.settings import (
 )
 from papertune.study.settings.notation import expand, nearest
 from papertune.study.test_sets import check_test_sets
+from papertune.study.tracking import Tracker
 
 
 class Experiment(Documents):
@@ -53,6 +54,9 @@ class Experiment(Documents):
     training: Training = Training()
     models: dict[settings.ModelName, settings.Model] = Field(min_length=1)
     seeds: settings.Seeds = Field([1], min_length=1)
+    tracking: Tracker = cosmetic(
+        "", description="whom trainings tell losses and scores while they run: trackio, for example"
+    )
     answering: settings.Answering = settings.Answering()
     embedder: settings.Embedder = settings.Embedder()
     embedders: dict[Name, settings.Embedder] = added(

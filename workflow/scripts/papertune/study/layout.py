@@ -14,6 +14,7 @@ from papertune.study.settings import (
     writers,
 )
 from papertune.study.settings.reproduction import Line
+from papertune.study.tracking import Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,11 @@ class Layout(Asked):
             source=study.source.kind,
             dataset=", ".join(study.datasets_of(model)),
         )
+
+    def tracking(self, trained: str) -> Tracking | None:
+        """The run that a training is told as; None where nobody is told."""
+        tracker = self.experiment.tracking
+        return Tracking(tracker, self.name, trained) if tracker else None
 
     def training_data(self, model: str, split: str) -> list[str]:
         """One split of the datasets that a model is trained on."""

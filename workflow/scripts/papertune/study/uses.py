@@ -133,15 +133,19 @@ def write_corpus(layout: Layout) -> Uses:
 def pretrain_base(layout: Layout, base: str) -> Uses:
     """Of a base from scratch."""
     study = layout.experiment
-    sharded = {"sharded": study.compute.shards_weights("pretrain")}
-    return Uses(versions.PRETRAIN, {"base": study.bases[base].pretrain}, sharded)
+    beside = {
+        "sharded": study.compute.shards_weights("pretrain"),
+        "tracking": layout.tracking(f"base {base}"),
+    }
+    return Uses(versions.PRETRAIN, {"base": study.bases[base].pretrain}, beside)
 
 
 def train(layout: Layout, model: str, seed: str) -> Uses:
     """Of one model with one seed."""
     recipe = layout.experiment.recipe_of(model)
     made = {"recipe": recipe, "seed": int(seed)}
-    return Uses(recipe.version, made, {"origin": layout.origin(model)})
+    beside = {"origin": layout.origin(model), "tracking": layout.tracking(f"{model}/seed-{seed}")}
+    return Uses(recipe.version, made, beside)
 
 
 def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:

@@ -13,6 +13,7 @@ from papertune.jobs import distributed
 from papertune.study.settings import Training
 from papertune.training.checkpoints import Carried, mark_whole, remove_others
 from papertune.training.facts import Criterion, gpu_energy, history, where_best
+from papertune.training.tracking import Teller
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,12 @@ class RunCallback(TrainerCallback):
         what: str,
         criterion: Criterion | None = None,
         guessing: float = math.inf,
+        teller: Teller | None = None,
     ) -> None:
         self.steps, self.training, self.what = steps, training, what
         self.guessing = guessing  # loss of a model for which every token is as likely
         self.criterion = criterion or Criterion()
+        self.teller = teller or Teller(None, Path())
         count = training.evaluations
         # steps that a row of the history belongs to
         self.points = {max(1, round(steps * (i + 1) / count)) for i in range(count)}
@@ -87,15 +90,16 @@ class RunCallback(TrainerCallback):
         self.first_step = state.global_step
         self.loss, self.logged = self.carried.loss, state.global_step - self.carried.steps
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Before the first step of this attempt."""
         # of a state that was just written, other nodes may have read the one before
         for name in ("log_history", "best_metric", "best_global_step", "best_model_checkpoint"):
             setattr(state, name, distributed.of_first(getattr(state, name)))
         self.begin(state)
+        self.teller.begin(args, state, control, more.get("model"))
         distributed.check()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Decide what follows the step."""
         due, asked = state.global_step in self.points, distributed.asked_to_stop()
         if is_drawn(state.global_step, self.steps):
@@ -103,6 +107,7 @@ class RunCallback(TrainerCallback):
             mean = distributed.mean(float(self.recent)) / (state.global_step - before)
             self.curve.append([state.global_step, mean])
             self.recent = 0.0
+            self.teller.loss(mean, more.get("lr_scheduler"))
         control.should_log = control.should_evaluate = due
         control.should_save = due or asked
         now = time.monotonic()
@@ -131,12 +136,13 @@ class RunCallback(TrainerCallback):
         if distributed.asked_to_stop():
             raise BrokenOff
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Tell what the validation gave and keep the best; stop without gain for long."""
         best = self.criterion.best(state.log_history)
         if best is not None and best["step"] == state.global_step:
             state.best_metric, state.best_global_step = best[self.criterion.key], best["step"]
         rows, self.last = history(state.log_history, self.criterion), time.monotonic()
+        self.teller.tell(more["metrics"])
         row = rows[-1]
         chosen = dict.fromkeys(("validation_loss", self.criterion.name))
         losses = ", ".join(f"{name.replace('_loss', '')} {row[name]:.4f}" for name in chosen)

@@ -12,8 +12,9 @@ from papertune.jobs import distributed, stopping
 from papertune.models.loading import device_name, in_one_step, set_up_torch
 from papertune.models.modelfolder import model_folder, write_facts
 from papertune.study.settings import Architecture, Pretraining, Tokenizer
+from papertune.study.tracking import Tracking
 from papertune.training.data import Text, read_corpus
-from papertune.training.train import fit
+from papertune.training.train import Run, fit
 
 SPECIALS = {"bos": "<s>", "eos": "</s>", "pad": "<pad>"}
 HELD_OUT = 0.02  # share of the texts that choose the checkpoint
@@ -30,6 +31,7 @@ def pretrain(
     checkpoints: Path,
     threads: int,
     sharded: bool = False,
+    tracking: Tracking | None = None,
 ) -> None:
     """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
 
@@ -53,7 +55,7 @@ def pretrain(
     )
     facts = fit(
         model, tokenizer, train=train, validation=validation, training=base.training,
-        seed=base.seed, checkpoints=checkpoints, what=output.name, sharded=sharded,
+        seed=base.seed, run=Run(checkpoints, output.name, tracking), sharded=sharded,
     )  # fmt: skip
     if not distributed.is_first():
         return

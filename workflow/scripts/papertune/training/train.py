@@ -9,7 +9,7 @@ import logging
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from papertune.models.precision import choose
 from papertune.models.quantization import write_quantization
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Training
+from papertune.study.tracking import Tracking
 from papertune.training.by_answers import AnswerScorer
 from papertune.training.checkpoints import newest_of_all
 from papertune.training.data import choose_pairs
@@ -34,6 +35,16 @@ from papertune.training.methods import check_optimizer, prepare
 from papertune.training.smaller_batch import memory_for, memory_of, share_of, tokens_at_once
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training: its folder of checkpoints, which outlives a failed job and which whoever calls
+    removes after success, what logs call it, and whom it tells its losses."""
+
+    checkpoints: Path
+    what: str
+    tracking: Tracking | None = None
 
 
 @distributed.shared
@@ -48,6 +59,7 @@ def train(
     checkpoints: Path,
     threads: int,
     embedder: Path | None = None,
+    tracking: Tracking | None = None,
 ) -> None:
     """Adapt a base to pairs and write the model folder, whole or not at all, without any names.
 
@@ -60,6 +72,7 @@ def train(
         output: The model folder to make; one that is there is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
         embedder: Folder of an embedder from the Hub, where the recipe needs one.
+        tracking: Whom losses and scores are told while it trains.
 
     Raises:
         TrainingError: as :func:`fit`, or something that the base or this machine does not have.
@@ -92,8 +105,7 @@ def train(
         validation=evaluated,
         training=recipe.training,
         seed=seed,
-        checkpoints=checkpoints,
-        what=what,
+        run=Run(checkpoints, what, tracking),
         scorer=scorer,
         sharded=sharded,
     )
@@ -129,8 +141,7 @@ def fit(
     validation: Examples,
     training: Training,
     seed: int,
-    checkpoints: Path,
-    what: str,
+    run: Run,
     scorer: AnswerScorer | None = None,
     sharded: bool = False,
 ) -> dict[str, Any]:
@@ -139,8 +150,7 @@ def fit(
     Of several processes that train it, only the first has the best model afterwards.
 
     Args:
-        checkpoints: Folder that outlives a failed job; a run goes on from its newest whole
-            checkpoint. The caller removes it after success.
+        run: It goes on from its newest whole checkpoint.
         scorer: Chooses the best by answers instead of by the validation loss.
         sharded: Each of several processes holds a part of the model; it comes here as a whole.
 
@@ -157,9 +167,11 @@ def fit(
     # jobs that train nothing do not load torch
     from papertune.training import trainer as alone
     from papertune.training.callback import RunCallback
+    from papertune.training.tracking import Teller
 
     distributed.check()
     check_optimizer(training)
+    checkpoints, what = run.checkpoints, run.what
     for purpose, examples in (("train", train), ("validate", validation)):
         if not examples.rows:
             why, hint = "there is no example", "give it more documents, or files with more texts"
@@ -186,8 +198,9 @@ def fit(
 
         kind = several.ShardedTrainer if sharded else several.TogetherTrainer
     cached = model.config.use_cache
-    callback = RunCallback(steps, training, what, criterion, guessing)
-    with memory_of(training, what):
+    teller = Teller(run.tracking, checkpoints)
+    callback = RunCallback(steps, training, what, criterion, guessing, teller)
+    with memory_of(training, what), teller:
         state = kind(
             callback,
             scorer,
