@@ -142,7 +142,7 @@ class RunCallback(TrainerCallback):
         if best is not None and best["step"] == state.global_step:
             state.best_metric, state.best_global_step = best[self.criterion.key], best["step"]
         rows, self.last = history(state.log_history, self.criterion), time.monotonic()
-        self.teller.tell(more["metrics"])
+        self.teller.tell(more.get("metrics", {}))
         row = rows[-1]
         chosen = dict.fromkeys(("validation_loss", self.criterion.name))
         losses = ", ".join(f"{name.replace('_loss', '')} {row[name]:.4f}" for name in chosen)
