@@ -19,7 +19,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study reports tracking doctor plan profile bundle unbundle export compare install test bench lint lock audit format schema readme changelog release clean
+.PHONY: help demo models study reports tracking doctor plan profile bundle unbundle export compare install test docs bench lint lock audit format schema readme changelog release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -131,7 +131,11 @@ lock: .venv/installed-test ## write requirements/*.lock of the *.txt anew
 audit: .venv/installed-test ## look for known vulnerabilities of what is installed
 	$(BIN)/python .ci/audit.py $(BIN)/pip-audit
 
-test: lint ## install what tests need and run all of them
+docs: .venv/installed-test ## make the site of docs/ in site/; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "Docs: site/index.html"
+
+test: lint docs ## install what tests need and run all of them
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations=15
 
 changelog: .venv/installed-test ## write CHANGELOG.md anew from the commits

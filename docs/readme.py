@@ -3,8 +3,8 @@
     PYTHONPATH=workflow/scripts python docs/readme.py results/demo results/smollm2
 
 copies each run's ``made.json`` and its figure of the matrix to ``docs/demo/`` (of any other experiment
-than the demo: ``docs/study/``) and writes the parts of ``README.md`` and ``docs/README.md`` between two
-comments anew. A test holds one against the other.
+than the demo: ``docs/study/``) and writes the parts of ``README.md`` and ``docs/tutorial/demo.md``
+between two comments anew. A test holds one against the other.
 """
 
 import json
@@ -19,14 +19,14 @@ from papertune.report.table import Table, to_markdown
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 NAMES = ("study", "demo")  # of folders below docs/, and of targets of make
-FILES = {"study": ("README.md", "docs/README.md"), "demo": ("README.md",)}  # that quote them
+FILES = {"study": ("README.md",), "demo": ("docs/tutorial/demo.md",)}  # that quote them
 BEGIN, END = "<!-- what the {} found: `make readme` writes it -->", "<!-- end of it -->"
 
 
 def quoted(made: dict[str, Any], name: str = "demo", file: str = "README.md") -> str:
     """A file's part on a run, of what ``made.json`` says; ``name`` is of :data:`NAMES`."""
     how, took, sets = made["how"], made["took"], made["test_sets"]
-    folder = "" if file.startswith("docs/") else "docs/"
+    folder = "../" if file.startswith("docs/") else "docs/"
     [own] = {g["test_set"] for claim in made["claims"] for g in claim["gains"] if g["own"]}
     minutes = math.ceil(took["seconds"] / 60)
     where = "; ".join(how["gpus"] + how["processors"])

@@ -11,7 +11,7 @@ from papertune.files import read_json
 from snakemake_run import ROOT
 
 MADE = {path.parent.name: read_json(path) for path in (ROOT / "docs").glob("*/made.json")}
-README = (ROOT / "README.md").read_text("utf-8")
+DEMO = (ROOT / "docs/tutorial/demo.md").read_text("utf-8")
 
 _spec = importlib.util.spec_from_file_location("readme", ROOT / "docs" / "readme.py")
 quoting = importlib.util.module_from_spec(_spec)
@@ -35,13 +35,13 @@ def test_what_is_quoted_of_a_run_and_its_figure_are_of_that_run(name):
 
 def test_the_readme_says_how_large_the_demos_base_is():
     weights = f"{MADE['demo']['parameters']['full'] / 1e6:.1f} million weights"
-    assert f"The demo's base has {weights}" in README
+    assert f"The demo's base has {weights}" in DEMO
 
 
 def test_a_readme_that_says_something_else_is_found_out():
     cell = MADE["demo"]["matrix"][0]["shown"]
-    assert README.count(cell) == 1
-    for wrong in (README.replace(cell, "0.999"), README.replace(quoting.END, "")):
+    assert DEMO.count(cell) == 1
+    for wrong in (DEMO.replace(cell, "0.999"), DEMO.replace(quoting.END, "")):
         try:
             assert quoting.with_part(wrong, quoting.quoted(MADE["demo"])) != wrong
         except SystemExit as error:
